@@ -1,0 +1,48 @@
+// Type-checks every ```ts block of the Markdown files, so that the docs' examples stay true to the API.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join, resolve } from "node:path";
+
+const files = spawnSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "*.md"], { encoding: "utf8" })
+  .stdout.split("\n")
+  .filter(Boolean);
+const folder = "node_modules/.cache/check-docs";
+rmSync(folder, { recursive: true, force: true });
+mkdirSync(folder, { recursive: true });
+
+let examples = 0;
+for (const file of files) {
+  const text = readFileSync(file, "utf8");
+  for (const [, code] of text.matchAll(/```ts\n([\s\S]*?)```/g)) {
+    // A module of its own each; the name leads back to the file.
+    writeFileSync(join(folder, `${file.replaceAll(/[^\w]/g, "_")}_${++examples}.ts`), `${code}\nexport {};\n`);
+  }
+}
+
+const source = (path) => [resolve("packages", path)];
+writeFileSync(
+  join(folder, "tsconfig.json"),
+  JSON.stringify({
+    extends: resolve("tsconfig.json"),
+    compilerOptions: {
+      types: ["node"],
+      typeRoots: [resolve("node_modules/@types")],
+      isolatedDeclarations: false,
+      declaration: false,
+      noUnusedLocals: false,
+      lib: ["ESNext"],
+      paths: {
+        "@memberlist/core": source("memberlist/src/index.ts"),
+        "@memberlist/core/testing": source("memberlist/src/testing/index.ts"),
+        "@memberlist/core/internal": source("memberlist/src/internal.ts"),
+        "@memberlist/transport-node": source("transport-node/src/index.ts"),
+      },
+    },
+    include: ["*.ts"],
+  }),
+);
+const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
+const { status } = spawnSync(process.execPath, [tsc, "-p", folder], { stdio: "inherit" });
+console.log(`docs: ${examples} examples in ${files.length} files ${status === 0 ? "type-check" : "do not all type-check"}`);
+process.exit(status ?? 1);
