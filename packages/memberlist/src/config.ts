@@ -1,0 +1,29 @@
+import { lanConfig } from "./config-defaults.ts";
+import type { Config, ResolvedConfig } from "./config-fields.ts";
+import { checkConfig } from "./config-validation.ts";
+import { systemClock } from "./ports/clock.ts";
+import { systemRandom } from "./ports/random.ts";
+
+export { lanConfig, localConfig, wanConfig } from "./config-defaults.ts";
+export type { Config, DefaultedField, PresetConfig, ResolvedConfig } from "./config-fields.ts";
+export { ConfigError, type ConfigIssue } from "./config-validation.ts";
+
+/**
+ * Fills in the LAN defaults for what is left out (or undefined), checks everything, and returns a frozen copy. Resolving a
+ * resolved config again gives the same.
+ *
+ * @throws ConfigError `invalid_config`, once, with every issue
+ */
+export function resolveConfig(config: Config): ResolvedConfig {
+  checkConfig(config);
+  const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined)) as unknown as Config;
+  const merged = { ...lanConfig(), clock: systemClock(), random: systemRandom(), ...given };
+  const { secretKey, meta, cidrsAllowed, metricLabels } = merged;
+  return Object.freeze({
+    ...merged,
+    metricLabels: Object.freeze({ ...metricLabels }),
+    secretKey: secretKey === undefined || secretKey.length === 0 ? undefined : secretKey.slice(),
+    meta: meta?.slice(),
+    cidrsAllowed: cidrsAllowed === undefined ? undefined : Object.freeze([...cidrsAllowed]),
+  });
+}

@@ -1,0 +1,109 @@
+import { formatAddress } from "./address.ts";
+import type { ResolvedConfig } from "./config-fields.ts";
+import type { Clock } from "./ports/clock.ts";
+import { consoleLogger, textLogger, type LogFields, type Logger, type LogLevel } from "./ports/logger.ts";
+
+/** Lines of one code that may come at once, and then how long each further one takes to earn, in ms. */
+const burst = 10;
+const refillMs = 1_000;
+
+interface Bucket {
+  tokens: number;
+  filledAt: number;
+  suppressed: number;
+}
+
+/**
+ * How the library itself logs: a stable code, a message, and fields. Each code has its own limit (10 lines at once, then one a
+ * second), so that a flood of bad packets is not a flood of lines; the next line that gets through tells in `suppressed` how
+ * many did not. A logger that throws, or rejects, is ignored.
+ *
+ * A field that is an {@link Address} is logged as `host:port`; a `from` that is not known as `<unknown address>`.
+ */
+export class Log {
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #buckets: Map<string, Bucket> = new Map();
+
+  constructor(logger: Logger, clock: Clock) {
+    this.#logger = logger;
+    this.#clock = clock;
+  }
+
+  debug(code: string, message: string, fields?: Readonly<Record<string, unknown>>): void {
+    this.#write("debug", code, message, fields);
+  }
+
+  info(code: string, message: string, fields?: Readonly<Record<string, unknown>>): void {
+    this.#write("info", code, message, fields);
+  }
+
+  warn(code: string, message: string, fields?: Readonly<Record<string, unknown>>): void {
+    this.#write("warn", code, message, fields);
+  }
+
+  error(code: string, message: string, fields?: Readonly<Record<string, unknown>>): void {
+    this.#write("error", code, message, fields);
+  }
+
+  #write(level: LogLevel, code: string, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
+    const suppressed = this.#admit(code);
+    if (suppressed === undefined) return;
+    try {
+      const line: LogFields = { code, ...readable(fields), ...(suppressed > 0 ? { suppressed } : {}) };
+      const result: unknown = this.#logger[level](line, message);
+      if (result instanceof Promise) result.catch(ignore);
+    } catch {
+      // A broken logger must not break the protocol, and there is nowhere left to tell it.
+    }
+  }
+
+  /** Takes a token: how many lines were suppressed since the last one, or undefined when this one is to be. */
+  #admit(code: string): number | undefined {
+    const now = this.#clock.now();
+    let bucket = this.#buckets.get(code);
+    if (bucket === undefined) {
+      bucket = { tokens: burst, filledAt: now, suppressed: 0 };
+      this.#buckets.set(code, bucket);
+    }
+    const earned = Math.floor((now - bucket.filledAt) / refillMs);
+    if (earned > 0) {
+      bucket.tokens = Math.min(burst, bucket.tokens + earned);
+      bucket.filledAt += earned * refillMs;
+    }
+    if (bucket.tokens === 0) {
+      bucket.suppressed++;
+      return undefined;
+    }
+    // A full bucket earns nothing while it is full: the second counts from the first line taken.
+    if (bucket.tokens === burst) bucket.filledAt = now;
+    bucket.tokens--;
+    const { suppressed } = bucket;
+    bucket.suppressed = 0;
+    return suppressed;
+  }
+}
+
+/** The log that a config asks for: its `logger`, else text to its `logOutput`, else the console from "warn" on. */
+export function createLog(config: Pick<ResolvedConfig, "logger" | "logOutput" | "clock">): Log {
+  const { logger, logOutput, clock } = config;
+  return new Log(logger ?? (logOutput === undefined ? consoleLogger() : textLogger(logOutput, clock)), clock);
+}
+
+function readable(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const result: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(fields)) {
+    if (key !== "code") result[key] = isAddress(value) ? formatAddress(value) : value;
+  }
+  if ("from" in fields && (fields["from"] === undefined || fields["from"] === "")) result["from"] = "<unknown address>";
+  return result;
+}
+
+function isAddress(value: unknown): value is { host: string; port: number } {
+  return typeof value === "object" && value !== null && "host" in value && "port" in value
+    && typeof value.host === "string" && typeof value.port === "number";
+}
+
+function ignore(): void {
+  // The rejection of an asynchronous logger.
+}

@@ -1,0 +1,34 @@
+/** Time, as the core sees it: a monotonic clock and one-shot timers. Tests and the simulator bring a virtual one. */
+export interface Clock {
+  /** Monotonic, in ms; fractions are kept. Real transports stamp packets with `performance.now()`, which is the same clock. */
+  now(): number;
+  /** Milliseconds since the Unix epoch, for timestamps that people read. */
+  wallTime(): number;
+  setTimeout(callback: () => void, delay: number): ClockTimer;
+  clearTimeout(timer: ClockTimer): void;
+  /** Runs `callback` after the input that is already waiting (a macrotask, not a microtask). */
+  defer(callback: () => void): void;
+}
+
+/** An opaque handle of {@link Clock.setTimeout}. */
+export type ClockTimer = unknown;
+
+interface Timers {
+  readonly performance: { now(): number };
+  readonly setTimeout: (callback: () => void, delay: number) => unknown;
+  readonly clearTimeout: (timer: never) => void;
+  readonly setImmediate?: (callback: () => void) => unknown;
+}
+
+/** The runtime's own clock. */
+export function systemClock(): Clock {
+  const runtime = globalThis as unknown as Timers;
+  const { performance, setImmediate } = runtime;
+  return {
+    now: () => performance.now(),
+    wallTime: () => Date.now(),
+    setTimeout: (callback, delay) => runtime.setTimeout(callback, delay),
+    clearTimeout: (timer) => runtime.clearTimeout(timer as never),
+    defer: setImmediate === undefined ? (callback) => void runtime.setTimeout(callback, 0) : (callback) => void setImmediate(callback),
+  };
+}

@@ -1,0 +1,84 @@
+import type { Address } from "../address.ts";
+
+/**
+ * What the core needs of a network. A transport moves packets (datagram semantics: unordered, may be lost) and opens
+ * streams (reliable, ordered). All names below are those of the Go library's `Transport` where it has one.
+ */
+export interface Transport {
+  /**
+   * The IP and port that other nodes should use to reach this one.
+   *
+   * @param addr the configured `advertiseAddr`, or "" to let the transport choose (the bound or a private address)
+   * @param port the configured `advertisePort`, or 0 for the bound port
+   * @throws MemberlistError `advertise_address`, whose message lists the candidates
+   */
+  finalAdvertiseAddr(addr: string, port: number): AdvertisedAddress | Promise<AdvertisedAddress>;
+
+  /**
+   * Sends one packet, fire and forget. The transport owns `packet` from here on.
+   *
+   * @param done is called once, when the packet has been handed to the network or has failed; never synchronously
+   * @returns false when the transport would rather have fewer packets for now (backpressure); the packet was taken all the same
+   */
+  writeTo(packet: Uint8Array, to: Address, done?: (error?: Error) => void): boolean;
+
+  /**
+   * Opens a stream to `to`.
+   *
+   * @throws MemberlistError `dial_failed`, or `timeout` after `options.timeout` ms, or `aborted`
+   */
+  dial(to: Address, options: DialOptions): Promise<TransportStream>;
+
+  /** Starts delivery. Called once, before anything is sent; until then what arrives may wait or be dropped. */
+  listen(listener: TransportListener): void;
+
+  /**
+   * Resolves a host name to every address it has. Absent: only literal IPs can be joined.
+   *
+   * @throws MemberlistError `resolve_failed`
+   */
+  resolve?(host: string, options: ResolveOptions): Promise<string[]>;
+
+  /** Closes every socket and stream. Resolves once no handle of the transport is left. May be called twice. */
+  shutdown(): Promise<void>;
+}
+
+/** What the core gives a transport to deliver into. Both are synchronous and never throw. */
+export interface TransportListener {
+  /**
+   * A packet has arrived. The core owns `bytes` from here on.
+   *
+   * @param receivedAt when it arrived, in ms on the clock of {@link Clock.now}; so that an RTT holds no queueing
+   */
+  packet(bytes: Uint8Array, from: Address, receivedAt: number): void;
+  /** A peer has opened a stream. The core closes it. */
+  stream(stream: TransportStream, from: Address): void;
+}
+
+/** A reliable byte stream in the shape that `Deno.Conn`, QUIC streams, WebTransport and `Duplex.toWeb` already have. */
+export interface TransportStream {
+  readonly readable: ReadableStream<Uint8Array>;
+  readonly writable: WritableStream<Uint8Array>;
+  /** Closes both directions at once, without waiting for the peer. Never throws; may be called twice. */
+  close(): void;
+}
+
+export interface AdvertisedAddress {
+  /** A literal IPv4 or IPv6 address. */
+  readonly addr: string;
+  readonly port: number;
+}
+
+export interface DialOptions {
+  /** In ms, for the connection to be made. */
+  readonly timeout: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface ResolveOptions {
+  /** The file whose first name server is asked over TCP for names with a dot (`dnsConfigPath`); "" never. */
+  readonly dnsConfigPath: string;
+  /** In ms. */
+  readonly timeout: number;
+  readonly signal?: AbortSignal;
+}
