@@ -1,0 +1,15 @@
+/** The empty byte string. */
+export const emptyBytes: Uint8Array = new Uint8Array(0);
+
+/** A copy that shares nothing with `bytes`. Not `bytes.slice()`: a Node `Buffer` answers that with a view. */
+export function copyBytes(bytes: Uint8Array): Uint8Array {
+  return bytes.length === 0 ? emptyBytes : new Uint8Array(bytes);
+}
+
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) {
+    if (a[i] !== b[i]) return false;
+  }
+  return true;
+}

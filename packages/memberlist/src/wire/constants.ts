@@ -1,0 +1,43 @@
+/** Message types (PROTOCOL.md section 1). Append only: the numbers are the protocol. */
+export const messageType = {
+  ping: 0,
+  indirectPing: 1,
+  ackResp: 2,
+  suspect: 3,
+  alive: 4,
+  dead: 5,
+  pushPull: 6,
+  compound: 7,
+  user: 8,
+  compress: 9,
+  encrypt: 10,
+  nackResp: 11,
+  hasCrc: 12,
+  err: 13,
+  hasLabel: 244,
+} as const;
+
+export const protocolVersionMin: number = 1;
+export const protocolVersionMax: number = 5;
+
+/** Node metadata, bytes. */
+export const metaMaxSize: number = 512;
+/** A label, bytes. */
+export const labelMaxSize: number = 255;
+/** The parts of one compound message. */
+export const compoundMaxParts: number = 255;
+
+/** Bytes that a compound message costs, and each of its parts (section 2). */
+export const compoundHeaderOverhead: number = 2;
+export const compoundOverhead: number = 2;
+/** The type byte in front of a user message. */
+export const userMsgOverhead: number = 1;
+
+/** Limits on what a peer may make us hold (section 4), in bytes and counts. */
+export const maxPushStateBytes: number = 20 * 1024 * 1024;
+export const maxPushStateNodes: number = 1024 * 1024;
+export const maxUserMsgBytes: number = 20 * 1024 * 1024;
+export const maxDecompressedBytes: number = 40 * 1024 * 1024;
+export const maxPushPullRequests: number = 128;
+/** How deep compress and compound may nest in a packet. Go peers send two levels. */
+export const maxNestingDepth: number = 8;

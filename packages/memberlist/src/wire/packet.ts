@@ -1,0 +1,87 @@
+import { equalBytes } from "./bytes.ts";
+import { compressMessage } from "./compress.ts";
+import { messageType } from "./constants.ts";
+import { crc32 } from "./crc.ts";
+import { DecodeError } from "./decode-error.ts";
+import { labelOverhead, splitLabel, writeLabel } from "./label.ts";
+
+/** The type byte and the checksum. */
+const crcHeaderSize = 5;
+
+export interface SealOptions {
+  /** Compress, where it makes the message smaller. */
+  readonly compress: boolean;
+  /** Add a checksum: only for a known receiver with pMax >= 5. */
+  readonly crc: boolean;
+  /** Ours; empty for none. */
+  readonly label: Uint8Array;
+}
+
+export interface OpenOptions {
+  /** Ours; empty for none. */
+  readonly label: Uint8Array;
+  /** A front-end has already taken our label off: one that is still there is an error. */
+  readonly skipInboundLabelCheck: boolean;
+}
+
+/**
+ * Puts the layers around a message, in the order of PROTOCOL.md section 2: compress, checksum, label. Returns the message
+ * itself when none applies.
+ */
+export function sealPacket(message: Uint8Array, options: SealOptions): Uint8Array {
+  const payload = options.compress ? smallerOf(message) : message;
+  const labelSize = labelOverhead(options.label);
+  const crcSize = options.crc ? crcHeaderSize : 0;
+  if (labelSize + crcSize === 0) return payload;
+  const packet = new Uint8Array(labelSize + crcSize + payload.length);
+  packet.set(payload, labelSize + crcSize);
+  if (options.crc) writeCrc(packet, labelSize);
+  writeLabel(packet, options.label);
+  return packet;
+}
+
+/**
+ * Takes the label and the checksum off a packet and checks both. The message comes back as a view of the packet; what is
+ * compressed stays so.
+ *
+ * @throws DecodeError `bad_label`, `double_label`, `label_mismatch`, `bad_crc`, `empty`
+ */
+export function openPacket(packet: Uint8Array, options: OpenOptions): Uint8Array {
+  const message = openCrc(openLabel(packet, options));
+  if (message.length === 0) throw new DecodeError("empty", "a packet without a message");
+  return message;
+}
+
+function smallerOf(message: Uint8Array): Uint8Array {
+  const compressed = compressMessage(message);
+  return compressed.length < message.length ? compressed : message;
+}
+
+/** Writes the checksum of all that follows it. */
+function writeCrc(packet: Uint8Array, at: number): void {
+  const crc = crc32(packet, at + crcHeaderSize);
+  packet[at] = messageType.hasCrc;
+  packet[at + 1] = crc >>> 24;
+  packet[at + 2] = crc >>> 16;
+  packet[at + 3] = crc >>> 8;
+  packet[at + 4] = crc;
+}
+
+function openLabel(packet: Uint8Array, options: OpenOptions): Uint8Array {
+  const { label, rest } = splitLabel(packet);
+  if (options.skipInboundLabelCheck) {
+    if (label.length > 0) throw new DecodeError("double_label", "a label where it should have been taken off already");
+  } else if (!equalBytes(label, options.label)) {
+    throw new DecodeError("label_mismatch", "a packet with another label than ours");
+  }
+  return rest;
+}
+
+/** A packet too short for a checksum is a message of an unknown type, as in Go. */
+function openCrc(packet: Uint8Array): Uint8Array {
+  if (packet.length < crcHeaderSize || packet[0] !== messageType.hasCrc) return packet;
+  const expected =
+    (((packet[1] as number) << 24) | ((packet[2] as number) << 16) | ((packet[3] as number) << 8) | (packet[4] as number)) >>> 0;
+  if (crc32(packet, crcHeaderSize) !== expected) throw new DecodeError("bad_crc", "the checksum does not match");
+  return packet.subarray(crcHeaderSize);
+}

@@ -1,0 +1,104 @@
+import { copyBytes } from "./bytes.ts";
+import { messageType } from "./constants.ts";
+import { booleanField, bytesField, intField, ipField, readFields, readWholeFields, textField, uintField, versionsField } from "./fields.ts";
+import { ipToBytes } from "./ip.ts";
+import type { PushNodeState, PushPullHeader } from "./messages.ts";
+import { MsgpackWriter, sharedWriter } from "./msgpack-writer.ts";
+
+/**
+ * A whole push/pull message for a stream: type byte, header, one map a node, user state (PROTOCOL.md section 4).
+ *
+ * @throws MemberlistError `invalid_address` when a node's address is not a literal IP
+ */
+export function encodePushPull(join: boolean, nodes: Iterable<PushNodeState>, userState: Uint8Array): Uint8Array {
+  const body = new MsgpackWriter();
+  let count = 0;
+  for (const node of nodes) {
+    writeNode(body, node);
+    count++;
+  }
+  const head = sharedWriter();
+  head.byte(messageType.pushPull);
+  head.map(3);
+  head.key("Join");
+  head.boolean(join);
+  head.key("Nodes");
+  head.int(count);
+  head.key("UserStateLen");
+  head.int(userState.length);
+  return concat(head.view(), body.view(), userState);
+}
+
+/** A whole user message for a stream: type byte, header with the length, the user's bytes. */
+export function encodeUserStream(message: Uint8Array): Uint8Array {
+  const head = sharedWriter();
+  head.byte(messageType.user);
+  head.map(1);
+  head.key("UserMsgLen");
+  head.int(message.length);
+  return concat(head.view(), message);
+}
+
+/** @throws DecodeError */
+export function decodePushPullHeader(bytes: Uint8Array): PushPullHeader {
+  const fields = readFields(bytes);
+  return {
+    nodes: intField(fields, "Nodes"),
+    userStateLen: intField(fields, "UserStateLen"),
+    join: booleanField(fields, "Join"),
+  };
+}
+
+/** The length in the header of a user message. @throws DecodeError */
+export function decodeUserHeader(bytes: Uint8Array): number {
+  return intField(readFields(bytes), "UserMsgLen");
+}
+
+/**
+ * One node's map; `object` is exactly one msgpack object, as a stream reader hands it out. The result shares nothing with it,
+ * so that a meta that is kept does not keep a whole stream's bytes.
+ *
+ * @throws DecodeError
+ */
+export function decodePushNode(object: Uint8Array): PushNodeState {
+  const fields = readWholeFields(object);
+  return {
+    name: textField(fields, "Name"),
+    addr: ipField(fields, "Addr"),
+    port: uintField(fields, "Port", 0xffff),
+    meta: copyBytes(bytesField(fields, "Meta")),
+    incarnation: uintField(fields, "Incarnation", 0xffffffff),
+    state: intField(fields, "State"),
+    vsn: versionsField(fields, "Vsn"),
+  };
+}
+
+function writeNode(writer: MsgpackWriter, node: PushNodeState): void {
+  writer.map(7);
+  writer.key("Addr");
+  writer.nilableBytes(ipToBytes(node.addr));
+  writer.key("Incarnation");
+  writer.uint(node.incarnation);
+  writer.key("Meta");
+  writer.nilableBytes(node.meta);
+  writer.key("Name");
+  writer.text(node.name);
+  writer.key("Port");
+  writer.uint(node.port);
+  writer.key("State");
+  writer.int(node.state);
+  writer.key("Vsn");
+  writer.octets(node.vsn);
+}
+
+function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  let size = 0;
+  for (const part of parts) size += part.length;
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

@@ -1,0 +1,157 @@
+import { errorMessage, MemberlistError } from "../errors.ts";
+import { emptyBytes } from "./bytes.ts";
+import { scanObject } from "./msgpack-scan.ts";
+
+/**
+ * Reads bytes, byte counts and msgpack objects off a stream, or off bytes in memory. What it returns are views that stay valid.
+ * Memory grows with what has arrived, never with what a peer has announced. One read at a time.
+ *
+ * Errors: `stream_closed` when the stream ends early (`details.clean` is true when nothing of a message had come: the peer just
+ * hung up), `stream_failed` when it breaks, `limit_exceeded` when an object is over its limit; DecodeError for bad msgpack.
+ */
+export class StreamReader {
+  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  /** The unread bytes are those from #start to #end. Bytes before #end are never written again: views point there. */
+  #buffer: Uint8Array;
+  #start = 0;
+  #end: number;
+  /** Whether bytes up to #buffer's capacity are ours to write. */
+  #owned = false;
+  #messageBegun = false;
+
+  constructor(source: ReadableStream<Uint8Array> | Uint8Array) {
+    if (source instanceof Uint8Array) {
+      this.#buffer = source;
+    } else {
+      this.#buffer = emptyBytes;
+      this.#reader = source.getReader();
+    }
+    this.#end = this.#buffer.length;
+  }
+
+  async readByte(): Promise<number> {
+    if (this.#available() === 0) await this.#need(1);
+    return this.#take(1)[0] as number;
+  }
+
+  /** The next byte, which stays unread; undefined when the stream has ended. */
+  async peekByte(): Promise<number | undefined> {
+    if (this.#available() === 0 && !(await this.#fill())) return undefined;
+    return this.#buffer[this.#start];
+  }
+
+  /** Exactly `count` bytes. */
+  async readExactly(count: number): Promise<Uint8Array> {
+    if (this.#available() < count) await this.#need(count);
+    return this.#take(count);
+  }
+
+  /** The bytes of one msgpack object, which may have at most `maxBytes`. */
+  async readObject(maxBytes: number): Promise<Uint8Array> {
+    for (;;) {
+      const size = this.#scan(maxBytes);
+      if (size > 0) return this.#take(size);
+      await this.#need(-size);
+    }
+  }
+
+  /** As {@link readObject}, but only when the whole object has arrived already; else undefined. */
+  tryObject(maxBytes: number): Uint8Array | undefined {
+    const size = this.#scan(maxBytes);
+    return size > 0 ? this.#take(size) : undefined;
+  }
+
+  /** What was read so far was not part of a message yet (a label): a stream that ends here ends clean. */
+  beginMessage(): void {
+    this.#messageBegun = false;
+  }
+
+  /** Gives the stream back, for somebody else to read. Bytes that have arrived already are lost. */
+  release(): void {
+    this.#reader?.releaseLock();
+    this.#reader = undefined;
+  }
+
+  /** Tells the peer's side that nothing more is wanted. Never rejects. */
+  async cancel(): Promise<void> {
+    const reader = this.#reader;
+    this.#reader = undefined;
+    try {
+      await reader?.cancel();
+    } catch {
+      // The stream had failed already.
+    }
+  }
+
+  #available(): number {
+    return this.#end - this.#start;
+  }
+
+  #take(count: number): Uint8Array {
+    const taken = this.#buffer.subarray(this.#start, this.#start + count);
+    this.#start += count;
+    if (count > 0) this.#messageBegun = true;
+    return taken;
+  }
+
+  /** The size of the whole object that comes next, or minus the number of bytes needed to know more. */
+  #scan(maxBytes: number): number {
+    const available = this.#buffer.length === this.#end ? this.#buffer : this.#buffer.subarray(0, this.#end);
+    const end = scanObject(available, this.#start);
+    const size = end < 0 ? end : end - this.#start;
+    if (Math.abs(size) > maxBytes) {
+      throw new MemberlistError("limit_exceeded", `a peer's object is larger than ${maxBytes} bytes`, { details: { limit: maxBytes } });
+    }
+    return size;
+  }
+
+  async #need(count: number): Promise<void> {
+    while (this.#available() < count) {
+      if (await this.#fill()) continue;
+      const clean = !this.#messageBegun && this.#available() === 0;
+      throw new MemberlistError("stream_closed", clean ? "the peer closed the stream" : "the stream ended within a message", {
+        details: { clean, needed: count, available: this.#available() },
+      });
+    }
+  }
+
+  /** Waits for more bytes. False when the stream has ended. */
+  async #fill(): Promise<boolean> {
+    for (;;) {
+      if (this.#reader === undefined) return false;
+      let result: Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
+      try {
+        result = await this.#reader.read();
+      } catch (error) {
+        if (error instanceof MemberlistError) throw error;
+        throw new MemberlistError("stream_failed", `reading the stream failed: ${errorMessage(error)}`, { cause: error });
+      }
+      if (result.done) return false;
+      if (result.value === undefined || result.value.length === 0) continue;
+      this.#append(result.value);
+      return true;
+    }
+  }
+
+  #append(chunk: Uint8Array): void {
+    const unread = this.#available();
+    if (unread === 0) {
+      this.#buffer = chunk;
+      this.#start = 0;
+      this.#end = chunk.length;
+      this.#owned = false;
+      return;
+    }
+    const size = unread + chunk.length;
+    if (!this.#owned || this.#start + size > this.#buffer.length) {
+      const larger = new Uint8Array(size * 2);
+      larger.set(this.#buffer.subarray(this.#start, this.#end));
+      this.#buffer = larger;
+      this.#start = 0;
+      this.#end = unread;
+      this.#owned = true;
+    }
+    this.#buffer.set(chunk, this.#end);
+    this.#end += chunk.length;
+  }
+}

@@ -1,0 +1,65 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { makeCompound, makeCompounds, splitCompound } from "../../src/wire/compound.ts";
+import { encodePing } from "../../src/wire/encode.ts";
+import { fromHex, toHex } from "./hex.ts";
+import { reasonOf } from "./reason.ts";
+
+const ping = encodePing({ seqNo: 100, node: "", sourceAddr: "", sourcePort: 0, sourceNode: "" });
+
+describe("compound messages", () => {
+  it("puts count, lengths and messages together [MakeCompoundMessage]", () => {
+    const message = makeCompound([ping, ping, ping]);
+    expect(message).toHaveLength(3 * ping.length + 3 * 2 + 2);
+    expect(toHex(makeCompound([fromHex("0b80"), fromHex("08616263")]))).toBe("07020002 0004 0b80 08616263".replaceAll(" ", ""));
+    expect(toHex(makeCompound([]))).toBe("0700");
+  });
+
+  it("takes them apart again [DecodeCompoundMessage]", () => {
+    const { parts, truncated } = splitCompound(makeCompound([ping, ping, ping]).subarray(1));
+    expect(truncated).toBe(0);
+    expect(parts).toEqual([ping, ping, ping]);
+  });
+
+  it("refuses a count that is larger than the table of lengths [DecodeCompoundMessage_NumberOfPartsOverflow]", () => {
+    expect(reasonOf(() => splitCompound(fromHex("80")))).toBe("truncated");
+    expect(reasonOf(() => splitCompound(fromHex("02000100")))).toBe("truncated");
+    expect(reasonOf(() => splitCompound(fromHex("")))).toBe("truncated");
+  });
+
+  it("delivers the whole parts of one that is cut off, and counts the rest [DecodeCompoundMessage_Trunc]", () => {
+    const body = makeCompound([ping, ping, ping]).subarray(1);
+    const { parts, truncated } = splitCompound(body.subarray(0, body.length - ping.length - 1));
+    expect(parts).toEqual([ping]);
+    expect(truncated).toBe(2);
+  });
+
+  it("gives up at the first part that does not fit, even if a later one would", () => {
+    expect(splitCompound(fromHex("0200050001 61"))).toEqual({ parts: [], truncated: 2 });
+  });
+
+  it("splits over 255 parts into several messages", () => {
+    const parts = Array.from({ length: 600 }, (_, i) => Uint8Array.of(8, i >> 8, i));
+    const messages = makeCompounds(parts);
+    expect(messages.map((message) => message[1])).toEqual([255, 255, 90]);
+    expect(messages.flatMap((message) => splitCompound(message.subarray(1)).parts)).toEqual(parts);
+    expect(makeCompounds(parts.slice(0, 255))).toHaveLength(1);
+    expect(makeCompounds([])).toEqual([]);
+  });
+
+  it("refuses to make what its fields cannot say", () => {
+    expect(() => makeCompound(Array.from({ length: 256 }, () => ping))).toThrow(RangeError);
+    expect(() => makeCompound([new Uint8Array(65536)])).toThrow(RangeError);
+    const largest = new Uint8Array(65535).fill(7);
+    expect(splitCompound(makeCompound([largest]).subarray(1))).toEqual({ parts: [largest], truncated: 0 });
+  });
+
+  it("keeps any parts", () => {
+    const anyParts = fc.array(fc.uint8Array({ maxLength: 400 }), { maxLength: 255 });
+    fc.assert(
+      fc.property(anyParts, (parts) => {
+        expect(splitCompound(makeCompound(parts).subarray(1))).toEqual({ parts, truncated: 0 });
+      }),
+    );
+  });
+});

@@ -1,0 +1,29 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { crc32 } from "../../src/wire/crc.ts";
+import { ascii } from "./hex.ts";
+
+/** Bit by bit, as the polynomial is defined. */
+function slowCrc32(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return ~crc >>> 0;
+}
+
+describe("CRC-32", () => {
+  it("has the check value of the IEEE polynomial", () => {
+    expect(crc32(ascii("123456789"))).toBe(0xcbf43926);
+    expect(crc32(new Uint8Array(0))).toBe(0);
+  });
+
+  it("is the same eight bytes at a time, from anywhere", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), fc.nat(20), (bytes, from) => {
+        expect(crc32(bytes, from)).toBe(slowCrc32(bytes.subarray(from)));
+      }),
+    );
+  });
+});

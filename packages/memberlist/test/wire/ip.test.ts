@@ -1,0 +1,52 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { bytesToIp, ipToBytes } from "../../src/wire/ip.ts";
+import { fromHex, toHex } from "./hex.ts";
+import { reasonOf } from "./reason.ts";
+
+describe("addresses", () => {
+  it.each([
+    ["", ""],
+    ["127.0.0.1", "7f000001"],
+    ["255.255.255.255", "ffffffff"],
+    ["::", "00000000000000000000000000000000"],
+    ["::1", "00000000000000000000000000000001"],
+    ["2001:db8::1", "20010db8000000000000000000000001"],
+    ["2001:db8:0:1:1:1:1:1", "20010db8000000010001000100010001"],
+    ["2001:db8::1:0:0:1", "20010db8000000000001000000000001"],
+    ["fe80::abcd:0", "fe8000000000000000000000abcd0000"],
+  ])("%j is %s both ways", (ip, hex) => {
+    expect(toHex(ipToBytes(ip))).toBe(hex);
+    expect(bytesToIp(fromHex(hex))).toBe(ip);
+  });
+
+  it("reads other spellings, and writes an IPv4-mapped address as IPv4", () => {
+    expect(toHex(ipToBytes("2001:DB8:0:0:0:0:0:1"))).toBe("20010db8000000000000000000000001");
+    expect(toHex(ipToBytes("::ffff:10.1.2.3"))).toBe("0a010203");
+    expect(bytesToIp(fromHex("00000000000000000000ffff0a010203"))).toBe("10.1.2.3");
+  });
+
+  it.each([1, 3, 5, 8, 15, 17])("refuses %i bytes", (length) => {
+    expect(reasonOf(() => bytesToIp(new Uint8Array(length)))).toBe("bad_address");
+  });
+
+  it.each(["localhost", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.", "1..2.3", "1.2.3.4 ", ":::", "12345::", "0x7f.0.0.1"])(
+    "refuses %j",
+    (text) => {
+      expect(reasonOf(() => ipToBytes(text))).toBe("invalid_address");
+    },
+  );
+
+  it("round-trips every address in its canonical form", () => {
+    const zeroRuns = fc.array(fc.constantFrom(0, 0, 0, 1, 0xab), { minLength: 16, maxLength: 16 });
+    const bytes = fc.oneof(fc.uint8Array({ minLength: 4, maxLength: 4 }), fc.uint8Array({ minLength: 16, maxLength: 16 }), zeroRuns);
+    fc.assert(
+      fc.property(bytes, (raw) => {
+        const ip = bytesToIp(Uint8Array.from(raw));
+        expect(bytesToIp(ipToBytes(ip))).toBe(ip);
+        expect(ip).toBe(ip.toLowerCase());
+        expect([...ipToBytes(ip)]).toEqual([...raw].slice(ip.includes(".") ? -4 : 0));
+      }),
+    );
+  });
+});

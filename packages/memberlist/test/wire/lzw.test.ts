@@ -1,0 +1,133 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { crc32 } from "../../src/wire/crc.ts";
+import { lzwCompress, lzwDecompress } from "../../src/wire/lzw.ts";
+import golden from "../vectors/lzw.json" with { type: "json" };
+import { fromHex, toHex } from "./hex.ts";
+import { reasonOf } from "./reason.ts";
+
+interface Vector {
+  readonly name: string;
+  readonly size: number;
+  readonly input?: string;
+  readonly recipe?: string;
+  readonly seed?: number;
+  readonly alphabet?: number;
+  readonly compressed?: string;
+  readonly compressedLength: number;
+  readonly compressedCrc32: number;
+}
+
+const vectors: readonly Vector[] = golden.vectors;
+const limit = 1 << 20;
+
+/** The recipes are described in the vectors' file. */
+function inputOf(vector: Vector): Uint8Array {
+  const { recipe, size, seed = 0, alphabet = 256 } = vector;
+  switch (recipe) {
+    case "lcg": {
+      let x = seed;
+      return Uint8Array.from({ length: size }, () => {
+        x = (Math.imul(x, 1664525) + 1013904223) >>> 0;
+        return (x >>> 24) % alphabet;
+      });
+    }
+    case "pairs":
+      return Uint8Array.from({ length: size }, (_, i) => ((i & 0xff) * ((i >> 8) + 1)) & 0xff);
+    case "repeat":
+      return Uint8Array.from({ length: size }, (_, i) => i % 7);
+    default:
+      return fromHex(vector.input ?? "");
+  }
+}
+
+describe(`LZW against vectors made by ${golden.generator}`, () => {
+  it.each(vectors)("compresses as Go does: $name", (vector) => {
+    const compressed = lzwCompress(inputOf(vector));
+    expect(compressed).toHaveLength(vector.compressedLength);
+    expect(crc32(compressed)).toBe(vector.compressedCrc32);
+  });
+
+  it.each(vectors.filter(({ compressed }) => compressed !== undefined))("has the very bytes of $name", (vector) => {
+    expect(toHex(lzwCompress(inputOf(vector)))).toBe(vector.compressed);
+    expect(toHex(lzwDecompress(fromHex(vector.compressed ?? ""), limit))).toBe(toHex(inputOf(vector)));
+  });
+
+  it.each(vectors)("decompresses its own: $name", (vector) => {
+    const input = inputOf(vector);
+    const output = lzwDecompress(lzwCompress(input), limit);
+    expect(output).toHaveLength(input.length);
+    expect(crc32(output)).toBe(crc32(input));
+  });
+});
+
+describe("LZW", () => {
+  it("keeps any bytes", () => {
+    const few = fc.array(fc.constantFrom(0, 1, 255), { maxLength: 3000 }).map((bytes) => Uint8Array.from(bytes));
+    fc.assert(
+      fc.property(fc.oneof(fc.uint8Array({ maxLength: 3000 }), few), (bytes) => {
+        expect(lzwDecompress(lzwCompress(bytes), bytes.length)).toEqual(bytes);
+      }),
+    );
+  });
+
+  it("keeps nothing from one input to the next, however many there are", () => {
+    const first = toHex(lzwCompress(fromHex("616263616263616263")));
+    for (let i = 0; i < 5000; i++) lzwCompress(Uint8Array.of(0x61, 0x62, i, i >> 8, 0x61, 0x62));
+    expect(toHex(lzwCompress(fromHex("616263616263616263")))).toBe(first);
+  });
+
+  it("stops at its limit, and takes just as much", () => {
+    const compressed = lzwCompress(new Uint8Array(100_000));
+    expect(lzwDecompress(compressed, 100_000)).toHaveLength(100_000);
+    expect(reasonOf(() => lzwDecompress(compressed, 99_999))).toBe("too_large");
+    expect(reasonOf(() => lzwDecompress(compressed, 0))).toBe("too_large");
+    expect(lzwDecompress(lzwCompress(new Uint8Array(0)), 0)).toHaveLength(0);
+  });
+
+  it("refuses input that ends early, at any length", () => {
+    const compressed = lzwCompress(fromHex("616263616263616263"));
+    for (let length = 0; length < compressed.length; length++) {
+      expect(reasonOf(() => lzwDecompress(compressed.subarray(0, length), limit))).toBe("bad_lzw");
+    }
+  });
+
+  it("ignores bytes behind the end code, and does without the clear code at the start", () => {
+    expect(toHex(lzwDecompress(fromHex("00c30404ffff"), limit))).toBe("61");
+    // 9-bit codes 0x61, 257.
+    expect(toHex(lzwDecompress(fromHex("610202"), limit))).toBe("61");
+  });
+
+  it("refuses a code that was not given out yet", () => {
+    // 9-bit codes 258 first; then 0x61, 260.
+    expect(reasonOf(() => lzwDecompress(fromHex("0201"), limit))).toBe("bad_lzw");
+    expect(reasonOf(() => lzwDecompress(fromHex("610802"), limit))).toBe("bad_lzw");
+  });
+
+  it("goes on with a full dictionary that is never cleared", () => {
+    const codes = Array.from({ length: 5000 }, (_, i) => i & 0xff);
+    const compressed = packCodes([...codes, 257]);
+    expect(lzwDecompress(compressed, limit)).toEqual(Uint8Array.from(codes));
+  });
+});
+
+/** Packs codes as a compressor would that has nothing but literals to say and never clears. */
+function packCodes(codes: readonly number[]): Uint8Array {
+  const bytes: number[] = [];
+  let next = 257;
+  let width = 9;
+  let bits = 0;
+  let bitCount = 0;
+  for (const code of codes) {
+    bits |= code << bitCount;
+    bitCount += width;
+    for (; bitCount >= 8; bitCount -= 8) {
+      bytes.push(bits & 0xff);
+      bits >>>= 8;
+    }
+    next++;
+    if (next === 1 << width && width < 12) width++;
+  }
+  bytes.push(bits & 0xff);
+  return Uint8Array.from(bytes);
+}

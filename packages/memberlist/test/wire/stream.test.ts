@@ -1,0 +1,149 @@
+import { describe, expect, it, vi } from "vitest";
+import { MemberlistError } from "../../src/errors.ts";
+import { compressMessage } from "../../src/wire/compress.ts";
+import { encodeAckResp, encodeErrResp, encodePing } from "../../src/wire/encode.ts";
+import { readAck, readErr, readPing, readStreamMessage, sealStreamMessage, type StreamLimits } from "../../src/wire/stream-frame.ts";
+import { StreamReader } from "../../src/wire/stream-reader.ts";
+import { ascii, fromHex, toHex } from "./hex.ts";
+import { rejectionOf } from "./reason.ts";
+import { streamOf } from "./stream-of.ts";
+
+const limits: StreamLimits = { maxPushStateBytes: 1000, maxPushStateNodes: 10, maxUserMsgBytes: 1000, maxDecompressedBytes: 10_000 };
+
+describe("StreamReader", () => {
+  it.each([1, 3, 100])("reads bytes, counts and objects in chunks of %i", async (chunkSize) => {
+    const reader = new StreamReader(streamOf(fromHex("07 0102030405 81a16105 a0 ff"), chunkSize));
+    expect(await reader.readByte()).toBe(7);
+    expect(toHex(await reader.readExactly(0))).toBe("");
+    expect(toHex(await reader.readExactly(5))).toBe("0102030405");
+    expect(toHex(await reader.readObject(100))).toBe("81a16105");
+    expect(toHex(await reader.readObject(1))).toBe("a0");
+    expect(await reader.peekByte()).toBe(255);
+    expect(await reader.readByte()).toBe(255);
+    expect(await reader.peekByte()).toBeUndefined();
+  });
+
+  it("says whether a stream ended before a message or within one", async () => {
+    const empty = new StreamReader(streamOf(new Uint8Array(0), 1));
+    await expect(empty.readByte()).rejects.toMatchObject({ code: "stream_closed", details: { clean: true } });
+    const begun = new StreamReader(streamOf(fromHex("06"), 1));
+    await begun.readByte();
+    await expect(begun.readObject(10)).rejects.toMatchObject({ code: "stream_closed", details: { clean: false } });
+    const partial = new StreamReader(streamOf(fromHex("0607"), 1));
+    await expect(partial.readExactly(3)).rejects.toMatchObject({ code: "stream_closed", details: { clean: false } });
+  });
+
+  it("reports a stream that breaks, with its cause", async () => {
+    const cause = new Error("reset");
+    await expect(new StreamReader(streamOf(fromHex("06"), 1, cause)).readExactly(2)).rejects.toMatchObject({
+      code: "stream_failed",
+      cause,
+    });
+    const timeout = new MemberlistError("timeout", "too late");
+    await expect(new StreamReader(streamOf(fromHex("06"), 1, timeout)).readExactly(2)).rejects.toBe(timeout);
+  });
+
+  it("leaves what it has handed out as it was", async () => {
+    const reader = new StreamReader(streamOf(Uint8Array.from({ length: 200 }, (_, i) => i), 3));
+    const pieces: Uint8Array[] = [];
+    for (let i = 0; i < 40; i++) pieces.push(await reader.readExactly(5));
+    expect(pieces.flatMap((piece) => [...piece])).toEqual(Array.from({ length: 200 }, (_, i) => i));
+  });
+
+  it("keeps no more than about what has arrived, whatever was announced", async () => {
+    const stream = streamOf(new Uint8Array(1000), 10);
+    await expect(new StreamReader(stream).readExactly(2 ** 40)).rejects.toMatchObject({ details: { available: 1000 } });
+  });
+
+  it("reads a large count out of small chunks in linear time", async () => {
+    const size = 4 * 1024 * 1024;
+    const set = vi.spyOn(Uint8Array.prototype, "set");
+    const read = await new StreamReader(streamOf(new Uint8Array(size), 4096)).readExactly(size);
+    const copied = set.mock.calls.reduce((sum, [source]) => sum + source.length, 0);
+    set.mockRestore();
+    expect(read).toHaveLength(size);
+    expect(copied).toBeLessThan(4 * size);
+  });
+
+  it("stops an object over its limit as soon as its head says so", async () => {
+    const stream = new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(fromHex("81a16adb00100000"));
+      },
+    });
+    expect(await rejectionOf(new StreamReader(stream).readObject(1000))).toBe("limit_exceeded");
+  });
+
+  it("answers tryObject only with an object that has arrived", async () => {
+    const reader = new StreamReader(streamOf(fromHex("05a26162"), 2));
+    expect(reader.tryObject(10)).toBeUndefined();
+    await reader.peekByte();
+    expect(reader.tryObject(10)).toEqual(Uint8Array.of(5));
+    expect(reader.tryObject(10)).toBeUndefined();
+    expect(toHex(await reader.readObject(10))).toBe("a26162");
+  });
+
+  it("cancels and releases the stream", async () => {
+    let cancelled = false;
+    const stream = new ReadableStream<Uint8Array>({
+      cancel() {
+        cancelled = true;
+      },
+    });
+    await new StreamReader(stream).cancel();
+    expect(cancelled).toBe(true);
+    const released = streamOf(fromHex("05"), 1);
+    new StreamReader(released).release();
+    expect(await new StreamReader(released).readByte()).toBe(5);
+  });
+});
+
+describe("one message on a stream", () => {
+  const ping = { seqNo: 42, node: "n", sourceAddr: "", sourcePort: 0, sourceNode: "" };
+
+  it.each([true, false])("is a ping, an ack or an error; compressed: %s", async (compress) => {
+    const read = async (message: Uint8Array): Promise<{ type: number; body: StreamReader }> =>
+      readStreamMessage(new StreamReader(streamOf(sealStreamMessage(message, { compress }), 2)), limits);
+    const first = await read(encodePing(ping));
+    expect([first.type, await readPing(first.body)]).toEqual([0, ping]);
+    const second = await read(encodeAckResp({ seqNo: 42, payload: ascii("p") }));
+    expect([second.type, await readAck(second.body)]).toEqual([2, { seqNo: 42, payload: ascii("p") }]);
+    const third = await read(encodeErrResp({ error: "no" }));
+    expect([third.type, await readErr(third.body)]).toEqual([13, { error: "no" }]);
+  });
+
+  it("is compressed whenever compression is on, even if it grows", () => {
+    const message = ascii("\x08a");
+    const sealed = sealStreamMessage(message, { compress: true });
+    expect(sealed[0]).toBe(9);
+    expect(sealed.length).toBeGreaterThan(message.length);
+    expect(sealStreamMessage(message, { compress: false })).toBe(message);
+  });
+
+  it("is refused when it is encrypted", async () => {
+    await expect(readStreamMessage(new StreamReader(fromHex("0a00000010")), limits)).rejects.toMatchObject({
+      code: "protocol_error",
+      message: "remote state is encrypted and encryption is not configured",
+    });
+  });
+
+  it("is refused when it decompresses to nothing or to too much", async () => {
+    const refused = async (message: Uint8Array): Promise<string> =>
+      rejectionOf(readStreamMessage(new StreamReader(compressMessage(message)), limits));
+    expect(await refused(new Uint8Array(0))).toBe("protocol_error");
+    expect(await refused(new Uint8Array(10_001))).toBe("too_large");
+    expect(await refused(new Uint8Array(10_000))).toBe("");
+  });
+
+  it("takes the least compressible message within its limit, and stops what can only be over it", async () => {
+    // Each pair of neighbours is new, so that each byte costs a code.
+    const pairs = Uint8Array.from({ length: 10_000 }, (_, i) => ((i & 0xff) * ((i >> 8) + 1)) & 0xff);
+    expect((await readStreamMessage(new StreamReader(compressMessage(pairs)), limits)).type).toBe(0);
+    const announced = new StreamReader(fromHex("0982a4416c676f00a3427566db00004000"));
+    expect(await rejectionOf(readStreamMessage(announced, limits))).toBe("limit_exceeded");
+  });
+
+  it("hands a type that it does not know on", async () => {
+    expect((await readStreamMessage(new StreamReader(fromHex("63")), limits)).type).toBe(0x63);
+  });
+});
