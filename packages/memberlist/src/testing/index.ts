@@ -1,0 +1,13 @@
+/** For tests and simulations: virtual time, reproducible randomness, and a network within one process. */
+export type { BlockOptions, Endpoint } from "./block-table.ts";
+export {
+  MemoryNetwork,
+  type Latency,
+  type Loss,
+  type MemoryNetworkOptions,
+  type MemoryNetworkStats,
+  type MemoryTransportOptions,
+} from "./memory-network.ts";
+export { MemoryTransport } from "./memory-transport.ts";
+export { SeededRandom } from "./seeded-random.ts";
+export { settlePromises, VirtualClock, type RunOptions, type VirtualClockOptions } from "./virtual-clock.ts";

@@ -1,0 +1,260 @@
+import { canonicalIp, hostPort, type Address } from "../address.ts";
+import { MemberlistError } from "../errors.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Random } from "../ports/random.ts";
+import { BlockTable, endpointKey, type BlockOptions, type Endpoint } from "./block-table.ts";
+import type { MemoryLink } from "./memory-pipe.ts";
+import { memoryStreamPair, type MemoryStream } from "./memory-stream.ts";
+import { MemoryTransport, type MemoryFabric } from "./memory-transport.ts";
+
+/** In ms: always the same, uniform between two bounds, or as the function says for the way. */
+export type Latency = number | readonly [min: number, max: number] | ((from: Address, to: Address) => number);
+/** The share of packets that are lost, 0 to 1: everywhere the same, or as the function says for the way. */
+export type Loss = number | ((from: Address, to: Address) => number);
+
+export interface MemoryNetworkOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** One way, for packets. Default 1 ms. */
+  readonly latency?: Latency;
+  /** Default 0. */
+  readonly loss?: Loss;
+  /** One way, for each piece of a stream. Default: as for packets. */
+  readonly streamLatency?: Latency;
+}
+
+export interface MemoryTransportOptions {
+  /** A literal IP. Default: the next of 10.0.0.1, 10.0.0.2, … */
+  readonly host?: string;
+  /** 0: any that is free. Default 7946. */
+  readonly port?: number;
+}
+
+export interface MemoryNetworkStats {
+  packetsSent: number;
+  bytesSent: number;
+  packetsDelivered: number;
+  /** By chance. */
+  packetsLost: number;
+  /** By a partition or a block, when sent or on arrival. */
+  packetsBlocked: number;
+  /** Nobody was there, or nobody listened. */
+  packetsUnroutable: number;
+  dials: number;
+  streamsOpened: number;
+}
+
+const defaultPort = 7946;
+const firstEphemeralPort = 32_768;
+
+/**
+ * A network within one process, on a (virtual) clock: a run is a function of the seed. Packets are delayed and lost; streams keep
+ * their order and lose nothing. Across a block, packets vanish, dials get no answer, and what is in a stream waits for the way
+ * to heal. A stream can be made only while both directions are open.
+ */
+export class MemoryNetwork implements MemoryFabric {
+  readonly clock: Clock;
+  readonly stats: MemoryNetworkStats = {
+    packetsSent: 0,
+    bytesSent: 0,
+    packetsDelivered: 0,
+    packetsLost: 0,
+    packetsBlocked: 0,
+    packetsUnroutable: 0,
+    dials: 0,
+    streamsOpened: 0,
+  };
+  readonly #random: Random;
+  readonly #transports: Map<string, MemoryTransport> = new Map();
+  readonly #hosts: Map<string, readonly string[]> = new Map();
+  readonly #blocks: BlockTable = new BlockTable();
+  #stalled: (() => void)[] = [];
+  #latency: Latency;
+  #streamLatency: Latency | undefined;
+  #loss: Loss;
+  #nextHost = 1;
+  #nextPort: number = firstEphemeralPort;
+
+  constructor(options: MemoryNetworkOptions) {
+    this.clock = options.clock;
+    this.#random = options.random;
+    this.#latency = options.latency ?? 1;
+    this.#streamLatency = options.streamLatency;
+    this.#loss = options.loss ?? 0;
+  }
+
+  /**
+   * A transport of this network, as if its sockets were open.
+   *
+   * @throws MemberlistError `invalid_address` for a host that is no IP, `bind_failed` when the address is taken
+   */
+  transport(options: MemoryTransportOptions = {}): MemoryTransport {
+    const host = canonicalIp(options.host ?? this.#freeHost());
+    if (host === undefined) {
+      throw new MemberlistError("invalid_address", `${options.host} is not a literal IP`, { details: { address: options.host } });
+    }
+    const wanted = options.port ?? defaultPort;
+    const port = wanted === 0 ? this.#freePort(host) : wanted;
+    const key = hostPort(host, port);
+    if (this.#transports.has(key)) throw new MemberlistError("bind_failed", `${key} is taken`, { details: { host, port } });
+    const transport = new MemoryTransport(this, host, port);
+    this.#transports.set(key, transport);
+    return transport;
+  }
+
+  /** What a host name resolves to; an empty list makes it unknown again. */
+  setHost(name: string, addresses: readonly string[]): void {
+    if (addresses.length === 0) this.#hosts.delete(name);
+    else this.#hosts.set(name, [...addresses]);
+  }
+
+  setLatency(latency: Latency): void {
+    this.#latency = latency;
+  }
+
+  setLoss(loss: Loss): void {
+    this.#loss = loss;
+  }
+
+  /** Cuts every way between the two groups, in both directions; `groupB` left out is everybody who is here and not in `groupA`. */
+  partition(groupA: readonly Endpoint[], groupB?: readonly Endpoint[]): void {
+    const others = groupB ?? this.#others(groupA);
+    for (const a of groupA) {
+      for (const b of others) {
+        this.#blocks.block(a, b, {});
+        this.#blocks.block(b, a, {});
+      }
+    }
+  }
+
+  /** Stops packets, streams or (by default) both from one to another, in this direction only. */
+  block(from: Endpoint, to: Endpoint, options: BlockOptions = {}): void {
+    this.#blocks.block(from, to, options);
+  }
+
+  /** Takes back what {@link block} did between the same two. */
+  unblock(from: Endpoint, to: Endpoint): void {
+    this.#blocks.unblock(from, to);
+    this.#resume();
+  }
+
+  /** Takes back every block and partition. What waited in streams goes on. */
+  heal(): void {
+    this.#blocks.clear();
+    this.#resume();
+  }
+
+  sendPacket(packet: Uint8Array, from: MemoryTransport, to: Address): void {
+    const { stats } = this;
+    const target = canonical(to);
+    stats.packetsSent++;
+    stats.bytesSent += packet.length;
+    if (this.#blocks.isBlocked(from, target, "packets")) {
+      stats.packetsBlocked++;
+      return;
+    }
+    const loss = typeof this.#loss === "number" ? this.#loss : this.#loss(from.address, target);
+    if (loss > 0 && this.#random.next() < loss) {
+      stats.packetsLost++;
+      return;
+    }
+    this.clock.setTimeout(() => {
+      if (this.#blocks.isBlocked(from, target, "packets")) stats.packetsBlocked++;
+      else if (this.#transports.get(hostPort(target.host, target.port))?.deliver(packet, from.address) === true) stats.packetsDelivered++;
+      else stats.packetsUnroutable++;
+    }, this.#delay(this.#latency, from.address, target));
+  }
+
+  connect(from: MemoryTransport, to: Address, connected: (stream: MemoryStream) => void, refused: () => void): () => void {
+    const target = canonical(to);
+    const there = this.#link(from.address, target);
+    const back = this.#link(target, from.address);
+    let givenUp = false;
+    let near: MemoryStream | undefined;
+    const answer = (): void => {
+      if (givenUp) return;
+      if (near === undefined) refused();
+      else connected(near);
+    };
+    const arrive = (): void => {
+      if (givenUp) return;
+      if (there.blocked() || back.blocked()) {
+        there.whenHealed(() => this.clock.setTimeout(arrive, there.delay()));
+        return;
+      }
+      const listener = this.#transports.get(hostPort(target.host, target.port));
+      if (listener?.listening === true) {
+        const [ours, theirs] = memoryStreamPair(there, back);
+        near = ours;
+        this.stats.streamsOpened++;
+        listener.accept(theirs, { host: from.host, port: this.#ephemeralPort(), name: "" });
+      }
+      this.clock.setTimeout(answer, back.delay());
+    };
+    this.stats.dials++;
+    this.clock.setTimeout(arrive, there.delay());
+    return () => {
+      givenUp = true;
+      near?.close();
+    };
+  }
+
+  lookUp(host: string): readonly string[] | undefined {
+    return this.#hosts.get(host);
+  }
+
+  detach(transport: MemoryTransport): void {
+    this.#transports.delete(transport.key);
+  }
+
+  #link(from: Address, to: Address): MemoryLink {
+    return {
+      clock: this.clock,
+      delay: () => this.#delay(this.#streamLatency ?? this.#latency, from, to),
+      blocked: () => this.#blocks.isBlocked(from, to, "streams"),
+      whenHealed: (resume) => void this.#stalled.push(resume),
+    };
+  }
+
+  /** Everything that waits tries again; what is still blocked waits once more. */
+  #resume(): void {
+    for (const resume of this.#stalled.splice(0)) resume();
+  }
+
+  #delay(latency: Latency, from: Address, to: Address): number {
+    if (typeof latency === "number") return latency;
+    if (typeof latency === "function") return latency(from, to);
+    return latency[0] + this.#random.next() * (latency[1] - latency[0]);
+  }
+
+  #others(group: readonly Endpoint[]): MemoryTransport[] {
+    const keys = new Set(group.map(endpointKey));
+    return [...this.#transports.values()].filter(({ key, host }) => !keys.has(key) && !keys.has(host));
+  }
+
+  #freeHost(): string {
+    const host = (): string => `10.${(this.#nextHost >> 16) & 255}.${(this.#nextHost >> 8) & 255}.${this.#nextHost & 255}`;
+    const taken = new Set([...this.#transports.values()].map((transport) => transport.host));
+    while (taken.has(host())) this.#nextHost++;
+    const free = host();
+    this.#nextHost++;
+    return free;
+  }
+
+  #freePort(host: string): number {
+    let port = this.#ephemeralPort();
+    while (this.#transports.has(hostPort(host, port))) port = this.#ephemeralPort();
+    return port;
+  }
+
+  #ephemeralPort(): number {
+    const port = this.#nextPort;
+    this.#nextPort = port === 65_535 ? firstEphemeralPort : port + 1;
+    return port;
+  }
+}
+
+function canonical(address: Address): Address {
+  const host = canonicalIp(address.host) ?? address.host;
+  return host === address.host ? address : { ...address, host };
+}

@@ -1,0 +1,163 @@
+import { canonicalIp, formatAddress, hostPort, type Address } from "../address.ts";
+import { MemberlistError } from "../errors.ts";
+import type { Clock } from "../ports/clock.ts";
+import type {
+  AdvertisedAddress,
+  DialOptions,
+  ResolveOptions,
+  Transport,
+  TransportListener,
+  TransportStream,
+} from "../ports/transport.ts";
+import type { MemoryStream } from "./memory-stream.ts";
+
+/** The largest UDP datagram over IPv4, in bytes. */
+const maxPacketBytes = 65_507;
+
+/** What a memory transport needs of its network. */
+export interface MemoryFabric {
+  readonly clock: Clock;
+  sendPacket(packet: Uint8Array, from: MemoryTransport, to: Address): void;
+  /** Connects; the answer comes by one of the two callbacks, later, or never. Returned: how to give up. */
+  connect(from: MemoryTransport, to: Address, connected: (stream: MemoryStream) => void, refused: () => void): () => void;
+  lookUp(host: string): readonly string[] | undefined;
+  detach(transport: MemoryTransport): void;
+}
+
+/** A transport within one process; {@link MemoryNetwork.transport} makes it. */
+export class MemoryTransport implements Transport {
+  readonly host: string;
+  readonly port: number;
+  /** `host:port`. */
+  readonly key: string;
+  readonly #fabric: MemoryFabric;
+  readonly #streams: Set<MemoryStream> = new Set();
+  readonly #dials: Set<(error: MemberlistError) => void> = new Set();
+  #listener: TransportListener | undefined;
+  #closed = false;
+
+  constructor(fabric: MemoryFabric, host: string, port: number) {
+    this.#fabric = fabric;
+    this.host = host;
+    this.port = port;
+    this.key = hostPort(host, port);
+  }
+
+  /** Where others reach this one. */
+  get address(): Address {
+    return { host: this.host, port: this.port, name: "" };
+  }
+
+  get listening(): boolean {
+    return this.#listener !== undefined && !this.#closed;
+  }
+
+  finalAdvertiseAddr(addr: string, port: number): AdvertisedAddress {
+    const ip = addr === "" ? this.host : canonicalIp(addr);
+    if (ip === undefined) {
+      throw new MemberlistError("advertise_address", `${JSON.stringify(addr)} is not a literal IP; candidates: ${this.host}`, {
+        details: { address: addr, candidates: [this.host] },
+      });
+    }
+    return { addr: ip, port: port === 0 ? this.port : port };
+  }
+
+  writeTo(packet: Uint8Array, to: Address, done?: (error?: Error) => void): boolean {
+    const error = this.#sendError(packet, to);
+    if (error === undefined) this.#fabric.sendPacket(packet.slice(), this, to);
+    if (done !== undefined) this.#fabric.clock.defer(() => (error === undefined ? done() : done(error)));
+    return true;
+  }
+
+  dial(to: Address, options: DialOptions): Promise<TransportStream> {
+    const { clock } = this.#fabric;
+    const { signal, timeout } = options;
+    if (this.#closed) return Promise.reject(shutdownError());
+    if (signal?.aborted === true) return Promise.reject(abortedError(to, signal.reason));
+    return new Promise((resolve, reject) => {
+      const finish = (): void => {
+        clock.clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
+        this.#dials.delete(fail);
+      };
+      const fail = (error: MemberlistError): void => {
+        finish();
+        giveUp();
+        reject(error);
+      };
+      const onAbort = (): void => fail(abortedError(to, signal?.reason));
+      const timer = clock.setTimeout(() => fail(dialError("timeout", to, `no answer within ${timeout} ms`)), timeout);
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.#dials.add(fail);
+      const connected = (stream: MemoryStream): void => {
+        finish();
+        this.#adopt(stream);
+        resolve(stream);
+      };
+      const giveUp = this.#fabric.connect(this, to, connected, () => fail(dialError("dial_failed", to, "connection refused")));
+    });
+  }
+
+  listen(listener: TransportListener): void {
+    this.#listener = listener;
+  }
+
+  resolve(host: string, options: ResolveOptions): Promise<string[]> {
+    if (this.#closed) return Promise.reject(shutdownError());
+    if (options.signal?.aborted === true) {
+      return Promise.reject(new MemberlistError("aborted", `looking up ${host} was aborted`, { cause: options.signal.reason }));
+    }
+    const ip = canonicalIp(host);
+    const found = ip === undefined ? this.#fabric.lookUp(host) : [ip];
+    if (found !== undefined) return Promise.resolve([...found]);
+    return Promise.reject(new MemberlistError("resolve_failed", `no such host: ${host}`, { details: { host } }));
+  }
+
+  shutdown(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#fabric.detach(this);
+      for (const fail of [...this.#dials]) fail(shutdownError());
+      for (const stream of [...this.#streams]) stream.close();
+    }
+    return Promise.resolve();
+  }
+
+  /** A packet has come in; false when nobody takes it. For the network. */
+  deliver(packet: Uint8Array, from: Address): boolean {
+    if (!this.listening) return false;
+    this.#listener?.packet(packet, from, this.#fabric.clock.now());
+    return true;
+  }
+
+  /** A stream has come in. For the network. */
+  accept(stream: MemoryStream, from: Address): void {
+    this.#adopt(stream);
+    this.#listener?.stream(stream, from);
+  }
+
+  #adopt(stream: MemoryStream): void {
+    this.#streams.add(stream);
+    stream.onClose = () => this.#streams.delete(stream);
+  }
+
+  #sendError(packet: Uint8Array, to: Address): MemberlistError | undefined {
+    if (this.#closed) return shutdownError();
+    if (packet.length <= maxPacketBytes) return undefined;
+    return new MemberlistError("send_failed", `a packet of ${packet.length} bytes to ${formatAddress(to)} is too long for UDP`, {
+      details: { bytes: packet.length, limit: maxPacketBytes },
+    });
+  }
+}
+
+function shutdownError(): MemberlistError {
+  return new MemberlistError("shutdown", "the transport has been shut down");
+}
+
+function abortedError(to: Address, cause: unknown): MemberlistError {
+  return new MemberlistError("aborted", `dialling ${formatAddress(to)} was aborted`, { cause, details: { address: to } });
+}
+
+function dialError(code: "timeout" | "dial_failed", to: Address, why: string): MemberlistError {
+  return new MemberlistError(code, `dialling ${formatAddress(to)} failed: ${why}`, { details: { address: to } });
+}

@@ -1,0 +1,257 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Address } from "../../src/address.ts";
+import { MemoryNetwork, type MemoryNetworkOptions } from "../../src/testing/memory-network.ts";
+import type { MemoryTransport } from "../../src/testing/memory-transport.ts";
+import { SeededRandom } from "../../src/testing/seeded-random.ts";
+import { VirtualClock } from "../../src/testing/virtual-clock.ts";
+
+let clock: VirtualClock;
+beforeEach(() => {
+  clock = new VirtualClock();
+});
+
+function network(options: Partial<MemoryNetworkOptions> = {}): MemoryNetwork {
+  return new MemoryNetwork({ clock, random: new SeededRandom(1), ...options });
+}
+
+interface Packet {
+  readonly at: number;
+  readonly receivedAt: number;
+  readonly from: Address;
+  readonly bytes: Uint8Array;
+}
+
+function inbox(transport: MemoryTransport): Packet[] {
+  const packets: Packet[] = [];
+  transport.listen({
+    packet: (bytes, from, receivedAt) => void packets.push({ at: clock.now(), receivedAt, from, bytes }),
+    stream: (stream) => stream.close(),
+  });
+  return packets;
+}
+
+const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
+
+describe("addresses", () => {
+  it("are given out one after the other, passing over what is taken", () => {
+    const net = network();
+    net.transport({ host: "10.0.0.2" });
+    expect([net.transport(), net.transport(), net.transport({ host: "::FFFF:1.2.3.4", port: 80 })].map(({ key }) => key)).toEqual([
+      "10.0.0.1:7946",
+      "10.0.0.3:7946",
+      "1.2.3.4:80",
+    ]);
+    expect(net.transport({ host: "2001:DB8::1" }).key).toBe("[2001:db8::1]:7946");
+  });
+
+  it("can be used once at a time", async () => {
+    const net = network();
+    const first = net.transport({ host: "10.0.0.1" });
+    expect(() => net.transport({ host: "10.0.0.1" })).toThrow(expect.objectContaining({ code: "bind_failed" }));
+    const ports = [0, 0].map((port) => net.transport({ host: "10.0.0.1", port }).port);
+    expect(new Set([...ports, 7946]).size).toBe(3);
+    await first.shutdown();
+    expect(net.transport({ host: "10.0.0.1" }).key).toBe(first.key);
+    expect(() => net.transport({ host: "web-1" })).toThrow(expect.objectContaining({ code: "invalid_address" }));
+  });
+
+  it("are advertised as they are, or as configured", () => {
+    const transport = network().transport({ host: "10.0.0.1", port: 80 });
+    expect(transport.finalAdvertiseAddr("", 0)).toEqual({ addr: "10.0.0.1", port: 80 });
+    expect(transport.finalAdvertiseAddr("1.2.3.4", 81)).toEqual({ addr: "1.2.3.4", port: 81 });
+    expect(() => transport.finalAdvertiseAddr("web-1", 0)).toThrow(
+      expect.objectContaining({ code: "advertise_address", message: expect.stringContaining("10.0.0.1") }),
+    );
+  });
+
+  it("are found by name, as far as the network knows it", async () => {
+    const net = network();
+    const transport = net.transport();
+    net.setHost("seeds.example", ["10.0.0.5", "::1"]);
+    const options = { dnsConfigPath: "", timeout: 100 };
+    expect(await transport.resolve("seeds.example", options)).toEqual(["10.0.0.5", "::1"]);
+    expect(await transport.resolve("::FFFF:1.2.3.4", options)).toEqual(["1.2.3.4"]);
+    net.setHost("seeds.example", []);
+    await expect(transport.resolve("seeds.example", options)).rejects.toMatchObject({ code: "resolve_failed" });
+    await expect(transport.resolve("x", { ...options, signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "aborted" });
+  });
+});
+
+describe("packets", () => {
+  it("arrive after the latency, with the sender's address and the time", () => {
+    const net = network({ latency: 5 });
+    const [a, b] = [net.transport(), net.transport()];
+    const packets = inbox(b);
+    expect(a.writeTo(bytes(1, 2), b.address)).toBe(true);
+    clock.advanceSync(4);
+    expect(packets).toEqual([]);
+    clock.advanceSync(1);
+    expect(packets).toEqual([{ at: 5, receivedAt: 5, from: a.address, bytes: bytes(1, 2) }]);
+    expect(net.stats).toMatchObject({ packetsSent: 1, bytesSent: 2, packetsDelivered: 1 });
+  });
+
+  it("share no memory with the sender", () => {
+    const net = network();
+    const [a, b] = [net.transport(), net.transport()];
+    const packets = inbox(b);
+    const packet = bytes(1, 2);
+    a.writeTo(packet, b.address);
+    packet.fill(9);
+    clock.advanceSync(1);
+    expect(packets[0]?.bytes).toEqual(bytes(1, 2));
+    packets[0]?.bytes.fill(7);
+    expect(packet).toEqual(bytes(9, 9));
+  });
+
+  it("find a mapped address", () => {
+    const net = network();
+    const [a, b] = [net.transport(), net.transport()];
+    const packets = inbox(b);
+    a.writeTo(bytes(1), { host: `::ffff:${b.host}`, port: b.port, name: "" });
+    clock.advanceSync(1);
+    expect(packets).toHaveLength(1);
+  });
+
+  it("tell when they are on their way, never at once", () => {
+    const net = network({ latency: 5 });
+    const [a, b] = [net.transport(), net.transport()];
+    const calls: unknown[][] = [];
+    a.writeTo(bytes(1), b.address, (...args) => void calls.push(args));
+    expect(calls).toEqual([]);
+    clock.advanceSync(0);
+    expect(calls).toEqual([[]]);
+  });
+
+  it("tell when they could not be sent: after the shutdown, or too long", async () => {
+    const net = network();
+    const [a, b] = [net.transport(), net.transport()];
+    const packets = inbox(b);
+    const codes: unknown[] = [];
+    const done = (error?: Error & { code?: string }): void => void codes.push(error?.code);
+    a.writeTo(new Uint8Array(65_508), b.address, done);
+    a.writeTo(new Uint8Array(65_507), b.address, done);
+    await a.shutdown();
+    await a.shutdown();
+    a.writeTo(bytes(1), b.address, done);
+    expect(codes).toEqual([]);
+    clock.advanceSync(1);
+    expect(codes).toEqual(["send_failed", undefined, "shutdown"]);
+    expect(packets.map((packet) => packet.bytes.length)).toEqual([65_507]);
+  });
+
+  it("vanish where nobody is, or listens", async () => {
+    const net = network();
+    const [a, b, c] = [net.transport(), net.transport(), net.transport()];
+    const packets = inbox(c);
+    a.writeTo(bytes(1), b.address);
+    a.writeTo(bytes(1), { host: "10.9.9.9", port: 1, name: "" });
+    a.writeTo(bytes(1), c.address);
+    await c.shutdown();
+    clock.advanceSync(10);
+    expect(packets).toEqual([]);
+    expect(net.stats).toMatchObject({ packetsSent: 3, packetsDelivered: 0, packetsUnroutable: 3 });
+  });
+
+  it("are lost at the rate that is set, and overtake one another", () => {
+    const net = network({ latency: [1, 20], loss: 0.25 });
+    const [a, b] = [net.transport(), net.transport()];
+    const packets = inbox(b);
+    for (let i = 0; i < 2_000; i++) a.writeTo(bytes(i >> 8, i & 255), b.address);
+    clock.advanceSync(20);
+    // 1,500 are expected, with a standard deviation of 19.
+    expect(Math.abs(packets.length - 1_500)).toBeLessThan(100);
+    expect(net.stats.packetsLost + packets.length).toBe(2_000);
+    const order = packets.map((packet) => (packet.bytes[0] ?? 0) * 256 + (packet.bytes[1] ?? 0));
+    expect(order).not.toEqual(order.toSorted((x, y) => x - y));
+    expect(Math.min(...packets.map(({ at }) => at))).toBeGreaterThanOrEqual(1);
+    net.setLoss(1);
+    a.writeTo(bytes(1), b.address);
+    clock.advanceSync(20);
+    expect(net.stats.packetsDelivered).toBe(packets.length);
+  });
+
+  it("take as long, and are lost as often, as the way says", () => {
+    const net = network({ latency: (_, to) => (to.host === "10.0.0.2" ? 50 : 3), loss: (from) => (from.host === "10.0.0.3" ? 1 : 0) });
+    const [a, b, c] = [net.transport(), net.transport(), net.transport()];
+    const [toA, toB] = [inbox(a), inbox(b)];
+    a.writeTo(bytes(1), b.address);
+    b.writeTo(bytes(1), a.address);
+    c.writeTo(bytes(1), a.address);
+    clock.advanceSync(100);
+    expect([toA.map(({ at }) => at), toB.map(({ at }) => at)]).toEqual([[3], [50]]);
+    net.setLatency(1);
+    a.writeTo(bytes(1), b.address);
+    clock.advanceSync(1);
+    expect(toB).toHaveLength(2);
+  });
+
+  it("are a function of the seed", () => {
+    const run = (seed: number): unknown[] => {
+      clock = new VirtualClock();
+      const net = network({ random: new SeededRandom(seed), latency: [1, 9], loss: 0.1 });
+      const [a, b] = [net.transport(), net.transport()];
+      const packets = inbox(b);
+      for (let i = 0; i < 100; i++) a.writeTo(bytes(i), b.address);
+      clock.advanceSync(10);
+      return packets.map((packet) => [packet.at, packet.bytes[0]]);
+    };
+    expect(run(1)).toEqual(run(1));
+    expect(run(1)).not.toEqual(run(2));
+  });
+});
+
+describe("partitions", () => {
+  const send = (from: MemoryTransport, to: MemoryTransport): void => void from.writeTo(bytes(1), to.address);
+
+  it("cut both directions between two groups, and nothing else, until they heal", () => {
+    const net = network();
+    const nodes = [net.transport(), net.transport(), net.transport(), net.transport()] as const;
+    const boxes = nodes.map(inbox);
+    const everyone = (): number[] => {
+      for (const from of nodes) for (const to of nodes) if (from !== to) send(from, to);
+      clock.advanceSync(1);
+      return boxes.map((box) => box.splice(0).length);
+    };
+    net.partition([nodes[0]], [nodes[1], nodes[2].key]);
+    expect(everyone()).toEqual([1, 2, 2, 3]);
+    expect(net.stats.packetsBlocked).toBe(4);
+    net.heal();
+    expect(everyone()).toEqual([3, 3, 3, 3]);
+    net.partition([nodes[0].address, nodes[1].host]);
+    expect(everyone()).toEqual([1, 1, 1, 1]);
+  });
+
+  it("catch packets that are on their way", () => {
+    const net = network({ latency: 10 });
+    const [a, b] = [net.transport(), net.transport()];
+    const packets = inbox(b);
+    send(a, b);
+    clock.advanceSync(5);
+    net.partition([a], [b]);
+    clock.advanceSync(10);
+    net.heal();
+    expect([packets.length, net.stats.packetsBlocked]).toEqual([0, 1]);
+  });
+
+  it("can be in one direction, for packets only, and taken back alone", () => {
+    const net = network();
+    const [a, b, c] = [net.transport(), net.transport(), net.transport()];
+    const [toA, toB] = [inbox(a), inbox(b)];
+    const round = (): number[] => {
+      send(a, b);
+      send(b, a);
+      send(c, b);
+      clock.advanceSync(1);
+      return [toA, toB].map((box) => box.splice(0).length);
+    };
+    net.block(a, b, { streams: false });
+    net.block(c, b.host);
+    expect(round()).toEqual([1, 0]);
+    net.unblock(c, b.host);
+    expect(round()).toEqual([1, 1]);
+    net.unblock(a.key, b.key);
+    expect(round()).toEqual([1, 2]);
+    net.block(a, b, { packets: false });
+    expect(round()).toEqual([1, 2]);
+  });
+});
