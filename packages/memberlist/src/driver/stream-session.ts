@@ -1,0 +1,64 @@
+import { errorMessage, MemberlistError } from "../errors.ts";
+import type { TransportStream } from "../ports/transport.ts";
+import { labelHeader } from "../wire/label.ts";
+import { sealStreamMessage } from "../wire/stream-frame.ts";
+import { StreamReader } from "../wire/stream-reader.ts";
+import type { Stats } from "./stats.ts";
+
+export interface StreamSessionOptions {
+  readonly stream: TransportStream;
+  readonly label: Uint8Array;
+  readonly compress: boolean;
+  readonly stats: Stats;
+}
+
+/** One stream in use: messages out, bytes in. */
+export class StreamSession {
+  readonly reader: StreamReader;
+  readonly #options: StreamSessionOptions;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  #isClosed = false;
+
+  constructor(options: StreamSessionOptions) {
+    this.#options = options;
+    this.reader = new StreamReader(options.stream.readable);
+    this.#writer = options.stream.writable.getWriter();
+  }
+
+  /** What a dialled stream starts with; the answer on it carries no label. */
+  async sendLabel(): Promise<void> {
+    const { label } = this.#options;
+    if (label.length > 0) await this.#write(labelHeader(label));
+  }
+
+  async send(message: Uint8Array): Promise<void> {
+    const { compress, stats } = this.#options;
+    const bytes = sealStreamMessage(message, { compress });
+    stats.increment("memberlist.tcp.sent", bytes.length);
+    await this.#write(bytes);
+  }
+
+  /** Nothing more will be sent; what was sent is on its way. */
+  async finish(): Promise<void> {
+    await this.#attempt(() => this.#writer.close());
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#options.stream.close();
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    await this.#attempt(() => this.#writer.write(bytes));
+  }
+
+  async #attempt(action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      if (error instanceof MemberlistError) throw error;
+      throw new MemberlistError("stream_failed", `writing the stream failed: ${errorMessage(error)}`, { cause: error });
+    }
+  }
+}

@@ -1,0 +1,243 @@
+import type { Address } from "../address.ts";
+import type { ResolvedConfig } from "../config.ts";
+import { errorMessage, MemberlistError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { Transport, TransportStream } from "../ports/transport.ts";
+import { emptyBytes, equalBytes } from "../wire/bytes.ts";
+import {
+  maxDecompressedBytes,
+  maxPushPullRequests,
+  maxPushStateBytes,
+  maxPushStateNodes,
+  maxUserMsgBytes,
+  messageType,
+} from "../wire/constants.ts";
+import { DecodeError } from "../wire/decode-error.ts";
+import { encodeAckResp, encodeErrResp, encodePing } from "../wire/encode.ts";
+import type { Ping } from "../wire/messages.ts";
+import { encodeUserStream } from "../wire/push-pull.ts";
+import {
+  readAck,
+  readErr,
+  readPing,
+  readPushPull,
+  readStreamLabel,
+  readStreamMessage,
+  readUserMessage,
+  type RemoteState,
+  type StreamLimits,
+  type StreamMessage,
+} from "../wire/stream-frame.ts";
+import { StreamSession } from "./stream-session.ts";
+import type { Stats } from "./stats.ts";
+import type { Waits } from "./waits.ts";
+
+const limits: StreamLimits = { maxPushStateBytes, maxPushStateNodes, maxUserMsgBytes, maxDecompressedBytes };
+
+/** What streams bring in, and what they need to answer. */
+export interface StreamHandlers {
+  /** Our nodes and the application's state, as one push/pull message. */
+  localState(join: boolean): Uint8Array;
+  /** @throws MemberlistError `incompatible_versions` or `merge_refused` */
+  merge(state: RemoteState): void;
+  message(message: Uint8Array): void;
+  isPingForUs(ping: Ping): boolean;
+}
+
+export interface StreamsOptions {
+  readonly config: ResolvedConfig;
+  readonly transport: Transport;
+  /** Our label's bytes; empty for none. */
+  readonly label: Uint8Array;
+  readonly waits: Waits;
+  readonly log: Log;
+  readonly stats: Stats;
+  readonly handlers: StreamHandlers;
+}
+
+export interface StreamCallOptions {
+  readonly timeout?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Push/pulls, reliable messages and fallback pings, both ways. Source: PROTOCOL.md section 4. */
+export class Streams {
+  readonly #options: StreamsOptions;
+  #pushPulls = 0;
+
+  constructor(options: StreamsOptions) {
+    this.#options = options;
+  }
+
+  /** Serves a stream that a peer has opened. Never throws. */
+  accept(stream: TransportStream, from: Address): void {
+    const { config, log, stats, waits } = this.#options;
+    stats.increment("memberlist.tcp.accept", 1);
+    const session = this.#session(stream);
+    waits
+      .run<void>({ what: "an inbound stream", timeout: config.tcpTimeout }, (resolve, reject) => {
+        this.#serve(session, from).then(resolve, reject);
+        return () => session.close();
+      })
+      .finally(() => session.close())
+      .catch((error: unknown) => {
+        if (error instanceof MemberlistError && error.code === "shutdown") return;
+        const code = reasonOf(error);
+        stats.count(`stream_dropped.${code}`);
+        log.warn("stream_dropped", `dropping a stream: ${errorMessage(error)}`, { reason: code, from });
+      });
+  }
+
+  /**
+   * Exchanges the whole state with a peer, and merges its.
+   *
+   * @throws MemberlistError `dial_failed`, `timeout`, `aborted`, `remote_error`, `protocol_error`, `limit_exceeded`,
+   *   `stream_closed`, `stream_failed`, `incompatible_versions`, `merge_refused`
+   */
+  async pushPull(to: Address, join: boolean, options: StreamCallOptions = {}): Promise<void> {
+    const { handlers, stats } = this.#options;
+    const state = await this.#call(to, "push/pull", options, async (session) => {
+      stats.increment("memberlist.tcp.connect", 1);
+      await session.send(handlers.localState(join));
+      const reply = await readStreamMessage(session.reader, limits);
+      if (reply.type === messageType.err) await throwRemoteError(reply);
+      expectType(reply, messageType.pushPull);
+      return readPushPull(reply.body, limits);
+    });
+    handlers.merge({ ...state, join });
+  }
+
+  /** Sends a user message; resolves when the network has all of it. Errors as for {@link pushPull}. */
+  async sendUser(to: Address, message: Uint8Array, options: StreamCallOptions = {}): Promise<void> {
+    await this.#call(to, "a reliable message", options, (session) => session.send(encodeUserStream(message)));
+  }
+
+  /** Whether a node answers a ping over a stream within `timeout` ms. Never throws. */
+  async ping(to: Address, ping: Ping, timeout: number): Promise<boolean> {
+    const { log } = this.#options;
+    try {
+      return await this.#call(to, "a ping over a stream", { timeout }, async (session) => {
+        await session.send(encodePing(ping));
+        const reply = await readStreamMessage(session.reader, limits);
+        expectType(reply, messageType.ackResp);
+        const { seqNo } = await readAck(reply.body);
+        if (seqNo === ping.seqNo) return true;
+        throw new MemberlistError("protocol_error", `the ack's sequence number ${seqNo} is not the ping's ${ping.seqNo}`);
+      });
+    } catch (error) {
+      // A dead node does not answer: nothing to tell unless it did, wrongly.
+      const isExpected = error instanceof MemberlistError && ["dial_failed", "timeout", "shutdown"].includes(error.code);
+      if (!isExpected) log.warn("stream_ping_failed", `fallback ping failed: ${errorMessage(error)}`, { to });
+      return false;
+    }
+  }
+
+  async #call<T>(
+    to: Address,
+    what: string,
+    { timeout = this.#options.config.tcpTimeout, signal }: StreamCallOptions,
+    use: (session: StreamSession) => Promise<T>,
+  ): Promise<T> {
+    const { transport, waits } = this.#options;
+    return waits.run<T>({ what, timeout, signal, stateChanged: true }, (resolve, reject) => {
+      let session: StreamSession | undefined;
+      let isOver = false;
+      const work = async (): Promise<T> => {
+        const stream = await transport.dial(to, { timeout, signal });
+        session = this.#session(stream);
+        if (isOver) {
+          session.close();
+          throw new MemberlistError("aborted", `${what} was given up while dialling`);
+        }
+        await session.sendLabel();
+        const result = await use(session);
+        await session.finish();
+        return result;
+      };
+      work().then(resolve, reject);
+      return () => {
+        isOver = true;
+        session?.close();
+      };
+    });
+  }
+
+  #session(stream: TransportStream): StreamSession {
+    const { config, label, stats } = this.#options;
+    return new StreamSession({ stream, label, compress: config.enableCompression, stats });
+  }
+
+  async #serve(session: StreamSession, from: Address): Promise<void> {
+    await this.#checkLabel(session);
+    let message: StreamMessage;
+    try {
+      message = await readStreamMessage(session.reader, limits);
+    } catch (error) {
+      if (error instanceof MemberlistError && error.details["clean"] === true) return;
+      await session.send(encodeErrResp({ error: errorMessage(error) }));
+      await session.finish();
+      throw error;
+    }
+    switch (message.type) {
+      case messageType.pushPull:
+        await this.#servePushPull(session, message);
+        break;
+      case messageType.user:
+        this.#options.handlers.message(await readUserMessage(message.body, limits));
+        break;
+      case messageType.ping:
+        await this.#servePing(session, message);
+        break;
+      default:
+        throw new DecodeError("unknown_type", `message type ${message.type} is not for streams, from ${from.host}`);
+    }
+  }
+
+  async #checkLabel(session: StreamSession): Promise<void> {
+    const { config, label } = this.#options;
+    const theirs = await readStreamLabel(session.reader);
+    if (config.skipInboundLabelCheck) {
+      if (theirs.length > 0) throw new DecodeError("double_label", "a label where it should have been taken off already");
+    } else if (!equalBytes(theirs, label)) {
+      throw new DecodeError("label_mismatch", "a stream with another label than ours");
+    }
+  }
+
+  async #servePushPull(session: StreamSession, message: StreamMessage): Promise<void> {
+    const { handlers } = this.#options;
+    if (this.#pushPulls >= maxPushPullRequests) {
+      throw new MemberlistError("limit_exceeded", `more than ${maxPushPullRequests} push/pulls at once`);
+    }
+    this.#pushPulls++;
+    try {
+      const state = await readPushPull(message.body, limits);
+      await session.send(handlers.localState(state.join));
+      await session.finish();
+      handlers.merge(state);
+    } finally {
+      this.#pushPulls--;
+    }
+  }
+
+  async #servePing(session: StreamSession, message: StreamMessage): Promise<void> {
+    const ping = await readPing(message.body);
+    if (!this.#options.handlers.isPingForUs(ping)) return;
+    await session.send(encodeAckResp({ seqNo: ping.seqNo, payload: emptyBytes }));
+    await session.finish();
+  }
+}
+
+function expectType(message: StreamMessage, type: number): void {
+  if (message.type === type) return;
+  throw new MemberlistError("protocol_error", `received message type ${message.type} where ${type} was expected`);
+}
+
+async function throwRemoteError(message: StreamMessage): Promise<never> {
+  const { error } = await readErr(message.body);
+  throw new MemberlistError("remote_error", `the peer answered: ${error}`, { details: { remote: error } });
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof DecodeError) return error.reason;
+  return error instanceof MemberlistError ? error.code : "failed";
+}

@@ -1,0 +1,79 @@
+import { MemberlistError } from "../errors.ts";
+import type { Clock } from "../ports/clock.ts";
+
+export interface WaitOptions {
+  /** What is waited for, for the error's message. */
+  readonly what: string;
+  /** In ms; undefined or 0: without end. */
+  readonly timeout?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Whether what was asked for is under way even if the wait fails. */
+  readonly stateChanged?: boolean;
+}
+
+/** Everything that somebody waits for: each wait ends by its result, its timeout, its signal, or {@link endAll}. */
+export class Waits {
+  readonly #clock: Clock;
+  readonly #rejects: Set<(error: MemberlistError) => void> = new Set();
+  #ended: MemberlistError | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * @param start begins the work; may return a function that is called once the wait is over, however it ended
+   * @throws MemberlistError `timeout`, `aborted`, or whatever {@link endAll} was given
+   */
+  run<T>(
+    options: WaitOptions,
+    start: (resolve: (value: T) => void, reject: (error: unknown) => void) => (() => void) | void,
+  ): Promise<T> {
+    const { what, timeout, signal, stateChanged } = options;
+    return new Promise<T>((resolve, reject) => {
+      if (this.#ended !== undefined) {
+        reject(this.#ended);
+        return;
+      }
+      if (signal?.aborted === true) {
+        reject(aborted(what, signal, false));
+        return;
+      }
+      let isOver = false;
+      let cleanUp: (() => void) | void = undefined;
+      const end = (settle: () => void): void => {
+        if (isOver) return;
+        isOver = true;
+        if (timer !== undefined) this.#clock.clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
+        this.#rejects.delete(fail);
+        cleanUp?.();
+        settle();
+      };
+      const fail = (error: unknown): void => end(() => reject(error));
+      const onAbort = (): void => fail(aborted(what, signal as AbortSignal, stateChanged));
+      const onTimeout = (): void =>
+        fail(new MemberlistError("timeout", `${what} took longer than ${timeout} ms`, { details: { timeout }, stateChanged }));
+      const timer = timeout === undefined || timeout <= 0 ? undefined : this.#clock.setTimeout(onTimeout, timeout);
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.#rejects.add(fail);
+      try {
+        cleanUp = start((value) => end(() => resolve(value)), fail);
+        // It may have ended before it could say how to clean up.
+        if (isOver) cleanUp?.();
+      } catch (error) {
+        fail(error);
+      }
+    });
+  }
+
+  /** Ends every wait, now and from now on. */
+  endAll(error: MemberlistError): void {
+    this.#ended = error;
+    for (const reject of this.#rejects) reject(error);
+  }
+}
+
+function aborted(what: string, signal: AbortSignal, stateChanged: boolean | undefined): MemberlistError {
+  return new MemberlistError("aborted", `${what} was aborted`, { cause: signal.reason, stateChanged });
+}

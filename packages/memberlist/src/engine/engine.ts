@@ -1,0 +1,269 @@
+import type { Address } from "../address.ts";
+import { CidrAllowList } from "../cidr.ts";
+import type { ResolvedConfig } from "../config.ts";
+import type { Node } from "../node.ts";
+import { randomOffset, type Random } from "../ports/random.ts";
+import type { AdvertisedAddress } from "../ports/transport.ts";
+import { protocolVersionMax, protocolVersionMin } from "../wire/constants.ts";
+import type { Alive, Ping, PushNodeState } from "../wire/messages.ts";
+import { encodePing } from "../wire/encode.ts";
+import { AckHandlers } from "./ack-handlers.ts";
+import { Awareness } from "./awareness.ts";
+import { addressOf, nextIncarnation, type EngineContext } from "./context.ts";
+import type { Effects, Questions } from "./effects.ts";
+import { Gossip } from "./gossip.ts";
+import { Membership } from "./membership.ts";
+import { NodeTable, type NodeRecord } from "./node-table.ts";
+import { PacketDispatcher } from "./packet-dispatcher.ts";
+import { makePing, Prober } from "./probe.ts";
+import { Responder } from "./responder.ts";
+import { pushPullScale } from "./scaling.ts";
+import { TimerQueue } from "./timers.ts";
+import { nodeStateNumber } from "./versions.ts";
+
+export interface EngineOptions {
+  readonly config: ResolvedConfig;
+  readonly random: Random;
+  readonly effects: Effects;
+  readonly questions: Questions;
+  readonly advertised: AdvertisedAddress;
+  /** The bytes that the label (and encryption) add to each packet. */
+  readonly layerOverhead: number;
+  readonly now: number;
+}
+
+/**
+ * The protocol: synchronous, and without I/O, a clock or randomness of its own. Whoever calls a method sets {@link now}
+ * first and looks at {@link nextTimerAt} afterwards. Source: PROTOCOL.md sections 3 to 7.
+ */
+export class Engine {
+  readonly #context: EngineContext;
+  readonly #gossip: Gossip;
+  readonly #membership: Membership;
+  readonly #acks: AckHandlers;
+  readonly #prober: Prober;
+  readonly #responder: Responder;
+  readonly #packets: PacketDispatcher;
+
+  constructor(options: EngineOptions) {
+    const { config, random, effects, questions, advertised, layerOverhead, now } = options;
+    const timers = new TimerQueue();
+    const context: EngineContext = {
+      config,
+      allowList: new CidrAllowList(config.cidrsAllowed),
+      random,
+      effects,
+      questions,
+      timers,
+      table: new NodeTable(random),
+      awareness: new Awareness(config.awarenessMaxMultiplier),
+      advertised,
+      now,
+      hasLeft: false,
+      seqNo: 0,
+      incarnation: 0,
+    };
+    this.#context = context;
+    this.#gossip = new Gossip(context, layerOverhead);
+    this.#membership = new Membership(context, this.#gossip);
+    this.#acks = new AckHandlers(timers);
+    this.#prober = new Prober({ context, gossip: this.#gossip, membership: this.#membership, acks: this.#acks });
+    this.#responder = new Responder(context, this.#gossip, this.#acks);
+    this.#packets = new PacketDispatcher({
+      context,
+      membership: this.#membership,
+      responder: this.#responder,
+      acks: this.#acks,
+    });
+  }
+
+  /** The time of the input that is about to be handled, in ms. */
+  set now(now: number) {
+    this.#context.now = now;
+  }
+
+  /** Enters ourselves into the table and starts the periodic work. */
+  start(meta: Uint8Array): void {
+    this.#membership.alive(this.#ownAlive(meta), { bootstrap: true });
+    const { probeInterval, gossipInterval, gossipNodes, pushPullInterval, queueCheckInterval } = this.#context.config;
+    if (probeInterval > 0) this.#repeat(this.#stagger(probeInterval), () => probeInterval, () => this.#prober.tick());
+    if (gossipInterval > 0 && gossipNodes > 0) {
+      this.#repeat(this.#stagger(gossipInterval), () => gossipInterval, () => this.#gossip.tick());
+    }
+    if (pushPullInterval > 0) {
+      const interval = (): number => pushPullScale(pushPullInterval, this.#context.table.size);
+      this.#repeat(this.#stagger(pushPullInterval) + interval(), interval, () => this.#pushPull());
+    }
+    this.#repeat(queueCheckInterval, () => queueCheckInterval, () => {
+      this.#context.effects.stats.sample("memberlist.queue.broadcasts", this.#gossip.numQueued);
+    });
+  }
+
+  /** Stops everything; no timer is left. */
+  stop(): void {
+    this.#context.timers.clear();
+    this.#packets.clear();
+  }
+
+  nextTimerAt(): number | undefined {
+    return this.#context.timers.nextAt();
+  }
+
+  fireTimers(): void {
+    this.#context.timers.fire(this.#context.now);
+  }
+
+  /** A packet's message: its label and checksum are off already. */
+  receive(message: Uint8Array, from: Address, receivedAt: number): void {
+    this.#packets.receive(message, from, receivedAt);
+  }
+
+  get hasHandoff(): boolean {
+    return this.#packets.waiting > 0;
+  }
+
+  /** Handles up to `limit` of the messages that wait. */
+  drainHandoff(limit: number): void {
+    this.#packets.drain(limit);
+  }
+
+  /** Whether a ping that came over a stream is meant for us. */
+  isPingForUs(ping: Ping): boolean {
+    return this.#responder.isForUs(ping);
+  }
+
+  /**
+   * Pings a node outside the probe schedule.
+   *
+   * @param done gets the RTT in ms, or undefined when no ack came within `probeTimeout`
+   */
+  ping(to: Address, done: (rtt: number | undefined) => void): void {
+    const { config, timers, now } = this.#context;
+    const ping = makePing(this.#context, to.name);
+    let isDone = false;
+    const finish = (rtt: number | undefined): void => {
+      if (isDone) return;
+      isDone = true;
+      timers.cancel(timer);
+      this.#acks.delete(ping.seqNo);
+      done(rtt);
+    };
+    const until = now + config.probeTimeout;
+    const timer = timers.set(until, () => finish(undefined));
+    this.#acks.set(ping.seqNo, until, { ack: (_payload, receivedAt) => finish(receivedAt - now) });
+    this.#gossip.send(encodePing(ping), to, () => finish(undefined));
+  }
+
+  /** Our view of everybody, for a push/pull. */
+  localState(): PushNodeState[] {
+    return this.#context.table.records().map((record) => ({
+      name: record.name,
+      addr: record.addr,
+      port: record.port,
+      meta: record.meta,
+      incarnation: record.incarnation,
+      state: nodeStateNumber(record.state),
+      vsn: record.versions,
+    }));
+  }
+
+  /** @throws MemberlistError `incompatible_versions` or `merge_refused` */
+  merge(remote: readonly PushNodeState[], join: boolean): void {
+    this.#membership.merge(remote, join);
+  }
+
+  /** Tells everybody about new metadata. `finished` is called once the broadcast is out. */
+  update(meta: Uint8Array, finished: () => void): void {
+    this.#membership.alive(this.#ownAlive(meta), { bootstrap: true, finished });
+  }
+
+  /** Tells everybody that we leave. `finished` is called once the broadcast is out. */
+  leave(finished: () => void): void {
+    const { config } = this.#context;
+    this.#context.hasLeft = true;
+    const { incarnation } = this.#local();
+    this.#membership.dead({ incarnation, node: config.name, from: config.name }, finished);
+  }
+
+  get hasLeft(): boolean {
+    return this.#context.hasLeft;
+  }
+
+  /** Whether anybody else is alive. */
+  get hasLivePeer(): boolean {
+    return this.#context.table.liveCount > (this.#local().isDeadOrLeft ? 0 : 1);
+  }
+
+  /** All that are alive or suspect. */
+  members(): Node[] {
+    const nodes: Node[] = [];
+    for (const record of this.#context.table.records()) {
+      if (!record.isDeadOrLeft) nodes.push(record.snapshot());
+    }
+    return nodes;
+  }
+
+  get numMembers(): number {
+    return this.#context.table.liveCount;
+  }
+
+  get localNode(): Node {
+    return this.#local().snapshot();
+  }
+
+  get healthScore(): number {
+    return this.#context.awareness.score;
+  }
+
+  get numQueuedBroadcasts(): number {
+    return this.#gossip.numQueued;
+  }
+
+  #local(): NodeRecord {
+    return this.#context.table.get(this.#context.config.name) as NodeRecord;
+  }
+
+  #ownAlive(meta: Uint8Array): Alive {
+    const { config, advertised } = this.#context;
+    const { protocolVersion, delegateProtocolMin, delegateProtocolMax, delegateProtocolVersion } = config;
+    return {
+      incarnation: nextIncarnation(this.#context),
+      node: config.name,
+      addr: advertised.addr,
+      port: advertised.port,
+      meta,
+      vsn: [
+        protocolVersionMin,
+        protocolVersionMax,
+        protocolVersion,
+        delegateProtocolMin,
+        delegateProtocolMax,
+        delegateProtocolVersion,
+      ],
+    };
+  }
+
+  #pushPull(): void {
+    const { config, effects, table } = this.#context;
+    const [target] = table.randomNodes(1, (record) => record.name !== config.name && record.state === "alive");
+    if (target !== undefined) effects.pushPull(addressOf(target));
+  }
+
+  /** A random part of the interval, so that nodes started together do not stay in step. */
+  #stagger(interval: number): number {
+    return randomOffset(this.#context.random, interval);
+  }
+
+  /** Periodic work. Ticks keep their rhythm; those missed while the process was held up are skipped, not made up for. */
+  #repeat(delay: number, interval: () => number, tick: () => void): void {
+    let at = this.#context.now + delay;
+    const run = (): void => {
+      const every = interval();
+      at += every;
+      if (at <= this.#context.now) at = this.#context.now + every;
+      this.#context.timers.set(at, run);
+      tick();
+    };
+    this.#context.timers.set(at, run);
+  }
+}

@@ -1,0 +1,91 @@
+import type { Address } from "../address.ts";
+import { compoundHeaderOverhead, compoundOverhead, userMsgOverhead } from "../wire/constants.ts";
+import { makeCompound, makeCompounds } from "../wire/compound.ts";
+import { encodeUser } from "../wire/encode.ts";
+import { TransmitLimitedQueue } from "./broadcast-queue.ts";
+import { addressOf, type EngineContext } from "./context.ts";
+import type { NodeRecord } from "./node-table.ts";
+
+/** The bytes that hasCrc puts in front of a packet. */
+const crcOverhead = 5;
+/** From this protocol version on a node understands hasCrc. */
+const crcProtocolVersion = 5;
+
+/**
+ * Dissemination: membership broadcasts wait in a transmit-limited queue, ride along on pings and acks, and are gossiped
+ * to random nodes. Source: PROTOCOL.md section 7.
+ */
+export class Gossip {
+  readonly #context: EngineContext;
+  readonly #queue: TransmitLimitedQueue;
+  /** What is left of `udpBufferSize` for messages in a compound. */
+  readonly #packetBudget: number;
+
+  /** @param layerOverhead the bytes that label and encryption add to a packet */
+  constructor(context: EngineContext, layerOverhead: number) {
+    this.#context = context;
+    this.#queue = new TransmitLimitedQueue({
+      numNodes: () => context.table.size,
+      retransmitMult: context.config.retransmitMult,
+    });
+    this.#packetBudget = context.config.udpBufferSize - compoundHeaderOverhead - crcOverhead - layerOverhead;
+  }
+
+  get numQueued(): number {
+    return this.#queue.numQueued();
+  }
+
+  /** Starts the dissemination of a message about the node `name`; an older one about it is dropped. */
+  broadcast(name: string, message: Uint8Array, finished?: () => void): void {
+    this.#queue.queueBroadcast({ name, message, finished });
+  }
+
+  /** Sends one message in a packet of its own, filled up with broadcasts. */
+  send(message: Uint8Array, to: Address, onFailed?: () => void): void {
+    const extra = this.#broadcasts(this.#packetBudget - compoundOverhead - message.length);
+    const packet = extra.length === 0 ? message : makeCompound([message, ...extra.slice(0, 254)]);
+    this.sendAlone(packet, to, onFailed);
+  }
+
+  /** Sends a message as it is. */
+  sendAlone(message: Uint8Array, to: Address, onFailed?: () => void): void {
+    const record = to.name === "" ? undefined : this.#context.table.get(to.name);
+    const crc = record !== undefined && (record.versions[1] ?? 0) >= crcProtocolVersion;
+    this.#context.effects.sendPacket(message, to, crc, onFailed);
+  }
+
+  /** One round: to `gossipNodes` random nodes, as long as there is something to say. */
+  tick(): void {
+    const { config, table, now, questions } = this.#context;
+    if (this.#queue.numQueued() === 0 && !questions.hasUserBroadcasts) return;
+    const targets = table.randomNodes(config.gossipNodes, (record) => this.#hearsGossip(record, now));
+    for (const target of targets) {
+      const messages = this.#broadcasts(this.#packetBudget);
+      if (messages.length === 0) return;
+      const [only] = messages;
+      const packets = messages.length === 1 && only !== undefined ? [only] : makeCompounds(messages);
+      for (const packet of packets) this.sendAlone(packet, addressOf(target));
+    }
+  }
+
+  /** The dead hear of it for a while, so that those who are not dead can refute. */
+  #hearsGossip(record: NodeRecord, now: number): boolean {
+    const { config } = this.#context;
+    if (record.name === config.name || record.state === "left") return false;
+    return record.state !== "dead" || now - record.stateChangedAt <= config.gossipToTheDeadTime;
+  }
+
+  /** Our messages first, then the user's in what is left. */
+  #broadcasts(limit: number): Uint8Array[] {
+    if (limit <= compoundOverhead) return [];
+    const messages = this.#queue.getBroadcasts(compoundOverhead, limit);
+    const { questions } = this.#context;
+    if (!questions.hasUserBroadcasts) return messages;
+    let available = limit;
+    for (const message of messages) available -= compoundOverhead + message.length;
+    const overhead = compoundOverhead + userMsgOverhead;
+    if (available <= overhead) return messages;
+    for (const message of questions.userBroadcasts(overhead, available)) messages.push(encodeUser(message));
+    return messages;
+  }
+}

@@ -1,0 +1,279 @@
+import { errorMessage, MemberlistError } from "../errors.ts";
+import { copyBytes, equalBytes } from "../wire/bytes.ts";
+import { encodeAlive, encodeDead, encodeSuspect } from "../wire/encode.ts";
+import type { Alive, Dead, PushNodeState, Suspect, Versions } from "../wire/messages.ts";
+import { applyAwareness, applyPort, nextIncarnation, type EngineContext } from "./context.ts";
+import type { Gossip } from "./gossip.ts";
+import { makeNode, NodeRecord } from "./node-table.ts";
+import { suspicionTimeout } from "./scaling.ts";
+import { Suspicion } from "./suspicion.ts";
+import { nodeStateName, verifyProtocol } from "./versions.ts";
+
+export interface AliveOptions {
+  /** The message is our own about ourselves: taken over, not refuted. */
+  readonly bootstrap?: boolean;
+  /** Our broadcast of it has gone out. */
+  readonly finished?: () => void;
+}
+
+/** The transitions of the node table: what each claim about a node does. Source: PROTOCOL.md section 5. */
+export class Membership {
+  readonly #context: EngineContext;
+  readonly #gossip: Gossip;
+
+  constructor(context: EngineContext, gossip: Gossip) {
+    this.#context = context;
+    this.#gossip = gossip;
+  }
+
+  alive(claim: Alive, options: AliveOptions = {}): void {
+    const { config, effects, table, now } = this.#context;
+    const isLocal = claim.node === config.name;
+    if (isLocal && this.#context.hasLeft) return;
+    if (!this.#isAcceptable(claim)) return;
+
+    let record = table.get(claim.node);
+    let isTakeover = false;
+    if (record === undefined) {
+      // Nothing is below incarnation 0, so a node that claims it could never be told from one that is unknown.
+      if (claim.incarnation === 0 && !isLocal) return;
+      if (!this.#isAllowed(claim)) return;
+      record = new NodeRecord(claim.node, claim.addr, claim.port, copyBytes(claim.meta), now);
+      table.add(record);
+    } else if (record.addr !== claim.addr || record.port !== claim.port) {
+      if (!this.#isAllowed(claim)) return;
+      if (!this.#mayTakeOver(record)) {
+        this.#tellConflict(record, claim);
+        return;
+      }
+      effects.log.info("address_taken_over", `${record.name} is back at another address`, {
+        node: record.name,
+        before: `${record.addr}:${record.port}`,
+        now: `${claim.addr}:${claim.port}`,
+      });
+      isTakeover = true;
+    }
+    if (isLocal ? claim.incarnation < record.incarnation : claim.incarnation <= record.incarnation && !isTakeover) return;
+
+    this.#clearSuspicion(record);
+    if (isLocal && options.bootstrap !== true) {
+      if (isSameClaim(record, claim)) return;
+      this.#refute(record, claim.incarnation, "");
+    } else {
+      this.#takeOver(record, claim, options.finished);
+    }
+  }
+
+  suspect(claim: Suspect): void {
+    const { config, effects, table, now } = this.#context;
+    const record = table.get(claim.node);
+    if (record === undefined || claim.incarnation < record.incarnation) return;
+    if (record.suspicion !== undefined) {
+      if (record.suspicion.confirm(claim.from)) {
+        this.#gossip.broadcast(claim.node, encodeSuspect(claim));
+        this.#armSuspicion(record, record.suspicion);
+      }
+      return;
+    }
+    if (record.state !== "alive") return;
+    if (record.name === config.name) {
+      this.#refute(record, claim.incarnation, claim.from);
+      return;
+    }
+    this.#gossip.broadcast(claim.node, encodeSuspect(claim));
+    effects.stats.increment("memberlist.msg.suspect", 1);
+    record.incarnation = claim.incarnation;
+    table.setState(record, "suspect", now);
+    record.suspicion = this.#newSuspicion(claim.from);
+    this.#armSuspicion(record, record.suspicion);
+    effects.emit({ type: "suspect", node: record.snapshot(), from: claim.from });
+  }
+
+  /** @param finished our broadcast of it has gone out */
+  dead(claim: Dead, finished?: () => void): void {
+    const { config, effects, table, now } = this.#context;
+    const record = table.get(claim.node);
+    if (record === undefined || claim.incarnation < record.incarnation) return;
+    this.#clearSuspicion(record);
+    if (record.isDeadOrLeft) return;
+    if (record.name === config.name && !this.#context.hasLeft) {
+      this.#refute(record, claim.incarnation, claim.from);
+      return;
+    }
+    this.#gossip.broadcast(claim.node, encodeDead(claim), finished);
+    effects.stats.increment("memberlist.msg.dead", 1);
+    record.incarnation = claim.incarnation;
+    table.setState(record, claim.node === claim.from ? "left" : "dead", now);
+    effects.emit({ type: "leave", node: record.snapshot() });
+  }
+
+  /**
+   * Takes in the nodes out of a push/pull.
+   *
+   * @throws MemberlistError `incompatible_versions`, or `merge_refused` by the merge delegate; nothing has changed then
+   */
+  merge(remote: readonly PushNodeState[], join: boolean): void {
+    const { questions, table } = this.#context;
+    verifyProtocol(remote, table.records());
+    if (join && questions.hasMergeDelegate) {
+      const peers = remote.map((node) => {
+        const port = applyPort(this.#context, node.port);
+        return makeNode({ ...node, port }, node.vsn, nodeStateName(node.state) ?? "dead");
+      });
+      const refusal = questions.refusesMerge(peers);
+      if (refusal !== undefined) {
+        throw new MemberlistError("merge_refused", `the merge delegate refused: ${errorMessage(refusal)}`, { cause: refusal });
+      }
+    }
+    for (const node of remote) this.#mergeOne(node);
+  }
+
+  #mergeOne(remote: PushNodeState): void {
+    const { incarnation, name, addr, meta, vsn } = remote;
+    const port = applyPort(this.#context, remote.port);
+    switch (nodeStateName(remote.state)) {
+      case "alive":
+        this.alive({ incarnation, node: name, addr, port, meta, vsn });
+        break;
+      case "left":
+        this.dead({ incarnation, node: name, from: name });
+        break;
+      case "suspect":
+      // Never dead at once: the node gets its chance to refute.
+      case "dead":
+        this.suspect({ incarnation, node: name, from: this.#context.config.name });
+        break;
+      case undefined:
+        break;
+    }
+  }
+
+  /** Versions that make sense, and no objection by the alive delegate. */
+  #isAcceptable(claim: Alive): boolean {
+    const { effects, questions } = this.#context;
+    const [pMin = 0, pMax = 0] = claim.vsn;
+    if (claim.vsn.length >= 3 && (pMin === 0 || pMax === 0 || pMin > pMax)) {
+      effects.stats.count("dropped.bad_versions");
+      effects.log.warn("bad_versions", `ignoring alive message for ${claim.node}: its protocol versions are wrong`, {
+        node: claim.node,
+        versions: claim.vsn,
+      });
+      return false;
+    }
+    if (!questions.hasAliveDelegate) return true;
+    const refusal =
+      claim.vsn.length < 6 ? "it has no versions" : questions.refusesAlive(makeNode({ ...claim, name: claim.node }, claim.vsn, "alive"));
+    if (refusal === undefined) return true;
+    effects.stats.count("dropped.alive_refused");
+    effects.log.warn("alive_refused", `ignoring alive message for ${claim.node}: ${refusal}`, { node: claim.node });
+    return false;
+  }
+
+  #isAllowed(claim: Alive): boolean {
+    const { allowList, effects } = this.#context;
+    if (allowList.allows(claim.addr)) return true;
+    effects.stats.count("dropped.address_not_allowed");
+    effects.log.warn("address_not_allowed", `rejected ${claim.node}: ${claim.addr} is outside cidrsAllowed`, {
+      node: claim.node,
+      addr: claim.addr,
+    });
+    return false;
+  }
+
+  #mayTakeOver(record: NodeRecord): boolean {
+    if (record.state === "left") return true;
+    const { deadNodeReclaimTime } = this.#context.config;
+    const deadFor = this.#context.now - record.stateChangedAt;
+    return record.state === "dead" && deadNodeReclaimTime > 0 && deadFor > deadNodeReclaimTime;
+  }
+
+  #tellConflict(record: NodeRecord, claim: Alive): void {
+    const { effects } = this.#context;
+    effects.stats.count("dropped.name_conflict");
+    effects.log.warn("name_conflict", `two nodes claim the name ${record.name}`, {
+      node: record.name,
+      mine: `${record.addr}:${record.port}`,
+      theirs: `${claim.addr}:${claim.port}`,
+      state: record.state,
+    });
+    const other = makeNode({ ...claim, name: claim.node }, claim.vsn, "alive");
+    effects.emit({ type: "conflict", node: record.snapshot(), other });
+  }
+
+  #takeOver(record: NodeRecord, claim: Alive, finished: (() => void) | undefined): void {
+    const { effects, table, now } = this.#context;
+    this.#gossip.broadcast(claim.node, encodeAlive(claim), finished);
+    effects.stats.increment("memberlist.msg.alive", 1);
+    const before = record.state;
+    const isMetaChanged = !equalBytes(record.meta, claim.meta);
+    if (claim.vsn.length >= 6) record.versions = table.internVersions(claim.vsn);
+    record.incarnation = claim.incarnation;
+    if (isMetaChanged) record.meta = copyBytes(claim.meta);
+    record.addr = claim.addr;
+    record.port = claim.port;
+    record.changed();
+    if (before !== "alive") table.setState(record, "alive", now);
+    const node = record.snapshot();
+    if (before === "dead" || before === "left") effects.emit({ type: "join", node });
+    else if (before === "suspect") effects.emit({ type: "alive", node });
+    if (isMetaChanged && (before === "alive" || before === "suspect")) effects.emit({ type: "update", node });
+  }
+
+  /** Contradicts a claim about us. */
+  #refute(record: NodeRecord, accused: number, from: string): void {
+    const { effects } = this.#context;
+    const incarnation = nextIncarnation(this.#context, accused);
+    record.incarnation = incarnation;
+    record.changed();
+    applyAwareness(this.#context, 1);
+    const { name: node, addr, port, meta, versions: vsn } = record;
+    this.#gossip.broadcast(node, encodeAlive({ incarnation, node, addr, port, meta, vsn }));
+    effects.log.warn("refute", "refuting a claim about ourselves", { accuser: from, incarnation });
+    effects.emit({ type: "refute", node: record.snapshot(), from });
+  }
+
+  #newSuspicion(from: string): Suspicion {
+    const { config, table, now } = this.#context;
+    const { suspicionMult, suspicionMaxTimeoutMult, probeInterval } = config;
+    // Ourselves and the suspect cannot confirm; without enough others none are waited for.
+    const wanted = suspicionMult - 2;
+    const k = table.size - 2 < wanted ? 0 : wanted;
+    const min = suspicionTimeout(suspicionMult, table.size, probeInterval);
+    return new Suspicion({ from, k, min, max: suspicionMaxTimeoutMult * min, startedAt: now });
+  }
+
+  #armSuspicion(record: NodeRecord, suspicion: Suspicion): void {
+    const { timers, now } = this.#context;
+    timers.cancel(suspicion.timer);
+    const at = Math.max(suspicion.endsAt(), now);
+    suspicion.timer = timers.set(at, () => this.#suspicionEnded(record, suspicion));
+  }
+
+  #suspicionEnded(record: NodeRecord, suspicion: Suspicion): void {
+    if (record.suspicion !== suspicion || record.state !== "suspect") return;
+    const { config, effects } = this.#context;
+    if (suspicion.confirmations < suspicion.k) effects.stats.increment("memberlist.degraded.timeout", 1);
+    effects.log.info("marked_dead", `marking ${record.name} as failed, suspect timeout reached`, {
+      node: record.name,
+      confirmations: suspicion.confirmations,
+    });
+    this.dead({ incarnation: record.incarnation, node: record.name, from: config.name });
+  }
+
+  #clearSuspicion(record: NodeRecord): void {
+    this.#context.timers.cancel(record.suspicion?.timer);
+    record.suspicion = undefined;
+  }
+}
+
+function isSameClaim(record: NodeRecord, claim: Alive): boolean {
+  return (
+    claim.incarnation === record.incarnation &&
+    equalBytes(claim.meta, record.meta) &&
+    versionsEqual(claim.vsn, record.versions)
+  );
+}
+
+function versionsEqual(a: Versions, b: Versions): boolean {
+  return a.length === b.length && a.every((version, i) => version === b[i]);
+}

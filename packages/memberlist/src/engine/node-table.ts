@@ -1,0 +1,164 @@
+import type { Node, NodeState } from "../node.ts";
+import { randomOffset, shuffle, type Random } from "../ports/random.ts";
+import type { Versions } from "../wire/messages.ts";
+import type { Suspicion } from "./suspicion.ts";
+
+/** What a node without version information is taken to speak. */
+const noVersions: Versions = Object.freeze([0, 0, 0, 0, 0, 0]);
+
+/** What this node knows about one member. Only the engine changes it; everybody else gets {@link snapshot}s. */
+export class NodeRecord {
+  readonly name: string;
+  addr: string;
+  port: number;
+  meta: Uint8Array;
+  versions: Versions = noVersions;
+  incarnation = 0;
+  /** When `state` last changed, in ms on the engine's clock. */
+  stateChangedAt: number;
+  suspicion: Suspicion | undefined;
+  #state: NodeState = "dead";
+  #snapshot: Node | undefined;
+
+  constructor(name: string, addr: string, port: number, meta: Uint8Array, now: number) {
+    this.name = name;
+    this.addr = addr;
+    this.port = port;
+    this.meta = meta;
+    this.stateChangedAt = now;
+  }
+
+  get state(): NodeState {
+    return this.#state;
+  }
+
+  get isDeadOrLeft(): boolean {
+    return this.#state === "dead" || this.#state === "left";
+  }
+
+  /** Only through {@link NodeTable.setState}, which keeps count. */
+  changeState(state: NodeState, now: number): void {
+    this.#state = state;
+    this.stateChangedAt = now;
+    this.#snapshot = undefined;
+  }
+
+  /** To be called after a change to anything but the state. */
+  changed(): void {
+    this.#snapshot = undefined;
+  }
+
+  snapshot(): Node {
+    this.#snapshot ??= makeNode(this, this.versions, this.#state);
+    return this.#snapshot;
+  }
+}
+
+/** A node as delegates and callers see it. */
+export function makeNode(
+  of: Pick<Node, "name" | "addr" | "port" | "meta" | "incarnation">,
+  versions: Versions,
+  state: NodeState,
+): Node {
+  const [pMin = 0, pMax = 0, pCur = 0, dMin = 0, dMax = 0, dCur = 0] = versions;
+  const { name, addr, port, meta, incarnation } = of;
+  return Object.freeze({ name, addr, port, meta, state, incarnation, pMin, pMax, pCur, dMin, dMax, dCur });
+}
+
+/** All known members, dead ones included, in the order in which they are probed. */
+export class NodeTable {
+  readonly #random: Random;
+  readonly #byName: Map<string, NodeRecord> = new Map();
+  readonly #versions: Map<string, Versions> = new Map();
+  #list: NodeRecord[] = [];
+  #live = 0;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  /** How many nodes are known, ourselves and the dead included: the n of every formula. */
+  get size(): number {
+    return this.#list.length;
+  }
+
+  /** How many are alive or suspect, ourselves included. */
+  get liveCount(): number {
+    return this.#live;
+  }
+
+  get(name: string): NodeRecord | undefined {
+    return this.#byName.get(name);
+  }
+
+  at(index: number): NodeRecord | undefined {
+    return this.#list[index];
+  }
+
+  records(): readonly NodeRecord[] {
+    return this.#list;
+  }
+
+  /** Adds a node at a random place, so that the time until a new node is first probed is low on average. */
+  add(record: NodeRecord): void {
+    this.#byName.set(record.name, record);
+    if (!record.isDeadOrLeft) this.#live++;
+    const offset = randomOffset(this.#random, this.#list.length);
+    this.#list.push(record);
+    this.#list[this.#list.length - 1] = this.#list[offset] as NodeRecord;
+    this.#list[offset] = record;
+  }
+
+  setState(record: NodeRecord, state: NodeState, now: number): void {
+    const wasLive = !record.isDeadOrLeft;
+    record.changeState(state, now);
+    if (wasLive && record.isDeadOrLeft) this.#live--;
+    else if (!wasLive && !record.isDeadOrLeft) this.#live++;
+  }
+
+  /**
+   * Forgets the nodes that have been dead or left for longer than `deadFor` ms, and shuffles the rest.
+   *
+   * @returns the forgotten
+   */
+  reapAndShuffle(deadFor: number, now: number): NodeRecord[] {
+    const reaped: NodeRecord[] = [];
+    const kept: NodeRecord[] = [];
+    for (const record of this.#list) {
+      const isOver = record.isDeadOrLeft && now - record.stateChangedAt > deadFor;
+      (isOver ? reaped : kept).push(record);
+    }
+    for (const record of reaped) this.#byName.delete(record.name);
+    shuffle(this.#random, kept);
+    this.#list = kept;
+    return reaped;
+  }
+
+  /** Up to k distinct random nodes for which `isEligible` holds. In a small cluster the search is exhaustive. */
+  randomNodes(k: number, isEligible: (record: NodeRecord) => boolean): NodeRecord[] {
+    const n = this.#list.length;
+    const chosen: NodeRecord[] = [];
+    if (n < k * 3) {
+      const candidates = this.#list.filter(isEligible);
+      shuffle(this.#random, candidates);
+      return candidates.slice(0, k);
+    }
+    for (let attempt = 0; attempt < 3 * n && chosen.length < k; attempt++) {
+      const record = this.#list[randomOffset(this.#random, n)] as NodeRecord;
+      if (isEligible(record) && !chosen.includes(record)) chosen.push(record);
+    }
+    return chosen;
+  }
+
+  /** The six versions out of a message: nearly all members share a handful of them, so each is kept once. */
+  internVersions(vsn: Versions): Versions {
+    const key = vsn.slice(0, 6).join();
+    let versions = this.#versions.get(key);
+    if (versions === undefined) {
+      versions = Object.freeze(vsn.slice(0, 6));
+      // A hostile peer can make up 2^48 of them: past a bound they are simply not shared.
+      if (this.#versions.size < 256) this.#versions.set(key, versions);
+    }
+    return versions;
+  }
+}

@@ -1,0 +1,218 @@
+import { makeCompound } from "../wire/compound.ts";
+import { encodeIndirectPing, encodePing, encodeSuspect } from "../wire/encode.ts";
+import type { Ping } from "../wire/messages.ts";
+import type { AckHandlers } from "./ack-handlers.ts";
+import { addressOf, applyAwareness, nextSeqNo, type EngineContext } from "./context.ts";
+import type { Gossip } from "./gossip.ts";
+import type { Membership } from "./membership.ts";
+import type { NodeRecord } from "./node-table.ts";
+import type { EngineTimer } from "./timers.ts";
+
+/** From this protocol version on a node answers pings over a stream. */
+const streamPingProtocolVersion = 3;
+/** From this protocol version on a node sends nacks. */
+const nackProtocolVersion = 4;
+
+export interface ProbeParts {
+  readonly context: EngineContext;
+  readonly gossip: Gossip;
+  readonly membership: Membership;
+  readonly acks: AckHandlers;
+}
+
+/** Failure detection: one node after another is probed. Source: PROTOCOL.md section 6. */
+export class Prober {
+  readonly #parts: ProbeParts;
+  #index = 0;
+  #current: Probe | undefined;
+  #isTickMissed = false;
+
+  constructor(parts: ProbeParts) {
+    this.#parts = parts;
+  }
+
+  /** Probes the next node. A probe that outlasts the interval delays the next one, as poor health is meant to. */
+  tick(): void {
+    if (this.#current !== undefined) {
+      this.#isTickMissed = true;
+      return;
+    }
+    const target = this.#nextTarget();
+    if (target !== undefined) this.probe(target);
+  }
+
+  probe(target: NodeRecord): void {
+    this.#current = new Probe(this.#parts, target, () => this.#ended());
+    this.#current.start();
+  }
+
+  #ended(): void {
+    this.#current = undefined;
+    if (!this.#isTickMissed) return;
+    this.#isTickMissed = false;
+    this.tick();
+  }
+
+  /** The next of the list that is neither ourselves nor dead; at its end the list is reaped and shuffled. */
+  #nextTarget(): NodeRecord | undefined {
+    const { config, table, now } = this.#parts.context;
+    for (let checked = 0; checked <= table.size; checked++) {
+      if (this.#index >= table.size) {
+        table.reapAndShuffle(config.gossipToTheDeadTime, now);
+        this.#index = 0;
+        continue;
+      }
+      const record = table.at(this.#index++);
+      if (record !== undefined && record.name !== config.name && !record.isDeadOrLeft) return record;
+    }
+    return undefined;
+  }
+}
+
+/** One probe of one node: directly, then through others and over a stream, then the verdict. */
+class Probe {
+  readonly #parts: ProbeParts;
+  readonly #target: NodeRecord;
+  readonly #ended: () => void;
+  readonly #ping: Ping;
+  readonly #interval: number;
+  /** The incarnation at which the target is probed, and, if it does not answer, suspected. */
+  readonly #incarnation: number;
+  #timer: EngineTimer | undefined;
+  #deadline = 0;
+  #isOver = false;
+  #isIndirect = false;
+  #sendFailed = false;
+  #expectedNacks = 0;
+  #nacks = 0;
+  /** Undefined while the stream is still trying. */
+  #streamAnswered: boolean | undefined = false;
+  #isPastDeadline = false;
+
+  constructor(parts: ProbeParts, target: NodeRecord, ended: () => void) {
+    const { context } = parts;
+    this.#parts = parts;
+    this.#target = target;
+    this.#ended = ended;
+    this.#incarnation = target.incarnation;
+    this.#interval = context.awareness.scaleTimeout(context.config.probeInterval);
+    this.#ping = makePing(context, target.name);
+  }
+
+  start(): void {
+    const { context, gossip, acks } = this.#parts;
+    const { config, effects, timers, now } = context;
+    const sentAt = now;
+    if (this.#interval > config.probeInterval) effects.stats.increment("memberlist.degraded.probe", 1);
+    this.#deadline = now + this.#interval;
+    acks.set(this.#ping.seqNo, this.#deadline, {
+      ack: (payload, receivedAt) => this.#acked(payload, receivedAt - sentAt),
+      nack: () => this.#nacks++,
+    });
+    this.#timer = timers.set(now + config.probeTimeout, () => this.#timedOut());
+    const ping = encodePing(this.#ping);
+    const to = addressOf(this.#target);
+    const onFailed = (): void => this.#pingFailed();
+    if (this.#target.state === "alive") {
+      gossip.send(ping, to, onFailed);
+    } else {
+      // Told of the suspicion in the same packet, it can refute at once.
+      const suspect = encodeSuspect({ incarnation: this.#incarnation, node: this.#target.name, from: config.name });
+      gossip.sendAlone(makeCompound([ping, suspect]), to, onFailed);
+    }
+  }
+
+  #acked(payload: Uint8Array, rtt: number): void {
+    if (!this.#isIndirect) this.#parts.context.effects.emit({ type: "pingComplete", node: this.#target.snapshot(), rtt, payload });
+    this.#end(this.#sendFailed ? 0 : -1);
+  }
+
+  #pingFailed(): void {
+    if (this.#isOver || this.#isIndirect) return;
+    this.#sendFailed = true;
+    this.#goIndirect();
+  }
+
+  #timedOut(): void {
+    this.#parts.context.effects.log.debug("ping_timeout", `no ack from ${this.#target.name} in time, asking others`, {
+      node: this.#target.name,
+    });
+    this.#goIndirect();
+  }
+
+  /** Through others, and over a stream at the same time: UDP alone may be what is broken. */
+  #goIndirect(): void {
+    const { context, gossip } = this.#parts;
+    const { config, effects, table, timers } = context;
+    this.#isIndirect = true;
+    timers.cancel(this.#timer);
+    this.#timer = timers.set(this.#deadline, () => this.#pastDeadline());
+    const helpers = table.randomNodes(
+      config.indirectChecks,
+      (record) => record.name !== config.name && record !== this.#target && record.state === "alive",
+    );
+    for (const helper of helpers) {
+      const nack = (helper.versions[1] ?? 0) >= nackProtocolVersion;
+      if (nack) this.#expectedNacks++;
+      const message = encodeIndirectPing({ ...this.#ping, target: this.#target.addr, port: this.#target.port, nack });
+      gossip.send(message, addressOf(helper));
+    }
+    if (!this.#mayPingByStream()) return;
+    this.#streamAnswered = undefined;
+    effects.pingByStream(this.#ping, addressOf(this.#target), this.#deadline, (contacted) => {
+      this.#streamAnswered = contacted;
+      if (this.#isPastDeadline) this.#giveVerdict();
+    });
+  }
+
+  #mayPingByStream(): boolean {
+    const { config } = this.#parts.context;
+    if (config.disableTcpPings || config.disableTcpPingsForNode?.(this.#target.name) === true) return false;
+    return (this.#target.versions[1] ?? 0) >= streamPingProtocolVersion;
+  }
+
+  #pastDeadline(): void {
+    this.#isPastDeadline = true;
+    if (this.#streamAnswered !== undefined) this.#giveVerdict();
+  }
+
+  #giveVerdict(): void {
+    if (this.#isOver) return;
+    const { context, membership } = this.#parts;
+    const { name } = this.#target;
+    if (this.#streamAnswered === true) {
+      context.effects.stats.count("probe.stream_only");
+      context.effects.log.warn("udp_unreachable", `${name} answers over TCP but not over UDP, the network may be misconfigured`, {
+        node: name,
+      });
+      this.#end(this.#sendFailed ? 0 : -1);
+      return;
+    }
+    const missedNacks = Math.max(this.#expectedNacks - this.#nacks, 0);
+    context.effects.log.info("suspect", `suspect ${name} has failed, no acks received`, { node: name });
+    membership.suspect({ incarnation: this.#incarnation, node: name, from: context.config.name });
+    this.#end(this.#expectedNacks > 0 ? missedNacks : 1);
+  }
+
+  #end(awarenessDelta: number): void {
+    const { context, acks } = this.#parts;
+    this.#isOver = true;
+    context.timers.cancel(this.#timer);
+    acks.delete(this.#ping.seqNo);
+    applyAwareness(context, awarenessDelta);
+    context.effects.stats.sample("memberlist.probeNode", context.now - (this.#deadline - this.#interval));
+    this.#ended();
+  }
+}
+
+/** A ping in our own name. */
+export function makePing(context: EngineContext, node: string): Ping {
+  const { advertised, config } = context;
+  return {
+    seqNo: nextSeqNo(context),
+    node,
+    sourceAddr: advertised.addr,
+    sourcePort: advertised.port,
+    sourceNode: config.name,
+  };
+}

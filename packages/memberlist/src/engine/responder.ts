@@ -1,0 +1,61 @@
+import type { Address } from "../address.ts";
+import { emptyBytes } from "../wire/bytes.ts";
+import { encodeAckResp, encodeNackResp, encodePing } from "../wire/encode.ts";
+import type { IndirectPing, Ping } from "../wire/messages.ts";
+import type { AckHandlers } from "./ack-handlers.ts";
+import { applyPort, type EngineContext } from "./context.ts";
+import type { Gossip } from "./gossip.ts";
+import { makePing } from "./probe.ts";
+
+/** Answers pings, and pings others on somebody's behalf. Source: PROTOCOL.md section 3. */
+export class Responder {
+  readonly #context: EngineContext;
+  readonly #gossip: Gossip;
+  readonly #acks: AckHandlers;
+
+  constructor(context: EngineContext, gossip: Gossip, acks: AckHandlers) {
+    this.#context = context;
+    this.#gossip = gossip;
+    this.#acks = acks;
+  }
+
+  ping(ping: Ping, from: Address): void {
+    if (!this.isForUs(ping)) return;
+    const payload = this.#context.questions.ackPayload();
+    this.#gossip.send(encodeAckResp({ seqNo: ping.seqNo, payload }), replyAddress(ping, from));
+  }
+
+  /** A ping for a name that is not ours: a node has come back under another name at this address. */
+  isForUs(ping: Ping): boolean {
+    const { config, effects } = this.#context;
+    if (ping.node === "" || ping.node === config.name) return true;
+    effects.stats.count("dropped.ping_for_other_node");
+    effects.log.warn("ping_for_other_node", `got a ping for ${ping.node}, which is not us`, { node: ping.node });
+    return false;
+  }
+
+  indirectPing(request: IndirectPing, from: Address): void {
+    const { config, timers, now } = this.#context;
+    const ping = makePing(this.#context, request.node);
+    const asker = replyAddress(request, from);
+    const until = now + config.probeTimeout;
+    const nackTimer = request.nack
+      ? timers.set(until, () => this.#gossip.send(encodeNackResp({ seqNo: request.seqNo }), asker))
+      : undefined;
+    this.#acks.set(ping.seqNo, until, {
+      ack: () => {
+        timers.cancel(nackTimer);
+        this.#gossip.send(encodeAckResp({ seqNo: request.seqNo, payload: emptyBytes }), asker);
+      },
+    });
+    const port = applyPort(this.#context, request.port);
+    this.#gossip.send(encodePing(ping), { host: request.target, port, name: request.node });
+  }
+}
+
+/** Where the asker wants its answer; older peers do not say. */
+function replyAddress(request: Ping | IndirectPing, from: Address): Address {
+  const name = request.sourceNode;
+  if (request.sourceAddr === "" || request.sourcePort === 0) return { host: from.host, port: from.port, name };
+  return { host: request.sourceAddr, port: request.sourcePort, name };
+}

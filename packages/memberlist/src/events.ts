@@ -1,0 +1,34 @@
+import type { Node } from "./node.ts";
+
+/** A change of the membership. `at` is when this node learned of it, in ms since the Unix epoch. */
+export type MemberEvent =
+  /** The node is new, or back. */
+  | { readonly type: "join"; readonly node: Node; readonly at: number }
+  /** The node died (`node.state` is "dead") or left on purpose ("left"). */
+  | { readonly type: "leave"; readonly node: Node; readonly at: number }
+  /** The node's metadata changed. */
+  | { readonly type: "update"; readonly node: Node; readonly at: number }
+  /** The node did not answer; `from` is who says so. It is dead unless it contradicts in time. */
+  | { readonly type: "suspect"; readonly node: Node; readonly from: string; readonly at: number }
+  /** A suspect has contradicted. */
+  | { readonly type: "alive"; readonly node: Node; readonly at: number }
+  /** We have contradicted a claim about ourselves; `from` is who suspected us, "" where only old facts went around. */
+  | { readonly type: "refute"; readonly node: Node; readonly from: string; readonly at: number }
+  /** `other` claims the name of `node`. */
+  | { readonly type: "conflict"; readonly node: Node; readonly other: Node; readonly at: number };
+
+/** Events in order, from when `events()` was called; ends at shutdown. One reader at a time. */
+export interface EventStream extends AsyncIterableIterator<MemberEvent> {
+  /** How many events this stream lost, the oldest first, because its reader was too slow. */
+  readonly dropped: number;
+  next(): Promise<IteratorResult<MemberEvent, undefined>>;
+  return(): Promise<IteratorResult<MemberEvent, undefined>>;
+  [Symbol.asyncIterator](): EventStream;
+}
+
+export interface EventStreamOptions {
+  /** The most events that wait for the reader. Default: `eventsCapacity` (1024). */
+  readonly capacity?: number;
+  /** Ends the stream. */
+  readonly signal?: AbortSignal;
+}

@@ -1,0 +1,40 @@
+export { formatAddress, parseAddress, type Address } from "./address.ts";
+export {
+  ConfigError,
+  lanConfig,
+  localConfig,
+  resolveConfig,
+  wanConfig,
+  type Config,
+  type ConfigIssue,
+  type PresetConfig,
+  type ResolvedConfig,
+} from "./config.ts";
+export type {
+  AliveDelegate,
+  ConflictDelegate,
+  Delegate,
+  EventDelegate,
+  MergeDelegate,
+  PingDelegate,
+} from "./delegate.ts";
+export { TransmitLimitedQueue, type Broadcast, type TransmitLimitedQueueOptions } from "./engine/broadcast-queue.ts";
+export { errorMessage, MemberlistError, type ErrorCode, type MemberlistErrorOptions } from "./errors.ts";
+export type { EventStream, EventStreamOptions, MemberEvent } from "./events.ts";
+export type { JoinAttempt, JoinResult } from "./join-result.ts";
+export { Keyring } from "./keyring.ts";
+export { createMemberlist, Memberlist, type UpdateNodeOptions, type WaitOptions } from "./memberlist.ts";
+export type { Node, NodeState } from "./node.ts";
+export { systemClock, type Clock, type ClockTimer } from "./ports/clock.ts";
+export type { LogFields, Logger, LogLevel, LogOutput } from "./ports/logger.ts";
+export type { MetricLabels, Metrics } from "./ports/metrics.ts";
+export { systemRandom, type Random } from "./ports/random.ts";
+export type {
+  AdvertisedAddress,
+  DialOptions,
+  ResolveOptions,
+  Transport,
+  TransportListener,
+  TransportStream,
+} from "./ports/transport.ts";
+export { metaMaxSize } from "./wire/constants.ts";

@@ -1,0 +1,3 @@
+/** What our own transport packages share with the core. Not for others: it changes without notice. */
+export { canonicalIp, isIp } from "./address.ts";
+export { createLog, Log } from "./log.ts";

@@ -1,0 +1,275 @@
+import { canonicalIp, formatAddress, parseAddress, type Address } from "./address.ts";
+import { resolveConfig, type Config, type ResolvedConfig } from "./config.ts";
+import { Driver } from "./driver/driver.ts";
+import { joinSeeds } from "./driver/join.ts";
+import { MemberlistError } from "./errors.ts";
+import type { EventStream, EventStreamOptions } from "./events.ts";
+import type { JoinResult } from "./join-result.ts";
+import type { Node } from "./node.ts";
+import type { AdvertisedAddress, Transport } from "./ports/transport.ts";
+import { copyBytes, emptyBytes } from "./wire/bytes.ts";
+import { maxUserMsgBytes, metaMaxSize } from "./wire/constants.ts";
+import { encodeUser } from "./wire/encode.ts";
+
+/** How long to wait for a broadcast to be out, in ms, where the caller does not say. */
+const defaultBroadcastTimeout = 10_000;
+
+export interface WaitOptions {
+  /** In ms; 0 waits without end. */
+  readonly timeout?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface UpdateNodeOptions extends WaitOptions {
+  /** The new metadata. Default: what the delegate's `nodeMeta` gives, or else what it was. */
+  readonly meta?: Uint8Array;
+}
+
+/**
+ * A member of a cluster. Made by {@link createMemberlist}; the names are the Go library's.
+ * After {@link shutdown} every method that talks to others fails with `shutdown`.
+ */
+export class Memberlist implements AsyncDisposable {
+  readonly #driver: Driver;
+  readonly #config: ResolvedConfig;
+  #meta: Uint8Array;
+  #leaving: Promise<void> | undefined;
+  #shutdown: Promise<void> | undefined;
+
+  private constructor(driver: Driver, meta: Uint8Array) {
+    this.#driver = driver;
+    this.#config = driver.config;
+    this.#meta = meta;
+  }
+
+  /** See {@link createMemberlist}. */
+  static async create(config: Config): Promise<Memberlist> {
+    const resolved = resolveConfig(config);
+    const { transport } = resolved;
+    if (transport === undefined) {
+      throw new MemberlistError("invalid_config", "config.transport is missing; a transport package's createMemberlist brings its own");
+    }
+    if (resolved.secretKey !== undefined || resolved.keyring !== undefined) {
+      throw new MemberlistError("unsupported", "secretKey and keyring: this version cannot encrypt yet, and will not pretend to");
+    }
+    try {
+      const driver = new Driver(resolved, transport, await finalAdvertiseAddr(transport, resolved));
+      const meta = checkMeta(resolved.delegate?.nodeMeta?.(metaMaxSize) ?? resolved.meta ?? emptyBytes);
+      driver.start(meta);
+      return new Memberlist(driver, meta);
+    } catch (error) {
+      // Start-up is all or nothing: no socket stays open behind a failed create.
+      await transport.shutdown();
+      throw error;
+    }
+  }
+
+  /**
+   * Joins a cluster: exchanges states with every address of every seed.
+   *
+   * @param seeds `host`, `host:port` or `name/host:port`; without a port, `bindPort`
+   * @returns how many addresses were reached, and what came of each
+   * @throws MemberlistError `join_failed` when none was reached (`details.attempts`; with a single attempt, `cause` is its error),
+   *   `aborted`, `timeout`, `shutdown`
+   */
+  async join(seeds: readonly string[], options: WaitOptions = {}): Promise<JoinResult> {
+    this.#checkRunning();
+    return joinSeeds(this.#driver, seeds, options);
+  }
+
+  /**
+   * Tells everybody that we leave, and waits until that is out (if anybody else is alive). The node goes on answering until
+   * {@link shutdown}. A second call waits for the first.
+   *
+   * @throws MemberlistError `timeout` (default 10 s) or `aborted`; we have left all the same
+   */
+  leave(options: WaitOptions = {}): Promise<void> {
+    this.#leaving ??= this.#broadcastOut("leave", options, (finished) => this.#driver.engine.leave(finished));
+    return this.#leaving;
+  }
+
+  /**
+   * Publishes new metadata, and waits until it is out (if anybody else is alive).
+   *
+   * @throws MemberlistError `meta_too_large` (nothing has changed), `timeout` (default 10 s) or `aborted` (it goes out all the same)
+   */
+  async updateNode(options: UpdateNodeOptions = {}): Promise<void> {
+    this.#checkRunning();
+    const meta = checkMeta(options.meta ?? this.#config.delegate?.nodeMeta?.(metaMaxSize) ?? this.#meta);
+    this.#meta = meta;
+    await this.#broadcastOut("updateNode", options, (finished) => this.#driver.engine.update(meta, finished));
+  }
+
+  /**
+   * Pings a node once, directly.
+   *
+   * @param to a member, or an address: `name/host:port`, or `{host, port, name}`
+   * @returns the round trip in ms
+   * @throws MemberlistError `no_ping_response` when no ack came within `probeTimeout`
+   */
+  async ping(to: Node | Address | string, options: { readonly signal?: AbortSignal } = {}): Promise<number> {
+    this.#checkRunning();
+    const address = this.#address(to);
+    return this.#driver.waits.run<number>({ what: "ping", signal: options.signal }, (resolve, reject) => {
+      this.#driver.run(() =>
+        this.#driver.engine.ping(address, (rtt) => {
+          if (rtt !== undefined) resolve(rtt);
+          else reject(noPingResponse(address));
+        }),
+      );
+    });
+  }
+
+  /**
+   * Sends a user message in one packet, which may be lost. It reaches the peer's `delegate.notifyMsg`.
+   *
+   * @returns false when packets pile up on this side: it was taken, but pause before sending much more
+   * @throws MemberlistError `message_too_large` (one packet holds 65,507 bytes less the overhead; what is over the path's MTU is
+   *   fragmented, and more easily lost), `node_name_required`, `shutdown`
+   */
+  sendBestEffort(to: Node, message: Uint8Array): boolean {
+    return this.#sendPacket(this.#address(to), message, to.pMax >= 5);
+  }
+
+  /** As {@link sendBestEffort}, to anybody: `host:port`, `name/host:port`, or `{host, port, name}`. */
+  sendToAddress(to: Address | string, message: Uint8Array): boolean {
+    return this.#sendPacket(this.#address(to), message, false);
+  }
+
+  /**
+   * Sends a user message over a stream. It resolves when the network has taken all of it.
+   *
+   * @throws MemberlistError `message_too_large` over 20 MiB, `dial_failed`, `stream_failed`, `timeout` (default `tcpTimeout`), `aborted`
+   */
+  async sendReliable(to: Node | Address | string, message: Uint8Array, options: WaitOptions = {}): Promise<void> {
+    this.#checkRunning();
+    const address = this.#address(to);
+    this.#driver.checkName(address);
+    checkUserMessage(message);
+    await this.#driver.streams.sendUser(address, message, { timeout: this.#config.tcpTimeout, ...options });
+  }
+
+  /** All members that are alive or suspect, ourselves included. */
+  members(): Node[] {
+    return this.#driver.engine.members();
+  }
+
+  /** How many {@link members} there are. */
+  numMembers(): number {
+    return this.#driver.engine.numMembers;
+  }
+
+  /** Ourselves, as the others see us. */
+  localNode(): Node {
+    return this.#driver.engine.localNode;
+  }
+
+  /** How well this process keeps up: 0 is healthy, `awarenessMaxMultiplier` - 1 the worst. */
+  healthScore(): number {
+    return this.#driver.engine.healthScore;
+  }
+
+  /** The protocol version that we speak, 1 to 5. */
+  protocolVersion(): number {
+    return this.#config.protocolVersion;
+  }
+
+  /** How many membership broadcasts wait to be sent. */
+  numQueuedBroadcasts(): number {
+    return this.#driver.engine.numQueuedBroadcasts;
+  }
+
+  /** What was dropped, refused or failed, by reason: `dropped.bad_crc`, `stream_dropped.limit_exceeded`, `delegate_error`, … */
+  counters(): Readonly<Record<string, number>> {
+    return this.#driver.stats.counters();
+  }
+
+  /** Membership changes from now on, as an async iterator that ends at shutdown. */
+  events(options: EventStreamOptions = {}): EventStream {
+    return this.#driver.events.open(this.#config.eventsCapacity, options);
+  }
+
+  /** The config in force, with its defaults filled in. */
+  get config(): ResolvedConfig {
+    return this.#config;
+  }
+
+  /**
+   * Stops everything and closes the transport; nothing then keeps the process alive. Others find out by probing: call
+   * {@link leave} first to tell them. May be called twice.
+   */
+  shutdown(): Promise<void> {
+    this.#shutdown ??= this.#driver.stop();
+    return this.#shutdown;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown();
+  }
+
+  /** Waits until a broadcast is out, where there is anybody to hear it. */
+  async #broadcastOut(what: string, options: WaitOptions, start: (finished: () => void) => void): Promise<void> {
+    this.#checkRunning();
+    const { timeout = defaultBroadcastTimeout, signal } = options;
+    await this.#driver.waits.run<void>({ what, timeout, signal, stateChanged: true }, (resolve) => {
+      this.#driver.run(() => start(() => resolve()));
+      if (!this.#driver.engine.hasLivePeer) resolve();
+    });
+  }
+
+  #sendPacket(address: Address, message: Uint8Array, crc: boolean): boolean {
+    this.#checkRunning();
+    return this.#driver.sendPacket(encodeUser(message), address, crc);
+  }
+
+  #address(to: Node | Address | string): Address {
+    if (typeof to === "string") return parseAddress(to, this.#config.bindPort);
+    return "host" in to ? to : { host: to.addr, port: to.port, name: to.name };
+  }
+
+  #checkRunning(): void {
+    if (this.#driver.isStopped) throw new MemberlistError("shutdown", "the memberlist was shut down");
+  }
+}
+
+/**
+ * Starts a member. It knows nobody yet: {@link Memberlist.join} comes next.
+ *
+ * @throws ConfigError `invalid_config` with every wrong field; MemberlistError `advertise_address`, `bind_failed`, `meta_too_large`.
+ *   No socket is left open then.
+ */
+export function createMemberlist(config: Config): Promise<Memberlist> {
+  return Memberlist.create(config);
+}
+
+/** Asks the transport, and brings the answer into the one form that addresses are compared in. */
+async function finalAdvertiseAddr(transport: Transport, config: ResolvedConfig): Promise<AdvertisedAddress> {
+  const { addr, port } = await transport.finalAdvertiseAddr(config.advertiseAddr, config.advertisePort);
+  const ip = canonicalIp(addr);
+  if (ip === undefined || port < 1 || port > 65_535) {
+    throw new MemberlistError("advertise_address", `the transport advertises ${addr}:${port}, which is no IP and port`, {
+      details: { addr, port },
+    });
+  }
+  return { addr: ip, port };
+}
+
+/** A copy, so that what was published does not change in the caller's hands. */
+function checkMeta(meta: Uint8Array): Uint8Array {
+  if (meta.length <= metaMaxSize) return copyBytes(meta);
+  throw new MemberlistError("meta_too_large", `metadata of ${meta.length} bytes is over the limit of ${metaMaxSize}`, {
+    details: { size: meta.length, limit: metaMaxSize },
+  });
+}
+
+function checkUserMessage(message: Uint8Array): void {
+  if (message.length <= maxUserMsgBytes) return;
+  throw new MemberlistError("message_too_large", `a message of ${message.length} bytes is over the limit of ${maxUserMsgBytes}`, {
+    details: { size: message.length, limit: maxUserMsgBytes },
+  });
+}
+
+function noPingResponse(address: Address): MemberlistError {
+  const who = address.name === "" ? formatAddress(address) : `${address.name} (${formatAddress(address)})`;
+  return new MemberlistError("no_ping_response", `no response to a ping from ${who}`, { details: { address } });
+}
