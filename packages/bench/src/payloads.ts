@@ -1,0 +1,40 @@
+import { SeededRandom } from "../../memberlist/src/testing/seeded-random.ts";
+import { encodeAlive } from "../../memberlist/src/wire/encode.ts";
+import { makeCompound } from "../../memberlist/src/wire/compound.ts";
+import type { Alive, Ping, PushNodeState } from "../../memberlist/src/wire/messages.ts";
+
+/** What the benchmarks feed in: alike on every run, so that figures can be compared. */
+export const ping: Ping = {
+  seqNo: 70_000,
+  node: "node-17.dc-1.example",
+  sourceAddr: "10.0.3.17",
+  sourcePort: 7946,
+  sourceNode: "node-3.dc-1.example",
+};
+
+const versions = [1, 5, 2, 0, 0, 0];
+
+export function alives(count: number): Alive[] {
+  return Array.from({ length: count }, (_, i) => ({
+    incarnation: 1 + (i % 7),
+    node: `node-${i}.dc-${i % 3}.example`,
+    addr: `10.0.${i >> 8}.${i & 255}`,
+    port: 7946,
+    meta: new TextEncoder().encode(`role=web;build=2026.11.${i % 30}`),
+    vsn: versions,
+  }));
+}
+
+export function pushNodes(count: number): PushNodeState[] {
+  return alives(count).map(({ node, ...rest }) => ({ ...rest, name: node, state: 0 }));
+}
+
+/** A compound of alive messages, cut to `size` bytes. */
+export function gossipPacket(size: number): Uint8Array {
+  return makeCompound(alives(20).map(encodeAlive)).subarray(0, size);
+}
+
+export function randomBytes(size: number): Uint8Array {
+  const random = new SeededRandom(1);
+  return Uint8Array.from({ length: size }, () => Math.floor(random.next() * 256));
+}
