@@ -1,12 +1,14 @@
-import { defineConfig } from "vitest/config";
+import type { ViteUserConfig } from "vitest/config";
+import { sources } from "../../vitest.shared.ts";
 
-/** `pnpm bench`: the sources as they are, one file after another, since there are two cores at best. */
-export default defineConfig({
-  resolve: { conditions: ["@memberlist/source"] },
-  ssr: { resolve: { conditions: ["@memberlist/source"] } },
+/** `pnpm bench`: one file after another, since there are two cores at best. */
+const config: ViteUserConfig = {
+  ...sources,
+  root: import.meta.dirname,
   test: {
-    root: import.meta.dirname,
     fileParallelism: false,
     benchmark: { include: ["src/**/*.bench.ts"] },
   },
-});
+};
+
+export default config;

@@ -1,0 +1,29 @@
+/** The TypeScript peer for Node and Bun (Deno runs it, too): JSON lines on stdin and stdout (peer-protocol.ts). */
+import { createHash } from "node:crypto";
+import { createInterface } from "node:readline";
+import { createMemberlist } from "@memberlist/transport-node";
+import { epochMs } from "./peer-protocol.ts";
+import { TsPeer } from "./ts-peer.ts";
+
+const { bun, deno, node } = process.versions;
+const [runtime, version] = bun !== undefined ? ["bun", bun] : deno !== undefined ? ["deno", deno] : ["node", node];
+const peer = new TsPeer({
+  createMemberlist,
+  sha256: (bytes) => createHash("sha256").update(bytes).digest("hex"),
+  write: (line) => void process.stdout.write(`${line}\n`),
+});
+
+peer.event({
+  event: "ready",
+  at: epochMs(),
+  pid: process.pid,
+  runtime: `${runtime} v${version}`,
+  memberlist: "@memberlist/core",
+});
+
+// One command after the other, but only until it may be overtaken; the end of stdin ends the process, node and all.
+for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
+  if (await peer.line(line)) break;
+}
+await peer.close();
+process.stdout.write("", () => process.exit(0));

@@ -1,0 +1,235 @@
+/**
+ * What the peers speak on stdin and stdout: one JSON object a line. The Go peer (go-peer/) and the TypeScript peer
+ * (node-peer.ts) take the same commands and tell the same events, so that a test can put either in either place.
+ * Bytes are base64 text, durations are ms, and `at` is in ms since the Unix epoch with fractions: clocks of two processes
+ * on one machine can be compared.
+ */
+
+/** Fields of a memberlist config by name, and what the peer's delegates do. What is left out is as in the preset. */
+export interface PeerConfig {
+  /** Which defaults to start from. Default: local. The bind address is 127.0.0.1 and the port the kernel's choice unless given. */
+  preset?: "lan" | "wan" | "local";
+  name: string;
+  label?: string;
+  skipInboundLabelCheck?: boolean;
+  bindAddr?: string;
+  bindPort?: number;
+  advertiseAddr?: string;
+  advertisePort?: number;
+  protocolVersion?: number;
+  tcpTimeout?: number;
+  indirectChecks?: number;
+  retransmitMult?: number;
+  suspicionMult?: number;
+  suspicionMaxTimeoutMult?: number;
+  pushPullInterval?: number;
+  probeInterval?: number;
+  probeTimeout?: number;
+  disableTcpPings?: boolean;
+  /** The nodes that get no pings over TCP. */
+  disableTcpPingsForNode?: readonly string[];
+  awarenessMaxMultiplier?: number;
+  gossipInterval?: number;
+  gossipNodes?: number;
+  gossipToTheDeadTime?: number;
+  gossipVerifyIncoming?: boolean;
+  gossipVerifyOutgoing?: boolean;
+  enableCompression?: boolean;
+  /** Base64. */
+  secretKey?: string;
+  /** Base64. */
+  keyring?: { readonly keys: readonly string[]; readonly primary: string };
+  delegateProtocolVersion?: number;
+  delegateProtocolMin?: number;
+  delegateProtocolMax?: number;
+  dnsConfigPath?: string;
+  handoffQueueDepth?: number;
+  udpBufferSize?: number;
+  deadNodeReclaimTime?: number;
+  requireNodeNames?: boolean;
+  cidrsAllowed?: readonly string[];
+  metricLabels?: Readonly<Record<string, string>>;
+  queueCheckInterval?: number;
+
+  /** The node's metadata, base64. */
+  meta?: string;
+  /** What the delegate gives for a push/pull, base64. */
+  userState?: string;
+  /** What the ping delegate puts into acks, base64. */
+  ackPayload?: string;
+  /** Broadcast each user message on, the first time that it is received. */
+  rebroadcast?: boolean;
+  /** The merge delegate refuses every merge, with this text. */
+  refuseMerge?: string;
+  /** The alive delegate refuses the nodes of these names; without it there is no alive delegate. */
+  refuseAlive?: readonly string[];
+}
+
+export type PeerNodeState = "alive" | "suspect" | "dead" | "left";
+
+/** `vsn` is [pMin, pMax, pCur, dMin, dMax, dCur]. */
+export interface PeerNode {
+  readonly name: string;
+  readonly addr: string;
+  readonly port: number;
+  readonly meta: string;
+  readonly vsn: readonly number[];
+}
+
+/** A node as another sees it. */
+export interface PeerMember extends PeerNode {
+  readonly state: PeerNodeState;
+  readonly incarnation: number;
+}
+
+/** `payload` is base64 and only there when small (4,096 bytes); else `sha256` (hex) is. */
+export interface PeerPayload {
+  readonly size: number;
+  readonly payload?: string;
+  readonly sha256?: string;
+}
+
+interface Timed {
+  readonly at: number;
+}
+
+interface ReadyEvent extends Timed {
+  readonly event: "ready";
+  readonly pid: number;
+  readonly runtime: string;
+  readonly memberlist: string;
+}
+interface MemberEvent extends Timed {
+  readonly event: "join" | "leave" | "update";
+  readonly node: PeerNode;
+}
+/** A node's state has changed in this peer's eyes. `at` is when it did so. `forgotten`: it is in the list no more. */
+export interface StateEvent extends Timed {
+  readonly event: "state";
+  readonly name: string;
+  readonly state: PeerNodeState | "forgotten";
+  readonly incarnation: number;
+}
+/** The peer has contradicted a claim about itself; `from` is who made it, "" where that is not known. */
+interface RefuteEvent extends Timed {
+  readonly event: "refute";
+  readonly from: string;
+}
+export interface MessageEvent extends Timed, PeerPayload {
+  readonly event: "message";
+}
+interface UserStateEvent extends Timed, PeerPayload {
+  readonly event: "userStateMerged";
+  readonly join: boolean;
+}
+interface ConflictEvent extends Timed {
+  readonly event: "conflict";
+  readonly existing: PeerNode;
+  readonly other: PeerNode;
+}
+interface MergeEvent extends Timed {
+  readonly event: "merge";
+  readonly nodes: readonly PeerNode[];
+}
+interface PingCompleteEvent extends Timed {
+  readonly event: "pingComplete";
+  readonly node: string;
+  readonly rttMs: number;
+  readonly payload: string;
+}
+export interface LogEvent extends Timed {
+  readonly event: "log";
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly line: string;
+}
+
+export type PeerEvent =
+  | ReadyEvent
+  | MemberEvent
+  | StateEvent
+  | RefuteEvent
+  | MessageEvent
+  | UserStateEvent
+  | ConflictEvent
+  | MergeEvent
+  | PingCompleteEvent
+  | LogEvent;
+
+/** Base64 bytes, or `size` bytes that follow from `seed` ({@link seededBytes}). */
+export type PayloadArgs = { readonly payload: string } | { readonly size: number; readonly seed: number };
+
+/** To a known node by a packet or a stream, or to an address ("ip:port") by a packet. */
+type SendArgs = PayloadArgs &
+  (
+    | { readonly node: string; readonly mode: "bestEffort" | "reliable" }
+    | { readonly node?: string; readonly addr: string; readonly mode: "address" }
+  );
+
+export interface CreatedNode {
+  readonly name: string;
+  /** The address that the node tells others. */
+  readonly addr: string;
+  readonly port: number;
+  /** The one that its sockets have. */
+  readonly bindAddr: string;
+  readonly bindPort: number;
+}
+
+type None = Readonly<Record<string, never>>;
+
+/** Every command: its fields and its answer. */
+export interface PeerCommands {
+  create: { args: { readonly config: PeerConfig }; result: CreatedNode };
+  join: { args: { readonly addresses: readonly string[] }; result: { readonly joined: number } };
+  /** `timeout` 0: no limit. */
+  leave: { args: { readonly timeout: number }; result: None };
+  /** All nodes, the suspect, dead and left ones too; `alive` is what numMembers() says. */
+  members: { args: None; result: { readonly nodes: readonly PeerMember[]; readonly alive: number } };
+  send: { args: SendArgs; result: None };
+  /** By the delegate's transmit-limited queue. */
+  broadcast: { args: PayloadArgs; result: None };
+  updateMeta: { args: { readonly meta: string; readonly timeout: number }; result: None };
+  setUserState: { args: { readonly state: string }; result: None };
+  ping: { args: { readonly name: string; readonly addr: string }; result: { readonly rttMs: number } };
+  health: { args: None; result: { readonly score: number; readonly protocolVersion: number } };
+  addKey: { args: { readonly key: string }; result: None };
+  useKey: { args: { readonly key: string }; result: None };
+  removeKey: { args: { readonly key: string }; result: None };
+  /** The primary is first. */
+  listKeys: { args: None; result: { readonly keys: readonly string[] } };
+  /** Stops the node without telling others; another can be created then. */
+  shutdown: { args: None; result: None };
+  /** Ends the process. So does the end of stdin. */
+  exit: { args: None; result: None };
+}
+
+export type PeerCommandName = keyof PeerCommands;
+
+/** `id` is null when the command had none that could be read. */
+export type PeerAnswer =
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number | null; readonly error: string };
+
+/** The test payload of a seed: both peers make the same one (a linear congruential generator, its top byte). */
+export function seededBytes(size: number, seed: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  let state = seed >>> 0;
+  for (let i = 0; i < size; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    bytes[i] = state >>> 24;
+  }
+  return bytes;
+}
+
+export function toBase64(bytes: Uint8Array | string): string {
+  return Buffer.from(typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes).toString("base64");
+}
+
+export function fromBase64(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, "base64"));
+}
+
+/** Now, as the peers stamp their events. */
+export function epochMs(): number {
+  return performance.timeOrigin + performance.now();
+}

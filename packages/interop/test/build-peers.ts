@@ -1,0 +1,8 @@
+import { buildGoPeer, goAvailable } from "../src/go-toolchain.ts";
+import { buildNodePeer } from "../src/node-toolchain.ts";
+
+/** Once for the whole suite: builds both programs, and says in one line if there is no Go. */
+export async function setup(): Promise<void> {
+  await buildNodePeer();
+  if (await goAvailable()) await buildGoPeer();
+}

@@ -1,0 +1,17 @@
+import { expect, it } from "vitest";
+import { measureTogether, median } from "../src/detection.ts";
+import { describeWithGo } from "./support.ts";
+
+describeWithGo("the time from a kill to dead", () => {
+  it("is the same within 20 % for a Go and a TypeScript observer", { timeout: 90_000 }, async () => {
+    const report = await measureTogether(4);
+    expect(report.difference).toBeLessThan(0.2);
+    // One probe interval to find out, then the suspicion's least time: 3 * 300 ms. Nobody takes a word for it at once.
+    for (const { go, ts } of report.rounds) expect(Math.min(go, ts)).toBeGreaterThan(900);
+  });
+
+  it("is compared by medians that are right", () => {
+    expect(median([3, 1, 2])).toBe(2);
+    expect(median([4, 1, 2, 3])).toBe(2.5);
+  });
+});

@@ -1,0 +1,107 @@
+import { expect, it } from "vitest";
+import type { Peer } from "../src/peer.ts";
+import { seededBytes, toBase64, type PeerConfig } from "../src/peer-protocol.ts";
+import { describeWithGo, fast, pairs, quiet, stateEvents, useCluster } from "./support.ts";
+
+const key = (size: number, seed: number = size): string => toBase64(seededBytes(size, seed));
+
+/** Each message has a size that none before it had, so that waiting for it finds no old one. */
+let sent = 0;
+
+/** Both ways, by packet and by stream. */
+async function expectMessages(a: Peer, b: Peer): Promise<void> {
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    for (const [mode, least] of [
+      ["bestEffort", 1],
+      ["bestEffort", 1_100],
+      ["reliable", 100_000],
+    ] as const) {
+      const size = least + sent++;
+      await from.command("send", { node: to.name, mode, size, seed: size });
+      await to.waitFor((event) => event.event === "message" && event.size === size, { what: `${size} bytes by ${mode}` });
+    }
+    expect(await from.ping(to)).toBeLessThan(150);
+  }
+}
+
+describeWithGo.each(pairs)("a %s node and a %s node with keys", (left, right) => {
+  const cluster = useCluster();
+
+  it.each([
+    ["AES-128", { secretKey: key(16), enableCompression: false }],
+    ["AES-192, compressed, under a label", { secretKey: key(24), label: "blue" }],
+    ["AES-256, version 0, under a label", { secretKey: key(32), label: "blue", protocolVersion: 1 }],
+  ] as const)("understand each other: %s", async (_what, config: Partial<PeerConfig>) => {
+    const a = await cluster.start(left, "a", { ...fast, ...config, userState: toBase64("state of a") });
+    const b = await cluster.start(right, "b", { ...fast, ...config, userState: toBase64("state of b") });
+    await cluster.form(a, b);
+    await expectMessages(a, b);
+    for (const [peer, other] of [
+      [a, "b"],
+      [b, "a"],
+    ] as const) {
+      await peer.waitFor((event) => event.event === "pingComplete" && event.node === other, { what: `an answer of ${other}` });
+      expect(stateEvents(peer, other)).toEqual([]);
+    }
+  });
+
+  it("understand each other's version, whichever they send", async () => {
+    const a = await cluster.start(left, "a", { ...fast, secretKey: key(16), protocolVersion: 1 });
+    const b = await cluster.start(right, "b", { ...fast, secretKey: key(16), protocolVersion: 2 });
+    await cluster.form(a, b);
+    await expectMessages(a, b);
+  });
+
+  it.each([
+    ["other keys", { secretKey: key(16, 1) }, { secretKey: key(16, 2) }],
+    ["a key on one side", { secretKey: key(16, 1) }, {}],
+    ["a key on the other side", {}, { secretKey: key(16, 1) }],
+    ["one key and two labels", { secretKey: key(16, 1), label: "blue" }, { secretKey: key(16, 1), label: "green" }],
+  ] as const)("keep apart with %s", async (_what, here, there) => {
+    const a = await cluster.start(left, "a", { ...quiet, tcpTimeout: 1_000, ...here });
+    const b = await cluster.start(right, "b", { ...quiet, tcpTimeout: 1_000, ...there });
+    await expect(a.join(b)).rejects.toThrow("join");
+    await expect(b.join(a)).rejects.toThrow("join");
+    expect((await a.members()).map(({ name }) => name)).toEqual(["a"]);
+    expect((await b.members()).map(({ name }) => name)).toEqual(["b"]);
+  });
+
+  it("rotate their key without a suspicion", async () => {
+    const keyring = { keys: [], primary: key(16, 1) };
+    const a = await cluster.start(left, "a", { ...fast, keyring });
+    const b = await cluster.start(right, "b", { ...fast, keyring });
+    await cluster.form(a, b);
+    const next = key(32, 2);
+    for (const command of ["addKey", "useKey"] as const) {
+      for (const peer of [a, b]) await peer.command(command, { key: next });
+      await expectMessages(a, b);
+    }
+    for (const peer of [a, b]) await peer.command("removeKey", { key: keyring.primary });
+    await expectMessages(a, b);
+    for (const peer of [a, b]) expect(await peer.command("listKeys", {})).toEqual({ keys: [next] });
+    expect([...stateEvents(a, "b"), ...stateEvents(b, "a")]).toEqual([]);
+  });
+
+  it("understand each other at each step to encryption", async () => {
+    const secretKey = key(16, 1);
+    const steps: readonly (readonly [Partial<PeerConfig>, Partial<PeerConfig>])[] = [
+      [{ secretKey, gossipVerifyIncoming: false, gossipVerifyOutgoing: false }, {}],
+      [
+        { secretKey, gossipVerifyIncoming: false },
+        { secretKey, gossipVerifyIncoming: false, gossipVerifyOutgoing: false },
+      ],
+      [{ secretKey }, { secretKey, gossipVerifyIncoming: false }],
+    ];
+    for (const [i, [here, there]] of steps.entries()) {
+      const a = await cluster.start(left, "a", { ...fast, ...here });
+      const b = await cluster.start(right, "b", { ...fast, ...there });
+      await cluster.form(a, b);
+      await expectMessages(a, b);
+      expect([...stateEvents(a, "b"), ...stateEvents(b, "a")], `step ${i + 1}`).toEqual([]);
+      await cluster.stop();
+    }
+  });
+});

@@ -1,0 +1,318 @@
+import type { Socket } from "node:net";
+import {
+  MemberlistError,
+  systemClock,
+  type Address,
+  type AdvertisedAddress,
+  type DialOptions,
+  type Logger,
+  type LogOutput,
+  type ResolveOptions,
+  type Transport,
+  type TransportListener,
+} from "@memberlist/core";
+import { canonicalIp, createLog, type Log } from "@memberlist/core/internal";
+import { chooseAdvertiseAddress, type HostInterfaces } from "./advertise.ts";
+import { dialTcp } from "./dial.ts";
+import { familyOf, isLoopback, isWildcard, planBind, withoutMapping, type BindTarget } from "./ip.ts";
+import { resolveHost, type SystemLookup } from "./resolver.ts";
+import { TcpListener } from "./tcp-listener.ts";
+import { TcpStream } from "./tcp-stream.ts";
+import { UdpSocket, type SendDone } from "./udp-socket.ts";
+
+export interface NodeTransportOptions {
+  /**
+   * Literal IPs, at least one. `0.0.0.0` serves IPv4; `::` serves IPv6 and, when no IPv4 address is bound next to it, IPv4 as
+   * well. Packets leave by the first address that fits the receiver.
+   */
+  readonly bindAddrs: readonly string[];
+  /** For TCP and UDP on every address. 0: the kernel chooses one that is free for all of them. */
+  readonly bindPort: number;
+  /** Default: text to `logOutput`, else the console from "warn" on. */
+  readonly logger?: Logger;
+  readonly logOutput?: LogOutput;
+  /** Bytes asked of the kernel per UDP socket; halved until it accepts. Default 2 MiB. */
+  readonly udpReceiveBuffer?: number;
+  /** Packets that wait in a socket's queue, from which on `writeTo` answers false. Default 256. */
+  readonly sendHighWaterMark?: number;
+  /** Packets that may wait in a socket's queue (and 16 MiB in all); further ones are dropped with `limit_exceeded`. Default 4096. */
+  readonly maxPendingSends?: number;
+  /** Streams that peers may have open at once; further ones are closed at once. Default 1024. */
+  readonly maxInboundStreams?: number;
+  /** The machine's interfaces, when no address is configured or bound. Default: the real ones. */
+  readonly hostInterfaces?: HostInterfaces;
+  /** The usual way to look a name up. Default: the system's resolver. */
+  readonly systemLookup?: SystemLookup;
+}
+
+/** What went wrong so far, for metrics. */
+export interface NodeTransportCounters {
+  readonly udpSocketErrors: number;
+  readonly udpEmptyPackets: number;
+  readonly udpDroppedSends: number;
+  readonly tcpAcceptErrors: number;
+  readonly tcpRefusedStreams: number;
+}
+
+interface Route {
+  readonly socket: UdpSocket;
+  readonly host: string;
+}
+
+interface Sockets {
+  readonly port: number;
+  readonly udp: readonly UdpSocket[];
+  readonly tcp: readonly TcpListener[];
+}
+
+const bindAttempts = 10;
+const routesMax = 8192;
+
+/** Packets over UDP and streams over TCP, on the same port, for Node and Bun. Source: PROTOCOL.md; the Go NetTransport. */
+export class NodeTransport implements Transport {
+  /** The effective port. */
+  readonly bindPort: number;
+  /** What was bound, in the order of `bindAddrs`. */
+  readonly boundAddresses: readonly AdvertisedAddress[];
+  /** Bytes that the kernel gives each UDP socket to receive into, in the order of `bindAddrs`. */
+  readonly udpReceiveBuffers: readonly number[];
+  readonly #options: NodeTransportOptions;
+  readonly #log: Log;
+  readonly #targets: readonly BindTarget[];
+  readonly #udp: readonly UdpSocket[];
+  readonly #tcp: readonly TcpListener[];
+  readonly #stop = new AbortController();
+  readonly #routes = new Map<string, Route>();
+  readonly #streams = new Set<TcpStream>();
+  #inbound = 0;
+  #refused = 0;
+  #waiting: { stream: TcpStream; from: Address }[] = [];
+  #listener: TransportListener | undefined;
+  #shutdown: Promise<void> | undefined;
+
+  private constructor(options: NodeTransportOptions, log: Log, targets: readonly BindTarget[], inbox: Inbox, sockets: Sockets) {
+    this.#options = options;
+    this.#log = log;
+    this.#targets = targets;
+    this.#udp = sockets.udp;
+    this.#tcp = sockets.tcp;
+    this.bindPort = sockets.port;
+    this.boundAddresses = targets.map((target) => ({ addr: target.address, port: sockets.port }));
+    this.udpReceiveBuffers = sockets.udp.map((socket) => socket.receiveBuffer);
+    inbox.open((socket) => this.#accept(socket));
+  }
+
+  /**
+   * Binds everything, or nothing: when one address fails, what was bound before is closed again.
+   *
+   * @throws MemberlistError `invalid_config`, or `bind_failed`
+   */
+  static async create(options: NodeTransportOptions): Promise<NodeTransport> {
+    const targets = planBind(options.bindAddrs);
+    const { bindPort } = options;
+    if (!Number.isInteger(bindPort) || bindPort < 0 || bindPort > 65_535) {
+      throw new MemberlistError("invalid_config", `bindPort: ${bindPort} is not between 0 and 65535`, { details: { bindPort } });
+    }
+    const log = createLog({ logger: options.logger, logOutput: options.logOutput, clock: systemClock() });
+    for (let attempt = 1; ; attempt++) {
+      const inbox = new Inbox();
+      try {
+        return new NodeTransport(options, log, targets, inbox, await bindAll(options, log, targets, inbox));
+      } catch (error) {
+        // The kernel chose the port for the first socket only; someone else may have it for the next one. Another try, then.
+        const details = error instanceof MemberlistError ? error.details : {};
+        if (bindPort !== 0 || details["errno"] !== "EADDRINUSE" || attempt === bindAttempts) throw error;
+        log.debug("bind_retry", "the port that the kernel chose is not free for all sockets", { ...details, attempt });
+      }
+    }
+  }
+
+  get counters(): NodeTransportCounters {
+    return {
+      udpSocketErrors: sum(this.#udp, (socket) => socket.socketErrors),
+      udpEmptyPackets: sum(this.#udp, (socket) => socket.emptyPackets),
+      udpDroppedSends: sum(this.#udp, (socket) => socket.droppedSends),
+      tcpAcceptErrors: sum(this.#tcp, (listener) => listener.acceptErrors),
+      tcpRefusedStreams: this.#refused,
+    };
+  }
+
+  finalAdvertiseAddr(addr: string, port: number): Promise<AdvertisedAddress> {
+    const host = this.#options.hostInterfaces;
+    return chooseAdvertiseAddress({ addr, port, bound: this.#targets, boundPort: this.bindPort, host });
+  }
+
+  writeTo(packet: Uint8Array, to: Address, done?: SendDone): boolean {
+    const route = this.#route(to.host);
+    const problem = this.#objection(packet, to, route);
+    if (problem !== undefined || route === undefined) {
+      if (done !== undefined) queueMicrotask(() => done(problem));
+      return true;
+    }
+    return route.socket.send(packet, route.host, to.port, done);
+  }
+
+  async dial(to: Address, options: DialOptions): Promise<TcpStream> {
+    const stream = this.#track(await dialTcp(to, options, this.#stop.signal));
+    if (!this.#stop.signal.aborted) return stream;
+    await stream.terminate();
+    throw new MemberlistError("shutdown", "the transport is shut down");
+  }
+
+  listen(listener: TransportListener): void {
+    this.#listener = listener;
+    for (const socket of this.#udp) {
+      socket.start((bytes, host, port, receivedAt) => listener.packet(bytes, { host, port, name: "" }, receivedAt));
+    }
+    for (const { stream, from } of this.#waiting) listener.stream(stream, from);
+    this.#waiting = [];
+  }
+
+  resolve(host: string, options: ResolveOptions): Promise<string[]> {
+    return resolveHost(host, options, { log: this.#log, stop: this.#stop.signal, systemLookup: this.#options.systemLookup });
+  }
+
+  shutdown(): Promise<void> {
+    this.#shutdown ??= this.#close();
+    return this.#shutdown;
+  }
+
+  async #close(): Promise<void> {
+    this.#stop.abort();
+    const sockets = [...this.#udp, ...this.#tcp].map((socket) => socket.close());
+    const streams = [...this.#streams].map((stream) => stream.terminate());
+    await Promise.all([...sockets, ...streams]);
+  }
+
+  #accept(socket: Socket): void {
+    const { remoteAddress, remotePort } = socket;
+    const tooMany = this.#inbound >= (this.#options.maxInboundStreams ?? 1024);
+    // Without an address the peer is gone already.
+    if (remoteAddress === undefined || remotePort === undefined || tooMany || this.#stop.signal.aborted) {
+      socket.on("error", () => undefined);
+      socket.destroy();
+      if (tooMany) this.#refuse(remoteAddress);
+      return;
+    }
+    const stream = this.#track(socket);
+    this.#inbound++;
+    stream.gone.then(
+      () => this.#inbound--,
+      () => undefined,
+    );
+    const from = { host: withoutMapping(remoteAddress), port: remotePort, name: "" };
+    if (this.#listener === undefined) this.#waiting.push({ stream, from });
+    else this.#listener.stream(stream, from);
+  }
+
+  #refuse(from: string | undefined): void {
+    this.#refused++;
+    const fields = { from, open: this.#inbound };
+    this.#log.warn("tcp_stream_refused", "an inbound stream was closed: too many are open", fields);
+  }
+
+  #track(socket: Socket): TcpStream {
+    const stream = new TcpStream(socket);
+    this.#streams.add(stream);
+    stream.gone.then(
+      () => this.#streams.delete(stream),
+      () => undefined,
+    );
+    return stream;
+  }
+
+  #objection(packet: Uint8Array, to: Address, route: Route | undefined): MemberlistError | undefined {
+    const details = { host: to.host, port: to.port };
+    const refuse = (why: string): MemberlistError =>
+      new MemberlistError("send_failed", `sending a packet to ${to.host} port ${to.port}: ${why}`, { details });
+    if (route === undefined) {
+      return refuse(canonicalIp(to.host) === undefined ? "not a literal IP" : "no address of that family is bound");
+    }
+    if (packet.byteLength === 0) return refuse("the packet is empty");
+    if (!Number.isInteger(to.port) || to.port < 1 || to.port > 65_535) return refuse("not a port");
+    return undefined;
+  }
+
+  /** Which socket reaches `host`, and how it spells it. Remembered, since it is asked for each packet. */
+  #route(host: string): Route | undefined {
+    const known = this.#routes.get(host);
+    if (known !== undefined) return known;
+    const route = findRoute(host, this.#udp);
+    if (this.#routes.size >= routesMax) this.#routes.clear();
+    if (route !== undefined) this.#routes.set(host, route);
+    return route;
+  }
+}
+
+/** Takes the connections of the listeners until there is a transport to give them to. */
+class Inbox {
+  #sockets: Socket[] = [];
+  #deliver: ((socket: Socket) => void) | undefined;
+
+  readonly accept = (socket: Socket): void => {
+    if (this.#deliver !== undefined) return this.#deliver(socket);
+    socket.on("error", () => undefined);
+    socket.pause();
+    this.#sockets.push(socket);
+  };
+
+  open(deliver: (socket: Socket) => void): void {
+    this.#deliver = deliver;
+    for (const socket of this.#sockets) deliver(socket);
+    this.#sockets = [];
+  }
+
+  destroy(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#deliver = (socket) => void socket.destroy();
+  }
+}
+
+async function bindAll(options: NodeTransportOptions, log: Log, targets: readonly BindTarget[], inbox: Inbox): Promise<Sockets> {
+  const udp: UdpSocket[] = [];
+  const tcp: TcpListener[] = [];
+  let port = options.bindPort;
+  try {
+    for (const target of targets) {
+      const listener = await TcpListener.listen({ target, port, log, onSocket: inbox.accept });
+      tcp.push(listener);
+      port = listener.port;
+      const socket = await UdpSocket.bind({
+        target,
+        port,
+        log,
+        receiveBuffer: options.udpReceiveBuffer ?? 2 * 1024 * 1024,
+        highWaterMark: options.sendHighWaterMark ?? 256,
+        maxPending: options.maxPendingSends ?? 4096,
+      });
+      udp.push(socket);
+    }
+    return { port, udp, tcp };
+  } catch (error) {
+    inbox.destroy();
+    await Promise.all([...udp, ...tcp].map((socket) => socket.close()));
+    throw error;
+  }
+}
+
+/**
+ * An IPv4 receiver: a socket of IPv4, else a dual-stack one of IPv6, which wants the IPv4-mapped spelling. Among several: a
+ * wildcard or one on the same side of loopback as the receiver (the kernel refuses 127.0.0.1 to 10.0.0.1), else the first.
+ */
+function findRoute(text: string, sockets: readonly UdpSocket[]): Route | undefined {
+  const host = canonicalIp(text);
+  if (host === undefined) return undefined;
+  const fitting = sockets.filter((socket) => socket.target.family === familyOf(host));
+  const socket = fitting.find((one) => reaches(one.target.address, host)) ?? fitting[0];
+  if (socket !== undefined) return { socket, host };
+  const dual = familyOf(host) === 4 ? sockets.find((one) => one.target.family === 6 && !one.target.ipv6Only) : undefined;
+  return dual === undefined ? undefined : { socket: dual, host: `::ffff:${host}` };
+}
+
+function reaches(bound: string, host: string): boolean {
+  return isWildcard(bound) || isLoopback(bound) === isLoopback(host);
+}
+
+function sum<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((total, item) => total + value(item), 0);
+}

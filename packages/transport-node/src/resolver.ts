@@ -1,0 +1,126 @@
+import { lookup } from "node:dns/promises";
+import { readFile } from "node:fs/promises";
+import { MemberlistError, errorMessage, type ErrorCode, type ResolveOptions } from "@memberlist/core";
+import { canonicalIp, type Log } from "@memberlist/core/internal";
+import { queryAnyOverTcp, type NameServer } from "./dns-tcp.ts";
+
+/** The share of the whole time that the question over TCP may take, so that the usual resolver still gets its turn. */
+const tcpShare = 0.5;
+/** More than any real resolv.conf has; what a wrong path names is not searched to its end. */
+const configCharsMax = 64 * 1024;
+
+/** How names are looked up the usual way; injected by tests. */
+export type SystemLookup = (host: string) => Promise<string[]>;
+
+export interface ResolveContext {
+  readonly log: Log;
+  /** Aborted by a shutdown of the transport. */
+  readonly stop: AbortSignal;
+  readonly systemLookup?: SystemLookup;
+}
+
+/**
+ * Every address of `host`. For a name with a dot the first name server of `options.dnsConfigPath` is asked first: ANY over TCP,
+ * the way to the longest list where a UDP answer would be cut (Consul's DNS, say). If that fails or has no address, the system's
+ * resolver is asked. Source: PROTOCOL.md section 5, Join.
+ *
+ * @returns literal IPs, each once, in the order of the answer
+ * @throws MemberlistError `resolve_failed`, `timeout` after `options.timeout` ms, `aborted`, or `shutdown`
+ */
+export async function resolveHost(host: string, options: ResolveOptions, context: ResolveContext): Promise<string[]> {
+  const literal = canonicalIp(host);
+  if (literal !== undefined) return [literal];
+  const giveUp = new AbortController();
+  const limit = limited(host, options, context.stop, giveUp);
+  try {
+    return await Promise.race([limit.failed, lookUp(host, options, context, giveUp.signal)]);
+  } finally {
+    limit.release();
+    giveUp.abort();
+  }
+}
+
+async function lookUp(host: string, options: ResolveOptions, context: ResolveContext, signal: AbortSignal): Promise<string[]> {
+  const first = await tcpFirst(host, options, context.log, signal);
+  if (first.length > 0) return first;
+  let found: string[];
+  try {
+    found = unique(await (context.systemLookup ?? systemLookup)(host));
+  } catch (error) {
+    throw failure("resolve_failed", host, errorMessage(error), error);
+  }
+  if (found.length === 0) throw failure("resolve_failed", host, "the name has no address");
+  return found;
+}
+
+async function tcpFirst(host: string, options: ResolveOptions, log: Log, signal: AbortSignal): Promise<string[]> {
+  if (options.dnsConfigPath === "" || !host.includes(".")) return [];
+  try {
+    const config = await readFile(options.dnsConfigPath, { encoding: "utf8", signal });
+    const server = firstNameServer(config.slice(0, configCharsMax));
+    if (server === undefined) return [];
+    const answer = await queryAnyOverTcp(host, server, { timeout: options.timeout * tcpShare, signal });
+    return unique(answer);
+  } catch (error) {
+    log.debug("resolve_tcp_failed", `asking for ${host} over TCP first failed: ${errorMessage(error)}`, { host, error });
+    return [];
+  }
+}
+
+/** The first `nameserver` of a resolv.conf: `1.2.3.4`, `1.2.3.4:53`, `::1`, or `[::1]:53`; undefined when there is none. */
+export function firstNameServer(config: string): NameServer | undefined {
+  for (const line of config.split("\n")) {
+    const [keyword, value] = line.trim().split(/\s+/);
+    if (keyword !== "nameserver" || value === undefined) continue;
+    if (canonicalIp(value) !== undefined) return { host: value, port: 53 };
+    const parts = /^(?:\[(.+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(value);
+    const host = parts?.[1] ?? parts?.[2];
+    const port = parts?.[3] === undefined ? 53 : Number(parts[3]);
+    if (host === undefined || port < 1 || port > 65535) throw new Error(`"nameserver ${value}" is not understood`);
+    return { host, port };
+  }
+  return undefined;
+}
+
+async function systemLookup(host: string): Promise<string[]> {
+  const found = await lookup(host, { all: true, verbatim: true });
+  return found.map((entry) => entry.address);
+}
+
+function unique(addresses: readonly string[]): string[] {
+  return [...new Set(addresses.map((address) => canonicalIp(address)).filter((address) => address !== undefined))];
+}
+
+/** A promise that only ever rejects: when the time is up, or a signal says so. */
+function limited(
+  host: string,
+  options: ResolveOptions,
+  stop: AbortSignal,
+  giveUp: AbortController,
+): { failed: Promise<never>; release(): void } {
+  const { signal, timeout } = options;
+  let release = (): void => undefined;
+  const failed = new Promise<never>((_, reject) => {
+    const fail = (code: ErrorCode, why: string, cause?: unknown): void => {
+      giveUp.abort();
+      reject(failure(code, host, why, cause));
+    };
+    const aborted = (): void => fail("aborted", "aborted", signal?.reason);
+    const stopped = (): void => fail("shutdown", "the transport is shut down");
+    const timer = setTimeout(() => fail("timeout", `no answer within ${timeout} ms`), timeout);
+    signal?.addEventListener("abort", aborted, { once: true });
+    stop.addEventListener("abort", stopped, { once: true });
+    release = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", aborted);
+      stop.removeEventListener("abort", stopped);
+    };
+    if (stop.aborted) stopped();
+    else if (signal?.aborted === true) aborted();
+  });
+  return { failed, release };
+}
+
+function failure(code: ErrorCode, host: string, why: string, cause?: unknown): MemberlistError {
+  return new MemberlistError(code, `resolving "${host}": ${why}`, { cause, details: { host } });
+}

@@ -1,0 +1,87 @@
+import { createServer } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import * as core from "@memberlist/core";
+import * as ours from "../src/index.ts";
+import { createMemberlist, localConfig, NodeTransport, type Config, type Memberlist } from "../src/index.ts";
+import { outcome, silent, until } from "./support.ts";
+
+const members: Memberlist[] = [];
+
+function config(name: string, overrides: Partial<Config> = {}): Config {
+  return { ...localConfig(), name, bindAddr: "127.0.0.1", bindPort: 0, logger: silent, ...overrides };
+}
+
+async function start(name: string, overrides: Partial<Config> = {}): Promise<Memberlist> {
+  const member = await createMemberlist(config(name, overrides));
+  members.push(member);
+  return member;
+}
+
+/** Whether TCP on `port` can be had, as it can when a failed start left nothing behind. */
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  const listening = new Promise<boolean>((resolve) => {
+    server.once("error", () => resolve(false));
+    server.listen({ port, host: "127.0.0.1" }, () => resolve(true));
+  });
+  const free = await listening;
+  if (free) await new Promise((resolve) => server.close(resolve));
+  return free;
+}
+
+async function freePort(): Promise<number> {
+  const transport = await NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0 });
+  await transport.shutdown();
+  return transport.bindPort;
+}
+
+afterEach(async () => {
+  await Promise.all(members.splice(0).map((member) => member.shutdown()));
+});
+
+describe("the package's names", () => {
+  it("are the core's, with a createMemberlist of its own", () => {
+    expect(Object.keys(ours)).toEqual(expect.arrayContaining([...Object.keys(core), "NodeTransport"]));
+    expect(ours.createMemberlist).not.toBe(core.createMemberlist);
+    expect(ours.lanConfig).toBe(core.lanConfig);
+  });
+});
+
+describe("createMemberlist", () => {
+  it("[Transport_Join] makes a transport of its own; members on any port find each other", async () => {
+    const [a, b] = [await start("a"), await start("b")];
+    const port = a.localNode().port;
+    expect(port).toBeGreaterThan(0);
+    expect(a.localNode().addr).toBe("127.0.0.1");
+    await b.join([`127.0.0.1:${port}`]);
+    await until(() => a.members().length === 2 && b.members().length === 2, "both members at both");
+    await Promise.all([a.shutdown(), b.shutdown()]);
+    expect(await isFree(port)).toBe(true);
+  });
+
+  it("uses the transport that it is given", async () => {
+    const transport = await NodeTransport.create({ bindAddrs: ["127.0.0.2"], bindPort: 0 });
+    const member = await start("a", { transport });
+    expect(member.localNode()).toMatchObject({ addr: "127.0.0.2", port: transport.bindPort });
+  });
+
+  it("opens no socket for a wrong config", async () => {
+    const bindPort = await freePort();
+    const taken = createServer();
+    await new Promise<void>((resolve) => void taken.listen(bindPort, "127.0.0.1", resolve));
+    // With a socket it would be bind_failed.
+    expect(await outcome(createMemberlist(config("", { bindPort })))).toBe("invalid_config");
+    expect(await outcome(createMemberlist(config("a", { bindPort })))).toBe("bind_failed");
+    await new Promise((resolve) => taken.close(resolve));
+  });
+
+  it("leaves no socket open when the start fails later", async () => {
+    const bindPort = await freePort();
+    // A literal IP, so the config is right; the transport refuses it once it is bound.
+    expect(await outcome(createMemberlist(config("a", { bindPort, advertiseAddr: "224.0.0.1" })))).toBe("advertise_address");
+    const delegate = { nodeMeta: (): Uint8Array => new Uint8Array(513) };
+    expect(await outcome(createMemberlist(config("a", { bindPort, delegate })))).toBe("meta_too_large");
+    expect(await isFree(bindPort)).toBe(true);
+    await start("a", { bindPort });
+  });
+});

@@ -1,0 +1,174 @@
+import { EventEmitter } from "node:events";
+import { connect, type Server, type Socket } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { systemClock } from "@memberlist/core";
+import { createLog } from "@memberlist/core/internal";
+import { TcpListener } from "../src/tcp-listener.ts";
+import { silent, until } from "./support.ts";
+
+const target = { address: "127.0.0.1", family: 4, ipv6Only: false } as const;
+
+/** A server whose every step is the test's. */
+class FakeServer extends EventEmitter {
+  listening = false;
+  closed = false;
+  failToListen = false;
+
+  listen(_options: object, done: () => void): this {
+    queueMicrotask(() => {
+      if (this.failToListen) return this.fail("EADDRINUSE");
+      this.listening = true;
+      done();
+    });
+    return this;
+  }
+
+  close(done: () => void): this {
+    this.listening = false;
+    this.closed = true;
+    queueMicrotask(done);
+    return this;
+  }
+
+  address(): { port: number } {
+    return { port: 7946 };
+  }
+
+  fail(code: string): void {
+    this.emit("error", Object.assign(new Error(code), { code }));
+  }
+}
+
+interface Bench {
+  readonly servers: FakeServer[];
+  readonly delays: number[];
+  /** Runs the timer that waits, and lets the new server listen. */
+  elapse(): Promise<void>;
+  pending(): number;
+  readonly listener: TcpListener;
+}
+
+async function bench(onServer: (server: FakeServer, index: number) => void = () => undefined): Promise<Bench> {
+  const servers: FakeServer[] = [];
+  const delays: number[] = [];
+  const timers = new Map<number, () => void>();
+  const listener = await TcpListener.listen({
+    target,
+    port: 7946,
+    log: createLog({ logger: silent, logOutput: undefined, clock: systemClock() }),
+    onSocket: () => undefined,
+    clock: {
+      setTimeout: (callback, delay) => {
+        timers.set(delays.push(delay), callback);
+        return delays.length;
+      },
+      clearTimeout: (timer) => void timers.delete(timer as number),
+    },
+    createServer: () => {
+      const server = new FakeServer();
+      onServer(server, servers.push(server) - 1);
+      return server as unknown as Server;
+    },
+  });
+  const elapse = async (): Promise<void> => {
+    for (const [id, callback] of timers) {
+      timers.delete(id);
+      callback();
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { servers, delays, elapse, pending: () => timers.size, listener };
+}
+
+describe("[Transport_TcpListenBackoff] errors of the listening socket", () => {
+  it("are retried after 5 ms, doubling to 1 s", async () => {
+    const { servers, delays, elapse, listener } = await bench();
+    for (let i = 0; i < 10; i++) {
+      servers.at(-1)?.fail("ENFILE");
+      expect(servers.at(-1)?.closed).toBe(true);
+      await elapse();
+    }
+    expect(delays).toEqual([5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
+    expect(servers.at(-1)?.listening).toBe(true);
+    expect(listener.acceptErrors).toBe(10);
+  });
+
+  it("start over at 5 ms once a connection got through", async () => {
+    const { servers, delays, elapse } = await bench();
+    servers.at(-1)?.fail("EMFILE");
+    await elapse();
+    servers.at(-1)?.fail("EMFILE");
+    await elapse();
+    servers.at(-1)?.emit("connection", {} as Socket);
+    servers.at(-1)?.fail("EMFILE");
+    expect(delays).toEqual([5, 10, 5]);
+  });
+
+  it("in one burst cost one retry", async () => {
+    const { servers, delays, pending } = await bench();
+    for (let i = 0; i < 5; i++) servers[0]?.fail("ENFILE");
+    expect(delays).toEqual([5]);
+    expect(pending()).toBe(1);
+  });
+
+  it("go on when listening again fails", async () => {
+    const { servers, delays, elapse } = await bench((server, index) => (server.failToListen = index === 1 || index === 2));
+    servers[0]?.fail("ENFILE");
+    await elapse();
+    await elapse();
+    await elapse();
+    expect(delays).toEqual([5, 10, 20]);
+    expect(servers[3]?.listening).toBe(true);
+  });
+
+  it("that concern one connection only leave the listener as it is", async () => {
+    const { servers, delays, listener } = await bench();
+    servers[0]?.fail("ECONNABORTED");
+    expect(servers[0]?.listening).toBe(true);
+    expect(delays).toEqual([]);
+    expect(listener.acceptErrors).toBe(1);
+  });
+
+  it("are not retried once closed: no timer, no server is left", async () => {
+    const waiting = await bench();
+    waiting.servers[0]?.fail("ENFILE");
+    await waiting.listener.close();
+    expect(waiting.pending()).toBe(0);
+    const closed = await bench();
+    await Promise.all([closed.listener.close(), closed.listener.close()]);
+    closed.servers[0]?.fail("ENFILE");
+    expect(closed.pending()).toBe(0);
+  });
+});
+
+describe("a real listener", () => {
+  const open: TcpListener[] = [];
+  afterEach(() => Promise.all(open.splice(0).map((listener) => listener.close())));
+
+  it("accepts again on the same port after an error, and keeps the connections it has", async () => {
+    const sockets: Socket[] = [];
+    let server: Server | undefined;
+    const { createServer } = await import("node:net");
+    const listener = await TcpListener.listen({
+      target,
+      port: 0,
+      log: createLog({ logger: silent, logOutput: undefined, clock: systemClock() }),
+      onSocket: (socket) => void sockets.push(socket.on("error", () => undefined)),
+      createServer: (options) => (server = createServer(options)),
+    });
+    open.push(listener);
+    const first = connect(listener.port, "127.0.0.1");
+    await until(() => sockets.length === 1, "the first connection");
+    const failing = server as unknown as Server;
+    failing.emit("error", Object.assign(new Error("ENFILE"), { code: "ENFILE" }));
+    await until(() => server !== failing && server?.listening === true, "the listener to be back");
+    const second = connect(listener.port, "127.0.0.1");
+    await until(() => sockets.length === 2, "the second connection");
+    let heard = "";
+    first.on("data", (chunk: Buffer) => (heard += chunk.toString()));
+    sockets[0]?.write("still here");
+    await until(() => heard === "still here", "the first connection to live");
+    expect(listener.acceptErrors).toBe(1);
+    for (const socket of [first, second, ...sockets]) socket.destroy();
+  });
+});
