@@ -1,7 +1,10 @@
 import ipaddr from "ipaddr.js";
 import { MemberlistError } from "./errors.ts";
 
-/** Where a node is reached. `host` is a literal IP (or a name, where a transport resolves by itself); `name` is the node's, or "". */
+/**
+ * Where a node is reached. `host` is a literal IP (or a name, where a transport resolves by itself); `name` is the node's, or
+ * "".
+ */
 export interface Address {
   readonly host: string;
   readonly port: number;
@@ -100,5 +103,7 @@ function checkHost(whole: string, host: string): string {
 }
 
 function invalid(text: string, reason: string): MemberlistError {
-  return new MemberlistError("invalid_address", `invalid address ${JSON.stringify(text)}: ${reason}`, { details: { address: text, reason } });
+  return new MemberlistError("invalid_address", `invalid address ${JSON.stringify(text)}: ${reason}`, {
+    details: { address: text, reason },
+  });
 }

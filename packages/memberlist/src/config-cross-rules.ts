@@ -22,7 +22,8 @@ const encryptionBytes = 45;
 
 /** A packet that has room for our own alive message, which is the one that a node cannot do without. */
 function aliveMessageBytes(config: MergedConfig): number {
-  const encrypted = (config.secretKey?.length ?? 0) > 0 || (config.keyring?.getKeys().length ?? 0) > 0;
+  // An empty keyring, too: it is there to get keys while the node runs.
+  const encrypted = (config.secretKey?.length ?? 0) > 0 || config.keyring !== undefined;
   const label = config.label === "" ? 0 : 2 + utf8Length(config.label);
   const message = aliveFixedBytes + utf8Length(config.name) + (config.meta?.length ?? 0);
   return message + compoundHeaderOverhead + compoundOverhead + crcBytes + (encrypted ? encryptionBytes : 0) + label;
@@ -38,8 +39,8 @@ export const configCrossRules: readonly ConfigCrossRule[] = [
     fields: ["probeInterval", "suspicionMult", "suspicionMaxTimeoutMult"],
     violated: ({ probeInterval, suspicionMult, suspicionMaxTimeoutMult }) =>
       probeInterval * suspicionMult * suspicionMaxTimeoutMult * clusterScaleMax > durationMax
-        ? `so short that the longest suspicion (probeInterval · suspicionMult · suspicionMaxTimeoutMult · ${clusterScaleMax}) `
-          + `is at most ${durationMax} ms; 0 switches probing off`
+        ? `so short that the longest suspicion (probeInterval · suspicionMult · suspicionMaxTimeoutMult · ${clusterScaleMax}) ` +
+          `is at most ${durationMax} ms; 0 switches probing off`
         : undefined,
   },
   {
@@ -57,7 +58,9 @@ export const configCrossRules: readonly ConfigCrossRule[] = [
   {
     fields: ["logOutput", "logger"],
     violated: ({ logOutput, logger }) =>
-      logOutput !== undefined && logger !== undefined ? "left out when logger is given, because a line goes to one of them" : undefined,
+      logOutput !== undefined && logger !== undefined
+        ? "left out when logger is given, because a line goes to one of them"
+        : undefined,
   },
   {
     fields: ["udpBufferSize", "name", "label", "meta", "secretKey", "keyring"],

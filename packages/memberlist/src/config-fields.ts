@@ -53,25 +53,25 @@ export interface Config {
   tcpTimeout?: number;
 
   /**
-   * How many other nodes are asked to probe a node that did not answer us, 0 to 1000. One ack from any of them is enough, so more
-   * of them make a false suspicion less likely, and cost as many packets for each failed probe. Default 3 (local 1).
+   * How many other nodes are asked to probe a node that did not answer us, 0 to 1000. One ack from any of them is enough: more of
+   * them make a false suspicion less likely, and cost as many packets for each failed probe. Default 3 (local 1).
    */
   indirectChecks?: number;
   /**
-   * How often each broadcast is sent: retransmitMult · ceil(log10(n + 1)) times for n members; 1 to 1000. More reach every member
-   * more surely under loss, for as much more traffic. Default 4 (local 2).
+   * How often each broadcast is sent: retransmitMult · ceil(log10(n + 1)) times for n members; 1 to 1000. More reach every
+   * member more surely under loss, for as much more traffic. Default 4 (local 2).
    */
   retransmitMult?: number;
   /**
-   * How long a suspect may refute before it is dead: at least suspicionMult · max(1, log10(n)) · probeInterval for n members; 1 to
-   * 1000. Also, suspicionMult - 2 further accusers shorten the wait to that minimum. Higher gives a slow node more time to speak
-   * up; lower finds real failures sooner. Default 4 (WAN 6, local 3).
+   * How long a suspect may refute before it is dead: at least suspicionMult · max(1, log10(n)) · probeInterval for n members;
+   * 1 to 1000. Also, suspicionMult - 2 further accusers shorten the wait to that minimum. Higher gives a slow node more time to
+   * speak up; lower finds real failures sooner. Default 4 (WAN 6, local 3).
    */
   suspicionMult?: number;
   /**
    * The longest suspicion, as a multiple of the shortest: where nobody else confirms the suspicion, the wait is
-   * suspicionMaxTimeoutMult times the minimum; 1 to 1000. A high value keeps a node that is itself cut off from declaring the rest
-   * dead; a low one lets it go on sooner. Default 6.
+   * suspicionMaxTimeoutMult times the minimum; 1 to 1000. A high value keeps a node that is itself cut off from declaring the
+   * rest dead; a low one lets it go on sooner. Default 6.
    */
   suspicionMaxTimeoutMult?: number;
 
@@ -87,13 +87,13 @@ export interface Config {
    */
   probeInterval?: number;
   /**
-   * How long to wait for a direct ack before others are asked to probe; at least 1 ms and less than `probeInterval`, whose rest is
-   * for the indirect probes. Take the 99th percentile of the network's round trip. Default 500 ms (WAN 3 s, local 200 ms).
+   * How long to wait for a direct ack before others are asked to probe; at least 1 ms and less than `probeInterval`, whose rest
+   * is for the indirect probes. Take the 99th percentile of the network's round trip. Default 500 ms (WAN 3 s, local 200 ms).
    */
   probeTimeout?: number;
   /**
-   * Leaves out the ping over a stream that goes along with the indirect probes. It keeps members alive where UDP is blocked, and
-   * tells so in the log; without it such members are declared dead. Default false.
+   * Leaves out the ping over a stream that goes along with the indirect probes. That ping keeps members alive where UDP is
+   * blocked, with a warning; without it such members are declared dead. Default false.
    */
   disableTcpPings?: boolean;
   /** The same, decided for each node: return true to leave the stream ping out. */
@@ -137,7 +137,10 @@ export interface Config {
 
   /** The application's side of gossip: metadata, user messages, broadcasts and state. */
   delegate?: Delegate;
-  /** The delegate's own protocol version, 0 to 255, between the next two. Nodes whose ranges do not fit refuse each other. Default 0. */
+  /**
+   * The delegate's own protocol version, 0 to 255, between the next two. Nodes whose ranges do not fit refuse each other.
+   * Default 0.
+   */
   delegateProtocolVersion?: number;
   /** The oldest delegate protocol version understood, 0 to 255. Default 0. */
   delegateProtocolMin?: number;
@@ -205,8 +208,8 @@ export interface Config {
   /** Randomness, to choose peers; never for keys. Default: the runtime's generator. */
   random?: Random;
   /**
-   * How many events an `events()` iterator holds for a reader that is slow, 1 to 1,000,000; beyond it the oldest are dropped and
-   * the loss is told. Default 1024.
+   * How many events an `events()` iterator holds for a reader that is slow, 1 to 1,000,000; beyond it the oldest are dropped, and
+   * counted (`dropped` of the iterator, `dropped.event` of `counters()`). Default 1024.
    */
   eventsCapacity?: number;
 }
@@ -251,7 +254,7 @@ export type DefaultedField =
 /** What {@link lanConfig} and its like return: all but the name; a fresh object, to be changed at will. */
 export type PresetConfig = Omit<Config, "name" | DefaultedField> & Required<Pick<Config, DefaultedField>>;
 
-/** The effective config: checked, complete, frozen, and sharing nothing mutable with the caller. An empty `secretKey` is absent. */
+/** The effective config: checked, complete, frozen; its lists and bytes are copies. An empty `secretKey` is absent. */
 export type ResolvedConfig = Readonly<
   Omit<Config, DefaultedField | "clock" | "random"> & Required<Pick<Config, DefaultedField | "clock" | "random">>
 >;

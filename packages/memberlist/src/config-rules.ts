@@ -15,7 +15,7 @@ export interface ConfigRule {
 export const durationMax: number = 2 ** 31 - 1;
 /** A name of this many bytes leaves room for full metadata, a label and encryption in a packet of the default size. */
 export const nameMaxSize: number = 255;
-/** What `udpBufferSize` may be: the least that holds a small alive message, and the most that a UDP datagram over IPv4 carries. */
+/** What `udpBufferSize` may be: the least that holds a small alive message, and the most that UDP over IPv4 carries. */
 export const udpBufferSizeMin: number = 128;
 export const udpBufferSizeMax: number = 65_507;
 
@@ -59,15 +59,37 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 
 /** An object, or an instance of any class, that has the methods. */
 function shape(required: readonly string[], optional: readonly string[] = []): ConfigRule {
-  const methods = [required.join(", "), optional.length > 0 ? `optionally ${optional.join(", ")}` : ""].filter((part) => part !== "");
+  const methods = [required.join(", "), optional.length > 0 ? `optionally ${optional.join(", ")}` : ""].filter(
+    (part) => part !== "",
+  );
   return {
     expected: `an object with the methods ${methods.join(", ")}`,
     accepts: (value) =>
-      isObject(value)
-      && !Array.isArray(value)
-      && required.every((method) => typeof value[method] === "function")
-      && optional.every((method) => value[method] === undefined || typeof value[method] === "function"),
+      isObject(value) &&
+      !Array.isArray(value) &&
+      required.every((method) => typeof value[method] === "function") &&
+      optional.every((method) => value[method] === undefined || typeof value[method] === "function"),
   };
+}
+
+const transportShape: ConfigRule = shape(["finalAdvertiseAddr", "writeTo", "dial", "listen", "shutdown"], ["resolve"]);
+
+const transportRule: ConfigRule = {
+  expected: `${transportShape.expected}, and optionally a codec with the method aesGcm`,
+  accepts: (value) => transportShape.accepts(value) && isCodec((value as { readonly codec?: unknown }).codec),
+};
+
+function isCodec(codec: unknown): boolean {
+  return codec === undefined || (isObject(codec) && typeof codec["aesGcm"] === "function");
+}
+
+const keyringShape: ConfigRule = shape(["addKey", "useKey", "removeKey", "getKeys", "getPrimaryKey"]);
+
+/** One of another copy of this library will do. What lacks size or revision would look like an empty ring: plaintext. */
+function isKeyring(value: unknown): boolean {
+  if (!keyringShape.accepts(value)) return false;
+  const { size, revision } = value as { readonly size?: unknown; readonly revision?: unknown };
+  return Number.isInteger(size) && Number.isInteger(revision);
 }
 
 function isUnspecified(ip: string): boolean {
@@ -81,7 +103,7 @@ const delegateVersion: ConfigRule = integer(0, 255);
 /** A rule for each field; a field that is absent or undefined is not checked, save `name`. */
 export const configRules: { readonly [Field in keyof Required<Config>]: ConfigRule } = {
   name: text(`a text of 1 to ${nameMaxSize} bytes (UTF-8)`, (value) => value !== "" && utf8Length(value) <= nameMaxSize),
-  transport: shape(["finalAdvertiseAddr", "writeTo", "dial", "listen", "shutdown"], ["resolve"]),
+  transport: transportRule,
   label: text(`a text of at most ${labelMaxSize} bytes (UTF-8)`, (value) => utf8Length(value) <= labelMaxSize),
   skipInboundLabelCheck: boolean,
   bindAddr: text("a literal IP address", (value) => canonicalIp(value) !== undefined),
@@ -114,7 +136,7 @@ export const configRules: { readonly [Field in keyof Required<Config>]: ConfigRu
     accepts: (value) => value instanceof Uint8Array && [0, 16, 24, 32].includes(value.length),
     secret: true,
   },
-  keyring: { ...shape(["addKey", "useKey", "removeKey", "getKeys", "getPrimaryKey"]), expected: "a Keyring", secret: true },
+  keyring: { expected: "a Keyring", accepts: isKeyring, secret: true },
   delegate: shape([], ["nodeMeta", "notifyMsg", "getBroadcasts", "localState", "mergeRemoteState"]),
   delegateProtocolVersion: delegateVersion,
   delegateProtocolMin: delegateVersion,
@@ -124,7 +146,7 @@ export const configRules: { readonly [Field in keyof Required<Config>]: ConfigRu
   merge: shape(["notifyMerge"]),
   ping: shape([], ["ackPayload", "notifyPingComplete"]),
   alive: shape(["notifyAlive"]),
-  dnsConfigPath: text("a file path, or \"\"", (value) => !value.includes("\0")),
+  dnsConfigPath: text('a file path, or ""', (value) => !value.includes("\0")),
   logOutput: shape(["write"]),
   logger: shape(["debug", "info", "warn", "error"]),
   handoffQueueDepth: integer(1, capacityMax),

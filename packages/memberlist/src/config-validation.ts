@@ -41,7 +41,7 @@ export function checkConfig(config: Config): void {
 
 function findIssues(config: unknown): ConfigIssue[] {
   if (typeof config !== "object" || config === null || Array.isArray(config)) {
-    return [issue("config", describe(config), "an object with at least a name")];
+    return [fieldIssue("config", config, "an object with at least a name")];
   }
   const given = new Map(Object.entries(config).filter(([, value]) => value !== undefined));
   const issues = Object.entries(configRules).flatMap(([field, rule]) => checkField(field, rule, given));
@@ -67,7 +67,7 @@ function fieldIssue(field: string, value: unknown, expected: string, secret = fa
   return issue(field, !secret && isPlain(value) ? value : shown, expected, shown);
 }
 
-function issue(field: string, value: unknown, expected: string, shown: string = String(value)): ConfigIssue {
+function issue(field: string, value: unknown, expected: string, shown: string): ConfigIssue {
   return { field, value, expected, message: `${field} must be ${expected}; it is ${shown}` };
 }
 
@@ -75,7 +75,10 @@ function issue(field: string, value: unknown, expected: string, shown: string = 
 function unknownIssue(field: string): ConfigIssue {
   const names = Object.keys(configRules);
   const folded = field.toLowerCase();
-  const nearest = closest(folded, names.map((name) => name.toLowerCase()));
+  const nearest = closest(
+    folded,
+    names.map((name) => name.toLowerCase()),
+  );
   const near = distance(folded, nearest) <= Math.max(1, Math.floor(nearest.length / 3));
   const name = near ? names.find((candidate) => candidate.toLowerCase() === nearest) : undefined;
   const hint = name === undefined ? "" : `; did you mean ${name}?`;
@@ -83,12 +86,15 @@ function unknownIssue(field: string): ConfigIssue {
   return { field, value: "(not shown)", expected, message: `${JSON.stringify(field)} is no field of a config${hint}` };
 }
 
-function isPlain(value: unknown): boolean {
+type Plain = string | number | boolean | bigint | null | undefined;
+
+function isPlain(value: unknown): value is Plain {
   return value === null || ["string", "number", "boolean", "undefined", "bigint"].includes(typeof value);
 }
 
 function describe(value: unknown): string {
-  if (typeof value === "string") return value.length <= 80 ? JSON.stringify(value) : `${JSON.stringify(value.slice(0, 80))}… (${value.length} characters)`;
+  if (typeof value === "string")
+    return value.length <= 80 ? JSON.stringify(value) : `${JSON.stringify(value.slice(0, 80))}… (${value.length} characters)`;
   if (isPlain(value)) return value === undefined ? "missing" : String(value);
   if (value instanceof Uint8Array) return `a Uint8Array of ${value.length} bytes`;
   if (Array.isArray(value)) return `a list of ${value.length}${describeItems(value)}`;
@@ -97,7 +103,9 @@ function describe(value: unknown): string {
 
 /** Lists are CIDRs, which are no secret, and whose one wrong entry is to be found. */
 function describeItems(items: readonly unknown[]): string {
-  const shown = items.slice(0, 20).map((item) => (typeof item === "string" ? JSON.stringify(item.slice(0, 80)) : `a ${typeof item}`));
+  const shown = items
+    .slice(0, 20)
+    .map((item) => (typeof item === "string" ? JSON.stringify(item.slice(0, 80)) : `a ${typeof item}`));
   return items.length === 0 ? "" : `: ${shown.join(", ")}${items.length > 20 ? ", …" : ""}`;
 }
 

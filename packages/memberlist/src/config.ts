@@ -3,6 +3,7 @@ import type { Config, ResolvedConfig } from "./config-fields.ts";
 import { checkConfig } from "./config-validation.ts";
 import { systemClock } from "./ports/clock.ts";
 import { systemRandom } from "./ports/random.ts";
+import { copyBytes } from "./wire/bytes.ts";
 
 export { lanConfig, localConfig, wanConfig } from "./config-defaults.ts";
 export type { Config, DefaultedField, PresetConfig, ResolvedConfig } from "./config-fields.ts";
@@ -22,8 +23,8 @@ export function resolveConfig(config: Config): ResolvedConfig {
   return Object.freeze({
     ...merged,
     metricLabels: Object.freeze({ ...metricLabels }),
-    secretKey: secretKey === undefined || secretKey.length === 0 ? undefined : secretKey.slice(),
-    meta: meta?.slice(),
+    secretKey: secretKey === undefined || secretKey.length === 0 ? undefined : copyBytes(secretKey),
+    meta: meta === undefined ? undefined : copyBytes(meta),
     cidrsAllowed: cidrsAllowed === undefined ? undefined : Object.freeze([...cidrsAllowed]),
   });
 }

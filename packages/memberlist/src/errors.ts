@@ -23,6 +23,8 @@ export type ErrorCode =
   | "node_name_required"
   | "no_ping_response"
   | "label_mismatch"
+  | "decrypt_failed"
+  | "not_encrypted"
   | "unsupported";
 
 export interface MemberlistErrorOptions {

@@ -27,7 +27,7 @@ export interface EventStream extends AsyncIterableIterator<MemberEvent> {
 }
 
 export interface EventStreamOptions {
-  /** The most events that wait for the reader. Default: `eventsCapacity` (1024). */
+  /** The most events that wait for the reader, from 1 (else `invalid_config`). Default: `eventsCapacity` (1024). */
   readonly capacity?: number;
   /** Ends the stream. */
   readonly signal?: AbortSignal;

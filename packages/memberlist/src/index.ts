@@ -22,9 +22,11 @@ export { TransmitLimitedQueue, type Broadcast, type TransmitLimitedQueueOptions 
 export { errorMessage, MemberlistError, type ErrorCode, type MemberlistErrorOptions } from "./errors.ts";
 export type { EventStream, EventStreamOptions, MemberEvent } from "./events.ts";
 export type { JoinAttempt, JoinResult } from "./join-result.ts";
+export { decodeKey, encodeKey, generateKey, type KeySize } from "./key.ts";
 export { Keyring } from "./keyring.ts";
-export { createMemberlist, Memberlist, type UpdateNodeOptions, type WaitOptions } from "./memberlist.ts";
+export { createMemberlist, Memberlist, type GossipVerify, type UpdateNodeOptions, type WaitOptions } from "./memberlist.ts";
 export type { Node, NodeState } from "./node.ts";
+export type { AesGcm, Codec } from "./ports/codec.ts";
 export { systemClock, type Clock, type ClockTimer } from "./ports/clock.ts";
 export type { LogFields, Logger, LogLevel, LogOutput } from "./ports/logger.ts";
 export type { MetricLabels, Metrics } from "./ports/metrics.ts";

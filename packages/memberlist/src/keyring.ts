@@ -1,7 +1,7 @@
 import { MemberlistError } from "./errors.ts";
+import { checkKey } from "./key.ts";
+import { copyBytes, equalBytes } from "./wire/bytes.ts";
 
-/** AES-128, AES-192 and AES-256, in bytes. */
-const keySizes: readonly number[] = [16, 24, 32];
 /** What `console.log` asks for: in Node and Bun, and in Deno. */
 const inspectHooks: readonly string[] = ["nodejs.util.inspect.custom", "Deno.customInspect"];
 
@@ -45,10 +45,8 @@ export class Keyring {
    * @throws MemberlistError `invalid_config` unless it is 16, 24 or 32 bytes long
    */
   addKey(key: Uint8Array): void {
-    if (!keySizes.includes(key.length)) {
-      throw new MemberlistError("invalid_config", `a key must be 16, 24 or 32 bytes long, not ${key.length}`);
-    }
-    if (this.#indexOf(key) < 0) this.#install([...this.#keys, key.slice()]);
+    checkKey(key);
+    if (this.#indexOf(key) < 0) this.#install([...this.#keys, copyBytes(key)]);
   }
 
   /**
@@ -76,12 +74,13 @@ export class Keyring {
 
   /** All keys, the primary one first. */
   getKeys(): Uint8Array[] {
-    return this.#keys.map((key) => key.slice());
+    return this.#keys.map(copyBytes);
   }
 
   /** The key that encrypts; undefined when the ring is empty. */
   getPrimaryKey(): Uint8Array | undefined {
-    return this.#keys[0]?.slice();
+    const [primary] = this.#keys;
+    return primary === undefined ? undefined : copyBytes(primary);
   }
 
   toString(): string {
@@ -101,8 +100,4 @@ export class Keyring {
   #indexOf(key: Uint8Array): number {
     return this.#keys.findIndex((other) => equalBytes(other, key));
   }
-}
-
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

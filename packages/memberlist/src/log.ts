@@ -100,8 +100,14 @@ function readable(fields: Readonly<Record<string, unknown>>): Record<string, unk
 }
 
 function isAddress(value: unknown): value is { host: string; port: number } {
-  return typeof value === "object" && value !== null && "host" in value && "port" in value
-    && typeof value.host === "string" && typeof value.port === "number";
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "host" in value &&
+    "port" in value &&
+    typeof value.host === "string" &&
+    typeof value.port === "number"
+  );
 }
 
 function ignore(): void {

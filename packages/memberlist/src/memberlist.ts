@@ -1,10 +1,12 @@
 import { canonicalIp, formatAddress, parseAddress, type Address } from "./address.ts";
+import { loadForgeCodec } from "./codec/forge-codec.ts";
 import { resolveConfig, type Config, type ResolvedConfig } from "./config.ts";
 import { Driver } from "./driver/driver.ts";
 import { joinSeeds } from "./driver/join.ts";
 import { MemberlistError } from "./errors.ts";
 import type { EventStream, EventStreamOptions } from "./events.ts";
 import type { JoinResult } from "./join-result.ts";
+import { Keyring } from "./keyring.ts";
 import type { Node } from "./node.ts";
 import type { AdvertisedAddress, Transport } from "./ports/transport.ts";
 import { copyBytes, emptyBytes } from "./wire/bytes.ts";
@@ -25,15 +27,24 @@ export interface UpdateNodeOptions extends WaitOptions {
   readonly meta?: Uint8Array;
 }
 
+/** What {@link Memberlist.setGossipVerify} changes; what is left out stays as it is. */
+export interface GossipVerify {
+  /** As `gossipVerifyIncoming` of the config: refuse what arrives in plaintext. */
+  readonly incoming?: boolean;
+  /** As `gossipVerifyOutgoing` of the config: encrypt what is sent. */
+  readonly outgoing?: boolean;
+}
+
 /**
  * A member of a cluster. Made by {@link createMemberlist}; the names are the Go library's.
  * After {@link shutdown} every method that talks to others fails with `shutdown`.
  */
 export class Memberlist implements AsyncDisposable {
   readonly #driver: Driver;
-  readonly #config: ResolvedConfig;
+  #config: ResolvedConfig;
   #meta: Uint8Array;
-  #leaving: Promise<void> | undefined;
+  /** That we leave is out. */
+  #left: Promise<void> | undefined;
   #shutdown: Promise<void> | undefined;
 
   private constructor(driver: Driver, meta: Uint8Array) {
@@ -44,24 +55,33 @@ export class Memberlist implements AsyncDisposable {
 
   /** See {@link createMemberlist}. */
   static async create(config: Config): Promise<Memberlist> {
+    try {
+      return await Memberlist.#start(config);
+    } catch (error) {
+      // Start-up is all or nothing: no socket stays open behind a failed create.
+      await shutDownTransport(config);
+      throw error;
+    }
+  }
+
+  static async #start(config: Config): Promise<Memberlist> {
     const resolved = resolveConfig(config);
     const { transport } = resolved;
     if (transport === undefined) {
-      throw new MemberlistError("invalid_config", "config.transport is missing; a transport package's createMemberlist brings its own");
+      throw new MemberlistError(
+        "invalid_config",
+        "config.transport is missing; a transport package's createMemberlist brings its own",
+      );
     }
-    if (resolved.secretKey !== undefined || resolved.keyring !== undefined) {
-      throw new MemberlistError("unsupported", "secretKey and keyring: this version cannot encrypt yet, and will not pretend to");
-    }
-    try {
-      const driver = new Driver(resolved, transport, await finalAdvertiseAddr(transport, resolved));
-      const meta = checkMeta(resolved.delegate?.nodeMeta?.(metaMaxSize) ?? resolved.meta ?? emptyBytes);
-      driver.start(meta);
-      return new Memberlist(driver, meta);
-    } catch (error) {
-      // Start-up is all or nothing: no socket stays open behind a failed create.
-      await transport.shutdown();
-      throw error;
-    }
+    const advertised = await finalAdvertiseAddr(transport, resolved);
+    const keyring = keyringOf(resolved);
+    const encryption = keyring === undefined ? undefined : { keyring, codec: transport.codec ?? (await loadForgeCodec()) };
+    // From here on only the keyring has the key: it never shows one, where a config that is printed would.
+    const running = Object.freeze({ ...resolved, keyring, secretKey: undefined });
+    const driver = new Driver({ config: running, transport, advertised, encryption });
+    const meta = checkMeta(driver.nodeMeta(resolved.meta ?? emptyBytes));
+    driver.start(meta);
+    return new Memberlist(driver, meta);
   }
 
   /**
@@ -69,8 +89,8 @@ export class Memberlist implements AsyncDisposable {
    *
    * @param seeds `host`, `host:port` or `name/host:port`; without a port, `bindPort`
    * @returns how many addresses were reached, and what came of each
-   * @throws MemberlistError `join_failed` when none was reached (`details.attempts`; with a single attempt, `cause` is its error),
-   *   `aborted`, `timeout`, `shutdown`
+   * @throws MemberlistError `join_failed` when none was reached (`details.attempts`; `cause` is the first one's error, `timeout` for
+   *   those that the join's time did not suffice for), `aborted`, `shutdown`
    */
   async join(seeds: readonly string[], options: WaitOptions = {}): Promise<JoinResult> {
     this.#checkRunning();
@@ -79,13 +99,15 @@ export class Memberlist implements AsyncDisposable {
 
   /**
    * Tells everybody that we leave, and waits until that is out (if anybody else is alive). The node goes on answering until
-   * {@link shutdown}. A second call waits for the first.
+   * {@link shutdown}. A second call waits for the same broadcast.
    *
-   * @throws MemberlistError `timeout` (default 10 s) or `aborted`; we have left all the same
+   * @throws MemberlistError `timeout` (default 10 s), `aborted` or `shutdown`; where `stateChanged` is true we have left all the same
    */
-  leave(options: WaitOptions = {}): Promise<void> {
-    this.#leaving ??= this.#broadcastOut("leave", options, (finished) => this.#driver.engine.leave(finished));
-    return this.#leaving;
+  async leave(options: WaitOptions = {}): Promise<void> {
+    await this.#broadcastOut("leave", options, (finished) => {
+      this.#left ??= new Promise((resolve) => this.#driver.engine.leave(resolve));
+      this.#left.then(finished, finished);
+    });
   }
 
   /**
@@ -95,7 +117,7 @@ export class Memberlist implements AsyncDisposable {
    */
   async updateNode(options: UpdateNodeOptions = {}): Promise<void> {
     this.#checkRunning();
-    const meta = checkMeta(options.meta ?? this.#config.delegate?.nodeMeta?.(metaMaxSize) ?? this.#meta);
+    const meta = checkMeta(options.meta ?? this.#driver.nodeMeta(this.#meta));
     this.#meta = meta;
     await this.#broadcastOut("updateNode", options, (finished) => this.#driver.engine.update(meta, finished));
   }
@@ -105,11 +127,12 @@ export class Memberlist implements AsyncDisposable {
    *
    * @param to a member, or an address: `name/host:port`, or `{host, port, name}`
    * @returns the round trip in ms
-   * @throws MemberlistError `no_ping_response` when no ack came within `probeTimeout`
+   * @throws MemberlistError `no_ping_response` when no ack came within `probeTimeout`, `node_name_required`, `aborted`, `shutdown`
    */
   async ping(to: Node | Address | string, options: { readonly signal?: AbortSignal } = {}): Promise<number> {
     this.#checkRunning();
     const address = this.#address(to);
+    this.#driver.checkName(address);
     return this.#driver.waits.run<number>({ what: "ping", signal: options.signal }, (resolve, reject) => {
       this.#driver.run(() =>
         this.#driver.engine.ping(address, (rtt) => {
@@ -139,7 +162,9 @@ export class Memberlist implements AsyncDisposable {
   /**
    * Sends a user message over a stream. It resolves when the network has taken all of it.
    *
-   * @throws MemberlistError `message_too_large` over 20 MiB, `dial_failed`, `stream_failed`, `timeout` (default `tcpTimeout`), `aborted`
+   * @param options `timeout` is `tcpTimeout` by default; with 0 only the connection is limited, by `tcpTimeout`
+   * @throws MemberlistError `message_too_large` over 20 MiB (less the overhead where it is encrypted), `dial_failed`, `stream_failed`,
+   *   `timeout`, `aborted`, `shutdown`
    */
   async sendReliable(to: Node | Address | string, message: Uint8Array, options: WaitOptions = {}): Promise<void> {
     this.#checkRunning();
@@ -189,7 +214,34 @@ export class Memberlist implements AsyncDisposable {
     return this.#driver.events.open(this.#config.eventsCapacity, options);
   }
 
-  /** The config in force, with its defaults filled in. */
+  /**
+   * The keys in use, to be rotated while the node runs; undefined when it was created without `keyring` and `secretKey`. To be
+   * able to switch encryption on later, create the node with an empty `new Keyring()`.
+   */
+  get keyring(): Keyring | undefined {
+    return this.#driver.keyring;
+  }
+
+  /**
+   * Changes `gossipVerifyIncoming` and `gossipVerifyOutgoing` from now on: to switch encryption on (or off) in a running cluster,
+   * member by member. The order is in SECURITY.md.
+   *
+   * @throws MemberlistError `invalid_config` for a value that is no boolean, or on a node without a keyring; nothing has changed then
+   */
+  setGossipVerify(change: GossipVerify): void {
+    const { cipher } = this.#driver;
+    if (cipher === undefined) throw new MemberlistError("invalid_config", "the node was created without keyring and secretKey");
+    const { gossipVerifyIncoming, gossipVerifyOutgoing } = this.#config;
+    const { incoming = gossipVerifyIncoming, outgoing = gossipVerifyOutgoing } = change;
+    if (typeof incoming !== "boolean" || typeof outgoing !== "boolean") {
+      throw new MemberlistError("invalid_config", "incoming and outgoing must be true or false");
+    }
+    cipher.verifyIncoming = incoming;
+    cipher.verifyOutgoing = outgoing;
+    this.#config = Object.freeze({ ...this.#config, gossipVerifyIncoming: incoming, gossipVerifyOutgoing: outgoing });
+  }
+
+  /** The config in force, with its defaults filled in; a `secretKey` has become the primary key of `keyring`. */
   get config(): ResolvedConfig {
     return this.#config;
   }
@@ -240,6 +292,24 @@ export class Memberlist implements AsyncDisposable {
  */
 export function createMemberlist(config: Config): Promise<Memberlist> {
   return Memberlist.create(config);
+}
+
+/** The transport of a config that nothing came of; it may be the very thing that is wrong. */
+async function shutDownTransport(config: Config | undefined): Promise<void> {
+  try {
+    await config?.transport?.shutdown();
+  } catch {
+    // Why the start failed is what the caller has to know.
+  }
+}
+
+/** The keys that a config asks for; its `secretKey` is the one that encrypts. */
+function keyringOf({ keyring, secretKey }: ResolvedConfig): Keyring | undefined {
+  if (secretKey === undefined) return keyring;
+  if (keyring === undefined) return new Keyring([], secretKey);
+  keyring.addKey(secretKey);
+  keyring.useKey(secretKey);
+  return keyring;
 }
 
 /** Asks the transport, and brings the answer into the one form that addresses are compared in. */

@@ -3,10 +3,13 @@ import type { ResolvedConfig } from "../config.ts";
 import { errorMessage, MemberlistError } from "../errors.ts";
 import { Engine } from "../engine/engine.ts";
 import type { Effects, EngineEvent, Questions } from "../engine/effects.ts";
+import type { Keyring } from "../keyring.ts";
 import { createLog, type Log } from "../log.ts";
 import type { ClockTimer } from "../ports/clock.ts";
+import type { Codec } from "../ports/codec.ts";
 import type { AdvertisedAddress, Transport, TransportListener } from "../ports/transport.ts";
 import { emptyBytes } from "../wire/bytes.ts";
+import { maxPushStateBytes, metaMaxSize } from "../wire/constants.ts";
 import { DecodeError } from "../wire/decode-error.ts";
 import { labelOverhead } from "../wire/label.ts";
 import type { Ping } from "../wire/messages.ts";
@@ -14,6 +17,7 @@ import { openPacket, sealPacket } from "../wire/packet.ts";
 import { encodePushPull } from "../wire/push-pull.ts";
 import type { RemoteState } from "../wire/stream-frame.ts";
 import { encodeText } from "../wire/text.ts";
+import { Cipher } from "./cipher.ts";
 import { DelegateGuard } from "./delegate-guard.ts";
 import { EventHub } from "./event-hub.ts";
 import { Stats } from "./stats.ts";
@@ -22,8 +26,24 @@ import { Waits } from "./waits.ts";
 
 /** The most that a UDP datagram can carry, in bytes. */
 const maxPacketBytes = 65_507;
+/** The longest that a runtime's timer can wait, in ms; a later deadline takes more than one. */
+const maxTimerDelay = 2 ** 31 - 1;
 /** How many of the messages that wait are handled before packets get their turn again. */
 const handoffBatch = 256;
+
+/** The keys, and what encrypts with them. */
+export interface Encryption {
+  readonly keyring: Keyring;
+  readonly codec: Codec;
+}
+
+export interface DriverOptions {
+  readonly config: ResolvedConfig;
+  readonly transport: Transport;
+  readonly advertised: AdvertisedAddress;
+  /** Undefined: everything is sent and taken in plaintext. */
+  readonly encryption: Encryption | undefined;
+}
 
 /** Drives the engine: transport, clock and delegates in; packets, streams, timers and events out. */
 export class Driver {
@@ -32,8 +52,11 @@ export class Driver {
   readonly stats: Stats;
   readonly waits: Waits;
   readonly streams: Streams;
-  readonly events: EventHub = new EventHub();
+  readonly events: EventHub;
   readonly engine: Engine;
+  readonly keyring: Keyring | undefined;
+  /** Undefined without a keyring. */
+  readonly cipher: Cipher | undefined;
   readonly transport: Transport;
   readonly #guard: DelegateGuard;
   readonly #label: Uint8Array;
@@ -46,27 +69,34 @@ export class Driver {
   #timer: ClockTimer = undefined;
   #timerAt = Infinity;
 
-  constructor(config: ResolvedConfig, transport: Transport, advertised: AdvertisedAddress) {
+  constructor({ config, transport, advertised, encryption }: DriverOptions) {
     this.config = config;
     this.transport = transport;
     this.#label = encodeText(config.label);
     this.log = createLog(config);
     this.stats = new Stats(config.metrics, config.metricLabels);
     this.waits = new Waits(config.clock);
+    this.events = new EventHub(() => this.stats.count("dropped.event"));
     this.#guard = new DelegateGuard(this.log, this.stats);
+    this.keyring = encryption?.keyring;
+    this.cipher = this.#makeCipher(encryption);
     this.engine = new Engine({
       config,
       random: config.random,
       effects: this.#effects(),
       questions: this.#questions(),
       advertised,
-      layerOverhead: labelOverhead(this.#label),
+      layerOverhead: () => labelOverhead(this.#label) + (this.cipher?.overhead ?? 0),
       now: config.clock.now(),
     });
     this.streams = new Streams({
       config,
       transport,
-      label: this.#label,
+      security: {
+        label: this.#label,
+        cipher: this.cipher,
+        onEncryptedSize: (bytes) => this.stats.sample("memberlist.size.remote", bytes),
+      },
       waits: this.waits,
       log: this.log,
       stats: this.stats,
@@ -114,6 +144,11 @@ export class Driver {
     }
   }
 
+  /** Our metadata as the delegate has it now; `fallback` where it has none to give. */
+  nodeMeta(fallback: Uint8Array): Uint8Array {
+    return this.#guard.bytes("nodeMeta", fallback, () => this.config.delegate?.nodeMeta?.(metaMaxSize));
+  }
+
   /** @throws MemberlistError `node_name_required` */
   checkName(to: Address): void {
     if (to.name !== "" || !this.config.requireNodeNames) return;
@@ -128,7 +163,12 @@ export class Driver {
    */
   sendPacket(message: Uint8Array, to: Address, crc: boolean, onFailed?: () => void): boolean {
     this.checkName(to);
-    const packet = sealPacket(message, { compress: this.config.enableCompression, crc, label: this.#label });
+    const packet = sealPacket(message, {
+      compress: this.config.enableCompression,
+      crc,
+      label: this.#label,
+      cipher: this.cipher,
+    });
     if (packet.length > maxPacketBytes) {
       throw new MemberlistError("message_too_large", `a packet of ${packet.length} bytes is over the ${maxPacketBytes} of UDP`, {
         details: { size: packet.length, limit: maxPacketBytes },
@@ -151,7 +191,8 @@ export class Driver {
     this.stats.increment("memberlist.udp.received", bytes.length);
     let message: Uint8Array;
     try {
-      message = openPacket(bytes, { label: this.#label, skipInboundLabelCheck: this.config.skipInboundLabelCheck });
+      const { skipInboundLabelCheck } = this.config;
+      message = openPacket(bytes, { label: this.#label, skipInboundLabelCheck, cipher: this.cipher });
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       this.stats.count(`dropped.${error.reason}`);
@@ -183,7 +224,7 @@ export class Driver {
     this.#disarm();
     if (at === Infinity) return;
     this.#timerAt = at;
-    const delay = Math.max(at - this.config.clock.now(), 0);
+    const delay = Math.min(Math.max(at - this.config.clock.now(), 0), maxTimerDelay);
     this.#timer = this.config.clock.setTimeout(() => {
       this.#timerAt = Infinity;
       this.run(() => this.engine.fireTimers());
@@ -202,7 +243,10 @@ export class Driver {
     try {
       for (let events = this.#untold; events.length > 0; events = this.#untold) {
         this.#untold = [];
-        for (const event of events) this.#tellOne(event);
+        for (const event of events) {
+          // One of the delegates may have shut us down: nobody is told anything after that.
+          if (!this.#isStopped) this.#tellOne(event);
+        }
       }
     } finally {
       this.#isTelling = false;
@@ -235,6 +279,20 @@ export class Driver {
         break;
     }
     this.events.push({ ...event, at: this.config.clock.wallTime() });
+  }
+
+  #makeCipher(encryption: Encryption | undefined): Cipher | undefined {
+    const { config, log } = this;
+    if (encryption === undefined) return undefined;
+    return new Cipher({
+      ...encryption,
+      config,
+      numMembers: () => this.engine.numMembers,
+      onKeyWornOut: (messages) => {
+        this.stats.count("key_worn_out");
+        log.warn("key_worn_out", "all members together have about worn out the primary key: rotate it", { messages });
+      },
+    });
   }
 
   #effects(): Effects {
@@ -283,10 +341,10 @@ export class Driver {
       },
       hasMergeDelegate: merge !== undefined,
       refusesMerge: (peers) => guard.objection("notifyMerge", () => merge?.notifyMerge(peers)),
-      ackPayload: () => guard.call("ackPayload", emptyBytes, () => ping?.ackPayload?.() ?? emptyBytes),
+      ackPayload: () => guard.bytes("ackPayload", emptyBytes, () => ping?.ackPayload?.()),
       hasUserBroadcasts: delegate?.getBroadcasts !== undefined,
       userBroadcasts: (overhead, limit) => {
-        const messages = guard.call("getBroadcasts", [], () => delegate?.getBroadcasts?.(overhead, limit) ?? []);
+        const messages = guard.bytesList("getBroadcasts", () => delegate?.getBroadcasts?.(overhead, limit));
         let free = limit;
         return messages.filter((message) => {
           free -= overhead + message.length;
@@ -304,7 +362,12 @@ export class Driver {
 
   #localState(join: boolean): Uint8Array {
     const { delegate } = this.config;
-    const userState = this.#guard.call("localState", emptyBytes, () => delegate?.localState?.(join) ?? emptyBytes);
+    let userState = this.#guard.bytes("localState", emptyBytes, () => delegate?.localState?.(join));
+    if (userState.length > maxPushStateBytes) {
+      // Every peer would refuse the whole of it, our nodes included.
+      this.#guard.report("localState", new RangeError(`${userState.length} bytes are over the limit of ${maxPushStateBytes}`));
+      userState = emptyBytes;
+    }
     return this.run(() => encodePushPull(join, this.engine.localState(), userState));
   }
 

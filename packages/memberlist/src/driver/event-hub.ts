@@ -1,3 +1,4 @@
+import { MemberlistError } from "../errors.ts";
 import type { EventStream, EventStreamOptions, MemberEvent } from "../events.ts";
 
 const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -5,13 +6,30 @@ const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
 /** Gives every event to every open stream. */
 export class EventHub {
   readonly #streams: Set<BufferedEventStream> = new Set();
+  readonly #onDropped: () => void;
   #isEnded = false;
 
+  /** @param onDropped a stream has lost an event, because its reader is too slow */
+  constructor(onDropped: () => void) {
+    this.#onDropped = onDropped;
+  }
+
   open(capacity: number, options: EventStreamOptions): EventStream {
-    const stream = new BufferedEventStream(options.capacity ?? capacity, () => this.#streams.delete(stream));
-    if (this.#isEnded || options.signal?.aborted === true) stream.end();
-    else this.#streams.add(stream);
-    options.signal?.addEventListener("abort", () => stream.end(), { once: true });
+    const { signal, capacity: wanted = capacity } = options;
+    if (!Number.isInteger(wanted) || wanted < 1) {
+      throw new MemberlistError("invalid_config", `an event stream's capacity must be a whole number from 1, it is ${wanted}`);
+    }
+    const onAbort = (): void => stream.end();
+    const stream = new BufferedEventStream(wanted, {
+      dropped: this.#onDropped,
+      ended: () => {
+        this.#streams.delete(stream);
+        signal?.removeEventListener("abort", onAbort);
+      },
+    });
+    this.#streams.add(stream);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    if (this.#isEnded || signal?.aborted === true) stream.end();
     return stream;
   }
 
@@ -25,18 +43,23 @@ export class EventHub {
   }
 }
 
+interface StreamCallbacks {
+  readonly dropped: () => void;
+  readonly ended: () => void;
+}
+
 /** One reader's events: a bounded buffer that forgets the oldest. */
 class BufferedEventStream implements EventStream {
   readonly #capacity: number;
-  readonly #onEnd: () => void;
+  readonly #on: StreamCallbacks;
   readonly #buffer: MemberEvent[] = [];
   readonly #readers: ((result: IteratorResult<MemberEvent, undefined>) => void)[] = [];
   #isEnded = false;
   #dropped = 0;
 
-  constructor(capacity: number, onEnd: () => void) {
+  constructor(capacity: number, on: StreamCallbacks) {
     this.#capacity = capacity;
-    this.#onEnd = onEnd;
+    this.#on = on;
   }
 
   get dropped(): number {
@@ -52,6 +75,7 @@ class BufferedEventStream implements EventStream {
     if (this.#buffer.length >= this.#capacity) {
       this.#buffer.shift();
       this.#dropped++;
+      this.#on.dropped();
     }
     this.#buffer.push(event);
   }
@@ -61,7 +85,7 @@ class BufferedEventStream implements EventStream {
     if (this.#isEnded) return;
     this.#isEnded = true;
     for (const reader of this.#readers.splice(0)) reader(end);
-    this.#onEnd();
+    this.#on.ended();
   }
 
   next(): Promise<IteratorResult<MemberEvent, undefined>> {

@@ -1,13 +1,19 @@
 import { errorMessage, MemberlistError } from "../errors.ts";
 import type { TransportStream } from "../ports/transport.ts";
 import { labelHeader } from "../wire/label.ts";
-import { sealStreamMessage } from "../wire/stream-frame.ts";
+import {
+  readStreamMessage,
+  sealStreamMessage,
+  type StreamLimits,
+  type StreamMessage,
+  type StreamSecurity,
+} from "../wire/stream-frame.ts";
 import { StreamReader } from "../wire/stream-reader.ts";
 import type { Stats } from "./stats.ts";
 
 export interface StreamSessionOptions {
   readonly stream: TransportStream;
-  readonly label: Uint8Array;
+  readonly security: StreamSecurity;
   readonly compress: boolean;
   readonly stats: Stats;
 }
@@ -27,20 +33,34 @@ export class StreamSession {
 
   /** What a dialled stream starts with; the answer on it carries no label. */
   async sendLabel(): Promise<void> {
-    const { label } = this.#options;
+    const { label } = this.#options.security;
     if (label.length > 0) await this.#write(labelHeader(label));
   }
 
   async send(message: Uint8Array): Promise<void> {
-    const { compress, stats } = this.#options;
-    const bytes = sealStreamMessage(message, { compress });
+    const { compress, security, stats } = this.#options;
+    const bytes = sealStreamMessage(message, { compress }, security);
     stats.increment("memberlist.tcp.sent", bytes.length);
     await this.#write(bytes);
+  }
+
+  /** The peer's next message. See {@link readStreamMessage} for its errors. */
+  receive(limits: StreamLimits): Promise<StreamMessage> {
+    return readStreamMessage(this.reader, limits, this.#options.security);
   }
 
   /** Nothing more will be sent; what was sent is on its way. */
   async finish(): Promise<void> {
     await this.#attempt(() => this.#writer.close());
+  }
+
+  /** As {@link finish}, behind an answer: who has read it may hang up before we have. Never throws. */
+  async finishAnswer(): Promise<void> {
+    try {
+      await this.#writer.close();
+    } catch {
+      // The answer has been read, or nobody is left to read it.
+    }
   }
 
   close(): void {

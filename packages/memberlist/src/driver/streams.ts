@@ -22,11 +22,11 @@ import {
   readPing,
   readPushPull,
   readStreamLabel,
-  readStreamMessage,
   readUserMessage,
   type RemoteState,
   type StreamLimits,
   type StreamMessage,
+  type StreamSecurity,
 } from "../wire/stream-frame.ts";
 import { StreamSession } from "./stream-session.ts";
 import type { Stats } from "./stats.ts";
@@ -47,8 +47,8 @@ export interface StreamHandlers {
 export interface StreamsOptions {
   readonly config: ResolvedConfig;
   readonly transport: Transport;
-  /** Our label's bytes; empty for none. */
-  readonly label: Uint8Array;
+  /** Our label and our keys. */
+  readonly security: StreamSecurity;
   readonly waits: Waits;
   readonly log: Log;
   readonly stats: Stats;
@@ -92,14 +92,15 @@ export class Streams {
    * Exchanges the whole state with a peer, and merges its.
    *
    * @throws MemberlistError `dial_failed`, `timeout`, `aborted`, `remote_error`, `protocol_error`, `limit_exceeded`,
-   *   `stream_closed`, `stream_failed`, `incompatible_versions`, `merge_refused`
+   *   `message_too_large`, `stream_closed`, `stream_failed`, `incompatible_versions`, `merge_refused`; `decrypt_failed` (the peer has
+   *   other keys than we, or we have none), `not_encrypted` (the peer answers in plaintext, which we refuse)
    */
   async pushPull(to: Address, join: boolean, options: StreamCallOptions = {}): Promise<void> {
     const { handlers, stats } = this.#options;
     const state = await this.#call(to, "push/pull", options, async (session) => {
       stats.increment("memberlist.tcp.connect", 1);
       await session.send(handlers.localState(join));
-      const reply = await readStreamMessage(session.reader, limits);
+      const reply = await session.receive(limits);
       if (reply.type === messageType.err) await throwRemoteError(reply);
       expectType(reply, messageType.pushPull);
       return readPushPull(reply.body, limits);
@@ -109,7 +110,11 @@ export class Streams {
 
   /** Sends a user message; resolves when the network has all of it. Errors as for {@link pushPull}. */
   async sendUser(to: Address, message: Uint8Array, options: StreamCallOptions = {}): Promise<void> {
-    await this.#call(to, "a reliable message", options, (session) => session.send(encodeUserStream(message)));
+    await this.#call(to, "a reliable message", options, async (session) => {
+      await session.send(encodeUserStream(message));
+      // Nothing comes back: that the network has all of it is all that can be known.
+      await session.finish();
+    });
   }
 
   /** Whether a node answers a ping over a stream within `timeout` ms. Never throws. */
@@ -118,7 +123,7 @@ export class Streams {
     try {
       return await this.#call(to, "a ping over a stream", { timeout }, async (session) => {
         await session.send(encodePing(ping));
-        const reply = await readStreamMessage(session.reader, limits);
+        const reply = await session.receive(limits);
         expectType(reply, messageType.ackResp);
         const { seqNo } = await readAck(reply.body);
         if (seqNo === ping.seqNo) return true;
@@ -138,23 +143,22 @@ export class Streams {
     { timeout = this.#options.config.tcpTimeout, signal }: StreamCallOptions,
     use: (session: StreamSession) => Promise<T>,
   ): Promise<T> {
-    const { transport, waits } = this.#options;
+    const { config, transport, waits } = this.#options;
     return waits.run<T>({ what, timeout, signal, stateChanged: true }, (resolve, reject) => {
       let session: StreamSession | undefined;
       let isOver = false;
       const work = async (): Promise<T> => {
-        const stream = await transport.dial(to, { timeout, signal });
+        // Without end is the wait for an answer; a connection has its time all the same.
+        const stream = await transport.dial(to, { timeout: timeout > 0 ? timeout : config.tcpTimeout, signal });
         session = this.#session(stream);
         if (isOver) {
           session.close();
           throw new MemberlistError("aborted", `${what} was given up while dialling`);
         }
         await session.sendLabel();
-        const result = await use(session);
-        await session.finish();
-        return result;
+        return await use(session);
       };
-      work().then(resolve, reject);
+      work().then(resolve, (error: unknown) => reject(typed(error)));
       return () => {
         isOver = true;
         session?.close();
@@ -163,19 +167,18 @@ export class Streams {
   }
 
   #session(stream: TransportStream): StreamSession {
-    const { config, label, stats } = this.#options;
-    return new StreamSession({ stream, label, compress: config.enableCompression, stats });
+    const { config, security, stats } = this.#options;
+    return new StreamSession({ stream, security, compress: config.enableCompression, stats });
   }
 
   async #serve(session: StreamSession, from: Address): Promise<void> {
     await this.#checkLabel(session);
     let message: StreamMessage;
     try {
-      message = await readStreamMessage(session.reader, limits);
+      message = await session.receive(limits);
     } catch (error) {
       if (error instanceof MemberlistError && error.details["clean"] === true) return;
-      await session.send(encodeErrResp({ error: errorMessage(error) }));
-      await session.finish();
+      await this.#tellError(session, error);
       throw error;
     }
     switch (message.type) {
@@ -193,12 +196,22 @@ export class Streams {
     }
   }
 
+  /** The peer should know why; that it may be gone already must not hide what was wrong. */
+  async #tellError(session: StreamSession, error: unknown): Promise<void> {
+    try {
+      await session.send(encodeErrResp({ error: errorMessage(error) }));
+    } catch {
+      return;
+    }
+    await session.finishAnswer();
+  }
+
   async #checkLabel(session: StreamSession): Promise<void> {
-    const { config, label } = this.#options;
+    const { config, security } = this.#options;
     const theirs = await readStreamLabel(session.reader);
     if (config.skipInboundLabelCheck) {
       if (theirs.length > 0) throw new DecodeError("double_label", "a label where it should have been taken off already");
-    } else if (!equalBytes(theirs, label)) {
+    } else if (!equalBytes(theirs, security.label)) {
       throw new DecodeError("label_mismatch", "a stream with another label than ours");
     }
   }
@@ -212,7 +225,7 @@ export class Streams {
     try {
       const state = await readPushPull(message.body, limits);
       await session.send(handlers.localState(state.join));
-      await session.finish();
+      await session.finishAnswer();
       handlers.merge(state);
     } finally {
       this.#pushPulls--;
@@ -223,7 +236,7 @@ export class Streams {
     const ping = await readPing(message.body);
     if (!this.#options.handlers.isPingForUs(ping)) return;
     await session.send(encodeAckResp({ seqNo: ping.seqNo, payload: emptyBytes }));
-    await session.finish();
+    await session.finishAnswer();
   }
 }
 
@@ -235,6 +248,14 @@ function expectType(message: StreamMessage, type: number): void {
 async function throwRemoteError(message: StreamMessage): Promise<never> {
   const { error } = await readErr(message.body);
   throw new MemberlistError("remote_error", `the peer answered: ${error}`, { details: { remote: error } });
+}
+
+/** An answer that could not be read, as an error that callers can branch on. */
+function typed(error: unknown): unknown {
+  if (!(error instanceof DecodeError)) return error;
+  const { reason } = error;
+  const code = reason === "decrypt_failed" || reason === "not_encrypted" ? reason : "protocol_error";
+  return new MemberlistError(code, `the peer's answer: ${error.message}`, { cause: error, details: { reason } });
 }
 
 function reasonOf(error: unknown): string {

@@ -13,7 +13,7 @@ import { addressOf, nextIncarnation, type EngineContext } from "./context.ts";
 import type { Effects, Questions } from "./effects.ts";
 import { Gossip } from "./gossip.ts";
 import { Membership } from "./membership.ts";
-import { NodeTable, type NodeRecord } from "./node-table.ts";
+import { makeNode, NodeTable, type NodeRecord } from "./node-table.ts";
 import { PacketDispatcher } from "./packet-dispatcher.ts";
 import { makePing, Prober } from "./probe.ts";
 import { Responder } from "./responder.ts";
@@ -27,8 +27,8 @@ export interface EngineOptions {
   readonly effects: Effects;
   readonly questions: Questions;
   readonly advertised: AdvertisedAddress;
-  /** The bytes that the label (and encryption) add to each packet. */
-  readonly layerOverhead: number;
+  /** The bytes that label and encryption add to each packet; it changes with the keyring. */
+  readonly layerOverhead: () => number;
   readonly now: number;
 }
 
@@ -44,6 +44,8 @@ export class Engine {
   readonly #prober: Prober;
   readonly #responder: Responder;
   readonly #packets: PacketDispatcher;
+  /** What we last said of ourselves. */
+  #claim: Alive | undefined;
 
   constructor(options: EngineOptions) {
     const { config, random, effects, questions, advertised, layerOverhead, now } = options;
@@ -86,17 +88,30 @@ export class Engine {
   start(meta: Uint8Array): void {
     this.#membership.alive(this.#ownAlive(meta), { bootstrap: true });
     const { probeInterval, gossipInterval, gossipNodes, pushPullInterval, queueCheckInterval } = this.#context.config;
-    if (probeInterval > 0) this.#repeat(this.#stagger(probeInterval), () => probeInterval, () => this.#prober.tick());
+    if (probeInterval > 0)
+      this.#repeat(
+        this.#stagger(probeInterval),
+        () => probeInterval,
+        () => this.#prober.tick(),
+      );
     if (gossipInterval > 0 && gossipNodes > 0) {
-      this.#repeat(this.#stagger(gossipInterval), () => gossipInterval, () => this.#gossip.tick());
+      this.#repeat(
+        this.#stagger(gossipInterval),
+        () => gossipInterval,
+        () => this.#gossip.tick(),
+      );
     }
     if (pushPullInterval > 0) {
       const interval = (): number => pushPullScale(pushPullInterval, this.#context.table.size);
       this.#repeat(this.#stagger(pushPullInterval) + interval(), interval, () => this.#pushPull());
     }
-    this.#repeat(queueCheckInterval, () => queueCheckInterval, () => {
-      this.#context.effects.stats.sample("memberlist.queue.broadcasts", this.#gossip.numQueued);
-    });
+    this.#repeat(
+      queueCheckInterval,
+      () => queueCheckInterval,
+      () => {
+        this.#context.effects.stats.sample("memberlist.queue.broadcasts", this.#gossip.numQueued);
+      },
+    );
   }
 
   /** Stops everything; no timer is left. */
@@ -181,8 +196,10 @@ export class Engine {
   leave(finished: () => void): void {
     const { config } = this.#context;
     this.#context.hasLeft = true;
-    const { incarnation } = this.#local();
-    this.#membership.dead({ incarnation, node: config.name, from: config.name }, finished);
+    const local = this.#local();
+    // Refused by our own rules, we were never a member: there is nothing to take back.
+    if (local === undefined) finished();
+    else this.#membership.dead({ incarnation: local.incarnation, node: config.name, from: config.name }, finished);
   }
 
   get hasLeft(): boolean {
@@ -191,7 +208,7 @@ export class Engine {
 
   /** Whether anybody else is alive. */
   get hasLivePeer(): boolean {
-    return this.#context.table.liveCount > (this.#local().isDeadOrLeft ? 0 : 1);
+    return this.#context.table.liveCount > (this.#local()?.isDeadOrLeft === false ? 1 : 0);
   }
 
   /** All that are alive or suspect. */
@@ -207,8 +224,13 @@ export class Engine {
     return this.#context.table.liveCount;
   }
 
+  /** Ourselves. Our own table may not have us: refused by our own rules, or forgotten a while after we left. */
   get localNode(): Node {
-    return this.#local().snapshot();
+    const local = this.#local();
+    if (local !== undefined) return local.snapshot();
+    const { hasLeft, incarnation } = this.#context;
+    const claim = this.#claim as Alive;
+    return makeNode({ ...claim, name: claim.node, incarnation }, claim.vsn, hasLeft ? "left" : "dead");
   }
 
   get healthScore(): number {
@@ -219,14 +241,14 @@ export class Engine {
     return this.#gossip.numQueued;
   }
 
-  #local(): NodeRecord {
-    return this.#context.table.get(this.#context.config.name) as NodeRecord;
+  #local(): NodeRecord | undefined {
+    return this.#context.table.get(this.#context.config.name);
   }
 
   #ownAlive(meta: Uint8Array): Alive {
     const { config, advertised } = this.#context;
     const { protocolVersion, delegateProtocolMin, delegateProtocolMax, delegateProtocolVersion } = config;
-    return {
+    this.#claim = {
       incarnation: nextIncarnation(this.#context),
       node: config.name,
       addr: advertised.addr,
@@ -241,6 +263,7 @@ export class Engine {
         delegateProtocolVersion,
       ],
     };
+    return this.#claim;
   }
 
   #pushPull(): void {

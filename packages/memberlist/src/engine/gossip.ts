@@ -1,6 +1,6 @@
 import type { Address } from "../address.ts";
 import { compoundHeaderOverhead, compoundOverhead, userMsgOverhead } from "../wire/constants.ts";
-import { makeCompound, makeCompounds } from "../wire/compound.ts";
+import { makeCompounds } from "../wire/compound.ts";
 import { encodeUser } from "../wire/encode.ts";
 import { TransmitLimitedQueue } from "./broadcast-queue.ts";
 import { addressOf, type EngineContext } from "./context.ts";
@@ -18,33 +18,47 @@ const crcProtocolVersion = 5;
 export class Gossip {
   readonly #context: EngineContext;
   readonly #queue: TransmitLimitedQueue;
-  /** What is left of `udpBufferSize` for messages in a compound. */
-  readonly #packetBudget: number;
+  readonly #layerOverhead: () => number;
 
   /** @param layerOverhead the bytes that label and encryption add to a packet */
-  constructor(context: EngineContext, layerOverhead: number) {
+  constructor(context: EngineContext, layerOverhead: () => number) {
     this.#context = context;
     this.#queue = new TransmitLimitedQueue({
       numNodes: () => context.table.size,
       retransmitMult: context.config.retransmitMult,
     });
-    this.#packetBudget = context.config.udpBufferSize - compoundHeaderOverhead - crcOverhead - layerOverhead;
+    this.#layerOverhead = layerOverhead;
   }
 
   get numQueued(): number {
     return this.#queue.numQueued();
   }
 
-  /** Starts the dissemination of a message about the node `name`; an older one about it is dropped. */
+  /**
+   * Starts the dissemination of a message about the node `name`; an older one about it is dropped. One that no packet can hold
+   * (peers may have names and metadata of any length) is refused: it would wait for ever. Push/pulls carry it all the same.
+   */
   broadcast(name: string, message: Uint8Array, finished?: () => void): void {
-    this.#queue.queueBroadcast({ name, message, finished });
+    if (compoundOverhead + message.length <= this.#packetBudget()) {
+      this.#queue.queueBroadcast({ name, message, finished });
+      return;
+    }
+    const { log, stats } = this.#context.effects;
+    stats.count("dropped.broadcast_too_large");
+    log.warn("broadcast_too_large", "a message about a node is too large to be gossiped", { size: message.length });
   }
 
   /** Sends one message in a packet of its own, filled up with broadcasts. */
   send(message: Uint8Array, to: Address, onFailed?: () => void): void {
-    const extra = this.#broadcasts(this.#packetBudget - compoundOverhead - message.length);
-    const packet = extra.length === 0 ? message : makeCompound([message, ...extra.slice(0, 254)]);
-    this.sendAlone(packet, to, onFailed);
+    const extra = this.#broadcasts(this.#packetBudget() - compoundOverhead - message.length);
+    if (extra.length === 0) {
+      this.sendAlone(message, to, onFailed);
+      return;
+    }
+    // Hundreds of tiny user broadcasts fit into the bytes of one packet, but not into one compound.
+    const [first, ...more] = makeCompounds([message, ...extra]);
+    if (first !== undefined) this.sendAlone(first, to, onFailed);
+    for (const packet of more) this.sendAlone(packet, to);
   }
 
   /** Sends a message as it is. */
@@ -60,12 +74,17 @@ export class Gossip {
     if (this.#queue.numQueued() === 0 && !questions.hasUserBroadcasts) return;
     const targets = table.randomNodes(config.gossipNodes, (record) => this.#hearsGossip(record, now));
     for (const target of targets) {
-      const messages = this.#broadcasts(this.#packetBudget);
+      const messages = this.#broadcasts(this.#packetBudget());
       if (messages.length === 0) return;
       const [only] = messages;
       const packets = messages.length === 1 && only !== undefined ? [only] : makeCompounds(messages);
       for (const packet of packets) this.sendAlone(packet, addressOf(target));
     }
+  }
+
+  /** What is left of `udpBufferSize` for messages in a compound, in bytes. */
+  #packetBudget(): number {
+    return this.#context.config.udpBufferSize - compoundHeaderOverhead - crcOverhead - this.#layerOverhead();
   }
 
   /** The dead hear of it for a while, so that those who are not dead can refute. */

@@ -1,4 +1,5 @@
 import { makeCompound } from "../wire/compound.ts";
+import { compoundPartMaxBytes } from "../wire/constants.ts";
 import { encodeIndirectPing, encodePing, encodeSuspect } from "../wire/encode.ts";
 import type { Ping } from "../wire/messages.ts";
 import type { AckHandlers } from "./ack-handlers.ts";
@@ -56,7 +57,8 @@ export class Prober {
   /** The next of the list that is neither ourselves nor dead; at its end the list is reaped and shuffled. */
   #nextTarget(): NodeRecord | undefined {
     const { config, table, now } = this.#parts.context;
-    for (let checked = 0; checked <= table.size; checked++) {
+    // Twice around at most, and two ends of the list: whoever is there to be probed is found.
+    for (let checked = 0; checked < 2 * table.size + 2; checked++) {
       if (this.#index >= table.size) {
         table.reapAndShuffle(config.gossipToTheDeadTime, now);
         this.#index = 0;
@@ -118,7 +120,8 @@ class Probe {
     } else {
       // Told of the suspicion in the same packet, it can refute at once.
       const suspect = encodeSuspect({ incarnation: this.#incarnation, node: this.#target.name, from: config.name });
-      gossip.sendAlone(makeCompound([ping, suspect]), to, onFailed);
+      const isTooLong = Math.max(ping.length, suspect.length) > compoundPartMaxBytes;
+      gossip.sendAlone(isTooLong ? ping : makeCompound([ping, suspect]), to, onFailed);
     }
   }
 

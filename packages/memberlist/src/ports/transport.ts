@@ -1,4 +1,5 @@
 import type { Address } from "../address.ts";
+import type { Codec } from "./codec.ts";
 
 /**
  * What the core needs of a network. A transport moves packets (datagram semantics: unordered, may be lost) and opens
@@ -38,6 +39,9 @@ export interface Transport {
    * @throws MemberlistError `resolve_failed`
    */
   resolve?(host: string, options: ResolveOptions): Promise<string[]>;
+
+  /** Fast encryption. Absent: node-forge, which is slow. */
+  readonly codec?: Codec;
 
   /** Closes every socket and stream. Resolves once no handle of the transport is left. May be called twice. */
   shutdown(): Promise<void>;

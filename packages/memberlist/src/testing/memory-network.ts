@@ -116,7 +116,11 @@ export class MemoryNetwork implements MemoryFabric {
     this.#loss = loss;
   }
 
-  /** Cuts every way between the two groups, in both directions; `groupB` left out is everybody who is here and not in `groupA`. */
+  /**
+   * Cuts every way between the two groups, in both directions.
+   *
+   * @param groupB left out: everybody who is here now and not in `groupA`
+   */
   partition(groupA: readonly Endpoint[], groupB?: readonly Endpoint[]): void {
     const others = groupB ?? this.#others(groupA);
     for (const a of groupA) {
@@ -158,11 +162,15 @@ export class MemoryNetwork implements MemoryFabric {
       stats.packetsLost++;
       return;
     }
-    this.clock.setTimeout(() => {
-      if (this.#blocks.isBlocked(from, target, "packets")) stats.packetsBlocked++;
-      else if (this.#transports.get(hostPort(target.host, target.port))?.deliver(packet, from.address) === true) stats.packetsDelivered++;
-      else stats.packetsUnroutable++;
-    }, this.#delay(this.#latency, from.address, target));
+    this.clock.setTimeout(
+      () => {
+        if (this.#blocks.isBlocked(from, target, "packets")) stats.packetsBlocked++;
+        else if (this.#transports.get(hostPort(target.host, target.port))?.deliver(packet, from.address) === true)
+          stats.packetsDelivered++;
+        else stats.packetsUnroutable++;
+      },
+      this.#delay(this.#latency, from.address, target),
+    );
   }
 
   connect(from: MemoryTransport, to: Address, connected: (stream: MemoryStream) => void, refused: () => void): () => void {

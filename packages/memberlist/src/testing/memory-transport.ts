@@ -117,8 +117,8 @@ export class MemoryTransport implements Transport {
     if (!this.#closed) {
       this.#closed = true;
       this.#fabric.detach(this);
-      for (const fail of [...this.#dials]) fail(shutdownError());
-      for (const stream of [...this.#streams]) stream.close();
+      for (const fail of this.#dials) fail(shutdownError());
+      for (const stream of this.#streams) stream.close();
     }
     return Promise.resolve();
   }

@@ -13,3 +13,15 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   }
   return true;
 }
+
+export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
+  let size = 0;
+  for (const part of parts) size += part.length;
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

@@ -1,7 +1,5 @@
-import { compoundHeaderOverhead, compoundMaxParts, compoundOverhead, messageType } from "./constants.ts";
+import { compoundHeaderOverhead, compoundMaxParts, compoundOverhead, compoundPartMaxBytes, messageType } from "./constants.ts";
 import { DecodeError } from "./decode-error.ts";
-
-const partMaxBytes = 0xffff;
 
 export interface CompoundParts {
   /** The whole parts, as views of the body. */
@@ -19,7 +17,7 @@ export function makeCompound(parts: readonly Uint8Array[]): Uint8Array {
   if (parts.length > compoundMaxParts) throw new RangeError(`${parts.length} parts; a compound holds ${compoundMaxParts}`);
   let size = compoundHeaderOverhead + compoundOverhead * parts.length;
   for (const part of parts) {
-    if (part.length > partMaxBytes) throw new RangeError(`a part of ${part.length} bytes; a compound's may have ${partMaxBytes}`);
+    if (part.length > compoundPartMaxBytes) throw new RangeError(`a part of ${part.length} bytes; a compound's may have ${compoundPartMaxBytes}`);
     size += part.length;
   }
   const message = new Uint8Array(size);

@@ -26,6 +26,8 @@ export const metaMaxSize: number = 512;
 export const labelMaxSize: number = 255;
 /** The parts of one compound message. */
 export const compoundMaxParts: number = 255;
+/** The bytes of one such part. A peer's name can be longer than that. */
+export const compoundPartMaxBytes: number = 0xffff;
 
 /** Bytes that a compound message costs, and each of its parts (section 2). */
 export const compoundHeaderOverhead: number = 2;

@@ -16,7 +16,10 @@ export function crc32(bytes: Uint8Array, from: number = 0): number {
   let at = from;
   for (const last = end - 8; at <= last; at += 8) {
     crc ^=
-      (bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24);
+      (bytes[at] as number) |
+      ((bytes[at + 1] as number) << 8) |
+      ((bytes[at + 2] as number) << 16) |
+      ((bytes[at + 3] as number) << 24);
     crc =
       (t[0x700 | (crc & 0xff)] as number) ^
       (t[0x600 | ((crc >>> 8) & 0xff)] as number) ^

@@ -12,6 +12,8 @@ export type DecodeReason =
   | "unknown_algorithm"
   | "bad_lzw"
   | "bad_crc"
+  | "decrypt_failed"
+  | "not_encrypted"
   | "bad_label"
   | "double_label"
   | "label_mismatch";

@@ -66,5 +66,8 @@ function parseIpv4(ip: string): Uint8Array {
 }
 
 function invalid(ip: string, cause?: unknown): MemberlistError {
-  return new MemberlistError("invalid_address", `not a literal IP address: ${JSON.stringify(ip)}`, { cause, details: { address: ip } });
+  return new MemberlistError("invalid_address", `not a literal IP address: ${JSON.stringify(ip)}`, {
+    cause,
+    details: { address: ip },
+  });
 }

@@ -1,9 +1,10 @@
-import { equalBytes } from "./bytes.ts";
+import { emptyBytes, equalBytes } from "./bytes.ts";
 import { compressMessage } from "./compress.ts";
 import { messageType } from "./constants.ts";
 import { crc32 } from "./crc.ts";
 import { DecodeError } from "./decode-error.ts";
 import { labelOverhead, splitLabel, writeLabel } from "./label.ts";
+import type { PayloadCipher } from "./seal.ts";
 
 /** The type byte and the checksum. */
 const crcHeaderSize = 5;
@@ -15,6 +16,8 @@ export interface SealOptions {
   readonly crc: boolean;
   /** Ours; empty for none. */
   readonly label: Uint8Array;
+  /** Undefined: no encryption. */
+  readonly cipher?: PayloadCipher | undefined;
 }
 
 export interface OpenOptions {
@@ -22,34 +25,55 @@ export interface OpenOptions {
   readonly label: Uint8Array;
   /** A front-end has already taken our label off: one that is still there is an error. */
   readonly skipInboundLabelCheck: boolean;
+  /** Undefined: no encryption. */
+  readonly cipher?: PayloadCipher | undefined;
 }
 
 /**
- * Puts the layers around a message, in the order of PROTOCOL.md section 2: compress, checksum, label. Returns the message
- * itself when none applies.
+ * Puts the layers around a message, in the order of PROTOCOL.md section 2: compress, checksum, encrypt, label. Returns
+ * the message itself when none applies.
  */
 export function sealPacket(message: Uint8Array, options: SealOptions): Uint8Array {
   const payload = options.compress ? smallerOf(message) : message;
-  const labelSize = labelOverhead(options.label);
-  const crcSize = options.crc ? crcHeaderSize : 0;
-  if (labelSize + crcSize === 0) return payload;
-  const packet = new Uint8Array(labelSize + crcSize + payload.length);
-  packet.set(payload, labelSize + crcSize);
-  if (options.crc) writeCrc(packet, labelSize);
-  writeLabel(packet, options.label);
+  const { label, crc, cipher } = options;
+  const labelSize = labelOverhead(label);
+  if (cipher?.encrypts !== true) return crc || labelSize > 0 ? frame(payload, crc, label, labelSize) : payload;
+  const packet = cipher.encrypt(crc ? frame(payload, true, emptyBytes, 0) : payload, label, labelSize);
+  writeLabel(packet, label);
   return packet;
 }
 
 /**
- * Takes the label and the checksum off a packet and checks both. The message comes back as a view of the packet; what is
- * compressed stays so.
+ * Takes the label, the encryption and the checksum off a packet and checks each. Unless it was encrypted, the message comes
+ * back as a view of the packet; what is compressed stays so.
  *
- * @throws DecodeError `bad_label`, `double_label`, `label_mismatch`, `bad_crc`, `empty`
+ * @throws DecodeError `bad_label`, `double_label`, `label_mismatch`, `decrypt_failed`, `bad_crc`, `empty`
  */
 export function openPacket(packet: Uint8Array, options: OpenOptions): Uint8Array {
-  const message = openCrc(openLabel(packet, options));
+  const message = openCrc(decrypt(openLabel(packet, options), options));
   if (message.length === 0) throw new DecodeError("empty", "a packet without a message");
   return message;
+}
+
+/** Puts checksum and label in front of a payload. */
+function frame(payload: Uint8Array, crc: boolean, label: Uint8Array, labelSize: number): Uint8Array {
+  const start = labelSize + (crc ? crcHeaderSize : 0);
+  const packet = new Uint8Array(start + payload.length);
+  packet.set(payload, start);
+  if (crc) writeCrc(packet, labelSize);
+  writeLabel(packet, label);
+  return packet;
+}
+
+function decrypt(packet: Uint8Array, { cipher, label }: OpenOptions): Uint8Array {
+  if (cipher?.isOn !== true) return packet;
+  try {
+    return cipher.decrypt(packet, label);
+  } catch (error) {
+    // While a cluster is being switched over to encryption, plaintext is still taken.
+    if (cipher.verifyIncoming || !(error instanceof DecodeError)) throw error;
+    return packet;
+  }
 }
 
 function smallerOf(message: Uint8Array): Uint8Array {

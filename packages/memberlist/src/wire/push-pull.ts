@@ -1,6 +1,16 @@
-import { copyBytes } from "./bytes.ts";
+import { concatBytes, copyBytes } from "./bytes.ts";
 import { messageType } from "./constants.ts";
-import { booleanField, bytesField, intField, ipField, readFields, readWholeFields, textField, uintField, versionsField } from "./fields.ts";
+import {
+  booleanField,
+  bytesField,
+  intField,
+  ipField,
+  readFields,
+  readWholeFields,
+  textField,
+  uintField,
+  versionsField,
+} from "./fields.ts";
 import { ipToBytes } from "./ip.ts";
 import type { PushNodeState, PushPullHeader } from "./messages.ts";
 import { MsgpackWriter, sharedWriter } from "./msgpack-writer.ts";
@@ -26,7 +36,7 @@ export function encodePushPull(join: boolean, nodes: Iterable<PushNodeState>, us
   head.int(count);
   head.key("UserStateLen");
   head.int(userState.length);
-  return concat(head.view(), body.view(), userState);
+  return concatBytes(head.view(), body.view(), userState);
 }
 
 /** A whole user message for a stream: type byte, header with the length, the user's bytes. */
@@ -36,7 +46,7 @@ export function encodeUserStream(message: Uint8Array): Uint8Array {
   head.map(1);
   head.key("UserMsgLen");
   head.int(message.length);
-  return concat(head.view(), message);
+  return concatBytes(head.view(), message);
 }
 
 /** @throws DecodeError */
@@ -89,16 +99,4 @@ function writeNode(writer: MsgpackWriter, node: PushNodeState): void {
   writer.int(node.state);
   writer.key("Vsn");
   writer.octets(node.vsn);
-}
-
-function concat(...parts: readonly Uint8Array[]): Uint8Array {
-  let size = 0;
-  for (const part of parts) size += part.length;
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -1,12 +1,13 @@
 import { MemberlistError } from "../errors.ts";
 import { compressMessage, decompressBody } from "./compress.ts";
-import { emptyBytes } from "./bytes.ts";
-import { messageType } from "./constants.ts";
+import { concatBytes, emptyBytes } from "./bytes.ts";
+import { maxPushStateBytes, messageType } from "./constants.ts";
 import { decodeAckResp, decodeErrResp, decodePing } from "./decode.ts";
 import { DecodeError } from "./decode-error.ts";
 import { labelHeaderSize } from "./label.ts";
 import type { AckResp, ErrResp, Ping, PushNodeState } from "./messages.ts";
 import { decodePushNode, decodePushPullHeader, decodeUserHeader } from "./push-pull.ts";
+import { encryptedLength, type PayloadCipher } from "./seal.ts";
 import { StreamReader } from "./stream-reader.ts";
 
 /** What a peer may make us hold (PROTOCOL.md section 4), in bytes and counts. */
@@ -36,9 +37,48 @@ const maxObjectBytes = 64 * 1024;
 /** What the map of a compress message adds to the compressed bytes, with room to spare. */
 const compressOverhead = 64;
 
-/** The layers that a message gets on a stream: compressed whenever compression is on, smaller or not. */
-export function sealStreamMessage(message: Uint8Array, options: { readonly compress: boolean }): Uint8Array {
-  return options.compress ? compressMessage(message) : message;
+export interface StreamSecurity {
+  /** Ours; it is authenticated along with an encrypted message. Empty for none. */
+  readonly label: Uint8Array;
+  /** Undefined: no encryption. */
+  readonly cipher?: PayloadCipher | undefined;
+  /** Told how long each encrypted message is that comes in, in bytes, before it is read. */
+  readonly onEncryptedSize?: (bytes: number) => void;
+}
+
+const noSecurity: StreamSecurity = { label: emptyBytes };
+
+/** The type byte and the length of an encrypted message. */
+const encryptHeaderSize = 5;
+
+/**
+ * The layers that a message gets on a stream: compressed whenever compression is on, smaller or not (but not when that alone
+ * makes it too large), then encrypted.
+ *
+ * @throws MemberlistError `message_too_large` where no peer would take it, because it is encrypted and over 20 MiB then
+ */
+export function sealStreamMessage(
+  message: Uint8Array,
+  options: { readonly compress: boolean },
+  { label, cipher }: StreamSecurity = noSecurity,
+): Uint8Array {
+  let payload = options.compress ? compressMessage(message) : message;
+  if (cipher?.encrypts !== true) return payload;
+  if (encryptedLength(cipher.version, payload.length) > maxPushStateBytes) payload = message;
+  const size = encryptedLength(cipher.version, payload.length);
+  if (size > maxPushStateBytes) {
+    throw new MemberlistError(
+      "message_too_large",
+      `a stream message of ${size} bytes, encrypted, is over the ${maxPushStateBytes} that peers take`,
+      {
+        details: { size, limit: maxPushStateBytes },
+      },
+    );
+  }
+  const header = encryptHeader(size);
+  const sealed = cipher.encrypt(payload, concatBytes(header, label), encryptHeaderSize);
+  sealed.set(header);
+  return sealed;
 }
 
 /**
@@ -63,16 +103,49 @@ export async function readStreamLabel(reader: StreamReader): Promise<Uint8Array>
 }
 
 /**
- * The next message, with its compression undone.
+ * The next message, with its encryption and its compression undone.
  *
  * @throws MemberlistError `stream_closed` (`details.clean`: there was no message), `stream_failed`, `limit_exceeded`, or
- *   `protocol_error` for an encrypted or an empty message; DecodeError for what cannot be read
+ *   `protocol_error` for an empty message; DecodeError for what cannot be read: `decrypt_failed` (also where we have no keys),
+ *   `not_encrypted`, …
  */
-export async function readStreamMessage(reader: StreamReader, limits: StreamLimits): Promise<StreamMessage> {
+export async function readStreamMessage(
+  reader: StreamReader,
+  limits: StreamLimits,
+  security: StreamSecurity = noSecurity,
+): Promise<StreamMessage> {
   const type = await reader.readByte();
   if (type === messageType.encrypt) {
-    throw new MemberlistError("protocol_error", "remote state is encrypted and encryption is not configured");
+    const plaintext = await readEncrypted(reader, limits, security);
+    const [innerType] = plaintext;
+    if (innerType === undefined) throw new MemberlistError("protocol_error", "decrypted message is empty");
+    return decompressMessage(innerType, new StreamReader(plaintext.subarray(1)), limits);
   }
+  if (security.cipher?.isOn === true && security.cipher.verifyIncoming) {
+    throw new DecodeError("not_encrypted", "a plaintext message where only encrypted ones are taken (gossipVerifyIncoming)");
+  }
+  return decompressMessage(type, reader, limits);
+}
+
+async function readEncrypted(
+  reader: StreamReader,
+  limits: StreamLimits,
+  { label, cipher, onEncryptedSize }: StreamSecurity,
+): Promise<Uint8Array> {
+  if (cipher?.isOn !== true) throw new DecodeError("decrypt_failed", "an encrypted message, and this node has no keys");
+  const lengthBytes = await reader.readExactly(encryptHeaderSize - 1);
+  const size = lengthBytes.reduce((value, byte) => value * 256 + byte, 0);
+  onEncryptedSize?.(size);
+  checkLimit("encrypted length", size, limits.maxPushStateBytes);
+  const payload = await reader.readExactly(size);
+  return cipher.decrypt(payload, concatBytes(encryptHeader(size), label));
+}
+
+function encryptHeader(size: number): Uint8Array {
+  return Uint8Array.of(messageType.encrypt, size >>> 24, size >>> 16, size >>> 8, size);
+}
+
+async function decompressMessage(type: number, reader: StreamReader, limits: StreamLimits): Promise<StreamMessage> {
   if (type !== messageType.compress) return { type, body: reader };
   const { maxDecompressedBytes } = limits;
   // Compressed, a byte costs 12 bits at most and a dictionary of 3,838 codes one more, so nothing acceptable is over this.

@@ -15,8 +15,6 @@ export class StreamReader {
   #buffer: Uint8Array;
   #start = 0;
   #end: number;
-  /** Whether bytes up to #buffer's capacity are ours to write. */
-  #owned = false;
   #messageBegun = false;
 
   constructor(source: ReadableStream<Uint8Array> | Uint8Array) {
@@ -100,7 +98,9 @@ export class StreamReader {
     const end = scanObject(available, this.#start);
     const size = end < 0 ? end : end - this.#start;
     if (Math.abs(size) > maxBytes) {
-      throw new MemberlistError("limit_exceeded", `a peer's object is larger than ${maxBytes} bytes`, { details: { limit: maxBytes } });
+      throw new MemberlistError("limit_exceeded", `a peer's object is larger than ${maxBytes} bytes`, {
+        details: { limit: maxBytes },
+      });
     }
     return size;
   }
@@ -139,17 +139,16 @@ export class StreamReader {
       this.#buffer = chunk;
       this.#start = 0;
       this.#end = chunk.length;
-      this.#owned = false;
       return;
     }
     const size = unread + chunk.length;
-    if (!this.#owned || this.#start + size > this.#buffer.length) {
+    // A chunk of the stream's own has no room behind it, so only buffers made here are ever written to.
+    if (this.#start + size > this.#buffer.length) {
       const larger = new Uint8Array(size * 2);
       larger.set(this.#buffer.subarray(this.#start, this.#end));
       this.#buffer = larger;
       this.#start = 0;
       this.#end = unread;
-      this.#owned = true;
     }
     this.#buffer.set(chunk, this.#end);
     this.#end += chunk.length;

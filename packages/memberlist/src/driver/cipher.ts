@@ -1,0 +1,108 @@
+import type { ResolvedConfig } from "../config.ts";
+import type { Keyring } from "../keyring.ts";
+import type { AesGcm, Codec } from "../ports/codec.ts";
+import { equalBytes } from "../wire/bytes.ts";
+import {
+  decryptPayload,
+  encryptionVersionOf,
+  encryptOverhead,
+  encryptPayload,
+  type EncryptionVersion,
+  type PayloadCipher,
+} from "../wire/seal.ts";
+
+/**
+ * How many messages one key may encrypt, by all members together: up to here a repeated random nonce of 96 bits is less likely
+ * than 2^-32. Source: NIST SP 800-38D, section 8.3.
+ */
+const messagesPerKeyMax = 2 ** 32;
+
+export interface CipherOptions {
+  readonly config: Pick<ResolvedConfig, "protocolVersion" | "gossipVerifyIncoming" | "gossipVerifyOutgoing">;
+  readonly keyring: Keyring;
+  readonly codec: Codec;
+  /** How many nodes encrypt with the keys of the ring, ourselves included. */
+  readonly numMembers: () => number;
+  /** Told once a key, when all members together have probably encrypted too many messages with it. `messages` are ours. */
+  readonly onKeyWornOut: (messages: number) => void;
+  /** Default 2^32. */
+  readonly messagesPerKeyMax?: number;
+}
+
+interface InstalledKey {
+  readonly bytes: Uint8Array;
+  readonly aes: AesGcm;
+  /** How many messages we have encrypted with it. */
+  sealed: number;
+  isWornOut: boolean;
+}
+
+/** Encrypts with the keyring's primary key and decrypts with any; follows the keyring as it changes. */
+export class Cipher implements PayloadCipher {
+  /** See {@link Config.gossipVerifyIncoming}. May change at any time. */
+  verifyIncoming: boolean;
+  /** See {@link Config.gossipVerifyOutgoing}. May change at any time. */
+  verifyOutgoing: boolean;
+  readonly version: EncryptionVersion;
+  readonly #options: CipherOptions;
+  readonly #messagesMax: number;
+  #keys: readonly InstalledKey[] = [];
+  /** The same, as decryption wants them. */
+  #opening: readonly AesGcm[] = [];
+  #revision = -1;
+
+  constructor(options: CipherOptions) {
+    this.#options = options;
+    this.#messagesMax = options.messagesPerKeyMax ?? messagesPerKeyMax;
+    this.verifyIncoming = options.config.gossipVerifyIncoming;
+    this.verifyOutgoing = options.config.gossipVerifyOutgoing;
+    this.version = encryptionVersionOf(options.config.protocolVersion);
+  }
+
+  get isOn(): boolean {
+    return this.#options.keyring.size > 0;
+  }
+
+  get encrypts(): boolean {
+    return this.verifyOutgoing && this.isOn;
+  }
+
+  /** What encryption adds to a packet at most, in bytes. */
+  get overhead(): number {
+    return this.encrypts ? encryptOverhead(this.version) : 0;
+  }
+
+  encrypt(payload: Uint8Array, additionalData: Uint8Array, headroom: number): Uint8Array {
+    this.#follow();
+    const primary = this.#keys[0] as InstalledKey;
+    this.#wear(primary);
+    return encryptPayload(primary.aes, this.version, payload, additionalData, headroom);
+  }
+
+  decrypt(payload: Uint8Array, additionalData: Uint8Array): Uint8Array {
+    this.#follow();
+    return decryptPayload(this.#opening, payload, additionalData);
+  }
+
+  /** Counts a message. The others' messages under the same key are not known: they are taken to be as many as ours, each. */
+  #wear(key: InstalledKey): void {
+    key.sealed++;
+    const { numMembers, onKeyWornOut } = this.#options;
+    if (key.isWornOut || key.sealed * Math.max(1, numMembers()) < this.#messagesMax) return;
+    key.isWornOut = true;
+    onKeyWornOut(key.sealed);
+  }
+
+  /** Prepares the keys that are new in the keyring, and forgets those that are gone. */
+  #follow(): void {
+    const { keyring, codec } = this.#options;
+    if (keyring.revision === this.#revision) return;
+    const known = this.#keys;
+    this.#keys = keyring.getKeys().map((bytes) => {
+      const same = known.find((key) => equalBytes(key.bytes, bytes));
+      return same ?? { bytes, aes: codec.aesGcm(bytes), sealed: 0, isWornOut: false };
+    });
+    this.#opening = this.#keys.map(({ aes }) => aes);
+    this.#revision = keyring.revision;
+  }
+}

@@ -1,0 +1,114 @@
+import type { AesGcm } from "../ports/codec.ts";
+import { DecodeError } from "./decode-error.ts";
+
+/** Encryption as the other layers use it: with whatever keys there are at the moment. */
+export interface PayloadCipher {
+  /** Whether there are keys: what comes in is decrypted. */
+  readonly isOn: boolean;
+  /** Whether what goes out is encrypted; only where there are keys. */
+  readonly encrypts: boolean;
+  /** Whether what cannot be decrypted is refused, rather than taken as plaintext. */
+  readonly verifyIncoming: boolean;
+  /** What {@link encrypt} sends. */
+  readonly version: EncryptionVersion;
+  /** See {@link encryptPayload}. */
+  encrypt(payload: Uint8Array, additionalData: Uint8Array, headroom: number): Uint8Array;
+  /** See {@link decryptPayload}. @throws DecodeError `decrypt_failed` */
+  decrypt(payload: Uint8Array, additionalData: Uint8Array): Uint8Array;
+}
+
+/** How a plaintext was encrypted: 0 pads it to whole blocks, 1 does not. Source: PROTOCOL.md section 2. */
+export type EncryptionVersion = 0 | 1;
+
+const versionSize = 1;
+const nonceSize = 12;
+const tagSize = 16;
+const blockSize = 16;
+/** What an encrypted payload has at least. */
+const minSize = versionSize + nonceSize + tagSize;
+
+/** The version that a node of this protocol version sends; it accepts both. */
+export function encryptionVersionOf(protocolVersion: number): EncryptionVersion {
+  return protocolVersion === 1 ? 0 : 1;
+}
+
+/** The most that encryption adds to a payload, in bytes. */
+export function encryptOverhead(version: EncryptionVersion): number {
+  return version === 0 ? minSize + blockSize : minSize;
+}
+
+/** How long a payload of `size` bytes is once it is encrypted. */
+export function encryptedLength(version: EncryptionVersion, size: number): number {
+  return minSize + (version === 0 ? size + padding(size) : size);
+}
+
+/**
+ * Encrypts a payload.
+ *
+ * @param headroom bytes to leave free in front
+ * @returns headroom, version, nonce, ciphertext, tag
+ */
+export function encryptPayload(
+  key: AesGcm,
+  version: EncryptionVersion,
+  payload: Uint8Array,
+  additionalData: Uint8Array,
+  headroom: number,
+): Uint8Array {
+  const sealed = key.seal(version === 0 ? pad(payload) : payload, additionalData, headroom + versionSize);
+  sealed[headroom] = version;
+  return sealed;
+}
+
+/**
+ * Decrypts a payload, trying every key. The version is not authenticated (the Go library's format has it so): where it was
+ * changed to the other one, padding is taken for plaintext or plaintext for padding, and only a checksum inside can tell.
+ *
+ * @param payload version, nonce, ciphertext, tag
+ * @throws DecodeError `decrypt_failed`
+ */
+export function decryptPayload(keys: readonly AesGcm[], payload: Uint8Array, additionalData: Uint8Array): Uint8Array {
+  const [version] = payload;
+  if (version === undefined) throw new DecodeError("decrypt_failed", "nothing to decrypt");
+  if (version > 1)
+    throw new DecodeError("decrypt_failed", `it starts with ${version}, which is no encryption version: plaintext?`);
+  const size = payload.length - minSize;
+  // Padding adds at least a byte and makes whole blocks.
+  const isPossible = version === 0 ? size >= blockSize && size % blockSize === 0 : size >= 0;
+  if (!isPossible)
+    throw new DecodeError("decrypt_failed", `${payload.length} bytes cannot be an encrypted payload of version ${version}`);
+  const sealed = payload.subarray(versionSize);
+  let cause: unknown;
+  for (const key of keys) {
+    let plaintext: Uint8Array | undefined;
+    try {
+      plaintext = key.open(sealed, additionalData);
+    } catch (error) {
+      // A codec that throws rather than say undefined: the next key may be the right one, and no packet may stop the node.
+      cause = error;
+    }
+    if (plaintext !== undefined) return version === 0 ? unpad(plaintext) : plaintext;
+  }
+  throw new DecodeError("decrypt_failed", "none of our keys fits: another key, another label, or tampered with", cause);
+}
+
+function padding(size: number): number {
+  return blockSize - (size % blockSize);
+}
+
+/** PKCS#7: as many bytes as are missing to a whole block, each of that value; a whole block where none is missing. */
+function pad(payload: Uint8Array): Uint8Array {
+  const count = padding(payload.length);
+  const padded = new Uint8Array(payload.length + count);
+  padded.set(payload);
+  padded.fill(count, payload.length);
+  return padded;
+}
+
+function unpad(padded: Uint8Array): Uint8Array {
+  const count = padded.at(-1) ?? 0;
+  const start = padded.length - count;
+  const isValid = count >= 1 && count <= blockSize && padded.subarray(start).every((byte) => byte === count);
+  if (!isValid) throw new DecodeError("decrypt_failed", "the padding is wrong");
+  return padded.subarray(0, start);
+}
