@@ -118,7 +118,8 @@ export interface Config {
   gossipToTheDeadTime?: number;
   /**
    * With encryption on, refuses what arrives in the clear. To encrypt a running cluster, give all members the key with both
-   * `gossipVerify…` false, then set `gossipVerifyOutgoing` everywhere, then this. Default true.
+   * `gossipVerify…` false, then set `gossipVerifyOutgoing` everywhere, then this: by a restart, or by
+   * `Memberlist.setGossipVerify`. Default true.
    */
   gossipVerifyIncoming?: boolean;
   /** With encryption on, encrypts what is sent. False only in the middle of switching encryption on. Default true. */
@@ -132,7 +133,10 @@ export interface Config {
    * to that and made its primary key. An empty array is no key. Copied; never shown in an error or a log.
    */
   secretKey?: Uint8Array;
-  /** All keys that are accepted, the primary one first; for key rotation on a running node. Empty: no encryption. */
+  /**
+   * All keys that are accepted, the primary one first; for key rotation on a running node. Empty: no encryption until a key is
+   * added.
+   */
   keyring?: Keyring;
 
   /** The application's side of gossip: metadata, user messages, broadcasts and state. */
@@ -215,7 +219,7 @@ export interface Config {
 }
 
 /** The fields that every preset has a value for. */
-export type DefaultedField =
+type DefaultedField =
   | "label"
   | "skipInboundLabelCheck"
   | "bindAddr"

@@ -6,7 +6,7 @@ import { systemRandom } from "./ports/random.ts";
 import { copyBytes } from "./wire/bytes.ts";
 
 export { lanConfig, localConfig, wanConfig } from "./config-defaults.ts";
-export type { Config, DefaultedField, PresetConfig, ResolvedConfig } from "./config-fields.ts";
+export type { Config, PresetConfig, ResolvedConfig } from "./config-fields.ts";
 export { ConfigError, type ConfigIssue } from "./config-validation.ts";
 
 /**

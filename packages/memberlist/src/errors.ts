@@ -12,6 +12,7 @@ export type ErrorCode =
   | "timeout"
   | "aborted"
   | "shutdown"
+  | "left"
   | "join_failed"
   | "merge_refused"
   | "incompatible_versions"

@@ -10,14 +10,7 @@ export {
   type PresetConfig,
   type ResolvedConfig,
 } from "./config.ts";
-export type {
-  AliveDelegate,
-  ConflictDelegate,
-  Delegate,
-  EventDelegate,
-  MergeDelegate,
-  PingDelegate,
-} from "./delegate.ts";
+export type { AliveDelegate, ConflictDelegate, Delegate, EventDelegate, MergeDelegate, PingDelegate } from "./delegate.ts";
 export { TransmitLimitedQueue, type Broadcast, type TransmitLimitedQueueOptions } from "./engine/broadcast-queue.ts";
 export { errorMessage, MemberlistError, type ErrorCode, type MemberlistErrorOptions } from "./errors.ts";
 export type { EventStream, EventStreamOptions, MemberEvent } from "./events.ts";

@@ -117,6 +117,7 @@ export class Memberlist implements AsyncDisposable {
    */
   async updateNode(options: UpdateNodeOptions = {}): Promise<void> {
     this.#checkRunning();
+    if (this.#driver.engine.hasLeft) throw new MemberlistError("left", "this node has left: it has no metadata to publish");
     const meta = checkMeta(options.meta ?? this.#driver.nodeMeta(this.#meta));
     this.#meta = meta;
     await this.#broadcastOut("updateNode", options, (finished) => this.#driver.engine.update(meta, finished));

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CidrAllowList, parseCidr, parseCidrs } from "../src/cidr.ts";
 import { lanConfig, wanConfig } from "../src/config.ts";
@@ -23,7 +23,11 @@ describe("CidrAllowList", () => {
       ["::2", "178.250.0.187", "10.0.0.9", "192.168.1.7", "fe80::38bc:4dff:fe62:b1ae"],
     ],
     [["10.1.2.3/24"], ["10.1.2.0", "10.1.2.255"], ["10.1.1.255", "10.1.3.0"]],
-    [["10.0.0.0/31", "fd00::/9"], ["10.0.0.1", "fd7f:ffff::"], ["10.0.0.2", "fd80::", "fc00::"]],
+    [
+      ["10.0.0.0/31", "fd00::/9"],
+      ["10.0.0.1", "fd7f:ffff::"],
+      ["10.0.0.2", "fd80::", "fc00::"],
+    ],
   ])("with %j allows %j and refuses %j [IsValidAddressOverride]", (cidrs, allowed, refused) => {
     const list = new CidrAllowList(cidrs);
     for (const ip of allowed) expect([ip, list.allows(ip)]).toEqual([ip, true]);
@@ -54,7 +58,8 @@ describe("CidrAllowList", () => {
     const dotted = (n: number): string => [24, 16, 8, 0].map((shift) => (n >>> shift) & 255).join(".");
     fc.assert(
       fc.property(ip, ip, fc.integer({ min: 0, max: 32 }), (network, address, bits) => {
-        const same = network.toString(2).padStart(32, "0").slice(0, bits) === address.toString(2).padStart(32, "0").slice(0, bits);
+        const same =
+          network.toString(2).padStart(32, "0").slice(0, bits) === address.toString(2).padStart(32, "0").slice(0, bits);
         expect(new CidrAllowList([`${dotted(network)}/${bits}`]).allows(dotted(address))).toBe(same);
       }),
     );
@@ -62,12 +67,21 @@ describe("CidrAllowList", () => {
 });
 
 describe("parseCidrs", () => {
-  it.each(["", "10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10/8", "10.0.0.0/8/8", "::/129", "::ffff:10.0.0.0/95", "fe80::%eth0/64", "x/8"])(
-    "%j is no CIDR",
-    (text) => {
-      expect(parseCidr(text)).toBeUndefined();
-    },
-  );
+  it.each([
+    "",
+    "10.0.0.0",
+    "10.0.0.0/",
+    "10.0.0.0/33",
+    "10.0.0.0/-1",
+    "10/8",
+    "10.0.0.0/8/8",
+    "::/129",
+    "::ffff:10.0.0.0/95",
+    "fe80::%eth0/64",
+    "x/8",
+  ])("%j is no CIDR", (text) => {
+    expect(parseCidr(text)).toBeUndefined();
+  });
 
   it("names everything that is wrong", () => {
     expect(() => parseCidrs(["x", "10.0.0.0/8", "y/1"])).toThrow(

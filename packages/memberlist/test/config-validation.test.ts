@@ -11,12 +11,15 @@ const text = { wrong: [1, null, {}, ["a"]] };
 const flag = { valid: [true, false], wrong: [0, 1, "true", null] };
 const durations = { valid: [1, 1.5, 1_000, longest], wrong: [0, -1, 0.5, longest + 1, Infinity, NaN, "1s", null, 5n] };
 const optional = { valid: [0, 1, longest], wrong: [-1, 0.5, longest + 1, Infinity, NaN, "0", null] };
-const whole = (min: number, max: number): Cases => ({ valid: [min, max], wrong: [min - 1, max + 1, min + 0.5, NaN, String(min), null] });
+const whole = (min: number, max: number): Cases => ({
+  valid: [min, max],
+  wrong: [min - 1, max + 1, min + 0.5, NaN, String(min), null],
+});
 const methods = (required: readonly string[], others: readonly string[] = []): Cases => {
   const full = Object.fromEntries([...required, ...others].map((name) => [name, call]));
-  class Derived extends (class {
+  class Derived extends class {
     base(): void {}
-  }) {}
+  } {}
   for (const name of required) Object.defineProperty(Derived.prototype, name, { value: call });
   return {
     valid: [full, Object.fromEntries(required.map((name) => [name, call])), new Derived()],
@@ -32,6 +35,10 @@ const methods = (required: readonly string[], others: readonly string[] = []): C
   };
 };
 
+const transports = methods(["finalAdvertiseAddr", "writeTo", "dial", "listen", "shutdown"], ["resolve"]);
+/** All the methods of a keyring, and nothing that tells whether there are keys. */
+const ringWithoutSize = { addKey: call, useKey: call, removeKey: call, getKeys: () => [], getPrimaryKey: call };
+
 interface Cases {
   readonly valid: readonly unknown[];
   readonly wrong: readonly unknown[];
@@ -41,12 +48,21 @@ interface Cases {
 
 const cases: { readonly [Field in keyof Required<Config>]: Cases } = {
   name: { valid: ["a", "n".repeat(255), "ü".repeat(127)], wrong: ["", "n".repeat(256), "ü".repeat(128), ...text.wrong] },
-  transport: methods(["finalAdvertiseAddr", "writeTo", "dial", "listen", "shutdown"], ["resolve"]),
+  transport: {
+    valid: [...transports.valid, { ...(transports.valid[0] as object), codec: { aesGcm: call } }],
+    wrong: [...transports.wrong, ...[null, {}, call].map((codec) => ({ ...(transports.valid[0] as object), codec }))],
+  },
   label: { valid: ["", "l".repeat(255), "€".repeat(85)], wrong: ["l".repeat(256), "€".repeat(86), ...text.wrong] },
   skipInboundLabelCheck: flag,
-  bindAddr: { valid: ["0.0.0.0", "::", "127.0.0.1", "fe80::1%eth0"], wrong: ["", "localhost", "1.2.3", "1.2.3.4:80", ...text.wrong] },
+  bindAddr: {
+    valid: ["0.0.0.0", "::", "127.0.0.1", "fe80::1%eth0"],
+    wrong: ["", "localhost", "1.2.3", "1.2.3.4:80", ...text.wrong],
+  },
   bindPort: whole(0, 65_535),
-  advertiseAddr: { valid: ["", "10.1.2.3", "2001:db8::1"], wrong: ["0.0.0.0", "::", "fe80::1%eth0", "example.org", ...text.wrong] },
+  advertiseAddr: {
+    valid: ["", "10.1.2.3", "2001:db8::1"],
+    wrong: ["0.0.0.0", "::", "fe80::1%eth0", "example.org", ...text.wrong],
+  },
   advertisePort: whole(0, 65_535),
   protocolVersion: whole(1, 5),
   tcpTimeout: durations,
@@ -68,11 +84,16 @@ const cases: { readonly [Field in keyof Required<Config>]: Cases } = {
   enableCompression: flag,
   secretKey: {
     valid: [0, 16, 24, 32].map((size) => new Uint8Array(size)),
-    wrong: [...[1, 15, 17, 31, 33].map((size) => new Uint8Array(size)), "0123456789abcdef", new Array(16).fill(0), null],
+    wrong: [
+      ...[1, 15, 17, 31, 33].map((size) => new Uint8Array(size)),
+      "0123456789abcdef",
+      Array.from({ length: 16 }, () => 0),
+      null,
+    ],
   },
   keyring: {
     valid: [new Keyring(), new Keyring([], new Uint8Array(16))],
-    wrong: [null, "x", [new Uint8Array(16)], {}, new Uint8Array(16)],
+    wrong: [null, "x", [new Uint8Array(16)], {}, new Uint8Array(16), ringWithoutSize],
   },
   delegate: methods([], ["nodeMeta", "notifyMsg", "getBroadcasts", "localState", "mergeRemoteState"]),
   delegateProtocolVersion: { ...whole(0, 255), beside: { delegateProtocolMax: 255 } },
@@ -105,7 +126,7 @@ const cases: { readonly [Field in keyof Required<Config>]: Cases } = {
 
 function wrongFields(config: object): string[] {
   try {
-    resolveConfig({ name: "a", ...config } as Config);
+    resolveConfig({ name: "a", ...config });
     return [];
   } catch (error) {
     if (error instanceof ConfigError) return error.issues.map(({ field }) => field);
@@ -167,10 +188,13 @@ describe("rules between fields", () => {
     [1, 4, 3, false],
     [3, 2, 1, false],
     [0, 1, 0, false],
-  ])("want the delegate's versions in order: %i, %i, %i", (delegateProtocolMin, delegateProtocolVersion, delegateProtocolMax, good) => {
-    const found = wrongFields({ delegateProtocolMin, delegateProtocolVersion, delegateProtocolMax });
-    expect(found).toEqual(good ? [] : ["delegateProtocolVersion"]);
-  });
+  ])(
+    "want the delegate's versions in order: %i, %i, %i",
+    (delegateProtocolMin, delegateProtocolVersion, delegateProtocolMax, good) => {
+      const found = wrongFields({ delegateProtocolMin, delegateProtocolVersion, delegateProtocolMax });
+      expect(found).toEqual(good ? [] : ["delegateProtocolVersion"]);
+    },
+  );
 
   it("want a packet that holds our own alive message", () => {
     const large = { name: "n".repeat(255), label: "l".repeat(255), meta: new Uint8Array(512), secretKey: new Uint8Array(16) };
@@ -178,7 +202,7 @@ describe("rules between fields", () => {
     expect(wrongFields({ ...large, udpBufferSize: 1_154 })).toEqual([]);
     expect(wrongFields({ ...large, udpBufferSize: 1_153 })).toEqual(["udpBufferSize"]);
     expect(wrongFields({ udpBufferSize: 128 })).toEqual([]);
-    expect(wrongFields({ udpBufferSize: 128, keyring: new Keyring() })).toEqual([]);
+    expect(wrongFields({ udpBufferSize: 128, keyring: new Keyring() })).toEqual(["udpBufferSize"]);
     expect(wrongFields({ udpBufferSize: 128, keyring: new Keyring([], new Uint8Array(16)) })).toEqual(["udpBufferSize"]);
   });
 

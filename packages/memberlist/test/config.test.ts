@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { ConfigError, lanConfig, localConfig, resolveConfig, wanConfig, type Config, type ResolvedConfig } from "../src/config.ts";
+import {
+  ConfigError,
+  lanConfig,
+  localConfig,
+  resolveConfig,
+  wanConfig,
+  type Config,
+  type ResolvedConfig,
+} from "../src/config.ts";
 import { Keyring } from "../src/keyring.ts";
 import { SeededRandom } from "../src/testing/seeded-random.ts";
 import { VirtualClock } from "../src/testing/virtual-clock.ts";
@@ -107,7 +115,9 @@ describe("resolveConfig", () => {
   });
 
   it("is frozen", () => {
-    const resolved = resolveConfig({ name: "a", cidrsAllowed: [], metricLabels: {} }) as { -readonly [K in keyof ResolvedConfig]: unknown };
+    const resolved = resolveConfig({ name: "a", cidrsAllowed: [], metricLabels: {} }) as {
+      -readonly [K in keyof ResolvedConfig]: unknown;
+    };
     expect(() => {
       resolved.name = "b";
     }).toThrow(TypeError);
@@ -185,15 +195,25 @@ describe("ConfigError", () => {
     expect(issue).toMatchObject({ field: wrong, message: `"${wrong}" is no field of a config; did you mean ${right}?` });
   });
 
-  it.each(["colour", "msgpackUseNewTimeFormat", "x", "__proto_", "constructor", "toString"])("suggests nothing for %s", (wrong) => {
-    expect(failure({ name: "a", [wrong]: 1 }).message).toBe(`invalid config:\n  "${wrong}" is no field of a config`);
-  });
+  it.each(["colour", "msgpackUseNewTimeFormat", "x", "__proto_", "constructor", "toString"])(
+    "suggests nothing for %s",
+    (wrong) => {
+      expect(failure({ name: "a", [wrong]: 1 }).message).toBe(`invalid config:\n  "${wrong}" is no field of a config`);
+    },
+  );
 
   it("never shows a secret, nor what might be a misspelt one", () => {
     const key = "hunter2hunter2hunter2";
     const bytes = new TextEncoder().encode(key);
     const keyring = { secret: key, getKeys: 1 };
-    for (const wrong of [{ secretKey: key }, { secretKey: bytes }, { secretkey: key }, { keyring }, { keyring: key }, { keyrin: key }]) {
+    for (const wrong of [
+      { secretKey: key },
+      { secretKey: bytes },
+      { secretkey: key },
+      { keyring },
+      { keyring: key },
+      { keyrin: key },
+    ]) {
       const error = failure({ name: "a", ...wrong });
       const shown = `${error.message} ${error.stack} ${JSON.stringify(error.issues)} ${JSON.stringify(error.details)}`;
       expect(shown).not.toContain("hunter2");
@@ -204,7 +224,9 @@ describe("ConfigError", () => {
 
   it("cuts long values short", () => {
     expect(failure({ name: "n".repeat(100_000) }).message.length).toBeLessThan(300);
-    expect(failure({ name: "a", cidrsAllowed: Array.from({ length: 10_000 }, () => "nonsense") }).message.length).toBeLessThan(500);
+    expect(failure({ name: "a", cidrsAllowed: Array.from({ length: 10_000 }, () => "nonsense") }).message.length).toBeLessThan(
+      500,
+    );
   });
 
   it("refuses two places to log to [Create_invalidLoggerSettings]", () => {

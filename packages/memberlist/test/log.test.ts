@@ -76,10 +76,14 @@ describe("Log", () => {
     const broken = (): never => {
       throw new Error("broken");
     };
-    const rejecting = (): Promise<void> => Promise.reject(new Error("rejected"));
+    const rejecting = (() => Promise.reject(new Error("rejected"))) as () => void;
     const log = new Log({ debug: broken, info: rejecting, warn: broken, error: rejecting }, new VirtualClock());
     for (const level of logLevels) expect(() => log[level]("x", "y")).not.toThrow();
-    const fields = { get bad(): never { return broken(); } };
+    const fields = {
+      get bad(): never {
+        return broken();
+      },
+    };
     expect(() => new Log(new MemoryLogger(), new VirtualClock()).warn("x", "y", fields)).not.toThrow();
     await new VirtualClock().advance(0);
   });
@@ -112,14 +116,20 @@ describe("Log", () => {
 
 describe("textLogger", () => {
   it("writes time, level, message, code and fields", () => {
-    const text = textLines((logger) => logger.warn({ code: "node_suspect", node: "web 1", n: 3, ok: true, none: undefined, meta: new Uint8Array(4) }, "suspected"));
-    expect(text).toBe('2026-11-23T06:54:22.123Z [WARN] memberlist: suspected code=node_suspect node="web 1" n=3 ok=true meta="4 bytes"\n');
+    const text = textLines((logger) =>
+      logger.warn({ code: "node_suspect", node: "web 1", n: 3, ok: true, none: undefined, meta: new Uint8Array(4) }, "suspected"),
+    );
+    expect(text).toBe(
+      '2026-11-23T06:54:22.123Z [WARN] memberlist: suspected code=node_suspect node="web 1" n=3 ok=true meta="4 bytes"\n',
+    );
   });
 
   it("stays on one line, whatever a peer sends", () => {
     const hostile = 'x" y=1\n2026 [ERROR] forged\r\u001b[31m\u2028\u202e\u{e0041}';
-    const text = textLines((logger) => logger.error({ code: "x", node: hostile, list: [hostile], error: new Error(hostile) }, hostile));
-    // oxfmt and terminals alike: nothing but printable characters and the one line break at the end.
+    const text = textLines((logger) =>
+      logger.error({ code: "x", node: hostile, list: [hostile], error: new Error(hostile) }, hostile),
+    );
+    // Nothing but printable characters, and the one line break at the end.
     expect(text.match(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu)).toEqual(["\n"]);
     expect(text).toContain('node="x\\" y=1\\n2026');
   });
@@ -158,7 +168,11 @@ describe("createLog", () => {
 
   it("writes to logOutput at every level", () => {
     const lines: string[] = [];
-    const config = resolveConfig({ name: "a", logOutput: { write: (line) => lines.push(line) }, clock: new VirtualClock({ wallStart }) });
+    const config = resolveConfig({
+      name: "a",
+      logOutput: { write: (line) => lines.push(line) },
+      clock: new VirtualClock({ wallStart }),
+    });
     createLog(config).debug("x", "y");
     expect(lines).toEqual(["2026-11-23T06:54:22.123Z [DEBUG] memberlist: y code=x\n"]);
   });
@@ -167,7 +181,12 @@ describe("createLog", () => {
     const log = createLog(resolveConfig({ name: "a" }));
     const spies = logLevels.map((level) => vi.spyOn(console, level).mockImplementation(() => {}));
     for (const level of logLevels) log[level]("x", "y");
-    expect(spies.map((spy) => spy.mock.calls)).toEqual([[], [], [["[WARN] memberlist: y code=x"]], [["[ERROR] memberlist: y code=x"]]]);
+    expect(spies.map((spy) => spy.mock.calls)).toEqual([
+      [],
+      [],
+      [["[WARN] memberlist: y code=x"]],
+      [["[ERROR] memberlist: y code=x"]],
+    ]);
     consoleLogger("debug").debug({ code: "z" }, "y");
     expect(spies[0]).toHaveBeenCalledOnce();
   });

@@ -28,6 +28,8 @@ import { Waits } from "./waits.ts";
 const maxPacketBytes = 65_507;
 /** The longest that a runtime's timer can wait, in ms; a later deadline takes more than one. */
 const maxTimerDelay = 2 ** 31 - 1;
+/** A timer that fires this much after its time says that the process was held up, in ms. */
+const lateTimer = 20;
 /** How many of the messages that wait are handled before packets get their turn again. */
 const handoffBatch = 256;
 
@@ -225,10 +227,25 @@ export class Driver {
     if (at === Infinity) return;
     this.#timerAt = at;
     const delay = Math.min(Math.max(at - this.config.clock.now(), 0), maxTimerDelay);
-    this.#timer = this.config.clock.setTimeout(() => {
-      this.#timerAt = Infinity;
+    this.#timer = this.config.clock.setTimeout(() => this.#timerFired(at), delay);
+  }
+
+  #timerFired(at: number): void {
+    this.#timerAt = Infinity;
+    const { clock } = this.config;
+    if (clock.now() - at < lateTimer) {
       this.run(() => this.engine.fireTimers());
-    }, delay);
+      return;
+    }
+    // The process was held up. What came meanwhile is still unread: an ack, or a refutation, that is not late at all must
+    // be heard before a timer passes its verdict.
+    clock.defer(() => {
+      if (this.#isStopped) return;
+      this.run(() => {
+        this.engine.drainHandoff(Infinity);
+        this.engine.fireTimers();
+      });
+    });
   }
 
   #disarm(): void {

@@ -76,7 +76,8 @@ class Join {
   }
 
   #failed(seed: string, address: string, since: number, error: unknown): void {
-    const typed = error instanceof MemberlistError ? error : new MemberlistError("join_failed", errorMessage(error), { cause: error });
+    const typed =
+      error instanceof MemberlistError ? error : new MemberlistError("join_failed", errorMessage(error), { cause: error });
     // The caller's own wish, or the end of everything: there is nothing left to try.
     if (typed.code === "aborted" || typed.code === "shutdown") throw typed;
     this.#driver.log.warn("join_attempt_failed", `could not join ${seed}: ${typed.message}`, { seed, address });

@@ -35,7 +35,7 @@ import type { Waits } from "./waits.ts";
 const limits: StreamLimits = { maxPushStateBytes, maxPushStateNodes, maxUserMsgBytes, maxDecompressedBytes };
 
 /** What streams bring in, and what they need to answer. */
-export interface StreamHandlers {
+interface StreamHandlers {
   /** Our nodes and the application's state, as one push/pull message. */
   localState(join: boolean): Uint8Array;
   /** @throws MemberlistError `incompatible_versions` or `merge_refused` */

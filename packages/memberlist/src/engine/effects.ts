@@ -52,7 +52,7 @@ export interface Questions {
   userBroadcasts(overhead: number, limit: number): readonly Uint8Array[];
 }
 
-export interface EngineLog {
+interface EngineLog {
   debug(code: string, message: string, fields?: Readonly<Record<string, unknown>>): void;
   info(code: string, message: string, fields?: Readonly<Record<string, unknown>>): void;
   warn(code: string, message: string, fields?: Readonly<Record<string, unknown>>): void;

@@ -1,12 +1,13 @@
 import type { Address } from "../address.ts";
 import { CidrAllowList } from "../cidr.ts";
 import type { ResolvedConfig } from "../config.ts";
+import { MemberlistError } from "../errors.ts";
 import type { Node } from "../node.ts";
 import { randomOffset, type Random } from "../ports/random.ts";
 import type { AdvertisedAddress } from "../ports/transport.ts";
 import { protocolVersionMax, protocolVersionMin } from "../wire/constants.ts";
 import type { Alive, Ping, PushNodeState } from "../wire/messages.ts";
-import { encodePing } from "../wire/encode.ts";
+import { encodeAlive, encodePing } from "../wire/encode.ts";
 import { AckHandlers } from "./ack-handlers.ts";
 import { Awareness } from "./awareness.ts";
 import { addressOf, nextIncarnation, type EngineContext } from "./context.ts";
@@ -187,9 +188,24 @@ export class Engine {
     this.#membership.merge(remote, join);
   }
 
-  /** Tells everybody about new metadata. `finished` is called once the broadcast is out. */
+  /**
+   * Tells everybody about new metadata. `finished` is called once the broadcast is out.
+   *
+   * @throws MemberlistError `meta_too_large` when no packet can hold it; nothing has changed then
+   */
   update(meta: Uint8Array, finished: () => void): void {
-    this.#membership.alive(this.#ownAlive(meta), { bootstrap: true, finished });
+    const { udpBufferSize } = this.#context.config;
+    const claim = this.#ownAlive(meta);
+    if (!this.#gossip.fits(encodeAlive(claim))) {
+      throw new MemberlistError(
+        "meta_too_large",
+        `metadata of ${meta.length} bytes fits into no packet of ${udpBufferSize} bytes`,
+        {
+          details: { size: meta.length, udpBufferSize },
+        },
+      );
+    }
+    this.#membership.alive(claim, { bootstrap: true, finished });
   }
 
   /** Tells everybody that we leave. `finished` is called once the broadcast is out. */

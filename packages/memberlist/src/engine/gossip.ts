@@ -39,13 +39,18 @@ export class Gossip {
    * (peers may have names and metadata of any length) is refused: it would wait for ever. Push/pulls carry it all the same.
    */
   broadcast(name: string, message: Uint8Array, finished?: () => void): void {
-    if (compoundOverhead + message.length <= this.#packetBudget()) {
+    if (this.fits(message)) {
       this.#queue.queueBroadcast({ name, message, finished });
       return;
     }
     const { log, stats } = this.#context.effects;
     stats.count("dropped.broadcast_too_large");
     log.warn("broadcast_too_large", "a message about a node is too large to be gossiped", { size: message.length });
+  }
+
+  /** Whether a packet can hold the message. */
+  fits(message: Uint8Array): boolean {
+    return compoundOverhead + message.length <= this.#packetBudget();
   }
 
   /** Sends one message in a packet of its own, filled up with broadcasts. */

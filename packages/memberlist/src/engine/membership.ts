@@ -1,5 +1,6 @@
 import { errorMessage, MemberlistError } from "../errors.ts";
 import { copyBytes, equalBytes } from "../wire/bytes.ts";
+import { metaMaxSize } from "../wire/constants.ts";
 import { encodeAlive, encodeDead, encodeSuspect } from "../wire/encode.ts";
 import type { Alive, Dead, PushNodeState, Suspect, Versions } from "../wire/messages.ts";
 import { applyAwareness, applyPort, nextIncarnation, type EngineContext } from "./context.ts";
@@ -8,6 +9,9 @@ import { makeNode, NodeRecord } from "./node-table.ts";
 import { suspicionTimeout } from "./scaling.ts";
 import { Suspicion } from "./suspicion.ts";
 import { nodeStateName, verifyProtocol } from "./versions.ts";
+
+/** What a suspicion is timed by where `probeInterval` is 0, in ms: the LAN default. */
+const defaultProbeInterval = 1000;
 
 export interface AliveOptions {
   /** The message is our own about ourselves: taken over, not refuted. */
@@ -148,9 +152,17 @@ export class Membership {
     }
   }
 
-  /** Versions that make sense, and no objection by the alive delegate. */
+  /** An address, metadata within bounds, versions that make sense, and no objection by the alive delegate. */
   #isAcceptable(claim: Alive): boolean {
     const { effects, questions } = this.#context;
+    if (claim.addr === "" || claim.meta.length > metaMaxSize) {
+      effects.stats.count(claim.addr === "" ? "dropped.bad_address" : "dropped.meta_too_large");
+      effects.log.warn("bad_alive", `ignoring alive message for ${claim.node}: it has no address, or too much metadata`, {
+        node: claim.node,
+        metaSize: claim.meta.length,
+      });
+      return false;
+    }
     const [pMin = 0, pMax = 0] = claim.vsn;
     if (claim.vsn.length >= 3 && (pMin === 0 || pMax === 0 || pMin > pMax)) {
       effects.stats.count("dropped.bad_versions");
@@ -162,7 +174,9 @@ export class Membership {
     }
     if (!questions.hasAliveDelegate) return true;
     const refusal =
-      claim.vsn.length < 6 ? "it has no versions" : questions.refusesAlive(makeNode({ ...claim, name: claim.node }, claim.vsn, "alive"));
+      claim.vsn.length < 6
+        ? "it has no versions"
+        : questions.refusesAlive(makeNode({ ...claim, name: claim.node }, claim.vsn, "alive"));
     if (refusal === undefined) return true;
     effects.stats.count("dropped.alive_refused");
     effects.log.warn("alive_refused", `ignoring alive message for ${claim.node}: ${refusal}`, { node: claim.node });
@@ -238,7 +252,9 @@ export class Membership {
     // Ourselves and the suspect cannot confirm; without enough others none are waited for.
     const wanted = suspicionMult - 2;
     const k = table.size - 2 < wanted ? 0 : wanted;
-    const min = suspicionTimeout(suspicionMult, table.size, probeInterval);
+    // With probing off others still suspect: a timeout of nothing would leave no time to contradict.
+    const interval = probeInterval > 0 ? probeInterval : defaultProbeInterval;
+    const min = suspicionTimeout(suspicionMult, table.size, interval);
     return new Suspicion({ from, k, min, max: suspicionMaxTimeoutMult * min, startedAt: now });
   }
 
@@ -268,9 +284,7 @@ export class Membership {
 
 function isSameClaim(record: NodeRecord, claim: Alive): boolean {
   return (
-    claim.incarnation === record.incarnation &&
-    equalBytes(claim.meta, record.meta) &&
-    versionsEqual(claim.vsn, record.versions)
+    claim.incarnation === record.incarnation && equalBytes(claim.meta, record.meta) && versionsEqual(claim.vsn, record.versions)
   );
 }
 

@@ -126,7 +126,8 @@ class Probe {
   }
 
   #acked(payload: Uint8Array, rtt: number): void {
-    if (!this.#isIndirect) this.#parts.context.effects.emit({ type: "pingComplete", node: this.#target.snapshot(), rtt, payload });
+    if (!this.#isIndirect)
+      this.#parts.context.effects.emit({ type: "pingComplete", node: this.#target.snapshot(), rtt, payload });
     this.#end(this.#sendFailed ? 0 : -1);
   }
 

@@ -29,6 +29,7 @@ export function systemClock(): Clock {
     wallTime: () => Date.now(),
     setTimeout: (callback, delay) => runtime.setTimeout(callback, delay),
     clearTimeout: (timer) => runtime.clearTimeout(timer as never),
-    defer: setImmediate === undefined ? (callback) => void runtime.setTimeout(callback, 0) : (callback) => void setImmediate(callback),
+    defer:
+      setImmediate === undefined ? (callback) => void runtime.setTimeout(callback, 0) : (callback) => void setImmediate(callback),
   };
 }

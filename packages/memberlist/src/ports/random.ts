@@ -15,11 +15,11 @@ export function randomOffset(random: Random, n: number): number {
 }
 
 /** Shuffles in place (Fisher-Yates). */
-export function shuffle<T>(random: Random, items: T[]): void {
+export function shuffle(random: Random, items: unknown[]): void {
   for (let i = items.length - 1; i > 0; i--) {
     const j = randomOffset(random, i + 1);
-    const item = items[i] as T;
-    items[i] = items[j] as T;
+    const item = items[i];
+    items[i] = items[j];
     items[j] = item;
   }
 }

@@ -17,7 +17,8 @@ export function makeCompound(parts: readonly Uint8Array[]): Uint8Array {
   if (parts.length > compoundMaxParts) throw new RangeError(`${parts.length} parts; a compound holds ${compoundMaxParts}`);
   let size = compoundHeaderOverhead + compoundOverhead * parts.length;
   for (const part of parts) {
-    if (part.length > compoundPartMaxBytes) throw new RangeError(`a part of ${part.length} bytes; a compound's may have ${compoundPartMaxBytes}`);
+    if (part.length > compoundPartMaxBytes)
+      throw new RangeError(`a part of ${part.length} bytes; a compound's may have ${compoundPartMaxBytes}`);
     size += part.length;
   }
   const message = new Uint8Array(size);

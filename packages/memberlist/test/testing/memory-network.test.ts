@@ -36,11 +36,9 @@ describe("addresses", () => {
   it("are given out one after the other, passing over what is taken", () => {
     const net = network();
     net.transport({ host: "10.0.0.2" });
-    expect([net.transport(), net.transport(), net.transport({ host: "::FFFF:1.2.3.4", port: 80 })].map(({ key }) => key)).toEqual([
-      "10.0.0.1:7946",
-      "10.0.0.3:7946",
-      "1.2.3.4:80",
-    ]);
+    expect([net.transport(), net.transport(), net.transport({ host: "::FFFF:1.2.3.4", port: 80 })].map(({ key }) => key)).toEqual(
+      ["10.0.0.1:7946", "10.0.0.3:7946", "1.2.3.4:80"],
+    );
     expect(net.transport({ host: "2001:DB8::1" }).key).toBe("[2001:db8::1]:7946");
   });
 
@@ -171,7 +169,10 @@ describe("packets", () => {
   });
 
   it("take as long, and are lost as often, as the way says", () => {
-    const net = network({ latency: (_, to) => (to.host === "10.0.0.2" ? 50 : 3), loss: (from) => (from.host === "10.0.0.3" ? 1 : 0) });
+    const net = network({
+      latency: (_, to) => (to.host === "10.0.0.2" ? 50 : 3),
+      loss: (from) => (from.host === "10.0.0.3" ? 1 : 0),
+    });
     const [a, b, c] = [net.transport(), net.transport(), net.transport()];
     const [toA, toB] = [inbox(a), inbox(b)];
     a.writeTo(bytes(1), b.address);

@@ -15,7 +15,7 @@ describe("SeededRandom", () => {
   });
 
   it("stays within [0, 1), evenly spread", () => {
-    const buckets = new Array<number>(16).fill(0);
+    const buckets = Array.from({ length: 16 }, () => 0);
     for (const value of draw(new SeededRandom("spread"), 64_000)) {
       const bucket = Math.floor(value * 16);
       buckets[bucket] = (buckets[bucket] ?? 0) + 1;

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { settlePromises, VirtualClock } from "../../src/testing/virtual-clock.ts";
 
@@ -8,7 +8,10 @@ describe("VirtualClock", () => {
   it("runs timers by due time, and those of one instant in the order they were set", async () => {
     const clock = new VirtualClock({ start: 100 });
     const seen: string[] = [];
-    const note = (name: string): (() => void) => () => void seen.push(`${name}@${clock.now()}`);
+    const note =
+      (name: string): (() => void) =>
+      () =>
+        void seen.push(`${name}@${clock.now()}`);
     clock.setTimeout(note("c"), 20);
     clock.setTimeout(note("a"), 10);
     clock.setTimeout(note("b"), 10);

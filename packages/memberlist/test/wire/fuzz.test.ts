@@ -16,7 +16,12 @@ import { reasonOf, rejectionOf } from "./reason.ts";
 import { streamOf } from "./stream-of.ts";
 
 const runs = { numRuns: 1000 };
-const limits: frame.StreamLimits = { maxPushStateBytes: 1e4, maxPushStateNodes: 100, maxUserMsgBytes: 1e4, maxDecompressedBytes: 1e5 };
+const limits: frame.StreamLimits = {
+  maxPushStateBytes: 1e4,
+  maxPushStateNodes: 100,
+  maxUserMsgBytes: 1e4,
+  maxDecompressedBytes: 1e5,
+};
 const label = ascii("lab");
 const source = { sourceAddr: "10.0.0.1", sourcePort: 7946, sourceNode: "s" };
 const node = { name: "n", addr: "::1", port: 7946, meta: ascii("meta"), incarnation: 7, state: 0, vsn: [1, 5, 2, 0, 0, 0] };
@@ -43,7 +48,8 @@ const bent: fc.Arbitrary<Uint8Array> = fc.oneof(
     .tuple(fc.constantFrom(...messages), fc.array(fc.tuple(fc.nat(), fc.nat(255), fc.nat(2)), { minLength: 1, maxLength: 4 }))
     .map(([message, changes]) => {
       const bytes = [...message];
-      for (const [where, value, kind] of changes) bytes.splice(where % (bytes.length + 1), kind === 0 ? 0 : 1, ...(kind === 2 ? [] : [value]));
+      for (const [where, value, kind] of changes)
+        bytes.splice(where % (bytes.length + 1), kind === 0 ? 0 : 1, ...(kind === 2 ? [] : [value]));
       return Uint8Array.from(bytes);
     }),
 );

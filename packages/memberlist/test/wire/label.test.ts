@@ -26,7 +26,8 @@ describe("labels of packets", () => {
     expect(splitLabel(addLabel(message, ascii("foo")))).toEqual({ label: ascii("foo"), rest: message });
     expect(splitLabel(addLabel(none, ascii("foo")))).toEqual({ label: ascii("foo"), rest: none });
     expect(splitLabel(addLabel(message, longest))).toEqual({ label: longest, rest: message });
-    for (const hex of ["f4", "f400", "f40061", "f401", "f402 61"]) expect(reasonOf(() => splitLabel(fromHex(hex)))).toBe("bad_label");
+    for (const hex of ["f4", "f400", "f40061", "f401", "f402 61"])
+      expect(reasonOf(() => splitLabel(fromHex(hex)))).toBe("bad_label");
   });
 
   it("knows what a label costs [LabelOverhead]", () => {
@@ -42,19 +43,22 @@ describe("labels of streams", () => {
     expect(() => labelHeader(tooLong)).toThrow(RangeError);
   });
 
-  it.each([1, 2, 300])("takes the header off in chunks of %i, and nothing else [RemoveLabelHeaderFromStream]", async (chunkSize) => {
-    for (const [label, rest] of [
-      [none, message],
-      [ascii("foo"), message],
-      [longest, message],
-      [ascii("foo"), none],
-      [none, none],
-    ] as const) {
-      const reader = new StreamReader(streamOf(addLabel(rest, label), chunkSize));
-      expect(await readStreamLabel(reader)).toEqual(label);
-      expect(await reader.readExactly(rest.length)).toEqual(rest);
-    }
-  });
+  it.each([1, 2, 300])(
+    "takes the header off in chunks of %i, and nothing else [RemoveLabelHeaderFromStream]",
+    async (chunkSize) => {
+      for (const [label, rest] of [
+        [none, message],
+        [ascii("foo"), message],
+        [longest, message],
+        [ascii("foo"), none],
+        [none, none],
+      ] as const) {
+        const reader = new StreamReader(streamOf(addLabel(rest, label), chunkSize));
+        expect(await readStreamLabel(reader)).toEqual(label);
+        expect(await reader.readExactly(rest.length)).toEqual(rest);
+      }
+    },
+  );
 
   it.each(["f4", "f400", "f401", "f40361 62"])("refuses the header %s [RemoveLabelHeaderFromStream]", async (hex) => {
     expect(await rejectionOf(readStreamLabel(new StreamReader(streamOf(fromHex(hex), 1))))).toBe("bad_label");

@@ -35,7 +35,16 @@ const vectors: readonly {
     "0188a44e61636bc3a44e6f6465a174a4506f7274cd1f0aa55365714e6f09aa536f7572636541646472a40a000002aa536f757263654e6f6465a173aa536f75726365506f7274cd1f0ba6546172676574a40a000001",
     encode.encodeIndirectPing,
     decode.decodeIndirectPing,
-    { seqNo: 9, target: "10.0.0.1", port: 7946, node: "t", nack: true, sourceAddr: "10.0.0.2", sourcePort: 7947, sourceNode: "s" },
+    {
+      seqNo: 9,
+      target: "10.0.0.1",
+      port: 7946,
+      node: "t",
+      nack: true,
+      sourceAddr: "10.0.0.2",
+      sourcePort: 7947,
+      sourceNode: "s",
+    },
   ),
   vector(
     "indirect ping without a source",
@@ -53,11 +62,17 @@ const vectors: readonly {
     payload: ascii("x"),
   }),
   vector("nack", "0b81a55365714e6fce00010000", encode.encodeNackResp, decode.decodeNackResp, { seqNo: 65536 }),
-  vector("suspect", "0383a446726f6da26e32ab496e6361726e6174696f6e07a44e6f6465a26e31", encode.encodeSuspect, decode.decodeSuspect, {
-    incarnation: 7,
-    node: "n1",
-    from: "n2",
-  }),
+  vector(
+    "suspect",
+    "0383a446726f6da26e32ab496e6361726e6174696f6e07a44e6f6465a26e31",
+    encode.encodeSuspect,
+    decode.decodeSuspect,
+    {
+      incarnation: 7,
+      node: "n1",
+      from: "n2",
+    },
+  ),
   vector(
     "dead, with a name of 32 bytes",
     `0583a446726f6da0ab496e6361726e6174696f6eceffffffffa44e6f6465da0020${"78".repeat(32)}`,
@@ -159,11 +174,15 @@ describe("decoding", () => {
     ["keys in another order", "82a55365714e6f05a44e6f6465a161", { seqNo: 5, node: "a" }],
     ["unknown keys", "83a358797a93c0c3cb3ff0000000000000a55365714e6f05a3416263c70301616161", { seqNo: 5 }],
     ["the last of two", "82a55365714e6f05a55365714e6f06", { seqNo: 6 }],
-    ["str8, bin8, bin16, bin32", "83a44e6f6465d90161aa536f7572636541646472c4047f000001aa536f757263654e6f6465c500016e", {
-      node: "a",
-      sourceAddr: "127.0.0.1",
-      sourceNode: "n",
-    }],
+    [
+      "str8, bin8, bin16, bin32",
+      "83a44e6f6465d90161aa536f7572636541646472c4047f000001aa536f757263654e6f6465c500016e",
+      {
+        node: "a",
+        sourceAddr: "127.0.0.1",
+        sourceNode: "n",
+      },
+    ],
     ["a key of the bin family", "81c4055365714e6f07", { seqNo: 7 }],
     ["a number wider than it need be", "81a55365714e6fcf00000000ffffffff", { seqNo: 4294967295 }],
     ["a signed number", "81a55365714e6fd005", { seqNo: 5 }],
@@ -235,7 +254,14 @@ describe("round trips", () => {
 
   it("keeps every alive", () => {
     const versions = fc.array(fc.nat(255), { maxLength: 8 });
-    const alive = fc.record({ incarnation: u32, node: name, addr: ip, port, meta: fc.uint8Array({ maxLength: 512 }), vsn: versions });
+    const alive = fc.record({
+      incarnation: u32,
+      node: name,
+      addr: ip,
+      port,
+      meta: fc.uint8Array({ maxLength: 512 }),
+      vsn: versions,
+    });
     fc.assert(
       fc.property(alive, (value) => {
         expect(decode.decodeAlive(encode.encodeAlive(value).subarray(1))).toEqual(value);

@@ -7,7 +7,10 @@ import { reasonOf } from "./reason.ts";
 
 describe("finding the end of an object", () => {
   it.each([
-    ["every fixed-size head", "dc000f 00 ff c0 c2 c3 cc01 cd0001 ce00000001 cf0000000000000001 d001 d10001 d200000001 d30000000000000001 ca00000000 cb0000000000000000"],
+    [
+      "every fixed-size head",
+      "dc000f 00 ff c0 c2 c3 cc01 cd0001 ce00000001 cf0000000000000001 d001 d10001 d200000001 d30000000000000001 ca00000000 cb0000000000000000",
+    ],
     ["every string", "96 a161 d90161 da000161 db0000000161 c40161 c5000161"],
     ["bin32 and the extensions", "96 c60000000161 d40161 d5016161 c7010161 c800010161 c9000000010161"],
     ["the large fixed extensions", `93 d601${"61".repeat(4)} d701${"61".repeat(8)} d801${"61".repeat(16)}`],

@@ -1,14 +1,25 @@
 import { describe, expect, it } from "vitest";
 import type { PushNodeState } from "../../src/wire/messages.ts";
 import { encodePushPull, encodeUserStream } from "../../src/wire/push-pull.ts";
-import { readPushPull, readStreamMessage, readUserMessage, sealStreamMessage, type StreamLimits } from "../../src/wire/stream-frame.ts";
+import {
+  readPushPull,
+  readStreamMessage,
+  readUserMessage,
+  sealStreamMessage,
+  type StreamLimits,
+} from "../../src/wire/stream-frame.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import { ascii, fromHex, toHex } from "./hex.ts";
 import { rejectionOf } from "./reason.ts";
 import { streamOf } from "./stream-of.ts";
 
 const none = new Uint8Array(0);
-const limits: StreamLimits = { maxPushStateBytes: 1000, maxPushStateNodes: 500, maxUserMsgBytes: 2000, maxDecompressedBytes: 100_000 };
+const limits: StreamLimits = {
+  maxPushStateBytes: 1000,
+  maxPushStateNodes: 500,
+  maxUserMsgBytes: 2000,
+  maxDecompressedBytes: 100_000,
+};
 const goNode =
   "87a441646472a47f000001ab496e6361726e6174696f6e01a44d657461c0a44e616d65a26e31a4506f7274cd1f0aa5537461746503a356736ea6010502000000";
 const node: PushNodeState = {
@@ -22,7 +33,13 @@ const node: PushNodeState = {
 };
 
 function nodes(count: number): PushNodeState[] {
-  return Array.from({ length: count }, (_, i) => ({ ...node, name: `node-${i}`, incarnation: i, state: i % 4, meta: Uint8Array.of(i, 1) }));
+  return Array.from({ length: count }, (_, i) => ({
+    ...node,
+    name: `node-${i}`,
+    incarnation: i,
+    state: i % 4,
+    meta: Uint8Array.of(i, 1),
+  }));
 }
 
 describe("push/pull", () => {

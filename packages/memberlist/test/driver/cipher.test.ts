@@ -1,0 +1,120 @@
+import { describe, expect, it } from "vitest";
+import { Cipher, type CipherOptions } from "../../src/driver/cipher.ts";
+import { Keyring } from "../../src/keyring.ts";
+import type { Codec } from "../../src/ports/codec.ts";
+import { aes, aesCodec, patterned } from "../wire/aes.ts";
+import { ascii } from "../wire/hex.ts";
+import { reasonOf } from "../wire/reason.ts";
+
+const [a, b, c] = [patterned(16, 1), patterned(24, 2), patterned(32, 3)];
+const plaintext = ascii("this is a plain text message");
+const extra = ascii("random data");
+const config = { protocolVersion: 2, gossipVerifyIncoming: true, gossipVerifyOutgoing: true };
+
+function cipher(keyring: Keyring, options: Partial<CipherOptions> = {}): Cipher {
+  return new Cipher({ config, keyring, codec: aesCodec, numMembers: () => 1, onKeyWornOut: () => {}, ...options });
+}
+
+/** Notes which keys are prepared. */
+function noting(prepared: Uint8Array[]): Codec {
+  return {
+    aesGcm: (key) => {
+      prepared.push(key);
+      return aes(key);
+    },
+  };
+}
+
+describe("Cipher", () => {
+  it("decrypts with every key of the ring, and no more with one that was removed [KeyRing_MultiKeyEncryptDecrypt]", () => {
+    const ring = new Keyring([a, b, c], a);
+    const ours = cipher(ring);
+    for (const key of [a, c]) {
+      const sealed = cipher(new Keyring([], key)).encrypt(plaintext, extra, 0);
+      expect(ours.decrypt(sealed, extra)).toEqual(plaintext);
+    }
+    const sealed = cipher(new Keyring([], c)).encrypt(plaintext, extra, 0);
+    ring.removeKey(c);
+    expect(reasonOf(() => ours.decrypt(sealed, extra))).toBe("decrypt_failed");
+  });
+
+  it("encrypts with the primary key of the moment", () => {
+    const ring = new Keyring([], a);
+    const ours = cipher(ring);
+    const opens = (key: Uint8Array): boolean =>
+      reasonOf(() => cipher(new Keyring([], key)).decrypt(ours.encrypt(plaintext, extra, 0), extra)) === "";
+    expect([opens(a), opens(b)]).toEqual([true, false]);
+    ring.addKey(b);
+    expect([opens(a), opens(b)]).toEqual([true, false]);
+    ring.useKey(b);
+    expect([opens(a), opens(b)]).toEqual([false, true]);
+  });
+
+  it("is off with an empty ring, on with the first key, and works then", () => {
+    const ring = new Keyring();
+    const ours = cipher(ring);
+    expect([ours.isOn, ours.encrypts, ours.overhead]).toEqual([false, false, 0]);
+    ring.addKey(a);
+    expect([ours.isOn, ours.encrypts, ours.overhead]).toEqual([true, true, 29]);
+    expect(ours.decrypt(ours.encrypt(plaintext, extra, 0), extra)).toEqual(plaintext);
+  });
+
+  it("reserves room for what its version adds, and only while it encrypts", () => {
+    const old = cipher(new Keyring([], a), { config: { ...config, protocolVersion: 1 } });
+    expect([old.version, old.overhead, old.encrypt(plaintext, extra, 0)[0]]).toEqual([0, 45, 0]);
+    old.verifyOutgoing = false;
+    expect([old.isOn, old.encrypts, old.overhead]).toEqual([true, false, 0]);
+  });
+
+  it("prepares each key once, however the ring is turned, and never one that nobody needs", () => {
+    const prepared: Uint8Array[] = [];
+    const ring = new Keyring([], a);
+    const ours = cipher(ring, { codec: noting(prepared) });
+    expect(prepared).toEqual([]);
+    for (let i = 0; i < 3; i++) ours.encrypt(plaintext, extra, 0);
+    ring.addKey(b);
+    ring.useKey(b);
+    ours.encrypt(plaintext, extra, 0);
+    ring.useKey(a);
+    ours.decrypt(ours.encrypt(plaintext, extra, 0), extra);
+    expect(prepared).toEqual([a, b]);
+  });
+
+  it("says once a key that it is worn out, by what all members together have encrypted", () => {
+    const told: number[] = [];
+    let numMembers = 1;
+    const ring = new Keyring([b], a);
+    const ours = cipher(ring, {
+      messagesPerKeyMax: 40,
+      numMembers: () => numMembers,
+      onKeyWornOut: (messages) => void told.push(messages),
+    });
+    const encrypt = (count: number): void => {
+      for (let i = 0; i < count; i++) ours.encrypt(plaintext, extra, 0);
+    };
+    encrypt(7);
+    numMembers = 4;
+    encrypt(2);
+    expect(told).toEqual([]);
+    encrypt(1);
+    expect(told).toEqual([10]);
+    encrypt(100);
+    expect(told).toEqual([10]);
+    ring.useKey(b);
+    encrypt(9);
+    ring.useKey(a);
+    encrypt(1);
+    expect(told).toEqual([10]);
+    ring.useKey(b);
+    encrypt(1);
+    expect(told).toEqual([10, 10]);
+  });
+
+  it("never wears a key by decrypting", () => {
+    const told: number[] = [];
+    const ours = cipher(new Keyring([], a), { messagesPerKeyMax: 2, onKeyWornOut: (messages) => void told.push(messages) });
+    const sealed = ours.encrypt(plaintext, extra, 0);
+    for (let i = 0; i < 10; i++) ours.decrypt(sealed, extra);
+    expect(told).toEqual([]);
+  });
+});

@@ -1,0 +1,213 @@
+import { describe, expect, it } from "vitest";
+import { EngineHarness } from "./engine-harness.ts";
+import { alive, dead, suspect } from "./messages.ts";
+
+const foo: Uint8Array = Uint8Array.from([102, 111, 111]);
+
+function started(): EngineHarness {
+  const node = new EngineHarness().start();
+  node.takeBroadcasts();
+  node.takeEvents();
+  return node;
+}
+
+describe("a dead message", () => {
+  it("about nobody we know makes nobody known [DeadNode_NoNode]", () => {
+    const node = started();
+    node.deliver(dead("n2"));
+    expect(node.known().map(({ name }) => name)).toEqual(["n1"]);
+    expect(node.engine.numQueuedBroadcasts).toBe(0);
+  });
+
+  it("from the node itself means that it left; its name is then free for another address [DeadNodeLeft]", () => {
+    const node = started();
+    node.deliver(alive("n2"));
+    node.deliver(dead("n2", 1, "n2"));
+    expect(node.state("n2")).toBe("left");
+    expect(node.takeEvents()).toMatchObject([{ type: "join" }, { type: "leave", node: { name: "n2", state: "left" } }]);
+    expect(node.engine.numQueuedBroadcasts).toBe(1);
+    expect(node.takeBroadcasts()).toEqual([dead("n2", 1, "n2")]);
+    node.deliver(alive("n2", { addr: "127.0.0.22", port: 9000, meta: foo, incarnation: 3 }));
+    expect(node.node("n2")).toMatchObject({ state: "alive", addr: "127.0.0.22", port: 9000, meta: foo });
+    expect(node.eventTypes()).toEqual(["join n2"]);
+  });
+
+  it("from another makes it dead, and is passed on [DeadNode]", () => {
+    const node = started();
+    node.deliver(alive("n2"));
+    node.takeEvents();
+    node.deliver(dead("n2"));
+    expect(node.state("n2")).toBe("dead");
+    expect(node.takeEvents()).toMatchObject([{ type: "leave", node: { name: "n2", state: "dead" } }]);
+    expect(node.engine.numQueuedBroadcasts).toBe(1);
+    expect(node.takeBroadcasts()).toEqual([dead("n2")]);
+    expect(node.engine.numMembers).toBe(1);
+  });
+
+  it("about one that is dead already does nothing, whatever its incarnation [DeadNode_Double]", () => {
+    const node = started();
+    node.deliverAll(alive("n2"), dead("n2"));
+    node.takeBroadcasts();
+    node.takeEvents();
+    node.deliverAll(dead("n2", 2), dead("n2", 3, "n2"));
+    expect(node.takeEvents()).toEqual([]);
+    expect(node.engine.numQueuedBroadcasts).toBe(0);
+    expect(node.node("n2")).toMatchObject({ state: "dead", incarnation: 1 });
+  });
+
+  it("with an old incarnation is ignored [DeadNode_OldDead]", () => {
+    const node = started();
+    node.deliver(alive("n2", { incarnation: 10 }));
+    node.deliver(dead("n2", 1));
+    expect(node.state("n2")).toBe("alive");
+  });
+
+  it("outlives a replay of the alive message that it answered [DeadNode_AliveReplay]", () => {
+    const node = started();
+    const life = alive("n2", { incarnation: 10 });
+    node.deliverAll(life, dead("n2", 10), life);
+    expect(node.state("n2")).toBe("dead");
+  });
+
+  it("about ourselves is refuted, and costs us health [DeadNode_Refute]", () => {
+    const node = started();
+    node.deliver(dead("n1", 1, "n2"));
+    expect(node.engine.localNode).toMatchObject({ state: "alive", incarnation: 2 });
+    expect(node.engine.numQueuedBroadcasts).toBe(1);
+    expect(node.takeBroadcasts()).toMatchObject([{ kind: "alive", node: "n1", incarnation: 2 }]);
+    expect(node.engine.healthScore).toBe(1);
+  });
+
+  it("ends a suspicion: the node leaves once, not twice", () => {
+    const node = started();
+    node.deliverAll(alive("n2"), alive("n3"), suspect("n2"), dead("n2"));
+    node.takeEvents();
+    node.advance(3_000);
+    expect(node.eventTypes().filter((event) => event.endsWith("n2"))).toEqual([]);
+  });
+});
+
+describe("refuting", () => {
+  it("an alive message about us with other facts [AliveNode_Refute]", () => {
+    const node = started();
+    node.deliver(alive("n1", { incarnation: 2, meta: foo }));
+    expect(node.engine.localNode).toMatchObject({ state: "alive", incarnation: 3 });
+    expect(node.engine.localNode.meta).toHaveLength(0);
+    expect(node.engine.numQueuedBroadcasts).toBe(1);
+    expect(node.takeBroadcasts()).toMatchObject([{ kind: "alive", node: "n1", incarnation: 3, meta: new Uint8Array(0) }]);
+  });
+
+  it("is not needed for what we said ourselves, but for other metadata or versions of the same incarnation", () => {
+    const own = { incarnation: 1, vsn: [1, 5, 2, 0, 0, 0] };
+    const node = started();
+    node.deliver(alive("n1", own));
+    expect(node.takeEvents()).toEqual([]);
+    node.deliver(alive("n1", { ...own, vsn: [1, 4, 2, 0, 0, 0] }));
+    expect(node.engine.localNode).toMatchObject({ incarnation: 2, pMax: 5 });
+    node.deliver(alive("n1", { ...own, incarnation: 2, vsn: [] }));
+    expect(node.engine.localNode.incarnation).toBe(3);
+    node.deliver(alive("n1", { ...own, incarnation: 3, meta: foo }));
+    expect(node.engine.localNode.incarnation).toBe(4);
+    expect(node.eventTypes()).toEqual(["refute n1", "refute n1", "refute n1"]);
+  });
+
+  it("goes above any accusation, and leaves others able to accept it", () => {
+    for (const incarnation of [1, 2, 77, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe]) {
+      const node = started();
+      node.deliver(suspect("n1", incarnation));
+      expect(node.engine.localNode.incarnation).toBe(incarnation + 1);
+      node.deliver(dead("n1", incarnation));
+      expect(node.engine.localNode.incarnation).toBe(incarnation + 1);
+    }
+  });
+
+  it("an accusation at the very end of u32 stays within u32, and does not go on for ever", () => {
+    const node = started();
+    node.deliver(suspect("n1", 0xffff_ffff));
+    const [refutation] = node.takeBroadcasts();
+    expect(refutation).toMatchObject({ kind: "alive", incarnation: 0xffff_ffff });
+    expect(node.engine.localNode.state).toBe("alive");
+    node.takeEvents();
+    // Our own words come back to us by gossip.
+    if (refutation !== undefined) node.deliver(refutation);
+    expect(node.takeEvents()).toEqual([]);
+    expect(node.engine.numQueuedBroadcasts).toBe(0);
+  });
+
+  it("keeps the metadata that was published last", () => {
+    const node = started();
+    node.run(() => node.engine.update(foo, () => undefined));
+    node.deliver(suspect("n1", 2));
+    expect(node.takeBroadcasts()).toMatchObject([{ kind: "alive", incarnation: 3, meta: foo }]);
+  });
+});
+
+describe("leaving", () => {
+  it("is said by a dead message from ourselves, and is told when that is out", () => {
+    const node = started();
+    node.deliver(alive("n2"));
+    node.takeBroadcasts();
+    node.takeEvents();
+    let finished = 0;
+    node.run(() => node.engine.leave(() => finished++));
+    expect(node.engine.hasLeft).toBe(true);
+    expect(node.engine.localNode.state).toBe("left");
+    expect(node.engine.hasLivePeer).toBe(true);
+    expect(node.eventTypes()).toEqual(["leave n1"]);
+    expect(finished).toBe(0);
+    expect(node.takeBroadcasts()).toEqual([dead("n1", 1, "n1")]);
+    expect(finished).toBe(1);
+  });
+
+  it("is not refuted afterwards, and nothing makes us alive again", () => {
+    const node = started();
+    node.deliver(alive("n2"));
+    node.run(() => node.engine.leave(() => undefined));
+    node.takeBroadcasts();
+    node.takeEvents();
+    node.deliverAll(suspect("n1", 1), dead("n1", 1), suspect("n1", 9), dead("n1", 9), alive("n1", { incarnation: 9 }));
+    node.run(() => node.engine.merge(new EngineHarness().start().engine.localState(), false));
+    expect(node.takeEvents()).toEqual([]);
+    expect(node.engine.numQueuedBroadcasts).toBe(0);
+    expect(node.engine.healthScore).toBe(0);
+    expect(node.engine.localNode).toMatchObject({ state: "left", incarnation: 1 });
+    expect(node.engine.members().map(({ name }) => name)).toEqual(["n2"]);
+  });
+
+  it("goes on answering pings", () => {
+    const node = started();
+    node.run(() => node.engine.leave(() => undefined));
+    node.deliver({ kind: "ping", seqNo: 5, node: "n1", sourceAddr: "", sourcePort: 0, sourceNode: "" });
+    expect(node.sentOf("ack")).toMatchObject([{ seqNo: 5 }]);
+  });
+});
+
+describe("new metadata", () => {
+  it("goes out with a higher incarnation, and tells when it is out", () => {
+    const node = started();
+    node.deliver(alive("n2"));
+    node.takeBroadcasts();
+    node.takeEvents();
+    let finished = 0;
+    node.run(() => node.engine.update(foo, () => finished++));
+    expect(node.eventTypes()).toEqual(["update n1"]);
+    expect(node.engine.localNode).toMatchObject({ incarnation: 2, meta: foo, state: "alive" });
+    expect(node.takeBroadcasts()).toMatchObject([{ kind: "alive", node: "n1", incarnation: 2, meta: foo }]);
+    expect(finished).toBe(1);
+  });
+
+  it("that equals the old is no update, but goes out all the same", () => {
+    const node = started();
+    node.run(() => node.engine.update(new Uint8Array(0), () => undefined));
+    expect(node.takeEvents()).toEqual([]);
+    expect(node.takeBroadcasts()).toMatchObject([{ kind: "alive", incarnation: 2 }]);
+  });
+
+  it("replaced by newer metadata before it was out counts as out: nobody waits for it for ever", () => {
+    const node = started();
+    let finished = 0;
+    node.run(() => node.engine.update(foo, () => finished++));
+    node.run(() => node.engine.update(new Uint8Array(0), () => undefined));
+    expect(finished).toBe(1);
+  });
+});

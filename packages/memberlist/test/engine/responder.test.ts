@@ -1,0 +1,142 @@
+import { describe, expect, it } from "vitest";
+import { makeCompound } from "../../src/wire/compound.ts";
+import { EngineHarness, stranger, type HarnessOptions } from "./engine-harness.ts";
+import { ack, alive, encodeMessage, indirectPing, ping } from "./messages.ts";
+import { VirtualCluster } from "./virtual-cluster.ts";
+
+const asker = { sourceAddr: "127.0.0.9", sourcePort: 4000, sourceNode: "test" };
+const askerAddress = { host: "127.0.0.9", port: 4000, name: "test" };
+
+function started(options: HarnessOptions = {}): EngineHarness {
+  const node = new EngineHarness(options).start();
+  node.takeBroadcasts();
+  return node;
+}
+
+describe("a ping", () => {
+  it("is answered by an ack to where it says that it comes from [HandlePing]", () => {
+    const node = started();
+    node.deliver(ping({ ...asker, node: "n1" }));
+    expect(node.sent).toMatchObject([{ to: askerAddress, messages: [{ kind: "ack", seqNo: 42 }], crc: false }]);
+  });
+
+  it("is answered even if it names nobody [HandlePing]", () => {
+    const node = started();
+    node.deliver(ping(asker));
+    expect(node.sentOf("ack")).toEqual([ack(42)]);
+  });
+
+  it("is answered to its sender where it says nothing, or only half, of where it comes from", () => {
+    const node = started();
+    for (const source of [{}, { sourceAddr: "127.0.0.9" }, { sourcePort: 4000 }]) node.deliver(ping(source), stranger);
+    for (const { to } of node.sent) expect(to).toEqual({ ...stranger, name: "" });
+    expect(node.sent).toHaveLength(3);
+  });
+
+  it("for another node is dropped, counted and warned of [HandlePing_WrongNode]", () => {
+    const node = started();
+    node.deliver(ping({ ...asker, node: "n1-bad" }));
+    expect(node.sent).toEqual([]);
+    expect(node.count("dropped.ping_for_other_node")).toBe(1);
+    expect(node.logged("ping_for_other_node")).toMatchObject([{ level: "warn" }]);
+  });
+
+  it("is answered once for each part of a compound [HandleCompoundPing]", () => {
+    const node = started();
+    const message = encodeMessage(ping(asker));
+    node.deliver(makeCompound([message, message, message]));
+    expect(node.sent).toHaveLength(3);
+    for (const { messages, to } of node.sent) {
+      expect(messages).toEqual([ack(42)]);
+      expect(to).toEqual(askerAddress);
+    }
+  });
+
+  it("is answered with the ping delegate's payload", () => {
+    const node = started({ questions: { ackPayload: () => Uint8Array.of(1, 2) } });
+    node.deliver(ping(asker));
+    expect(node.sentOf("ack")).toEqual([ack(42, Uint8Array.of(1, 2))]);
+  });
+
+  it("is answered by a packet that broadcasts ride along in [SendMsg_Piggyback]", () => {
+    const node = started();
+    const rand = alive("rand", { incarnation: 10, addr: "127.0.0.255", vsn: [1, 5, 1, 1, 1, 1] });
+    node.deliver(rand);
+    node.deliver(ping(asker));
+    expect(node.sent).toHaveLength(1);
+    expect(node.sent[0]?.messages).toEqual([ack(42), rand]);
+  });
+
+  it("is answered with a checksum where the asker is known to understand it", () => {
+    const node = started();
+    node.deliverAll(alive("n2"), alive("n3", { vsn: [1, 4, 2, 0, 0, 0] }));
+    for (const sourceNode of ["n2", "n3", "n4", ""]) node.deliver(ping({ ...asker, sourceNode }));
+    expect(node.sent.map(({ crc }) => crc)).toEqual([true, false, false, false]);
+  });
+});
+
+describe("an indirect ping", () => {
+  it("is passed on in our own name, and its ack under the asker's number [HandleIndirectPing]", () => {
+    const members = new VirtualCluster();
+    const helper = members.add("n1", { config: { probeInterval: 0 } });
+    members.add("n2", { config: { probeInterval: 0 } });
+    helper.takeBroadcasts();
+    members.node("n2").takeBroadcasts();
+    helper.deliver(indirectPing({ ...asker, seqNo: 100, nack: true }));
+    members.advance(1000);
+    expect(helper.sent).toMatchObject([
+      { to: { host: "127.0.0.2", port: 7946, name: "n2" }, messages: [{ kind: "ping", seqNo: 1, node: "n2", sourceNode: "n1" }] },
+      { to: askerAddress, messages: [{ kind: "ack", seqNo: 100, payload: new Uint8Array(0) }] },
+    ]);
+  });
+
+  it("for ourselves works like any other [HandleIndirectPing]", () => {
+    const members = new VirtualCluster();
+    const node = members.add("n1", { config: { probeInterval: 0 } });
+    node.takeBroadcasts();
+    node.deliver(indirectPing({ ...asker, node: "n1", target: "127.0.0.1" }));
+    members.advance(100);
+    expect(node.sent.filter(({ to }) => to.name === "test")).toMatchObject([
+      { to: askerAddress, messages: [{ kind: "ack", seqNo: 100 }] },
+    ]);
+  });
+
+  it("is nacked once when no ack came in probeTimeout, if that was asked for", () => {
+    const node = started({ config: { probeInterval: 0, probeTimeout: 300 } });
+    node.deliver(indirectPing({ ...asker, nack: true }));
+    node.deliver(indirectPing({ ...asker, seqNo: 101, nack: false }));
+    node.takeSent();
+    node.advance(299);
+    expect(node.sent).toEqual([]);
+    node.advance(1);
+    expect(node.sent).toMatchObject([{ to: askerAddress, messages: [{ kind: "nack", seqNo: 100 }] }]);
+    node.advance(1000);
+    expect(node.sent).toHaveLength(1);
+  });
+
+  it("is not answered by an ack that comes after that", () => {
+    const node = started({ config: { probeInterval: 0, probeTimeout: 300 } });
+    node.deliver(indirectPing({ ...asker, nack: false }));
+    node.advance(300);
+    node.takeSent();
+    node.deliver(ack(1));
+    expect(node.sent).toEqual([]);
+  });
+
+  it("is answered to its sender, and pinged at bindPort, where it brings no ports", () => {
+    const node = started({ config: { probeInterval: 0, bindPort: 7001 } });
+    node.deliver(indirectPing({ port: 0 }), stranger);
+    expect(node.sent[0]?.to).toEqual({ host: "127.0.0.2", port: 7001, name: "n2" });
+    node.deliver(ack(1));
+    expect(node.sent[1]).toMatchObject({ to: { ...stranger, name: "" }, messages: [ack(100)] });
+  });
+
+  it("does not mix up two askers of the same number", () => {
+    const node = started({ config: { probeInterval: 0 } });
+    node.deliver(indirectPing({ ...asker, seqNo: 7 }));
+    node.deliver(indirectPing({ sourceAddr: "127.0.0.8", sourcePort: 8, seqNo: 7 }));
+    node.takeSent();
+    node.deliver(ack(2));
+    expect(node.sent).toMatchObject([{ to: { host: "127.0.0.8", port: 8 }, messages: [ack(7)] }]);
+  });
+});

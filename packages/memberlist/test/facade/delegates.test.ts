@@ -1,0 +1,221 @@
+import { describe, expect, it } from "vitest";
+import { createMemberlist, lanConfig, type Config, type Node } from "../../src/index.ts";
+import { bytes, clusters, codes, names, outcome, text, type Cluster, type TestNode } from "./cluster.ts";
+import { aliveMessage, RawPeer } from "./raw-peer.ts";
+
+const cluster = clusters();
+
+/** The methods of all six delegates, by the config field that they belong to. */
+const methods = {
+  delegate: ["nodeMeta", "notifyMsg", "getBroadcasts", "localState", "mergeRemoteState"],
+  events: ["notifyJoin", "notifyLeave", "notifyUpdate"],
+  conflict: ["notifyConflict"],
+  merge: ["notifyMerge"],
+  ping: ["ackPayload", "notifyPingComplete"],
+  alive: ["notifyAlive"],
+} as const;
+const allMethods = Object.entries(methods).flatMap(([field, list]) => list.map((method) => [field, method] as const));
+
+/** What each must return where nothing is to go wrong. */
+const results: Readonly<Record<string, unknown>> = {
+  nodeMeta: bytes("meta"),
+  getBroadcasts: [bytes("broadcast")],
+  localState: bytes("state"),
+  ackPayload: bytes("payload"),
+};
+
+/** All six delegates, each method of which calls `act`. */
+function delegates(act: (method: string, args: readonly unknown[]) => unknown): Partial<Config> {
+  const of = (field: keyof typeof methods): Record<string, (...args: unknown[]) => unknown> =>
+    Object.fromEntries(methods[field].map((method) => [method, (...args: unknown[]) => act(method, args)]));
+  return Object.fromEntries(Object.keys(methods).map((field) => [field, of(field as keyof typeof methods)]));
+}
+
+/** Lets everything happen to `node` that any delegate hears of. */
+async function everything(one: Cluster, node: TestNode): Promise<void> {
+  const other = await one.start({ name: "other", meta: bytes("1"), delegate: { localState: () => bytes("other's state") } });
+  await one.settle(other.members.join([node.seed]));
+  await one.settle(node.members.updateNode());
+  await one.settle(other.members.updateNode({ meta: bytes("2") }));
+  other.members.sendToAddress(node.address, bytes("message"));
+  new RawPeer(one).send(aliveMessage("other", "10.9.9.9", { incarnation: 50 }), node);
+  await one.advance(5_000);
+  await one.settle(other.members.leave());
+  await other.members.shutdown();
+  await one.advance(1_000);
+}
+
+describe("each method of each delegate", () => {
+  it("is called, with what it is documented to get", async () => {
+    const one = cluster();
+    const calls = new Map<string, readonly unknown[]>();
+    const node = await one.start({
+      name: "node",
+      ...delegates((method, args) => {
+        if (!calls.has(method)) calls.set(method, args);
+        return results[method];
+      }),
+    });
+    await everything(one, node);
+    const self = expect.objectContaining({ name: "node" });
+    const other = expect.objectContaining({ name: "other" });
+    expect(Object.fromEntries(calls)).toEqual({
+      nodeMeta: [512],
+      notifyMsg: [bytes("message")],
+      getBroadcasts: [3, expect.any(Number)],
+      localState: [true],
+      mergeRemoteState: [bytes("other's state"), true],
+      notifyJoin: [self],
+      notifyLeave: [other],
+      notifyUpdate: [other],
+      notifyConflict: [other, expect.objectContaining({ name: "other", addr: "10.9.9.9" })],
+      notifyMerge: [[other]],
+      ackPayload: [],
+      notifyPingComplete: [other, 2, new Uint8Array()],
+      notifyAlive: [self],
+    });
+    expect([...calls.keys()].toSorted()).toEqual(allMethods.map(([, method]) => method).toSorted());
+    expect(node.members.counters()).not.toHaveProperty("delegate_error");
+  });
+
+  it.each(allMethods)("%s.%s may throw: that is counted and logged, or an objection, and breaks nothing", async (_, broken) => {
+    const one = cluster();
+    let isBroken = false;
+    let broke = 0;
+    const fields = delegates((method) => {
+      if (method === broken && isBroken) {
+        broke++;
+        throw new Error("no good");
+      }
+      return results[method];
+    });
+    const node = await one.start({ name: "node", ...fields });
+    isBroken = true;
+    await everything(one, node);
+    expect(broke).toBeGreaterThan(0);
+    const isObjection = broken === "notifyMerge" || broken === "notifyAlive";
+    expect(node.members.counters()["delegate_error"] ?? 0).toBe(isObjection ? 0 : broke);
+    const line = node.log.find(({ fields: { code } }) => code === "delegate_error");
+    expect([line?.level, line?.fields["method"]]).toEqual(isObjection ? [undefined, undefined] : ["error", broken]);
+    // It still works.
+    isBroken = false;
+    const friend = await one.start({ name: "friend" });
+    await one.settle(friend.members.join([node.seed]));
+    await one.until(() => names(node).join() === "friend,node");
+  });
+
+  it.each(allMethods)(
+    "%s.%s may be an async function that rejects: that is counted, and nothing waits for it",
+    async (_, broken) => {
+      const one = cluster();
+      let broke = 0;
+      const node = await one.start({
+        name: "node",
+        ...delegates((method) => {
+          if (method !== broken) return results[method];
+          broke++;
+          return Promise.reject(new Error("too late"));
+        }),
+      });
+      await everything(one, node);
+      expect(broke).toBeGreaterThan(0);
+      // Where bytes are wanted, a promise is one error and its rejection is another.
+      expect(node.members.counters()["delegate_error"]).toBe(broken in results ? 2 * broke : broke);
+      const friend = await one.start({ name: "friend" });
+      await one.settle(friend.members.join([node.seed]));
+      await one.until(() => names(node).join() === "friend,node");
+    },
+  );
+
+  it.each(Object.keys(results))("%s may return what makes no sense: that is an error, and counts as nothing", async (broken) => {
+    for (const nonsense of ["text", 7, [1], { length: 3 }]) {
+      const one = cluster();
+      const node = await one.start({
+        name: "node",
+        meta: bytes("from the config"),
+        ...delegates((method) => (method === broken ? nonsense : results[method])),
+      });
+      await everything(one, node);
+      expect(node.members.counters()["delegate_error"]).toBeGreaterThan(0);
+      expect(node.members.localNode().state).toBe("alive");
+      expect(text(node.members.localNode().meta)).toBe(broken === "nodeMeta" ? "from the config" : "meta");
+    }
+  });
+});
+
+describe("a delegate's metadata", () => {
+  it("that is too large fails the create, and later the update", async () => {
+    const one = cluster();
+    const transport = one.network.transport();
+    const delegate = { size: 513, nodeMeta: (): Uint8Array => new Uint8Array(delegate.size) };
+    const config = { ...lanConfig(), name: "big", clock: one.clock, random: one.random, delegate };
+    expect(await outcome(createMemberlist({ ...config, transport }))).toBe("meta_too_large");
+    delegate.size = 512;
+    const node = await one.start({ delegate });
+    delegate.size = 513;
+    expect(await outcome(node.members.updateNode())).toBe("meta_too_large");
+    expect(node.members.localNode().meta).toHaveLength(512);
+  });
+
+  it("stays what it was when the delegate throws", async () => {
+    const one = cluster();
+    let meta: Uint8Array | undefined = bytes("good");
+    const node = await one.start({
+      delegate: {
+        nodeMeta: () => {
+          if (meta === undefined) throw new Error("none");
+          return meta;
+        },
+      },
+    });
+    meta = undefined;
+    await one.settle(node.members.updateNode());
+    expect(text(node.members.localNode().meta)).toBe("good");
+    expect(node.members.counters()).toEqual({ delegate_error: 1 });
+  });
+
+  it("is left out of the push/pull when the state is over the limit, and the push/pull still works", async () => {
+    const one = cluster();
+    const merged: number[] = [];
+    const a = await one.start({ enableCompression: false, delegate: { localState: () => new Uint8Array(20 * 1024 * 1024 + 1) } });
+    const b = await one.start({
+      enableCompression: false,
+      delegate: { mergeRemoteState: (state) => void merged.push(state.length) },
+    });
+    expect((await one.settle(b.members.join([a.seed]))).reached).toBe(1);
+    expect(merged).toEqual([]);
+    expect(a.members.counters()).toEqual({ delegate_error: 1 });
+  });
+});
+
+describe("snapshots", () => {
+  it("are frozen, and a change makes a new one", async () => {
+    const one = cluster();
+    const told: Node[] = [];
+    const [a, b] = (await one.joined(2, (i) => ({
+      events: i === 0 ? { notifyJoin: (node) => void told.push(node), notifyUpdate: (node) => void told.push(node) } : undefined,
+    }))) as [TestNode, TestNode];
+    const before = a.members.members();
+    await one.settle(b.members.updateNode({ meta: bytes("changed") }));
+    await one.settle(b.members.leave());
+    await one.until(() => a.members.numMembers() === 1);
+    expect(before.map(({ name, state, meta }) => `${name} ${state} ${text(meta)}`).toSorted()).toEqual([
+      "node-0 alive ",
+      "node-1 alive ",
+    ]);
+    for (const node of [...before, ...told, a.members.localNode()]) {
+      expect(Object.isFrozen(node)).toBe(true);
+      expect(() => Object.assign(node, { state: "dead" })).toThrow(TypeError);
+    }
+    expect(told.map(({ name, meta }) => [name, text(meta)])).toEqual([
+      ["node-0", ""],
+      ["node-1", ""],
+      ["node-1", "changed"],
+    ]);
+    const list = a.members.members();
+    list.length = 0;
+    expect(a.members.numMembers()).toBe(1);
+    expect(a.members.members()).toHaveLength(1);
+    expect(codes(a)).not.toContain("delegate_error");
+  });
+});

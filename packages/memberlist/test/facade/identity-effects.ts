@@ -1,0 +1,225 @@
+import { expect } from "vitest";
+import type { Config, Metrics } from "../../src/index.ts";
+import { encodeUser } from "../../src/wire/encode.ts";
+import { bytes, codes, outcome, text, thrown, type TestNode } from "./cluster.ts";
+import type { Effect, ProtocolField } from "./protocol-effects.ts";
+import { aliveMessage, RawPeer } from "./raw-peer.ts";
+
+function collect(into: [string, string, number, Readonly<Record<string, string>>][]): Metrics {
+  return {
+    increment: (name, value, labels) => void into.push(["increment", name, value, labels]),
+    gauge: (name, value, labels) => void into.push(["gauge", name, value, labels]),
+    sample: (name, value, labels) => void into.push(["sample", name, value, labels]),
+  };
+}
+
+/** Fields whose effect shows elsewhere: `bindAddr` in the transport packages, which bind; encryption in tests of its own. */
+type Elsewhere = "bindAddr" | "secretKey" | "keyring" | "gossipVerifyIncoming" | "gossipVerifyOutgoing";
+
+/** The other fields: who we are, whom we let in, and where things go. One that is missing does not type-check. */
+export const identityEffects: Readonly<Record<Exclude<keyof Config, ProtocolField | Elsewhere>, Effect>> = {
+  name: async (one) => expect((await one.start({ name: "me" })).members.localNode().name).toBe("me"),
+
+  transport: async (one) => {
+    const transport = one.network.transport({ port: 9999 });
+    await one.start({ transport });
+    expect(transport.listening).toBe(true);
+  },
+
+  label: async (one) => {
+    const peer = new RawPeer(one);
+    (await one.start({ label: "mine" })).members.sendToAddress("10.9.9.9", bytes("x"));
+    await one.advance(10);
+    expect([...(peer.packets[0]?.bytes ?? [])]).toEqual([244, 4, ...bytes("mine"), 8, ...bytes("x")]);
+  },
+
+  skipInboundLabelCheck: async (one) => {
+    for (const [skipInboundLabelCheck, expected] of [
+      [false, { "dropped.label_mismatch": 1 }],
+      [true, {}],
+    ] as const) {
+      const node = await one.start({ label: "mine", skipInboundLabelCheck });
+      new RawPeer(one, `10.9.9.${one.nodes.length}`).send(encodeUser(bytes("x")), node);
+      await one.advance(10);
+      expect(node.members.counters()).toEqual(expected);
+    }
+  },
+
+  bindPort: async (one) => {
+    const other = await one.start({ port: 8123 });
+    const node = await one.start({ bindPort: 8123, port: 8123 });
+    expect((await one.settle(node.members.join([other.transport.host]))).attempts[0]?.address).toBe("10.0.0.1:8123");
+  },
+
+  advertiseAddr: async (one) =>
+    expect((await one.start({ advertiseAddr: "192.0.2.1" })).members.localNode().addr).toBe("192.0.2.1"),
+
+  advertisePort: async (one) => expect((await one.start({ advertisePort: 1234 })).members.localNode().port).toBe(1234),
+
+  protocolVersion: async (one) => expect((await one.start({ protocolVersion: 3 })).members.localNode().pCur).toBe(3),
+
+  enableCompression: async (one) => {
+    const peer = new RawPeer(one);
+    for (const enableCompression of [true, false]) {
+      (await one.start({ enableCompression })).members.sendToAddress("10.9.9.9", new Uint8Array(900));
+    }
+    await one.advance(10);
+    const [compressed = 0, plain = 0] = peer.packets.map((packet) => packet.bytes.length);
+    expect(plain).toBe(901);
+    expect(compressed).toBeLessThan(200);
+  },
+
+  delegate: async (one) => {
+    const { members } = await one.start({ delegate: { nodeMeta: () => bytes("mine") } });
+    expect(text(members.localNode().meta)).toBe("mine");
+  },
+
+  delegateProtocolVersion: async (one) => {
+    const { members } = await one.start({ delegateProtocolVersion: 3, delegateProtocolMax: 5 });
+    expect(members.localNode().dCur).toBe(3);
+  },
+
+  delegateProtocolMin: async (one) => {
+    const { members } = await one.start({ delegateProtocolMin: 2, delegateProtocolVersion: 2, delegateProtocolMax: 2 });
+    expect(members.localNode().dMin).toBe(2);
+  },
+
+  delegateProtocolMax: async (one) => expect((await one.start({ delegateProtocolMax: 9 })).members.localNode().dMax).toBe(9),
+
+  events: async (one) => {
+    const told: string[] = [];
+    await one.start({ events: { notifyJoin: ({ name }) => void told.push(name) } });
+    expect(told).toEqual(["node-0"]);
+  },
+
+  conflict: async (one) => {
+    const told: string[] = [];
+    const node = await one.start({ conflict: { notifyConflict: ({ addr }, other) => void told.push(`${addr} ${other.addr}`) } });
+    const peer = new RawPeer(one);
+    peer.send(aliveMessage("node-0", "10.9.9.9"), node);
+    await one.advance(10);
+    expect(told).toEqual(["10.0.0.1 10.9.9.9"]);
+  },
+
+  merge: async (one) => {
+    const refuse = (): void => {
+      throw new Error("no");
+    };
+    const node = await one.start({ merge: { notifyMerge: refuse } });
+    expect(await outcome(one.settle(node.members.join([(await one.start()).seed])))).toBe("join_failed");
+  },
+
+  ping: async (one) => {
+    const rtts: number[] = [];
+    await one.joined(2, { ping: { notifyPingComplete: (_, rtt) => void rtts.push(rtt) } });
+    await one.advance(3_000);
+    expect(rtts).toContain(2);
+  },
+
+  alive: async (one) => {
+    const refuse = ({ name }: { readonly name: string }): void => {
+      if (name === "unwanted") throw new Error("no");
+    };
+    const node = await one.start({ alive: { notifyAlive: refuse } });
+    const peer = new RawPeer(one);
+    peer.send(aliveMessage("unwanted", "10.9.9.9"), node);
+    await peer.become("wanted", node);
+    expect(node.members.numMembers()).toBe(2);
+    expect(node.members.counters()).toEqual({ "dropped.alive_refused": 1 });
+  },
+
+  dnsConfigPath: async (one) => {
+    const node = await one.start({ dnsConfigPath: "/some/resolv.conf" });
+    const paths: string[] = [];
+    node.transport.resolve = (_, options) => {
+      paths.push(options.dnsConfigPath);
+      return Promise.resolve(["10.0.0.1"]);
+    };
+    await one.settle(node.members.join(["example.com"]));
+    expect(paths).toEqual(["/some/resolv.conf"]);
+  },
+
+  logOutput: async (one) => {
+    const lines: string[] = [];
+    const node = await one.start({ logOutput: { write: (line) => lines.push(line) } });
+    new RawPeer(one).send(Uint8Array.of(200), node);
+    await one.advance(10);
+    expect(lines).toEqual([
+      expect.stringMatching(/^2026-01-01T00:00:00\.\d+Z \[WARN\] memberlist: .*code=bad_message.*from=10\.9\.9\.9:7946.*\n$/),
+    ]);
+  },
+
+  logger: async (one) => {
+    const node = await one.start();
+    new RawPeer(one).send(Uint8Array.of(200), node);
+    await one.advance(10);
+    expect(codes(node)).toEqual(["bad_message"]);
+  },
+
+  requireNodeNames: async (one) => {
+    const [a, b] = (await one.joined(2, { requireNodeNames: true })) as [TestNode, TestNode];
+    expect(thrown(() => a.members.sendToAddress(b.address, bytes("x")))).toBe("node_name_required");
+    expect(thrown(() => a.members.sendToAddress(b.seed, bytes("x")))).toBe("ok");
+    expect(await outcome(a.members.sendReliable(b.address, bytes("x")))).toBe("node_name_required");
+    expect(await outcome(a.members.ping(b.address))).toBe("node_name_required");
+    const error = await one.settle(a.members.join([b.address]).catch((reason: unknown) => reason));
+    expect(error).toMatchObject({ code: "join_failed", cause: expect.objectContaining({ code: "node_name_required" }) });
+    expect(await one.settle(a.members.ping(b.seed))).toBe(2);
+    await one.advance(40_000);
+    expect(a.members.numMembers()).toBe(2);
+    expect(a.members.counters()).not.toHaveProperty("send_failed");
+  },
+
+  cidrsAllowed: async (one) => {
+    const node = await one.start({ cidrsAllowed: ["10.0.0.0/24"] });
+    new RawPeer(one).send(aliveMessage("outside", "10.0.0.9"), node);
+    await one.advance(10);
+    expect(node.members.counters()).toEqual({ "dropped.address_not_allowed": 1 });
+  },
+
+  metricLabels: async (one) => {
+    const all: [string, string, number, Readonly<Record<string, string>>][] = [];
+    await one.start({ metrics: collect(all), metricLabels: { zone: "a" }, queueCheckInterval: 100 });
+    await one.advance(200);
+    expect(all.length).toBeGreaterThan(2);
+    for (const [, , , labels] of all) expect(labels).toEqual({ zone: "a" });
+  },
+
+  queueCheckInterval: async (one) => {
+    const all: [string, string, number, Readonly<Record<string, string>>][] = [];
+    await one.start({ metrics: collect(all), queueCheckInterval: 250 });
+    await one.advance(1_000);
+    expect(all.filter(([, name]) => name === "memberlist.queue.broadcasts")).toHaveLength(4);
+  },
+
+  meta: async (one) => expect(text((await one.start({ meta: bytes("given") })).members.localNode().meta)).toBe("given"),
+
+  metrics: async (one) => {
+    const all: [string, string, number, Readonly<Record<string, string>>][] = [];
+    await one.start({ metrics: collect(all) });
+    expect(all).toContainEqual(["increment", "memberlist.msg.alive", 1, {}]);
+  },
+
+  clock: async (one) => {
+    await one.start();
+    expect(one.clock.pending).toBe(1);
+  },
+
+  random: async (one) => {
+    let asked = 0;
+    const next = (): number => {
+      asked++;
+      return 0.5;
+    };
+    await one.start({ random: { next } });
+    expect(asked).toBeGreaterThan(0);
+  },
+
+  eventsCapacity: async (one) => {
+    const node = await one.start({ eventsCapacity: 1 });
+    const events = node.members.events();
+    await new RawPeer(one).become("a", node);
+    await new RawPeer(one, "10.9.9.8").become("b", node);
+    expect(events.dropped).toBe(1);
+  },
+};

@@ -1,0 +1,93 @@
+import { describe, expect, it } from "vitest";
+import type { Metrics } from "../../src/index.ts";
+import { bytes, clusters, type TestNode } from "./cluster.ts";
+import { RawPeer } from "./raw-peer.ts";
+
+const cluster = clusters();
+
+/** Keeps sums of counters, the last value of gauges, and all samples. */
+class Collector implements Metrics {
+  readonly counters: Map<string, number> = new Map();
+  readonly gauges: Map<string, number> = new Map();
+  readonly samples: Map<string, number[]> = new Map();
+
+  increment(name: string, value: number): void {
+    this.counters.set(name, (this.counters.get(name) ?? 0) + value);
+  }
+
+  gauge(name: string, value: number): void {
+    this.gauges.set(name, value);
+  }
+
+  sample(name: string, value: number): void {
+    this.samples.set(name, [...(this.samples.get(name) ?? []), value]);
+  }
+}
+
+describe("metrics", () => {
+  it("count bytes and messages as the Go library names them", async () => {
+    const one = cluster();
+    const [mine, theirs] = [new Collector(), new Collector()];
+    const [a, b] = (await one.joined(2, (i) => ({ metrics: i === 0 ? mine : theirs, enableCompression: false }))) as [
+      TestNode,
+      TestNode,
+    ];
+    await one.advance(2_000);
+    await one.settle(a.members.sendReliable(b.seed, bytes("hello")));
+    await one.settle(b.members.leave());
+    await one.advance(2_000);
+    // Two alive messages on each side: of itself, and of the other.
+    expect(mine.counters.get("memberlist.msg.alive")).toBe(2);
+    expect(mine.counters.get("memberlist.msg.dead")).toBe(1);
+    expect(mine.counters.get("memberlist.tcp.accept")).toBe(1);
+    expect(theirs.counters.get("memberlist.tcp.connect")).toBe(1);
+    expect(theirs.counters.get("memberlist.tcp.accept")).toBe(1);
+    for (const name of ["memberlist.udp.sent", "memberlist.udp.received", "memberlist.tcp.sent"]) {
+      expect(mine.counters.get(name)).toBeGreaterThan(50);
+    }
+    expect(mine.counters.get("memberlist.udp.sent")).toBe(theirs.counters.get("memberlist.udp.received"));
+    expect(new Set(mine.samples.get("memberlist.probeNode"))).toEqual(new Set([2]));
+  });
+
+  it("show a node's own poor health, suspicions and slow probes", async () => {
+    const one = cluster();
+    const metrics = new Collector();
+    const node = await one.start({ metrics, disableTcpPings: true });
+    const peer = new RawPeer(one);
+    await peer.become("silent", node);
+    await one.until(() => metrics.gauges.get("memberlist.health.score") === 2);
+    expect(node.members.healthScore()).toBe(2);
+    expect(metrics.counters.get("memberlist.msg.suspect")).toBe(1);
+    expect(metrics.counters.get("memberlist.degraded.probe")).toBeGreaterThan(0);
+    expect(Math.max(...(metrics.samples.get("memberlist.probeNode") ?? []))).toBe(2_000);
+  });
+
+  it("count what counters() counts, by the same name", async () => {
+    const one = cluster();
+    const metrics = new Collector();
+    const node = await one.start({ metrics });
+    const peer = new RawPeer(one);
+    for (let i = 0; i < 3; i++) peer.send(Uint8Array.of(99), node);
+    peer.send(Uint8Array.of(244, 1, 65, 8), node);
+    await one.advance(10);
+    expect(node.members.counters()).toEqual({ "dropped.unknown_type": 3, "dropped.label_mismatch": 1 });
+    for (const [name, value] of Object.entries(node.members.counters())) {
+      expect(metrics.counters.get(`memberlist.${name}`)).toBe(value);
+    }
+    const counters = node.members.counters();
+    peer.send(Uint8Array.of(99), node);
+    await one.advance(10);
+    expect(counters["dropped.unknown_type"]).toBe(3);
+  });
+
+  it("that throw stop nothing, and show in the counters", async () => {
+    const one = cluster();
+    const fail = (): never => {
+      throw new Error("collector is full");
+    };
+    const [a, b] = (await one.joined(2, { metrics: { increment: fail, gauge: fail, sample: fail } })) as [TestNode, TestNode];
+    await one.advance(5_000);
+    expect([a.members.numMembers(), b.members.numMembers()]).toEqual([2, 2]);
+    expect(a.members.counters()["metrics_error"]).toBeGreaterThan(10);
+  });
+});

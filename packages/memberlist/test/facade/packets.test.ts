@@ -1,0 +1,180 @@
+import { describe, expect, it } from "vitest";
+import { decodeAckResp, decodeAlive } from "../../src/wire/decode.ts";
+import { encodePing, encodeUser } from "../../src/wire/encode.ts";
+import { splitCompound } from "../../src/wire/compound.ts";
+import { sealPacket } from "../../src/wire/packet.ts";
+import { bytes, clusters, codes, text, type TestNode } from "./cluster.ts";
+import { aliveMessage, labelled, RawPeer } from "./raw-peer.ts";
+
+const cluster = clusters();
+const noLabel = new Uint8Array();
+
+describe("packets that go out", () => {
+  it("carry broadcasts along with an ack [SendMsg_Piggyback]", async () => {
+    const one = cluster();
+    const node = await one.start({ enableCompression: false, gossipInterval: 0, probeInterval: 0 });
+    // What it learns from one peer is what rides along to the other.
+    await new RawPeer(one, "10.9.9.8").become("rand", node, { incarnation: 10 });
+    const peer = new RawPeer(one, "10.9.9.9");
+    peer.send(encodePing({ seqNo: 42, node: "", sourceAddr: "10.9.9.9", sourcePort: 7946, sourceNode: "test" }), node);
+    await one.advance(10);
+    expect(peer.packets).toHaveLength(1);
+    const packet = peer.packets[0]?.bytes as Uint8Array;
+    expect(packet[0]).toBe(7);
+    const { parts, truncated } = splitCompound(packet.subarray(1));
+    expect(truncated).toBe(0);
+    const [ack, ...riders] = parts as [Uint8Array, ...Uint8Array[]];
+    expect(decodeAckResp(ack.subarray(1)).seqNo).toBe(42);
+    expect(riders.map((part) => decodeAlive(part.subarray(1))).map(({ node: name, incarnation }) => [name, incarnation])).toEqual(
+      [
+        ["node-0", 1],
+        ["rand", 10],
+      ],
+    );
+  });
+
+  it("have a checksum for those who are known to understand it [RawSendUdp_CRC]", async () => {
+    const one = cluster();
+    const node = await one.start({ enableCompression: false, gossipInterval: 0, probeInterval: 1_000 });
+    const peer = new RawPeer(one);
+    node.members.sendToAddress("10.9.9.9", bytes("abc"));
+    await one.advance(10);
+    expect([...(peer.packets[0]?.bytes ?? [])]).toEqual([8, ...bytes("abc")]);
+
+    const known = { ...node.members.localNode(), name: "test", addr: "10.9.9.9" };
+    node.members.sendBestEffort({ ...known, pMax: 5 }, bytes("abc"));
+    node.members.sendBestEffort({ ...known, pMax: 4 }, bytes("abc"));
+    await one.advance(10);
+    const [, withSum, without] = peer.packets.map((packet) => packet.bytes);
+    expect(withSum?.length).toBe(9);
+    expect(withSum?.[0]).toBe(12);
+    expect(without?.length).toBe(4);
+
+    // A node out of our own table: its pings have one, too, or not, as it is known.
+    for (const [name, pMax, type] of [
+      ["new", 5, 12],
+      ["old", 4, 0],
+    ] as const) {
+      const probed = new RawPeer(one, `10.9.8.${pMax}`);
+      await probed.become(name, node, { vsn: [1, pMax, 2, 0, 0, 0] });
+      await one.settle(node.members.ping(`${name}/${probed.transport.host}`).catch(() => undefined));
+      expect([12, 7, 0]).toContain(probed.packets[0]?.bytes[0]);
+      expect(probed.packets.every((packet) => (packet.bytes[0] === 12) === (type === 12))).toBe(true);
+    }
+  });
+
+  it("carry the label, and are compressed only where that makes them smaller", async () => {
+    const one = cluster();
+    const node = await one.start({ label: "ours", gossipInterval: 0 });
+    const peer = new RawPeer(one);
+    node.members.sendToAddress("10.9.9.9", bytes("abc"));
+    node.members.sendToAddress("10.9.9.9", new Uint8Array(1_000));
+    await one.advance(10);
+    const [small, large] = peer.packets.map((packet) => packet.bytes) as [Uint8Array, Uint8Array];
+    expect([...small]).toEqual([244, 4, ...bytes("ours"), 8, ...bytes("abc")]);
+    expect(large[6]).toBe(9);
+    expect(large.length).toBeLessThan(200);
+  });
+});
+
+describe("packets that come in", () => {
+  it("with a wrong checksum are dropped, and logged [IngestPacket_CRC]", async () => {
+    const one = cluster();
+    const messages: string[] = [];
+    const node = await one.start({ delegate: { notifyMsg: (message) => void messages.push(text(message)) } });
+    const peer = new RawPeer(one);
+    const sealed = sealPacket(encodeUser(bytes("hello")), { compress: false, crc: true, label: noLabel });
+    expect(sealed.length).toBe(11);
+    peer.send(sealed, node);
+    const corrupt = sealed.slice();
+    corrupt[1] = (corrupt[1] as number) ^ 0x10;
+    peer.send(corrupt, node);
+    await one.advance(10);
+    expect(messages).toEqual(["hello"]);
+    expect(node.members.counters()).toEqual({ "dropped.bad_crc": 1 });
+    expect(node.log).toEqual([
+      expect.objectContaining({
+        level: "warn",
+        fields: expect.objectContaining({ code: "bad_packet", reason: "bad_crc", from: "10.9.9.9:7946" }),
+      }),
+    ]);
+  });
+
+  it("must bear our label: none, another, an empty one are dropped", async () => {
+    const one = cluster();
+    const messages: string[] = [];
+    const node = await one.start({ label: "ours", delegate: { notifyMsg: (message) => void messages.push(text(message)) } });
+    const peer = new RawPeer(one);
+    peer.send(labelled(encodeUser(bytes("ours")), "ours"), node);
+    peer.send(labelled(encodeUser(bytes("other")), "theirs"), node);
+    peer.send(encodeUser(bytes("none")), node);
+    peer.send(Uint8Array.of(244, 0, 8, 1), node);
+    await one.advance(10);
+    expect(messages).toEqual(["ours"]);
+    expect(node.members.counters()).toEqual({ "dropped.label_mismatch": 2, "dropped.bad_label": 1 });
+  });
+
+  it("must bear none where a front end has taken it off already", async () => {
+    const one = cluster();
+    const messages: string[] = [];
+    const delegate = { notifyMsg: (message: Uint8Array) => void messages.push(text(message)) };
+    const node = await one.start({ label: "ours", skipInboundLabelCheck: true, delegate });
+    const peer = new RawPeer(one);
+    peer.send(labelled(encodeUser(bytes("ours")), "ours"), node);
+    peer.send(encodeUser(bytes("none")), node);
+    await one.advance(10);
+    expect(messages).toEqual(["none"]);
+    expect(node.members.counters()).toEqual({ "dropped.double_label": 1 });
+  });
+
+  it("wait in line for at most handoffQueueDepth, alive messages first, and pings not at all", async () => {
+    const one = cluster();
+    const told: string[] = [];
+    const node = await one.start({
+      gossipInterval: 0,
+      handoffQueueDepth: 3,
+      delegate: { notifyMsg: (message) => void told.push(text(message)) },
+      events: { notifyJoin: ({ name }) => void told.push(`join ${name}`) },
+      ping: { ackPayload: () => bytes(`after ${told.length}`) },
+    });
+    told.length = 0;
+    const peer = new RawPeer(one);
+    for (let i = 0; i < 5; i++) peer.send(encodeUser(bytes(`user ${i}`)), node);
+    for (let i = 0; i < 5; i++) peer.send(aliveMessage(`n${i}`, "10.9.9.9"), node);
+    peer.send(encodePing({ seqNo: 1, node: "", sourceAddr: "", sourcePort: 0, sourceNode: "" }), node);
+    await one.advance(10);
+    expect(told).toEqual(["join n0", "join n1", "join n2", "user 0", "user 1", "user 2"]);
+    expect(node.members.counters()).toEqual({ "dropped.handoff_full": 4 });
+    expect(codes(node).filter((code) => code === "handoff_full")).toHaveLength(4);
+    const [ack] = peer.messages();
+    expect(text(decodeAckResp((ack as Uint8Array).subarray(1)).payload)).toBe("after 0");
+  });
+});
+
+describe("probing over the network", () => {
+  it("takes the round trip from the send to the receipt, and probes each member in turn", async () => {
+    const one = cluster(1, { latency: 25 });
+    const rtts: [string, number][] = [];
+    await one.joined(4, (i) => ({
+      gossipInterval: 0,
+      ping: { notifyPingComplete: (other, rtt) => void (i === 0 && rtts.push([other.name, rtt])) },
+    }));
+    rtts.length = 0;
+    await one.advance(9_100);
+    expect(rtts).toHaveLength(9);
+    expect(new Set(rtts.map(([, rtt]) => rtt))).toEqual(new Set([50]));
+    const perNode = ["node-1", "node-2", "node-3"].map((name) => rtts.filter(([who]) => who === name).length);
+    expect(Math.min(...perNode)).toBeGreaterThanOrEqual(2);
+  });
+
+  it("goes through others where the direct way is blocked, and finds nothing wrong", async () => {
+    const one = cluster();
+    const [a, b, c] = (await one.joined(3, { disableTcpPings: true })) as [TestNode, TestNode, TestNode];
+    one.network.block(a.transport, b.transport);
+    one.network.block(b.transport, a.transport);
+    await one.advance(30_000);
+    for (const node of [a, b, c]) expect(node.members.numMembers()).toBe(3);
+    expect(codes(a)).toContain("ping_timeout");
+    expect(codes(c)).not.toContain("ping_timeout");
+  });
+});

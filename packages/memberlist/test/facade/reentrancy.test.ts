@@ -1,0 +1,229 @@
+import { describe, expect, it } from "vitest";
+import type { Config, Memberlist } from "../../src/index.ts";
+import { bytes, clusters, names, text, type Cluster, type TestNode } from "./cluster.ts";
+
+const cluster = clusters();
+
+type Callback =
+  | "notifyMsg"
+  | "getBroadcasts"
+  | "localState"
+  | "mergeRemoteState"
+  | "notifyJoin"
+  | "notifyLeave"
+  | "notifyUpdate"
+  | "notifyConflict"
+  | "notifyMerge"
+  | "ackPayload"
+  | "notifyPingComplete"
+  | "notifyAlive"
+  | "nodeMeta";
+const callbacks: readonly Callback[] = [
+  "notifyMsg",
+  "getBroadcasts",
+  "localState",
+  "mergeRemoteState",
+  "notifyJoin",
+  "notifyLeave",
+  "notifyUpdate",
+  "notifyConflict",
+  "notifyMerge",
+  "ackPayload",
+  "notifyPingComplete",
+  "notifyAlive",
+  "nodeMeta",
+];
+
+/** All delegates; `from` calls `act` first. */
+function calling(from: Callback, act: () => void): Partial<Config> {
+  const at = <T>(callback: Callback, result: T) => {
+    return (): T => {
+      if (callback === from) act();
+      return result;
+    };
+  };
+  return {
+    delegate: {
+      nodeMeta: at("nodeMeta", bytes("m")),
+      notifyMsg: at("notifyMsg", undefined),
+      getBroadcasts: at("getBroadcasts", []),
+      localState: at("localState", bytes("s")),
+      mergeRemoteState: at("mergeRemoteState", undefined),
+    },
+    events: {
+      notifyJoin: at("notifyJoin", undefined),
+      notifyLeave: at("notifyLeave", undefined),
+      notifyUpdate: at("notifyUpdate", undefined),
+    },
+    conflict: { notifyConflict: at("notifyConflict", undefined) },
+    merge: { notifyMerge: at("notifyMerge", undefined) },
+    ping: { ackPayload: at("ackPayload", bytes("p")), notifyPingComplete: at("notifyPingComplete", undefined) },
+    alive: { notifyAlive: at("notifyAlive", undefined) },
+  };
+}
+
+interface Scene {
+  readonly one: Cluster;
+  readonly node: TestNode;
+  readonly calls: number;
+  /** What the calls back into the library came to. */
+  readonly results: Promise<unknown>[];
+}
+
+/** A node whose callback calls `act` (the first 20 times, once the node is there), and to which everything happens. */
+async function play(from: Callback, act: (members: Memberlist) => unknown): Promise<Scene> {
+  const one = cluster();
+  let members: Memberlist | undefined;
+  let calls = 0;
+  const results: Promise<unknown>[] = [];
+  const fields = calling(from, () => {
+    if (members === undefined || calls >= 20) return;
+    calls++;
+    try {
+      results.push(Promise.resolve(act(members)).catch((error: unknown) => error));
+    } catch (error) {
+      results.push(Promise.resolve(error));
+    }
+  });
+  const node = await one.start({ name: "node", tcpTimeout: 1_000, ...fields });
+  members = node.members;
+  const other = await one.start({ name: "other", tcpTimeout: 1_000, delegate: { localState: () => bytes("s") } });
+  const twin = await one.start({ name: "other", tcpTimeout: 1_000 });
+  const quiet = async (promise: Promise<unknown>): Promise<void> => {
+    await one.settle(promise.catch(() => undefined));
+  };
+  await quiet(other.members.join([node.seed]));
+  await quiet(node.members.updateNode());
+  await quiet(other.members.updateNode({ meta: bytes("changed") }));
+  other.members.sendToAddress(node.address, bytes("message"));
+  await quiet(twin.members.join([node.seed]));
+  await one.advance(3_000);
+  await twin.members.shutdown();
+  await quiet(other.members.leave());
+  await other.members.shutdown();
+  await one.advance(12_000);
+  return { one, node, calls, results };
+}
+
+/** What ends up in the results, apart from values. */
+async function failures({ results }: Scene): Promise<string[]> {
+  const settled = await Promise.all(results);
+  return [
+    ...new Set(
+      settled.filter((result) => result instanceof Error).map((error) => (error as { code?: string }).code ?? String(error)),
+    ),
+  ];
+}
+
+describe.each(callbacks)("from %s a delegate may", (from) => {
+  it("look at the members", async () => {
+    const seen: number[] = [];
+    const scene = await play(from, (members) => {
+      seen.push(members.members().length, members.numMembers());
+      return members.localNode();
+    });
+    expect(scene.calls).toBeGreaterThan(0);
+    expect(await failures(scene)).toEqual([]);
+    for (let i = 0; i < seen.length; i += 2) expect(seen[i]).toBe(seen[i + 1]);
+  });
+
+  it("update the node", async () => {
+    let version = 0;
+    const metas: string[] = [];
+    const scene = await play(from, async (members) => {
+      const meta = `v${++version}`;
+      const updating = members.updateNode({ meta: bytes(meta), timeout: 3_000 });
+      metas.push(text(members.localNode().meta));
+      await updating;
+    });
+    expect(scene.calls).toBeGreaterThan(0);
+    expect(metas).toHaveLength(version);
+    expect(metas.every((meta) => meta.startsWith("v"))).toBe(true);
+    // Whoever it was to be told to may have gone meanwhile.
+    expect(["", "timeout"]).toContain((await failures(scene)).join());
+    expect(scene.node.members.localNode().state).toBe("alive");
+  });
+
+  it("send, by packet and by stream, also to itself, and ping", async () => {
+    const scene = await play(from, (members) => {
+      members.sendBestEffort(members.localNode(), bytes("note to self"));
+      members.sendToAddress("other/10.0.0.2", bytes("note"));
+      return Promise.all([members.sendReliable(members.localNode(), bytes("by stream")), members.ping("node/10.0.0.1:7946")]);
+    });
+    expect(scene.calls).toBeGreaterThan(0);
+    expect(await failures(scene)).toEqual([]);
+  });
+
+  it("leave the cluster", async () => {
+    const scene = await play(from, (members) => members.leave({ timeout: 5_000 }));
+    expect(scene.calls).toBeGreaterThan(0);
+    expect(await failures(scene)).toEqual([]);
+    expect(scene.node.members.localNode().state).toBe("left");
+    expect(names(scene.node)).not.toContain("node");
+  });
+
+  it("shut down", async () => {
+    const scene = await play(from, (members) => members.shutdown());
+    expect(await failures(scene)).toEqual([]);
+    // Whoever is asked once more, because something was under way, finds it shut down already.
+    expect(scene.calls).toBeGreaterThan(0);
+    expect(scene.calls).toBeLessThanOrEqual(3);
+    expect(scene.node.transport.listening).toBe(false);
+    expect(scene.node.members.counters()).not.toHaveProperty("delegate_error");
+  });
+
+  it("join, even from within a join", async () => {
+    const scene = await play(from, (members) => members.join(["other/10.0.0.2"], { timeout: 500 }).catch(() => undefined));
+    expect(scene.calls).toBeGreaterThan(0);
+    expect(await failures(scene)).toEqual([]);
+  });
+});
+
+describe("what a callback does", () => {
+  it("is told after what is being told: events keep their order", async () => {
+    const one = cluster();
+    const told: string[] = [];
+    let members: Memberlist | undefined;
+    const node = await one.start({
+      events: {
+        notifyJoin: ({ name }) => {
+          told.push(`join ${name}`);
+          if (name !== "b") return;
+          members?.updateNode({ meta: bytes("seen b") }).catch(() => undefined);
+          told.push("end of join b");
+        },
+        notifyUpdate: ({ name, meta }) => void told.push(`update ${name} ${text(meta)}`),
+      },
+    });
+    members = node.members;
+    const b = await one.start({ name: "b" });
+    await one.start({ name: "c" });
+    await one.settle((one.nodes[2] as TestNode).members.join([b.seed]));
+    told.length = 0;
+    await one.settle(b.members.join([node.seed]));
+    await one.advance(2_000);
+    expect(told.filter((line) => line !== "join c")).toEqual(["join b", "end of join b", "update node-0 seen b"]);
+    expect(told.indexOf("update node-0 seen b")).toBe(told.length - 1);
+  });
+
+  it("is not told any more once one of them has shut down", async () => {
+    const one = cluster();
+    const told: string[] = [];
+    let members: Memberlist | undefined;
+    const node = await one.start({
+      delegate: {
+        notifyMsg: (message) => {
+          told.push(text(message));
+          members?.shutdown().catch(() => undefined);
+        },
+      },
+    });
+    members = node.members;
+    const events = node.members.events();
+    const other = await one.start();
+    for (const message of ["first", "second", "third"]) other.members.sendToAddress(node.address, bytes(message));
+    await one.advance(100);
+    expect(told).toEqual(["first"]);
+    expect(await events.next()).toEqual({ done: true, value: undefined });
+  });
+});

@@ -1,0 +1,45 @@
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import * as core from "../src/index.ts";
+import * as testing from "../src/testing/index.ts";
+
+/** What users import by name. A change here is a change of the public API: it belongs into the release notes. */
+it("exports these names and no others", () => {
+  expect(Object.keys(core).toSorted()).toMatchInlineSnapshot(`
+    [
+      "ConfigError",
+      "Keyring",
+      "Memberlist",
+      "MemberlistError",
+      "TransmitLimitedQueue",
+      "createMemberlist",
+      "decodeKey",
+      "encodeKey",
+      "errorMessage",
+      "formatAddress",
+      "generateKey",
+      "lanConfig",
+      "localConfig",
+      "metaMaxSize",
+      "parseAddress",
+      "resolveConfig",
+      "systemClock",
+      "systemRandom",
+      "wanConfig",
+    ]
+  `);
+  expect(Object.keys(testing).toSorted()).toMatchInlineSnapshot(`
+    [
+      "MemoryNetwork",
+      "MemoryTransport",
+      "SeededRandom",
+      "VirtualClock",
+      "settlePromises",
+    ]
+  `);
+});
+
+it("has these entry points", () => {
+  const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { exports: object };
+  expect(Object.keys(manifest.exports)).toEqual([".", "./internal", "./testing", "./package.json"]);
+});
