@@ -1,0 +1,152 @@
+import { Board } from "./board.ts";
+import type { DemoEvent, StepEvent } from "./demo-event.ts";
+import { beginLines, keepLines, reasonLines, sightingLines, summaryLine, tick } from "./phrases.ts";
+import { tableLines } from "./table.ts";
+import { cut, duration, fold, pad, padStart, width, type Paint } from "./text.ts";
+
+/** What of a terminal is used. */
+export interface Terminal {
+  readonly columns: number;
+  readonly rows: number;
+  write(text: string): unknown;
+}
+
+const csi = "\u001B[";
+const hideCursor = `${csi}?25l`;
+const showCursor = `${csi}?25h`;
+const eraseLine = `${csi}K`;
+const eraseBelow = `${csi}J`;
+const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+/** How often the spinner turns, in ms. */
+const frameInterval = 100;
+/** Titles of steps take so many columns, so that their times stand below each other. */
+const titleColumns = 64;
+
+/** A terminal's view: what is done scrolls up above a table that is drawn anew as it changes. */
+export class LiveTable {
+  readonly #terminal: Terminal;
+  readonly #paint: Paint;
+  readonly #board = new Board();
+  readonly #restore = (): void => void this.#terminal.write(showCursor);
+  #timer: NodeJS.Timeout | undefined;
+  #frame = 0;
+  #drawn: readonly string[] = [];
+  #step: StepEvent | undefined;
+  #isLeft = false;
+
+  constructor(terminal: Terminal, paint: Paint) {
+    this.#terminal = terminal;
+    this.#paint = paint;
+  }
+
+  show(event: DemoEvent): void {
+    this.#board.apply(event);
+    switch (event.event) {
+      case "begin":
+        this.#open();
+        this.#print(beginLines(event, this.#paint, this.#terminal.columns));
+        break;
+      case "step":
+        this.#step = event.status === "started" ? event : undefined;
+        if (event.status === "started") this.#draw();
+        else this.#print(this.#stepLines(event));
+        break;
+      case "note":
+        this.#print(fold([this.#paint("yellow", "!"), ...event.text.split(" ")], this.#terminal.columns, "  ", " "));
+        break;
+      case "summary":
+        this.#step = undefined;
+        if (!event.keeps) this.#leaveTable();
+        this.#print([summaryLine(event, this.#paint)]);
+        break;
+      case "keep":
+        this.#print(["", ...keepLines(event, this.#paint, this.#terminal.columns)]);
+        break;
+      default:
+        break; // The table shows it, from its next frame on.
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#erase();
+    process.off("exit", this.#restore);
+    this.#restore();
+  }
+
+  #open(): void {
+    // However the process ends, the cursor comes back.
+    process.once("exit", this.#restore);
+    this.#terminal.write(hideCursor);
+    this.#timer = setInterval(() => {
+      this.#frame = (this.#frame + 1) % frames.length;
+      this.#draw();
+    }, frameInterval);
+    this.#timer.unref();
+  }
+
+  #stepLines({ title, status, durationMs = 0, seen = [], reason = "" }: StepEvent): readonly string[] {
+    const columns = this.#terminal.columns;
+    return [
+      this.#titleLine(tick(status, this.#paint), title, durationMs),
+      ...seen.flatMap((sighting) => sightingLines(sighting, this.#paint, columns)),
+      ...(status === "failed" ? reasonLines(reason, this.#paint) : []),
+    ];
+  }
+
+  #titleLine(mark: string, title: string, ms: number): string {
+    // The time is never cut away.
+    const columns = Math.min(titleColumns, this.#terminal.columns - 12);
+    return `${mark} ${pad(cut(title, columns), columns)}${padStart(duration(ms), 9)}`;
+  }
+
+  /** What is drawn below all that has scrolled up. */
+  #region(): readonly string[] {
+    const { columns, rows } = this.#terminal;
+    const lines = ["", ...tableLines(this.#board, columns, this.#paint)];
+    if (this.#step !== undefined) {
+      const spinner = this.#paint("cyan", frames[this.#frame] ?? "");
+      const ms = performance.timeOrigin + performance.now() - this.#step.at;
+      lines.unshift(this.#titleLine(spinner, this.#step.title, Math.max(0, ms)));
+    }
+    // What is above the terminal's first line could not be erased again.
+    return lines.slice(0, Math.max(1, rows - 1));
+  }
+
+  #draw(): void {
+    if (this.#isLeft) return;
+    const lines = this.#region().map((line) => cut(line, this.#terminal.columns));
+    if (lines.length === this.#drawn.length && lines.every((line, index) => line === this.#drawn[index])) return;
+    this.#terminal.write(this.#upwards() + lines.map((line) => `${line}${eraseLine}\n`).join("") + eraseBelow);
+    this.#drawn = lines;
+  }
+
+  /** Prints lines that stay, above the table. */
+  #print(lines: readonly string[]): void {
+    const { columns } = this.#terminal;
+    this.#erase();
+    this.#terminal.write(lines.map((line) => `${cut(line, columns)}\n`).join(""));
+    this.#draw();
+  }
+
+  /** Leaves the table where it is, as it is now: what comes is the end of the processes. */
+  #leaveTable(): void {
+    this.#isLeft = true;
+    this.#erase();
+    const { columns } = this.#terminal;
+    this.#terminal.write(["", ...tableLines(this.#board, columns, this.#paint), ""].map((line) => `${line}\n`).join(""));
+  }
+
+  #erase(): void {
+    this.#terminal.write(this.#upwards() + eraseBelow);
+    this.#drawn = [];
+  }
+
+  /** To the first line drawn. A terminal that was made narrower since has wrapped them. */
+  #upwards(): string {
+    const columns = Math.max(1, this.#terminal.columns);
+    const rows = this.#drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(width(line) / columns)), 0);
+    // A "^C" may stand at the cursor.
+    return rows === 0 ? "\r" : `\r${csi}${rows}A`;
+  }
+}

@@ -1,0 +1,39 @@
+import { describe, expect, it } from "vitest";
+import { cut, duration, fold, painter, width } from "../src/text.ts";
+
+const red = painter(true)("red", "dead");
+
+describe("cut", () => {
+  it("leaves what fits, and marks what it cuts", () => {
+    expect(cut("abcdef", 6)).toBe("abcdef");
+    expect(cut("abcdef", 4)).toBe("abc…");
+    expect(cut("abcdef", 1)).toBe("…");
+    expect(cut("abcdef", 0)).toBe("");
+  });
+
+  it("counts no colours, and closes them", () => {
+    expect(width(red)).toBe(4);
+    expect(cut(red, 4)).toBe(red);
+    expect(width(cut(red, 3))).toBe(3);
+    expect(cut(red, 3).replace("…", "")).toBe(red.replace("ad", ""));
+  });
+});
+
+describe("fold", () => {
+  it("breaks between words only, and indents what follows", () => {
+    expect(fold(["a", "bb", "ccc", "dddddddd"], 6, "> ", " ")).toEqual(["a bb", "> ccc", "> dddddddd"]);
+    expect(fold([], 6, "> ", " ")).toEqual([]);
+  });
+});
+
+describe("duration", () => {
+  it.each([
+    [0, "0 ms"],
+    [12.4, "12 ms"],
+    [999.4, "999 ms"],
+    [999.6, "1.00 s"],
+    [61_234, "61.23 s"],
+  ])("%d is %s", (ms, text) => {
+    expect(duration(ms)).toBe(text);
+  });
+});
