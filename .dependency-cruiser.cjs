@@ -44,7 +44,7 @@ module.exports = {
     {
       name: "nobody-imports-testing",
       severity: "error",
-      from: { path: "^packages/[^/]+/src", pathNot: `${core}/testing` },
+      from: { path: "^packages/[^/]+/src", pathNot: [`${core}/testing`, "^packages/bench/"] },
       to: { path: `${core}/testing` },
     },
     {

@@ -36,7 +36,7 @@ export class TcpListener {
   readonly #clock: Pick<Clock, "setTimeout" | "clearTimeout">;
   #server: Server;
   #delay = 0;
-  #timer: ClockTimer | undefined;
+  #timer: ClockTimer = undefined;
   #reopening: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
 

@@ -1,6 +1,6 @@
 import type { Address, Logger, Transport, TransportStream } from "@memberlist/core";
 
-export interface ReceivedPacket {
+interface ReceivedPacket {
   readonly bytes: Uint8Array;
   readonly from: Address;
   readonly receivedAt: number;

@@ -99,7 +99,7 @@ describe("[Transport_TcpListenBackoff] errors of the listening socket", () => {
     await elapse();
     servers.at(-1)?.fail("EMFILE");
     await elapse();
-    servers.at(-1)?.emit("connection", {} as Socket);
+    servers.at(-1)?.emit("connection", {});
     servers.at(-1)?.fail("EMFILE");
     expect(delays).toEqual([5, 10, 5]);
   });
