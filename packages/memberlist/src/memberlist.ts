@@ -207,7 +207,9 @@ export class Memberlist implements AsyncDisposable {
 
   /** What was dropped, refused or failed, by reason: `dropped.bad_crc`, `stream_dropped.limit_exceeded`, `delegate_error`, … */
   counters(): Readonly<Record<string, number>> {
-    return this.#driver.stats.counters();
+    const { stats, transport } = this.#driver;
+    const ofTransport = Object.entries(transport.counters ?? {}).map(([name, count]) => [`transport.${name}`, count]);
+    return { ...stats.counters(), ...Object.fromEntries(ofTransport) };
   }
 
   /** Membership changes from now on, as an async iterator that ends at shutdown. */

@@ -46,13 +46,13 @@ export interface NodeTransportOptions {
 }
 
 /** What went wrong so far, for metrics. */
-export interface NodeTransportCounters {
+export type NodeTransportCounters = {
   readonly udpSocketErrors: number;
   readonly udpEmptyPackets: number;
   readonly udpDroppedSends: number;
   readonly tcpAcceptErrors: number;
   readonly tcpRefusedStreams: number;
-}
+};
 
 interface Route {
   readonly socket: UdpSocket;

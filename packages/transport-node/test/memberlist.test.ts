@@ -37,7 +37,8 @@ function seed(members: Memberlist): string {
 async function joined(count: number, fields: (i: number) => Partial<Config> = () => ({})): Promise<Memberlist[]> {
   const all: Memberlist[] = [];
   for (let i = 0; i < count; i++) {
-    const members = await start(`node-${i}`, fields(i));
+    // Gossip alone may miss one: the two transmissions that a small cluster makes of each broadcast can both go to the same node.
+    const members = await start(`node-${i}`, { pushPullInterval: 500, ...fields(i) });
     if (i > 0) await members.join([seed(all[i - 1] as Memberlist)]);
     all.push(members);
   }
@@ -143,7 +144,7 @@ describe("members on real sockets", () => {
     expect(await outcome(b.join([seed(a)]))).toBe("join_failed");
     b.sendToAddress(seed(a), bytes("x"));
     await until(() => a.counters()["dropped.label_mismatch"] === 1, "the dropped packet");
-    expect(a.counters()["stream_dropped.label_mismatch"]).toBe(1);
+    expect(a.counters()).toMatchObject({ "stream_dropped.label_mismatch": 1, "transport.udpDroppedSends": 0 });
     expect(a.numMembers()).toBe(1);
   });
 

@@ -43,6 +43,9 @@ export interface Transport {
   /** Fast encryption. Absent: node-forge, which is slow. */
   readonly codec?: Codec;
 
+  /** What went wrong so far, for `members.counters()`, where each name gets `transport.` in front. */
+  readonly counters?: Readonly<Record<string, number>>;
+
   /** Closes every socket and stream. Resolves once no handle of the transport is left. May be called twice. */
   shutdown(): Promise<void>;
 }
