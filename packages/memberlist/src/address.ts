@@ -46,6 +46,11 @@ function withoutDots(host: string): string | undefined {
   return `${host.slice(0, tail.index)}:${group(tail[1], tail[2])}:${group(tail[3], tail[4])}${tail[5] ?? ""}`;
 }
 
+/** Whether a canonical IP can be reached from the whole Internet. */
+export function isPublicIp(ip: string): boolean {
+  return ipaddr.parse(ip).range() === "unicast";
+}
+
 /** `host:port`, with brackets around an IPv6 host. */
 export function hostPort(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;

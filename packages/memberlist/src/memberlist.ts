@@ -1,4 +1,4 @@
-import { canonicalIp, formatAddress, parseAddress, type Address } from "./address.ts";
+import { canonicalIp, formatAddress, isPublicIp, parseAddress, type Address } from "./address.ts";
 import { loadForgeCodec } from "./codec/forge-codec.ts";
 import { resolveConfig, type Config, type ResolvedConfig } from "./config.ts";
 import { Driver } from "./driver/driver.ts";
@@ -80,6 +80,9 @@ export class Memberlist implements AsyncDisposable {
     const running = Object.freeze({ ...resolved, keyring, secretKey: undefined });
     const driver = new Driver({ config: running, transport, advertised, encryption });
     const meta = checkMeta(driver.nodeMeta(resolved.meta ?? emptyBytes));
+    if (isPublicIp(advertised.addr) && (keyring?.size ?? 0) === 0) {
+      driver.log.warn("public_without_encryption", `advertising the public address ${advertised.addr} without encryption`);
+    }
     driver.start(meta);
     return new Memberlist(driver, meta);
   }

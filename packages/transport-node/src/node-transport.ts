@@ -4,6 +4,7 @@ import {
   systemClock,
   type Address,
   type AdvertisedAddress,
+  type Codec,
   type DialOptions,
   type Logger,
   type LogOutput,
@@ -14,6 +15,7 @@ import {
 import { canonicalIp, createLog, type Log } from "@memberlist/core/internal";
 import { chooseAdvertiseAddress, type HostInterfaces } from "./advertise.ts";
 import { dialTcp } from "./dial.ts";
+import { NodeCodec } from "./node-codec.ts";
 import { familyOf, isLoopback, isWildcard, planBind, withoutMapping, type BindTarget } from "./ip.ts";
 import { resolveHost, type SystemLookup } from "./resolver.ts";
 import { TcpListener } from "./tcp-listener.ts";
@@ -70,6 +72,7 @@ const routesMax = 8192;
 
 /** Packets over UDP and streams over TCP, on the same port, for Node and Bun. Source: PROTOCOL.md; the Go NetTransport. */
 export class NodeTransport implements Transport {
+  readonly codec: Codec = new NodeCodec();
   /** The effective port. */
   readonly bindPort: number;
   /** What was bound, in the order of `bindAddrs`. */
