@@ -122,8 +122,10 @@ export class Memberlist implements AsyncDisposable {
     this.#checkRunning();
     if (this.#driver.engine.hasLeft) throw new MemberlistError("left", "this node has left: it has no metadata to publish");
     const meta = checkMeta(options.meta ?? this.#driver.nodeMeta(this.#meta));
-    this.#meta = meta;
-    await this.#broadcastOut("updateNode", options, (finished) => this.#driver.engine.update(meta, finished));
+    await this.#broadcastOut("updateNode", options, (finished) => {
+      this.#driver.engine.update(meta, finished);
+      this.#meta = meta;
+    });
   }
 
   /**
