@@ -1,7 +1,7 @@
 import type { Address } from "../address.ts";
 import { decompressBody } from "../wire/compress.ts";
 import { splitCompound } from "../wire/compound.ts";
-import { maxDecompressedBytes, maxNestingDepth, messageType } from "../wire/constants.ts";
+import { maxNestingDepth, messageType } from "../wire/constants.ts";
 import { DecodeError } from "../wire/decode-error.ts";
 import {
   decodeAckResp,
@@ -42,7 +42,7 @@ export class PacketDispatcher {
   }
 
   receive(message: Uint8Array, from: Address, receivedAt: number): void {
-    this.#decompressionBudget = maxDecompressedBytes;
+    this.#decompressionBudget = this.#parts.context.config.limits.maxDecompressedBytes;
     this.#guard(message[0], from, () => this.#dispatch(message, from, receivedAt, 0));
   }
 

@@ -41,5 +41,8 @@ export const maxPushStateNodes: number = 1024 * 1024;
 export const maxUserMsgBytes: number = 20 * 1024 * 1024;
 export const maxDecompressedBytes: number = 40 * 1024 * 1024;
 export const maxPushPullRequests: number = 128;
+/** Ours: Go has no bound on streams. */
+export const maxInboundStreams: number = 1_024;
+export const maxInboundStreamsPerPeer: number = 256;
 /** How deep compress and compound may nest in a packet. Go peers send two levels. */
 export const maxNestingDepth: number = 8;
