@@ -71,6 +71,8 @@ export class Streams {
     stats.increment("memberlist.tcp.accept", 1);
     const exceeded = this.#inbound.enter(from.host);
     if (exceeded !== undefined) {
+      // Broken off rather than closed: a transport that lingers on a closed stream would be full of what was refused here.
+      stream.writable.abort().catch(() => undefined);
       stream.close();
       stats.count("stream_dropped.too_many_streams");
       const fields = {
