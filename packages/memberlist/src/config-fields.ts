@@ -1,5 +1,6 @@
 import type { AliveDelegate, ConflictDelegate, Delegate, EventDelegate, MergeDelegate, PingDelegate } from "./delegate.ts";
 import type { Keyring } from "./keyring.ts";
+import type { Limits, ResolvedLimits } from "./limits.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Logger, LogOutput } from "./ports/logger.ts";
 import type { MetricLabels, Metrics } from "./ports/metrics.ts";
@@ -198,6 +199,12 @@ export interface Config {
    */
   cidrsAllowed?: readonly string[];
 
+  /**
+   * Lowers the bounds on what peers may make this node hold: for a process with little memory, or a cluster known to be small.
+   * Each from 1 to its default, which it has when left out. See {@link Limits}.
+   */
+  limits?: Limits;
+
   /** Labels put on every metric. Default none. */
   metricLabels?: MetricLabels;
   /** How often the broadcast queue's length is measured (`memberlist.queue.broadcasts`); at least 1 ms. Default 30 s. */
@@ -260,5 +267,6 @@ export type PresetConfig = Omit<Config, "name" | DefaultedField> & Required<Pick
 
 /** The effective config: checked, complete, frozen; its lists and bytes are copies. An empty `secretKey` is absent. */
 export type ResolvedConfig = Readonly<
-  Omit<Config, DefaultedField | "clock" | "random"> & Required<Pick<Config, DefaultedField | "clock" | "random">>
+  Omit<Config, DefaultedField | "clock" | "random" | "limits"> &
+    Required<Pick<Config, DefaultedField | "clock" | "random">> & { limits: ResolvedLimits }
 >;

@@ -1,6 +1,7 @@
 import { canonicalIp } from "./address.ts";
 import { parseCidr } from "./cidr.ts";
 import type { Config } from "./config-fields.ts";
+import { limitMaxima } from "./limits.ts";
 import { labelMaxSize, metaMaxSize, protocolVersionMax, protocolVersionMin } from "./wire/constants.ts";
 
 /** What one field may be. `expected` ends the sentence "must be …". */
@@ -92,6 +93,20 @@ function isKeyring(value: unknown): boolean {
   return Number.isInteger(size) && Number.isInteger(revision);
 }
 
+const limitNames: readonly string[] = Object.keys(limitMaxima);
+
+/** All bounds in one sentence, so that the one that is wrong can be put right. */
+const limitsRule: ConfigRule = {
+  expected: `an object with whole numbers, each optional: ${Object.entries(limitMaxima)
+    .map(([name, max]) => `${name} (1 to ${max})`)
+    .join(", ")}`,
+  accepts: (value) =>
+    isObject(value) &&
+    !Array.isArray(value) &&
+    Object.keys(value).every((name) => limitNames.includes(name)) &&
+    Object.entries(limitMaxima).every(([name, max]) => value[name] === undefined || integer(1, max).accepts(value[name])),
+};
+
 function isUnspecified(ip: string): boolean {
   return ip === "0.0.0.0" || ip === "::";
 }
@@ -157,6 +172,7 @@ export const configRules: { readonly [Field in keyof Required<Config>]: ConfigRu
     expected: 'a list of CIDRs such as "10.0.0.0/8" or "fd00::/8"',
     accepts: (value) => Array.isArray(value) && value.every((cidr) => typeof cidr === "string" && parseCidr(cidr) !== undefined),
   },
+  limits: limitsRule,
   metricLabels: {
     expected: "an object whose values are texts",
     accepts: (value) =>

@@ -1,12 +1,14 @@
 import { lanConfig } from "./config-defaults.ts";
 import type { Config, ResolvedConfig } from "./config-fields.ts";
 import { checkConfig } from "./config-validation.ts";
+import { resolveLimits } from "./limits.ts";
 import { systemClock } from "./ports/clock.ts";
 import { systemRandom } from "./ports/random.ts";
 import { copyBytes } from "./wire/bytes.ts";
 
 export { lanConfig, localConfig, wanConfig } from "./config-defaults.ts";
 export type { Config, PresetConfig, ResolvedConfig } from "./config-fields.ts";
+export type { Limits, ResolvedLimits } from "./limits.ts";
 export { ConfigError, type ConfigIssue } from "./config-validation.ts";
 
 /**
@@ -19,9 +21,10 @@ export function resolveConfig(config: Config): ResolvedConfig {
   checkConfig(config);
   const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined)) as unknown as Config;
   const merged = { ...lanConfig(), clock: systemClock(), random: systemRandom(), ...given };
-  const { secretKey, meta, cidrsAllowed, metricLabels } = merged;
+  const { secretKey, meta, cidrsAllowed, metricLabels, limits } = merged;
   return Object.freeze({
     ...merged,
+    limits: resolveLimits(limits),
     metricLabels: Object.freeze({ ...metricLabels }),
     secretKey: secretKey === undefined || secretKey.length === 0 ? undefined : copyBytes(secretKey),
     meta: meta === undefined ? undefined : copyBytes(meta),

@@ -7,8 +7,10 @@ export {
   wanConfig,
   type Config,
   type ConfigIssue,
+  type Limits,
   type PresetConfig,
   type ResolvedConfig,
+  type ResolvedLimits,
 } from "./config.ts";
 export type { AliveDelegate, ConflictDelegate, Delegate, EventDelegate, MergeDelegate, PingDelegate } from "./delegate.ts";
 export { TransmitLimitedQueue, type Broadcast, type TransmitLimitedQueueOptions } from "./engine/broadcast-queue.ts";

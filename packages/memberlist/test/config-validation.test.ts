@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ConfigError, lanConfig, resolveConfig, type Config } from "../src/config.ts";
 import { configRules } from "../src/config-rules.ts";
 import { Keyring } from "../src/keyring.ts";
+import { limitMaxima } from "../src/limits.ts";
 import { SeededRandom } from "../src/testing/seeded-random.ts";
 import { VirtualClock } from "../src/testing/virtual-clock.ts";
 
@@ -115,6 +116,18 @@ const cases: { readonly [Field in keyof Required<Config>]: Cases } = {
     valid: [[], ["10.0.0.0/8", "fd00::/8", "::1/128", " 0.0.0.0/0 "]],
     wrong: [["10.0.0.0"], ["10.0.0.0/33"], ["fd00::/129"], ["10.0.0.0/8", "x"], [5], "10.0.0.0/8", null, {}],
   },
+  limits: {
+    valid: [{}, { maxPushStateBytes: 1 }, { maxPushStateBytes: undefined }, limitMaxima],
+    wrong: [
+      null,
+      5,
+      [],
+      { maxPushStateByte: 1 },
+      ...Object.entries(limitMaxima).flatMap(([name, most]) =>
+        [0, 1.5, most + 1, NaN, "1", null].map((value) => ({ [name]: value })),
+      ),
+    ],
+  },
   metricLabels: { valid: [{}, { dc: "eu" }], wrong: [{ dc: 1 }, { dc: undefined }, ["dc"], "dc", null] },
   queueCheckInterval: durations,
   meta: { valid: [new Uint8Array(0), new Uint8Array(512)], wrong: [new Uint8Array(513), "meta", [1], null] },
@@ -150,7 +163,7 @@ describe("each field", () => {
   it("has a rule and cases, and each default has a field", () => {
     expect(Object.keys(cases).toSorted()).toEqual(Object.keys(configRules).toSorted());
     expect(Object.keys(configRules)).toEqual(expect.arrayContaining(Object.keys(lanConfig())));
-    expect(Object.keys(configRules)).toHaveLength(52);
+    expect(Object.keys(configRules)).toHaveLength(53);
   });
 
   it.each([1, 2, 3, 4, 5])("speaks protocol version %i [Create_protocolVersion]", (protocolVersion) => {

@@ -6,6 +6,7 @@ import {
   resolveConfig,
   wanConfig,
   type Config,
+  type Limits,
   type ResolvedConfig,
 } from "../src/config.ts";
 import { Keyring } from "../src/keyring.ts";
@@ -112,6 +113,23 @@ describe("resolveConfig", () => {
     config.secretKey[0] = 9;
     expect(resolved).toMatchObject({ name: "a", cidrsAllowed: ["10.0.0.0/8"], metricLabels: { dc: "a" } });
     expect([resolved.meta?.[0], resolved.secretKey?.[0]]).toEqual([1, 0]);
+  });
+
+  it("fills in the limits that are left out, of which a peer's streams are never more than all", () => {
+    const limits: Limits = { maxUserMsgBytes: 5, maxPushStateNodes: undefined };
+    const resolved = resolveConfig({ name: "a", limits });
+    expect(resolved.limits).toEqual({
+      maxPushStateBytes: 20 * 1024 * 1024,
+      maxPushStateNodes: 1_048_576,
+      maxUserMsgBytes: 5,
+      maxDecompressedBytes: 40 * 1024 * 1024,
+      maxPushPullRequests: 128,
+      maxInboundStreams: 1_024,
+      maxInboundStreamsPerPeer: 256,
+    });
+    expect(Object.isFrozen(resolved.limits)).toBe(true);
+    expect(resolveConfig(resolved)).toEqual(resolved);
+    expect(resolveConfig({ name: "a", limits: { maxInboundStreams: 7 } }).limits.maxInboundStreamsPerPeer).toBe(7);
   });
 
   it("is frozen", () => {

@@ -1,17 +1,11 @@
 import type { Address } from "../address.ts";
 import type { ResolvedConfig } from "../config.ts";
 import { errorMessage, MemberlistError } from "../errors.ts";
+import type { ResolvedLimits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Transport, TransportStream } from "../ports/transport.ts";
 import { emptyBytes, equalBytes } from "../wire/bytes.ts";
-import {
-  maxDecompressedBytes,
-  maxPushPullRequests,
-  maxPushStateBytes,
-  maxPushStateNodes,
-  maxUserMsgBytes,
-  messageType,
-} from "../wire/constants.ts";
+import { messageType } from "../wire/constants.ts";
 import { DecodeError } from "../wire/decode-error.ts";
 import { encodeAckResp, encodeErrResp, encodePing } from "../wire/encode.ts";
 import type { Ping } from "../wire/messages.ts";
@@ -24,15 +18,13 @@ import {
   readStreamLabel,
   readUserMessage,
   type RemoteState,
-  type StreamLimits,
   type StreamMessage,
   type StreamSecurity,
 } from "../wire/stream-frame.ts";
+import { InboundStreams } from "./inbound-streams.ts";
 import { StreamSession } from "./stream-session.ts";
 import type { Stats } from "./stats.ts";
 import { maxTimerDelay, type Waits } from "./waits.ts";
-
-const limits: StreamLimits = { maxPushStateBytes, maxPushStateNodes, maxUserMsgBytes, maxDecompressedBytes };
 
 /** What streams bring in, and what they need to answer. */
 interface StreamHandlers {
@@ -63,23 +55,47 @@ export interface StreamCallOptions {
 /** Push/pulls, reliable messages and fallback pings, both ways. Source: PROTOCOL.md section 4. */
 export class Streams {
   readonly #options: StreamsOptions;
+  readonly #limits: ResolvedLimits;
+  readonly #inbound: InboundStreams;
   #pushPulls = 0;
 
   constructor(options: StreamsOptions) {
     this.#options = options;
+    this.#limits = options.config.limits;
+    this.#inbound = new InboundStreams(this.#limits);
   }
 
   /** Serves a stream that a peer has opened. Never throws. */
   accept(stream: TransportStream, from: Address): void {
     const { config, log, stats, waits } = this.#options;
     stats.increment("memberlist.tcp.accept", 1);
+    const exceeded = this.#inbound.enter(from.host);
+    if (exceeded !== undefined) {
+      // Broken off rather than closed: a transport that lingers on a closed stream would be full of what was refused here.
+      stream.writable.abort().catch(() => undefined);
+      stream.close();
+      stats.count("stream_dropped.too_many_streams");
+      const fields = {
+        reason: "too_many_streams",
+        from,
+        limit: exceeded,
+        most: this.#limits[exceeded],
+        open: this.#inbound.open,
+      };
+      // A code of its own: in a flood of these, the log's bound must not swallow why other streams were dropped.
+      log.warn("too_many_streams", "closing a stream at once, too many are open", fields);
+      return;
+    }
     const session = this.#session(stream);
     waits
       .run<void>({ what: "an inbound stream", timeout: config.tcpTimeout }, (resolve, reject) => {
         this.#serve(session, from).then(resolve, reject);
         return () => session.close();
       })
-      .finally(() => session.close())
+      .finally(() => {
+        this.#inbound.leave(from.host);
+        session.close();
+      })
       .catch((error: unknown) => {
         if (error instanceof MemberlistError && error.code === "shutdown") return;
         const code = reasonOf(error);
@@ -100,10 +116,10 @@ export class Streams {
     const state = await this.#call(to, "push/pull", options, async (session) => {
       stats.increment("memberlist.tcp.connect", 1);
       await session.send(handlers.localState(join));
-      const reply = await session.receive(limits);
+      const reply = await session.receive(this.#limits);
       if (reply.type === messageType.err) await throwRemoteError(reply);
       expectType(reply, messageType.pushPull);
-      return readPushPull(reply.body, limits);
+      return readPushPull(reply.body, this.#limits);
     });
     handlers.merge({ ...state, join });
   }
@@ -123,7 +139,7 @@ export class Streams {
     try {
       return await this.#call(to, "a ping over a stream", { timeout }, async (session) => {
         await session.send(encodePing(ping));
-        const reply = await session.receive(limits);
+        const reply = await session.receive(this.#limits);
         expectType(reply, messageType.ackResp);
         const { seqNo } = await readAck(reply.body);
         if (seqNo === ping.seqNo) return true;
@@ -176,7 +192,7 @@ export class Streams {
     await this.#checkLabel(session);
     let message: StreamMessage;
     try {
-      message = await session.receive(limits);
+      message = await session.receive(this.#limits);
     } catch (error) {
       if (error instanceof MemberlistError && error.details["clean"] === true) return;
       await this.#tellError(session, error);
@@ -187,7 +203,7 @@ export class Streams {
         await this.#servePushPull(session, message);
         break;
       case messageType.user:
-        this.#options.handlers.message(await readUserMessage(message.body, limits));
+        this.#options.handlers.message(await readUserMessage(message.body, this.#limits));
         break;
       case messageType.ping:
         await this.#servePing(session, message);
@@ -219,12 +235,12 @@ export class Streams {
 
   async #servePushPull(session: StreamSession, message: StreamMessage): Promise<void> {
     const { handlers } = this.#options;
-    if (this.#pushPulls >= maxPushPullRequests) {
-      throw new MemberlistError("limit_exceeded", `more than ${maxPushPullRequests} push/pulls at once`);
+    if (this.#pushPulls >= this.#limits.maxPushPullRequests) {
+      throw new MemberlistError("limit_exceeded", `more than ${this.#limits.maxPushPullRequests} push/pulls at once`);
     }
     this.#pushPulls++;
     try {
-      const state = await readPushPull(message.body, limits);
+      const state = await readPushPull(message.body, this.#limits);
       await session.send(handlers.localState(state.join));
       await session.finishAnswer();
       handlers.merge(state);

@@ -42,7 +42,8 @@ export class PacketDispatcher {
   }
 
   receive(message: Uint8Array, from: Address, receivedAt: number): void {
-    this.#decompressionBudget = maxDecompressedPacketBytes;
+    const { maxDecompressedBytes } = this.#parts.context.config.limits;
+    this.#decompressionBudget = Math.min(maxDecompressedBytes, maxDecompressedPacketBytes);
     this.#guard(message[0], from, () => this.#dispatch(message, from, receivedAt, 0));
   }
 

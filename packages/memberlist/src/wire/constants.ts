@@ -45,5 +45,8 @@ export const maxDecompressedBytes: number = 40 * 1024 * 1024;
 export const maxPushPullRequests: number = 128;
 /** The same for all that is compressed in one packet. No packet holds over 64 KiB; Go peers compress what they send at once. */
 export const maxDecompressedPacketBytes: number = 1024 * 1024;
+/** Ours: Go has no bound on streams. */
+export const maxInboundStreams: number = 1_024;
+export const maxInboundStreamsPerPeer: number = 256;
 /** How deep compress and compound may nest in a packet. Go peers send two levels. */
 export const maxNestingDepth: number = 8;

@@ -36,6 +36,8 @@ export interface RemoteState {
 const maxObjectBytes = 64 * 1024;
 /** What the map of a compress message adds to the compressed bytes, with room to spare. */
 const compressOverhead = 64;
+/** Go's bound for one encrypted message, which ours never exceeds. */
+const maxEncryptedBytes = maxPushStateBytes;
 
 export interface StreamSecurity {
   /** Ours; it is authenticated along with an encrypted message. Empty for none. */
@@ -64,15 +66,13 @@ export function sealStreamMessage(
 ): Uint8Array {
   let payload = options.compress ? compressMessage(message) : message;
   if (cipher?.encrypts !== true) return payload;
-  if (encryptedLength(cipher.version, payload.length) > maxPushStateBytes) payload = message;
+  if (encryptedLength(cipher.version, payload.length) > maxEncryptedBytes) payload = message;
   const size = encryptedLength(cipher.version, payload.length);
-  if (size > maxPushStateBytes) {
+  if (size > maxEncryptedBytes) {
     throw new MemberlistError(
       "message_too_large",
-      `a stream message of ${size} bytes, encrypted, is over the ${maxPushStateBytes} that peers take`,
-      {
-        details: { size, limit: maxPushStateBytes },
-      },
+      `a stream message of ${size} bytes, encrypted, is over the ${maxEncryptedBytes} that peers take`,
+      { details: { size, limit: maxEncryptedBytes } },
     );
   }
   const header = encryptHeader(size);
@@ -136,9 +136,20 @@ async function readEncrypted(
   const lengthBytes = await reader.readExactly(encryptHeaderSize - 1);
   const size = lengthBytes.reduce((value, byte) => value * 256 + byte, 0);
   onEncryptedSize?.(size);
-  checkLimit("encrypted length", size, limits.maxPushStateBytes);
+  checkLimit("encrypted length", size, maxEncrypted(limits));
   const payload = await reader.readExactly(size);
   return cipher.decrypt(payload, concatBytes(encryptHeader(size), label));
+}
+
+/** What holds any message within the limits, and no more: nothing larger is worth reading. */
+function maxEncrypted({ maxPushStateBytes: state, maxPushStateNodes: nodes, maxUserMsgBytes: user }: StreamLimits): number {
+  const message = Math.max(user, state + nodes * maxObjectBytes) + maxObjectBytes;
+  return Math.min(maxEncryptedBytes, maxCompressed(message));
+}
+
+/** Compressed, a byte costs 12 bits at most and a dictionary of 3,838 codes one more. */
+function maxCompressed(bytes: number): number {
+  return bytes + Math.ceil(bytes * 0.51) + compressOverhead;
 }
 
 function encryptHeader(size: number): Uint8Array {
@@ -148,9 +159,7 @@ function encryptHeader(size: number): Uint8Array {
 async function decompressMessage(type: number, reader: StreamReader, limits: StreamLimits): Promise<StreamMessage> {
   if (type !== messageType.compress) return { type, body: reader };
   const { maxDecompressedBytes } = limits;
-  // Compressed, a byte costs 12 bits at most and a dictionary of 3,838 codes one more, so nothing acceptable is over this.
-  const maxCompressedBytes = maxDecompressedBytes + Math.ceil(maxDecompressedBytes * 0.51) + compressOverhead;
-  const message = decompressBody(await reader.readObject(maxCompressedBytes), maxDecompressedBytes);
+  const message = decompressBody(await reader.readObject(maxCompressed(maxDecompressedBytes)), maxDecompressedBytes);
   const [innerType] = message;
   if (innerType === undefined) throw new MemberlistError("protocol_error", "decompressed message is empty");
   return { type: innerType, body: new StreamReader(message.subarray(1)) };

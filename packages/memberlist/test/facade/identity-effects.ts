@@ -215,6 +215,13 @@ export const identityEffects: Readonly<Record<Exclude<keyof Config, ProtocolFiel
     expect(asked).toBeGreaterThan(0);
   },
 
+  limits: async (one) => {
+    const node = await one.start({ limits: { maxInboundStreams: 1 } });
+    const peer = new RawPeer(one);
+    for (let i = 0; i < 3; i++) await peer.dial(node);
+    expect(node.members.counters()).toEqual({ "stream_dropped.too_many_streams": 2 });
+  },
+
   eventsCapacity: async (one) => {
     const node = await one.start({ eventsCapacity: 1 });
     const events = node.members.events();

@@ -1,0 +1,59 @@
+import {
+  maxDecompressedBytes,
+  maxInboundStreams,
+  maxInboundStreamsPerPeer,
+  maxPushPullRequests,
+  maxPushStateBytes,
+  maxPushStateNodes,
+  maxUserMsgBytes,
+} from "./wire/constants.ts";
+
+/**
+ * What peers may make this node hold. Each can be lowered, to 1 at least, never raised: what is over the default, other members
+ * would refuse anyway. It bounds what is taken, not what is sent. A limit below what honest members send cuts this node off:
+ * leave ample room. Source: PROTOCOL.md section 4.
+ */
+export interface Limits {
+  /** The application's state in a push/pull, in bytes. Default 20 MiB. */
+  readonly maxPushStateBytes?: number;
+  /** Members in a push/pull; the dead that are still remembered count. Default 1,048,576. */
+  readonly maxPushStateNodes?: number;
+  /** One user message on a stream, in bytes. Default 20 MiB. */
+  readonly maxUserMsgBytes?: number;
+  /**
+   * What one message on a stream may decompress to, in bytes. A whole push/pull has to fit, at up to about 700 bytes for each
+   * member with full metadata. Default 40 MiB. A packet has 1 MiB at most.
+   */
+  readonly maxDecompressedBytes?: number;
+  /** Push/pulls that peers may have under way here at once. Default 128. */
+  readonly maxPushPullRequests?: number;
+  /** Streams that peers may have open here at once; further ones are closed (`stream_dropped.too_many_streams`). Default 1,024. */
+  readonly maxInboundStreams?: number;
+  /**
+   * The same for the streams from one IP address. Members that share an address (one machine, one NAT) share this, too.
+   * Default 256, or `maxInboundStreams` where that is less.
+   */
+  readonly maxInboundStreamsPerPeer?: number;
+}
+
+/** Every limit with its value. */
+export type ResolvedLimits = Readonly<Required<Limits>>;
+
+/** The most that each limit can be, which is its default. */
+export const limitMaxima: ResolvedLimits = Object.freeze({
+  maxPushStateBytes,
+  maxPushStateNodes,
+  maxUserMsgBytes,
+  maxDecompressedBytes,
+  maxPushPullRequests,
+  maxInboundStreams,
+  maxInboundStreamsPerPeer,
+});
+
+/** The limits with the defaults filled in for what is left out or undefined. A fresh, frozen object. */
+export function resolveLimits(limits: Limits = {}): ResolvedLimits {
+  const given = Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+  const resolved = { ...limitMaxima, ...given };
+  const perPeer = Math.min(resolved.maxInboundStreamsPerPeer, resolved.maxInboundStreams);
+  return Object.freeze({ ...resolved, maxInboundStreamsPerPeer: perPeer });
+}

@@ -1,0 +1,95 @@
+import { createCipheriv, randomBytes } from "node:crypto";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { Worker } from "node:worker_threads";
+
+/** A thread of `fixtures/attacker.mjs`. */
+export class Attacker {
+  readonly #worker: Worker = new Worker(new URL("fixtures/attacker.mjs", import.meta.url));
+  readonly #waiting = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>();
+  #lastId = 0;
+
+  constructor() {
+    this.#worker.on("message", ({ id, result, error }: { id: number; result?: unknown; error?: string }) => {
+      const waiting = this.#waiting.get(id);
+      this.#waiting.delete(id);
+      if (error === undefined) waiting?.resolve(result);
+      else waiting?.reject(new Error(error));
+    });
+    this.#worker.on("error", (error: Error) => {
+      for (const { reject } of this.#waiting.values()) reject(error);
+    });
+  }
+
+  run<T>(job: string, args: Readonly<Record<string, unknown>> = {}): Promise<T> {
+    const id = ++this.#lastId;
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.set(id, { resolve: (result) => resolve(result as T), reject });
+      this.#worker.postMessage({ id, job, args });
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#worker.terminate();
+  }
+}
+
+/** A packet as a member with the key sends it: version 1, without a label (PROTOCOL.md section 2). */
+export function sealed(message: Uint8Array, key: Uint8Array, aad: Uint8Array = new Uint8Array()): Uint8Array {
+  const nonce = randomBytes(12);
+  const cipher = createCipheriv("aes-128-gcm", key, nonce);
+  cipher.setAAD(aad);
+  return Buffer.concat([Uint8Array.of(1), nonce, cipher.update(message), cipher.final(), cipher.getAuthTag()]);
+}
+
+/** A message on a stream as a member with the key sends it (section 4). */
+export function sealedStream(message: Uint8Array, key: Uint8Array): Uint8Array {
+  const header = Buffer.from([10, 0, 0, 0, 0]);
+  header.writeUInt32BE(message.length + 29, 1);
+  return Buffer.concat([header, sealed(message, key, header)]);
+}
+
+setFlagsFromString("--expose-gc");
+const gc = runInNewContext("gc") as () => void;
+
+/** Twice, with a turn between: what hangs on the heap outside is given back a little later. */
+async function collectGarbage(): Promise<void> {
+  for (let i = 0; i < 2; i++) {
+    gc();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** In bytes: the heap and what hangs on it outside. */
+function used(): number {
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+/** Memory from now on, against what was used at the start. */
+export class MemoryWatch {
+  readonly #start: number = used();
+  readonly #timer: NodeJS.Timeout;
+  #peak = 0;
+
+  private constructor() {
+    this.#timer = setInterval(() => this.#sample(), 5);
+  }
+
+  static async start(): Promise<MemoryWatch> {
+    await collectGarbage();
+    return new MemoryWatch();
+  }
+
+  /** How much more than at the start was in use: at most, and in the end, without garbage; in MiB. */
+  async end(): Promise<{ readonly peak: number; readonly left: number }> {
+    this.#sample();
+    clearInterval(this.#timer);
+    await collectGarbage();
+    return { peak: this.#peak / 2 ** 20, left: (used() - this.#start) / 2 ** 20 };
+  }
+
+  #sample(): void {
+    this.#peak = Math.max(this.#peak, used() - this.#start);
+  }
+}
