@@ -1,0 +1,152 @@
+import * as fc from "fast-check";
+import { makeCompound } from "../src/wire/compound.ts";
+import { compressMessage } from "../src/wire/compress.ts";
+import * as encode from "../src/wire/encode.ts";
+import { encodePushPull, encodeUserStream } from "../src/wire/push-pull.ts";
+
+/** Two members, the attacker, and some who do not exist. */
+const names: fc.Arbitrary<string> = fc.constantFrom("target", "friend", "attacker", "nobody", "", "ü".repeat(200));
+const hosts: fc.Arbitrary<string> = fc.oneof(
+  { weight: 6, arbitrary: fc.constantFrom("10.0.0.1", "10.0.0.2", "10.9.9.9", "10.7.7.7") },
+  { weight: 1, arbitrary: fc.constantFrom("::1", "0.0.0.0", "") },
+);
+const ports: fc.Arbitrary<number> = fc.constantFrom(0, 1, 7946, 65_535);
+const u32: fc.Arbitrary<number> = fc.oneof(fc.constantFrom(0, 1, 2, 0x7fffffff, 0xfffffffe, 0xffffffff), fc.nat(0xffffffff));
+const octets: fc.Arbitrary<Uint8Array> = fc.uint8Array({ maxLength: 80 });
+const meta: fc.Arbitrary<Uint8Array> = fc.oneof(octets, fc.constant(new Uint8Array(512)), fc.constant(new Uint8Array(513)));
+/** Mostly what is accepted: one that is not makes the whole state it is in be refused. */
+const vsn: fc.Arbitrary<readonly number[]> = fc.oneof(
+  { weight: 20, arbitrary: fc.constant([1, 5, 2, 0, 0, 0]) },
+  { weight: 1, arbitrary: fc.array(fc.nat(255), { minLength: 6, maxLength: 6 }) },
+);
+const source = { sourceAddr: hosts, sourcePort: ports, sourceNode: names };
+
+const state = fc.record({
+  name: names,
+  addr: hosts,
+  port: ports,
+  meta,
+  incarnation: u32,
+  state: fc.constantFrom(0, 1, 2, 3, 4, -1),
+  vsn,
+});
+const pushPull = fc
+  .tuple(fc.boolean(), fc.array(state, { maxLength: 6 }), octets)
+  .map(([join, nodes, user]) => encodePushPull(join, nodes, user));
+const ping = fc.record({ seqNo: u32, node: names, ...source }).map((one) => encode.encodePing(one));
+
+/** Well-formed, whatever it claims. */
+const single: fc.Arbitrary<Uint8Array> = fc.oneof(
+  ping,
+  fc
+    .record({ seqNo: u32, target: hosts, port: ports, node: names, nack: fc.boolean(), ...source })
+    .map((one) => encode.encodeIndirectPing(one)),
+  fc.record({ seqNo: u32, payload: octets }).map((one) => encode.encodeAckResp(one)),
+  fc.record({ seqNo: u32 }).map((one) => encode.encodeNackResp(one)),
+  fc.record({ incarnation: u32, node: names, from: names }).map((one) => encode.encodeSuspect(one)),
+  fc.record({ incarnation: u32, node: names, from: names }).map((one) => encode.encodeDead(one)),
+  fc.record({ incarnation: u32, node: names, addr: hosts, port: ports, meta, vsn }).map((one) => encode.encodeAlive(one)),
+  octets.map((one) => encode.encodeUser(one)),
+);
+
+const packed: fc.Arbitrary<Uint8Array> = fc.oneof(
+  { weight: 4, arbitrary: single },
+  { weight: 2, arbitrary: fc.array(single, { minLength: 1, maxLength: 8 }).map((parts) => makeCompound(parts)) },
+  { weight: 1, arbitrary: single.map((one) => compressMessage(one)) },
+  { weight: 1, arbitrary: fc.nat(3_000_000).map((size) => compressMessage(encode.encodeUser(new Uint8Array(size)))) },
+);
+
+const streamed: fc.Arbitrary<Uint8Array> = fc.oneof(
+  pushPull,
+  pushPull.map((one) => compressMessage(one)),
+  octets.map((one) => encodeUserStream(one)),
+  ping,
+  octets.map((one) => encode.encodeErrResp({ error: String(one) })),
+);
+
+type Change = readonly [where: number, value: number, kind: number];
+
+/** Some bytes changed, put in, taken out, or cut off. */
+function bend(bytes: Uint8Array, changes: readonly Change[]): Uint8Array {
+  let bent = [...bytes.subarray(0, 20_000)];
+  for (const [where, value, kind] of changes) {
+    const at = where % (bent.length + 1);
+    if (kind === 3) bent = bent.slice(0, at);
+    else bent.splice(at, kind === 0 ? 0 : 1, ...(kind === 2 ? [] : [value]));
+  }
+  return Uint8Array.from(bent);
+}
+
+const changes: fc.Arbitrary<Change[]> = fc.array(fc.tuple(fc.nat(), fc.nat(255), fc.nat(3)), { minLength: 1, maxLength: 4 });
+
+function bentOr(good: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Uint8Array> {
+  return fc.oneof(
+    { weight: 3, arbitrary: good },
+    { weight: 3, arbitrary: fc.tuple(good, changes).map(([bytes, how]) => bend(bytes, how)) },
+    { weight: 1, arbitrary: fc.uint8Array({ maxLength: 300 }) },
+  );
+}
+
+/** How far the attacker wraps what it sends: as a member does, and then bent or not. */
+export interface Wrap {
+  readonly sealed: boolean;
+  readonly labelled: boolean;
+  readonly crc: boolean;
+  readonly bend: readonly Change[];
+}
+
+const wrap: fc.Arbitrary<Wrap> = fc.record({
+  sealed: fc.boolean(),
+  labelled: fc.boolean(),
+  crc: fc.boolean(),
+  bend: fc.oneof({ weight: 3, arbitrary: fc.constant<Change[]>([]) }, { weight: 1, arbitrary: changes }),
+});
+
+export type Step =
+  | { readonly kind: "packet"; readonly message: Uint8Array; readonly wrap: Wrap }
+  | {
+      readonly kind: "stream";
+      readonly message: Uint8Array;
+      readonly wrap: Wrap;
+      /** In how many pieces it comes, a ms apart. */
+      readonly pieces: number;
+      readonly end: "finish" | "close" | "leave";
+    }
+  | { readonly kind: "wait"; readonly ms: number };
+
+export interface Case {
+  readonly encrypted: boolean;
+  /** Whether the attacker has the key, where there is one. */
+  readonly insider: boolean;
+  readonly label: string;
+  readonly compress: boolean;
+  readonly protocolVersion: number;
+  readonly steps: readonly Step[];
+}
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant("packet" as const), message: bentOr(packed), wrap }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("stream" as const),
+      message: bentOr(streamed),
+      wrap,
+      pieces: fc.integer({ min: 1, max: 4 }),
+      end: fc.constantFrom("finish" as const, "close" as const, "leave" as const),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.nat(3_000) }) },
+);
+
+/** What one attack is. It says all: the nodes' own randomness is always the same. */
+export const attacks: fc.Arbitrary<Case> = fc.record({
+  encrypted: fc.boolean(),
+  insider: fc.boolean(),
+  label: fc.constantFrom("", "blue"),
+  compress: fc.boolean(),
+  protocolVersion: fc.constantFrom(1, 2, 5),
+  steps: fc.array(step, { minLength: 1, maxLength: 25 }),
+});
+
+export { bend };

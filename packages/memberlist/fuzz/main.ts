@@ -1,0 +1,59 @@
+import { parseArgs } from "node:util";
+import * as fc from "fast-check";
+import { attacks, type Case } from "./inputs.ts";
+import { play } from "./world.ts";
+
+/** Cases of one seed: few enough that a seed that fails is found again in some seconds. */
+const batch = 250;
+const usage = "usage: pnpm fuzz [--minutes N] [--seed S]";
+
+/** Bytes as hex: what is printed can be read, and pasted into a test. */
+function show(given: Case): string {
+  return JSON.stringify(
+    given,
+    (_key, value: unknown) => (value instanceof Uint8Array ? Buffer.from(value).toString("hex") : value),
+    1,
+  );
+}
+
+/** Attacks whole nodes until the time is over. Returns the exit code: 1 when a case failed, 2 for wrong arguments. */
+export async function main(args: readonly string[]): Promise<number> {
+  let minutes: number;
+  let first: number;
+  try {
+    const options = { minutes: { type: "string", default: "1" }, seed: { type: "string" } } as const;
+    const { values } = parseArgs({ args: [...args], options });
+    minutes = Number(values.minutes);
+    first = Number(values.seed ?? Date.now() % 1_000_000_000);
+    if (!(minutes > 0) || !Number.isInteger(first)) throw new RangeError("minutes must be over 0, the seed a whole number");
+  } catch (error) {
+    process.stderr.write(`fuzz: ${error instanceof Error ? error.message : String(error)}\n${usage}\n`);
+    return 2;
+  }
+  const start = performance.now();
+  const elapsed = (): number => (performance.now() - start) / 1_000;
+  let cases = 0;
+  let told = 0;
+  process.stdout.write(`fuzz: ${minutes} min from seed ${first}\n`);
+  for (let seed = first; ; seed++) {
+    const property = fc.asyncProperty(attacks, async (given) => {
+      cases++;
+      await play(given);
+    });
+    const result = await fc.check(property, { seed, numRuns: batch });
+    if (result.failed) {
+      const [given] = result.counterexample ?? [];
+      const { errorInstance: error } = result;
+      const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      process.stdout.write(`fuzz: failed after ${cases} cases; again by: pnpm fuzz --seed ${seed}\n${what}\n`);
+      if (given !== undefined) process.stdout.write(`the smallest input (bytes in hex):\n${show(given)}\n`);
+      return 1;
+    }
+    const isOver = elapsed() >= minutes * 60;
+    if (isOver || elapsed() - told >= 5) {
+      told = elapsed();
+      process.stdout.write(`fuzz: ${told.toFixed(0)} s, ${cases} cases, up to seed ${seed}\n`);
+    }
+    if (isOver) return 0;
+  }
+}

@@ -1,0 +1,239 @@
+import { isIP } from "node:net";
+import { createMemberlist, lanConfig, type Memberlist } from "../src/index.ts";
+import { MemoryNetwork, SeededRandom, settlePromises, VirtualClock, type MemoryTransport } from "../src/testing/index.ts";
+import { splitCompound } from "../src/wire/compound.ts";
+import { decompressBody } from "../src/wire/compress.ts";
+import { messageType } from "../src/wire/constants.ts";
+import { decodeAckResp } from "../src/wire/decode.ts";
+import { encodePing } from "../src/wire/encode.ts";
+import { addLabel } from "../src/wire/label.ts";
+import { openPacket, sealPacket } from "../src/wire/packet.ts";
+import type { PayloadCipher } from "../src/wire/seal.ts";
+import { sealStreamMessage } from "../src/wire/stream-frame.ts";
+import { encodeText } from "../src/wire/text.ts";
+import { aes, aesCodec, cipherOf, patterned } from "../test/wire/aes.ts";
+import { bend, type Case, type Step, type Wrap } from "./inputs.ts";
+
+const tcpTimeout = 2_000;
+const none = new Uint8Array(0);
+const wrongKey = patterned(16, 9);
+const key = patterned(16, 1);
+const seqNo = 0x7eaddead;
+const isAlive = encodePing({ seqNo, node: "target", sourceAddr: "", sourcePort: 0, sourceNode: "" });
+
+/** Two whole members in virtual time, and somebody who attacks the first of them. */
+class World {
+  readonly clock: VirtualClock = new VirtualClock();
+  readonly #random: SeededRandom = new SeededRandom(1);
+  readonly #network: MemoryNetwork = new MemoryNetwork({ clock: this.clock, random: this.#random.fork() });
+  readonly #case: Case;
+  readonly #label: Uint8Array;
+  readonly #ours: PayloadCipher | undefined;
+  readonly #theirs: PayloadCipher | undefined;
+  readonly #heard: Uint8Array[] = [];
+  readonly #problems: string[] = [];
+  readonly #members: Memberlist[] = [];
+  #attacker: MemoryTransport | undefined;
+  #openStreams = 0;
+
+  constructor(given: Case) {
+    this.#case = given;
+    this.#label = encodeText(given.label);
+    const nonces = this.#random.fork();
+    const nonce = (): Uint8Array => Uint8Array.from({ length: 12 }, () => Math.floor(nonces.next() * 256));
+    this.#ours = given.encrypted ? cipherOf([aes(key, nonce)]) : undefined;
+    this.#theirs = given.encrypted && !given.insider ? cipherOf([aes(wrongKey, nonce)]) : this.#ours;
+  }
+
+  /** Whether the attacker can make itself understood at all. */
+  get #isOutsider(): boolean {
+    return this.#case.encrypted && !this.#case.insider;
+  }
+
+  get #target(): Memberlist {
+    return this.#members[0] as Memberlist;
+  }
+
+  get #transport(): MemoryTransport {
+    return this.#attacker as MemoryTransport;
+  }
+
+  async start(): Promise<void> {
+    for (const name of ["target", "friend"]) this.#members.push(await this.#member(name));
+    await this.clock.settle(this.#members[1]?.join(["target/10.0.0.1:7946"]) as Promise<unknown>);
+    this.#attacker = this.#network.transport({ host: "10.9.9.9" });
+    this.#attacker.listen({
+      packet: (packet) => void this.#heard.push(packet),
+      stream: (stream) => stream.close(),
+    });
+    await this.clock.advance(100);
+  }
+
+  async take(step: Step): Promise<void> {
+    switch (step.kind) {
+      case "packet":
+        this.#transport.writeTo(this.#wrapPacket(step.message, step.wrap), this.#address);
+        await this.clock.advance(2);
+        break;
+      case "stream":
+        await this.#stream(step);
+        break;
+      case "wait":
+        await this.clock.advance(step.ms);
+        break;
+    }
+  }
+
+  /** What is wrong in the end, after everything has had its time; nothing, if all is well. */
+  async end(): Promise<readonly string[]> {
+    // Everything that hangs has been cut by then, and an accused member has refuted.
+    await this.clock.advance(tcpTimeout + 4_000);
+    if (this.#openStreams > 0) this.#problems.push(`${this.#openStreams} streams are open after tcpTimeout`);
+    this.#checkMembers();
+    await this.#checkAnswers();
+    for (const members of this.#members) await members.shutdown();
+    await this.clock.advance(1_000);
+    if (this.clock.pending > 0) this.#problems.push(`${this.clock.pending} timers wait after the shutdown`);
+    await settlePromises();
+    return this.#problems;
+  }
+
+  async #member(name: string): Promise<Memberlist> {
+    const { encrypted, label, compress, protocolVersion } = this.#case;
+    const transport = Object.assign(this.#network.transport(), { codec: aesCodec });
+    const complain = (fields: { readonly code: string }, message: string): void =>
+      void this.#problems.push(`logged as an error: ${fields.code}: ${message}`);
+    const ignore = (): void => {};
+    return createMemberlist({
+      ...lanConfig(),
+      name,
+      transport,
+      label,
+      tcpTimeout,
+      enableCompression: compress,
+      protocolVersion,
+      pushPullInterval: 5_000,
+      clock: this.clock,
+      random: this.#random.fork(),
+      logger: { debug: ignore, info: ignore, warn: ignore, error: complain },
+      ...(encrypted && { secretKey: key }),
+      limits: { maxDecompressedBytes: 1_000_000, maxUserMsgBytes: 100_000, maxPushStateBytes: 100_000 },
+    });
+  }
+
+  get #address(): { readonly host: string; readonly port: number; readonly name: string } {
+    return { host: "10.0.0.1", port: 7946, name: "target" };
+  }
+
+  #wrapPacket(message: Uint8Array, { sealed, labelled, crc, bend: changes }: Wrap): Uint8Array {
+    const cipher = sealed ? this.#theirs : undefined;
+    const packet = sealPacket(message, { compress: false, crc, label: labelled ? this.#label : none, cipher });
+    return bend(packet, changes);
+  }
+
+  #wrapStream(message: Uint8Array, { sealed, labelled, bend: changes }: Wrap): Uint8Array {
+    const label = labelled ? this.#label : none;
+    const body = sealStreamMessage(message, { compress: false }, { label, cipher: sealed ? this.#theirs : undefined });
+    return bend(label.length === 0 ? body : addLabel(body, label), changes);
+  }
+
+  async #stream({ message, wrap, pieces, end }: Extract<Step, { kind: "stream" }>): Promise<void> {
+    const bytes = this.#wrapStream(message, wrap);
+    const stream = await this.clock.settle(this.#transport.dial(this.#address, { timeout: 1_000 }));
+    this.#openStreams++;
+    const isOver = this.#drain(stream.readable).then(() => this.#openStreams--);
+    isOver.catch(() => undefined);
+    const writer = stream.writable.getWriter();
+    writer.closed.catch(() => undefined);
+    const size = Math.ceil(bytes.length / pieces);
+    for (let at = 0; at < bytes.length; at += size) {
+      writer.write(bytes.slice(at, at + size)).catch(() => undefined);
+      await this.clock.advance(1);
+    }
+    if (end === "finish") writer.close().catch(() => undefined);
+    if (end === "close") stream.close();
+    await this.clock.advance(3);
+  }
+
+  async #drain(readable: ReadableStream<Uint8Array>): Promise<number> {
+    const reader = readable.getReader();
+    let size = 0;
+    for (;;) {
+      try {
+        const { done, value } = await reader.read();
+        if (done) return size;
+        size += value.length;
+      } catch {
+        return size;
+      }
+    }
+  }
+
+  #checkMembers(): void {
+    const local = this.#target.localNode();
+    if (local.name !== "target" || local.state !== "alive")
+      this.#problems.push(`the local node is ${local.name}, ${local.state}`);
+    if (local.addr !== "10.0.0.1" || local.port !== 7946) this.#problems.push(`the local node is at ${local.addr}:${local.port}`);
+    const all = this.#target.members();
+    if (new Set(all.map(({ name }) => name)).size !== all.length) this.#problems.push("a name is there twice");
+    for (const { name, addr, port, incarnation, meta } of all) {
+      const isWell = isIP(addr) !== 0 && port >= 0 && port <= 65_535 && meta.length <= 512;
+      const isU32 = Number.isInteger(incarnation) && incarnation >= 0 && incarnation <= 0xffffffff;
+      if (!isWell || !isU32) this.#problems.push(`member ${name}: ${addr}:${port}, incarnation ${incarnation}`);
+    }
+    const seen = all
+      .map(({ name, state }) => `${name} ${state}`)
+      .toSorted()
+      .join();
+    if (this.#isOutsider && seen !== "friend alive,target alive") {
+      this.#problems.push(`who has no key has changed the membership: ${seen}`);
+    }
+  }
+
+  /** The target answers by packet and by stream, as it does to a member. */
+  async #checkAnswers(): Promise<void> {
+    const cipher = this.#ours;
+    const label = this.#label;
+    this.#heard.length = 0;
+    this.#transport.writeTo(sealPacket(isAlive, { compress: false, crc: false, label, cipher }), this.#address);
+    await this.clock.advance(10);
+    const messages = this.#heard.flatMap((packet) => unpack(openPacket(packet, { label, skipInboundLabelCheck: false, cipher })));
+    const isAnswered = messages.some(
+      (message) => message[0] === messageType.ackResp && decodeAckResp(message.subarray(1)).seqNo === seqNo,
+    );
+    if (!isAnswered) this.#problems.push("a ping by packet is not answered any more");
+    const stream = await this.clock.settle(this.#transport.dial(this.#address, { timeout: 1_000 }));
+    const body = sealStreamMessage(isAlive, { compress: false }, { label, cipher });
+    const writer = stream.writable.getWriter();
+    writer.closed.catch(() => undefined);
+    writer.write(label.length === 0 ? body : addLabel(body, label)).catch(() => undefined);
+    if ((await this.clock.settle(this.#drain(stream.readable))) === 0) {
+      this.#problems.push("a ping by stream is not answered any more");
+    }
+    stream.close();
+  }
+}
+
+function unpack(message: Uint8Array): Uint8Array[] {
+  const body = message.subarray(1);
+  if (message[0] === messageType.compress) return unpack(decompressBody(body, 1_000_000));
+  if (message[0] === messageType.compound) return splitCompound(body).parts.flatMap(unpack);
+  return [message];
+}
+
+/** Plays one attack. @throws Error with all that is wrong afterwards */
+export async function play(given: Case): Promise<void> {
+  const rejections: unknown[] = [];
+  const note = (reason: unknown): void => void rejections.push(reason);
+  process.on("unhandledRejection", note);
+  try {
+    const world = new World(given);
+    await world.start();
+    for (const step of given.steps) await world.take(step);
+    const problems = [...(await world.end())];
+    for (const reason of rejections) problems.push(`a promise was rejected, and nobody took it: ${String(reason)}`);
+    if (problems.length > 0) throw new Error(problems.join("\n"));
+  } finally {
+    process.off("unhandledRejection", note);
+  }
+}
