@@ -15,7 +15,7 @@ import {
 import { DecodeError } from "../wire/decode-error.ts";
 import { encodeAckResp, encodeErrResp, encodePing } from "../wire/encode.ts";
 import type { Ping } from "../wire/messages.ts";
-import { encodeUserStream } from "../wire/push-pull.ts";
+import { encodeUserStream, type Breathe } from "../wire/push-pull.ts";
 import {
   readAck,
   readErr,
@@ -37,9 +37,9 @@ const limits: StreamLimits = { maxPushStateBytes, maxPushStateNodes, maxUserMsgB
 /** What streams bring in, and what they need to answer. */
 interface StreamHandlers {
   /** Our nodes and the application's state, as one push/pull message. */
-  localState(join: boolean): Uint8Array;
+  localState(join: boolean): Promise<Uint8Array>;
   /** @throws MemberlistError `incompatible_versions` or `merge_refused` */
-  merge(state: RemoteState): void;
+  merge(state: RemoteState): Promise<void>;
   message(message: Uint8Array): void;
   isPingForUs(ping: Ping): boolean;
 }
@@ -53,6 +53,7 @@ export interface StreamsOptions {
   readonly log: Log;
   readonly stats: Stats;
   readonly handlers: StreamHandlers;
+  readonly breathe: Breathe;
 }
 
 export interface StreamCallOptions {
@@ -96,16 +97,16 @@ export class Streams {
    *   other keys than we, or we have none), `not_encrypted` (the peer answers in plaintext, which we refuse)
    */
   async pushPull(to: Address, join: boolean, options: StreamCallOptions = {}): Promise<void> {
-    const { handlers, stats } = this.#options;
+    const { breathe, handlers, stats } = this.#options;
     const state = await this.#call(to, "push/pull", options, async (session) => {
       stats.increment("memberlist.tcp.connect", 1);
-      await session.send(handlers.localState(join));
+      await session.send(await handlers.localState(join));
       const reply = await session.receive(limits);
       if (reply.type === messageType.err) await throwRemoteError(reply);
       expectType(reply, messageType.pushPull);
-      return readPushPull(reply.body, limits);
+      return readPushPull(reply.body, limits, breathe);
     });
-    handlers.merge({ ...state, join });
+    await handlers.merge({ ...state, join });
   }
 
   /** Sends a user message; resolves when the network has all of it. Errors as for {@link pushPull}. */
@@ -217,16 +218,16 @@ export class Streams {
   }
 
   async #servePushPull(session: StreamSession, message: StreamMessage): Promise<void> {
-    const { handlers } = this.#options;
+    const { breathe, handlers } = this.#options;
     if (this.#pushPulls >= maxPushPullRequests) {
       throw new MemberlistError("limit_exceeded", `more than ${maxPushPullRequests} push/pulls at once`);
     }
     this.#pushPulls++;
     try {
-      const state = await readPushPull(message.body, limits);
-      await session.send(handlers.localState(state.join));
+      const state = await readPushPull(message.body, limits, breathe);
+      await session.send(await handlers.localState(state.join));
       await session.finishAnswer();
-      handlers.merge(state);
+      await handlers.merge(state);
     } finally {
       this.#pushPulls--;
     }

@@ -6,7 +6,7 @@ import { decodeAckResp, decodeErrResp, decodePing } from "./decode.ts";
 import { DecodeError } from "./decode-error.ts";
 import { labelHeaderSize } from "./label.ts";
 import type { AckResp, ErrResp, Ping, PushNodeState } from "./messages.ts";
-import { decodePushNode, decodePushPullHeader, decodeUserHeader } from "./push-pull.ts";
+import { decodePushNode, decodePushPullHeader, decodeUserHeader, nodesInOneGo, type Breathe } from "./push-pull.ts";
 import { encryptedLength, type PayloadCipher } from "./seal.ts";
 import { StreamReader } from "./stream-reader.ts";
 
@@ -159,16 +159,18 @@ async function decompressMessage(type: number, reader: StreamReader, limits: Str
 /**
  * The body of a push/pull message. A port of 0 stays 0.
  *
+ * @param breathe awaited after each {@link nodesInOneGo} nodes; absent: all that has arrived is decoded in one go
  * @throws MemberlistError `limit_exceeded` before anything is allocated for what the header announces, `stream_closed`,
  *   `stream_failed`; DecodeError
  */
-export async function readPushPull(reader: StreamReader, limits: StreamLimits): Promise<RemoteState> {
+export async function readPushPull(reader: StreamReader, limits: StreamLimits, breathe?: Breathe): Promise<RemoteState> {
   const header = decodePushPullHeader(await reader.readObject(maxObjectBytes));
   checkLimit("number of nodes", header.nodes, limits.maxPushStateNodes);
   checkLimit("user state length", header.userStateLen, limits.maxPushStateBytes);
   const nodes: PushNodeState[] = [];
   while (nodes.length < header.nodes) {
-    // No promise for each of ten thousand nodes: all that has arrived is decoded in one go.
+    if (breathe !== undefined && nodes.length > 0 && nodes.length % nodesInOneGo === 0) await breathe();
+    // No promise for each of ten thousand nodes: they are taken from what has arrived.
     nodes.push(decodePushNode(reader.tryObject(maxObjectBytes) ?? (await reader.readObject(maxObjectBytes))));
   }
   return { join: header.join, nodes, userState: await reader.readExactly(header.userStateLen) };
