@@ -21,6 +21,7 @@ import { Cipher } from "./cipher.ts";
 import { DelegateGuard } from "./delegate-guard.ts";
 import { EventHub } from "./event-hub.ts";
 import { Stats } from "./stats.ts";
+import { StreamCodec } from "./stream-codec.ts";
 import { Streams } from "./streams.ts";
 import { Waits } from "./waits.ts";
 
@@ -94,11 +95,15 @@ export class Driver {
     this.streams = new Streams({
       config,
       transport,
-      security: {
-        label: this.#label,
-        cipher: this.cipher,
-        onEncryptedSize: (bytes) => this.stats.sample("memberlist.size.remote", bytes),
-      },
+      codec: new StreamCodec({
+        security: {
+          label: this.#label,
+          cipher: this.cipher,
+          onEncryptedSize: (bytes) => this.stats.sample("memberlist.size.remote", bytes),
+        },
+        compress: config.enableCompression,
+        offload: transport.codec?.offload,
+      }),
       waits: this.waits,
       log: this.log,
       stats: this.stats,

@@ -26,8 +26,8 @@ import {
   type RemoteState,
   type StreamLimits,
   type StreamMessage,
-  type StreamSecurity,
 } from "../wire/stream-frame.ts";
+import type { StreamCodec } from "./stream-codec.ts";
 import { StreamSession } from "./stream-session.ts";
 import type { Stats } from "./stats.ts";
 import type { Waits } from "./waits.ts";
@@ -47,8 +47,7 @@ interface StreamHandlers {
 export interface StreamsOptions {
   readonly config: ResolvedConfig;
   readonly transport: Transport;
-  /** Our label and our keys. */
-  readonly security: StreamSecurity;
+  readonly codec: StreamCodec;
   readonly waits: Waits;
   readonly log: Log;
   readonly stats: Stats;
@@ -168,8 +167,8 @@ export class Streams {
   }
 
   #session(stream: TransportStream): StreamSession {
-    const { config, security, stats } = this.#options;
-    return new StreamSession({ stream, security, compress: config.enableCompression, stats });
+    const { codec, stats } = this.#options;
+    return new StreamSession({ stream, codec, stats });
   }
 
   async #serve(session: StreamSession, from: Address): Promise<void> {
@@ -208,11 +207,11 @@ export class Streams {
   }
 
   async #checkLabel(session: StreamSession): Promise<void> {
-    const { config, security } = this.#options;
+    const { codec, config } = this.#options;
     const theirs = await readStreamLabel(session.reader);
     if (config.skipInboundLabelCheck) {
       if (theirs.length > 0) throw new DecodeError("double_label", "a label where it should have been taken off already");
-    } else if (!equalBytes(theirs, security.label)) {
+    } else if (!equalBytes(theirs, codec.label)) {
       throw new DecodeError("label_mismatch", "a stream with another label than ours");
     }
   }

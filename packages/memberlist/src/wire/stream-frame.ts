@@ -46,6 +46,16 @@ export interface StreamSecurity {
   readonly onEncryptedSize?: (bytes: number) => void;
 }
 
+/** A message with its layers on, as it came off a stream. */
+export interface StreamPayload {
+  /** Encrypted: version, nonce, ciphertext, tag. Else: what follows the type byte of a compress message. */
+  readonly bytes: Uint8Array;
+  readonly isEncrypted: boolean;
+}
+
+/** Takes the layers off, here or elsewhere. See {@link openStreamPayload}. */
+export type PayloadOpener = (payload: StreamPayload) => Uint8Array | Promise<Uint8Array>;
+
 const noSecurity: StreamSecurity = { label: emptyBytes };
 
 /** The type byte and the length of an encrypted message. */
@@ -105,6 +115,7 @@ export async function readStreamLabel(reader: StreamReader): Promise<Uint8Array>
 /**
  * The next message, with its encryption and its compression undone.
  *
+ * @param open undoes them; absent: {@link openStreamPayload}
  * @throws MemberlistError `stream_closed` (`details.clean`: there was no message), `stream_failed`, `limit_exceeded`, or
  *   `protocol_error` for an empty message; DecodeError for what cannot be read: `decrypt_failed` (also where we have no keys),
  *   `not_encrypted`, …
@@ -113,47 +124,75 @@ export async function readStreamMessage(
   reader: StreamReader,
   limits: StreamLimits,
   security: StreamSecurity = noSecurity,
+  open: PayloadOpener = (payload) => openStreamPayload(payload, limits.maxDecompressedBytes, security),
 ): Promise<StreamMessage> {
   const type = await reader.readByte();
-  if (type === messageType.encrypt) {
-    const plaintext = await readEncrypted(reader, limits, security);
-    const [innerType] = plaintext;
-    if (innerType === undefined) throw new MemberlistError("protocol_error", "decrypted message is empty");
-    return decompressMessage(innerType, new StreamReader(plaintext.subarray(1)), limits);
-  }
+  if (type === messageType.encrypt) return inMemory(await open(await readEncrypted(reader, limits, security)));
   if (security.cipher?.isOn === true && security.cipher.verifyIncoming) {
     throw new DecodeError("not_encrypted", "a plaintext message where only encrypted ones are taken (gossipVerifyIncoming)");
   }
-  return decompressMessage(type, reader, limits);
+  if (type !== messageType.compress) return { type, body: reader };
+  const bytes = await reader.readObject(maxCompressedBytes(limits.maxDecompressedBytes));
+  return inMemory(await open({ bytes, isEncrypted: false }));
+}
+
+/**
+ * The message of a payload, type byte first: decrypted, then decompressed if it was compressed.
+ *
+ * @throws MemberlistError `limit_exceeded`, `stream_closed` (an encrypted message that is cut off inside), `protocol_error` (an empty
+ *   one); DecodeError: `decrypt_failed`, `too_large`, …
+ */
+export function openStreamPayload(
+  { bytes, isEncrypted }: StreamPayload,
+  maxDecompressedBytes: number,
+  { label, cipher }: Pick<StreamSecurity, "label" | "cipher"> = noSecurity,
+): Uint8Array {
+  let compressed = bytes;
+  if (isEncrypted) {
+    if (cipher?.isOn !== true) throw noKeys();
+    const message = cipher.decrypt(bytes, concatBytes(encryptHeader(bytes.length), label));
+    if (message.length === 0) throw new MemberlistError("protocol_error", "decrypted message is empty");
+    if (message[0] !== messageType.compress) return message;
+    const object = new StreamReader(message.subarray(1)).tryObject(maxCompressedBytes(maxDecompressedBytes));
+    if (object === undefined) {
+      throw new MemberlistError("stream_closed", "the stream ended within a message", { details: { clean: false } });
+    }
+    compressed = object;
+  }
+  const message = decompressBody(compressed, maxDecompressedBytes);
+  if (message.length === 0) throw new MemberlistError("protocol_error", "decompressed message is empty");
+  return message;
 }
 
 async function readEncrypted(
   reader: StreamReader,
   limits: StreamLimits,
-  { label, cipher, onEncryptedSize }: StreamSecurity,
-): Promise<Uint8Array> {
-  if (cipher?.isOn !== true) throw new DecodeError("decrypt_failed", "an encrypted message, and this node has no keys");
+  { cipher, onEncryptedSize }: StreamSecurity,
+): Promise<StreamPayload> {
+  if (cipher?.isOn !== true) throw noKeys();
   const lengthBytes = await reader.readExactly(encryptHeaderSize - 1);
   const size = lengthBytes.reduce((value, byte) => value * 256 + byte, 0);
   onEncryptedSize?.(size);
   checkLimit("encrypted length", size, limits.maxPushStateBytes);
-  const payload = await reader.readExactly(size);
-  return cipher.decrypt(payload, concatBytes(encryptHeader(size), label));
+  return { bytes: await reader.readExactly(size), isEncrypted: true };
+}
+
+function noKeys(): DecodeError {
+  return new DecodeError("decrypt_failed", "an encrypted message, and this node has no keys");
 }
 
 function encryptHeader(size: number): Uint8Array {
   return Uint8Array.of(messageType.encrypt, size >>> 24, size >>> 16, size >>> 8, size);
 }
 
-async function decompressMessage(type: number, reader: StreamReader, limits: StreamLimits): Promise<StreamMessage> {
-  if (type !== messageType.compress) return { type, body: reader };
-  const { maxDecompressedBytes } = limits;
-  // Compressed, a byte costs 12 bits at most and a dictionary of 3,838 codes one more, so nothing acceptable is over this.
-  const maxCompressedBytes = maxDecompressedBytes + Math.ceil(maxDecompressedBytes * 0.51) + compressOverhead;
-  const message = decompressBody(await reader.readObject(maxCompressedBytes), maxDecompressedBytes);
-  const [innerType] = message;
-  if (innerType === undefined) throw new MemberlistError("protocol_error", "decompressed message is empty");
-  return { type: innerType, body: new StreamReader(message.subarray(1)) };
+/** Compressed, a byte costs 12 bits at most and a dictionary of 3,838 codes one more, so nothing acceptable is over this. */
+function maxCompressedBytes(maxDecompressedBytes: number): number {
+  return maxDecompressedBytes + Math.ceil(maxDecompressedBytes * 0.51) + compressOverhead;
+}
+
+/** @param message at least its type byte */
+function inMemory(message: Uint8Array): StreamMessage {
+  return { type: message[0] as number, body: new StreamReader(message.subarray(1)) };
 }
 
 /**
