@@ -10,7 +10,7 @@ import { NodeCodec } from "./node-codec.ts";
 export interface WorkerOptions {
   /** How many at most. They start when they are needed. Default: one less than the machine has cores, at least 1 and at most 2. */
   readonly threads?: number;
-  /** Messages of at least so many bytes are done in a thread. Default 65,536: less takes 1 ms, and hardly more than to hand it over. */
+  /** Messages of at least so many bytes are done in a thread. Default 65,536: less takes under 1 ms, which is about what handing it over costs. */
   readonly threshold?: number;
   /** True: all work is done on the event loop. Default false. */
   readonly off?: boolean;
