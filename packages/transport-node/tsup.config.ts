@@ -1,7 +1,7 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: { index: "src/index.ts" },
+  entry: { index: "src/index.ts", "codec-worker": "src/codec-worker.ts" },
   format: ["esm"],
   platform: "node",
   target: "node20",

@@ -38,3 +38,13 @@ export function randomBytes(size: number): Uint8Array {
   const random = new SeededRandom(1);
   return Uint8Array.from({ length: size }, () => Math.floor(random.next() * 256));
 }
+
+/** What LZW makes a quarter of, without any part being like another. */
+export function letters(size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  for (let i = 0, seed = 7; i < size; i++) {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+    bytes[i] = 97 + ((seed >>> 16) % 20);
+  }
+  return bytes;
+}

@@ -6,7 +6,7 @@ import {
   type CipherGCMTypes,
   type KeyObject,
 } from "node:crypto";
-import type { AesGcm, Codec } from "@memberlist/core";
+import type { AesGcm, Codec, Offload } from "@memberlist/core";
 
 const nonceSize = 12;
 const tagSize = 16;
@@ -19,8 +19,14 @@ const options = { authTagLength: tagSize } as const;
  * process that is started twice would use its nonces twice.
  */
 export class NodeCodec implements Codec {
+  readonly offload: Offload | undefined;
   readonly #nonces: Uint8Array = new Uint8Array(nonceSize * noncesPerDraw);
   #nextNonce = this.#nonces.length;
+
+  /** @param offload where the long work of streams is done; absent: on the event loop */
+  constructor(offload?: Offload) {
+    this.offload = offload;
+  }
 
   aesGcm(key: Uint8Array): AesGcm {
     const keyObject = createSecretKey(key);

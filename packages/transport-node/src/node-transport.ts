@@ -14,6 +14,7 @@ import {
 } from "@memberlist/core";
 import { canonicalIp, createLog, type Log } from "@memberlist/core/internal";
 import { chooseAdvertiseAddress, type HostInterfaces } from "./advertise.ts";
+import { CodecPool, type WorkerOptions } from "./codec-pool.ts";
 import { dialTcp } from "./dial.ts";
 import { NodeCodec } from "./node-codec.ts";
 import { familyOf, isLoopback, isWildcard, planBind, withoutMapping, type BindTarget } from "./ip.ts";
@@ -45,6 +46,8 @@ export interface NodeTransportOptions {
   readonly hostInterfaces?: HostInterfaces;
   /** The usual way to look a name up. Default: the system's resolver. */
   readonly systemLookup?: SystemLookup;
+  /** Threads for long stream messages. */
+  readonly workers?: WorkerOptions;
 }
 
 /** What went wrong so far, for metrics. */
@@ -54,6 +57,7 @@ export type NodeTransportCounters = {
   readonly udpDroppedSends: number;
   readonly tcpAcceptErrors: number;
   readonly tcpRefusedStreams: number;
+  readonly codecWorkerFailures: number;
 };
 
 interface Route {
@@ -67,12 +71,21 @@ interface Sockets {
   readonly tcp: readonly TcpListener[];
 }
 
+interface Parts {
+  readonly options: NodeTransportOptions;
+  readonly log: Log;
+  readonly pool: CodecPool | undefined;
+  readonly targets: readonly BindTarget[];
+  readonly inbox: Inbox;
+  readonly sockets: Sockets;
+}
+
 const bindAttempts = 10;
 const routesMax = 8192;
 
 /** Packets over UDP and streams over TCP, on the same port, for Node and Bun. Source: PROTOCOL.md; the Go NetTransport. */
 export class NodeTransport implements Transport {
-  readonly codec: Codec = new NodeCodec();
+  readonly codec: Codec;
   /** The effective port. */
   readonly bindPort: number;
   /** What was bound, in the order of `bindAddrs`. */
@@ -81,6 +94,8 @@ export class NodeTransport implements Transport {
   readonly udpReceiveBuffers: readonly number[];
   readonly #options: NodeTransportOptions;
   readonly #log: Log;
+  /** Undefined: all work is done on the event loop. */
+  readonly #pool: CodecPool | undefined;
   readonly #targets: readonly BindTarget[];
   readonly #udp: readonly UdpSocket[];
   readonly #tcp: readonly TcpListener[];
@@ -93,9 +108,11 @@ export class NodeTransport implements Transport {
   #listener: TransportListener | undefined;
   #shutdown: Promise<void> | undefined;
 
-  private constructor(options: NodeTransportOptions, log: Log, targets: readonly BindTarget[], inbox: Inbox, sockets: Sockets) {
+  private constructor({ options, log, pool, targets, inbox, sockets }: Parts) {
     this.#options = options;
     this.#log = log;
+    this.#pool = pool;
+    this.codec = new NodeCodec(pool);
     this.#targets = targets;
     this.#udp = sockets.udp;
     this.#tcp = sockets.tcp;
@@ -117,10 +134,13 @@ export class NodeTransport implements Transport {
       throw new MemberlistError("invalid_config", `bindPort: ${bindPort} is not between 0 and 65535`, { details: { bindPort } });
     }
     const log = createLog({ logger: options.logger, logOutput: options.logOutput, clock: systemClock() });
+    const { workers = {} } = options;
+    const pool = workers.off === true ? undefined : new CodecPool({ workers, log });
     for (let attempt = 1; ; attempt++) {
       const inbox = new Inbox();
       try {
-        return new NodeTransport(options, log, targets, inbox, await bindAll(options, log, targets, inbox));
+        const sockets = await bindAll(options, log, targets, inbox);
+        return new NodeTransport({ options, log, pool, targets, inbox, sockets });
       } catch (error) {
         // The kernel chose the port for the first socket only; someone else may have it for the next one. Another try, then.
         const details = error instanceof MemberlistError ? error.details : {};
@@ -137,6 +157,7 @@ export class NodeTransport implements Transport {
       udpDroppedSends: sum(this.#udp, (socket) => socket.droppedSends),
       tcpAcceptErrors: sum(this.#tcp, (listener) => listener.acceptErrors),
       tcpRefusedStreams: this.#refused,
+      codecWorkerFailures: this.#pool?.failures ?? 0,
     };
   }
 
@@ -184,7 +205,7 @@ export class NodeTransport implements Transport {
     this.#stop.abort();
     const sockets = [...this.#udp, ...this.#tcp].map((socket) => socket.close());
     const streams = [...this.#streams].map((stream) => stream.terminate());
-    await Promise.all([...sockets, ...streams]);
+    await Promise.all([...sockets, ...streams, this.#pool?.close()]);
   }
 
   #accept(socket: Socket): void {

@@ -84,6 +84,20 @@ export class Cipher implements PayloadCipher {
     return decryptPayload(this.#opening, payload, additionalData);
   }
 
+  /** The key for a message that is encrypted elsewhere, once. The array is ours. */
+  takeSealingKey(): Uint8Array {
+    this.#follow();
+    const primary = this.#keys[0] as InstalledKey;
+    this.#wear(primary);
+    return primary.bytes;
+  }
+
+  /** All keys, in the order in which they are tried, for a message that is decrypted elsewhere. The arrays are ours. */
+  openingKeys(): readonly Uint8Array[] {
+    this.#follow();
+    return this.#keys.map(({ bytes }) => bytes);
+  }
+
   /** Counts a message. The others' messages under the same key are not known: they are taken to be as many as ours, each. */
   #wear(key: InstalledKey): void {
     key.sealed++;

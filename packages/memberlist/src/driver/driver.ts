@@ -14,13 +14,14 @@ import { DecodeError } from "../wire/decode-error.ts";
 import { labelOverhead } from "../wire/label.ts";
 import type { Ping } from "../wire/messages.ts";
 import { openPacket, sealPacket } from "../wire/packet.ts";
-import { encodePushPull } from "../wire/push-pull.ts";
+import { encodeLongPushPull, nodesInOneGo, type Breathe } from "../wire/push-pull.ts";
 import type { RemoteState } from "../wire/stream-frame.ts";
 import { encodeText } from "../wire/text.ts";
 import { Cipher } from "./cipher.ts";
 import { DelegateGuard } from "./delegate-guard.ts";
 import { EventHub } from "./event-hub.ts";
 import { Stats } from "./stats.ts";
+import { StreamCodec } from "./stream-codec.ts";
 import { Streams } from "./streams.ts";
 import { maxTimerDelay, Waits } from "./waits.ts";
 
@@ -92,11 +93,15 @@ export class Driver {
     this.streams = new Streams({
       config,
       transport,
-      security: {
-        label: this.#label,
-        cipher: this.cipher,
-        onEncryptedSize: (bytes) => this.stats.sample("memberlist.size.remote", bytes),
-      },
+      codec: new StreamCodec({
+        security: {
+          label: this.#label,
+          cipher: this.cipher,
+          onEncryptedSize: (bytes) => this.stats.sample("memberlist.size.remote", bytes),
+        },
+        compress: config.enableCompression,
+        offload: transport.codec?.offload,
+      }),
       waits: this.waits,
       log: this.log,
       stats: this.stats,
@@ -106,6 +111,7 @@ export class Driver {
         message: (message) => this.run(() => this.#untold.push({ type: "message", message })),
         isPingForUs: (ping) => this.engine.isPingForUs(ping),
       },
+      breathe: this.#breathe,
     });
   }
 
@@ -379,7 +385,10 @@ export class Driver {
     };
   }
 
-  #localState(join: boolean): Uint8Array {
+  /** For long work in parts: packets and timers get their turn. */
+  readonly #breathe: Breathe = () => new Promise((resolve) => this.config.clock.defer(resolve));
+
+  #localState(join: boolean): Promise<Uint8Array> {
     const { delegate } = this.config;
     let userState = this.#guard.bytes("localState", emptyBytes, () => delegate?.localState?.(join));
     if (userState.length > maxPushStateBytes) {
@@ -387,12 +396,19 @@ export class Driver {
       this.#guard.report("localState", new RangeError(`${userState.length} bytes are over the limit of ${maxPushStateBytes}`));
       userState = emptyBytes;
     }
-    return this.run(() => encodePushPull(join, this.engine.localState(), userState));
+    return encodeLongPushPull(join, this.engine.localState(), userState, this.#breathe);
   }
 
-  #merge(state: RemoteState): void {
-    if (this.#isStopped) return;
-    this.run(() => this.engine.merge(state.nodes, state.join));
+  async #merge(state: RemoteState): Promise<void> {
+    const { nodes, join } = state;
+    for (let from = 0; from === 0 || from < nodes.length; from += nodesInOneGo) {
+      if (from > 0) await this.#breathe();
+      if (this.#isStopped) return;
+      this.run(() => {
+        if (from === 0) this.engine.checkMerge(nodes, join);
+        this.engine.mergeNodes(nodes.slice(from, from + nodesInOneGo));
+      });
+    }
     const { delegate } = this.config;
     // One of those who were told of the merge may have shut us down.
     if (state.userState.length === 0 || this.#isStopped) return;

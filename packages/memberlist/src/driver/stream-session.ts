@@ -1,20 +1,14 @@
 import { errorMessage, MemberlistError } from "../errors.ts";
 import type { TransportStream } from "../ports/transport.ts";
 import { labelHeader } from "../wire/label.ts";
-import {
-  readStreamMessage,
-  sealStreamMessage,
-  type StreamLimits,
-  type StreamMessage,
-  type StreamSecurity,
-} from "../wire/stream-frame.ts";
+import type { StreamLimits, StreamMessage } from "../wire/stream-frame.ts";
 import { StreamReader } from "../wire/stream-reader.ts";
 import type { Stats } from "./stats.ts";
+import type { StreamCodec } from "./stream-codec.ts";
 
 export interface StreamSessionOptions {
   readonly stream: TransportStream;
-  readonly security: StreamSecurity;
-  readonly compress: boolean;
+  readonly codec: StreamCodec;
   readonly stats: Stats;
 }
 
@@ -33,20 +27,21 @@ export class StreamSession {
 
   /** What a dialled stream starts with; the answer on it carries no label. */
   async sendLabel(): Promise<void> {
-    const { label } = this.#options.security;
+    const { label } = this.#options.codec;
     if (label.length > 0) await this.#write(labelHeader(label));
   }
 
+  /** One message at a time: a long one may be compressed and encrypted elsewhere before it is written. */
   async send(message: Uint8Array): Promise<void> {
-    const { compress, security, stats } = this.#options;
-    const bytes = sealStreamMessage(message, { compress }, security);
+    const { codec, stats } = this.#options;
+    const bytes = await codec.seal(message);
     stats.increment("memberlist.tcp.sent", bytes.length);
     await this.#write(bytes);
   }
 
-  /** The peer's next message. See {@link readStreamMessage} for its errors. */
+  /** The peer's next message. See `readStreamMessage` for its errors. */
   receive(limits: StreamLimits): Promise<StreamMessage> {
-    return readStreamMessage(this.reader, limits, this.#options.security);
+    return this.#options.codec.read(this.reader, limits);
   }
 
   /** Nothing more will be sent; what was sent is on its way. */

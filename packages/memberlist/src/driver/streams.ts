@@ -9,7 +9,7 @@ import { messageType } from "../wire/constants.ts";
 import { DecodeError } from "../wire/decode-error.ts";
 import { encodeAckResp, encodeErrResp, encodePing } from "../wire/encode.ts";
 import type { Ping } from "../wire/messages.ts";
-import { encodeUserStream } from "../wire/push-pull.ts";
+import { encodeUserStream, type Breathe } from "../wire/push-pull.ts";
 import {
   readAck,
   readErr,
@@ -19,9 +19,9 @@ import {
   readUserMessage,
   type RemoteState,
   type StreamMessage,
-  type StreamSecurity,
 } from "../wire/stream-frame.ts";
 import { InboundStreams } from "./inbound-streams.ts";
+import type { StreamCodec } from "./stream-codec.ts";
 import { StreamSession } from "./stream-session.ts";
 import type { Stats } from "./stats.ts";
 import { maxTimerDelay, type Waits } from "./waits.ts";
@@ -29,9 +29,9 @@ import { maxTimerDelay, type Waits } from "./waits.ts";
 /** What streams bring in, and what they need to answer. */
 interface StreamHandlers {
   /** Our nodes and the application's state, as one push/pull message. */
-  localState(join: boolean): Uint8Array;
+  localState(join: boolean): Promise<Uint8Array>;
   /** @throws MemberlistError `incompatible_versions` or `merge_refused` */
-  merge(state: RemoteState): void;
+  merge(state: RemoteState): Promise<void>;
   message(message: Uint8Array): void;
   isPingForUs(ping: Ping): boolean;
 }
@@ -39,12 +39,12 @@ interface StreamHandlers {
 export interface StreamsOptions {
   readonly config: ResolvedConfig;
   readonly transport: Transport;
-  /** Our label and our keys. */
-  readonly security: StreamSecurity;
+  readonly codec: StreamCodec;
   readonly waits: Waits;
   readonly log: Log;
   readonly stats: Stats;
   readonly handlers: StreamHandlers;
+  readonly breathe: Breathe;
 }
 
 export interface StreamCallOptions {
@@ -112,16 +112,16 @@ export class Streams {
    *   other keys than we, or we have none), `not_encrypted` (the peer answers in plaintext, which we refuse)
    */
   async pushPull(to: Address, join: boolean, options: StreamCallOptions = {}): Promise<void> {
-    const { handlers, stats } = this.#options;
+    const { breathe, handlers, stats } = this.#options;
     const state = await this.#call(to, "push/pull", options, async (session) => {
       stats.increment("memberlist.tcp.connect", 1);
-      await session.send(handlers.localState(join));
+      await session.send(await handlers.localState(join));
       const reply = await session.receive(this.#limits);
       if (reply.type === messageType.err) await throwRemoteError(reply);
       expectType(reply, messageType.pushPull);
-      return readPushPull(reply.body, this.#limits);
+      return readPushPull(reply.body, this.#limits, breathe);
     });
-    handlers.merge({ ...state, join });
+    await handlers.merge({ ...state, join });
   }
 
   /** Sends a user message; resolves when the network has all of it. Errors as for {@link pushPull}. */
@@ -184,8 +184,8 @@ export class Streams {
   }
 
   #session(stream: TransportStream): StreamSession {
-    const { config, security, stats } = this.#options;
-    return new StreamSession({ stream, security, compress: config.enableCompression, stats });
+    const { codec, stats } = this.#options;
+    return new StreamSession({ stream, codec, stats });
   }
 
   async #serve(session: StreamSession, from: Address): Promise<void> {
@@ -224,26 +224,26 @@ export class Streams {
   }
 
   async #checkLabel(session: StreamSession): Promise<void> {
-    const { config, security } = this.#options;
+    const { codec, config } = this.#options;
     const theirs = await readStreamLabel(session.reader);
     if (config.skipInboundLabelCheck) {
       if (theirs.length > 0) throw new DecodeError("double_label", "a label where it should have been taken off already");
-    } else if (!equalBytes(theirs, security.label)) {
+    } else if (!equalBytes(theirs, codec.label)) {
       throw new DecodeError("label_mismatch", "a stream with another label than ours");
     }
   }
 
   async #servePushPull(session: StreamSession, message: StreamMessage): Promise<void> {
-    const { handlers } = this.#options;
+    const { breathe, handlers } = this.#options;
     if (this.#pushPulls >= this.#limits.maxPushPullRequests) {
       throw new MemberlistError("limit_exceeded", `more than ${this.#limits.maxPushPullRequests} push/pulls at once`);
     }
     this.#pushPulls++;
     try {
-      const state = await readPushPull(message.body, this.#limits);
-      await session.send(handlers.localState(state.join));
+      const state = await readPushPull(message.body, this.#limits, breathe);
+      await session.send(await handlers.localState(state.join));
       await session.finishAnswer();
-      handlers.merge(state);
+      await handlers.merge(state);
     } finally {
       this.#pushPulls--;
     }

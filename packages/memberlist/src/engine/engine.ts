@@ -188,9 +188,20 @@ export class Engine {
     }));
   }
 
-  /** @throws MemberlistError `incompatible_versions` or `merge_refused` */
+  /** All of a push/pull at once. @throws MemberlistError `incompatible_versions` or `merge_refused`; nothing has changed then */
   merge(remote: readonly PushNodeState[], join: boolean): void {
-    this.#membership.merge(remote, join);
+    this.checkMerge(remote, join);
+    this.mergeNodes(remote);
+  }
+
+  /** Whether {@link mergeNodes} may have them. @throws MemberlistError `incompatible_versions` or `merge_refused` */
+  checkMerge(remote: readonly PushNodeState[], join: boolean): void {
+    this.#membership.checkMerge(remote, join);
+  }
+
+  /** Some or all of a push/pull's nodes: each is a claim of its own, and other input may come in between. */
+  mergeNodes(remote: readonly PushNodeState[]): void {
+    for (const node of remote) this.#membership.mergeOne(node);
   }
 
   /**

@@ -112,11 +112,11 @@ export class Membership {
   }
 
   /**
-   * Takes in the nodes out of a push/pull.
+   * Whether the nodes out of a push/pull may be merged at all.
    *
-   * @throws MemberlistError `incompatible_versions`, or `merge_refused` by the merge delegate; nothing has changed then
+   * @throws MemberlistError `incompatible_versions`, or `merge_refused` by the merge delegate
    */
-  merge(remote: readonly PushNodeState[], join: boolean): void {
+  checkMerge(remote: readonly PushNodeState[], join: boolean): void {
     const { questions, table } = this.#context;
     verifyProtocol(remote, table.records());
     if (join && questions.hasMergeDelegate) {
@@ -129,10 +129,10 @@ export class Membership {
         throw new MemberlistError("merge_refused", `the merge delegate refused: ${errorMessage(refusal)}`, { cause: refusal });
       }
     }
-    for (const node of remote) this.#mergeOne(node);
   }
 
-  #mergeOne(remote: PushNodeState): void {
+  /** Takes in one of the nodes that {@link checkMerge} has let pass. */
+  mergeOne(remote: PushNodeState): void {
     const { incarnation, name, addr, meta, vsn } = remote;
     const port = applyPort(this.#context, remote.port);
     switch (nodeStateName(remote.state)) {

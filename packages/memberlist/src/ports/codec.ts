@@ -22,6 +22,50 @@ export interface Codec {
    * @param key 16, 24 or 32 bytes: AES-128, AES-192 or AES-256
    */
   aesGcm(key: Uint8Array): AesGcm;
+
+  /** Where the long work of streams is done, off the event loop. Absent: on it. */
+  readonly offload?: Offload;
+}
+
+/**
+ * Does what a long stream message costs (compression, encryption and back: some 250 ms for 20 MiB) where it holds up nothing else,
+ * such as in a pool of threads. Several jobs may run at once, and the jobs of different streams may end in any order.
+ *
+ * Neither method changes the bytes that it is given, nor takes them away: the caller may go on reading them.
+ */
+export interface Offload {
+  /** Messages of at least so many bytes come here. */
+  readonly threshold: number;
+  /**
+   * Compresses and encrypts a message, as the job says.
+   *
+   * @returns the bytes for the stream
+   * @throws MemberlistError `message_too_large`; `shutdown` once the transport is shut down
+   */
+  seal(message: Uint8Array, job: SealJob): Promise<Uint8Array>;
+  /**
+   * Decrypts a message and undoes its compression.
+   *
+   * @param payload with `job.decrypt`: version, nonce, ciphertext, tag; without: what follows the type byte of a compress message
+   * @returns the message, type byte first
+   * @throws what the same work throws on the event loop: DecodeError, or MemberlistError; `shutdown` once the transport is shut down
+   */
+  open(payload: Uint8Array, job: OpenJob): Promise<Uint8Array>;
+}
+
+/** What a message gets on a stream. It can be cloned to another thread. */
+export interface SealJob {
+  readonly compress: boolean;
+  /** Absent: it stays plaintext. The additional data is the header, which the length decides, and the label. */
+  readonly encrypt?: { readonly key: Uint8Array; readonly version: 0 | 1; readonly label: Uint8Array };
+}
+
+/** What a message from a stream has. It can be cloned to another thread. */
+export interface OpenJob {
+  /** Absent: it is not encrypted. The keys are tried in turn. */
+  readonly decrypt?: { readonly keys: readonly Uint8Array[]; readonly label: Uint8Array };
+  /** Of the message, once it is decompressed. */
+  readonly maxDecompressedBytes: number;
 }
 
 /** AES-GCM with one key. Nonces have 12 bytes, tags 16. Source: PROTOCOL.md section 2; NIST SP 800-38D. */

@@ -15,6 +15,12 @@ import { ipToBytes } from "./ip.ts";
 import type { PushNodeState, PushPullHeader } from "./messages.ts";
 import { MsgpackWriter, sharedWriter } from "./msgpack-writer.ts";
 
+/** Lets other work have its turn: resolves once the input that is already waiting has been handled. */
+export type Breathe = () => Promise<void>;
+
+/** Nodes of a push/pull that are read, written or merged in one go: 1 to 5 ms of work. Then comes a breath. */
+export const nodesInOneGo: number = 500;
+
 /**
  * A whole push/pull message for a stream: type byte, header, one map a node, user state (PROTOCOL.md section 4).
  *
@@ -27,6 +33,27 @@ export function encodePushPull(join: boolean, nodes: Iterable<PushNodeState>, us
     writeNode(body, node);
     count++;
   }
+  return joinPushPull(join, count, body, userState);
+}
+
+/** As {@link encodePushPull}, with a breath after each {@link nodesInOneGo} nodes. `nodes` may not change meanwhile. */
+export async function encodeLongPushPull(
+  join: boolean,
+  nodes: readonly PushNodeState[],
+  userState: Uint8Array,
+  breathe: Breathe,
+): Promise<Uint8Array> {
+  const body = new MsgpackWriter();
+  // The application's array may be one that it uses again as soon as it has its turn.
+  const kept = nodes.length > nodesInOneGo ? copyBytes(userState) : userState;
+  for (const [i, node] of nodes.entries()) {
+    if (i > 0 && i % nodesInOneGo === 0) await breathe();
+    writeNode(body, node);
+  }
+  return joinPushPull(join, nodes.length, body, kept);
+}
+
+function joinPushPull(join: boolean, count: number, body: MsgpackWriter, userState: Uint8Array): Uint8Array {
   const head = sharedWriter();
   head.byte(messageType.pushPull);
   head.map(3);

@@ -6,7 +6,7 @@ import { decodeAckResp, decodeErrResp, decodePing } from "./decode.ts";
 import { DecodeError } from "./decode-error.ts";
 import { labelHeaderSize } from "./label.ts";
 import type { AckResp, ErrResp, Ping, PushNodeState } from "./messages.ts";
-import { decodePushNode, decodePushPullHeader, decodeUserHeader } from "./push-pull.ts";
+import { decodePushNode, decodePushPullHeader, decodeUserHeader, nodesInOneGo, type Breathe } from "./push-pull.ts";
 import { encryptedLength, type PayloadCipher } from "./seal.ts";
 import { StreamReader } from "./stream-reader.ts";
 
@@ -47,6 +47,16 @@ export interface StreamSecurity {
   /** Told how long each encrypted message is that comes in, in bytes, before it is read. */
   readonly onEncryptedSize?: (bytes: number) => void;
 }
+
+/** A message with its layers on, as it came off a stream. */
+export interface StreamPayload {
+  /** Encrypted: version, nonce, ciphertext, tag. Else: what follows the type byte of a compress message. */
+  readonly bytes: Uint8Array;
+  readonly isEncrypted: boolean;
+}
+
+/** Takes the layers off, here or elsewhere. See {@link openStreamPayload}. */
+export type PayloadOpener = (payload: StreamPayload) => Uint8Array | Promise<Uint8Array>;
 
 const noSecurity: StreamSecurity = { label: emptyBytes };
 
@@ -105,6 +115,7 @@ export async function readStreamLabel(reader: StreamReader): Promise<Uint8Array>
 /**
  * The next message, with its encryption and its compression undone.
  *
+ * @param open undoes them; absent: {@link openStreamPayload}
  * @throws MemberlistError `stream_closed` (`details.clean`: there was no message), `stream_failed`, `limit_exceeded`, or
  *   `protocol_error` for an empty message; DecodeError for what cannot be read: `decrypt_failed` (also where we have no keys),
  *   `not_encrypted`, …
@@ -113,32 +124,61 @@ export async function readStreamMessage(
   reader: StreamReader,
   limits: StreamLimits,
   security: StreamSecurity = noSecurity,
+  open: PayloadOpener = (payload) => openStreamPayload(payload, limits.maxDecompressedBytes, security),
 ): Promise<StreamMessage> {
   const type = await reader.readByte();
-  if (type === messageType.encrypt) {
-    const plaintext = await readEncrypted(reader, limits, security);
-    const [innerType] = plaintext;
-    if (innerType === undefined) throw new MemberlistError("protocol_error", "decrypted message is empty");
-    return decompressMessage(innerType, new StreamReader(plaintext.subarray(1)), limits);
-  }
+  if (type === messageType.encrypt) return inMemory(await open(await readEncrypted(reader, limits, security)));
   if (security.cipher?.isOn === true && security.cipher.verifyIncoming) {
     throw new DecodeError("not_encrypted", "a plaintext message where only encrypted ones are taken (gossipVerifyIncoming)");
   }
-  return decompressMessage(type, reader, limits);
+  if (type !== messageType.compress) return { type, body: reader };
+  const bytes = await reader.readObject(maxCompressed(limits.maxDecompressedBytes));
+  return inMemory(await open({ bytes, isEncrypted: false }));
+}
+
+/**
+ * The message of a payload, type byte first: decrypted, then decompressed if it was compressed.
+ *
+ * @throws MemberlistError `limit_exceeded`, `stream_closed` (an encrypted message that is cut off inside), `protocol_error` (an empty
+ *   one); DecodeError: `decrypt_failed`, `too_large`, …
+ */
+export function openStreamPayload(
+  { bytes, isEncrypted }: StreamPayload,
+  maxDecompressedBytes: number,
+  { label, cipher }: Pick<StreamSecurity, "label" | "cipher"> = noSecurity,
+): Uint8Array {
+  let compressed = bytes;
+  if (isEncrypted) {
+    if (cipher?.isOn !== true) throw noKeys();
+    const message = cipher.decrypt(bytes, concatBytes(encryptHeader(bytes.length), label));
+    if (message.length === 0) throw new MemberlistError("protocol_error", "decrypted message is empty");
+    if (message[0] !== messageType.compress) return message;
+    const object = new StreamReader(message.subarray(1)).tryObject(maxCompressed(maxDecompressedBytes));
+    if (object === undefined) {
+      throw new MemberlistError("stream_closed", "the stream ended within a message", { details: { clean: false } });
+    }
+    compressed = object;
+  }
+  const message = decompressBody(compressed, maxDecompressedBytes);
+  if (message.length === 0) throw new MemberlistError("protocol_error", "decompressed message is empty");
+  return message;
 }
 
 async function readEncrypted(
   reader: StreamReader,
   limits: StreamLimits,
-  { label, cipher, onEncryptedSize }: StreamSecurity,
-): Promise<Uint8Array> {
-  if (cipher?.isOn !== true) throw new DecodeError("decrypt_failed", "an encrypted message, and this node has no keys");
+  { cipher, onEncryptedSize }: StreamSecurity,
+): Promise<StreamPayload> {
+  if (cipher?.isOn !== true) throw noKeys();
   const lengthBytes = await reader.readExactly(encryptHeaderSize - 1);
   const size = lengthBytes.reduce((value, byte) => value * 256 + byte, 0);
   onEncryptedSize?.(size);
   checkLimit("encrypted length", size, maxEncrypted(limits));
-  const payload = await reader.readExactly(size);
-  return cipher.decrypt(payload, concatBytes(encryptHeader(size), label));
+  return { bytes: await reader.readExactly(size), isEncrypted: true };
+}
+
+function noKeys(): DecodeError {
+  return new DecodeError("decrypt_failed", "an encrypted message, and this node has no keys");
 }
 
 /** What holds any message within the limits, and no more: nothing larger is worth reading. */
@@ -156,28 +196,26 @@ function encryptHeader(size: number): Uint8Array {
   return Uint8Array.of(messageType.encrypt, size >>> 24, size >>> 16, size >>> 8, size);
 }
 
-async function decompressMessage(type: number, reader: StreamReader, limits: StreamLimits): Promise<StreamMessage> {
-  if (type !== messageType.compress) return { type, body: reader };
-  const { maxDecompressedBytes } = limits;
-  const message = decompressBody(await reader.readObject(maxCompressed(maxDecompressedBytes)), maxDecompressedBytes);
-  const [innerType] = message;
-  if (innerType === undefined) throw new MemberlistError("protocol_error", "decompressed message is empty");
-  return { type: innerType, body: new StreamReader(message.subarray(1)) };
+/** @param message at least its type byte */
+function inMemory(message: Uint8Array): StreamMessage {
+  return { type: message[0] as number, body: new StreamReader(message.subarray(1)) };
 }
 
 /**
  * The body of a push/pull message. A port of 0 stays 0.
  *
+ * @param breathe awaited after each {@link nodesInOneGo} nodes; absent: all that has arrived is decoded in one go
  * @throws MemberlistError `limit_exceeded` before anything is allocated for what the header announces, `stream_closed`,
  *   `stream_failed`; DecodeError
  */
-export async function readPushPull(reader: StreamReader, limits: StreamLimits): Promise<RemoteState> {
+export async function readPushPull(reader: StreamReader, limits: StreamLimits, breathe?: Breathe): Promise<RemoteState> {
   const header = decodePushPullHeader(await reader.readObject(maxObjectBytes));
   checkLimit("number of nodes", header.nodes, limits.maxPushStateNodes);
   checkLimit("user state length", header.userStateLen, limits.maxPushStateBytes);
   const nodes: PushNodeState[] = [];
   while (nodes.length < header.nodes) {
-    // No promise for each of ten thousand nodes: all that has arrived is decoded in one go.
+    if (breathe !== undefined && nodes.length > 0 && nodes.length % nodesInOneGo === 0) await breathe();
+    // No promise for each of ten thousand nodes: they are taken from what has arrived.
     nodes.push(decodePushNode(reader.tryObject(maxObjectBytes) ?? (await reader.readObject(maxObjectBytes))));
   }
   return { join: header.join, nodes, userState: await reader.readExactly(header.userStateLen) };

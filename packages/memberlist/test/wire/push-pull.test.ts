@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { PushNodeState } from "../../src/wire/messages.ts";
-import { encodePushPull, encodeUserStream } from "../../src/wire/push-pull.ts";
+import { encodeLongPushPull, encodePushPull, encodeUserStream, nodesInOneGo } from "../../src/wire/push-pull.ts";
 import {
   readPushPull,
   readStreamMessage,
@@ -115,4 +115,33 @@ describe("user messages on a stream", () => {
       expect(["limit_exceeded", "out_of_range"]).toContain(refused);
     },
   );
+});
+
+describe("a long push/pull", () => {
+  const many = nodes(2 * nodesInOneGo + 1);
+
+  it("is written the same in parts, whatever becomes of the user state meanwhile", async () => {
+    const userState = ascii("state");
+    const whole = encodePushPull(true, many, userState);
+    let breaths = 0;
+    const parts = await encodeLongPushPull(true, many, userState, async () => {
+      breaths++;
+      userState.fill(0);
+    });
+    expect(breaths).toBe(2);
+    expect(parts).toEqual(whole);
+  });
+
+  it.each([
+    [0, 0],
+    [nodesInOneGo, 0],
+    [nodesInOneGo + 1, 1],
+    [many.length, 2],
+  ])("is read in parts: %i nodes with %i breaths", async (count, expected) => {
+    const reader = new StreamReader(encodePushPull(false, many.slice(0, count), ascii("state")).subarray(1));
+    let breaths = 0;
+    const state = await readPushPull(reader, { ...limits, maxPushStateNodes: 10_000 }, async () => void breaths++);
+    expect(breaths).toBe(expected);
+    expect(state).toEqual({ join: false, nodes: many.slice(0, count), userState: ascii("state") });
+  });
 });

@@ -1,0 +1,87 @@
+import { describe, expect, it } from "vitest";
+import { encodePushPull, nodesInOneGo } from "../../src/wire/push-pull.ts";
+import { StreamReader } from "../../src/wire/stream-reader.ts";
+import { readPushPull, readStreamMessage } from "../../src/wire/stream-frame.ts";
+import { maxDecompressedBytes, maxPushStateBytes, maxPushStateNodes, maxUserMsgBytes } from "../../src/wire/constants.ts";
+import type { PushNodeState } from "../../src/wire/messages.ts";
+import { bytes, clusters, text } from "./cluster.ts";
+import { RawPeer } from "./raw-peer.ts";
+
+const cluster = clusters();
+const limits = { maxPushStateBytes, maxPushStateNodes, maxUserMsgBytes, maxDecompressedBytes };
+const count = 2 * nodesInOneGo + 100;
+const many: PushNodeState[] = Array.from({ length: count }, (_, i) => ({
+  name: `n${i}`,
+  addr: `10.1.${i >> 8}.${i & 255}`,
+  port: 7946,
+  meta: new Uint8Array(),
+  incarnation: 1,
+  state: 0,
+  vsn: [1, 5, 2, 0, 0, 0],
+}));
+const message = encodePushPull(true, many, bytes("theirs"));
+
+describe("a push/pull of many nodes", () => {
+  it("is merged whole, in parts between which other work has its turn, and its user state comes last", async () => {
+    const one = cluster();
+    const seen: number[] = [];
+    let joined = 0;
+    const look = (): void => void seen.push(joined);
+    const node = await one.start({
+      pushPullInterval: 0,
+      events: {
+        notifyJoin: () => {
+          joined++;
+          // The first of a part: what is deferred now comes before the next part.
+          if (joined % nodesInOneGo === 2) one.clock.defer(look);
+        },
+      },
+      delegate: { mergeRemoteState: (state) => void seen.push(joined, state.length) },
+    });
+    const stream = await new RawPeer(one).dial(node);
+    await stream.write(message);
+    await one.settle(stream.rest());
+    await one.until(() => seen.length === 5);
+    // Ourselves are one of the joined.
+    expect(seen).toEqual([1 + nodesInOneGo, 1 + 2 * nodesInOneGo, 1 + count, 6, 1 + count]);
+    expect(node.members.numMembers()).toBe(1 + count);
+  });
+
+  it("ends quietly when the node is shut down in the middle", async () => {
+    const one = cluster();
+    let joined = 0;
+    const states: string[] = [];
+    const node = await one.start({
+      pushPullInterval: 0,
+      events: {
+        notifyJoin: () => {
+          if (++joined === nodesInOneGo + 1) one.clock.defer(() => void node.members.shutdown());
+        },
+      },
+      delegate: { mergeRemoteState: (state) => void states.push(text(state)) },
+    });
+    const stream = await new RawPeer(one).dial(node);
+    await stream.write(message);
+    await one.settle(stream.rest());
+    await one.until(() => joined > nodesInOneGo);
+    await one.advance(100);
+    expect([joined, states]).toEqual([nodesInOneGo + 1, []]);
+    expect(node.log).toEqual([]);
+  });
+
+  it("is answered with all of the nodes, as they were when the delegate gave its state", async () => {
+    const one = cluster();
+    const node = await one.start({ pushPullInterval: 0, delegate: { localState: () => bytes("ours") } });
+    const peer = new RawPeer(one);
+    const first = await peer.dial(node);
+    await first.write(message);
+    await one.settle(first.rest());
+    await one.until(() => node.members.numMembers() === 1 + count);
+    const second = await peer.dial(node);
+    await second.write(encodePushPull(false, many.slice(0, 1), new Uint8Array()));
+    const { body } = await readStreamMessage(new StreamReader(await one.settle(second.rest())), limits);
+    const answer = await readPushPull(body, limits);
+    expect(answer.nodes.map(({ name }) => name).toSorted()).toEqual(["node-0", ...many.map(({ name }) => name)].toSorted());
+    expect(text(answer.userState)).toBe("ours");
+  });
+});

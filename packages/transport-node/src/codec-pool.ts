@@ -1,0 +1,208 @@
+import { access } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { errorMessage, MemberlistError, type Offload, type OpenJob, type SealJob } from "@memberlist/core";
+import type { Log } from "@memberlist/core/internal";
+import type { Piscina } from "piscina";
+import { doCodecWork, errorOf, type CodecFailure, type CodecWork } from "./codec-work.ts";
+import { NodeCodec } from "./node-codec.ts";
+
+/** Threads for the compression and encryption of long stream messages, so that they do not hold up the event loop. */
+export interface WorkerOptions {
+  /** How many at most. They start when they are needed. Default: one less than the machine has cores, at least 1 and at most 2. */
+  readonly threads?: number;
+  /** Messages of at least so many bytes are done in a thread. Default 65,536: less takes under 1 ms, which is about what handing it over costs. */
+  readonly threshold?: number;
+  /** True: all work is done on the event loop. Default false. */
+  readonly off?: boolean;
+  /** The threads' program, for applications that are bundled into one file. Default: `codec-worker.js` next to this module. */
+  readonly entry?: URL;
+}
+
+export interface CodecPoolOptions {
+  readonly workers: WorkerOptions;
+  readonly log: Log;
+  /** After how long without work a thread ends, in ms. Default 10,000. */
+  readonly idleTimeout?: number;
+}
+
+const defaultThreshold = 64 * 1024;
+const defaultIdleTimeout = 10_000;
+/** How often a job is given to a thread before it is done inline. */
+const attemptsMax = 2;
+
+/**
+ * Compresses, encrypts, decrypts and decompresses in threads. They start with the first job, end when there is nothing to do, and keep
+ * no process alive. A job whose thread dies is done again, by another thread and then inline: none is lost. Where threads cannot be
+ * had (no worker file, as when the sources run as they are; a runtime that piscina does not run on), everything is done inline.
+ */
+export class CodecPool implements Offload {
+  readonly threshold: number;
+  readonly #options: CodecPoolOptions;
+  readonly #threads: number;
+  readonly #entry: URL;
+  readonly #inline = new NodeCodec();
+  /** Rejects the jobs that piscina has and will never settle. */
+  readonly #abandon = new Set<(error: unknown) => void>();
+  /** Jobs that wait for a thread. Their bytes are not copied before it is their turn. */
+  readonly #waiting: (() => void)[] = [];
+  #free: number;
+  #failures = 0;
+  #pool: Promise<Piscina | undefined> | undefined;
+  #isBroken = false;
+  #closed: Promise<void> | undefined;
+
+  /** @throws MemberlistError `invalid_config` */
+  constructor(options: CodecPoolOptions) {
+    const { threads = Math.min(2, Math.max(1, availableParallelism() - 1)), threshold = defaultThreshold } = options.workers;
+    checkCount("workers.threads", threads);
+    checkCount("workers.threshold", threshold);
+    this.#options = options;
+    this.threshold = threshold;
+    this.#threads = threads;
+    this.#free = threads;
+    this.#entry = options.workers.entry ?? new URL("./codec-worker.js", import.meta.url);
+  }
+
+  /** Threads that died at work, or did not start. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  seal(message: Uint8Array, job: SealJob): Promise<Uint8Array> {
+    return this.#do({ kind: "seal", bytes: message, job });
+  }
+
+  open(payload: Uint8Array, job: OpenJob): Promise<Uint8Array> {
+    return this.#do({ kind: "open", bytes: payload, job });
+  }
+
+  /** Ends the threads, in the middle of their work too. Resolves when they are gone. May be called twice. */
+  close(): Promise<void> {
+    this.#closed ??= this.#end();
+    return this.#closed;
+  }
+
+  async #end(): Promise<void> {
+    const pool = await this.#pool;
+    await pool?.destroy();
+  }
+
+  async #do(work: CodecWork): Promise<Uint8Array> {
+    await this.#takeSlot();
+    try {
+      const result = await this.#doInThread(work);
+      if (result instanceof Uint8Array) return result;
+      if (result !== undefined) throw errorOf(result);
+      return doCodecWork(this.#inline, work);
+    } finally {
+      this.#giveSlot();
+    }
+  }
+
+  /** Undefined: no thread could do it. */
+  async #doInThread(work: CodecWork): Promise<Uint8Array | CodecFailure | undefined> {
+    for (let attempt = 1; attempt <= attemptsMax; attempt++) {
+      this.#pool ??= this.#start();
+      const pool = await this.#pool;
+      if (this.#closed !== undefined) throw shutDown();
+      if (pool === undefined || this.#isBroken) return undefined;
+      try {
+        return await this.#post(pool, work);
+      } catch (error) {
+        if (this.#closed !== undefined) throw shutDown();
+        this.#failures++;
+        this.#checkStart(pool, error);
+        const fields = { kind: work.kind, size: work.bytes.length, attempt, error };
+        this.#options.log.warn("codec_worker_failed", `a thread failed, its work is done again: ${errorMessage(error)}`, fields);
+      }
+    }
+    return undefined;
+  }
+
+  #post(pool: Piscina, work: CodecWork): Promise<Uint8Array | CodecFailure> {
+    return new Promise((resolve, reject) => {
+      const settle = (end: () => void): void => {
+        this.#abandon.delete(reject);
+        end();
+      };
+      this.#abandon.add(reject);
+      // A copy, which the thread takes over: the original is still needed if the thread dies, and its buffer may hold more.
+      const bytes = new Uint8Array(work.bytes);
+      pool.run({ ...work, bytes }, { transferList: [bytes.buffer] }).then(
+        (result: Uint8Array | CodecFailure) => settle(() => resolve(result)),
+        (error: unknown) => settle(() => reject(error)),
+      );
+    });
+  }
+
+  /** Undefined where there can be no threads. */
+  async #start(): Promise<Piscina | undefined> {
+    const { log, idleTimeout = defaultIdleTimeout } = this.#options;
+    try {
+      await access(this.#entry);
+      const { Piscina: Pool } = await import("piscina");
+      const pool = new Pool({
+        filename: this.#entry.href,
+        minThreads: 0,
+        maxThreads: this.#threads,
+        idleTimeout,
+        // A thread without work sleeps in its event loop, where its garbage is collected; a job is long, waking it is not.
+        atomics: "disabled",
+        // None of the process's own flags: loaders and conditions are not for this program.
+        execArgv: [],
+        recordTiming: false,
+      });
+      pool.on("error", (error: Error) => this.#break(pool, error));
+      pool.on(
+        "workerDestroy",
+        () => void setImmediate(() => this.#checkStart(pool, new Error("a thread ended before it started"))),
+      );
+      return pool;
+    } catch (error) {
+      log.debug("codec_inline", `long stream messages are done on the event loop: ${errorMessage(error)}`, { error });
+      return undefined;
+    }
+  }
+
+  /** Piscina starts no other thread for the work that it meant for one that has ended before it started. */
+  #checkStart(pool: Piscina, error: unknown): void {
+    if (pool.queueSize > 0 && pool.threads.length === 0) this.#break(pool, error);
+  }
+
+  /** A thread that cannot even start will not the next time: there are no more of them. */
+  #break(pool: Piscina, error: unknown): void {
+    if (this.#closed !== undefined || this.#isBroken) return;
+    this.#isBroken = true;
+    for (const reject of this.#abandon) reject(error);
+    this.#abandon.clear();
+    // Lets go of the bytes that wait there.
+    pool
+      .destroy()
+      .catch((cause: unknown) => this.#options.log.debug("codec_inline", `ending the threads: ${errorMessage(cause)}`));
+  }
+
+  async #takeSlot(): Promise<void> {
+    if (this.#free > 0) {
+      this.#free--;
+      return;
+    }
+    await new Promise<void>((resolve) => void this.#waiting.push(resolve));
+  }
+
+  #giveSlot(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free++;
+    else next();
+  }
+}
+
+function checkCount(field: string, value: number): void {
+  if (Number.isSafeInteger(value) && value >= 1) return;
+  throw new MemberlistError("invalid_config", `${field}: ${value} is not a whole number of at least 1`, {
+    details: { [field]: value },
+  });
+}
+
+function shutDown(): MemberlistError {
+  return new MemberlistError("shutdown", "the transport is shut down");
+}

@@ -1,0 +1,34 @@
+import { MemberlistError, type Codec, type ErrorCode, type OpenJob, type SealJob } from "@memberlist/core";
+import { DecodeError, doOpenJob, doSealJob, type DecodeReason } from "@memberlist/core/internal";
+
+/** What a thread is given. */
+export type CodecWork =
+  | { readonly kind: "seal"; readonly bytes: Uint8Array; readonly job: SealJob }
+  | { readonly kind: "open"; readonly bytes: Uint8Array; readonly job: OpenJob };
+
+/** A typed error on its way between threads: of a class, a clone keeps neither name nor fields. */
+export type CodecFailure =
+  | { readonly type: "decode"; readonly reason: DecodeReason; readonly message: string }
+  | {
+      readonly type: "memberlist";
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly details: Readonly<Record<string, unknown>>;
+    };
+
+/** Does the work here, in whatever thread that is. Errors: see {@link Offload}. */
+export function doCodecWork(codec: Codec, work: CodecWork): Uint8Array {
+  return work.kind === "seal" ? doSealJob(codec, work.bytes, work.job) : doOpenJob(codec, work.bytes, work.job);
+}
+
+/** Undefined for an error that is none of the library's. */
+export function failureOf(error: unknown): CodecFailure | undefined {
+  if (error instanceof DecodeError) return { type: "decode", reason: error.reason, message: error.message };
+  if (!(error instanceof MemberlistError)) return undefined;
+  return { type: "memberlist", code: error.code, message: error.message, details: error.details };
+}
+
+export function errorOf(failure: CodecFailure): DecodeError | MemberlistError {
+  if (failure.type === "decode") return new DecodeError(failure.reason, failure.message);
+  return new MemberlistError(failure.code, failure.message, { details: failure.details });
+}

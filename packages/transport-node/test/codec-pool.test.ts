@@ -1,0 +1,277 @@
+import type { Worker } from "node:worker_threads";
+import { afterEach, describe, expect, it } from "vitest";
+import { MemberlistError, systemClock, type LogFields, type Logger } from "@memberlist/core";
+import { createLog, DecodeError } from "@memberlist/core/internal";
+import { CodecPool, type WorkerOptions } from "../src/codec-pool.ts";
+import { doCodecWork, type CodecWork } from "../src/codec-work.ts";
+import { NodeCodec } from "../src/node-codec.ts";
+import { bundled, codecWorker } from "./codec-bundle.ts";
+import { outcome, pattern, until } from "./support.ts";
+
+const bundles = bundled(codecWorker);
+const inline = new NodeCodec();
+const label = new TextEncoder().encode("dc1");
+const [key, other] = [pattern(32), pattern(48).subarray(32)] as [Uint8Array, Uint8Array];
+const max = 40 * 1024 * 1024;
+/** Worth some 10 ms. */
+const message = letters(1_000_000);
+
+const pools: CodecPool[] = [];
+const workers: Worker[] = [];
+let onWorker: ((worker: Worker) => void) | undefined;
+const lines: { level: string; fields: LogFields }[] = [];
+const logger = Object.fromEntries(
+  ["debug", "info", "warn", "error"].map((level) => [level, (fields: LogFields) => void lines.push({ level, fields })]),
+) as unknown as Logger;
+
+process.on("worker", (worker: Worker) => {
+  workers.push(worker);
+  onWorker?.(worker);
+});
+
+function start(options: WorkerOptions = {}, idleTimeout?: number): CodecPool {
+  const workerOptions = { entry: bundles.url(0), ...options };
+  const pool = new CodecPool({ workers: workerOptions, log: createLog({ logger, clock: systemClock() }), idleTimeout });
+  pools.push(pool);
+  return pool;
+}
+
+afterEach(async () => {
+  onWorker = undefined;
+  await Promise.all(pools.splice(0).map((pool) => pool.close()));
+  workers.length = 0;
+  lines.length = 0;
+});
+
+/** Compressible, and different everywhere. */
+function letters(size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  for (let i = 0, seed = 7; i < size; i++) {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+    bytes[i] = 97 + ((seed >>> 16) % 20);
+  }
+  return bytes;
+}
+
+const run = (pool: CodecPool, work: CodecWork): Promise<Uint8Array> =>
+  work.kind === "seal" ? pool.seal(work.bytes, work.job) : pool.open(work.bytes, work.job);
+
+function same(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}
+
+/** What an error says, for comparison. */
+function told(error: unknown): unknown {
+  if (error instanceof DecodeError) return ["DecodeError", error.reason, error.message];
+  if (error instanceof MemberlistError) return ["MemberlistError", error.code, error.message, error.details];
+  return error;
+}
+
+/** Ends each of the next `count` threads as soon as it has got its first job. */
+function endAtWork(count: number): void {
+  let left = count;
+  onWorker = (worker) => {
+    if (left-- <= 0) return;
+    worker.once("message", () => void setImmediate(() => void worker.terminate().catch(() => undefined)));
+  };
+}
+
+const seal = { kind: "seal", bytes: message, job: { compress: true, encrypt: { key, version: 1, label } } } as const;
+/** Without the type byte and the length. */
+const open = {
+  kind: "open",
+  bytes: doCodecWork(inline, seal).subarray(5),
+  job: { decrypt: { keys: [other, key], label }, maxDecompressedBytes: max },
+} as const;
+
+describe("what threads make", () => {
+  const kinds = ([undefined, 0, 1] as const).flatMap((version) => [
+    { version, compress: true, layers: `${version === undefined ? "" : `encrypted as version ${version}, `}compressed` },
+    ...(version === undefined ? [] : [{ version, compress: false, layers: `encrypted as version ${version}` }]),
+  ]);
+
+  it.each(kinds)("opens inline, and what was made inline opens there: $layers", async ({ version, compress }) => {
+    const pool = start();
+    const encrypt = version === undefined ? undefined : { key, version, label };
+    const decrypt = version === undefined ? undefined : { keys: [other, key], label };
+    for (const size of [1, 70_000, 1_000_000]) {
+      const work: CodecWork = { kind: "seal", bytes: message.subarray(0, size), job: { compress, encrypt } };
+      const [there, here] = [await run(pool, work), doCodecWork(inline, work)];
+      expect(there.length).toBe(here.length);
+      const opening = (bytes: Uint8Array): CodecWork => ({
+        kind: "open",
+        bytes: bytes.subarray(encrypt === undefined ? 1 : 5),
+        job: { decrypt, maxDecompressedBytes: max },
+      });
+      expect(same(doCodecWork(inline, opening(there)), work.bytes)).toBe(true);
+      expect(same(await run(pool, opening(here)), work.bytes)).toBe(true);
+    }
+    expect([workers.length > 0, pool.failures]).toEqual([true, 0]);
+  });
+
+  it("is the same byte for byte where there is no nonce", async () => {
+    const work: CodecWork = { ...seal, job: { compress: true } };
+    expect(same(await run(start(), work), doCodecWork(inline, work))).toBe(true);
+  });
+
+  it("leaves the caller its bytes, and what lies around them", async () => {
+    const pool = start();
+    const whole = message.slice();
+    await pool.seal(whole.subarray(10, 500_000), { compress: true });
+    expect(whole.buffer.byteLength).toBe(message.length);
+    expect(same(whole, message)).toBe(true);
+  });
+
+  it("is a plain array that nothing else shares", async () => {
+    const pool = start();
+    const opened = await run(pool, open);
+    expect(Object.getPrototypeOf(opened)).toBe(Uint8Array.prototype);
+    expect(opened.buffer.byteLength).toBe(opened.length);
+  });
+});
+
+describe("what threads refuse", () => {
+  const tampered = open.bytes.slice();
+  tampered[5_000] = (tampered[5_000] as number) ^ 1;
+  const plain = doCodecWork(inline, { kind: "seal", bytes: message, job: { compress: true } }).subarray(1);
+  const sealedNothing = doCodecWork(inline, { ...seal, bytes: new Uint8Array() });
+  const noise = letters(200_000).map((byte, i) => byte ^ (i * 151));
+  const cases: readonly (readonly [string, string, CodecWork])[] = [
+    ["a bit changed", "decrypt_failed", { ...open, bytes: tampered }],
+    ["another key", "decrypt_failed", { ...open, job: { decrypt: { keys: [other], label }, maxDecompressedBytes: max } }],
+    ["no encryption version", "decrypt_failed", { ...open, bytes: noise }],
+    ["too large inside", "too_large", { ...open, job: { ...open.job, maxDecompressedBytes: 999_999 } }],
+    ["cut off", "bad_lzw", { kind: "open", bytes: cutOff(plain), job: { maxDecompressedBytes: max } }],
+    ["nothing inside", "protocol_error", { ...open, bytes: sealedNothing.subarray(5) }],
+    ["no map", "malformed", { kind: "open", bytes: noise.fill(0xc1), job: { maxDecompressedBytes: max } }],
+    [
+      "over 20 MiB encrypted",
+      "message_too_large",
+      { ...seal, bytes: new Uint8Array(20 * 1024 * 1024), job: { ...seal.job, compress: false } },
+    ],
+  ];
+
+  it.each(cases)("is what is refused inline: %s", async (_what, reason, work) => {
+    let expected: unknown;
+    try {
+      doCodecWork(inline, work);
+    } catch (error) {
+      expected = told(error);
+    }
+    expect(expected).toContain(reason);
+    const pool = start();
+    const error: unknown = await run(pool, work).then(
+      () => "no error",
+      (thrown: unknown) => thrown,
+    );
+    expect(told(error)).toEqual(expected);
+    expect([workers.length, pool.failures]).toEqual([1, 0]);
+  });
+});
+
+/** The same map, whose compressed bytes end too early. */
+function cutOff(plain: Uint8Array): Uint8Array {
+  const header = plain.length - new DataView(plain.buffer, plain.byteOffset).getUint32(12);
+  const short = plain.slice(0, header + 100_000);
+  new DataView(short.buffer).setUint32(header - 4, 100_000);
+  return short;
+}
+
+describe("a thread that dies", () => {
+  it("is replaced, and its work done again", async () => {
+    const pool = start({ threads: 1 });
+    endAtWork(1);
+    expect(same(await run(pool, open), message)).toBe(true);
+    expect([workers.length, pool.failures]).toEqual([2, 1]);
+    expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["warn", "codec_worker_failed"]]);
+    expect(same(await run(pool, open), message)).toBe(true);
+    expect([workers.length, pool.failures]).toEqual([2, 1]);
+  });
+
+  it("and whose replacement dies: the work is done inline, the next in a thread again", async () => {
+    const pool = start({ threads: 1 });
+    endAtWork(2);
+    expect(same(await run(pool, open), message)).toBe(true);
+    expect([workers.length, pool.failures]).toEqual([2, 2]);
+    expect(same(await run(pool, open), message)).toBe(true);
+    expect([workers.length, pool.failures]).toEqual([3, 2]);
+  });
+
+  it("before it ever ran: nothing is lost, and no thread is tried again", async () => {
+    const pool = start({ threads: 1 });
+    onWorker = (worker) => void worker.terminate().catch(() => undefined);
+    const results = await Promise.all([run(pool, open), run(pool, open)]);
+    expect(results.every((result) => same(result, message))).toBe(true);
+    expect(same(await run(pool, open), message)).toBe(true);
+    expect([workers.length, pool.failures]).toEqual([1, 1]);
+  });
+
+  it("loses nothing of what many wait for", async () => {
+    const pool = start({ threads: 2 });
+    endAtWork(2);
+    const sizes = Array.from({ length: 12 }, (_, i) => 80_000 + i * 10_000);
+    const jobs = sizes.map((size) => pool.seal(message.subarray(0, size), { compress: true }));
+    const expected = sizes.map((size) =>
+      doCodecWork(inline, { ...seal, bytes: message.subarray(0, size), job: { compress: true } }),
+    );
+    const results = await Promise.all(jobs);
+    expect(results.map((result, i) => same(result, expected[i] as Uint8Array))).toEqual(sizes.map(() => true));
+    expect(pool.failures).toBe(2);
+  });
+});
+
+describe("threads", () => {
+  it("are no more than allowed, start with the first job, and end when there is none", async () => {
+    const pool = start({ threads: 2 }, 20);
+    expect(workers).toHaveLength(0);
+    await Promise.all(Array.from({ length: 6 }, () => run(pool, open)));
+    expect(workers.length).toBeLessThanOrEqual(2);
+    await until(() => workers.every(({ threadId }) => threadId === -1), "the end of idle threads");
+    const before = workers.length;
+    expect(same(await run(pool, open), message)).toBe(true);
+    expect([workers.length, pool.failures]).toEqual([before + 1, 0]);
+  });
+
+  it("end in the middle of their work when the pool is closed, as does what waits for them", async () => {
+    const pool = start({ threads: 1 });
+    const started = new Promise<void>((resolve) => {
+      onWorker = (worker) => void worker.once("message", () => setImmediate(resolve));
+    });
+    const jobs = [run(pool, seal), run(pool, seal)].map(outcome);
+    await started;
+    await pool.close();
+    expect(await Promise.all(jobs)).toEqual(["shutdown", "shutdown"]);
+    expect(workers.map(({ threadId }) => threadId)).toEqual([-1]);
+    expect(await outcome(run(pool, seal))).toBe("shutdown");
+    expect([workers.length, pool.failures]).toEqual([1, 0]);
+    expect(lines).toEqual([]);
+  });
+
+  it("are not started by a pool that is closed first", async () => {
+    const pool = start();
+    await pool.close();
+    expect(await outcome(run(pool, seal))).toBe("shutdown");
+    expect(workers).toHaveLength(0);
+  });
+
+  it("that cannot be had: the work is done inline, which is told once", async () => {
+    // Running from its sources, the package has no worker file.
+    const pool = start({ entry: undefined });
+    for (let i = 0; i < 3; i++) expect(same(await run(pool, open), message)).toBe(true);
+    expect(
+      await outcome(run(pool, { ...open, job: { decrypt: { keys: [other], label }, maxDecompressedBytes: max } })),
+    ).toContain("none of our keys fits");
+    expect([workers.length, pool.failures]).toEqual([0, 0]);
+    expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["debug", "codec_inline"]]);
+  });
+
+  it("that cannot start, with a file that is no program: inline, and never tried again", async () => {
+    const pool = start({ entry: new URL("../package.json", import.meta.url) });
+    for (let i = 0; i < 3; i++) expect(same(await run(pool, open), message)).toBe(true);
+    expect(workers).toHaveLength(1);
+  });
+
+  it.each([{ threads: 0 }, { threads: 1.5 }, { threshold: 0 }, { threshold: Number.NaN }])("are refused: %o", (options) => {
+    expect(() => start(options)).toThrow(expect.objectContaining({ code: "invalid_config" }));
+  });
+});

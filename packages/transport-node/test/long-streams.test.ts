@@ -1,0 +1,179 @@
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import type { Worker } from "node:worker_threads";
+import { afterEach, describe, expect, it } from "vitest";
+import { createMemberlist, generateKey, localConfig, NodeTransport, type Memberlist, type NodeConfig } from "../src/index.ts";
+import { bundled, codecWorker } from "./codec-bundle.ts";
+import { outcome, silent, until } from "./support.ts";
+
+const bundles = bundled(codecWorker, new URL("fixtures/codec-exit.ts", import.meta.url));
+const running: Memberlist[] = [];
+const stateSize = 20 * 1024 * 1024;
+let threads = 0;
+
+process.on("worker", (_worker: Worker) => threads++);
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((members) => members.shutdown()));
+  threads = 0;
+});
+
+async function start(name: string, fields: Partial<NodeConfig> = {}): Promise<Memberlist> {
+  const config = {
+    ...localConfig(),
+    name,
+    bindAddr: "127.0.0.1",
+    bindPort: 0,
+    pushPullInterval: 0,
+    tcpTimeout: 10_000,
+    logger: silent,
+  };
+  const members = await createMemberlist({ ...config, workers: { entry: bundles.url(0) }, ...fields });
+  running.push(members);
+  return members;
+}
+
+const addressOf = (members: Memberlist): string => `127.0.0.1:${members.localNode().port}`;
+
+/** Compressible to a quarter, and different everywhere. */
+function letters(size: number, start: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  for (let i = 0, seed = start; i < size; i++) {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+    bytes[i] = 97 + ((seed >>> 16) % 20);
+  }
+  return bytes;
+}
+
+interface Exchange {
+  readonly states: readonly [Uint8Array, Uint8Array];
+  /** What each got of the other. */
+  readonly received: readonly Uint8Array[];
+  /** The longest that the event loop stood still, in ms. */
+  readonly stall: number;
+}
+
+/** A join of two members with this state each. */
+async function exchange(states: readonly [Uint8Array, Uint8Array], fields: Partial<NodeConfig>): Promise<Exchange> {
+  const received: Uint8Array[] = [];
+  const member = (i: 0 | 1): Promise<Memberlist> =>
+    start(`m${i}`, {
+      ...fields,
+      delegate: { localState: () => states[i], mergeRemoteState: (state) => void (received[i] = state) },
+    });
+  const [a, b] = [await member(0), await member(1)];
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  await b.join([addressOf(a)]);
+  await until(() => received[0] !== undefined && received[1] !== undefined, "both states", 15_000);
+  delay.disable();
+  return { states, received, stall: delay.max / 1e6 };
+}
+
+function expectWhole({ states, received }: Exchange): void {
+  expect(Buffer.compare(received[0] as Uint8Array, states[1])).toBe(0);
+  expect(Buffer.compare(received[1] as Uint8Array, states[0])).toBe(0);
+}
+
+// Measured on a machine that others share: what another process takes away counts as a stall, too, so it may be tried again.
+describe("a push/pull of 20 MiB, compressed and encrypted", { retry: 2 }, () => {
+  const states = [letters(stateSize, 1), letters(stateSize, 2)] as const;
+  const secretKey = generateKey();
+
+  it("arrives whole by way of the threads, and does not hold up the event loop", { timeout: 40_000 }, async () => {
+    const result = await exchange(states, { secretKey });
+    expectWhole(result);
+    expect(threads).toBeGreaterThan(0);
+    expect(result.stall).toBeLessThan(100);
+  });
+
+  it("arrives whole without threads", { timeout: 40_000 }, async () => {
+    expectWhole(await exchange(states, { secretKey, workers: { off: true } }));
+    expect(threads).toBe(0);
+  });
+
+  it("goes through threads when a few bytes hold all of it", { timeout: 40_000 }, async () => {
+    const result = await exchange([new Uint8Array(stateSize), new Uint8Array(stateSize).fill(1)], { secretKey });
+    expectWhole(result);
+    expect(result.stall).toBeLessThan(100);
+  });
+});
+
+describe("what is not long", () => {
+  it("starts no thread", async () => {
+    expectWhole(await exchange([letters(30_000, 1), letters(60_000, 2)], { secretKey: generateKey() }));
+    expect(threads).toBe(0);
+  });
+
+  it("is what is under the threshold", async () => {
+    const workers = { entry: bundles.url(0), threshold: 20_000 };
+    expectWhole(await exchange([letters(30_000, 1), letters(60_000, 2)], { workers }));
+    expect(threads).toBeGreaterThan(0);
+  });
+
+  it("and is neither compressed nor encrypted starts none however long it is", async () => {
+    const plain = { enableCompression: false };
+    expectWhole(await exchange([letters(1_000_000, 1), letters(1_000_000, 2)], plain));
+    expect(threads).toBe(0);
+  });
+});
+
+describe("messages by way of the threads", () => {
+  it("are refused with another key as they are without, and the peer is told", async () => {
+    const localState = (): Uint8Array => letters(200_000, 1);
+    const a = await start("a", { secretKey: generateKey(), delegate: { localState } });
+    const b = await start("b", { secretKey: generateKey(), delegate: { localState } });
+    const result = await outcome(b.join([addressOf(a)]));
+    expect(result).toBe("join_failed");
+    await until(() => a.counters()["stream_dropped.decrypt_failed"] === 1, "the refusal is counted");
+    expect([a, b].map((members) => members.counters()["transport.codecWorkerFailures"])).toEqual([0, 0]);
+  });
+
+  it("are all there, whatever order the threads end in", async () => {
+    const sizes = Array.from({ length: 10 }, (_, i) => 900_000 - i * 80_000);
+    const got = new Set<number>();
+    const secretKey = generateKey();
+    const a = await start("a", { secretKey, delegate: { notifyMsg: (message) => void got.add(message.length) } });
+    const b = await start("b", { secretKey });
+    await b.join([addressOf(a)]);
+    const [to] = b.members().filter(({ name }) => name === "a");
+    if (to === undefined) throw new Error("a is no member");
+    await Promise.all(sizes.map((size, i) => b.sendReliable(to, letters(size, i))));
+    await until(() => got.size === sizes.length, "all messages");
+    expect([...got].toSorted((x, y) => y - x)).toEqual(sizes);
+  });
+});
+
+describe("a process", () => {
+  async function run(what: string): Promise<{ output: string; status: number | null }> {
+    const child = spawn(process.execPath, [fileURLToPath(bundles.url(1)), bundles.url(0).href, what], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let output = "";
+    child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    const killer = setTimeout(() => child.kill("SIGKILL"), 9_000);
+    const status = await new Promise<number | null>((resolve) => void child.once("close", resolve));
+    clearTimeout(killer);
+    return { output, status };
+  }
+
+  it.each(["pool", "closed-pool"])("ends by itself after a job of a %s", async (what) => {
+    const before = performance.now();
+    expect(await run(what)).toEqual({ output: "done 1\n", status: 0 });
+    // An idle thread ends by itself only after 10 s.
+    expect(performance.now() - before).toBeLessThan(9_000);
+  });
+
+  it("ends by itself when its members are shut down", async () => {
+    expect(await run("members")).toEqual({ output: "done 2\n", status: 0 });
+  });
+});
+
+describe("a transport of one's own", () => {
+  it("takes no workers with it", async () => {
+    const transport = await NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0 });
+    expect(await outcome(start("a", { transport }))).toBe("invalid_config");
+    expect(await outcome(start("a", { transport, workers: undefined }))).toBe("ok");
+  });
+});
