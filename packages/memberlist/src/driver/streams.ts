@@ -119,7 +119,7 @@ export class Streams {
       const reply = await session.receive(this.#limits);
       if (reply.type === messageType.err) await throwRemoteError(reply);
       expectType(reply, messageType.pushPull);
-      return readPushPull(reply.body, this.#limits, breathe);
+      return this.#counted(await readPushPull(reply.body, this.#limits, breathe));
     });
     await handlers.merge({ ...state, join });
   }
@@ -240,13 +240,20 @@ export class Streams {
     }
     this.#pushPulls++;
     try {
-      const state = await readPushPull(message.body, this.#limits, breathe);
+      const state = this.#counted(await readPushPull(message.body, this.#limits, breathe));
       await session.send(await handlers.localState(state.join));
       await session.finishAnswer();
       await handlers.merge(state);
     } finally {
       this.#pushPulls--;
     }
+  }
+
+  #counted(state: RemoteState): RemoteState {
+    const { log, stats } = this.#options;
+    for (let i = 0; i < state.skipped; i++) stats.count("dropped.bad_node");
+    if (state.skipped > 0) log.warn("bad_node", "a push/pull has nodes that cannot be", { skipped: state.skipped });
+    return state;
   }
 
   async #servePing(session: StreamSession, message: StreamMessage): Promise<void> {

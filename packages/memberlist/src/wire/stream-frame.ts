@@ -29,6 +29,8 @@ export interface StreamMessage {
 export interface RemoteState {
   readonly join: boolean;
   readonly nodes: PushNodeState[];
+  /** Nodes that were left out: a name or an address that no node can have. */
+  readonly skipped: number;
   readonly userState: Uint8Array;
 }
 
@@ -213,12 +215,29 @@ export async function readPushPull(reader: StreamReader, limits: StreamLimits, b
   checkLimit("number of nodes", header.nodes, limits.maxPushStateNodes);
   checkLimit("user state length", header.userStateLen, limits.maxPushStateBytes);
   const nodes: PushNodeState[] = [];
-  while (nodes.length < header.nodes) {
-    if (breathe !== undefined && nodes.length > 0 && nodes.length % nodesInOneGo === 0) await breathe();
+  const maxNodeBytes = Math.max(limits.maxPushStateBytes, maxObjectBytes);
+  for (let i = 0; i < header.nodes; i++) {
+    if (breathe !== undefined && i > 0 && i % nodesInOneGo === 0) await breathe();
     // No promise for each of ten thousand nodes: they are taken from what has arrived.
-    nodes.push(decodePushNode(reader.tryObject(maxObjectBytes) ?? (await reader.readObject(maxObjectBytes))));
+    const node = decodeNode(reader.tryObject(maxNodeBytes) ?? (await reader.readObject(maxNodeBytes)));
+    if (node !== undefined) nodes.push(node);
   }
-  return { join: header.join, nodes, userState: await reader.readExactly(header.userStateLen) };
+  const userState = await reader.readExactly(header.userStateLen);
+  return { join: header.join, nodes, skipped: header.nodes - nodes.length, userState };
+}
+
+/**
+ * A node, or undefined where its name or address is none: somebody has told a member of it who believes anything, and that must
+ * not keep others from exchanging states with that member.
+ */
+function decodeNode(bytes: Uint8Array): PushNodeState | undefined {
+  try {
+    const node = decodePushNode(bytes);
+    return node.name === "" ? undefined : node;
+  } catch (error) {
+    if (error instanceof DecodeError && (error.reason === "too_large" || error.reason === "bad_address")) return undefined;
+    throw error;
+  }
 }
 
 /** The bytes of a user message. Errors as for {@link readPushPull}. */

@@ -61,7 +61,7 @@ describe("push/pull", () => {
       const reader = new StreamReader(streamOf(sealStreamMessage(message, { compress }), chunkSize));
       const { type, body } = await readStreamMessage(reader, limits);
       expect(type).toBe(6);
-      expect(await readPushPull(body, limits)).toEqual({ join: true, nodes: sent, userState: ascii("state") });
+      expect(await readPushPull(body, limits)).toEqual({ join: true, nodes: sent, skipped: 0, userState: ascii("state") });
     }
   });
 
@@ -142,6 +142,23 @@ describe("a long push/pull", () => {
     let breaths = 0;
     const state = await readPushPull(reader, { ...limits, maxPushStateNodes: 10_000 }, async () => void breaths++);
     expect(breaths).toBe(expected);
-    expect(state).toEqual({ join: false, nodes: many.slice(0, count), userState: ascii("state") });
+    expect(state).toEqual({ join: false, nodes: many.slice(0, count), skipped: 0, userState: ascii("state") });
   });
+});
+
+it("leaves out nodes that cannot be, and keeps the others", async () => {
+  const odd = [
+    { ...node, name: "x".repeat(4097) },
+    { ...node, name: "" },
+    { ...node, name: "n2" },
+    { ...node, name: "y".repeat(70_000) },
+  ];
+  // The third of them gets an address of five bytes.
+  const message = encodePushPull(false, [node, ...odd, node], none);
+  const text = toHex(message).replace(
+    "a47f000001ab496e6361726e6174696f6e01a44d657461c0a44e616d65a26e32",
+    "a57f00000100ab496e6361726e6174696f6e01a44d657461c0a44e616d65a26e32",
+  );
+  const { body } = await readStreamMessage(new StreamReader(fromHex(text)), limits);
+  expect(await readPushPull(body, { ...limits, maxPushStateBytes: 100_000 })).toMatchObject({ nodes: [node, node], skipped: 4 });
 });
