@@ -1,13 +1,17 @@
 // Adds up vitest's JSON reports and prints the closing line of a CI run: `N passed, N failed`.
-// usage: node scripts/ci-summary.mjs <failed steps> <report.json>…
-// A report that is missing counts as a failure, and so does, in CI, every skipped test.
+// usage: node scripts/ci-summary.mjs <failed steps> <report.json>:<exit code of its run>…
+// A report that is missing counts as a failure, and so does, in CI, every skipped test. So does a run that failed although none of
+// its tests did: an unhandled rejection, say, which is in no report.
 import { readFileSync } from "node:fs";
 
 const [failedSteps, ...reports] = process.argv.slice(2);
 let passed = 0;
 let failed = Number(failedSteps);
 
-for (const path of reports) {
+for (const argument of reports) {
+  const at = argument.lastIndexOf(":");
+  const path = argument.slice(0, at);
+  const exitCode = Number(argument.slice(at + 1));
   let report;
   try {
     report = JSON.parse(readFileSync(path, "utf8"));
@@ -27,9 +31,8 @@ for (const path of reports) {
     console.log(`${path}: ${skipped} skipped; in CI nothing may be`);
     failed += skipped;
   }
-  // A file that cannot even be loaded has no failed tests, only a failed suite.
-  if (!report.success && report.numFailedTests === 0) {
-    console.log(`${path}: a test file failed outside its tests`);
+  if ((exitCode !== 0 || !report.success) && report.numFailedTests === 0) {
+    console.log(`${path}: the run failed outside its tests, with exit code ${exitCode}`);
     failed++;
   }
 }

@@ -17,6 +17,6 @@ export function chooseView(json: boolean, out: NodeJS.WriteStream): View {
   if (json) return new JsonView(write);
   // hasColors() knows NO_COLOR and FORCE_COLOR.
   const paint = painter(out.isTTY && out.hasColors());
-  const drawable = out.isTTY && process.env["TERM"] !== "dumb";
+  const drawable = out.isTTY && out.columns > 0 && process.env["TERM"] !== "dumb";
   return drawable ? new LiveTable(out, paint) : new PlainView(write, paint);
 }

@@ -51,20 +51,25 @@ export function measureTogether(rounds: number): Promise<DetectionReport> {
   });
 }
 
-/** Each observer alone with a victim of its own, killed at the same moment: nobody helps it. */
-export function measureAlone(rounds: number): Promise<DetectionReport> {
+/**
+ * Two observers of one kind with a victim of their own, and the same with the other kind, killed at the same moment: nobody of the
+ * other kind helps. Two, because a Go node that knows a single other one lets about every second tick of its prober pass.
+ */
+export function measureApart(rounds: number): Promise<DetectionReport> {
   return measure(rounds, async (round, victim) => {
     const hosts = hostsOf(round);
     return withPeers(
       [
         [victim, "victim"],
         ["go", "observer-go"],
+        ["go", "other-go"],
         [victim, "victim"],
         ["node", "observer-ts"],
+        ["node", "other-ts"],
       ].map(([kind, name]) => [kind as PeerKind, { ...config, name: name as string, bindAddr: hosts() }]),
       async (peers) => {
-        const [goVictim, go, tsVictim, ts] = peers as [Peer, Peer, Peer, Peer];
-        await Promise.all([meet([goVictim, go]), meet([tsVictim, ts])]);
+        const [goVictim, go, otherGo, tsVictim, ts, otherTs] = peers as [Peer, Peer, Peer, Peer, Peer, Peer];
+        await Promise.all([meet([goVictim, go, otherGo]), meet([tsVictim, ts, otherTs])]);
         const killed = await Promise.all([goVictim.killAndWait(), tsVictim.killAndWait()]);
         const dead = await Promise.all([deadAt(go), deadAt(ts)]);
         return { go: dead[0] - killed[0], ts: dead[1] - killed[1] };

@@ -1,20 +1,11 @@
-import { createHash } from "node:crypto";
 import { expect, it } from "vitest";
-import { fromBase64, seededBytes, toBase64, type MessageEvent, type PeerConfig, type PeerEvent } from "../src/peer-protocol.ts";
+import { fromBase64, seededBytes, toBase64, type MessageEvent, type PeerConfig } from "../src/peer-protocol.ts";
 import type { Peer } from "../src/peer.ts";
 import { rawType, unwrap } from "../src/raw-codec.ts";
 import { until } from "../src/until.ts";
-import { describeWithGo, ours, pairs, quiet, useCluster, type ProxiedPeer } from "./support.ts";
+import { describeWithGo, isMessage, ours, pairs, quiet, useCluster, type ProxiedPeer } from "./support.ts";
 
 const text = "the quick brown fox jumps over the lazy dog. ".repeat(20);
-
-function isMessage(bytes: Uint8Array): (event: PeerEvent) => event is MessageEvent {
-  const sha256 = createHash("sha256").update(bytes).digest("hex");
-  return (event): event is MessageEvent =>
-    event.event === "message" &&
-    event.size === bytes.length &&
-    (event.payload === undefined ? event.sha256 === sha256 : event.payload === toBase64(bytes));
-}
 
 /** Sends the bytes of a seed, and waits until they have arrived whole. */
 async function deliver(

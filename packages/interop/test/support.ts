@@ -1,8 +1,16 @@
+import { createHash } from "node:crypto";
 import { afterEach, describe, type SuiteAPI } from "vitest";
 import { FakePeer, type FakePeerOptions } from "../src/fake-peer.ts";
 import { goVersion } from "../src/go-toolchain.ts";
 import { Peer, type PeerKind } from "../src/peer.ts";
-import type { PeerConfig, PeerEvent, PeerNodeState, StateEvent } from "../src/peer-protocol.ts";
+import {
+  toBase64,
+  type MessageEvent,
+  type PeerConfig,
+  type PeerEvent,
+  type PeerNodeState,
+  type StateEvent,
+} from "../src/peer-protocol.ts";
 import { UdpProxy } from "../src/udp-proxy.ts";
 
 /** A suite that needs Go: skipped where there is none (build-peers.ts says so, and fails in CI). */
@@ -104,4 +112,13 @@ export function stateEvents(peer: Peer, name: string): StateEvent[] {
 
 export function isState(name: string, state: PeerNodeState): (event: PeerEvent) => event is StateEvent {
   return (event): event is StateEvent => event.event === "state" && event.name === name && event.state === state;
+}
+
+/** The event that says that just these bytes have arrived. */
+export function isMessage(bytes: Uint8Array): (event: PeerEvent) => event is MessageEvent {
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  return (event): event is MessageEvent =>
+    event.event === "message" &&
+    event.size === bytes.length &&
+    (event.payload === undefined ? event.sha256 === sha256 : event.payload === toBase64(bytes));
 }

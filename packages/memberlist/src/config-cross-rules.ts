@@ -16,16 +16,19 @@ export interface ConfigCrossRule {
 const clusterScaleMax = 7;
 /** An alive message without name and metadata, at most: type byte, map header, six keys, their headers, numbers and an IPv6. */
 const aliveFixedBytes = 76;
+/** A dead message without its two names, at most: how a node says that it leaves. */
+const deadFixedBytes = 40;
 /** CRC and encryption at their largest (PROTOCOL.md section 2). */
 const crcBytes = 5;
 const encryptionBytes = 45;
 
-/** A packet that has room for our own alive message, which is the one that a node cannot do without. */
-function aliveMessageBytes(config: MergedConfig): number {
+/** A packet that has room for our own alive and dead messages, which are the ones that a node cannot do without. */
+function ownMessageBytes(config: MergedConfig): number {
   // An empty keyring, too: it is there to get keys while the node runs.
   const encrypted = (config.secretKey?.length ?? 0) > 0 || config.keyring !== undefined;
   const label = config.label === "" ? 0 : 2 + utf8Length(config.label);
-  const message = aliveFixedBytes + utf8Length(config.name) + (config.meta?.length ?? 0);
+  const name = utf8Length(config.name);
+  const message = Math.max(aliveFixedBytes + name + (config.meta?.length ?? 0), deadFixedBytes + 2 * name);
   return message + compoundHeaderOverhead + compoundOverhead + crcBytes + (encrypted ? encryptionBytes : 0) + label;
 }
 
@@ -65,9 +68,9 @@ export const configCrossRules: readonly ConfigCrossRule[] = [
   {
     fields: ["udpBufferSize", "name", "label", "meta", "secretKey", "keyring"],
     violated: (config) => {
-      const bytes = aliveMessageBytes(config);
+      const bytes = ownMessageBytes(config);
       return config.udpBufferSize < bytes
-        ? `at least ${bytes}, which this node's own alive message takes with its name, label, meta and encryption`
+        ? `at least ${bytes}, which this node's own messages take with its name, label, meta and encryption`
         : undefined;
     },
   },

@@ -48,8 +48,8 @@ export interface Config {
   /** The protocol version to speak, 1 to 5. Raise it only once every member understands the new one. Default 2. */
   protocolVersion?: number;
   /**
-   * How long a stream may take to connect, and then each read and write on it; at least 1 ms. Longer tolerates slow links,
-   * shorter frees a stuck push/pull sooner. Default 10 s (WAN 30 s, local 1 s).
+   * How long a stream may take, from dialling (or accepting) to its end; at least 1 ms. Longer tolerates slow links, shorter frees
+   * a stuck push/pull sooner. Default 10 s (WAN 30 s, local 1 s).
    */
   tcpTimeout?: number;
 
@@ -207,7 +207,7 @@ export interface Config {
 
   /** Labels put on every metric. Default none. */
   metricLabels?: MetricLabels;
-  /** How often the broadcast queue's length is measured and checked; at least 1 ms. Default 30 s. */
+  /** How often the broadcast queue's length is measured (`memberlist.queue.broadcasts`); at least 1 ms. Default 30 s. */
   queueCheckInterval?: number;
 
   /** This node's metadata, at most 512 bytes, where there is no `delegate.nodeMeta`. Copied. */

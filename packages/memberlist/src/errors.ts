@@ -1,6 +1,7 @@
 /** The stable codes of every error that the library throws or rejects with. */
 export type ErrorCode =
   | "invalid_config"
+  | "invalid_argument"
   | "invalid_address"
   | "advertise_address"
   | "bind_failed"

@@ -21,8 +21,8 @@ export interface Limits {
   /** One user message on a stream, in bytes. Default 20 MiB. */
   readonly maxUserMsgBytes?: number;
   /**
-   * What one packet, or one message on a stream, may decompress to in all, in bytes. A whole push/pull has to fit, at up to about
-   * 700 bytes for each member with full metadata. Default 40 MiB.
+   * What one message on a stream may decompress to, in bytes. A whole push/pull has to fit, at up to about 700 bytes for each
+   * member with full metadata. Default 40 MiB. A packet has 1 MiB at most.
    */
   readonly maxDecompressedBytes?: number;
   /** Push/pulls that peers may have under way here at once. Default 128. */

@@ -1,4 +1,4 @@
-import { canonicalIp, formatAddress, isPublicIp, parseAddress, type Address } from "./address.ts";
+import { canonicalIp, formatAddress, isIp, isPublicIp, parseAddress, type Address } from "./address.ts";
 import { loadForgeCodec } from "./codec/forge-codec.ts";
 import { resolveConfig, type Config, type ResolvedConfig } from "./config.ts";
 import { Driver } from "./driver/driver.ts";
@@ -91,12 +91,14 @@ export class Memberlist implements AsyncDisposable {
    * Joins a cluster: exchanges states with every address of every seed.
    *
    * @param seeds `host`, `host:port` or `name/host:port`; without a port, `bindPort`
-   * @returns how many addresses were reached, and what came of each
+   * @returns how many addresses were reached, and what came of each; for no seeds at all, that none was. A node whose name is taken
+   *   by another address is reached, and yet never listed by the others: the conflict delegates and events tell
    * @throws MemberlistError `join_failed` when none was reached (`details.attempts`; `cause` is the first one's error, `timeout` for
    *   those that the join's time did not suffice for), `aborted`, `shutdown`
    */
   async join(seeds: readonly string[], options: WaitOptions = {}): Promise<JoinResult> {
     this.#checkRunning();
+    if (!Array.isArray(seeds)) throw new MemberlistError("invalid_argument", "join takes a list of addresses");
     return joinSeeds(this.#driver, seeds, options);
   }
 
@@ -122,8 +124,10 @@ export class Memberlist implements AsyncDisposable {
     this.#checkRunning();
     if (this.#driver.engine.hasLeft) throw new MemberlistError("left", "this node has left: it has no metadata to publish");
     const meta = checkMeta(options.meta ?? this.#driver.nodeMeta(this.#meta));
-    this.#meta = meta;
-    await this.#broadcastOut("updateNode", options, (finished) => this.#driver.engine.update(meta, finished));
+    await this.#broadcastOut("updateNode", options, (finished) => {
+      this.#driver.engine.update(meta, finished);
+      this.#meta = meta;
+    });
   }
 
   /**
@@ -158,7 +162,12 @@ export class Memberlist implements AsyncDisposable {
     return this.#sendPacket(this.#address(to), message, to.pMax >= 5);
   }
 
-  /** As {@link sendBestEffort}, to anybody: `host:port`, `name/host:port`, or `{host, port, name}`. */
+  /**
+   * As {@link sendBestEffort}, to anybody: `ip:port`, `name/ip:port`, or `{host, port, name}`; a name says for whom it is, and is
+   * needed only with `requireNodeNames`.
+   *
+   * @throws MemberlistError as {@link sendBestEffort}, and `invalid_address` for a host that is no literal IP
+   */
   sendToAddress(to: Address | string, message: Uint8Array): boolean {
     return this.#sendPacket(this.#address(to), message, false);
   }
@@ -277,6 +286,10 @@ export class Memberlist implements AsyncDisposable {
 
   #sendPacket(address: Address, message: Uint8Array, crc: boolean): boolean {
     this.#checkRunning();
+    checkBytes("a message", message);
+    if (!isIp(address.host)) {
+      throw new MemberlistError("invalid_address", `a packet needs a literal IP, not ${address.host}`, { details: { address } });
+    }
     return this.#driver.sendPacket(encodeUser(message), address, crc);
   }
 
@@ -332,6 +345,7 @@ async function finalAdvertiseAddr(transport: Transport, config: ResolvedConfig):
 
 /** A copy, so that what was published does not change in the caller's hands. */
 function checkMeta(meta: Uint8Array): Uint8Array {
+  checkBytes("metadata", meta);
   if (meta.length <= metaMaxSize) return copyBytes(meta);
   throw new MemberlistError("meta_too_large", `metadata of ${meta.length} bytes is over the limit of ${metaMaxSize}`, {
     details: { size: meta.length, limit: metaMaxSize },
@@ -339,10 +353,20 @@ function checkMeta(meta: Uint8Array): Uint8Array {
 }
 
 function checkUserMessage(message: Uint8Array): void {
+  checkBytes("a message", message);
   if (message.length <= maxUserMsgBytes) return;
   throw new MemberlistError("message_too_large", `a message of ${message.length} bytes is over the limit of ${maxUserMsgBytes}`, {
     details: { size: message.length, limit: maxUserMsgBytes },
   });
+}
+
+/** Plain JavaScript has no types: a text would become so many zero bytes. */
+function checkBytes(what: string, bytes: unknown): void {
+  if (bytes instanceof Uint8Array) return;
+  throw new MemberlistError(
+    "invalid_argument",
+    `${what} must be a Uint8Array, it is ${bytes === null ? "null" : `of type ${typeof bytes}`}`,
+  );
 }
 
 function noPingResponse(address: Address): MemberlistError {

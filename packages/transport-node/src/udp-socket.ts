@@ -65,7 +65,9 @@ export class UdpSocket {
     this.receiveBuffer = sizeReceiveBuffer(socket, options);
     socket.on("error", (error) => {
       this.socketErrors++;
-      options.log.warn("udp_socket_error", `UDP socket: ${error.message}`, { address: this.target.address, error });
+      // That a peer is gone is for the probes to find out.
+      const level = errnoOf(error) === "ECONNREFUSED" ? "debug" : "warn";
+      options.log[level]("udp_socket_error", `UDP socket: ${error.message}`, { address: this.target.address, error });
     });
     socket.on("message", (bytes, from) => this.#receive(bytes, from));
   }
@@ -164,18 +166,29 @@ export class UdpSocket {
     this.#inFlight++;
     this.#scheduleTurn();
     let inside = true;
+    let isRetried = false;
     const sent = (error: Error | null): void => {
+      // A peer that is gone answers by ICMP, and the kernel tells of it at whatever the socket does next (seen on Bun): this packet
+      // was for somebody else, and has not been sent.
+      if (error !== null && errnoOf(error) === "ECONNREFUSED" && !isRetried) {
+        isRetried = true;
+        hand();
+        return;
+      }
       this.#inFlight--;
       if (this.#head < this.#queue.length) this.#scheduleTurn();
       if (error !== null && error !== undefined) this.#failed(send, error, inside);
       else if (inside) later(send.done);
       else send.done?.();
     };
-    try {
-      this.#socket.send(send.packet, send.port, send.host, sent);
-    } catch (error) {
-      sent(error instanceof Error ? error : new Error(String(error)));
-    }
+    const hand = (): void => {
+      try {
+        this.#socket.send(send.packet, send.port, send.host, sent);
+      } catch (error) {
+        sent(error instanceof Error ? error : new Error(String(error)));
+      }
+    };
+    hand();
     inside = false;
   }
 

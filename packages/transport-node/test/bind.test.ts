@@ -132,75 +132,75 @@ describe("a port that the kernel chose, and that UDP cannot have", () => {
   }
 
   it("is given back, and another one is tried", async () => {
-    const taken = await takeUdp(0, "127.0.0.1");
+    const taken = await takeUdp(0, "127.31.7.1");
     const { port } = taken.address();
     const spy = choose(port, 3);
-    const made = await transport(["127.0.0.1"]);
+    const made = await transport(["127.31.7.1"]);
     expect(made.bindPort).not.toBe(port);
     expect(spy.mock.calls).toHaveLength(4);
     await new Promise<void>((resolve) => taken.close(resolve));
-    await expectFree(port, "127.0.0.1");
+    await expectFree(port, "127.31.7.1");
   });
 
   it("ten times over is bind_failed", async () => {
-    const taken = await takeUdp(0, "127.0.0.1");
+    const taken = await takeUdp(0, "127.31.7.1");
     const { port } = taken.address();
     const spy = choose(port, Infinity);
-    expect(await outcome(NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0 }))).toBe("bind_failed");
+    expect(await outcome(NodeTransport.create({ bindAddrs: ["127.31.7.1"], bindPort: 0 }))).toBe("bind_failed");
     expect(spy.mock.calls).toHaveLength(10);
     await new Promise<void>((resolve) => taken.close(resolve));
-    await expectFree(port, "127.0.0.1");
+    await expectFree(port, "127.31.7.1");
   });
 });
 
 describe("a failed start leaves nothing open", () => {
   it("when TCP is taken", async () => {
-    const taken = await takeTcp(0, "127.0.0.1");
+    const taken = await takeTcp(0, "127.31.7.1");
     const { port } = taken.address() as { port: number };
-    await expect(NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: port })).rejects.toMatchObject({
+    await expect(NodeTransport.create({ bindAddrs: ["127.31.7.1"], bindPort: port })).rejects.toMatchObject({
       code: "bind_failed",
-      details: { protocol: "TCP", address: "127.0.0.1", port, errno: "EADDRINUSE" },
+      details: { protocol: "TCP", address: "127.31.7.1", port, errno: "EADDRINUSE" },
     });
     await new Promise((resolve) => taken.close(resolve));
-    await expectFree(port, "127.0.0.1");
+    await expectFree(port, "127.31.7.1");
   });
 
   it("when UDP is taken and TCP is not", async () => {
-    const taken = await takeUdp(0, "127.0.0.1");
+    const taken = await takeUdp(0, "127.31.7.1");
     const { port } = taken.address();
-    await expect(NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: port })).rejects.toMatchObject({
+    await expect(NodeTransport.create({ bindAddrs: ["127.31.7.1"], bindPort: port })).rejects.toMatchObject({
       code: "bind_failed",
       details: { protocol: "UDP", errno: "EADDRINUSE" },
     });
     await new Promise<void>((resolve) => taken.close(resolve));
-    await expectFree(port, "127.0.0.1");
+    await expectFree(port, "127.31.7.1");
   });
 
   it("when the second address fails, and a peer has connected to the first by then", async () => {
-    const taken = await takeUdp(0, "127.0.0.2");
+    const taken = await takeUdp(0, "127.31.7.2");
     const { port } = taken.address();
-    const failing = outcome(NodeTransport.create({ bindAddrs: ["127.0.0.1", "127.0.0.2"], bindPort: port }));
-    const early = connect(port, "127.0.0.1");
+    const failing = outcome(NodeTransport.create({ bindAddrs: ["127.31.7.1", "127.31.7.2"], bindPort: port }));
+    const early = connect(port, "127.31.7.1");
     early.on("error", () => undefined);
     expect(await failing).toBe("bind_failed");
     early.destroy();
     await new Promise<void>((resolve) => taken.close(resolve));
-    await expectFree(port, "127.0.0.1");
-    await expectFree(port, "127.0.0.2");
+    await expectFree(port, "127.31.7.1");
+    await expectFree(port, "127.31.7.2");
   });
 
   it("when an address is not this machine's", async () => {
-    expect(await outcome(NodeTransport.create({ bindAddrs: ["127.0.0.1", "192.0.2.1"], bindPort: 0 }))).toBe("bind_failed");
+    expect(await outcome(NodeTransport.create({ bindAddrs: ["127.31.7.1", "192.0.2.1"], bindPort: 0 }))).toBe("bind_failed");
   });
 
   it.each([-1, 65_536, 1.5, Number.NaN])("nor opens anything for the port %s", async (bindPort) => {
-    expect(await outcome(NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort }))).toBe("invalid_config");
+    expect(await outcome(NodeTransport.create({ bindAddrs: ["127.31.7.1"], bindPort }))).toBe("invalid_config");
   });
 
   it("and a shut-down transport can be started again on its port", async () => {
-    const first = await transport(["127.0.0.1"]);
+    const first = await transport(["127.31.7.1"]);
     await first.shutdown();
-    const second = await transport(["127.0.0.1"], first.bindPort);
+    const second = await transport(["127.31.7.1"], first.bindPort);
     expect(second.bindPort).toBe(first.bindPort);
   });
 });

@@ -22,12 +22,10 @@ import { DelegateGuard } from "./delegate-guard.ts";
 import { EventHub } from "./event-hub.ts";
 import { Stats } from "./stats.ts";
 import { Streams } from "./streams.ts";
-import { Waits } from "./waits.ts";
+import { maxTimerDelay, Waits } from "./waits.ts";
 
 /** The most that a UDP datagram can carry, in bytes. */
 const maxPacketBytes = 65_507;
-/** The longest that a runtime's timer can wait, in ms; a later deadline takes more than one. */
-const maxTimerDelay = 2 ** 31 - 1;
 /** A timer that fires this much after its time says that the process was held up, in ms. */
 const lateTimer = 20;
 /** How many of the messages that wait are handled before packets get their turn again. */
@@ -358,6 +356,10 @@ export class Driver {
       },
       hasMergeDelegate: merge !== undefined,
       refusesMerge: (peers) => guard.objection("notifyMerge", () => merge?.notifyMerge(peers)),
+      disablesTcpPings: (node) => {
+        const { disableTcpPings, disableTcpPingsForNode } = this.config;
+        return disableTcpPings || guard.call("disableTcpPingsForNode", false, () => disableTcpPingsForNode?.(node) === true);
+      },
       ackPayload: () => guard.bytes("ackPayload", emptyBytes, () => ping?.ackPayload?.()),
       hasUserBroadcasts: delegate?.getBroadcasts !== undefined,
       userBroadcasts: (overhead, limit) => {
@@ -392,7 +394,8 @@ export class Driver {
     if (this.#isStopped) return;
     this.run(() => this.engine.merge(state.nodes, state.join));
     const { delegate } = this.config;
-    if (state.userState.length === 0) return;
+    // One of those who were told of the merge may have shut us down.
+    if (state.userState.length === 0 || this.#isStopped) return;
     this.#guard.call("mergeRemoteState", undefined, () => delegate?.mergeRemoteState?.(state.userState, state.join));
   }
 }

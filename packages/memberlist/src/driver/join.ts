@@ -79,9 +79,16 @@ class Join {
     const typed =
       error instanceof MemberlistError ? error : new MemberlistError("join_failed", errorMessage(error), { cause: error });
     // The caller's own wish, or the end of everything: there is nothing left to try.
-    if (typed.code === "aborted" || typed.code === "shutdown") throw typed;
+    if (typed.code === "aborted" || typed.code === "shutdown") throw this.#gaveUp(typed);
     this.#driver.log.warn("join_attempt_failed", `could not join ${seed}: ${typed.message}`, { seed, address });
     this.attempts.push({ seed, address, error: typed, elapsed: this.#now() - since });
+  }
+
+  /** Says what had been done by then. */
+  #gaveUp(error: MemberlistError): MemberlistError {
+    const { attempts } = this;
+    const stateChanged = error.stateChanged || attempts.some((attempt) => attempt.error === undefined);
+    return new MemberlistError(error.code, error.message, { cause: error.cause, details: { attempts }, stateChanged });
   }
 
   #now(): number {

@@ -34,13 +34,18 @@ export class Stats implements EngineStats {
     return Object.fromEntries(this.#counters);
   }
 
-  /** A collector that throws must not stop the protocol; it shows in the counters. */
-  #send(send: (metrics: Metrics) => void): void {
+  readonly #failed = (): void => {
+    this.#counters.set("metrics_error", (this.#counters.get("metrics_error") ?? 0) + 1);
+  };
+
+  /** A collector that throws, or rejects, must not stop the protocol; it shows in the counters. */
+  #send(send: (metrics: Metrics) => unknown): void {
     if (this.#metrics === undefined) return;
     try {
-      send(this.#metrics);
+      const result: unknown = send(this.#metrics);
+      if (result instanceof Promise) result.catch(this.#failed);
     } catch {
-      this.#counters.set("metrics_error", (this.#counters.get("metrics_error") ?? 0) + 1);
+      this.#failed();
     }
   }
 }

@@ -24,7 +24,7 @@ import {
 import { InboundStreams } from "./inbound-streams.ts";
 import { StreamSession } from "./stream-session.ts";
 import type { Stats } from "./stats.ts";
-import type { Waits } from "./waits.ts";
+import { maxTimerDelay, type Waits } from "./waits.ts";
 
 /** What streams bring in, and what they need to answer. */
 interface StreamHandlers {
@@ -163,9 +163,10 @@ export class Streams {
     return waits.run<T>({ what, timeout, signal, stateChanged: true }, (resolve, reject) => {
       let session: StreamSession | undefined;
       let isOver = false;
+      // Without end may be the wait for an answer; a connection has its time all the same.
+      const dialTimeout = timeout > 0 && timeout <= maxTimerDelay ? timeout : config.tcpTimeout;
       const work = async (): Promise<T> => {
-        // Without end is the wait for an answer; a connection has its time all the same.
-        const stream = await transport.dial(to, { timeout: timeout > 0 ? timeout : config.tcpTimeout, signal });
+        const stream = await transport.dial(to, { timeout: dialTimeout, signal });
         session = this.#session(stream);
         if (isOver) {
           session.close();

@@ -4,12 +4,15 @@ import type { Clock } from "../ports/clock.ts";
 export interface WaitOptions {
   /** What is waited for, for the error's message. */
   readonly what: string;
-  /** In ms; undefined or 0: without end. */
+  /** In ms; undefined, 0, or more than a timer can wait (2³¹ − 1): without end. */
   readonly timeout?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Whether what was asked for is under way even if the wait fails. */
   readonly stateChanged?: boolean;
 }
+
+/** The longest that a runtime's timer can wait, in ms: over three weeks. */
+export const maxTimerDelay: number = 2 ** 31 - 1;
 
 /** Everything that somebody waits for: each wait ends by its result, its timeout, its signal, or {@link endAll}. */
 export class Waits {
@@ -31,6 +34,10 @@ export class Waits {
   ): Promise<T> {
     const { what, timeout, signal, stateChanged } = options;
     return new Promise<T>((resolve, reject) => {
+      if (timeout !== undefined && !(timeout >= 0)) {
+        reject(new MemberlistError("invalid_argument", `the timeout of ${what} is ${timeout}; it must be a number of ms, or 0`));
+        return;
+      }
       if (this.#ended !== undefined) {
         reject(this.#ended);
         return;
@@ -54,7 +61,8 @@ export class Waits {
       const onAbort = (): void => fail(aborted(what, signal as AbortSignal, stateChanged));
       const onTimeout = (): void =>
         fail(new MemberlistError("timeout", `${what} took longer than ${timeout} ms`, { details: { timeout }, stateChanged }));
-      const timer = timeout === undefined || timeout <= 0 ? undefined : this.#clock.setTimeout(onTimeout, timeout);
+      const isBounded = timeout !== undefined && timeout > 0 && timeout <= maxTimerDelay;
+      const timer = isBounded ? this.#clock.setTimeout(onTimeout, timeout) : undefined;
       signal?.addEventListener("abort", onAbort, { once: true });
       this.#rejects.add(fail);
       try {

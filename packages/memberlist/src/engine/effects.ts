@@ -46,6 +46,8 @@ export interface Questions {
   /** @returns why the merge is refused, or undefined */
   refusesMerge(peers: readonly Node[]): unknown;
   readonly hasMergeDelegate: boolean;
+  /** Whether pings over a stream are off for this node. */
+  disablesTcpPings(node: string): boolean;
   ackPayload(): Uint8Array;
   /** Whether the application broadcasts at all. */
   readonly hasUserBroadcasts: boolean;

@@ -85,8 +85,13 @@ export class Engine {
     this.#context.now = now;
   }
 
-  /** Enters ourselves into the table and starts the periodic work. */
+  /**
+   * Enters ourselves into the table and starts the periodic work.
+   *
+   * @throws MemberlistError `meta_too_large` when no packet can hold the metadata
+   */
   start(meta: Uint8Array): void {
+    this.#checkMeta(meta);
     this.#membership.alive(this.#ownAlive(meta), { bootstrap: true });
     const { probeInterval, gossipInterval, gossipNodes, pushPullInterval, queueCheckInterval } = this.#context.config;
     if (probeInterval > 0)
@@ -194,18 +199,8 @@ export class Engine {
    * @throws MemberlistError `meta_too_large` when no packet can hold it; nothing has changed then
    */
   update(meta: Uint8Array, finished: () => void): void {
-    const { udpBufferSize } = this.#context.config;
-    const claim = this.#ownAlive(meta);
-    if (!this.#gossip.fits(encodeAlive(claim))) {
-      throw new MemberlistError(
-        "meta_too_large",
-        `metadata of ${meta.length} bytes fits into no packet of ${udpBufferSize} bytes`,
-        {
-          details: { size: meta.length, udpBufferSize },
-        },
-      );
-    }
-    this.#membership.alive(claim, { bootstrap: true, finished });
+    this.#checkMeta(meta);
+    this.#membership.alive(this.#ownAlive(meta), { bootstrap: true, finished });
   }
 
   /** Tells everybody that we leave. `finished` is called once the broadcast is out. */
@@ -261,11 +256,29 @@ export class Engine {
     return this.#context.table.get(this.#context.config.name);
   }
 
+  /** @throws MemberlistError `meta_too_large` when no packet can hold an alive message with it */
+  #checkMeta(meta: Uint8Array): void {
+    const { udpBufferSize } = this.#context.config;
+    if (this.#gossip.fits(encodeAlive(this.#makeAlive(meta, this.#context.incarnation + 1)))) return;
+    throw new MemberlistError(
+      "meta_too_large",
+      `metadata of ${meta.length} bytes fits into no packet of ${udpBufferSize} bytes`,
+      {
+        details: { size: meta.length, udpBufferSize },
+      },
+    );
+  }
+
   #ownAlive(meta: Uint8Array): Alive {
+    this.#claim = this.#makeAlive(meta, nextIncarnation(this.#context));
+    return this.#claim;
+  }
+
+  #makeAlive(meta: Uint8Array, incarnation: number): Alive {
     const { config, advertised } = this.#context;
     const { protocolVersion, delegateProtocolMin, delegateProtocolMax, delegateProtocolVersion } = config;
-    this.#claim = {
-      incarnation: nextIncarnation(this.#context),
+    return {
+      incarnation,
       node: config.name,
       addr: advertised.addr,
       port: advertised.port,
@@ -279,7 +292,6 @@ export class Engine {
         delegateProtocolVersion,
       ],
     };
-    return this.#claim;
   }
 
   #pushPull(): void {

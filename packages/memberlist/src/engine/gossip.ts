@@ -46,6 +46,7 @@ export class Gossip {
     const { log, stats } = this.#context.effects;
     stats.count("dropped.broadcast_too_large");
     log.warn("broadcast_too_large", "a message about a node is too large to be gossiped", { size: message.length });
+    finished?.();
   }
 
   /** Whether a packet can hold the message. */

@@ -1,7 +1,7 @@
 import type { Address } from "../address.ts";
 import { decompressBody } from "../wire/compress.ts";
 import { splitCompound } from "../wire/compound.ts";
-import { maxNestingDepth, messageType } from "../wire/constants.ts";
+import { maxDecompressedPacketBytes, maxNestingDepth, messageType } from "../wire/constants.ts";
 import { DecodeError } from "../wire/decode-error.ts";
 import {
   decodeAckResp,
@@ -42,7 +42,8 @@ export class PacketDispatcher {
   }
 
   receive(message: Uint8Array, from: Address, receivedAt: number): void {
-    this.#decompressionBudget = this.#parts.context.config.limits.maxDecompressedBytes;
+    const { maxDecompressedBytes } = this.#parts.context.config.limits;
+    this.#decompressionBudget = Math.min(maxDecompressedBytes, maxDecompressedPacketBytes);
     this.#guard(message[0], from, () => this.#dispatch(message, from, receivedAt, 0));
   }
 
@@ -95,8 +96,11 @@ export class PacketDispatcher {
   }
 
   #decompress(body: Uint8Array): Uint8Array {
-    const message = decompressBody(body, this.#decompressionBudget);
-    this.#decompressionBudget -= message.length;
+    const budget = this.#decompressionBudget;
+    // Spent, too, where it does not suffice: the work was done.
+    this.#decompressionBudget = 0;
+    const message = decompressBody(body, budget);
+    this.#decompressionBudget = budget - message.length;
     return message;
   }
 

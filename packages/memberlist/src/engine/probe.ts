@@ -170,8 +170,7 @@ class Probe {
   }
 
   #mayPingByStream(): boolean {
-    const { config } = this.#parts.context;
-    if (config.disableTcpPings || config.disableTcpPingsForNode?.(this.#target.name) === true) return false;
+    if (this.#parts.context.questions.disablesTcpPings(this.#target.name)) return false;
     return (this.#target.versions[1] ?? 0) >= streamPingProtocolVersion;
   }
 

@@ -33,9 +33,9 @@ export const logLevels: readonly LogLevel[] = ["debug", "info", "warn", "error"]
  * @param level the least serious level that is written; default "debug"
  */
 export function textLogger(output: LogOutput, clock: Clock, level: LogLevel = "debug"): Logger {
-  return levelled(level, (at, fields, message) => {
-    output.write(`${new Date(clock.wallTime()).toISOString()} ${formatLine(at, fields, message)}\n`);
-  });
+  return levelled(level, (at, fields, message) =>
+    output.write(`${new Date(clock.wallTime()).toISOString()} ${formatLine(at, fields, message)}\n`),
+  );
 }
 
 /**
@@ -50,14 +50,13 @@ export function consoleLogger(level: LogLevel = "warn"): Logger {
   });
 }
 
-type WriteLine = (level: LogLevel, fields: LogFields, message: string) => void;
+/** What it returns is handed on: an asynchronous writer's promise, whose rejection somebody has to take. */
+type WriteLine = (level: LogLevel, fields: LogFields, message: string) => unknown;
 
 function levelled(lowest: LogLevel, write: WriteLine): Logger {
   const method = (level: LogLevel): ((fields: LogFields, message: string) => void) => {
     const enabled = logLevels.indexOf(level) >= logLevels.indexOf(lowest);
-    return (fields, message) => {
-      if (enabled) write(level, fields, message);
-    };
+    return (fields, message) => (enabled ? write(level, fields, message) : undefined);
   };
   return { debug: method("debug"), info: method("info"), warn: method("warn"), error: method("error") };
 }

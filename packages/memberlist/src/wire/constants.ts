@@ -22,6 +22,8 @@ export const protocolVersionMax: number = 5;
 
 /** Node metadata, bytes. */
 export const metaMaxSize: number = 512;
+/** A node's name, or any other text that a peer sends, bytes. Go has no limit; no real name comes near this one. */
+export const textMaxSize: number = 4096;
 /** A label, bytes. */
 export const labelMaxSize: number = 255;
 /** The parts of one compound message. */
@@ -41,6 +43,8 @@ export const maxPushStateNodes: number = 1024 * 1024;
 export const maxUserMsgBytes: number = 20 * 1024 * 1024;
 export const maxDecompressedBytes: number = 40 * 1024 * 1024;
 export const maxPushPullRequests: number = 128;
+/** The same for all that is compressed in one packet. No packet holds over 64 KiB; Go peers compress what they send at once. */
+export const maxDecompressedPacketBytes: number = 1024 * 1024;
 /** Ours: Go has no bound on streams. */
 export const maxInboundStreams: number = 1_024;
 export const maxInboundStreamsPerPeer: number = 256;

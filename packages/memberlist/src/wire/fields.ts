@@ -1,6 +1,6 @@
 import { DecodeError as MsgpackError, Decoder } from "@msgpack/msgpack";
 import { emptyBytes } from "./bytes.ts";
-import { maxDecompressedBytes } from "./constants.ts";
+import { maxDecompressedBytes, textMaxSize } from "./constants.ts";
 import { DecodeError } from "./decode-error.ts";
 import { bytesToIp } from "./ip.ts";
 import type { Versions } from "./messages.ts";
@@ -85,9 +85,10 @@ export function bytesField(fields: Fields, key: string): Uint8Array {
   throw wrongType(key, "a byte string");
 }
 
-/** Text; "" when missing or nil. */
+/** Text; "" when missing or nil. What is too long is refused before it is decoded: it would cost many times its size. */
 export function textField(fields: Fields, key: string): string {
   const bytes = bytesField(fields, key);
+  if (bytes.length > textMaxSize) throw new DecodeError("too_large", `${key} has ${bytes.length} bytes, over ${textMaxSize}`);
   return bytes.length === 0 ? "" : decodeText(bytes);
 }
 
@@ -114,7 +115,8 @@ export function versionsField(fields: Fields, key: string): Versions {
 /** Keys come as text when they are of the str family; Go takes the bin family too. */
 function mapKeyConverter(key: unknown): string {
   if (typeof key === "string") return key;
-  const text = key instanceof Uint8Array ? decodeText(key) : "__proto__";
+  const isShort = key instanceof Uint8Array && key.length <= textMaxSize;
+  const text = isShort ? decodeText(key) : "__proto__";
   if (text === "__proto__") throw new DecodeError("wrong_type", "a key that is not a string");
   return text;
 }

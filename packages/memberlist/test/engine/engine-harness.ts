@@ -109,12 +109,15 @@ export class EngineHarness {
       config: this.config,
       random: this.random,
       effects: this.#effects(),
-      questions: { ...noQuestions, ...questions },
+      questions: { ...noQuestions, disablesTcpPings: this.#disablesTcpPings, ...questions },
       advertised: { addr: this.address.host, port: this.address.port },
       layerOverhead: () => layerOverhead,
       now,
     });
   }
+
+  readonly #disablesTcpPings = (node: string): boolean =>
+    this.config.disableTcpPings || this.config.disableTcpPingsForNode?.(node) === true;
 
   start(meta: Uint8Array = new Uint8Array(0)): this {
     this.engine.start(meta);
@@ -274,7 +277,7 @@ export class EngineHarness {
 /** A sender that is nobody's member. */
 export const stranger: Address = { host: "10.9.9.9", port: 999, name: "" };
 
-const noQuestions: Questions = {
+const noQuestions: Omit<Questions, "disablesTcpPings"> = {
   hasAliveDelegate: false,
   refusesAlive: () => undefined,
   hasMergeDelegate: false,

@@ -219,3 +219,32 @@ describe("snapshots", () => {
     expect(codes(a)).not.toContain("delegate_error");
   });
 });
+
+describe("what the application gets wrong", () => {
+  it("in disableTcpPingsForNode is logged and counted, and the ping over a stream is made", async () => {
+    const one = cluster();
+    const disableTcpPingsForNode = (): boolean => {
+      throw new Error("wrong");
+    };
+    const [a, b] = (await one.joined(2, (i) => (i === 0 ? { disableTcpPingsForNode } : {}))) as [TestNode, TestNode];
+    one.network.block(a.transport.address, b.transport.address, { packets: true, streams: false });
+    await one.advance(5000);
+    expect(a.members.counters()["delegate_error"]).toBeGreaterThan(0);
+    expect(a.members.counters()["probe.stream_only"]).toBeGreaterThan(0);
+    expect(a.members.numMembers()).toBe(2);
+  });
+
+  it("in metadata that no packet can hold fails the create", async () => {
+    const one = cluster();
+    const delegate = { nodeMeta: () => new Uint8Array(512) };
+    expect(await outcome(one.start({ udpBufferSize: 300, delegate }))).toBe("meta_too_large");
+  });
+
+  it("in updateNode() leaves the metadata as it was", async () => {
+    const one = cluster();
+    const [a] = (await one.joined(2, { udpBufferSize: 300, meta: bytes("before") })) as [TestNode];
+    expect(await outcome(a.members.updateNode({ meta: new Uint8Array(512) }))).toBe("meta_too_large");
+    await one.settle(a.members.updateNode());
+    expect(a.members.localNode().meta).toEqual(bytes("before"));
+  });
+});

@@ -255,3 +255,17 @@ describe("protocol versions", () => {
     expect(a.members.counters()).toMatchObject({ "stream_dropped.incompatible_versions": 1 });
   });
 });
+
+it("says what had been done when it was given up", async () => {
+  const one = cluster();
+  const a = await one.start();
+  const b = await one.start();
+  const controller = new AbortController();
+  const joining = b.members.join([a.seed, "10.0.0.99:7946"], { signal: controller.signal }).catch((error: unknown) => error);
+  one.network.block("10.0.0.2", "10.0.0.99", { packets: true, streams: true });
+  await one.advance(20);
+  controller.abort(new Error("enough"));
+  const error = (await one.settle(joining)) as MemberlistError;
+  expect(error).toMatchObject({ code: "aborted", stateChanged: true });
+  expect((error.details["attempts"] as unknown[]).length).toBe(1);
+});

@@ -282,3 +282,22 @@ describe("ping()", () => {
     expect(await outcome(a.members.ping("no:such:thing"))).toBe("invalid_address");
   });
 });
+
+describe("a timeout", () => {
+  it("that no timer can hold, or 0, is no timeout at all", async () => {
+    for (const timeout of [0, 2 ** 31, 2 ** 40, Number.POSITIVE_INFINITY]) {
+      const one = cluster();
+      const [a] = (await one.joined(2)) as [TestNode];
+      expect(await one.settle(outcome(a.members.updateNode({ meta: bytes("x"), timeout })))).toBe("ok");
+    }
+  });
+
+  it("that is no time is refused, and nothing has happened", async () => {
+    const one = cluster();
+    const [a] = (await one.joined(2)) as [TestNode];
+    for (const timeout of [-1, Number.NaN]) {
+      expect(await one.settle(outcome(a.members.updateNode({ meta: bytes("x"), timeout })))).toBe("invalid_argument");
+    }
+    expect(a.members.localNode().meta).toEqual(bytes(""));
+  });
+});

@@ -11,7 +11,9 @@ it("warns of a public address without encryption, and of no other", async () => 
   expect(await warned("8.8.4.4")).toBe(true);
   expect(await warned("2606:4700::1")).toBe(true);
   expect(await warned("8.8.8.8", generateKey())).toBe(false);
+  const reserved: string[] = [];
   for (const host of ["10.1.2.3", "192.168.0.7", "127.0.0.5", "100.64.0.1", "fd00::1", "fe80::1"]) {
-    expect([host, await warned(host)]).toEqual([host, false]);
+    if (await warned(host)) reserved.push(host);
   }
+  expect(reserved).toEqual([]);
 });
