@@ -1,23 +1,27 @@
+import { fork, type ChildProcess } from "node:child_process";
 import { createCipheriv, randomBytes } from "node:crypto";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { Worker } from "node:worker_threads";
+import { fileURLToPath } from "node:url";
 
-/** A thread of `fixtures/attacker.mjs`. */
+const program = fileURLToPath(new URL("fixtures/attacker.mjs", import.meta.url));
+
+/** A process of `fixtures/attacker.mjs`. */
 export class Attacker {
-  readonly #worker: Worker = new Worker(new URL("fixtures/attacker.mjs", import.meta.url));
+  readonly #child: ChildProcess = fork(program, { execArgv: [], serialization: "advanced" });
   readonly #waiting = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>();
   #lastId = 0;
 
   constructor() {
-    this.#worker.on("message", ({ id, result, error }: { id: number; result?: unknown; error?: string }) => {
+    this.#child.on("message", (answer) => {
+      const { id, result, error } = answer as { id: number; result?: unknown; error?: string };
       const waiting = this.#waiting.get(id);
       this.#waiting.delete(id);
       if (error === undefined) waiting?.resolve(result);
       else waiting?.reject(new Error(error));
     });
-    this.#worker.on("error", (error: Error) => {
-      for (const { reject } of this.#waiting.values()) reject(error);
+    this.#child.on("exit", (code) => {
+      for (const { reject } of this.#waiting.values()) reject(new Error(`the attacker ended with ${String(code)}`));
     });
   }
 
@@ -25,12 +29,14 @@ export class Attacker {
     const id = ++this.#lastId;
     return new Promise<T>((resolve, reject) => {
       this.#waiting.set(id, { resolve: (result) => resolve(result as T), reject });
-      this.#worker.postMessage({ id, job, args });
+      this.#child.send({ id, job, args });
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#worker.terminate();
+    const ended = new Promise((resolve) => this.#child.once("exit", resolve));
+    this.#child.kill();
+    await ended;
   }
 }
 
