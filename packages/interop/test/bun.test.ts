@@ -38,6 +38,13 @@ describe.skipIf(bun === undefined)("the Node transport as it is, on Bun", () => 
       await victim.killAndWait();
       await onBun.waitFor(isState("victim", "dead"), { what: "the victim is dead", timeout: 20_000 });
 
+      // Bun tells the ICMP error of a dead peer at the next send, whoever that is to: no packet may be lost by it.
+      for (let seed = 100; seed < 130; seed++) {
+        await onBun.command("send", { mode: "address", size: 10, seed: 1, addr: victim.address });
+        await onBun.command("send", { mode: "bestEffort", size: 100, seed, node: peer.name });
+        await peer.waitFor(isMessage(seededBytes(100, seed)), { what: `message ${seed} beside a dead peer`, timeout: 2_000 });
+      }
+
       await onBun.command("leave", { timeout: 5_000 });
       await peer.waitFor(isState("on-bun", "left"), { what: "it has left" });
       expect(peer.events.some((event) => isState("on-bun", "dead")(event))).toBe(false);
