@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Worker } from "node:worker_threads";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createMemberlist, generateKey, localConfig, NodeTransport, type Memberlist, type NodeConfig } from "../src/index.ts";
 import { bundled, codecWorker } from "./codec-bundle.ts";
 import { outcome, silent, until } from "./support.ts";
@@ -16,6 +16,9 @@ process.on("worker", (_worker: Worker) => threads++);
 
 afterEach(async () => {
   await Promise.all(running.splice(0).map((members) => members.shutdown()));
+});
+
+beforeEach(() => {
   threads = 0;
 });
 
@@ -76,28 +79,27 @@ function expectWhole({ states, received }: Exchange): void {
   expect(Buffer.compare(received[1] as Uint8Array, states[0])).toBe(0);
 }
 
-// Measured on a machine that others share: what another process takes away counts as a stall, too, so it may be tried again.
+// What other processes take away counts as a stall, too: on a busy machine the measure is what the same takes without threads.
 describe("a push/pull of 20 MiB, compressed and encrypted", { retry: 2 }, () => {
-  const states = [letters(stateSize, 1), letters(stateSize, 2)] as const;
   const secretKey = generateKey();
+  const cases: readonly (readonly [string, readonly [Uint8Array, Uint8Array]])[] = [
+    ["of letters", [letters(stateSize, 1), letters(stateSize, 2)]],
+    ["that a few bytes hold", [new Uint8Array(stateSize), new Uint8Array(stateSize).fill(1)]],
+  ];
 
-  it("arrives whole by way of the threads, and does not hold up the event loop", { timeout: 40_000 }, async () => {
-    const result = await exchange(states, { secretKey });
-    expectWhole(result);
-    expect(threads).toBeGreaterThan(0);
-    expect(result.stall).toBeLessThan(100);
-  });
-
-  it("arrives whole without threads", { timeout: 40_000 }, async () => {
-    expectWhole(await exchange(states, { secretKey, workers: { off: true } }));
-    expect(threads).toBe(0);
-  });
-
-  it("goes through threads when a few bytes hold all of it", { timeout: 40_000 }, async () => {
-    const result = await exchange([new Uint8Array(stateSize), new Uint8Array(stateSize).fill(1)], { secretKey });
-    expectWhole(result);
-    expect(result.stall).toBeLessThan(100);
-  });
+  it.each(cases)(
+    "arrives whole, %s, and the threads keep it from holding up the event loop",
+    { timeout: 60_000 },
+    async (_what, states) => {
+      const without = await exchange(states, { secretKey, workers: { off: true } });
+      expectWhole(without);
+      expect(threads).toBe(0);
+      const result = await exchange(states, { secretKey });
+      expectWhole(result);
+      expect(threads).toBeGreaterThan(0);
+      expect(result.stall).toBeLessThan(Math.max(100, without.stall / 2));
+    },
+  );
 });
 
 describe("what is not long", () => {
