@@ -79,7 +79,7 @@ export class Memberlist implements AsyncDisposable {
     // From here on only the keyring has the key: it never shows one, where a config that is printed would.
     const running = Object.freeze({ ...resolved, keyring, secretKey: undefined });
     const driver = new Driver({ config: running, transport, advertised, encryption });
-    const meta = checkMeta(driver.nodeMeta(resolved.meta ?? emptyBytes));
+    const meta = checkMeta(driver.application.nodeMeta(resolved.meta ?? emptyBytes));
     if (isPublicIp(advertised.addr) && (keyring?.size ?? 0) === 0) {
       driver.log.warn("public_without_encryption", `advertising the public address ${advertised.addr} without encryption`);
     }
@@ -123,7 +123,7 @@ export class Memberlist implements AsyncDisposable {
   async updateNode(options: UpdateNodeOptions = {}): Promise<void> {
     this.#checkRunning();
     if (this.#driver.engine.hasLeft) throw new MemberlistError("left", "this node has left: it has no metadata to publish");
-    const meta = checkMeta(options.meta ?? this.#driver.nodeMeta(this.#meta));
+    const meta = checkMeta(options.meta ?? this.#driver.application.nodeMeta(this.#meta));
     await this.#broadcastOut("updateNode", options, (finished) => {
       this.#driver.engine.update(meta, finished);
       this.#meta = meta;

@@ -2,14 +2,12 @@ import { formatAddress, type Address } from "../address.ts";
 import type { ResolvedConfig } from "../config.ts";
 import { errorMessage, MemberlistError } from "../errors.ts";
 import { Engine } from "../engine/engine.ts";
-import type { Effects, EngineEvent, Questions } from "../engine/effects.ts";
+import type { Effects, EngineEvent } from "../engine/effects.ts";
 import type { Keyring } from "../keyring.ts";
 import { createLog, type Log } from "../log.ts";
 import type { ClockTimer } from "../ports/clock.ts";
 import type { Codec } from "../ports/codec.ts";
 import type { AdvertisedAddress, Transport, TransportListener } from "../ports/transport.ts";
-import { emptyBytes } from "../wire/bytes.ts";
-import { maxPushStateBytes, metaMaxSize } from "../wire/constants.ts";
 import { DecodeError } from "../wire/decode-error.ts";
 import { labelOverhead } from "../wire/label.ts";
 import type { Ping } from "../wire/messages.ts";
@@ -17,8 +15,8 @@ import { openPacket, sealPacket } from "../wire/packet.ts";
 import { encodeLongPushPull, nodesInOneGo, type Breathe } from "../wire/push-pull.ts";
 import type { RemoteState } from "../wire/stream-frame.ts";
 import { encodeText } from "../wire/text.ts";
+import { Application } from "./application.ts";
 import { Cipher } from "./cipher.ts";
-import { DelegateGuard } from "./delegate-guard.ts";
 import { EventHub } from "./event-hub.ts";
 import { Stats } from "./stats.ts";
 import { StreamCodec } from "./stream-codec.ts";
@@ -55,11 +53,11 @@ export class Driver {
   readonly streams: Streams;
   readonly events: EventHub;
   readonly engine: Engine;
+  readonly application: Application;
   readonly keyring: Keyring | undefined;
   /** Undefined without a keyring. */
   readonly cipher: Cipher | undefined;
   readonly transport: Transport;
-  readonly #guard: DelegateGuard;
   readonly #label: Uint8Array;
   /** Happened, and not told yet: delegates hear of it once the state is settled. */
   #untold: EngineEvent[] = [];
@@ -78,14 +76,14 @@ export class Driver {
     this.stats = new Stats(config.metrics, config.metricLabels);
     this.waits = new Waits(config.clock);
     this.events = new EventHub(() => this.stats.count("dropped.event"));
-    this.#guard = new DelegateGuard(this.log, this.stats);
+    this.application = new Application(config, this.log, this.stats);
     this.keyring = encryption?.keyring;
     this.cipher = this.#makeCipher(encryption);
     this.engine = new Engine({
       config,
       random: config.random,
       effects: this.#effects(),
-      questions: this.#questions(),
+      questions: this.application,
       advertised,
       layerOverhead: () => labelOverhead(this.#label) + (this.cipher?.overhead ?? 0),
       now: config.clock.now(),
@@ -148,11 +146,6 @@ export class Driver {
       this.#depth--;
       if (this.#depth === 0) this.#settle();
     }
-  }
-
-  /** Our metadata as the delegate has it now; `fallback` where it has none to give. */
-  nodeMeta(fallback: Uint8Array): Uint8Array {
-    return this.#guard.bytes("nodeMeta", fallback, () => this.config.delegate?.nodeMeta?.(metaMaxSize));
   }
 
   /** @throws MemberlistError `node_name_required` */
@@ -275,30 +268,8 @@ export class Driver {
   }
 
   #tellOne(event: EngineEvent): void {
-    const { delegate, events, conflict, ping } = this.config;
-    const guard = this.#guard;
-    switch (event.type) {
-      case "message":
-        guard.call("notifyMsg", undefined, () => delegate?.notifyMsg?.(event.message));
-        return;
-      case "pingComplete":
-        guard.call("notifyPingComplete", undefined, () => ping?.notifyPingComplete?.(event.node, event.rtt, event.payload));
-        return;
-      case "join":
-        guard.call("notifyJoin", undefined, () => events?.notifyJoin?.(event.node));
-        break;
-      case "leave":
-        guard.call("notifyLeave", undefined, () => events?.notifyLeave?.(event.node));
-        break;
-      case "update":
-        guard.call("notifyUpdate", undefined, () => events?.notifyUpdate?.(event.node));
-        break;
-      case "conflict":
-        guard.call("notifyConflict", undefined, () => conflict?.notifyConflict(event.node, event.other));
-        break;
-      default:
-        break;
-    }
+    this.application.tell(event);
+    if (event.type === "message" || event.type === "pingComplete") return;
     this.events.push({ ...event, at: this.config.clock.wallTime() });
   }
 
@@ -350,52 +321,11 @@ export class Driver {
     if (!this.#isStopped) this.run(() => done(contacted));
   }
 
-  #questions(): Questions {
-    const { alive, delegate, merge, ping } = this.config;
-    const guard = this.#guard;
-    const { stats, log } = this;
-    return {
-      hasAliveDelegate: alive !== undefined,
-      refusesAlive: (node) => {
-        const objection = guard.objection("notifyAlive", () => alive?.notifyAlive(node));
-        return objection === undefined ? undefined : errorMessage(objection);
-      },
-      hasMergeDelegate: merge !== undefined,
-      refusesMerge: (peers) => guard.objection("notifyMerge", () => merge?.notifyMerge(peers)),
-      disablesTcpPings: (node) => {
-        const { disableTcpPings, disableTcpPingsForNode } = this.config;
-        return disableTcpPings || guard.call("disableTcpPingsForNode", false, () => disableTcpPingsForNode?.(node) === true);
-      },
-      ackPayload: () => guard.bytes("ackPayload", emptyBytes, () => ping?.ackPayload?.()),
-      hasUserBroadcasts: delegate?.getBroadcasts !== undefined,
-      userBroadcasts: (overhead, limit) => {
-        const messages = guard.bytesList("getBroadcasts", () => delegate?.getBroadcasts?.(overhead, limit));
-        let free = limit;
-        return messages.filter((message) => {
-          free -= overhead + message.length;
-          if (free >= 0) return true;
-          stats.count("dropped.broadcast_over_limit");
-          log.warn("broadcast_over_limit", "the delegate's getBroadcasts gave more than fits, dropping it", {
-            size: message.length,
-            limit,
-          });
-          return false;
-        });
-      },
-    };
-  }
-
   /** For long work in parts: packets and timers get their turn. */
   readonly #breathe: Breathe = () => new Promise((resolve) => this.config.clock.defer(resolve));
 
   #localState(join: boolean): Promise<Uint8Array> {
-    const { delegate } = this.config;
-    let userState = this.#guard.bytes("localState", emptyBytes, () => delegate?.localState?.(join));
-    if (userState.length > maxPushStateBytes) {
-      // Every peer would refuse the whole of it, our nodes included.
-      this.#guard.report("localState", new RangeError(`${userState.length} bytes are over the limit of ${maxPushStateBytes}`));
-      userState = emptyBytes;
-    }
+    const userState = this.application.localState(join);
     return encodeLongPushPull(join, this.engine.localState(), userState, this.#breathe);
   }
 
@@ -409,9 +339,7 @@ export class Driver {
         this.engine.mergeNodes(nodes.slice(from, from + nodesInOneGo));
       });
     }
-    const { delegate } = this.config;
     // One of those who were told of the merge may have shut us down.
-    if (state.userState.length === 0 || this.#isStopped) return;
-    this.#guard.call("mergeRemoteState", undefined, () => delegate?.mergeRemoteState?.(state.userState, state.join));
+    if (state.userState.length > 0 && !this.#isStopped) this.application.mergeRemoteState(state.userState, join);
   }
 }

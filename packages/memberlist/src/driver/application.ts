@@ -1,0 +1,111 @@
+import type { ResolvedConfig } from "../config.ts";
+import { errorMessage } from "../errors.ts";
+import type { EngineEvent, Questions } from "../engine/effects.ts";
+import type { Log } from "../log.ts";
+import type { Node } from "../node.ts";
+import { emptyBytes } from "../wire/bytes.ts";
+import { maxPushStateBytes, metaMaxSize } from "../wire/constants.ts";
+import { DelegateGuard } from "./delegate-guard.ts";
+import type { Stats } from "./stats.ts";
+
+/** The application: its six delegates and its callbacks, each asked and told under guard. */
+export class Application implements Questions {
+  readonly hasAliveDelegate: boolean;
+  readonly hasMergeDelegate: boolean;
+  readonly hasUserBroadcasts: boolean;
+  readonly #config: ResolvedConfig;
+  readonly #guard: DelegateGuard;
+  readonly #log: Log;
+  readonly #stats: Stats;
+
+  constructor(config: ResolvedConfig, log: Log, stats: Stats) {
+    this.#config = config;
+    this.#guard = new DelegateGuard(log, stats);
+    this.#log = log;
+    this.#stats = stats;
+    this.hasAliveDelegate = config.alive !== undefined;
+    this.hasMergeDelegate = config.merge !== undefined;
+    this.hasUserBroadcasts = config.delegate?.getBroadcasts !== undefined;
+  }
+
+  /** Tells the delegate whom it concerns. Suspicions and refutations concern none: they are for `events()`. */
+  tell(event: EngineEvent): void {
+    const { delegate, events, conflict, ping } = this.#config;
+    const guard = this.#guard;
+    switch (event.type) {
+      case "message":
+        guard.call("notifyMsg", undefined, () => delegate?.notifyMsg?.(event.message));
+        break;
+      case "pingComplete":
+        guard.call("notifyPingComplete", undefined, () => ping?.notifyPingComplete?.(event.node, event.rtt, event.payload));
+        break;
+      case "join":
+        guard.call("notifyJoin", undefined, () => events?.notifyJoin?.(event.node));
+        break;
+      case "leave":
+        guard.call("notifyLeave", undefined, () => events?.notifyLeave?.(event.node));
+        break;
+      case "update":
+        guard.call("notifyUpdate", undefined, () => events?.notifyUpdate?.(event.node));
+        break;
+      case "conflict":
+        guard.call("notifyConflict", undefined, () => conflict?.notifyConflict(event.node, event.other));
+        break;
+      case "suspect":
+      case "alive":
+      case "refute":
+        break;
+    }
+  }
+
+  refusesAlive(node: Node): string | undefined {
+    const objection = this.#guard.objection("notifyAlive", () => this.#config.alive?.notifyAlive(node));
+    return objection === undefined ? undefined : errorMessage(objection);
+  }
+
+  refusesMerge(peers: readonly Node[]): unknown {
+    return this.#guard.objection("notifyMerge", () => this.#config.merge?.notifyMerge(peers));
+  }
+
+  disablesTcpPings(node: string): boolean {
+    const { disableTcpPings, disableTcpPingsForNode } = this.#config;
+    return disableTcpPings || this.#guard.call("disableTcpPingsForNode", false, () => disableTcpPingsForNode?.(node) === true);
+  }
+
+  ackPayload(): Uint8Array {
+    return this.#guard.bytes("ackPayload", emptyBytes, () => this.#config.ping?.ackPayload?.());
+  }
+
+  userBroadcasts(overhead: number, limit: number): readonly Uint8Array[] {
+    const messages = this.#guard.bytesList("getBroadcasts", () => this.#config.delegate?.getBroadcasts?.(overhead, limit));
+    let free = limit;
+    return messages.filter((message) => {
+      free -= overhead + message.length;
+      if (free >= 0) return true;
+      this.#stats.count("dropped.broadcast_over_limit");
+      this.#log.warn("broadcast_over_limit", "the delegate's getBroadcasts gave more than fits, dropping it", {
+        size: message.length,
+        limit,
+      });
+      return false;
+    });
+  }
+
+  /** Our metadata as the delegate has it now; `fallback` where it has none to give. */
+  nodeMeta(fallback: Uint8Array): Uint8Array {
+    return this.#guard.bytes("nodeMeta", fallback, () => this.#config.delegate?.nodeMeta?.(metaMaxSize));
+  }
+
+  /** The application's state for a push/pull. */
+  localState(join: boolean): Uint8Array {
+    const state = this.#guard.bytes("localState", emptyBytes, () => this.#config.delegate?.localState?.(join));
+    if (state.length <= maxPushStateBytes) return state;
+    // Every peer would refuse the whole push/pull, our nodes included.
+    this.#guard.report("localState", new RangeError(`${state.length} bytes are over the limit of ${maxPushStateBytes}`));
+    return emptyBytes;
+  }
+
+  mergeRemoteState(state: Uint8Array, join: boolean): void {
+    this.#guard.call("mergeRemoteState", undefined, () => this.#config.delegate?.mergeRemoteState?.(state, join));
+  }
+}
