@@ -188,13 +188,7 @@ export class Engine {
     }));
   }
 
-  /** All of a push/pull at once. @throws MemberlistError `incompatible_versions` or `merge_refused`; nothing has changed then */
-  merge(remote: readonly PushNodeState[], join: boolean): void {
-    this.checkMerge(remote, join);
-    this.mergeNodes(remote);
-  }
-
-  /** Whether {@link mergeNodes} may have them. @throws MemberlistError `incompatible_versions` or `merge_refused` */
+  /** Whether {@link mergeNodes} may have them. @throws MemberlistError `incompatible_versions` or `merge_refused`; nothing has changed then */
   checkMerge(remote: readonly PushNodeState[], join: boolean): void {
     this.#membership.checkMerge(remote, join);
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Node } from "../../src/node.ts";
-import { EngineHarness, stranger } from "./engine-harness.ts";
+import { EngineHarness, mergeAll, stranger } from "./engine-harness.ts";
 import { alive, dead, goodVersions, suspect } from "./messages.ts";
 
 const foo: Uint8Array = Uint8Array.from([102, 111, 111]);
@@ -176,7 +176,7 @@ describe("cidrsAllowed", () => {
     const node = started({ config: { cidrsAllowed: ["127.0.0.0/16"] } });
     const state = { meta: new Uint8Array(0), state: 0, vsn: goodVersions, port: 7946 };
     const merge = (addr: string, incarnation: number): void =>
-      node.run(() => node.engine.merge([{ ...state, name: "n2", addr, incarnation }], false));
+      node.run(() => mergeAll(node.engine, [{ ...state, name: "n2", addr, incarnation }], false));
     merge("10.0.0.2", 1);
     expect(node.node("n2")).toBeUndefined();
     merge("127.0.0.2", 1);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { EngineHarness } from "./engine-harness.ts";
+import { EngineHarness, mergeAll } from "./engine-harness.ts";
 import { alive, dead, suspect } from "./messages.ts";
 
 const foo: Uint8Array = Uint8Array.from([102, 111, 111]);
@@ -166,7 +166,7 @@ describe("leaving", () => {
     node.takeBroadcasts();
     node.takeEvents();
     node.deliverAll(suspect("n1", 1), dead("n1", 1), suspect("n1", 9), dead("n1", 9), alive("n1", { incarnation: 9 }));
-    node.run(() => node.engine.merge(new EngineHarness().start().engine.localState(), false));
+    node.run(() => mergeAll(node.engine, new EngineHarness().start().engine.localState(), false));
     expect(node.takeEvents()).toEqual([]);
     expect(node.engine.numQueuedBroadcasts).toBe(0);
     expect(node.engine.healthScore).toBe(0);

@@ -5,7 +5,7 @@ import type { Effects, EngineEvent, Questions } from "../../src/engine/effects.t
 import type { NodeState } from "../../src/node.ts";
 import type { Random } from "../../src/ports/random.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
-import type { Ping } from "../../src/wire/messages.ts";
+import type { Ping, PushNodeState } from "../../src/wire/messages.ts";
 import { decodeMessages, encodeMessage, hostOf, ping, type Message, type MessageKind, type MessageOf } from "./messages.ts";
 
 export interface SentPacket {
@@ -286,3 +286,9 @@ const noQuestions: Omit<Questions, "disablesTcpPings"> = {
   hasUserBroadcasts: false,
   userBroadcasts: () => [],
 };
+
+/** Takes in all of a push/pull, as the driver does in parts. */
+export function mergeAll(engine: Engine, remote: readonly PushNodeState[], join: boolean): void {
+  engine.checkMerge(remote, join);
+  engine.mergeNodes(remote);
+}

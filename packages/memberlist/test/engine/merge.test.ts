@@ -4,7 +4,7 @@ import { NodeRecord } from "../../src/engine/node-table.ts";
 import { verifyProtocol } from "../../src/engine/versions.ts";
 import type { Node } from "../../src/node.ts";
 import type { PushNodeState } from "../../src/wire/messages.ts";
-import { EngineHarness, type HarnessOptions } from "./engine-harness.ts";
+import { EngineHarness, mergeAll, type HarnessOptions } from "./engine-harness.ts";
 import { alive, dead, goodVersions, hostOf, suspect } from "./messages.ts";
 
 const stateNumber = { alive: 0, suspect: 1, dead: 2, left: 3 } as const;
@@ -22,7 +22,7 @@ function started(options: HarnessOptions = {}): EngineHarness {
 }
 
 function merge(node: EngineHarness, nodes: readonly PushNodeState[], join: boolean = false): void {
-  node.run(() => node.engine.merge(nodes, join));
+  node.run(() => mergeAll(node.engine, nodes, join));
 }
 
 function codeOf(action: () => void): string | undefined {

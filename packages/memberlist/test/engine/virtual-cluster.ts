@@ -1,6 +1,13 @@
 import type { Address } from "../../src/address.ts";
 import type { Config } from "../../src/config.ts";
-import { EngineHarness, type HarnessNetwork, type HarnessOptions, type SentPacket, type StreamPing } from "./engine-harness.ts";
+import {
+  EngineHarness,
+  mergeAll,
+  type HarnessNetwork,
+  type HarnessOptions,
+  type SentPacket,
+  type StreamPing,
+} from "./engine-harness.ts";
 
 export interface ClusterOptions {
   /** One way, in ms. */
@@ -44,7 +51,7 @@ export class VirtualCluster implements HarnessNetwork {
   /** Tells everybody about everybody, and forgets the events and broadcasts of it. */
   introduce(): void {
     for (const node of this.nodes) {
-      for (const other of this.nodes) if (other !== node) node.run(() => node.engine.merge(other.engine.localState(), false));
+      for (const other of this.nodes) if (other !== node) node.run(() => mergeAll(node.engine, other.engine.localState(), false));
     }
     for (const node of this.nodes) {
       node.takeBroadcasts();
@@ -104,8 +111,8 @@ export class VirtualCluster implements HarnessNetwork {
     if (target === undefined || this.#isDown(target) || this.refusesStream(from.config.name, target.config.name)) return;
     this.#later(() => {
       const theirs = target.engine.localState();
-      target.run(() => target.engine.merge(from.engine.localState(), false));
-      from.run(() => from.engine.merge(theirs, false));
+      target.run(() => mergeAll(target.engine, from.engine.localState(), false));
+      from.run(() => mergeAll(from.engine, theirs, false));
     });
   }
 
