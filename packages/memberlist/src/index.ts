@@ -16,10 +16,18 @@ export type { AliveDelegate, ConflictDelegate, Delegate, EventDelegate, MergeDel
 export { TransmitLimitedQueue, type Broadcast, type TransmitLimitedQueueOptions } from "./engine/broadcast-queue.ts";
 export { errorMessage, MemberlistError, type ErrorCode, type MemberlistErrorOptions } from "./errors.ts";
 export type { EventStream, EventStreamOptions, MemberEvent } from "./events.ts";
-export type { JoinAttempt, JoinResult } from "./join-result.ts";
+export type { JoinOptions } from "./driver/join.ts";
+export type { JoinAttempt, JoinResult, SeedResult } from "./join-result.ts";
 export { decodeKey, encodeKey, generateKey, type KeySize } from "./key.ts";
 export { Keyring } from "./keyring.ts";
-export { createMemberlist, Memberlist, type GossipVerify, type UpdateNodeOptions, type WaitOptions } from "./memberlist.ts";
+export {
+  createMemberlist,
+  Memberlist,
+  type GossipVerify,
+  type ReadyOptions,
+  type UpdateNodeOptions,
+  type WaitOptions,
+} from "./memberlist.ts";
 export type { Node, NodeState } from "./node.ts";
 export type { AesGcm, Codec, Offload, OpenJob, SealJob } from "./ports/codec.ts";
 export { systemClock, type Clock, type ClockTimer } from "./ports/clock.ts";

@@ -12,8 +12,23 @@ export interface JoinAttempt {
   readonly elapsed: number;
 }
 
+/** What came of one seed: of all the addresses that it stands for. */
+export interface SeedResult {
+  /** As it was given to join. */
+  readonly seed: string;
+  /** How many of its addresses were reached. */
+  readonly reached: number;
+  /** The first of its failures; it may be there even if another address was reached. */
+  readonly error?: MemberlistError;
+  /** From the beginning of its resolution to the end of its last attempt, in ms. */
+  readonly elapsed: number;
+}
+
 export interface JoinResult {
   /** How many addresses were reached. */
   readonly reached: number;
+  /** One for each address, in the order of the seeds and of their resolution. */
   readonly attempts: readonly JoinAttempt[];
+  /** One for each seed, in the order given. */
+  readonly seeds: readonly SeedResult[];
 }

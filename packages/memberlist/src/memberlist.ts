@@ -2,7 +2,7 @@ import { canonicalIp, formatAddress, isIp, isPublicIp, parseAddress, type Addres
 import { loadForgeCodec } from "./codec/forge-codec.ts";
 import { resolveConfig, type Config, type ResolvedConfig } from "./config.ts";
 import { Driver } from "./driver/driver.ts";
-import { joinSeeds } from "./driver/join.ts";
+import { joinSeeds, type JoinOptions } from "./driver/join.ts";
 import { MemberlistError } from "./errors.ts";
 import type { EventStream, EventStreamOptions } from "./events.ts";
 import type { JoinResult } from "./join-result.ts";
@@ -20,6 +20,11 @@ export interface WaitOptions {
   /** In ms; 0 waits without end. */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
+}
+
+export interface ReadyOptions extends WaitOptions {
+  /** How many members there must be, ourselves included; from 1. Default 2: not alone. */
+  readonly members?: number;
 }
 
 export interface UpdateNodeOptions extends WaitOptions {
@@ -91,15 +96,31 @@ export class Memberlist implements AsyncDisposable {
    * Joins a cluster: exchanges states with every address of every seed.
    *
    * @param seeds `host`, `host:port` or `name/host:port`; without a port, `bindPort`
-   * @returns how many addresses were reached, and what came of each; for no seeds at all, that none was. A node whose name is taken
+   * @returns how many addresses were reached, and what came of each address and each seed. A node whose name is taken
    *   by another address is reached, and yet never listed by the others: the conflict delegates and events tell
-   * @throws MemberlistError `join_failed` when none was reached (`details.attempts`; `cause` is the first one's error, `timeout` for
-   *   those that the join's time did not suffice for), `aborted`, `shutdown`
+   * @throws MemberlistError `join_failed` when fewer than `minReached` (default 1) were reached (`details.attempts`, `details.seeds`;
+   *   `cause` is the first failure, `timeout` where the join's time did not suffice), `aborted`, `shutdown`, `invalid_argument`;
+   *   where `stateChanged` is true, somebody was reached all the same
    */
-  async join(seeds: readonly string[], options: WaitOptions = {}): Promise<JoinResult> {
+  async join(seeds: readonly string[], options: JoinOptions = {}): Promise<JoinResult> {
     this.#checkRunning();
     if (!Array.isArray(seeds)) throw new MemberlistError("invalid_argument", "join takes a list of addresses");
     return joinSeeds(this.#driver, seeds, options);
+  }
+
+  /**
+   * Waits until there are enough members, suspects included: for a service that must not start alone. It joins nobody by itself.
+   *
+   * @throws MemberlistError `timeout` (default: without end), `aborted`, `shutdown`, `invalid_argument`; nothing has changed then
+   */
+  async ready(options: ReadyOptions = {}): Promise<void> {
+    this.#checkRunning();
+    const { members = 2, timeout, signal } = options;
+    if (!Number.isInteger(members) || members < 1) {
+      throw new MemberlistError("invalid_argument", `members must be a whole number from 1, it is ${members}`);
+    }
+    const { engine } = this.#driver;
+    await this.#driver.waitUntil(() => engine.numMembers >= members, { what: `waiting for ${members} members`, timeout, signal });
   }
 
   /**

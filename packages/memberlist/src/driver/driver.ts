@@ -21,7 +21,7 @@ import { EventHub } from "./event-hub.ts";
 import { Stats } from "./stats.ts";
 import { StreamCodec } from "./stream-codec.ts";
 import { Streams } from "./streams.ts";
-import { maxTimerDelay, Waits } from "./waits.ts";
+import { maxTimerDelay, Waits, type WaitOptions } from "./waits.ts";
 
 /** The most that a UDP datagram can carry, in bytes. */
 const maxPacketBytes = 65_507;
@@ -65,6 +65,8 @@ export class Driver {
   #isTelling = false;
   #isDraining = false;
   #isStopped = false;
+  /** Called after every change of the state. */
+  readonly #watchers: Set<() => void> = new Set();
   #timer: ClockTimer = undefined;
   #timerAt = Infinity;
 
@@ -148,6 +150,18 @@ export class Driver {
     }
   }
 
+  /** Resolves once the state is such that `isTrue` holds; it may already be. */
+  waitUntil(isTrue: () => boolean, options: WaitOptions): Promise<void> {
+    return this.waits.run<void>(options, (resolve) => {
+      const check = (): void => {
+        if (isTrue()) resolve();
+      };
+      this.#watchers.add(check);
+      check();
+      return () => this.#watchers.delete(check);
+    });
+  }
+
   /** @throws MemberlistError `node_name_required` */
   checkName(to: Address): void {
     if (to.name !== "" || !this.config.requireNodeNames) return;
@@ -205,6 +219,7 @@ export class Driver {
   #settle(): void {
     this.#tell();
     if (this.#isStopped) return;
+    for (const check of this.#watchers) check();
     if (this.engine.hasHandoff && !this.#isDraining) {
       this.#isDraining = true;
       this.config.clock.defer(() => this.#drain());

@@ -1,60 +1,105 @@
 import { formatAddress, isIp, parseAddress, type Address } from "../address.ts";
 import { errorMessage, MemberlistError } from "../errors.ts";
-import type { JoinAttempt, JoinResult } from "../join-result.ts";
+import type { JoinAttempt, JoinResult, SeedResult } from "../join-result.ts";
 import type { Driver } from "./driver.ts";
 
 export interface JoinOptions {
   /** For the whole join, in ms; 0 or undefined without end. Each address has `tcpTimeout` at most. */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
+  /** How many addresses are resolved or tried at the same time, from 1. Default 1: one after the other, as Go does it. */
+  readonly concurrency?: number;
+  /**
+   * With fewer addresses reached the join fails. All are tried in any case. Default 1 (0 for no seeds at all); with 0 it never
+   * fails for want of an answer.
+   */
+  readonly minReached?: number;
 }
 
 /**
  * Push/pulls with every address of every seed. Source: PROTOCOL.md section 5, Join.
  *
- * @throws MemberlistError `join_failed` when none was reached, `aborted`, `shutdown`
+ * @throws MemberlistError `join_failed` when fewer than `minReached` were reached, `aborted`, `shutdown`, `invalid_argument`
  */
 export async function joinSeeds(driver: Driver, seeds: readonly string[], options: JoinOptions): Promise<JoinResult> {
-  const join = new Join(driver, options);
-  for (const seed of seeds) await join.trySeed(seed);
-  const { attempts } = join;
-  const reached = attempts.filter((attempt) => attempt.error === undefined).length;
-  if (reached === 0 && attempts.length > 0) throw joinFailed(attempts);
-  return { reached, attempts };
+  const { concurrency = 1, minReached = seeds.length === 0 ? 0 : 1 } = options;
+  checkCount("concurrency", concurrency, 1);
+  checkCount("minReached", minReached, 0);
+  const result = await new Join(driver, seeds, options).run(concurrency);
+  if (result.reached < minReached) throw joinFailed(result, minReached);
+  return result;
 }
 
+/** One seed's part of a join. */
+interface SeedProgress {
+  readonly seed: string;
+  /** By the place of the address in the resolver's answer. */
+  readonly attempts: (JoinAttempt | undefined)[];
+  startedAt: number;
+  endedAt: number;
+}
+
+type Step = () => Promise<void>;
+
 class Join {
-  readonly attempts: JoinAttempt[] = [];
   readonly #driver: Driver;
   readonly #signal: AbortSignal | undefined;
   readonly #deadline: number;
+  readonly #progress: readonly SeedProgress[];
+  /** What is still to be done; a seed that has been resolved puts its addresses in front. */
+  #steps: Step[];
 
-  constructor(driver: Driver, { timeout, signal }: JoinOptions) {
+  constructor(driver: Driver, seeds: readonly string[], { timeout, signal }: JoinOptions) {
+    const now = driver.config.clock.now();
     this.#driver = driver;
     this.#signal = signal;
-    this.#deadline = timeout === undefined || timeout === 0 ? Infinity : driver.config.clock.now() + timeout;
+    this.#deadline = timeout === undefined || timeout === 0 ? Infinity : now + timeout;
+    this.#progress = seeds.map((seed) => ({ seed, attempts: [], startedAt: now, endedAt: now }));
+    this.#steps = this.#progress.map((progress) => () => this.#trySeed(progress));
   }
 
-  async trySeed(seed: string): Promise<void> {
-    const since = this.#now();
-    let addresses: readonly Address[];
-    try {
-      addresses = await this.#resolve(seed);
-    } catch (error) {
-      this.#failed(seed, "", since, error);
-      return;
+  async run(concurrency: number): Promise<JoinResult> {
+    const running = new Set<Promise<void>>();
+    let end: MemberlistError | undefined;
+    while (this.#steps.length > 0 || running.size > 0) {
+      for (let step = this.#next(running.size, concurrency); step !== undefined; step = this.#next(running.size, concurrency)) {
+        const work: Promise<void> = step()
+          .catch((error: unknown) => {
+            // The caller's own wish, or the end of everything: there is nothing left to try.
+            this.#steps = [];
+            end ??= asMemberlistError(error);
+          })
+          .finally(() => running.delete(work));
+        running.add(work);
+      }
+      await Promise.race(running);
     }
-    for (const address of addresses) await this.#tryAddress(seed, address);
+    if (end !== undefined) throw this.#gaveUp(end);
+    return this.#result();
   }
 
-  async #tryAddress(seed: string, address: Address): Promise<void> {
+  #next(running: number, concurrency: number): Step | undefined {
+    return running < concurrency ? this.#steps.shift() : undefined;
+  }
+
+  async #trySeed(progress: SeedProgress): Promise<void> {
+    progress.startedAt = this.#now();
+    try {
+      const addresses = await this.#resolve(progress.seed);
+      this.#steps.unshift(...addresses.map((address, i) => () => this.#tryAddress(progress, i, address)));
+    } catch (error) {
+      this.#failed(progress, 0, "", progress.startedAt, error);
+    }
+  }
+
+  async #tryAddress(progress: SeedProgress, i: number, address: Address): Promise<void> {
     const since = this.#now();
     try {
       this.#driver.checkName(address);
       await this.#driver.streams.pushPull(address, true, { timeout: this.#timeLeft(), signal: this.#signal });
-      this.attempts.push({ seed, address: formatAddress(address), elapsed: this.#now() - since });
+      this.#note(progress, i, { seed: progress.seed, address: formatAddress(address), elapsed: this.#now() - since });
     } catch (error) {
-      this.#failed(seed, formatAddress(address), since, error);
+      this.#failed(progress, i, formatAddress(address), since, error);
     }
   }
 
@@ -75,19 +120,38 @@ class Join {
     return hosts.map((host) => ({ ...address, host }));
   }
 
-  #failed(seed: string, address: string, since: number, error: unknown): void {
-    const typed =
-      error instanceof MemberlistError ? error : new MemberlistError("join_failed", errorMessage(error), { cause: error });
-    // The caller's own wish, or the end of everything: there is nothing left to try.
-    if (typed.code === "aborted" || typed.code === "shutdown") throw this.#gaveUp(typed);
-    this.#driver.log.warn("join_attempt_failed", `could not join ${seed}: ${typed.message}`, { seed, address });
-    this.attempts.push({ seed, address, error: typed, elapsed: this.#now() - since });
+  #failed(progress: SeedProgress, i: number, address: string, since: number, reason: unknown): void {
+    const { seed } = progress;
+    const error = asMemberlistError(reason);
+    if (error.code === "aborted" || error.code === "shutdown") throw error;
+    this.#driver.log.warn("join_attempt_failed", `could not join ${seed}: ${error.message}`, { seed, address });
+    this.#note(progress, i, { seed, address, error, elapsed: this.#now() - since });
+  }
+
+  #note(progress: SeedProgress, i: number, attempt: JoinAttempt): void {
+    progress.attempts[i] = attempt;
+    progress.endedAt = this.#now();
+  }
+
+  #result(): JoinResult {
+    const seeds = this.#progress.map(({ seed, attempts, startedAt, endedAt }): SeedResult => {
+      const made = attempts.filter((attempt) => attempt !== undefined);
+      const error = made.find((attempt) => attempt.error !== undefined)?.error;
+      const result = { seed, reached: countReached(made), elapsed: endedAt - startedAt };
+      return error === undefined ? result : { ...result, error };
+    });
+    const attempts = this.#attempts();
+    return { reached: countReached(attempts), attempts, seeds };
+  }
+
+  #attempts(): JoinAttempt[] {
+    return this.#progress.flatMap((progress) => progress.attempts.filter((attempt) => attempt !== undefined));
   }
 
   /** Says what had been done by then. */
   #gaveUp(error: MemberlistError): MemberlistError {
-    const { attempts } = this;
-    const stateChanged = error.stateChanged || attempts.some((attempt) => attempt.error === undefined);
+    const attempts = this.#attempts();
+    const stateChanged = error.stateChanged || countReached(attempts) > 0;
     return new MemberlistError(error.code, error.message, { cause: error.cause, details: { attempts }, stateChanged });
   }
 
@@ -103,10 +167,30 @@ class Join {
   }
 }
 
-function joinFailed(attempts: readonly JoinAttempt[]): MemberlistError {
-  const reasons = attempts.map(({ seed, address, error }) => `${address === "" ? seed : address}: ${error?.message ?? ""}`);
-  return new MemberlistError("join_failed", `could not join any of ${attempts.length} addresses\n  ${reasons.join("\n  ")}`, {
-    cause: attempts[0]?.error,
-    details: { attempts },
+function joinFailed({ reached, attempts, seeds }: JoinResult, minReached: number): MemberlistError {
+  const failed = attempts.filter((attempt) => attempt.error !== undefined);
+  const reasons = failed.map(({ seed, address, error }) => `\n  ${address === "" ? seed : address}: ${error?.message ?? ""}`);
+  const what =
+    reached === 0
+      ? `could not join any of ${attempts.length} addresses`
+      : `joined ${reached} of ${attempts.length} addresses, fewer than the ${minReached} asked for`;
+  return new MemberlistError("join_failed", `${what}${reasons.join("")}`, {
+    cause: failed[0]?.error,
+    details: { attempts, seeds, minReached },
+    stateChanged: reached > 0,
   });
+}
+
+function countReached(attempts: readonly JoinAttempt[]): number {
+  return attempts.filter((attempt) => attempt.error === undefined).length;
+}
+
+function asMemberlistError(error: unknown): MemberlistError {
+  if (error instanceof MemberlistError) return error;
+  return new MemberlistError("join_failed", errorMessage(error), { cause: error });
+}
+
+function checkCount(name: string, value: number, min: number): void {
+  if (Number.isInteger(value) && value >= min) return;
+  throw new MemberlistError("invalid_argument", `${name} must be a whole number from ${min}, it is ${value}`);
 }

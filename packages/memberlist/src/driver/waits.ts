@@ -60,7 +60,12 @@ export class Waits {
       const fail = (error: unknown): void => end(() => reject(error));
       const onAbort = (): void => fail(aborted(what, signal as AbortSignal, stateChanged));
       const onTimeout = (): void =>
-        fail(new MemberlistError("timeout", `${what} took longer than ${timeout} ms`, { details: { timeout }, stateChanged }));
+        fail(
+          new MemberlistError("timeout", `${what} took longer than ${Math.max(1, Math.round(timeout ?? 0))} ms`, {
+            details: { timeout },
+            stateChanged,
+          }),
+        );
       const isBounded = timeout !== undefined && timeout > 0 && timeout <= maxTimerDelay;
       const timer = isBounded ? this.#clock.setTimeout(onTimeout, timeout) : undefined;
       signal?.addEventListener("abort", onAbort, { once: true });

@@ -11,7 +11,11 @@ describe("join()", () => {
     const a = await one.start();
     const b = await one.start();
     const result = await one.settle(b.members.join([a.seed]));
-    expect(result).toEqual({ reached: 1, attempts: [{ seed: a.seed, address: "10.0.0.1:7946", elapsed: 4 }] });
+    expect(result).toEqual({
+      reached: 1,
+      attempts: [{ seed: a.seed, address: "10.0.0.1:7946", elapsed: 4 }],
+      seeds: [{ seed: a.seed, reached: 1, elapsed: 4 }],
+    });
     expect(names(b)).toEqual(["node-0", "node-1"]);
     expect(names(a)).toEqual(["node-0", "node-1"]);
   });
@@ -48,7 +52,7 @@ describe("join()", () => {
   it("reaches nobody, without an error, when there are no seeds", async () => {
     const one = cluster();
     const node = await one.start();
-    expect(await node.members.join([])).toEqual({ reached: 0, attempts: [] });
+    expect(await node.members.join([])).toEqual({ reached: 0, attempts: [], seeds: [] });
   });
 
   it("gives a peer that accepts and never answers tcpTimeout [Join_DeadNode]", async () => {
