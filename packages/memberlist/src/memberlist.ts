@@ -4,6 +4,8 @@ import { resolveConfig, type Config, type ResolvedConfig } from "./config.ts";
 import { Driver } from "./driver/driver.ts";
 import { joinSeeds, type JoinOptions } from "./driver/join.ts";
 import { MemberlistError } from "./errors.ts";
+import type { Engine } from "./engine/engine.ts";
+import type { Tunables } from "./engine/tunables.ts";
 import type { EventStream, EventStreamOptions } from "./events.ts";
 import type { JoinResult } from "./join-result.ts";
 import { Keyring } from "./keyring.ts";
@@ -32,6 +34,13 @@ export interface UpdateNodeOptions extends WaitOptions {
   readonly meta?: Uint8Array;
 }
 
+/** What our own packages may ask of a node that they start: see `createInstrumented` of `./internal`. */
+export interface Instruments {
+  readonly tunables?: Partial<Tunables>;
+  /** Gets the engine before it starts. It may be looked at, and nothing else. */
+  readonly onEngine?: (engine: Engine) => void;
+}
+
 /** What {@link Memberlist.setGossipVerify} changes; what is left out stays as it is. */
 export interface GossipVerify {
   /** As `gossipVerifyIncoming` of the config: refuse what arrives in plaintext. */
@@ -58,10 +67,14 @@ export class Memberlist implements AsyncDisposable {
     this.#meta = meta;
   }
 
-  /** See {@link createMemberlist}. */
-  static async create(config: Config): Promise<Memberlist> {
+  /**
+   * See {@link createMemberlist}.
+   *
+   * @internal `instruments` are for our own packages
+   */
+  static async create(config: Config, instruments: Instruments = {}): Promise<Memberlist> {
     try {
-      return await Memberlist.#start(config);
+      return await Memberlist.#start(config, instruments);
     } catch (error) {
       // Start-up is all or nothing: no socket stays open behind a failed create.
       await shutDownTransport(config);
@@ -69,7 +82,7 @@ export class Memberlist implements AsyncDisposable {
     }
   }
 
-  static async #start(config: Config): Promise<Memberlist> {
+  static async #start(config: Config, { tunables, onEngine }: Instruments): Promise<Memberlist> {
     const resolved = resolveConfig(config);
     const { transport } = resolved;
     if (transport === undefined) {
@@ -83,7 +96,8 @@ export class Memberlist implements AsyncDisposable {
     const encryption = keyring === undefined ? undefined : { keyring, codec: transport.codec ?? (await loadForgeCodec()) };
     // From here on only the keyring has the key: it never shows one, where a config that is printed would.
     const running = Object.freeze({ ...resolved, keyring, secretKey: undefined });
-    const driver = new Driver({ config: running, transport, advertised, encryption });
+    const driver = new Driver({ config: running, transport, advertised, encryption, tunables });
+    onEngine?.(driver.engine);
     const meta = checkMeta(driver.application.nodeMeta(resolved.meta ?? emptyBytes));
     if (isPublicIp(advertised.addr) && (keyring?.size ?? 0) === 0) {
       driver.log.warn("public_without_encryption", `advertising the public address ${advertised.addr} without encryption`);
@@ -332,6 +346,11 @@ export class Memberlist implements AsyncDisposable {
  */
 export function createMemberlist(config: Config): Promise<Memberlist> {
   return Memberlist.create(config);
+}
+
+/** As {@link createMemberlist}, with a look inside: for the simulator. */
+export function createInstrumented(config: Config, instruments: Instruments): Promise<Memberlist> {
+  return Memberlist.create(config, instruments);
 }
 
 /** The transport of a config that nothing came of; it may be the very thing that is wrong. */

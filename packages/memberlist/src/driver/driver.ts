@@ -3,6 +3,7 @@ import type { ResolvedConfig } from "../config.ts";
 import { errorMessage, MemberlistError } from "../errors.ts";
 import { Engine } from "../engine/engine.ts";
 import type { Effects, EngineEvent } from "../engine/effects.ts";
+import type { Tunables } from "../engine/tunables.ts";
 import type { Keyring } from "../keyring.ts";
 import { createLog, type Log } from "../log.ts";
 import type { ClockTimer } from "../ports/clock.ts";
@@ -42,6 +43,8 @@ export interface DriverOptions {
   readonly advertised: AdvertisedAddress;
   /** Undefined: everything is sent and taken in plaintext. */
   readonly encryption: Encryption | undefined;
+  /** For experiments; a member of a real cluster has none. */
+  readonly tunables?: Partial<Tunables>;
 }
 
 /** Drives the engine: transport, clock and delegates in; packets, streams, timers and events out. */
@@ -70,7 +73,7 @@ export class Driver {
   #timer: ClockTimer = undefined;
   #timerAt = Infinity;
 
-  constructor({ config, transport, advertised, encryption }: DriverOptions) {
+  constructor({ config, transport, advertised, encryption, tunables }: DriverOptions) {
     this.config = config;
     this.transport = transport;
     this.#label = encodeText(config.label);
@@ -87,6 +90,7 @@ export class Driver {
       effects: this.#effects(),
       questions: this.application,
       advertised,
+      tunables,
       layerOverhead: () => labelOverhead(this.#label) + (this.cipher?.overhead ?? 0),
       now: config.clock.now(),
     });

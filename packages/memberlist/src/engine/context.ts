@@ -7,11 +7,13 @@ import type { Awareness } from "./awareness.ts";
 import type { Effects, Questions } from "./effects.ts";
 import type { NodeRecord, NodeTable } from "./node-table.ts";
 import type { TimerQueue } from "./timers.ts";
+import type { Tunables } from "./tunables.ts";
 
 /** What the parts of one engine share. */
 export interface EngineContext {
   readonly config: ResolvedConfig;
   readonly allowList: CidrAllowList;
+  readonly tunables: Tunables;
   readonly random: Random;
   readonly effects: Effects;
   readonly questions: Questions;

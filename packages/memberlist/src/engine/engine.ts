@@ -20,6 +20,7 @@ import { makePing, Prober } from "./probe.ts";
 import { Responder } from "./responder.ts";
 import { pushPullScale } from "./scaling.ts";
 import { TimerQueue } from "./timers.ts";
+import { defaultTunables, type Tunables } from "./tunables.ts";
 import { nodeStateNumber } from "./versions.ts";
 
 export interface EngineOptions {
@@ -28,6 +29,7 @@ export interface EngineOptions {
   readonly effects: Effects;
   readonly questions: Questions;
   readonly advertised: AdvertisedAddress;
+  readonly tunables?: Partial<Tunables>;
   /** The bytes that label and encryption add to each packet; it changes with the keyring. */
   readonly layerOverhead: () => number;
   readonly now: number;
@@ -51,15 +53,17 @@ export class Engine {
   constructor(options: EngineOptions) {
     const { config, random, effects, questions, advertised, layerOverhead, now } = options;
     const timers = new TimerQueue();
+    const tunables = { ...defaultTunables, ...options.tunables };
     const context: EngineContext = {
       config,
       allowList: new CidrAllowList(config.cidrsAllowed),
+      tunables,
       random,
       effects,
       questions,
       timers,
       table: new NodeTable(random),
-      awareness: new Awareness(config.awarenessMaxMultiplier),
+      awareness: new Awareness(tunables.lhaProbe ? config.awarenessMaxMultiplier : 1),
       advertised,
       now,
       hasLeft: false,

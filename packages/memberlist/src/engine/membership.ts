@@ -247,10 +247,10 @@ export class Membership {
   }
 
   #newSuspicion(from: string): Suspicion {
-    const { config, table, now } = this.#context;
+    const { config, table, tunables, now } = this.#context;
     const { suspicionMult, suspicionMaxTimeoutMult, probeInterval } = config;
     // Ourselves and the suspect cannot confirm; without enough others none are waited for.
-    const wanted = suspicionMult - 2;
+    const wanted = tunables.suspicionConfirmations ?? suspicionMult - 2;
     const k = table.size - 2 < wanted ? 0 : wanted;
     // With probing off others still suspect: a timeout of nothing would leave no time to contradict.
     const interval = probeInterval > 0 ? probeInterval : defaultProbeInterval;

@@ -115,7 +115,7 @@ class Probe {
     const ping = encodePing(this.#ping);
     const to = addressOf(this.#target);
     const onFailed = (): void => this.#pingFailed();
-    if (this.#target.state === "alive") {
+    if (this.#target.state === "alive" || !context.tunables.buddy) {
       gossip.send(ping, to, onFailed);
     } else {
       // Told of the suspicion in the same packet, it can refute at once.
@@ -156,7 +156,7 @@ class Probe {
       (record) => record.name !== config.name && record !== this.#target && record.state === "alive",
     );
     for (const helper of helpers) {
-      const nack = (helper.versions[1] ?? 0) >= nackProtocolVersion;
+      const nack = context.tunables.lhaProbe && (helper.versions[1] ?? 0) >= nackProtocolVersion;
       if (nack) this.#expectedNacks++;
       const message = encodeIndirectPing({ ...this.#ping, target: this.#target.addr, port: this.#target.port, nack });
       gossip.send(message, addressOf(helper));

@@ -8,6 +8,7 @@ export {
   type MemoryNetworkStats,
   type MemoryTransportOptions,
 } from "./memory-network.ts";
+export type { TrafficFaults } from "./packet-faults.ts";
 export { MemoryTransport } from "./memory-transport.ts";
 export { SeededRandom } from "./seeded-random.ts";
 export { settlePromises, VirtualClock, type RunOptions, type VirtualClockOptions } from "./virtual-clock.ts";

@@ -6,6 +6,7 @@ import { BlockTable, endpointKey, type BlockOptions, type Endpoint } from "./blo
 import type { MemoryLink } from "./memory-pipe.ts";
 import { memoryStreamPair, type MemoryStream } from "./memory-stream.ts";
 import { MemoryTransport, type MemoryFabric } from "./memory-transport.ts";
+import { FaultDice, type TrafficFaults } from "./packet-faults.ts";
 
 /** In ms: always the same, uniform between two bounds, or as the function says for the way. */
 export type Latency = number | readonly [min: number, max: number] | ((from: Address, to: Address) => number);
@@ -28,6 +29,8 @@ export interface MemoryTransportOptions {
   readonly host?: string;
   /** 0: any that is free. Default 7946. */
   readonly port?: number;
+  /** The node's own clock, which may drift. Default: that of the network. */
+  readonly clock?: Clock;
 }
 
 export interface MemoryNetworkStats {
@@ -36,6 +39,10 @@ export interface MemoryNetworkStats {
   packetsDelivered: number;
   /** By chance. */
   packetsLost: number;
+  /** They were over the MTU. */
+  packetsTooLong: number;
+  /** Arrived once more than they were sent. */
+  packetsDuplicated: number;
   /** By a partition or a block, when sent or on arrival. */
   packetsBlocked: number;
   /** Nobody was there, or nobody listened. */
@@ -59,6 +66,8 @@ export class MemoryNetwork implements MemoryFabric {
     bytesSent: 0,
     packetsDelivered: 0,
     packetsLost: 0,
+    packetsTooLong: 0,
+    packetsDuplicated: 0,
     packetsBlocked: 0,
     packetsUnroutable: 0,
     dials: 0,
@@ -68,6 +77,7 @@ export class MemoryNetwork implements MemoryFabric {
   readonly #transports: Map<string, MemoryTransport> = new Map();
   readonly #hosts: Map<string, readonly string[]> = new Map();
   readonly #blocks: BlockTable = new BlockTable();
+  readonly #dice: FaultDice;
   #stalled: (() => void)[] = [];
   #latency: Latency;
   #streamLatency: Latency | undefined;
@@ -78,6 +88,7 @@ export class MemoryNetwork implements MemoryFabric {
   constructor(options: MemoryNetworkOptions) {
     this.clock = options.clock;
     this.#random = options.random;
+    this.#dice = new FaultDice(options.random);
     this.#latency = options.latency ?? 1;
     this.#streamLatency = options.streamLatency;
     this.#loss = options.loss ?? 0;
@@ -97,7 +108,7 @@ export class MemoryNetwork implements MemoryFabric {
     const port = wanted === 0 ? this.#freePort(host) : wanted;
     const key = hostPort(host, port);
     if (this.#transports.has(key)) throw new MemberlistError("bind_failed", `${key} is taken`, { details: { host, port } });
-    const transport = new MemoryTransport(this, host, port);
+    const transport = new MemoryTransport(this, host, port, options.clock ?? this.clock);
     this.#transports.set(key, transport);
     return transport;
   }
@@ -114,6 +125,11 @@ export class MemoryNetwork implements MemoryFabric {
 
   setLoss(loss: Loss): void {
     this.#loss = loss;
+  }
+
+  /** Replaces all of the faults that were set before. */
+  setFaults(faults: TrafficFaults): void {
+    this.#dice.faults = { ...faults };
   }
 
   /**
@@ -157,20 +173,20 @@ export class MemoryNetwork implements MemoryFabric {
       stats.packetsBlocked++;
       return;
     }
-    const loss = typeof this.#loss === "number" ? this.#loss : this.#loss(from.address, target);
+    if (this.#dice.isOverMtu(packet.length)) {
+      stats.packetsTooLong++;
+      return;
+    }
+    const loss = this.#lossOf(from.address, target);
     if (loss > 0 && this.#random.next() < loss) {
       stats.packetsLost++;
       return;
     }
-    this.clock.setTimeout(
-      () => {
-        if (this.#blocks.isBlocked(from, target, "packets")) stats.packetsBlocked++;
-        else if (this.#transports.get(hostPort(target.host, target.port))?.deliver(packet, from.address) === true)
-          stats.packetsDelivered++;
-        else stats.packetsUnroutable++;
-      },
-      this.#delay(this.#latency, from.address, target),
-    );
+    const line = this.#dice.lineTime(from.key, packet.length, this.clock.now());
+    this.#send(packet, from, target, line);
+    if (!this.#dice.isDuplicated()) return;
+    stats.packetsDuplicated++;
+    this.#send(packet.slice(), from, target, line);
   }
 
   connect(from: MemoryTransport, to: Address, connected: (stream: MemoryStream) => void, refused: () => void): () => void {
@@ -187,7 +203,7 @@ export class MemoryNetwork implements MemoryFabric {
     const arrive = (): void => {
       if (givenUp) return;
       if (there.blocked() || back.blocked()) {
-        there.whenHealed(() => this.clock.setTimeout(arrive, there.delay()));
+        there.whenHealed(() => this.clock.setTimeout(arrive, there.delay(0)));
         return;
       }
       const listener = this.#transports.get(hostPort(target.host, target.port));
@@ -197,10 +213,10 @@ export class MemoryNetwork implements MemoryFabric {
         this.stats.streamsOpened++;
         listener.accept(theirs, { host: from.host, port: this.#ephemeralPort(), name: "" });
       }
-      this.clock.setTimeout(answer, back.delay());
+      this.clock.setTimeout(answer, back.delay(0));
     };
     this.stats.dials++;
-    this.clock.setTimeout(arrive, there.delay());
+    this.clock.setTimeout(arrive, there.delay(0));
     return () => {
       givenUp = true;
       near?.close();
@@ -211,15 +227,43 @@ export class MemoryNetwork implements MemoryFabric {
     return this.#hosts.get(host);
   }
 
+  released(): void {
+    this.#resume();
+  }
+
   detach(transport: MemoryTransport): void {
     this.#transports.delete(transport.key);
+  }
+
+  #send(packet: Uint8Array, from: MemoryTransport, target: Address, line: number): void {
+    const { stats } = this;
+    this.clock.setTimeout(
+      () => {
+        if (this.#blocks.isBlocked(from, target, "packets")) stats.packetsBlocked++;
+        else if (this.#transports.get(hostPort(target.host, target.port))?.deliver(packet, from.address) === true)
+          stats.packetsDelivered++;
+        else stats.packetsUnroutable++;
+      },
+      line + this.#delay(this.#latency, from.address, target) + this.#dice.holdBack(),
+    );
+  }
+
+  #lossOf(from: Address, to: Address): number {
+    return typeof this.#loss === "number" ? this.#loss : this.#loss(from, to);
+  }
+
+  #isHeld(at: Address): boolean {
+    return this.#transports.get(hostPort(at.host, at.port))?.isHeld === true;
   }
 
   #link(from: Address, to: Address): MemoryLink {
     return {
       clock: this.clock,
-      delay: () => this.#delay(this.#streamLatency ?? this.#latency, from, to),
-      blocked: () => this.#blocks.isBlocked(from, to, "streams"),
+      delay: (bytes) =>
+        this.#dice.lineTime(hostPort(from.host, from.port), bytes, this.clock.now()) +
+        this.#delay(this.#streamLatency ?? this.#latency, from, to) +
+        this.#dice.retransmits(this.#lossOf(from, to)),
+      blocked: () => this.#blocks.isBlocked(from, to, "streams") || this.#isHeld(from) || this.#isHeld(to),
       whenHealed: (resume) => void this.#stalled.push(resume),
     };
   }

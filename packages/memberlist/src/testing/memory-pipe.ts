@@ -8,7 +8,7 @@ const windowBytes = 256 * 1024;
 export interface MemoryLink {
   readonly clock: Clock;
   /** How long the next piece takes, in ms. */
-  delay(): number;
+  delay(bytes: number): number;
   /** Whether nothing gets through for now. */
   blocked(): boolean;
   /** Has `resume` called once, when something that was blocked is so no more. */
@@ -110,7 +110,7 @@ export class MemoryPipe {
 
   #send(piece: Piece): void {
     const { clock } = this.#link;
-    this.#lastAt = Math.max(this.#lastAt, clock.now() + this.#link.delay());
+    this.#lastAt = Math.max(this.#lastAt, clock.now() + this.#link.delay(piece instanceof Uint8Array ? piece.length : 0));
     this.#travelling.push({ at: this.#lastAt, piece });
     clock.setTimeout(() => this.#arrive(), this.#lastAt - clock.now());
   }
@@ -134,7 +134,7 @@ export class MemoryPipe {
       this.#link.clock.setTimeout(() => {
         this.#stalled = false;
         this.#arrive();
-      }, this.#link.delay());
+      }, this.#link.delay(0));
     });
   }
 

@@ -22,6 +22,8 @@ export interface MemoryFabric {
   connect(from: MemoryTransport, to: Address, connected: (stream: MemoryStream) => void, refused: () => void): () => void;
   lookUp(host: string): readonly string[] | undefined;
   detach(transport: MemoryTransport): void;
+  /** A transport is held no more. */
+  released(): void;
 }
 
 /** A transport within one process; {@link MemoryNetwork.transport} makes it. */
@@ -30,26 +32,46 @@ export class MemoryTransport implements Transport {
   readonly port: number;
   /** `host:port`. */
   readonly key: string;
+  /** Where others reach this one. */
+  readonly address: Address;
   readonly #fabric: MemoryFabric;
+  readonly #clock: Clock;
   readonly #streams: Set<MemoryStream> = new Set();
   readonly #dials: Set<(error: MemberlistError) => void> = new Set();
+  /** What is held back, in order; undefined when nothing is. */
+  #held: (() => void)[] | undefined;
   #listener: TransportListener | undefined;
   #closed = false;
 
-  constructor(fabric: MemoryFabric, host: string, port: number) {
+  constructor(fabric: MemoryFabric, host: string, port: number, clock: Clock) {
     this.#fabric = fabric;
+    this.#clock = clock;
     this.host = host;
     this.port = port;
     this.key = hostPort(host, port);
-  }
-
-  /** Where others reach this one. */
-  get address(): Address {
-    return { host: this.host, port: this.port, name: "" };
+    this.address = Object.freeze({ host, port, name: "" });
   }
 
   get listening(): boolean {
     return this.#listener !== undefined && !this.#closed;
+  }
+
+  get isHeld(): boolean {
+    return this.#held !== undefined;
+  }
+
+  /** Everything stops just before it is sent and just after it has come in, until {@link release}: the anomaly of the Lifeguard paper. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  /** What was held back goes on, in its order. */
+  release(): void {
+    const held = this.#held;
+    if (held === undefined) return;
+    this.#held = undefined;
+    for (const go of held) go();
+    this.#fabric.released();
   }
 
   finalAdvertiseAddr(addr: string, port: number): AdvertisedAddress {
@@ -64,13 +86,13 @@ export class MemoryTransport implements Transport {
 
   writeTo(packet: Uint8Array, to: Address, done?: (error?: Error) => void): boolean {
     const error = this.#sendError(packet, to);
-    if (error === undefined) this.#fabric.sendPacket(packet.slice(), this, to);
-    if (done !== undefined) this.#fabric.clock.defer(() => (error === undefined ? done() : done(error)));
+    if (error === undefined) this.#send(packet.slice(), to);
+    if (done !== undefined) this.#clock.defer(() => (error === undefined ? done() : done(error)));
     return true;
   }
 
   dial(to: Address, options: DialOptions): Promise<TransportStream> {
-    const { clock } = this.#fabric;
+    const clock = this.#clock;
     const { signal, timeout } = options;
     if (this.#closed) return Promise.reject(shutdownError());
     if (signal?.aborted === true) return Promise.reject(abortedError(to, signal.reason));
@@ -116,6 +138,7 @@ export class MemoryTransport implements Transport {
   shutdown(): Promise<void> {
     if (!this.#closed) {
       this.#closed = true;
+      this.#held = undefined;
       this.#fabric.detach(this);
       for (const fail of this.#dials) fail(shutdownError());
       for (const stream of this.#streams) stream.close();
@@ -126,7 +149,8 @@ export class MemoryTransport implements Transport {
   /** A packet has come in; false when nobody takes it. For the network. */
   deliver(packet: Uint8Array, from: Address): boolean {
     if (!this.listening) return false;
-    this.#listener?.packet(packet, from, this.#fabric.clock.now());
+    if (this.#held === undefined) this.#listener?.packet(packet, from, this.#clock.now());
+    else this.#held.push(() => this.deliver(packet, from));
     return true;
   }
 
@@ -134,6 +158,11 @@ export class MemoryTransport implements Transport {
   accept(stream: MemoryStream, from: Address): void {
     this.#adopt(stream);
     this.#listener?.stream(stream, from);
+  }
+
+  #send(packet: Uint8Array, to: Address): void {
+    if (this.#held === undefined) this.#fabric.sendPacket(packet, this, to);
+    else this.#held.push(() => this.#send(packet, to));
   }
 
   #adopt(stream: MemoryStream): void {

@@ -1,0 +1,69 @@
+import type { Random } from "../ports/random.ts";
+
+/** What else may happen to traffic, everywhere in a network. All off by default. */
+export interface TrafficFaults {
+  /** The share of packets that arrive twice, 0 to 1. */
+  readonly duplicate?: number;
+  /** The share of packets that are held back by up to `reorderDelay`, so that later ones overtake them, 0 to 1. */
+  readonly reorder?: number;
+  /** In ms. Default 50. */
+  readonly reorderDelay?: number;
+  /** Packets of more bytes than this are lost. */
+  readonly mtu?: number;
+  /** What each node can send, packets and streams together, in bytes per second; what is more waits its turn. */
+  readonly bandwidth?: number;
+  /** What a lost piece of a stream costs, in ms, and double each time it is lost again. Default 0: streams see no loss. */
+  readonly retransmitDelay?: number;
+}
+
+const defaultReorderDelay = 50;
+/** A piece of a stream gets through after so many losses at the latest, so that a loss of 1 is no endless loop. */
+const maxRetransmits = 6;
+
+/** Draws what happens to each packet and each piece of a stream. Randomness is drawn only for faults that are on. */
+export class FaultDice {
+  readonly #random: Random;
+  /** When each sender's line is free again, in ms. */
+  readonly #freeAt: Map<string, number> = new Map();
+  faults: TrafficFaults = {};
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  isOverMtu(bytes: number): boolean {
+    return bytes > (this.faults.mtu ?? Infinity);
+  }
+
+  isDuplicated(): boolean {
+    return this.#chance(this.faults.duplicate);
+  }
+
+  /** How much longer a packet takes because others overtake it, in ms. */
+  holdBack(): number {
+    const { reorder, reorderDelay = defaultReorderDelay } = this.faults;
+    return this.#chance(reorder) ? this.#random.next() * reorderDelay : 0;
+  }
+
+  /** How long `bytes` take until they are out on the sender's line, in ms, after what is on it already. */
+  lineTime(sender: string, bytes: number, now: number): number {
+    const { bandwidth } = this.faults;
+    if (bandwidth === undefined || bytes === 0) return 0;
+    const free = Math.max(this.#freeAt.get(sender) ?? 0, now) + (bytes * 1000) / bandwidth;
+    this.#freeAt.set(sender, free);
+    return free - now;
+  }
+
+  /** What the losses of one piece of a stream cost, in ms. */
+  retransmits(loss: number): number {
+    const { retransmitDelay = 0 } = this.faults;
+    if (retransmitDelay === 0 || loss <= 0) return 0;
+    let delay = 0;
+    for (let i = 0; i < maxRetransmits && this.#random.next() < loss; i++) delay += retransmitDelay * 2 ** i;
+    return delay;
+  }
+
+  #chance(share: number | undefined): boolean {
+    return share !== undefined && share > 0 && this.#random.next() < share;
+  }
+}
