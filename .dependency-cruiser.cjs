@@ -44,7 +44,7 @@ module.exports = {
     {
       name: "nobody-imports-testing",
       severity: "error",
-      from: { path: "^packages/[^/]+/src", pathNot: [`${core}/testing`, "^packages/bench/"] },
+      from: { path: "^packages/[^/]+/src", pathNot: [`${core}/testing`, "^packages/(bench|simulator)/"] },
       to: { path: `${core}/testing` },
     },
     {

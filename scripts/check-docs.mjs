@@ -36,6 +36,7 @@ writeFileSync(
         "@memberlist/core": source("memberlist/src/index.ts"),
         "@memberlist/core/testing": source("memberlist/src/testing/index.ts"),
         "@memberlist/core/internal": source("memberlist/src/internal.ts"),
+        "@memberlist/simulator": source("simulator/src/index.ts"),
         "@memberlist/transport-node": source("transport-node/src/index.ts"),
       },
     },

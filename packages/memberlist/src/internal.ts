@@ -1,6 +1,7 @@
 /** What our own transport packages share with the core. Not for others: it changes without notice. */
 export { canonicalIp, isIp } from "./address.ts";
 export { createLog, Log } from "./log.ts";
+export { nodeStateName } from "./engine/versions.ts";
 export type { Engine } from "./engine/engine.ts";
 export type { Tunables } from "./engine/tunables.ts";
 export { createInstrumented, type Instruments } from "./memberlist.ts";

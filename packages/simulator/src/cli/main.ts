@@ -1,0 +1,15 @@
+import { Command, CommanderError } from "commander";
+import { addRun } from "./run.ts";
+
+/** The CLI. Each subcommand is a file here with a function that adds it. @returns the exit code */
+export async function main(argv: readonly string[]): Promise<number> {
+  const program = new Command("pnpm sim").description("memberlist clusters in virtual time, by seed").exitOverride();
+  addRun(program);
+  try {
+    await program.parseAsync([...argv]);
+    return typeof process.exitCode === "number" ? process.exitCode : 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode;
+    throw error;
+  }
+}

@@ -1,0 +1,7 @@
+export type { LatencyModel } from "./latency.ts";
+export type { NodeClock } from "./node-clock.ts";
+export type { NodeStatus, SimEvent, SimNode, View } from "./sim-node.ts";
+export type { SimNetwork, SimNetworkOptions } from "./sim-network.ts";
+export { simulate, type SimulateOptions } from "./simulate.ts";
+export { Simulation, type AppConfig, type AppContext, type RestartOptions, type SimulationOptions } from "./simulation.ts";
+export type { Trace } from "./trace.ts";

@@ -1,0 +1,95 @@
+import type { Random } from "@memberlist/core";
+import {
+  MemoryNetwork,
+  type BlockOptions,
+  type Loss,
+  type MemoryNetworkStats,
+  type MemoryTransport,
+  type TrafficFaults,
+  type VirtualClock,
+} from "@memberlist/core/testing";
+import { latencyOf, type LatencyModel } from "./latency.ts";
+import type { NodeClock } from "./node-clock.ts";
+
+export interface SimNetworkOptions {
+  /** One way. Default 1 ms. */
+  readonly latency?: LatencyModel;
+  /** The share of packets that are lost, 0 to 1. Default 0. A piece of a stream that is lost is sent again, `retransmitDelay` later. */
+  readonly loss?: Loss;
+  /** Default: none; `retransmitDelay` is 200 ms unless it is given. */
+  readonly faults?: TrafficFaults;
+}
+
+const defaultRetransmitDelay = 200;
+
+/** The network of a simulation. Nodes go by their names; a name stands for an IP, on which a node keeps its address when it restarts. */
+export class SimNetwork {
+  readonly #memory: MemoryNetwork;
+  readonly #random: Random;
+  readonly #hosts: Map<string, string> = new Map();
+
+  constructor(clock: VirtualClock, random: Random, options: SimNetworkOptions) {
+    this.#random = random;
+    this.#memory = new MemoryNetwork({ clock, random, latency: latencyOf(options.latency ?? 1, random), loss: options.loss });
+    this.setFaults(options.faults ?? {});
+  }
+
+  /** What has happened to the traffic so far. */
+  get stats(): Readonly<MemoryNetworkStats> {
+    return this.#memory.stats;
+  }
+
+  /** Cuts every way between two groups of nodes, in both directions. `groupB` left out: everybody else. */
+  partition(groupA: readonly string[], groupB?: readonly string[]): void {
+    const others = groupB ?? [...this.#hosts.keys()].filter((name) => !groupA.includes(name));
+    this.#memory.partition(groupA.map(this.#hostOf), others.map(this.#hostOf));
+  }
+
+  /** Stops packets, streams or (by default) both from one node to another, in this direction only. */
+  block(from: string, to: string, options: BlockOptions = {}): void {
+    this.#memory.block(this.#hostOf(from), this.#hostOf(to), options);
+  }
+
+  unblock(from: string, to: string): void {
+    this.#memory.unblock(this.#hostOf(from), this.#hostOf(to));
+  }
+
+  /** Takes back every block and partition. What waited in streams goes on. */
+  heal(): void {
+    this.#memory.heal();
+  }
+
+  setLatency(latency: LatencyModel): void {
+    this.#memory.setLatency(latencyOf(latency, this.#random));
+  }
+
+  setLoss(loss: Loss): void {
+    this.#memory.setLoss(loss);
+  }
+
+  /** Replaces all faults that were set before. */
+  setFaults(faults: TrafficFaults): void {
+    this.#memory.setFaults({ retransmitDelay: defaultRetransmitDelay, ...faults });
+  }
+
+  /** What a DNS name resolves to, as names of nodes or IPs; an empty list makes it unknown. */
+  setHost(dnsName: string, nodes: readonly string[]): void {
+    this.#memory.setHost(
+      dnsName,
+      nodes.map((node) => this.#hosts.get(node) ?? node),
+    );
+  }
+
+  /** A transport for the node, on the IP that it has had since its first life. For the simulation. */
+  attach(name: string, clock: NodeClock): MemoryTransport {
+    const transport = this.#memory.transport({ host: this.#hosts.get(name), clock });
+    this.#hosts.set(name, transport.host);
+    return transport;
+  }
+
+  readonly #hostOf = (name: string): string => {
+    const host = this.#hosts.get(name);
+    if (host === undefined) throw new Error(`no node ${name}`);
+    return host;
+  };
+}

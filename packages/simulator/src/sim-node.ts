@@ -1,0 +1,83 @@
+import type { Config, Memberlist, Node, NodeState } from "@memberlist/core";
+import { createInstrumented, type Engine, type Tunables } from "@memberlist/core/internal";
+import type { MemoryTransport } from "@memberlist/core/testing";
+import type { NodeClock } from "./node-clock.ts";
+
+/** What a node was told, or said of others: join, leave (dead or left, see `subject.state`), update. */
+export interface SimEvent {
+  /** Virtual time, in ms. */
+  readonly at: number;
+  /** Who tells it. */
+  readonly observer: string;
+  readonly type: "join" | "leave" | "update";
+  /** Of whom. */
+  readonly subject: Node;
+}
+
+export type NodeStatus = "running" | "left" | "crashed";
+
+export interface LifeOptions {
+  readonly config: Config;
+  readonly clock: NodeClock;
+  readonly transport: MemoryTransport;
+  readonly tunables?: Partial<Tunables>;
+  readonly onEvent: (type: SimEvent["type"], subject: Node) => void;
+}
+
+/** One life of a node, from its start to its crash or shutdown. */
+export interface Life {
+  readonly members: Memberlist;
+  readonly clock: NodeClock;
+  readonly transport: MemoryTransport;
+  readonly engine: Engine;
+}
+
+/** Starts a member. The simulation hears of each event first, then the application. */
+export async function startLife({ config, clock, transport, tunables, onEvent }: LifeOptions): Promise<Life> {
+  const own = config.events;
+  let engine: Engine | undefined;
+  const members = await createInstrumented(
+    {
+      ...config,
+      clock,
+      transport,
+      events: {
+        notifyJoin: (node) => {
+          onEvent("join", node);
+          own?.notifyJoin?.(node);
+        },
+        notifyLeave: (node) => {
+          onEvent("leave", node);
+          own?.notifyLeave?.(node);
+        },
+        notifyUpdate: (node) => {
+          onEvent("update", node);
+          own?.notifyUpdate?.(node);
+        },
+      },
+    },
+    { tunables, onEngine: (made) => (engine = made) },
+  );
+  if (engine === undefined) throw new Error("the member has no engine");
+  return { members, clock, transport, engine };
+}
+
+/** A node of a simulation, through all of its lives. */
+export interface SimNode {
+  readonly name: string;
+  /** Its IP. */
+  readonly host: string;
+  readonly status: NodeStatus;
+  /** How often it was started. */
+  readonly lives: number;
+  /** The running member; that of its last life once it has crashed. */
+  readonly members: Memberlist;
+  readonly clock: NodeClock;
+  readonly transport: MemoryTransport;
+}
+
+/** What a node thinks of another one, dead ones included. */
+export interface View {
+  readonly state: NodeState;
+  readonly incarnation: number;
+}

@@ -1,0 +1,243 @@
+import { lanConfig, MemberlistError, type Config } from "@memberlist/core";
+import { nodeStateName, type Tunables } from "@memberlist/core/internal";
+import { SeededRandom, VirtualClock } from "@memberlist/core/testing";
+import { NodeClock } from "./node-clock.ts";
+import { startLife, type Life, type NodeStatus, type SimEvent, type SimNode, type View } from "./sim-node.ts";
+import { SimNetwork, type SimNetworkOptions } from "./sim-network.ts";
+import { Trace } from "./trace.ts";
+
+/** What the application brings: its delegates, and any config field that is its own. */
+export type AppConfig = Partial<Omit<Config, "name" | "transport" | "clock" | "random">>;
+
+/** What a node's application may know when it is made. */
+export interface AppContext {
+  readonly name: string;
+  /** 1 at the first start. */
+  readonly life: number;
+}
+
+export interface SimulationOptions extends SimNetworkOptions {
+  /** The same seed, the same run. Default 1. */
+  readonly seed?: number | string;
+  /** For all nodes. Default: `lanConfig()`. */
+  readonly config?: AppConfig;
+  /** Makes the application of one node: called at each start, except at a restart with memory. Wins over `config`. */
+  readonly app?: (context: AppContext) => AppConfig;
+  /** Which parts of Lifeguard are on; for experiments. */
+  readonly tunables?: Partial<Tunables>;
+}
+
+export interface RestartOptions {
+  /** The application comes back with what it had (the same delegates), and joins everybody that it knew: time passes until that has ended. Default false. */
+  readonly memory?: boolean;
+}
+
+interface Slot {
+  readonly name: string;
+  life: Life;
+  lives: number;
+  app: AppConfig;
+  status: NodeStatus;
+}
+
+const silent = { debug: (): void => {}, info: (): void => {}, warn: (): void => {}, error: (): void => {} };
+
+/** A cluster of real members in virtual time on a virtual network: a run is a function of its seed. */
+export class Simulation {
+  /** Time passes by `await clock.advance(ms)`, and by nothing else. */
+  readonly clock: VirtualClock = new VirtualClock();
+  readonly network: SimNetwork;
+  /** All that nodes have sent and told so far. */
+  readonly trace: Trace = new Trace();
+  /** Draws of the simulation's own seed, for schedules and applications. */
+  readonly random: SeededRandom;
+  readonly #options: SimulationOptions;
+  readonly #nodeRandom: SeededRandom;
+  readonly #slots: Map<string, Slot> = new Map();
+  readonly #eventListeners: ((event: SimEvent) => void)[] = [];
+  readonly #packetListeners: ((from: string, packet: Uint8Array) => void)[] = [];
+
+  constructor(options: SimulationOptions = {}) {
+    this.#options = options;
+    const seed = new SeededRandom(options.seed ?? 1);
+    this.random = seed.fork();
+    this.#nodeRandom = seed.fork();
+    this.network = new SimNetwork(this.clock, seed.fork(), options);
+  }
+
+  /** Starts one more node, which knows nobody yet. */
+  async add(name: string = `node-${this.#slots.size}`): Promise<SimNode> {
+    if (this.#slots.has(name)) throw new Error(`there is a ${name} already`);
+    const app = this.#makeApp(name, 1);
+    const life = await this.#startLife(name, app);
+    this.#slots.set(name, { name, life, lives: 1, app, status: "running" });
+    return this.node(name);
+  }
+
+  get names(): string[] {
+    return [...this.#slots.keys()];
+  }
+
+  get nodes(): SimNode[] {
+    return this.names.map((name) => this.node(name));
+  }
+
+  /** Those that have neither crashed nor left. */
+  get running(): SimNode[] {
+    return this.nodes.filter(({ status }) => status === "running");
+  }
+
+  /** As it is now: ask again after a restart. */
+  node(name: string): SimNode {
+    const { life, lives, status } = this.#slot(name);
+    const { members, clock, transport } = life;
+    return { name, host: transport.host, lives, status, members, clock, transport };
+  }
+
+  /** What a node thinks of everybody whom it has in its table, dead ones included. */
+  views(name: string): Map<string, View> {
+    const views = new Map<string, View>();
+    for (const node of this.#slot(name).life.engine.localState()) {
+      views.set(node.name, { state: nodeStateName(node.state) ?? "dead", incarnation: node.incarnation });
+    }
+    return views;
+  }
+
+  /** Joins others; time passes until that has ended. @returns how many were reached; 0 when it failed */
+  async join(name: string, seeds: readonly string[]): Promise<number> {
+    return this.clock.settle(this.startJoin(name, seeds), { limit: 600_000 });
+  }
+
+  /** Joins others, as time passes. @returns how many were reached; 0 when it failed */
+  async startJoin(name: string, seeds: readonly string[]): Promise<number> {
+    const addresses = seeds.map((seed) => (this.#slots.has(seed) ? `${seed}/${this.#slot(seed).life.transport.key}` : seed));
+    try {
+      const { reached } = await this.#slot(name).life.members.join(addresses);
+      return reached;
+    } catch (error) {
+      if (error instanceof MemberlistError) return 0;
+      throw error;
+    }
+  }
+
+  /** Says that it leaves; time passes until that is out. It goes on answering until {@link crash}. */
+  async leave(name: string): Promise<void> {
+    const slot = this.#slot(name);
+    slot.status = "left";
+    await this.clock.settle(slot.life.members.leave({ timeout: 0 }), { limit: 600_000 });
+  }
+
+  /** Its process dies. Streams break, nobody is told. */
+  async crash(name: string): Promise<void> {
+    const slot = this.#slot(name);
+    slot.status = "crashed";
+    slot.life.clock.resume();
+    await slot.life.members.shutdown();
+  }
+
+  /** Starts a node again, at the same address; after a crash, or a crash of its own. */
+  async restart(name: string, { memory = false }: RestartOptions = {}): Promise<SimNode> {
+    const slot = this.#slot(name);
+    if (slot.status !== "crashed") await this.crash(name);
+    const known = slot.life.members.members().map((node) => node.name);
+    slot.lives++;
+    if (!memory) slot.app = this.#makeApp(name, slot.lives);
+    slot.life = await this.#startLife(name, slot.app);
+    slot.status = "running";
+    const others = known.filter((other) => other !== name && this.#slots.has(other));
+    if (memory && others.length > 0) await this.join(name, others);
+    return this.node(name);
+  }
+
+  /** The anomaly of the Lifeguard paper: it stops just before it sends and just after it has received; its timers go on. */
+  hold(name: string): void {
+    this.#slot(name).life.transport.hold();
+  }
+
+  release(name: string): void {
+    this.#slot(name).life.transport.release();
+  }
+
+  /** As a process that is stopped, or a machine that sleeps: no timer fires, nothing is sent or read. */
+  pause(name: string): void {
+    const { clock, transport } = this.#slot(name).life;
+    clock.pause();
+    transport.hold();
+  }
+
+  /** Missed timers fire, what has come in is read. */
+  resume(name: string): void {
+    const { clock, transport } = this.#slot(name).life;
+    clock.resume();
+    transport.release();
+  }
+
+  /** Whether everybody who is running sees exactly those who are, alive, each at its own incarnation and with its own metadata. */
+  agrees(): boolean {
+    const running = [...this.#slots.values()].filter(({ status }) => status === "running");
+    const truth = running.map(({ life }) => life.members.localNode());
+    if (truth.some(({ state }) => state !== "alive")) return false;
+    return running.every(({ life: { members } }) => {
+      if (members.numMembers() !== truth.length) return false;
+      const seen = new Map(members.members().map((node) => [node.name, node]));
+      return truth.every(({ name, incarnation, meta }) => {
+        const node = seen.get(name);
+        return node?.state === "alive" && node.incarnation === incarnation && equal(node.meta, meta);
+      });
+    });
+  }
+
+  onEvent(listener: (event: SimEvent) => void): void {
+    this.#eventListeners.push(listener);
+  }
+
+  /** Called with each packet that is given to the network. */
+  onPacket(listener: (from: string, packet: Uint8Array) => void): void {
+    this.#packetListeners.push(listener);
+  }
+
+  /** Everybody's process ends. */
+  async end(): Promise<void> {
+    for (const { name, status } of this.#slots.values()) if (status !== "crashed") await this.crash(name);
+  }
+
+  async #startLife(name: string, app: AppConfig): Promise<Life> {
+    const clock = new NodeClock(this.clock, this.#nodeRandom.fork());
+    const transport = this.network.attach(name, clock);
+    this.#tap(name, transport);
+    return startLife({
+      config: { ...lanConfig(), logger: silent, ...this.#options.config, ...app, name, random: this.#nodeRandom.fork() },
+      clock,
+      transport,
+      tunables: this.#options.tunables,
+      onEvent: (type, subject) => {
+        const event = { at: this.clock.now(), observer: name, type, subject };
+        this.trace.add(`${event.at} ${name} ${type} ${subject.name} ${subject.state} ${subject.incarnation}`, subject.meta);
+        for (const listener of this.#eventListeners) listener(event);
+      },
+    });
+  }
+
+  #tap(name: string, transport: Life["transport"]): void {
+    const writeTo = transport.writeTo.bind(transport);
+    transport.writeTo = (packet, to, done) => {
+      this.trace.add(`${this.clock.now()} ${name} > ${to.host}`, packet);
+      for (const listener of this.#packetListeners) listener(name, packet);
+      return writeTo(packet, to, done);
+    };
+  }
+
+  #makeApp(name: string, life: number): AppConfig {
+    return this.#options.app?.({ name, life }) ?? {};
+  }
+
+  #slot(name: string): Slot {
+    const slot = this.#slots.get(name);
+    if (slot === undefined) throw new Error(`no node ${name}`);
+    return slot;
+  }
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}

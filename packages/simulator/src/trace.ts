@@ -1,0 +1,31 @@
+/** A running hash (cyrb53) of all that nodes send and tell: two runs did the same exactly when their traces are the same. */
+export class Trace {
+  #a = 0xdeadbeef;
+  #b = 0x41c6ce57;
+  #entries = 0;
+
+  /** How many entries it has. */
+  get entries(): number {
+    return this.#entries;
+  }
+
+  /** All entries so far as 14 hex digits. */
+  get hash(): string {
+    const low = Math.imul(this.#a ^ (this.#a >>> 16), 2_246_822_507) ^ Math.imul(this.#b ^ (this.#b >>> 13), 3_266_489_909);
+    const high = Math.imul(this.#b ^ (this.#b >>> 16), 2_246_822_507) ^ Math.imul(this.#a ^ (this.#a >>> 13), 3_266_489_909);
+    return (4_294_967_296 * (2_097_151 & high) + (low >>> 0)).toString(16).padStart(14, "0");
+  }
+
+  add(text: string, bytes?: Uint8Array): void {
+    this.#entries++;
+    for (let i = 0; i < text.length; i++) this.#mix(text.charCodeAt(i));
+    if (bytes === undefined) return;
+    this.#mix(bytes.length);
+    for (const byte of bytes) this.#mix(byte);
+  }
+
+  #mix(value: number): void {
+    this.#a = Math.imul(this.#a ^ value, 2_654_435_761);
+    this.#b = Math.imul(this.#b ^ value, 1_597_334_677);
+  }
+}

@@ -1,0 +1,19 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+
+const program = fileURLToPath(new URL("../run.mjs", import.meta.url));
+
+async function traceOf(seed: number): Promise<string> {
+  const args = [program, "run", "--nodes", "12", "--seconds", "20", "--seed", String(seed)];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 15_000 });
+  const { trace } = JSON.parse(stdout) as { readonly trace: string };
+  return trace;
+}
+
+test("the same seed is the same run, byte for byte, in processes of their own; another seed is another run", async () => {
+  const first = await traceOf(7);
+  expect(await traceOf(7)).toBe(first);
+  expect(await traceOf(8)).not.toBe(first);
+});

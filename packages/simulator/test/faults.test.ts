@@ -1,0 +1,160 @@
+import { expect, test } from "vitest";
+import { simulate } from "../src/index.ts";
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+test("packets are duplicated and overtake each other", async () => {
+  const heard: string[] = [];
+  const app = (): object => ({ delegate: { notifyMsg: (message: Uint8Array) => heard.push(new TextDecoder().decode(message)) } });
+  const sim = await simulate({ nodes: 2, app });
+  sim.network.setFaults({ duplicate: 1, reorder: 0.5, reorderDelay: 40 });
+  const [a, b] = sim.nodes;
+  for (let i = 0; i < 20; i++) a?.members.sendBestEffort(b!.members.localNode(), bytes(String(i)));
+  await sim.clock.advance(100);
+  expect(heard).toHaveLength(40);
+  expect([...new Set(heard)]).not.toEqual([...new Set(heard)].toSorted((x, y) => Number(x) - Number(y)));
+  await sim.end();
+});
+
+test("a packet over the MTU is lost, one at the MTU is not", async () => {
+  const heard: number[] = [];
+  const app = (): object => ({ delegate: { notifyMsg: (message: Uint8Array) => heard.push(message.length) } });
+  const sim = await simulate({ nodes: 2, app, config: { enableCompression: false } });
+  sim.network.setFaults({ mtu: 506 });
+  const [a, b] = sim.nodes;
+  for (const size of [500, 501]) a?.members.sendBestEffort(b!.members.localNode(), new Uint8Array(size));
+  await sim.clock.advance(50);
+  expect(heard).toEqual([500]);
+  await sim.end();
+});
+
+test("a bandwidth makes packets and streams wait for their turn", async () => {
+  const at: number[] = [];
+  const sim = await simulate({
+    nodes: 2,
+    config: { enableCompression: false, gossipInterval: 0, probeInterval: 0, pushPullInterval: 0 },
+    app: () => ({ delegate: { notifyMsg: () => at.push(sim.clock.now()) } }),
+  });
+  sim.network.setFaults({ bandwidth: 1000 });
+  const start = sim.clock.now();
+  const [a, b] = sim.nodes;
+  a?.members.sendBestEffort(b!.members.localNode(), new Uint8Array(994));
+  a?.members.sendBestEffort(b!.members.localNode(), new Uint8Array(994));
+  await sim.clock.settle(a!.members.sendReliable(b!.members.localNode(), new Uint8Array(990)));
+  await sim.clock.advance(5_000);
+  expect(at).toHaveLength(3);
+  expect(at[0]! - start).toBeCloseTo(1_001);
+  expect(at[1]! - start).toBeCloseTo(2_001);
+  expect(at[2]! - start).toBeGreaterThan(2_990);
+  await sim.end();
+});
+
+test("what a stream loses is sent again, later", async () => {
+  const sim = await simulate({ nodes: 2 });
+  const [a, b] = sim.nodes;
+  const send = async (): Promise<number> => {
+    const before = sim.clock.now();
+    let took = 0;
+    const sent = a!.members.sendReliable(b!.members.localNode(), new Uint8Array(10));
+    await sim.clock.settle(sent.then(() => (took = sim.clock.now() - before)));
+    return took;
+  };
+  expect(await send()).toBeLessThan(10);
+  sim.network.setFaults({ retransmitDelay: 20 });
+  sim.network.setLoss((from) => (from.host === a!.host ? 1 : 0));
+  expect(await send()).toBeGreaterThan(200);
+  await sim.end();
+});
+
+test("a one-way block lets the other direction through", async () => {
+  const heard: string[] = [];
+  const sim = await simulate({ nodes: 2, app: ({ name }) => ({ delegate: { notifyMsg: () => heard.push(name) } }) });
+  const [a, b] = sim.nodes;
+  sim.network.block("node-0", "node-1");
+  a?.members.sendBestEffort(b!.members.localNode(), bytes("no"));
+  b?.members.sendBestEffort(a!.members.localNode(), bytes("yes"));
+  await sim.clock.advance(20);
+  expect(heard).toEqual(["node-0"]);
+  await sim.end();
+});
+
+test("a held node's timers go on: it accuses others, and hears of nothing until it is released", async () => {
+  const sim = await simulate({ nodes: 3, config: { suspicionMaxTimeoutMult: 1 } });
+  sim.hold("node-0");
+  await sim.clock.advance(15_000);
+  expect(sim.views("node-0").get("node-1")?.state).toBe("dead");
+  sim.release("node-0");
+  await sim.clock.runUntil(() => sim.agrees(), { limit: 120_000 });
+  await sim.end();
+});
+
+test("a paused node does nothing at all, and accuses nobody when it goes on", async () => {
+  const sim = await simulate({ nodes: 3 });
+  const before = sim.views("node-0");
+  const sent = new Map<string, number>();
+  sim.onPacket((from) => sent.set(from, (sent.get(from) ?? 0) + 1));
+  sim.pause("node-0");
+  await sim.clock.advance(30_000);
+  expect(sent.get("node-0") ?? 0).toBe(0);
+  expect(sim.views("node-0")).toEqual(before);
+  expect(sim.views("node-1").get("node-0")?.state).toBe("dead");
+  sim.resume("node-0");
+  await sim.clock.runUntil(() => sim.agrees(), { limit: 120_000 });
+  await sim.end();
+});
+
+test("clocks that drift and timers that come late do no harm", async () => {
+  const sim = await simulate({ nodes: 5 });
+  const leaves: string[] = [];
+  sim.onEvent(({ type, observer }) => (type === "leave" ? leaves.push(observer) : undefined));
+  sim.nodes.forEach(({ clock }, i) => clock.drift(1 + (i - 2) * 0.05));
+  sim.node("node-3").clock.setLateness(300);
+  const own = sim.node("node-4").clock.now();
+  await sim.clock.advance(60_000);
+  expect(sim.node("node-4").clock.now() - own).toBeCloseTo(66_000, 3);
+  expect(leaves).toEqual([]);
+  expect(sim.agrees()).toBe(true);
+  await sim.end();
+});
+
+test("a node that restarts keeps its application with memory, and gets a new one without", async () => {
+  let made = 0;
+  const sim = await simulate({ nodes: 3, app: () => ({ meta: bytes(String(++made)) }) });
+  await sim.restart("node-2", { memory: true });
+  await sim.clock.runUntil(() => sim.agrees());
+  expect(made).toBe(3);
+  await sim.restart("node-2");
+  expect(made).toBe(4);
+  expect(sim.node("node-2").members.numMembers()).toBe(1);
+  expect(await sim.join("node-2", ["node-0"])).toBe(1);
+  await sim.clock.runUntil(() => sim.agrees());
+  expect(sim.node("node-2").lives).toBe(3);
+  await sim.end();
+});
+
+test("seeds can be DNS names", async () => {
+  const sim = await simulate({ nodes: 2 });
+  await sim.add("late");
+  expect(await sim.join("late", ["seeds.test"])).toBe(0);
+  sim.network.setHost("seeds.test", ["node-0", "node-1"]);
+  expect(await sim.join("late", ["seeds.test"])).toBe(2);
+  await sim.clock.runUntil(() => sim.agrees());
+  await sim.end();
+});
+
+test("each part of Lifeguard can be switched off", async () => {
+  const deadAfter = async (suspicionConfirmations: number): Promise<number> => {
+    const sim = await simulate({ nodes: 8, tunables: { suspicionConfirmations, buddy: false, lhaProbe: false } });
+    sim.network.partition(["node-0"]);
+    let at: number | undefined;
+    sim.onEvent((event) => (at ??= event.type === "leave" && event.observer === "node-0" ? event.at : undefined));
+    const start = sim.clock.now();
+    await sim.clock.runUntil(() => at !== undefined);
+    expect(sim.node("node-0").members.healthScore()).toBe(0);
+    await sim.end();
+    return at! - start;
+  };
+  // Nobody confirms what a lone node suspects: with K over 0 it waits six times as long.
+  expect(await deadAfter(0)).toBeLessThan(8_000);
+  expect(await deadAfter(3)).toBeGreaterThan(24_000);
+});
