@@ -22,6 +22,7 @@ export type ErrorCode =
   | "limit_exceeded"
   | "message_too_large"
   | "meta_too_large"
+  | "queue_full"
   | "node_name_required"
   | "no_ping_response"
   | "label_mismatch"

@@ -13,7 +13,13 @@ export {
   type ResolvedLimits,
 } from "./config.ts";
 export type { AliveDelegate, ConflictDelegate, Delegate, EventDelegate, MergeDelegate, PingDelegate } from "./delegate.ts";
-export { TransmitLimitedQueue, type Broadcast, type TransmitLimitedQueueOptions } from "./engine/broadcast-queue.ts";
+export {
+  TransmitLimitedQueue,
+  type Broadcast,
+  type BroadcastQueueCounters,
+  type QueueFullPolicy,
+  type TransmitLimitedQueueOptions,
+} from "./engine/broadcast-queue.ts";
 export { errorMessage, MemberlistError, type ErrorCode, type MemberlistErrorOptions } from "./errors.ts";
 export type { EventStream, EventStreamOptions, MemberEvent } from "./events.ts";
 export type { JoinOptions } from "./driver/join.ts";

@@ -247,6 +247,14 @@ export class Memberlist implements AsyncDisposable {
     return this.#config.protocolVersion;
   }
 
+  /**
+   * The longest message, in bytes, that a delegate's `getBroadcasts` gets into a packet: `udpBufferSize` less the overhead of
+   * compound, checksum, label and (with a keyring) encryption. A longer one is never sent.
+   */
+  maxPayload(): number {
+    return this.#driver.engine.maxPayload;
+  }
+
   /** How many membership broadcasts wait to be sent. */
   numQueuedBroadcasts(): number {
     return this.#driver.engine.numQueuedBroadcasts;

@@ -1,3 +1,5 @@
+import { MemberlistError } from "../errors.ts";
+import { BroadcastTier, type Entry } from "./broadcast-tier.ts";
 import { retransmitLimit } from "./scaling.ts";
 
 /** Something to be gossiped a limited number of times. */
@@ -19,39 +21,110 @@ export interface TransmitLimitedQueueOptions {
   readonly numNodes: () => number;
   /** A broadcast is sent retransmitMult * ceil(log10(n + 1)) times. */
   readonly retransmitMult: number;
+  /** How many may wait, 1 or more; Infinity for no limit. Default 8,192. */
+  readonly maxCount?: number;
+  /** How many bytes of messages may wait, 1 or more; Infinity for no limit. Default 8 MiB. */
+  readonly maxBytes?: number;
+  /** What becomes of a broadcast that there is no room for. Default `dropOldest`: the newest news counts. */
+  readonly whenFull?: QueueFullPolicy;
+  /**
+   * Told of each broadcast that was lost because the queue was full (not of a rejected one), after the change, and after
+   * its `finished`.
+   */
+  onDropped?(broadcast: Broadcast): void;
 }
 
-interface Entry {
-  readonly broadcast: Broadcast;
-  readonly id: number;
-  transmits: number;
+/** What a full queue does: give up its oldest, not take the new one, or throw `queue_full`. */
+export type QueueFullPolicy = "dropOldest" | "dropNewest" | "reject";
+
+export interface BroadcastQueueCounters {
+  /** Broadcasts that wait now. */
+  readonly count: number;
+  /** Their bytes, without overhead. */
+  readonly bytes: number;
+  /** Old ones given up for new ones, since the queue was made. */
+  readonly droppedOldest: number;
+  /** New ones not taken. */
+  readonly droppedNewest: number;
+  /** Calls that threw `queue_full`. */
+  readonly rejected: number;
 }
+
+const defaultMaxCount = 8192;
+const defaultMaxBytes = 8 * 1024 * 1024;
 
 /**
  * Broadcasts waiting for room in a packet: fewest transmits first, then largest, then newest. The library keeps one for
  * membership; a delegate that broadcasts keeps one of its own. Source: PROTOCOL.md section 7.
+ *
+ * It is bounded when a broadcast comes in: without peers nothing is ever sent, hence nothing would ever leave.
  */
 export class TransmitLimitedQueue {
   readonly #numNodes: () => number;
   readonly #retransmitMult: number;
   /** By number of transmits; holes where a tier is empty. */
-  #tiers: (Tier | undefined)[] = [];
+  #tiers: (BroadcastTier | undefined)[] = [];
   #named: Map<string, Entry> = new Map();
   #size = 0;
+  #bytes = 0;
   #nextId = 0;
+  #oldest: Entry | undefined;
+  #newest: Entry | undefined;
+  readonly #maxCount: number;
+  readonly #maxBytes: number;
+  readonly #whenFull: QueueFullPolicy;
+  readonly #onDropped: ((broadcast: Broadcast) => void) | undefined;
+  #droppedOldest = 0;
+  #droppedNewest = 0;
+  #rejected = 0;
 
+  /** @throws MemberlistError `invalid_argument` for a limit below 1 or an unknown policy */
   constructor(options: TransmitLimitedQueueOptions) {
+    const { maxCount = defaultMaxCount, maxBytes = defaultMaxBytes, whenFull = "dropOldest" } = options;
+    checkLimit("maxCount", maxCount);
+    checkLimit("maxBytes", maxBytes);
+    if (!["dropOldest", "dropNewest", "reject"].includes(whenFull)) {
+      throw new MemberlistError("invalid_argument", `whenFull must be dropOldest, dropNewest or reject`);
+    }
     this.#numNodes = options.numNodes;
     this.#retransmitMult = options.retransmitMult;
+    this.#maxCount = maxCount;
+    this.#maxBytes = maxBytes;
+    this.#whenFull = whenFull;
+    this.#onDropped = options.onDropped?.bind(options);
   }
 
-  queueBroadcast(broadcast: Broadcast): void {
+  /**
+   * Takes a broadcast in, in the place of those that it makes obsolete.
+   *
+   * @returns false where the queue is full and the policy is `dropNewest`: nothing has changed then, but `finished` was called
+   * @throws MemberlistError `queue_full` where the policy is `reject`; `message_too_large` for a message over `maxBytes`, whatever
+   *   the policy. Nothing has changed then, and `finished` is not called.
+   */
+  queueBroadcast(broadcast: Broadcast): boolean {
+    const { length } = broadcast.message;
+    if (length > this.#maxBytes) {
+      throw new MemberlistError("message_too_large", `a broadcast of ${length} bytes is over the queue's ${this.#maxBytes}`, {
+        details: { size: length, limit: this.#maxBytes },
+      });
+    }
     const obsolete = this.#obsoletedBy(broadcast);
-    const entry: Entry = { broadcast, id: this.#nextId++, transmits: 0 };
+    if (this.#whenFull !== "dropOldest" && !this.#hasRoomFor(length, obsolete)) {
+      this.#refuse(broadcast);
+      return false;
+    }
     for (const old of obsolete) this.#remove(old);
-    this.#add(entry);
+    const dropped: Entry[] = [];
+    while (this.#oldest !== undefined && !this.#hasRoomFor(length, [])) {
+      dropped.push(this.#oldest);
+      this.#remove(this.#oldest);
+    }
+    this.#droppedOldest += dropped.length;
+    this.#add({ broadcast, id: this.#nextId++, transmits: 0, older: undefined, newer: undefined });
     // Told last: a callback may queue again.
     for (const old of obsolete) old.broadcast.finished?.();
+    for (const old of dropped) this.#tellDropped(old.broadcast);
+    return true;
   }
 
   /**
@@ -76,10 +149,13 @@ export class TransmitLimitedQueue {
     // Only now, so that nothing is sent twice in one packet.
     const finished: Entry[] = [];
     for (const entry of sent) {
-      this.#forget(entry);
       entry.transmits++;
-      if (entry.transmits >= transmitLimit) finished.push(entry);
-      else this.#add(entry);
+      if (entry.transmits < transmitLimit) {
+        this.#place(entry);
+        continue;
+      }
+      this.#forget(entry);
+      finished.push(entry);
     }
     for (const entry of finished) entry.broadcast.finished?.();
     return messages;
@@ -87,6 +163,17 @@ export class TransmitLimitedQueue {
 
   numQueued(): number {
     return this.#size;
+  }
+
+  /** What waits, and what was lost because the queue was full. */
+  counters(): BroadcastQueueCounters {
+    return {
+      count: this.#size,
+      bytes: this.#bytes,
+      droppedOldest: this.#droppedOldest,
+      droppedNewest: this.#droppedNewest,
+      rejected: this.#rejected,
+    };
   }
 
   /** Drops all but `maxRetain` broadcasts; those sent most often go first. */
@@ -127,10 +214,42 @@ export class TransmitLimitedQueue {
     return obsolete;
   }
 
+  #hasRoomFor(length: number, obsolete: readonly Entry[]): boolean {
+    let bytes = this.#bytes + length;
+    for (const old of obsolete) bytes -= old.broadcast.message.length;
+    return this.#size - obsolete.length < this.#maxCount && bytes <= this.#maxBytes;
+  }
+
+  /** @throws MemberlistError `queue_full` where that is the policy */
+  #refuse(broadcast: Broadcast): void {
+    if (this.#whenFull === "reject") {
+      this.#rejected++;
+      throw new MemberlistError("queue_full", `${this.#size} broadcasts of ${this.#bytes} bytes wait already`, {
+        details: { count: this.#size, bytes: this.#bytes, maxCount: this.#maxCount, maxBytes: this.#maxBytes },
+      });
+    }
+    this.#droppedNewest++;
+    this.#tellDropped(broadcast);
+  }
+
+  #tellDropped(broadcast: Broadcast): void {
+    broadcast.finished?.();
+    this.#onDropped?.(broadcast);
+  }
+
   #add(entry: Entry): void {
-    (this.#tiers[entry.transmits] ??= new Tier()).add(entry);
+    this.#place(entry);
     if (entry.broadcast.name !== undefined) this.#named.set(entry.broadcast.name, entry);
     this.#size++;
+    this.#bytes += entry.broadcast.message.length;
+    entry.older = this.#newest;
+    if (this.#newest === undefined) this.#oldest = entry;
+    else this.#newest.newer = entry;
+    this.#newest = entry;
+  }
+
+  #place(entry: Entry): void {
+    (this.#tiers[entry.transmits] ??= new BroadcastTier()).add(entry);
   }
 
   #remove(entry: Entry): void {
@@ -142,83 +261,15 @@ export class TransmitLimitedQueue {
   #forget(entry: Entry): void {
     if (entry.broadcast.name !== undefined) this.#named.delete(entry.broadcast.name);
     this.#size--;
+    this.#bytes -= entry.broadcast.message.length;
+    if (entry.older === undefined) this.#oldest = entry.newer;
+    else entry.older.newer = entry.newer;
+    if (entry.newer === undefined) this.#newest = entry.older;
+    else entry.newer.older = entry.older;
   }
 }
 
-/** The broadcasts of one number of transmits, by length; of one length, the newest last. */
-class Tier {
-  /** The lengths present, ascending. */
-  readonly #lengths: number[] = [];
-  readonly #buckets: Map<number, Entry[]> = new Map();
-
-  add(entry: Entry): void {
-    const length = entry.broadcast.message.length;
-    let bucket = this.#buckets.get(length);
-    if (bucket === undefined) {
-      bucket = [];
-      this.#buckets.set(length, bucket);
-      this.#lengths.splice(upperBound(this.#lengths, length), 0, length);
-    }
-    bucket.splice(indexById(bucket, entry.id), 0, entry);
-  }
-
-  /** Takes the newest of the largest that fit into `free` bytes. */
-  takeLargest(free: number): Entry | undefined {
-    return this.#take(upperBound(this.#lengths, free) - 1, true);
-  }
-
-  /** Takes the one that would be sent last: the oldest of the smallest. */
-  takeLast(): Entry | undefined {
-    return this.#take(0, false);
-  }
-
-  remove(entry: Entry): void {
-    const length = entry.broadcast.message.length;
-    const bucket = this.#buckets.get(length);
-    if (bucket === undefined) return;
-    bucket.splice(indexById(bucket, entry.id), 1);
-    if (bucket.length === 0) this.#dropBucket(this.#lengths.indexOf(length));
-  }
-
-  *entries(): Iterable<Entry> {
-    for (const bucket of this.#buckets.values()) yield* bucket;
-  }
-
-  #take(i: number, newest: boolean): Entry | undefined {
-    const length = this.#lengths[i];
-    if (length === undefined) return undefined;
-    const bucket = this.#buckets.get(length) as Entry[];
-    const entry = newest ? bucket.pop() : bucket.shift();
-    if (bucket.length === 0) this.#dropBucket(i);
-    return entry;
-  }
-
-  #dropBucket(i: number): void {
-    const [length] = this.#lengths.splice(i, 1);
-    if (length !== undefined) this.#buckets.delete(length);
-  }
-}
-
-/** The index of the first value above `limit` in an ascending list. */
-function upperBound(values: readonly number[], limit: number): number {
-  let low = 0;
-  let high = values.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((values[middle] as number) <= limit) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/** Where the entry with this id is, or belongs, in a list ordered by id. */
-function indexById(bucket: readonly Entry[], id: number): number {
-  let low = 0;
-  let high = bucket.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((bucket[middle] as Entry).id < id) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+function checkLimit(what: string, limit: number): void {
+  if (limit >= 1) return;
+  throw new MemberlistError("invalid_argument", `${what} must be 1 or more, not ${limit}`);
 }

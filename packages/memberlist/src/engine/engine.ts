@@ -257,6 +257,10 @@ export class Engine {
     return this.#context.awareness.score;
   }
 
+  get maxPayload(): number {
+    return this.#gossip.maxPayload;
+  }
+
   get numQueuedBroadcasts(): number {
     return this.#gossip.numQueued;
   }

@@ -26,6 +26,9 @@ export class Gossip {
     this.#queue = new TransmitLimitedQueue({
       numNodes: () => context.table.size,
       retransmitMult: context.config.retransmitMult,
+      // One message per name at most; one dropped here would be a death or a refutation that nobody hears of.
+      maxCount: Infinity,
+      maxBytes: Infinity,
     });
     this.#layerOverhead = layerOverhead;
   }
@@ -47,6 +50,11 @@ export class Gossip {
     stats.count("dropped.broadcast_too_large");
     log.warn("broadcast_too_large", "a message about a node is too large to be gossiped", { size: message.length });
     finished?.();
+  }
+
+  /** The longest user broadcast, in bytes, that fits into a packet of its own. */
+  get maxPayload(): number {
+    return Math.max(0, this.#packetBudget() - compoundOverhead - userMsgOverhead);
   }
 
   /** Whether a packet can hold the message. */
