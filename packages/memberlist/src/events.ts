@@ -15,7 +15,24 @@ export type MemberEvent =
   /** We have contradicted a claim about ourselves; `from` is who suspected us, "" where only old facts went around. */
   | { readonly type: "refute"; readonly node: Node; readonly from: string; readonly at: number }
   /** `other` claims the name of `node`. */
-  | { readonly type: "conflict"; readonly node: Node; readonly other: Node; readonly at: number };
+  | { readonly type: "conflict"; readonly node: Node; readonly other: Node; readonly at: number }
+  | LabelMismatchEvent;
+
+/**
+ * Something with another label than ours was dropped: two clusters share a network, or a member has the wrong label. Ten are told at
+ * once, and then one a second; `dropped.label_mismatch` and `stream_dropped.label_mismatch` count all.
+ */
+export interface LabelMismatchEvent {
+  readonly type: "label_mismatch";
+  /** `host:port`, as the packet or the stream says it: a packet's sender can be forged. */
+  readonly from: string;
+  readonly over: "packet" | "stream";
+  /** What came instead of our label, at most 255 characters; "" for none. Whoever sent it chose it: text to show, not to trust. */
+  readonly label: string;
+  /** How many others were not told since the last one that was. */
+  readonly suppressed: number;
+  readonly at: number;
+}
 
 /** Events in order, from when `events()` was called; ends at shutdown. One reader at a time. */
 export interface EventStream extends AsyncIterableIterator<MemberEvent> {

@@ -21,7 +21,7 @@ export {
   type TransmitLimitedQueueOptions,
 } from "./engine/broadcast-queue.ts";
 export { errorMessage, MemberlistError, type ErrorCode, type MemberlistErrorOptions } from "./errors.ts";
-export type { EventStream, EventStreamOptions, MemberEvent } from "./events.ts";
+export type { EventStream, EventStreamOptions, LabelMismatchEvent, MemberEvent } from "./events.ts";
 export type { JoinOptions } from "./driver/join.ts";
 export type { JoinAttempt, JoinResult, SeedResult } from "./join-result.ts";
 export { decodeKey, encodeKey, generateKey, type KeySize } from "./key.ts";

@@ -1,8 +1,10 @@
 import {
   maxDecompressedBytes,
+  maxInboundStreamBytes,
   maxInboundStreams,
   maxInboundStreamsPerPeer,
   maxPushPullRequests,
+  maxPushPullRequestsPerPeer,
   maxPushStateBytes,
   maxPushStateNodes,
   maxUserMsgBytes,
@@ -27,6 +29,11 @@ export interface Limits {
   readonly maxDecompressedBytes?: number;
   /** Push/pulls that peers may have under way here at once. Default 128. */
   readonly maxPushPullRequests?: number;
+  /**
+   * The same for those from one IP address, which members may share (one machine, one NAT). Default 64, or `maxPushPullRequests` where
+   * that is less.
+   */
+  readonly maxPushPullRequestsPerPeer?: number;
   /** Streams that peers may have open here at once; further ones are closed (`stream_dropped.too_many_streams`). Default 1,024. */
   readonly maxInboundStreams?: number;
   /**
@@ -34,7 +41,15 @@ export interface Limits {
    * Default 256, or `maxInboundStreams` where that is less.
    */
   readonly maxInboundStreamsPerPeer?: number;
+  /**
+   * What all the streams that peers have open here may hold together, in bytes: what was read of each, and what it decompressed to, until
+   * it ends. The stream that goes over it is dropped. Default 256 MiB, which is some seven push/pulls of 20 MiB at once.
+   */
+  readonly maxInboundStreamBytes?: number;
 }
+
+/** What a node counts as `limit.` and this name whenever it refuses something because of it. */
+export type LimitName = keyof Limits;
 
 /** Every limit with its value. */
 export type ResolvedLimits = Readonly<Required<Limits>>;
@@ -47,13 +62,18 @@ export const limitMaxima: ResolvedLimits = Object.freeze({
   maxDecompressedBytes,
   maxPushPullRequests,
   maxInboundStreams,
+  maxPushPullRequestsPerPeer,
   maxInboundStreamsPerPeer,
+  maxInboundStreamBytes,
 });
 
 /** The limits with the defaults filled in for what is left out or undefined. A fresh, frozen object. */
 export function resolveLimits(limits: Limits = {}): ResolvedLimits {
   const given = Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
   const resolved = { ...limitMaxima, ...given };
-  const perPeer = Math.min(resolved.maxInboundStreamsPerPeer, resolved.maxInboundStreams);
-  return Object.freeze({ ...resolved, maxInboundStreamsPerPeer: perPeer });
+  return Object.freeze({
+    ...resolved,
+    maxInboundStreamsPerPeer: Math.min(resolved.maxInboundStreamsPerPeer, resolved.maxInboundStreams),
+    maxPushPullRequestsPerPeer: Math.min(resolved.maxPushPullRequestsPerPeer, resolved.maxPushPullRequests),
+  });
 }

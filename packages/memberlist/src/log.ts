@@ -2,16 +2,7 @@ import { formatAddress } from "./address.ts";
 import type { ResolvedConfig } from "./config-fields.ts";
 import type { Clock } from "./ports/clock.ts";
 import { consoleLogger, textLogger, type LogFields, type Logger, type LogLevel } from "./ports/logger.ts";
-
-/** Lines of one code that may come at once, and then how long each further one takes to earn, in ms. */
-const burst = 10;
-const refillMs = 1_000;
-
-interface Bucket {
-  tokens: number;
-  filledAt: number;
-  suppressed: number;
-}
+import { RateLimit } from "./rate-limit.ts";
 
 /**
  * How the library itself logs: a stable code, a message, and fields. Each code has its own limit (10 lines at once, then one a
@@ -23,7 +14,7 @@ interface Bucket {
 export class Log {
   readonly #logger: Logger;
   readonly #clock: Clock;
-  readonly #buckets: Map<string, Bucket> = new Map();
+  readonly #limits: Map<string, RateLimit> = new Map();
 
   constructor(logger: Logger, clock: Clock) {
     this.#logger = logger;
@@ -61,26 +52,9 @@ export class Log {
   /** Takes a token: how many lines were suppressed since the last one, or undefined when this one is to be. */
   #admit(code: string): number | undefined {
     const now = this.#clock.now();
-    let bucket = this.#buckets.get(code);
-    if (bucket === undefined) {
-      bucket = { tokens: burst, filledAt: now, suppressed: 0 };
-      this.#buckets.set(code, bucket);
-    }
-    const earned = Math.floor((now - bucket.filledAt) / refillMs);
-    if (earned > 0) {
-      bucket.tokens = Math.min(burst, bucket.tokens + earned);
-      bucket.filledAt += earned * refillMs;
-    }
-    if (bucket.tokens === 0) {
-      bucket.suppressed++;
-      return undefined;
-    }
-    // A full bucket earns nothing while it is full: the second counts from the first line taken.
-    if (bucket.tokens === burst) bucket.filledAt = now;
-    bucket.tokens--;
-    const { suppressed } = bucket;
-    bucket.suppressed = 0;
-    return suppressed;
+    let limit = this.#limits.get(code);
+    if (limit === undefined) this.#limits.set(code, (limit = new RateLimit(now)));
+    return limit.take(now);
   }
 }
 

@@ -124,12 +124,15 @@ describe("resolveConfig", () => {
       maxUserMsgBytes: 5,
       maxDecompressedBytes: 40 * 1024 * 1024,
       maxPushPullRequests: 128,
+      maxPushPullRequestsPerPeer: 64,
       maxInboundStreams: 1_024,
       maxInboundStreamsPerPeer: 256,
+      maxInboundStreamBytes: 256 * 1024 * 1024,
     });
     expect(Object.isFrozen(resolved.limits)).toBe(true);
     expect(resolveConfig(resolved)).toEqual(resolved);
     expect(resolveConfig({ name: "a", limits: { maxInboundStreams: 7 } }).limits.maxInboundStreamsPerPeer).toBe(7);
+    expect(resolveConfig({ name: "a", limits: { maxPushPullRequests: 7 } }).limits.maxPushPullRequestsPerPeer).toBe(7);
   });
 
   it("is frozen", () => {

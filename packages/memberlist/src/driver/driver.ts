@@ -10,7 +10,7 @@ import type { ClockTimer } from "../ports/clock.ts";
 import type { Codec } from "../ports/codec.ts";
 import type { AdvertisedAddress, Transport, TransportListener } from "../ports/transport.ts";
 import { DecodeError } from "../wire/decode-error.ts";
-import { labelOverhead } from "../wire/label.ts";
+import { labelOverhead, splitLabel } from "../wire/label.ts";
 import type { Ping } from "../wire/messages.ts";
 import { openPacket, sealPacket } from "../wire/packet.ts";
 import { encodeLongPushPull, nodesInOneGo, type Breathe } from "../wire/push-pull.ts";
@@ -19,6 +19,7 @@ import { encodeText } from "../wire/text.ts";
 import { Application } from "./application.ts";
 import { Cipher } from "./cipher.ts";
 import { EventHub } from "./event-hub.ts";
+import { LabelMismatches } from "./label-mismatches.ts";
 import { Stats } from "./stats.ts";
 import { StreamCodec } from "./stream-codec.ts";
 import { Streams } from "./streams.ts";
@@ -62,6 +63,7 @@ export class Driver {
   readonly cipher: Cipher | undefined;
   readonly transport: Transport;
   readonly #label: Uint8Array;
+  readonly #labelMismatches: LabelMismatches;
   /** Happened, and not told yet: delegates hear of it once the state is settled. */
   #untold: EngineEvent[] = [];
   #depth = 0;
@@ -81,6 +83,7 @@ export class Driver {
     this.stats = new Stats(config.metrics, config.metricLabels);
     this.waits = new Waits(config.clock);
     this.events = new EventHub(() => this.stats.count("dropped.event"));
+    this.#labelMismatches = new LabelMismatches(config.clock, (event) => this.events.push(event));
     this.application = new Application(config, this.log, this.stats);
     this.keyring = encryption?.keyring;
     this.cipher = this.#makeCipher(encryption);
@@ -112,6 +115,7 @@ export class Driver {
       handlers: {
         localState: (join) => this.#localState(join),
         merge: (state) => this.#merge(state),
+        labelMismatch: (from, label) => this.#labelMismatches.add(from, "stream", label),
         message: (message) => this.run(() => this.#untold.push({ type: "message", message })),
         isPingForUs: (ping) => this.engine.isPingForUs(ping),
       },
@@ -213,6 +217,7 @@ export class Driver {
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       this.stats.count(`dropped.${error.reason}`);
+      if (error.reason === "label_mismatch") this.#labelMismatches.add(from, "packet", splitLabel(bytes).label);
       this.log.warn("bad_packet", `dropping a packet: ${error.message}`, { reason: error.reason, from });
       return;
     }

@@ -50,19 +50,27 @@ export class StreamCodec {
     return offload.seal(message, job);
   }
 
-  /** See {@link readStreamMessage}. */
-  read(reader: StreamReader, limits: StreamLimits): Promise<StreamMessage> {
-    const { security, offload } = this.#options;
-    if (offload === undefined) return readStreamMessage(reader, limits, security);
-    return readStreamMessage(reader, limits, security, (payload) => this.#open(payload, limits, offload));
+  /**
+   * See {@link readStreamMessage}.
+   *
+   * @param onOpened told how long a message is whose layers were taken off, in bytes; what it throws refuses the message
+   */
+  read(reader: StreamReader, limits: StreamLimits, onOpened?: (bytes: number) => void): Promise<StreamMessage> {
+    return readStreamMessage(reader, limits, this.#options.security, async (payload) => {
+      const message = await this.#open(payload, limits);
+      onOpened?.(message.length);
+      return message;
+    });
   }
 
-  #open(payload: StreamPayload, { maxDecompressedBytes }: StreamLimits, offload: Offload): Uint8Array | Promise<Uint8Array> {
-    const { cipher, label } = this.#options.security;
+  #open(payload: StreamPayload, { maxDecompressedBytes }: StreamLimits): Uint8Array | Promise<Uint8Array> {
+    const { security, offload } = this.#options;
+    const { cipher, label } = security;
+    if (offload === undefined) return openStreamPayload(payload, maxDecompressedBytes, security);
     if (payload.bytes.length < offload.threshold) {
       const maxInline = Math.min(maxDecompressedBytes, offload.threshold * growthInline);
       try {
-        return openStreamPayload(payload, maxInline, this.#options.security);
+        return openStreamPayload(payload, maxInline, security);
       } catch (error) {
         // 30 KiB may hold 40 MiB. What turns out to be long starts again where it holds up nobody.
         const isLong = error instanceof DecodeError && error.reason === "too_large" && maxInline < maxDecompressedBytes;

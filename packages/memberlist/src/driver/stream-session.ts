@@ -3,6 +3,8 @@ import type { TransportStream } from "../ports/transport.ts";
 import { labelHeader } from "../wire/label.ts";
 import type { StreamLimits, StreamMessage } from "../wire/stream-frame.ts";
 import { StreamReader } from "../wire/stream-reader.ts";
+import type { Breathe } from "../wire/push-pull.ts";
+import type { ByteAccount } from "./byte-budget.ts";
 import type { Stats } from "./stats.ts";
 import type { StreamCodec } from "./stream-codec.ts";
 
@@ -10,6 +12,9 @@ export interface StreamSessionOptions {
   readonly stream: TransportStream;
   readonly codec: StreamCodec;
   readonly stats: Stats;
+  readonly breathe: Breathe;
+  /** What the stream may hold; absent: whatever its limits say, since we have opened it. */
+  readonly account?: ByteAccount;
 }
 
 /** One stream in use: messages out, bytes in. */
@@ -21,7 +26,8 @@ export class StreamSession {
 
   constructor(options: StreamSessionOptions) {
     this.#options = options;
-    this.reader = new StreamReader(options.stream.readable);
+    const { account, breathe, stream } = options;
+    this.reader = new StreamReader(stream.readable, { breathe, onBytes: account === undefined ? undefined : account.charge });
     this.#writer = options.stream.writable.getWriter();
   }
 
@@ -41,7 +47,8 @@ export class StreamSession {
 
   /** The peer's next message. See `readStreamMessage` for its errors. */
   receive(limits: StreamLimits): Promise<StreamMessage> {
-    return this.#options.codec.read(this.reader, limits);
+    const { account, codec } = this.#options;
+    return codec.read(this.reader, limits, account?.charge);
   }
 
   /** Nothing more will be sent; what was sent is on its way. */

@@ -8,6 +8,7 @@ import { emptyBytes, equalBytes } from "../wire/bytes.ts";
 import { messageType } from "../wire/constants.ts";
 import { DecodeError } from "../wire/decode-error.ts";
 import { encodeAckResp, encodeErrResp, encodePing } from "../wire/encode.ts";
+import { limitExceeded } from "../wire/limit-exceeded.ts";
 import type { Ping } from "../wire/messages.ts";
 import { encodeUserStream, type Breathe } from "../wire/push-pull.ts";
 import {
@@ -20,7 +21,8 @@ import {
   type RemoteState,
   type StreamMessage,
 } from "../wire/stream-frame.ts";
-import { InboundStreams } from "./inbound-streams.ts";
+import { ByteBudget, type ByteAccount } from "./byte-budget.ts";
+import { InboundSlots } from "./inbound-slots.ts";
 import type { StreamCodec } from "./stream-codec.ts";
 import { StreamSession } from "./stream-session.ts";
 import type { Stats } from "./stats.ts";
@@ -33,6 +35,8 @@ interface StreamHandlers {
   /** @throws MemberlistError `incompatible_versions` or `merge_refused` */
   merge(state: RemoteState): Promise<void>;
   message(message: Uint8Array): void;
+  /** A stream started with this label, which is not ours. */
+  labelMismatch(from: Address, label: Uint8Array): void;
   isPingForUs(ping: Ping): boolean;
 }
 
@@ -56,13 +60,17 @@ export interface StreamCallOptions {
 export class Streams {
   readonly #options: StreamsOptions;
   readonly #limits: ResolvedLimits;
-  readonly #inbound: InboundStreams;
-  #pushPulls = 0;
+  readonly #inbound: InboundSlots<"maxInboundStreams", "maxInboundStreamsPerPeer">;
+  readonly #pushPulls: InboundSlots<"maxPushPullRequests", "maxPushPullRequestsPerPeer">;
+  readonly #budget: ByteBudget;
 
   constructor(options: StreamsOptions) {
     this.#options = options;
-    this.#limits = options.config.limits;
-    this.#inbound = new InboundStreams(this.#limits);
+    const { limits } = options.config;
+    this.#limits = limits;
+    this.#inbound = new InboundSlots({ limits, inAll: "maxInboundStreams", perHost: "maxInboundStreamsPerPeer" });
+    this.#pushPulls = new InboundSlots({ limits, inAll: "maxPushPullRequests", perHost: "maxPushPullRequestsPerPeer" });
+    this.#budget = new ByteBudget(limits.maxInboundStreamBytes);
   }
 
   /** Serves a stream that a peer has opened. Never throws. */
@@ -75,24 +83,27 @@ export class Streams {
       stream.writable.abort().catch(() => undefined);
       stream.close();
       stats.count("stream_dropped.too_many_streams");
+      stats.count(`limit.${exceeded}`);
       const fields = {
         reason: "too_many_streams",
         from,
         limit: exceeded,
         most: this.#limits[exceeded],
-        open: this.#inbound.open,
+        open: this.#inbound.taken,
       };
       // A code of its own: in a flood of these, the log's bound must not swallow why other streams were dropped.
       log.warn("too_many_streams", "closing a stream at once, too many are open", fields);
       return;
     }
-    const session = this.#session(stream);
+    const account = this.#budget.open();
+    const session = this.#session(stream, account);
     waits
       .run<void>({ what: "an inbound stream", timeout: config.tcpTimeout }, (resolve, reject) => {
         this.#serve(session, from).then(resolve, reject);
         return () => session.close();
       })
       .finally(() => {
+        account.close();
         this.#inbound.leave(from.host);
         session.close();
       })
@@ -100,6 +111,8 @@ export class Streams {
         if (error instanceof MemberlistError && error.code === "shutdown") return;
         const code = reasonOf(error);
         stats.count(`stream_dropped.${code}`);
+        const limit = limitOf(error);
+        if (limit !== undefined) stats.count(`limit.${limit}`);
         log.warn("stream_dropped", `dropping a stream: ${errorMessage(error)}`, { reason: code, from });
       });
   }
@@ -116,12 +129,34 @@ export class Streams {
     const state = await this.#call(to, "push/pull", options, async (session) => {
       stats.increment("memberlist.tcp.connect", 1);
       await session.send(await handlers.localState(join));
-      const reply = await session.receive(this.#limits);
+      const reply = await this.#receiveState(session);
       if (reply.type === messageType.err) await throwRemoteError(reply);
       expectType(reply, messageType.pushPull);
       return this.#counted(await readPushPull(reply.body, this.#limits, breathe));
     });
     await handlers.merge({ ...state, join });
+  }
+
+  /**
+   * The answer to our state. Nothing on the wire says why a peer hangs up without one, but a label that is not its own is the usual
+   * reason: it drops such a stream as soon as it has seen the label.
+   */
+  async #receiveState(session: StreamSession): Promise<StreamMessage> {
+    try {
+      return await session.receive(this.#limits);
+    } catch (error) {
+      const isHungUp =
+        error instanceof MemberlistError &&
+        (error.details["clean"] === true || (error.code === "stream_failed" && !session.reader.hasBegun));
+      if (!isHungUp) throw error;
+      const { label } = this.#options.config;
+      const ours = label === "" ? "we have none" : `ours is ${JSON.stringify(label)}`;
+      throw new MemberlistError(
+        error.code,
+        `the peer hung up without an answer: it may have another label (${ours}), or be too busy; its counters say which`,
+        { cause: error, details: { ...error.details, unanswered: true, label } },
+      );
+    }
   }
 
   /** Sends a user message; resolves when the network has all of it. Errors as for {@link pushPull}. */
@@ -183,24 +218,26 @@ export class Streams {
     });
   }
 
-  #session(stream: TransportStream): StreamSession {
-    const { codec, stats } = this.#options;
-    return new StreamSession({ stream, codec, stats });
+  #session(stream: TransportStream, account?: ByteAccount): StreamSession {
+    const { breathe, codec, stats } = this.#options;
+    return new StreamSession({ stream, codec, stats, breathe, account });
   }
 
   async #serve(session: StreamSession, from: Address): Promise<void> {
-    await this.#checkLabel(session);
+    await this.#checkLabel(session, from);
     let message: StreamMessage;
     try {
       message = await session.receive(this.#limits);
     } catch (error) {
       if (error instanceof MemberlistError && error.details["clean"] === true) return;
+      // On a stream only what decompresses to too much is `too_large` this early.
+      if (error instanceof DecodeError && error.reason === "too_large") this.#options.stats.count("limit.maxDecompressedBytes");
       await this.#tellError(session, error);
       throw error;
     }
     switch (message.type) {
       case messageType.pushPull:
-        await this.#servePushPull(session, message);
+        await this.#servePushPull(session, message, from);
         break;
       case messageType.user:
         this.#options.handlers.message(await readUserMessage(message.body, this.#limits));
@@ -223,29 +260,31 @@ export class Streams {
     await session.finishAnswer();
   }
 
-  async #checkLabel(session: StreamSession): Promise<void> {
-    const { codec, config } = this.#options;
+  async #checkLabel(session: StreamSession, from: Address): Promise<void> {
+    const { codec, config, handlers } = this.#options;
     const theirs = await readStreamLabel(session.reader);
     if (config.skipInboundLabelCheck) {
       if (theirs.length > 0) throw new DecodeError("double_label", "a label where it should have been taken off already");
     } else if (!equalBytes(theirs, codec.label)) {
+      handlers.labelMismatch(from, theirs);
       throw new DecodeError("label_mismatch", "a stream with another label than ours");
     }
   }
 
-  async #servePushPull(session: StreamSession, message: StreamMessage): Promise<void> {
+  async #servePushPull(session: StreamSession, message: StreamMessage, from: Address): Promise<void> {
     const { breathe, handlers } = this.#options;
-    if (this.#pushPulls >= this.#limits.maxPushPullRequests) {
-      throw new MemberlistError("limit_exceeded", `more than ${this.#limits.maxPushPullRequests} push/pulls at once`);
+    const exceeded = this.#pushPulls.enter(from.host);
+    if (exceeded !== undefined) {
+      const limit = this.#limits[exceeded];
+      throw limitExceeded(exceeded, "push/pulls at once", limit + 1, limit);
     }
-    this.#pushPulls++;
     try {
       const state = this.#counted(await readPushPull(message.body, this.#limits, breathe));
       await session.send(await handlers.localState(state.join));
       await session.finishAnswer();
       await handlers.merge(state);
     } finally {
-      this.#pushPulls--;
+      this.#pushPulls.leave(from.host);
     }
   }
 
@@ -280,6 +319,13 @@ function typed(error: unknown): unknown {
   const { reason } = error;
   const code = reason === "decrypt_failed" || reason === "not_encrypted" ? reason : "protocol_error";
   return new MemberlistError(code, `the peer's answer: ${error.message}`, { cause: error, details: { reason } });
+}
+
+/** The name of the limit that it was about. */
+function limitOf(error: unknown): string | undefined {
+  if (!(error instanceof MemberlistError) || error.code !== "limit_exceeded") return undefined;
+  const { name } = error.details;
+  return typeof name === "string" ? name : undefined;
 }
 
 function reasonOf(error: unknown): string {

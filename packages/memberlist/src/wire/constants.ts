@@ -48,5 +48,7 @@ export const maxDecompressedPacketBytes: number = 1024 * 1024;
 /** Ours: Go has no bound on streams. */
 export const maxInboundStreams: number = 1_024;
 export const maxInboundStreamsPerPeer: number = 256;
+export const maxInboundStreamBytes: number = 256 * 1024 * 1024;
+export const maxPushPullRequestsPerPeer: number = 64;
 /** How deep compress and compound may nest in a packet. Go peers send two levels. */
 export const maxNestingDepth: number = 8;

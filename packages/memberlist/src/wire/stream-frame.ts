@@ -5,6 +5,7 @@ import { maxPushStateBytes, messageType } from "./constants.ts";
 import { decodeAckResp, decodeErrResp, decodePing } from "./decode.ts";
 import { DecodeError } from "./decode-error.ts";
 import { labelHeaderSize } from "./label.ts";
+import { limitExceeded, type StreamLimitName } from "./limit-exceeded.ts";
 import type { AckResp, ErrResp, Ping, PushNodeState } from "./messages.ts";
 import { decodePushNode, decodePushPullHeader, decodeUserHeader, nodesInOneGo, type Breathe } from "./push-pull.ts";
 import { encryptedLength, type PayloadCipher } from "./seal.ts";
@@ -134,7 +135,7 @@ export async function readStreamMessage(
     throw new DecodeError("not_encrypted", "a plaintext message where only encrypted ones are taken (gossipVerifyIncoming)");
   }
   if (type !== messageType.compress) return { type, body: reader };
-  const bytes = await reader.readObject(maxCompressed(limits.maxDecompressedBytes));
+  const bytes = await reader.readObject(maxCompressed(limits.maxDecompressedBytes), "maxDecompressedBytes");
   return inMemory(await open({ bytes, isEncrypted: false }));
 }
 
@@ -155,7 +156,7 @@ export function openStreamPayload(
     const message = cipher.decrypt(bytes, concatBytes(encryptHeader(bytes.length), label));
     if (message.length === 0) throw new MemberlistError("protocol_error", "decrypted message is empty");
     if (message[0] !== messageType.compress) return message;
-    const object = new StreamReader(message.subarray(1)).tryObject(maxCompressed(maxDecompressedBytes));
+    const object = new StreamReader(message.subarray(1)).tryObject(maxCompressed(maxDecompressedBytes), "maxDecompressedBytes");
     if (object === undefined) {
       throw new MemberlistError("stream_closed", "the stream ended within a message", { details: { clean: false } });
     }
@@ -175,7 +176,7 @@ async function readEncrypted(
   const lengthBytes = await reader.readExactly(encryptHeaderSize - 1);
   const size = lengthBytes.reduce((value, byte) => value * 256 + byte, 0);
   onEncryptedSize?.(size);
-  checkLimit("encrypted length", size, maxEncrypted(limits));
+  checkLimit("maxEncryptedBytes", "encrypted length in header", size, maxEncrypted(limits));
   return { bytes: await reader.readExactly(size), isEncrypted: true };
 }
 
@@ -212,14 +213,16 @@ function inMemory(message: Uint8Array): StreamMessage {
  */
 export async function readPushPull(reader: StreamReader, limits: StreamLimits, breathe?: Breathe): Promise<RemoteState> {
   const header = decodePushPullHeader(await reader.readObject(maxObjectBytes));
-  checkLimit("number of nodes", header.nodes, limits.maxPushStateNodes);
-  checkLimit("user state length", header.userStateLen, limits.maxPushStateBytes);
+  checkLimit("maxPushStateNodes", "number of nodes in header", header.nodes, limits.maxPushStateNodes);
+  checkLimit("maxPushStateBytes", "user state length in header", header.userStateLen, limits.maxPushStateBytes);
   const nodes: PushNodeState[] = [];
   const maxNodeBytes = Math.max(limits.maxPushStateBytes, maxObjectBytes);
   for (let i = 0; i < header.nodes; i++) {
     if (breathe !== undefined && i > 0 && i % nodesInOneGo === 0) await breathe();
     // No promise for each of ten thousand nodes: they are taken from what has arrived.
-    const node = decodeNode(reader.tryObject(maxNodeBytes) ?? (await reader.readObject(maxNodeBytes)));
+    const node = decodeNode(
+      reader.tryObject(maxNodeBytes, "maxPushStateBytes") ?? (await reader.readObject(maxNodeBytes, "maxPushStateBytes")),
+    );
     if (node !== undefined) nodes.push(node);
   }
   const userState = await reader.readExactly(header.userStateLen);
@@ -243,7 +246,7 @@ function decodeNode(bytes: Uint8Array): PushNodeState | undefined {
 /** The bytes of a user message. Errors as for {@link readPushPull}. */
 export async function readUserMessage(reader: StreamReader, limits: StreamLimits): Promise<Uint8Array> {
   const size = decodeUserHeader(await reader.readObject(maxObjectBytes));
-  checkLimit("user message length", size, limits.maxUserMsgBytes);
+  checkLimit("maxUserMsgBytes", "user message length in header", size, limits.maxUserMsgBytes);
   return reader.readExactly(size);
 }
 
@@ -259,7 +262,6 @@ export async function readErr(reader: StreamReader): Promise<ErrResp> {
   return decodeErrResp(await reader.readObject(maxObjectBytes));
 }
 
-function checkLimit(what: string, value: number, limit: number): void {
-  if (value >= 0 && value <= limit) return;
-  throw new MemberlistError("limit_exceeded", `${what} in header (${value}) exceeds limit`, { details: { value, limit } });
+function checkLimit(name: StreamLimitName, what: string, value: number, limit: number): void {
+  if (value < 0 || value > limit) throw limitExceeded(name, what, value, limit);
 }

@@ -1,6 +1,18 @@
 import { errorMessage, MemberlistError } from "../errors.ts";
 import { emptyBytes } from "./bytes.ts";
+import { limitExceeded, type StreamLimitName } from "./limit-exceeded.ts";
 import { scanObject } from "./msgpack-scan.ts";
+import type { Breathe } from "./push-pull.ts";
+
+/** Copied in one go, in bytes: some 0.3 ms. Then comes a breath. */
+const copiedInOneGo = 512 * 1024;
+
+export interface StreamReaderOptions {
+  /** Told of each chunk that arrives, in bytes. What it throws ends the read. */
+  readonly onBytes?: ((count: number) => void) | undefined;
+  /** Awaited between the parts of a long copy; absent: it is done in one go. */
+  readonly breathe?: Breathe | undefined;
+}
 
 /**
  * Reads bytes, byte counts and msgpack objects off a stream, or off bytes in memory. What it returns are views that stay valid.
@@ -16,8 +28,10 @@ export class StreamReader {
   #start = 0;
   #end: number;
   #messageBegun = false;
+  readonly #options: StreamReaderOptions;
 
-  constructor(source: ReadableStream<Uint8Array> | Uint8Array) {
+  constructor(source: ReadableStream<Uint8Array> | Uint8Array, options: StreamReaderOptions = {}) {
+    this.#options = options;
     if (source instanceof Uint8Array) {
       this.#buffer = source;
     } else {
@@ -44,19 +58,24 @@ export class StreamReader {
     return this.#take(count);
   }
 
-  /** The bytes of one msgpack object, which may have at most `maxBytes`. */
-  async readObject(maxBytes: number): Promise<Uint8Array> {
+  /** The bytes of one msgpack object, which may have at most `maxBytes`, because of the limit `name`. */
+  async readObject(maxBytes: number, name: StreamLimitName = "maxObjectBytes"): Promise<Uint8Array> {
     for (;;) {
-      const size = this.#scan(maxBytes);
+      const size = this.#scan(maxBytes, name);
       if (size > 0) return this.#take(size);
       await this.#need(-size);
     }
   }
 
   /** As {@link readObject}, but only when the whole object has arrived already; else undefined. */
-  tryObject(maxBytes: number): Uint8Array | undefined {
-    const size = this.#scan(maxBytes);
+  tryObject(maxBytes: number, name: StreamLimitName = "maxObjectBytes"): Uint8Array | undefined {
+    const size = this.#scan(maxBytes, name);
     return size > 0 ? this.#take(size) : undefined;
+  }
+
+  /** Whether anything of a message has been read. */
+  get hasBegun(): boolean {
+    return this.#messageBegun || this.#available() > 0;
   }
 
   /** What was read so far was not part of a message yet (a label): a stream that ends here ends clean. */
@@ -93,32 +112,73 @@ export class StreamReader {
   }
 
   /** The size of the whole object that comes next, or minus the number of bytes needed to know more. */
-  #scan(maxBytes: number): number {
+  #scan(maxBytes: number, name: StreamLimitName): number {
     const available = this.#buffer.length === this.#end ? this.#buffer : this.#buffer.subarray(0, this.#end);
     const end = scanObject(available, this.#start);
     const size = end < 0 ? end : end - this.#start;
-    if (Math.abs(size) > maxBytes) {
-      throw new MemberlistError("limit_exceeded", `a peer's object is larger than ${maxBytes} bytes`, {
-        details: { limit: maxBytes },
-      });
-    }
+    if (Math.abs(size) > maxBytes) throw limitExceeded(name, "bytes of an object", Math.abs(size), maxBytes);
     return size;
   }
 
   async #need(count: number): Promise<void> {
-    while (this.#available() < count) {
-      if (await this.#fill()) continue;
-      const clean = !this.#messageBegun && this.#available() === 0;
-      throw new MemberlistError("stream_closed", clean ? "the peer closed the stream" : "the stream ended within a message", {
-        details: { clean, needed: count, available: this.#available() },
-      });
+    if (count - this.#available() > copiedInOneGo) {
+      await this.#needLong(count);
+      return;
     }
+    while (this.#available() < count) {
+      if (!(await this.#fill())) throw this.#ended(count, this.#available());
+    }
+  }
+
+  /** As {@link #need}: the chunks are kept as they are, and are put together, in parts, when all are there. */
+  async #needLong(count: number): Promise<void> {
+    const chunks = [this.#buffer.subarray(this.#start, this.#end)];
+    let size = this.#available();
+    while (size < count) {
+      const chunk = await this.#nextChunk();
+      if (chunk === undefined) throw this.#ended(count, size);
+      chunks.push(chunk);
+      size += chunk.length;
+    }
+    const whole = new Uint8Array(size);
+    let at = 0;
+    let copied = 0;
+    for (const chunk of chunks) {
+      // A transport of one's own may bring megabytes in one chunk.
+      for (let from = 0; from < chunk.length; from += copiedInOneGo) {
+        const part = chunk.subarray(from, from + copiedInOneGo);
+        if (copied > 0 && copied + part.length > copiedInOneGo) {
+          await this.#options.breathe?.();
+          copied = 0;
+        }
+        whole.set(part, at);
+        at += part.length;
+        copied += part.length;
+      }
+    }
+    this.#buffer = whole;
+    this.#start = 0;
+    this.#end = size;
+  }
+
+  #ended(needed: number, available: number): MemberlistError {
+    const clean = !this.#messageBegun && available === 0;
+    return new MemberlistError("stream_closed", clean ? "the peer closed the stream" : "the stream ended within a message", {
+      details: { clean, needed, available },
+    });
   }
 
   /** Waits for more bytes. False when the stream has ended. */
   async #fill(): Promise<boolean> {
+    const chunk = await this.#nextChunk();
+    if (chunk !== undefined) this.#append(chunk);
+    return chunk !== undefined;
+  }
+
+  /** Not empty; undefined when the stream has ended. */
+  async #nextChunk(): Promise<Uint8Array | undefined> {
     for (;;) {
-      if (this.#reader === undefined) return false;
+      if (this.#reader === undefined) return undefined;
       let result: Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
       try {
         result = await this.#reader.read();
@@ -126,10 +186,10 @@ export class StreamReader {
         if (error instanceof MemberlistError) throw error;
         throw new MemberlistError("stream_failed", `reading the stream failed: ${errorMessage(error)}`, { cause: error });
       }
-      if (result.done) return false;
+      if (result.done) return undefined;
       if (result.value === undefined || result.value.length === 0) continue;
-      this.#append(result.value);
-      return true;
+      this.#options.onBytes?.(result.value.length);
+      return result.value;
     }
   }
 

@@ -219,7 +219,7 @@ export const identityEffects: Readonly<Record<Exclude<keyof Config, ProtocolFiel
     const node = await one.start({ limits: { maxInboundStreams: 1 } });
     const peer = new RawPeer(one);
     for (let i = 0; i < 3; i++) await peer.dial(node);
-    expect(node.members.counters()).toEqual({ "stream_dropped.too_many_streams": 2 });
+    expect(node.members.counters()).toEqual({ "stream_dropped.too_many_streams": 2, "limit.maxInboundStreams": 2 });
   },
 
   eventsCapacity: async (one) => {

@@ -1,9 +1,15 @@
 import { describe, expect, it } from "vitest";
-import type { MemberlistError, Node } from "../../src/index.ts";
+import type { EventStream, MemberEvent, MemberlistError, Node } from "../../src/index.ts";
 import { bytes, clusters, codes, names, outcome, type TestNode } from "./cluster.ts";
 import { aliveMessage, RawPeer } from "./raw-peer.ts";
 
 const cluster = clusters();
+
+async function read(events: EventStream): Promise<MemberEvent[]> {
+  const all: MemberEvent[] = [];
+  for await (const event of events) all.push(event);
+  return all;
+}
 
 describe("join()", () => {
   it("makes two nodes know each other [Join] [Transport_Join]", async () => {
@@ -112,6 +118,46 @@ describe("labels", () => {
     expect(a.members.counters()).toMatchObject({ "stream_dropped.label_mismatch": 2, "dropped.label_mismatch": 2 });
     expect(without.members.counters()).toMatchObject({ "stream_dropped.label_mismatch": 1 });
     expect(codes(a)).toEqual(expect.arrayContaining(["stream_dropped", "bad_packet"]));
+  });
+
+  it("that differ are told on both sides: as an event, and as the joiner's error", async () => {
+    const one = cluster();
+    const a = await one.start({ label: "blue" });
+    const b = await one.start({ label: "green" });
+    const events = a.members.events();
+    const error: unknown = await one.settle(b.members.join([a.seed]).catch((reason: unknown) => reason));
+    expect(error).toMatchObject({
+      code: "join_failed",
+      message: expect.stringContaining('another label (ours is "green")'),
+      cause: expect.objectContaining({ details: expect.objectContaining({ unanswered: true, label: "green" }) }),
+    });
+    b.members.sendToAddress(a.seed, bytes("hello"));
+    await one.advance(10);
+    await a.members.shutdown();
+    const told = await read(events);
+    expect(told).toEqual([
+      expect.objectContaining({ type: "label_mismatch", over: "stream", label: "green", suppressed: 0 }),
+      expect.objectContaining({ type: "label_mismatch", over: "packet", label: "green", from: b.address, suppressed: 0 }),
+    ]);
+  });
+
+  it("of a flood are told at a bounded rate, and counted all", async () => {
+    const one = cluster();
+    const a = await one.start({ label: "blue", eventsCapacity: 100 });
+    const events = a.members.events();
+    const peer = new RawPeer(one);
+    const flood = async (): Promise<void> => {
+      for (let i = 0; i < 500; i++) peer.send(Uint8Array.of(244, 2, 0xff, 0x41, 8, 1), a);
+      await one.advance(10);
+    };
+    await flood();
+    await one.advance(2_000);
+    await flood();
+    await a.members.shutdown();
+    const told = await read(events);
+    expect(told.length).toBe(12);
+    expect(told[10]).toMatchObject({ over: "packet", label: "\udcffA", suppressed: 490 });
+    expect(a.members.counters()).toEqual({ "dropped.label_mismatch": 1_000 });
   });
 });
 

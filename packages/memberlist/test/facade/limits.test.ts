@@ -57,7 +57,7 @@ describe("a limit that was lowered", () => {
       const within = await take(one, peer, { [name]: limit }, message(limit));
       expect([within.heard, within.node.members.counters()]).toEqual([heard, {}]);
       const over = await take(one, peer, { [name]: limit }, message(limit + 1));
-      expect([over.heard, over.node.members.counters()]).toEqual([[], { [`stream_dropped.${why}`]: 1 }]);
+      expect([over.heard, over.node.members.counters()]).toEqual([[], { [`stream_dropped.${why}`]: 1, [`limit.${name}`]: 1 }]);
     },
   );
 
@@ -85,10 +85,24 @@ describe("a limit that was lowered", () => {
       streams.push(stream);
     }
     await one.advance(10);
-    expect(node.members.counters()).toEqual({ "stream_dropped.limit_exceeded": 1 });
+    expect(node.members.counters()).toEqual({ "stream_dropped.limit_exceeded": 1, "limit.maxPushPullRequests": 1 });
     await (streams[0] as RawStream).write(message.subarray(5));
     await one.advance(10);
     const next = await peer.dial(node);
+    await next.write(message);
+    expect((await one.settle(next.rest())).length).toBeGreaterThan(0);
+  });
+
+  it("maxPushPullRequestsPerPeer, refuses one host's, and not another's", async () => {
+    const one = cluster();
+    const node = await one.start({ limits: { maxPushPullRequests: 3, maxPushPullRequestsPerPeer: 2 } });
+    const greedy = new RawPeer(one, "10.9.9.1");
+    const message = stateMessage("peer", "10.9.9.1", false);
+    for (let i = 0; i < 4; i++) await (await greedy.dial(node)).write(message.subarray(0, 5));
+    await one.advance(10);
+    expect(node.members.counters()).toEqual({ "stream_dropped.limit_exceeded": 2, "limit.maxPushPullRequestsPerPeer": 2 });
+    expect(node.log.at(-1)?.message).toContain("maxPushPullRequestsPerPeer: 2");
+    const next = await new RawPeer(one, "10.9.9.2").dial(node);
     await next.write(message);
     expect((await one.settle(next.rest())).length).toBeGreaterThan(0);
   });
@@ -139,6 +153,42 @@ describe("a limit that was lowered", () => {
   });
 });
 
+describe("what inbound streams hold together", () => {
+  const limits = { maxInboundStreamBytes: 10_000 };
+  const announced = encodeUserStream(new Uint8Array(9_000));
+
+  it("is bounded in bytes: the stream that goes over it is dropped, and there is room again when one ends", async () => {
+    const one = cluster();
+    const heard: number[] = [];
+    const notifyMsg = (message: Uint8Array): void => void heard.push(message.length);
+    const node = await one.start({ limits, enableCompression: false, delegate: { notifyMsg } });
+    const [first, second, third] = [new RawPeer(one, "10.9.9.1"), new RawPeer(one, "10.9.9.2"), new RawPeer(one, "10.9.9.3")];
+    const held = await first.dial(node);
+    await held.write(announced.subarray(0, 6_000));
+    const over = await second.dial(node);
+    await over.write(announced.subarray(0, 6_000));
+    await one.advance(10);
+    expect(await one.settle(over.rest())).toEqual(new Uint8Array());
+    expect(node.members.counters()).toEqual({ "stream_dropped.limit_exceeded": 1, "limit.maxInboundStreamBytes": 1 });
+    await held.write(announced.subarray(6_000));
+    await one.advance(10);
+    expect(heard).toEqual([9_000]);
+    const next = await third.dial(node);
+    await next.write(announced);
+    await one.advance(10);
+    expect(heard).toEqual([9_000, 9_000]);
+  });
+
+  it("counts what a message decompresses to", async () => {
+    const one = cluster();
+    const within = await take(one, new RawPeer(one), limits, compressMessage(encodeUserStream(new Uint8Array(9_000))));
+    expect([within.heard, within.node.members.counters()]).toEqual([[9_000], {}]);
+    const over = await take(one, new RawPeer(one, "10.9.9.8"), limits, compressMessage(encodeUserStream(new Uint8Array(10_000))));
+    expect(over.heard).toEqual([]);
+    expect(over.node.members.counters()).toEqual({ "stream_dropped.limit_exceeded": 1, "limit.maxInboundStreamBytes": 1 });
+  });
+});
+
 describe("streams that are open at once", () => {
   const ping = encodePing({ seqNo: 23, node: "node-0", sourceAddr: "", sourcePort: 0, sourceNode: "" });
 
@@ -153,7 +203,7 @@ describe("streams that are open at once", () => {
     const node = await one.start({ limits: { maxInboundStreams: 10, maxInboundStreamsPerPeer: 4 } });
     const greedy = new RawPeer(one, "10.9.9.1");
     for (let i = 0; i < 6; i++) await greedy.dial(node);
-    expect(node.members.counters()).toEqual({ "stream_dropped.too_many_streams": 2 });
+    expect(node.members.counters()).toEqual({ "stream_dropped.too_many_streams": 2, "limit.maxInboundStreamsPerPeer": 2 });
     expect(await answers(one, node, greedy)).toBe(false);
     expect(await answers(one, node, new RawPeer(one, "10.9.9.2"))).toBe(true);
     const line = node.log.find(({ fields }) => fields.code === "too_many_streams");
@@ -167,7 +217,7 @@ describe("streams that are open at once", () => {
     const peers = Array.from({ length: 8 }, (_, i) => new RawPeer(one, `10.9.9.${i + 1}`));
     const streams: RawStream[] = [];
     for (const peer of peers) streams.push(await peer.dial(node));
-    expect(node.members.counters()).toEqual({ "stream_dropped.too_many_streams": 3 });
+    expect(node.members.counters()).toEqual({ "stream_dropped.too_many_streams": 3, "limit.maxInboundStreams": 3 });
     expect(await one.settle((streams[7] as RawStream).rest())).toEqual(new Uint8Array());
     expect(await answers(one, node, peers[7] as RawPeer)).toBe(false);
     // By their own end, and by tcpTimeout.
@@ -184,7 +234,7 @@ describe("streams that are open at once", () => {
     const node = await one.start({ limits: { maxInboundStreams: 1 } });
     const peer = new RawPeer(one);
     for (let i = 0; i < 101; i++) await peer.dial(node);
-    expect(node.members.counters()).toEqual({ "stream_dropped.too_many_streams": 100 });
+    expect(node.members.counters()).toEqual({ "stream_dropped.too_many_streams": 100, "limit.maxInboundStreams": 100 });
     expect(codes(node).filter((code) => code === "too_many_streams").length).toBeLessThan(15);
   });
 });

@@ -296,5 +296,5 @@ function describeNode({ name, state, incarnation, meta }: Node): string {
 }
 
 function brief(event: MemberEvent): string {
-  return `${event.type} ${describeNode(event.node)}`;
+  return "node" in event ? `${event.type} ${describeNode(event.node)}` : event.type;
 }

@@ -156,29 +156,29 @@ describe("a push/pull", () => {
       expect(await one.settle(stream.rest())).toEqual(new Uint8Array());
       expect(node.log.at(-1)?.message).toContain(complaint);
     }
-    expect(node.members.counters()).toEqual({ "stream_dropped.limit_exceeded": 2 });
+    expect(node.members.counters()).toMatchObject({ "stream_dropped.limit_exceeded": 2, "limit.maxPushStateNodes": 1 });
   });
 
   it("is refused while 128 others are under way, and not afterwards", async () => {
     const one = cluster();
     const node = await one.start();
-    const peer = new RawPeer(one);
+    const peers = [1, 2, 3].map((i) => new RawPeer(one, `10.9.9.${i}`)) as [RawPeer, RawPeer, RawPeer];
     const message = stateMessage("peer", "10.9.9.9", false);
     const streams: RawStream[] = [];
     for (let i = 0; i < 130; i++) {
-      const stream = await peer.dial(node);
+      const stream = await (peers[i >> 6] as RawPeer).dial(node);
       await stream.write(message.subarray(0, message.length - 1));
       streams.push(stream);
     }
     await one.advance(10);
-    expect(node.members.counters()).toEqual({ "stream_dropped.limit_exceeded": 2 });
+    expect(node.members.counters()).toEqual({ "stream_dropped.limit_exceeded": 2, "limit.maxPushPullRequests": 2 });
     expect(await one.settle((streams[129] as RawStream).rest())).toEqual(new Uint8Array());
     for (const stream of streams.slice(0, 128)) await stream.write(message.subarray(message.length - 1));
     await one.advance(10);
-    const next = await peer.dial(node);
+    const next = await peers[0].dial(node);
     await next.write(message);
     expect((await one.settle(next.rest())).length).toBeGreaterThan(0);
-    expect(node.members.counters()).toEqual({ "stream_dropped.limit_exceeded": 2 });
+    expect(node.members.counters()).toMatchObject({ "stream_dropped.limit_exceeded": 2 });
   });
 
   it("tells the joiner when its message could not be read, and the joiner says so", async () => {
@@ -211,7 +211,7 @@ describe("a stream", () => {
     await stream.write(Uint8Array.from([8, 0x81, 0xaa, ...bytes("UserMsgLen"), 0xce, 0x01, 0xc9, 0xc3, 0x80]));
     expect(await one.settle(stream.rest())).toEqual(new Uint8Array());
     expect(node.log.at(-1)?.message).toContain("user message length in header (30000000) exceeds limit");
-    expect(node.members.counters()).toEqual({ "stream_dropped.limit_exceeded": 1 });
+    expect(node.members.counters()).toEqual({ "stream_dropped.limit_exceeded": 1, "limit.maxUserMsgBytes": 1 });
   });
 
   it("that fails before its label could be read is closed [HandleConn_NilConnAfterRemoveLabelHeaderFromStream]", async () => {

@@ -1,0 +1,43 @@
+import { limitExceeded } from "../wire/limit-exceeded.ts";
+
+/** What one stream holds of the budget. */
+export interface ByteAccount {
+  /** @throws MemberlistError `limit_exceeded` when all accounts together are over the budget; it counts all the same */
+  readonly charge: (bytes: number) => void;
+  /** Gives back all that was charged. What is charged from now on is not counted. */
+  readonly close: () => void;
+}
+
+/** The bytes that all inbound streams may hold together. */
+export class ByteBudget {
+  readonly #most: number;
+  #held = 0;
+
+  /** @param most `limits.maxInboundStreamBytes` */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  get held(): number {
+    return this.#held;
+  }
+
+  open(): ByteAccount {
+    let charged = 0;
+    let isClosed = false;
+    return {
+      charge: (bytes) => {
+        if (isClosed) return;
+        charged += bytes;
+        this.#held += bytes;
+        if (this.#held <= this.#most) return;
+        throw limitExceeded("maxInboundStreamBytes", "bytes held by all inbound streams", this.#held, this.#most);
+      },
+      close: () => {
+        isClosed = true;
+        this.#held -= charged;
+        charged = 0;
+      },
+    };
+  }
+}

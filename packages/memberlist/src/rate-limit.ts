@@ -1,0 +1,34 @@
+/** What may come at once, and then how long each further one takes to earn, in ms. */
+const burst = 10;
+const refillMs = 1_000;
+
+/** Lets ten through at once and then one a second, and counts those that it does not. */
+export class RateLimit {
+  #tokens = burst;
+  #filledAt: number;
+  #suppressed = 0;
+
+  /** @param now in ms */
+  constructor(now: number) {
+    this.#filledAt = now;
+  }
+
+  /** Takes a token: how many got none since the last one, or undefined when this one gets none. */
+  take(now: number): number | undefined {
+    const earned = Math.floor((now - this.#filledAt) / refillMs);
+    if (earned > 0) {
+      this.#tokens = Math.min(burst, this.#tokens + earned);
+      this.#filledAt += earned * refillMs;
+    }
+    if (this.#tokens === 0) {
+      this.#suppressed++;
+      return undefined;
+    }
+    // A full bucket earns nothing while it is full: the second counts from the first one taken.
+    if (this.#tokens === burst) this.#filledAt = now;
+    this.#tokens--;
+    const suppressed = this.#suppressed;
+    this.#suppressed = 0;
+    return suppressed;
+  }
+}
