@@ -8,6 +8,9 @@ import type { ByteAccount } from "./byte-budget.ts";
 import type { Stats } from "./stats.ts";
 import type { StreamCodec } from "./stream-codec.ts";
 
+/** In bytes. */
+const writtenInOneGo = 512 * 1024;
+
 export interface StreamSessionOptions {
   readonly stream: TransportStream;
   readonly codec: StreamCodec;
@@ -71,8 +74,12 @@ export class StreamSession {
     this.#options.stream.close();
   }
 
+  /** In parts: a kernel that takes megabytes at once would hold up everything else while it copies them. */
   async #write(bytes: Uint8Array): Promise<void> {
-    await this.#attempt(() => this.#writer.write(bytes));
+    for (let from = 0; from === 0 || from < bytes.length; from += writtenInOneGo) {
+      const part = bytes.length <= writtenInOneGo ? bytes : bytes.subarray(from, from + writtenInOneGo);
+      await this.#attempt(() => this.#writer.write(part));
+    }
   }
 
   async #attempt(action: () => Promise<void>): Promise<void> {
