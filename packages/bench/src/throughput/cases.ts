@@ -1,0 +1,49 @@
+import { gossipPacket, randomBytes } from "../payloads.ts";
+import type { NodeTask } from "./node-task.ts";
+
+export const modes = ["plain", "compressed", "encrypted", "both"] as const;
+type Mode = (typeof modes)[number];
+export const payloadKinds = ["gossip", "json", "random"] as const;
+type PayloadKind = (typeof payloadKinds)[number];
+/** Message bytes (64, 512), or a buffer that is filled (1,400 and more). */
+export const sizes = [64, 512, 1400, 8192, 65_507] as const;
+
+export interface Case {
+  readonly mode: Mode;
+  readonly size: number;
+  readonly payload: PayloadKind;
+}
+
+/** User type, checksum; version, nonce and tag. */
+const plainOverhead = 1 + 5;
+const sealedOverhead = 1 + 12 + 16;
+const payloadCount = 16;
+
+/** What both nodes are told, except for who they are. */
+export function taskOf({ mode, size, payload }: Case): Omit<NodeTask, "role" | "port" | "rate"> {
+  const isSealed = mode === "encrypted" || mode === "both";
+  const length = size < 1400 ? size : size - plainOverhead - (isSealed ? sealedOverhead : 0);
+  return {
+    compress: mode === "compressed" || mode === "both",
+    key: isSealed ? Buffer.alloc(16, 7).toString("base64") : null,
+    buffer: Math.max(size, 1400),
+    payloads: Array.from({ length: payloadCount }, (_, index) => {
+      const bytes = Buffer.from(content(payload, length, index));
+      bytes[0] = index;
+      return bytes.toString("base64");
+    }),
+  };
+}
+
+function content(kind: PayloadKind, length: number, index: number): Uint8Array {
+  if (kind === "random") return randomBytes(length + index).subarray(index);
+  if (kind === "gossip") {
+    const packet = gossipPacket(1400);
+    return Uint8Array.from({ length }, (_, i) => packet[(i + index * 61) % packet.length] as number);
+  }
+  let text = "";
+  for (let i = index; text.length < length; i++) {
+    text += JSON.stringify({ id: i, service: `web-${i % 17}`, healthy: i % 5 > 0, load: (i * 7919) % 1000 });
+  }
+  return Buffer.from(text).subarray(0, length);
+}
