@@ -73,7 +73,10 @@ function shape(required: readonly string[], optional: readonly string[] = []): C
   };
 }
 
-const transportShape: ConfigRule = shape(["finalAdvertiseAddr", "writeTo", "dial", "listen", "shutdown"], ["resolve"]);
+const transportShape: ConfigRule = shape(
+  ["finalAdvertiseAddr", "writeTo", "dial", "listen", "shutdown"],
+  ["resolve", "resolveSrv"],
+);
 
 const transportRule: ConfigRule = {
   expected: `${transportShape.expected}, and optionally a codec with the method aesGcm`,

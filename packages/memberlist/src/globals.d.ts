@@ -79,3 +79,8 @@ interface WritableStreamConstructor {
   }): WritableStream<T>;
 }
 declare const WritableStream: WritableStreamConstructor;
+
+declare class AbortController {
+  readonly signal: AbortSignal;
+  abort(reason?: unknown): void;
+}

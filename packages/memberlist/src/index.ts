@@ -44,8 +44,10 @@ export type {
   AdvertisedAddress,
   DialOptions,
   ResolveOptions,
+  SrvRecord,
   Transport,
   TransportListener,
   TransportStream,
 } from "./ports/transport.ts";
+export { srvSeeds, type Seed, type SeedProvider, type SeedRequest } from "./seeds.ts";
 export { metaMaxSize } from "./wire/constants.ts";

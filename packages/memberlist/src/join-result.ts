@@ -2,7 +2,7 @@ import type { MemberlistError } from "./errors.ts";
 
 /** What came of one address that a join tried. */
 export interface JoinAttempt {
-  /** As it was given to join. */
+  /** As it was given to join; a function's name. */
   readonly seed: string;
   /** `host:port`; "" when the seed could not even be resolved. */
   readonly address: string;
@@ -14,7 +14,7 @@ export interface JoinAttempt {
 
 /** What came of one seed: of all the addresses that it stands for. */
 export interface SeedResult {
-  /** As it was given to join. */
+  /** As it was given to join; a function's name. */
   readonly seed: string;
   /** How many of its addresses were reached. */
   readonly reached: number;

@@ -11,6 +11,7 @@ import type { JoinResult } from "./join-result.ts";
 import { Keyring } from "./keyring.ts";
 import type { Node } from "./node.ts";
 import type { AdvertisedAddress, Transport } from "./ports/transport.ts";
+import { checkSeeds, type Seed } from "./seeds.ts";
 import { copyBytes, emptyBytes } from "./wire/bytes.ts";
 import { maxUserMsgBytes, metaMaxSize } from "./wire/constants.ts";
 import { encodeUser } from "./wire/encode.ts";
@@ -109,16 +110,17 @@ export class Memberlist implements AsyncDisposable {
   /**
    * Joins a cluster: exchanges states with every address of every seed.
    *
-   * @param seeds `host`, `host:port` or `name/host:port`; without a port, `bindPort`
+   * @param seeds each `host`, `host:port` or `name/host:port` (without a port, `bindPort`), or a function that finds some, as
+   *   `srvSeeds` makes one
    * @returns how many addresses were reached, and what came of each address and each seed. A node whose name is taken
    *   by another address is reached, and yet never listed by the others: the conflict delegates and events tell
    * @throws MemberlistError `join_failed` when fewer than `minReached` (default 1) were reached (`details.attempts`, `details.seeds`;
    *   `cause` is the first failure, `timeout` where the join's time did not suffice), `aborted`, `shutdown`, `invalid_argument`;
    *   where `stateChanged` is true, somebody was reached all the same
    */
-  async join(seeds: readonly string[], options: JoinOptions = {}): Promise<JoinResult> {
+  async join(seeds: readonly Seed[], options: JoinOptions = {}): Promise<JoinResult> {
     this.#checkRunning();
-    if (!Array.isArray(seeds)) throw new MemberlistError("invalid_argument", "join takes a list of addresses");
+    checkSeeds(seeds);
     return joinSeeds(this.#driver, seeds, options);
   }
 

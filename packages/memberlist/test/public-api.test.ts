@@ -23,6 +23,7 @@ it("exports these names and no others", () => {
       "metaMaxSize",
       "parseAddress",
       "resolveConfig",
+      "srvSeeds",
       "systemClock",
       "systemRandom",
       "wanConfig",

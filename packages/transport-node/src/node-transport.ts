@@ -9,6 +9,7 @@ import {
   type Logger,
   type LogOutput,
   type ResolveOptions,
+  type SrvRecord,
   type Transport,
   type TransportListener,
 } from "@memberlist/core";
@@ -19,6 +20,7 @@ import { dialTcp } from "./dial.ts";
 import { NodeCodec } from "./node-codec.ts";
 import { familyOf, isLoopback, isWildcard, planBind, withoutMapping, type BindTarget } from "./ip.ts";
 import { resolveHost, type SystemLookup } from "./resolver.ts";
+import { resolveService } from "./srv.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { TcpStream } from "./tcp-stream.ts";
 import { UdpSocket, type SendDone } from "./udp-socket.ts";
@@ -194,6 +196,10 @@ export class NodeTransport implements Transport {
 
   resolve(host: string, options: ResolveOptions): Promise<string[]> {
     return resolveHost(host, options, { log: this.#log, stop: this.#stop.signal, systemLookup: this.#options.systemLookup });
+  }
+
+  resolveSrv(service: string, options: ResolveOptions): Promise<SrvRecord[]> {
+    return resolveService(service, options, this.#stop.signal);
   }
 
   shutdown(): Promise<void> {

@@ -92,7 +92,7 @@ function unique(addresses: readonly string[]): string[] {
 }
 
 /** A promise that only ever rejects: when the time is up, or a signal says so. */
-function limited(
+export function limited(
   host: string,
   options: ResolveOptions,
   stop: AbortSignal,
@@ -121,6 +121,6 @@ function limited(
   return { failed, release };
 }
 
-function failure(code: ErrorCode, host: string, why: string, cause?: unknown): MemberlistError {
+export function failure(code: ErrorCode, host: string, why: string, cause?: unknown): MemberlistError {
   return new MemberlistError(code, `resolving "${host}": ${why}`, { cause, details: { host } });
 }

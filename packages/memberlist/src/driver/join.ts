@@ -1,7 +1,9 @@
-import { formatAddress, isIp, parseAddress, type Address } from "../address.ts";
+import { formatAddress, type Address } from "../address.ts";
 import { errorMessage, MemberlistError } from "../errors.ts";
 import type { JoinAttempt, JoinResult, SeedResult } from "../join-result.ts";
+import { seedName, type Seed } from "../seeds.ts";
 import type { Driver } from "./driver.ts";
+import { resolveSeed } from "./seed-resolver.ts";
 
 export interface JoinOptions {
   /** For the whole join, in ms; 0 or undefined without end. Each address has `tcpTimeout` at most. */
@@ -21,7 +23,7 @@ export interface JoinOptions {
  *
  * @throws MemberlistError `join_failed` when fewer than `minReached` were reached, `aborted`, `shutdown`, `invalid_argument`
  */
-export async function joinSeeds(driver: Driver, seeds: readonly string[], options: JoinOptions): Promise<JoinResult> {
+export async function joinSeeds(driver: Driver, seeds: readonly Seed[], options: JoinOptions): Promise<JoinResult> {
   const { concurrency = 1, minReached = seeds.length === 0 ? 0 : 1 } = options;
   checkCount("concurrency", concurrency, 1);
   checkCount("minReached", minReached, 0);
@@ -49,13 +51,13 @@ class Join {
   /** What is still to be done; a seed that has been resolved puts its addresses in front. */
   #steps: Step[];
 
-  constructor(driver: Driver, seeds: readonly string[], { timeout, signal }: JoinOptions) {
+  constructor(driver: Driver, seeds: readonly Seed[], { timeout, signal }: JoinOptions) {
     const now = driver.config.clock.now();
     this.#driver = driver;
     this.#signal = signal;
     this.#deadline = timeout === undefined || timeout === 0 ? Infinity : now + timeout;
-    this.#progress = seeds.map((seed) => ({ seed, attempts: [], startedAt: now, endedAt: now }));
-    this.#steps = this.#progress.map((progress) => () => this.#trySeed(progress));
+    this.#progress = seeds.map((seed) => ({ seed: seedName(seed), attempts: [], startedAt: now, endedAt: now }));
+    this.#steps = seeds.map((seed, i) => () => this.#trySeed(seed, this.#progress[i] as SeedProgress));
   }
 
   async run(concurrency: number): Promise<JoinResult> {
@@ -82,10 +84,11 @@ class Join {
     return running < concurrency ? this.#steps.shift() : undefined;
   }
 
-  async #trySeed(progress: SeedProgress): Promise<void> {
+  async #trySeed(seed: Seed, progress: SeedProgress): Promise<void> {
     progress.startedAt = this.#now();
     try {
-      const addresses = await this.#resolve(progress.seed);
+      const lookup = { timeLeft: () => this.#timeLeft(), signal: this.#signal };
+      const addresses = await resolveSeed(this.#driver, seed, lookup);
       this.#steps.unshift(...addresses.map((address, i) => () => this.#tryAddress(progress, i, address)));
     } catch (error) {
       this.#failed(progress, 0, "", progress.startedAt, error);
@@ -101,23 +104,6 @@ class Join {
     } catch (error) {
       this.#failed(progress, i, formatAddress(address), since, error);
     }
-  }
-
-  async #resolve(seed: string): Promise<readonly Address[]> {
-    const { config, transport, waits } = this.#driver;
-    const address = parseAddress(seed, config.bindPort);
-    if (isIp(address.host)) return [address];
-    const timeout = this.#timeLeft();
-    const signal = this.#signal;
-    const what = `resolving ${address.host}`;
-    const hosts = await waits.run<readonly string[]>({ what, timeout, signal }, (resolve, reject) => {
-      if (transport.resolve === undefined) {
-        throw new MemberlistError("resolve_failed", `this transport cannot resolve names: ${address.host}`);
-      }
-      transport.resolve(address.host, { dnsConfigPath: config.dnsConfigPath, timeout, signal }).then(resolve, reject);
-    });
-    if (hosts.length === 0) throw new MemberlistError("resolve_failed", `${address.host} has no address`);
-    return hosts.map((host) => ({ ...address, host }));
   }
 
   #failed(progress: SeedProgress, i: number, address: string, since: number, reason: unknown): void {

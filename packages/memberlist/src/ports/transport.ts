@@ -40,6 +40,13 @@ export interface Transport {
    */
   resolve?(host: string, options: ResolveOptions): Promise<string[]>;
 
+  /**
+   * Looks up the SRV records of a service, such as `_memberlist._tcp.example.org`. Absent: `srvSeeds` cannot be used.
+   *
+   * @throws MemberlistError `resolve_failed`, `timeout`, `aborted`, `shutdown`
+   */
+  resolveSrv?(service: string, options: ResolveOptions): Promise<SrvRecord[]>;
+
   /** Fast encryption. Absent: node-forge, which is slow. */
   readonly codec?: Codec;
 
@@ -80,6 +87,17 @@ export interface DialOptions {
   /** In ms, for the connection to be made. */
   readonly timeout: number;
   readonly signal?: AbortSignal;
+}
+
+/** One server of a service (RFC 2782). */
+export interface SrvRecord {
+  /** A host name, or a literal IP. */
+  readonly host: string;
+  readonly port: number;
+  /** The lower is to be tried first. */
+  readonly priority: number;
+  /** Among those of one priority: the higher, the more often. */
+  readonly weight: number;
 }
 
 export interface ResolveOptions {

@@ -2,6 +2,7 @@ import { canonicalIp, hostPort, type Address } from "../address.ts";
 import { MemberlistError } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
+import type { SrvRecord } from "../ports/transport.ts";
 import { BlockTable, endpointKey, type BlockOptions, type Endpoint } from "./block-table.ts";
 import type { MemoryLink } from "./memory-pipe.ts";
 import { memoryStreamPair, type MemoryStream } from "./memory-stream.ts";
@@ -76,6 +77,7 @@ export class MemoryNetwork implements MemoryFabric {
   readonly #random: Random;
   readonly #transports: Map<string, MemoryTransport> = new Map();
   readonly #hosts: Map<string, readonly string[]> = new Map();
+  readonly #services: Map<string, readonly SrvRecord[]> = new Map();
   readonly #blocks: BlockTable = new BlockTable();
   readonly #dice: FaultDice;
   #stalled: (() => void)[] = [];
@@ -117,6 +119,12 @@ export class MemoryNetwork implements MemoryFabric {
   setHost(name: string, addresses: readonly string[]): void {
     if (addresses.length === 0) this.#hosts.delete(name);
     else this.#hosts.set(name, [...addresses]);
+  }
+
+  /** What a service's SRV records are; an empty list makes it unknown again. */
+  setService(service: string, records: readonly SrvRecord[]): void {
+    if (records.length === 0) this.#services.delete(service);
+    else this.#services.set(service, [...records]);
   }
 
   setLatency(latency: Latency): void {
@@ -225,6 +233,10 @@ export class MemoryNetwork implements MemoryFabric {
 
   lookUp(host: string): readonly string[] | undefined {
     return this.#hosts.get(host);
+  }
+
+  servers(service: string): readonly SrvRecord[] | undefined {
+    return this.#services.get(service);
   }
 
   released(): void {

@@ -5,6 +5,7 @@ import type {
   AdvertisedAddress,
   DialOptions,
   ResolveOptions,
+  SrvRecord,
   Transport,
   TransportListener,
   TransportStream,
@@ -21,6 +22,7 @@ export interface MemoryFabric {
   /** Connects; the answer comes by one of the two callbacks, later, or never. Returned: how to give up. */
   connect(from: MemoryTransport, to: Address, connected: (stream: MemoryStream) => void, refused: () => void): () => void;
   lookUp(host: string): readonly string[] | undefined;
+  servers(service: string): readonly SrvRecord[] | undefined;
   detach(transport: MemoryTransport): void;
   /** A transport is held no more. */
   released(): void;
@@ -125,14 +127,12 @@ export class MemoryTransport implements Transport {
   }
 
   resolve(host: string, options: ResolveOptions): Promise<string[]> {
-    if (this.#closed) return Promise.reject(shutdownError());
-    if (options.signal?.aborted === true) {
-      return Promise.reject(new MemberlistError("aborted", `looking up ${host} was aborted`, { cause: options.signal.reason }));
-    }
     const ip = canonicalIp(host);
-    const found = ip === undefined ? this.#fabric.lookUp(host) : [ip];
-    if (found !== undefined) return Promise.resolve([...found]);
-    return Promise.reject(new MemberlistError("resolve_failed", `no such host: ${host}`, { details: { host } }));
+    return this.#lookUp(host, options, ip === undefined ? this.#fabric.lookUp(host) : [ip]);
+  }
+
+  resolveSrv(service: string, options: ResolveOptions): Promise<SrvRecord[]> {
+    return this.#lookUp(service, options, this.#fabric.servers(service));
   }
 
   shutdown(): Promise<void> {
@@ -158,6 +158,15 @@ export class MemoryTransport implements Transport {
   accept(stream: MemoryStream, from: Address): void {
     this.#adopt(stream);
     this.#listener?.stream(stream, from);
+  }
+
+  #lookUp<T>(name: string, { signal }: ResolveOptions, found: readonly T[] | undefined): Promise<T[]> {
+    if (this.#closed) return Promise.reject(shutdownError());
+    if (signal?.aborted === true) {
+      return Promise.reject(new MemberlistError("aborted", `looking up ${name} was aborted`, { cause: signal.reason }));
+    }
+    if (found !== undefined) return Promise.resolve([...found]);
+    return Promise.reject(new MemberlistError("resolve_failed", `no such host: ${name}`, { details: { host: name } }));
   }
 
   #send(packet: Uint8Array, to: Address): void {

@@ -1,0 +1,89 @@
+import { isIp, parseAddress, type Address } from "../address.ts";
+import { errorMessage, MemberlistError } from "../errors.ts";
+import { seedName, type Seed, type SeedProvider } from "../seeds.ts";
+import type { Driver } from "./driver.ts";
+
+export interface SeedLookup {
+  /** Gives the ms that are left. @throws MemberlistError `timeout` when there are none */
+  readonly timeLeft: () => number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Everything that a seed stands for now. A name's addresses come in the order of the answer.
+ *
+ * @throws MemberlistError `resolve_failed` where that is nothing, `invalid_address`, `timeout`, `aborted`, `shutdown`
+ */
+export async function resolveSeed(driver: Driver, seed: Seed, lookup: SeedLookup): Promise<readonly Address[]> {
+  if (typeof seed === "string") return resolveText(driver, seed, lookup);
+  const texts = await askProvider(driver, seed, lookup);
+  const found = new Map<string, Address>();
+  let failure: unknown;
+  for (const text of texts) {
+    try {
+      for (const address of await resolveText(driver, text, lookup)) found.set(`${address.host} ${address.port}`, address);
+    } catch (error) {
+      if (isEnd(error)) throw error;
+      driver.log.warn("seed_unresolved", `${seedName(seed)} names ${text}: ${errorMessage(error)}`, { seed: text });
+      failure ??= error;
+    }
+  }
+  if (found.size > 0) return [...found.values()];
+  throw failure ?? new MemberlistError("resolve_failed", `${seedName(seed)} has no seeds now`);
+}
+
+async function resolveText(driver: Driver, text: string, { timeLeft, signal }: SeedLookup): Promise<readonly Address[]> {
+  const { config, transport, waits } = driver;
+  const address = parseAddress(text, config.bindPort);
+  if (isIp(address.host)) return [address];
+  const timeout = timeLeft();
+  const hosts = await waits.run<readonly string[]>({ what: `resolving ${address.host}`, timeout, signal }, (resolve, reject) => {
+    if (transport.resolve === undefined) {
+      throw new MemberlistError("resolve_failed", `this transport cannot resolve names: ${address.host}`);
+    }
+    transport.resolve(address.host, { dnsConfigPath: config.dnsConfigPath, timeout, signal }).then(resolve, reject);
+  });
+  if (hosts.length === 0) throw new MemberlistError("resolve_failed", `${address.host} has no address`);
+  return hosts.map((host) => ({ ...address, host }));
+}
+
+async function askProvider(
+  { config, transport, waits }: Driver,
+  provider: SeedProvider,
+  { timeLeft, signal }: SeedLookup,
+): Promise<readonly string[]> {
+  const timeout = timeLeft();
+  const name = seedName(provider);
+  const stop = new AbortController();
+  const answer = await waits.run<unknown>({ what: `asking ${name} for seeds`, timeout, signal }, (resolve, reject) => {
+    const ask = async (): Promise<unknown> =>
+      await provider({
+        signal: stop.signal,
+        timeout,
+        resolveSrv: async (service) => {
+          if (transport.resolveSrv === undefined) {
+            throw new MemberlistError("unsupported", `this transport cannot look up SRV records: ${service}`);
+          }
+          return await transport.resolveSrv(service, {
+            dnsConfigPath: config.dnsConfigPath,
+            timeout: timeLeft(),
+            signal: stop.signal,
+          });
+        },
+      });
+    ask().then(resolve, (error: unknown) => reject(providerFailed(name, error)));
+    return () => stop.abort();
+  });
+  if (Array.isArray(answer) && answer.every((text) => typeof text === "string")) return answer;
+  throw new MemberlistError("resolve_failed", `${name} gave something else than a list of texts`);
+}
+
+function providerFailed(name: string, error: unknown): MemberlistError {
+  if (error instanceof MemberlistError && error.code !== "aborted") return error;
+  return new MemberlistError("resolve_failed", `${name} failed: ${errorMessage(error)}`, { cause: error });
+}
+
+/** The caller's own wish, or the end of everything: there is nothing left to try. */
+function isEnd(error: unknown): boolean {
+  return error instanceof MemberlistError && (error.code === "aborted" || error.code === "shutdown");
+}
