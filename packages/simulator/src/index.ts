@@ -1,7 +1,16 @@
+export { InvariantError } from "./invariants.ts";
 export type { LatencyModel } from "./latency.ts";
+export { agreementBound } from "./liveness.ts";
 export type { NodeClock } from "./node-clock.ts";
 export type { NodeStatus, SimEvent, SimNode, View } from "./sim-node.ts";
 export type { SimNetwork, SimNetworkOptions } from "./sim-network.ts";
 export { simulate, type SimulateOptions } from "./simulate.ts";
-export { Simulation, type AppConfig, type AppContext, type RestartOptions, type SimulationOptions } from "./simulation.ts";
+export {
+  Simulation,
+  type AppConfig,
+  type AppContext,
+  type Invariant,
+  type RestartOptions,
+  type SimulationOptions,
+} from "./simulation.ts";
 export type { Trace } from "./trace.ts";

@@ -1,6 +1,8 @@
 import { lanConfig, MemberlistError, type Config } from "@memberlist/core";
 import { nodeStateName, type Tunables } from "@memberlist/core/internal";
 import { SeededRandom, VirtualClock } from "@memberlist/core/testing";
+import { InvariantError, Invariants } from "./invariants.ts";
+import { agreementBound } from "./liveness.ts";
 import { NodeClock } from "./node-clock.ts";
 import { startLife, type Life, type NodeStatus, type SimEvent, type SimNode, type View } from "./sim-node.ts";
 import { SimNetwork, type SimNetworkOptions } from "./sim-network.ts";
@@ -23,9 +25,14 @@ export interface SimulationOptions extends SimNetworkOptions {
   readonly config?: AppConfig;
   /** Makes the application of one node: called at each start, except at a restart with memory. Wins over `config`. */
   readonly app?: (context: AppContext) => AppConfig;
+  /** How often the invariants are looked at, in ms of virtual time; 0: never. Default 1,000. */
+  readonly checkInterval?: number;
   /** Which parts of Lifeguard are on; for experiments. */
   readonly tunables?: Partial<Tunables>;
 }
+
+/** What must always hold. @returns what is wrong, or undefined */
+export type Invariant = (simulation: Simulation) => string | undefined;
 
 export interface RestartOptions {
   /** The application comes back with what it had (the same delegates), and joins everybody that it knew: time passes until that has ended. Default false. */
@@ -40,6 +47,9 @@ interface Slot {
   status: NodeStatus;
 }
 
+const defaultCheckInterval = 1_000;
+/** How closely {@link Simulation.settle} looks, in ms. */
+const agreementStep = 200;
 const silent = { debug: (): void => {}, info: (): void => {}, warn: (): void => {}, error: (): void => {} };
 
 /** A cluster of real members in virtual time on a virtual network: a run is a function of its seed. */
@@ -54,6 +64,9 @@ export class Simulation {
   readonly #options: SimulationOptions;
   readonly #nodeRandom: SeededRandom;
   readonly #slots: Map<string, Slot> = new Map();
+  readonly #invariants: Invariants | undefined;
+  readonly #ownInvariants: Map<string, Invariant> = new Map();
+  #isOver = false;
   readonly #eventListeners: ((event: SimEvent) => void)[] = [];
   readonly #packetListeners: ((from: string, packet: Uint8Array) => void)[] = [];
 
@@ -63,6 +76,10 @@ export class Simulation {
     this.random = seed.fork();
     this.#nodeRandom = seed.fork();
     this.network = new SimNetwork(this.clock, seed.fork(), options);
+    const { checkInterval = defaultCheckInterval } = options;
+    if (checkInterval <= 0) return;
+    this.#invariants = new Invariants();
+    this.#checkEvery(checkInterval);
   }
 
   /** Starts one more node, which knows nobody yet. */
@@ -122,9 +139,19 @@ export class Simulation {
 
   /** Says that it leaves; time passes until that is out. It goes on answering until {@link crash}. */
   async leave(name: string): Promise<void> {
+    await this.clock.settle(this.startLeave(name), { limit: 600_000 });
+  }
+
+  /** Says that it leaves, as time passes. It resolves when that is out, or when the node has crashed. */
+  async startLeave(name: string): Promise<void> {
     const slot = this.#slot(name);
     slot.status = "left";
-    await this.clock.settle(slot.life.members.leave({ timeout: 0 }), { limit: 600_000 });
+    this.#invariants?.stopped(name, "left", this.clock.now());
+    try {
+      await slot.life.members.leave({ timeout: 0 });
+    } catch (error) {
+      if (!(error instanceof MemberlistError && error.code === "shutdown")) throw error;
+    }
   }
 
   /** Its process dies. Streams break, nobody is told. */
@@ -133,6 +160,7 @@ export class Simulation {
     slot.status = "crashed";
     slot.life.clock.resume();
     await slot.life.members.shutdown();
+    this.#invariants?.stopped(name, "crashed", this.clock.now());
   }
 
   /** Starts a node again, at the same address; after a crash, or a crash of its own. */
@@ -187,6 +215,44 @@ export class Simulation {
     });
   }
 
+  /** Has `check` looked at from now on, like the invariants that are always looked at. Needs a `checkInterval`. */
+  invariant(name: string, check: Invariant): void {
+    this.#ownInvariants.set(name, check);
+  }
+
+  /**
+   * Looks at all invariants now. Time that passes does so at each `checkInterval`: `clock.advance` then rejects.
+   *
+   * @throws InvariantError
+   */
+  check(): void {
+    const at = this.clock.now();
+    const [found] = this.#invariants?.look(at) ?? [];
+    if (found !== undefined) throw new InvariantError(found[0], at, found[1]);
+    for (const [name, check] of this.#ownInvariants) {
+      const wrong = check(this);
+      if (wrong !== undefined) throw new InvariantError(name, at, wrong);
+    }
+  }
+
+  /**
+   * Lets time pass until all agree: for when faults have stopped, and nobody is cut off.
+   *
+   * @returns how long it took, in ms
+   * @throws InvariantError `agreement` when they do not within {@link agreementBound}
+   */
+  async settle(): Promise<number> {
+    const bound = agreementBound({ ...this.#options.config }, this.#slots.size);
+    const start = this.clock.now();
+    while (!this.agrees()) {
+      const passed = this.clock.now() - start;
+      if (passed >= bound)
+        throw new InvariantError("agreement", this.clock.now(), `none after ${passed} ms: ${this.#disagreement()}`);
+      await this.clock.advance(Math.min(agreementStep, bound - passed));
+    }
+    return this.clock.now() - start;
+  }
+
   onEvent(listener: (event: SimEvent) => void): void {
     this.#eventListeners.push(listener);
   }
@@ -198,6 +264,7 @@ export class Simulation {
 
   /** Everybody's process ends. */
   async end(): Promise<void> {
+    this.#isOver = true;
     for (const { name, status } of this.#slots.values()) if (status !== "crashed") await this.crash(name);
   }
 
@@ -205,26 +272,49 @@ export class Simulation {
     const clock = new NodeClock(this.clock, this.#nodeRandom.fork());
     const transport = this.network.attach(name, clock);
     this.#tap(name, transport);
-    return startLife({
-      config: { ...lanConfig(), logger: silent, ...this.#options.config, ...app, name, random: this.#nodeRandom.fork() },
+    const config = { ...lanConfig(), logger: silent, ...this.#options.config, ...app, name, random: this.#nodeRandom.fork() };
+    this.#invariants?.starting(name, config.udpBufferSize, config.gossipToTheDeadTime);
+    const life = await startLife({
+      config,
       clock,
       transport,
       tunables: this.#options.tunables,
       onEvent: (type, subject) => {
         const event = { at: this.clock.now(), observer: name, type, subject };
         this.trace.add(`${event.at} ${name} ${type} ${subject.name} ${subject.state} ${subject.incarnation}`, subject.meta);
+        this.#invariants?.event(event);
         for (const listener of this.#eventListeners) listener(event);
       },
     });
+    this.#invariants?.started(name, life);
+    return life;
   }
 
   #tap(name: string, transport: Life["transport"]): void {
     const writeTo = transport.writeTo.bind(transport);
     transport.writeTo = (packet, to, done) => {
       this.trace.add(`${this.clock.now()} ${name} > ${to.host}`, packet);
+      this.#invariants?.packet(name, packet.length);
       for (const listener of this.#packetListeners) listener(name, packet);
       return writeTo(packet, to, done);
     };
+  }
+
+  #checkEvery(interval: number): void {
+    this.clock.setTimeout(() => {
+      if (this.#isOver) return;
+      this.#checkEvery(interval);
+      this.check();
+    }, interval);
+  }
+
+  #disagreement(): string {
+    return this.running
+      .map(
+        ({ name }) =>
+          `${name} sees ${[...this.views(name)].map(([of, { state, incarnation }]) => `${of} ${state} ${incarnation}`).join(", ")}`,
+      )
+      .join("; ");
   }
 
   #makeApp(name: string, life: number): AppConfig {

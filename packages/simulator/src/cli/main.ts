@@ -1,10 +1,14 @@
 import { Command, CommanderError } from "commander";
+import { addFuzz } from "./fuzz.ts";
 import { addRun } from "./run.ts";
+import { addWorker } from "./workers.ts";
 
 /** The CLI. Each subcommand is a file here with a function that adds it. @returns the exit code */
 export async function main(argv: readonly string[]): Promise<number> {
   const program = new Command("pnpm sim").description("memberlist clusters in virtual time, by seed").exitOverride();
   addRun(program);
+  addFuzz(program);
+  addWorker(program);
   try {
     await program.parseAsync([...argv]);
     return typeof process.exitCode === "number" ? process.exitCode : 0;

@@ -1,0 +1,29 @@
+import * as fc from "fast-check";
+import { InvariantError } from "../invariants.ts";
+import { play } from "./play.ts";
+import { schedules, type Schedule } from "./schedule.ts";
+
+/** What is wrong with a seed. */
+export interface Failure {
+  readonly seed: number;
+  readonly error: string;
+  /** The shortest schedule found that fails. */
+  readonly schedule: Schedule;
+}
+
+/** How long is shrunk, in ms. */
+const shrinkTime = 45_000;
+
+/** Draws the schedule of one seed and plays it. @returns what failed, shrunk; undefined when all is well */
+export async function fuzzSeed(seed: number): Promise<Failure | undefined> {
+  const property = fc.asyncProperty(schedules, async (schedule) => void (await play(schedule)));
+  const result = await fc.check(property, { seed, numRuns: 1, interruptAfterTimeLimit: shrinkTime });
+  const [schedule] = result.counterexample ?? [];
+  if (!result.failed || schedule === undefined) return undefined;
+  return { seed, schedule, error: textOf(result.errorInstance) };
+}
+
+function textOf(error: unknown): string {
+  if (error instanceof InvariantError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
