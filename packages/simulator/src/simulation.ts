@@ -161,6 +161,8 @@ export class Simulation {
     slot.life.clock.resume();
     await slot.life.members.shutdown();
     this.#invariants?.stopped(name, "crashed", this.clock.now());
+    // Soon: a timer that it has left behind may fire, and be gone, before the next look.
+    if (this.#invariants !== undefined && !this.#isOver) this.clock.setTimeout(() => this.check(), 1);
   }
 
   /** Starts a node again, at the same address; after a crash, or a crash of its own. */

@@ -11,6 +11,7 @@ interface FuzzFlags {
   readonly from: number;
   readonly jobs?: number;
   readonly budget?: number;
+  readonly shrink: boolean;
   readonly replay?: Schedule;
 }
 
@@ -25,14 +26,15 @@ export function addFuzz(program: Command): void {
     .option("--from <n>", "the first seed", wholeNumber(0), 1)
     .option("--jobs <n>", "processes (default: one for each core)", wholeNumber(1))
     .option("--budget <s>", "seconds, after which no further seed is begun", wholeNumber(1))
+    .option("--no-shrink", "prints a schedule that fails as it was drawn")
     .option("--replay <json>", "plays this schedule, as a failure has printed it", parseSchedule)
     .action(async (flags: FuzzFlags) => {
       process.exitCode = flags.replay === undefined ? await fuzz(flags) : await replay(flags.replay);
     });
 }
 
-async function fuzz({ seeds, from, jobs, budget = Infinity }: FuzzFlags): Promise<number> {
-  const inputs = Array.from({ length: seeds }, (_, i) => from + i);
+async function fuzz({ seeds, from, jobs, shrink, budget = Infinity }: FuzzFlags): Promise<number> {
+  const inputs = Array.from({ length: seeds }, (_, i) => ({ seed: from + i, shrink }));
   const progress = new Progress("fuzz", seeds);
   let played = 0;
   let failure: Failure | undefined;
@@ -52,7 +54,9 @@ async function fuzz({ seeds, from, jobs, budget = Infinity }: FuzzFlags): Promis
   const { seed, error, schedule } = failure;
   const json = JSON.stringify(schedule);
   process.stdout.write(`fuzz: seed ${seed} failed: ${error}\nagain, as drawn: pnpm sim fuzz --from ${seed} --seeds 1\n`);
-  process.stdout.write(`again, shrunk to ${schedule.steps.length} steps: pnpm sim fuzz --replay '${json}'\n`);
+  process.stdout.write(
+    `again, ${shrink ? "shrunk to" : "with its"} ${schedule.steps.length} steps: pnpm sim fuzz --replay '${json}'\n`,
+  );
   return 1;
 }
 

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import type { LatencyModel } from "../latency.ts";
 import type { AppConfig } from "../simulation.ts";
 
-export const stepKinds = [
+const stepKinds = [
   "add",
   "block",
   "bandwidth",

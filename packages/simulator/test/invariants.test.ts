@@ -1,0 +1,42 @@
+import { expect, test } from "vitest";
+import { agreementBound, InvariantError, simulate } from "../src/index.ts";
+
+test("an invariant of one's own ends the run at the instant at which it is broken", async () => {
+  const sim = await simulate({ nodes: 2 });
+  const from = sim.clock.now();
+  sim.invariant("short", () => (sim.clock.now() - from > 5_000 ? "it went on" : undefined));
+  const error = await sim.clock.advance(60_000).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(InvariantError);
+  expect(error).toMatchObject({ invariant: "short" });
+  expect((error as InvariantError).at - from).toBeLessThanOrEqual(6_000);
+  await sim.end();
+});
+
+test("a cluster that is cut in two does not agree within the bound", async () => {
+  const sim = await simulate({ nodes: 4 });
+  sim.network.partition(["node-0"]);
+  const start = sim.clock.now();
+  await sim.clock.advance(60_000);
+  await expect(sim.settle()).rejects.toMatchObject({ invariant: "agreement" });
+  expect(sim.clock.now() - start).toBeGreaterThanOrEqual(60_000 + agreementBound({}, 4));
+  await sim.end();
+});
+
+test("looking changes nothing: the trace is the same without", async () => {
+  const hash = async (checkInterval: number): Promise<string> => {
+    const sim = await simulate({ nodes: 6, seed: 5, loss: 0.1, latency: [1, 30], checkInterval });
+    await sim.crash("node-3");
+    await sim.clock.advance(30_000);
+    await sim.end();
+    return sim.trace.hash;
+  };
+  expect(await hash(100)).toBe(await hash(0));
+});
+
+test("the bound grows with the size and with the timeouts", () => {
+  expect(agreementBound({}, 10)).toBeLessThan(agreementBound({}, 100));
+  expect(agreementBound({ suspicionMult: 8 }, 10)).toBeGreaterThan(agreementBound({}, 10));
+});

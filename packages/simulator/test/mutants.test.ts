@@ -1,0 +1,121 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import type { Plugin } from "esbuild";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bundleCli } from "../bundle.mjs";
+
+/** A way to break the core: in one file, one piece of code becomes another. */
+interface Mutant {
+  readonly what: string;
+  readonly file: string;
+  readonly code: string;
+  readonly becomes: string;
+  /** The invariants that may tell: the first one that is broken ends the run. */
+  readonly found: RegExp;
+}
+
+const mutants: readonly Mutant[] = [
+  {
+    what: "old news brings the dead back",
+    file: "engine/membership.ts",
+    code: "claim.incarnation <= record.incarnation && !isTakeover",
+    becomes: "claim.incarnation < record.incarnation && !isTakeover",
+    found: /gone-is-final/,
+  },
+  {
+    what: "a node believes that it is dead",
+    file: "engine/membership.ts",
+    code: "record.name === config.name && !this.#context.hasLeft",
+    becomes: "false",
+    found: /alive-at-itself/,
+  },
+  {
+    what: "a refutation is no newer than what it refutes",
+    file: "engine/membership.ts",
+    code: "const incarnation = nextIncarnation(this.#context, accused);",
+    becomes: "const incarnation = accused;",
+    found: /incarnation-owner|incarnation-rises|agreement/,
+  },
+  {
+    what: "the application is not told of the dead",
+    file: "engine/membership.ts",
+    code: 'effects.emit({ type: "leave", node: record.snapshot() });',
+    becomes: "",
+    found: /events-match-table|events-in-order/,
+  },
+  {
+    what: "packets may be longer than is allowed",
+    file: "engine/gossip.ts",
+    code: "config.udpBufferSize - compoundHeaderOverhead",
+    becomes: "config.udpBufferSize + 200 - compoundHeaderOverhead",
+    found: /packet-size/,
+  },
+  {
+    what: "a suspect is never given up",
+    file: "engine/membership.ts",
+    code: "this.dead({ incarnation: record.incarnation, node: record.name, from: config.name });",
+    becomes: "",
+    found: /agreement/,
+  },
+  {
+    what: "others' incarnations are raised",
+    file: "engine/membership.ts",
+    code: "this.#gossip.broadcast(claim.node, encodeDead(claim), finished);",
+    becomes:
+      "claim = { ...claim, incarnation: claim.incarnation + 1 }; this.#gossip.broadcast(claim.node, encodeDead(claim), finished);",
+    found: /incarnation-owner/,
+  },
+  {
+    what: "a timer outlives its node",
+    file: "driver/driver.ts",
+    code: "this.engine.stop();\n    this.#disarm();",
+    becomes: "this.engine.stop();",
+    found: /timer-owner/,
+  },
+];
+
+const seeds = 150;
+let folder: string;
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), "mutants-"))));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function breaking({ file, code, becomes }: Mutant): Plugin {
+  return {
+    name: "mutant",
+    setup: ({ onLoad }) => {
+      onLoad({ filter: new RegExp(`packages/memberlist/src/${file.replaceAll(/[/.]/g, "\\$&")}$`) }, ({ path }) => {
+        const source = readFileSync(path, "utf8");
+        if (source.split(code).length !== 2) throw new Error(`${file} does not have this code once: ${code}`);
+        return { contents: source.replace(code, () => becomes), loader: "ts" };
+      });
+    },
+  };
+}
+
+/** Fuzzes a core with these changes, without shrinking. @returns what failed, or "" */
+async function fuzz(name: string, plugins: Plugin[]): Promise<string> {
+  const cli = join(folder, `${name}.mjs`);
+  const start = join(folder, `${name}-start.mjs`);
+  await bundleCli(cli, plugins);
+  writeFileSync(
+    start,
+    `const { main } = await import(${JSON.stringify(pathToFileURL(cli).href)});\nprocess.exitCode = await main(process.argv);\n`,
+  );
+  const args = [start, "fuzz", "--seeds", String(seeds), "--jobs", "1", "--no-shrink"];
+  try {
+    await promisify(execFile)(process.execPath, args, { timeout: 60_000 });
+    return "";
+  } catch (error) {
+    return String((error as { readonly stdout?: string }).stdout);
+  }
+}
+
+describe("an engine that is broken on purpose is found out", () => {
+  test.each(mutants)("$what", { timeout: 70_000 }, async (mutant) => {
+    expect(await fuzz(String(mutants.indexOf(mutant)), [breaking(mutant)])).toMatch(mutant.found);
+  });
+});
