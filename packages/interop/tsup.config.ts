@@ -6,6 +6,7 @@ export default defineConfig({
     "node-peer": "src/node-peer.ts",
     capture: "src/capture.ts",
     "detection-time": "src/detection-time.ts",
+    matrix: "src/matrix.ts",
   },
   format: ["esm"],
   platform: "node",
