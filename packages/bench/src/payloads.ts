@@ -18,7 +18,7 @@ export function alives(count: number): Alive[] {
   return Array.from({ length: count }, (_, i) => ({
     incarnation: 1 + (i % 7),
     node: `node-${i}.dc-${i % 3}.example`,
-    addr: `10.0.${i >> 8}.${i & 255}`,
+    addr: `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`,
     port: 7946,
     meta: new TextEncoder().encode(`role=web;build=2026.11.${i % 30}`),
     vsn: versions,
