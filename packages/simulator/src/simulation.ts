@@ -67,6 +67,7 @@ export class Simulation {
   readonly #invariants: Invariants | undefined;
   readonly #ownInvariants: Map<string, Invariant> = new Map();
   #isOver = false;
+  #behind: Slot | undefined;
   readonly #eventListeners: ((event: SimEvent) => void)[] = [];
   readonly #packetListeners: ((from: string, packet: Uint8Array) => void)[] = [];
 
@@ -207,14 +208,19 @@ export class Simulation {
     const running = [...this.#slots.values()].filter(({ status }) => status === "running");
     const truth = running.map(({ life }) => life.members.localNode());
     if (truth.some(({ state }) => state !== "alive")) return false;
-    return running.every(({ life: { members } }) => {
-      if (members.numMembers() !== truth.length) return false;
+    // Cheap first, and whoever was behind at the last look: this is asked again and again, of n nodes about n nodes.
+    if (running.some(({ life: { members } }) => members.numMembers() !== truth.length)) return false;
+    const sees = ({ life: { members } }: Slot): boolean => {
       const seen = new Map(members.members().map((node) => [node.name, node]));
       return truth.every(({ name, incarnation, meta }) => {
         const node = seen.get(name);
         return node?.state === "alive" && node.incarnation === incarnation && equal(node.meta, meta);
       });
-    });
+    };
+    const last = this.#behind;
+    if (last !== undefined && last.status === "running" && !sees(last)) return false;
+    this.#behind = running.find((slot) => !sees(slot));
+    return this.#behind === undefined;
   }
 
   /** Has `check` looked at from now on, like the invariants that are always looked at. Needs a `checkInterval`. */
