@@ -1,5 +1,6 @@
 /** For tests and simulations: virtual time, reproducible randomness, and a network within one process. */
 export type { BlockOptions, Endpoint } from "./block-table.ts";
+export { transportConformance, type ConformanceCase, type ConformanceHarness } from "./conformance.ts";
 export {
   MemoryNetwork,
   type Latency,
