@@ -36,6 +36,7 @@ it("exports these names and no others", () => {
       "SeededRandom",
       "VirtualClock",
       "settlePromises",
+      "transportConformance",
     ]
   `);
 });

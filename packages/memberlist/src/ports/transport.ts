@@ -26,7 +26,7 @@ export interface Transport {
   /**
    * Opens a stream to `to`.
    *
-   * @throws MemberlistError `dial_failed`, or `timeout` after `options.timeout` ms, or `aborted`
+   * @throws MemberlistError `dial_failed`; `timeout` after `options.timeout` ms; `aborted`; `shutdown`
    */
   dial(to: Address, options: DialOptions): Promise<TransportStream>;
 

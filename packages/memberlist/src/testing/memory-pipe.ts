@@ -112,12 +112,14 @@ export class MemoryPipe {
     const { clock } = this.#link;
     this.#lastAt = Math.max(this.#lastAt, clock.now() + this.#link.delay(piece instanceof Uint8Array ? piece.length : 0));
     this.#travelling.push({ at: this.#lastAt, piece });
-    clock.setTimeout(() => this.#arrive(), this.#lastAt - clock.now());
+    const at = this.#lastAt;
+    clock.setTimeout(() => this.#arrive(at), at - clock.now());
   }
 
-  #arrive(): void {
+  /** @param due what is due by then has arrived, even if the timer came early, as those of runtimes do by a fraction of a ms */
+  #arrive(due: number): void {
     if (this.#stalled) return;
-    const now = this.#link.clock.now();
+    const now = Math.max(this.#link.clock.now(), due);
     for (let next = this.#travelling[0]; next !== undefined && next.at <= now; next = this.#travelling[0]) {
       if (this.#link.blocked()) {
         this.#stall();
@@ -133,7 +135,7 @@ export class MemoryPipe {
     this.#link.whenHealed(() => {
       this.#link.clock.setTimeout(() => {
         this.#stalled = false;
-        this.#arrive();
+        this.#arrive(0);
       }, this.#link.delay(0));
     });
   }

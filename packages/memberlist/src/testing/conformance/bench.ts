@@ -1,0 +1,161 @@
+import type { Address } from "../../address.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Transport, TransportStream } from "../../ports/transport.ts";
+import type { ConformanceHarness } from "./harness.ts";
+import { StreamEnd } from "./stream-end.ts";
+
+/** A case before it has a harness. */
+export interface Check {
+  readonly name: string;
+  /** Whether the harness has what the case needs. Absent: nothing special. */
+  readonly offered?: (harness: ConformanceHarness) => boolean;
+  readonly run: (bench: Bench) => Promise<void>;
+}
+
+/** A listening transport, and all that it was given. */
+export interface Peer {
+  readonly transport: Transport;
+  readonly address: Address;
+  readonly packets: { readonly bytes: Uint8Array; readonly from: Address; readonly receivedAt: number }[];
+  readonly streams: { readonly stream: TransportStream; readonly from: Address }[];
+}
+
+const pollInterval = 5;
+/** In ms: a packet that did not come is sent again. */
+const resendInterval = 200;
+/** In ms: how long the suite looks on for what must not happen. */
+const quiet = 50;
+
+/** What one case works with; whatever it made is closed behind it. */
+export class Bench {
+  readonly harness: ConformanceHarness;
+  readonly deadline: number;
+  readonly #peers: Peer[] = [];
+  readonly #dialled: TransportStream[] = [];
+
+  constructor(harness: ConformanceHarness) {
+    this.harness = harness;
+    this.deadline = harness.deadline ?? 5000;
+  }
+
+  async peer(create: () => Promise<Transport> = () => this.harness.create()): Promise<Peer> {
+    const transport = await create();
+    const made: Peer = { transport, address: this.harness.addressOf(transport), packets: [], streams: [] };
+    this.#peers.push(made);
+    transport.listen({
+      packet: (bytes, from, receivedAt) => void made.packets.push({ bytes, from, receivedAt }),
+      stream: (stream, from) => void made.streams.push({ stream, from }),
+    });
+    return made;
+  }
+
+  async pair(): Promise<[a: Peer, b: Peer]> {
+    return [await this.peer(), await this.peer()];
+  }
+
+  async dial(from: Peer, to: Peer): Promise<TransportStream> {
+    const dialled = from.transport.dial(to.address, { timeout: this.deadline });
+    const stream = await this.soon(dialled, "dial: it neither made a stream nor rejected");
+    this.#dialled.push(stream);
+    return stream;
+  }
+
+  /** Both ends of one stream. A byte has gone over it: some transports tell the peer of a stream with its first byte. */
+  async connect(a: Peer, b: Peer): Promise<[near: StreamEnd, far: StreamEnd]> {
+    const had = b.streams.length;
+    const near = new StreamEnd(this, await this.dial(a, b));
+    await near.write(Uint8Array.of(255));
+    await this.until(() => b.streams.length > had, "TransportListener.stream: a dialled stream was never given to the listener");
+    const accepted = b.streams[had]?.stream;
+    check(accepted !== undefined, "TransportListener.stream: it got no stream");
+    const far = new StreamEnd(this, accepted as TransportStream);
+    check((await far.read(1))[0] === 255, "TransportStream: the first byte that arrived is not the one that was written");
+    return [near, far];
+  }
+
+  /** Sends until it arrives: datagrams may be lost. */
+  async arrives(from: Peer, to: Peer, packet: Uint8Array, mend: string): Promise<Peer["packets"][number]> {
+    const had = to.packets.length;
+    const end = this.harness.clock.now() + this.deadline;
+    while (this.harness.clock.now() < end) {
+      from.transport.writeTo(packet.slice(), to.address);
+      const resend = this.harness.clock.now() + resendInterval;
+      while (this.harness.clock.now() < Math.min(resend, end)) {
+        const arrived = to.packets.slice(had).find((each) => each.bytes.length === packet.length && each.bytes[0] === packet[0]);
+        if (arrived !== undefined) return arrived;
+        await this.sleep(pollInterval);
+      }
+    }
+    throw new Error(mend);
+  }
+
+  async until(condition: () => boolean, mend: string): Promise<void> {
+    const end = this.harness.clock.now() + this.deadline;
+    while (!condition()) {
+      check(this.harness.clock.now() < end, mend);
+      await this.sleep(pollInterval);
+    }
+  }
+
+  /** What the promise gives, within the deadline. */
+  soon<T>(promise: Promise<T>, mend: string): Promise<T> {
+    const { clock } = this.harness;
+    return new Promise((resolve, reject) => {
+      const timer = clock.setTimeout(() => reject(new Error(mend)), this.deadline);
+      promise.then(resolve, reject).finally(() => clock.clearTimeout(timer));
+    });
+  }
+
+  /** That the promise rejects with an error of this `code`. */
+  async rejects(promise: Promise<unknown>, code: string, what: string): Promise<void> {
+    let failure: unknown;
+    try {
+      await this.soon(
+        promise.then((value) => this.#keep(value)),
+        `${what}: it must reject with ${code}, but nothing happened`,
+      );
+    } catch (error) {
+      failure = error;
+    }
+    check(failure !== undefined, `${what}: it must reject with ${code}, but it resolved`);
+    if (failure instanceof Error && failure.message.includes("nothing happened")) throw failure;
+    const found: unknown = (failure as { code?: unknown }).code;
+    check(found === code, `${what}: it must reject with a MemberlistError of code ${code}, not ${String(failure)}`);
+  }
+
+  /** Whether the promise is still pending when others would long be done. */
+  isPending(promise: Promise<unknown>): Promise<boolean> {
+    const settled = (): boolean => false;
+    return Promise.race([promise.then(settled, settled), this.sleep(4 * quiet).then(() => true)]);
+  }
+
+  /** Long enough for what must not happen to happen. */
+  quiet(): Promise<void> {
+    return this.sleep(quiet);
+  }
+
+  sleep(ms: number): Promise<void> {
+    return pause(this.harness.clock, ms);
+  }
+
+  async close(): Promise<void> {
+    for (const stream of [...this.#dialled, ...this.#peers.flatMap(({ streams }) => streams.map((each) => each.stream))]) {
+      stream.close();
+    }
+    const shutdowns = Promise.all(this.#peers.map(({ transport }) => transport.shutdown()));
+    await this.soon(shutdowns, "shutdown: its promise never resolved");
+  }
+
+  #keep(value: unknown): void {
+    if (typeof value === "object" && value !== null && "close" in value) this.#dialled.push(value as TransportStream);
+  }
+}
+
+/** Fails with what to mend unless it holds. */
+export function check(holds: boolean, mend: string): void {
+  if (!holds) throw new Error(mend);
+}
+
+function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.setTimeout(resolve, ms));
+}

@@ -1,0 +1,148 @@
+import { check, type Bench, type Check } from "./bench.ts";
+
+const mebibyte = 1024 * 1024;
+/** More than the buffers of two sockets together may hold. */
+const unreadMax = 64 * mebibyte;
+
+/** Streams: bytes, ends, backpressure. */
+export const streamChecks: readonly Check[] = [
+  {
+    name: "a stream carries bytes both ways",
+    run: async (bench) => {
+      const [near, far] = await bench.connect(...(await bench.pair()));
+      await near.write(Uint8Array.of(4, 5, 6));
+      check((await far.read(3)).join() === "4,5,6", "TransportStream: the listener's side did not read what was written");
+      await far.write(Uint8Array.of(7, 8, 9));
+      check((await near.read(3)).join() === "7,8,9", "TransportStream: the dialler's side did not read what was written");
+    },
+  },
+  {
+    name: "a stream comes from the dialler's host",
+    run: async (bench) => {
+      const [a, b] = await bench.pair();
+      await bench.connect(a, b);
+      const host = b.streams[0]?.from.host;
+      check(host === a.address.host, `TransportListener.stream: \`from\` is ${host}, not the dialler's ${a.address.host}`);
+    },
+  },
+  {
+    name: "half-close: after the end of one direction, the other goes on",
+    run: async (bench) => {
+      const [near, far] = await bench.connect(...(await bench.pair()));
+      await near.write(Uint8Array.of(1));
+      await near.finish();
+      check((await far.read(2)).length === 1, "TransportStream: more came than was written before the writable was closed");
+      await Promise.all([
+        far.writePattern(100_000).then(() => far.finish()),
+        near.readPattern().then(({ bytes, intact }) => {
+          check(
+            bytes === 100_000 && intact,
+            "TransportStream: after one side's writable was closed, its readable lost the answer",
+          );
+        }),
+      ]);
+    },
+  },
+  {
+    name: "what was written and finished arrives, although close follows at once",
+    run: async (bench) => {
+      const [near, far] = await bench.connect(...(await bench.pair()));
+      const total = 100_000;
+      await near.writePattern(total);
+      await near.finish();
+      near.stream.close();
+      await bench.quiet();
+      const { bytes, intact } = await far.readPattern();
+      check(bytes === total && intact, `TransportStream.close: of ${total} bytes that were written before, ${bytes} arrived`);
+    },
+  },
+  {
+    name: "an abrupt close ends both sides; closing twice does no harm",
+    run: async (bench) => {
+      const [near, far] = await bench.connect(...(await bench.pair()));
+      const ends = Promise.all([near.ends(), far.ends()]);
+      try {
+        near.stream.close();
+        near.stream.close();
+      } catch (error) {
+        throw new Error(`TransportStream.close: it threw, and must not: ${String(error)}`, { cause: error });
+      } finally {
+        await ends;
+      }
+    },
+  },
+  {
+    name: "a write after close rejects",
+    run: async (bench) => {
+      const [near] = await bench.connect(...(await bench.pair()));
+      near.stream.close();
+      const written = await near.write(Uint8Array.of(1)).then(
+        () => true,
+        () => false,
+      );
+      check(!written, "TransportStream: a write after close() resolved, as if it had got somewhere");
+    },
+  },
+  {
+    name: "a slow reader holds the writer back, and loses nothing",
+    run: async (bench) => {
+      const [near, far] = await bench.connect(...(await bench.pair()));
+      const written = await writeUntilHeld(bench, (chunk) => near.writeSlowly(chunk));
+      const finished = near.finish();
+      const bytes = await countZeros((count) => far.read(count));
+      await finished;
+      check(bytes === written, `TransportStream: a slow reader got ${bytes} of ${written} bytes`);
+    },
+  },
+  {
+    name: "a stream of 20 MiB arrives intact",
+    run: async (bench) => {
+      const [near, far] = await bench.connect(...(await bench.pair()));
+      const total = 20 * mebibyte;
+      const received = far.readPattern().then(({ bytes, intact }) => {
+        check(intact, `TransportStream: the byte at ${bytes} of 20 MiB is not the one that was written`);
+        check(bytes === total, `TransportStream: only ${bytes} of 20 MiB arrived before the end`);
+      });
+      await Promise.all([near.writePattern(total).then(() => near.finish()), received]);
+    },
+  },
+  {
+    name: "streams at the same time do not mix",
+    run: async (bench) => {
+      const [a, b] = await bench.pair();
+      const salts = Array.from({ length: 20 }, (_, index) => index);
+      const ends: Awaited<ReturnType<Bench["connect"]>>[] = [];
+      for (const _ of salts) ends.push(await bench.connect(a, b));
+      const mixed = "TransportStream: with 20 streams open, bytes of one came out of another or were lost";
+      await Promise.all(
+        ends.flatMap(([near, far], salt) =>
+          [near, far].flatMap((end) => [
+            end.writePattern(100_000, salt).then(() => end.finish()),
+            end.readPattern(salt).then(({ bytes, intact }) => check(intact && bytes === 100_000, mixed)),
+          ]),
+        ),
+      );
+    },
+  },
+];
+
+/** How many zeros were written when a write no longer resolved. */
+async function writeUntilHeld(bench: Bench, write: (chunk: Uint8Array) => Promise<void>): Promise<number> {
+  const chunk = new Uint8Array(256 * 1024);
+  for (let written = chunk.length; written <= unreadMax; written += chunk.length) {
+    const isHeld = await bench.isPending(write(chunk.slice()));
+    if (isHeld) return written;
+  }
+  throw new Error(
+    `TransportStream.writable: ${unreadMax} bytes were taken though nobody reads; a write must wait, or memory runs out`,
+  );
+}
+
+async function countZeros(read: (count: number) => Promise<Uint8Array>): Promise<number> {
+  let bytes = 0;
+  for (;;) {
+    const part = await read(65_536);
+    bytes += part.length;
+    if (part.length < 65_536) return bytes;
+  }
+}

@@ -1,0 +1,137 @@
+import { systemClock, type Address, type Transport, type TransportListener, type TransportStream } from "../../src/index.ts";
+import { MemoryNetwork, SeededRandom, type ConformanceHarness, type MemoryTransport } from "../../src/testing/index.ts";
+
+/** What is changed on a memory transport to break it. */
+export type Spoil = (inner: MemoryTransport) => Partial<Transport>;
+
+/** The memory transport, whole or spoilt. */
+export function memoryHarness(spoil: Spoil = () => ({}), deadline?: number): ConformanceHarness {
+  const clock = systemClock();
+  const network = new MemoryNetwork({ clock, random: new SeededRandom(1) });
+  const inners = new Map<Transport, MemoryTransport>();
+  let hosts = 0;
+  let open = 0;
+  const create = (host?: string): Promise<Transport> => {
+    const inner = network.transport({ host });
+    let isOpen = true;
+    open++;
+    const outer: Transport = {
+      finalAdvertiseAddr: (addr, port) => inner.finalAdvertiseAddr(addr, port),
+      writeTo: (packet, to, done) => inner.writeTo(packet, to, done),
+      dial: (to, options) => inner.dial(to, options),
+      listen: (listener) => inner.listen(listener),
+      resolve: (name, options) => inner.resolve(name, options),
+      ...spoil(inner),
+    } as Transport;
+    const shutdown = outer.shutdown ?? (() => inner.shutdown());
+    outer.shutdown = async () => {
+      await shutdown();
+      if (isOpen && !inner.listening) {
+        isOpen = false;
+        open--;
+      }
+    };
+    inners.set(outer, inner);
+    return Promise.resolve(outer);
+  };
+  network.setHost("known.test", ["10.1.1.1", "10.1.1.2"]);
+  const mute = network.transport({ host: "10.9.9.9" }).address;
+  return {
+    clock,
+    maxPacketBytes: 65_507,
+    deadline,
+    create: () => create(),
+    createIpv6: () => create(`fd00::${++hosts}`),
+    addressOf: (transport) => inners.get(transport)!.address,
+    silentAddress: () => {
+      for (const { address } of inners.values()) network.block(address, mute);
+      return Promise.resolve(mute);
+    },
+    knownHost: { host: "known.test", addresses: ["10.1.1.1", "10.1.1.2"] },
+    openHandles: () => open,
+  };
+}
+
+/** A transport whose packets go through `change` before its listener gets them. */
+export function packetsThrough(
+  change: (deliver: TransportListener["packet"], bytes: Uint8Array, from: Address, at: number) => void,
+): Spoil {
+  return (inner) => ({
+    listen: (listener) =>
+      inner.listen({
+        packet: (bytes, from, at) => change((...packet) => listener.packet(...packet), bytes, from, at),
+        stream: (stream, from) => listener.stream(stream, from),
+      }),
+  });
+}
+
+/** A transport whose streams, dialled and accepted ones, are changed. */
+export function streamsThrough(change: (stream: TransportStream) => TransportStream): Spoil {
+  return (inner) => ({
+    dial: async (to, options) => change(await inner.dial(to, options)),
+    listen: (listener) =>
+      inner.listen({
+        packet: (bytes, from, at) => listener.packet(bytes, from, at),
+        stream: (stream, from) => listener.stream(change(stream), from),
+      }),
+  });
+}
+
+/** What is read goes through `change`; undefined drops the piece, "end" ends the stream. */
+export function piecesThrough(change: (bytes: Uint8Array, at: number) => Uint8Array | "end" | undefined): Spoil {
+  return streamsThrough((stream) => {
+    const reader = stream.readable.getReader();
+    let at = 0;
+    const readable = new ReadableStream<Uint8Array>(
+      {
+        pull: async (controller) => {
+          for (;;) {
+            const { value } = await reader.read();
+            const changed = value === undefined ? "end" : change(value, at);
+            at += value?.length ?? 0;
+            if (changed === undefined) continue;
+            if (changed !== "end") return controller.enqueue(changed);
+            controller.close();
+            // The writer need not know.
+            for (let isOver = value === undefined; !isOver;) isOver = (await reader.read()).done;
+            return undefined;
+          }
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    return {
+      readable: readable,
+      writable: stream.writable,
+      close: () => stream.close(),
+    };
+  });
+}
+
+/** What is written goes through `change`. */
+export function writesThrough(
+  change: (write: (bytes: Uint8Array) => Promise<void>, bytes: Uint8Array) => Promise<void> | void,
+): Spoil {
+  return streamsThrough((stream) => withWrites(stream, { change }));
+}
+
+/** The stream with another writable in front of its own. */
+export function withWrites(
+  stream: TransportStream,
+  over: {
+    change?: (write: (bytes: Uint8Array) => Promise<void>, bytes: Uint8Array) => Promise<void> | void;
+    close?: () => Promise<void> | void;
+  },
+): TransportStream {
+  const writer = stream.writable.getWriter();
+  const write = (bytes: Uint8Array): Promise<void> => writer.write(bytes);
+  const writable = new WritableStream<Uint8Array>({
+    write: (bytes) => (over.change === undefined ? write(bytes) : over.change(write, bytes)),
+    close: () => (over.close === undefined ? writer.close() : over.close()),
+  });
+  return {
+    readable: stream.readable,
+    writable: writable,
+    close: () => stream.close(),
+  };
+}

@@ -1,0 +1,15 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { transportConformance } from "@memberlist/core/testing";
+import { nodeHarness, silentPort, type SilentPort } from "./conformance-support.ts";
+
+let silent: SilentPort;
+beforeAll(async () => {
+  silent = await silentPort();
+});
+afterAll(() => silent.close());
+
+describe("NodeTransport conforms", () => {
+  it.each(transportConformance(nodeHarness(() => silent.address)))("$name", async ({ run }) => {
+    await expect(run()).resolves.toBeUndefined();
+  });
+});
