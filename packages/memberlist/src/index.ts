@@ -35,7 +35,7 @@ export {
   type WaitOptions,
 } from "./memberlist.ts";
 export type { Node, NodeState } from "./node.ts";
-export type { AesGcm, Codec, Offload, OpenJob, SealJob } from "./ports/codec.ts";
+export type { AesGcm, Codec, Offload, OpenJob, PacketOffload, PacketSealJob, SealJob } from "./ports/codec.ts";
 export { systemClock, type Clock, type ClockTimer } from "./ports/clock.ts";
 export type { LogFields, Logger, LogLevel, LogOutput } from "./ports/logger.ts";
 export type { MetricLabels, Metrics } from "./ports/metrics.ts";

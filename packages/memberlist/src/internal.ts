@@ -6,4 +6,4 @@ export type { Engine } from "./engine/engine.ts";
 export type { Tunables } from "./engine/tunables.ts";
 export { createInstrumented, type Instruments } from "./memberlist.ts";
 export { DecodeError, type DecodeReason } from "./wire/decode-error.ts";
-export { doOpenJob, doSealJob } from "./wire/offload-job.ts";
+export { doOpenJob, doSealJob, doSealPackets } from "./wire/offload-job.ts";

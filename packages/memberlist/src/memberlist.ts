@@ -335,7 +335,7 @@ export class Memberlist implements AsyncDisposable {
     if (!isIp(address.host)) {
       throw new MemberlistError("invalid_address", `a packet needs a literal IP, not ${address.host}`, { details: { address } });
     }
-    return this.#driver.sendPacket(encodeUser(message), address, crc);
+    return this.#driver.sendUserPacket(encodeUser(message), address, crc);
   }
 
   #address(to: Node | Address | string): Address {

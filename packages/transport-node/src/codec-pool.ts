@@ -1,6 +1,14 @@
 import { access } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { errorMessage, MemberlistError, type Offload, type OpenJob, type SealJob } from "@memberlist/core";
+import {
+  errorMessage,
+  MemberlistError,
+  type Offload,
+  type OpenJob,
+  type PacketOffload,
+  type PacketSealJob,
+  type SealJob,
+} from "@memberlist/core";
 import type { Log } from "@memberlist/core/internal";
 import type { Piscina } from "piscina";
 import { doCodecWork, errorOf, type CodecFailure, type CodecWork } from "./codec-work.ts";
@@ -12,10 +20,20 @@ export interface WorkerOptions {
   readonly threads?: number;
   /** Messages of at least so many bytes are done in a thread. Default 65,536: less takes under 1 ms, which is about what handing it over costs. */
   readonly threshold?: number;
+  /** For packets that the application sends many at once. Default: they are done on the event loop, which on two cores is as fast. */
+  readonly packets?: PacketWorkerOptions;
   /** True: all work is done on the event loop. Default false. */
   readonly off?: boolean;
   /** The threads' program, for applications that are bundled into one file. Default: `codec-worker.js` next to this module. */
   readonly entry?: URL;
+}
+
+/** When the packets of a backlog are compressed and encrypted in the threads. */
+export interface PacketWorkerOptions {
+  /** So many packets sent in one turn of the event loop are done on it; those after them in threads. Default 64. */
+  readonly threshold?: number;
+  /** Packets that a thread gets in one go, at most. Default 64. */
+  readonly batchSize?: number;
 }
 
 export interface CodecPoolOptions {
@@ -39,6 +57,7 @@ const attemptsMax = 2;
  */
 export class CodecPool implements Offload {
   readonly threshold: number;
+  readonly packets: PacketOffload | undefined;
   readonly #options: CodecPoolOptions;
   readonly #threads: number;
   readonly #entry: URL;
@@ -49,6 +68,13 @@ export class CodecPool implements Offload {
   readonly #waiting: (() => void)[] = [];
   #free: number;
   #failures = 0;
+  /** Stream messages that are under way or wait: no packet waits for one. */
+  #messages = 0;
+  #batches = 0;
+  /** When a thread has last done something; it ends when it is idle for long, and takes its time to start. */
+  #lastDone = -Infinity;
+  /** A thread is being started for packets, or none can be had. */
+  #isWarming = false;
   #pool: Promise<Piscina | undefined> | undefined;
   #isBroken = false;
   #closed: Promise<void> | undefined;
@@ -62,6 +88,7 @@ export class CodecPool implements Offload {
     this.threshold = threshold;
     this.#threads = threads;
     this.#free = threads;
+    this.packets = this.#packets(options.workers.packets);
     this.#entry = options.workers.entry ?? new URL("./codec-worker.js", import.meta.url);
   }
 
@@ -71,11 +98,11 @@ export class CodecPool implements Offload {
   }
 
   seal(message: Uint8Array, job: SealJob): Promise<Uint8Array> {
-    return this.#do({ kind: "seal", bytes: message, job });
+    return this.#doMessage({ kind: "seal", bytes: message, job });
   }
 
   open(payload: Uint8Array, job: OpenJob): Promise<Uint8Array> {
-    return this.#do({ kind: "open", bytes: payload, job });
+    return this.#doMessage({ kind: "open", bytes: payload, job });
   }
 
   /** Ends the threads, in the middle of their work too. Resolves when they are gone. May be called twice. */
@@ -87,6 +114,54 @@ export class CodecPool implements Offload {
   async #end(): Promise<void> {
     const pool = await this.#pool;
     await pool?.destroy();
+  }
+
+  #packets(options: PacketWorkerOptions | undefined): PacketOffload | undefined {
+    if (options === undefined) return undefined;
+    const { threshold = 64, batchSize = 64 } = options;
+    checkCount("workers.packets.threshold", threshold);
+    checkCount("workers.packets.batchSize", batchSize);
+    return { threshold, batchSize, isReady: () => this.#isReady(), seal: (batch, job) => this.#sealPackets(batch, job) };
+  }
+
+  /** A batch waits for one other at most, and for no thread that has to start first: that one is started for the next backlog. */
+  #isReady(): boolean {
+    if (this.#isBroken || this.#closed !== undefined || this.#messages > 0) return false;
+    const { idleTimeout = defaultIdleTimeout } = this.#options;
+    if (performance.now() - this.#lastDone < idleTimeout / 2) return this.#batches < this.#threads * 2;
+    if (this.#batches === 0 && !this.#isWarming) this.#warm();
+    return false;
+  }
+
+  #warm(): void {
+    this.#isWarming = true;
+    const job = { compress: false, label: new Uint8Array() };
+    this.#doInThread({ kind: "packets", bytes: new Uint8Array(), job }).then(
+      (result) => {
+        this.#isWarming = result === undefined;
+        if (result !== undefined) this.#lastDone = performance.now();
+      },
+      () => undefined,
+    );
+  }
+
+  async #sealPackets(bytes: Uint8Array, job: PacketSealJob): Promise<Uint8Array> {
+    this.#batches++;
+    try {
+      return await this.#do({ kind: "packets", bytes, job });
+    } finally {
+      this.#batches--;
+      this.#lastDone = performance.now();
+    }
+  }
+
+  async #doMessage(work: CodecWork): Promise<Uint8Array> {
+    this.#messages++;
+    try {
+      return await this.#do(work);
+    } finally {
+      this.#messages--;
+    }
   }
 
   async #do(work: CodecWork): Promise<Uint8Array> {

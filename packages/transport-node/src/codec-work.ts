@@ -1,10 +1,11 @@
-import { MemberlistError, type Codec, type ErrorCode, type OpenJob, type SealJob } from "@memberlist/core";
-import { DecodeError, doOpenJob, doSealJob, type DecodeReason } from "@memberlist/core/internal";
+import { MemberlistError, type Codec, type ErrorCode, type OpenJob, type PacketSealJob, type SealJob } from "@memberlist/core";
+import { DecodeError, doOpenJob, doSealJob, doSealPackets, type DecodeReason } from "@memberlist/core/internal";
 
 /** What a thread is given. */
 export type CodecWork =
   | { readonly kind: "seal"; readonly bytes: Uint8Array; readonly job: SealJob }
-  | { readonly kind: "open"; readonly bytes: Uint8Array; readonly job: OpenJob };
+  | { readonly kind: "open"; readonly bytes: Uint8Array; readonly job: OpenJob }
+  | { readonly kind: "packets"; readonly bytes: Uint8Array; readonly job: PacketSealJob };
 
 /** A typed error on its way between threads: of a class, a clone keeps neither name nor fields. */
 export type CodecFailure =
@@ -18,6 +19,7 @@ export type CodecFailure =
 
 /** Does the work here, in whatever thread that is. Errors: see {@link Offload}. */
 export function doCodecWork(codec: Codec, work: CodecWork): Uint8Array {
+  if (work.kind === "packets") return doSealPackets(codec, work.bytes, work.job);
   return work.kind === "seal" ? doSealJob(codec, work.bytes, work.job) : doOpenJob(codec, work.bytes, work.job);
 }
 

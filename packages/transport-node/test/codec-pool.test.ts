@@ -1,6 +1,6 @@
 import type { Worker } from "node:worker_threads";
 import { afterEach, describe, expect, it } from "vitest";
-import { MemberlistError, systemClock, type LogFields, type Logger } from "@memberlist/core";
+import { MemberlistError, systemClock, type LogFields, type Logger, type PacketOffload } from "@memberlist/core";
 import { createLog, DecodeError } from "@memberlist/core/internal";
 import { CodecPool, type WorkerOptions } from "../src/codec-pool.ts";
 import { doCodecWork, type CodecWork } from "../src/codec-work.ts";
@@ -53,8 +53,11 @@ function letters(size: number): Uint8Array {
   return bytes;
 }
 
-const run = (pool: CodecPool, work: CodecWork): Promise<Uint8Array> =>
-  work.kind === "seal" ? pool.seal(work.bytes, work.job) : pool.open(work.bytes, work.job);
+function run(pool: CodecPool, work: CodecWork): Promise<Uint8Array> {
+  if (work.kind === "seal") return pool.seal(work.bytes, work.job);
+  if (work.kind === "open") return pool.open(work.bytes, work.job);
+  return (pool.packets as PacketOffload).seal(work.bytes, work.job);
+}
 
 function same(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;

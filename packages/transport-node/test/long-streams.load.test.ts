@@ -97,7 +97,7 @@ describe("a push/pull of 20 MiB, compressed and encrypted", { retry: 2 }, () => 
       const result = await exchange(states, { secretKey });
       expectWhole(result);
       expect(threads).toBeGreaterThan(0);
-      expect(result.stall).toBeLessThan(Math.max(100, without.stall / 2));
+      expect(result.stall).toBeLessThan(Math.max(60, without.stall / 4));
     },
   );
 });

@@ -84,11 +84,11 @@ export class Cipher implements PayloadCipher {
     return decryptPayload(this.#opening, payload, additionalData);
   }
 
-  /** The key for a message that is encrypted elsewhere, once. The array is ours. */
-  takeSealingKey(): Uint8Array {
+  /** The key for `messages` that are encrypted elsewhere, each once. The array is ours. */
+  takeSealingKey(messages: number = 1): Uint8Array {
     this.#follow();
     const primary = this.#keys[0] as InstalledKey;
-    this.#wear(primary);
+    this.#wear(primary, messages);
     return primary.bytes;
   }
 
@@ -98,9 +98,9 @@ export class Cipher implements PayloadCipher {
     return this.#keys.map(({ bytes }) => bytes);
   }
 
-  /** Counts a message. The others' messages under the same key are not known: they are taken to be as many as ours, each. */
-  #wear(key: InstalledKey): void {
-    key.sealed++;
+  /** Counts messages. The others' messages under the same key are not known: they are taken to be as many as ours, each. */
+  #wear(key: InstalledKey, messages: number = 1): void {
+    key.sealed += messages;
     const { numMembers, onKeyWornOut } = this.#options;
     if (key.isWornOut || key.sealed * Math.max(1, numMembers()) < this.#messagesMax) return;
     key.isWornOut = true;

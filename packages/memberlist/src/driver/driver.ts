@@ -20,6 +20,7 @@ import { Application } from "./application.ts";
 import { Cipher } from "./cipher.ts";
 import { EventHub } from "./event-hub.ts";
 import { LabelMismatches } from "./label-mismatches.ts";
+import { PacketBatcher } from "./packet-batcher.ts";
 import { Stats } from "./stats.ts";
 import { StreamCodec } from "./stream-codec.ts";
 import { Streams } from "./streams.ts";
@@ -64,6 +65,8 @@ export class Driver {
   readonly transport: Transport;
   readonly #label: Uint8Array;
   readonly #labelMismatches: LabelMismatches;
+  /** Undefined where the transport has nothing that does it. */
+  readonly #batcher: PacketBatcher | undefined;
   /** Happened, and not told yet: delegates hear of it once the state is settled. */
   #untold: EngineEvent[] = [];
   #depth = 0;
@@ -97,6 +100,7 @@ export class Driver {
       layerOverhead: () => labelOverhead(this.#label) + (this.cipher?.overhead ?? 0),
       now: config.clock.now(),
     });
+    this.#batcher = this.#makeBatcher();
     this.streams = new Streams({
       config,
       transport,
@@ -139,6 +143,7 @@ export class Driver {
     this.#disarm();
     this.waits.endAll(new MemberlistError("shutdown", "the memberlist was shut down"));
     this.events.end();
+    await this.#batcher?.drain();
     await this.transport.shutdown();
   }
 
@@ -176,6 +181,12 @@ export class Driver {
     throw new MemberlistError("node_name_required", `requireNodeNames is set, and ${formatAddress(to)} came without a node name`);
   }
 
+  /** As {@link sendPacket}, for the application's messages: many at once are compressed and encrypted elsewhere. */
+  sendUserPacket(message: Uint8Array, to: Address, crc: boolean): boolean {
+    this.checkName(to);
+    return this.#batcher?.take(message, to, crc) ?? this.sendPacket(message, to, crc);
+  }
+
   /**
    * Sends one message as a packet.
    *
@@ -195,9 +206,32 @@ export class Driver {
         details: { size: packet.length, limit: maxPacketBytes },
       });
     }
-    this.stats.increment("memberlist.udp.sent", packet.length);
     const done = onFailed === undefined ? this.#sent : (error?: Error) => this.#sent(error, onFailed);
+    return this.#write(packet, to, done);
+  }
+
+  #write(packet: Uint8Array, to: Address, done: (error?: Error) => void): boolean {
+    this.stats.increment("memberlist.udp.sent", packet.length);
     return this.transport.writeTo(packet, to, done);
+  }
+
+  #makeBatcher(): PacketBatcher | undefined {
+    const { cipher, config } = this;
+    const offload = this.transport.codec?.offload?.packets;
+    if (offload === undefined) return undefined;
+    const { enableCompression: compress } = config;
+    return new PacketBatcher({
+      offload,
+      clock: config.clock,
+      job: (count) => {
+        const layers = { compress, label: this.#label };
+        if (cipher?.encrypts !== true) return compress ? layers : undefined;
+        return { ...layers, encrypt: { key: cipher.takeSealingKey(count), version: cipher.version } };
+      },
+      sendInline: (message, to, crc) => void this.sendPacket(message, to, crc),
+      write: (packet, to) => this.#write(packet, to, this.#sent),
+      failed: (error) => this.#sent(error instanceof Error ? error : new Error(String(error))),
+    });
   }
 
   readonly #sent = (error?: Error, onFailed?: () => void): void => {

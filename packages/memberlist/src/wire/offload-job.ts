@@ -1,4 +1,6 @@
-import type { AesGcm, Codec, OpenJob, SealJob } from "../ports/codec.ts";
+import type { AesGcm, Codec, OpenJob, PacketSealJob, SealJob } from "../ports/codec.ts";
+import { sealPacket } from "./packet.ts";
+import { packPackets, unpackPackets } from "./packet-batch.ts";
 import { decryptPayload, encryptPayload, type EncryptionVersion, type PayloadCipher } from "./seal.ts";
 import { openStreamPayload, sealStreamMessage } from "./stream-frame.ts";
 
@@ -19,6 +21,13 @@ export function doOpenJob(codec: Codec, payload: Uint8Array, { decrypt, maxDecom
   if (decrypt === undefined) return openStreamPayload({ bytes: payload, isEncrypted: false }, maxDecompressedBytes);
   const cipher = cipherOf(codec, decrypt.keys, 1);
   return openStreamPayload({ bytes: payload, isEncrypted: true }, maxDecompressedBytes, { label: decrypt.label, cipher });
+}
+
+/** See {@link PacketOffload.seal}. */
+export function doSealPackets(codec: Codec, batch: Uint8Array, { compress, label, encrypt }: PacketSealJob): Uint8Array {
+  const cipher = encrypt === undefined ? undefined : cipherOf(codec, [encrypt.key], encrypt.version);
+  const packets = unpackPackets(batch);
+  return packPackets(packets.map(({ bytes, crc }) => ({ bytes: sealPacket(bytes, { compress, crc, label, cipher }), crc })));
 }
 
 /** A cipher whose keys stay as they are; the first encrypts. */

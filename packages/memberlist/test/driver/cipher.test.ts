@@ -110,6 +110,15 @@ describe("Cipher", () => {
     expect(told).toEqual([10, 10]);
   });
 
+  it("counts each packet of a batch that is encrypted elsewhere", () => {
+    const told: number[] = [];
+    const ours = cipher(new Keyring([], a), { messagesPerKeyMax: 100, onKeyWornOut: (messages) => void told.push(messages) });
+    expect(ours.takeSealingKey(99)).toEqual(a);
+    expect(told).toEqual([]);
+    ours.takeSealingKey(32);
+    expect(told).toEqual([131]);
+  });
+
   it("never wears a key by decrypting", () => {
     const told: number[] = [];
     const ours = cipher(new Keyring([], a), { messagesPerKeyMax: 2, onKeyWornOut: (messages) => void told.push(messages) });

@@ -1,0 +1,105 @@
+import type { Address } from "../address.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { PacketOffload, PacketSealJob } from "../ports/codec.ts";
+import { packPackets, unpackPackets, type BatchedPacket } from "../wire/packet-batch.ts";
+
+/** Shorter ones are done sooner than they are handed over. In bytes. */
+const messageMin = 256;
+/** No layers make a packet of this that is over what UDP carries: that it is too large must be told to the caller at once. In bytes. */
+const messageMax = 60_000;
+/** What is left at the end of a turn, and is fewer than this, is not worth a batch. */
+const batchMin = 8;
+
+export interface PacketBatcherOptions {
+  readonly offload: PacketOffload;
+  readonly clock: Pick<Clock, "defer">;
+  /** The layers as they are now, for so many packets; undefined: there are none to put on. */
+  readonly job: (count: number) => PacketSealJob | undefined;
+  /** Does one here. */
+  readonly sendInline: (message: Uint8Array, to: Address, crc: boolean) => void;
+  /** Sends what is done; false when the transport asks for fewer packets. */
+  readonly write: (packet: Uint8Array, to: Address) => boolean;
+  /** The packet could not be made. */
+  readonly failed: (error: unknown) => void;
+}
+
+interface Waiting extends BatchedPacket {
+  readonly to: Address;
+}
+
+/**
+ * Has the packets of a backlog compressed and encrypted elsewhere, in batches. A backlog is what is sent in one turn of the event loop
+ * over a threshold: what is sent now and then is done at once, and on the event loop.
+ */
+export class PacketBatcher {
+  readonly #options: PacketBatcherOptions;
+  readonly #underWay: Set<Promise<void>> = new Set();
+  #sentInTurn = 0;
+  #batch: Waiting[] = [];
+  /** What the transport said last. */
+  #mayGoOn = true;
+
+  constructor(options: PacketBatcherOptions) {
+    this.#options = options;
+  }
+
+  /** @returns undefined when it is to be done inline; else it was taken, and false asks for fewer packets for now */
+  take(message: Uint8Array, to: Address, crc: boolean): boolean | undefined {
+    const { clock, offload } = this.#options;
+    if (this.#sentInTurn++ === 0) clock.defer(() => this.#endTurn());
+    if (this.#sentInTurn <= offload.threshold) return undefined;
+    if (message.length < messageMin || message.length > messageMax) return undefined;
+    if (this.#batch.length === 0 && !(this.#mayGoOn && offload.isReady())) {
+      this.#mayGoOn = true;
+      return undefined;
+    }
+    this.#batch.push({ bytes: message, to, crc });
+    if (this.#batch.length >= offload.batchSize) this.#post();
+    return this.#mayGoOn;
+  }
+
+  /** Resolves when all that was taken is with the transport. */
+  async drain(): Promise<void> {
+    this.#flush();
+    await Promise.all(this.#underWay);
+  }
+
+  #endTurn(): void {
+    this.#sentInTurn = 0;
+    if (this.#batch.length >= batchMin) this.#post();
+    else this.#flush();
+  }
+
+  #flush(): void {
+    for (const { bytes, to, crc } of this.#takeBatch()) this.#options.sendInline(bytes, to, crc);
+  }
+
+  #post(): void {
+    const { failed, job: jobOf, offload, sendInline, write } = this.#options;
+    const batch = this.#takeBatch();
+    const job = jobOf(batch.length);
+    if (job === undefined) {
+      for (const { bytes, to, crc } of batch) sendInline(bytes, to, crc);
+      return;
+    }
+    const work = offload.seal(packPackets(batch), job).then(
+      (sealed) => {
+        for (const [i, { bytes }] of unpackPackets(sealed).entries()) this.#mayGoOn = write(bytes, (batch[i] as Waiting).to);
+      },
+      (error: unknown) => {
+        for (let i = 0; i < batch.length; i++) failed(error);
+      },
+    );
+    this.#underWay.add(work);
+    work.then(
+      () => this.#underWay.delete(work),
+      () => undefined,
+    );
+  }
+
+  #takeBatch(): readonly Waiting[] {
+    const batch = this.#batch;
+    this.#batch = [];
+    return batch;
+  }
+}
