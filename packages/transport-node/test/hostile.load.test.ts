@@ -110,7 +110,7 @@ describe.each([
   });
 
   /** Attacks, and checks that nothing else has suffered. `lost` is the share of pings that may go unanswered: a busy machine is late, too. */
-  async function withstands(attack: () => Promise<void>, lost: number = 0.1): Promise<void> {
+  async function withstands(attack: () => Promise<void>, lost: number = 0.05): Promise<void> {
     const memory = await MemoryWatch.start();
     const watch = watcher.run<number[]>("watch", { port, ping: packet(ping), timeout: probeTimeout });
     await attack();
@@ -154,7 +154,7 @@ describe.each([
         await attacker.run("streams", { port, payloads: [payload] });
       }
       // Each holds the node up for the time of 40 MiB, which is long where many processes share the machine.
-    }, 0.4);
+    }, 0.2);
     // Of 8 MiB is a message like another; 38 MiB are over the 20 of a user message, 60 over the 40 of anything.
     expect(target.counters()).toMatchObject({ "stream_dropped.limit_exceeded": 4, "stream_dropped.too_large": 4 });
     expect(counted("stream_dropped.")).toBe(4 * (payloads.length - 1));
@@ -202,7 +202,7 @@ describe.each([
     // Many a ping is among what the kernel drops where the machine is busy; a real one is repeated through others.
     await withstands(async () => {
       await attacker.run("flood", { port, count: 100_000, seed: 1 });
-    }, 0.4);
+    }, 0.2);
     expect(counted("dropped.")).toBeGreaterThan(10_000);
   });
 
