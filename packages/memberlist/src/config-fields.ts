@@ -1,6 +1,7 @@
 import type { AliveDelegate, ConflictDelegate, Delegate, EventDelegate, MergeDelegate, PingDelegate } from "./delegate.ts";
 import type { Keyring } from "./keyring.ts";
 import type { Limits, ResolvedLimits } from "./limits.ts";
+import type { SelectNodes } from "./select-nodes.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Logger, LogOutput } from "./ports/logger.ts";
 import type { MetricLabels, Metrics } from "./ports/metrics.ts";
@@ -104,6 +105,12 @@ export interface Config {
    * (probeInterval · (score + 1)); 1 to 1000, and 1 switches it off. Default 8.
    */
   awarenessMaxMultiplier?: number;
+  /**
+   * Whether the time for which this process was held up (a blocked event loop, a stopped process), as its late timers show it, counts
+   * into the health score, and is given back to the probes and suspicions that were waiting: it then slows its accusations instead of
+   * accusing others. Default true; false is what Go does.
+   */
+  lagAwareness?: boolean;
 
   /**
    * How often waiting broadcasts are gossiped, beside those that ride along on probes; 0 switches gossip off. Shorter spreads
@@ -139,6 +146,20 @@ export interface Config {
    * added.
    */
   keyring?: Keyring;
+
+  /**
+   * The part of each packet's room for broadcasts that user broadcasts are sure of while membership news queues up, 0 to 1; what
+   * they do not use, the other side has. A message longer than the part waits until it has been saved up over several packets. More
+   * delays membership news under churn; 0 is what Go does: membership first, and user broadcasts wait. Default 0.25.
+   */
+  userBroadcastShare?: number;
+
+  /**
+   * Chooses among the members that may be probed, asked to probe, gossiped to, or exchanged state with: to favour the own zone. One
+   * target of each round is chosen at random from all of them whatever it returns, so that zones never lose sight of one another.
+   * Default: all.
+   */
+  selectNodes?: SelectNodes;
 
   /** The application's side of gossip: metadata, user messages, broadcasts and state. */
   delegate?: Delegate;
@@ -244,12 +265,14 @@ type DefaultedField =
   | "probeTimeout"
   | "disableTcpPings"
   | "awarenessMaxMultiplier"
+  | "lagAwareness"
   | "gossipInterval"
   | "gossipNodes"
   | "gossipToTheDeadTime"
   | "gossipVerifyIncoming"
   | "gossipVerifyOutgoing"
   | "enableCompression"
+  | "userBroadcastShare"
   | "delegateProtocolVersion"
   | "delegateProtocolMin"
   | "delegateProtocolMax"

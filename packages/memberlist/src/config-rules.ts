@@ -143,12 +143,18 @@ export const configRules: { readonly [Field in keyof Required<Config>]: ConfigRu
   disableTcpPings: boolean,
   disableTcpPingsForNode: { expected: "a function", accepts: (value) => typeof value === "function" },
   awarenessMaxMultiplier: multiplier,
+  lagAwareness: boolean,
   gossipInterval: durationOr("off"),
   gossipNodes: integer(0, countMax),
   gossipToTheDeadTime: durationOr("not at all"),
   gossipVerifyIncoming: boolean,
   gossipVerifyOutgoing: boolean,
   enableCompression: boolean,
+  userBroadcastShare: {
+    expected: "a number from 0 to 1",
+    accepts: (value) => typeof value === "number" && value >= 0 && value <= 1,
+  },
+  selectNodes: { expected: "a function", accepts: (value) => typeof value === "function" },
   secretKey: {
     expected: "a Uint8Array of 16, 24 or 32 bytes (or empty: no key)",
     accepts: (value) => value instanceof Uint8Array && [0, 16, 24, 32].includes(value.length),

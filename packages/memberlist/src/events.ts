@@ -16,6 +16,8 @@ export type MemberEvent =
   | { readonly type: "refute"; readonly node: Node; readonly from: string; readonly at: number }
   /** `other` claims the name of `node`. */
   | { readonly type: "conflict"; readonly node: Node; readonly other: Node; readonly at: number }
+  /** This process (`node`) was held up, by `probeTimeout` or more: its timers fired `late` ms after their time. */
+  | { readonly type: "held_up"; readonly node: Node; readonly late: number; readonly at: number }
   | LabelMismatchEvent;
 
 /**

@@ -50,4 +50,5 @@ export type {
   TransportStream,
 } from "./ports/transport.ts";
 export { srvSeeds, type Seed, type SeedProvider, type SeedRequest } from "./seeds.ts";
+export type { SelectNodes, SelectPurpose } from "./select-nodes.ts";
 export { metaMaxSize } from "./wire/constants.ts";

@@ -3,6 +3,7 @@ import { errorMessage } from "../errors.ts";
 import type { EngineEvent, Questions } from "../engine/effects.ts";
 import type { Log } from "../log.ts";
 import type { Node } from "../node.ts";
+import type { SelectPurpose } from "../select-nodes.ts";
 import { emptyBytes } from "../wire/bytes.ts";
 import { maxPushStateBytes, metaMaxSize } from "../wire/constants.ts";
 import { DelegateGuard } from "./delegate-guard.ts";
@@ -13,6 +14,7 @@ export class Application implements Questions {
   readonly hasAliveDelegate: boolean;
   readonly hasMergeDelegate: boolean;
   readonly hasUserBroadcasts: boolean;
+  readonly hasSelectNodes: boolean;
   readonly #config: ResolvedConfig;
   readonly #guard: DelegateGuard;
   readonly #log: Log;
@@ -25,6 +27,7 @@ export class Application implements Questions {
     this.#stats = stats;
     this.hasAliveDelegate = config.alive !== undefined;
     this.hasMergeDelegate = config.merge !== undefined;
+    this.hasSelectNodes = config.selectNodes !== undefined;
     this.hasUserBroadcasts = config.delegate?.getBroadcasts !== undefined;
   }
 
@@ -52,6 +55,7 @@ export class Application implements Questions {
         guard.call("notifyConflict", undefined, () => conflict?.notifyConflict(event.node, event.other));
         break;
       case "suspect":
+      case "held_up":
       case "alive":
       case "refute":
         break;
@@ -91,6 +95,13 @@ export class Application implements Questions {
     });
   }
 
+  selectNodes(purpose: SelectPurpose, candidates: readonly Node[]): readonly string[] {
+    const answer: unknown = this.#guard.call<unknown>("selectNodes", [], () => this.#config.selectNodes?.(purpose, candidates));
+    if (Array.isArray(answer)) return answer.map((node: unknown) => nameOf(node)).filter((name) => name !== undefined);
+    this.#guard.report("selectNodes", new TypeError("what it returned is no list of nodes"));
+    return [];
+  }
+
   /** Our metadata as the delegate has it now; `fallback` where it has none to give. */
   nodeMeta(fallback: Uint8Array): Uint8Array {
     return this.#guard.bytes("nodeMeta", fallback, () => this.#config.delegate?.nodeMeta?.(metaMaxSize));
@@ -108,4 +119,9 @@ export class Application implements Questions {
   mergeRemoteState(state: Uint8Array, join: boolean): void {
     this.#guard.call("mergeRemoteState", undefined, () => this.#config.delegate?.mergeRemoteState?.(state, join));
   }
+}
+
+function nameOf(node: unknown): string | undefined {
+  if (typeof node !== "object" || node === null || !("name" in node)) return undefined;
+  return typeof node.name === "string" ? node.name : undefined;
 }

@@ -288,7 +288,8 @@ export class Driver {
   #timerFired(at: number): void {
     this.#timerAt = Infinity;
     const { clock } = this.config;
-    if (clock.now() - at < lateTimer) {
+    const late = clock.now() - at;
+    if (late < lateTimer || !this.config.lagAwareness) {
       this.run(() => this.engine.fireTimers());
       return;
     }
@@ -297,6 +298,7 @@ export class Driver {
     clock.defer(() => {
       if (this.#isStopped) return;
       this.run(() => {
+        this.engine.heldUp(late);
         this.engine.drainHandoff(Infinity);
         this.engine.fireTimers();
       });

@@ -31,6 +31,11 @@ export class AckHandlers {
     this.#waiting.set(seqNo, { handler, timer });
   }
 
+  /** Lets the handler wait `ms` longer. */
+  postpone(seqNo: number, ms: number): void {
+    this.#timers.postpone(this.#waiting.get(seqNo)?.timer, ms);
+  }
+
   delete(seqNo: number): void {
     this.#timers.cancel(this.#waiting.get(seqNo)?.timer);
     this.#waiting.delete(seqNo);

@@ -5,6 +5,7 @@ import type { Random } from "../ports/random.ts";
 import type { AdvertisedAddress } from "../ports/transport.ts";
 import type { Awareness } from "./awareness.ts";
 import type { Effects, Questions } from "./effects.ts";
+import type { NodeSelector } from "./node-selector.ts";
 import type { NodeRecord, NodeTable } from "./node-table.ts";
 import type { TimerQueue } from "./timers.ts";
 import type { Tunables } from "./tunables.ts";
@@ -19,6 +20,7 @@ export interface EngineContext {
   readonly questions: Questions;
   readonly timers: TimerQueue;
   readonly table: NodeTable;
+  readonly selector: NodeSelector;
   readonly awareness: Awareness;
   /** Where others reach us. */
   advertised: AdvertisedAddress;

@@ -1,5 +1,6 @@
 import type { Address } from "../address.ts";
 import type { Node } from "../node.ts";
+import type { SelectPurpose } from "../select-nodes.ts";
 import type { Ping } from "../wire/messages.ts";
 
 /** What has happened, for delegates and `events()`. Told after the state is committed, in order. */
@@ -14,6 +15,8 @@ export type EngineEvent =
   /** `from` said that we are suspect or dead, or ("") old facts about us went around; we have contradicted. */
   | { readonly type: "refute"; readonly node: Node; readonly from: string }
   | { readonly type: "conflict"; readonly node: Node; readonly other: Node }
+  /** Timers fired `late` ms after their time; `node` is ourselves. */
+  | { readonly type: "held_up"; readonly node: Node; readonly late: number }
   | { readonly type: "message"; readonly message: Uint8Array }
   | { readonly type: "pingComplete"; readonly node: Node; readonly rtt: number; readonly payload: Uint8Array };
 
@@ -52,6 +55,10 @@ export interface Questions {
   /** Whether the application broadcasts at all. */
   readonly hasUserBroadcasts: boolean;
   userBroadcasts(overhead: number, limit: number): readonly Uint8Array[];
+  /** Whether the application chooses among members. */
+  readonly hasSelectNodes: boolean;
+  /** @returns the names of the chosen; none where the application failed */
+  selectNodes(purpose: SelectPurpose, candidates: readonly Node[]): readonly string[];
 }
 
 interface EngineLog {

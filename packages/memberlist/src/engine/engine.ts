@@ -10,10 +10,11 @@ import type { Alive, Ping, PushNodeState } from "../wire/messages.ts";
 import { encodeAlive, encodePing } from "../wire/encode.ts";
 import { AckHandlers } from "./ack-handlers.ts";
 import { Awareness } from "./awareness.ts";
-import { addressOf, nextIncarnation, type EngineContext } from "./context.ts";
+import { addressOf, applyAwareness, nextIncarnation, type EngineContext } from "./context.ts";
 import type { Effects, Questions } from "./effects.ts";
 import { Gossip } from "./gossip.ts";
 import { Membership } from "./membership.ts";
+import { NodeSelector } from "./node-selector.ts";
 import { makeNode, NodeTable, type NodeRecord } from "./node-table.ts";
 import { PacketDispatcher } from "./packet-dispatcher.ts";
 import { makePing, Prober } from "./probe.ts";
@@ -54,6 +55,7 @@ export class Engine {
     const { config, random, effects, questions, advertised, layerOverhead, now } = options;
     const timers = new TimerQueue();
     const tunables = { ...defaultTunables, ...options.tunables };
+    const table = new NodeTable(random);
     const context: EngineContext = {
       config,
       allowList: new CidrAllowList(config.cidrsAllowed),
@@ -62,7 +64,8 @@ export class Engine {
       effects,
       questions,
       timers,
-      table: new NodeTable(random),
+      table,
+      selector: new NodeSelector({ effects, questions, random, table }),
       awareness: new Awareness(tunables.lhaProbe ? config.awarenessMaxMultiplier : 1),
       advertised,
       now,
@@ -128,6 +131,23 @@ export class Engine {
   stop(): void {
     this.#context.timers.clear();
     this.#packets.clear();
+  }
+
+  /**
+   * Timers were found to be `late` ms late. Called before they fire: what waits for an answer gets the time back, and the health
+   * score worsens by 1 for each `probeTimeout`, which is about what Lifeguard takes off for a probe that went unanswered.
+   */
+  heldUp(late: number): void {
+    const { config, effects } = this.#context;
+    effects.stats.sample("memberlist.timer.late", late);
+    this.#prober.heldUp(late);
+    this.#membership.heldUp(late);
+    const missed = Math.floor(late / config.probeTimeout);
+    if (missed === 0) return;
+    effects.stats.count("held_up");
+    effects.log.warn("held_up", `this process was held up for ${Math.round(late)} ms: its timers were late`, { late });
+    effects.emit({ type: "held_up", node: this.localNode, late });
+    applyAwareness(this.#context, missed);
   }
 
   nextTimerAt(): number | undefined {
@@ -308,8 +328,8 @@ export class Engine {
   }
 
   #pushPull(): void {
-    const { config, effects, table } = this.#context;
-    const [target] = table.randomNodes(1, (record) => record.name !== config.name && record.state === "alive");
+    const { config, effects, selector } = this.#context;
+    const [target] = selector.choose("pushPull", 1, (record) => record.name !== config.name && record.state === "alive");
     if (target !== undefined) effects.pushPull(addressOf(target));
   }
 

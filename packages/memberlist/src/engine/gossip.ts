@@ -8,6 +8,8 @@ import type { NodeRecord } from "./node-table.ts";
 
 /** The bytes that hasCrc puts in front of a packet. */
 const crcOverhead = 5;
+/** What each user broadcast costs in a compound, beside its own bytes. */
+const userOverhead: number = compoundOverhead + userMsgOverhead;
 /** From this protocol version on a node understands hasCrc. */
 const crcProtocolVersion = 5;
 
@@ -19,6 +21,8 @@ export class Gossip {
   readonly #context: EngineContext;
   readonly #queue: TransmitLimitedQueue;
   readonly #layerOverhead: () => number;
+  /** What user broadcasts have saved up, in bytes: at most a packet. */
+  #userCredit = 0;
 
   /** @param layerOverhead the bytes that label and encryption add to a packet */
   constructor(context: EngineContext, layerOverhead: () => number) {
@@ -84,9 +88,9 @@ export class Gossip {
 
   /** One round: to `gossipNodes` random nodes, as long as there is something to say. */
   tick(): void {
-    const { config, table, now, questions } = this.#context;
+    const { config, selector, now, questions } = this.#context;
     if (this.#queue.numQueued() === 0 && !questions.hasUserBroadcasts) return;
-    const targets = table.randomNodes(config.gossipNodes, (record) => this.#hearsGossip(record, now));
+    const targets = selector.choose("gossip", config.gossipNodes, (record) => this.#hearsGossip(record, now));
     for (const target of targets) {
       const messages = this.#broadcasts(this.#packetBudget());
       if (messages.length === 0) return;
@@ -108,17 +112,41 @@ export class Gossip {
     return record.state !== "dead" || now - record.stateChangedAt <= config.gossipToTheDeadTime;
   }
 
-  /** Our messages first, then the user's in what is left. */
+  /** Ours and the user's, in at most `limit` bytes. Each side is asked once, or one message could be in a packet twice. */
   #broadcasts(limit: number): Uint8Array[] {
     if (limit <= compoundOverhead) return [];
-    const messages = this.#queue.getBroadcasts(compoundOverhead, limit);
-    const { questions } = this.#context;
-    if (!questions.hasUserBroadcasts) return messages;
-    let available = limit;
-    for (const message of messages) available -= compoundOverhead + message.length;
-    const overhead = compoundOverhead + userMsgOverhead;
-    if (available <= overhead) return messages;
-    for (const message of questions.userBroadcasts(overhead, available)) messages.push(encodeUser(message));
+    if (!this.#context.questions.hasUserBroadcasts) return this.#queue.getBroadcasts(compoundOverhead, limit);
+    const share = this.#userShare(limit);
+    if (share <= userOverhead) {
+      const messages = this.#queue.getBroadcasts(compoundOverhead, limit);
+      return [...messages, ...this.#userBroadcasts(limit - packedLength(messages))];
+    }
+    const users = this.#userBroadcasts(share);
+    return [...this.#queue.getBroadcasts(compoundOverhead, limit - packedLength(users)), ...users];
+  }
+
+  /**
+   * What user broadcasts may take of `limit` bytes before our own have their turn: what ours leave. Where ours want more than their
+   * part, it is what user broadcasts have saved up, so that a long one gets its packet, too.
+   */
+  #userShare(limit: number): number {
+    const { userBroadcastShare: share } = this.#context.config;
+    const { count, bytes } = this.#queue.counters();
+    const wanted = bytes + count * compoundOverhead;
+    if (wanted <= limit * (1 - share)) return limit - wanted;
+    this.#userCredit = Math.min(this.#userCredit + limit * share, this.#packetBudget());
+    return Math.min(limit, Math.floor(this.#userCredit));
+  }
+
+  #userBroadcasts(limit: number): Uint8Array[] {
+    if (limit <= userOverhead) return [];
+    const messages = this.#context.questions.userBroadcasts(userOverhead, limit).map(encodeUser);
+    this.#userCredit = Math.max(this.#userCredit - packedLength(messages), 0);
     return messages;
   }
+}
+
+/** What messages take in a compound, in bytes. */
+function packedLength(messages: readonly Uint8Array[]): number {
+  return messages.reduce((sum, message) => sum + compoundOverhead + message.length, 0);
 }

@@ -276,6 +276,16 @@ export class Membership {
     this.dead({ incarnation: record.incarnation, node: record.name, from: config.name });
   }
 
+  /** For `late` ms no contradiction could be heard: those who are suspected get them back. */
+  heldUp(late: number): void {
+    for (const record of this.#context.table.records()) {
+      const { suspicion } = record;
+      if (suspicion === undefined) continue;
+      suspicion.postpone(late);
+      this.#armSuspicion(record, suspicion);
+    }
+  }
+
   #clearSuspicion(record: NodeRecord): void {
     this.#context.timers.cancel(record.suspicion?.timer);
     record.suspicion = undefined;

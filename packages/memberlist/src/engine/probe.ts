@@ -47,6 +47,11 @@ export class Prober {
     this.#current.start();
   }
 
+  /** For `late` ms nothing was heard: the probe under way gets them back. */
+  heldUp(late: number): void {
+    this.#current?.heldUp(late);
+  }
+
   #ended(): void {
     this.#current = undefined;
     if (!this.#isTickMissed) return;
@@ -56,7 +61,9 @@ export class Prober {
 
   /** The next of the list that is neither ourselves nor dead; at its end the list is reaped and shuffled. */
   #nextTarget(): NodeRecord | undefined {
-    const { config, table, now } = this.#parts.context;
+    const { config, selector, table, now } = this.#parts.context;
+    const mayBeProbed = (record: NodeRecord): boolean => record.name !== config.name && !record.isDeadOrLeft;
+    const isWanted = selector.filter("probe", mayBeProbed);
     // Twice around at most, and two ends of the list: whoever is there to be probed is found.
     for (let checked = 0; checked < 2 * table.size + 2; checked++) {
       if (this.#index >= table.size) {
@@ -65,7 +72,7 @@ export class Prober {
         continue;
       }
       const record = table.at(this.#index++);
-      if (record !== undefined && record.name !== config.name && !record.isDeadOrLeft) return record;
+      if (record !== undefined && isWanted(record)) return record;
     }
     return undefined;
   }
@@ -125,6 +132,14 @@ class Probe {
     }
   }
 
+  heldUp(late: number): void {
+    const { acks, context } = this.#parts;
+    if (this.#isPastDeadline) return;
+    this.#deadline += late;
+    acks.postpone(this.#ping.seqNo, late);
+    context.timers.postpone(this.#timer, late);
+  }
+
   #acked(payload: Uint8Array, rtt: number): void {
     if (!this.#isIndirect)
       this.#parts.context.effects.emit({ type: "pingComplete", node: this.#target.snapshot(), rtt, payload });
@@ -147,11 +162,12 @@ class Probe {
   /** Through others, and over a stream at the same time: UDP alone may be what is broken. */
   #goIndirect(): void {
     const { context, gossip } = this.#parts;
-    const { config, effects, table, timers } = context;
+    const { config, effects, selector, timers } = context;
     this.#isIndirect = true;
     timers.cancel(this.#timer);
     this.#timer = timers.set(this.#deadline, () => this.#pastDeadline());
-    const helpers = table.randomNodes(
+    const helpers = selector.choose(
+      "indirectProbe",
       config.indirectChecks,
       (record) => record.name !== config.name && record !== this.#target && record.state === "alive",
     );

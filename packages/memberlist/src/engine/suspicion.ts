@@ -24,7 +24,7 @@ export interface SuspicionOptions {
 /** One running suspicion: who has confirmed it, and when it ends. Its owner sets the timer. */
 export class Suspicion {
   readonly k: number;
-  readonly startedAt: number;
+  startedAt: number;
   /** The timer that ends it; kept here so that it goes where the suspicion goes. */
   timer: EngineTimer | undefined;
   readonly #min: number;
@@ -48,6 +48,11 @@ export class Suspicion {
     if (this.confirmations >= this.k || this.#accusers.has(from)) return false;
     this.#accusers.add(from);
     return true;
+  }
+
+  /** Leaves out `ms` of the time that has passed. */
+  postpone(ms: number): void {
+    this.startedAt += ms;
   }
 
   /** When it ends, in ms on the clock of `startedAt`. */

@@ -27,6 +27,14 @@ export class TimerQueue {
     if (this.#cancelled > 64 && this.#cancelled * 2 > this.#heap.length) this.#compact();
   }
 
+  /** Lets a timer that has not fired yet wait `ms` longer. */
+  postpone(timer: EngineTimer | undefined, ms: number): void {
+    if (timer?.callback === undefined) return;
+    // Out of its place in the heap: all are put in again.
+    timer.at += ms;
+    this.#compact();
+  }
+
   /** When the next timer is due, in ms; undefined when none is set. */
   nextAt(): number | undefined {
     while (this.#heap.length > 0 && this.#heap[0]?.callback === undefined) this.#pop();

@@ -285,6 +285,8 @@ const noQuestions: Omit<Questions, "disablesTcpPings"> = {
   ackPayload: () => new Uint8Array(0),
   hasUserBroadcasts: false,
   userBroadcasts: () => [],
+  hasSelectNodes: false,
+  selectNodes: () => [],
 };
 
 /** Takes in all of a push/pull, as the driver does in parts. */

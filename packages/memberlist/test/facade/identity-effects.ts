@@ -13,8 +13,16 @@ function collect(into: [string, string, number, Readonly<Record<string, string>>
   };
 }
 
-/** Fields whose effect shows elsewhere: `bindAddr` in the transport packages, which bind; encryption in tests of its own. */
-type Elsewhere = "bindAddr" | "secretKey" | "keyring" | "gossipVerifyIncoming" | "gossipVerifyOutgoing";
+/** Fields whose effect shows elsewhere: `bindAddr` in the transport packages, which bind; the others in tests of their own. */
+type Elsewhere =
+  | "bindAddr"
+  | "lagAwareness"
+  | "userBroadcastShare"
+  | "selectNodes"
+  | "secretKey"
+  | "keyring"
+  | "gossipVerifyIncoming"
+  | "gossipVerifyOutgoing";
 
 /** The other fields: who we are, whom we let in, and where things go. One that is missing does not type-check. */
 export const identityEffects: Readonly<Record<Exclude<keyof Config, ProtocolField | Elsewhere>, Effect>> = {
