@@ -5,5 +5,8 @@ export { nodeStateName } from "./engine/versions.ts";
 export type { Engine } from "./engine/engine.ts";
 export type { Tunables } from "./engine/tunables.ts";
 export { createInstrumented, type Instruments } from "./memberlist.ts";
+export { chooseAdvertiseAddress, defaultRoute, type HostInterfaces } from "./net/advertise.ts";
+export { familyOf, isLoopback, isWildcard, planBind, withoutMapping, type BindTarget } from "./net/ip.ts";
+export { bindError, errnoOf } from "./net/socket-errors.ts";
 export { DecodeError, type DecodeReason } from "./wire/decode-error.ts";
 export { doOpenJob, doSealJob, doSealPackets } from "./wire/offload-job.ts";

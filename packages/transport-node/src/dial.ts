@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { MemberlistError, type Address, type DialOptions, type ErrorCode } from "@memberlist/core";
-import { errnoOf } from "./socket-errors.ts";
+import { errnoOf } from "@memberlist/core/internal";
 
 /**
  * Connects to `to`. The socket comes back half-open capable, with an error listener, and is destroyed when the attempt fails.

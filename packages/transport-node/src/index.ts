@@ -1,5 +1,5 @@
 export * from "@memberlist/core";
-export { type HostInterfaces } from "./advertise.ts";
+export { type HostInterfaces } from "@memberlist/core/internal";
 export { type WorkerOptions } from "./codec-pool.ts";
 export { createMemberlist, type NodeConfig } from "./create-memberlist.ts";
 export { NodeTransport, type NodeTransportCounters, type NodeTransportOptions } from "./node-transport.ts";

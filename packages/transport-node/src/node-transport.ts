@@ -13,16 +13,27 @@ import {
   type Transport,
   type TransportListener,
 } from "@memberlist/core";
-import { canonicalIp, createLog, type Log } from "@memberlist/core/internal";
-import { chooseAdvertiseAddress, type HostInterfaces } from "./advertise.ts";
+import {
+  canonicalIp,
+  chooseAdvertiseAddress,
+  createLog,
+  isLoopback,
+  isWildcard,
+  familyOf,
+  planBind,
+  withoutMapping,
+  type BindTarget,
+  type HostInterfaces,
+  type Log,
+} from "@memberlist/core/internal";
 import { CodecPool, type WorkerOptions } from "./codec-pool.ts";
 import { dialTcp } from "./dial.ts";
 import { NodeCodec } from "./node-codec.ts";
-import { familyOf, isLoopback, isWildcard, planBind, withoutMapping, type BindTarget } from "./ip.ts";
 import { resolveHost, type SystemLookup } from "./resolver.ts";
 import { resolveService } from "./srv.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { TcpStream } from "./tcp-stream.ts";
+import { thisMachine } from "./this-machine.ts";
 import { UdpSocket, type SendDone } from "./udp-socket.ts";
 
 export interface NodeTransportOptions {
@@ -164,7 +175,7 @@ export class NodeTransport implements Transport {
   }
 
   finalAdvertiseAddr(addr: string, port: number): Promise<AdvertisedAddress> {
-    const host = this.#options.hostInterfaces;
+    const host = this.#options.hostInterfaces ?? thisMachine;
     return chooseAdvertiseAddress({ addr, port, bound: this.#targets, boundPort: this.bindPort, host });
   }
 

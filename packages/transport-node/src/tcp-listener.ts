@@ -1,8 +1,6 @@
 import { createServer, type Server, type ServerOpts, type Socket } from "node:net";
 import { systemClock, type Clock, type ClockTimer } from "@memberlist/core";
-import { type Log } from "@memberlist/core/internal";
-import type { BindTarget } from "./ip.ts";
-import { bindError, errnoOf } from "./socket-errors.ts";
+import { bindError, errnoOf, type BindTarget, type Log } from "@memberlist/core/internal";
 
 /** Delays after errors of the listening socket, in ms: doubling from the first to the last. Source: the Go transport. */
 const firstDelay = 5;

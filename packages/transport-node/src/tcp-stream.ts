@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { ReadableStreamDefaultController, WritableStreamDefaultController } from "node:stream/web";
 import { MemberlistError, type TransportStream } from "@memberlist/core";
-import { errnoOf } from "./socket-errors.ts";
+import { errnoOf } from "@memberlist/core/internal";
 
 /** Bytes read ahead of the consumer before the socket is paused; the kernel's window then holds the peer back. */
 const readAheadMax = 64 * 1024;

@@ -1,8 +1,6 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { MemberlistError, errorMessage } from "@memberlist/core";
-import { type Log } from "@memberlist/core/internal";
-import { withoutMapping, type BindTarget } from "./ip.ts";
-import { bindError, errnoOf } from "./socket-errors.ts";
+import { bindError, errnoOf, withoutMapping, type BindTarget, type Log } from "@memberlist/core/internal";
 
 /**
  * Packets handed to the kernel per turn of the event loop. A send is a system call made at once, and its callback comes before

@@ -1,7 +1,6 @@
 import type { NetworkInterfaceInfo } from "node:os";
 import { describe, expect, it } from "vitest";
-import { chooseAdvertiseAddress, defaultRoute, type HostInterfaces } from "../src/advertise.ts";
-import { planBind } from "../src/ip.ts";
+import { chooseAdvertiseAddress, defaultRoute, planBind, type HostInterfaces } from "@memberlist/core/internal";
 import { NodeTransport } from "../src/node-transport.ts";
 
 function host(addresses: Record<string, string[]>, preferred?: string): HostInterfaces {

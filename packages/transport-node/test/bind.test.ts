@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from "node:dgram";
 import { connect, createServer, type Server } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { planBind } from "../src/ip.ts";
+import { planBind } from "@memberlist/core/internal";
 import { NodeTransport } from "../src/node-transport.ts";
 import { TcpListener } from "../src/tcp-listener.ts";
 import { collect, outcome, pattern, peer, until } from "./support.ts";

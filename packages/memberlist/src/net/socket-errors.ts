@@ -1,4 +1,4 @@
-import { MemberlistError, errorMessage } from "@memberlist/core";
+import { errorMessage, MemberlistError } from "../errors.ts";
 import type { BindTarget } from "./ip.ts";
 
 /** The errno name of a system error (`EADDRINUSE`), else undefined. */

@@ -1,5 +1,5 @@
-import { MemberlistError } from "@memberlist/core";
-import { canonicalIp } from "@memberlist/core/internal";
+import { canonicalIp } from "../address.ts";
+import { MemberlistError } from "../errors.ts";
 
 export type IpFamily = 4 | 6;
 

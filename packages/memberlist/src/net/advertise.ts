@@ -1,14 +1,19 @@
-import { readFile } from "node:fs/promises";
-import { networkInterfaces, type NetworkInterfaceInfo } from "node:os";
 import ipaddr from "ipaddr.js";
-import { MemberlistError, type AdvertisedAddress } from "@memberlist/core";
-import { canonicalIp } from "@memberlist/core/internal";
+import { canonicalIp } from "../address.ts";
+import { MemberlistError } from "../errors.ts";
+import type { AdvertisedAddress } from "../ports/transport.ts";
 import { familyOf, isWildcard, type BindTarget, type IpFamily } from "./ip.ts";
+
+/** An address of an interface, in the shape that `os.networkInterfaces()` gives it. */
+export interface InterfaceAddress {
+  readonly address: string;
+  readonly internal: boolean;
+}
 
 /** What the machine has; injected by tests. */
 export interface HostInterfaces {
-  /** The addresses of the interfaces that are up, as `os.networkInterfaces()` gives them. */
-  list(): NodeJS.Dict<NetworkInterfaceInfo[]>;
+  /** The addresses of the interfaces that are up, by the interface's name, as `os.networkInterfaces()` gives them. */
+  list(): Readonly<Record<string, readonly InterfaceAddress[] | undefined>>;
   /** The interface of the default route, which is preferred; undefined when unknown. */
   defaultInterface(): Promise<string | undefined>;
 }
@@ -20,7 +25,8 @@ export interface AdvertiseRequest {
   readonly port: number;
   readonly bound: readonly BindTarget[];
   readonly boundPort: number;
-  readonly host?: HostInterfaces;
+  /** Asked only when neither the configuration nor the bound address decides. */
+  readonly host: HostInterfaces;
 }
 
 interface Candidate {
@@ -48,7 +54,7 @@ export async function chooseAdvertiseAddress(request: AdvertiseRequest): Promise
   if (request.addr !== "") return { addr: configured(request.addr), port };
   const first = request.bound[0];
   if (first !== undefined && !isWildcard(first.address)) return { addr: first.address, port };
-  return { addr: await privateAddress(request.bound, request.host ?? thisMachine), port };
+  return { addr: await privateAddress(request.bound, request.host), port };
 }
 
 function configured(text: string): string {
@@ -91,13 +97,13 @@ function wantedFamilies(bound: readonly BindTarget[]): IpFamily[] {
   return [...families];
 }
 
-function judge(name: string, info: NetworkInterfaceInfo, families: readonly IpFamily[]): Candidate {
+function judge(name: string, info: InterfaceAddress, families: readonly IpFamily[]): Candidate {
   const address = canonicalIp(info.address) ?? info.address;
   const family = familyOf(address);
   return { interface: name, address, family, reason: objection(info, address, family, families) };
 }
 
-function objection(info: NetworkInterfaceInfo, address: string, family: IpFamily, families: readonly IpFamily[]): string {
+function objection(info: InterfaceAddress, address: string, family: IpFamily, families: readonly IpFamily[]): string {
   if (!ipaddr.isValid(address)) return "not understood";
   const range = ipaddr.parse(address).range();
   if (info.internal || range === "loopback") return "loopback";
@@ -108,18 +114,6 @@ function objection(info: NetworkInterfaceInfo, address: string, family: IpFamily
   if (!isPrivate) return `not private: ${range}`;
   return families.includes(family) ? "" : `IPv${family}, which is not bound`;
 }
-
-const thisMachine: HostInterfaces = {
-  list: networkInterfaces,
-  async defaultInterface() {
-    try {
-      return defaultRoute(await readFile("/proc/net/route", "utf8"));
-    } catch {
-      // Not Linux, or not readable: the order of the interfaces decides.
-      return undefined;
-    }
-  },
-};
 
 /** The interface of the route to 0.0.0.0/0 with the lowest metric, in Linux's table of IPv4 routes. */
 export function defaultRoute(table: string): string | undefined {
