@@ -14,13 +14,11 @@ import {
   type TransportListener,
 } from "@memberlist/core";
 import {
-  canonicalIp,
   chooseAdvertiseAddress,
   createLog,
-  isLoopback,
-  isWildcard,
-  familyOf,
+  packetObjection,
   planBind,
+  RouteTable,
   withoutMapping,
   type BindTarget,
   type HostInterfaces,
@@ -73,11 +71,6 @@ export type NodeTransportCounters = {
   readonly codecWorkerFailures: number;
 };
 
-interface Route {
-  readonly socket: UdpSocket;
-  readonly host: string;
-}
-
 interface Sockets {
   readonly port: number;
   readonly udp: readonly UdpSocket[];
@@ -94,7 +87,6 @@ interface Parts {
 }
 
 const bindAttempts = 10;
-const routesMax = 8192;
 
 /** Packets over UDP and streams over TCP, on the same port, for Node and Bun. Source: PROTOCOL.md; the Go NetTransport. */
 export class NodeTransport implements Transport {
@@ -113,7 +105,7 @@ export class NodeTransport implements Transport {
   readonly #udp: readonly UdpSocket[];
   readonly #tcp: readonly TcpListener[];
   readonly #stop = new AbortController();
-  readonly #routes = new Map<string, Route>();
+  readonly #routes: RouteTable<UdpSocket>;
   readonly #streams = new Set<TcpStream>();
   #inbound = 0;
   #refused = 0;
@@ -128,6 +120,7 @@ export class NodeTransport implements Transport {
     this.codec = new NodeCodec(pool);
     this.#targets = targets;
     this.#udp = sockets.udp;
+    this.#routes = new RouteTable(sockets.udp);
     this.#tcp = sockets.tcp;
     this.bindPort = sockets.port;
     this.boundAddresses = targets.map((target) => ({ addr: target.address, port: sockets.port }));
@@ -180,8 +173,8 @@ export class NodeTransport implements Transport {
   }
 
   writeTo(packet: Uint8Array, to: Address, done?: SendDone): boolean {
-    const route = this.#route(to.host);
-    const problem = this.#objection(packet, to, route);
+    const route = this.#routes.find(to.host);
+    const problem = packetObjection(packet, to, route !== undefined);
     if (problem !== undefined || route === undefined) {
       if (done !== undefined) queueMicrotask(() => done(problem));
       return true;
@@ -261,28 +254,6 @@ export class NodeTransport implements Transport {
     );
     return stream;
   }
-
-  #objection(packet: Uint8Array, to: Address, route: Route | undefined): MemberlistError | undefined {
-    const details = { host: to.host, port: to.port };
-    const refuse = (why: string): MemberlistError =>
-      new MemberlistError("send_failed", `sending a packet to ${to.host} port ${to.port}: ${why}`, { details });
-    if (route === undefined) {
-      return refuse(canonicalIp(to.host) === undefined ? "not a literal IP" : "no address of that family is bound");
-    }
-    if (packet.byteLength === 0) return refuse("the packet is empty");
-    if (!Number.isInteger(to.port) || to.port < 1 || to.port > 65_535) return refuse("not a port");
-    return undefined;
-  }
-
-  /** Which socket reaches `host`, and how it spells it. Remembered, since it is asked for each packet. */
-  #route(host: string): Route | undefined {
-    const known = this.#routes.get(host);
-    if (known !== undefined) return known;
-    const route = findRoute(host, this.#udp);
-    if (this.#routes.size >= routesMax) this.#routes.clear();
-    if (route !== undefined) this.#routes.set(host, route);
-    return route;
-  }
 }
 
 /** Takes the connections of the listeners until there is a transport to give them to. */
@@ -334,24 +305,6 @@ async function bindAll(options: NodeTransportOptions, log: Log, targets: readonl
     await Promise.all([...udp, ...tcp].map((socket) => socket.close()));
     throw error;
   }
-}
-
-/**
- * An IPv4 receiver: a socket of IPv4, else a dual-stack one of IPv6, which wants the IPv4-mapped spelling. Among several: a
- * wildcard or one on the same side of loopback as the receiver (the kernel refuses 127.0.0.1 to 10.0.0.1), else the first.
- */
-function findRoute(text: string, sockets: readonly UdpSocket[]): Route | undefined {
-  const host = canonicalIp(text);
-  if (host === undefined) return undefined;
-  const fitting = sockets.filter((socket) => socket.target.family === familyOf(host));
-  const socket = fitting.find((one) => reaches(one.target.address, host)) ?? fitting[0];
-  if (socket !== undefined) return { socket, host };
-  const dual = familyOf(host) === 4 ? sockets.find((one) => one.target.family === 6 && !one.target.ipv6Only) : undefined;
-  return dual === undefined ? undefined : { socket: dual, host: `::ffff:${host}` };
-}
-
-function reaches(bound: string, host: string): boolean {
-  return isWildcard(bound) || isLoopback(bound) === isLoopback(host);
 }
 
 function sum<T>(items: readonly T[], value: (item: T) => number): number {
