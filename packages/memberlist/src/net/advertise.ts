@@ -5,7 +5,7 @@ import type { AdvertisedAddress } from "../ports/transport.ts";
 import { familyOf, isWildcard, type BindTarget, type IpFamily } from "./ip.ts";
 
 /** An address of an interface, in the shape that `os.networkInterfaces()` gives it. */
-export interface InterfaceAddress {
+interface InterfaceAddress {
   readonly address: string;
   readonly internal: boolean;
 }

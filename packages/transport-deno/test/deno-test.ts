@@ -1,0 +1,179 @@
+/** Run by Deno (deno.test.ts starts it), whose sanitizers fail a test that leaves a socket, a timer or a promise of the runtime behind. */
+import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
+import { createMemberlist, localConfig, type Memberlist, type Transport, type TransportStream } from "../src/index.ts";
+import { DenoTransport } from "../src/deno-transport.ts";
+
+const silent = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+function nothing(): void {}
+
+function bind(bindAddr = "127.0.0.1", bindPort = 0): Promise<DenoTransport> {
+  return DenoTransport.create({ bindAddrs: [bindAddr], bindPort, logger: silent });
+}
+
+async function until(condition: () => boolean, what: string): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`${what}: not in time`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+function inbox(transport: Transport): { packets: Uint8Array[]; streams: TransportStream[] } {
+  const packets: Uint8Array[] = [];
+  const streams: TransportStream[] = [];
+  transport.listen({ packet: (bytes) => void packets.push(bytes), stream: (stream) => void streams.push(stream) });
+  return { packets, streams };
+}
+
+async function collect(readable: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  const reader = readable.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return Uint8Array.from(chunks.flatMap((chunk) => [...chunk]));
+    chunks.push(value);
+  }
+}
+
+function pattern(size: number): Uint8Array {
+  return Uint8Array.from({ length: size }, (_, i) => (i * 31 + (i >>> 8)) & 0xff);
+}
+
+Deno.test("packets arrive, each in memory of its own; what cannot be sent is an error of the callback", async () => {
+  const [a, b] = [await bind(), await bind()];
+  const { packets } = inbox(b);
+  const to = { host: "127.0.0.1", port: b.bindPort, name: "" };
+  for (const size of [1, 1400, 65_507]) a.writeTo(pattern(size), to);
+  await until(() => packets.length === 3, "three packets");
+  deepStrictEqual(
+    packets.map((packet) => packet.length).toSorted((x, y) => x - y),
+    [1, 1400, 65_507],
+  );
+  for (const packet of packets) deepStrictEqual(packet, pattern(packet.length));
+  const outcome = (packet: Uint8Array, host: string): Promise<unknown> =>
+    new Promise((resolve) => a.writeTo(packet, { ...to, host }, resolve));
+  for (const [packet, host] of [
+    [pattern(65_508), "127.0.0.1"],
+    [new Uint8Array(0), "127.0.0.1"],
+    [pattern(1), "name"],
+    [pattern(1), "::1"],
+  ] as const)
+    strictEqual(((await outcome(packet, host)) as { code?: string }).code, "send_failed", `${packet.length} bytes to ${host}`);
+  await Promise.all([a.shutdown(), b.shutdown()]);
+  strictEqual(((await outcome(pattern(1), "127.0.0.1")) as { code?: string }).code, "shutdown");
+});
+
+Deno.test("a dual-stack socket talks IPv4 both ways, and says plain IPv4 addresses", async () => {
+  const [six, four] = [await bind("::"), await bind()];
+  const { packets } = inbox(four);
+  const hosts: string[] = [];
+  six.listen({ packet: (_, from) => void hosts.push(from.host), stream: nothing });
+  six.writeTo(pattern(9), { host: "127.0.0.1", port: four.bindPort, name: "" });
+  four.writeTo(pattern(9), { host: "127.0.0.1", port: six.bindPort, name: "" });
+  await until(() => packets.length === 1 && hosts.length === 1, "a packet each");
+  deepStrictEqual(hosts, ["127.0.0.1"]);
+  await Promise.all([six.shutdown(), four.shutdown()]);
+});
+
+Deno.test("a stream carries 1 MiB and its end; what was written arrives though the writer closes at once", async () => {
+  const [a, b] = [await bind(), await bind()];
+  const { streams } = inbox(b);
+  const sent = pattern(1024 * 1024);
+  const stream = await a.dial({ host: "127.0.0.1", port: b.bindPort, name: "" }, { timeout: 1000 });
+  await until(() => streams.length === 1, "the stream");
+  const received = collect((streams[0] as TransportStream).readable);
+  const writer = stream.writable.getWriter();
+  await writer.write(sent);
+  stream.close();
+  stream.close();
+  deepStrictEqual(await received, sent);
+  await rejects(stream.readable.getReader().read(), { code: "stream_closed" });
+  await rejects(writer.write(sent), { code: "stream_closed" });
+  await Promise.all([a.shutdown(), b.shutdown()]);
+});
+
+Deno.test("closing ends a read that waits", async () => {
+  const [a, b] = [await bind(), await bind()];
+  inbox(b);
+  const stream = await a.dial({ host: "127.0.0.1", port: b.bindPort, name: "" }, { timeout: 1000 });
+  const read = stream.readable.getReader().read();
+  stream.close();
+  await rejects(read, { code: "stream_closed" });
+  await Promise.all([a.shutdown(), b.shutdown()]);
+});
+
+Deno.test("streams beyond the limit are closed and counted", async () => {
+  const a = await bind();
+  const b = await DenoTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0, logger: silent, maxInboundStreams: 1 });
+  inbox(b);
+  const dial = (): Promise<TransportStream> => a.dial({ host: "127.0.0.1", port: b.bindPort, name: "" }, { timeout: 1000 });
+  await dial();
+  const refused = await dial();
+  strictEqual((await refused.readable.getReader().read()).done, true);
+  strictEqual(b.counters.tcpRefusedStreams, 1);
+  await Promise.all([a.shutdown(), b.shutdown()]);
+});
+
+Deno.test("dialling and resolving fail with the core's codes", async () => {
+  const [a, b] = [await bind(), await bind()];
+  const { bindPort } = b;
+  await b.shutdown();
+  const to = { host: "127.0.0.1", port: bindPort, name: "" };
+  await rejects(a.dial(to, { timeout: 1000 }), { code: "dial_failed" });
+  await rejects(a.dial(to, { timeout: 1000, signal: AbortSignal.abort() }), { code: "aborted" });
+  const options = { timeout: 1000, dnsConfigPath: "" };
+  deepStrictEqual(await a.resolve("FD00:0::1", options), ["fd00::1"]);
+  strictEqual((await a.resolve("localhost", options)).includes("127.0.0.1"), true);
+  await rejects(a.resolve("a..b", options), { code: "resolve_failed" });
+  await a.shutdown();
+  await rejects(a.dial(to, { timeout: 1000 }), { code: "shutdown" });
+});
+
+Deno.test("start is all or nothing", async () => {
+  const a = await bind();
+  const taken = DenoTransport.create({ bindAddrs: ["127.0.0.2", "127.0.0.1"], bindPort: a.bindPort, logger: silent });
+  await rejects(taken, {
+    code: "bind_failed",
+    details: { protocol: "TCP", address: "127.0.0.1", port: a.bindPort, errno: "EADDRINUSE" },
+  });
+  const free = await bind("127.0.0.2", a.bindPort);
+  await Promise.all([a.shutdown(), free.shutdown()]);
+  await rejects(bind("name"), { code: "invalid_config" });
+});
+
+Deno.test("a wildcard bind finds no address without permission, and says what would help", async () => {
+  const a = await bind("0.0.0.0");
+  await rejects(a.finalAdvertiseAddr("", 0), { code: "advertise_address", message: /--allow-sys=networkInterfaces/ });
+  deepStrictEqual(await a.finalAdvertiseAddr("10.1.2.3", 0), { addr: "10.1.2.3", port: a.bindPort });
+  await a.shutdown();
+});
+
+for (const size of [16, 24, 32]) {
+  Deno.test(`two members with a key of ${size} bytes find each other, talk and leave`, async () => {
+    const received: Uint8Array[] = [];
+    const start = (name: string): Promise<Memberlist> =>
+      createMemberlist({
+        ...localConfig(),
+        name,
+        bindAddr: "127.0.0.1",
+        bindPort: 0,
+        secretKey: pattern(size),
+        label: "deno",
+        logger: silent,
+        delegate: { notifyMsg: (bytes) => void received.push(bytes.slice()) },
+      });
+    const [a, b] = [await start("a"), await start("b")];
+    const { addr, port } = a.localNode();
+    await b.join([`${addr}:${port}`]);
+    await until(() => a.members().length === 2 && b.members().length === 2, "both see both");
+    const message = pattern(1024 * 1024);
+    const peer = a.members().find((node) => node.name === "b");
+    if (peer === undefined) throw new Error("no b");
+    await a.sendReliable(peer, message);
+    await until(() => received.length === 1, "the message");
+    deepStrictEqual(received[0], message);
+    await b.leave({ timeout: 2000 });
+    await until(() => a.members().length === 1, "b has left");
+    await Promise.all([a.shutdown(), b.shutdown()]);
+  });
+}
