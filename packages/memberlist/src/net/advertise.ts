@@ -18,7 +18,7 @@ export interface HostInterfaces {
   defaultInterface(): Promise<string | undefined>;
 }
 
-export interface AdvertiseRequest {
+interface AdvertiseRequest {
   /** The configured `advertiseAddr`, or "". */
   readonly addr: string;
   /** The configured `advertisePort`, or 0. */

@@ -3,7 +3,7 @@ import { MemberlistError } from "../errors.ts";
 import { familyOf, isLoopback, isWildcard, type BindTarget } from "./ip.ts";
 
 /** How a receiver is reached: by which socket, and how that socket spells its address. */
-export interface Route<Socket> {
+interface Route<Socket> {
   readonly socket: Socket;
   readonly host: string;
 }
