@@ -1,15 +1,17 @@
+import type { LeaveCause, SuspectCause } from "./cause.ts";
 import type { Node } from "./node.ts";
+import type { LogFields, LogLevel } from "./ports/logger.ts";
 
 /** A change of the membership. `at` is when this node learned of it, in ms since the Unix epoch. */
 export type MemberEvent =
   /** The node is new, or back. */
   | { readonly type: "join"; readonly node: Node; readonly at: number }
-  /** The node died (`node.state` is "dead") or left on purpose ("left"). */
-  | { readonly type: "leave"; readonly node: Node; readonly at: number }
+  /** The node died (`node.state` is "dead") or left on purpose ("left"); `cause` says why. */
+  | { readonly type: "leave"; readonly node: Node; readonly cause: LeaveCause; readonly at: number }
   /** The node's metadata changed. */
   | { readonly type: "update"; readonly node: Node; readonly at: number }
-  /** The node did not answer; `from` is who says so. It is dead unless it contradicts in time. */
-  | { readonly type: "suspect"; readonly node: Node; readonly from: string; readonly at: number }
+  /** The node did not answer; `from` is who says so, and `cause` how he knows. It is dead unless it contradicts in time. */
+  | { readonly type: "suspect"; readonly node: Node; readonly from: string; readonly cause: SuspectCause; readonly at: number }
   /** A suspect has contradicted. */
   | { readonly type: "alive"; readonly node: Node; readonly at: number }
   /** We have contradicted a claim about ourselves; `from` is who suspected us, "" where only old facts went around. */
@@ -35,6 +37,22 @@ export interface LabelMismatchEvent {
   readonly suppressed: number;
   readonly at: number;
 }
+
+/** What the library logged: a drop, a refusal, a failure. */
+export interface LogEvent {
+  readonly type: "log";
+  readonly level: LogLevel;
+  /** Stable: what happened. */
+  readonly code: string;
+  /** For people. */
+  readonly message: string;
+  /** The facts: who, from where, why; `suppressed` lines of this code came before it and were left out. */
+  readonly fields: LogFields;
+  readonly at: number;
+}
+
+/** What `members.recentEvents()` remembers. */
+export type RecentEvent = MemberEvent | LogEvent;
 
 /** Events in order, from when `events()` was called; ends at shutdown. One reader at a time. */
 export interface EventStream extends AsyncIterableIterator<MemberEvent> {

@@ -12,6 +12,7 @@ export {
   type ResolvedConfig,
   type ResolvedLimits,
 } from "./config.ts";
+export type { LeaveCause, ProbeFailed, SuspectCause, SuspicionTimeout } from "./cause.ts";
 export type { AliveDelegate, ConflictDelegate, Delegate, EventDelegate, MergeDelegate, PingDelegate } from "./delegate.ts";
 export {
   TransmitLimitedQueue,
@@ -21,8 +22,9 @@ export {
   type TransmitLimitedQueueOptions,
 } from "./engine/broadcast-queue.ts";
 export { errorMessage, MemberlistError, type ErrorCode, type MemberlistErrorOptions } from "./errors.ts";
-export type { EventStream, EventStreamOptions, LabelMismatchEvent, MemberEvent } from "./events.ts";
+export type { EventStream, EventStreamOptions, LabelMismatchEvent, LogEvent, MemberEvent, RecentEvent } from "./events.ts";
 export type { JoinOptions } from "./driver/join.ts";
+export type { MemberlistSummary } from "./driver/summary.ts";
 export type { JoinAttempt, JoinResult, SeedResult } from "./join-result.ts";
 export { decodeKey, encodeKey, generateKey, type KeySize } from "./key.ts";
 export { Keyring } from "./keyring.ts";
@@ -34,6 +36,7 @@ export {
   type UpdateNodeOptions,
   type WaitOptions,
 } from "./memberlist.ts";
+export type { MemberInfo, MembersOptions } from "./member-info.ts";
 export type { Node, NodeState } from "./node.ts";
 export type { AesGcm, Codec, Offload, OpenJob, PacketOffload, PacketSealJob, SealJob } from "./ports/codec.ts";
 export { systemClock, type Clock, type ClockTimer } from "./ports/clock.ts";

@@ -1,5 +1,6 @@
 import { formatAddress } from "./address.ts";
 import type { ResolvedConfig } from "./config-fields.ts";
+import type { LogEvent } from "./events.ts";
 import type { Clock } from "./ports/clock.ts";
 import { consoleLogger, textLogger, type LogFields, type Logger, type LogLevel } from "./ports/logger.ts";
 import { RateLimit } from "./rate-limit.ts";
@@ -16,9 +17,13 @@ export class Log {
   readonly #clock: Clock;
   readonly #limits: Map<string, RateLimit> = new Map();
 
-  constructor(logger: Logger, clock: Clock) {
+  readonly #onLine: ((event: LogEvent) => void) | undefined;
+
+  /** @param onLine gets every line as well */
+  constructor(logger: Logger, clock: Clock, onLine?: (event: LogEvent) => void) {
     this.#logger = logger;
     this.#clock = clock;
+    this.#onLine = onLine;
   }
 
   debug(code: string, message: string, fields?: Readonly<Record<string, unknown>>): void {
@@ -42,6 +47,7 @@ export class Log {
     if (suppressed === undefined) return;
     try {
       const line: LogFields = { code, ...readable(fields), ...(suppressed > 0 ? { suppressed } : {}) };
+      this.#onLine?.({ type: "log", level, code, message, fields: line, at: this.#clock.wallTime() });
       const result: unknown = this.#logger[level](line, message);
       if (result instanceof Promise) result.catch(ignore);
     } catch {
@@ -59,9 +65,12 @@ export class Log {
 }
 
 /** The log that a config asks for: its `logger`, else text to its `logOutput`, else the console from "warn" on. */
-export function createLog(config: Pick<ResolvedConfig, "logger" | "logOutput" | "clock">): Log {
+export function createLog(
+  config: Pick<ResolvedConfig, "logger" | "logOutput" | "clock">,
+  onLine?: (event: LogEvent) => void,
+): Log {
   const { logger, logOutput, clock } = config;
-  return new Log(logger ?? (logOutput === undefined ? consoleLogger() : textLogger(logOutput, clock)), clock);
+  return new Log(logger ?? (logOutput === undefined ? consoleLogger() : textLogger(logOutput, clock)), clock, onLine);
 }
 
 function readable(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {

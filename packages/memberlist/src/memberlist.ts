@@ -1,20 +1,26 @@
 import { canonicalIp, formatAddress, isIp, isPublicIp, parseAddress, type Address } from "./address.ts";
+import { checkBytes, checkMeta, checkStates, checkUserMessage } from "./arguments.ts";
 import { loadForgeCodec } from "./codec/forge-codec.ts";
 import { resolveConfig, type Config, type ResolvedConfig } from "./config.ts";
 import { Driver } from "./driver/driver.ts";
 import { joinSeeds, type JoinOptions } from "./driver/join.ts";
+import { summarize, type MemberlistSummary } from "./driver/summary.ts";
 import { MemberlistError } from "./errors.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { Tunables } from "./engine/tunables.ts";
-import type { EventStream, EventStreamOptions } from "./events.ts";
+import type { EventStream, EventStreamOptions, RecentEvent } from "./events.ts";
 import type { JoinResult } from "./join-result.ts";
 import { Keyring } from "./keyring.ts";
-import type { Node } from "./node.ts";
+import type { MemberInfo, MembersOptions } from "./member-info.ts";
+import { nodeStates, type Node } from "./node.ts";
 import type { AdvertisedAddress, Transport } from "./ports/transport.ts";
 import { checkSeeds, type Seed } from "./seeds.ts";
-import { copyBytes, emptyBytes } from "./wire/bytes.ts";
-import { maxUserMsgBytes, metaMaxSize } from "./wire/constants.ts";
+import { emptyBytes } from "./wire/bytes.ts";
 import { encodeUser } from "./wire/encode.ts";
+
+type Inspect = (value: unknown, options: unknown) => string;
+/** By which Node, Bun and Deno find out how to print something. */
+const inspectCustom = Symbol.for("nodejs.util.inspect.custom");
 
 /** How long to wait for a broadcast to be out, in ms, where the caller does not say. */
 const defaultBroadcastTimeout = 10_000;
@@ -66,6 +72,9 @@ export class Memberlist implements AsyncDisposable {
     this.#driver = driver;
     this.#config = driver.config;
     this.#meta = meta;
+    Object.defineProperty(this, inspectCustom, {
+      value: (_depth: number, options: unknown, inspect: Inspect) => `Memberlist ${inspect(this.toJSON(), options)}`,
+    });
   }
 
   /**
@@ -225,8 +234,18 @@ export class Memberlist implements AsyncDisposable {
   }
 
   /** All members that are alive or suspect, ourselves included. */
-  members(): Node[] {
-    return this.#driver.engine.members();
+  members(): Node[];
+  /**
+   * The members in these states, the dead and those who left included, each with since when and why it is in its state, and its RTT.
+   *
+   * @throws MemberlistError `invalid_argument` for a state that there is not
+   */
+  members(options: MembersOptions): MemberInfo[];
+  members(options?: MembersOptions): Node[] {
+    const { engine } = this.#driver;
+    if (options === undefined) return engine.members();
+    const { clock } = this.#config;
+    return engine.memberInfos(checkStates(options.states ?? nodeStates), clock.now(), clock.wallTime());
   }
 
   /** How many {@link members} there are. */
@@ -275,6 +294,14 @@ export class Memberlist implements AsyncDisposable {
   }
 
   /**
+   * What happened lately, the oldest first: the last 256 changes of the membership, and the last 256 log lines (drops, refusals,
+   * failures; 10 of a code at once, then one a second), whatever the logger's level. For the question why somebody was declared dead.
+   */
+  recentEvents(): RecentEvent[] {
+    return this.#driver.recent.list();
+  }
+
+  /**
    * The keys in use, to be rotated while the node runs; undefined when it was created without `keyring` and `secretKey`. To be
    * able to switch encryption on later, create the node with an empty `new Keyring()`.
    */
@@ -317,6 +344,11 @@ export class Memberlist implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.shutdown();
+  }
+
+  /** This node in short, for `JSON.stringify` and `console.log`; never a key. */
+  toJSON(): MemberlistSummary {
+    return summarize(this.#driver);
   }
 
   /** Waits until a broadcast is out, where there is anybody to hear it. */
@@ -391,32 +423,6 @@ async function finalAdvertiseAddr(transport: Transport, config: ResolvedConfig):
     });
   }
   return { addr: ip, port };
-}
-
-/** A copy, so that what was published does not change in the caller's hands. */
-function checkMeta(meta: Uint8Array): Uint8Array {
-  checkBytes("metadata", meta);
-  if (meta.length <= metaMaxSize) return copyBytes(meta);
-  throw new MemberlistError("meta_too_large", `metadata of ${meta.length} bytes is over the limit of ${metaMaxSize}`, {
-    details: { size: meta.length, limit: metaMaxSize },
-  });
-}
-
-function checkUserMessage(message: Uint8Array): void {
-  checkBytes("a message", message);
-  if (message.length <= maxUserMsgBytes) return;
-  throw new MemberlistError("message_too_large", `a message of ${message.length} bytes is over the limit of ${maxUserMsgBytes}`, {
-    details: { size: message.length, limit: maxUserMsgBytes },
-  });
-}
-
-/** Plain JavaScript has no types: a text would become so many zero bytes. */
-function checkBytes(what: string, bytes: unknown): void {
-  if (bytes instanceof Uint8Array) return;
-  throw new MemberlistError(
-    "invalid_argument",
-    `${what} must be a Uint8Array, it is ${bytes === null ? "null" : `of type ${typeof bytes}`}`,
-  );
 }
 
 function noPingResponse(address: Address): MemberlistError {

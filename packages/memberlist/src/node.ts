@@ -1,6 +1,8 @@
 /** A member's state as this node sees it. */
 export type NodeState = "alive" | "suspect" | "dead" | "left";
 
+export const nodeStates: readonly NodeState[] = ["alive", "suspect", "dead", "left"];
+
 /** An immutable snapshot of a member. A change to the member makes a new snapshot. */
 export interface Node {
   /** Unique in the cluster. */

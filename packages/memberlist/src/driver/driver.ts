@@ -4,6 +4,7 @@ import { errorMessage, MemberlistError } from "../errors.ts";
 import { Engine } from "../engine/engine.ts";
 import type { Effects, EngineEvent } from "../engine/effects.ts";
 import type { Tunables } from "../engine/tunables.ts";
+import type { MemberEvent } from "../events.ts";
 import type { Keyring } from "../keyring.ts";
 import { createLog, type Log } from "../log.ts";
 import type { ClockTimer } from "../ports/clock.ts";
@@ -21,6 +22,7 @@ import { Cipher } from "./cipher.ts";
 import { EventHub } from "./event-hub.ts";
 import { LabelMismatches } from "./label-mismatches.ts";
 import { PacketBatcher } from "./packet-batcher.ts";
+import { RecentEvents } from "./recent-events.ts";
 import { Stats } from "./stats.ts";
 import { StreamCodec } from "./stream-codec.ts";
 import { Streams } from "./streams.ts";
@@ -57,6 +59,7 @@ export class Driver {
   readonly waits: Waits;
   readonly streams: Streams;
   readonly events: EventHub;
+  readonly recent: RecentEvents = new RecentEvents();
   readonly engine: Engine;
   readonly application: Application;
   readonly keyring: Keyring | undefined;
@@ -82,11 +85,11 @@ export class Driver {
     this.config = config;
     this.transport = transport;
     this.#label = encodeText(config.label);
-    this.log = createLog(config);
+    this.log = createLog(config, (event) => this.recent.addLine(event));
     this.stats = new Stats(config.metrics, config.metricLabels);
     this.waits = new Waits(config.clock);
     this.events = new EventHub(() => this.stats.count("dropped.event"));
-    this.#labelMismatches = new LabelMismatches(config.clock, (event) => this.events.push(event));
+    this.#labelMismatches = new LabelMismatches(config.clock, (event) => this.#tellChange(event));
     this.application = new Application(config, this.log, this.stats);
     this.keyring = encryption?.keyring;
     this.cipher = this.#makeCipher(encryption);
@@ -330,7 +333,12 @@ export class Driver {
   #tellOne(event: EngineEvent): void {
     this.application.tell(event);
     if (event.type === "message" || event.type === "pingComplete") return;
-    this.events.push({ ...event, at: this.config.clock.wallTime() });
+    this.#tellChange({ ...event, at: this.config.clock.wallTime() });
+  }
+
+  #tellChange(event: MemberEvent): void {
+    this.recent.addChange(event);
+    this.events.push(event);
   }
 
   #makeCipher(encryption: Encryption | undefined): Cipher | undefined {

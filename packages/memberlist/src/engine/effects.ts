@@ -1,4 +1,5 @@
 import type { Address } from "../address.ts";
+import type { LeaveCause, SuspectCause } from "../cause.ts";
 import type { Node } from "../node.ts";
 import type { SelectPurpose } from "../select-nodes.ts";
 import type { Ping } from "../wire/messages.ts";
@@ -6,10 +7,10 @@ import type { Ping } from "../wire/messages.ts";
 /** What has happened, for delegates and `events()`. Told after the state is committed, in order. */
 export type EngineEvent =
   | { readonly type: "join"; readonly node: Node }
-  | { readonly type: "leave"; readonly node: Node }
+  | { readonly type: "leave"; readonly node: Node; readonly cause: LeaveCause }
   | { readonly type: "update"; readonly node: Node }
   /** `from` is who accused it. */
-  | { readonly type: "suspect"; readonly node: Node; readonly from: string }
+  | { readonly type: "suspect"; readonly node: Node; readonly from: string; readonly cause: SuspectCause }
   /** A suspect turned out to be alive. */
   | { readonly type: "alive"; readonly node: Node }
   /** `from` said that we are suspect or dead, or ("") old facts about us went around; we have contradicted. */

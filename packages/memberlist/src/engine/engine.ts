@@ -2,7 +2,8 @@ import type { Address } from "../address.ts";
 import { CidrAllowList } from "../cidr.ts";
 import type { ResolvedConfig } from "../config.ts";
 import { MemberlistError } from "../errors.ts";
-import type { Node } from "../node.ts";
+import type { MemberInfo } from "../member-info.ts";
+import type { Node, NodeState } from "../node.ts";
 import { randomOffset, type Random } from "../ports/random.ts";
 import type { AdvertisedAddress } from "../ports/transport.ts";
 import { protocolVersionMax, protocolVersionMin } from "../wire/constants.ts";
@@ -239,7 +240,7 @@ export class Engine {
     const local = this.#local();
     // Refused by our own rules, we were never a member: there is nothing to take back.
     if (local === undefined) finished();
-    else this.#membership.dead({ incarnation: local.incarnation, node: config.name, from: config.name }, finished);
+    else this.#membership.dead({ incarnation: local.incarnation, node: config.name, from: config.name }, { finished });
   }
 
   get hasLeft(): boolean {
@@ -258,6 +259,30 @@ export class Engine {
       if (!record.isDeadOrLeft) nodes.push(record.snapshot());
     }
     return nodes;
+  }
+
+  /** All that are in one of these states, and how they came to be. @param wallTime now, in ms since the Unix epoch */
+  memberInfos(states: readonly NodeState[], now: number, wallTime: number): MemberInfo[] {
+    return this.#context.table
+      .records()
+      .filter(({ state }) => states.includes(state))
+      .map((record) => {
+        const age = now - record.stateChangedAt;
+        const { rtt, cause, suspicion } = record;
+        return Object.freeze({
+          ...record.snapshot(),
+          since: wallTime - age,
+          age,
+          rtt,
+          cause,
+          accusers: suspicion?.accusers ?? [],
+        });
+      });
+  }
+
+  /** The state of everybody known, ourselves included. */
+  states(): NodeState[] {
+    return this.#context.table.records().map(({ state }) => state);
   }
 
   get numMembers(): number {

@@ -1,3 +1,4 @@
+import type { LeaveCause, SuspectCause } from "../cause.ts";
 import { errorMessage, MemberlistError } from "../errors.ts";
 import { copyBytes, equalBytes } from "../wire/bytes.ts";
 import { metaMaxSize } from "../wire/constants.ts";
@@ -18,6 +19,11 @@ export interface AliveOptions {
   readonly bootstrap?: boolean;
   /** Our broadcast of it has gone out. */
   readonly finished?: () => void;
+}
+
+export interface DeadOptions {
+  readonly finished?: () => void;
+  readonly cause?: LeaveCause;
 }
 
 /** The transitions of the node table: what each claim about a node does. Source: PROTOCOL.md section 5. */
@@ -68,7 +74,8 @@ export class Membership {
     }
   }
 
-  suspect(claim: Suspect): void {
+  /** @param cause how we know */
+  suspect(claim: Suspect, cause: SuspectCause = { code: "accused", from: claim.from }): void {
     const { config, effects, table, now } = this.#context;
     const record = table.get(claim.node);
     if (record === undefined || claim.incarnation < record.incarnation) return;
@@ -88,13 +95,14 @@ export class Membership {
     effects.stats.increment("memberlist.msg.suspect", 1);
     record.incarnation = claim.incarnation;
     table.setState(record, "suspect", now);
+    record.cause = cause;
     record.suspicion = this.#newSuspicion(claim.from);
     this.#armSuspicion(record, record.suspicion);
-    effects.emit({ type: "suspect", node: record.snapshot(), from: claim.from });
+    effects.emit({ type: "suspect", node: record.snapshot(), from: claim.from, cause });
   }
 
-  /** @param finished our broadcast of it has gone out */
-  dead(claim: Dead, finished?: () => void): void {
+  /** @param options `finished`: our broadcast of it has gone out. `cause`: where it is not the claim itself */
+  dead(claim: Dead, { finished, cause }: DeadOptions = {}): void {
     const { config, effects, table, now } = this.#context;
     const record = table.get(claim.node);
     if (record === undefined || claim.incarnation < record.incarnation) return;
@@ -107,8 +115,10 @@ export class Membership {
     this.#gossip.broadcast(claim.node, encodeDead(claim), finished);
     effects.stats.increment("memberlist.msg.dead", 1);
     record.incarnation = claim.incarnation;
+    const why = cause ?? causeOfClaim(claim, record);
     table.setState(record, claim.node === claim.from ? "left" : "dead", now);
-    effects.emit({ type: "leave", node: record.snapshot() });
+    record.cause = why;
+    effects.emit({ type: "leave", node: record.snapshot(), cause: why });
   }
 
   /**
@@ -135,7 +145,8 @@ export class Membership {
   mergeOne(remote: PushNodeState): void {
     const { incarnation, name, addr, meta, vsn } = remote;
     const port = applyPort(this.#context, remote.port);
-    switch (nodeStateName(remote.state)) {
+    const state = nodeStateName(remote.state);
+    switch (state) {
       case "alive":
         this.alive({ incarnation, node: name, addr, port, meta, vsn });
         break;
@@ -145,7 +156,7 @@ export class Membership {
       case "suspect":
       // Never dead at once: the node gets its chance to refute.
       case "dead":
-        this.suspect({ incarnation, node: name, from: this.#context.config.name });
+        this.suspect({ incarnation, node: name, from: this.#context.config.name }, { code: "push_pull", state });
         break;
       case undefined:
         break;
@@ -223,8 +234,11 @@ export class Membership {
     if (claim.vsn.length >= 6) record.versions = table.internVersions(claim.vsn);
     record.incarnation = claim.incarnation;
     if (isMetaChanged) record.meta = copyBytes(claim.meta);
+    // What the round trip was to another address says nothing.
+    if (record.addr !== claim.addr || record.port !== claim.port) record.rtt = undefined;
     record.addr = claim.addr;
     record.port = claim.port;
+    record.cause = undefined;
     record.changed();
     if (before !== "alive") table.setState(record, "alive", now);
     const node = record.snapshot();
@@ -267,13 +281,24 @@ export class Membership {
 
   #suspicionEnded(record: NodeRecord, suspicion: Suspicion): void {
     if (record.suspicion !== suspicion || record.state !== "suspect") return;
-    const { config, effects } = this.#context;
+    const { config, effects, now } = this.#context;
+    const { accusers } = suspicion;
+    const suspectFor = now - record.stateChangedAt;
     if (suspicion.confirmations < suspicion.k) effects.stats.increment("memberlist.degraded.timeout", 1);
     effects.log.info("marked_dead", `marking ${record.name} as failed, suspect timeout reached`, {
       node: record.name,
       confirmations: suspicion.confirmations,
+      accusers,
+      suspectFor,
     });
-    this.dead({ incarnation: record.incarnation, node: record.name, from: config.name });
+    const cause: LeaveCause = {
+      code: "suspicion_timeout",
+      suspicion: suspectCauseOf(record),
+      accusers,
+      confirmationsWanted: suspicion.k,
+      suspectFor,
+    };
+    this.dead({ incarnation: record.incarnation, node: record.name, from: config.name }, { cause });
   }
 
   /** For `late` ms no contradiction could be heard: those who are suspected get them back. */
@@ -290,6 +315,14 @@ export class Membership {
     this.#context.timers.cancel(record.suspicion?.timer);
     record.suspicion = undefined;
   }
+}
+
+function causeOfClaim({ node, from }: Dead, record: NodeRecord): LeaveCause {
+  return node === from ? { code: "left" } : { code: "declared_dead", from, suspicion: suspectCauseOf(record) };
+}
+
+function suspectCauseOf({ cause, state }: NodeRecord): SuspectCause | undefined {
+  return state === "suspect" ? (cause as SuspectCause | undefined) : undefined;
 }
 
 function isSameClaim(record: NodeRecord, claim: Alive): boolean {

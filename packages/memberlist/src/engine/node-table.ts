@@ -1,3 +1,4 @@
+import type { LeaveCause, SuspectCause } from "../cause.ts";
 import type { Node, NodeState } from "../node.ts";
 import { randomOffset, shuffle, type Random } from "../ports/random.ts";
 import type { Versions } from "../wire/messages.ts";
@@ -17,6 +18,10 @@ export class NodeRecord {
   /** When `state` last changed, in ms on the engine's clock. */
   stateChangedAt: number;
   suspicion: Suspicion | undefined;
+  /** Why it is suspect, dead or left; undefined while it is alive. */
+  cause: SuspectCause | LeaveCause | undefined;
+  /** The moving estimate of its round trip, in ms. */
+  rtt: number | undefined;
   #state: NodeState = "dead";
   #snapshot: Node | undefined;
 
@@ -41,6 +46,11 @@ export class NodeRecord {
     this.#state = state;
     this.stateChangedAt = now;
     this.#snapshot = undefined;
+  }
+
+  /** A direct ping was answered. The estimate moves by an eighth of the difference, as TCP's does (RFC 6298). */
+  addRtt(rtt: number): void {
+    this.rtt = this.rtt === undefined ? rtt : this.rtt + (rtt - this.rtt) / 8;
   }
 
   /** To be called after a change to anything but the state. */

@@ -1,3 +1,4 @@
+import type { ProbeFailed } from "../cause.ts";
 import { makeCompound } from "../wire/compound.ts";
 import { compoundPartMaxBytes } from "../wire/constants.ts";
 import { encodeIndirectPing, encodePing, encodeSuspect } from "../wire/encode.ts";
@@ -94,6 +95,8 @@ class Probe {
   #sendFailed = false;
   #expectedNacks = 0;
   #nacks = 0;
+  #helpers: readonly NodeRecord[] = [];
+  #isStreamTried = false;
   /** Undefined while the stream is still trying. */
   #streamAnswered: boolean | undefined = false;
   #isPastDeadline = false;
@@ -141,8 +144,10 @@ class Probe {
   }
 
   #acked(payload: Uint8Array, rtt: number): void {
-    if (!this.#isIndirect)
+    if (!this.#isIndirect) {
+      this.#target.addRtt(rtt);
       this.#parts.context.effects.emit({ type: "pingComplete", node: this.#target.snapshot(), rtt, payload });
+    }
     this.#end(this.#sendFailed ? 0 : -1);
   }
 
@@ -171,6 +176,7 @@ class Probe {
       config.indirectChecks,
       (record) => record.name !== config.name && record !== this.#target && record.state === "alive",
     );
+    this.#helpers = helpers;
     for (const helper of helpers) {
       const nack = context.tunables.lhaProbe && (helper.versions[1] ?? 0) >= nackProtocolVersion;
       if (nack) this.#expectedNacks++;
@@ -179,6 +185,7 @@ class Probe {
     }
     if (!this.#mayPingByStream()) return;
     this.#streamAnswered = undefined;
+    this.#isStreamTried = true;
     effects.pingByStream(this.#ping, addressOf(this.#target), this.#deadline, (contacted) => {
       this.#streamAnswered = contacted;
       if (this.#isPastDeadline) this.#giveVerdict();
@@ -208,9 +215,23 @@ class Probe {
       return;
     }
     const missedNacks = Math.max(this.#expectedNacks - this.#nacks, 0);
-    context.effects.log.info("suspect", `suspect ${name} has failed, no acks received`, { node: name });
-    membership.suspect({ incarnation: this.#incarnation, node: name, from: context.config.name });
+    const cause = this.#failure();
+    context.effects.log.info("suspect", `suspect ${name} has failed, no acks received`, { node: name, ...cause });
+    membership.suspect({ incarnation: this.#incarnation, node: name, from: context.config.name }, cause);
     this.#end(this.#expectedNacks > 0 ? missedNacks : 1);
+  }
+
+  #failure(): ProbeFailed {
+    return {
+      code: "probe_failed",
+      direct: this.#sendFailed ? "send_failed" : "no_ack",
+      indirect: this.#helpers.map(({ name }) => name),
+      nacks: this.#nacks,
+      nacksExpected: this.#expectedNacks,
+      stream: this.#isStreamTried ? "failed" : "not_tried",
+      elapsed: this.#parts.context.now - (this.#deadline - this.#interval),
+      rtt: this.#target.rtt,
+    };
   }
 
   #end(awarenessDelta: number): void {

@@ -39,6 +39,11 @@ export class Suspicion {
     this.#accusers = new Set([options.from]);
   }
 
+  /** The first one first. */
+  get accusers(): readonly string[] {
+    return [...this.#accusers];
+  }
+
   get confirmations(): number {
     return this.#accusers.size - 1;
   }
