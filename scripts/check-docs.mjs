@@ -26,8 +26,8 @@ writeFileSync(
   JSON.stringify({
     extends: resolve("tsconfig.json"),
     compilerOptions: {
-      types: ["node"],
-      typeRoots: [resolve("node_modules/@types")],
+      types: ["node", "deno"],
+      typeRoots: ["node_modules/@types", "packages/transport-deno/node_modules/@types"].map((path) => resolve(path)),
       isolatedDeclarations: false,
       declaration: false,
       noUnusedLocals: false,
@@ -37,6 +37,7 @@ writeFileSync(
         "@memberlist/core/testing": source("memberlist/src/testing/index.ts"),
         "@memberlist/core/internal": source("memberlist/src/internal.ts"),
         "@memberlist/simulator": source("simulator/src/index.ts"),
+        "@memberlist/transport-deno": source("transport-deno/src/index.ts"),
         "@memberlist/transport-node": source("transport-node/src/index.ts"),
       },
     },

@@ -20,6 +20,6 @@ await build({
   conditions: ["@memberlist/source"],
   sourcemap: "inline",
   logLevel: "warning",
-  banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+  banner: { js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);' },
 });
 await import(outfile.href);

@@ -1,10 +1,10 @@
 /** `pnpm matrix`: every runtime with the Go peer and with every other runtime, through the same scenarios (matrix-scenarios.ts). */
-import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { goAvailable } from "./go-toolchain.ts";
 import { MatrixPrograms, type MatrixId } from "./matrix-member.ts";
 import { PairRun, scenarioNames } from "./matrix-scenarios.ts";
 import { runtimeIds } from "./runtimes.ts";
+import { writeTestReport } from "./test-report.ts";
 
 const usage = `usage: pnpm matrix [--runtimes go,node22,deno] [--jobs 2]
 
@@ -62,7 +62,7 @@ async function run({ ids, jobs }: Options): Promise<number> {
   const total = pairs.length * scenarioNames.length;
   const passed = [...results.values()].reduce((sum, count) => sum + count, 0);
   process.stdout.write(`\n${table(ids, results)}\n\nscenarios passed of ${total}: ${passed}\n`);
-  report(passed, total - passed);
+  writeTestReport(passed, total - passed);
   return total - passed;
 }
 
@@ -83,14 +83,6 @@ function table(ids: readonly MatrixId[], results: ReadonlyMap<string, number>): 
         .trimEnd(),
     )
     .join("\n");
-}
-
-/** In the shape of vitest's report, so that CI adds it up with the others (scripts/ci-summary.mjs). */
-function report(passed: number, failed: number): void {
-  const path = process.env["TEST_REPORT"];
-  if (path === undefined) return;
-  const counts = { numPassedTests: passed, numFailedTests: failed, numPendingTests: 0, numTodoTests: 0 };
-  writeFileSync(path, JSON.stringify({ ...counts, success: failed === 0 }));
 }
 
 try {

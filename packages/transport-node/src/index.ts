@@ -4,4 +4,3 @@ export { type WorkerOptions } from "./codec-pool.ts";
 export { createMemberlist, type NodeConfig } from "./create-memberlist.ts";
 export { NodeTransport, type NodeTransportCounters, type NodeTransportOptions } from "./node-transport.ts";
 export { type SystemLookup } from "./resolver.ts";
-export { type TcpStream } from "./tcp-stream.ts";

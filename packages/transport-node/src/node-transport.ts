@@ -12,6 +12,7 @@ import {
   type SrvRecord,
   type Transport,
   type TransportListener,
+  type TransportStream,
 } from "@memberlist/core";
 import {
   chooseAdvertiseAddress,
@@ -182,7 +183,7 @@ export class NodeTransport implements Transport {
     return route.socket.send(packet, route.host, to.port, done);
   }
 
-  async dial(to: Address, options: DialOptions): Promise<TcpStream> {
+  async dial(to: Address, options: DialOptions): Promise<TransportStream> {
     const stream = this.#track(await dialTcp(to, options, this.#stop.signal));
     if (!this.#stop.signal.aborted) return stream;
     await stream.terminate();

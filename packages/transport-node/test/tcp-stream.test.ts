@@ -30,10 +30,14 @@ async function rawPeer(onSocket: (socket: Socket) => void, options: ServerOpts =
   return (server.address() as { port: number }).port;
 }
 
+async function dial(from: NodeTransport, port: number): Promise<TcpStream> {
+  return (await from.dial(at(port), { timeout: 2000 })) as TcpStream;
+}
+
 async function pair(): Promise<{ dialled: TcpStream; accepted: TcpStream; a: NodeTransport; b: NodeTransport }> {
   const [a, b] = [await transport(), await transport()];
   const inbox = peer(b);
-  const dialled = await a.dial(at(b.bindPort), { timeout: 2000 });
+  const dialled = await dial(a, b.bindPort);
   await until(() => inbox.streams.length === 1, "the stream");
   return { dialled, accepted: inbox.streams[0]?.stream as TcpStream, a, b };
 }
@@ -60,7 +64,7 @@ describe("a stream", () => {
   it("hands out plain bytes, and names the peer it came from", async () => {
     const [a, b] = [await transport(), await transport()];
     const inbox = peer(b);
-    const dialled = await a.dial(at(b.bindPort), { timeout: 2000 });
+    const dialled = await dial(a, b.bindPort);
     await dialled.writable.getWriter().write(new Uint8Array([1, 2, 3]));
     await until(() => inbox.streams.length === 1, "the stream");
     const { value } = (await inbox.streams[0]?.stream.readable.getReader().read()) ?? {};
@@ -71,7 +75,7 @@ describe("a stream", () => {
 
   it("that a peer opened before listen is delivered by listen", async () => {
     const [a, b] = [await transport(), await transport()];
-    const dialled = await a.dial(at(b.bindPort), { timeout: 2000 });
+    const dialled = await dial(a, b.bindPort);
     const writer = dialled.writable.getWriter();
     await writer.write(pattern(100));
     await writer.close();
@@ -104,16 +108,16 @@ describe("a stream", () => {
   it("above the limit is closed at once and counted; a slot that is freed can be used", async () => {
     const [a, b] = [await transport(), await transport(1)];
     const inbox = peer(b);
-    const first = await a.dial(at(b.bindPort), { timeout: 2000 });
+    const first = await dial(a, b.bindPort);
     await until(() => inbox.streams.length === 1, "the first stream");
-    const second = await a.dial(at(b.bindPort), { timeout: 2000 });
+    const second = await dial(a, b.bindPort);
     expect(await outcome(second.readable.getReader().read())).toMatch(/ok|stream_failed/);
     await until(() => b.counters.tcpRefusedStreams === 1, "the refusal");
     first.close();
     const accepted = inbox.streams[0]?.stream as TcpStream;
     accepted.close();
     await Promise.all([first.gone, accepted.gone]);
-    await a.dial(at(b.bindPort), { timeout: 2000 });
+    await dial(a, b.bindPort);
     await until(() => inbox.streams.length === 2, "the third stream");
   });
 });
@@ -138,7 +142,7 @@ describe("close", () => {
         socket.on("end", () => (received = Buffer.concat(chunks)));
         socket.resume();
       });
-      const stream = await (await transport()).dial(at(port), { timeout: 2000 });
+      const stream = await dial(await transport(), port);
       await stream.writable.getWriter().write(message);
       stream.close();
       await until(() => received !== undefined || failed !== undefined, "the end of the stream");
@@ -157,7 +161,7 @@ describe("close", () => {
       socket.on("end", () => (received = Buffer.concat(chunks)));
     });
     const a = await transport();
-    const stream = await a.dial(at(port), { timeout: 2000 });
+    const stream = await dial(a, port);
     await stream.writable.getWriter().write(message);
     stream.close();
     await a.shutdown();
@@ -181,7 +185,7 @@ describe("close", () => {
 
   it("does not wait for ever for a half-dead peer", async () => {
     const port = await rawPeer((socket) => socket.pause(), { allowHalfOpen: true });
-    const stream = await (await transport()).dial(at(port), { timeout: 2000 });
+    const stream = await dial(await transport(), port);
     const writer = stream.writable.getWriter();
     const stuck = outcome(writer.write(new Uint8Array(32 * mebibyte)));
     const started = performance.now();
@@ -203,7 +207,7 @@ describe("close", () => {
       },
       { allowHalfOpen: true },
     );
-    const stream = await (await transport()).dial(at(port), { timeout: 2000 });
+    const stream = await dial(await transport(), port);
     await stream.writable.getWriter().close();
     expect(Buffer.from(await collect(stream.readable)).toString()).toBe("late");
     expect(ended).toBe(true);
@@ -218,7 +222,7 @@ describe("a peer that goes away", () => {
   async function resettingPeer(greeting: string): Promise<{ stream: TcpStream; reset(): void }> {
     const sockets: Socket[] = [];
     const port = await rawPeer((socket) => void sockets.push(socket), { pauseOnConnect: true });
-    const stream = await (await transport()).dial(at(port), { timeout: 2000 });
+    const stream = await dial(await transport(), port);
     await until(() => sockets.length === 1, "the connection");
     const [socket] = sockets as [Socket];
     if (greeting !== "") await new Promise((resolve) => socket.write(greeting, resolve));

@@ -1,0 +1,8 @@
+/** On Deno, in a project of its own that has nothing but the tarballs. */
+import { createMemberlist } from "@memberlist/transport-deno";
+import { runCluster } from "./cluster.ts";
+import { runSimulation } from "./simulation.ts";
+
+await runCluster(createMemberlist);
+await runSimulation();
+Deno.stdout.writeSync(new TextEncoder().encode("all is well\n"));

@@ -1,0 +1,101 @@
+/** `pnpm packed`: what `pnpm pack` makes of the packages, judged by linters, and used in projects that have nothing else (../packed). */
+import { cp, mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { contentProblems, packAll, say, workspace, type Tarball } from "./packed-tarball.ts";
+import { fetchRuntime, runtimeIds, type RuntimeId } from "./runtimes.ts";
+import { writeTestReport } from "./test-report.ts";
+
+const linters = { publint: "publint@0.3.25", attw: "@arethetypeswrong/cli@0.18.5" } as const;
+const nodeTypes = "@types/node@20.19.43";
+const tsc = createRequire(join(workspace, "package.json")).resolve("typescript/bin/tsc");
+const strict = { strict: true, skipLibCheck: false, module: "NodeNext", target: "ES2023" };
+const web = { types: [], lib: ["ES2023", "DOM", "DOM.Iterable", "DOM.AsyncIterable", "ESNext.Disposable"] };
+
+let passed = 0;
+let failed = 0;
+
+async function check(what: string, act: () => Promise<unknown>): Promise<void> {
+  try {
+    await act();
+    passed++;
+    process.stderr.write(`ok: ${what}\n`);
+  } catch (error) {
+    failed++;
+    process.stderr.write(`NOT OK: ${what}\n${error instanceof Error ? error.message : String(error)}\n`);
+  }
+}
+
+/** A folder with the tarballs installed by npm as somebody else does it, and the programs of ../packed. */
+async function project(folder: string, tarballs: readonly Tarball[], ...others: readonly string[]): Promise<void> {
+  await mkdir(folder);
+  await writeFile(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
+  const install = ["install", "--no-audit", "--no-fund", "--loglevel=error"];
+  await say(folder, "npm", ...install, ...tarballs.map(({ file }) => file), ...others);
+  await cp(join(workspace, "packages/interop/packed"), folder, { recursive: true });
+}
+
+async function compile(folder: string, name: string, files: readonly string[], options: object): Promise<void> {
+  const config = join(folder, `tsconfig.${name}.json`);
+  await writeFile(config, JSON.stringify({ compilerOptions: { ...strict, ...options }, files }));
+  await say(folder, process.execPath, tsc, "-p", config);
+}
+
+async function runs(folder: string, id: RuntimeId, ...args: readonly string[]): Promise<void> {
+  const program = await fetchRuntime(id, (line) => void process.stderr.write(`${line}\n`));
+  const said = await say(folder, program, ...args);
+  if (said !== "all is well\n") throw new Error(`it ended before its end, and said: ${said}`);
+}
+
+async function checkAll(temp: string): Promise<void> {
+  process.stderr.write("building and packing\n");
+  await say(workspace, process.execPath, "scripts/turbo.mjs", "run", "build", "--output-logs=errors-only");
+  const tarballs = await packAll(temp);
+  for (const tarball of tarballs) {
+    await check(`${tarball.name}: the content of its tarball`, async () => {
+      const problems = contentProblems(tarball);
+      if (problems.length > 0) throw new Error(problems.join("\n"));
+    });
+    await check(`${tarball.name}: publint`, () => say(temp, "npx", "-y", linters.publint, "--strict", tarball.file));
+    await check(`${tarball.name}: are the types wrong`, () =>
+      say(temp, "npx", "-y", linters.attw, tarball.file, "--profile", "esm-only"),
+    );
+  }
+
+  const [node, bun, deno] = ["node", "bun", "deno"].map((name) => join(temp, `${name}-project`)) as [string, string, string];
+  await check("npm installs them in an empty project for Node", () => project(node, tarballs, nodeTypes));
+  await check("the types need the web's, and no runtime's", async () => {
+    await compile(node, "nodenext", ["types-only.ts"], { ...web, noEmit: true });
+    const bundled = { module: "ESNext", moduleResolution: "bundler" };
+    await compile(node, "bundler", ["types-only.ts"], { ...web, ...bundled, noEmit: true });
+  });
+  await check("an application type-checks with @types/node", () =>
+    compile(node, "app", ["node-app.ts"], { types: ["node"], lib: ["ES2023"], rewriteRelativeImportExtensions: true }),
+  );
+  for (const id of runtimeIds.filter((one) => one.startsWith("node"))) {
+    await check(`the application runs on ${id}`, () => runs(node, id, "node-app.js"));
+  }
+  await check("npm installs them in an empty project for Bun", () => project(bun, tarballs));
+  await check("the application runs on bun", () => runs(bun, "bun", "node-app.ts"));
+  await check("npm installs them in an empty project for Deno", async () => {
+    await project(deno, tarballs);
+    await writeFile(join(deno, "deno.json"), JSON.stringify({ nodeModulesDir: "manual", lock: false }));
+  });
+  await check("the application type-checks and runs on deno, with the permission for the network alone", () =>
+    runs(deno, "deno", "run", "--quiet", "--check", "--no-prompt", "--allow-net", "--unstable-net", "deno-app.ts"),
+  );
+}
+
+const temp = await realpath(await mkdtemp(join(tmpdir(), "memberlist-packed-")));
+try {
+  await checkAll(temp);
+} catch (error) {
+  failed++;
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+} finally {
+  await rm(temp, { recursive: true, force: true });
+}
+process.stdout.write(`packed packages: ${passed} checks passed, ${failed} failed\n`);
+writeTestReport(passed, failed);
+process.exitCode = failed === 0 ? 0 : 1;
