@@ -307,7 +307,7 @@ export class TsPeer {
   }
 
   #change(change: MemberEvent): void {
-    if (change.type === "label_mismatch") return;
+    if (!("node" in change)) return;
     const { at, node } = change;
     if (change.type === "refute") this.event({ event: "refute", at, from: change.from });
     else if (change.type !== "conflict") {

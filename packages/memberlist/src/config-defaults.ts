@@ -42,6 +42,8 @@ export function lanConfig(): PresetConfig {
     metricLabels: {},
     queueCheckInterval: 30_000,
     eventsCapacity: 1024,
+    healingInterval: 30_000,
+    healingTimeout: 86_400_000,
   };
 }
 
@@ -57,6 +59,7 @@ export function wanConfig(): PresetConfig {
     gossipNodes: 4,
     gossipInterval: 500,
     gossipToTheDeadTime: 60_000,
+    healingInterval: 60_000,
   };
 }
 
@@ -72,5 +75,6 @@ export function localConfig(): PresetConfig {
     probeTimeout: 200,
     gossipInterval: 100,
     gossipToTheDeadTime: 15_000,
+    healingInterval: 15_000,
   };
 }

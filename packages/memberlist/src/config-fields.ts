@@ -244,6 +244,18 @@ export interface Config {
    * counted (`dropped` of the iterator, `dropped.event` of `counters()`). Default 1024.
    */
   eventsCapacity?: number;
+
+  /**
+   * About how often a member that died, or a seed that is not alive, is tried again by a push/pull, so that a cluster that fell apart finds
+   * together; 0 switches healing off. Each is tried about once in this time by all members together, and what does not answer every
+   * second and then every fourth time. Shorter heals sooner, for more tries. Default 30 s (WAN 60 s, local 15 s).
+   */
+  healingInterval?: number;
+  /**
+   * For how long a member that died is tried again; 0 for ever (1,024 are remembered at most). Seeds are always tried. Longer heals longer
+   * partitions, shorter leaves machines that are gone for good in peace. Default 24 h.
+   */
+  healingTimeout?: number;
 }
 
 /** The fields that every preset has a value for. */
@@ -283,7 +295,9 @@ type DefaultedField =
   | "requireNodeNames"
   | "metricLabels"
   | "queueCheckInterval"
-  | "eventsCapacity";
+  | "eventsCapacity"
+  | "healingInterval"
+  | "healingTimeout";
 
 /** What {@link lanConfig} and its like return: all but the name; a fresh object, to be changed at will. */
 export type PresetConfig = Omit<Config, "name" | DefaultedField> & Required<Pick<Config, DefaultedField>>;

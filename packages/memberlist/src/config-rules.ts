@@ -196,4 +196,6 @@ export const configRules: { readonly [Field in keyof Required<Config>]: ConfigRu
   clock: shape(["now", "wallTime", "setTimeout", "clearTimeout", "defer"]),
   random: shape(["next"]),
   eventsCapacity: integer(1, capacityMax),
+  healingInterval: durationOr("off"),
+  healingTimeout: durationOr("for ever"),
 };

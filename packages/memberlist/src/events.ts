@@ -1,4 +1,5 @@
 import type { LeaveCause, SuspectCause } from "./cause.ts";
+import type { Healed, Isolated } from "./healing-events.ts";
 import type { Node } from "./node.ts";
 import type { LogFields, LogLevel } from "./ports/logger.ts";
 
@@ -20,7 +21,19 @@ export type MemberEvent =
   | { readonly type: "conflict"; readonly node: Node; readonly other: Node; readonly at: number }
   /** This process (`node`) was held up, by `probeTimeout` or more: its timers fired `late` ms after their time. */
   | { readonly type: "held_up"; readonly node: Node; readonly late: number; readonly at: number }
+  | IsolatedEvent
+  | HealedEvent
   | LabelMismatchEvent;
+
+/** See {@link Isolated}. */
+export interface IsolatedEvent extends Isolated {
+  readonly at: number;
+}
+
+/** See {@link Healed}. */
+export interface HealedEvent extends Healed {
+  readonly at: number;
+}
 
 /**
  * Something with another label than ours was dropped: two clusters share a network, or a member has the wrong label. Ten are told at

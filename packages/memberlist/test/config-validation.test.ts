@@ -138,6 +138,8 @@ const cases: { readonly [Field in keyof Required<Config>]: Cases } = {
   clock: { ...methods(["now", "wallTime", "setTimeout", "clearTimeout", "defer"]), valid: [new VirtualClock()] },
   random: { ...methods(["next"]), valid: [new SeededRandom(1)] },
   eventsCapacity: whole(1, 1_000_000),
+  healingInterval: optional,
+  healingTimeout: optional,
 };
 
 function wrongFields(config: object): string[] {
@@ -166,7 +168,7 @@ describe("each field", () => {
   it("has a rule and cases, and each default has a field", () => {
     expect(Object.keys(cases).toSorted()).toEqual(Object.keys(configRules).toSorted());
     expect(Object.keys(configRules)).toEqual(expect.arrayContaining(Object.keys(lanConfig())));
-    expect(Object.keys(configRules)).toHaveLength(56);
+    expect(Object.keys(configRules)).toHaveLength(58);
   });
 
   it.each([1, 2, 3, 4, 5])("speaks protocol version %i [Create_protocolVersion]", (protocolVersion) => {

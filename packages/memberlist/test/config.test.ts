@@ -51,6 +51,8 @@ const presets: readonly [field: keyof Config, lan: unknown, wan: unknown, local:
   ["dnsConfigPath", "/etc/resolv.conf", "/etc/resolv.conf", "/etc/resolv.conf"],
   ["metricLabels", {}, {}, {}],
   ["eventsCapacity", 1024, 1024, 1024],
+  ["healingInterval", 30 * s, 60 * s, 15 * s],
+  ["healingTimeout", 86_400 * s, 86_400 * s, 86_400 * s],
 ];
 
 describe("presets", () => {

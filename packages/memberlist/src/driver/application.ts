@@ -58,6 +58,8 @@ export class Application implements Questions {
       case "held_up":
       case "alive":
       case "refute":
+      case "isolated":
+      case "healed":
         break;
     }
   }

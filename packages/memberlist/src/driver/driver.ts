@@ -23,6 +23,7 @@ import { EventHub } from "./event-hub.ts";
 import { LabelMismatches } from "./label-mismatches.ts";
 import { PacketBatcher } from "./packet-batcher.ts";
 import { RecentEvents } from "./recent-events.ts";
+import { asMemberlistError, resolveSeed } from "./seed-resolver.ts";
 import { Stats } from "./stats.ts";
 import { StreamCodec } from "./stream-codec.ts";
 import { Streams } from "./streams.ts";
@@ -374,6 +375,13 @@ export class Driver {
           this.log.error("internal_error", `a ping over a stream failed: ${errorMessage(error)}`, { error });
         });
       },
+      lookUpSeed: (seed, done) => {
+        const { tcpTimeout } = this.config;
+        const deadline = clock.now() + tcpTimeout;
+        const timeLeft = (): number => Math.max(1, deadline - clock.now());
+        this.#answer(resolveSeed(this, seed, { timeLeft }), (addresses, error) => done(addresses ?? [], error));
+      },
+      joinAddress: (to, done) => this.#answer(this.#joinAddress(to), (_, error) => done(error)),
       pushPull: (to) => {
         this.streams.pushPull(to, false).catch((error: unknown) => {
           if (this.#isStopped) return;
@@ -382,6 +390,22 @@ export class Driver {
         });
       },
     };
+  }
+
+  async #joinAddress(to: Address): Promise<void> {
+    this.checkName(to);
+    await this.streams.pushPull(to, true);
+  }
+
+  /** The engine gets the outcome as an input of its own. */
+  #answer<T>(work: Promise<T>, done: (result: T | undefined, error?: MemberlistError) => void): void {
+    const answer = (result: T | undefined, error?: MemberlistError): void => {
+      if (!this.#isStopped) this.run(() => done(result, error));
+    };
+    work.then(
+      (result) => answer(result),
+      (error: unknown) => answer(undefined, asMemberlistError(error)),
+    );
   }
 
   async #pingByStream(ping: Ping, to: Address, timeout: number, done: (contacted: boolean) => void): Promise<void> {

@@ -1,9 +1,9 @@
 import { formatAddress, type Address } from "../address.ts";
-import { errorMessage, MemberlistError } from "../errors.ts";
+import { MemberlistError } from "../errors.ts";
 import type { JoinAttempt, JoinResult, SeedResult } from "../join-result.ts";
 import { seedName, type Seed } from "../seeds.ts";
 import type { Driver } from "./driver.ts";
-import { resolveSeed } from "./seed-resolver.ts";
+import { asMemberlistError, resolveSeed } from "./seed-resolver.ts";
 
 export interface JoinOptions {
   /** For the whole join, in ms; 0 or undefined without end. Each address has `tcpTimeout` at most. */
@@ -27,6 +27,7 @@ export async function joinSeeds(driver: Driver, seeds: readonly Seed[], options:
   const { concurrency = 1, minReached = seeds.length === 0 ? 0 : 1 } = options;
   checkCount("concurrency", concurrency, 1);
   checkCount("minReached", minReached, 0);
+  driver.run(() => driver.engine.remember(seeds));
   const result = await new Join(driver, seeds, options).run(concurrency);
   if (result.reached < minReached) throw joinFailed(result, minReached);
   return result;
@@ -169,11 +170,6 @@ function joinFailed({ reached, attempts, seeds }: JoinResult, minReached: number
 
 function countReached(attempts: readonly JoinAttempt[]): number {
   return attempts.filter((attempt) => attempt.error === undefined).length;
-}
-
-function asMemberlistError(error: unknown): MemberlistError {
-  if (error instanceof MemberlistError) return error;
-  return new MemberlistError("join_failed", errorMessage(error), { cause: error });
 }
 
 function checkCount(name: string, value: number, min: number): void {

@@ -1,7 +1,10 @@
 import type { Address } from "../address.ts";
 import type { LeaveCause, SuspectCause } from "../cause.ts";
+import type { MemberlistError } from "../errors.ts";
+import type { Healed, Isolated } from "../healing-events.ts";
 import type { Node } from "../node.ts";
 import type { SelectPurpose } from "../select-nodes.ts";
+import type { Seed } from "../seeds.ts";
 import type { Ping } from "../wire/messages.ts";
 
 /** What has happened, for delegates and `events()`. Told after the state is committed, in order. */
@@ -18,6 +21,8 @@ export type EngineEvent =
   | { readonly type: "conflict"; readonly node: Node; readonly other: Node }
   /** Timers fired `late` ms after their time; `node` is ourselves. */
   | { readonly type: "held_up"; readonly node: Node; readonly late: number }
+  | Isolated
+  | Healed
   | { readonly type: "message"; readonly message: Uint8Array }
   | { readonly type: "pingComplete"; readonly node: Node; readonly rtt: number; readonly payload: Uint8Array };
 
@@ -37,6 +42,10 @@ export interface Effects {
   pingByStream(ping: Ping, to: Address, deadline: number, done: (contacted: boolean) => void): void;
   /** Starts a push/pull that is not a join. */
   pushPull(to: Address): void;
+  /** Finds out what a seed stands for now. Calls back exactly once, unless shut down. */
+  lookUpSeed(seed: Seed, done: (addresses: readonly Address[], error?: MemberlistError) => void): void;
+  /** Makes the push/pull of a join. Calls back exactly once, when the peer's state is merged or it has failed, unless shut down. */
+  joinAddress(to: Address, done: (error?: MemberlistError) => void): void;
   emit(event: EngineEvent): void;
   readonly log: EngineLog;
   readonly stats: EngineStats;

@@ -9,11 +9,13 @@ import type { AdvertisedAddress } from "../ports/transport.ts";
 import { protocolVersionMax, protocolVersionMin } from "../wire/constants.ts";
 import type { Alive, Ping, PushNodeState } from "../wire/messages.ts";
 import { encodeAlive, encodePing } from "../wire/encode.ts";
+import type { Seed } from "../seeds.ts";
 import { AckHandlers } from "./ack-handlers.ts";
 import { Awareness } from "./awareness.ts";
 import { addressOf, applyAwareness, nextIncarnation, type EngineContext } from "./context.ts";
 import type { Effects, Questions } from "./effects.ts";
 import { Gossip } from "./gossip.ts";
+import { Healing } from "./healing.ts";
 import { Membership } from "./membership.ts";
 import { NodeSelector } from "./node-selector.ts";
 import { makeNode, NodeTable, type NodeRecord } from "./node-table.ts";
@@ -44,6 +46,7 @@ export interface EngineOptions {
 export class Engine {
   readonly #context: EngineContext;
   readonly #gossip: Gossip;
+  readonly #healing: Healing;
   readonly #membership: Membership;
   readonly #acks: AckHandlers;
   readonly #prober: Prober;
@@ -76,7 +79,8 @@ export class Engine {
     };
     this.#context = context;
     this.#gossip = new Gossip(context, layerOverhead);
-    this.#membership = new Membership(context, this.#gossip);
+    this.#healing = new Healing(context, (to, done) => this.ping(to, done));
+    this.#membership = new Membership(context, this.#gossip, this.#healing);
     this.#acks = new AckHandlers(timers);
     this.#prober = new Prober({ context, gossip: this.#gossip, membership: this.#membership, acks: this.#acks });
     this.#responder = new Responder(context, this.#gossip, this.#acks);
@@ -198,6 +202,11 @@ export class Engine {
     const timer = timers.set(until, () => finish(undefined));
     this.#acks.set(ping.seqNo, until, { ack: (_payload, receivedAt) => finish(receivedAt - now) });
     this.#gossip.send(encodePing(ping), to, () => finish(undefined));
+  }
+
+  /** Seeds that are given to join: those that are not alive are tried again, see {@link Healing}. */
+  remember(seeds: readonly Seed[]): void {
+    this.#healing.remember(seeds);
   }
 
   /** Our view of everybody, for a push/pull. */

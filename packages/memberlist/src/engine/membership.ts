@@ -6,6 +6,7 @@ import { encodeAlive, encodeDead, encodeSuspect } from "../wire/encode.ts";
 import type { Alive, Dead, PushNodeState, Suspect, Versions } from "../wire/messages.ts";
 import { applyAwareness, applyPort, nextIncarnation, type EngineContext } from "./context.ts";
 import type { Gossip } from "./gossip.ts";
+import type { Healing } from "./healing.ts";
 import { makeNode, NodeRecord } from "./node-table.ts";
 import { suspicionTimeout } from "./scaling.ts";
 import { Suspicion } from "./suspicion.ts";
@@ -30,10 +31,12 @@ export interface DeadOptions {
 export class Membership {
   readonly #context: EngineContext;
   readonly #gossip: Gossip;
+  readonly #healing: Healing;
 
-  constructor(context: EngineContext, gossip: Gossip) {
+  constructor(context: EngineContext, gossip: Gossip, healing: Healing) {
     this.#context = context;
     this.#gossip = gossip;
+    this.#healing = healing;
   }
 
   alive(claim: Alive, options: AliveOptions = {}): void {
@@ -104,6 +107,8 @@ export class Membership {
   /** @param options `finished`: our broadcast of it has gone out. `cause`: where it is not the claim itself */
   dead(claim: Dead, { finished, cause }: DeadOptions = {}): void {
     const { config, effects, table, now } = this.#context;
+    // The table may have forgotten him, or take him for dead: that he left on purpose is news all the same.
+    if (claim.node === claim.from) this.#healing.left(claim.node, claim.incarnation);
     const record = table.get(claim.node);
     if (record === undefined || claim.incarnation < record.incarnation) return;
     this.#clearSuspicion(record);
@@ -119,6 +124,7 @@ export class Membership {
     table.setState(record, claim.node === claim.from ? "left" : "dead", now);
     record.cause = why;
     effects.emit({ type: "leave", node: record.snapshot(), cause: why });
+    if (record.state === "dead") this.#healing.died(record);
   }
 
   /**
@@ -245,6 +251,7 @@ export class Membership {
     if (before === "dead" || before === "left") effects.emit({ type: "join", node });
     else if (before === "suspect") effects.emit({ type: "alive", node });
     if (isMetaChanged && (before === "alive" || before === "suspect")) effects.emit({ type: "update", node });
+    this.#healing.returned(record.name);
   }
 
   /** Contradicts a claim about us. */

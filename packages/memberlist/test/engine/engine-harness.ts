@@ -4,6 +4,7 @@ import { Engine } from "../../src/engine/engine.ts";
 import type { Effects, EngineEvent, Questions } from "../../src/engine/effects.ts";
 import type { NodeState } from "../../src/node.ts";
 import type { Random } from "../../src/ports/random.ts";
+import type { Seed } from "../../src/seeds.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import type { Ping, PushNodeState } from "../../src/wire/messages.ts";
 import { decodeMessages, encodeMessage, hostOf, ping, type Message, type MessageKind, type MessageOf } from "./messages.ts";
@@ -81,7 +82,7 @@ export class TestRandom implements Random {
 
 const stateNames: readonly NodeState[] = ["alive", "suspect", "dead", "left"];
 
-/** One engine with a manual clock, whose every effect is recorded. Gossip and push/pull are off unless the config says otherwise. */
+/** One engine with a manual clock, whose every effect is recorded. Gossip, push/pull and healing are off unless the config says otherwise. */
 export class EngineHarness {
   readonly config: ResolvedConfig;
   readonly engine: Engine;
@@ -94,6 +95,9 @@ export class EngineHarness {
   readonly metrics: Map<string, number[]> = new Map();
   readonly streamPings: StreamPing[] = [];
   readonly pushPulls: Address[] = [];
+  /** Seeds that healing asks for, and peers that it joins. */
+  readonly lookUps: { readonly seed: Seed; readonly done: Parameters<Effects["lookUpSeed"]>[1] }[] = [];
+  readonly joins: { readonly to: Address; readonly done: Parameters<Effects["joinAddress"]>[1] }[] = [];
   now: number;
   readonly #network: HarnessNetwork | undefined;
 
@@ -104,7 +108,14 @@ export class EngineHarness {
     this.random = new TestRandom(seed);
     this.random.fixed = options.fixedRandom;
     this.address = { host: hostOf(name), port: 7946, name };
-    this.config = resolveConfig({ gossipInterval: 0, pushPullInterval: 0, random: this.random, ...config, name });
+    this.config = resolveConfig({
+      gossipInterval: 0,
+      pushPullInterval: 0,
+      healingInterval: 0,
+      random: this.random,
+      ...config,
+      name,
+    });
     this.engine = new Engine({
       config: this.config,
       random: this.random,
@@ -249,6 +260,8 @@ export class EngineHarness {
         gauge: metric,
         sample: metric,
       },
+      lookUpSeed: (seed, done) => void this.lookUps.push({ seed, done: (...found) => this.run(() => done(...found)) }),
+      joinAddress: (to, done) => void this.joins.push({ to, done: (error) => this.run(() => done(error)) }),
       emit: (event) => this.events.push(event),
       sendPacket: (bytes, to, crc, onFailed) => {
         const fail = (): void => this.run(() => onFailed?.());

@@ -237,4 +237,24 @@ export const identityEffects: Readonly<Record<Exclude<keyof Config, ProtocolFiel
     await new RawPeer(one, "10.9.9.8").become("b", node);
     expect(events.dropped).toBe(1);
   },
+
+  healingInterval: async (one) => {
+    const often = await one.start({ healingInterval: 1_000 });
+    const off = await one.start({ healingInterval: 0 });
+    for (const { members } of [often, off]) await one.settle(members.join(["10.200.0.1"], { minReached: 0 }));
+    await one.advance(60_000);
+    expect(often.members.counters()["healing.failed"]).toBeGreaterThan(10);
+    expect(off.members.counters()["healing.failed"]).toBeUndefined();
+  },
+
+  healingTimeout: async (one) => {
+    const [soon, late, dead] = await one.joined(3, (i) => ({ healingTimeout: i === 0 ? 60_000 : 0, healingInterval: 1_000 }));
+    await dead?.members.shutdown();
+    const failed = (node: TestNode | undefined): number => node?.members.counters()["healing.failed"] ?? 0;
+    await one.advance(240_000);
+    const before = [failed(soon), failed(late)] as const;
+    await one.advance(240_000);
+    expect(failed(soon)).toBe(before[0]);
+    expect(failed(late)).toBeGreaterThan(before[1]);
+  },
 };

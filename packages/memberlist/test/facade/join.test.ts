@@ -102,13 +102,15 @@ describe("join()", () => {
 describe("labels", () => {
   it("keep clusters apart [Join_with_Labels]", async () => {
     const one = cluster();
-    const a = await one.start({ label: "blah" });
-    const b = await one.start({ label: "blah" });
+    // Every dropped stream is counted: healing would go on trying.
+    const healingInterval = 0;
+    const a = await one.start({ label: "blah", healingInterval });
+    const b = await one.start({ label: "blah", healingInterval });
     expect((await one.settle(b.members.join([a.seed]))).reached).toBe(1);
     await one.until(() => a.members.numMembers() === 2 && b.members.numMembers() === 2);
 
-    const without = await one.start({ tcpTimeout: 500 });
-    const other = await one.start({ label: "not-blah", tcpTimeout: 500 });
+    const without = await one.start({ tcpTimeout: 500, healingInterval });
+    const other = await one.start({ label: "not-blah", tcpTimeout: 500, healingInterval });
     expect(await outcome(one.settle(without.members.join([a.seed])))).toBe("join_failed");
     expect(await outcome(one.settle(other.members.join([a.seed])))).toBe("join_failed");
     expect(await outcome(one.settle(a.members.join([without.seed, other.seed])))).toBe("join_failed");

@@ -1,0 +1,73 @@
+import { randomOffset, type Random } from "../ports/random.ts";
+import type { NodeRecord } from "./node-table.ts";
+
+/** How many of the members that died are remembered. */
+export const lostNodesMax = 1_024;
+
+/** When something is to be tried again, by how often it was in vain. */
+export class RetrySchedule {
+  #failures = 0;
+  #nextAt = -Infinity;
+
+  isDue(now: number): boolean {
+    return now >= this.#nextAt;
+  }
+
+  /** Out of turn for the next tick (after success), or for one, then three. Half an interval less, since ticks are jittered. */
+  tried(succeeded: boolean, now: number, interval: number): void {
+    this.#failures = succeeded ? 0 : Math.min(this.#failures + 1, 2);
+    this.#nextAt = now + interval * (2 ** this.#failures - 0.5);
+  }
+}
+
+/** A member that died, at the address that it had. */
+export interface LostNode {
+  readonly name: string;
+  readonly addr: string;
+  readonly port: number;
+  readonly incarnation: number;
+  /** In ms on the engine's clock. */
+  readonly lostAt: number;
+  readonly schedule: RetrySchedule;
+}
+
+/** The members that died, by name. The table forgets them after a while; a long partition must not. */
+export class LostNodes {
+  readonly #random: Random;
+  readonly #byName: Map<string, LostNode> = new Map();
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  get size(): number {
+    return this.#byName.size;
+  }
+
+  all(): Iterable<LostNode> {
+    return this.#byName.values();
+  }
+
+  get(name: string): LostNode | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** Where there are too many, a random one goes: neither a partition of long ago nor the latest deaths are lost as a whole. */
+  add({ name, addr, port, incarnation }: NodeRecord, now: number): void {
+    this.#byName.delete(name);
+    if (this.#byName.size >= lostNodesMax) {
+      const names = [...this.#byName.keys()];
+      this.#byName.delete(names[randomOffset(this.#random, names.length)] as string);
+    }
+    this.#byName.set(name, { name, addr, port, incarnation, lostAt: now, schedule: new RetrySchedule() });
+  }
+
+  delete(name: string): void {
+    this.#byName.delete(name);
+  }
+
+  /** Forgets those that died before `time`. */
+  expire(time: number): void {
+    for (const { name, lostAt } of this.#byName.values()) if (lostAt < time) this.#byName.delete(name);
+  }
+}
