@@ -22,7 +22,16 @@ export {
   type TransmitLimitedQueueOptions,
 } from "./engine/broadcast-queue.ts";
 export { errorMessage, MemberlistError, type ErrorCode, type MemberlistErrorOptions } from "./errors.ts";
-export type { EventStream, EventStreamOptions, HealedEvent, IsolatedEvent, LabelMismatchEvent, LogEvent, MemberEvent, RecentEvent } from "./events.ts";
+export type {
+  EventStream,
+  EventStreamOptions,
+  HealedEvent,
+  IsolatedEvent,
+  LabelMismatchEvent,
+  LogEvent,
+  MemberEvent,
+  RecentEvent,
+} from "./events.ts";
 export type { HealingAttempt } from "./healing-events.ts";
 export type { JoinOptions } from "./driver/join.ts";
 export type { MemberlistSummary } from "./driver/summary.ts";
