@@ -1,7 +1,8 @@
+import { fileURLToPath } from "node:url";
 import { buildGoPeer } from "./go-toolchain.ts";
 import { buildNodePeer } from "./node-toolchain.ts";
 import { Peer } from "./peer.ts";
-import type { PeerConfig } from "./peer-protocol.ts";
+import { seededBytes, toBase64, type PeerConfig } from "./peer-protocol.ts";
 import { fetchRuntime, type RuntimeId } from "./runtimes.ts";
 
 /** A row or a column of the matrix: Go, or ours on a runtime. */
@@ -20,6 +21,13 @@ const timing: Partial<PeerConfig> = {
   pushPullInterval: 1_000,
   tcpTimeout: 5_000,
 };
+
+/** Encrypted and labelled. */
+export const secret: Partial<PeerConfig> = { label: "matrix", secretKey: toBase64(seededBytes(32, 7)) };
+
+/** Deno runs its peer from the sources, with the permission for the network alone. */
+const denoPeer = fileURLToPath(new URL("../src/deno-peer.ts", import.meta.url));
+const denoArgs = ["run", "--quiet", "--no-prompt", "--no-check", "--allow-net", "--unstable-net", denoPeer];
 
 /** Where the program of each member is: fetched or built before the first scenario. */
 export class MatrixPrograms {
@@ -62,6 +70,5 @@ async function commandOf(id: MatrixId, progress: (line: string) => void): Promis
     return [await buildGoPeer()];
   }
   const program = await fetchRuntime(id, progress);
-  const peer = await buildNodePeer();
-  return id === "deno" ? [program, "run", "--quiet", "--allow-all", "--unstable-net", peer] : [program, peer];
+  return id === "deno" ? [program, ...denoArgs] : [program, await buildNodePeer()];
 }

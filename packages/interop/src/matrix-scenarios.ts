@@ -1,12 +1,11 @@
-import { createHash } from "node:crypto";
-import type { MatrixId, MatrixPrograms } from "./matrix-member.ts";
+import { isMessage, isState } from "./matrix-events.ts";
+import { secret, type MatrixId, type MatrixPrograms } from "./matrix-member.ts";
 import type { Peer } from "./peer.ts";
-import { seededBytes, toBase64, type PeerConfig, type PeerEvent } from "./peer-protocol.ts";
+import { seededBytes, toBase64, type PeerConfig } from "./peer-protocol.ts";
 
 export const scenarioNames = ["join", "gossip", "label", "encryption", "reliable", "kill", "leave"] as const;
 export type ScenarioName = (typeof scenarioNames)[number];
 
-const secret: Partial<PeerConfig> = { label: "matrix", secretKey: toBase64(seededBytes(32, 7)) };
 const mebibyte = 1024 * 1024;
 
 /** Two members, in a process each, through all scenarios; each later one stands on the cluster that those before have left. */
@@ -168,16 +167,4 @@ export class PairRun {
   #nextSeed(): number {
     return ++this.#lastSeed;
   }
-}
-
-function isState(name: string, state: "dead" | "left"): (event: PeerEvent) => boolean {
-  return (event) => event.event === "state" && event.name === name && event.state === state;
-}
-
-function isMessage(bytes: Uint8Array): (event: PeerEvent) => boolean {
-  const sha256 = createHash("sha256").update(bytes).digest("hex");
-  return (event) =>
-    event.event === "message" &&
-    event.size === bytes.length &&
-    (event.payload === undefined ? event.sha256 === sha256 : event.payload === toBase64(bytes));
 }

@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { goAvailable } from "./go-toolchain.ts";
 import { MatrixPrograms, type MatrixId } from "./matrix-member.ts";
+import { MixedRun, mixedMembers, mixedScenarioNames } from "./matrix-mixed.ts";
 import { PairRun, scenarioNames } from "./matrix-scenarios.ts";
 import { runtimeIds } from "./runtimes.ts";
 import { writeTestReport } from "./test-report.ts";
@@ -9,6 +10,7 @@ import { writeTestReport } from "./test-report.ts";
 const usage = `usage: pnpm matrix [--runtimes go,node22,deno] [--jobs 2]
 
 Runs ${scenarioNames.join(", ")} between each two of: go, ${runtimeIds.join(", ")}.
+Then, where Go, a Node, Deno and Bun are among them, ${mixedScenarioNames.join(", ")} in one cluster of two of each.
 Fetches by npm what is not there yet. A program of yours is taken instead when the environment names it: NODE22=…, DENO=…, BUN=….
 
   --runtimes <ids>  only the pairs of these (default: all)
@@ -47,6 +49,7 @@ async function run({ ids, jobs }: Options): Promise<number> {
   const results = new Map<string, number>();
   const failures: Error[] = [];
   let next = 0;
+  let mixed = 0;
   const work = async (): Promise<void> => {
     for (let pair = pairs[next++]; pair !== undefined; pair = pairs[next++]) {
       const start = performance.now();
@@ -58,9 +61,16 @@ async function run({ ids, jobs }: Options): Promise<number> {
     }
   };
   await Promise.all(Array.from({ length: jobs }, work));
+  const members = mixedMembers(ids);
+  if (members !== undefined) {
+    const { passed: held, failure } = await MixedRun.run(programs, members);
+    mixed = held.length;
+    if (failure) failures.push(failure);
+    say(`[mixed] ${members.join(", ")} in one cluster: ${mixed} of ${mixedScenarioNames.length}`);
+  }
   for (const failure of failures) say(`\n${failure.message}`);
-  const total = pairs.length * scenarioNames.length;
-  const passed = [...results.values()].reduce((sum, count) => sum + count, 0);
+  const total = pairs.length * scenarioNames.length + (members === undefined ? 0 : mixedScenarioNames.length);
+  const passed = [...results.values()].reduce((sum, count) => sum + count, mixed);
   process.stdout.write(`\n${table(ids, results)}\n\nscenarios passed of ${total}: ${passed}\n`);
   writeTestReport(passed, total - passed);
   return total - passed;

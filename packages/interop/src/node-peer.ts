@@ -1,12 +1,12 @@
-/** The TypeScript peer for Node and Bun (Deno runs it, too): JSON lines on stdin and stdout (peer-protocol.ts). */
+/** The TypeScript peer for Node and Bun: JSON lines on stdin and stdout (peer-protocol.ts). */
 import { createHash } from "node:crypto";
 import { createInterface } from "node:readline";
 import { createMemberlist } from "@memberlist/transport-node";
 import { epochMs } from "./peer-protocol.ts";
 import { TsPeer } from "./ts-peer.ts";
 
-const { bun, deno, node } = process.versions;
-const [runtime, version] = bun !== undefined ? ["bun", bun] : deno !== undefined ? ["deno", deno] : ["node", node];
+const { bun, node } = process.versions;
+const [runtime, version] = bun === undefined ? ["node", node] : ["bun", bun];
 const peer = new TsPeer({
   createMemberlist,
   sha256: (bytes) => createHash("sha256").update(bytes).digest("hex"),
