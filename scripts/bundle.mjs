@@ -1,0 +1,36 @@
+// One file of a program and all that it imports, from the sources of all packages: Node 20 reads no TypeScript, and nothing has to have been built.
+import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+/**
+ * @param {URL} source
+ * @param {URL} outfile replaced at once when all is written: several may bundle the same program, and none may see a half of it
+ * @param {import("esbuild").Plugin[]} plugins
+ */
+export async function bundle(source, outfile, plugins = []) {
+  const target = fileURLToPath(outfile);
+  const unfinished = `${target}.${process.pid}.mjs`;
+  mkdirSync(dirname(target), { recursive: true });
+  try {
+    await build({
+      entryPoints: [fileURLToPath(source)],
+      outfile: unfinished,
+      bundle: true,
+      format: "esm",
+      platform: "node",
+      target: "node20",
+      external: ["esbuild"],
+      conditions: ["@memberlist/source"],
+      sourcemap: "inline",
+      logLevel: "warning",
+      plugins,
+      // Some of the dependencies are CommonJS and require Node's own modules.
+      banner: { js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);' },
+    });
+    renameSync(unfinished, target);
+  } finally {
+    rmSync(unfinished, { force: true });
+  }
+}
