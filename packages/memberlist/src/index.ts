@@ -64,4 +64,5 @@ export type {
 } from "./ports/transport.ts";
 export { srvSeeds, type Seed, type SeedProvider, type SeedRequest } from "./seeds.ts";
 export type { SelectNodes, SelectPurpose } from "./select-nodes.ts";
+export { streamOnly, type StreamOnlyOptions } from "./stream-only/stream-only.ts";
 export { metaMaxSize } from "./wire/constants.ts";

@@ -24,6 +24,7 @@ it("exports these names and no others", () => {
       "parseAddress",
       "resolveConfig",
       "srvSeeds",
+      "streamOnly",
       "systemClock",
       "systemRandom",
       "wanConfig",

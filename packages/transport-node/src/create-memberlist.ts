@@ -2,6 +2,7 @@ import {
   createMemberlist as createOnTransport,
   MemberlistError,
   resolveConfig,
+  streamOnly as overStreams,
   type Config,
   type Memberlist,
 } from "@memberlist/core";
@@ -12,6 +13,11 @@ import { NodeTransport } from "./node-transport.ts";
 export interface NodeConfig extends Config {
   /** For the transport that is made here; with one of your own, `invalid_config`. */
   readonly workers?: WorkerOptions;
+  /**
+   * For networks that block UDP: packets go over pooled TCP connections, and no UDP socket is bound. All members should do so; see
+   * docs/writing-a-transport.md for what works with members that do not. Default false.
+   */
+  readonly streamOnly?: boolean;
 }
 
 /**
@@ -22,15 +28,17 @@ export interface NodeConfig extends Config {
  *
  * @throws MemberlistError `invalid_config`, `bind_failed`, `advertise_address`, or what the core's `createMemberlist` throws
  */
-export async function createMemberlist({ workers, ...config }: NodeConfig): Promise<Memberlist> {
+export async function createMemberlist({ workers, streamOnly = false, ...config }: NodeConfig): Promise<Memberlist> {
   if (config.transport !== undefined) {
-    if (workers === undefined) return createOnTransport(config);
-    throw new MemberlistError("invalid_config", "workers: the transport is given, and has its own");
+    if (workers === undefined && !streamOnly) return createOnTransport(config);
+    throw new MemberlistError("invalid_config", "workers, streamOnly: the transport is given, and has its own");
   }
   const { bindAddr, bindPort, logger, logOutput } = resolveConfig(config);
-  const transport = await NodeTransport.create({ bindAddrs: [bindAddr], bindPort, logger, logOutput, workers });
+  const sockets = await NodeTransport.create({ bindAddrs: [bindAddr], bindPort, logger, logOutput, workers, udp: !streamOnly });
+  const { bindPort: port } = sockets;
+  const transport = streamOnly ? overStreams(sockets, { port }) : sockets;
   try {
-    return await createOnTransport({ ...config, bindPort: transport.bindPort, transport });
+    return await createOnTransport({ ...config, bindPort: port, transport });
   } catch (error) {
     await transport.shutdown();
     throw error;

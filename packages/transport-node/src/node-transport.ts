@@ -54,6 +54,8 @@ export interface NodeTransportOptions {
   readonly maxPendingSends?: number;
   /** Streams that peers may have open at once; further ones are closed at once. Default 1024. */
   readonly maxInboundStreams?: number;
+  /** False: no UDP socket is bound, and packets cannot be sent; for `streamOnly`. Default true. */
+  readonly udp?: boolean;
   /** The machine's interfaces, when no address is configured or bound. Default: the real ones. */
   readonly hostInterfaces?: HostInterfaces;
   /** The usual way to look a name up. Default: the system's resolver. */
@@ -290,6 +292,7 @@ async function bindAll(options: NodeTransportOptions, log: Log, targets: readonl
       const listener = await TcpListener.listen({ target, port, log, onSocket: inbox.accept });
       tcp.push(listener);
       port = listener.port;
+      if (options.udp === false) continue;
       const socket = await UdpSocket.bind({
         target,
         port,

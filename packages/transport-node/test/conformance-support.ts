@@ -2,7 +2,7 @@ import { connect, type Socket } from "node:net";
 import { Worker } from "node:worker_threads";
 import { systemClock, type Address, type Transport } from "@memberlist/core";
 import type { ConformanceHarness } from "@memberlist/core/testing";
-import { NodeTransport, type NodeTransportOptions } from "../src/index.ts";
+import { NodeTransport, streamOnly } from "../src/index.ts";
 
 /** A thread that listens and then sleeps: once its backlog is full, the kernel leaves further SYNs without an answer. */
 const sleeper = `
@@ -46,24 +46,29 @@ export async function silentPort(): Promise<SilentPort> {
   };
 }
 
-/** NodeTransport on loopback. */
-export function nodeHarness(silent: () => Address, options: Partial<NodeTransportOptions> = {}): ConformanceHarness {
-  const create = (bindAddr: string): Promise<Transport> =>
-    NodeTransport.create({
+/** NodeTransport on loopback; `streams`: its packets go over TCP, too. */
+export function nodeHarness(silent: () => Address, kind: "udp" | "streams" = "udp"): ConformanceHarness {
+  const sockets = new Map<Transport, NodeTransport>();
+  const create = async (bindAddr: string): Promise<Transport> => {
+    const inner = await NodeTransport.create({
       bindAddrs: [bindAddr],
       bindPort: 0,
       logOutput: { write: () => undefined },
+      udp: kind === "udp",
       systemLookup: (host) =>
         host === "known.test" ? Promise.resolve(["10.1.1.1", "fd00::1"]) : Promise.reject(new Error("ENOTFOUND")),
-      ...options,
     });
+    const transport = kind === "udp" ? inner : streamOnly(inner, { port: inner.bindPort });
+    sockets.set(transport, inner);
+    return transport;
+  };
   return {
     clock: systemClock(),
     maxPacketBytes: 65_507,
     create: () => create("127.0.0.1"),
     createIpv6: () => create("::1"),
     addressOf: (transport) => {
-      const [bound] = (transport as NodeTransport).boundAddresses;
+      const bound = sockets.get(transport)?.boundAddresses[0];
       return { host: bound?.addr ?? "", port: bound?.port ?? 0, name: "" };
     },
     silentAddress: () => Promise.resolve(silent()),

@@ -13,3 +13,9 @@ describe("NodeTransport conforms", () => {
     await expect(run()).resolves.toBeUndefined();
   });
 });
+
+describe("streamOnly conforms on NodeTransport, without UDP", () => {
+  it.each(transportConformance(nodeHarness(() => silent.address, "streams")))("$name", async ({ run }) => {
+    await expect(run()).resolves.toBeUndefined();
+  });
+});

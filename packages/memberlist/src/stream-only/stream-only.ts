@@ -1,0 +1,173 @@
+import { canonicalIp, formatAddress, hostPort, type Address } from "../address.ts";
+import { MemberlistError } from "../errors.ts";
+import { systemClock, type Clock } from "../ports/clock.ts";
+import type {
+  AdvertisedAddress,
+  DialOptions,
+  ResolveOptions,
+  Transport,
+  TransportListener,
+  TransportStream,
+} from "../ports/transport.ts";
+import type { Codec } from "../ports/codec.ts";
+import { maxPacketBytes } from "./packet-frames.ts";
+import { PacketInbox } from "./packet-inbox.ts";
+import { PacketLink } from "./packet-link.ts";
+
+export interface StreamOnlyOptions {
+  /** The port that the transport listens on: peers see packets come from it. */
+  readonly port: number;
+  /** Default: that of the runtime. */
+  readonly clock?: Clock;
+  /** In ms: how long a dial or a write may take, and a new stream may keep silent. Default 5,000. */
+  readonly timeout?: number;
+  /** In ms without a packet, after which a connection is closed. Default 60,000. */
+  readonly idleTimeout?: number;
+  /** Connections for packets that are kept at once; the one that was used longest ago makes room. Default 256. */
+  readonly maxLinks?: number;
+  /** The same for those of peers. Default 512. */
+  readonly maxInboundStreams?: number;
+  /** Bytes that may wait for one peer; further packets are dropped with `limit_exceeded`. Default 1 MiB. */
+  readonly maxPendingBytes?: number;
+}
+
+/**
+ * Packets over the streams of `transport`, for networks that block UDP: one connection for each peer that packets go to, kept and used
+ * again. All members should do so. One that takes packets by UDP alone is kept as a member by pings over streams and push/pulls, but
+ * hears no gossip from here; `counters.unwelcomeLinks` counts how often such a peer hung up.
+ */
+export function streamOnly(transport: Transport, options: StreamOnlyOptions): Transport {
+  return new StreamOnlyTransport(transport, options);
+}
+
+class StreamOnlyTransport implements Transport {
+  readonly resolve: ((host: string, options: ResolveOptions) => Promise<string[]>) | undefined;
+  readonly codec: Codec | undefined;
+  readonly #inner: Transport;
+  readonly #options: Required<StreamOnlyOptions>;
+  /** By address; the one used longest ago comes first. */
+  readonly #links: Map<string, PacketLink> = new Map();
+  #inbox: PacketInbox | undefined;
+  #dropped = 0;
+  #unwelcome = 0;
+  #isDown = false;
+
+  constructor(inner: Transport, { clock, timeout, idleTimeout, maxLinks, maxInboundStreams, ...rest }: StreamOnlyOptions) {
+    this.#inner = inner;
+    this.resolve = inner.resolve === undefined ? undefined : (...asked) => inner.resolve?.(...asked) ?? Promise.resolve([]);
+    this.codec = inner.codec;
+    this.#options = {
+      port: rest.port,
+      clock: clock ?? systemClock(),
+      timeout: timeout ?? 5000,
+      idleTimeout: idleTimeout ?? 60_000,
+      maxLinks: maxLinks ?? 256,
+      maxInboundStreams: maxInboundStreams ?? 512,
+      maxPendingBytes: rest.maxPendingBytes ?? 1024 * 1024,
+    };
+  }
+
+  get counters(): Readonly<Record<string, number>> {
+    return {
+      ...this.#inner.counters,
+      packetLinks: this.#links.size,
+      unwelcomeLinks: this.#unwelcome,
+      refusedPacketStreams: this.#inbox?.refused ?? 0,
+      droppedPackets: this.#dropped,
+    };
+  }
+
+  finalAdvertiseAddr(addr: string, port: number): AdvertisedAddress | Promise<AdvertisedAddress> {
+    return this.#inner.finalAdvertiseAddr(addr, port);
+  }
+
+  writeTo(packet: Uint8Array, to: Address, done?: (error?: Error) => void): boolean {
+    const link = this.#objection(packet, to) ?? this.#link(to);
+    if (link instanceof PacketLink) {
+      return link.send(packet, (error) => {
+        if (error !== undefined) this.#dropped++;
+        done?.(error);
+      });
+    }
+    this.#dropped++;
+    if (done !== undefined) this.#options.clock.defer(() => done(link));
+    return link.code !== "limit_exceeded";
+  }
+
+  dial(to: Address, options: DialOptions): Promise<TransportStream> {
+    return this.#inner.dial(to, options);
+  }
+
+  listen(listener: TransportListener): void {
+    const { clock, timeout, idleTimeout, maxInboundStreams } = this.#options;
+    const guarded: TransportListener = {
+      packet: (bytes, from, receivedAt) => {
+        if (!this.#isDown) listener.packet(bytes, from, receivedAt);
+      },
+      stream: (stream, from) => listener.stream(stream, from),
+    };
+    // Twice as long as a sender keeps a connection: it is the sender that closes it.
+    const inbox = new PacketInbox(guarded, { clock, timeout, idleTimeout: 2 * idleTimeout, maxStreams: maxInboundStreams });
+    this.#inbox = inbox;
+    this.#inner.listen({
+      packet: (bytes, from, receivedAt) => guarded.packet(bytes, from, receivedAt),
+      stream: (stream, from) => inbox.accept(stream, from),
+    });
+  }
+
+  shutdown(): Promise<void> {
+    this.#isDown = true;
+    for (const link of this.#links.values()) link.close(shutdownError());
+    this.#links.clear();
+    return this.#inner.shutdown();
+  }
+
+  #objection(packet: Uint8Array, to: Address): MemberlistError | undefined {
+    if (this.#isDown) return shutdownError();
+    const refuse = (why: string): MemberlistError =>
+      new MemberlistError("send_failed", `sending a packet to ${formatAddress(to)}: ${why}`, {
+        details: { host: to.host, port: to.port, bytes: packet.length },
+      });
+    if (packet.length === 0) return refuse("it is empty");
+    if (packet.length > maxPacketBytes) return refuse(`${packet.length} bytes are over the limit of ${maxPacketBytes}`);
+    return undefined;
+  }
+
+  #link(to: Address): PacketLink | MemberlistError {
+    const key = hostPort(canonicalIp(to.host) ?? to.host, to.port);
+    const known = this.#links.get(key);
+    if (known === undefined && !this.#makeRoom()) {
+      return new MemberlistError("limit_exceeded", `packets wait for ${this.#links.size} peers already`);
+    }
+    const { clock, port } = this.#options;
+    const link =
+      known ??
+      new PacketLink({
+        to,
+        port,
+        clock,
+        limits: this.#options,
+        dial: (...call) => this.#inner.dial(...call),
+        onUnwelcome: () => this.#unwelcome++,
+        onGone: () => this.#links.delete(key),
+      });
+    this.#links.delete(key);
+    this.#links.set(key, link);
+    return link;
+  }
+
+  #makeRoom(): boolean {
+    if (this.#links.size < this.#options.maxLinks) return true;
+    for (const [key, link] of this.#links) {
+      if (!link.isIdle) continue;
+      link.close(shutdownError());
+      this.#links.delete(key);
+      return true;
+    }
+    return false;
+  }
+}
+
+function shutdownError(): MemberlistError {
+  return new MemberlistError("shutdown", "the transport is shut down");
+}

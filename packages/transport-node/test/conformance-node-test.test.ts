@@ -1,0 +1,50 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { afterAll, expect, it } from "vitest";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+/** Inside the package, so that the bundles find its dependencies. */
+const folder = join(here, "../node_modules/.cache/node-test");
+mkdirSync(folder, { recursive: true });
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Runs TypeScript under `node --test`; how many tests passed, and what it says of those that failed. */
+async function nodeTest(name: string, contents: string, resolveDir: string): Promise<{ passed: number; failures: string }> {
+  const outfile = join(folder, `${name}.test.mjs`);
+  const stdin = { contents, resolveDir, loader: "ts" as const };
+  await build({
+    stdin,
+    outfile,
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    conditions: ["@memberlist/source"],
+    external: ["dns-packet", "piscina"],
+    logLevel: "error",
+  });
+  const { stdout, stderr } = spawnSync(process.execPath, ["--test", "--test-reporter=tap", outfile], {
+    encoding: "utf8",
+    timeout: 60_000,
+  });
+  const count = (kind: string): number => Number(new RegExp(`^# ${kind} (\\d+)`, "m").exec(stdout)?.[1] ?? Number.NaN);
+  return { passed: count("pass"), failures: count("fail") === 0 ? "" : stdout + stderr };
+}
+
+it("NodeTransport conforms under node:test, too", async () => {
+  const program = readFileSync(new URL("./fixtures/conformance-program.ts", import.meta.url), "utf8");
+  const { passed, failures } = await nodeTest("node-transport", program, join(here, "fixtures"));
+  expect(failures).toBe("");
+  expect(passed).toBeGreaterThanOrEqual(36);
+}, 90_000);
+
+it("the transport of docs/writing-a-transport.md conforms, in under 100 lines", async () => {
+  const page = readFileSync(join(here, "../../../docs/writing-a-transport.md"), "utf8");
+  const program = /```ts\n([\s\S]*?)```/.exec(page)?.[1] ?? "";
+  expect(program.split("\n").length).toBeLessThan(100);
+  const { passed, failures } = await nodeTest("own-transport", program, here);
+  expect(failures).toBe("");
+  expect(passed).toBeGreaterThan(25);
+}, 90_000);

@@ -1,0 +1,151 @@
+import { connect } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import {
+  createMemberlist,
+  localConfig,
+  NodeTransport,
+  streamOnly,
+  type Memberlist,
+  type NodeConfig,
+  type Transport,
+} from "../src/index.ts";
+import { outcome, peer, silent, until, type Inbox } from "./support.ts";
+
+const members: Memberlist[] = [];
+
+afterEach(async () => {
+  await Promise.all(members.splice(0).map((member) => member.shutdown()));
+});
+
+async function start(name: string, fields: Partial<NodeConfig> = {}): Promise<Memberlist> {
+  const config = {
+    ...localConfig(),
+    bindAddr: "127.0.0.1",
+    bindPort: 0,
+    probeInterval: 200,
+    probeTimeout: 100,
+    gossipInterval: 50,
+    // Gossip to a handful may miss one by chance, over UDP as well; the next push/pull does not.
+    pushPullInterval: 500,
+  };
+  const ping = { notifyPingComplete: () => void answered.set(name, (answered.get(name) ?? 0) + 1) };
+  const member = await createMemberlist({ ...config, name, logger: silent, streamOnly: true, ping, ...fields });
+  members.push(member);
+  return member;
+}
+
+/** Pings that were answered by packets, for each member. */
+const answered = new Map<string, number>();
+const names = (member: Memberlist): string =>
+  member
+    .members()
+    .map((node) => node.name)
+    .sort()
+    .join();
+const at = (member: Memberlist): string => `127.0.0.1:${member.localNode().port}`;
+const udpHandles = (): number => process.getActiveResourcesInfo().filter((kind) => kind.startsWith("UDP")).length;
+
+interface Pair {
+  readonly a: Transport;
+  readonly b: Transport;
+  readonly bound: NodeTransport;
+  readonly inbox: Inbox;
+}
+
+async function pairOf(): Promise<Pair> {
+  const [first, bound] = await Promise.all(
+    [0, 1].map(() => NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0, udp: false })),
+  );
+  const a = streamOnly(first!, { port: first!.bindPort, idleTimeout: 100 });
+  a.listen({ packet: () => undefined, stream: () => undefined });
+  const b = streamOnly(bound!, { port: bound!.bindPort, timeout: 100 });
+  return { a, b, bound: bound!, inbox: peer(b) };
+}
+
+describe("streamOnly on sockets", () => {
+  it("a cluster without a single UDP socket forms, gossips, and sees a kill and a leave", async () => {
+    const [a, b, c, d] = [await start("a"), await start("b"), await start("c"), await start("d")];
+    expect(udpHandles()).toBe(0);
+    for (const member of [b, c, d]) await member.join([at(a)]);
+    for (const member of members) await until(() => names(member) === "a,b,c,d", `${names(member)} is all that it sees`);
+    await until(() => ["a", "b", "c", "d"].every((name) => (answered.get(name) ?? 0) >= 5), "five answered pings each");
+    for (const member of members) {
+      expect(names(member)).toBe("a,b,c,d");
+      // Probes were answered by packets: none had to fall back to a ping over a stream of its own.
+      expect(member.counters()["probe.stream_only"]).toBeUndefined();
+    }
+    await d.shutdown();
+    for (const member of [a, b, c]) await until(() => names(member) === "a,b,c", "the killed one to be found dead", 15_000);
+    await c.leave();
+    await c.shutdown();
+    for (const member of [a, b]) await until(() => names(member) === "a,b", "the one that left to be gone");
+  });
+
+  it("with a member on UDP: both stay members, and both are told that only streams get through", async () => {
+    const [streams, udp] = [await start("streams"), await start("udp", { streamOnly: false })];
+    await streams.join([at(udp)]);
+    const told = (member: Memberlist): boolean => (member.counters()["probe.stream_only"] ?? 0) >= 5;
+    await until(() => told(streams) && told(udp), "pings that only streams answered", 15_000);
+    expect(names(streams)).toBe("streams,udp");
+    expect(names(udp)).toBe("streams,udp");
+    expect(streams.counters()["transport.unwelcomeLinks"]).toBeGreaterThan(0);
+  });
+
+  it("is refused together with a transport of one's own", async () => {
+    const transport = await NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0 });
+    expect(await outcome(start("a", { transport }))).toBe("invalid_config");
+    await transport.shutdown();
+  });
+
+  it("keeps one connection per peer, closes it when idle, and dials again after the peer's restart", async () => {
+    const { a, bound, inbox } = await pairOf();
+    const to = { host: "127.0.0.1", port: bound.bindPort, name: "" };
+    for (let i = 0; i < 5; i++) {
+      a.writeTo(Uint8Array.of(i), to);
+      await until(() => inbox.packets.length === i + 1, "the packet");
+    }
+    expect(a.counters?.["packetLinks"]).toBe(1);
+    await until(() => a.counters?.["packetLinks"] === 0, "the idle connection to be closed");
+    await bound.shutdown();
+    expect(await new Promise((resolve) => a.writeTo(Uint8Array.of(1), to, resolve))).toMatchObject({ code: "send_failed" });
+    const again = await NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: bound.bindPort, udp: false });
+    const restarted = streamOnly(again, { port: again.bindPort });
+    const second = peer(restarted);
+    a.writeTo(Uint8Array.of(9), to);
+    await until(() => second.packets.length === 1, "a packet to the restarted peer");
+    await Promise.all([a.shutdown(), restarted.shutdown()]);
+  });
+
+  it.each([
+    ["keeps silent", []],
+    ["has another version", [0xe7, 0x4d, 0x4c, 0x50, 9, 0, 1]],
+    ["claims no port", [0xe7, 0x4d, 0x4c, 0x50, 1, 0, 0]],
+    ["has a packet without bytes", [0xe7, 0x4d, 0x4c, 0x50, 1, 0, 1, 0, 0]],
+    ["has a packet over the limit", [0xe7, 0x4d, 0x4c, 0x50, 1, 0, 1, 0xff, 0xff]],
+  ])("closes and counts a stream that %s", async (_, bytes) => {
+    const { a, b, bound, inbox } = await pairOf();
+    const socket = connect(bound.bindPort, "127.0.0.1").on("error", () => undefined);
+    let isClosed = false;
+    socket.on("close", () => (isClosed = true)).resume();
+    if (bytes.length > 0) socket.write(Uint8Array.from(bytes));
+    await until(() => isClosed, "the stream to be closed");
+    expect(b.counters?.["refusedPacketStreams"]).toBe(1);
+    expect(inbox.packets).toEqual([]);
+    socket.destroy();
+    await Promise.all([a.shutdown(), b.shutdown()]);
+  });
+
+  it("bounds what waits for a peer that does not read, and the packets for others still arrive", async () => {
+    const { a, bound, inbox } = await pairOf();
+    const lazy = await NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0, udp: false });
+    lazy.listen({ packet: () => undefined, stream: () => undefined });
+    const codes: string[] = [];
+    const done = (error?: Error): void => void codes.push(String((error as { code?: unknown } | undefined)?.code));
+    for (let i = 0; i < 2000; i++) a.writeTo(new Uint8Array(60_000), { host: "127.0.0.1", port: lazy.bindPort, name: "" }, done);
+    await until(() => codes.filter((code) => code === "limit_exceeded").length > 1900, "packets over the bound to be refused");
+    a.writeTo(Uint8Array.of(1), { host: "127.0.0.1", port: bound.bindPort, name: "" });
+    await until(() => inbox.packets.length === 1, "the packet to the other peer");
+    await Promise.all([a.shutdown(), bound.shutdown(), lazy.shutdown()]);
+    expect(codes).toHaveLength(2000);
+  });
+});
