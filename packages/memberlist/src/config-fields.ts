@@ -6,6 +6,7 @@ import type { Clock } from "./ports/clock.ts";
 import type { Logger, LogOutput } from "./ports/logger.ts";
 import type { MetricLabels, Metrics } from "./ports/metrics.ts";
 import type { Random } from "./ports/random.ts";
+import type { Store } from "./ports/store.ts";
 import type { Transport } from "./ports/transport.ts";
 
 /**
@@ -256,6 +257,12 @@ export interface Config {
    * partitions, shorter leaves machines that are gone for good in peace. Default 24 h.
    */
   healingTimeout?: number;
+  /**
+   * Keeps our incarnation and up to 256 live members over a restart, so that the node then rejoins by itself, and at once, under an
+   * incarnation above what others remember of it. After `leave` no members are kept. What is no snapshot of this name and label is
+   * counted (`store_corrupted`, `store_foreign`), warned of, and ignored. One for each node. Default none.
+   */
+  store?: Store;
 }
 
 /** The fields that every preset has a value for. */

@@ -198,4 +198,5 @@ export const configRules: { readonly [Field in keyof Required<Config>]: ConfigRu
   eventsCapacity: integer(1, capacityMax),
   healingInterval: durationOr("off"),
   healingTimeout: durationOr("for ever"),
+  store: shape(["load", "save"]),
 };

@@ -62,6 +62,7 @@ export type {
   TransportListener,
   TransportStream,
 } from "./ports/transport.ts";
+export type { Store } from "./ports/store.ts";
 export { srvSeeds, type Seed, type SeedProvider, type SeedRequest } from "./seeds.ts";
 export type { SelectNodes, SelectPurpose } from "./select-nodes.ts";
 export { streamOnly, type StreamOnlyOptions } from "./stream-only/stream-only.ts";

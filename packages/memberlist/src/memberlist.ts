@@ -4,6 +4,7 @@ import { loadForgeCodec } from "./codec/forge-codec.ts";
 import { resolveConfig, type Config, type ResolvedConfig } from "./config.ts";
 import { Driver } from "./driver/driver.ts";
 import { joinSeeds, type JoinOptions } from "./driver/join.ts";
+import { loadSnapshot } from "./driver/snapshot-keeper.ts";
 import { summarize, type MemberlistSummary } from "./driver/summary.ts";
 import { MemberlistError } from "./errors.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -106,7 +107,8 @@ export class Memberlist implements AsyncDisposable {
     const encryption = keyring === undefined ? undefined : { keyring, codec: transport.codec ?? (await loadForgeCodec()) };
     // From here on only the keyring has the key: it never shows one, where a config that is printed would.
     const running = Object.freeze({ ...resolved, keyring, secretKey: undefined });
-    const driver = new Driver({ config: running, transport, advertised, encryption, tunables });
+    const loaded = await loadSnapshot(running);
+    const driver = new Driver({ config: running, transport, advertised, encryption, tunables, loaded });
     onEngine?.(driver.engine);
     const meta = checkMeta(driver.application.nodeMeta(resolved.meta ?? emptyBytes));
     if (isPublicIp(advertised.addr) && (keyring?.size ?? 0) === 0) {
@@ -117,7 +119,8 @@ export class Memberlist implements AsyncDisposable {
   }
 
   /**
-   * Joins a cluster: exchanges states with every address of every seed.
+   * Joins a cluster: exchanges states with every address of every seed. After {@link leave} it takes that back: whatever comes of the
+   * seeds, the node is a member again, under a higher incarnation.
    *
    * @param seeds each `host`, `host:port` or `name/host:port` (without a port, `bindPort`), or a function that finds some, as
    *   `srvSeeds` makes one
@@ -130,6 +133,7 @@ export class Memberlist implements AsyncDisposable {
   async join(seeds: readonly Seed[], options: JoinOptions = {}): Promise<JoinResult> {
     this.#checkRunning();
     checkSeeds(seeds);
+    if (this.#driver.engine.hasLeft) this.#comeBack();
     return joinSeeds(this.#driver, seeds, options);
   }
 
@@ -349,6 +353,11 @@ export class Memberlist implements AsyncDisposable {
   /** This node in short, for `JSON.stringify` and `console.log`; never a key. */
   toJSON(): MemberlistSummary {
     return summarize(this.#driver);
+  }
+
+  #comeBack(): void {
+    this.#left = undefined;
+    this.#driver.run(() => this.#driver.engine.comeBack(this.#meta));
   }
 
   /** Waits until a broadcast is out, where there is anybody to hear it. */

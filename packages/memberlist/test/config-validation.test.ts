@@ -140,6 +140,7 @@ const cases: { readonly [Field in keyof Required<Config>]: Cases } = {
   eventsCapacity: whole(1, 1_000_000),
   healingInterval: optional,
   healingTimeout: optional,
+  store: methods(["load", "save"]),
 };
 
 function wrongFields(config: object): string[] {
@@ -168,7 +169,7 @@ describe("each field", () => {
   it("has a rule and cases, and each default has a field", () => {
     expect(Object.keys(cases).toSorted()).toEqual(Object.keys(configRules).toSorted());
     expect(Object.keys(configRules)).toEqual(expect.arrayContaining(Object.keys(lanConfig())));
-    expect(Object.keys(configRules)).toHaveLength(58);
+    expect(Object.keys(configRules)).toHaveLength(59);
   });
 
   it.each([1, 2, 3, 4, 5])("speaks protocol version %i [Create_protocolVersion]", (protocolVersion) => {

@@ -24,6 +24,7 @@ import { LabelMismatches } from "./label-mismatches.ts";
 import { PacketBatcher } from "./packet-batcher.ts";
 import { RecentEvents } from "./recent-events.ts";
 import { asMemberlistError, resolveSeed } from "./seed-resolver.ts";
+import { SnapshotKeeper, startIncarnation, type Loaded } from "./snapshot-keeper.ts";
 import { Stats } from "./stats.ts";
 import { StreamCodec } from "./stream-codec.ts";
 import { Streams } from "./streams.ts";
@@ -50,6 +51,8 @@ export interface DriverOptions {
   readonly encryption: Encryption | undefined;
   /** For experiments; a member of a real cluster has none. */
   readonly tunables?: Partial<Tunables>;
+  /** What the store had. */
+  readonly loaded: Loaded;
 }
 
 /** Drives the engine: transport, clock and delegates in; packets, streams, timers and events out. */
@@ -68,6 +71,7 @@ export class Driver {
   readonly cipher: Cipher | undefined;
   readonly transport: Transport;
   readonly #label: Uint8Array;
+  readonly #keeper: SnapshotKeeper;
   readonly #labelMismatches: LabelMismatches;
   /** Undefined where the transport has nothing that does it. */
   readonly #batcher: PacketBatcher | undefined;
@@ -82,7 +86,7 @@ export class Driver {
   #timer: ClockTimer = undefined;
   #timerAt = Infinity;
 
-  constructor({ config, transport, advertised, encryption, tunables }: DriverOptions) {
+  constructor({ config, transport, advertised, encryption, tunables, loaded }: DriverOptions) {
     this.config = config;
     this.transport = transport;
     this.#label = encodeText(config.label);
@@ -103,7 +107,9 @@ export class Driver {
       tunables,
       layerOverhead: () => labelOverhead(this.#label) + (this.cipher?.overhead ?? 0),
       now: config.clock.now(),
+      incarnation: startIncarnation(loaded),
     });
+    this.#keeper = new SnapshotKeeper(this, loaded);
     this.#batcher = this.#makeBatcher();
     this.streams = new Streams({
       config,
@@ -138,6 +144,7 @@ export class Driver {
     };
     this.transport.listen(listener);
     this.run(() => this.engine.start(meta));
+    this.#keeper.start();
   }
 
   /** Stops the protocol at once, and closes the transport. */
@@ -148,7 +155,7 @@ export class Driver {
     this.waits.endAll(new MemberlistError("shutdown", "the memberlist was shut down"));
     this.events.end();
     await this.#batcher?.drain();
-    await this.transport.shutdown();
+    await Promise.all([this.transport.shutdown(), this.#keeper.stop()]);
   }
 
   get isStopped(): boolean {
@@ -267,6 +274,7 @@ export class Driver {
     this.#tell();
     if (this.#isStopped) return;
     for (const check of this.#watchers) check();
+    this.#keeper.look();
     if (this.engine.hasHandoff && !this.#isDraining) {
       this.#isDraining = true;
       this.config.clock.defer(() => this.#drain());
@@ -340,6 +348,7 @@ export class Driver {
   #tellChange(event: MemberEvent): void {
     this.recent.addChange(event);
     this.events.push(event);
+    this.#keeper.changed();
   }
 
   #makeCipher(encryption: Encryption | undefined): Cipher | undefined {

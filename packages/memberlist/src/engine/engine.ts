@@ -37,7 +37,12 @@ export interface EngineOptions {
   /** The bytes that label and encryption add to each packet; it changes with the keyring. */
   readonly layerOverhead: () => number;
   readonly now: number;
+  /** Our incarnation in an earlier run; we start above it. Default 0. */
+  readonly incarnation?: number;
 }
+
+/** Leaves room to contradict. */
+const incarnationMax = 2 ** 32 - 1024;
 
 /**
  * The protocol: synchronous, and without I/O, a clock or randomness of its own. Whoever calls a method sets {@link now}
@@ -75,11 +80,11 @@ export class Engine {
       now,
       hasLeft: false,
       seqNo: 0,
-      incarnation: 0,
+      incarnation: Math.min(options.incarnation ?? 0, incarnationMax),
     };
     this.#context = context;
     this.#gossip = new Gossip(context, layerOverhead);
-    this.#healing = new Healing(context, (to, done) => this.ping(to, done));
+    this.#healing = new Healing(context, (to, done) => this.ping(to, done, { bare: true }));
     this.#membership = new Membership(context, this.#gossip, this.#healing);
     this.#acks = new AckHandlers(timers);
     this.#prober = new Prober({ context, gossip: this.#gossip, membership: this.#membership, acks: this.#acks });
@@ -186,8 +191,9 @@ export class Engine {
    * Pings a node outside the probe schedule.
    *
    * @param done gets the RTT in ms, or undefined when no ack came within `probeTimeout`
+   * @param options `bare`: no broadcasts ride along, so that who else may be there learns nothing
    */
-  ping(to: Address, done: (rtt: number | undefined) => void): void {
+  ping(to: Address, done: (rtt: number | undefined) => void, { bare = false }: { readonly bare?: boolean } = {}): void {
     const { config, timers, now } = this.#context;
     const ping = makePing(this.#context, to.name);
     let isDone = false;
@@ -201,7 +207,9 @@ export class Engine {
     const until = now + config.probeTimeout;
     const timer = timers.set(until, () => finish(undefined));
     this.#acks.set(ping.seqNo, until, { ack: (_payload, receivedAt) => finish(receivedAt - now) });
-    this.#gossip.send(encodePing(ping), to, () => finish(undefined));
+    const failed = (): void => finish(undefined);
+    if (bare) this.#gossip.sendAlone(encodePing(ping), to, failed);
+    else this.#gossip.send(encodePing(ping), to, failed);
   }
 
   /** Seeds that are given to join: those that are not alive are tried again, see {@link Healing}. */
@@ -250,6 +258,16 @@ export class Engine {
     // Refused by our own rules, we were never a member: there is nothing to take back.
     if (local === undefined) finished();
     else this.#membership.dead({ incarnation: local.incarnation, node: config.name, from: config.name }, { finished });
+  }
+
+  /** Takes a leave back: we are a member again, under a higher incarnation. */
+  comeBack(meta: Uint8Array): void {
+    this.#context.hasLeft = false;
+    this.#membership.alive(this.#ownAlive(meta), { bootstrap: true });
+  }
+
+  get incarnation(): number {
+    return this.#context.incarnation;
   }
 
   get hasLeft(): boolean {

@@ -19,6 +19,7 @@ type Elsewhere =
   | "lagAwareness"
   | "userBroadcastShare"
   | "selectNodes"
+  | "store"
   | "secretKey"
   | "keyring"
   | "gossipVerifyIncoming"

@@ -1,0 +1,184 @@
+import { describe, expect, it } from "vitest";
+import type { Store } from "../../src/index.ts";
+import { clusters, names, type Cluster, type TestNode } from "./cluster.ts";
+
+const cluster = clusters();
+
+/** A store in memory, with what it held before each save. */
+class MemoryStore implements Store {
+  text: string | undefined;
+  saves = 0;
+  failure: Error | undefined;
+
+  constructor(text?: string) {
+    this.text = text;
+  }
+
+  load(): Promise<string | undefined> {
+    return this.failure === undefined ? Promise.resolve(this.text) : Promise.reject(this.failure);
+  }
+
+  save(text: string): Promise<void> {
+    this.saves++;
+    if (this.failure !== undefined) return Promise.reject(this.failure);
+    this.text = text;
+    return Promise.resolve();
+  }
+
+  get saved(): { incarnation: number; members: { name: string }[] } {
+    return JSON.parse(this.text ?? "{}") as { incarnation: number; members: { name: string }[] };
+  }
+}
+
+/** Three members, the last with a store. */
+async function threeWithStore(one: Cluster): Promise<{ a: TestNode; b: TestNode; c: TestNode; store: MemoryStore }> {
+  const store = new MemoryStore();
+  const [a, b, c] = (await one.joined(3, (i) => (i === 2 ? { store } : {}))) as [TestNode, TestNode, TestNode];
+  await one.advance(10_000);
+  return { a, b, c, store };
+}
+
+function restart(one: Cluster, node: TestNode, store: Store): Promise<TestNode> {
+  return one.start({ name: node.name, host: node.transport.host, store });
+}
+
+describe("leave, then join again", () => {
+  it("makes the node a member again, whom all take for alive, as often as one likes", async () => {
+    const one = cluster();
+    const [a, b, c] = (await one.joined(3)) as [TestNode, TestNode, TestNode];
+    for (let round = 1; round <= 3; round++) {
+      await one.settle(c.members.leave());
+      await one.until(() => a.members.numMembers() === 2 && b.members.numMembers() === 2);
+      expect(c.members.localNode().state).toBe("left");
+      if (round === 3) await one.advance(120_000); // Even its own table has forgotten it.
+      await one.settle(c.members.join([a.seed]));
+      await one.until(() => [a, b, c].every(({ members }) => members.numMembers() === 3));
+      expect(c.members.localNode()).toMatchObject({ state: "alive", incarnation: 1 + round });
+    }
+    expect(c.members.recentEvents().some(({ type }) => type === "refute")).toBe(false);
+    await one.settle(c.members.updateNode({ meta: new Uint8Array([7]) }));
+    await one.until(() => a.members.members().some(({ meta }) => meta[0] === 7));
+    await one.advance(60_000);
+    expect(names(a)).toHaveLength(3);
+  });
+});
+
+describe("a restart with a store", () => {
+  it("rejoins by itself, before it was missed, and is never refuted", async () => {
+    const one = cluster();
+    const { a, b, c, store } = await threeWithStore(one);
+    // It has had to contradict: the others remember a higher incarnation than that of a fresh start.
+    one.network.partition([a.transport, b.transport], [c.transport]);
+    await one.until(() => a.members.members().some(({ state }) => state === "suspect"));
+    one.network.heal();
+    await one.until(() => a.members.members().some(({ incarnation }) => incarnation > 1));
+    await one.advance(10_000);
+    await c.members.shutdown();
+    const again = await restart(one, c, store);
+    await one.settle(again.members.ready({ members: 3 }));
+    await one.advance(60_000);
+    expect(again.members.recentEvents().some(({ type }) => type === "refute")).toBe(false);
+    expect(a.members.recentEvents().filter((event) => event.type === "leave")).toEqual([]);
+    expect([names(a), names(b), names(again)].map(({ length }) => length)).toEqual([3, 3, 3]);
+  });
+
+  it("comes back from the dead, too", async () => {
+    const one = cluster();
+    const { a, c, store } = await threeWithStore(one);
+    await c.members.shutdown();
+    await one.until(() => a.members.numMembers() === 2);
+    const again = await restart(one, c, store);
+    await one.settle(again.members.ready({ members: 3 }));
+    await one.until(() => a.members.numMembers() === 3);
+    await one.advance(30_000);
+    expect(again.members.recentEvents().some(({ type }) => type === "refute")).toBe(false);
+  });
+
+  it("stays alone after a leave, with its incarnation kept", async () => {
+    const one = cluster();
+    const { c, store } = await threeWithStore(one);
+    expect(store.saved.members).toHaveLength(2);
+    await one.settle(c.members.leave());
+    expect(store.saved.members).toEqual([]);
+    await c.members.shutdown();
+    const again = await restart(one, c, store);
+    await one.advance(60_000);
+    expect(again.members.numMembers()).toBe(1);
+    expect(again.members.localNode().incarnation).toBeGreaterThan(1);
+  });
+
+  it("does not join who has got a saved address, under another name", async () => {
+    const one = cluster();
+    const { a, b, c, store } = await threeWithStore(one);
+    for (const node of [a, b, c]) await node.members.shutdown();
+    const stranger = await one.start({ name: "stranger", host: a.transport.host });
+    const again = await restart(one, c, store);
+    await one.advance(60_000);
+    expect([again.members.numMembers(), stranger.members.numMembers()]).toEqual([1, 1]);
+    expect(again.members.counters()).toMatchObject({ rejoin_failed: 1 });
+    // Alone, it goes on remembering whom it is looking for.
+    await again.members.shutdown();
+    expect(store.saved.members).toHaveLength(2);
+  });
+});
+
+describe("a store", () => {
+  const start = `{"format":"memberlist-snapshot-1","name":"node-0","label":"","incarnation":5,"members":[`;
+
+  it.each([
+    ["", "store_corrupted"],
+    [start, "store_corrupted"],
+    [`${start}{"name":"x","host":"example.org","port":7946}]}`, "store_corrupted"],
+    [`${start}{"name":"x","host":"10.0.0.9","port":0}]}`, "store_corrupted"],
+    [`${start}]}`.replace("snapshot-1", "snapshot-2"), "store_corrupted"],
+    [`${start}]}`.replace(":5,", ":-5,"), "store_corrupted"],
+    ["null", "store_corrupted"],
+    [`${start}]}`.replace("node-0", "node-9"), "store_foreign"],
+    [`${start}]}`.replace(`"label":""`, `"label":"blue"`), "store_foreign"],
+  ])("that holds %j is counted, warned of and ignored", async (text, code) => {
+    const one = cluster();
+    const store = new MemoryStore(text);
+    const node = await one.start({ store });
+    expect(node.members.localNode().incarnation).toBe(1);
+    expect(node.members.counters()[code]).toBe(1);
+    expect(node.log.filter(({ fields }) => fields["code"] === code)).toMatchObject([{ level: "warn" }]);
+    await one.advance(10_000);
+    // What is somebody else's stays as it is.
+    expect(store.text === text).toBe(code === "store_foreign");
+  });
+
+  it("that starts above the saved incarnation, and never over the end of the range", async () => {
+    const one = cluster();
+    const node = await one.start({ store: new MemoryStore(`${start}]}`) });
+    expect(node.members.localNode().incarnation).toBeGreaterThan(5);
+    const last = await one.start({
+      name: "last",
+      store: new MemoryStore(`${start}]}`.replace("node-0", "last").replace(":5,", ":4294967295,")),
+    });
+    expect(last.members.localNode().incarnation).toBeLessThan(2 ** 32 - 1);
+  });
+
+  it("that fails does no harm, and is told of", async () => {
+    const one = cluster();
+    const store = new MemoryStore();
+    store.failure = new Error("disk full");
+    const node = await one.start({ store });
+    await one.advance(10_000);
+    expect(node.members.counters()).toMatchObject({ store_load_failed: 1, store_save_failed: 1 });
+  });
+
+  it("that never answers a save does not hold up the shutdown", async () => {
+    const one = cluster();
+    const node = await one.start({ store: { load: () => Promise.resolve(undefined), save: () => new Promise(() => undefined) } });
+    await one.settle(node.members.shutdown());
+    expect(one.clock.pending).toBe(0);
+  });
+
+  it("is not written all the time", async () => {
+    const one = cluster();
+    const { store } = await threeWithStore(one);
+    const before = store.saves;
+    await one.advance(600_000);
+    expect(store.saves - before).toBe(0);
+  });
+});
