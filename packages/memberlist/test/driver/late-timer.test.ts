@@ -94,12 +94,12 @@ it("passes no verdict on a node whose ack was waiting while the process was held
   // Held up for three probe intervals: every timer of the probe is over, and only then its ack is read.
   process.pass(3000, () => listener.packet(encodeAckResp({ seqNo: ping.seqNo, payload: meta }), from, answered));
   expect(members.members().map(({ state }) => state)).toEqual(["alive", "alive"]);
-  expect(members.healthScore()).toBe(0);
+  // The wait itself is held against ourselves.
+  expect(members.healthScore()).toBeGreaterThan(0);
 
-  // The control: without the ack it is suspected.
-  process.pass(3000);
-  process.pass(1000);
-  process.pass(1000);
+  // The control: without the ack it is suspected, however slow the bad health makes us.
+  const state = (): string | undefined => members.members().find(({ name }) => name === "b")?.state;
+  for (let i = 0; i < 600 && state() !== "suspect"; i++) process.pass(100);
   expect(members.members().find(({ name }) => name === "b")?.state).toBe("suspect");
   await members.shutdown();
 });
