@@ -56,6 +56,6 @@ describe("a process blocked for 3 s every 5 s", () => {
     await sim.end();
     const seen: string[] = [];
     for await (const event of events) if (event.type !== "held_up") seen.push(event.type);
-    expect(seen).toEqual(["suspect", "leave"]);
+    expect(seen).toEqual(["suspect", "leave", "isolated"]);
   });
 });

@@ -43,7 +43,7 @@ const mutants: readonly Mutant[] = [
   {
     what: "the application is not told of the dead",
     file: "engine/membership.ts",
-    code: 'effects.emit({ type: "leave", node: record.snapshot() });',
+    code: 'effects.emit({ type: "leave", node: record.snapshot(), cause: why });',
     becomes: "",
     found: /events-match-table|events-in-order/,
   },
@@ -57,7 +57,7 @@ const mutants: readonly Mutant[] = [
   {
     what: "a suspect is never given up",
     file: "engine/membership.ts",
-    code: "this.dead({ incarnation: record.incarnation, node: record.name, from: config.name });",
+    code: "this.dead({ incarnation: record.incarnation, node: record.name, from: config.name }, { cause });",
     becomes: "",
     found: /agreement/,
   },
