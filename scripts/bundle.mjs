@@ -21,7 +21,8 @@ export async function bundle(source, outfile, plugins = []) {
       format: "esm",
       platform: "node",
       target: "node20",
-      external: ["esbuild"],
+      // They are loaded from where they are installed.
+      external: ["esbuild", "vega", "vega-lite"],
       conditions: ["@memberlist/source"],
       sourcemap: "inline",
       logLevel: "warning",

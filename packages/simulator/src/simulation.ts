@@ -69,7 +69,7 @@ export class Simulation {
   #isOver = false;
   #behind: Slot | undefined;
   readonly #eventListeners: ((event: SimEvent) => void)[] = [];
-  readonly #packetListeners: ((from: string, packet: Uint8Array) => void)[] = [];
+  readonly #packetListeners: ((from: string, packet: Uint8Array, to: string) => void)[] = [];
 
   constructor(options: SimulationOptions = {}) {
     this.#options = options;
@@ -265,8 +265,8 @@ export class Simulation {
     this.#eventListeners.push(listener);
   }
 
-  /** Called with each packet that is given to the network. */
-  onPacket(listener: (from: string, packet: Uint8Array) => void): void {
+  /** Called with each packet that is given to the network; `to` is an IP. */
+  onPacket(listener: (from: string, packet: Uint8Array, to: string) => void): void {
     this.#packetListeners.push(listener);
   }
 
@@ -303,7 +303,7 @@ export class Simulation {
     transport.writeTo = (packet, to, done) => {
       this.trace.add(`${this.clock.now()} ${name} > ${to.host}`, packet);
       this.#invariants?.packet(name, packet.length);
-      for (const listener of this.#packetListeners) listener(name, packet);
+      for (const listener of this.#packetListeners) listener(name, packet, to.host);
       return writeTo(packet, to, done);
     };
   }

@@ -1,6 +1,9 @@
 import { Command, CommanderError } from "commander";
+import { addConvergence } from "./convergence.ts";
 import { addFuzz } from "./fuzz.ts";
+import { addLifeguard } from "./lifeguard.ts";
 import { addRun } from "./run.ts";
+import { addSwim } from "./swim.ts";
 import { addWorker } from "./workers.ts";
 
 /** The CLI. Each subcommand is a file here with a function that adds it. @returns the exit code */
@@ -8,6 +11,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   const program = new Command("pnpm sim").description("memberlist clusters in virtual time, by seed").exitOverride();
   addRun(program);
   addFuzz(program);
+  addLifeguard(program);
+  addSwim(program);
+  addConvergence(program);
   addWorker(program);
   try {
     await program.parseAsync([...argv]);

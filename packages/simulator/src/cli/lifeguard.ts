@@ -1,0 +1,185 @@
+import { SeededRandom } from "@memberlist/core/testing";
+import type { Command } from "commander";
+import { inputsOf, intervalCells, thresholdCells, type GridSize } from "../papers/lifeguard-grid.ts";
+import { lifeguardPaper, type LifeguardFigures } from "../papers/lifeguard-paper.ts";
+import {
+  lifeguardConfigurations,
+  type LifeguardConfiguration,
+  type LifeguardInput,
+  type LifeguardOutcome,
+} from "../papers/lifeguard-run.ts";
+import { confidence, quantile, sum } from "../papers/statistics.ts";
+import { wholeNumber } from "./numbers.ts";
+import { Progress } from "./progress.ts";
+import { writeReport } from "./report.ts";
+import { figure, table } from "./table.ts";
+import { work } from "./workers.ts";
+
+interface LifeguardFlags {
+  readonly full?: boolean;
+  readonly quick?: boolean;
+  readonly agents: number;
+  readonly seed: number;
+  readonly jobs?: number;
+  readonly out: string;
+}
+
+/** What was measured, like the paper's figures, with the 95 % intervals of those in per cent. */
+interface Measured extends LifeguardFigures {
+  readonly configuration: LifeguardConfiguration;
+  readonly counts: { readonly falsePositives: number; readonly healthyFalsePositives: number; readonly messages: number };
+  readonly intervals: { readonly falsePositives: [number, number]; readonly healthyFalsePositives: [number, number] };
+  readonly detections: number;
+}
+
+/** `lifeguard`: the paper's tables. */
+export function addLifeguard(program: Command): void {
+  program
+    .command("lifeguard")
+    .description("reproduces the Lifeguard paper: false positives, load and latency of its five configurations")
+    .option("--quick", "a sixth of the default sample")
+    .option("--full", "the paper's whole grid: 24,300 runs, some days of CPU time")
+    .option("--agents <n>", "fewer than the paper's are quicker", wholeNumber(4), 128)
+    .option("--seed <n>", "of the sample and of its runs", wholeNumber(0), 1)
+    .option("--jobs <n>", "processes (default: one for each core)", wholeNumber(1))
+    .option("--out <folder>", "where the JSON and the charts go", "sim-results")
+    .action(lifeguard);
+}
+
+async function lifeguard({ full, quick, agents, seed, jobs, out }: LifeguardFlags): Promise<void> {
+  const size: GridSize = full === true ? "full" : quick === true ? "quick" : "strata";
+  const intervalRuns = intervalCells({ size, seed, agents });
+  const thresholdRuns = thresholdCells({ size, seed, agents });
+  const inputs = [...inputsOf(intervalRuns), ...inputsOf(thresholdRuns)];
+  const progress = new Progress("lifeguard", inputs.length);
+  const results = await work("lifeguardRun", inputs, { jobs, onResult: () => progress.step() });
+  const played = inputs.map((input, i) => ({ input, outcome: results[i] as LifeguardOutcome }));
+  const measured = measure(played, seed);
+  process.stdout.write(`${falsePositiveTable(measured)}\n\n${latencyTable(measured)}\n\n`);
+  const sample = { size, seed, agents, intervalRuns: intervalRuns.length, thresholdRuns: thresholdRuns.length };
+  process.stdout.write(
+    `${intervalRuns.length} interval and ${thresholdRuns.length} threshold runs of each configuration; in brackets 95 % of the bootstrap\n`,
+  );
+  const files = await writeReport(out, "lifeguard", { sample, measured, paper: lifeguardPaper, runs: played }, chart(measured));
+  process.stdout.write(`written: ${files.join(", ")}\n`);
+}
+
+interface Played {
+  readonly input: LifeguardInput;
+  readonly outcome: LifeguardOutcome;
+}
+
+function measure(played: readonly Played[], seed: number): Measured[] {
+  const of = (configuration: LifeguardConfiguration, isInterval: boolean): LifeguardOutcome[] =>
+    played
+      .filter(({ input }) => input.configuration === configuration && (input.interval !== undefined) === isInterval)
+      .map(({ outcome }) => outcome);
+  const base = of("SWIM", true);
+  return lifeguardConfigurations.map((configuration) => {
+    const runs = of(configuration, true);
+    const latency = of(configuration, false);
+    const percent = (field: "falsePositives" | "healthyFalsePositives" | "messages" | "bytes"): number =>
+      (100 * sum(runs.map((run) => run[field]))) / sum(base.map((run) => run[field]));
+    const interval = (field: "falsePositives" | "healthyFalsePositives"): [number, number] =>
+      confidence(runs.length, new SeededRandom(seed), (units) => {
+        const total = (all: readonly LifeguardOutcome[]): number => sum(units.map((i) => all[i]?.[field] ?? 0));
+        return (100 * total(runs)) / total(base);
+      });
+    const seconds = (field: "firstDetections" | "disseminations"): [number, number] => {
+      const all = latency.flatMap((run) => run[field]);
+      return [quantile(all, 0.5) / 1000, quantile(all, 0.99) / 1000];
+    };
+    return {
+      configuration,
+      falsePositives: percent("falsePositives"),
+      healthyFalsePositives: percent("healthyFalsePositives"),
+      messages: percent("messages"),
+      bytes: percent("bytes"),
+      firstDetection: seconds("firstDetections"),
+      dissemination: seconds("disseminations"),
+      counts: {
+        falsePositives: sum(runs.map((run) => run.falsePositives)),
+        healthyFalsePositives: sum(runs.map((run) => run.healthyFalsePositives)),
+        messages: sum(runs.map((run) => run.messages)),
+      },
+      intervals: { falsePositives: interval("falsePositives"), healthyFalsePositives: interval("healthyFalsePositives") },
+      detections: latency.flatMap((run) => run.firstDetections).length,
+    };
+  });
+}
+
+function falsePositiveTable(measured: readonly Measured[]): string {
+  const head = ["configuration", "FP", "FP %", "paper", "FP-", "FP- %", "paper", "messages %", "paper", "bytes %", "paper"];
+  const range = ([low, high]: readonly [number, number]): string => `${figure(low, 1)} to ${figure(high, 1)}`;
+  const rows = measured.map((of) => {
+    const paper = lifeguardPaper[of.configuration];
+    return [
+      of.configuration,
+      String(of.counts.falsePositives),
+      `${figure(of.falsePositives, 2)} [${range(of.intervals.falsePositives)}]`,
+      paper.falsePositives.toFixed(2),
+      String(of.counts.healthyFalsePositives),
+      `${figure(of.healthyFalsePositives, 2)} [${range(of.intervals.healthyFalsePositives)}]`,
+      paper.healthyFalsePositives.toFixed(2),
+      figure(of.messages, 1),
+      paper.messages.toFixed(1),
+      figure(of.bytes, 1),
+      paper.bytes.toFixed(1),
+    ];
+  });
+  return table(head, rows);
+}
+
+function latencyTable(measured: readonly Measured[]): string {
+  const head = ["configuration", "detections", "first, s: median / 99 %", "paper", "all, s: median / 99 %", "paper"];
+  const pair = ([median, high]: readonly [number, number]): string => `${figure(median, 2)} / ${figure(high, 2)}`;
+  const rows = measured.map((of) => {
+    const paper = lifeguardPaper[of.configuration];
+    return [
+      of.configuration,
+      String(of.detections),
+      pair(of.firstDetection),
+      pair(paper.firstDetection),
+      pair(of.dissemination),
+      pair(paper.dissemination),
+    ];
+  });
+  return table(head, rows);
+}
+
+function chart(measured: readonly Measured[]): Parameters<typeof writeReport>[3] {
+  const values = measured.flatMap((of) =>
+    (["falsePositives", "healthyFalsePositives"] as const).flatMap((field) => [
+      {
+        configuration: of.configuration,
+        kind: names[field],
+        source: "measured",
+        percent: Math.max(Number.isFinite(of[field]) ? of[field] : floor, floor),
+      },
+      {
+        configuration: of.configuration,
+        kind: names[field],
+        source: "paper",
+        percent: lifeguardPaper[of.configuration][field],
+      },
+    ]),
+  );
+  return {
+    lifeguard: {
+      title: "False positives, in per cent of SWIM's",
+      data: { values },
+      mark: "bar",
+      encoding: {
+        column: { field: "kind", type: "nominal", title: null },
+        x: { field: "configuration", type: "nominal", sort: [...lifeguardConfigurations], title: null },
+        xOffset: { field: "source" },
+        y: { field: "percent", type: "quantitative", scale: { type: "log", domain: [floor, 200] }, title: "% of SWIM" },
+        color: { field: "source", type: "nominal" },
+      },
+    },
+  };
+}
+
+/** What is 0 has no place on a logarithmic scale. */
+const floor = 0.1;
+const names = { falsePositives: "FP: raised anywhere", healthyFalsePositives: "FP-: raised at healthy agents" } as const;

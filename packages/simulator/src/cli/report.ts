@@ -1,0 +1,26 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { TopLevelSpec } from "vega-lite";
+
+/** Writes `<name>.json`, and `<name>.svg` of each chart, into `folder`. @returns the files' paths */
+export async function writeReport(
+  folder: string,
+  name: string,
+  data: unknown,
+  charts: Readonly<Record<string, TopLevelSpec>>,
+): Promise<string[]> {
+  mkdirSync(folder, { recursive: true });
+  const json = join(folder, `${name}.json`);
+  writeFileSync(json, `${JSON.stringify(data, null, 2)}\n`);
+  const files = [json];
+  // Only now: the other commands, and the worker processes, need not wait for them.
+  const [{ parse, View }, { compile }] = await Promise.all([import("vega"), import("vega-lite")]);
+  for (const [chart, spec] of Object.entries(charts)) {
+    const view = new View(parse(compile({ background: "white", ...spec }).spec), { renderer: "none" });
+    const file = join(folder, `${chart}.svg`);
+    writeFileSync(file, await view.toSVG());
+    view.finalize();
+    files.push(file);
+  }
+  return files;
+}

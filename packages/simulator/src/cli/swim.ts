@@ -1,0 +1,117 @@
+import { SeededRandom } from "@memberlist/core/testing";
+import type { Command } from "commander";
+import { confidence, mean, quantile } from "../papers/statistics.ts";
+import { swimFormula } from "../papers/swim-run.ts";
+import { wholeNumber } from "./numbers.ts";
+import { Progress } from "./progress.ts";
+import { writeReport } from "./report.ts";
+import { table } from "./table.ts";
+import { work } from "./workers.ts";
+
+interface SwimFlags {
+  readonly quick?: boolean;
+  readonly seed: number;
+  readonly jobs?: number;
+  readonly out: string;
+}
+
+const delivered = 0.9;
+const firstDetection = Math.E / (Math.E - 1);
+
+/** `swim`: the figures of the SWIM paper. */
+export function addSwim(program: Command): void {
+  program
+    .command("swim")
+    .description("reproduces the SWIM paper: first detection, load per member, false positives")
+    .option("--quick", "smaller groups and fewer runs")
+    .option("--seed <n>", "the same seed, the same runs", wholeNumber(0), 1)
+    .option("--jobs <n>", "processes (default: one for each core)", wholeNumber(1))
+    .option("--out <folder>", "where the JSON and the chart go", "sim-results")
+    .action(swim);
+}
+
+async function swim({ quick = false, seed, jobs, out }: SwimFlags): Promise<void> {
+  const runs = quick ? 4 : 20;
+  const inputs = {
+    swimDetection: Array.from({ length: runs }, (_, i) => ({ seed: `${seed}/${i}`, nodes: quick ? 60 : 200, failures: 10 })),
+    swimLoad: (quick ? [10, 50] : [10, 50, 200, 500]).map((nodes) => ({ seed: `${seed}`, nodes })),
+    swimFalsePositives: [1, 3].flatMap((indirectChecks) =>
+      Array.from({ length: quick ? 2 : 8 }, (_, i) => ({
+        seed: `${seed}/${i}`,
+        nodes: quick ? 40 : 100,
+        indirectChecks,
+        delivered,
+        periods: quick ? 60 : 120,
+      })),
+    ),
+  };
+  const total = inputs.swimDetection.length + inputs.swimLoad.length + inputs.swimFalsePositives.length;
+  const progress = new Progress("swim", total);
+  const options = { jobs, onResult: (): void => progress.step() };
+  const loads = defined(await work("swimLoad", inputs.swimLoad, options));
+  const rates = defined(await work("swimFalsePositives", inputs.swimFalsePositives, options));
+  const periods = defined(await work("swimDetection", inputs.swimDetection, options)).flat();
+
+  const random = new SeededRandom(seed);
+  // The paper counts verdicts in periods in which the member is probed at all.
+  const probed = loads.at(-1)?.probed ?? 1;
+  const falsePositives = [1, 3].map((indirectChecks) => {
+    const found = rates
+      .filter((_, i) => inputs.swimFalsePositives[i]?.indirectChecks === indirectChecks)
+      .map((rate) => rate / probed);
+    const interval = confidence(found.length, random, (units) => mean(units.map((i) => found[i] ?? NaN)));
+    return { indirectChecks, measured: mean(found), interval, paper: swimFormula(delivered, indirectChecks) };
+  });
+  const detection = {
+    measured: mean(periods),
+    interval: confidence(periods.length, random, (units) => mean(units.map((i) => periods[i] ?? NaN))),
+    worst: quantile(periods, 1),
+    failures: periods.length,
+    paper: firstDetection,
+  };
+  const range = ([low, high]: readonly [number, number], digits: number): string =>
+    `${low.toFixed(digits)}-${high.toFixed(digits)}`;
+  const rows = [
+    [
+      "periods until a failed member is probed",
+      detection.measured.toFixed(2),
+      range(detection.interval, 2),
+      detection.paper.toFixed(2),
+    ],
+    ...loads.map(({ nodes, sent }) => [`packets sent per member and period, ${nodes} members`, sent.toFixed(3), "", "2.0"]),
+    ...falsePositives.map(({ indirectChecks, measured, interval, paper }) => [
+      `false positives, k = ${indirectChecks}, ${Math.round(100 * (1 - delivered))} % loss`,
+      measured.toFixed(4),
+      range(interval, 4),
+      paper.toFixed(4),
+    ]),
+  ];
+  process.stdout.write(`${table(["", "measured", "95 %", "paper"], rows)}\n`);
+  const data = { seed, quick, detection, loads, falsePositives, periods };
+  const files = await writeReport(out, "swim", data, chart(periods));
+  process.stdout.write(`written: ${files.join(", ")}\n`);
+}
+
+function defined<T>(results: readonly (T | undefined)[]): T[] {
+  return results.filter((result) => result !== undefined);
+}
+
+function chart(periods: readonly number[]): Parameters<typeof writeReport>[3] {
+  const counts = Array.from({ length: Math.max(...periods) }, (_, i) => i + 1).flatMap((period) => [
+    { period, source: "measured", share: periods.filter((at) => at === period).length / periods.length },
+    { period, source: "paper", share: (1 - 1 / Math.E) * Math.E ** (1 - period) },
+  ]);
+  return {
+    swim: {
+      title: "The period in which a failed member is first probed",
+      data: { values: counts },
+      mark: "bar",
+      encoding: {
+        x: { field: "period", type: "ordinal" },
+        xOffset: { field: "source" },
+        y: { field: "share", type: "quantitative", title: "share of the failures" },
+        color: { field: "source", type: "nominal" },
+      },
+    },
+  };
+}

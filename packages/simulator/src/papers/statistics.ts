@@ -1,0 +1,23 @@
+import type { SeededRandom } from "@memberlist/core/testing";
+
+export function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+export function mean(values: readonly number[]): number {
+  return values.length === 0 ? NaN : sum(values) / values.length;
+}
+
+/** @param share 0.5 is the median. @returns the value at that share of the sorted values; NaN of none */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(Math.ceil(share * sorted.length), sorted.length) - 1] ?? sorted[0] ?? NaN;
+}
+
+/** The middle 95 % of `estimate` over samples drawn again, with replacement, from the same `size` units (the bootstrap). */
+export function confidence(size: number, random: SeededRandom, estimate: (units: readonly number[]) => number): [number, number] {
+  const draws = Array.from({ length: 1000 }, () =>
+    estimate(Array.from({ length: size }, () => Math.floor(random.next() * size))),
+  ).filter(Number.isFinite);
+  return [quantile(draws, 0.025), quantile(draws, 0.975)];
+}

@@ -1,0 +1,133 @@
+import { lanConfig } from "@memberlist/core";
+import { simulate } from "../simulate.ts";
+import type { AppConfig, Simulation } from "../simulation.ts";
+
+/** One group under SWIM's plain failure detector: fixed timeouts, no Buddy, no probes over streams. Push/pull stays on, over streams, so that all know each other at the start. */
+export interface SwimInput {
+  readonly seed: string;
+  readonly nodes: number;
+}
+
+/** How often a member is probed for the first time after it has failed. */
+export interface SwimDetection extends SwimInput {
+  /** How many members fail, one after another. */
+  readonly failures: number;
+}
+
+export interface SwimFalsePositives extends SwimInput {
+  /** k, the helpers of an indirect probe. */
+  readonly indirectChecks: number;
+  /** qml: the share of packets that arrive. */
+  readonly delivered: number;
+  readonly periods: number;
+}
+
+const period = 1_000;
+const tunables = { lhaProbe: false, suspicionConfirmations: 0, buddy: false };
+const quiet = { debug: (): void => {}, info: (): void => {}, warn: (): void => {}, error: (): void => {} };
+
+function config(own: AppConfig): AppConfig {
+  const base = { ...lanConfig(), probeInterval: period, probeTimeout: 300, disableTcpPings: true };
+  return { ...base, suspicionMaxTimeoutMult: 1, enableCompression: false, ...own };
+}
+
+async function group({ nodes, seed }: SwimInput, own: AppConfig): Promise<Simulation> {
+  const simulation = await simulate({ nodes, seed, latency: [0.2, 1], checkInterval: 0, tunables, config: config(own) });
+  await simulation.clock.advance(30 * period);
+  return simulation;
+}
+
+/** @returns for each failure, the period (the first is 1) after it in which some member first probed the one that failed */
+export async function swimDetection(input: SwimDetection): Promise<number[]> {
+  let verdict: ((member: string, at: number) => void) | undefined;
+  const simulation = await group(input, {
+    logger: {
+      ...quiet,
+      info: ({ code, node }: { readonly code: string; readonly [field: string]: unknown }): void => {
+        if (code === "suspect") verdict?.(String(node), simulation.clock.now());
+      },
+    },
+  });
+  const { clock } = simulation;
+  const periods: number[] = [];
+  for (const name of simulation.names.slice(-input.failures)) {
+    // Each failure comes at a time of its own within a period.
+    await clock.advance(simulation.random.next() * period);
+    const failedAt = clock.now();
+    await simulation.crash(name);
+    let suspectedAt = Infinity;
+    verdict = (member, at) => {
+      if (member === name) suspectedAt = Math.min(suspectedAt, at);
+    };
+    await clock.runUntil(() => suspectedAt < Infinity, { limit: 2 * input.nodes * period });
+    // A verdict comes at the end of the period that the probe began.
+    periods.push(Math.max(1, Math.ceil((suspectedAt - period - failedAt) / period)));
+    await clock.advance(40 * period);
+  }
+  await simulation.end();
+  return periods;
+}
+
+export interface SwimLoad {
+  readonly nodes: number;
+  /** Packets sent per member and period, when nothing happens. */
+  readonly sent: number;
+  /** The share of members that somebody probes in a period. */
+  readonly probed: number;
+}
+
+/** What a quiet group sends, over 60 periods. */
+export async function swimLoad(input: SwimInput): Promise<SwimLoad> {
+  const simulation = await group(input, {});
+  const { clock, network } = simulation;
+  const periods = 60;
+  const probed = new Set<string>();
+  const start = clock.now();
+  const before = network.stats.packetsSent;
+  simulation.onPacket((_, packet, to) => {
+    if (isPing(packet)) probed.add(`${to} ${Math.floor((clock.now() - start) / period)}`);
+  });
+  await clock.advance(periods * period);
+  const packets = network.stats.packetsSent - before;
+  const load = { nodes: input.nodes, sent: packets / input.nodes / periods, probed: probed.size / input.nodes / periods };
+  await simulation.end();
+  return load;
+}
+
+/**
+ * How often a member that is alive is found to have failed. Suspicion is off: a verdict counts, and nobody dies of it.
+ *
+ * @returns verdicts per member and period
+ */
+export async function swimFalsePositives(input: SwimFalsePositives): Promise<number> {
+  let verdicts = 0;
+  const simulation = await group(input, {
+    indirectChecks: input.indirectChecks,
+    suspicionMult: 1_000,
+    logger: {
+      ...quiet,
+      info: ({ code }: { readonly code: string }): void => {
+        if (code === "suspect") verdicts++;
+      },
+    },
+  });
+  simulation.network.setLoss(1 - input.delivered);
+  await simulation.clock.advance(input.periods * period);
+  const rate = verdicts / input.nodes / input.periods;
+  await simulation.end();
+  return rate;
+}
+
+/** SWIM's formula, with all members alive. Source: the SWIM paper, section 4.1. */
+export function swimFormula(delivered: number, indirectChecks: number): number {
+  return (1 - delivered ** 2) * (1 - delivered ** 4) ** indirectChecks * (Math.E / (Math.E - 1));
+}
+
+/** A lone ping, after its checksum; nothing else than pings and acks goes out when nothing happens. */
+function isPing(packet: Uint8Array): boolean {
+  const [first, , , , , afterChecksum] = packet;
+  return (first === hasCrc ? afterChecksum : first) === ping;
+}
+
+const ping = 0;
+const hasCrc = 12;

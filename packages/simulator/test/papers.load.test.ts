@@ -1,0 +1,95 @@
+import { expect, test } from "vitest";
+import { analyticTime, convergenceRun } from "../src/papers/convergence-run.ts";
+import { inputsOf, intervalCells, thresholdCells } from "../src/papers/lifeguard-grid.ts";
+import { lifeguardRun, type LifeguardConfiguration, type LifeguardOutcome } from "../src/papers/lifeguard-run.ts";
+import { confidence, mean, quantile } from "../src/papers/statistics.ts";
+import { swimDetection, swimFalsePositives, swimFormula, swimLoad } from "../src/papers/swim-run.ts";
+import { SeededRandom } from "@memberlist/core/testing";
+
+/** Runs of two virtual minutes, on a machine that may be busy. */
+const timeout = 90_000;
+
+test("Lifeguard: slow agents accuse the healthy far less in the full configuration than under SWIM", { timeout }, async () => {
+  const play = (configuration: LifeguardConfiguration): Promise<LifeguardOutcome> =>
+    lifeguardRun({ configuration, seed: "papers", agents: 24, anomalous: 6, duration: 16_384, interval: 256 });
+  const swim = await play("SWIM");
+  const lifeguard = await play("Lifeguard");
+  expect(swim.falsePositives).toBeGreaterThan(20);
+  expect(lifeguard.falsePositives).toBeLessThan(0.2 * swim.falsePositives);
+});
+
+test(
+  "Lifeguard: agents that are slow for long are detected, by all, and no earlier than the suspicion's minimum",
+  { timeout },
+  async () => {
+    const outcome = await lifeguardRun({
+      configuration: "Lifeguard",
+      seed: "papers",
+      agents: 32,
+      anomalous: 2,
+      duration: 32_768,
+      interval: undefined,
+    });
+    expect(outcome.firstDetections).toHaveLength(2);
+    expect(outcome.disseminations).toHaveLength(2);
+    // 5 * log10(32) s is the shortest suspicion; the probe before it takes up to some periods.
+    for (const at of outcome.firstDetections) expect(at).toBeGreaterThan(7_500);
+    for (const at of outcome.firstDetections) expect(at).toBeLessThan(20_000);
+  },
+);
+
+test("the sample of Lifeguard's grid: every configuration plays the same cells; the full grid is the paper's", () => {
+  const options = { size: "strata", seed: 1, agents: 128 } as const;
+  expect(intervalCells(options)).toHaveLength(54);
+  expect(intervalCells({ ...options, size: "full" })).toHaveLength(4_320);
+  expect(thresholdCells({ ...options, size: "full" })).toHaveLength(540);
+  const inputs = inputsOf(intervalCells(options));
+  const seeds = (configuration: string): string[] =>
+    inputs.filter((input) => input.configuration === configuration).map(({ seed }) => seed);
+  expect(seeds("SWIM")).toEqual(seeds("Lifeguard"));
+  expect(new Set(seeds("SWIM")).size).toBe(54);
+});
+
+test(
+  "SWIM: two packets per member and period; a failed member is soon probed; false positives as by the formula",
+  { timeout },
+  async () => {
+    const { sent, probed } = await swimLoad({ seed: "papers", nodes: 40 });
+    expect(sent).toBeCloseTo(2, 1);
+    expect(probed).toBeGreaterThan(0.55);
+    expect(probed).toBeLessThan(0.72);
+    const periods = await swimDetection({ seed: "papers", nodes: 40, failures: 10 });
+    expect(mean(periods)).toBeLessThan(2.6);
+    const rate = await swimFalsePositives({ seed: "papers", nodes: 40, indirectChecks: 1, delivered: 0.9, periods: 120 });
+    expect(rate / probed / swimFormula(0.9, 1)).toBeGreaterThan(0.75);
+    expect(rate / probed / swimFormula(0.9, 1)).toBeLessThan(1.25);
+  },
+);
+
+test("convergence: all hear the news, those who fail aside, and loss makes it slower", async () => {
+  const input = { seed: "papers", nodes: 40, loss: 0, failed: 0.1, fanout: 3, interval: 200 };
+  const calm = await convergenceRun(input);
+  expect(calm.nodes).toBe(36);
+  expect(calm.heardAt).toHaveLength(36);
+  const lossy = await convergenceRun({ ...input, loss: 0.5 });
+  expect(quantile(lossy.heardAt, 0.5)).toBeGreaterThan(quantile(calm.heardAt, 0.5));
+});
+
+test("the published curve: 100 nodes, fanout 3, every 0.2 s", () => {
+  const input = { nodes: 100, loss: 0, failed: 0, fanout: 3, interval: 200 };
+  expect(analyticTime(input, 0.5) / 1000).toBeCloseTo(0.62, 2);
+  expect(analyticTime(input, 0.99) / 1000).toBeCloseTo(1.23, 2);
+  expect(analyticTime({ ...input, loss: 0.25 }, 0.9) / 1000).toBeCloseTo(1.21, 2);
+});
+
+test("the bootstrap's interval holds the estimate, and narrows with the sample", () => {
+  const random = new SeededRandom(1);
+  const values = Array.from({ length: 400 }, () => random.next());
+  const width = (size: number): number => {
+    const [low, high] = confidence(size, random, (units) => mean(units.map((i) => values[i] ?? NaN)));
+    expect(low).toBeLessThan(0.5);
+    expect(high).toBeGreaterThan(0.5);
+    return high - low;
+  };
+  expect(width(400)).toBeLessThan(width(25));
+});
