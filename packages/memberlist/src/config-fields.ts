@@ -1,5 +1,6 @@
 import type { AliveDelegate, ConflictDelegate, Delegate, EventDelegate, MergeDelegate, PingDelegate } from "./delegate.ts";
 import type { Keyring } from "./keyring.ts";
+import type { TransmitLimitedQueueOptions } from "./engine/broadcast-queue.ts";
 import type { Limits, ResolvedLimits } from "./limits.ts";
 import type { SelectNodes } from "./select-nodes.ts";
 import type { Clock } from "./ports/clock.ts";
@@ -154,6 +155,8 @@ export interface Config {
    * delays membership news under churn; 0 is what Go does: membership first, and user broadcasts wait. Default 0.25.
    */
   userBroadcastShare?: number;
+  /** The queue of `members.broadcast`: how much may wait, and what becomes of a message that there is no room for. */
+  broadcastQueue?: BroadcastQueueConfig;
 
   /**
    * Chooses among the members that may be probed, asked to probe, gossiped to, or exchanged state with: to favour the own zone. One
@@ -264,6 +267,9 @@ export interface Config {
    */
   store?: Store;
 }
+
+/** The bounds of the queue of `members.broadcast`; as those of a `TransmitLimitedQueue`. */
+export type BroadcastQueueConfig = Pick<TransmitLimitedQueueOptions, "maxCount" | "maxBytes" | "whenFull">;
 
 /** The fields that every preset has a value for. */
 type DefaultedField =

@@ -110,6 +110,20 @@ const limitsRule: ConfigRule = {
     Object.entries(limitMaxima).every(([name, max]) => value[name] === undefined || integer(1, max).accepts(value[name])),
 };
 
+const queuePolicies: readonly unknown[] = ["dropOldest", "dropNewest", "reject"];
+
+const broadcastQueueRule: ConfigRule = {
+  expected: "an object with, each optional: maxCount and maxBytes (1 or more), whenFull (dropOldest, dropNewest or reject)",
+  accepts: (value) =>
+    isObject(value) &&
+    !Array.isArray(value) &&
+    Object.entries(value).every(([name, bound]) => {
+      if (name === "whenFull") return bound === undefined || queuePolicies.includes(bound);
+      if (name !== "maxCount" && name !== "maxBytes") return false;
+      return bound === undefined || (typeof bound === "number" && bound >= 1);
+    }),
+};
+
 function isUnspecified(ip: string): boolean {
   return ip === "0.0.0.0" || ip === "::";
 }
@@ -154,6 +168,7 @@ export const configRules: { readonly [Field in keyof Required<Config>]: ConfigRu
     expected: "a number from 0 to 1",
     accepts: (value) => typeof value === "number" && value >= 0 && value <= 1,
   },
+  broadcastQueue: broadcastQueueRule,
   selectNodes: { expected: "a function", accepts: (value) => typeof value === "function" },
   secretKey: {
     expected: "a Uint8Array of 16, 24 or 32 bytes (or empty: no key)",

@@ -7,7 +7,7 @@ import { systemRandom } from "./ports/random.ts";
 import { copyBytes } from "./wire/bytes.ts";
 
 export { lanConfig, localConfig, wanConfig } from "./config-defaults.ts";
-export type { Config, PresetConfig, ResolvedConfig } from "./config-fields.ts";
+export type { BroadcastQueueConfig, Config, PresetConfig, ResolvedConfig } from "./config-fields.ts";
 export type { Limits, ResolvedLimits } from "./limits.ts";
 export { ConfigError, type ConfigIssue } from "./config-validation.ts";
 
@@ -21,10 +21,11 @@ export function resolveConfig(config: Config): ResolvedConfig {
   checkConfig(config);
   const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined)) as unknown as Config;
   const merged = { ...lanConfig(), clock: systemClock(), random: systemRandom(), ...given };
-  const { secretKey, meta, cidrsAllowed, metricLabels, limits } = merged;
+  const { secretKey, meta, cidrsAllowed, metricLabels, limits, broadcastQueue } = merged;
   return Object.freeze({
     ...merged,
     limits: resolveLimits(limits),
+    broadcastQueue: broadcastQueue === undefined ? undefined : Object.freeze({ ...broadcastQueue }),
     metricLabels: Object.freeze({ ...metricLabels }),
     secretKey: secretKey === undefined || secretKey.length === 0 ? undefined : copyBytes(secretKey),
     meta: meta === undefined ? undefined : copyBytes(meta),

@@ -1,5 +1,6 @@
 import type { LeaveCause, SuspectCause } from "./cause.ts";
 import type { Healed, Isolated } from "./healing-events.ts";
+import type { QueueFullPolicy } from "./engine/broadcast-queue.ts";
 import type { Node } from "./node.ts";
 import type { LogFields, LogLevel } from "./ports/logger.ts";
 
@@ -23,7 +24,8 @@ export type MemberEvent =
   | { readonly type: "held_up"; readonly node: Node; readonly late: number; readonly at: number }
   | IsolatedEvent
   | HealedEvent
-  | LabelMismatchEvent;
+  | LabelMismatchEvent
+  | QueueFullEvent;
 
 /** See {@link Isolated}. */
 export interface IsolatedEvent extends Isolated {
@@ -66,6 +68,22 @@ export interface LogEvent {
 
 /** What `members.recentEvents()` remembers. */
 export type RecentEvent = MemberEvent | LogEvent;
+
+/**
+ * A message of `broadcast()` was lost, or refused, because its queue is full. Ten are told at once, and then one a second;
+ * `broadcast_dropped.oldest`, `.newest` and `.rejected` count all.
+ */
+export interface QueueFullEvent {
+  readonly type: "queue_full";
+  readonly policy: QueueFullPolicy;
+  /** How many messages wait. */
+  readonly count: number;
+  /** Their bytes. */
+  readonly bytes: number;
+  /** How many others were not told since the last one that was. */
+  readonly suppressed: number;
+  readonly at: number;
+}
 
 /** Events in order, from when `events()` was called; ends at shutdown. One reader at a time. */
 export interface EventStream extends AsyncIterableIterator<MemberEvent> {

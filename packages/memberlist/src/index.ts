@@ -7,6 +7,7 @@ export {
   wanConfig,
   type Config,
   type ConfigIssue,
+  type BroadcastQueueConfig,
   type Limits,
   type PresetConfig,
   type ResolvedConfig,
@@ -22,6 +23,8 @@ export {
   type TransmitLimitedQueueOptions,
 } from "./engine/broadcast-queue.ts";
 export { errorMessage, MemberlistError, type ErrorCode, type MemberlistErrorOptions } from "./errors.ts";
+export type { BroadcastDelivery, BroadcastResult } from "./broadcast-result.ts";
+export type { BroadcastOptions } from "./driver/broadcast.ts";
 export type {
   EventStream,
   EventStreamOptions,
@@ -30,6 +33,7 @@ export type {
   LabelMismatchEvent,
   LogEvent,
   MemberEvent,
+  QueueFullEvent,
   RecentEvent,
 } from "./events.ts";
 export type { HealingAttempt } from "./healing-events.ts";

@@ -2,6 +2,8 @@ import { canonicalIp, formatAddress, isIp, isPublicIp, parseAddress, type Addres
 import { checkBytes, checkMeta, checkStates, checkUserMessage } from "./arguments.ts";
 import { loadForgeCodec } from "./codec/forge-codec.ts";
 import { resolveConfig, type Config, type ResolvedConfig } from "./config.ts";
+import type { BroadcastResult } from "./broadcast-result.ts";
+import { broadcastMessage, type BroadcastOptions } from "./driver/broadcast.ts";
 import { Driver } from "./driver/driver.ts";
 import { joinSeeds, type JoinOptions } from "./driver/join.ts";
 import { loadSnapshot } from "./driver/snapshot-keeper.ts";
@@ -237,6 +239,20 @@ export class Memberlist implements AsyncDisposable {
     await this.#driver.streams.sendUser(address, message, { timeout: this.#config.tcpTimeout, ...options });
   }
 
+  /**
+   * Gossips a user message: retransmitMult · ceil(log10(n + 1)) packets carry it to random members, whose `delegate.notifyMsg` gets it,
+   * once or more. As in Go, it is for them to send on what is new to them, so that it reaches all. It waits (a copy of it) in a queue
+   * of its own, beside the delegate's `getBroadcasts`, bounded by `broadcastQueue`.
+   *
+   * @throws MemberlistError `message_too_large` over {@link maxPayload} (`details.size`, `details.limit`), or over 20 MiB by stream;
+   *   `queue_full` where `broadcastQueue.whenFull` is `reject`; `invalid_argument`, `shutdown`; `aborted` (`details.deliveries`)
+   */
+  async broadcast(message: Uint8Array, options: BroadcastOptions = {}): Promise<BroadcastResult> {
+    this.#checkRunning();
+    checkUserMessage(message);
+    return broadcastMessage(this.#driver, message, options);
+  }
+
   /** All members that are alive or suspect, ourselves included. */
   members(): Node[];
   /**
@@ -273,8 +289,8 @@ export class Memberlist implements AsyncDisposable {
   }
 
   /**
-   * The longest message, in bytes, that a delegate's `getBroadcasts` gets into a packet: `udpBufferSize` less the overhead of
-   * compound, checksum, label and (with a keyring) encryption. A longer one is never sent.
+   * The longest message, in bytes, that {@link broadcast} or a delegate's `getBroadcasts` gets into a packet: `udpBufferSize` less the
+   * overhead of compound, checksum, label and (with a keyring) encryption. A longer one is never gossiped.
    */
   maxPayload(): number {
     return this.#driver.engine.maxPayload;

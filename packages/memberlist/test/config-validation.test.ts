@@ -119,6 +119,10 @@ const cases: { readonly [Field in keyof Required<Config>]: Cases } = {
     valid: [[], ["10.0.0.0/8", "fd00::/8", "::1/128", " 0.0.0.0/0 "]],
     wrong: [["10.0.0.0"], ["10.0.0.0/33"], ["fd00::/129"], ["10.0.0.0/8", "x"], [5], "10.0.0.0/8", null, {}],
   },
+  broadcastQueue: {
+    valid: [{}, { maxCount: 1, maxBytes: Infinity, whenFull: "reject" }, { whenFull: undefined }],
+    wrong: [null, 5, [], { maxCounts: 1 }, { maxCount: 0 }, { maxBytes: NaN }, { maxBytes: "1" }, { whenFull: "drop" }],
+  },
   limits: {
     valid: [{}, { maxPushStateBytes: 1 }, { maxPushStateBytes: undefined }, limitMaxima],
     wrong: [
@@ -169,7 +173,7 @@ describe("each field", () => {
   it("has a rule and cases, and each default has a field", () => {
     expect(Object.keys(cases).toSorted()).toEqual(Object.keys(configRules).toSorted());
     expect(Object.keys(configRules)).toEqual(expect.arrayContaining(Object.keys(lanConfig())));
-    expect(Object.keys(configRules)).toHaveLength(59);
+    expect(Object.keys(configRules)).toHaveLength(60);
   });
 
   it.each([1, 2, 3, 4, 5])("speaks protocol version %i [Create_protocolVersion]", (protocolVersion) => {

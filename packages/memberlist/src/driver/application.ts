@@ -1,5 +1,6 @@
 import type { ResolvedConfig } from "../config.ts";
 import { errorMessage } from "../errors.ts";
+import { askedBy, type BroadcastAsker } from "../engine/broadcast-asker.ts";
 import type { EngineEvent, Questions } from "../engine/effects.ts";
 import type { Log } from "../log.ts";
 import type { Node } from "../node.ts";
@@ -8,19 +9,31 @@ import { emptyBytes } from "../wire/bytes.ts";
 import { maxPushStateBytes, metaMaxSize } from "../wire/constants.ts";
 import { DelegateGuard } from "./delegate-guard.ts";
 import type { Stats } from "./stats.ts";
+import type { UserBroadcasts } from "./user-broadcasts.ts";
+
+export interface ApplicationBroadcasts {
+  /** The messages of `broadcast()`. */
+  readonly own: UserBroadcasts;
+  /** The longest that fits into a packet, in bytes. */
+  readonly maxPayload: () => number;
+}
 
 /** The application: its six delegates and its callbacks, each asked and told under guard. */
 export class Application implements Questions {
   readonly hasAliveDelegate: boolean;
   readonly hasMergeDelegate: boolean;
-  readonly hasUserBroadcasts: boolean;
   readonly hasSelectNodes: boolean;
   readonly #config: ResolvedConfig;
   readonly #guard: DelegateGuard;
   readonly #log: Log;
   readonly #stats: Stats;
 
-  constructor(config: ResolvedConfig, log: Log, stats: Stats) {
+  readonly #broadcasts: ApplicationBroadcasts;
+  /** Whether the messages of `broadcast()` come before the delegate's in the next packet: in turns, so that none starves. */
+  #ownFirst = false;
+
+  constructor(config: ResolvedConfig, log: Log, stats: Stats, broadcasts: ApplicationBroadcasts) {
+    this.#broadcasts = broadcasts;
     this.#config = config;
     this.#guard = new DelegateGuard(log, stats);
     this.#log = log;
@@ -28,7 +41,6 @@ export class Application implements Questions {
     this.hasAliveDelegate = config.alive !== undefined;
     this.hasMergeDelegate = config.merge !== undefined;
     this.hasSelectNodes = config.selectNodes !== undefined;
-    this.hasUserBroadcasts = config.delegate?.getBroadcasts !== undefined;
   }
 
   /** Tells the delegate whom it concerns. Suspicions and refutations concern none: they are for `events()`. */
@@ -82,8 +94,33 @@ export class Application implements Questions {
     return this.#guard.bytes("ackPayload", emptyBytes, () => this.#config.ping?.ackPayload?.());
   }
 
+  get hasUserBroadcasts(): boolean {
+    return this.#broadcasts.own.hasAny || this.#config.delegate?.getBroadcasts !== undefined;
+  }
+
   userBroadcasts(overhead: number, limit: number): readonly Uint8Array[] {
-    const messages = this.#guard.bytesList("getBroadcasts", () => this.#config.delegate?.getBroadcasts?.(overhead, limit));
+    const { own, maxPayload } = this.#broadcasts;
+    const asker = { room: maxPayload() + overhead, tooLong: this.#tooLong };
+    this.#ownFirst = !this.#ownFirst;
+    if (!own.hasAny) return this.#delegateBroadcasts(asker, overhead, limit);
+    const fromOwn = (room: number): readonly Uint8Array[] => askedBy(asker, () => own.getBroadcasts(overhead, room));
+    const fromDelegate = (room: number): readonly Uint8Array[] => this.#delegateBroadcasts(asker, overhead, room);
+    const [first, second] = this.#ownFirst ? [fromOwn, fromDelegate] : [fromDelegate, fromOwn];
+    const messages = first(limit);
+    const left = messages.reduce((room, message) => room - overhead - message.length, limit);
+    return left > overhead ? [...messages, ...second(left)] : messages;
+  }
+
+  readonly #tooLong = (size: number): void => {
+    this.#stats.count("broadcast_dropped.too_long");
+    const limit = this.#broadcasts.maxPayload();
+    this.#log.warn("broadcast_too_long", "a queued user broadcast fits into no packet, dropping it", { size, limit });
+  };
+
+  #delegateBroadcasts(asker: BroadcastAsker, overhead: number, limit: number): readonly Uint8Array[] {
+    const messages = this.#guard.bytesList("getBroadcasts", () =>
+      askedBy(asker, () => this.#config.delegate?.getBroadcasts?.(overhead, limit)),
+    );
     let free = limit;
     return messages.filter((message) => {
       free -= overhead + message.length;

@@ -28,6 +28,7 @@ import { SnapshotKeeper, startIncarnation, type Loaded } from "./snapshot-keeper
 import { Stats } from "./stats.ts";
 import { StreamCodec } from "./stream-codec.ts";
 import { Streams } from "./streams.ts";
+import { UserBroadcasts } from "./user-broadcasts.ts";
 import { maxTimerDelay, Waits, type WaitOptions } from "./waits.ts";
 
 /** The most that a UDP datagram can carry, in bytes. */
@@ -66,6 +67,7 @@ export class Driver {
   readonly recent: RecentEvents = new RecentEvents();
   readonly engine: Engine;
   readonly application: Application;
+  readonly userBroadcasts: UserBroadcasts;
   readonly keyring: Keyring | undefined;
   /** Undefined without a keyring. */
   readonly cipher: Cipher | undefined;
@@ -95,7 +97,15 @@ export class Driver {
     this.waits = new Waits(config.clock);
     this.events = new EventHub(() => this.stats.count("dropped.event"));
     this.#labelMismatches = new LabelMismatches(config.clock, (event) => this.#tellChange(event));
-    this.application = new Application(config, this.log, this.stats);
+    this.userBroadcasts = new UserBroadcasts({
+      config,
+      log: this.log,
+      stats: this.stats,
+      numNodes: () => this.engine.numMembers,
+      tell: (event) => this.#tellChange(event),
+    });
+    const broadcasts = { own: this.userBroadcasts, maxPayload: () => this.engine.maxPayload };
+    this.application = new Application(config, this.log, this.stats, broadcasts);
     this.keyring = encryption?.keyring;
     this.cipher = this.#makeCipher(encryption);
     this.engine = new Engine({

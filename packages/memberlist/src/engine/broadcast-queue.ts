@@ -1,4 +1,5 @@
 import { MemberlistError } from "../errors.ts";
+import { broadcastAsker, type BroadcastAsker } from "./broadcast-asker.ts";
 import { BroadcastTier, type Entry } from "./broadcast-tier.ts";
 import { retransmitLimit } from "./scaling.ts";
 
@@ -28,8 +29,8 @@ export interface TransmitLimitedQueueOptions {
   /** What becomes of a broadcast that there is no room for. Default `dropOldest`: the newest news counts. */
   readonly whenFull?: QueueFullPolicy;
   /**
-   * Told of each broadcast that was lost because the queue was full (not of a rejected one), after the change, and after
-   * its `finished`.
+   * Told of each broadcast that was lost because the queue was full (not of a rejected one), or because no packet can hold it, after
+   * the change, and after its `finished`.
    */
   onDropped?(broadcast: Broadcast): void;
 }
@@ -48,6 +49,8 @@ export interface BroadcastQueueCounters {
   readonly droppedNewest: number;
   /** Calls that threw `queue_full`. */
   readonly rejected: number;
+  /** Given up because no packet can hold them. */
+  readonly droppedTooLong: number;
 }
 
 const defaultMaxCount = 8192;
@@ -77,6 +80,7 @@ export class TransmitLimitedQueue {
   #droppedOldest = 0;
   #droppedNewest = 0;
   #rejected = 0;
+  #droppedTooLong = 0;
 
   /** @throws MemberlistError `invalid_argument` for a limit below 1 or an unknown policy */
   constructor(options: TransmitLimitedQueueOptions) {
@@ -129,10 +133,13 @@ export class TransmitLimitedQueue {
 
   /**
    * Fills a packet: each message costs `overhead` + its length, all together at most `limit` bytes.
-   * What has been sent often enough leaves the queue.
+   * What has been sent often enough leaves the queue. So does, asked within a delegate's `getBroadcasts`, what is longer than any
+   * packet can hold; the library counts it (`broadcast_dropped.too_long`) and warns.
    */
   getBroadcasts(overhead: number, limit: number): Uint8Array[] {
     if (this.#size === 0) return [];
+    const asker = broadcastAsker();
+    if (asker !== undefined) this.#dropTooLong(asker, asker.room - overhead);
     const transmitLimit = retransmitLimit(this.#retransmitMult, this.#numNodes());
     const messages: Uint8Array[] = [];
     const sent: Entry[] = [];
@@ -173,7 +180,17 @@ export class TransmitLimitedQueue {
       droppedOldest: this.#droppedOldest,
       droppedNewest: this.#droppedNewest,
       rejected: this.#rejected,
+      droppedTooLong: this.#droppedTooLong,
     };
+  }
+
+  /** Drops the broadcast of that name. @returns false where none waits */
+  cancel(name: string): boolean {
+    const entry = this.#named.get(name);
+    if (entry === undefined) return false;
+    this.#remove(entry);
+    entry.broadcast.finished?.();
+    return true;
   }
 
   /** Drops all but `maxRetain` broadcasts; those sent most often go first. */
@@ -230,6 +247,21 @@ export class TransmitLimitedQueue {
     }
     this.#droppedNewest++;
     this.#tellDropped(broadcast);
+  }
+
+  #dropTooLong(asker: BroadcastAsker, longest: number): void {
+    const dropped: Entry[] = [];
+    for (const tier of this.#tiers) {
+      for (let entry = tier?.takeLonger(longest); entry !== undefined; entry = tier?.takeLonger(longest)) {
+        this.#forget(entry);
+        dropped.push(entry);
+      }
+    }
+    this.#droppedTooLong += dropped.length;
+    for (const { broadcast } of dropped) {
+      asker.tooLong(broadcast.message.length);
+      this.#tellDropped(broadcast);
+    }
   }
 
   #tellDropped(broadcast: Broadcast): void {

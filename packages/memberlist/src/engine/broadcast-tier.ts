@@ -33,6 +33,12 @@ export class BroadcastTier {
     return this.#take(upperBound(this.#lengths, free) - 1, true);
   }
 
+  /** Takes the oldest of the longest, where that is over `length` bytes. */
+  takeLonger(length: number): Entry | undefined {
+    const i = this.#lengths.length - 1;
+    return (this.#lengths[i] ?? 0) > length ? this.#take(i, false) : undefined;
+  }
+
   /** Takes the one that would be sent last: the oldest of the smallest. */
   takeLast(): Entry | undefined {
     return this.#take(0, false);

@@ -49,7 +49,7 @@ describe("a full queue", () => {
     expect(put("e")).toBe(true);
     expect(told).toEqual(["finished a", "dropped a", "finished b", "dropped b"]);
     expect(waiting(queue)).toEqual(["c", "d", "e"]);
-    expect(queue.counters()).toEqual({ count: 3, bytes: 3, droppedOldest: 2, droppedNewest: 0, rejected: 0 });
+    expect(queue.counters()).toEqual({ count: 3, bytes: 3, droppedOldest: 2, droppedNewest: 0, rejected: 0, droppedTooLong: 0 });
   });
 
   it("keeps the order of age when sent broadcasts go back into it", () => {

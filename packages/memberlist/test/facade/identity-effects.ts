@@ -231,6 +231,12 @@ export const identityEffects: Readonly<Record<Exclude<keyof Config, ProtocolFiel
     expect(node.members.counters()).toEqual({ "stream_dropped.too_many_streams": 2, "limit.maxInboundStreams": 2 });
   },
 
+  broadcastQueue: async (one) => {
+    const { members } = await one.start({ broadcastQueue: { maxCount: 1, whenFull: "reject" } });
+    await members.broadcast(new Uint8Array(1));
+    expect(await outcome(members.broadcast(new Uint8Array(1)))).toBe("queue_full");
+  },
+
   eventsCapacity: async (one) => {
     const node = await one.start({ eventsCapacity: 1 });
     const events = node.members.events();

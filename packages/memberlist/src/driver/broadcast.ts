@@ -1,0 +1,69 @@
+import type { BroadcastDelivery, BroadcastResult } from "../broadcast-result.ts";
+import { errorMessage, MemberlistError } from "../errors.ts";
+import type { Driver } from "./driver.ts";
+import { refuseTooLong } from "./user-broadcasts.ts";
+
+/** To how many members a long message is sent at the same time. */
+const concurrency = 8;
+
+export interface BroadcastOptions {
+  /** A newer message of the same name replaces one that still waits. */
+  readonly name?: string;
+  /**
+   * What becomes of a message over {@link Memberlist.maxPayload}: it is refused (the default), or sent to each other member over a
+   * stream, eight at a time.
+   */
+  readonly whenTooLong?: "refuse" | "stream";
+  /** Ends the sending over streams. */
+  readonly signal?: AbortSignal;
+}
+
+/** See {@link Memberlist.broadcast}. */
+export async function broadcastMessage(driver: Driver, message: Uint8Array, options: BroadcastOptions): Promise<BroadcastResult> {
+  const { name, whenTooLong = "refuse", signal } = options;
+  if (whenTooLong !== "refuse" && whenTooLong !== "stream") {
+    throw new MemberlistError("invalid_argument", "whenTooLong must be refuse or stream");
+  }
+  if (name !== undefined && typeof name !== "string") throw new MemberlistError("invalid_argument", "name must be a text");
+  const limit = driver.engine.maxPayload;
+  if (message.length <= limit || whenTooLong === "refuse") {
+    refuseTooLong(message.length, limit);
+    return { via: "gossip", queued: driver.userBroadcasts.queue(message, name) };
+  }
+  // What is older must not arrive after this one.
+  if (name !== undefined) driver.userBroadcasts.cancel(name);
+  return sendToAll(driver, message, signal);
+}
+
+async function sendToAll(driver: Driver, message: Uint8Array, signal: AbortSignal | undefined): Promise<BroadcastResult> {
+  const { clock, name, tcpTimeout } = driver.config;
+  const nodes = driver.engine.members().filter((node) => node.name !== name);
+  const deliveries: BroadcastDelivery[] = [];
+  let end: MemberlistError | undefined;
+  let next = 0;
+  const work = async (): Promise<void> => {
+    for (let node = nodes[next++]; node !== undefined && end === undefined; node = nodes[next++]) {
+      const since = clock.now();
+      const address = { host: node.addr, port: node.port, name: node.name };
+      try {
+        await driver.streams.sendUser(address, message, { timeout: tcpTimeout, signal });
+        deliveries.push({ node, elapsed: clock.now() - since });
+      } catch (reason) {
+        const error = asMemberlistError(reason);
+        // The caller's own wish, or the end of everything.
+        if (error.code === "aborted" || error.code === "shutdown") end ??= error;
+        else deliveries.push({ node, error, elapsed: clock.now() - since });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, work));
+  const reached = deliveries.filter(({ error }) => error === undefined).length;
+  if (end === undefined) return { via: "stream", reached, deliveries };
+  const stateChanged = end.stateChanged || reached > 0;
+  throw new MemberlistError(end.code, end.message, { cause: end.cause, details: { deliveries }, stateChanged });
+}
+
+function asMemberlistError(error: unknown): MemberlistError {
+  if (error instanceof MemberlistError) return error;
+  return new MemberlistError("stream_failed", errorMessage(error), { cause: error });
+}

@@ -1,0 +1,180 @@
+import { expect, it } from "vitest";
+import { MemberlistError, TransmitLimitedQueue, type Delegate, type MemberEvent } from "../../src/index.ts";
+import { bytes, clusters, codes, outcome, text, type TestNode } from "./cluster.ts";
+
+const cluster = clusters();
+
+function noting(got: string[]): Delegate {
+  return { notifyMsg: (message) => void got.push(text(message)) };
+}
+
+function listener(lengths: number[]): Delegate {
+  return { notifyMsg: (message) => void lengths.push(message.length) };
+}
+
+it("reaches every other member where each sends on what is new to it, and leaves the caller its bytes", async () => {
+  const one = cluster();
+  const got: string[][] = Array.from({ length: 20 }, () => []);
+  const nodes: TestNode[] = [];
+  const failures: unknown[] = [];
+  const delegate = (i: number): Delegate => ({
+    notifyMsg: (message) => {
+      const words = got[i] as string[];
+      words.push(text(message));
+      if (words.length === 1) nodes[i]?.members.broadcast(message).catch((error: unknown) => failures.push(error));
+    },
+  });
+  nodes.push(...(await one.joined(20, (i) => ({ delegate: delegate(i) }))));
+  await one.advance(10_000);
+  const message = bytes("hello");
+  expect(await nodes[0]?.members.broadcast(message)).toEqual({ via: "gossip", queued: true });
+  message.fill(0);
+  await one.until(() => got.slice(1).every((words) => words.includes("hello")));
+  expect(got.flat().every((word) => word === "hello")).toBe(true);
+  expect(failures).toEqual([]);
+});
+
+it("a newer message of the same name replaces one that still waits", async () => {
+  const one = cluster();
+  const got: string[] = [];
+  const [a] = (await one.joined(2, (i) => (i === 0 ? {} : { delegate: noting(got) }))) as [TestNode];
+  for (const word of ["old", "new"]) await a.members.broadcast(bytes(word), { name: "topic" });
+  await a.members.broadcast(bytes("other"), { name: "other" });
+  await one.advance(10_000);
+  expect(new Set(got)).toEqual(new Set(["new", "other"]));
+});
+
+it("goes out beside what the delegate has, and neither starves the other", async () => {
+  const one = cluster();
+  const got: string[] = [];
+  const filling: Delegate = { getBroadcasts: (overhead, limit) => [new Uint8Array(limit - overhead)] };
+  const [a] = (await one.joined(2, (i) => ({ delegate: i === 0 ? filling : noting(got), enableCompression: false }))) as [
+    TestNode,
+  ];
+  await a.members.broadcast(bytes("mine"));
+  await one.advance(10_000);
+  expect(got).toContain("mine");
+  expect(got.filter((word) => word !== "mine").length).toBeGreaterThan(10);
+  expect(a.members.counters()).not.toHaveProperty("dropped.broadcast_over_limit");
+});
+
+it("takes what just fits; refuses what is longer, with its size and the limit", async () => {
+  const one = cluster();
+  const lengths: number[] = [];
+  const [a] = (await one.joined(2, (i) => (i === 0 ? {} : { delegate: listener(lengths) }))) as [TestNode];
+  const limit = a.members.maxPayload();
+  const refused = a.members.broadcast(new Uint8Array(limit + 1));
+  await expect(refused).rejects.toMatchObject({
+    code: "message_too_large",
+    details: { size: limit + 1, limit },
+    stateChanged: false,
+  });
+  await a.members.broadcast(new Uint8Array(limit));
+  await one.advance(30_000);
+  expect(new Set(lengths)).toEqual(new Set([limit]));
+});
+
+it("sends what is too long over streams, if asked, and says whom it reached", async () => {
+  const one = cluster();
+  const lengths: number[] = [];
+  const nodes = await one.joined(12, (i) => (i === 0 ? {} : { delegate: listener(lengths) }));
+  const [a, b] = nodes as [TestNode, TestNode];
+  await b.members.shutdown();
+  await a.members.broadcast(bytes("waits"), { name: "state" });
+  const sending = a.members.broadcast(new Uint8Array(100_000), { name: "state", whenTooLong: "stream" });
+  const result = await one.settle(sending);
+  if (result.via !== "stream") throw new Error("it went by gossip");
+  expect(result.reached).toBe(10);
+  expect(result.deliveries.map(({ node }) => node.name).toSorted()).toEqual(
+    nodes
+      .slice(1)
+      .map(({ name }) => name)
+      .toSorted(),
+  );
+  expect(result.deliveries.filter(({ error }) => error !== undefined)).toMatchObject([
+    { node: { name: b.name }, error: { code: "dial_failed" } },
+  ]);
+  await one.advance(5_000);
+  // The older message of that name did not arrive after it.
+  expect(lengths).toEqual(Array.from({ length: 10 }, () => 100_000));
+});
+
+it("a short message is gossiped, whatever is asked for long ones", async () => {
+  const { members } = await cluster().start();
+  expect(await members.broadcast(bytes("x"), { whenTooLong: "stream" })).toEqual({ via: "gossip", queued: true });
+});
+
+it("sending over streams ends when the caller says so, and says who has it", async () => {
+  const one = cluster();
+  const [a] = (await one.joined(3)) as [TestNode];
+  const caught: Promise<unknown> = a.members
+    .broadcast(new Uint8Array(5_000), { whenTooLong: "stream", signal: AbortSignal.abort() })
+    .catch((error: unknown) => error);
+  const error = await one.settle(caught);
+  expect(error).toBeInstanceOf(MemberlistError);
+  expect(error).toMatchObject({ code: "aborted", details: { deliveries: [] }, stateChanged: false });
+});
+
+it("refuses what is no message, no name or no policy, and everything after the shutdown", async () => {
+  const { members } = await cluster().start();
+  expect(await outcome(members.broadcast("text" as never))).toBe("invalid_argument");
+  expect(await outcome(members.broadcast(bytes("x"), { name: 5 as never }))).toBe("invalid_argument");
+  expect(await outcome(members.broadcast(bytes("x"), { whenTooLong: "drop" as never }))).toBe("invalid_argument");
+  await members.shutdown();
+  expect(await outcome(members.broadcast(bytes("x")))).toBe("shutdown");
+});
+
+it.each([
+  ["dropOldest", "broadcast_dropped.oldest", { via: "gossip", queued: true }],
+  ["dropNewest", "broadcast_dropped.newest", { via: "gossip", queued: false }],
+  ["reject", "broadcast_dropped.rejected", "queue_full"],
+] as const)("a full queue is counted, and told at a bounded rate: %s", async (whenFull, counter, expected) => {
+  const one = cluster();
+  const { members, log } = await one.start({ broadcastQueue: { maxCount: 3, whenFull } });
+  const told: MemberEvent[] = [];
+  const reading = (async () => {
+    for await (const event of members.events()) told.push(event);
+  })();
+  const outcomes: unknown[] = [];
+  for (let i = 0; i < 53; i++) {
+    outcomes.push(await members.broadcast(bytes("abcd")).catch((error: unknown) => (error as MemberlistError).code));
+  }
+  await one.advance(1_000);
+  await members.broadcast(bytes("abcd")).catch(() => undefined);
+  expect(outcomes.slice(0, 3)).toEqual(Array.from({ length: 3 }, () => ({ via: "gossip", queued: true })));
+  expect(outcomes.slice(3)).toEqual(Array.from({ length: 50 }, () => expected));
+  expect(members.counters()).toMatchObject({ [counter]: 51 });
+  await members.shutdown();
+  await reading;
+  const full = told.filter(({ type }) => type === "queue_full");
+  expect(full).toHaveLength(11);
+  expect(full.at(-1)).toMatchObject({ policy: whenFull, count: 3, bytes: 12, suppressed: 40 });
+  expect(log.filter(({ fields }) => fields.code === "queue_full")).toHaveLength(11);
+});
+
+it("a message in the delegate's own queue that no packet can hold is given up, counted and logged", async () => {
+  const one = cluster();
+  const got: string[] = [];
+  const lost: number[] = [];
+  const queue = new TransmitLimitedQueue({
+    numNodes: () => 2,
+    retransmitMult: 4,
+    onDropped: ({ message }) => void lost.push(message.length),
+  });
+  const delegate: Delegate = { getBroadcasts: (overhead, limit) => queue.getBroadcasts(overhead, limit) };
+  const [a] = (await one.joined(2, (i) => ({ delegate: i === 0 ? delegate : noting(got) }))) as [TestNode];
+  const limit = a.members.maxPayload();
+  let finished = 0;
+  for (const size of [limit + 1, limit + 2]) {
+    queue.queueBroadcast({ message: new Uint8Array(size), finished: () => void finished++ });
+  }
+  queue.queueBroadcast({ message: bytes("short") });
+  queue.queueBroadcast({ message: new Uint8Array(limit).fill(97) });
+  await one.advance(10_000);
+  expect(new Set(got)).toEqual(new Set(["short", "a".repeat(limit)]));
+  expect(lost.toSorted((x, y) => x - y)).toEqual([limit + 1, limit + 2]);
+  expect(finished).toBe(2);
+  expect(queue.counters()).toMatchObject({ count: 0, droppedTooLong: 2 });
+  expect(a.members.counters()).toMatchObject({ "broadcast_dropped.too_long": 2 });
+  expect(codes(a).filter((code) => code === "broadcast_too_long")).toHaveLength(2);
+});
