@@ -13,7 +13,7 @@ const config: ViteUserConfig = {
         ...sources,
         test: {
           name: "unit",
-          include: ["packages/*/test/**/*.test.ts"],
+          include: ["packages/*/test/**/*.test.ts", "examples/test/**/*.test.ts"],
           exclude: [loadTests, "packages/interop/test/**", "**/node_modules/**"],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 },

@@ -5,8 +5,8 @@ import { createRequire } from "node:module";
 
 const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
 let failed = 0;
-for (const name of readdirSync("packages")) {
-  for (const config of [`packages/${name}/tsconfig.json`, `packages/${name}/test/tsconfig.json`]) {
+for (const folder of ["examples", ...readdirSync("packages").map((name) => `packages/${name}`)]) {
+  for (const config of [`${folder}/tsconfig.json`, `${folder}/test/tsconfig.json`]) {
     if (!existsSync(config)) continue;
     const { status } = spawnSync(process.execPath, [tsc, "-p", config], { stdio: "inherit" });
     if (status !== 0) failed++;

@@ -1,0 +1,82 @@
+import { spawn, type ChildProcessByStdio } from "node:child_process";
+import { readFileSync } from "node:fs";
+import type { Readable, Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { findRuntime, until } from "@memberlist/interop";
+
+export type Kind = "node" | "deno" | "bun";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The program of a runtime, where it is on this machine. */
+export function programOf(kind: Kind): string | undefined {
+  return kind === "node" ? process.execPath : findRuntime(kind);
+}
+
+/** The command in the first comment line of an example. */
+export function commandOf(kind: Kind, example: string): string[] {
+  const [first = ""] = readFileSync(`${root}examples/${kind}/${example}.ts`, "utf8").split("\n");
+  const [slashes, ...command] = first.split(" ");
+  if (slashes !== "//" || command.length < 3) throw new Error(`examples/${kind}/${example}.ts does not begin with its command`);
+  return command;
+}
+
+/** An example that runs in a process of its own. */
+export class Program implements AsyncDisposable {
+  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly #ended: Promise<number | null>;
+  #output = "";
+  #hasEnded = false;
+
+  /** Runs the example by its own command; the package manager's script is left out, a test of its own sees to that. */
+  constructor(kind: Kind, example: string, args: readonly string[]) {
+    const [, ...given] = commandOf(kind, example);
+    const rest = kind === "node" ? ["examples/run.mjs", example] : given;
+    this.#child = spawn(programOf(kind) ?? kind, [...rest, ...args], { cwd: root, stdio: "pipe" });
+    this.#ended = new Promise((resolve) => this.#child.once("close", (code) => resolve(code)).once("error", () => resolve(null)));
+    this.#child.once("close", () => void (this.#hasEnded = true));
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text: string) => void (this.#output += text));
+    }
+  }
+
+  get output(): string {
+    return this.#output;
+  }
+
+  /** Waits until the output matches. */
+  async says(text: RegExp): Promise<RegExpExecArray> {
+    const found = (): RegExpExecArray | null => {
+      const match = text.exec(this.#output);
+      if (match === null && this.#hasEnded) throw new Error(`it ended before ${String(text)}\n${this.#output}`);
+      return match;
+    };
+    return until(found, { what: String(text), timeout: 20_000, details: () => this.#output });
+  }
+
+  /** Where others join it. */
+  async address(): Promise<string> {
+    return (await this.says(/--join (\S+)\n/))[1] ?? "";
+  }
+
+  type(line: string): void {
+    this.#child.stdin.write(`${line}\n`);
+  }
+
+  /** As Ctrl-C does it; returns the exit code. */
+  stop(): Promise<number | null> {
+    this.#child.kill("SIGINT");
+    return this.#ended;
+  }
+
+  /** As Ctrl-D does it. */
+  endInput(): Promise<number | null> {
+    this.#child.stdin.end();
+    return this.#ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill("SIGKILL");
+    await this.#ended;
+  }
+}
