@@ -42,14 +42,8 @@ export type { MemberlistSummary } from "./driver/summary.ts";
 export type { JoinAttempt, JoinResult, SeedResult } from "./join-result.ts";
 export { decodeKey, encodeKey, generateKey, type KeySize } from "./key.ts";
 export { Keyring } from "./keyring.ts";
-export {
-  createMemberlist,
-  Memberlist,
-  type GossipVerify,
-  type ReadyOptions,
-  type UpdateNodeOptions,
-  type WaitOptions,
-} from "./memberlist.ts";
+export type { GossipVerify, ReadyOptions, UpdateNodeOptions, WaitOptions } from "./call-options.ts";
+export { createMemberlist, Memberlist } from "./memberlist.ts";
 export type { MemberInfo, MembersOptions } from "./member-info.ts";
 export type { Node, NodeState } from "./node.ts";
 export type { AesGcm, Codec, Offload, OpenJob, PacketOffload, PacketSealJob, SealJob } from "./ports/codec.ts";

@@ -1,63 +1,26 @@
-import { canonicalIp, formatAddress, isIp, isPublicIp, parseAddress, type Address } from "./address.ts";
-import { checkBytes, checkMeta, checkStates, checkUserMessage } from "./arguments.ts";
-import { loadForgeCodec } from "./codec/forge-codec.ts";
-import { resolveConfig, type Config, type ResolvedConfig } from "./config.ts";
+import { formatAddress, isIp, parseAddress, type Address } from "./address.ts";
+import { checkBytes, checkStates, checkUserMessage } from "./arguments.ts";
+import type { GossipVerify, ReadyOptions, UpdateNodeOptions, WaitOptions } from "./call-options.ts";
+import type { Config, ResolvedConfig } from "./config.ts";
 import type { BroadcastResult } from "./broadcast-result.ts";
 import { broadcastMessage, type BroadcastOptions } from "./driver/broadcast.ts";
-import { Driver } from "./driver/driver.ts";
+import type { Driver } from "./driver/driver.ts";
 import { joinSeeds, type JoinOptions } from "./driver/join.ts";
-import { loadSnapshot } from "./driver/snapshot-keeper.ts";
+import { Presence } from "./driver/presence.ts";
 import { summarize, type MemberlistSummary } from "./driver/summary.ts";
 import { MemberlistError } from "./errors.ts";
-import type { Engine } from "./engine/engine.ts";
-import type { Tunables } from "./engine/tunables.ts";
 import type { EventStream, EventStreamOptions, RecentEvent } from "./events.ts";
 import type { JoinResult } from "./join-result.ts";
-import { Keyring } from "./keyring.ts";
+import type { Keyring } from "./keyring.ts";
 import type { MemberInfo, MembersOptions } from "./member-info.ts";
 import { nodeStates, type Node } from "./node.ts";
-import type { AdvertisedAddress, Transport } from "./ports/transport.ts";
 import { checkSeeds, type Seed } from "./seeds.ts";
-import { emptyBytes } from "./wire/bytes.ts";
+import { startDriver, type Instruments, type Started } from "./start-driver.ts";
 import { encodeUser } from "./wire/encode.ts";
 
 type Inspect = (value: unknown, options: unknown) => string;
 /** By which Node, Bun and Deno find out how to print something. */
 const inspectCustom = Symbol.for("nodejs.util.inspect.custom");
-
-/** How long to wait for a broadcast to be out, in ms, where the caller does not say. */
-const defaultBroadcastTimeout = 10_000;
-
-export interface WaitOptions {
-  /** In ms; 0 waits without end. */
-  readonly timeout?: number;
-  readonly signal?: AbortSignal;
-}
-
-export interface ReadyOptions extends WaitOptions {
-  /** How many members there must be, ourselves included; from 1. Default 2: not alone. */
-  readonly members?: number;
-}
-
-export interface UpdateNodeOptions extends WaitOptions {
-  /** The new metadata. Default: what the delegate's `nodeMeta` gives, or else what it was. */
-  readonly meta?: Uint8Array;
-}
-
-/** What our own packages may ask of a node that they start: see `createInstrumented` of `./internal`. */
-export interface Instruments {
-  readonly tunables?: Partial<Tunables>;
-  /** Gets the engine before it starts. It may be looked at, and nothing else. */
-  readonly onEngine?: (engine: Engine) => void;
-}
-
-/** What {@link Memberlist.setGossipVerify} changes; what is left out stays as it is. */
-export interface GossipVerify {
-  /** As `gossipVerifyIncoming` of the config: refuse what arrives in plaintext. */
-  readonly incoming?: boolean;
-  /** As `gossipVerifyOutgoing` of the config: encrypt what is sent. */
-  readonly outgoing?: boolean;
-}
 
 /**
  * A member of a cluster. Made by {@link createMemberlist}; the names are the Go library's.
@@ -65,16 +28,14 @@ export interface GossipVerify {
  */
 export class Memberlist implements AsyncDisposable {
   readonly #driver: Driver;
+  readonly #presence: Presence;
   #config: ResolvedConfig;
-  #meta: Uint8Array;
-  /** That we leave is out. */
-  #left: Promise<void> | undefined;
   #shutdown: Promise<void> | undefined;
 
-  private constructor(driver: Driver, meta: Uint8Array) {
+  private constructor({ driver, meta }: Started) {
     this.#driver = driver;
+    this.#presence = new Presence(driver, meta);
     this.#config = driver.config;
-    this.#meta = meta;
     Object.defineProperty(this, inspectCustom, {
       value: (_depth: number, options: unknown, inspect: Inspect) => `Memberlist ${inspect(this.toJSON(), options)}`,
     });
@@ -86,38 +47,7 @@ export class Memberlist implements AsyncDisposable {
    * @internal `instruments` are for our own packages
    */
   static async create(config: Config, instruments: Instruments = {}): Promise<Memberlist> {
-    try {
-      return await Memberlist.#start(config, instruments);
-    } catch (error) {
-      // Start-up is all or nothing: no socket stays open behind a failed create.
-      await shutDownTransport(config);
-      throw error;
-    }
-  }
-
-  static async #start(config: Config, { tunables, onEngine }: Instruments): Promise<Memberlist> {
-    const resolved = resolveConfig(config);
-    const { transport } = resolved;
-    if (transport === undefined) {
-      throw new MemberlistError(
-        "invalid_config",
-        "config.transport is missing; a transport package's createMemberlist brings its own",
-      );
-    }
-    const advertised = await finalAdvertiseAddr(transport, resolved);
-    const keyring = keyringOf(resolved);
-    const encryption = keyring === undefined ? undefined : { keyring, codec: transport.codec ?? (await loadForgeCodec()) };
-    // From here on only the keyring has the key: it never shows one, where a config that is printed would.
-    const running = Object.freeze({ ...resolved, keyring, secretKey: undefined });
-    const loaded = await loadSnapshot(running);
-    const driver = new Driver({ config: running, transport, advertised, encryption, tunables, loaded });
-    onEngine?.(driver.engine);
-    const meta = checkMeta(driver.application.nodeMeta(resolved.meta ?? emptyBytes));
-    if (isPublicIp(advertised.addr) && (keyring?.size ?? 0) === 0) {
-      driver.log.warn("public_without_encryption", `advertising the public address ${advertised.addr} without encryption`);
-    }
-    driver.start(meta);
-    return new Memberlist(driver, meta);
+    return new Memberlist(await startDriver(config, instruments));
   }
 
   /**
@@ -135,7 +65,7 @@ export class Memberlist implements AsyncDisposable {
   async join(seeds: readonly Seed[], options: JoinOptions = {}): Promise<JoinResult> {
     this.#checkRunning();
     checkSeeds(seeds);
-    if (this.#driver.engine.hasLeft) this.#comeBack();
+    this.#presence.comeBack();
     return joinSeeds(this.#driver, seeds, options);
   }
 
@@ -161,10 +91,8 @@ export class Memberlist implements AsyncDisposable {
    * @throws MemberlistError `timeout` (default 10 s), `aborted` or `shutdown`; where `stateChanged` is true we have left all the same
    */
   async leave(options: WaitOptions = {}): Promise<void> {
-    await this.#broadcastOut("leave", options, (finished) => {
-      this.#left ??= new Promise((resolve) => this.#driver.engine.leave(resolve));
-      this.#left.then(finished, finished);
-    });
+    this.#checkRunning();
+    await this.#presence.leave(options);
   }
 
   /**
@@ -174,12 +102,7 @@ export class Memberlist implements AsyncDisposable {
    */
   async updateNode(options: UpdateNodeOptions = {}): Promise<void> {
     this.#checkRunning();
-    if (this.#driver.engine.hasLeft) throw new MemberlistError("left", "this node has left: it has no metadata to publish");
-    const meta = checkMeta(options.meta ?? this.#driver.application.nodeMeta(this.#meta));
-    await this.#broadcastOut("updateNode", options, (finished) => {
-      this.#driver.engine.update(meta, finished);
-      this.#meta = meta;
-    });
+    await this.#presence.update(options);
   }
 
   /**
@@ -371,21 +294,6 @@ export class Memberlist implements AsyncDisposable {
     return summarize(this.#driver);
   }
 
-  #comeBack(): void {
-    this.#left = undefined;
-    this.#driver.run(() => this.#driver.engine.comeBack(this.#meta));
-  }
-
-  /** Waits until a broadcast is out, where there is anybody to hear it. */
-  async #broadcastOut(what: string, options: WaitOptions, start: (finished: () => void) => void): Promise<void> {
-    this.#checkRunning();
-    const { timeout = defaultBroadcastTimeout, signal } = options;
-    await this.#driver.waits.run<void>({ what, timeout, signal, stateChanged: true }, (resolve) => {
-      this.#driver.run(() => start(() => resolve()));
-      if (!this.#driver.engine.hasLivePeer) resolve();
-    });
-  }
-
   #sendPacket(address: Address, message: Uint8Array, crc: boolean): boolean {
     this.#checkRunning();
     checkBytes("a message", message);
@@ -418,36 +326,6 @@ export function createMemberlist(config: Config): Promise<Memberlist> {
 /** As {@link createMemberlist}, with a look inside: for the simulator. */
 export function createInstrumented(config: Config, instruments: Instruments): Promise<Memberlist> {
   return Memberlist.create(config, instruments);
-}
-
-/** The transport of a config that nothing came of; it may be the very thing that is wrong. */
-async function shutDownTransport(config: Config | undefined): Promise<void> {
-  try {
-    await config?.transport?.shutdown();
-  } catch {
-    // Why the start failed is what the caller has to know.
-  }
-}
-
-/** The keys that a config asks for; its `secretKey` is the one that encrypts. */
-function keyringOf({ keyring, secretKey }: ResolvedConfig): Keyring | undefined {
-  if (secretKey === undefined) return keyring;
-  if (keyring === undefined) return new Keyring([], secretKey);
-  keyring.addKey(secretKey);
-  keyring.useKey(secretKey);
-  return keyring;
-}
-
-/** Asks the transport, and brings the answer into the one form that addresses are compared in. */
-async function finalAdvertiseAddr(transport: Transport, config: ResolvedConfig): Promise<AdvertisedAddress> {
-  const { addr, port } = await transport.finalAdvertiseAddr(config.advertiseAddr, config.advertisePort);
-  const ip = canonicalIp(addr);
-  if (ip === undefined || port < 1 || port > 65_535) {
-    throw new MemberlistError("advertise_address", `the transport advertises ${addr}:${port}, which is no IP and port`, {
-      details: { addr, port },
-    });
-  }
-  return { addr: ip, port };
 }
 
 function noPingResponse(address: Address): MemberlistError {

@@ -72,7 +72,7 @@ const mutants: readonly Mutant[] = [
   {
     what: "a timer outlives its node",
     file: "driver/driver.ts",
-    code: "this.engine.stop();\n    this.#disarm();",
+    code: "this.engine.stop();\n    this.#alarm.clear();",
     becomes: "this.engine.stop();",
     found: /timer-owner/,
   },

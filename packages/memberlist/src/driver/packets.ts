@@ -1,0 +1,132 @@
+import type { Address } from "../address.ts";
+import type { ResolvedConfig } from "../config.ts";
+import { errorMessage, MemberlistError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { Transport } from "../ports/transport.ts";
+import { DecodeError } from "../wire/decode-error.ts";
+import { splitLabel } from "../wire/label.ts";
+import { openPacket, sealPacket } from "../wire/packet.ts";
+import type { Cipher } from "./cipher.ts";
+import { PacketBatcher } from "./packet-batcher.ts";
+import type { Stats } from "./stats.ts";
+
+/** The most that a UDP datagram can carry, in bytes. */
+const maxPacketBytes = 65_507;
+
+/** What packets bring in, and what becomes of them. */
+interface PacketHandlers {
+  /** A packet's message; its label, encryption and checksum are off. */
+  message(message: Uint8Array, from: Address, receivedAt: number): void;
+  /** A packet came with this label, which is not ours. */
+  labelMismatch(from: Address, label: Uint8Array): void;
+  /** A packet could not be sent, for a reason that lies with the receiver. */
+  failed(onFailed: () => void): void;
+}
+
+export interface PacketsOptions {
+  readonly config: ResolvedConfig;
+  readonly transport: Transport;
+  readonly label: Uint8Array;
+  readonly cipher: Cipher | undefined;
+  readonly log: Log;
+  readonly stats: Stats;
+  readonly handlers: PacketHandlers;
+}
+
+/** Packets, both ways: each has its layers (compression, checksum, encryption, label) put on or taken off. Source: PROTOCOL.md section 2. */
+export class Packets {
+  readonly #options: PacketsOptions;
+  /** Undefined where the transport has nothing that does it. */
+  readonly #batcher: PacketBatcher | undefined;
+  #isStopped = false;
+
+  constructor(options: PacketsOptions) {
+    this.#options = options;
+    this.#batcher = this.#makeBatcher();
+  }
+
+  /** From now on nothing comes in. Resolves when all that was sent is with the transport. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#batcher?.drain();
+  }
+
+  receive(bytes: Uint8Array, from: Address, receivedAt: number): void {
+    if (this.#isStopped) return;
+    const { config, label, cipher, log, stats, handlers } = this.#options;
+    stats.increment("memberlist.udp.received", bytes.length);
+    let message: Uint8Array;
+    try {
+      const { skipInboundLabelCheck } = config;
+      message = openPacket(bytes, { label, skipInboundLabelCheck, cipher });
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      stats.count(`dropped.${error.reason}`);
+      if (error.reason === "label_mismatch") handlers.labelMismatch(from, splitLabel(bytes).label);
+      log.warn("bad_packet", `dropping a packet: ${error.message}`, { reason: error.reason, from });
+      return;
+    }
+    handlers.message(message, from, receivedAt);
+  }
+
+  /** As {@link send}, for the application's messages: many at once are compressed and encrypted elsewhere. */
+  sendUser(message: Uint8Array, to: Address, crc: boolean): boolean {
+    return this.#batcher?.take(message, to, crc) ?? this.send(message, to, crc);
+  }
+
+  /**
+   * Sends one message as a packet.
+   *
+   * @returns false when the transport asks for fewer packets for now
+   * @throws MemberlistError `message_too_large`
+   */
+  send(message: Uint8Array, to: Address, crc: boolean, onFailed?: () => void): boolean {
+    const { config, label, cipher } = this.#options;
+    const packet = sealPacket(message, { compress: config.enableCompression, crc, label, cipher });
+    if (packet.length > maxPacketBytes) {
+      throw new MemberlistError("message_too_large", `a packet of ${packet.length} bytes is over the ${maxPacketBytes} of UDP`, {
+        details: { size: packet.length, limit: maxPacketBytes },
+      });
+    }
+    const done = onFailed === undefined ? this.#sent : (error?: Error) => this.#sent(error, onFailed);
+    return this.#write(packet, to, done);
+  }
+
+  /** A packet could not be made, or not be sent. */
+  failed(error: unknown, onFailed?: () => void): void {
+    this.#sent(error instanceof Error ? error : new Error(String(error)), onFailed);
+  }
+
+  #write(packet: Uint8Array, to: Address, done: (error?: Error) => void): boolean {
+    const { stats, transport } = this.#options;
+    stats.increment("memberlist.udp.sent", packet.length);
+    return transport.writeTo(packet, to, done);
+  }
+
+  readonly #sent = (error?: Error, onFailed?: () => void): void => {
+    if (error === undefined || this.#isStopped) return;
+    const { handlers, log, stats } = this.#options;
+    stats.count("send_failed");
+    log.warn("send_failed", `sending a packet failed: ${errorMessage(error)}`);
+    if (onFailed !== undefined) handlers.failed(onFailed);
+  };
+
+  #makeBatcher(): PacketBatcher | undefined {
+    const { cipher, config, label, transport } = this.#options;
+    const offload = transport.codec?.offload?.packets;
+    if (offload === undefined) return undefined;
+    const { enableCompression: compress } = config;
+    return new PacketBatcher({
+      offload,
+      clock: config.clock,
+      job: (count) => {
+        const layers = { compress, label };
+        if (cipher?.encrypts !== true) return compress ? layers : undefined;
+        return { ...layers, encrypt: { key: cipher.takeSealingKey(count), version: cipher.version } };
+      },
+      sendInline: (message, to, crc) => void this.send(message, to, crc),
+      write: (packet, to) => this.#write(packet, to, this.#sent),
+      failed: (error) => this.failed(error),
+    });
+  }
+}
