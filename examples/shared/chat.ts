@@ -8,7 +8,11 @@ import type { Runtime } from "./runtime.ts";
  */
 export async function chat(runtime: Runtime): Promise<void> {
   let members: Memberlist | undefined;
-  const queue = new TransmitLimitedQueue({ numNodes: () => members?.numMembers() ?? 1, retransmitMult: 4 });
+  const queue = new TransmitLimitedQueue({
+    numNodes: () => members?.numMembers() ?? 1,
+    maxPayload: () => members?.maxPayload() ?? Infinity,
+    retransmitMult: 4,
+  });
   // A line comes several times, and each node hands it on once: that is how it reaches those that its author did not choose.
   const seen = new Set<string>();
   const handOn = (message: Uint8Array, id: string): void => {

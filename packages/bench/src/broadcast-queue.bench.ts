@@ -8,6 +8,7 @@ for (const size of [10, 1_000, 100_000]) {
     const entries = alives(size).map((alive) => ({ name: alive.node, message: encodeAlive(alive) }));
     const queue = new TransmitLimitedQueue({
       numNodes: () => size,
+      maxPayload: () => Infinity,
       retransmitMult: 1_000_000,
       maxCount: Infinity,
       maxBytes: Infinity,

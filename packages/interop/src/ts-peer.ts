@@ -208,6 +208,7 @@ export class TsPeer {
     this.#queue = new TransmitLimitedQueue({
       retransmitMult: config.retransmitMult ?? 4,
       numNodes: () => this.#members?.numMembers() ?? 1,
+      maxPayload: () => this.#members?.maxPayload() ?? Infinity,
     });
     const members = await this.#runtime.createMemberlist(config);
     this.#members = members;

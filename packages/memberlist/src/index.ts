@@ -19,6 +19,7 @@ export {
   TransmitLimitedQueue,
   type Broadcast,
   type BroadcastQueueCounters,
+  type DropReason,
   type QueueFullPolicy,
   type TransmitLimitedQueueOptions,
 } from "./engine/broadcast-queue.ts";

@@ -17,7 +17,11 @@ class ReplicatedMap {
   members: Memberlist | undefined;
 
   constructor() {
-    this.#changes = new TransmitLimitedQueue({ numNodes: () => this.members?.numMembers() ?? 1, retransmitMult: 3 });
+    this.#changes = new TransmitLimitedQueue({
+      numNodes: () => this.members?.numMembers() ?? 1,
+      maxPayload: () => this.members?.maxPayload() ?? Infinity,
+      retransmitMult: 3,
+    });
   }
 
   set(key: string, value: string): void {

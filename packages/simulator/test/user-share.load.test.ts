@@ -27,7 +27,7 @@ async function spread({ nodes, share, changesPerSecond, seed = 1, size = 100 }: 
   const app = ({ name }: { readonly name: string }): Partial<Config> => {
     const i = Number(name.slice(5));
     const seen = new Set<number>();
-    const queue = new TransmitLimitedQueue({ numNodes: () => nodes, retransmitMult: 4 });
+    const queue = new TransmitLimitedQueue({ numNodes: () => nodes, maxPayload: () => Infinity, retransmitMult: 4 });
     heard[i] = seen;
     queues[i] = queue;
     const notifyMsg = (message: Uint8Array): void => {

@@ -1,6 +1,5 @@
 import type { ResolvedConfig } from "../config.ts";
 import { errorMessage } from "../errors.ts";
-import { askedBy, type BroadcastAsker } from "../engine/broadcast-asker.ts";
 import type { EngineEvent, Questions } from "../engine/effects.ts";
 import type { Log } from "../log.ts";
 import type { Node } from "../node.ts";
@@ -11,13 +10,6 @@ import { DelegateGuard } from "./delegate-guard.ts";
 import type { Stats } from "./stats.ts";
 import type { UserBroadcasts } from "./user-broadcasts.ts";
 
-export interface ApplicationBroadcasts {
-  /** The messages of `broadcast()`. */
-  readonly own: UserBroadcasts;
-  /** The longest that fits into a packet, in bytes. */
-  readonly maxPayload: () => number;
-}
-
 /** The application: its six delegates and its callbacks, each asked and told under guard. */
 export class Application implements Questions {
   readonly hasAliveDelegate: boolean;
@@ -27,13 +19,13 @@ export class Application implements Questions {
   readonly #guard: DelegateGuard;
   readonly #log: Log;
   readonly #stats: Stats;
-
-  readonly #broadcasts: ApplicationBroadcasts;
+  /** The messages of `broadcast()`. */
+  readonly #own: UserBroadcasts;
   /** Whether the messages of `broadcast()` come before the delegate's in the next packet: in turns, so that none starves. */
   #ownFirst = false;
 
-  constructor(config: ResolvedConfig, log: Log, stats: Stats, broadcasts: ApplicationBroadcasts) {
-    this.#broadcasts = broadcasts;
+  constructor(config: ResolvedConfig, log: Log, stats: Stats, own: UserBroadcasts) {
+    this.#own = own;
     this.#config = config;
     this.#guard = new DelegateGuard(log, stats);
     this.#log = log;
@@ -95,32 +87,22 @@ export class Application implements Questions {
   }
 
   get hasUserBroadcasts(): boolean {
-    return this.#broadcasts.own.hasAny || this.#config.delegate?.getBroadcasts !== undefined;
+    return this.#own.hasAny || this.#config.delegate?.getBroadcasts !== undefined;
   }
 
   userBroadcasts(overhead: number, limit: number): readonly Uint8Array[] {
-    const { own, maxPayload } = this.#broadcasts;
-    const asker = { room: maxPayload() + overhead, tooLong: this.#tooLong };
     this.#ownFirst = !this.#ownFirst;
-    if (!own.hasAny) return this.#delegateBroadcasts(asker, overhead, limit);
-    const fromOwn = (room: number): readonly Uint8Array[] => askedBy(asker, () => own.getBroadcasts(overhead, room));
-    const fromDelegate = (room: number): readonly Uint8Array[] => this.#delegateBroadcasts(asker, overhead, room);
+    if (!this.#own.hasAny) return this.#delegateBroadcasts(overhead, limit);
+    const fromOwn = (room: number): readonly Uint8Array[] => this.#own.getBroadcasts(overhead, room);
+    const fromDelegate = (room: number): readonly Uint8Array[] => this.#delegateBroadcasts(overhead, room);
     const [first, second] = this.#ownFirst ? [fromOwn, fromDelegate] : [fromDelegate, fromOwn];
     const messages = first(limit);
     const left = messages.reduce((room, message) => room - overhead - message.length, limit);
     return left > overhead ? [...messages, ...second(left)] : messages;
   }
 
-  readonly #tooLong = (size: number): void => {
-    this.#stats.count("broadcast_dropped.too_long");
-    const limit = this.#broadcasts.maxPayload();
-    this.#log.warn("broadcast_too_long", "a queued user broadcast fits into no packet, dropping it", { size, limit });
-  };
-
-  #delegateBroadcasts(asker: BroadcastAsker, overhead: number, limit: number): readonly Uint8Array[] {
-    const messages = this.#guard.bytesList("getBroadcasts", () =>
-      askedBy(asker, () => this.#config.delegate?.getBroadcasts?.(overhead, limit)),
-    );
+  #delegateBroadcasts(overhead: number, limit: number): readonly Uint8Array[] {
+    const messages = this.#guard.bytesList("getBroadcasts", () => this.#config.delegate?.getBroadcasts?.(overhead, limit));
     let free = limit;
     return messages.filter((message) => {
       free -= overhead + message.length;

@@ -1,7 +1,6 @@
 import type { BroadcastDelivery, BroadcastResult } from "../broadcast-result.ts";
 import { errorMessage, MemberlistError } from "../errors.ts";
 import type { Driver } from "./driver.ts";
-import { refuseTooLong } from "./user-broadcasts.ts";
 
 /** To how many members a long message is sent at the same time. */
 const concurrency = 8;
@@ -25,9 +24,7 @@ export async function broadcastMessage(driver: Driver, message: Uint8Array, opti
     throw new MemberlistError("invalid_argument", "whenTooLong must be refuse or stream");
   }
   if (name !== undefined && typeof name !== "string") throw new MemberlistError("invalid_argument", "name must be a text");
-  const limit = driver.engine.maxPayload;
-  if (message.length <= limit || whenTooLong === "refuse") {
-    refuseTooLong(message.length, limit);
+  if (message.length <= driver.engine.maxPayload || whenTooLong === "refuse") {
     return { via: "gossip", queued: driver.userBroadcasts.queue(message, name) };
   }
   // What is older must not arrive after this one.

@@ -92,10 +92,10 @@ export class Driver {
       log: this.log,
       stats: this.stats,
       numNodes: () => this.engine.numMembers,
+      maxPayload: () => this.engine.maxPayload,
       tell: (event) => this.#changed(event),
     });
-    const broadcasts = { own: this.userBroadcasts, maxPayload: () => this.engine.maxPayload };
-    this.application = new Application(config, this.log, this.stats, broadcasts);
+    this.application = new Application(config, this.log, this.stats, this.userBroadcasts);
     this.#news = new News({
       clock,
       isStopped: () => this.#isStopped,

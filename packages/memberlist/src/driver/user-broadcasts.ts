@@ -1,6 +1,6 @@
 import type { ResolvedConfig } from "../config.ts";
 import { MemberlistError } from "../errors.ts";
-import { TransmitLimitedQueue, type QueueFullPolicy } from "../engine/broadcast-queue.ts";
+import { TransmitLimitedQueue, type DropReason, type QueueFullPolicy } from "../engine/broadcast-queue.ts";
 import type { QueueFullEvent } from "../events.ts";
 import type { Log } from "../log.ts";
 import { RateLimit } from "../rate-limit.ts";
@@ -12,6 +12,7 @@ export interface UserBroadcastsOptions {
   readonly log: Log;
   readonly stats: Stats;
   readonly numNodes: () => number;
+  readonly maxPayload: () => number;
   readonly tell: (event: QueueFullEvent) => void;
 }
 
@@ -23,12 +24,19 @@ export class UserBroadcasts {
   readonly #limit: RateLimit;
 
   constructor(options: UserBroadcastsOptions) {
-    const { config, numNodes } = options;
+    const { config, maxPayload, numNodes } = options;
     const { whenFull = "dropOldest", ...bounds } = config.broadcastQueue ?? {};
     this.#options = options;
     this.#whenFull = whenFull;
     this.#limit = new RateLimit(config.clock.now());
-    this.#queue = new TransmitLimitedQueue({ ...bounds, whenFull, numNodes, retransmitMult: config.retransmitMult });
+    this.#queue = new TransmitLimitedQueue({
+      ...bounds,
+      whenFull,
+      numNodes,
+      maxPayload,
+      retransmitMult: config.retransmitMult,
+      onDropped: ({ message }, why) => this.#dropped(message.length, why),
+    });
   }
 
   get hasAny(): boolean {
@@ -40,14 +48,11 @@ export class UserBroadcasts {
    * @throws MemberlistError `queue_full`, `message_too_large`; nothing has changed then
    */
   queue(message: Uint8Array, name: string | undefined): boolean {
-    const before = this.#queue.counters();
     try {
       return this.#queue.queueBroadcast({ message: copyBytes(message), name, unique: name === undefined });
-    } finally {
-      const after = this.#queue.counters();
-      this.#lost("oldest", after.droppedOldest - before.droppedOldest);
-      this.#lost("newest", after.droppedNewest - before.droppedNewest);
-      this.#lost("rejected", after.rejected - before.rejected);
+    } catch (error) {
+      if (error instanceof MemberlistError && error.code === "queue_full") this.#full("rejected");
+      throw error;
     }
   }
 
@@ -60,23 +65,23 @@ export class UserBroadcasts {
     return this.#queue.getBroadcasts(overhead, limit);
   }
 
-  #lost(what: "oldest" | "newest" | "rejected", count: number): void {
-    const { config, log, stats, tell } = this.#options;
-    for (let i = 0; i < count; i++) {
-      stats.count(`broadcast_dropped.${what}`);
-      const waiting = this.#queue.counters();
-      const facts = { policy: this.#whenFull, count: waiting.count, bytes: waiting.bytes };
-      log.warn("queue_full", "the queue of broadcast() is full, a message is lost or refused", facts);
-      const suppressed = this.#limit.take(config.clock.now());
-      if (suppressed !== undefined) tell({ type: "queue_full", ...facts, suppressed, at: config.clock.wallTime() });
+  #dropped(size: number, why: DropReason): void {
+    if (why !== "tooLong") {
+      this.#full(why);
+      return;
     }
+    const { log, maxPayload, stats } = this.#options;
+    stats.count("broadcast_dropped.too_long");
+    log.warn("broadcast_too_long", "a message of broadcast() fits into no packet any more", { size, limit: maxPayload() });
   }
-}
 
-/** @throws MemberlistError `message_too_large` */
-export function refuseTooLong(size: number, limit: number): void {
-  if (size <= limit) return;
-  throw new MemberlistError("message_too_large", `a message of ${size} bytes fits into no packet, which takes ${limit} bytes`, {
-    details: { size, limit },
-  });
+  #full(lost: "oldest" | "newest" | "rejected"): void {
+    const { config, log, stats, tell } = this.#options;
+    stats.count(`broadcast_dropped.${lost}`);
+    const { bytes, count } = this.#queue.counters();
+    const facts = { policy: this.#whenFull, count, bytes };
+    log.warn("queue_full", "the queue of broadcast() is full, a message is lost or refused", facts);
+    const suppressed = this.#limit.take(config.clock.now());
+    if (suppressed !== undefined) tell({ type: "queue_full", ...facts, suppressed, at: config.clock.wallTime() });
+  }
 }

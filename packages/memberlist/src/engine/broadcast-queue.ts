@@ -1,5 +1,4 @@
 import { MemberlistError } from "../errors.ts";
-import { broadcastAsker, type BroadcastAsker } from "./broadcast-asker.ts";
 import { BroadcastTier, type Entry } from "./broadcast-tier.ts";
 import { retransmitLimit } from "./scaling.ts";
 
@@ -22,18 +21,26 @@ export interface TransmitLimitedQueueOptions {
   readonly numNodes: () => number;
   /** A broadcast is sent retransmitMult * ceil(log10(n + 1)) times. */
   readonly retransmitMult: number;
+  /**
+   * The longest message that a packet can hold, in bytes, asked each time: `members.maxPayload()`; Infinity while there are no members
+   * yet. A longer one is refused.
+   */
+  readonly maxPayload: () => number;
   /** How many may wait, 1 or more; Infinity for no limit. Default 8,192. */
   readonly maxCount?: number;
   /** How many bytes of messages may wait, 1 or more; Infinity for no limit. Default 8 MiB. */
   readonly maxBytes?: number;
   /** What becomes of a broadcast that there is no room for. Default `dropOldest`: the newest news counts. */
   readonly whenFull?: QueueFullPolicy;
-  /**
-   * Told of each broadcast that was lost because the queue was full (not of a rejected one), or because no packet can hold it, after
-   * the change, and after its `finished`.
-   */
-  onDropped?(broadcast: Broadcast): void;
+  /** Told of each broadcast that was lost (not of one that was refused by an error), after the change, and after its `finished`. */
+  onDropped?(broadcast: Broadcast, why: DropReason): void;
 }
+
+/**
+ * Why a broadcast was lost: given up for a newer one, not taken, or (`tooLong`) no packet can hold it any more, since label or
+ * encryption have made packets smaller.
+ */
+export type DropReason = "oldest" | "newest" | "tooLong";
 
 /** What a full queue does: give up its oldest, not take the new one, or throw `queue_full`. */
 export type QueueFullPolicy = "dropOldest" | "dropNewest" | "reject";
@@ -49,7 +56,7 @@ export interface BroadcastQueueCounters {
   readonly droppedNewest: number;
   /** Calls that threw `queue_full`. */
   readonly rejected: number;
-  /** Given up because no packet can hold them. */
+  /** Given up because no packet can hold them any more. */
   readonly droppedTooLong: number;
 }
 
@@ -65,6 +72,7 @@ const defaultMaxBytes = 8 * 1024 * 1024;
 export class TransmitLimitedQueue {
   readonly #numNodes: () => number;
   readonly #retransmitMult: number;
+  readonly #maxPayload: () => number;
   /** By number of transmits; holes where a tier is empty. */
   #tiers: (BroadcastTier | undefined)[] = [];
   #named: Map<string, Entry> = new Map();
@@ -76,7 +84,7 @@ export class TransmitLimitedQueue {
   readonly #maxCount: number;
   readonly #maxBytes: number;
   readonly #whenFull: QueueFullPolicy;
-  readonly #onDropped: ((broadcast: Broadcast) => void) | undefined;
+  readonly #onDropped: TransmitLimitedQueueOptions["onDropped"];
   #droppedOldest = 0;
   #droppedNewest = 0;
   #rejected = 0;
@@ -92,6 +100,7 @@ export class TransmitLimitedQueue {
     }
     this.#numNodes = options.numNodes;
     this.#retransmitMult = options.retransmitMult;
+    this.#maxPayload = options.maxPayload;
     this.#maxCount = maxCount;
     this.#maxBytes = maxBytes;
     this.#whenFull = whenFull;
@@ -102,16 +111,13 @@ export class TransmitLimitedQueue {
    * Takes a broadcast in, in the place of those that it makes obsolete.
    *
    * @returns false where the queue is full and the policy is `dropNewest`: nothing has changed then, but `finished` was called
-   * @throws MemberlistError `queue_full` where the policy is `reject`; `message_too_large` for a message over `maxBytes`, whatever
-   *   the policy. Nothing has changed then, and `finished` is not called.
+   * @throws MemberlistError `queue_full` where the policy is `reject`; `message_too_large` for a message over `maxPayload()` or
+   *   `maxBytes`, whatever the policy (`details.size`, `details.limit`). Nothing has changed then, and `finished` is not called.
    */
   queueBroadcast(broadcast: Broadcast): boolean {
     const { length } = broadcast.message;
-    if (length > this.#maxBytes) {
-      throw new MemberlistError("message_too_large", `a broadcast of ${length} bytes is over the queue's ${this.#maxBytes}`, {
-        details: { size: length, limit: this.#maxBytes },
-      });
-    }
+    refuseOver(this.#maxPayload(), length, "fits into no packet, which takes");
+    refuseOver(this.#maxBytes, length, "is over what the queue takes,");
     const obsolete = this.#obsoletedBy(broadcast);
     if (this.#whenFull !== "dropOldest" && !this.#hasRoomFor(length, obsolete)) {
       this.#refuse(broadcast);
@@ -127,19 +133,17 @@ export class TransmitLimitedQueue {
     this.#add({ broadcast, id: this.#nextId++, transmits: 0, older: undefined, newer: undefined });
     // Told last: a callback may queue again.
     for (const old of obsolete) old.broadcast.finished?.();
-    for (const old of dropped) this.#tellDropped(old.broadcast);
+    for (const old of dropped) this.#tellDropped(old.broadcast, "oldest");
     return true;
   }
 
   /**
    * Fills a packet: each message costs `overhead` + its length, all together at most `limit` bytes.
-   * What has been sent often enough leaves the queue. So does, asked within a delegate's `getBroadcasts`, what is longer than any
-   * packet can hold; the library counts it (`broadcast_dropped.too_long`) and warns.
+   * What has been sent often enough leaves the queue. So does what no packet can hold any more.
    */
   getBroadcasts(overhead: number, limit: number): Uint8Array[] {
     if (this.#size === 0) return [];
-    const asker = broadcastAsker();
-    if (asker !== undefined) this.#dropTooLong(asker, asker.room - overhead);
+    this.#dropTooLong(this.#maxPayload());
     const transmitLimit = retransmitLimit(this.#retransmitMult, this.#numNodes());
     const messages: Uint8Array[] = [];
     const sent: Entry[] = [];
@@ -246,10 +250,10 @@ export class TransmitLimitedQueue {
       });
     }
     this.#droppedNewest++;
-    this.#tellDropped(broadcast);
+    this.#tellDropped(broadcast, "newest");
   }
 
-  #dropTooLong(asker: BroadcastAsker, longest: number): void {
+  #dropTooLong(longest: number): void {
     const dropped: Entry[] = [];
     for (const tier of this.#tiers) {
       for (let entry = tier?.takeLonger(longest); entry !== undefined; entry = tier?.takeLonger(longest)) {
@@ -258,15 +262,12 @@ export class TransmitLimitedQueue {
       }
     }
     this.#droppedTooLong += dropped.length;
-    for (const { broadcast } of dropped) {
-      asker.tooLong(broadcast.message.length);
-      this.#tellDropped(broadcast);
-    }
+    for (const { broadcast } of dropped) this.#tellDropped(broadcast, "tooLong");
   }
 
-  #tellDropped(broadcast: Broadcast): void {
+  #tellDropped(broadcast: Broadcast, why: DropReason): void {
     broadcast.finished?.();
-    this.#onDropped?.(broadcast);
+    this.#onDropped?.(broadcast, why);
   }
 
   #add(entry: Entry): void {
@@ -304,4 +305,11 @@ export class TransmitLimitedQueue {
 function checkLimit(what: string, limit: number): void {
   if (limit >= 1) return;
   throw new MemberlistError("invalid_argument", `${what} must be 1 or more, not ${limit}`);
+}
+
+function refuseOver(limit: number, size: number, what: string): void {
+  if (size <= limit) return;
+  throw new MemberlistError("message_too_large", `a message of ${size} bytes ${what} ${limit} bytes`, {
+    details: { size, limit },
+  });
 }

@@ -30,9 +30,11 @@ export class Gossip {
     this.#queue = new TransmitLimitedQueue({
       numNodes: () => context.table.size,
       retransmitMult: context.config.retransmitMult,
+      maxPayload: () => this.#packetBudget() - compoundOverhead,
       // One message per name at most; one dropped here would be a death or a refutation that nobody hears of.
       maxCount: Infinity,
       maxBytes: Infinity,
+      onDropped: ({ message }) => this.#tooLarge(message),
     });
     this.#layerOverhead = layerOverhead;
   }
@@ -50,10 +52,8 @@ export class Gossip {
       this.#queue.queueBroadcast({ name, message, finished });
       return;
     }
-    const { log, stats } = this.#context.effects;
-    stats.count("dropped.broadcast_too_large");
-    log.warn("broadcast_too_large", "a message about a node is too large to be gossiped", { size: message.length });
     finished?.();
+    this.#tooLarge(message);
   }
 
   /** The longest user broadcast, in bytes, that fits into a packet of its own. */
@@ -98,6 +98,12 @@ export class Gossip {
       const packets = messages.length === 1 && only !== undefined ? [only] : makeCompounds(messages);
       for (const packet of packets) this.sendAlone(packet, addressOf(target));
     }
+  }
+
+  #tooLarge(message: Uint8Array): void {
+    const { log, stats } = this.#context.effects;
+    stats.count("dropped.broadcast_too_large");
+    log.warn("broadcast_too_large", "a message about a node is too large to be gossiped", { size: message.length });
   }
 
   /** What is left of `udpBufferSize` for messages in a compound, in bytes. */

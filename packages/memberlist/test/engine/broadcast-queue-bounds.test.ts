@@ -4,7 +4,7 @@ import { MemberlistError } from "../../src/errors.ts";
 import { SeededRandom } from "../../src/testing/index.ts";
 import { ascii } from "../wire/hex.ts";
 
-/** A queue that records what it gives up, as `finished x` and `dropped x`. */
+/** A queue that records what it gives up, as `finished x` and `oldest x`, `newest x` or `tooLong x`. */
 function makeQueue(options: Partial<TransmitLimitedQueueOptions>): {
   queue: TransmitLimitedQueue;
   told: string[];
@@ -14,7 +14,8 @@ function makeQueue(options: Partial<TransmitLimitedQueueOptions>): {
   const queue = new TransmitLimitedQueue({
     numNodes: () => 10,
     retransmitMult: 2,
-    onDropped: ({ message }) => told.push(`dropped ${String.fromCharCode(...message)}`),
+    maxPayload: () => Infinity,
+    onDropped: ({ message }, why) => told.push(`${why} ${String.fromCharCode(...message)}`),
     ...options,
   });
   const put = (text: string, name?: string): boolean =>
@@ -47,7 +48,7 @@ describe("a full queue", () => {
     put("c");
     expect(put("d")).toBe(true);
     expect(put("e")).toBe(true);
-    expect(told).toEqual(["finished a", "dropped a", "finished b", "dropped b"]);
+    expect(told).toEqual(["finished a", "oldest a", "finished b", "oldest b"]);
     expect(waiting(queue)).toEqual(["c", "d", "e"]);
     expect(queue.counters()).toEqual({ count: 3, bytes: 3, droppedOldest: 2, droppedNewest: 0, rejected: 0, droppedTooLong: 0 });
   });
@@ -73,7 +74,7 @@ describe("a full queue", () => {
   it("takes no new one where the policy is dropNewest, and tells", () => {
     const { queue, told, put } = makeQueue({ maxCount: 2, whenFull: "dropNewest" });
     expect([put("a"), put("b"), put("c")]).toEqual([true, true, false]);
-    expect(told).toEqual(["finished c", "dropped c"]);
+    expect(told).toEqual(["finished c", "newest c"]);
     expect(waiting(queue)).toEqual(["a", "b"]);
     expect(queue.counters()).toMatchObject({ count: 2, droppedOldest: 0, droppedNewest: 1 });
   });
@@ -111,6 +112,20 @@ describe("a full queue", () => {
     expect(refusal(() => put("55555"))).toEqual(["message_too_large", { size: 5, limit: 4 }]);
     expect(told).toEqual([]);
     expect(waiting(queue)).toEqual(["1111"]);
+  });
+
+  it("refuses what no packet can hold, and gives up what none can hold any more", () => {
+    let longest = 5;
+    const { queue, told, put } = makeQueue({ maxPayload: () => longest });
+    put("1");
+    put("4444");
+    put("55555");
+    expect(refusal(() => put("666666"))).toEqual(["message_too_large", { size: 6, limit: 5 }]);
+    expect(told).toEqual([]);
+    longest = 3;
+    expect(waiting(queue)).toEqual(["1"]);
+    expect(told).toEqual(["finished 55555", "tooLong 55555", "finished 4444", "tooLong 4444"]);
+    expect(queue.counters()).toMatchObject({ count: 1, bytes: 1, droppedTooLong: 2 });
   });
 
   it("has room again once broadcasts are sent, pruned or reset", () => {

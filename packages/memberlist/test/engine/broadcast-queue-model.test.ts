@@ -74,7 +74,7 @@ describe("TransmitLimitedQueue against a naive model", () => {
         fc.constantFrom(1, 5, 50, 500),
         (commands, retransmitMult, nodes) => {
           const finished: number[] = [];
-          const queue = new TransmitLimitedQueue({ numNodes: () => nodes, retransmitMult });
+          const queue = new TransmitLimitedQueue({ numNodes: () => nodes, maxPayload: () => Infinity, retransmitMult });
           const model = new NaiveQueue();
           const transmitLimit = retransmitLimit(retransmitMult, nodes);
           for (const [id, step] of commands.entries()) {
@@ -110,7 +110,7 @@ describe("TransmitLimitedQueue against a naive model", () => {
   });
 
   it("gives every message of equal size and age the same share of a full packet", () => {
-    const queue = new TransmitLimitedQueue({ numNodes: () => 1000, retransmitMult: 2 });
+    const queue = new TransmitLimitedQueue({ numNodes: () => 1000, maxPayload: () => Infinity, retransmitMult: 2 });
     const sentTimes = new Map<Uint8Array, number>();
     for (let i = 0; i < 40; i++) {
       const message = new Uint8Array(20);

@@ -8,7 +8,7 @@ interface QueueSetup {
 }
 
 function makeQueue({ nodes = 10, mult = 1 }: QueueSetup = {}): TransmitLimitedQueue {
-  return new TransmitLimitedQueue({ numNodes: () => nodes, retransmitMult: mult });
+  return new TransmitLimitedQueue({ numNodes: () => nodes, maxPayload: () => Infinity, retransmitMult: mult });
 }
 
 function texts(messages: readonly Uint8Array[]): string[] {
@@ -142,7 +142,7 @@ describe("TransmitLimitedQueue", () => {
 
   it("asks for the size of the cluster each time", () => {
     let nodes = 1;
-    const queue = new TransmitLimitedQueue({ numNodes: () => nodes, retransmitMult: 1 });
+    const queue = new TransmitLimitedQueue({ numNodes: () => nodes, maxPayload: () => Infinity, retransmitMult: 1 });
     queueFour(queue);
     nodes = 100;
     for (let i = 0; i < 3; i++) expect(queue.getBroadcasts(0, 1000)).toHaveLength(4);

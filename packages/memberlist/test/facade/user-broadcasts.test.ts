@@ -4,9 +4,9 @@ import { clusters, type TestNode } from "./cluster.ts";
 
 const cluster = clusters();
 
-/** A delegate that gossips from a queue of its own. */
+/** A delegate that gossips from a queue of its own, which takes messages of any length. */
 function queueing(numNodes: () => number): { queue: TransmitLimitedQueue; delegate: Delegate } {
-  const queue = new TransmitLimitedQueue({ numNodes, retransmitMult: 4 });
+  const queue = new TransmitLimitedQueue({ numNodes, maxPayload: () => Infinity, retransmitMult: 4 });
   return { queue, delegate: { getBroadcasts: (overhead, limit) => queue.getBroadcasts(overhead, limit) } };
 }
 
