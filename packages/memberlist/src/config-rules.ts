@@ -15,7 +15,7 @@ export interface ConfigRule {
 /** The longest that timers of all runtimes can wait, in ms; they fire longer ones at once. */
 export const durationMax: number = 2 ** 31 - 1;
 /** A name of this many bytes leaves room for full metadata, a label and encryption in a packet of the default size. */
-const nameMaxSize: number = 255;
+export const nameMaxSize: number = 255;
 /** What `udpBufferSize` may be: the least that holds a small alive message, and the most that UDP over IPv4 carries. */
 const udpBufferSizeMin: number = 128;
 const udpBufferSizeMax: number = 65_507;

@@ -26,6 +26,10 @@ export type ErrorCode =
   | "node_name_required"
   | "no_ping_response"
   | "label_mismatch"
+  | "untrusted_peer"
+  | "wrong_peer"
+  | "certificate_expired"
+  | "not_authorized"
   | "decrypt_failed"
   | "not_encrypted"
   | "unsupported";

@@ -1,5 +1,6 @@
 /** What our own transport packages share with the core. Not for others: it changes without notice. */
 export { canonicalIp, isIp } from "./address.ts";
+export { anyServerName, parseIdentityUri, serverNameOf } from "./certificates/identity.ts";
 export { createLog, Log } from "./log.ts";
 export { nodeStateName } from "./engine/versions.ts";
 export type { Engine } from "./engine/engine.ts";

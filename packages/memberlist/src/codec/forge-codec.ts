@@ -1,6 +1,6 @@
-import type * as forgeModule from "node-forge";
 import type { AesGcm, Codec } from "../ports/codec.ts";
 import { randomBytes } from "../ports/entropy.ts";
+import { loadForge, type Forge } from "./load-forge.ts";
 
 const nonceSize = 12;
 const tagSize = 16;
@@ -8,15 +8,9 @@ const tagSize = 16;
 /** node-forge wants its bytes as strings of characters below 256; this many fit on the stack at once. */
 const charsAtOnce = 8192;
 
-type Forge = typeof forgeModule;
-
-/**
- * AES-GCM in pure JavaScript, for transports that bring no codec. Loaded only when it is needed: it is large, and some ten
- * times slower than what a runtime has.
- */
+/** AES-GCM in pure JavaScript, for transports that bring no codec: some ten times slower than what a runtime has. */
 export async function loadForgeCodec(): Promise<Codec> {
-  const module = (await import("node-forge")) as unknown as { default?: Forge } & Forge;
-  return new ForgeCodec(module.default ?? module);
+  return new ForgeCodec(await loadForge());
 }
 
 class ForgeCodec implements Codec {

@@ -20,6 +20,11 @@ interface Timers {
   readonly setImmediate?: (callback: () => void) => unknown;
 }
 
+/** A {@link Clock.wallTime} as the object that some libraries want. */
+export function dateOf(wallTime: number): Date {
+  return new Date(wallTime);
+}
+
 /** The runtime's own clock. */
 export function systemClock(): Clock {
   const runtime = globalThis as unknown as Timers;

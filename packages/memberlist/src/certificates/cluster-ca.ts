@@ -1,0 +1,164 @@
+import type { pki } from "node-forge";
+import { loadForge, type Forge } from "../codec/load-forge.ts";
+import { nameMaxSize, utf8Length } from "../config-rules.ts";
+import { errorMessage, MemberlistError } from "../errors.ts";
+import { dateOf, systemClock } from "../ports/clock.ts";
+import { randomBytes, webCrypto } from "../ports/entropy.ts";
+import { labelMaxSize } from "../wire/constants.ts";
+import { anyServerName, identityUri, serverNameOf } from "./identity.ts";
+
+/** A certificate and the private key to it, both PEM. The key is a secret. */
+export interface CertificateAndKey {
+  /** X.509, PEM. */
+  readonly certificate: string;
+  /** PKCS #8, PEM, not encrypted. */
+  readonly key: string;
+}
+
+export interface ClusterCaOptions {
+  /** Its subject's common name. Default "memberlist cluster CA". */
+  readonly name?: string;
+  /** In ms. Default 10 years. */
+  readonly validFor?: number;
+}
+
+export interface NodeCertificateOptions {
+  /** The node's `name` in its config; 1 to 255 bytes of UTF-8. */
+  readonly name: string;
+  /** The `label` of its config. Default "". */
+  readonly label?: string;
+  /** In ms, from `validFrom` on. Default 1 year. */
+  readonly validFor?: number;
+  /** Default: five minutes ago, for clocks that are behind. */
+  readonly validFrom?: Date;
+}
+
+const day = 24 * 60 * 60 * 1000;
+const skew = 5 * 60 * 1000;
+/** RSA of this many bits: the one kind of key that node-forge signs certificates for. */
+const keyBits = 2048;
+
+/**
+ * Makes a certificate authority for one cluster, on any runtime. Keep its key where certificates are issued, and nowhere else: who has
+ * it can be any node. Members get its certificate, and one of their own by {@link issueNodeCertificate}. Use it for nothing else.
+ *
+ * @throws MemberlistError `invalid_argument`; `unsupported` where the runtime has no WebCrypto
+ */
+export async function createClusterCa(options: ClusterCaOptions = {}): Promise<CertificateAndKey> {
+  const { name = "memberlist cluster CA", validFor = 3650 * day } = options;
+  const forge = await loadForge();
+  const key = await generateRsaKey(forge);
+  const certificate = blank(forge, { name, key, validFor, validFrom: aWhileAgo() });
+  certificate.setIssuer(certificate.subject.attributes);
+  certificate.setExtensions([
+    { name: "basicConstraints", critical: true, cA: true, pathLenConstraint: 0 },
+    { name: "keyUsage", critical: true, keyCertSign: true, cRLSign: true },
+    { name: "subjectKeyIdentifier" },
+  ]);
+  certificate.sign(key, forge.md.sha256.create());
+  return pem(forge, certificate, key);
+}
+
+/**
+ * Issues a node's certificate, with a fresh key. It says who the node is, as a URI (`memberlist:<label>/<name>`) and as a DNS name made
+ * out of that, and is good for both sides of a TLS connection. Source: docs/quic.md.
+ *
+ * @throws MemberlistError `invalid_argument` for a name that no node has, a time that is none, or what is no authority's PEM
+ */
+export async function issueNodeCertificate(ca: CertificateAndKey, options: NodeCertificateOptions): Promise<CertificateAndKey> {
+  const { name, label = "", validFor = 365 * day, validFrom = aWhileAgo() } = options;
+  if (name === "" || utf8Length(name) > nameMaxSize)
+    throw new MemberlistError("invalid_argument", `name: a node's name has 1 to ${nameMaxSize} bytes of UTF-8`);
+  if (utf8Length(label) > labelMaxSize)
+    throw new MemberlistError("invalid_argument", `label: a label has at most ${labelMaxSize} bytes of UTF-8`);
+  const forge = await loadForge();
+  const issuer = readCa(forge, ca);
+  const key = await generateRsaKey(forge);
+  const certificate = blank(forge, { name, key, validFor, validFrom });
+  certificate.setIssuer(issuer.certificate.subject.attributes);
+  certificate.setExtensions([
+    { name: "basicConstraints", critical: true, cA: false },
+    { name: "keyUsage", critical: true, digitalSignature: true },
+    { name: "extKeyUsage", serverAuth: true, clientAuth: true },
+    {
+      name: "subjectAltName",
+      altNames: [
+        { type: 2, value: await serverNameOf({ name, label }) },
+        { type: 2, value: anyServerName },
+        { type: 6, value: identityUri({ name, label }) },
+      ],
+    },
+    { name: "subjectKeyIdentifier" },
+  ]);
+  certificate.sign(issuer.key, forge.md.sha256.create());
+  return pem(forge, certificate, key);
+}
+
+interface Blank {
+  readonly name: string;
+  readonly key: pki.rsa.PrivateKey;
+  readonly validFor: number;
+  readonly validFrom: Date;
+}
+
+/** A certificate with nothing said yet but whose key it is, and for how long. */
+function blank(forge: Forge, { name, key, validFor, validFrom }: Blank): pki.Certificate {
+  const validTo = dateOf(validFrom.getTime() + validFor);
+  if (!(validFor > 0) || !Number.isFinite(validTo.getTime())) {
+    throw new MemberlistError("invalid_argument", `validFor: ${validFor} ms from ${String(validFrom)} on is no span of time`);
+  }
+  const certificate = forge.pki.createCertificate();
+  certificate.publicKey = forge.pki.setRsaPublicKey(key.n, key.e);
+  const serial = randomBytes(16);
+  // Positive, and in its shortest form.
+  serial[0] = ((serial[0] ?? 0) & 0x3f) | 0x40;
+  certificate.serialNumber = forge.util.bytesToHex(forge.util.binary.raw.encode(serial));
+  certificate.validity.notBefore = validFrom;
+  certificate.validity.notAfter = validTo;
+  // X.520 allows a common name 64 characters; who the node is stands in the alternative names.
+  const value = Array.from(name).slice(0, 64).join("");
+  // The typings want a class here, where forge wants the tag of a UTF8String.
+  const valueTagClass = forge.asn1.Type.UTF8 as unknown as pki.CertificateField["valueTagClass"];
+  certificate.setSubject([{ name: "commonName", value, valueTagClass }]);
+  return certificate;
+}
+
+function readCa(forge: Forge, ca: CertificateAndKey): { certificate: pki.Certificate; key: pki.rsa.PrivateKey } {
+  let certificate: pki.Certificate;
+  let key: pki.rsa.PrivateKey;
+  try {
+    certificate = forge.pki.certificateFromPem(ca.certificate);
+    key = forge.pki.privateKeyFromPem(ca.key);
+  } catch (cause) {
+    throw new MemberlistError("invalid_argument", `ca: not the PEM of an RSA authority: ${errorMessage(cause)}`, { cause });
+  }
+  const constraints: { readonly cA?: boolean } | undefined = certificate.getExtension("basicConstraints");
+  if (constraints?.cA !== true) throw new MemberlistError("invalid_argument", "ca: the certificate is not an authority's");
+  if ((certificate.publicKey as pki.rsa.PublicKey).n.compareTo(key.n) !== 0)
+    throw new MemberlistError("invalid_argument", "ca: the key is not that of the certificate");
+  return { certificate, key };
+}
+
+/** By the runtime, not by forge: that is a hundred times faster, and from a source of randomness that is surely a good one. */
+async function generateRsaKey(forge: Forge): Promise<pki.rsa.PrivateKey> {
+  const { subtle } = webCrypto();
+  const publicExponent = Uint8Array.of(1, 0, 1);
+  const algorithm = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256", modulusLength: keyBits, publicExponent };
+  const { privateKey } = await subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const der = new Uint8Array(await subtle.exportKey("pkcs8", privateKey));
+  return forge.pki.privateKeyFromAsn1(forge.asn1.fromDer(forge.util.binary.raw.encode(der)));
+}
+
+function pem(forge: Forge, certificate: pki.Certificate, key: pki.rsa.PrivateKey): CertificateAndKey {
+  const keyPem = forge.pki.privateKeyInfoToPem(forge.pki.wrapRsaPrivateKey(forge.pki.privateKeyToAsn1(key)));
+  return { certificate: unix(forge.pki.certificateToPem(certificate)), key: unix(keyPem) };
+}
+
+function aWhileAgo(): Date {
+  return dateOf(systemClock().wallTime() - skew);
+}
+
+/** Forge ends lines as Windows does. */
+function unix(text: string): string {
+  return text.replaceAll("\r\n", "\n");
+}

@@ -1,0 +1,57 @@
+import { MemberlistError } from "../errors.ts";
+import { webCrypto } from "../ports/entropy.ts";
+
+/** Who a node is, as a certificate says it. */
+export interface NodeIdentity {
+  /** The node's name in the cluster. */
+  readonly name: string;
+  /** The cluster's label; "" where it has none. */
+  readonly label: string;
+}
+
+/**
+ * The DNS name that every certificate of a node bears: a dialler that does not know yet whom it will find asks TLS for it. No public
+ * authority can vouch for a name under `.invalid` (RFC 2606), whatever roots a runtime trusts beside the cluster's.
+ */
+export const anyServerName: string = "memberlist.invalid";
+
+const scheme = "memberlist:";
+
+/**
+ * An identity as the URI of a certificate: `memberlist:<label>/<name>`, both percent-encoded.
+ *
+ * @throws MemberlistError `invalid_argument` for a name or label that is not well-formed Unicode
+ */
+export function identityUri({ name, label }: NodeIdentity): string {
+  try {
+    return `${scheme}${encodeURIComponent(label)}/${encodeURIComponent(name)}`;
+  } catch (cause) {
+    throw new MemberlistError("invalid_argument", "a name or label with half a surrogate pair has no certificate", { cause });
+  }
+}
+
+/** What {@link identityUri} wrote; undefined for anything else. */
+export function parseIdentityUri(uri: string): NodeIdentity | undefined {
+  const [label, name, ...rest] = uri.startsWith(scheme) ? uri.slice(scheme.length).split("/") : [];
+  if (label === undefined || name === undefined || name === "" || rest.length > 0) return undefined;
+  try {
+    const identity = { name: decodeURIComponent(name), label: decodeURIComponent(label) };
+    return identityUri(identity) === uri ? identity : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The DNS name that only the certificates of this one identity bear, so that TLS itself can check whom it has reached: the SHA-256
+ * of the URI in hex, in two labels (names may be too long for DNS, and hold any character).
+ *
+ * @throws MemberlistError `invalid_argument` as {@link identityUri}; `unsupported` where the runtime has no WebCrypto
+ */
+export async function serverNameOf(identity: NodeIdentity): Promise<string> {
+  // ASCII: a byte per character.
+  const bytes = Uint8Array.from(identityUri(identity), (char) => char.charCodeAt(0));
+  const digest = new Uint8Array(await webCrypto().subtle.digest("SHA-256", bytes));
+  const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return `${hex.slice(0, 32)}.${hex.slice(32)}.${anyServerName}`;
+}

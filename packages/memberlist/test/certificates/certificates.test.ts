@@ -1,0 +1,134 @@
+import { createPrivateKey, sign, verify, X509Certificate } from "node:crypto";
+import { createServer, connect, type TLSSocket } from "node:tls";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { beforeAll, describe, expect, it } from "vitest";
+import { createClusterCa, issueNodeCertificate, type CertificateAndKey } from "../../src/index.ts";
+import { anyServerName, identityUri, parseIdentityUri, serverNameOf } from "../../src/certificates/identity.ts";
+
+const day = 24 * 60 * 60 * 1000;
+let ca: CertificateAndKey;
+beforeAll(async () => {
+  ca = await createClusterCa();
+});
+
+describe("createClusterCa", () => {
+  it("makes an authority that may sign nodes but no other authority", () => {
+    const certificate = new X509Certificate(ca.certificate);
+    expect(certificate.ca).toBe(true);
+    expect(certificate.subject).toBe("CN=memberlist cluster CA");
+    expect(certificate.verify(certificate.publicKey)).toBe(true);
+    expect(certificate.checkPrivateKey(createPrivateKey(ca.key))).toBe(true);
+    expect(certificate.publicKey.asymmetricKeyDetails?.modulusLength).toBe(2048);
+    expect(ca.certificate + ca.key).not.toContain("\r");
+  });
+
+  it("makes another one each time, as long-lived as it is told", async () => {
+    const other = await createClusterCa({ name: "Ünïcode", validFor: 3 * day });
+    const certificate = new X509Certificate(other.certificate);
+    expect(certificate.subject).toBe("CN=Ünïcode");
+    expect(Date.parse(certificate.validTo) - Date.parse(certificate.validFrom)).toBe(3 * day);
+    expect(other.key).not.toBe(ca.key);
+    expect(certificate.serialNumber).not.toBe(new X509Certificate(ca.certificate).serialNumber);
+  });
+
+  it.each([0, -1, Number.NaN, Infinity])("refuses a validity of %s ms", async (validFor) => {
+    await expect(createClusterCa({ validFor })).rejects.toMatchObject({ code: "invalid_argument" });
+  });
+});
+
+describe("issueNodeCertificate", () => {
+  it("says who the node is, and who has signed it", async () => {
+    const issued = await issueNodeCertificate(ca, { name: "web 1/ä", label: "blue, green" });
+    const certificate = new X509Certificate(issued.certificate);
+    const identity = { name: "web 1/ä", label: "blue, green" };
+    expect(certificate.subjectAltName).toBe(
+      `DNS:${await serverNameOf(identity)}, DNS:${anyServerName}, URI:memberlist:blue%2C%20green/web%201%2F%C3%A4`,
+    );
+    expect(parseIdentityUri("memberlist:blue%2C%20green/web%201%2F%C3%A4")).toEqual(identity);
+    expect(certificate.ca).toBe(false);
+    expect(certificate.checkIssued(new X509Certificate(ca.certificate))).toBe(true);
+    expect(certificate.verify(new X509Certificate(ca.certificate).publicKey)).toBe(true);
+    const signature = sign("sha256", Buffer.from("x"), createPrivateKey(issued.key));
+    expect(verify("sha256", Buffer.from("x"), certificate.publicKey, signature)).toBe(true);
+  });
+
+  it("is valid from a little ago for a year, or as it is told", async () => {
+    const usual = new X509Certificate((await issueNodeCertificate(ca, { name: "a" })).certificate);
+    expect(Date.parse(usual.validTo) - Date.parse(usual.validFrom)).toBe(365 * day);
+    expect(Date.parse(usual.validFrom)).toBeLessThan(Date.now() - 4 * 60_000);
+    const validFrom = new Date("2020-01-02T03:04:05Z");
+    const told = new X509Certificate((await issueNodeCertificate(ca, { name: "a", validFrom, validFor: day })).certificate);
+    expect([Date.parse(told.validFrom), Date.parse(told.validTo)]).toEqual([validFrom.getTime(), validFrom.getTime() + day]);
+  });
+
+  it("issues what TLS accepts for the node's name and for any node's, and for no other name", async () => {
+    const issued = await issueNodeCertificate(ca, { name: "n".repeat(255), label: "l" });
+    const server = createServer({ cert: issued.certificate, key: issued.key }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const attempt = async (servername: string): Promise<unknown> => {
+      const socket: TLSSocket = connect({ host: "127.0.0.1", port, servername, ca: ca.certificate });
+      try {
+        await once(socket, "secureConnect");
+        return "connected";
+      } catch (error) {
+        return (error as { code?: unknown }).code;
+      } finally {
+        socket.destroy();
+      }
+    };
+    const own = await serverNameOf({ name: "n".repeat(255), label: "l" });
+    expect(await attempt(own)).toBe("connected");
+    expect(await attempt(anyServerName)).toBe("connected");
+    expect(await attempt(await serverNameOf({ name: "n".repeat(255), label: "" }))).toBe("ERR_TLS_CERT_ALTNAME_INVALID");
+    server.close();
+  });
+
+  it("refuses a name that no node has", async () => {
+    for (const name of ["", "n".repeat(256), "ä".repeat(128), "half \ud800"])
+      await expect(issueNodeCertificate(ca, { name })).rejects.toMatchObject({ code: "invalid_argument" });
+  });
+
+  it("refuses what is no authority, or not its key", async () => {
+    const node = await issueNodeCertificate(ca, { name: "a" });
+    for (const wrong of [node, { ...ca, key: node.key }, { ...ca, certificate: "no PEM" }, { ...ca, key: "no PEM" }])
+      await expect(issueNodeCertificate(wrong, { name: "b" })).rejects.toMatchObject({ code: "invalid_argument" });
+  });
+});
+
+describe("an identity as a URI", () => {
+  it.each([
+    { name: "a", label: "" },
+    { name: "ä/ö:%", label: "x/y z" },
+    { name: "\u{1f600}", label: "\u0000" },
+  ])("goes there and back: %j", (identity) => {
+    expect(parseIdentityUri(identityUri(identity))).toEqual(identity);
+  });
+
+  it.each([
+    "",
+    "memberlist:",
+    "memberlist:a",
+    "memberlist:l/",
+    "memberlist:l/a/b",
+    "memberlist:l/%zz",
+    "memberlist:l/%61",
+    "http:l/a",
+  ])("is not %j", (uri) => {
+    expect(parseIdentityUri(uri)).toBeUndefined();
+  });
+
+  it("has a server name that differs with the name and the label", async () => {
+    const names = await Promise.all(
+      [
+        { name: "a", label: "" },
+        { name: "b", label: "" },
+        { name: "a", label: "b" },
+        { name: "b", label: "a" },
+      ].map(serverNameOf),
+    );
+    expect(new Set(names).size).toBe(4);
+    for (const name of names) expect(name).toMatch(/^[0-9a-f]{32}\.[0-9a-f]{32}\.memberlist\.invalid$/);
+  });
+});
