@@ -1,10 +1,11 @@
-// `pnpm bench`: runs src/main.ts from the sources, and bundles the program that it starts.
+// `pnpm bench`: runs src/main.ts from the sources, and bundles the programs that it starts.
 import { bundle } from "../../scripts/bundle.mjs";
 
-const folder = new URL("bin/", import.meta.url);
-const main = new URL("main.mjs", folder);
-await Promise.all([
-  bundle(new URL("src/main.ts", import.meta.url), main),
-  bundle(new URL("src/throughput/node-program.ts", import.meta.url), new URL("node-program.mjs", folder)),
-]);
-await import(main.href);
+const bin = new URL("bin/", import.meta.url);
+const sources = ["main.ts", "throughput/node-program.ts", "throughput/deno-program.ts"];
+const programs = sources.map((source) => {
+  const name = source.replace(/^.*\//, "").replace(/\.ts$/, ".mjs");
+  return { source: new URL(`src/${source}`, import.meta.url), program: new URL(name, bin) };
+});
+await Promise.all(programs.map(({ source, program }) => bundle(source, program)));
+await import(new URL("main.mjs", bin).href);

@@ -1,5 +1,5 @@
-// Command go-node is one memberlist node of the throughput bench: the first line of stdin says what to do, each further one asks
-// how far it is. The vocabulary is described in ../src/throughput/node-task.ts, which the TypeScript nodes share.
+// Command go-node is one memberlist node of the throughput bench: the first line of stdin says what to do, each further one is an
+// order. The vocabulary is described in ../src/throughput/node-task.ts, which the TypeScript nodes share.
 package main
 
 import (
@@ -19,13 +19,21 @@ import (
 )
 
 type task struct {
-	Role     string   `json:"role"`
-	Compress bool     `json:"compress"`
-	Key      []byte   `json:"key"`
-	Buffer   int      `json:"buffer"`
-	Payloads [][]byte `json:"payloads"`
-	Port     int      `json:"port"`
-	Rate     float64  `json:"rate"`
+	Role      string   `json:"role"`
+	Compress  bool     `json:"compress"`
+	Key       []byte   `json:"key"`
+	Buffer    int      `json:"buffer"`
+	Payloads  [][]byte `json:"payloads"`
+	Port      int      `json:"port"`
+	Acks      int      `json:"acks"`
+	Advertise int      `json:"advertise"`
+}
+
+type order struct {
+	Window  int     `json:"window"`
+	Rate    float64 `json:"rate"`
+	Senders int     `json:"senders"`
+	Stop    bool    `json:"stop"`
 }
 
 // counter is the delegate: it counts what is delivered whole, and what is not.
@@ -33,11 +41,12 @@ type counter struct {
 	payloads [][]byte
 	count    atomic.Int64
 	bad      atomic.Int64
+	acks     *ackSource
 }
 
 func (c *counter) NotifyMsg(message []byte) {
 	if len(message) > 0 && int(message[0]) < len(c.payloads) && bytes.Equal(message, c.payloads[message[0]]) {
-		c.count.Add(1)
+		c.acks.counted(c.count.Add(1))
 	} else {
 		c.bad.Add(1)
 	}
@@ -54,13 +63,23 @@ func main() {
 	var t task
 	check(json.Unmarshal(line, &t))
 	// Fewer collections: what an operator who wants throughput sets.
-	debug.SetGCPercent(400)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(800)
+	}
 
 	c := &counter{payloads: t.Payloads}
+	isReceiver := t.Role == "receiver"
+	if isReceiver {
+		c.acks = listenForSenders(&c.count)
+	}
 	config := memberlist.DefaultLANConfig()
 	config.Name = t.Role
 	config.BindAddr = "127.0.0.1"
 	config.BindPort = 0
+	if t.Advertise != 0 {
+		config.AdvertiseAddr = "127.0.0.1"
+		config.AdvertisePort = t.Advertise
+	}
 	config.EnableCompression = t.Compress
 	config.SecretKey = t.Key
 	config.UDPBufferSize = t.Buffer
@@ -69,47 +88,46 @@ func main() {
 	config.Delegate = c
 	list, err := memberlist.Create(config)
 	check(err)
-	fmt.Printf("{\"port\":%d}\n", list.LocalNode().Port)
 
-	var stop atomic.Bool
-	if t.Role == "sender" {
+	var s *sender
+	if isReceiver {
+		fmt.Printf("{\"port\":%d,\"acks\":%d}\n", config.BindPort, c.acks.port)
+	} else {
 		_, err := list.Join([]string{fmt.Sprintf("127.0.0.1:%d", t.Port)})
 		check(err)
 		for _, node := range list.Members() {
 			if node.Name == "receiver" {
-				go send(list, node, t, c, &stop)
+				s = newSender(list, node, t)
 			}
 		}
+		if s == nil {
+			check(fmt.Errorf("the receiver is no member after the join"))
+		}
+		fmt.Println("{\"port\":0,\"acks\":0}")
 	}
 	start := time.Now()
 	for {
-		command, err := in.ReadString('\n')
+		line, err := in.ReadBytes('\n')
 		if err != nil {
 			return
 		}
-		if command == "stop\n" {
-			stop.Store(true)
+		var o order
+		check(json.Unmarshal(line, &o))
+		count := c.count.Load()
+		if !isReceiver {
+			if len(line) > 3 {
+				s.follow(o)
+			}
+			count = s.count.Load()
+		} else if o.Window > 0 {
+			c.acks.setWindow(o.Window)
 		}
 		var usage syscall.Rusage
 		check(syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
 		cpu := (usage.Utime.Nano() + usage.Stime.Nano()) / 1000
 		at := float64(time.Since(start).Nanoseconds()) / 1e6
-		fmt.Printf("{\"count\":%d,\"bad\":%d,\"cpu\":%d,\"at\":%.3f}\n", c.count.Load(), c.bad.Load(), cpu, at)
-	}
-}
-
-// send goes on until it is stopped: as fast as the socket takes packets, or at a rate.
-func send(list *memberlist.Memberlist, to *memberlist.Node, t task, c *counter, stop *atomic.Bool) {
-	start := time.Now()
-	for i := 0; !stop.Load(); i++ {
-		if t.Rate > 0 {
-			for float64(i) >= time.Since(start).Seconds()*t.Rate && !stop.Load() {
-				time.Sleep(200 * time.Microsecond)
-			}
-		}
-		if list.SendBestEffort(to, t.Payloads[i%len(t.Payloads)]) == nil {
-			c.count.Add(1)
-		}
+		// The library sends each message in a packet of its own.
+		fmt.Printf("{\"count\":%d,\"bad\":%d,\"packets\":%d,\"cpu\":%d,\"at\":%.3f}\n", count, c.bad.Load(), count, cpu, at)
 	}
 }
 

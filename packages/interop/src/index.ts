@@ -15,6 +15,6 @@ export {
   type PeerNodeState,
 } from "./peer-protocol.ts";
 export { rawMessage, rawType, type RawMap, type RawValue } from "./raw-codec.ts";
-export { findRuntime, type RuntimeId } from "./runtimes.ts";
+export { fetchRuntime, findRuntime, type RuntimeId } from "./runtimes.ts";
 export { UdpProxy, type ProxyCounts, type ProxyRules } from "./udp-proxy.ts";
 export { until, type UntilOptions } from "./until.ts";

@@ -1,5 +1,5 @@
 import { createSocket } from "node:dgram";
-import type { BenchNode } from "./member.ts";
+import type { BenchNode } from "./program.ts";
 import type { NodeTask } from "./node-task.ts";
 import type { Tally } from "./tally.ts";
 
@@ -9,13 +9,18 @@ const burst = 32;
 /** `dgram` and nothing else: what any transport on it can reach at most. */
 export async function bareSocket(task: NodeTask, tally: Tally): Promise<BenchNode> {
   const socket = createSocket({ type: "udp4", lookup: (host, _options, callback) => callback(null, host, 4) });
-  socket.on("message", (message) => tally.received(message));
+  socket.on("message", (message) => {
+    tally.packets++;
+    tally.received(message);
+  });
   await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
   socket.setRecvBufferSize(2 * 1024 * 1024);
+  if (task.role === "receiver") return { port: socket.address().port, send: () => false };
+  await new Promise<void>((resolve) => socket.connect(task.port, "127.0.0.1", resolve));
   let sent = 0;
   const send = (message: Uint8Array): boolean => {
-    socket.send(message, task.port, "127.0.0.1");
+    socket.send(message);
     return ++sent % burst !== 0;
   };
-  return { port: socket.address().port, send };
+  return { port: 0, send };
 }

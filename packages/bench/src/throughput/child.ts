@@ -1,54 +1,49 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Mark, NodeTask } from "./node-task.ts";
-import type { Runtime } from "./runtimes.ts";
 
-const answerTimeout = 10_000;
+const answerTimeout = 20_000;
 
-/** A node in a process of its own. */
+/** A process that answers each line of JSON on its stdin by one on its stdout. */
 export class Child {
+  readonly #name: string;
   readonly #process: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
-  constructor({ command: [program, ...args] }: Runtime) {
+  constructor(name: string, [program, ...args]: readonly [string, ...string[]]) {
+    this.#name = name;
     this.#process = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
-    const { stdout } = this.#process;
-    if (stdout === null) throw new Error("the node has no stdout");
+    const { stdin, stdout } = this.#process;
+    if (stdin === null || stdout === null) throw new Error(`${name} has no stdin or stdout`);
+    // A process that has ended is found out by its missing answer.
+    stdin.on("error", () => undefined);
     this.#lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
   }
 
-  /** @returns the node's port */
-  async start(task: NodeTask): Promise<number> {
-    const { port } = await this.#ask<{ port: number }>(JSON.stringify(task));
-    return port;
-  }
-
-  mark(): Promise<Mark> {
-    return this.#ask("mark");
-  }
-
-  stop(): Promise<Mark> {
-    return this.#ask("stop");
-  }
-
-  kill(): void {
-    this.#process.kill("SIGKILL");
-  }
-
-  async #ask<T>(line: string): Promise<T> {
-    this.#process.stdin?.write(`${line}\n`);
+  async ask<T>(question: unknown): Promise<T> {
+    this.#process.stdin?.write(`${JSON.stringify(question)}\n`);
     const late = new AbortController();
     const timeout = sleep(answerTimeout, undefined, { signal: late.signal }).then(() => {
-      throw new Error("a node did not answer in time");
+      throw new Error(`${this.#name} did not answer in time`);
     });
     try {
       const answer = await Promise.race([this.#lines.next(), timeout]);
-      if (answer.done === true) throw new Error("a node ended before its time");
+      if (answer.done === true) throw new Error(`${this.#name} ended before its time`);
       return JSON.parse(answer.value) as T;
     } finally {
       timeout.catch(() => undefined);
       late.abort();
     }
+  }
+
+  /** Ends it by the end of its stdin, so that it can write a profile; what does not end is killed. */
+  async end(): Promise<void> {
+    const ended = new Promise<void>((resolve) => this.#process.once("exit", () => resolve()));
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const late = new AbortController();
+    this.#process.stdin?.end();
+    await Promise.race([ended, sleep(2_000, undefined, { signal: late.signal })]);
+    late.abort();
+    this.#process.kill("SIGKILL");
   }
 }

@@ -1,61 +1,49 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { taskOf, type Case } from "./cases.ts";
-import { Child } from "./child.ts";
-import type { Mark } from "./node-task.ts";
+import type { Case } from "./cases.ts";
+import { Pair, type Stretch } from "./pair.ts";
 import type { Runtime } from "./runtimes.ts";
+import { searchWindow, windowsFor, type Setting } from "./window-search.ts";
 
+/** One run of one contender. */
 export interface Sample {
-  /** Packets per second, delivered to the delegate as they were sent. */
-  readonly delivered: number;
-  /** CPU time of both processes per delivered packet, in microseconds. */
-  readonly cpu: number;
-  /** Share of all packets sent that were not delivered. */
-  readonly loss: number;
+  /** As fast as it goes without loss. */
+  readonly full: Stretch;
+  /** At 80 % of that. */
+  readonly eased: Stretch;
 }
 
-export interface MeasureOptions {
+export interface Durations {
+  /** In ms, each. */
   readonly warmup: number;
-  /** Measured, in ms. */
-  readonly duration: number;
-  /** Packets per second; 0: as fast as backpressure lets them out. */
-  readonly rate: number;
+  readonly full: number;
+  readonly eased: number;
+  /** Of each try of the search for the best window. */
+  readonly attempt: number;
 }
 
-/** Runs one pair of nodes once. */
-export async function measure(runtime: Runtime, which: Case, { warmup, duration, rate }: MeasureOptions): Promise<Sample> {
-  const receiver = new Child(runtime);
-  const sender = new Child(runtime);
+const easedShare = 0.8;
+
+/** Which window, and how many senders, show a contender at its best. */
+export async function findSetting(runtime: Runtime, which: Case, { warmup, attempt }: Durations): Promise<Setting> {
+  const pair = await Pair.start(runtime, which);
   try {
-    const task = taskOf(which);
-    const port = await receiver.start({ ...task, role: "receiver", port: 0, rate: 0 });
-    await sender.start({ ...task, role: "sender", port, rate });
-    await sleep(warmup);
-    const from = await Promise.all([receiver.mark(), sender.mark()]);
-    await sleep(duration);
-    const to = await Promise.all([receiver.mark(), sender.mark()]);
-    const sent = await sender.stop();
-    const all = await settled(receiver);
-    if (all.bad > 0) throw new Error(`${runtime.name}: ${all.bad} messages came out other than they were sent`);
-    const count = to[0].count - from[0].count;
-    const cpu = to[0].cpu - from[0].cpu + to[1].cpu - from[1].cpu;
-    return {
-      delivered: (count / (to[0].at - from[0].at)) * 1000,
-      cpu: cpu / Math.max(1, count),
-      loss: 1 - all.count / Math.max(1, (await sender.mark()).count, sent.count),
-    };
+    await pair.send({ window: 32 }, warmup);
+    const { setting } = await searchWindow({ senders: runtime.senders, windows: windowsFor(which.size) }, (order) =>
+      pair.send(order, attempt, attempt / 4),
+    );
+    return setting;
   } finally {
-    sender.kill();
-    receiver.kill();
+    await pair.end();
   }
 }
 
-/** Once nothing more arrives. */
-async function settled(receiver: Child): Promise<Mark> {
-  let last = await receiver.mark();
-  for (;;) {
-    await sleep(100);
-    const now = await receiver.mark();
-    if (now.count === last.count) return now;
-    last = now;
+/** Runs a pair of new processes once. */
+export async function measure(runtime: Runtime, which: Case, setting: Setting, durations: Durations): Promise<Sample> {
+  const pair = await Pair.start(runtime, which);
+  try {
+    const full = await pair.send(setting, durations.full, durations.warmup);
+    const eased = await pair.send({ rate: full.rate * easedShare }, durations.eased);
+    return { full, eased };
+  } finally {
+    await pair.end();
   }
 }

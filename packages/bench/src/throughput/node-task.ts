@@ -8,18 +8,39 @@ export interface NodeTask {
   readonly buffer: number;
   /** Sent in turn; the first byte of each is its index. */
   readonly payloads: readonly string[];
-  /** Of the receiver; 0 for the receiver itself. */
+  /** Where the receiver listens for packets and streams; 0 for the receiver itself. */
   readonly port: number;
-  /** Packets per second; 0: as fast as backpressure lets them out. */
-  readonly rate: number;
+  /** Where the receiver tells its count (see acks.ts); 0 for the receiver itself. */
+  readonly acks: number;
+  /** Other than 0: where the receiver says that it listens. */
+  readonly advertise: number;
 }
 
-/** The answer to each further line (`mark`, or `stop`, upon which a sender sends no more). The first answer is `{port}`. */
+/** The receiver's answer to its task: the ports that the sender's task has; a sender's ports are 0. */
+export interface NodePorts {
+  readonly port: number;
+  readonly acks: number;
+}
+
+/** Each further line of stdin, as JSON; the answer is a {@link Mark}. At first nothing is sent. */
+export interface Order {
+  /** Messages that may be on their way unacknowledged; for a receiver: a share of them is what it counts between two acknowledgements. */
+  readonly window?: number;
+  /** Messages per second, whatever is acknowledged; 0: as many as the window lets out. */
+  readonly rate?: number;
+  /** Goroutines that send; only the Go node has more than one. */
+  readonly senders?: number;
+  /** No more is sent until the next order. */
+  readonly stop?: true;
+}
+
 export interface Mark {
   /** Messages handed to the library, or delivered whole to the delegate. */
   readonly count: number;
   /** Messages delivered that are not as they were sent. */
   readonly bad: number;
+  /** Packets that a receiver has had from the kernel; 0 where the node cannot tell. */
+  readonly packets: number;
   /** CPU time of the process, in microseconds. */
   readonly cpu: number;
   /** On the node's own clock, in ms. */

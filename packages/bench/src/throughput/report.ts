@@ -1,57 +1,87 @@
-import type { Case } from "./cases.ts";
-import type { Sample } from "./measure.ts";
+import { figure, table } from "../../../simulator/src/cli/table.ts";
+import { spread } from "../statistics.ts";
+import type { Target } from "../target.ts";
+import { findRow, lossOf, messageRate, packetRate, ratioTo, type Row } from "./rows.ts";
 
-export interface Row extends Case {
-  readonly runtime: string;
-  readonly full: readonly Sample[];
-  /** At 80 % of the median of `full`; absent where that was not asked for. */
-  readonly eased: readonly Sample[];
-}
+const head = [
+  "size",
+  "payload",
+  "mode",
+  "runtime",
+  "messages/s",
+  "range",
+  "packets/s",
+  "x Go",
+  "% of dgram",
+  "µs CPU/packet",
+  "loss",
+  "loss at 80 %",
+  "window",
+];
 
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
-}
-
-/** The rows as a table of Markdown. */
-export function table(rows: readonly Row[]): string {
-  const head =
-    "| size | payload | mode | runtime | delivered/s | range | x Go | of dgram | µs CPU/packet | loss | loss at 80 % |";
+/** The rows as a table of Markdown: medians of the rounds, and ranges. */
+export function rateTable(rows: readonly Row[]): string {
   const lines = rows.map((row) => {
-    const rates = row.full.map(({ delivered }) => delivered);
-    const rate = median(rates);
-    const range = `${thousands(Math.min(...rates))}–${thousands(Math.max(...rates))}`;
-    const toGo = rate / rateOf(rows, row, "go", row.mode);
-    const toCeiling = rate / rateOf(rows, row, "dgram", "plain");
-    const cells = [
-      row.size,
+    const { min, max } = spread(row.samples.map(({ full }) => full.rate));
+    const cpu = spread(row.samples.map(({ full }) => full.cpu));
+    return [
+      String(row.size),
       row.payload,
       row.mode,
       row.runtime,
-      thousands(rate),
-      range,
-      Number.isNaN(toGo) ? "–" : toGo.toFixed(2),
-      Number.isNaN(toCeiling) ? "–" : percent(toCeiling),
-      median(row.full.map(({ cpu }) => cpu)).toFixed(1),
-      percent(median(row.full.map(({ loss }) => loss))),
-      row.eased.length === 0 ? "–" : percent(Math.max(...row.eased.map(({ loss }) => loss)), 3),
+      thousands(messageRate(row)),
+      `${thousands(min)}-${thousands(max)}`,
+      thousands(packetRate(row)),
+      figure(ratioTo(rows, row, "go"), 2),
+      figure(100 * ratioTo(rows, row, "dgram"), 0),
+      figure(cpu.median, 1),
+      share(lossOf(row, "full")),
+      share(lossOf(row, "eased")),
+      `${row.setting.window}${row.setting.senders > 1 ? ` x ${row.setting.senders} senders` : ""}`,
     ];
-    return `| ${cells.join(" | ")} |`;
   });
-  return [head, head.replaceAll(/[^|]+/g, " --- "), ...lines].join("\n");
+  return table(head, lines);
 }
 
-function rateOf(rows: readonly Row[], { size, payload }: Row, runtime: string, mode: string): number {
-  const row = rows.find((r) => r.runtime === runtime && r.mode === mode && r.size === size && r.payload === payload);
-  return row === undefined ? Number.NaN : median(row.full.map(({ delivered }) => delivered));
+/** What the library has to reach, as far as these rows tell. */
+export function rateTargets(rows: readonly Row[]): Target[] {
+  const against = (runtime: Row["runtime"], mode: Row["mode"], other: Row["runtime"]): number => {
+    const row = findRow(rows, runtime, 1400, mode);
+    return row === undefined ? Number.NaN : ratioTo(rows, row, other);
+  };
+  const ours = rows.filter(({ runtime }) => runtime !== "go" && runtime !== "dgram");
+  const toGo = [
+    ["node", "plain", 3],
+    ["node", "compressed", 4],
+    ["node", "encrypted", 3],
+    ["node", "both", 4],
+    ["deno", "compressed", 2],
+    ["bun", "compressed", 2],
+  ] as const;
+  return [
+    ...toGo.map(([runtime, mode, atLeast]): Target => {
+      const what = `packets/s at 1,400 bytes, ${mode}: ${runtime} against Go`;
+      return { what, unit: "x", measured: against(runtime, mode, "go"), atLeast };
+    }),
+    {
+      what: "packets/s at 1,400 bytes, plain: node against bare dgram",
+      unit: " %",
+      measured: 100 * against("node", "plain", "dgram"),
+      atLeast: 75,
+    },
+    {
+      what: "loss at 80 % of the highest rate, the worst of node, deno and bun",
+      unit: " %",
+      measured: ours.length === 0 ? Number.NaN : Math.max(...ours.map((row) => 100 * lossOf(row, "eased"))),
+      atMost: 0,
+    },
+  ];
 }
 
 function thousands(value: number): string {
   return Math.round(value).toLocaleString("en");
 }
 
-function percent(share: number, digits = 1): string {
-  return `${(share * 100).toFixed(digits)} %`;
+function share(value: number): string {
+  return value === 0 ? "0" : `${(value * 100).toFixed(3)} %`;
 }

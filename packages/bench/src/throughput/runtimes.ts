@@ -1,36 +1,66 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { fetchRuntime, goAvailable } from "@memberlist/interop";
 
 const run = promisify(execFile);
 
+export const runtimeNames = ["node", "deno", "bun", "go", "dgram"] as const;
+export type RuntimeName = (typeof runtimeNames)[number];
+
 export interface Runtime {
-  readonly name: "node" | "bun" | "go" | "dgram";
+  readonly name: RuntimeName;
   /** Program and arguments of one node. */
   readonly command: readonly [string, ...string[]];
+  /** How many of its senders at once are tried. */
+  readonly senders: readonly number[];
 }
 
-/** This file's code runs from `bin/`, next to the node's program. */
-const program = fileURLToPath(new URL("node-program.mjs", import.meta.url));
+/** This file's code runs from `bin/`, next to the nodes' programs. */
+const program = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const goSources = fileURLToPath(new URL("../go-node/", import.meta.url));
-const goProgram = fileURLToPath(new URL(process.platform === "win32" ? "go-node.exe" : "go-node", import.meta.url));
+const goProgram = program(process.platform === "win32" ? "go-node.exe" : "go-node");
 
 /**
- * Whoever can take part on this machine. Bun is found through the environment variable BUN, as in the tests.
+ * Whoever can take part on this machine; Deno and Bun are fetched by npm once, as for `pnpm matrix`. In CI all have to.
  *
- * @param skipped told in one line why one does not take part
+ * @param told in one line what is fetched, or why one does not take part
  */
-export async function runtimes(skipped: (line: string) => void): Promise<readonly Runtime[]> {
-  const found: Runtime[] = [{ name: "node", command: [process.execPath, program, "memberlist"] }];
-  const bun = process.env["BUN"];
-  if (bun === undefined) skipped("bun: skipped, BUN is not set to the path of a Bun");
-  else found.push({ name: "bun", command: [bun, program, "memberlist"] });
+export async function runtimes(told: (line: string) => void): Promise<readonly Runtime[]> {
+  const one = [1];
+  const deno = await fetched("deno", told);
+  const bun = await fetched("bun", told);
+  const go = await buildGoNode();
+  const memberProgram = [program("node-program.mjs"), "memberlist"] as const;
+  return [
+    { name: "node", command: [process.execPath, ...memberProgram], senders: one },
+    ...(deno === undefined
+      ? []
+      : [
+          {
+            name: "deno" as const,
+            command: [deno, "run", "--no-config", "--allow-all", "--unstable-net", program("deno-program.mjs")] as const,
+            senders: one,
+          },
+        ]),
+    ...(bun === undefined ? [] : [{ name: "bun" as const, command: [bun, ...memberProgram] as const, senders: one }]),
+    ...(go === undefined ? [] : [{ name: "go" as const, command: [go] as const, senders: [1, 2, 4] }]),
+    { name: "dgram", command: [process.execPath, program("node-program.mjs"), "dgram"], senders: one },
+  ];
+}
+
+async function fetched(id: "deno" | "bun", told: (line: string) => void): Promise<string | undefined> {
   try {
-    await run("go", ["build", "-trimpath", "-o", goProgram, "."], { cwd: goSources });
-    found.push({ name: "go", command: [goProgram] });
+    return await fetchRuntime(id, told);
   } catch (error) {
-    skipped(`go: skipped, its node cannot be built: ${error instanceof Error ? error.message.split("\n")[0] : String(error)}`);
+    if (process.env["CI"]) throw error;
+    told(`${id}: skipped, ${error instanceof Error ? error.message.split("\n")[0] : String(error)}`);
+    return undefined;
   }
-  found.push({ name: "dgram", command: [process.execPath, program, "dgram"] });
-  return found;
+}
+
+async function buildGoNode(): Promise<string | undefined> {
+  if (!(await goAvailable())) return undefined;
+  await run("go", ["build", "-trimpath", "-o", goProgram, "."], { cwd: goSources });
+  return goProgram;
 }

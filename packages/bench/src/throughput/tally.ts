@@ -1,7 +1,11 @@
 /** Counts messages; a receiver compares each with what was sent. */
 export class Tally {
+  /** Delivered, each as it was sent. */
   count = 0;
   bad = 0;
+  packets = 0;
+  /** After each message. */
+  onCount: () => void = () => undefined;
   readonly #payloads: readonly Buffer[];
   #next = 0;
 
@@ -20,5 +24,6 @@ export class Tally {
     const expected = this.#payloads[message[0] ?? -1];
     if (expected?.equals(message) === true) this.count++;
     else this.bad++;
+    this.onCount();
   }
 }

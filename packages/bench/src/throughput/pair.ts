@@ -1,0 +1,106 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { taskOf, type Case } from "./cases.ts";
+import { Child } from "./child.ts";
+import type { Mark, NodePorts, NodeTask, Order } from "./node-task.ts";
+import type { Runtime } from "./runtimes.ts";
+
+/** What one stretch of sending came to. */
+export interface Stretch {
+  /** Messages per second, delivered to the delegate as they were sent. */
+  readonly rate: number;
+  /** Packets per second that the receiver had from the kernel. */
+  readonly packetRate: number;
+  /** CPU time of both processes per delivered packet, in microseconds. */
+  readonly cpu: number;
+  /** Messages sent, and of these not delivered. */
+  readonly sent: number;
+  readonly lost: number;
+}
+
+/** How long nothing may arrive before what is missing is held for lost, in ms. */
+const silence = 150;
+
+/** A sender and a receiver, each in a process of its own, the one joined to the other. */
+export class Pair {
+  readonly #name: string;
+  readonly #receiver: Child;
+  readonly #sender: Child;
+
+  private constructor(name: string, receiver: Child, sender: Child) {
+    this.#name = name;
+    this.#receiver = receiver;
+    this.#sender = sender;
+  }
+
+  /** @param proxy packets to the receiver go by this port instead of its own; it is told the own one before any is sent */
+  static async start(
+    { name, command }: Runtime,
+    which: Case,
+    proxy?: { readonly port: number; readonly forwardTo: (port: number) => void },
+  ): Promise<Pair> {
+    const receiver = new Child(`${name}, receiving`, command);
+    const sender = new Child(`${name}, sending`, command);
+    const pair = new Pair(name, receiver, sender);
+    try {
+      const task = taskOf(which);
+      const forReceiver: NodeTask = { ...task, role: "receiver", port: 0, acks: 0, advertise: proxy?.port ?? 0 };
+      const { port, acks } = await receiver.ask<NodePorts>(forReceiver);
+      proxy?.forwardTo(port);
+      const forSender: NodeTask = { ...task, role: "sender", port, acks, advertise: 0 };
+      await sender.ask<NodePorts>(forSender);
+      return pair;
+    } catch (error) {
+      await pair.end();
+      throw error;
+    }
+  }
+
+  /** Sends for `duration` ms. What is sent during the `warmup` ms before that counts for the loss only. */
+  async send(order: Order, duration: number, warmup = 0): Promise<Stretch> {
+    const before = await this.#marks({});
+    await this.#marks(order);
+    if (warmup > 0) await sleep(warmup);
+    const from = await this.#marks({});
+    await sleep(duration);
+    const to = await this.#marks({});
+    const stopped = await this.#sender.ask<Mark>({ stop: true } satisfies Order);
+    const { count: deliveredInAll, bad } = await this.#settled(stopped.count - before.sender.count + before.receiver.count);
+    if (bad > 0) throw new Error(`${this.#name}: ${bad} messages came out other than they were sent`);
+    const count = to.receiver.count - from.receiver.count;
+    const packets = to.receiver.packets - from.receiver.packets;
+    const seconds = (to.receiver.at - from.receiver.at) / 1000;
+    const cpu = to.receiver.cpu - from.receiver.cpu + to.sender.cpu - from.sender.cpu;
+    // A goroutine may have sent one more.
+    const { count: sentInAll } = await this.#sender.ask<Mark>({});
+    const sent = sentInAll - before.sender.count;
+    return {
+      rate: count / seconds,
+      packetRate: packets / seconds,
+      cpu: cpu / Math.max(1, packets),
+      sent,
+      lost: sent - (deliveredInAll - before.receiver.count),
+    };
+  }
+
+  async end(): Promise<void> {
+    await Promise.all([this.#sender.end(), this.#receiver.end()]);
+  }
+
+  async #marks(order: Order): Promise<{ readonly receiver: Mark; readonly sender: Mark }> {
+    const receiver = await this.#receiver.ask<Mark>(order);
+    return { receiver, sender: await this.#sender.ask<Mark>(order) };
+  }
+
+  /** Once all is there, or nothing more arrives. */
+  async #settled(expected: number): Promise<Mark> {
+    let last = await this.#receiver.ask<Mark>({});
+    let since = performance.now();
+    while (last.count < expected && performance.now() - since < silence) {
+      await sleep(5);
+      const now = await this.#receiver.ask<Mark>({});
+      if (now.count > last.count) since = performance.now();
+      last = now;
+    }
+    return last;
+  }
+}

@@ -1,0 +1,52 @@
+import { describe, expect, it } from "vitest";
+import { searchWindow, windowsFor, type Setting } from "../src/throughput/window-search.ts";
+
+describe("windowsFor", () => {
+  it("grows up to what a receive buffer holds, whatever the size", () => {
+    expect(windowsFor(64)).toEqual([8, 32, 128, 512, 2048]);
+    // A packet of 1,400 bytes takes 2,304 of the buffer: 4 MiB hold 1,820.
+    expect(windowsFor(1400)).toEqual([8, 32, 128, 512, 1547]);
+    for (const bytes of [64, 512, 1400, 8192, 65_507]) {
+      expect(Math.max(...windowsFor(bytes)) * (bytes + 768)).toBeLessThan(4 * 1024 * 1024);
+    }
+  });
+});
+
+describe("searchWindow", () => {
+  const windows = [8, 32, 128, 512];
+  const search = (senders: readonly number[], trial: (setting: Setting) => { rate: number; lost: number }) => {
+    const tried: Setting[] = [];
+    const found = searchWindow({ senders, windows }, (setting) => {
+      tried.push(setting);
+      return Promise.resolve({ sent: 1000, ...trial(setting) });
+    });
+    return { found, tried };
+  };
+
+  it("finds the highest rate", async () => {
+    const { found } = search([1], ({ window }) => ({ rate: window === 128 ? 100 : 50, lost: 0 }));
+    expect((await found).setting).toEqual({ window: 128, senders: 1 });
+  });
+
+  it("keeps the smaller window where a larger one gains next to nothing", async () => {
+    const { found } = search([1], ({ window }) => ({ rate: window === 8 ? 50 : 100 + window / 512, lost: 0 }));
+    expect((await found).setting.window).toBe(32);
+  });
+
+  it("takes no rate with loss, and tries no larger window after one", async () => {
+    const { found, tried } = search([1], ({ window }) => ({ rate: window, lost: window > 32 ? 1 : 0 }));
+    expect((await found).setting.window).toBe(32);
+    expect(tried.map(({ window }) => window)).toEqual([8, 32, 128]);
+  });
+
+  it("tries every window for each number of senders", async () => {
+    const { found, tried } = search([1, 2], ({ window, senders }) => ({ rate: window === 32 ? senders : 0.5, lost: 0 }));
+    expect(await found).toMatchObject({ setting: { window: 32, senders: 2 }, rate: 2 });
+    expect(tried).toHaveLength(8);
+  });
+
+  it("takes what loses the smallest share where all lose", async () => {
+    const { found } = search([1, 2], ({ senders }) => ({ rate: 10, lost: senders === 1 ? 5 : 2 }));
+    expect(await found).toEqual({ setting: { window: 8, senders: 2 }, rate: 10, lost: 2 });
+  });
+});
