@@ -9,6 +9,14 @@ export { createInstrumented } from "./memberlist.ts";
 export type { Instruments } from "./start-driver.ts";
 export { chooseAdvertiseAddress, defaultRoute, type HostInterfaces } from "./net/advertise.ts";
 export { planBind, withoutMapping, type BindTarget } from "./net/ip.ts";
+export {
+  canonicalIps,
+  firstNameServer,
+  systemConfigPath,
+  type NameServer,
+  type ResolveContext,
+  type SystemLookup,
+} from "./net/name-server.ts";
 export { packetObjection, RouteTable } from "./net/route.ts";
 export { bindError, errnoOf } from "./net/socket-errors.ts";
 export { DecodeError, type DecodeReason } from "./wire/decode-error.ts";

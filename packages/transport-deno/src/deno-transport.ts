@@ -8,6 +8,7 @@ import {
   type Logger,
   type LogOutput,
   type ResolveOptions,
+  type SrvRecord,
   type Transport,
   type TransportListener,
   type TransportStream,
@@ -22,10 +23,11 @@ import {
   type BindTarget,
   type HostInterfaces,
   type Log,
+  type SystemLookup,
 } from "@memberlist/core/internal";
 import { denoCodec } from "./deno-codec.ts";
 import { dialTcp } from "./dial.ts";
-import { resolveHost } from "./resolver.ts";
+import { resolveHost, resolveService } from "./resolver.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { TcpStream } from "./tcp-stream.ts";
 import { thisMachine } from "./this-machine.ts";
@@ -48,8 +50,12 @@ export interface DenoTransportOptions {
   readonly maxPendingSends?: number;
   /** Streams that peers may have open at once; further ones are closed at once. Default 1024. */
   readonly maxInboundStreams?: number;
+  /** False: no UDP socket is bound, and packets cannot be sent; for `streamOnly`. Default true. */
+  readonly udp?: boolean;
   /** The machine's interfaces, when no address is configured or bound. Default: the real ones. */
   readonly hostInterfaces?: HostInterfaces;
+  /** The usual way to look a name up. Default: the system's resolver. */
+  readonly systemLookup?: SystemLookup;
 }
 
 /** What went wrong so far, for metrics. */
@@ -80,9 +86,11 @@ const bindAttempts = 10;
  * Packets over UDP and streams over TCP, on the same port, for Deno.
  *
  * `--allow-net --unstable-net` is enough. `--allow-sys=networkInterfaces` is needed to choose the advertised address of a wildcard
- * bind; `--allow-read=/proc/net/route` then prefers the interface of the default route. No permission is ever prompted for.
+ * bind; `--allow-read=/proc/net/route` then prefers the interface of the default route. Without UDP (`udp: false`), `--unstable-net` is
+ * not needed. No permission is ever prompted for.
  *
- * `dnsConfigPath` has no effect: names are looked up by the system's resolver only.
+ * Names are looked up by the system's resolver. A `dnsConfigPath` that is not the system's has its first name server asked first, and
+ * needs `--allow-read` for that file.
  */
 export class DenoTransport implements Transport {
   readonly codec: Codec = denoCodec;
@@ -185,7 +193,11 @@ export class DenoTransport implements Transport {
   }
 
   resolve(host: string, options: ResolveOptions): Promise<string[]> {
-    return resolveHost(host, options, this.#stop.signal);
+    return resolveHost(host, options, { log: this.#log, stop: this.#stop.signal, systemLookup: this.#options.systemLookup });
+  }
+
+  resolveSrv(service: string, options: ResolveOptions): Promise<SrvRecord[]> {
+    return resolveService(service, options, this.#stop.signal);
   }
 
   shutdown(): Promise<void> {
@@ -243,6 +255,7 @@ async function bindAll(options: DenoTransportOptions, log: Log, targets: readonl
       const listener = TcpListener.listen({ target, port, log });
       tcp.push(listener);
       port = listener.port;
+      if (options.udp === false) continue;
       const highWaterMark = options.sendHighWaterMark ?? 256;
       udp.push(UdpSocket.bind({ target, port, log, highWaterMark, maxPending: options.maxPendingSends ?? 4096 }));
     }

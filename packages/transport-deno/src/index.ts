@@ -1,4 +1,5 @@
 export * from "@memberlist/core";
-export { type HostInterfaces } from "@memberlist/core/internal";
-export { createMemberlist } from "./create-memberlist.ts";
+export { type HostInterfaces, type SystemLookup } from "@memberlist/core/internal";
+export { createMemberlist, type DenoConfig } from "./create-memberlist.ts";
 export { DenoTransport, type DenoTransportCounters, type DenoTransportOptions } from "./deno-transport.ts";
+export { fileStore } from "./file-store.ts";

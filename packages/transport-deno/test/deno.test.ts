@@ -1,7 +1,14 @@
 import { execFile } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { describe, expect, it } from "vitest";
+import { decode, encode, type Answer } from "dns-packet";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { silentPort, type SilentPort } from "../../transport-node/test/silent-port.ts";
 
 /** The path of a Deno; CI fetches one. Without it this suite is skipped. */
 const deno = process.env["DENO"] ?? "";
@@ -9,23 +16,98 @@ if (deno === "") process.stdout.write("DENO is not set to the path of a Deno: it
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../../..", import.meta.url));
+const tests = "packages/transport-deno/test";
+const network = ["--allow-net", "--unstable-net"];
 
-describe.skipIf(deno === "")("on Deno, from the TypeScript sources", () => {
-  it("type-checks", async () => {
-    const files = ["packages/transport-deno/src/index.ts", "packages/transport-deno/test/deno-test.ts"];
-    await expect(run(deno, ["check", ...files], { cwd: root })).resolves.toBeDefined();
-  }, 60_000);
+/** Runs a file of tests by Deno. What it said; it rejects when one fails. */
+async function denoTest(file: string, permissions: readonly string[], ...args: readonly string[]): Promise<string> {
+  const command = ["test", "--no-check", "--no-prompt", ...permissions, `${tests}/${file}`, "--", ...args];
+  const { stdout } = await run(deno, command, { cwd: root, env: { ...process.env, NO_COLOR: "1" }, timeout: 80_000 });
+  return stdout;
+}
 
-  it("passes its own tests, which leak nothing, with no permission but the network's", async () => {
-    const args = [
-      "test",
-      "--no-check",
-      "--no-prompt",
-      "--allow-net",
-      "--unstable-net",
-      "packages/transport-deno/test/deno-test.ts",
-    ];
-    const { stdout } = await run(deno, args, { cwd: root, env: { ...process.env, NO_COLOR: "1" }, timeout: 50_000 });
-    expect(stdout).toMatch(/ok \| \d+ passed \| 0 failed/);
-  }, 60_000);
-});
+describe.skipIf(deno === "")(
+  "on Deno, from the TypeScript sources, with no permission but those named",
+  { timeout: 90_000 },
+  () => {
+    let silent: SilentPort;
+    let folder: string;
+    beforeAll(async () => {
+      silent = await silentPort();
+      folder = await mkdtemp(join(tmpdir(), "memberlist-deno-"));
+    });
+    afterAll(async () => {
+      await silent.close();
+      await rm(folder, { recursive: true });
+    });
+
+    it("type-checks", async () => {
+      const files = ["transport", "conformance", "stream-only", "files"].map((name) => `${tests}/${name}-test.ts`);
+      await expect(run(deno, ["check", "packages/transport-deno/src/index.ts", ...files], { cwd: root })).resolves.toBeDefined();
+    });
+
+    it.each(["memberlist", "transport-deno"])("would be taken by JSR as it is, and sends its sources alone: %s", async (name) => {
+      const options = { cwd: `${root}packages/${name}`, env: { ...process.env, NO_COLOR: "1" } };
+      const { stderr } = await run(deno, ["publish", "--dry-run", "--allow-dirty"], options);
+      expect(stderr).toMatch(/Success Dry run complete/);
+      const sent = [...stderr.matchAll(/file:\/\/\S+?\/packages\/[^/]+\/(\S+)/g)].map(([, path = ""]) => path);
+      expect(sent).toContain("src/index.ts");
+      expect(sent.filter((path) => !/^(README\.md|deno\.json|src\/.*)$/.test(path))).toEqual([]);
+    });
+
+    it("passes its own tests, which leak nothing", async () => {
+      expect(await denoTest("transport-test.ts", network)).toMatch(/ok \| \d+ passed \| 0 failed/);
+    });
+
+    it("conforms, by UDP and over streams alone: all 36 rules, and nothing is left open after any", async () => {
+      const said = await denoTest("conformance-test.ts", network, String(silent.address.port));
+      expect(said).toMatch(/ok \| 74 passed \| 0 failed/);
+    });
+
+    it("has clusters without UDP, where nothing unstable is allowed", async () => {
+      expect(await denoTest("stream-only-test.ts", ["--allow-net"])).toMatch(/ok \| \d+ passed \| 0 failed/);
+    });
+
+    it("looks SRV records up, and keeps a store in a file: with the permission for that folder, and says what is missing without", async () => {
+      await using server = await nameServer(folder);
+      await writeFile(join(folder, "resolv.conf"), `nameserver 127.0.0.1:${server.port}\n`);
+      const files = [`--allow-read=${folder}`, `--allow-write=${folder}`];
+      expect(await denoTest("files-test.ts", [...network, ...files], folder)).toMatch(/ok \| 5 passed \| 0 failed/);
+      expect(await denoTest("files-test.ts", network, folder, "denied")).toMatch(/ok \| 1 passed \| 0 failed/);
+    });
+  },
+);
+
+/** A DNS server for the names that files-test.ts asks for; the port of the live service stands in a file of `folder`. One name gets no answer. */
+async function nameServer(folder: string): Promise<AsyncDisposable & { readonly port: number }> {
+  const srv = (name: string, target: string, port: number, priority: number, weight: number): Answer => ({
+    type: "SRV",
+    name,
+    data: { target, port, priority, weight },
+  });
+  const known: Readonly<Record<string, (name: string) => Answer[] | undefined>> = {
+    "SRV _memberlist._tcp.example.test": (name) => [
+      srv(name, "a.example.test", 7001, 2, 5),
+      srv(name, "b.example.test", 7002, 1, 0),
+    ],
+    "SRV _live._tcp.example.test": (name) => [
+      srv(name, "a.example.test", Number(readFileSync(join(folder, "seed-port"), "utf8")), 1, 1),
+    ],
+    "SRV _slow._tcp.example.test": () => undefined,
+    "A a.example.test": (name) => [{ type: "A", name, data: "127.0.0.1" }],
+    "AAAA a.example.test": (name) => [{ type: "AAAA", name, data: "::1" }],
+  };
+  const socket = createSocket("udp4");
+  socket.on("message", (bytes, { address, port }) => {
+    const { id, questions = [] } = decode(bytes);
+    const { type, name } = questions[0] ?? { type: "", name: "" };
+    const look = known[`${type} ${name.toLowerCase()}`] ?? (() => []);
+    const answers = look(name);
+    if (answers !== undefined) socket.send(encode({ type: "response", id, questions, answers }), port, address);
+  });
+  await new Promise<void>((resolve) => void socket.bind(0, "127.0.0.1", resolve));
+  return {
+    port: socket.address().port,
+    [Symbol.asyncDispose]: () => new Promise((resolve) => void socket.close(() => resolve())),
+  };
+}

@@ -1,17 +1,13 @@
 import { randomInt } from "node:crypto";
 import { connect } from "node:net";
 import { RECURSION_DESIRED, streamDecode, streamEncode, type Answer, type RecordType } from "dns-packet";
+import type { NameServer } from "@memberlist/core/internal";
 
 /** A DNS message over TCP: a length of 2 bytes, then at most this much. */
 const messageBytesMax = 65_535;
 
 /** A question type that the package knows and its types do not. */
 const any = "ANY" as string as RecordType;
-
-export interface NameServer {
-  readonly host: string;
-  readonly port: number;
-}
 
 export interface DnsQueryOptions {
   /** In ms, for the whole exchange. */

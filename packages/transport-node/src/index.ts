@@ -1,7 +1,6 @@
 export * from "@memberlist/core";
-export { type HostInterfaces } from "@memberlist/core/internal";
+export { type HostInterfaces, type SystemLookup } from "@memberlist/core/internal";
 export { type WorkerOptions } from "./codec-pool.ts";
 export { createMemberlist, type NodeConfig } from "./create-memberlist.ts";
 export { fileStore } from "./file-store.ts";
 export { NodeTransport, type NodeTransportCounters, type NodeTransportOptions } from "./node-transport.ts";
-export { type SystemLookup } from "./resolver.ts";

@@ -24,11 +24,12 @@ import {
   type BindTarget,
   type HostInterfaces,
   type Log,
+  type SystemLookup,
 } from "@memberlist/core/internal";
 import { CodecPool, type WorkerOptions } from "./codec-pool.ts";
 import { dialTcp } from "./dial.ts";
 import { NodeCodec } from "./node-codec.ts";
-import { resolveHost, type SystemLookup } from "./resolver.ts";
+import { resolveHost } from "./resolver.ts";
 import { resolveService } from "./srv.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { TcpStream } from "./tcp-stream.ts";

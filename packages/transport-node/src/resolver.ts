@@ -1,23 +1,11 @@
 import { lookup } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
 import { MemberlistError, errorMessage, type ErrorCode, type ResolveOptions } from "@memberlist/core";
-import { canonicalIp, type Log } from "@memberlist/core/internal";
-import { queryAnyOverTcp, type NameServer } from "./dns-tcp.ts";
+import { canonicalIp, canonicalIps, firstNameServer, type Log, type ResolveContext } from "@memberlist/core/internal";
+import { queryAnyOverTcp } from "./dns-tcp.ts";
 
 /** The share of the whole time that the question over TCP may take, so that the usual resolver still gets its turn. */
 const tcpShare = 0.5;
-/** More than any real resolv.conf has; what a wrong path names is not searched to its end. */
-const configCharsMax = 64 * 1024;
-
-/** How names are looked up the usual way; injected by tests. */
-export type SystemLookup = (host: string) => Promise<string[]>;
-
-export interface ResolveContext {
-  readonly log: Log;
-  /** Aborted by a shutdown of the transport. */
-  readonly stop: AbortSignal;
-  readonly systemLookup?: SystemLookup;
-}
 
 /**
  * Every address of `host`. For a name with a dot the first name server of `options.dnsConfigPath` is asked first: ANY over TCP,
@@ -45,7 +33,7 @@ async function lookUp(host: string, options: ResolveOptions, context: ResolveCon
   if (first.length > 0) return first;
   let found: string[];
   try {
-    found = unique(await (context.systemLookup ?? systemLookup)(host));
+    found = canonicalIps(await (context.systemLookup ?? systemLookup)(host));
   } catch (error) {
     throw failure("resolve_failed", host, errorMessage(error), error);
   }
@@ -57,38 +45,19 @@ async function tcpFirst(host: string, options: ResolveOptions, log: Log, signal:
   if (options.dnsConfigPath === "" || !host.includes(".")) return [];
   try {
     const config = await readFile(options.dnsConfigPath, { encoding: "utf8", signal });
-    const server = firstNameServer(config.slice(0, configCharsMax));
+    const server = firstNameServer(config);
     if (server === undefined) return [];
     const answer = await queryAnyOverTcp(host, server, { timeout: options.timeout * tcpShare, signal });
-    return unique(answer);
+    return canonicalIps(answer);
   } catch (error) {
     log.debug("resolve_tcp_failed", `asking for ${host} over TCP first failed: ${errorMessage(error)}`, { host, error });
     return [];
   }
 }
 
-/** The first `nameserver` of a resolv.conf: `1.2.3.4`, `1.2.3.4:53`, `::1`, or `[::1]:53`; undefined when there is none. */
-export function firstNameServer(config: string): NameServer | undefined {
-  for (const line of config.split("\n")) {
-    const [keyword, value] = line.trim().split(/\s+/);
-    if (keyword !== "nameserver" || value === undefined) continue;
-    if (canonicalIp(value) !== undefined) return { host: value, port: 53 };
-    const parts = /^(?:\[(.+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(value);
-    const host = parts?.[1] ?? parts?.[2];
-    const port = parts?.[3] === undefined ? 53 : Number(parts[3]);
-    if (host === undefined || port < 1 || port > 65535) throw new Error(`"nameserver ${value}" is not understood`);
-    return { host, port };
-  }
-  return undefined;
-}
-
 async function systemLookup(host: string): Promise<string[]> {
   const found = await lookup(host, { all: true, verbatim: true });
   return found.map((entry) => entry.address);
-}
-
-function unique(addresses: readonly string[]): string[] {
-  return [...new Set(addresses.map((address) => canonicalIp(address)).filter((address) => address !== undefined))];
 }
 
 /** A promise that only ever rejects: when the time is up, or a signal says so. */

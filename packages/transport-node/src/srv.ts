@@ -1,10 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { Resolver } from "node:dns/promises";
 import { errorMessage, type ResolveOptions, type SrvRecord } from "@memberlist/core";
-import { failure, firstNameServer, limited } from "./resolver.ts";
-
-/** The system's own configuration: all of its name servers and rules apply then. */
-const systemConfigPath = "/etc/resolv.conf";
+import { firstNameServer, systemConfigPath } from "@memberlist/core/internal";
+import { failure, limited } from "./resolver.ts";
 
 /**
  * The SRV records of a service. The system's name servers are asked, or the first one of another `options.dnsConfigPath`.

@@ -1,50 +1,6 @@
-import { connect, type Socket } from "node:net";
-import { Worker } from "node:worker_threads";
 import { systemClock, type Address, type Transport } from "@memberlist/core";
 import type { ConformanceHarness } from "@memberlist/core/testing";
 import { NodeTransport, streamOnly } from "../src/index.ts";
-
-/** A thread that listens and then sleeps: once its backlog is full, the kernel leaves further SYNs without an answer. */
-const sleeper = `
-  const { createServer } = require("node:net");
-  const { parentPort } = require("node:worker_threads");
-  const server = createServer();
-  server.listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {
-    parentPort.postMessage(server.address().port);
-    setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0));
-  });
-`;
-
-/** A port of loopback that takes connections no more, and refuses none. */
-export interface SilentPort {
-  readonly address: Address;
-  close(): Promise<void>;
-}
-
-export async function silentPort(): Promise<SilentPort> {
-  const worker = new Worker(sleeper, { eval: true });
-  const port = await new Promise<number>((resolve) => void worker.once("message", resolve));
-  const fillers: Socket[] = [];
-  // One by one, until one gets no answer.
-  for (let isFull = false; !isFull;) {
-    const filler = connect(port, "127.0.0.1").on("error", () => undefined);
-    fillers.push(filler);
-    isFull = await new Promise<boolean>((resolve) => {
-      const timer = setTimeout(() => resolve(true), 200);
-      filler.once("connect", () => {
-        clearTimeout(timer);
-        resolve(false);
-      });
-    });
-  }
-  return {
-    address: { host: "127.0.0.1", port, name: "" },
-    close: async () => {
-      for (const filler of fillers) filler.destroy();
-      await worker.terminate();
-    },
-  };
-}
 
 /** NodeTransport on loopback; `streams`: its packets go over TCP, too. */
 export function nodeHarness(silent: () => Address, kind: "udp" | "streams" = "udp"): ConformanceHarness {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { transportConformance } from "@memberlist/core/testing";
-import { nodeHarness, silentPort, type SilentPort } from "./conformance-support.ts";
+import { nodeHarness } from "./conformance-support.ts";
+import { silentPort, type SilentPort } from "./silent-port.ts";
 
 let silent: SilentPort;
 beforeAll(async () => {

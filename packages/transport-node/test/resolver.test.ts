@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { streamDecode, streamEncode, type Answer, type DecodedPacket, type Packet } from "dns-packet";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { systemClock, type Logger } from "@memberlist/core";
-import { createLog } from "@memberlist/core/internal";
-import { firstNameServer, resolveHost, type ResolveContext } from "../src/resolver.ts";
+import { createLog, type ResolveContext } from "@memberlist/core/internal";
+import { resolveHost } from "../src/resolver.ts";
 import { NodeTransport } from "../src/node-transport.ts";
 import { outcome, silent } from "./support.ts";
 
@@ -157,24 +157,5 @@ describe("[ResolveAddr] a host", () => {
     const byShutdown = outcome(resolveHost("slow", options, { ...context(), stop: controller.signal }));
     controller.abort();
     expect([await byUser, await byShutdown]).toEqual(["aborted", "shutdown"]);
-  });
-});
-
-describe("firstNameServer", () => {
-  it.each([
-    ["nameserver 10.0.0.1", { host: "10.0.0.1", port: 53 }],
-    ["; x\n# y\n  nameserver\t10.0.0.1:5300 # z\nnameserver 10.0.0.2", { host: "10.0.0.1", port: 5300 }],
-    ["nameserver ::1", { host: "::1", port: 53 }],
-    ["nameserver [::1]:5353\r\n", { host: "::1", port: 5353 }],
-    ["nameserver [::1]", { host: "::1", port: 53 }],
-    ["nameserver dns.local:53", { host: "dns.local", port: 53 }],
-    ["nameservers 10.0.0.1\nnameserver", undefined],
-    ["", undefined],
-  ])("reads %j", (config, expected) => {
-    expect(firstNameServer(config)).toEqual(expected);
-  });
-
-  it.each(["nameserver 10.0.0.1:0", "nameserver 10.0.0.1:70000", "nameserver ::1:x"])("refuses %j", (config) => {
-    expect(() => firstNameServer(config)).toThrow(/not understood/);
   });
 });

@@ -1,4 +1,4 @@
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   createMemberlist,
@@ -133,6 +133,53 @@ describe("streamOnly on sockets", () => {
     expect(inbox.packets).toEqual([]);
     socket.destroy();
     await Promise.all([a.shutdown(), b.shutdown()]);
+  });
+
+  it("bounds the packet streams of one address, so that it does not shut out the others; those that end make room", async () => {
+    const [first, bound] = await Promise.all(
+      [0, 1].map(() => NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0, udp: false })),
+    );
+    const a = streamOnly(first!, { port: first!.bindPort });
+    const b = streamOnly(bound!, { port: bound!.bindPort, maxInboundStreams: 3, maxInboundStreamsPerPeer: 2 });
+    const inbox = peer(b);
+    const greedy = [0, 1, 2].map(() =>
+      connect({ port: bound!.bindPort, host: "127.0.0.1", localAddress: "127.0.0.9" })
+        .on("error", () => undefined)
+        .resume(),
+    );
+    await until(() => b.counters?.["refusedPacketStreams"] === 1, "the third stream of one address to be closed");
+    const to = { host: "127.0.0.1", port: bound!.bindPort, name: "" };
+    a.writeTo(Uint8Array.of(1), to);
+    await until(() => inbox.packets.length === 1, "a packet from another address");
+    for (const socket of greedy) socket.destroy();
+    // The member may see the others' end later than this one's begin: it tries again.
+    const packet = Uint8Array.of(0xe7, 0x4d, 0x4c, 0x50, 1, 0, 1, 0, 1, 7);
+    const dial = (): Socket => {
+      const socket = connect({ port: bound!.bindPort, host: "127.0.0.1", localAddress: "127.0.0.9" });
+      socket
+        .on("error", () => undefined)
+        .resume()
+        .write(packet);
+      return socket;
+    };
+    let again = dial();
+    const arrived = (): boolean => {
+      if (inbox.packets.length < 2 && again.closed) again = dial();
+      return inbox.packets.length >= 2;
+    };
+    await until(arrived, "a packet from the first address");
+    expect(inbox.packets.map(({ from }) => from.host)).toEqual(["127.0.0.1", "127.0.0.9"]);
+    again.destroy();
+    await Promise.all([a.shutdown(), b.shutdown()]);
+  });
+
+  it("looks SRV records up as the transport below does", async () => {
+    const inner = await NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0, udp: false });
+    const records = [{ host: "a.example", port: 7, priority: 1, weight: 1 }];
+    inner.resolveSrv = (service) => Promise.resolve(service === "_m._tcp.example" ? records : []);
+    const transport = streamOnly(inner, { port: inner.bindPort });
+    expect(await transport.resolveSrv?.("_m._tcp.example", { dnsConfigPath: "", timeout: 1000 })).toEqual(records);
+    await transport.shutdown();
   });
 
   it("bounds what waits for a peer that does not read, and the packets for others still arrive", async () => {

@@ -22,7 +22,7 @@ import {
   type StreamMessage,
 } from "../wire/stream-frame.ts";
 import { ByteBudget, type ByteAccount } from "./byte-budget.ts";
-import { InboundSlots } from "./inbound-slots.ts";
+import { InboundSlots } from "../net/inbound-slots.ts";
 import type { StreamCodec } from "./stream-codec.ts";
 import { StreamSession } from "./stream-session.ts";
 import type { Stats } from "./stats.ts";

@@ -1,7 +1,10 @@
 import type { Address } from "../address.ts";
+import { InboundSlots, type SlotLimits } from "../net/inbound-slots.ts";
 import type { Clock, ClockTimer } from "../ports/clock.ts";
 import type { TransportListener, TransportStream } from "../ports/transport.ts";
 import { beginsPackets, FrameReader } from "./packet-frames.ts";
+
+type InboundLimits = SlotLimits<"maxInboundStreams", "maxInboundStreamsPerPeer">["limits"];
 
 export interface PacketInboxOptions {
   readonly clock: Clock;
@@ -10,7 +13,7 @@ export interface PacketInboxOptions {
   /** In ms: how long a stream of packets may keep silent. */
   readonly idleTimeout: number;
   /** Of streams that carry packets, or have not said yet what they carry. */
-  readonly maxStreams: number;
+  readonly limits: InboundLimits;
 }
 
 /** Tells streams of packets from the others by their first byte, and takes the packets out. */
@@ -19,30 +22,38 @@ export class PacketInbox {
   refused = 0;
   readonly #options: PacketInboxOptions;
   readonly #listener: TransportListener;
-  readonly #open: Set<TransportStream> = new Set();
+  readonly #slots: InboundSlots<"maxInboundStreams", "maxInboundStreamsPerPeer">;
 
   constructor(listener: TransportListener, options: PacketInboxOptions) {
     this.#listener = listener;
     this.#options = options;
+    this.#slots = new InboundSlots({
+      limits: options.limits,
+      inAll: "maxInboundStreams",
+      perHost: "maxInboundStreamsPerPeer",
+    });
   }
 
   accept(stream: TransportStream, from: Address): void {
-    if (this.#open.size >= this.#options.maxStreams) {
+    if (this.#slots.enter(from.host) !== undefined) {
       this.#refuse(stream);
       return;
     }
-    this.#open.add(stream);
     this.#sort(stream, from).catch(() => this.#refuse(stream));
   }
 
   async #sort(stream: TransportStream, from: Address): Promise<void> {
     const reader = stream.readable.getReader();
-    const first = await this.#read(stream, reader, this.#options.timeout);
-    if (first !== undefined && beginsPackets(first[0])) {
-      await this.#takePackets(stream, reader, first, from.host);
-      return;
+    let first: Uint8Array | undefined;
+    try {
+      first = await this.#read(stream, reader, this.#options.timeout);
+      if (first !== undefined && beginsPackets(first[0])) {
+        await this.#takePackets(stream, reader, first, from.host);
+        return;
+      }
+    } finally {
+      this.#slots.leave(from.host);
     }
-    this.#open.delete(stream);
     this.#listener.stream({ readable: replayed(first, reader), writable: stream.writable, close: () => stream.close() }, from);
   }
 
@@ -61,7 +72,6 @@ export class PacketInbox {
       const from = { host, port: frames.port ?? 0, name: "" };
       for (const packet of packets) this.#listener.packet(packet, from, receivedAt);
     }
-    this.#open.delete(stream);
     stream.close();
   }
 
@@ -85,7 +95,6 @@ export class PacketInbox {
   }
 
   #refuse(stream: TransportStream): void {
-    this.#open.delete(stream);
     this.refused++;
     stream.close();
   }

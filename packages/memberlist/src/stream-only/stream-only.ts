@@ -5,6 +5,7 @@ import type {
   AdvertisedAddress,
   DialOptions,
   ResolveOptions,
+  SrvRecord,
   Transport,
   TransportListener,
   TransportStream,
@@ -25,8 +26,10 @@ export interface StreamOnlyOptions {
   readonly idleTimeout?: number;
   /** Connections for packets that are kept at once; the one that was used longest ago makes room. Default 256. */
   readonly maxLinks?: number;
-  /** The same for those of peers. Default 512. */
+  /** Streams of peers that carry packets, or have not said yet what they carry; further ones are closed at once. Default 512. */
   readonly maxInboundStreams?: number;
+  /** The same for those from one IP address, which members may share. Default 128, or `maxInboundStreams` where that is less. */
+  readonly maxInboundStreamsPerPeer?: number;
   /** Bytes that may wait for one peer; further packets are dropped with `limit_exceeded`. Default 1 MiB. */
   readonly maxPendingBytes?: number;
 }
@@ -42,6 +45,7 @@ export function streamOnly(transport: Transport, options: StreamOnlyOptions): Tr
 
 class StreamOnlyTransport implements Transport {
   readonly resolve: ((host: string, options: ResolveOptions) => Promise<string[]>) | undefined;
+  readonly resolveSrv: ((service: string, options: ResolveOptions) => Promise<SrvRecord[]>) | undefined;
   readonly codec: Codec | undefined;
   readonly #inner: Transport;
   readonly #options: Required<StreamOnlyOptions>;
@@ -52,9 +56,10 @@ class StreamOnlyTransport implements Transport {
   #unwelcome = 0;
   #isDown = false;
 
-  constructor(inner: Transport, { clock, timeout, idleTimeout, maxLinks, maxInboundStreams, ...rest }: StreamOnlyOptions) {
+  constructor(inner: Transport, { clock, timeout, idleTimeout, maxLinks, maxInboundStreams = 512, ...rest }: StreamOnlyOptions) {
     this.#inner = inner;
-    this.resolve = inner.resolve === undefined ? undefined : (...asked) => inner.resolve?.(...asked) ?? Promise.resolve([]);
+    this.resolve = inner.resolve?.bind(inner);
+    this.resolveSrv = inner.resolveSrv?.bind(inner);
     this.codec = inner.codec;
     this.#options = {
       port: rest.port,
@@ -62,7 +67,8 @@ class StreamOnlyTransport implements Transport {
       timeout: timeout ?? 5000,
       idleTimeout: idleTimeout ?? 60_000,
       maxLinks: maxLinks ?? 256,
-      maxInboundStreams: maxInboundStreams ?? 512,
+      maxInboundStreams,
+      maxInboundStreamsPerPeer: rest.maxInboundStreamsPerPeer ?? Math.min(128, maxInboundStreams),
       maxPendingBytes: rest.maxPendingBytes ?? 1024 * 1024,
     };
   }
@@ -99,7 +105,7 @@ class StreamOnlyTransport implements Transport {
   }
 
   listen(listener: TransportListener): void {
-    const { clock, timeout, idleTimeout, maxInboundStreams } = this.#options;
+    const { clock, timeout, idleTimeout } = this.#options;
     const guarded: TransportListener = {
       packet: (bytes, from, receivedAt) => {
         if (!this.#isDown) listener.packet(bytes, from, receivedAt);
@@ -107,7 +113,7 @@ class StreamOnlyTransport implements Transport {
       stream: (stream, from) => listener.stream(stream, from),
     };
     // Twice as long as a sender keeps a connection: it is the sender that closes it.
-    const inbox = new PacketInbox(guarded, { clock, timeout, idleTimeout: 2 * idleTimeout, maxStreams: maxInboundStreams });
+    const inbox = new PacketInbox(guarded, { clock, timeout, idleTimeout: 2 * idleTimeout, limits: this.#options });
     this.#inbox = inbox;
     this.#inner.listen({
       packet: (bytes, from, receivedAt) => guarded.packet(bytes, from, receivedAt),

@@ -1,43 +1,8 @@
 /** Run by Deno (deno.test.ts starts it), whose sanitizers fail a test that leaves a socket, a timer or a promise of the runtime behind. */
 import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
-import { createMemberlist, localConfig, type Memberlist, type Transport, type TransportStream } from "../src/index.ts";
+import { createMemberlist, localConfig, type Memberlist, type TransportStream } from "../src/index.ts";
 import { DenoTransport } from "../src/deno-transport.ts";
-
-const silent = { debug: nothing, info: nothing, warn: nothing, error: nothing };
-function nothing(): void {}
-
-function bind(bindAddr = "127.0.0.1", bindPort = 0): Promise<DenoTransport> {
-  return DenoTransport.create({ bindAddrs: [bindAddr], bindPort, logger: silent });
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`${what}: not in time`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-function inbox(transport: Transport): { packets: Uint8Array[]; streams: TransportStream[] } {
-  const packets: Uint8Array[] = [];
-  const streams: TransportStream[] = [];
-  transport.listen({ packet: (bytes) => void packets.push(bytes), stream: (stream) => void streams.push(stream) });
-  return { packets, streams };
-}
-
-async function collect(readable: ReadableStream<Uint8Array>): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  const reader = readable.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return Uint8Array.from(chunks.flatMap((chunk) => [...chunk]));
-    chunks.push(value);
-  }
-}
-
-function pattern(size: number): Uint8Array {
-  return Uint8Array.from({ length: size }, (_, i) => (i * 31 + (i >>> 8)) & 0xff);
-}
+import { bind, collect, inbox, nothing, pattern, silent, until } from "./support.ts";
 
 Deno.test("packets arrive, each in memory of its own; what cannot be sent is an error of the callback", async () => {
   const [a, b] = [await bind(), await bind()];

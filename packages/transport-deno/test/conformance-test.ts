@@ -1,0 +1,53 @@
+/**
+ * Run by Deno with its sanitizers: all rules for transports, on DenoTransport and on its streams alone. The argument is a port of loopback
+ * that answers no connection; deno.test.ts makes one.
+ */
+import { strictEqual } from "node:assert/strict";
+import { systemClock, type Address, type Transport } from "@memberlist/core";
+import { transportConformance, type ConformanceHarness } from "@memberlist/core/testing";
+import { DenoTransport, streamOnly } from "../src/index.ts";
+import { countHandles } from "./open-handles.ts";
+import { silent } from "./support.ts";
+
+const openHandles = countHandles();
+const unanswered: Address = { host: "127.0.0.1", port: Number(Deno.args[0]), name: "" };
+const knownHost = { host: "known.test", addresses: ["10.1.1.1", "fd00::1"] };
+
+function harness(kind: "udp" | "streams"): ConformanceHarness {
+  const sockets = new Map<Transport, DenoTransport>();
+  const create = async (bindAddr: string): Promise<Transport> => {
+    const inner = await DenoTransport.create({
+      bindAddrs: [bindAddr],
+      bindPort: 0,
+      logger: silent,
+      udp: kind === "udp",
+      systemLookup: (host) =>
+        host === knownHost.host ? Promise.resolve([...knownHost.addresses]) : Promise.reject(new Error("ENOTFOUND")),
+    });
+    const transport = kind === "udp" ? inner : streamOnly(inner, { port: inner.bindPort });
+    sockets.set(transport, inner);
+    return transport;
+  };
+  return {
+    clock: systemClock(),
+    maxPacketBytes: 65_507,
+    create: () => create("127.0.0.1"),
+    createIpv6: () => create("::1"),
+    addressOf: (transport) => {
+      const bound = sockets.get(transport)?.boundAddresses[0];
+      return { host: bound?.addr ?? "", port: bound?.port ?? 0, name: "" };
+    },
+    silentAddress: () => Promise.resolve(unanswered),
+    knownHost,
+    openHandles,
+  };
+}
+
+for (const [kind, title] of [
+  ["udp", "DenoTransport conforms"],
+  ["streams", "streamOnly conforms on DenoTransport, without UDP"],
+] as const) {
+  const cases = transportConformance(harness(kind));
+  Deno.test(`${title}: no rule is left out`, () => strictEqual(cases.length, 36));
+  for (const { name, run } of cases) Deno.test(`${title}: ${name}`, run);
+}

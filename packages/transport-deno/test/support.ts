@@ -1,0 +1,39 @@
+import type { Logger, Transport, TransportStream } from "@memberlist/core";
+import { DenoTransport } from "../src/deno-transport.ts";
+
+/** For what is meant to go wrong: the console stays clean. */
+export const silent: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+export function nothing(): void {}
+
+export function bind(bindAddr = "127.0.0.1", bindPort = 0): Promise<DenoTransport> {
+  return DenoTransport.create({ bindAddrs: [bindAddr], bindPort, logger: silent });
+}
+
+export async function until(condition: () => boolean, what: string, limit = 10_000): Promise<void> {
+  const deadline = performance.now() + limit;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`${what}: not in time`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+export function inbox(transport: Transport): { packets: Uint8Array[]; streams: TransportStream[] } {
+  const packets: Uint8Array[] = [];
+  const streams: TransportStream[] = [];
+  transport.listen({ packet: (bytes) => void packets.push(bytes), stream: (stream) => void streams.push(stream) });
+  return { packets, streams };
+}
+
+export async function collect(readable: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  const reader = readable.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return Uint8Array.from(chunks.flatMap((chunk) => [...chunk]));
+    chunks.push(value);
+  }
+}
+
+export function pattern(size: number): Uint8Array {
+  return Uint8Array.from({ length: size }, (_, i) => (i * 31 + (i >>> 8)) & 0xff);
+}
