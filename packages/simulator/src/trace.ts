@@ -21,7 +21,12 @@ export class Trace {
     for (let i = 0; i < text.length; i++) this.#mix(text.charCodeAt(i));
     if (bytes === undefined) return;
     this.#mix(bytes.length);
-    for (const byte of bytes) this.#mix(byte);
+    const { length } = bytes;
+    let i = 0;
+    for (; i + 3 < length; i += 4) {
+      this.#mix((bytes[i]! << 24) | (bytes[i + 1]! << 16) | (bytes[i + 2]! << 8) | bytes[i + 3]!);
+    }
+    for (; i < length; i++) this.#mix(bytes[i]!);
   }
 
   #mix(value: number): void {

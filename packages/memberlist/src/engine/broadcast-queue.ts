@@ -157,9 +157,10 @@ export class TransmitLimitedQueue {
         if (free <= 0) break;
       }
     }
-    // Only now, so that nothing is sent twice in one packet.
+    // Only now, so that nothing is sent twice in one packet; the oldest first, so that each goes to the end of its new tier.
     const finished: Entry[] = [];
-    for (const entry of sent) {
+    for (let i = sent.length - 1; i >= 0; i--) {
+      const entry = sent[i] as Entry;
       entry.transmits++;
       if (entry.transmits < transmitLimit) {
         this.#place(entry);
@@ -168,7 +169,7 @@ export class TransmitLimitedQueue {
       this.#forget(entry);
       finished.push(entry);
     }
-    for (const entry of finished) entry.broadcast.finished?.();
+    for (const entry of finished.toReversed()) entry.broadcast.finished?.();
     return messages;
   }
 

@@ -25,7 +25,9 @@ export class BroadcastTier {
       this.#buckets.set(length, bucket);
       this.#lengths.splice(upperBound(this.#lengths, length), 0, length);
     }
-    bucket.splice(indexById(bucket, entry.id), 0, entry);
+    const last = bucket[bucket.length - 1];
+    if (last === undefined || last.id < entry.id) bucket.push(entry);
+    else bucket.splice(indexById(bucket, entry.id), 0, entry);
   }
 
   /** Takes the newest of the largest that fit into `free` bytes. */

@@ -1,6 +1,8 @@
 import type { LeaveCause, SuspectCause } from "../cause.ts";
 import type { Node, NodeState } from "../node.ts";
 import { randomOffset, shuffle, type Random } from "../ports/random.ts";
+import type { AliveLayout } from "../wire/alive-layout.ts";
+import { bytesToIp } from "../wire/ip.ts";
 import type { Versions } from "../wire/messages.ts";
 import type { Suspicion } from "./suspicion.ts";
 
@@ -56,6 +58,17 @@ export class NodeRecord {
   /** To be called after a change to anything but the state. */
   changed(): void {
     this.#snapshot = undefined;
+  }
+
+  /** Whether an alive message has the address, the metadata and the versions that we know, and no news. */
+  isRepeatedBy(bytes: Uint8Array, claim: AliveLayout): boolean {
+    const { addrAt, addrSize, metaAt, metaSize, vsnAt, vsnSize } = claim;
+    const { meta, versions } = this;
+    if (claim.incarnation > this.incarnation || claim.port !== this.port) return false;
+    if (metaSize !== meta.length || vsnSize !== versions.length || versions === noVersions) return false;
+    for (let i = 0; i < vsnSize; i++) if (bytes[vsnAt + i] !== versions[i]) return false;
+    for (let i = 0; i < metaSize; i++) if (bytes[metaAt + i] !== meta[i]) return false;
+    return bytesToIp(bytes, addrAt, addrSize) === this.addr;
   }
 
   snapshot(): Node {

@@ -1,6 +1,7 @@
 import type { Address } from "../address.ts";
+import { scanAlive } from "../wire/alive-layout.ts";
 import { decompressBody } from "../wire/compress.ts";
-import { splitCompound } from "../wire/compound.ts";
+import { visitCompound } from "../wire/compound.ts";
 import { maxDecompressedPacketBytes, maxNestingDepth, messageType } from "../wire/constants.ts";
 import { DecodeError } from "../wire/decode-error.ts";
 import {
@@ -12,6 +13,7 @@ import {
   decodePing,
   decodeSuspect,
 } from "../wire/decode.ts";
+import { decodeText } from "../wire/text.ts";
 import type { AckHandlers } from "./ack-handlers.ts";
 import { applyPort, type EngineContext } from "./context.ts";
 import { HandoffQueue, type HandoffMessage } from "./handoff-queue.ts";
@@ -85,6 +87,8 @@ export class PacketDispatcher {
         acks.nack(decodeNackResp(body).seqNo);
         break;
       case messageType.alive:
+        if (!this.#isRepeat(body, 0, body.length)) this.#handOff({ type, body, from });
+        break;
       case messageType.suspect:
       case messageType.dead:
       case messageType.user:
@@ -106,9 +110,26 @@ export class PacketDispatcher {
 
   /** Each part stands for itself: a bad one does not take the others with it. */
   #compound(body: Uint8Array, from: Address, receivedAt: number, depth: number): void {
-    const { parts, truncated } = splitCompound(body);
-    for (const part of parts) this.#guard(part[0], from, () => this.#dispatch(part, from, receivedAt, depth + 1));
+    const truncated = visitCompound(body, (start, end) => {
+      if (body[start] === messageType.alive && this.#isRepeat(body, start + 1, end)) return;
+      const part = body.subarray(start, end);
+      this.#guard(part[0], from, () => this.#dispatch(part, from, receivedAt, depth + 1));
+    });
     if (truncated > 0) throw new DecodeError("truncated", `${truncated} messages of a compound were cut off`);
+  }
+
+  /**
+   * Whether an alive message (its body, from `start` to `end`) says what we know already: nothing would come of it. Each member hears
+   * the same news many times over, so these are dropped before they are decoded, or take a place in the queue. What is looked at
+   * further, or counted where it is refused, is not dropped here.
+   */
+  #isRepeat(bytes: Uint8Array, start: number, end: number): boolean {
+    const { allowList, config, questions, table } = this.#parts.context;
+    if (questions.hasAliveDelegate || allowList.restricts || config.protocolVersion < 2) return false;
+    const layout = scanAlive(bytes, start, end);
+    if (layout === undefined) return false;
+    const record = table.get(decodeText(bytes, layout.nameAt, layout.nameSize));
+    return record !== undefined && record.name !== config.name && record.isRepeatedBy(bytes, layout);
   }
 
   #handOff(message: HandoffMessage): void {

@@ -42,6 +42,8 @@ export class MemoryTransport implements Transport {
   readonly #dials: Set<(error: MemberlistError) => void> = new Set();
   /** What is held back, in order; undefined when nothing is. */
   #held: (() => void)[] | undefined;
+  /** Callbacks of {@link writeTo} that wait for their turn. */
+  readonly #untold: (() => void)[] = [];
   #listener: TransportListener | undefined;
   #closed = false;
 
@@ -89,7 +91,7 @@ export class MemoryTransport implements Transport {
   writeTo(packet: Uint8Array, to: Address, done?: (error?: Error) => void): boolean {
     const error = this.#sendError(packet, to);
     if (error === undefined) this.#send(packet.slice(), to);
-    if (done !== undefined) this.#clock.defer(() => (error === undefined ? done() : done(error)));
+    if (done !== undefined) this.#tellLater(error === undefined ? done : () => done(error));
     return true;
   }
 
@@ -167,6 +169,15 @@ export class MemoryTransport implements Transport {
     }
     if (found !== undefined) return Promise.resolve([...found]);
     return Promise.reject(new MemberlistError("resolve_failed", `no such host: ${name}`, { details: { host: name } }));
+  }
+
+  /** All that is sent at one instant is told of at once, at that instant. */
+  #tellLater(tell: () => void): void {
+    this.#untold.push(tell);
+    if (this.#untold.length > 1) return;
+    this.#clock.defer(() => {
+      for (const each of this.#untold.splice(0)) each();
+    });
   }
 
   #send(packet: Uint8Array, to: Address): void {

@@ -50,16 +50,26 @@ export function makeCompounds(parts: readonly Uint8Array[]): Uint8Array[] {
  * @throws DecodeError `truncated` when the count or the table of lengths is not whole
  */
 export function splitCompound(body: Uint8Array): CompoundParts {
+  const parts: Uint8Array[] = [];
+  const truncated = visitCompound(body, (start, end) => void parts.push(body.subarray(start, end)));
+  return { parts, truncated };
+}
+
+/**
+ * As {@link splitCompound}, without making views: `visit` gets where each part stands in `body`.
+ *
+ * @returns how many parts at the end were cut off
+ */
+export function visitCompound(body: Uint8Array, visit: (start: number, end: number) => void): number {
   const count = body[0];
   if (count === undefined) throw new DecodeError("truncated", "a compound without its count");
   let at = 1 + count * compoundOverhead;
   if (body.length < at) throw new DecodeError("truncated", "a compound without all of its lengths");
-  const parts: Uint8Array[] = [];
   for (let i = 0; i < count; i++) {
     const length = ((body[1 + i * 2] as number) << 8) | (body[2 + i * 2] as number);
-    if (at + length > body.length) break;
-    parts.push(body.subarray(at, at + length));
+    if (at + length > body.length) return count - i;
+    visit(at, at + length);
     at += length;
   }
-  return { parts, truncated: count - parts.length };
+  return 0;
 }

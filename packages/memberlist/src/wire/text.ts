@@ -6,6 +6,10 @@ const escapeBase = 0xdc00;
 /** Up to here one `fromCharCode` call beats a TextDecoder. */
 const shortTextMax = 128;
 
+/** The names of members come again and again, with each message: a text that was made once is found by its bytes. A power of two. */
+const recentTexts = 16 * 1024;
+let recent: string[] | undefined;
+
 /**
  * The bytes of `text` in UTF-8. A lone surrogate U+DC80 to U+DCFF becomes the byte that {@link decodeText} escaped; any other
  * lone surrogate becomes U+FFFD.
@@ -22,19 +26,34 @@ export function encodeText(text: string): Uint8Array {
 }
 
 /**
- * The text of `bytes`. Nothing is lost: valid UTF-8 decodes as usual, and each byte that is not part of a valid sequence
- * becomes a lone surrogate that {@link encodeText} turns back into that byte. So two names that differ in bytes differ as text.
+ * The text of `size` bytes from `at` on. Nothing is lost: valid UTF-8 decodes as usual, and each byte that is not part of a valid
+ * sequence becomes a lone surrogate that {@link encodeText} turns back into that byte. So two names that differ in bytes differ as text.
  */
-export function decodeText(bytes: Uint8Array): string {
-  const { length } = bytes;
-  let ascii = true;
-  for (let i = 0; i < length; i++) {
-    if ((bytes[i] as number) >= 0x80) {
-      ascii = false;
-      break;
-    }
+export function decodeText(bytes: Uint8Array, at: number = 0, size: number = bytes.length - at): string {
+  if (size === 0) return "";
+  let hash = size;
+  const end = at + size;
+  for (let i = at; i < end; i++) {
+    const byte = bytes[i] as number;
+    if (byte >= 0x80 || size > shortTextMax) return decodeUnicode(bytes.subarray(at, end));
+    hash = Math.imul(hash ^ byte, 0x01000193);
   }
-  if (ascii && length <= shortTextMax) return String.fromCharCode.apply(null, bytes as unknown as number[]);
+  recent ??= Array.from({ length: recentTexts }, () => "");
+  const slot = (hash ^ (hash >>> 15)) & (recentTexts - 1);
+  const known = recent[slot] as string;
+  if (isAsciiAt(bytes, at, size, known)) return known;
+  const text = String.fromCharCode.apply(null, bytes.subarray(at, end) as unknown as number[]);
+  recent[slot] = text;
+  return text;
+}
+
+function isAsciiAt(bytes: Uint8Array, at: number, size: number, text: string): boolean {
+  if (text.length !== size) return false;
+  for (let i = 0; i < size; i++) if (text.charCodeAt(i) !== bytes[at + i]) return false;
+  return true;
+}
+
+function decodeUnicode(bytes: Uint8Array): string {
   decoder ??= new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   try {
     return decoder.decode(bytes);

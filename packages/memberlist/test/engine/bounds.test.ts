@@ -112,7 +112,7 @@ describe("memory", () => {
   it("holds at most handoffQueueDepth messages of each kind, however many come before any is handled", () => {
     const { node, waiting } = watched({ config: { handoffQueueDepth: 100 } });
     for (let i = 0; i < 5000; i++) {
-      node.deliver(alive(`n${i}`), stranger, false);
+      node.deliver(alive(`new${i}`), stranger, false);
       node.deliver(suspect(`n${i}`), stranger, false);
     }
     expect(waiting()).toBe(200);
