@@ -19,14 +19,13 @@ import (
 )
 
 type task struct {
-	Role      string   `json:"role"`
-	Compress  bool     `json:"compress"`
-	Key       []byte   `json:"key"`
-	Buffer    int      `json:"buffer"`
-	Payloads  [][]byte `json:"payloads"`
-	Port      int      `json:"port"`
-	Acks      int      `json:"acks"`
-	Advertise int      `json:"advertise"`
+	Role     string   `json:"role"`
+	Compress bool     `json:"compress"`
+	Key      []byte   `json:"key"`
+	Buffer   int      `json:"buffer"`
+	Payloads [][]byte `json:"payloads"`
+	Port     int      `json:"port"`
+	Acks     int      `json:"acks"`
 }
 
 type order struct {
@@ -34,6 +33,7 @@ type order struct {
 	Rate    float64 `json:"rate"`
 	Senders int     `json:"senders"`
 	Stop    bool    `json:"stop"`
+	Tap     uint16  `json:"tap"`
 }
 
 // counter is the delegate: it counts what is delivered whole, and what is not.
@@ -76,10 +76,6 @@ func main() {
 	config.Name = t.Role
 	config.BindAddr = "127.0.0.1"
 	config.BindPort = 0
-	if t.Advertise != 0 {
-		config.AdvertiseAddr = "127.0.0.1"
-		config.AdvertisePort = t.Advertise
-	}
 	config.EnableCompression = t.Compress
 	config.SecretKey = t.Key
 	config.UDPBufferSize = t.Buffer
@@ -115,7 +111,9 @@ func main() {
 		check(json.Unmarshal(line, &o))
 		count := c.count.Load()
 		if !isReceiver {
-			if len(line) > 3 {
+			if o.Tap > 0 {
+				s.sendTo(o.Tap)
+			} else if len(line) > 3 {
 				s.follow(o)
 			}
 			count = s.count.Load()

@@ -111,3 +111,12 @@ func (s *sender) giveUpLost() {
 		})
 	}
 }
+
+// sendTo sends each payload once, to another port than the receiver's.
+func (s *sender) sendTo(port uint16) {
+	other := *s.to
+	other.Port = port
+	for _, payload := range s.payloads {
+		check(s.list.SendBestEffort(&other, payload))
+	}
+}

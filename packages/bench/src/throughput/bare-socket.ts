@@ -15,12 +15,13 @@ export async function bareSocket(task: NodeTask, tally: Tally): Promise<BenchNod
   });
   await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
   socket.setRecvBufferSize(2 * 1024 * 1024);
-  if (task.role === "receiver") return { port: socket.address().port, send: () => false };
+  if (task.role === "receiver") return { port: socket.address().port, send: () => false, sendTo: () => undefined };
   await new Promise<void>((resolve) => socket.connect(task.port, "127.0.0.1", resolve));
   let sent = 0;
   const send = (message: Uint8Array): boolean => {
     socket.send(message);
     return ++sent % burst !== 0;
   };
-  return { port: 0, send };
+  // Its packets are the messages: there is nothing to look into.
+  return { port: 0, send, sendTo: () => undefined };
 }

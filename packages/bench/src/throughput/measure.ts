@@ -1,7 +1,8 @@
 import type { Case } from "./cases.ts";
 import { Pair, type Stretch } from "./pair.ts";
 import type { Runtime } from "./runtimes.ts";
-import { searchWindow, windowsFor, type Setting } from "./window-search.ts";
+import { searchWindow, type Setting } from "./window-search.ts";
+import { windowsFor } from "./windows.ts";
 
 /** One run of one contender. */
 export interface Sample {
@@ -27,21 +28,22 @@ export async function findSetting(runtime: Runtime, which: Case, { warmup, attem
   const pair = await Pair.start(runtime, which);
   try {
     await pair.send({ window: 32 }, warmup);
-    const { setting } = await searchWindow({ senders: runtime.senders, windows: windowsFor(which.size) }, (order) =>
+    return await searchWindow({ senders: runtime.senders, windows: windowsFor(which.size) }, (order) =>
       pair.send(order, attempt, attempt / 4),
     );
-    return setting;
   } finally {
     await pair.end();
   }
 }
 
-/** Runs a pair of new processes once. */
+/** Runs a pair of new processes once, and has a look at what they put on the wire. */
 export async function measure(runtime: Runtime, which: Case, setting: Setting, durations: Durations): Promise<Sample> {
   const pair = await Pair.start(runtime, which);
   try {
     const full = await pair.send(setting, durations.full, durations.warmup);
     const eased = await pair.send({ rate: full.rate * easedShare }, durations.eased);
+    if (full.rate === 0) throw new Error(`${runtime.name}: nothing was delivered`);
+    if (runtime.name !== "dgram") await pair.checkWire(which);
     return { full, eased };
   } finally {
     await pair.end();

@@ -15,7 +15,6 @@ export async function member(
     name: task.role,
     bindAddr: "127.0.0.1",
     bindPort: 0,
-    ...(task.advertise === 0 ? {} : { advertiseAddr: "127.0.0.1", advertisePort: task.advertise }),
     enableCompression: task.compress,
     udpBufferSize: task.buffer,
     handoffQueueDepth: 65_536,
@@ -24,11 +23,15 @@ export async function member(
     ...(isReceiver ? { metrics: packetCounter(tally) } : {}),
     ...(task.key === null ? {} : { secretKey: new Uint8Array(Buffer.from(task.key, "base64")) }),
   });
-  if (isReceiver) return { port: list.config.bindPort, send: () => false };
+  if (isReceiver) return { port: list.config.bindPort, send: () => false, sendTo: () => undefined };
   await list.join([`127.0.0.1:${task.port}`]);
   const to = list.members().find(({ name }) => name === "receiver");
   if (to === undefined) throw new Error("the receiver is no member after the join");
-  return { port: 0, send: (message) => list.sendBestEffort(to, message) };
+  return {
+    port: 0,
+    send: (message) => list.sendBestEffort(to, message),
+    sendTo: (port, message) => void list.sendBestEffort({ ...to, port }, message),
+  };
 }
 
 function packetCounter(tally: Tally): NonNullable<Config["metrics"]> {

@@ -12,8 +12,6 @@ export interface NodeTask {
   readonly port: number;
   /** Where the receiver tells its count (see acks.ts); 0 for the receiver itself. */
   readonly acks: number;
-  /** Other than 0: where the receiver says that it listens. */
-  readonly advertise: number;
 }
 
 /** The receiver's answer to its task: the ports that the sender's task has; a sender's ports are 0. */
@@ -32,6 +30,8 @@ export interface Order {
   readonly senders?: number;
   /** No more is sent until the next order. */
   readonly stop?: true;
+  /** Each payload is sent once to this port, and nothing else is done. */
+  readonly tap?: number;
 }
 
 export interface Mark {

@@ -3,6 +3,7 @@ import { taskOf, type Case } from "./cases.ts";
 import { Child } from "./child.ts";
 import type { Mark, NodePorts, NodeTask, Order } from "./node-task.ts";
 import type { Runtime } from "./runtimes.ts";
+import { Tap } from "./tap.ts";
 
 /** What one stretch of sending came to. */
 export interface Stretch {
@@ -32,22 +33,15 @@ export class Pair {
     this.#sender = sender;
   }
 
-  /** @param proxy packets to the receiver go by this port instead of its own; it is told the own one before any is sent */
-  static async start(
-    { name, command }: Runtime,
-    which: Case,
-    proxy?: { readonly port: number; readonly forwardTo: (port: number) => void },
-  ): Promise<Pair> {
+  static async start({ name, command }: Runtime, which: Case): Promise<Pair> {
     const receiver = new Child(`${name}, receiving`, command);
     const sender = new Child(`${name}, sending`, command);
     const pair = new Pair(name, receiver, sender);
     try {
       const task = taskOf(which);
-      const forReceiver: NodeTask = { ...task, role: "receiver", port: 0, acks: 0, advertise: proxy?.port ?? 0 };
+      const forReceiver: NodeTask = { ...task, role: "receiver", port: 0, acks: 0 };
       const { port, acks } = await receiver.ask<NodePorts>(forReceiver);
-      proxy?.forwardTo(port);
-      const forSender: NodeTask = { ...task, role: "sender", port, acks, advertise: 0 };
-      await sender.ask<NodePorts>(forSender);
+      await sender.ask<NodePorts>({ ...task, role: "sender", port, acks } satisfies NodeTask);
       return pair;
     } catch (error) {
       await pair.end();
@@ -80,6 +74,19 @@ export class Pair {
       sent,
       lost: sent - (deliveredInAll - before.receiver.count),
     };
+  }
+
+  /** Has each payload sent to a socket of ours, to see that on the wire it is what the case asks for. */
+  async checkWire(which: Case): Promise<void> {
+    const tap = await Tap.open();
+    try {
+      await this.#sender.ask<Mark>({ tap: tap.port } satisfies Order);
+      await tap.check(which);
+    } catch (error) {
+      throw new Error(`${this.#name}, ${which.size}/${which.payload}/${which.mode}: ${String(error)}`, { cause: error });
+    } finally {
+      tap.close();
+    }
   }
 
   async end(): Promise<void> {

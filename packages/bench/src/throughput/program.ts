@@ -9,6 +9,8 @@ export interface BenchNode {
   readonly port: number;
   /** @returns false when the sender should pause for a turn of the event loop */
   readonly send: (message: Uint8Array) => boolean;
+  /** As {@link send}, to another port than the receiver's. */
+  readonly sendTo: (port: number, message: Uint8Array) => void;
 }
 
 /** One node of the throughput bench, driven by lines of JSON as node-task.ts says, until stdin ends. */
@@ -48,7 +50,8 @@ async function send(task: NodeTask, tally: Tally, node: BenchNode): Promise<Role
   const pacer = new Pacer(() => node.send(tally.next()));
   await followAcks(task.acks, (count) => pacer.acked(count));
   const follow = (order: Order): number => {
-    if (Object.keys(order).length > 0) pacer.follow(order);
+    if (order.tap !== undefined) for (const payload of tally.payloads) node.sendTo(order.tap, payload);
+    else if (Object.keys(order).length > 0) pacer.follow(order);
     return pacer.count;
   };
   return { acks: 0, follow };

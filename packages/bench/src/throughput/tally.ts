@@ -6,22 +6,22 @@ export class Tally {
   packets = 0;
   /** After each message. */
   onCount: () => void = () => undefined;
-  readonly #payloads: readonly Buffer[];
+  readonly payloads: readonly Buffer[];
   #next = 0;
 
   /** @param payloads in base64 */
   constructor(payloads: readonly string[]) {
-    this.#payloads = payloads.map((payload) => Buffer.from(payload, "base64"));
+    this.payloads = payloads.map((payload) => Buffer.from(payload, "base64"));
   }
 
   next(): Uint8Array {
-    const payload = this.#payloads[this.#next] as Buffer;
-    this.#next = (this.#next + 1) % this.#payloads.length;
+    const payload = this.payloads[this.#next] as Buffer;
+    this.#next = (this.#next + 1) % this.payloads.length;
     return payload;
   }
 
   received(message: Uint8Array): void {
-    const expected = this.#payloads[message[0] ?? -1];
+    const expected = this.payloads[message[0] ?? -1];
     if (expected?.equals(message) === true) this.count++;
     else this.bad++;
     this.onCount();

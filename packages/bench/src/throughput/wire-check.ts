@@ -1,0 +1,50 @@
+import { createDecipheriv } from "node:crypto";
+import { crc32 } from "../../../memberlist/src/wire/crc.ts";
+import { splitCompound } from "../../../memberlist/src/wire/compound.ts";
+import { decompressBody } from "../../../memberlist/src/wire/compress.ts";
+import { messageType } from "../../../memberlist/src/wire/constants.ts";
+
+/** The user messages of one packet, and what was around them. */
+export interface PacketContent {
+  readonly messages: readonly Uint8Array[];
+  /** All of it, decompressed: a user message or a compound of them. */
+  readonly inner: Uint8Array;
+  readonly isEncrypted: boolean;
+  readonly isCompressed: boolean;
+  readonly hasCrc: boolean;
+}
+
+const nonceSize = 12;
+const tagSize = 16;
+const crcHeaderSize = 5;
+const decompressedMax = 1024 * 1024;
+
+/**
+ * Takes a packet apart, without the library's own way of doing that.
+ *
+ * @param key of 16 bytes; null: the packet has to be in the clear
+ * @throws Error when it is not encrypted by that key, its checksum is wrong, or it holds something else than user messages
+ */
+export function contentOf(packet: Uint8Array, key: Uint8Array | null): PacketContent {
+  const clear = key === null ? packet : decrypt(packet, key);
+  const hasCrc = clear[0] === messageType.hasCrc;
+  const message = hasCrc ? clear.subarray(crcHeaderSize) : clear;
+  if (hasCrc && crc32(message) !== Buffer.from(clear).readUInt32BE(1)) throw new Error("the checksum is wrong");
+  const isCompressed = message[0] === messageType.compress;
+  const inner = isCompressed ? decompressBody(message.subarray(1), decompressedMax) : message;
+  const parts = inner[0] === messageType.compound ? splitCompound(inner.subarray(1)).parts : [inner];
+  const messages = parts.map((part) => {
+    if (part[0] !== messageType.user) throw new Error(`a message of type ${part[0]} instead of a user message`);
+    return part.subarray(1);
+  });
+  return { messages, inner, isEncrypted: key !== null, isCompressed, hasCrc };
+}
+
+function decrypt(packet: Uint8Array, key: Uint8Array): Uint8Array {
+  if (packet[0] !== 1) throw new Error(`the packet starts with ${packet[0]}, not with encryption version 1`);
+  const decipher = createDecipheriv("aes-128-gcm", key, packet.subarray(1, 1 + nonceSize), { authTagLength: tagSize });
+  decipher.setAuthTag(packet.subarray(-tagSize));
+  const clear = decipher.update(packet.subarray(1 + nonceSize, -tagSize));
+  decipher.final();
+  return clear;
+}
