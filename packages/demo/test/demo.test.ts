@@ -1,4 +1,5 @@
-import { buildGoPeer, buildNodePeer, goVersion } from "@memberlist/interop";
+import { buildGoPeer, buildNodePeer, findRuntime, goVersion } from "@memberlist/interop";
+import { Program as Example } from "../../../examples/test/program.ts";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { DemoEvent, StateEvent } from "../src/demo-event.ts";
 import { Program } from "./program.ts";
@@ -24,6 +25,12 @@ async function goPeer(): Promise<string | undefined> {
     return undefined;
   });
 }
+
+/** Nothing is fetched here: CI has run the matrix before. */
+const deno = findRuntime("deno");
+if (deno === undefined)
+  process.stdout.write("there is no Deno (`pnpm matrix` fetches one): its example does not join the demonstration\n");
+const limit = { timeout: 120_000 };
 
 describe("the main job", () => {
   it("goes through all steps, tells what each agent saw, and exits with 0", { timeout: 90_000 }, async () => {
@@ -106,18 +113,38 @@ describe("the main job", () => {
     expect(kept.addresses).toHaveLength(4);
     expect(kept.command).toContain(`--join ${kept.addresses[0]}`);
 
+    const names = ["node-1", "node-2", "node-3", "node-5"];
     await using guest = new Program([...programs, "--join", kept.addresses[0] ?? "", "--name", "guest"]);
     await guest.told("all four", () => (aliveOf(guest.events).size === 5 ? true : undefined));
     // Whoever had not heard of the guest before it left would never hear of it: news of a stranger's end are ignored.
-    await allSee(program, "guest", "alive");
+    await allSee(program, names, "guest", "alive");
     guest.interrupt();
     expect(await guest.ended).toBe(0);
-    await allSee(program, "guest", "left");
+    await allSee(program, names, "guest", "left");
 
     program.interrupt();
     expect(await program.ended).toBe(0);
     expect([...program.survivors(), ...guest.survivors()]).toEqual([]);
   });
+
+  it.skipIf(deno === undefined)(
+    "keeps the cluster for the example on Deno, which sees all, and is seen by all",
+    limit,
+    async () => {
+      await using program = new Program([...programs, "--keep"]);
+      const kept = await program.told("that it is kept", () => program.of("keep")[0]);
+      const names = ["node-1", "node-2", "node-3", hasGo ? "go-5" : "node-5"];
+      // The command in the first line of the example: no permission but the network's.
+      await using guest = new Example("deno", "agent", ["--name", "on-deno", "--join", kept.addresses[0] ?? ""]);
+      await guest.says(new RegExp(`members: ${[...names, "on-deno"].sort().join(" ")}\\n`));
+      await allSee(program, names, "on-deno", "alive");
+      expect(await guest.stop()).toBe(0);
+      await allSee(program, names, "on-deno", "left");
+      program.interrupt();
+      expect(await program.ended).toBe(0);
+      expect(program.survivors()).toEqual([]);
+    },
+  );
 
   it("ends with 130 when it is interrupted before the end", { timeout: 60_000 }, async () => {
     await using program = new Program(programs);
@@ -147,8 +174,8 @@ describe("the main job", () => {
 });
 
 /** Waits until each of those that are left see a node in a state. */
-async function allSee(program: Program, node: string, state: string): Promise<void> {
-  for (const observer of ["node-1", "node-2", "node-3", "node-5"]) {
+async function allSee(program: Program, observers: readonly string[], node: string, state: string): Promise<void> {
+  for (const observer of observers) {
     await program.told(`${observer} sees ${node} ${state}`, () => {
       const latest = program.of("state").findLast((event) => event.node === node && event.observer === observer);
       return latest?.state === state ? latest : undefined;

@@ -50,6 +50,8 @@ export interface PeerConfig {
   cidrsAllowed?: readonly string[];
   metricLabels?: Readonly<Record<string, string>>;
   queueCheckInterval?: number;
+  /** No UDP: packets go over streams. Of a TypeScript node; a Go node has no such thing. */
+  streamOnly?: boolean;
 
   /** The node's metadata, base64. */
   meta?: string;
