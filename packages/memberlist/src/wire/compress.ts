@@ -2,22 +2,42 @@ import { messageType } from "./constants.ts";
 import { DecodeError } from "./decode-error.ts";
 import { bytesField, readFields, uintField } from "./fields.ts";
 import { lzwCompress, lzwDecompress } from "./lzw.ts";
+import { LzwCompressor, newDictionary } from "./lzw-compressor.ts";
+import { LzwDecompressor, newExpansions } from "./lzw-decompressor.ts";
 import { sharedWriter } from "./msgpack-writer.ts";
+import type { Breathe } from "./push-pull.ts";
 
 /** The only algorithm there is. */
 const algorithmLzw = 0;
+/** Type byte and map, up to the compressed bytes: at most. */
+const headerMax = 17;
+/** Bytes that are compressed or decompressed in one go: 1 to 3 ms. Then comes a breath. */
+const doneInOneGo = 128 * 1024;
 
 /** A compress message that holds `message`; it may be the larger of the two. */
 export function compressMessage(message: Uint8Array): Uint8Array {
-  const compressed = lzwCompress(message);
+  return withHeader(lzwCompress(message, headerMax));
+}
+
+/** As {@link compressMessage}, with breaths in between. `message` may not change meanwhile. */
+export async function compressInParts(message: Uint8Array, breathe: Breathe): Promise<Uint8Array> {
+  const compressor = new LzwCompressor(message, newDictionary(), headerMax);
+  while (!compressor.run(doneInOneGo)) await breathe();
+  return withHeader(compressor.take());
+}
+
+/** @param compressed behind as much room as the header may take, which it gets */
+function withHeader(compressed: Uint8Array): Uint8Array {
   const writer = sharedWriter();
   writer.byte(messageType.compress);
   writer.map(2);
   writer.key("Algo");
   writer.uint(algorithmLzw);
   writer.key("Buf");
-  writer.bytes(compressed);
-  return writer.take();
+  writer.bytesHeader(compressed.length - headerMax);
+  const start = headerMax - writer.length;
+  compressed.set(writer.view(), start);
+  return compressed.subarray(start);
 }
 
 /**
@@ -27,8 +47,19 @@ export function compressMessage(message: Uint8Array): Uint8Array {
  * @throws DecodeError `unknown_algorithm`, `too_large`, `bad_lzw`, and what the map may bring
  */
 export function decompressBody(body: Uint8Array, maxBytes: number): Uint8Array {
+  return lzwDecompress(compressedOf(body), maxBytes);
+}
+
+/** As {@link decompressBody}, with breaths in between. `body` may not change meanwhile. */
+export async function decompressInParts(body: Uint8Array, maxBytes: number, breathe: Breathe): Promise<Uint8Array> {
+  const decompressor = new LzwDecompressor(compressedOf(body), maxBytes, newExpansions());
+  while (!decompressor.run(doneInOneGo)) await breathe();
+  return decompressor.take();
+}
+
+function compressedOf(body: Uint8Array): Uint8Array {
   const fields = readFields(body);
   const algorithm = uintField(fields, "Algo", 0xff);
   if (algorithm !== algorithmLzw) throw new DecodeError("unknown_algorithm", `compressed by unknown algorithm ${algorithm}`);
-  return lzwDecompress(bytesField(fields, "Buf"), maxBytes);
+  return bytesField(fields, "Buf");
 }

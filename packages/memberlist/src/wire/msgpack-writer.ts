@@ -127,9 +127,9 @@ export class MsgpackWriter {
     for (let i = 0; i < values.length; i++) this.#bytes[this.#length++] = values[i] as number;
   }
 
-  /** The header of a raw string, and room for the string. */
-  #header(size: number): void {
-    this.#reserve(size + 5);
+  /** The header of a byte string that is written elsewhere. */
+  bytesHeader(size: number): void {
+    this.#reserve(5);
     if (size < 32) {
       this.#bytes[this.#length++] = 0xa0 | size;
     } else if (size <= 0xffff) {
@@ -139,6 +139,12 @@ export class MsgpackWriter {
       this.#bytes[this.#length++] = 0xdb;
       this.#bigEndian(size, 4);
     }
+  }
+
+  /** The header of a raw string, and room for the string. */
+  #header(size: number): void {
+    this.#reserve(size + 5);
+    this.bytesHeader(size);
   }
 
   #ascii(text: string): void {

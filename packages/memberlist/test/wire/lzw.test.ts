@@ -2,6 +2,8 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { crc32 } from "../../src/wire/crc.ts";
 import { lzwCompress, lzwDecompress } from "../../src/wire/lzw.ts";
+import { LzwCompressor, newDictionary } from "../../src/wire/lzw-compressor.ts";
+import { LzwDecompressor, newExpansions } from "../../src/wire/lzw-decompressor.ts";
 import golden from "../vectors/lzw.json" with { type: "json" };
 import { fromHex, toHex } from "./hex.ts";
 import { reasonOf } from "./reason.ts";
@@ -83,6 +85,43 @@ describe("LZW", () => {
     }
   });
 
+  it("makes the same in parts of any size, though others go on in between", () => {
+    const inputs = ["repeat", "pairs", "lcg"].map((recipe) =>
+      inputOf({ ...(vectors[0] as Vector), recipe, size: 90_000, seed: 5 }),
+    );
+    for (const part of [1, 7, 1_000, 70_000]) {
+      const compressors = inputs.map((input) => new LzwCompressor(input, newDictionary()));
+      const unfinished = new Set(compressors);
+      while (unfinished.size > 0) for (const one of unfinished) if (one.run(part)) unfinished.delete(one);
+      const compressed = compressors.map((one) => one.take());
+      for (const [i, bytes] of compressed.entries()) expect(same(bytes, lzwCompress(inputs[i] as Uint8Array))).toBe(true);
+
+      const decompressors = compressed.map((bytes) => new LzwDecompressor(bytes, limit, newExpansions()));
+      const packed = new Set(decompressors);
+      while (packed.size > 0) for (const one of packed) if (one.run(part)) packed.delete(one);
+      for (const [i, one] of decompressors.entries()) expect(same(one.take(), inputs[i] as Uint8Array)).toBe(true);
+    }
+  });
+
+  it("does no more in one go than it is told to, also where little comes out", () => {
+    const clearCodes = new Uint8Array(9_000).map((_, i) => (1 << (i % 9)) >>> 1);
+    const decompressor = new LzwDecompressor(clearCodes, limit, newExpansions());
+    let parts = 1;
+    while (reasonOf(() => (decompressor.run(1_000) ? undefined : parts++)) === "") expect(parts).toBeLessThan(20);
+    expect(parts).toBeGreaterThan(8);
+    const bomb = new LzwDecompressor(lzwCompress(new Uint8Array(limit)), limit, newExpansions());
+    for (parts = 1; !bomb.run(100_000); parts++) expect(parts).toBeLessThan(20);
+    expect(parts).toBeGreaterThan(9);
+  });
+
+  it("leaves headroom", () => {
+    for (const size of [0, 10, 200_000]) {
+      const input = new Uint8Array(size).map((_, i) => i >> 3);
+      const bytes = lzwCompress(input, 17);
+      expect(same(bytes.subarray(17), lzwCompress(input))).toBe(true);
+    }
+  });
+
   it("stops at its limit, and takes just as much", () => {
     const compressed = lzwCompress(new Uint8Array(100_000));
     expect(lzwDecompress(compressed, 100_000)).toHaveLength(100_000);
@@ -116,6 +155,10 @@ describe("LZW", () => {
     expect(lzwDecompress(compressed, limit)).toEqual(Uint8Array.from(codes));
   });
 });
+
+function same(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
 
 /** Packs codes as a compressor would that has nothing but literals to say and never clears. */
 function packCodes(codes: readonly number[]): Uint8Array {

@@ -1,0 +1,28 @@
+/*
+ * LZW as the Go peers use it: LSB first, 8-bit literals, codes of 9 to 12 bits, clear code 256, end code 257.
+ */
+
+export const clearCode = 256;
+export const endCode = 257;
+export const minWidth = 9;
+export const maxWidth = 12;
+/** Also the last code that is given out. */
+export const maxCode: number = (1 << maxWidth) - 1;
+
+/** A scratch buffer over this is not kept, in bytes. */
+const keptScratchMax = 64 * 1024;
+
+let scratch: Uint8Array | undefined;
+
+/** Memory for an output: shared, when it is short. */
+export function scratchOf(size: number): Uint8Array {
+  if (size > keptScratchMax) return new Uint8Array(size);
+  return (scratch ??= new Uint8Array(keptScratchMax));
+}
+
+/** What was written into a buffer, as bytes of its own; no copy where the buffer is long and nearly full. */
+export function outputOf(buffer: Uint8Array, size: number): Uint8Array {
+  const written = buffer.subarray(0, size);
+  const isOwn = buffer.length > keptScratchMax;
+  return isOwn && size >= buffer.length - (buffer.length >>> 2) ? written : new Uint8Array(written);
+}

@@ -1,0 +1,161 @@
+import { clearCode, endCode, maxCode, minWidth, outputOf, scratchOf } from "./lzw-codes.ts";
+
+/**
+ * The dictionary: which code stands for a code and a byte behind it, by code * 256 + byte. Nothing is ever cleared: an entry counts
+ * when its code has been given out in this dictionary, and for just this.
+ */
+interface Dictionary {
+  readonly codes: Uint16Array;
+  /** For each code, what it stands for. */
+  readonly keys: Int32Array;
+}
+
+let shared: Dictionary | undefined;
+
+/** Codes are written by 16 bits; so much room is needed for what is left of them, a clear code and the end code. */
+const slack = 16;
+
+/** What so many bytes of input add to the output at worst: a 12-bit code each, and for each 3,838 of them a clear code. */
+function worst(size: number): number {
+  return size + (size >>> 1) + (size >>> 10) + slack;
+}
+
+/** A dictionary for a compression in parts, between which others go on. */
+export function newDictionary(): Dictionary {
+  // No entry is one for code 0: the smallest code of a pair is 258.
+  return { codes: new Uint16Array((maxCode + 1) << 8), keys: new Int32Array(maxCode + 1).fill(-1) };
+}
+
+/** The one for what is compressed in one go. */
+export function sharedDictionary(): Dictionary {
+  return (shared ??= newDictionary());
+}
+
+/**
+ * Compresses, in as many parts as one likes. It makes the same bytes as the Go peers, so it starts with a clear code, and clears when
+ * the last 12-bit code has been given out.
+ */
+export class LzwCompressor {
+  readonly #input: Uint8Array;
+  readonly #dictionary: Dictionary;
+  #output: Uint8Array;
+  #at: number;
+  #from = 1;
+  #width = minWidth;
+  #bits = clearCode;
+  #bitCount = minWidth;
+  #lastCode = endCode;
+  #code: number;
+
+  /** @param headroom bytes to leave free in front of the output */
+  constructor(input: Uint8Array, dictionary: Dictionary, headroom: number = 0) {
+    this.#input = input;
+    this.#dictionary = dictionary;
+    this.#at = headroom;
+    this.#code = input.length === 0 ? -1 : (input[0] as number);
+    // Most that is long gets shorter; what does not grows.
+    this.#output = scratchOf(headroom + Math.min(worst(input.length), input.length + (1 << 20)));
+  }
+
+  /** Goes on until `count` more bytes have been read. @returns whether that was all */
+  run(count: number): boolean {
+    const input = this.#input;
+    const { codes, keys } = this.#dictionary;
+    const end = Math.min(input.length, this.#from + count) | 0;
+    const output = this.#room(worst(Math.max(0, end - this.#from)));
+    let at = this.#at;
+    let width = this.#width;
+    let bits = this.#bits;
+    let bitCount = this.#bitCount;
+    let lastCode = this.#lastCode;
+    let code = this.#code;
+    let limit = 1 << width;
+    for (let i = this.#from; i < end; i++) {
+      const key = (code << 8) | (input[i] as number);
+      const known = codes[key] as number;
+      if (known <= lastCode && keys[known] === key) {
+        code = known;
+        continue;
+      }
+      bits |= code << bitCount;
+      bitCount += width;
+      if (bitCount >= 16) {
+        output[at] = bits;
+        output[at + 1] = bits >>> 8;
+        at += 2;
+        bits >>>= 16;
+        bitCount -= 16;
+      }
+      code = key & 0xff;
+      lastCode++;
+      if (lastCode === limit) {
+        width++;
+        limit <<= 1;
+      }
+      if (lastCode < maxCode) {
+        codes[key] = lastCode;
+        keys[lastCode] = key;
+        continue;
+      }
+      bits |= clearCode << bitCount;
+      bitCount += width;
+      if (bitCount >= 16) {
+        output[at] = bits;
+        output[at + 1] = bits >>> 8;
+        at += 2;
+        bits >>>= 16;
+        bitCount -= 16;
+      }
+      width = minWidth;
+      limit = 1 << minWidth;
+      lastCode = endCode;
+    }
+    this.#at = at;
+    this.#from = Math.max(this.#from, end);
+    this.#width = width;
+    this.#bits = bits;
+    this.#bitCount = bitCount;
+    this.#lastCode = lastCode;
+    this.#code = code;
+    if (end < input.length) return false;
+    this.#end();
+    return true;
+  }
+
+  /** The headroom and the output. Once, when {@link run} has said that it is all. */
+  take(): Uint8Array {
+    return outputOf(this.#output, this.#at);
+  }
+
+  #room(needed: number): Uint8Array {
+    if (this.#at + needed > this.#output.length) {
+      const larger = new Uint8Array(Math.max(this.#at + needed, this.#output.length + (this.#output.length >>> 1)));
+      larger.set(this.#output.subarray(0, this.#at));
+      this.#output = larger;
+    }
+    return this.#output;
+  }
+
+  #end(): void {
+    if (this.#code >= 0) {
+      this.#put(this.#code);
+      this.#lastCode++;
+      if (this.#lastCode === 1 << this.#width) this.#width++;
+      if (this.#lastCode === maxCode) {
+        this.#put(clearCode);
+        this.#width = minWidth;
+      }
+    }
+    this.#put(endCode);
+    if (this.#bitCount > 0) this.#output[this.#at++] = this.#bits;
+  }
+
+  #put(code: number): void {
+    this.#bits |= code << this.#bitCount;
+    this.#bitCount += this.#width;
+    for (; this.#bitCount >= 8; this.#bitCount -= 8) {
+      this.#output[this.#at++] = this.#bits;
+      this.#bits >>>= 8;
+    }
+  }
+}
