@@ -9,7 +9,7 @@ import { encodePing } from "../src/wire/encode.ts";
 import { addLabel } from "../src/wire/label.ts";
 import { openPacket, sealPacket } from "../src/wire/packet.ts";
 import type { PayloadCipher } from "../src/wire/seal.ts";
-import { sealStreamMessage } from "../src/wire/stream-frame.ts";
+import { sealStreamMessage } from "../src/wire/stream-layers.ts";
 import { encodeText } from "../src/wire/text.ts";
 import { aes, aesCodec, cipherOf, patterned } from "../test/wire/aes.ts";
 import { bend, type Case, type Step, type Wrap } from "./inputs.ts";

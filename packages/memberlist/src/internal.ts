@@ -20,4 +20,4 @@ export {
 export { packetObjection, RouteTable } from "./net/route.ts";
 export { bindError, errnoOf } from "./net/socket-errors.ts";
 export { DecodeError, type DecodeReason } from "./wire/decode-error.ts";
-export { doOpenJob, doSealJob, doSealPackets } from "./wire/offload-job.ts";
+export { doOpenJob, doOpenJobInParts, doSealJob, doSealJobInParts, doSealPackets } from "./wire/offload-job.ts";

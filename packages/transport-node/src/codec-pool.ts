@@ -11,7 +11,7 @@ import {
 } from "@memberlist/core";
 import type { Log } from "@memberlist/core/internal";
 import type { Piscina } from "piscina";
-import { doCodecWork, errorOf, type CodecFailure, type CodecWork } from "./codec-work.ts";
+import { doCodecWorkInParts, errorOf, type CodecFailure, type CodecWork } from "./codec-work.ts";
 import { NodeCodec } from "./node-codec.ts";
 
 /** Threads for the compression and encryption of long stream messages, so that they do not hold up the event loop. */
@@ -53,7 +53,7 @@ const attemptsMax = 2;
 /**
  * Compresses, encrypts, decrypts and decompresses in threads. They start with the first job, end when there is nothing to do, and keep
  * no process alive. A job whose thread dies is done again, by another thread and then inline: none is lost. Where threads cannot be
- * had (no worker file, as when the sources run as they are; a runtime that piscina does not run on), everything is done inline.
+ * had (no worker file, as when the sources run as they are; a runtime that piscina does not run on), everything is done inline, in parts.
  */
 export class CodecPool implements Offload {
   readonly threshold: number;
@@ -97,12 +97,12 @@ export class CodecPool implements Offload {
     return this.#failures;
   }
 
-  seal(message: Uint8Array, job: SealJob): Promise<Uint8Array> {
-    return this.#doMessage({ kind: "seal", bytes: message, job });
+  seal(message: Uint8Array, job: SealJob, isWanted?: () => boolean): Promise<Uint8Array> {
+    return this.#doMessage({ kind: "seal", bytes: message, job }, isWanted);
   }
 
-  open(payload: Uint8Array, job: OpenJob): Promise<Uint8Array> {
-    return this.#doMessage({ kind: "open", bytes: payload, job });
+  open(payload: Uint8Array, job: OpenJob, isWanted?: () => boolean): Promise<Uint8Array> {
+    return this.#doMessage({ kind: "open", bytes: payload, job }, isWanted);
   }
 
   /** Ends the threads, in the middle of their work too. Resolves when they are gone. May be called twice. */
@@ -155,22 +155,23 @@ export class CodecPool implements Offload {
     }
   }
 
-  async #doMessage(work: CodecWork): Promise<Uint8Array> {
+  async #doMessage(work: CodecWork, isWanted: (() => boolean) | undefined): Promise<Uint8Array> {
     this.#messages++;
     try {
-      return await this.#do(work);
+      return await this.#do(work, isWanted);
     } finally {
       this.#messages--;
     }
   }
 
-  async #do(work: CodecWork): Promise<Uint8Array> {
+  async #do(work: CodecWork, isWanted?: () => boolean): Promise<Uint8Array> {
     await this.#takeSlot();
     try {
+      if (isWanted?.() === false) throw new MemberlistError("aborted", "nobody waits for it any more");
       const result = await this.#doInThread(work);
       if (result instanceof Uint8Array) return result;
       if (result !== undefined) throw errorOf(result);
-      return doCodecWork(this.#inline, work);
+      return await doCodecWorkInParts(this.#inline, work, turn);
     } finally {
       this.#giveSlot();
     }
@@ -276,12 +277,17 @@ export class CodecPool implements Offload {
   }
 }
 
+/** Lets what waits on the event loop have its turn. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
+
 /** A copy; of many bytes, with turns of the event loop in between. */
 async function copyInParts(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
   if (bytes.length <= copiedInOneGo) return new Uint8Array(bytes);
   const copy = new Uint8Array(bytes.length);
   for (let from = 0; from < bytes.length; from += copiedInOneGo) {
-    if (from > 0) await new Promise<void>((resolve) => void setImmediate(resolve));
+    if (from > 0) await turn();
     copy.set(bytes.subarray(from, from + copiedInOneGo), from);
   }
   return copy;

@@ -1,5 +1,13 @@
 import { MemberlistError, type Codec, type ErrorCode, type OpenJob, type PacketSealJob, type SealJob } from "@memberlist/core";
-import { DecodeError, doOpenJob, doSealJob, doSealPackets, type DecodeReason } from "@memberlist/core/internal";
+import {
+  DecodeError,
+  doOpenJob,
+  doOpenJobInParts,
+  doSealJob,
+  doSealJobInParts,
+  doSealPackets,
+  type DecodeReason,
+} from "@memberlist/core/internal";
 
 /** What a thread is given. */
 export type CodecWork =
@@ -21,6 +29,13 @@ export type CodecFailure =
 export function doCodecWork(codec: Codec, work: CodecWork): Uint8Array {
   if (work.kind === "packets") return doSealPackets(codec, work.bytes, work.job);
   return work.kind === "seal" ? doSealJob(codec, work.bytes, work.job) : doOpenJob(codec, work.bytes, work.job);
+}
+
+/** As {@link doCodecWork}, on an event loop: with turns of it in between. */
+export async function doCodecWorkInParts(codec: Codec, work: CodecWork, breathe: () => Promise<void>): Promise<Uint8Array> {
+  if (work.kind === "packets") return doSealPackets(codec, work.bytes, work.job);
+  if (work.kind === "seal") return doSealJobInParts(codec, work.bytes, work.job, breathe);
+  return doOpenJobInParts(codec, work.bytes, work.job, breathe);
 }
 
 /** Undefined for an error that is none of the library's. */

@@ -5,12 +5,16 @@ import { NodeCodec } from "./node-codec.ts";
 /** Its nonces are its own: random, from a pool that no other thread has. */
 const codec = new NodeCodec();
 
+/** Results of no more bytes change hands as a copy. */
+const copiedMax = 64 * 1024;
+
 /** What the threads of a {@link CodecPool} run. The result changes hands without being copied. */
 export default function codecWorker(work: CodecWork): Uint8Array | CodecFailure {
   try {
     const bytes = doCodecWork(codec, work);
-    // A view of a part would take the rest along, which may still be in use here.
-    const whole = bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
+    // A small part of something would take the rest along; what is short may also share its memory with what comes next.
+    const isOwn = bytes.byteLength > copiedMax && bytes.byteLength >= bytes.buffer.byteLength / 2;
+    const whole = isOwn ? bytes : new Uint8Array(bytes);
     return move(whole) as Uint8Array;
   } catch (error) {
     const failure = failureOf(error);

@@ -4,6 +4,7 @@ import {
   createSecretKey,
   randomFillSync,
   type CipherGCMTypes,
+  type Decipher,
   type KeyObject,
 } from "node:crypto";
 import type { AesGcm, Codec, Offload } from "@memberlist/core";
@@ -12,6 +13,8 @@ const nonceSize = 12;
 const tagSize = 16;
 /** Nonces are drawn many at a time: asking the system for 12 bytes costs as much as asking for 12,000. */
 const noncesPerDraw = 1024;
+/** OpenSSL's outputs are memory of their own: many short ones use the same again, a long one is fetched from the system and costs more than AES. */
+const updatedInOneGo = 64 * 1024;
 const options = { authTagLength: tagSize } as const;
 
 /**
@@ -49,7 +52,9 @@ export class NodeCodec implements Codec {
     this.#drawNonce(nonce);
     const cipher = createCipheriv(algorithm, key, nonce, options);
     if (additionalData.length > 0) cipher.setAAD(additionalData);
-    sealed.set(cipher.update(plaintext), headroom + nonceSize);
+    for (let from = 0; from < plaintext.length; from += updatedInOneGo) {
+      sealed.set(cipher.update(partOf(plaintext, from)), headroom + nonceSize + from);
+    }
     cipher.final();
     sealed.set(cipher.getAuthTag(), headroom + nonceSize + plaintext.length);
     return sealed;
@@ -70,7 +75,8 @@ function open(algorithm: CipherGCMTypes, key: KeyObject, sealed: Uint8Array, add
   const decipher = createDecipheriv(algorithm, key, sealed.subarray(0, nonceSize), options);
   if (additionalData.length > 0) decipher.setAAD(additionalData);
   decipher.setAuthTag(sealed.subarray(tagAt));
-  const plaintext = decipher.update(sealed.subarray(nonceSize, tagAt));
+  const ciphertext = sealed.subarray(nonceSize, tagAt);
+  const plaintext = update(decipher, ciphertext);
   try {
     decipher.final();
   } catch {
@@ -79,6 +85,20 @@ function open(algorithm: CipherGCMTypes, key: KeyObject, sealed: Uint8Array, add
   }
   // A plain view: a Buffer's slice() shares memory where a Uint8Array's copies, and the receiver must not have to know.
   return new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.byteLength);
+}
+
+/** Into memory of its own. */
+function update(decipher: Decipher, ciphertext: Uint8Array): Uint8Array {
+  if (ciphertext.length <= updatedInOneGo) return decipher.update(ciphertext);
+  const plaintext = new Uint8Array(ciphertext.length);
+  for (let from = 0; from < ciphertext.length; from += updatedInOneGo) {
+    plaintext.set(decipher.update(partOf(ciphertext, from)), from);
+  }
+  return plaintext;
+}
+
+function partOf(bytes: Uint8Array, from: number): Uint8Array {
+  return bytes.length <= updatedInOneGo ? bytes : bytes.subarray(from, from + updatedInOneGo);
 }
 
 function algorithmOf(keySize: number): CipherGCMTypes {

@@ -235,6 +235,16 @@ describe("threads", () => {
     expect([workers.length, pool.failures]).toEqual([before + 1, 0]);
   });
 
+  it("begin nothing that nobody waits for any more", async () => {
+    const pool = start({ threads: 1 });
+    const job = { compress: true };
+    const first = pool.seal(message, job);
+    const second = outcome(pool.seal(message, job, () => false));
+    const third = pool.seal(message, job, () => true);
+    expect(await second).toBe("aborted");
+    expect(same(await third, await first)).toBe(true);
+  });
+
   it("end in the middle of their work when the pool is closed, as does what waits for them", async () => {
     const pool = start({ threads: 1 });
     const started = new Promise<void>((resolve) => {

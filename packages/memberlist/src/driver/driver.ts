@@ -266,6 +266,7 @@ export class Driver {
       },
       compress: config.enableCompression,
       offload: transport.codec?.offload,
+      breathe: this.#states.breathe,
     });
     return new Streams({
       config,

@@ -1,34 +1,53 @@
 import type { Offload, OpenJob, SealJob } from "../ports/codec.ts";
 import { DecodeError } from "../wire/decode-error.ts";
+import type { Breathe } from "../wire/push-pull.ts";
+import { readStreamMessage, type StreamLimits, type StreamMessage } from "../wire/stream-frame.ts";
 import {
+  openInParts,
   openStreamPayload,
-  readStreamMessage,
+  sealInParts,
   sealStreamMessage,
-  type StreamLimits,
-  type StreamMessage,
   type StreamPayload,
   type StreamSecurity,
-} from "../wire/stream-frame.ts";
+} from "../wire/stream-layers.ts";
 import type { StreamReader } from "../wire/stream-reader.ts";
 import type { Cipher } from "./cipher.ts";
+import { Turns, type IsWanted } from "./turns.ts";
 
-/** How much larger than the threshold a message may become by decompression before that is long work, too. */
+/** Messages of at least so many bytes are long where nothing is done elsewhere: less takes under 1 ms. */
+const longMessage = 64 * 1024;
+/** How much larger than that a message may become by decompression before that is long work, too. */
 const growthInline = 16;
 
 export interface StreamCodecOptions {
   /** Our label and our keys. */
   readonly security: StreamSecurity & { readonly cipher: Cipher | undefined };
   readonly compress: boolean;
-  /** Undefined: all work is done inline. */
+  /** Undefined: long work is done here, in parts. */
   readonly offload: Offload | undefined;
+  /** Between those parts. */
+  readonly breathe: Breathe;
 }
 
-/** The layers of stream messages: put on and taken off inline where that is quick, else where the transport has it done. */
+export interface StreamReadOptions {
+  /** Told how long a message is whose layers were taken off, in bytes; what it throws refuses the message. */
+  readonly onOpened?: ((bytes: number) => void) | undefined;
+  /** Long work that waits for its turn is not begun when this says no. */
+  readonly isWanted?: IsWanted;
+}
+
+/**
+ * The layers of stream messages: put on and taken off at once where that is quick; else where the transport has it done, or here in
+ * parts, one message at a time.
+ */
 export class StreamCodec {
   readonly #options: StreamCodecOptions;
+  readonly #threshold: number;
+  readonly #turns: Turns = new Turns();
 
   constructor(options: StreamCodecOptions) {
     this.#options = options;
+    this.#threshold = options.offload?.threshold ?? longMessage;
   }
 
   /** Our label; empty for none. */
@@ -36,39 +55,37 @@ export class StreamCodec {
     return this.#options.security.label;
   }
 
-  /** See {@link sealStreamMessage}. A promise only when it is done elsewhere. */
-  seal(message: Uint8Array): Uint8Array | Promise<Uint8Array> {
-    const { security, compress, offload } = this.#options;
+  /** See {@link sealStreamMessage}. A promise only when it is long; the message may not change meanwhile. */
+  seal(message: Uint8Array, isWanted: IsWanted = always): Uint8Array | Promise<Uint8Array> {
+    const { breathe, compress, offload, security } = this.#options;
     const { cipher, label } = security;
     const encrypts = cipher?.encrypts === true;
-    if (offload === undefined || message.length < offload.threshold || !(compress || encrypts)) {
-      return sealStreamMessage(message, { compress }, security);
-    }
+    if (message.length < this.#threshold || !(compress || encrypts)) return sealStreamMessage(message, { compress }, security);
+    if (offload === undefined) return this.#turns.take(isWanted, () => sealInParts(message, { compress }, security, breathe));
     const job: SealJob = encrypts
       ? { compress, encrypt: { key: cipher.takeSealingKey(), version: cipher.version, label } }
       : { compress };
-    return offload.seal(message, job);
+    return offload.seal(message, job, isWanted);
   }
 
-  /**
-   * See {@link readStreamMessage}.
-   *
-   * @param onOpened told how long a message is whose layers were taken off, in bytes; what it throws refuses the message
-   */
-  read(reader: StreamReader, limits: StreamLimits, onOpened?: (bytes: number) => void): Promise<StreamMessage> {
+  /** See {@link readStreamMessage}. */
+  read(
+    reader: StreamReader,
+    limits: StreamLimits,
+    { onOpened, isWanted = always }: StreamReadOptions = {},
+  ): Promise<StreamMessage> {
     return readStreamMessage(reader, limits, this.#options.security, async (payload) => {
-      const message = await this.#open(payload, limits);
+      const message = await this.#open(payload, limits, isWanted);
       onOpened?.(message.length);
       return message;
     });
   }
 
-  #open(payload: StreamPayload, { maxDecompressedBytes }: StreamLimits): Uint8Array | Promise<Uint8Array> {
-    const { security, offload } = this.#options;
+  #open(payload: StreamPayload, { maxDecompressedBytes }: StreamLimits, isWanted: IsWanted): Uint8Array | Promise<Uint8Array> {
+    const { breathe, offload, security } = this.#options;
     const { cipher, label } = security;
-    if (offload === undefined) return openStreamPayload(payload, maxDecompressedBytes, security);
-    if (payload.bytes.length < offload.threshold) {
-      const maxInline = Math.min(maxDecompressedBytes, offload.threshold * growthInline);
+    if (payload.bytes.length < this.#threshold) {
+      const maxInline = Math.min(maxDecompressedBytes, this.#threshold * growthInline);
       try {
         return openStreamPayload(payload, maxInline, security);
       } catch (error) {
@@ -77,10 +94,15 @@ export class StreamCodec {
         if (!isLong) throw error;
       }
     }
+    if (offload === undefined) {
+      return this.#turns.take(isWanted, () => openInParts(payload, maxDecompressedBytes, security, breathe));
+    }
     const job: OpenJob =
       payload.isEncrypted && cipher !== undefined
         ? { decrypt: { keys: cipher.openingKeys(), label }, maxDecompressedBytes }
         : { maxDecompressedBytes };
-    return offload.open(payload.bytes, job);
+    return offload.open(payload.bytes, job, isWanted);
   }
 }
+
+const always = (): boolean => true;

@@ -23,7 +23,7 @@ export interface Codec {
    */
   aesGcm(key: Uint8Array): AesGcm;
 
-  /** Where the long work of streams is done, off the event loop. Absent: on it. */
+  /** Where the long work of streams is done, off the event loop. Absent: on it, in parts. */
   readonly offload?: Offload;
 }
 
@@ -31,7 +31,9 @@ export interface Codec {
  * Does what a long stream message costs (compression, encryption and back: some 250 ms for 20 MiB) where it holds up nothing else,
  * such as in a pool of threads. Several jobs may run at once, and the jobs of different streams may end in any order.
  *
- * Neither method changes the bytes that it is given, nor takes them away: the caller may go on reading them.
+ * Neither method changes the bytes that it is given, nor takes them away: the caller may go on reading them. Where jobs wait for
+ * their turn, `isWanted` is asked when it comes: if nobody waits for the result any more (the stream is closed), the job is not
+ * begun, and fails with `aborted`. So what an attacker has left behind delays nobody.
  */
 export interface Offload {
   /** Messages of at least so many bytes come here. */
@@ -40,17 +42,17 @@ export interface Offload {
    * Compresses and encrypts a message, as the job says.
    *
    * @returns the bytes for the stream
-   * @throws MemberlistError `message_too_large`; `shutdown` once the transport is shut down
+   * @throws MemberlistError `message_too_large`; `aborted`; `shutdown` once the transport is shut down
    */
-  seal(message: Uint8Array, job: SealJob): Promise<Uint8Array>;
+  seal(message: Uint8Array, job: SealJob, isWanted?: () => boolean): Promise<Uint8Array>;
   /**
    * Decrypts a message and undoes its compression.
    *
    * @param payload with `job.decrypt`: version, nonce, ciphertext, tag; without: what follows the type byte of a compress message
    * @returns the message, type byte first
-   * @throws what the same work throws on the event loop: DecodeError, or MemberlistError; `shutdown` once the transport is shut down
+   * @throws what the same work throws on the event loop: DecodeError, or MemberlistError; `aborted`; `shutdown` once the transport is shut down
    */
-  open(payload: Uint8Array, job: OpenJob): Promise<Uint8Array>;
+  open(payload: Uint8Array, job: OpenJob, isWanted?: () => boolean): Promise<Uint8Array>;
 
   /** For packets that are sent many at once. Absent: every packet is done on the event loop. */
   readonly packets?: PacketOffload;

@@ -3,6 +3,9 @@ import { DecodeError } from "./decode-error.ts";
 /** How deep maps and arrays may nest. Messages nest once; what unknown fields hold is skipped. */
 const maxDepth = 16;
 
+/** Objects in one, what nests in it included: a message of ours has under 30, and what holds many costs time to skip. */
+const maxObjects = 64 * 1024;
+
 /** Objects still to come at each depth; filled by {@link scanObject} and kept between calls. */
 let pending: Float64Array | undefined;
 
@@ -12,13 +15,14 @@ let pending: Float64Array | undefined;
  * @returns the offset behind the object; or, when `bytes` ends too early, -n where n is the least number of bytes, counted from
  *   `offset`, that the object can have. n grows from call to call as more of the object is seen, and may be larger than any
  *   limit of the caller's: compare before waiting for so much.
- * @throws DecodeError `malformed` (0xc1), `too_deep`
+ * @throws DecodeError `malformed` (0xc1, or over 65,536 objects), `too_deep`
  */
 export function scanObject(bytes: Uint8Array, offset: number): number {
   pending ??= new Float64Array(maxDepth + 1);
   const end = bytes.length;
   let at = offset;
   let depth = 0;
+  let objects = 0;
   pending[0] = 1;
   for (;;) {
     while ((pending[depth] as number) === 0) {
@@ -32,6 +36,8 @@ export function scanObject(bytes: Uint8Array, offset: number): number {
     if (at + headSize > end) return -(at - offset + headSize + missingObjects(depth));
     const children = childrenOf(bytes, at, head);
     if (children > 0) {
+      objects += children;
+      if (objects > maxObjects) throw new DecodeError("malformed", `over ${maxObjects} objects in one`);
       if (depth === maxDepth) throw new DecodeError("too_deep", `objects nested over ${maxDepth} deep`);
       pending[++depth] = children;
       at += headSize;

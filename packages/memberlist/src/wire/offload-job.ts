@@ -1,8 +1,17 @@
 import type { AesGcm, Codec, OpenJob, PacketSealJob, SealJob } from "../ports/codec.ts";
+import { emptyBytes } from "./bytes.ts";
 import { sealPacket } from "./packet.ts";
 import { packPackets, unpackPackets } from "./packet-batch.ts";
 import { decryptPayload, encryptPayload, type EncryptionVersion, type PayloadCipher } from "./seal.ts";
-import { openStreamPayload, sealStreamMessage } from "./stream-frame.ts";
+import type { Breathe } from "./push-pull.ts";
+import {
+  openInParts,
+  openStreamPayload,
+  sealInParts,
+  sealStreamMessage,
+  type StreamPayload,
+  type StreamSecurity,
+} from "./stream-layers.ts";
 
 /*
  * The jobs of an Offload, done where they are called: what an implementation runs in its threads, and what it falls back on. The
@@ -10,17 +19,36 @@ import { openStreamPayload, sealStreamMessage } from "./stream-frame.ts";
  */
 
 /** See {@link Offload.seal}. */
-export function doSealJob(codec: Codec, message: Uint8Array, { compress, encrypt }: SealJob): Uint8Array {
-  if (encrypt === undefined) return sealStreamMessage(message, { compress });
-  const cipher = cipherOf(codec, [encrypt.key], encrypt.version);
-  return sealStreamMessage(message, { compress }, { label: encrypt.label, cipher });
+export function doSealJob(codec: Codec, message: Uint8Array, job: SealJob): Uint8Array {
+  return sealStreamMessage(message, job, sealing(codec, job));
+}
+
+/** As {@link doSealJob}, for an event loop: with breaths in between. */
+export function doSealJobInParts(codec: Codec, message: Uint8Array, job: SealJob, breathe: Breathe): Promise<Uint8Array> {
+  return sealInParts(message, job, sealing(codec, job), breathe);
 }
 
 /** See {@link Offload.open}. */
-export function doOpenJob(codec: Codec, payload: Uint8Array, { decrypt, maxDecompressedBytes }: OpenJob): Uint8Array {
-  if (decrypt === undefined) return openStreamPayload({ bytes: payload, isEncrypted: false }, maxDecompressedBytes);
-  const cipher = cipherOf(codec, decrypt.keys, 1);
-  return openStreamPayload({ bytes: payload, isEncrypted: true }, maxDecompressedBytes, { label: decrypt.label, cipher });
+export function doOpenJob(codec: Codec, payload: Uint8Array, job: OpenJob): Uint8Array {
+  return openStreamPayload(payloadOf(payload, job), job.maxDecompressedBytes, opening(codec, job));
+}
+
+/** As {@link doOpenJob}, for an event loop: with breaths in between. */
+export function doOpenJobInParts(codec: Codec, payload: Uint8Array, job: OpenJob, breathe: Breathe): Promise<Uint8Array> {
+  return openInParts(payloadOf(payload, job), job.maxDecompressedBytes, opening(codec, job), breathe);
+}
+
+function sealing(codec: Codec, { encrypt }: SealJob): StreamSecurity {
+  if (encrypt === undefined) return { label: emptyBytes };
+  return { label: encrypt.label, cipher: cipherOf(codec, [encrypt.key], encrypt.version) };
+}
+
+function opening(codec: Codec, { decrypt }: OpenJob): StreamSecurity {
+  return decrypt === undefined ? { label: emptyBytes } : { label: decrypt.label, cipher: cipherOf(codec, decrypt.keys, 1) };
+}
+
+function payloadOf(bytes: Uint8Array, { decrypt }: OpenJob): StreamPayload {
+  return { bytes, isEncrypted: decrypt !== undefined };
 }
 
 /** See {@link PacketOffload.seal}. */

@@ -1,14 +1,21 @@
 import { MemberlistError } from "../errors.ts";
-import { compressMessage, decompressBody } from "./compress.ts";
-import { concatBytes, emptyBytes } from "./bytes.ts";
-import { maxPushStateBytes, messageType } from "./constants.ts";
+import { emptyBytes } from "./bytes.ts";
+import { messageType } from "./constants.ts";
 import { decodeAckResp, decodeErrResp, decodePing } from "./decode.ts";
 import { DecodeError } from "./decode-error.ts";
 import { labelHeaderSize } from "./label.ts";
 import { limitExceeded, type StreamLimitName } from "./limit-exceeded.ts";
 import type { AckResp, ErrResp, Ping, PushNodeState } from "./messages.ts";
 import { decodePushNode, decodePushPullHeader, decodeUserHeader, nodesInOneGo, type Breathe } from "./push-pull.ts";
-import { encryptedLength, type PayloadCipher } from "./seal.ts";
+import {
+  encryptHeaderSize,
+  maxCompressed,
+  maxEncryptedBytes,
+  noKeys,
+  openStreamPayload,
+  type StreamPayload,
+  type StreamSecurity,
+} from "./stream-layers.ts";
 import { StreamReader } from "./stream-reader.ts";
 
 /** What a peer may make us hold (PROTOCOL.md section 4), in bytes and counts. */
@@ -37,62 +44,9 @@ export interface RemoteState {
 
 /** One map: a node's (its meta has at most 512 bytes), a header, a ping, an ack or an error. */
 const maxObjectBytes = 64 * 1024;
-/** What the map of a compress message adds to the compressed bytes, with room to spare. */
-const compressOverhead = 64;
-/** Go's bound for one encrypted message, which ours never exceeds. */
-const maxEncryptedBytes = maxPushStateBytes;
-
-export interface StreamSecurity {
-  /** Ours; it is authenticated along with an encrypted message. Empty for none. */
-  readonly label: Uint8Array;
-  /** Undefined: no encryption. */
-  readonly cipher?: PayloadCipher | undefined;
-  /** Told how long each encrypted message is that comes in, in bytes, before it is read. */
-  readonly onEncryptedSize?: (bytes: number) => void;
-}
-
-/** A message with its layers on, as it came off a stream. */
-export interface StreamPayload {
-  /** Encrypted: version, nonce, ciphertext, tag. Else: what follows the type byte of a compress message. */
-  readonly bytes: Uint8Array;
-  readonly isEncrypted: boolean;
-}
 
 /** Takes the layers off, here or elsewhere. See {@link openStreamPayload}. */
 export type PayloadOpener = (payload: StreamPayload) => Uint8Array | Promise<Uint8Array>;
-
-const noSecurity: StreamSecurity = { label: emptyBytes };
-
-/** The type byte and the length of an encrypted message. */
-const encryptHeaderSize = 5;
-
-/**
- * The layers that a message gets on a stream: compressed whenever compression is on, smaller or not (but not when that alone
- * makes it too large), then encrypted.
- *
- * @throws MemberlistError `message_too_large` where no peer would take it, because it is encrypted and over 20 MiB then
- */
-export function sealStreamMessage(
-  message: Uint8Array,
-  options: { readonly compress: boolean },
-  { label, cipher }: StreamSecurity = noSecurity,
-): Uint8Array {
-  let payload = options.compress ? compressMessage(message) : message;
-  if (cipher?.encrypts !== true) return payload;
-  if (encryptedLength(cipher.version, payload.length) > maxEncryptedBytes) payload = message;
-  const size = encryptedLength(cipher.version, payload.length);
-  if (size > maxEncryptedBytes) {
-    throw new MemberlistError(
-      "message_too_large",
-      `a stream message of ${size} bytes, encrypted, is over the ${maxEncryptedBytes} that peers take`,
-      { details: { size, limit: maxEncryptedBytes } },
-    );
-  }
-  const header = encryptHeader(size);
-  const sealed = cipher.encrypt(payload, concatBytes(header, label), encryptHeaderSize);
-  sealed.set(header);
-  return sealed;
-}
 
 /**
  * The label that a dialled stream starts with; empty, with nothing read, when it starts with something else or has ended.
@@ -126,7 +80,7 @@ export async function readStreamLabel(reader: StreamReader): Promise<Uint8Array>
 export async function readStreamMessage(
   reader: StreamReader,
   limits: StreamLimits,
-  security: StreamSecurity = noSecurity,
+  security: StreamSecurity = { label: emptyBytes },
   open: PayloadOpener = (payload) => openStreamPayload(payload, limits.maxDecompressedBytes, security),
 ): Promise<StreamMessage> {
   const type = await reader.readByte();
@@ -137,34 +91,6 @@ export async function readStreamMessage(
   if (type !== messageType.compress) return { type, body: reader };
   const bytes = await reader.readObject(maxCompressed(limits.maxDecompressedBytes), "maxDecompressedBytes");
   return inMemory(await open({ bytes, isEncrypted: false }));
-}
-
-/**
- * The message of a payload, type byte first: decrypted, then decompressed if it was compressed.
- *
- * @throws MemberlistError `limit_exceeded`, `stream_closed` (an encrypted message that is cut off inside), `protocol_error` (an empty
- *   one); DecodeError: `decrypt_failed`, `too_large`, …
- */
-export function openStreamPayload(
-  { bytes, isEncrypted }: StreamPayload,
-  maxDecompressedBytes: number,
-  { label, cipher }: Pick<StreamSecurity, "label" | "cipher"> = noSecurity,
-): Uint8Array {
-  let compressed = bytes;
-  if (isEncrypted) {
-    if (cipher?.isOn !== true) throw noKeys();
-    const message = cipher.decrypt(bytes, concatBytes(encryptHeader(bytes.length), label));
-    if (message.length === 0) throw new MemberlistError("protocol_error", "decrypted message is empty");
-    if (message[0] !== messageType.compress) return message;
-    const object = new StreamReader(message.subarray(1)).tryObject(maxCompressed(maxDecompressedBytes), "maxDecompressedBytes");
-    if (object === undefined) {
-      throw new MemberlistError("stream_closed", "the stream ended within a message", { details: { clean: false } });
-    }
-    compressed = object;
-  }
-  const message = decompressBody(compressed, maxDecompressedBytes);
-  if (message.length === 0) throw new MemberlistError("protocol_error", "decompressed message is empty");
-  return message;
 }
 
 async function readEncrypted(
@@ -180,23 +106,10 @@ async function readEncrypted(
   return { bytes: await reader.readExactly(size), isEncrypted: true };
 }
 
-function noKeys(): DecodeError {
-  return new DecodeError("decrypt_failed", "an encrypted message, and this node has no keys");
-}
-
 /** What holds any message within the limits, and no more: nothing larger is worth reading. */
 function maxEncrypted({ maxPushStateBytes: state, maxPushStateNodes: nodes, maxUserMsgBytes: user }: StreamLimits): number {
   const message = Math.max(user, state + nodes * maxObjectBytes) + maxObjectBytes;
   return Math.min(maxEncryptedBytes, maxCompressed(message));
-}
-
-/** Compressed, a byte costs 12 bits at most and a dictionary of 3,838 codes one more. */
-function maxCompressed(bytes: number): number {
-  return bytes + Math.ceil(bytes * 0.51) + compressOverhead;
-}
-
-function encryptHeader(size: number): Uint8Array {
-  return Uint8Array.of(messageType.encrypt, size >>> 24, size >>> 16, size >>> 8, size);
 }
 
 /** @param message at least its type byte */

@@ -41,7 +41,7 @@ function codec({ ring, compress = true, wornOut = () => {}, protocolVersion = 2 
       onKeyWornOut: wornOut,
       messagesPerKeyMax: 3,
     });
-  const options = { security: { label, cipher }, compress };
+  const options = { security: { label, cipher }, compress, breathe: async () => undefined };
   const offload = {
     threshold,
     seal: async (message: Uint8Array, job: SealJob) => {
@@ -149,5 +149,76 @@ describe("what goes elsewhere", () => {
     if (cipher !== undefined) cipher.verifyOutgoing = false;
     await streams.seal(message(threshold));
     expect(jobs.at(-1)).toEqual({ compress: true });
+  });
+});
+
+describe("long work where nothing is done elsewhere", () => {
+  const mib = 1024 * 1024;
+  const zeros = (size: number): Uint8Array => new Uint8Array(size).fill(8, 0, 1);
+
+  interface Turn {
+    readonly streams: StreamCodec;
+    /** Lets the next part be done; how often something has waited for that. */
+    readonly breaths: () => number;
+  }
+
+  function inParts(ring?: Keyring): Turn {
+    let breaths = 0;
+    const cipher = ring && new Cipher({ config, keyring: ring, codec: aesCodec, numMembers: () => 1, onKeyWornOut: () => {} });
+    const breathe = async (): Promise<void> => {
+      breaths++;
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    const streams = new StreamCodec({ security: { label, cipher }, compress: true, offload: undefined, breathe });
+    return { streams, breaths: () => breaths };
+  }
+
+  it("is done in parts, and comes to the same", async () => {
+    for (const ring of [undefined, new Keyring([], a)]) {
+      const { streams, breaths } = inParts(ring);
+      const bytes = await streams.seal(zeros(4 * mib));
+      expect(breaths()).toBeGreaterThan(20);
+      const before = breaths();
+      const { type, body } = await streams.read(new StreamReader(bytes), limits);
+      expect(breaths() - before).toBeGreaterThan(20);
+      expect([type, (await body.readExactly(4 * mib - 1)).every((byte) => byte === 0)]).toEqual([8, true]);
+    }
+    const { streams } = codec();
+    expect(await inParts().streams.seal(zeros(4 * mib))).toEqual(await streams.seal(zeros(4 * mib)));
+  });
+
+  it("is done in one go where it is short", async () => {
+    const { streams, breaths } = inParts();
+    expect(streams.seal(message(60_000))).toBeInstanceOf(Uint8Array);
+    await opened(streams, await streams.seal(message(60_000)));
+    expect(breaths()).toBe(0);
+  });
+
+  it("is one message at a time, and none that nobody waits for", async () => {
+    const { streams, breaths } = inParts();
+    const bomb = await streams.seal(zeros(8 * mib));
+    let wanted = true;
+    const ends: string[] = [];
+    const read = (name: string, isWanted = (): boolean => wanted): Promise<unknown> =>
+      streams.read(new StreamReader(bomb), limits, { isWanted }).then(
+        () => ends.push(name),
+        (error: unknown) => ends.push(`${name} ${(error as { code: string }).code}`),
+      );
+    const before = breaths();
+    const reads = [read("first"), read("second"), read("third", () => true)];
+    await new Promise((resolve) => setImmediate(resolve));
+    // Two at a time would have waited twice.
+    expect(breaths() - before).toBeLessThanOrEqual(2);
+    wanted = false;
+    await Promise.all(reads);
+    expect(ends).toEqual(["first", "second aborted", "third"]);
+  });
+
+  it("is not in the way of what is refused", async () => {
+    const { streams } = inParts();
+    const few = { ...limits, maxDecompressedBytes: 2 * mib };
+    const bomb = await streams.seal(zeros(8 * mib));
+    const reads = [few, limits].map((bounds) => rejectionOf(streams.read(new StreamReader(bomb), bounds)));
+    expect(await Promise.all(reads)).toEqual(["too_large", ""]);
   });
 });

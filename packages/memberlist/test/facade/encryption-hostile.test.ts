@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Node } from "../../src/index.ts";
 import { encodeDead, encodeUser } from "../../src/wire/encode.ts";
 import { sealPacket } from "../../src/wire/packet.ts";
-import { sealStreamMessage } from "../../src/wire/stream-frame.ts";
+import { sealStreamMessage } from "../../src/wire/stream-layers.ts";
 import { aes, cipherOf, flipped, patterned } from "../wire/aes.ts";
 import { bytes, clusters, codes, names, text, type Cluster, type TestNode } from "./cluster.ts";
 import { Alarms, allSee, everybody, sentPackets } from "./encryption-support.ts";

@@ -39,8 +39,8 @@ import {
   readStreamMessage,
   readUserMessage,
   type StreamLimits,
-  type StreamSecurity,
 } from "../../src/wire/stream-frame.ts";
+import type { StreamSecurity } from "../../src/wire/stream-layers.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 
 /**

@@ -3,7 +3,8 @@ import { compressMessage } from "../../src/wire/compress.ts";
 import { messageType } from "../../src/wire/constants.ts";
 import { labelHeader } from "../../src/wire/label.ts";
 import { openPacket, sealPacket } from "../../src/wire/packet.ts";
-import { readStreamLabel, readStreamMessage, sealStreamMessage } from "../../src/wire/stream-frame.ts";
+import { readStreamLabel, readStreamMessage } from "../../src/wire/stream-frame.ts";
+import { sealStreamMessage } from "../../src/wire/stream-layers.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import {
   bytesOf,

@@ -27,7 +27,7 @@ describe("finding the end of an object", () => {
     expect(scanObject(fromHex("c0c0db00"), 2)).toBe(-5);
     expect(scanObject(fromHex("dbffffffff"), 0)).toBe(-(5 + 0xffffffff));
     expect(scanObject(fromHex("82a161"), 0)).toBe(-6);
-    expect(scanObject(fromHex("dfffffffff"), 0)).toBe(-(5 + 2 * 0xffffffff));
+    expect(scanObject(fromHex("df00007fff"), 0)).toBe(-(5 + 2 * 0x7fff));
   });
 
   it("never asks for more than there is, and for more each time", () => {
@@ -44,6 +44,18 @@ describe("finding the end of an object", () => {
         expect(scanObject(bytes, 0)).toBe(bytes.length);
       }),
     );
+  });
+
+  it("refuses what holds too many objects, as soon as it says so", () => {
+    expect(scanObject(fromHex("dd00010000"), 0)).toBe(-(5 + 65_536));
+    for (const hex of ["dd00010001", "ddffffffff", "df00008001", "dfffffffff", "92 dcffff", "91 91 dd00010000"]) {
+      expect([hex, reasonOf(() => scanObject(fromHex(hex), 0))]).toEqual([hex, "malformed"]);
+    }
+    // Empty arrays by the thousand: each says little.
+    const many = new Uint8Array(3 + 300 * 303).fill(0xc0);
+    many.set([0xdc, 1, 44]);
+    for (let i = 0; i < 300; i++) many.set([0xdc, 1, 44], 3 + i * 303);
+    expect(reasonOf(() => scanObject(many, 0))).toBe("malformed");
   });
 
   it("refuses what nests too deep, and 0xc1", () => {

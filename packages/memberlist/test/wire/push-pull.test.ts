@@ -1,13 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { PushNodeState } from "../../src/wire/messages.ts";
 import { encodeLongPushPull, encodePushPull, encodeUserStream, nodesInOneGo } from "../../src/wire/push-pull.ts";
-import {
-  readPushPull,
-  readStreamMessage,
-  readUserMessage,
-  sealStreamMessage,
-  type StreamLimits,
-} from "../../src/wire/stream-frame.ts";
+import { readPushPull, readStreamMessage, readUserMessage, type StreamLimits } from "../../src/wire/stream-frame.ts";
+import { sealStreamMessage } from "../../src/wire/stream-layers.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import { ascii, fromHex, toHex } from "./hex.ts";
 import { rejectionOf } from "./reason.ts";

@@ -2,14 +2,8 @@ import { describe, expect, it, vi } from "vitest";
 import { MemberlistError } from "../../src/errors.ts";
 import { compressMessage } from "../../src/wire/compress.ts";
 import { encodeAckResp, encodeErrResp, encodePing } from "../../src/wire/encode.ts";
-import {
-  readAck,
-  readErr,
-  readPing,
-  readStreamMessage,
-  sealStreamMessage,
-  type StreamLimits,
-} from "../../src/wire/stream-frame.ts";
+import { readAck, readErr, readPing, readStreamMessage, type StreamLimits } from "../../src/wire/stream-frame.ts";
+import { sealStreamMessage } from "../../src/wire/stream-layers.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import { ascii, fromHex, toHex } from "./hex.ts";
 import { rejectionOf } from "./reason.ts";

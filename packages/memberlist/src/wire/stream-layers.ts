@@ -1,0 +1,136 @@
+import { MemberlistError } from "../errors.ts";
+import { concatBytes, emptyBytes } from "./bytes.ts";
+import { compressInParts, compressMessage, decompressBody, decompressInParts } from "./compress.ts";
+import { maxPushStateBytes, messageType } from "./constants.ts";
+import { DecodeError } from "./decode-error.ts";
+import type { Breathe } from "./push-pull.ts";
+import { encryptedLength, type PayloadCipher } from "./seal.ts";
+import { StreamReader } from "./stream-reader.ts";
+
+export interface StreamSecurity {
+  /** Ours; it is authenticated along with an encrypted message. Empty for none. */
+  readonly label: Uint8Array;
+  /** Undefined: no encryption. */
+  readonly cipher?: PayloadCipher | undefined;
+  /** Told how long each encrypted message is that comes in, in bytes, before it is read. */
+  readonly onEncryptedSize?: (bytes: number) => void;
+}
+
+/** A message with its layers on, as it came off a stream. */
+export interface StreamPayload {
+  /** Encrypted: version, nonce, ciphertext, tag. Else: what follows the type byte of a compress message. */
+  readonly bytes: Uint8Array;
+  readonly isEncrypted: boolean;
+}
+
+/** The type byte and the length of an encrypted message. */
+export const encryptHeaderSize = 5;
+/** Go's bound for one encrypted message, which ours never exceeds. */
+export const maxEncryptedBytes: number = maxPushStateBytes;
+/** What the map of a compress message adds to the compressed bytes, with room to spare. */
+const compressOverhead = 64;
+
+const noSecurity: StreamSecurity = { label: emptyBytes };
+
+/**
+ * The layers that a message gets on a stream: compressed whenever compression is on, smaller or not (but not when that alone
+ * makes it too large), then encrypted.
+ *
+ * @throws MemberlistError `message_too_large` where no peer would take it, because it is encrypted and over 20 MiB then
+ */
+export function sealStreamMessage(
+  message: Uint8Array,
+  options: { readonly compress: boolean },
+  security: StreamSecurity = noSecurity,
+): Uint8Array {
+  return encrypt(message, options.compress ? compressMessage(message) : message, security);
+}
+
+/** As {@link sealStreamMessage}, with breaths while it compresses. `message` may not change meanwhile. */
+export async function sealInParts(
+  message: Uint8Array,
+  options: { readonly compress: boolean },
+  security: StreamSecurity,
+  breathe: Breathe,
+): Promise<Uint8Array> {
+  return encrypt(message, options.compress ? await compressInParts(message, breathe) : message, security);
+}
+
+function encrypt(message: Uint8Array, compressed: Uint8Array, { label, cipher }: StreamSecurity): Uint8Array {
+  if (cipher?.encrypts !== true) return compressed;
+  const payload = encryptedLength(cipher.version, compressed.length) > maxEncryptedBytes ? message : compressed;
+  const size = encryptedLength(cipher.version, payload.length);
+  if (size > maxEncryptedBytes) {
+    throw new MemberlistError(
+      "message_too_large",
+      `a stream message of ${size} bytes, encrypted, is over the ${maxEncryptedBytes} that peers take`,
+      { details: { size, limit: maxEncryptedBytes } },
+    );
+  }
+  const header = encryptHeader(size);
+  const sealed = cipher.encrypt(payload, concatBytes(header, label), encryptHeaderSize);
+  sealed.set(header);
+  return sealed;
+}
+
+/**
+ * The message of a payload, type byte first: decrypted, then decompressed if it was compressed.
+ *
+ * @throws MemberlistError `limit_exceeded`, `stream_closed` (an encrypted message that is cut off inside), `protocol_error` (an empty
+ *   one); DecodeError: `decrypt_failed`, `too_large`, …
+ */
+export function openStreamPayload(
+  payload: StreamPayload,
+  maxDecompressedBytes: number,
+  security: Pick<StreamSecurity, "label" | "cipher"> = noSecurity,
+): Uint8Array {
+  const { bytes, isCompressed } = decrypt(payload, maxDecompressedBytes, security);
+  return isCompressed ? notEmpty(decompressBody(bytes, maxDecompressedBytes)) : bytes;
+}
+
+/** As {@link openStreamPayload}, with breaths while it decompresses. */
+export async function openInParts(
+  payload: StreamPayload,
+  maxDecompressedBytes: number,
+  security: Pick<StreamSecurity, "label" | "cipher">,
+  breathe: Breathe,
+): Promise<Uint8Array> {
+  const { bytes, isCompressed } = decrypt(payload, maxDecompressedBytes, security);
+  return isCompressed ? notEmpty(await decompressInParts(bytes, maxDecompressedBytes, breathe)) : bytes;
+}
+
+/** What is left without the encryption: a message, or what follows the type byte of a compress message. */
+function decrypt(
+  { bytes, isEncrypted }: StreamPayload,
+  maxDecompressedBytes: number,
+  { label, cipher }: Pick<StreamSecurity, "label" | "cipher">,
+): { readonly bytes: Uint8Array; readonly isCompressed: boolean } {
+  if (!isEncrypted) return { bytes, isCompressed: true };
+  if (cipher?.isOn !== true) throw noKeys();
+  const message = cipher.decrypt(bytes, concatBytes(encryptHeader(bytes.length), label));
+  if (message.length === 0) throw new MemberlistError("protocol_error", "decrypted message is empty");
+  if (message[0] !== messageType.compress) return { bytes: message, isCompressed: false };
+  const object = new StreamReader(message.subarray(1)).tryObject(maxCompressed(maxDecompressedBytes), "maxDecompressedBytes");
+  if (object === undefined) {
+    throw new MemberlistError("stream_closed", "the stream ended within a message", { details: { clean: false } });
+  }
+  return { bytes: object, isCompressed: true };
+}
+
+function notEmpty(message: Uint8Array): Uint8Array {
+  if (message.length === 0) throw new MemberlistError("protocol_error", "decompressed message is empty");
+  return message;
+}
+
+export function noKeys(): DecodeError {
+  return new DecodeError("decrypt_failed", "an encrypted message, and this node has no keys");
+}
+
+/** Compressed, a byte costs 12 bits at most and a dictionary of 3,838 codes one more. */
+export function maxCompressed(bytes: number): number {
+  return bytes + Math.ceil(bytes * 0.51) + compressOverhead;
+}
+
+function encryptHeader(size: number): Uint8Array {
+  return Uint8Array.of(messageType.encrypt, size >>> 24, size >>> 16, size >>> 8, size);
+}
