@@ -2,10 +2,22 @@
 import { bundle } from "../../scripts/bundle.mjs";
 
 const bin = new URL("bin/", import.meta.url);
-const sources = ["main.ts", "throughput/node-program.ts", "throughput/deno-program.ts"];
-const programs = sources.map((source) => {
-  const name = source.replace(/^.*\//, "").replace(/\.ts$/, ".mjs");
-  return { source: new URL(`src/${source}`, import.meta.url), program: new URL(name, bin) };
-});
-await Promise.all(programs.map(({ source, program }) => bundle(source, program)));
+const programs = {
+  "main.mjs": "src/main.ts",
+  "node-program.mjs": "src/throughput/node-program.ts",
+  "deno-program.mjs": "src/throughput/deno-program.ts",
+  "member-program.mjs": "src/protocol/member-program.ts",
+  // The threads' program, where the transport looks for it: next to itself.
+  "codec-worker.js": "../transport-node/src/codec-worker.ts",
+};
+
+/** It starts threads by files of its own. */
+const piscina = {
+  name: "piscina",
+  setup: (build) => build.onResolve({ filter: /^piscina$/ }, () => ({ path: "piscina", external: true })),
+};
+
+await Promise.all(
+  Object.entries(programs).map(([name, source]) => bundle(new URL(source, import.meta.url), new URL(name, bin), [piscina])),
+);
 await import(new URL("main.mjs", bin).href);

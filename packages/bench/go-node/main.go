@@ -1,5 +1,6 @@
-// Command go-node is one memberlist node of the throughput bench: the first line of stdin says what to do, each further one is an
-// order. The vocabulary is described in ../src/throughput/node-task.ts, which the TypeScript nodes share.
+// Command go-node is one memberlist node of the bench: the first line of stdin says what to do, each further one is an order. The
+// vocabulary is described in ../src/throughput/node-task.ts, and with the argument "member" in ../src/protocol/member-task.ts; the
+// TypeScript nodes share it.
 package main
 
 import (
@@ -57,6 +58,14 @@ func (c *counter) LocalState(bool) []byte          { return nil }
 func (c *counter) MergeRemoteState([]byte, bool)   {}
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "member" {
+		runMember()
+		return
+	}
+	runThroughput()
+}
+
+func runThroughput() {
 	in := bufio.NewReaderSize(os.Stdin, 1<<20)
 	line, err := in.ReadBytes('\n')
 	check(err)

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
+import { addProtocol } from "./protocol/command.ts";
 import { addThroughput } from "./throughput/command.ts";
 
 /** The benchmarks of single layers, by vitest. */
@@ -13,11 +14,13 @@ async function micro(filters: readonly string[]): Promise<void> {
   process.exitCode = await new Promise<number>((resolve) => child.on("exit", (code) => resolve(code ?? 1)));
 }
 
-const program = new Command("bench");
+// Options after a subcommand are its own.
+const program = new Command("bench").enablePositionalOptions();
 program.description(
   "Messages per second between two processes on loopback, delivered to the receiver's delegate and compared there",
 );
 addThroughput(program);
+addProtocol(program);
 program
   .command("micro")
   .description("the benchmarks of single layers")

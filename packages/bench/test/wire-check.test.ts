@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { compressMessage } from "../../memberlist/src/wire/compress.ts";
 import { makeCompound } from "../../memberlist/src/wire/compound.ts";
 import { sealPacket } from "../../memberlist/src/wire/packet.ts";
-import { contentOf } from "../src/throughput/wire-check.ts";
+import { contentOf } from "../src/wire-check.ts";
 
 const key = new Uint8Array(16).fill(7);
 const user = (text: string): Uint8Array => Uint8Array.from([8, ...Buffer.from(text)]);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { taskOf, type Case } from "./cases.ts";
-import { Child } from "./child.ts";
+import { Child } from "../child.ts";
 import type { Mark, NodePorts, NodeTask, Order } from "./node-task.ts";
 import type { Runtime } from "./runtimes.ts";
 import { Tap } from "./tap.ts";

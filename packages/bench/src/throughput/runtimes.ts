@@ -1,9 +1,6 @@
-import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-import { fetchRuntime, goAvailable } from "@memberlist/interop";
-
-const run = promisify(execFile);
+import { fetchRuntime } from "@memberlist/interop";
+import { buildGoNode } from "../go-node.ts";
 
 export const runtimeNames = ["node", "deno", "bun", "go", "dgram"] as const;
 export type RuntimeName = (typeof runtimeNames)[number];
@@ -18,8 +15,6 @@ export interface Runtime {
 
 /** This file's code runs from `bin/`, next to the nodes' programs. */
 const program = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-const goSources = fileURLToPath(new URL("../go-node/", import.meta.url));
-const goProgram = program(process.platform === "win32" ? "go-node.exe" : "go-node");
 
 /**
  * Whoever can take part on this machine; Deno and Bun are fetched by npm once, as for `pnpm matrix`. In CI all have to.
@@ -57,10 +52,4 @@ async function fetched(id: "deno" | "bun", told: (line: string) => void): Promis
     told(`${id}: skipped, ${error instanceof Error ? error.message.split("\n")[0] : String(error)}`);
     return undefined;
   }
-}
-
-async function buildGoNode(): Promise<string | undefined> {
-  if (!(await goAvailable())) return undefined;
-  await run("go", ["build", "-trimpath", "-o", goProgram, "."], { cwd: goSources });
-  return goProgram;
 }

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { compressMessage } from "../../../memberlist/src/wire/compress.ts";
 import { taskOf, type Case } from "./cases.ts";
-import { contentOf } from "./wire-check.ts";
+import { contentOf } from "../wire-check.ts";
 
 const deadline = 3_000;
 /** What compression has to save for a packet that is not compressed to be a mistake: a library may give up early on less. */

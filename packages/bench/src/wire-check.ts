@@ -1,8 +1,8 @@
 import { createDecipheriv } from "node:crypto";
-import { crc32 } from "../../../memberlist/src/wire/crc.ts";
-import { splitCompound } from "../../../memberlist/src/wire/compound.ts";
-import { decompressBody } from "../../../memberlist/src/wire/compress.ts";
-import { messageType } from "../../../memberlist/src/wire/constants.ts";
+import { crc32 } from "../../memberlist/src/wire/crc.ts";
+import { splitCompound } from "../../memberlist/src/wire/compound.ts";
+import { decompressBody } from "../../memberlist/src/wire/compress.ts";
+import { messageType } from "../../memberlist/src/wire/constants.ts";
 
 /** The user messages of one packet, and what was around them. */
 export interface PacketContent {
@@ -26,18 +26,25 @@ const decompressedMax = 1024 * 1024;
  * @throws Error when it is not encrypted by that key, its checksum is wrong, or it holds something else than user messages
  */
 export function contentOf(packet: Uint8Array, key: Uint8Array | null): PacketContent {
-  const clear = key === null ? packet : decrypt(packet, key);
+  const { parts, ...rest } = layersOf(key === null ? packet : decrypt(packet, key));
+  const messages = parts.map((part) => {
+    if (part[0] !== messageType.user) throw new Error(`a message of type ${part[0]} instead of a user message`);
+    return part.subarray(1);
+  });
+  return { ...rest, messages, isEncrypted: key !== null };
+}
+
+/** The messages of any kind in a packet that is not encrypted. @throws Error when its checksum is wrong */
+export function layersOf(
+  clear: Uint8Array,
+): Pick<PacketContent, "inner" | "isCompressed" | "hasCrc"> & { readonly parts: readonly Uint8Array[] } {
   const hasCrc = clear[0] === messageType.hasCrc;
   const message = hasCrc ? clear.subarray(crcHeaderSize) : clear;
   if (hasCrc && crc32(message) !== Buffer.from(clear).readUInt32BE(1)) throw new Error("the checksum is wrong");
   const isCompressed = message[0] === messageType.compress;
   const inner = isCompressed ? decompressBody(message.subarray(1), decompressedMax) : message;
   const parts = inner[0] === messageType.compound ? splitCompound(inner.subarray(1)).parts : [inner];
-  const messages = parts.map((part) => {
-    if (part[0] !== messageType.user) throw new Error(`a message of type ${part[0]} instead of a user message`);
-    return part.subarray(1);
-  });
-  return { messages, inner, isEncrypted: key !== null, isCompressed, hasCrc };
+  return { parts, inner, isCompressed, hasCrc };
 }
 
 function decrypt(packet: Uint8Array, key: Uint8Array): Uint8Array {

@@ -1,0 +1,163 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { FakeMembers } from "./fake-members.ts";
+import type { Figures } from "./figure.ts";
+import { Member, sealed, type Kind, type Programs } from "./member.ts";
+
+interface Bench {
+  readonly programs: Programs;
+  readonly kinds: readonly Kind[];
+  readonly rounds: number;
+  readonly figures: Figures;
+  /** 10,000 and more. */
+  readonly fake: FakeMembers;
+  /** After each step of {@link Experiment.steps}. */
+  readonly step: () => void;
+}
+
+/** One part of `pnpm bench protocol`. */
+export interface Experiment {
+  readonly name: string;
+  /** For the progress. */
+  readonly steps: (rounds: number, kinds: number) => number;
+  readonly run: (bench: Bench) => Promise<void>;
+}
+
+export const clusterSize = 10_000;
+const pushPullTime = `push/pull of ${clusterSize} members, compressed and encrypted: time`;
+const pushPullStall = `push/pull of ${clusterSize} members: longest stall, either end`;
+const memory = `memory of a member in the table, at ${clusterSize}`;
+
+/** What the targets are about. */
+export const measured = { pushPullTime, pushPullStall, memory } as const;
+
+/** Two members that both know 10,000 others exchange their states; then a new one joins. */
+export const pushPull: Experiment = {
+  name: "push-pull",
+  steps: (rounds, kinds) => (2 * rounds + 1) * kinds,
+  run: async ({ programs, kinds, rounds, figures, fake, step }) => {
+    const pairs = new Map<Kind, readonly [Member, Member]>();
+    try {
+      for (const kind of kinds) {
+        const both = await Promise.all(["one", "other"].map((name) => Member.start(programs, kind, { ...sealed, name })));
+        pairs.set(kind, both as [Member, Member]);
+        for (const member of both) await fake.pushPull(member.port, clusterSize);
+        await both[1]?.join(both[0] as Member);
+        step();
+      }
+      for (let round = 0; round < rounds; round++) {
+        for (const [kind, [one, other]] of pairs) {
+          await Promise.all([one.do({ do: "reset" }), other.do({ do: "reset" })]);
+          const before = await Promise.all([one.do({ do: "mark" }), other.do({ do: "mark" })]);
+          const { took } = await other.join(one);
+          await sleep(200);
+          const after = await Promise.all([one.do({ do: "mark" }), other.do({ do: "mark" })]);
+          figures.add(pushPullTime, "ms", kind, took);
+          figures.add(pushPullStall, "ms", kind, Math.max(...after.map(({ stall }) => stall)));
+          const cpu = after.reduce((sum, mark, i) => sum + mark.cpu - (before[i]?.cpu ?? 0), 0) / 1000;
+          figures.add(`push/pull of ${clusterSize} members: CPU of both ends`, "ms", kind, cpu);
+          step();
+        }
+      }
+      for (let round = 0; round < rounds; round++) {
+        for (const [kind, [one]] of pairs) {
+          const comer = await Member.start(programs, kind, { ...sealed, name: `new-${round}` });
+          await comer.do({ do: "reset" });
+          const { took, stall, members } = await comer.join(one);
+          await comer.end();
+          if (members <= clusterSize) throw new Error(`${kind}: ${members} members after the join`);
+          figures.add(`a new process joins ${clusterSize} members: time`, "ms", kind, took);
+          figures.add(`a new process joins ${clusterSize} members: longest stall`, "ms", kind, stall);
+          step();
+        }
+      }
+    } finally {
+      await Promise.all([...pairs.values()].flat().map((member) => member.end()));
+    }
+  },
+};
+
+/** 10,000 alive messages of unknown members come at once, in full packets. */
+export const joinStorm: Experiment = {
+  name: "join-storm",
+  steps: (rounds, kinds) => rounds * kinds,
+  run: async ({ programs, kinds, rounds, figures, fake, step }) => {
+    for (let round = 0; round < rounds; round++) {
+      for (const kind of kinds) {
+        const member = await Member.start(programs, kind);
+        const before = await member.do({ do: "reset" });
+        fake.storm(member.port);
+        const after = await settled(member, fake.nodes.length + 1);
+        await member.end();
+        const what = `join storm of ${fake.nodes.length} alive messages`;
+        figures.add(`${what}: time`, "ms", kind, after.joining);
+        figures.add(`${what}: longest stall`, "ms", kind, after.stall);
+        figures.add(`${what}: CPU`, "ms", kind, (after.cpu - before.cpu) / 1000);
+        figures.add(`${what}: members lost`, "", kind, fake.nodes.length + 1 - after.members);
+        step();
+      }
+    }
+  },
+};
+
+/** What 10,000 members add to a table that has some, once all news of them has been gossiped. */
+export const memoryPerMember: Experiment = {
+  name: "memory",
+  steps: (_rounds, kinds) => kinds,
+  run: async ({ programs, kinds, figures, fake, step }) => {
+    for (const kind of kinds) {
+      const member = await Member.start(programs, kind, { gossipInterval: 2, gossipNodes: 20 });
+      const size = async (count: number): Promise<number> => {
+        await fake.pushPull(member.port, count);
+        await quiet(fake);
+        const mark = await member.do({ do: "memory" });
+        if (mark.members !== count + 1) throw new Error(`${kind}: ${mark.members} members instead of ${count + 1}`);
+        return mark.memory;
+      };
+      const some = fake.nodes.length - clusterSize;
+      const before = await size(some);
+      figures.add(memory, "bytes", kind, ((await size(fake.nodes.length)) - before) / clusterSize);
+      await member.end();
+      step();
+    }
+  },
+};
+
+/** Encoding, decoding and the broadcast queue, in one process each, without any network. */
+export const timings: Experiment = {
+  name: "timings",
+  steps: (rounds, kinds) => rounds * kinds,
+  run: async ({ programs, kinds, rounds, figures, step }) => {
+    const entries = 100_000;
+    for (let round = 0; round < rounds; round++) {
+      for (const kind of kinds) {
+        const member = await Member.start(programs, kind);
+        for (const [what, time] of Object.entries(await member.time({ do: "time-codec" }))) figures.add(what, "µs", kind, time);
+        const queue = await member.time({ do: "time-queue", entries });
+        for (const [what, time] of Object.entries(queue))
+          figures.add(`queue of ${entries} broadcasts: ${what}`, "µs", kind, time);
+        await member.end();
+        step();
+      }
+    }
+  },
+};
+
+/** Until it knows them all, or no more come. */
+async function settled(member: Member, members: number): ReturnType<Member["do"]> {
+  let mark = await member.do({ do: "mark" });
+  for (let waits = 0; mark.members < members && waits < 20; waits++) {
+    await sleep(25);
+    const now = await member.do({ do: "mark" });
+    if (now.members > mark.members) waits = 0;
+    mark = now;
+  }
+  return mark;
+}
+
+/** Until nothing has been gossiped for a while. */
+async function quiet(fake: FakeMembers): Promise<void> {
+  for (let last = -1; fake.packets !== last;) {
+    last = fake.packets;
+    await sleep(500);
+  }
+}

@@ -1,0 +1,118 @@
+import { createSocket, type Socket as UdpSocket } from "node:dgram";
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type Server } from "node:net";
+import { messageType } from "../../../memberlist/src/wire/constants.ts";
+import { makeCompound } from "../../../memberlist/src/wire/compound.ts";
+import { decodePing, decodeSuspect } from "../../../memberlist/src/wire/decode.ts";
+import { encodeAckResp, encodeAlive, encodePing } from "../../../memberlist/src/wire/encode.ts";
+import type { PushNodeState } from "../../../memberlist/src/wire/messages.ts";
+import { encodePushPull } from "../../../memberlist/src/wire/push-pull.ts";
+import { pushNodes } from "../payloads.ts";
+import { layersOf } from "../wire-check.ts";
+
+const noState = new Uint8Array(0);
+const packetBytes = 1_394;
+
+/**
+ * Members that are there only by what they say: each has an address of its own in 127.0.0.0/8, and one socket answers for all. They answer pings, suspicions and
+ * push/pulls, and say on demand what members of a real cluster would.
+ */
+export class FakeMembers {
+  readonly nodes: readonly PushNodeState[];
+  /** Packets that have come in. */
+  packets = 0;
+  readonly #udp: UdpSocket;
+  readonly #tcp: Server;
+  readonly #port: number;
+  #seqNo = 0;
+  #pinged = 0;
+
+  private constructor(count: number, tcp: Server, udp: UdpSocket) {
+    this.#tcp = tcp;
+    this.#udp = udp;
+    this.#port = (tcp.address() as AddressInfo).port;
+    this.nodes = pushNodes(count).map((node, i) => ({
+      ...node,
+      addr: `127.${1 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`,
+      port: this.#port,
+    }));
+    udp.on("message", (packet, { address, port }) => {
+      this.packets++;
+      if (packet[0] === messageType.hasCrc || packet[0] === messageType.ping || packet[0] === messageType.compound)
+        this.#packet(packet, address, port);
+    });
+    tcp.on("connection", (socket) => {
+      socket.on("error", () => undefined);
+      socket.once("data", () => socket.end(encodePushPull(false, this.nodes, noState)));
+      socket.resume();
+    });
+  }
+
+  static async open(count: number): Promise<FakeMembers> {
+    const tcp = createServer();
+    tcp.listen(0, "0.0.0.0");
+    await once(tcp, "listening");
+    const udp = createSocket("udp4");
+    udp.bind((tcp.address() as AddressInfo).port, "0.0.0.0");
+    await once(udp, "listening");
+    return new FakeMembers(count, tcp, udp);
+  }
+
+  /** A push/pull with a member, as one of ours starts it: it then knows all of them, or the first `count`. Ends when the member has ended it. */
+  async pushPull(port: number, count: number = this.nodes.length): Promise<void> {
+    const socket = connect(port, "127.0.0.1");
+    await once(socket, "connect");
+    const closed = once(socket, "close");
+    socket.write(encodePushPull(false, this.nodes.slice(0, count), noState));
+    socket.resume();
+    await closed;
+  }
+
+  /** All of them tell the member at once that they are alive, in full packets. @returns how many packets */
+  storm(port: number): number {
+    let parts: Uint8Array[] = [];
+    let size = 0;
+    let packets = 0;
+    const flush = (): void => {
+      this.#udp.send(makeCompound(parts), port, "127.0.0.1");
+      packets++;
+      parts = [];
+      size = 0;
+    };
+    for (const { name, ...rest } of this.nodes) {
+      const message = encodeAlive({ ...rest, node: name });
+      if (size + message.length + 2 * (parts.length + 2) > packetBytes) flush();
+      parts.push(message);
+      size += message.length;
+    }
+    flush();
+    return packets;
+  }
+
+  /** The next one pings the member. */
+  ping(port: number, name: string): void {
+    const { name: from, addr } = this.nodes[this.#pinged++ % this.nodes.length] as PushNodeState;
+    const seqNo = ++this.#seqNo;
+    const message = encodePing({ seqNo, node: name, sourceAddr: addr, sourcePort: this.#port, sourceNode: from });
+    this.#udp.send(message, port, "127.0.0.1");
+  }
+
+  close(): void {
+    this.#udp.close();
+    this.#tcp.close();
+  }
+
+  #packet(packet: Uint8Array, host: string, port: number): void {
+    for (const message of layersOf(packet).parts) {
+      if (message[0] === messageType.ping) {
+        const { seqNo } = decodePing(message.subarray(1));
+        this.#udp.send(encodeAckResp({ seqNo, payload: noState }), port, host);
+      } else if (message[0] === messageType.suspect) {
+        const { node, incarnation } = decodeSuspect(message.subarray(1));
+        const suspect = this.nodes.find((one) => one.name === node);
+        if (suspect === undefined) continue;
+        this.#udp.send(encodeAlive({ ...suspect, node, incarnation: incarnation + 1 }), port, host);
+      }
+    }
+  }
+}

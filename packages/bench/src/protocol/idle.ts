@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { FakeMembers } from "./fake-members.ts";
+import type { Experiment } from "./experiments.ts";
+import { Member, type Kind, type Programs } from "./member.ts";
+
+const sizes = [10, 100, 1000] as const;
+/** How much faster than with the LAN defaults everything happens, so that there is something to measure. */
+const speed = 5;
+/** Of each size. */
+const nodesOfAKind = 3;
+const duration = 18_000;
+const settling = 2_000;
+const lan = { probeInterval: 1000, probeTimeout: 500, gossipInterval: 200, pushPullInterval: 30_000 };
+
+export function idleFigure(size: number): string {
+  return `an idle node in a cluster of ${size}: CPU`;
+}
+
+/**
+ * What a node costs to which nothing happens: it probes and is probed, looks what there is to gossip, and exchanges states as often as a cluster of that
+ * size does. The others only answer. All nodes run side by side; together they need a few hundredths of a core.
+ */
+export const idleCpu: Experiment = {
+  name: "idle",
+  steps: (_rounds, kinds) => sizes.length * kinds * nodesOfAKind,
+  run: async ({ programs, kinds, figures, step }) => {
+    const copies = Array.from({ length: nodesOfAKind });
+    const runs = sizes.flatMap((size) => kinds.flatMap((kind) => copies.map(() => ({ size, kind }))));
+    const found = await Promise.all(
+      runs.map(async ({ size, kind }) => {
+        const cpu = await idle(programs, kind, size);
+        step();
+        return cpu;
+      }),
+    );
+    for (const [i, { size, kind }] of runs.entries()) figures.add(idleFigure(size), "ms/s", kind, found[i] as number);
+  },
+};
+
+async function idle(programs: Programs, kind: Kind, size: number): Promise<number> {
+  const fake = await FakeMembers.open(size - 1);
+  const member = await Member.start(programs, kind, {
+    name: "idle",
+    probeInterval: lan.probeInterval / speed,
+    probeTimeout: lan.probeTimeout / speed,
+    gossipInterval: lan.gossipInterval / speed,
+  });
+  try {
+    return await cpuOf(member, fake, size, kind);
+  } finally {
+    await member.end();
+    fake.close();
+  }
+}
+
+/** In ms for each second at the LAN defaults. */
+async function cpuOf(member: Member, fake: FakeMembers, size: number, kind: Kind): Promise<number> {
+  await fake.pushPull(member.port);
+  const pings = setInterval(() => fake.ping(member.port, "idle"), lan.probeInterval / speed);
+  try {
+    await sleep(settling);
+    const before = await member.do({ do: "mark" });
+    // A node starts as many exchanges as it answers; to let it answer all of them is the same work, without the luck of when.
+    const exchange = (lan.pushPullInterval * pushPullScale(size)) / speed / 2;
+    for (let at = Math.min(exchange, duration / 2); at < duration; at += exchange) {
+      await sleep(Math.min(exchange, duration / 2));
+      await fake.pushPull(member.port);
+    }
+    await sleep(Math.max(0, duration % exchange));
+    const after = await member.do({ do: "mark" });
+    if (after.members !== size) throw new Error(`${kind}: ${after.members} members instead of ${size}`);
+    return (after.cpu - before.cpu) / 1000 / ((duration / 1000) * speed);
+  } finally {
+    clearInterval(pings);
+  }
+}
+
+/** PROTOCOL.md section 7. */
+function pushPullScale(size: number): number {
+  return size <= 32 ? 1 : Math.ceil(Math.log2(size) - Math.log2(32)) + 1;
+}

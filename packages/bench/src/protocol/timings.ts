@@ -1,0 +1,51 @@
+import { TransmitLimitedQueue } from "@memberlist/core";
+import { decodeAlive, decodePing } from "../../../memberlist/src/wire/decode.ts";
+import { encodeAlive, encodePing } from "../../../memberlist/src/wire/encode.ts";
+import type { Alive } from "../../../memberlist/src/wire/messages.ts";
+import { alives, ping } from "../payloads.ts";
+import type { Timings } from "./member-task.ts";
+
+const warmup = 20_000;
+const runs = 100_000;
+
+/** Time for each call, in µs. */
+function timed(call: (i: number) => void, count: number = runs): number {
+  for (let i = 0; i < Math.min(warmup, count); i++) call(i);
+  const start = performance.now();
+  for (let i = 0; i < count; i++) call(i);
+  return ((performance.now() - start) / count) * 1000;
+}
+
+/** Encoding and decoding of whole messages. The names and metadata differ from one to the next, as in a cluster of 1,000. */
+export function timeCodec(): Timings {
+  const messages = alives(1000);
+  const bodies = messages.map((alive) => encodeAlive(alive).subarray(1));
+  const pingBody = encodePing(ping).subarray(1);
+  return {
+    "encode alive": timed((i) => void encodeAlive(messages[i % 1000] as Alive)),
+    "decode alive": timed((i) => void decodeAlive(bodies[i % 1000] as Uint8Array)),
+    "encode ping": timed(() => void encodePing(ping)),
+    "decode ping": timed(() => void decodePing(pingBody)),
+  };
+}
+
+/** A full queue in use: one message is replaced, and a packet is filled. */
+export function timeQueue(entries: number): Timings {
+  const messages = alives(entries).map((alive) => ({ name: alive.node, message: encodeAlive(alive) }));
+  const queue = new TransmitLimitedQueue({
+    numNodes: () => entries,
+    maxPayload: () => Infinity,
+    retransmitMult: 1_000_000,
+    maxCount: Infinity,
+    maxBytes: Infinity,
+  });
+  const start = performance.now();
+  for (const message of messages) queue.queueBroadcast(message);
+  const queued = ((performance.now() - start) / entries) * 1000;
+  let next = 0;
+  const replaced = timed(() => {
+    queue.queueBroadcast(messages[next++ % entries] as (typeof messages)[number]);
+    queue.getBroadcasts(2, 1_398);
+  }, 5_000);
+  return { "queue one of many": queued, "replace one and fill a packet": replaced };
+}
