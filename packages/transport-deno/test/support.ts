@@ -9,10 +9,11 @@ export function bind(bindAddr = "127.0.0.1", bindPort = 0): Promise<DenoTranspor
   return DenoTransport.create({ bindAddrs: [bindAddr], bindPort, logger: silent });
 }
 
-export async function until(condition: () => boolean, what: string, limit = 10_000): Promise<void> {
+/** @param what is missing when time is up, or what tells it then */
+export async function until(condition: () => boolean, what: string | (() => string), limit = 10_000): Promise<void> {
   const deadline = performance.now() + limit;
   while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`${what}: not in time`);
+    if (performance.now() > deadline) throw new Error(`${typeof what === "string" ? what : what()}: not in time`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -1,0 +1,88 @@
+import { errorMessage, MemberlistError, type TransportStream } from "@memberlist/core";
+
+export interface QuicStreamParts {
+  readonly reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly writer: WritableStreamDefaultWriter<Uint8Array>;
+  /** What has been read already. */
+  readonly rest: Uint8Array;
+  readonly onBytes: () => void;
+  readonly onClosed: () => void;
+}
+
+/**
+ * A bidirectional stream of QUIC as a stream of the core, with the core's errors. `close()` ends our side and stops the peer's; QUIC
+ * delivers what was written before, as long as the connection stands.
+ */
+export class QuicStream implements TransportStream {
+  readonly readable: ReadableStream<Uint8Array>;
+  readonly writable: WritableStream<Uint8Array>;
+  readonly #parts: QuicStreamParts;
+  #rest: Uint8Array;
+  #source: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #sink: WritableStreamDefaultController | undefined;
+  #isClosed = false;
+
+  constructor(parts: QuicStreamParts) {
+    this.#parts = parts;
+    this.#rest = parts.rest;
+    const { reader, writer } = parts;
+    this.readable = new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#source = controller;
+        },
+        pull: (controller) => this.#pull(controller),
+        cancel: () => reader.cancel(),
+      },
+      { highWaterMark: 0 },
+    );
+    this.writable = new WritableStream<Uint8Array>({
+      start: (controller) => {
+        this.#sink = controller;
+      },
+      write: (chunk) => this.#guard("writing failed", writer.write(chunk)),
+      close: () => this.#guard("writing failed", writer.close()),
+      abort: () => writer.abort(),
+    });
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#source?.error(closedError());
+    this.#sink?.error(closedError());
+    const { reader, writer, onClosed } = this.#parts;
+    // Either may have ended before, one way or another.
+    Promise.allSettled([writer.close(), reader.cancel()]).then(onClosed, onClosed);
+  }
+
+  async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    if (this.#rest.length > 0) {
+      controller.enqueue(this.#rest);
+      this.#rest = new Uint8Array(0);
+      return;
+    }
+    try {
+      const { done, value } = await this.#guard("the stream failed", this.#parts.reader.read());
+      this.#parts.onBytes();
+      if (this.#isClosed) return;
+      if (done) controller.close();
+      else controller.enqueue(value);
+    } catch (error) {
+      controller.error(error);
+    }
+  }
+
+  async #guard<T>(what: string, promise: Promise<T>): Promise<T> {
+    try {
+      return await promise;
+    } catch (error) {
+      if (this.#isClosed) throw closedError(error);
+      throw new MemberlistError("stream_failed", `${what}: ${errorMessage(error)}`, { cause: error });
+    }
+  }
+}
+
+function closedError(cause?: unknown): MemberlistError {
+  return new MemberlistError("stream_closed", "the stream is closed", { cause });
+}

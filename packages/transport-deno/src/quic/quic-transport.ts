@@ -1,0 +1,364 @@
+import {
+  MemberlistError,
+  systemClock,
+  type Address,
+  type AdvertisedAddress,
+  type Codec,
+  type DialOptions,
+  type Logger,
+  type LogOutput,
+  type NodeIdentity,
+  type ResolveOptions,
+  type SrvRecord,
+  type Transport,
+  type TransportListener,
+  type TransportStream,
+} from "@memberlist/core";
+import {
+  bindError,
+  chooseAdvertiseAddress,
+  createLog,
+  packetObjection,
+  planBind,
+  RouteTable,
+  type BindTarget,
+  type HostInterfaces,
+  type Log,
+  type SystemLookup,
+} from "@memberlist/core/internal";
+import { denoCodec } from "../deno-codec.ts";
+import { resolveHost, resolveService } from "../resolver.ts";
+import { thisMachine } from "../this-machine.ts";
+import { AttemptEnded, withLimits } from "../time-limit.ts";
+import type { SendDone } from "../udp-socket.ts";
+import { Acceptor } from "./acceptor.ts";
+import { Credentials, type CredentialsPem } from "./credentials.ts";
+import { connectionOptions, Dialler } from "./dialler.ts";
+import { newInstance, type HandshakeSide } from "./handshake.ts";
+import { packetBytesMax, type ConnectionEvents, type PeerConnection } from "./peer-connection.ts";
+import { PeerLinks } from "./peer-links.ts";
+
+/** What makes a member talk QUIC. Experimental, as Deno's QUIC is. See docs/quic.md. */
+export interface QuicConfig extends CredentialsPem {
+  /** Asked for each peer whose certificate is of our authority and label, in both directions; false refuses it. Default: all of them. */
+  readonly authorize?: (peer: NodeIdentity) => boolean;
+  /** In ms: how long a connection may take from nothing to proven, and a peer may take to say what a stream is. Default 5,000. */
+  readonly handshakeTimeout?: number;
+  /**
+   * In ms without a sign of life of a peer, at least 100, after which it is taken for gone, and reached over a new connection. The shorter of both
+   * sides' counts; a third of it is the interval of the signs. Default 10,000.
+   */
+  readonly silenceTimeout?: number;
+  /** In ms without a packet or stream, after which a connection is closed. Default 120,000. */
+  readonly idleTimeout?: number;
+  /** Connections at a time; the one idle for longest makes room for a new one. Default 1,024. */
+  readonly maxConnections?: number;
+  /** Incoming connections that have not proven themselves yet; further ones are refused. Default 256. */
+  readonly maxHandshakes?: number;
+  /** Streams that peers may have open at once; further ones are refused. Default 1,024. */
+  readonly maxInboundStreams?: number;
+  /** Packets on their way to one peer (and 4 MiB), four times as many in all; further ones are dropped. Default 4,096. */
+  readonly maxPendingSends?: number;
+}
+
+export interface QuicTransportOptions extends QuicConfig {
+  /** A literal IP. `0.0.0.0` serves IPv4; `::` serves IPv6 and IPv4. */
+  readonly bindAddr: string;
+  /** The UDP port; 0: the kernel chooses. */
+  readonly bindPort: number;
+  /** Default: text to `logOutput`, else the console from "warn" on. */
+  readonly logger?: Logger;
+  readonly logOutput?: LogOutput;
+  /** The machine's interfaces, when no address is configured or bound. Default: the real ones. */
+  readonly hostInterfaces?: HostInterfaces;
+  /** The usual way to look a name up. Default: the system's resolver. */
+  readonly systemLookup?: SystemLookup;
+}
+
+/** What went wrong so far, for metrics. */
+export type QuicTransportCounters = {
+  readonly quicRefusedPeers: number;
+  readonly quicFailedConnections: number;
+  readonly quicDroppedSends: number;
+  readonly quicRefusedStreams: number;
+  readonly quicBadInput: number;
+};
+
+/** Packets on their way to one peer, from which on `writeTo` answers false. */
+const highWaterMark = 256;
+/** In ms. */
+const sweepInterval = 1000;
+/** In ms: how long a shutdown waits for peers to have read what was sent. */
+const flushMs = 250;
+/** In ms: a connection that was there already and on which nothing is heard for so long is given up, and another one made. */
+const patienceMax = 1500;
+
+/**
+ * Packets and streams over QUIC, for Deno: one connection for each peer, over which both sides have proven who they are. A packet is a
+ * datagram, or has a stream of its own where it is too long for one.
+ */
+export class QuicTransport implements Transport {
+  readonly codec: Codec = denoCodec;
+  /** The effective port. */
+  readonly bindPort: number;
+  /** Who this node is, by its certificate. */
+  readonly identity: NodeIdentity;
+  readonly #options: QuicTransportOptions;
+  readonly #log: Log;
+  readonly #target: BindTarget;
+  readonly #routes: RouteTable<{ readonly target: BindTarget }>;
+  readonly #endpoint: Deno.QuicEndpoint;
+  readonly #acceptor: Acceptor;
+  readonly #links: PeerLinks;
+  readonly #stop = new AbortController();
+  readonly #working = new Set<Promise<unknown>>();
+  readonly #sweeper: ReturnType<typeof setInterval>;
+  #listener: TransportListener | undefined;
+  #inbound = 0;
+  #refusedStreams = 0;
+  #badInput = 0;
+  #shutdown: Promise<void> | undefined;
+
+  private constructor(options: QuicTransportOptions, credentials: Credentials, target: BindTarget, bound: Bound) {
+    this.#options = options;
+    this.#log = createLog({ logger: options.logger, logOutput: options.logOutput, clock: systemClock() });
+    this.#target = target;
+    this.#routes = new RouteTable([{ target }]);
+    this.#endpoint = bound.endpoint;
+    this.bindPort = bound.endpoint.addr.port;
+    this.identity = credentials.identity;
+    const instance = newInstance();
+    const side: HandshakeSide = { credentials, instance, authorize: options.authorize };
+    const events = this.#events();
+    const timeout = options.handshakeTimeout ?? 5000;
+    const dialler = new Dialler({ endpoint: bound.endpoint, side, events, timeout, silenceTimeout: silenceOf(options) });
+    this.#links = new PeerLinks({
+      dial: (to) => this.#connect(dialler, to, timeout),
+      instance: Array.from(instance, (byte) => byte.toString(16).padStart(2, "0")).join(""),
+      highWaterMark,
+      maxPendingSends: options.maxPendingSends ?? 4096,
+      maxConnections: options.maxConnections ?? 1024,
+    });
+    this.#acceptor = new Acceptor({
+      listener: bound.listener,
+      side,
+      log: this.#log,
+      events,
+      timeout,
+      maxHandshakes: options.maxHandshakes ?? 256,
+      onPeer: (connection) => this.#links.add(connection),
+    });
+    this.#sweeper = setInterval(() => this.#links.sweep(options.idleTimeout ?? 120_000), sweepInterval);
+  }
+
+  /**
+   * Reads the certificates and binds the port, or leaves nothing open.
+   *
+   * @throws MemberlistError `invalid_config`, or `bind_failed`
+   */
+  static async create(options: QuicTransportOptions): Promise<QuicTransport> {
+    const [target] = planBind([options.bindAddr]);
+    const { bindPort } = options;
+    if (target === undefined || !Number.isInteger(bindPort) || bindPort < 0 || bindPort > 65_535) {
+      throw new MemberlistError("invalid_config", `bindPort: ${bindPort} is not between 0 and 65535`, { details: { bindPort } });
+    }
+    const credentials = await Credentials.read(options);
+    return new QuicTransport(options, credentials, target, bind(target, bindPort, credentials, silenceOf(options)));
+  }
+
+  get counters(): QuicTransportCounters {
+    return {
+      quicRefusedPeers: this.#acceptor.refusedPeers,
+      quicFailedConnections: this.#acceptor.failedConnections,
+      quicDroppedSends: this.#links.droppedSends,
+      quicRefusedStreams: this.#refusedStreams,
+      quicBadInput: this.#badInput,
+    };
+  }
+
+  /** What was bound. */
+  get boundAddress(): AdvertisedAddress {
+    return { addr: this.#target.address, port: this.bindPort };
+  }
+
+  /** Connections with proven peers. */
+  get connections(): number {
+    return this.#links.connections.size;
+  }
+
+  finalAdvertiseAddr(addr: string, port: number): Promise<AdvertisedAddress> {
+    const host = this.#options.hostInterfaces ?? thisMachine;
+    return chooseAdvertiseAddress({ addr, port, bound: [this.#target], boundPort: this.bindPort, host });
+  }
+
+  writeTo(packet: Uint8Array, to: Address, done?: SendDone): boolean {
+    const problem = this.#objection(packet, to);
+    if (problem === undefined) return this.#links.send(packet, to, done);
+    if (done !== undefined) queueMicrotask(() => done(problem));
+    return problem.code !== "shutdown";
+  }
+
+  async dial(to: Address, options: DialOptions): Promise<TransportStream> {
+    const details = { host: to.host, port: to.port };
+    try {
+      return await withLimits({ ...options, stop: this.#stop.signal }, (signal) => {
+        const work = this.#openStream(to, signal, Math.min(patienceMax, options.timeout / 2));
+        this.#track(work);
+        return work;
+      });
+    } catch (error) {
+      if (error instanceof AttemptEnded) {
+        const why = error.code === "timeout" ? `no stream within ${options.timeout} ms` : error.code;
+        const message = `dialling ${to.host} port ${to.port}: ${why}`;
+        throw new MemberlistError(error.code, message, { cause: error.cause, details });
+      }
+      if (error instanceof MemberlistError) throw error;
+      throw new MemberlistError("dial_failed", `dialling ${to.host} port ${to.port}: ${String(error)}`, {
+        cause: error,
+        details,
+      });
+    }
+  }
+
+  listen(listener: TransportListener): void {
+    this.#listener = listener;
+  }
+
+  resolve(host: string, options: ResolveOptions): Promise<string[]> {
+    return resolveHost(host, options, { log: this.#log, stop: this.#stop.signal, systemLookup: this.#options.systemLookup });
+  }
+
+  resolveSrv(service: string, options: ResolveOptions): Promise<SrvRecord[]> {
+    return resolveService(service, options, this.#stop.signal);
+  }
+
+  shutdown(): Promise<void> {
+    this.#shutdown ??= this.#close();
+    return this.#shutdown;
+  }
+
+  async #close(): Promise<void> {
+    this.#stop.abort();
+    clearInterval(this.#sweeper);
+    const connections = [...this.#links.connections];
+    const { stopped } = this.#acceptor.stop();
+    await atMost(flushMs, Promise.allSettled(connections.map((connection) => connection.leave())));
+    // The socket itself is closed by Deno's garbage collection.
+    this.#endpoint.close();
+    await Promise.allSettled([stopped, ...connections.map((connection) => connection.gone), ...this.#working]);
+  }
+
+  #objection(packet: Uint8Array, to: Address): MemberlistError | undefined {
+    if (this.#stop.signal.aborted) return new MemberlistError("shutdown", "the transport is shut down");
+    const problem = packetObjection(packet, to, this.#routes.find(to.host) !== undefined);
+    if (problem !== undefined || packet.byteLength <= packetBytesMax) return problem;
+    const details = { bytes: packet.byteLength, limit: packetBytesMax };
+    return new MemberlistError("send_failed", `a packet of ${packet.byteLength} bytes is too long`, { details });
+  }
+
+  async #connect(dialler: Dialler, to: Address, timeout: number): Promise<PeerConnection> {
+    try {
+      return await withLimits({ timeout, stop: this.#stop.signal }, (signal) => {
+        const work = dialler.connect(to, signal);
+        this.#track(work);
+        return work;
+      });
+    } catch (error) {
+      if (!(error instanceof AttemptEnded)) throw error;
+      const { host, port } = to;
+      if (error.code === "shutdown") throw new MemberlistError("shutdown", "the transport is shut down");
+      const message = `dialling ${host} port ${port}: no connection within ${timeout} ms`;
+      throw new MemberlistError("dial_failed", message, { details: { host, port } });
+    }
+  }
+
+  async #openStream(to: Address, signal: AbortSignal, patience: number): Promise<TransportStream> {
+    for (;;) {
+      const { connection, isNew } = await this.#links.connection(to);
+      signal.throwIfAborted();
+      const since = performance.now();
+      const giveUp = new AbortController();
+      const end = (): void => giveUp.abort(signal.reason);
+      signal.addEventListener("abort", end, { once: true });
+      const timer = isNew
+        ? undefined
+        : setTimeout(() => {
+            if (connection.lastHeard < since) giveUp.abort();
+          }, patience);
+      try {
+        return await connection.open(giveUp.signal);
+      } catch (error) {
+        if (isNew || signal.aborted || error instanceof MemberlistError) throw error;
+        // The peer is gone, or was started again, and has not said so.
+        connection.retire();
+      } finally {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", end);
+      }
+    }
+  }
+
+  #events(): ConnectionEvents {
+    return {
+      packet: (bytes, from, receivedAt) => {
+        if (!this.#stop.signal.aborted) this.#listener?.packet(bytes, from, receivedAt);
+      },
+      mayAcceptStream: () => {
+        if (this.#listener === undefined || this.#stop.signal.aborted) return false;
+        if (this.#inbound >= (this.#options.maxInboundStreams ?? 1024)) {
+          this.#refusedStreams++;
+          return false;
+        }
+        this.#inbound++;
+        return true;
+      },
+      stream: (stream, from) => this.#listener?.stream(stream, from),
+      streamClosed: () => this.#inbound--,
+      dropped: (why, from) => {
+        if (this.#stop.signal.aborted) return;
+        this.#badInput++;
+        this.#log.debug("quic_dropped", `dropped: ${why}`, { from });
+      },
+    };
+  }
+
+  #track(work: Promise<unknown>): void {
+    this.#working.add(work);
+    const forget = (): unknown => this.#working.delete(work);
+    work.then(forget, forget);
+  }
+}
+
+interface Bound {
+  readonly endpoint: Deno.QuicEndpoint;
+  readonly listener: Deno.QuicListener;
+}
+
+function silenceOf({ silenceTimeout = 10_000 }: QuicConfig): number {
+  return silenceTimeout;
+}
+
+function bind(target: BindTarget, port: number, { pem }: Credentials, silenceTimeout: number): Bound {
+  let endpoint: Deno.QuicEndpoint;
+  try {
+    endpoint = new Deno.QuicEndpoint({ hostname: target.address, port });
+  } catch (error) {
+    throw bindError("UDP", target, port, error as Error);
+  }
+  try {
+    const options = { ...connectionOptions(silenceTimeout), cert: pem.certificate, key: pem.key };
+    return { endpoint, listener: endpoint.listen(options) };
+  } catch (cause) {
+    endpoint.close();
+    throw new MemberlistError("invalid_config", `quic: Deno does not take the certificate: ${String(cause)}`, { cause });
+  }
+}
+
+async function atMost(ms: number, promise: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,54 @@
+import { errorMessage, MemberlistError, type ErrorCode } from "@memberlist/core";
+
+/** Why a peer is not talked to, as the code of our error and as the application error code of QUIC that tells the peer. */
+const closeCodes: Readonly<Record<RefusalCode, number>> = {
+  untrusted_peer: 0x101,
+  wrong_peer: 0x102,
+  label_mismatch: 0x103,
+  certificate_expired: 0x104,
+  not_authorized: 0x105,
+  limit_exceeded: 0x106,
+  timeout: 0x107,
+};
+
+type RefusalCode = Extract<
+  ErrorCode,
+  "untrusted_peer" | "wrong_peer" | "label_mismatch" | "certificate_expired" | "not_authorized" | "limit_exceeded" | "timeout"
+>;
+
+/** The most of a reason that a peer is told, and that is taken from one. In characters. */
+const reasonMax = 200;
+
+export function refusal(code: RefusalCode, message: string, details: Readonly<Record<string, unknown>> = {}): MemberlistError {
+  return new MemberlistError(code, message, { details });
+}
+
+/** What closes a connection for this reason. What is no refusal is none of the peer's business. */
+export function closeInfoOf(error: unknown): Deno.QuicCloseInfo {
+  const code = error instanceof MemberlistError && error.code in closeCodes ? (error.code as RefusalCode) : undefined;
+  if (code === undefined) return { closeCode: 0, reason: "" };
+  return { closeCode: closeCodes[code], reason: errorMessage(error).slice(0, reasonMax) };
+}
+
+/** What a peer has closed a connection for; undefined when that was no refusal. */
+export function refusalOf({ closeCode, reason }: Deno.QuicCloseInfo): MemberlistError | undefined {
+  const code = (Object.keys(closeCodes) as RefusalCode[]).find((each) => closeCodes[each] === closeCode);
+  if (code === undefined) return undefined;
+  return refusal(code, `the peer has refused us: ${reason.slice(0, reasonMax)}`, { refusedBy: "peer" });
+}
+
+/**
+ * Why TLS has failed, by the words of Deno's QUIC (rustls), which has no codes.
+ *
+ * @returns `wrong_peer` when the certificate is for another name; `certificate_expired`, also when it is not valid yet;
+ *   `untrusted_peer` for everything else about the certificate; `dial_failed` when it was not about that
+ */
+export function tlsFailure(error: unknown): MemberlistError {
+  const text = errorMessage(error);
+  const failure = (code: ErrorCode, why: string): MemberlistError => new MemberlistError(code, why, { cause: error });
+  if (!text.includes("invalid peer certificate")) return failure("dial_failed", text);
+  if (text.includes("not valid for name")) return failure("wrong_peer", "its certificate is for another node");
+  if (/expired|not valid yet|NotValidYet/i.test(text))
+    return failure("certificate_expired", `its certificate is not valid now (${text})`);
+  return failure("untrusted_peer", `its certificate is not signed by this cluster's authority (${text})`);
+}

@@ -1,0 +1,34 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+
+/** The path of a Deno; CI fetches one. Without it this suite is skipped. */
+const deno = process.env["DENO"] ?? "";
+if (deno === "") process.stdout.write("DENO is not set to the path of a Deno: the tests of QUIC are skipped\n");
+
+const run = promisify(execFile);
+const cwd = fileURLToPath(new URL("../../..", import.meta.url));
+const fileOf = (name: string): string => `packages/transport-deno/test/${name}-test.ts`;
+
+describe.skipIf(deno === "")(
+  "QUIC on Deno, from the TypeScript sources, with no permission but the network's",
+  { timeout: 120_000 },
+  () => {
+    it("type-checks", async () => {
+      const files = ["quic-conformance", "quic-identity", "quic"].map(fileOf);
+      await expect(run(deno, ["check", ...files], { cwd })).resolves.toBeDefined();
+    });
+
+    it.each([
+      ["conforms: all 36 rules, and nothing is left open after any", "quic-conformance", 37],
+      ["lets in those who prove who they are, and nobody else", "quic-identity", 15],
+      ["keeps a connection for each peer, within its bounds; has clusters", "quic", 22],
+    ])("%s", async (_, name, count) => {
+      const args = ["test", "--no-check", "--no-prompt", "--allow-net", "--unstable-net", fileOf(name)];
+      const ran = run(deno, args, { cwd, env: { ...process.env, NO_COLOR: "1" }, timeout: 110_000 });
+      const { stdout } = await ran.catch((error: Error & { stdout?: string }) => ({ stdout: `${error.message}\n${error.stdout}` }));
+      expect(stdout).toContain(`ok | ${count} passed | 0 failed`);
+    });
+  },
+);
