@@ -44,6 +44,11 @@ export class Program implements AsyncDisposable {
     return this.#output;
   }
 
+  /** The exit code, once it ends by itself. */
+  get ended(): Promise<number | null> {
+    return this.#ended;
+  }
+
   /** Waits until the output matches. */
   async says(text: RegExp): Promise<RegExpExecArray> {
     const found = (): RegExpExecArray | null => {

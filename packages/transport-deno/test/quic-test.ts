@@ -298,6 +298,9 @@ Deno.test("three members form a cluster, exchange broadcasts and long messages, 
     received.set(name, inboxOf);
     return createMemberlist({
       ...localConfig(),
+      // The preset's two retransmits may both go to one of the two others.
+      retransmitMult: 10,
+      pushPullInterval: 1000,
       name,
       label: "blue",
       bindAddr: "127.0.0.1",

@@ -27,7 +27,9 @@ describe.skipIf(deno === "")(
     ])("%s", async (_, name, count) => {
       const args = ["test", "--no-check", "--no-prompt", "--allow-net", "--unstable-net", fileOf(name)];
       const ran = run(deno, args, { cwd, env: { ...process.env, NO_COLOR: "1" }, timeout: 110_000 });
-      const { stdout } = await ran.catch((error: Error & { stdout?: string }) => ({ stdout: `${error.message}\n${error.stdout}` }));
+      const { stdout } = await ran.catch((error: Error & { stdout?: string }) => ({
+        stdout: `${error.message}\n${error.stdout}`,
+      }));
       expect(stdout).toContain(`ok | ${count} passed | 0 failed`);
     });
   },
