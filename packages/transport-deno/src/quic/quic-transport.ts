@@ -34,14 +34,14 @@ import type { SendDone } from "../udp-socket.ts";
 import { Acceptor } from "./acceptor.ts";
 import { Credentials, type CredentialsPem } from "./credentials.ts";
 import { connectionOptions, Dialler } from "./dialler.ts";
-import { newInstance, type HandshakeSide } from "./handshake.ts";
+import { newInstance, type Authorize, type HandshakeSide } from "./handshake.ts";
 import { packetBytesMax, type ConnectionEvents, type PeerConnection } from "./peer-connection.ts";
 import { PeerLinks } from "./peer-links.ts";
 
 /** What makes a member talk QUIC. Experimental, as Deno's QUIC is. See docs/quic.md. */
 export interface QuicConfig extends CredentialsPem {
   /** Asked for each peer whose certificate is of our authority and label, in both directions; false refuses it. Default: all of them. */
-  readonly authorize?: (peer: NodeIdentity) => boolean;
+  readonly authorize?: Authorize;
   /** In ms: how long a connection may take from nothing to proven, and a peer may take to say what a stream is. Default 5,000. */
   readonly handshakeTimeout?: number;
   /**
