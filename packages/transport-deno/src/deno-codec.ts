@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv } from "node:crypto";
+import { crc32 } from "node:zlib";
 import { gcm } from "@noble/ciphers/aes.js";
 import type { AesGcm, Codec } from "@memberlist/core";
 
@@ -19,6 +20,7 @@ interface Cipher {
  * bytes go by `@noble/ciphers`, at about a quarter of the speed. WebCrypto answers with promises only.
  */
 export const denoCodec: Codec = {
+  crc32: (bytes) => crc32(bytes),
   aesGcm(key: Uint8Array): AesGcm {
     const kept = key.slice();
     const cipher = kept.length === 24 ? nobleCipher(kept) : nativeCipher(kept);

@@ -7,7 +7,9 @@ import {
   type Decipher,
   type KeyObject,
 } from "node:crypto";
+import { crc32 } from "node:zlib";
 import type { AesGcm, Codec, Offload } from "@memberlist/core";
+import { packetBytes } from "@memberlist/core/internal";
 
 const nonceSize = 12;
 const tagSize = 16;
@@ -18,11 +20,12 @@ const updatedInOneGo = 64 * 1024;
 const options = { authTagLength: tagSize } as const;
 
 /**
- * AES-GCM by `node:crypto`: OpenSSL, with prepared keys and a pool of random nonces. The pool is memory: a snapshot of a running
+ * AES-GCM by `node:crypto`: OpenSSL, with prepared keys and a pool of random nonces; and CRC-32 by `node:zlib`. The pool is memory: a snapshot of a running
  * process that is started twice would use its nonces twice.
  */
 export class NodeCodec implements Codec {
   readonly offload: Offload | undefined;
+  readonly crc32 = (bytes: Uint8Array): number => crc32(bytes);
   readonly #nonces: Uint8Array = new Uint8Array(nonceSize * noncesPerDraw);
   #nextNonce = this.#nonces.length;
 
@@ -47,11 +50,11 @@ export class NodeCodec implements Codec {
     additionalData: Uint8Array,
     headroom: number,
   ): Uint8Array {
-    const sealed = new Uint8Array(headroom + nonceSize + plaintext.length + tagSize);
-    const nonce = sealed.subarray(headroom, headroom + nonceSize);
-    this.#drawNonce(nonce);
+    const sealed = packetBytes(headroom + nonceSize + plaintext.length + tagSize);
+    const nonce = this.#drawNonce();
     const cipher = createCipheriv(algorithm, key, nonce, options);
     if (additionalData.length > 0) cipher.setAAD(additionalData);
+    sealed.set(nonce, headroom);
     for (let from = 0; from < plaintext.length; from += updatedInOneGo) {
       sealed.set(cipher.update(partOf(plaintext, from)), headroom + nonceSize + from);
     }
@@ -60,13 +63,15 @@ export class NodeCodec implements Codec {
     return sealed;
   }
 
-  #drawNonce(target: Uint8Array): void {
+  /** @returns a view of the pool, where no other draw writes until the pool is used up */
+  #drawNonce(): Uint8Array {
     if (this.#nextNonce === this.#nonces.length) {
       randomFillSync(this.#nonces);
       this.#nextNonce = 0;
     }
-    target.set(this.#nonces.subarray(this.#nextNonce, this.#nextNonce + nonceSize));
+    const nonce = this.#nonces.subarray(this.#nextNonce, this.#nextNonce + nonceSize);
     this.#nextNonce += nonceSize;
+    return nonce;
   }
 }
 

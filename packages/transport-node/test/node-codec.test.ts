@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { loadForgeCodec } from "../../memberlist/src/codec/forge-codec.ts";
+import { crc32 } from "../../memberlist/src/wire/crc.ts";
 import type { AesGcm, Codec } from "../src/index.ts";
 import { NodeCodec } from "../src/node-codec.ts";
 
@@ -26,6 +27,14 @@ function flipped(bytes: Uint8Array, at: number): Uint8Array {
   copy[at] = (copy[at] as number) ^ 0x10;
   return copy;
 }
+
+it("sums as the core does", () => {
+  fc.assert(
+    fc.property(plaintext, (bytes) => {
+      expect(node.crc32(bytes)).toBe(crc32(bytes));
+    }),
+  );
+});
 
 const sealedBy = (aes: AesGcm, message: Uint8Array, data: Uint8Array = none): Uint8Array => aes.seal(message, data, 0);
 

@@ -5,7 +5,7 @@ import type { Log } from "../log.ts";
 import type { Transport } from "../ports/transport.ts";
 import { DecodeError } from "../wire/decode-error.ts";
 import { splitLabel } from "../wire/label.ts";
-import { openPacket, sealPacket } from "../wire/packet.ts";
+import { openPacket, sealPacket, type OpenOptions } from "../wire/packet.ts";
 import type { Cipher } from "./cipher.ts";
 import { PacketBatcher } from "./packet-batcher.ts";
 import type { Stats } from "./stats.ts";
@@ -36,12 +36,16 @@ export interface PacketsOptions {
 /** Packets, both ways: each has its layers (compression, checksum, encryption, label) put on or taken off. Source: PROTOCOL.md section 2. */
 export class Packets {
   readonly #options: PacketsOptions;
+  readonly #opening: OpenOptions;
   /** Undefined where the transport has nothing that does it. */
   readonly #batcher: PacketBatcher | undefined;
   #isStopped = false;
 
   constructor(options: PacketsOptions) {
     this.#options = options;
+    const { config, transport, label, cipher } = options;
+    const { skipInboundLabelCheck } = config;
+    this.#opening = { label, skipInboundLabelCheck, cipher, checksum: transport.codec?.crc32 };
     this.#batcher = this.#makeBatcher();
   }
 
@@ -53,12 +57,11 @@ export class Packets {
 
   receive(bytes: Uint8Array, from: Address, receivedAt: number): void {
     if (this.#isStopped) return;
-    const { config, label, cipher, log, stats, handlers } = this.#options;
+    const { log, stats, handlers } = this.#options;
     stats.increment("memberlist.udp.received", bytes.length);
     let message: Uint8Array;
     try {
-      const { skipInboundLabelCheck } = config;
-      message = openPacket(bytes, { label, skipInboundLabelCheck, cipher });
+      message = openPacket(bytes, this.#opening);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       stats.count(`dropped.${error.reason}`);
@@ -81,8 +84,9 @@ export class Packets {
    * @throws MemberlistError `message_too_large`
    */
   send(message: Uint8Array, to: Address, crc: boolean, onFailed?: () => void): boolean {
-    const { config, label, cipher } = this.#options;
-    const packet = sealPacket(message, { compress: config.enableCompression, crc, label, cipher });
+    const { config, label, cipher, transport } = this.#options;
+    const { enableCompression: compress } = config;
+    const packet = sealPacket(message, { compress, crc, label, cipher, checksum: transport.codec?.crc32 });
     if (packet.length > maxPacketBytes) {
       throw new MemberlistError("message_too_large", `a packet of ${packet.length} bytes is over the ${maxPacketBytes} of UDP`, {
         details: { size: packet.length, limit: maxPacketBytes },

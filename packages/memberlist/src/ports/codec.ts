@@ -23,6 +23,9 @@ export interface Codec {
    */
   aesGcm(key: Uint8Array): AesGcm;
 
+  /** CRC-32 (IEEE) of all bytes, as an unsigned number, where the runtime has a fast one. Absent: ours. */
+  readonly crc32?: (bytes: Uint8Array) => number;
+
   /** Where the long work of streams is done, off the event loop. Absent: on it, in parts. */
   readonly offload?: Offload;
 }

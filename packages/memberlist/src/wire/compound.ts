@@ -1,5 +1,6 @@
 import { compoundHeaderOverhead, compoundMaxParts, compoundOverhead, compoundPartMaxBytes, messageType } from "./constants.ts";
 import { DecodeError } from "./decode-error.ts";
+import { packetBytes } from "./packet-bytes.ts";
 
 export interface CompoundParts {
   /** The whole parts, as views of the body. */
@@ -21,7 +22,7 @@ export function makeCompound(parts: readonly Uint8Array[]): Uint8Array {
       throw new RangeError(`a part of ${part.length} bytes; a compound's may have ${compoundPartMaxBytes}`);
     size += part.length;
   }
-  const message = new Uint8Array(size);
+  const message = packetBytes(size);
   message[0] = messageType.compound;
   message[1] = parts.length;
   let lengthAt = compoundHeaderOverhead;

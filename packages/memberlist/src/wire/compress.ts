@@ -1,7 +1,7 @@
 import { messageType } from "./constants.ts";
 import { DecodeError } from "./decode-error.ts";
 import { bytesField, readFields, uintField } from "./fields.ts";
-import { lzwCompress, lzwDecompress } from "./lzw.ts";
+import { lzwCompress, lzwDecompress, lzwShortened } from "./lzw.ts";
 import { LzwCompressor, newDictionary } from "./lzw-compressor.ts";
 import { LzwDecompressor, newExpansions } from "./lzw-decompressor.ts";
 import { sharedWriter } from "./msgpack-writer.ts";
@@ -17,6 +17,18 @@ const doneInOneGo = 128 * 1024;
 /** A compress message that holds `message`; it may be the larger of the two. */
 export function compressMessage(message: Uint8Array): Uint8Array {
   return withHeader(lzwCompress(message, headerMax));
+}
+
+/**
+ * As {@link compressMessage}, where that is smaller; undefined where it is not, or does not look as if it would be.
+ *
+ * @returns a view that is valid until something else is compressed or decompressed
+ */
+export function compressedView(message: Uint8Array): Uint8Array | undefined {
+  const compressed = lzwShortened(message, headerMax);
+  if (compressed === undefined) return undefined;
+  const view = withHeader(compressed);
+  return view.length < message.length ? view : undefined;
 }
 
 /** As {@link compressMessage}, with breaths in between. `message` may not change meanwhile. */

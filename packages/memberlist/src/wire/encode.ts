@@ -2,6 +2,7 @@ import { messageType } from "./constants.ts";
 import { ipToBytes } from "./ip.ts";
 import type { AckResp, Alive, Dead, ErrResp, IndirectPing, NackResp, Ping, Suspect } from "./messages.ts";
 import { type MsgpackWriter, sharedWriter } from "./msgpack-writer.ts";
+import { packetBytes } from "./packet-bytes.ts";
 
 /*
  * Each encoder returns the whole message, type byte and body, in bytes of its own (PROTOCOL.md section 1). Keys go out sorted.
@@ -97,7 +98,7 @@ export function encodeErrResp(err: ErrResp): Uint8Array {
 
 /** A user message for a packet: the type byte and the user's bytes as they are. */
 export function encodeUser(bytes: Uint8Array): Uint8Array {
-  const message = new Uint8Array(1 + bytes.length);
+  const message = packetBytes(1 + bytes.length);
   message[0] = messageType.user;
   message.set(bytes, 1);
   return message;

@@ -20,6 +20,14 @@ function worst(size: number): number {
   return size + (size >>> 1) + (size >>> 10) + slack;
 }
 
+/**
+ * Whether so much output for so much input tells that it will not be shorter in the end: with a sixteenth more than the input after
+ * 254 codes, there is nothing in it that comes twice. Asked whenever the codes get longer.
+ */
+function isHopeless(written: number, read: number): boolean {
+  return written - (written >>> 4) >= read;
+}
+
 /** A dictionary for a compression in parts, between which others go on. */
 export function newDictionary(): Dictionary {
   // No entry is one for code 0: the smallest code of a pair is 258.
@@ -38,6 +46,8 @@ export function sharedDictionary(): Dictionary {
 export class LzwCompressor {
   readonly #input: Uint8Array;
   readonly #dictionary: Dictionary;
+  readonly #start: number;
+  readonly #givesUp: boolean;
   #output: Uint8Array;
   #at: number;
   #from = 1;
@@ -47,19 +57,26 @@ export class LzwCompressor {
   #lastCode = endCode;
   #code: number;
 
-  /** @param headroom bytes to leave free in front of the output */
-  constructor(input: Uint8Array, dictionary: Dictionary, headroom: number = 0) {
+  /**
+   * @param headroom bytes to leave free in front of the output
+   * @param givesUp stop where it looks as if the output would not be shorter than the input
+   */
+  constructor(input: Uint8Array, dictionary: Dictionary, headroom: number = 0, givesUp: boolean = false) {
     this.#input = input;
     this.#dictionary = dictionary;
     this.#at = headroom;
+    this.#start = headroom;
+    this.#givesUp = givesUp;
     this.#code = input.length === 0 ? -1 : (input[0] as number);
     // Most that is long gets shorter; what does not grows.
     this.#output = scratchOf(headroom + Math.min(worst(input.length), input.length + (1 << 20)));
   }
 
-  /** Goes on until `count` more bytes have been read. @returns whether that was all */
+  /** Goes on until `count` more bytes have been read. @returns whether that was all; never where it has given up */
   run(count: number): boolean {
     const input = this.#input;
+    const start = this.#start;
+    const givesUp = this.#givesUp;
     const { codes, keys } = this.#dictionary;
     const end = Math.min(input.length, this.#from + count) | 0;
     const output = this.#room(worst(Math.max(0, end - this.#from)));
@@ -91,6 +108,7 @@ export class LzwCompressor {
       if (lastCode === limit) {
         width++;
         limit <<= 1;
+        if (givesUp && isHopeless(at - start, i)) return false;
       }
       if (lastCode < maxCode) {
         codes[key] = lastCode;
@@ -125,6 +143,11 @@ export class LzwCompressor {
   /** The headroom and the output. Once, when {@link run} has said that it is all. */
   take(): Uint8Array {
     return outputOf(this.#output, this.#at);
+  }
+
+  /** As {@link take}, without a copy: valid until something else is compressed or decompressed. */
+  view(): Uint8Array {
+    return this.#output.subarray(0, this.#at);
   }
 
   #room(needed: number): Uint8Array {

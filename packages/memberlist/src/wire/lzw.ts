@@ -15,6 +15,19 @@ export function lzwCompress(input: Uint8Array, headroom: number = 0): Uint8Array
 }
 
 /**
+ * As {@link lzwCompress}, for what is to get shorter.
+ *
+ * @returns a view that is valid until something else is compressed or decompressed; undefined where the output would not be shorter than
+ *   the input, or does not look as if it would
+ */
+export function lzwShortened(input: Uint8Array, headroom: number): Uint8Array | undefined {
+  const compressor = new LzwCompressor(input, sharedDictionary(), headroom, true);
+  if (!compressor.run(Infinity)) return undefined;
+  const view = compressor.view();
+  return view.length - headroom < input.length ? view : undefined;
+}
+
+/**
  * Decompresses in one go. Bytes behind the end code are ignored.
  *
  * @param maxBytes of output; memory grows with what really comes out, not with the limit

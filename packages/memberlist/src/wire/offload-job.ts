@@ -54,8 +54,8 @@ function payloadOf(bytes: Uint8Array, { decrypt }: OpenJob): StreamPayload {
 /** See {@link PacketOffload.seal}. */
 export function doSealPackets(codec: Codec, batch: Uint8Array, { compress, label, encrypt }: PacketSealJob): Uint8Array {
   const cipher = encrypt === undefined ? undefined : cipherOf(codec, [encrypt.key], encrypt.version);
-  const packets = unpackPackets(batch);
-  return packPackets(packets.map(({ bytes, crc }) => ({ bytes: sealPacket(bytes, { compress, crc, label, cipher }), crc })));
+  const layers = { compress, label, cipher, checksum: codec.crc32 };
+  return packPackets(unpackPackets(batch).map(({ bytes, crc }) => ({ bytes: sealPacket(bytes, { ...layers, crc }), crc })));
 }
 
 /** A cipher whose keys stay as they are; the first encrypts. */

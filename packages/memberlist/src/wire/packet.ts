@@ -1,13 +1,19 @@
 import { emptyBytes, equalBytes } from "./bytes.ts";
-import { compressMessage } from "./compress.ts";
+import { compressedView } from "./compress.ts";
 import { messageType } from "./constants.ts";
 import { crc32 } from "./crc.ts";
 import { DecodeError } from "./decode-error.ts";
 import { labelOverhead, splitLabel, writeLabel } from "./label.ts";
+import { packetBytes } from "./packet-bytes.ts";
 import type { PayloadCipher } from "./seal.ts";
 
 /** The type byte and the checksum. */
 const crcHeaderSize = 5;
+/** Fewer bytes are summed sooner than a function of the runtime is called. */
+const nativeChecksumMin = 256;
+
+/** CRC-32 (IEEE), as an unsigned number. */
+type Checksum = (bytes: Uint8Array) => number;
 
 export interface SealOptions {
   /** Compress, where it makes the message smaller. */
@@ -18,6 +24,8 @@ export interface SealOptions {
   readonly label: Uint8Array;
   /** Undefined: no encryption. */
   readonly cipher?: PayloadCipher | undefined;
+  /** See {@link Codec.crc32}. */
+  readonly checksum?: Checksum | undefined;
 }
 
 export interface OpenOptions {
@@ -27,6 +35,8 @@ export interface OpenOptions {
   readonly skipInboundLabelCheck: boolean;
   /** Undefined: no encryption. */
   readonly cipher?: PayloadCipher | undefined;
+  /** See {@link Codec.crc32}. */
+  readonly checksum?: Checksum | undefined;
 }
 
 /**
@@ -34,11 +44,15 @@ export interface OpenOptions {
  * the message itself when none applies.
  */
 export function sealPacket(message: Uint8Array, options: SealOptions): Uint8Array {
-  const payload = options.compress ? smallerOf(message) : message;
+  const compressed = options.compress ? compressedView(message) : undefined;
+  const payload = compressed ?? message;
   const { label, crc, cipher } = options;
   const labelSize = labelOverhead(label);
-  if (cipher?.encrypts !== true) return crc || labelSize > 0 ? frame(payload, crc, label, labelSize) : payload;
-  const packet = cipher.encrypt(crc ? frame(payload, true, emptyBytes, 0) : payload, label, labelSize);
+  if (cipher?.encrypts !== true) {
+    // What is compressed is only lent to us.
+    return crc || labelSize > 0 || compressed !== undefined ? frame(payload, options, label) : payload;
+  }
+  const packet = cipher.encrypt(crc ? frame(payload, options, emptyBytes) : payload, label, labelSize);
   writeLabel(packet, label);
   return packet;
 }
@@ -50,17 +64,18 @@ export function sealPacket(message: Uint8Array, options: SealOptions): Uint8Arra
  * @throws DecodeError `bad_label`, `double_label`, `label_mismatch`, `decrypt_failed`, `bad_crc`, `empty`
  */
 export function openPacket(packet: Uint8Array, options: OpenOptions): Uint8Array {
-  const message = openCrc(decrypt(openLabel(packet, options), options));
+  const message = openCrc(decrypt(openLabel(packet, options), options), options.checksum);
   if (message.length === 0) throw new DecodeError("empty", "a packet without a message");
   return message;
 }
 
 /** Puts checksum and label in front of a payload. */
-function frame(payload: Uint8Array, crc: boolean, label: Uint8Array, labelSize: number): Uint8Array {
+function frame(payload: Uint8Array, { crc, checksum }: SealOptions, label: Uint8Array): Uint8Array {
+  const labelSize = labelOverhead(label);
   const start = labelSize + (crc ? crcHeaderSize : 0);
-  const packet = new Uint8Array(start + payload.length);
+  const packet = packetBytes(start + payload.length);
   packet.set(payload, start);
-  if (crc) writeCrc(packet, labelSize);
+  if (crc) writeCrc(packet, labelSize, checksum);
   writeLabel(packet, label);
   return packet;
 }
@@ -76,14 +91,14 @@ function decrypt(packet: Uint8Array, { cipher, label }: OpenOptions): Uint8Array
   }
 }
 
-function smallerOf(message: Uint8Array): Uint8Array {
-  const compressed = compressMessage(message);
-  return compressed.length < message.length ? compressed : message;
+function checksumFrom(packet: Uint8Array, from: number, checksum: Checksum | undefined): number {
+  if (checksum === undefined || packet.length - from < nativeChecksumMin) return crc32(packet, from);
+  return checksum(packet.subarray(from));
 }
 
 /** Writes the checksum of all that follows it. */
-function writeCrc(packet: Uint8Array, at: number): void {
-  const crc = crc32(packet, at + crcHeaderSize);
+function writeCrc(packet: Uint8Array, at: number, checksum: Checksum | undefined): void {
+  const crc = checksumFrom(packet, at + crcHeaderSize, checksum);
   packet[at] = messageType.hasCrc;
   packet[at + 1] = crc >>> 24;
   packet[at + 2] = crc >>> 16;
@@ -102,10 +117,10 @@ function openLabel(packet: Uint8Array, options: OpenOptions): Uint8Array {
 }
 
 /** A packet too short for a checksum is a message of an unknown type, as in Go. */
-function openCrc(packet: Uint8Array): Uint8Array {
+function openCrc(packet: Uint8Array, checksum: Checksum | undefined): Uint8Array {
   if (packet.length < crcHeaderSize || packet[0] !== messageType.hasCrc) return packet;
   const expected =
     (((packet[1] as number) << 24) | ((packet[2] as number) << 16) | ((packet[3] as number) << 8) | (packet[4] as number)) >>> 0;
-  if (crc32(packet, crcHeaderSize) !== expected) throw new DecodeError("bad_crc", "the checksum does not match");
+  if (checksumFrom(packet, crcHeaderSize, checksum) !== expected) throw new DecodeError("bad_crc", "the checksum does not match");
   return packet.subarray(crcHeaderSize);
 }

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { crc32 } from "../../src/wire/crc.ts";
-import { lzwCompress, lzwDecompress } from "../../src/wire/lzw.ts";
+import { lzwCompress, lzwDecompress, lzwShortened } from "../../src/wire/lzw.ts";
 import { LzwCompressor, newDictionary } from "../../src/wire/lzw-compressor.ts";
 import { LzwDecompressor, newExpansions } from "../../src/wire/lzw-decompressor.ts";
 import golden from "../vectors/lzw.json" with { type: "json" };
@@ -119,6 +119,38 @@ describe("LZW", () => {
       const input = new Uint8Array(size).map((_, i) => i >> 3);
       const bytes = lzwCompress(input, 17);
       expect(same(bytes.subarray(17), lzwCompress(input))).toBe(true);
+    }
+  });
+
+  it("gives up only where it may: what is random is not compressed then", () => {
+    const random = inputOf({ name: "", size: 1400, recipe: "lcg", seed: 5, compressedLength: 0, compressedCrc32: 0 });
+    expect(lzwCompress(random).length).toBeGreaterThan(random.length);
+    expect(lzwShortened(random, 0)).toBeUndefined();
+    expect(lzwShortened(fromHex("616263"), 0)).toBeUndefined();
+    const text = inputOf({ name: "", size: 1400, recipe: "lcg", seed: 5, alphabet: 20, compressedLength: 0, compressedCrc32: 0 });
+    const compressed = lzwCompress(text);
+    expect(compressed.length).toBeLessThan(text.length);
+    expect(lzwShortened(text, 3)?.subarray(3)).toEqual(compressed);
+  });
+
+  it("shortens whatever has a quarter less in the end, however it starts", () => {
+    const start = fc.uint8Array({ maxLength: 200 });
+    const rest = fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 40 }), fc.integer({ min: 20, max: 60 }));
+    fc.assert(
+      fc.property(start, rest, (random, [unit, times]) => {
+        const bytes = Uint8Array.from([...random, ...Array.from({ length: times }, () => [...unit]).flat()]);
+        const all = lzwCompress(bytes);
+        fc.pre(all.length < bytes.length * 0.75);
+        expect(lzwShortened(bytes, 0)).toEqual(all);
+      }),
+    );
+  });
+
+  it("tells an end that was cut off from zeros behind it, whatever it worked on before", () => {
+    const compressed = lzwCompress(fromHex("6162636162636162636465666768"));
+    lzwDecompress(lzwCompress(new Uint8Array(300).fill(0xff)), limit);
+    for (let length = 0; length < compressed.length; length++) {
+      expect(reasonOf(() => lzwDecompress(compressed.subarray(0, length), limit))).toBe("bad_lzw");
     }
   });
 

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decompressBody } from "../../src/wire/compress.ts";
+import { crc32 } from "../../src/wire/crc.ts";
 import { type OpenOptions, openPacket, sealPacket } from "../../src/wire/packet.ts";
 import { ascii, fromHex, toHex } from "./hex.ts";
 import { reasonOf } from "./reason.ts";
@@ -34,6 +35,13 @@ describe("the layers of a packet", () => {
     expect(sealPacket(random, compress)).toBe(random);
   });
 
+  it("keeps nothing of what the next packet is written into", () => {
+    const first = sealPacket(repetitive, { ...plain, compress: true });
+    const before = toHex(first);
+    sealPacket(new Uint8Array(300).fill(1), { ...plain, compress: true });
+    expect(toHex(first)).toBe(before);
+  });
+
   it("adds the checksum that Go adds", () => {
     expect(toHex(sealPacket(ascii("123456789"), { ...plain, crc: true }))).toBe("0ccbf43926313233343536373839");
   });
@@ -46,6 +54,23 @@ describe("the layers of a packet", () => {
       changed[i] = (changed[i] as number) ^ 0x10;
       expect(reasonOf(() => openPacket(changed, open))).toBe("bad_crc");
     }
+  });
+
+  it("has long packets summed by the runtime, where that can", () => {
+    const summed: number[] = [];
+    const checksum = (bytes: Uint8Array): number => {
+      summed.push(bytes.length);
+      return crc32(bytes);
+    };
+    for (const size of [10, 1000]) {
+      const message = new Uint8Array(size).fill(8);
+      const packet = sealPacket(message, { ...plain, crc: true, checksum });
+      expect(packet).toEqual(sealPacket(message, { ...plain, crc: true }));
+      expect(openPacket(packet, { ...open, checksum })).toEqual(message);
+    }
+    expect(summed).toEqual([1000, 1000]);
+    const packet = sealPacket(new Uint8Array(1000), { ...plain, crc: true });
+    expect(reasonOf(() => openPacket(packet, { ...open, checksum: () => 1 }))).toBe("bad_crc");
   });
 
   it("takes a packet too short for a checksum as a message, as Go does", () => {
