@@ -24,6 +24,7 @@ export function lanConfig(): PresetConfig {
     disableTcpPings: false,
     awarenessMaxMultiplier: 8,
     lagAwareness: true,
+    coalesceMessages: true,
     gossipInterval: 200,
     gossipNodes: 3,
     gossipToTheDeadTime: 30_000,

@@ -137,6 +137,11 @@ export interface Config {
 
   /** Compresses what is sent (LZW), where a packet gets smaller by it. Saves traffic for some CPU. Default true. */
   enableCompression?: boolean;
+  /**
+   * Whether user messages that are sent to one member before the running code lets go (returns, or awaits) share packets, as compounds
+   * that Go nodes take, too. None waits longer than that. Default true; false is what Go does: each has a packet of its own.
+   */
+  coalesceMessages?: boolean;
 
   /**
    * The primary key: 16, 24 or 32 bytes for AES-128, -192 or -256; switches encryption on. With a `keyring` as well, it is added
@@ -297,6 +302,7 @@ type DefaultedField =
   | "gossipVerifyIncoming"
   | "gossipVerifyOutgoing"
   | "enableCompression"
+  | "coalesceMessages"
   | "userBroadcastShare"
   | "delegateProtocolVersion"
   | "delegateProtocolMin"

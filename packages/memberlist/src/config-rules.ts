@@ -164,6 +164,7 @@ export const configRules: { readonly [Field in keyof Required<Config>]: ConfigRu
   gossipVerifyIncoming: boolean,
   gossipVerifyOutgoing: boolean,
   enableCompression: boolean,
+  coalesceMessages: boolean,
   userBroadcastShare: {
     expected: "a number from 0 to 1",
     accepts: (value) => typeof value === "number" && value >= 0 && value <= 1,

@@ -84,3 +84,5 @@ declare class AbortController {
   readonly signal: AbortSignal;
   abort(reason?: unknown): void;
 }
+
+declare function queueMicrotask(callback: () => void): void;

@@ -127,7 +127,8 @@ export class Memberlist implements AsyncDisposable {
   }
 
   /**
-   * Sends a user message in one packet, which may be lost. It reaches the peer's `delegate.notifyMsg`.
+   * Sends a user message in one packet, which may be lost. It reaches the peer's `delegate.notifyMsg`. Messages to one member that are
+   * sent before the running code lets go (returns, or awaits) share packets: see `coalesceMessages`.
    *
    * @returns false when packets pile up on this side: it was taken, but pause before sending much more
    * @throws MemberlistError `message_too_large` (one packet holds 65,507 bytes less the overhead; what is over the path's MTU is

@@ -85,6 +85,7 @@ const cases: { readonly [Field in keyof Required<Config>]: Cases } = {
   enableCompression: flag,
   userBroadcastShare: { valid: [0, 0.25, 1], wrong: [-0.1, 1.1, Number.NaN, "0.5", null] },
   lagAwareness: flag,
+  coalesceMessages: flag,
   selectNodes: { valid: [() => []], wrong: [true, {}, null, "x"] },
   secretKey: {
     valid: [0, 16, 24, 32].map((size) => new Uint8Array(size)),
@@ -173,7 +174,7 @@ describe("each field", () => {
   it("has a rule and cases, and each default has a field", () => {
     expect(Object.keys(cases).toSorted()).toEqual(Object.keys(configRules).toSorted());
     expect(Object.keys(configRules)).toEqual(expect.arrayContaining(Object.keys(lanConfig())));
-    expect(Object.keys(configRules)).toHaveLength(60);
+    expect(Object.keys(configRules)).toHaveLength(61);
   });
 
   it.each([1, 2, 3, 4, 5])("speaks protocol version %i [Create_protocolVersion]", (protocolVersion) => {

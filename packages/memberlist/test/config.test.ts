@@ -40,6 +40,7 @@ const presets: readonly [field: keyof Config, lan: unknown, wan: unknown, local:
   ["enableCompression", true, true, true],
   ["userBroadcastShare", 0.25, 0.25, 0.25],
   ["lagAwareness", true, true, true],
+  ["coalesceMessages", true, true, true],
   ["delegateProtocolVersion", 0, 0, 0],
   ["delegateProtocolMin", 0, 0, 0],
   ["delegateProtocolMax", 0, 0, 0],

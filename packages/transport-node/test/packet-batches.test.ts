@@ -125,11 +125,11 @@ describe("a backlog of a member", () => {
       }
     };
     // The first backlog has a thread started.
-    send(8);
+    send(16);
     await until(() => workers.length === 1, "a thread starts");
     await until(() => {
       const before = posted;
-      send(40);
+      send(80);
       return posted > before;
     }, "a batch is with the thread");
     await from.shutdown();

@@ -27,8 +27,10 @@ import { Streams } from "./streams.ts";
 import { UserBroadcasts } from "./user-broadcasts.ts";
 import { Waits, type WaitOptions } from "./waits.ts";
 
-/** How many of the messages that wait are handled before packets get their turn again. */
+/** How many of the messages that wait are handled before the time is looked at, */
 const handoffBatch = 256;
+/** and for how long before packets get their turn again, in ms. */
+const handoffTime = 2;
 
 /** The keys, and what encrypts with them. */
 export interface Encryption {
@@ -198,16 +200,24 @@ export class Driver {
     if (this.#isStopped) return;
     for (const check of this.#watchers) check();
     this.#keeper.look();
-    if (this.engine.hasHandoff && !this.#isDraining) {
-      this.#isDraining = true;
-      this.config.clock.defer(() => this.#drain());
-    }
+    if (this.engine.hasHandoff && !this.#isDraining) this.#drainLater();
     this.#alarm.set(this.engine.nextTimerAt() ?? Infinity);
   }
 
+  #drainLater(): void {
+    this.#isDraining = true;
+    this.config.clock.defer(() => this.#drain());
+  }
+
   #drain(): void {
+    const { clock } = this.config;
+    const until = clock.now() + handoffTime;
+    do {
+      if (this.#isStopped) return;
+      this.run(() => this.engine.drainHandoff(handoffBatch));
+    } while (this.engine.hasHandoff && clock.now() < until);
     this.#isDraining = false;
-    if (!this.#isStopped) this.run(() => this.engine.drainHandoff(handoffBatch));
+    if (this.engine.hasHandoff) this.#drainLater();
   }
 
   #heldUp(late: number): void {
@@ -248,6 +258,7 @@ export class Driver {
       cipher,
       log,
       stats,
+      room: () => this.engine.packetRoom,
       handlers: {
         message: (message, from, receivedAt) => this.run(() => this.engine.receive(message, from, receivedAt)),
         labelMismatch: (from, label) => this.#labelMismatches.add(from, "packet", label),

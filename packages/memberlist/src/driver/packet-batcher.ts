@@ -16,15 +16,16 @@ export interface PacketBatcherOptions {
   /** The layers as they are now, for so many packets; undefined: there are none to put on. */
   readonly job: (count: number) => PacketSealJob | undefined;
   /** Does one here. */
-  readonly sendInline: (message: Uint8Array, to: Address, crc: boolean) => void;
-  /** Sends what is done; false when the transport asks for fewer packets. */
-  readonly write: (packet: Uint8Array, to: Address) => boolean;
-  /** The packet could not be made. */
-  readonly failed: (error: unknown) => void;
+  readonly sendInline: (message: Uint8Array, to: Address, crc: boolean, count: number) => void;
+  /** Sends what is done, a packet of `count` messages; false when the transport asks for fewer packets. */
+  readonly write: (packet: Uint8Array, to: Address, count: number) => boolean;
+  /** A packet of `count` messages could not be made. */
+  readonly failed: (error: unknown, count: number) => void;
 }
 
 interface Waiting extends BatchedPacket {
   readonly to: Address;
+  readonly count: number;
 }
 
 /**
@@ -43,8 +44,11 @@ export class PacketBatcher {
     this.#options = options;
   }
 
-  /** @returns undefined when it is to be done inline; else it was taken, and false asks for fewer packets for now */
-  take(message: Uint8Array, to: Address, crc: boolean): boolean | undefined {
+  /**
+   * @param count how many messages of the application are in it
+   * @returns undefined when it is to be done inline; else it was taken, and false asks for fewer packets for now
+   */
+  take(message: Uint8Array, to: Address, crc: boolean, count: number): boolean | undefined {
     const { clock, offload } = this.#options;
     if (this.#sentInTurn++ === 0) clock.defer(() => this.#endTurn());
     if (this.#sentInTurn <= offload.threshold) return undefined;
@@ -53,7 +57,7 @@ export class PacketBatcher {
       this.#mayGoOn = true;
       return undefined;
     }
-    this.#batch.push({ bytes: message, to, crc });
+    this.#batch.push({ bytes: message, to, crc, count });
     if (this.#batch.length >= offload.batchSize) this.#post();
     return this.#mayGoOn;
   }
@@ -71,7 +75,7 @@ export class PacketBatcher {
   }
 
   #flush(): void {
-    for (const { bytes, to, crc } of this.#takeBatch()) this.#options.sendInline(bytes, to, crc);
+    for (const { bytes, to, crc, count } of this.#takeBatch()) this.#options.sendInline(bytes, to, crc, count);
   }
 
   #post(): void {
@@ -79,15 +83,18 @@ export class PacketBatcher {
     const batch = this.#takeBatch();
     const job = jobOf(batch.length);
     if (job === undefined) {
-      for (const { bytes, to, crc } of batch) sendInline(bytes, to, crc);
+      for (const { bytes, to, crc, count } of batch) sendInline(bytes, to, crc, count);
       return;
     }
     const work = offload.seal(packPackets(batch), job).then(
       (sealed) => {
-        for (const [i, { bytes }] of unpackPackets(sealed).entries()) this.#mayGoOn = write(bytes, (batch[i] as Waiting).to);
+        for (const [i, { bytes }] of unpackPackets(sealed).entries()) {
+          const { to, count } = batch[i] as Waiting;
+          this.#mayGoOn = write(bytes, to, count);
+        }
       },
       (error: unknown) => {
-        for (let i = 0; i < batch.length; i++) failed(error);
+        for (const { count } of batch) failed(error, count);
       },
     );
     this.#underWay.add(work);

@@ -7,6 +7,7 @@ import { DecodeError } from "../wire/decode-error.ts";
 import { splitLabel } from "../wire/label.ts";
 import { openPacket, sealPacket, type OpenOptions } from "../wire/packet.ts";
 import type { Cipher } from "./cipher.ts";
+import { Coalescer } from "./coalescer.ts";
 import { PacketBatcher } from "./packet-batcher.ts";
 import type { Stats } from "./stats.ts";
 
@@ -30,6 +31,8 @@ export interface PacketsOptions {
   readonly cipher: Cipher | undefined;
   readonly log: Log;
   readonly stats: Stats;
+  /** What a packet has for the parts of a compound, in bytes. */
+  readonly room: () => number;
   readonly handlers: PacketHandlers;
 }
 
@@ -39,6 +42,8 @@ export class Packets {
   readonly #opening: OpenOptions;
   /** Undefined where the transport has nothing that does it. */
   readonly #batcher: PacketBatcher | undefined;
+  /** Undefined where the config does not want it. */
+  readonly #coalescer: Coalescer | undefined;
   #isStopped = false;
 
   constructor(options: PacketsOptions) {
@@ -47,11 +52,13 @@ export class Packets {
     const { skipInboundLabelCheck } = config;
     this.#opening = { label, skipInboundLabelCheck, cipher, checksum: transport.codec?.crc32 };
     this.#batcher = this.#makeBatcher();
+    this.#coalescer = config.coalesceMessages ? this.#makeCoalescer() : undefined;
   }
 
   /** From now on nothing comes in. Resolves when all that was sent is with the transport. */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#coalescer?.flush();
     await this.#batcher?.drain();
   }
 
@@ -72,48 +79,76 @@ export class Packets {
     handlers.message(message, from, receivedAt);
   }
 
-  /** As {@link send}, for the application's messages: many at once are compressed and encrypted elsewhere. */
+  /**
+   * As {@link send}, for the application's messages: what goes to one receiver shares packets, and a backlog is compressed and encrypted
+   * elsewhere.
+   */
   sendUser(message: Uint8Array, to: Address, crc: boolean): boolean {
-    return this.#batcher?.take(message, to, crc) ?? this.send(message, to, crc);
+    return this.#coalescer?.take(message, to, crc) ?? this.#sendMany(message, to, crc, 1);
   }
 
   /**
-   * Sends one message as a packet.
+   * Sends one message as a packet, at once.
    *
    * @returns false when the transport asks for fewer packets for now
    * @throws MemberlistError `message_too_large`
    */
   send(message: Uint8Array, to: Address, crc: boolean, onFailed?: () => void): boolean {
-    const { config, label, cipher, transport } = this.#options;
-    const { enableCompression: compress } = config;
-    const packet = sealPacket(message, { compress, crc, label, cipher, checksum: transport.codec?.crc32 });
-    if (packet.length > maxPacketBytes) {
-      throw new MemberlistError("message_too_large", `a packet of ${packet.length} bytes is over the ${maxPacketBytes} of UDP`, {
-        details: { size: packet.length, limit: maxPacketBytes },
-      });
-    }
-    const done = onFailed === undefined ? this.#sent : (error?: Error) => this.#sent(error, onFailed);
-    return this.#write(packet, to, done);
+    return this.#write(this.#seal(message, crc), to, 1, onFailed);
   }
 
   /** A packet could not be made, or not be sent. */
   failed(error: unknown, onFailed?: () => void): void {
-    this.#sent(error instanceof Error ? error : new Error(String(error)), onFailed);
+    this.#sent(error instanceof Error ? error : new Error(String(error)), 1, onFailed);
   }
 
-  #write(packet: Uint8Array, to: Address, done: (error?: Error) => void): boolean {
+  /** As {@link send}, of a packet of `count` messages of the application. */
+  #sendMany(message: Uint8Array, to: Address, crc: boolean, count: number): boolean {
+    return this.#batcher?.take(message, to, crc, count) ?? this.#write(this.#seal(message, crc), to, count);
+  }
+
+  #seal(message: Uint8Array, crc: boolean): Uint8Array {
+    const { config, label, cipher, transport } = this.#options;
+    const { enableCompression: compress } = config;
+    const packet = sealPacket(message, { compress, crc, label, cipher, checksum: transport.codec?.crc32 });
+    if (packet.length <= maxPacketBytes) return packet;
+    throw new MemberlistError("message_too_large", `a packet of ${packet.length} bytes is over the ${maxPacketBytes} of UDP`, {
+      details: { size: packet.length, limit: maxPacketBytes },
+    });
+  }
+
+  #write(packet: Uint8Array, to: Address, count: number, onFailed?: () => void): boolean {
     const { stats, transport } = this.#options;
     stats.increment("memberlist.udp.sent", packet.length);
-    return transport.writeTo(packet, to, done);
+    if (count === 1 && onFailed === undefined) return transport.writeTo(packet, to, this.#sent);
+    return transport.writeTo(packet, to, (error) => this.#sent(error, count, onFailed));
   }
 
-  readonly #sent = (error?: Error, onFailed?: () => void): void => {
+  readonly #sent = (error?: Error, count: number = 1, onFailed?: () => void): void => {
     if (error === undefined || this.#isStopped) return;
     const { handlers, log, stats } = this.#options;
-    stats.count("send_failed");
+    stats.count("send_failed", count);
     log.warn("send_failed", `sending a packet failed: ${errorMessage(error)}`);
     if (onFailed !== undefined) handlers.failed(onFailed);
   };
+
+  readonly #notMade = (error: unknown, count: number): void => {
+    this.#sent(error instanceof Error ? error : new Error(String(error)), count);
+  };
+
+  #makeCoalescer(): Coalescer {
+    const { config, room } = this.#options;
+    // What is compressed in threads is not known here.
+    const compresses = config.enableCompression && this.#batcher === undefined;
+    return new Coalescer({
+      room,
+      compressedMax: compresses ? config.udpBufferSize : undefined,
+      seal: (message, crc) => this.#seal(message, crc),
+      write: (packet, to, count) => this.#write(packet, to, count),
+      send: (message, to, crc, count) => this.#sendMany(message, to, crc, count),
+      failed: this.#notMade,
+    });
+  }
 
   #makeBatcher(): PacketBatcher | undefined {
     const { cipher, config, label, transport } = this.#options;
@@ -128,9 +163,9 @@ export class Packets {
         if (cipher?.encrypts !== true) return compress ? layers : undefined;
         return { ...layers, encrypt: { key: cipher.takeSealingKey(count), version: cipher.version } };
       },
-      sendInline: (message, to, crc) => void this.send(message, to, crc),
-      write: (packet, to) => this.#write(packet, to, this.#sent),
-      failed: (error) => this.failed(error),
+      sendInline: (message, to, crc, count) => void this.#write(this.#seal(message, crc), to, count),
+      write: (packet, to, count) => this.#write(packet, to, count),
+      failed: this.#notMade,
     });
   }
 }

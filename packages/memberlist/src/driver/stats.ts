@@ -13,9 +13,9 @@ export class Stats implements EngineStats {
   }
 
   /** A count is a metric, too: `memberlist.` and its name. */
-  count(name: string): void {
-    this.#counters.set(name, (this.#counters.get(name) ?? 0) + 1);
-    this.increment(`memberlist.${name}`, 1);
+  count(name: string, times: number = 1): void {
+    this.#counters.set(name, (this.#counters.get(name) ?? 0) + times);
+    this.increment(`memberlist.${name}`, times);
   }
 
   increment(metric: string, value: number): void {

@@ -329,6 +329,11 @@ export class Engine {
     return this.#context.awareness.score;
   }
 
+  /** What a packet has for the parts of a compound, in bytes. */
+  get packetRoom(): number {
+    return this.#gossip.packetRoom;
+  }
+
   get maxPayload(): number {
     return this.#gossip.maxPayload;
   }

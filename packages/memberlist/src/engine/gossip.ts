@@ -30,7 +30,7 @@ export class Gossip {
     this.#queue = new TransmitLimitedQueue({
       numNodes: () => context.table.size,
       retransmitMult: context.config.retransmitMult,
-      maxPayload: () => this.#packetBudget() - compoundOverhead,
+      maxPayload: () => this.packetRoom - compoundOverhead,
       // One message per name at most; one dropped here would be a death or a refutation that nobody hears of.
       maxCount: Infinity,
       maxBytes: Infinity,
@@ -58,17 +58,17 @@ export class Gossip {
 
   /** The longest user broadcast, in bytes, that fits into a packet of its own. */
   get maxPayload(): number {
-    return Math.max(0, this.#packetBudget() - compoundOverhead - userMsgOverhead);
+    return Math.max(0, this.packetRoom - compoundOverhead - userMsgOverhead);
   }
 
   /** Whether a packet can hold the message. */
   fits(message: Uint8Array): boolean {
-    return compoundOverhead + message.length <= this.#packetBudget();
+    return compoundOverhead + message.length <= this.packetRoom;
   }
 
   /** Sends one message in a packet of its own, filled up with broadcasts. */
   send(message: Uint8Array, to: Address, onFailed?: () => void): void {
-    const extra = this.#broadcasts(this.#packetBudget() - compoundOverhead - message.length);
+    const extra = this.#broadcasts(this.packetRoom - compoundOverhead - message.length);
     if (extra.length === 0) {
       this.sendAlone(message, to, onFailed);
       return;
@@ -92,7 +92,7 @@ export class Gossip {
     if (this.#queue.numQueued() === 0 && !questions.hasUserBroadcasts) return;
     const targets = selector.choose("gossip", config.gossipNodes, (record) => this.#hearsGossip(record, now));
     for (const target of targets) {
-      const messages = this.#broadcasts(this.#packetBudget());
+      const messages = this.#broadcasts(this.packetRoom);
       if (messages.length === 0) return;
       const [only] = messages;
       const packets = messages.length === 1 && only !== undefined ? [only] : makeCompounds(messages);
@@ -107,7 +107,7 @@ export class Gossip {
   }
 
   /** What is left of `udpBufferSize` for messages in a compound, in bytes. */
-  #packetBudget(): number {
+  get packetRoom(): number {
     return this.#context.config.udpBufferSize - compoundHeaderOverhead - crcOverhead - this.#layerOverhead();
   }
 
@@ -140,7 +140,7 @@ export class Gossip {
     const { count, bytes } = this.#queue.counters();
     const wanted = bytes + count * compoundOverhead;
     if (wanted <= limit * (1 - share)) return limit - wanted;
-    this.#userCredit = Math.min(this.#userCredit + limit * share, this.#packetBudget());
+    this.#userCredit = Math.min(this.#userCredit + limit * share, this.packetRoom);
     return Math.min(limit, Math.floor(this.#userCredit));
   }
 

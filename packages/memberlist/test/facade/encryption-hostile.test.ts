@@ -204,8 +204,8 @@ describe("packets that somebody has recorded and sends again", () => {
     const [a, b] = nodes as [TestNode, TestNode];
     const packets = sentPackets(one);
     b.members.sendBestEffort(a.members.localNode(), bytes("pay 10"));
-    const [sent] = packets;
     await one.advance(10);
+    const [sent] = packets;
     for (let i = 0; i < 2; i++) peer.send(sent?.bytes as Uint8Array, a);
     await one.advance(10);
     expect(got).toEqual(["pay 10", "pay 10", "pay 10"]);

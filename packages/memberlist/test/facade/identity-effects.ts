@@ -17,6 +17,7 @@ function collect(into: [string, string, number, Readonly<Record<string, string>>
 type Elsewhere =
   | "bindAddr"
   | "lagAwareness"
+  | "coalesceMessages"
   | "userBroadcastShare"
   | "selectNodes"
   | "store"

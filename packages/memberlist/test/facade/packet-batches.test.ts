@@ -63,7 +63,7 @@ async function setup(
     codec: { ...aesCodec, offload },
     writeTo: (...args: Parameters<typeof writeTo>) => writeTo(...args) && transport.mayGoOn,
   });
-  const sender = await one.start({ ...config, transport: own });
+  const sender = await one.start({ coalesceMessages: false, ...config, transport: own });
   const send = (count: number, size = 300): boolean[] =>
     Array.from({ length: count }, (_, i) => sender.members.sendToAddress(receiver.address, new Uint8Array(size).fill(i)));
   return { one, sender, heard, batches, transport, send };

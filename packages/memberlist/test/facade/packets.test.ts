@@ -65,7 +65,7 @@ describe("packets that go out", () => {
 
   it("carry the label, and are compressed only where that makes them smaller", async () => {
     const one = cluster();
-    const node = await one.start({ label: "ours", gossipInterval: 0 });
+    const node = await one.start({ label: "ours", gossipInterval: 0, coalesceMessages: false });
     const peer = new RawPeer(one);
     node.members.sendToAddress("10.9.9.9", bytes("abc"));
     node.members.sendToAddress("10.9.9.9", new Uint8Array(1_000));
