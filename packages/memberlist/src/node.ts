@@ -10,7 +10,7 @@ export interface Node {
   /** A literal IPv4 or IPv6 address. */
   readonly addr: string;
   readonly port: number;
-  /** At most 512 bytes; what the node's delegate published. Do not modify. */
+  /** At most 512 bytes; what the node's delegate published. Do not modify. A view: its buffer holds others' metadata, too. */
   readonly meta: Uint8Array;
   readonly state: NodeState;
   /** The number that orders claims about the node; only the node itself raises it. */

@@ -1,6 +1,6 @@
 import type { LeaveCause, SuspectCause } from "../cause.ts";
 import { errorMessage, MemberlistError } from "../errors.ts";
-import { copyBytes, equalBytes } from "../wire/bytes.ts";
+import { equalBytes } from "../wire/bytes.ts";
 import { metaMaxSize } from "../wire/constants.ts";
 import { encodeAlive, encodeDead, encodeSuspect } from "../wire/encode.ts";
 import type { Alive, Dead, PushNodeState, Suspect, Versions } from "../wire/messages.ts";
@@ -51,7 +51,7 @@ export class Membership {
       // Nothing is below incarnation 0, so a node that claims it could never be told from one that is unknown.
       if (claim.incarnation === 0 && !isLocal) return;
       if (!this.#isAllowed(claim)) return;
-      record = new NodeRecord(claim.node, claim.addr, claim.port, copyBytes(claim.meta), now);
+      record = new NodeRecord(claim.node, claim.addr, claim.port, table.keepMeta(claim.meta), now);
       table.add(record);
     } else if (record.addr !== claim.addr || record.port !== claim.port) {
       if (!this.#isAllowed(claim)) return;
@@ -96,7 +96,7 @@ export class Membership {
     }
     this.#gossip.broadcast(claim.node, encodeSuspect(claim));
     effects.stats.increment("memberlist.msg.suspect", 1);
-    record.incarnation = claim.incarnation;
+    record.change({ incarnation: claim.incarnation });
     table.setState(record, "suspect", now);
     record.cause = cause;
     record.suspicion = this.#newSuspicion(claim.from);
@@ -119,7 +119,7 @@ export class Membership {
     }
     this.#gossip.broadcast(claim.node, encodeDead(claim), finished);
     effects.stats.increment("memberlist.msg.dead", 1);
-    record.incarnation = claim.incarnation;
+    record.change({ incarnation: claim.incarnation });
     const why = cause ?? causeOfClaim(claim, record);
     table.setState(record, claim.node === claim.from ? "left" : "dead", now);
     record.cause = why;
@@ -237,15 +237,16 @@ export class Membership {
     effects.stats.increment("memberlist.msg.alive", 1);
     const before = record.state;
     const isMetaChanged = !equalBytes(record.meta, claim.meta);
-    if (claim.vsn.length >= 6) record.versions = table.internVersions(claim.vsn);
-    record.incarnation = claim.incarnation;
-    if (isMetaChanged) record.meta = copyBytes(claim.meta);
     // What the round trip was to another address says nothing.
     if (record.addr !== claim.addr || record.port !== claim.port) record.rtt = undefined;
-    record.addr = claim.addr;
-    record.port = claim.port;
     record.cause = undefined;
-    record.changed();
+    record.change({
+      addr: claim.addr,
+      port: claim.port,
+      incarnation: claim.incarnation,
+      meta: isMetaChanged ? table.keepMeta(claim.meta) : record.meta,
+      versions: claim.vsn.length >= 6 ? table.internVersions(claim.vsn) : record.versions,
+    });
     if (before !== "alive") table.setState(record, "alive", now);
     const node = record.snapshot();
     if (before === "dead" || before === "left") effects.emit({ type: "join", node });
@@ -258,8 +259,7 @@ export class Membership {
   #refute(record: NodeRecord, accused: number, from: string): void {
     const { effects } = this.#context;
     const incarnation = nextIncarnation(this.#context, accused);
-    record.incarnation = incarnation;
-    record.changed();
+    record.change({ incarnation });
     applyAwareness(this.#context, 1);
     const { name: node, addr, port, meta, versions: vsn } = record;
     this.#gossip.broadcast(node, encodeAlive({ incarnation, node, addr, port, meta, vsn }));

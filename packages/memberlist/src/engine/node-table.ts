@@ -3,20 +3,26 @@ import type { Node, NodeState } from "../node.ts";
 import { randomOffset, shuffle, type Random } from "../ports/random.ts";
 import type { AliveLayout } from "../wire/alive-layout.ts";
 import { bytesToIp } from "../wire/ip.ts";
+import { copyBytes } from "../wire/bytes.ts";
 import type { Versions } from "../wire/messages.ts";
 import type { Suspicion } from "./suspicion.ts";
 
 /** What a node without version information is taken to speak. */
 const noVersions: Versions = Object.freeze([0, 0, 0, 0, 0, 0]);
 
-/** What this node knows about one member. Only the engine changes it; everybody else gets {@link snapshot}s. */
+/** Metadata up to this length shares memory, so many bytes at a time: one that stays keeps no more than that. */
+const sharedMetaMax = 128;
+const metaSlabSize = 1024;
+
+/** What changes about a member at once. */
+export type NodeFields = Partial<Pick<Node, "addr" | "port" | "meta" | "incarnation"> & { readonly versions: Versions }>;
+
+/**
+ * What this node knows about one member. Only the engine changes it; everybody else gets {@link snapshot}s. What a snapshot has is
+ * kept nowhere else: there are tens of thousands of records in a large cluster.
+ */
 export class NodeRecord {
-  readonly name: string;
-  addr: string;
-  port: number;
-  meta: Uint8Array;
-  versions: Versions = noVersions;
-  incarnation = 0;
+  versions: Versions;
   /** When `state` last changed, in ms on the engine's clock. */
   stateChangedAt: number;
   suspicion: Suspicion | undefined;
@@ -24,30 +30,47 @@ export class NodeRecord {
   cause: SuspectCause | LeaveCause | undefined;
   /** The moving estimate of its round trip, in ms. */
   rtt: number | undefined;
-  #state: NodeState = "dead";
-  #snapshot: Node | undefined;
+  #node: Node;
 
+  /** It is dead, and of incarnation 0, until it is said to be otherwise. */
   constructor(name: string, addr: string, port: number, meta: Uint8Array, now: number) {
-    this.name = name;
-    this.addr = addr;
-    this.port = port;
-    this.meta = meta;
+    this.versions = noVersions;
     this.stateChangedAt = now;
+    this.#node = makeNode({ name, addr, port, meta, incarnation: 0 }, noVersions, "dead");
+  }
+
+  get name(): string {
+    return this.#node.name;
+  }
+
+  get addr(): string {
+    return this.#node.addr;
+  }
+
+  get port(): number {
+    return this.#node.port;
+  }
+
+  get meta(): Uint8Array {
+    return this.#node.meta;
+  }
+
+  get incarnation(): number {
+    return this.#node.incarnation;
   }
 
   get state(): NodeState {
-    return this.#state;
+    return this.#node.state;
   }
 
   get isDeadOrLeft(): boolean {
-    return this.#state === "dead" || this.#state === "left";
+    return this.state === "dead" || this.state === "left";
   }
 
   /** Only through {@link NodeTable.setState}, which keeps count. */
   changeState(state: NodeState, now: number): void {
-    this.#state = state;
+    this.#node = makeNode(this, this.versions, state);
     this.stateChangedAt = now;
-    this.#snapshot = undefined;
   }
 
   /** A direct ping was answered. The estimate moves by an eighth of the difference, as TCP's does (RFC 6298). */
@@ -55,25 +78,25 @@ export class NodeRecord {
     this.rtt = this.rtt === undefined ? rtt : this.rtt + (rtt - this.rtt) / 8;
   }
 
-  /** To be called after a change to anything but the state. */
-  changed(): void {
-    this.#snapshot = undefined;
-  }
-
   /** Whether an alive message has the address, the metadata and the versions that we know, and no news. */
   isRepeatedBy(bytes: Uint8Array, claim: AliveLayout): boolean {
     const { addrAt, addrSize, metaAt, metaSize, vsnAt, vsnSize } = claim;
-    const { meta, versions } = this;
-    if (claim.incarnation > this.incarnation || claim.port !== this.port) return false;
+    const { versions } = this;
+    const { addr, incarnation, meta, port } = this.#node;
+    if (claim.incarnation > incarnation || claim.port !== port) return false;
     if (metaSize !== meta.length || vsnSize !== versions.length || versions === noVersions) return false;
     for (let i = 0; i < vsnSize; i++) if (bytes[vsnAt + i] !== versions[i]) return false;
     for (let i = 0; i < metaSize; i++) if (bytes[metaAt + i] !== meta[i]) return false;
-    return bytesToIp(bytes, addrAt, addrSize) === this.addr;
+    return bytesToIp(bytes, addrAt, addrSize) === addr;
+  }
+
+  change({ versions = this.versions, ...fields }: NodeFields): void {
+    this.versions = versions;
+    this.#node = makeNode({ ...this.#node, ...fields }, versions, this.state);
   }
 
   snapshot(): Node {
-    this.#snapshot ??= makeNode(this, this.versions, this.#state);
-    return this.#snapshot;
+    return this.#node;
   }
 }
 
@@ -94,6 +117,8 @@ export class NodeTable {
   readonly #byName: Map<string, NodeRecord> = new Map();
   readonly #versions: Map<string, Versions> = new Map();
   #list: NodeRecord[] = [];
+  #metaSlab: ArrayBuffer | undefined;
+  #metaUsed = 0;
   #live = 0;
 
   constructor(random: Random) {
@@ -171,6 +196,20 @@ export class NodeTable {
       if (isEligible(record) && !chosen.includes(record)) chosen.push(record);
     }
     return chosen;
+  }
+
+  /** A copy of metadata. An array of its own costs some 240 bytes beside what is in it, a view of a shared one 104. */
+  keepMeta(meta: Uint8Array): Uint8Array {
+    const { length } = meta;
+    if (length === 0 || length > sharedMetaMax) return copyBytes(meta);
+    if (this.#metaSlab === undefined || this.#metaUsed + length > metaSlabSize) {
+      this.#metaSlab = new ArrayBuffer(metaSlabSize);
+      this.#metaUsed = 0;
+    }
+    const kept = new Uint8Array(this.#metaSlab, this.#metaUsed, length);
+    kept.set(meta);
+    this.#metaUsed += length;
+    return kept;
   }
 
   /** The six versions out of a message: nearly all members share a handful of them, so each is kept once. */

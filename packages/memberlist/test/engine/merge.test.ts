@@ -186,7 +186,7 @@ describe("verifyProtocol", () => {
   function check(ours: readonly (readonly number[])[], theirs: readonly (readonly number[])[]): string | undefined {
     const local = ours.map((versions, i) => {
       const record = new NodeRecord(`ours ${i}`, "127.0.0.1", 1, new Uint8Array(0), 0);
-      record.versions = versions;
+      record.change({ versions });
       record.changeState("alive", 0);
       return record;
     });

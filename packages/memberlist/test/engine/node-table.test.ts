@@ -22,6 +22,25 @@ function names(table: NodeTable): string[] {
   return table.records().map((record) => record.name);
 }
 
+describe("metadata that is kept", () => {
+  it("is a copy of its own, whatever else is kept beside it", () => {
+    const table = tableOf([]);
+    const given = Array.from({ length: 600 }, (_, i) => new Uint8Array((i * 7) % 513).fill(i));
+    const kept = given.map((meta) => table.keepMeta(meta));
+    const expected = given.map((meta) => meta.slice());
+    for (const meta of given) meta.fill(0xee);
+    expect(kept).toEqual(expected);
+  });
+
+  it("keeps no more memory than it may", () => {
+    const table = tableOf([]);
+    const buffers = Array.from({ length: 100 }, () => table.keepMeta(new Uint8Array(25)).buffer);
+    expect(new Set(buffers).size).toBeLessThan(5);
+    expect(Math.max(...buffers.map(({ byteLength }) => byteLength))).toBeLessThanOrEqual(1024);
+    expect(table.keepMeta(new Uint8Array(300)).buffer.byteLength).toBe(300);
+  });
+});
+
 describe("the end of a round", () => {
   it("puts the nodes into another order, and loses none [ShuffleNodes]", () => {
     const orders = new Set<string>();
