@@ -3,6 +3,8 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const answerTimeout = 20_000;
+/** A profile takes its time to be written. */
+const endTimeout = 10_000;
 
 /** A process that answers each line of JSON on its stdin by one on its stdout. */
 export class Child {
@@ -42,7 +44,7 @@ export class Child {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const late = new AbortController();
     this.#process.stdin?.end();
-    await Promise.race([ended, sleep(2_000, undefined, { signal: late.signal })]);
+    await Promise.race([ended, sleep(endTimeout, undefined, { signal: late.signal })]);
     late.abort();
     this.#process.kill("SIGKILL");
   }

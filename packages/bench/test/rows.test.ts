@@ -71,9 +71,17 @@ describe("targets", () => {
     expect(isReached({ ...target, below: 3 })).toBe(false);
   });
 
+  it("count messages and packets apart: a packet with two messages is one", () => {
+    const full = { ...stretch(600), packetRate: 300 };
+    const shared = row("node", [], { mode: "compressed", samples: [{ full, eased: stretch(1) }] });
+    const targets = rateTargets([shared, row("go", [100], { mode: "compressed" })]);
+    const ratios = targets.filter(({ what }) => what.includes("compressed: node")).map(({ measured }) => measured);
+    expect(ratios).toEqual([6, 3]);
+  });
+
   it("that were not measured are neither reached nor missed", () => {
     const text = targetTable(rateTargets([row("node", [300]), row("go", [100])]));
-    expect(text).toMatch(/plain: node against Go +\| ≥ 3x +\| 3x +\| reached/);
+    expect(text).toMatch(/messages\/s at 1,400 bytes, plain: node against Go +\| ≥ 3x +\| 3x +\| reached/);
     expect(text).toMatch(/encrypted: node against Go +\| ≥ 3x +\| - +\| not measured/);
   });
 });

@@ -1,7 +1,9 @@
+import { mkdirSync } from "node:fs";
 import type { Command } from "commander";
 import { wholeNumber } from "../../../simulator/src/cli/numbers.ts";
 import { Progress } from "../../../simulator/src/cli/progress.ts";
 import { writeReport } from "../../../simulator/src/cli/report.ts";
+import { profile } from "../profile/profile.ts";
 import { targetTable } from "../target.ts";
 import { allCases, isUsual, payloadKinds, type Case } from "./cases.ts";
 import { rateChart } from "./chart.ts";
@@ -14,6 +16,7 @@ import type { Setting } from "./window-search.ts";
 interface Flags {
   readonly quick?: true;
   readonly all?: true;
+  readonly profile?: true;
   readonly rounds: number;
   readonly json?: true;
   readonly out: string;
@@ -35,6 +38,10 @@ export function addThroughput(program: Command): void {
   program
     .option("--quick", "one short round at the 1,400-byte buffer, for CI")
     .option("--all", "every payload, mode and size on every runtime")
+    .option(
+      "--profile",
+      "instead of all that, where the time goes on Node: CPU profiles and flame graphs (default: ^1400/gossip/)",
+    )
     .option("--rounds <n>", "interleaved rounds", wholeNumber(1), 5)
     .option("--payloads <kinds>", "only these", payloadKinds.join(","))
     .option(
@@ -46,17 +53,10 @@ export function addThroughput(program: Command): void {
     .action(throughput);
 }
 
-async function throughput({ quick, all, rounds, json, out, only, payloads }: Flags): Promise<void> {
-  const found = await runtimes((line) => process.stderr.write(`${line}\n`));
-  const wanted = new RegExp(only ?? (quick === true ? "^1400/gossip/" : ""));
-  const kinds = payloads.split(",");
-  const entries = allCases()
-    .filter(({ payload }) => kinds.includes(payload))
-    .flatMap((which) => found.map((runtime): Entry => ({ runtime, which, samples: [] })))
-    .filter(({ runtime, which }) => runtime.name !== "dgram" || (which.mode === "plain" && which.payload === "gossip"))
-    .filter(({ runtime, which }) => all === true || only !== undefined || isUsual(which, runtime.name))
-    .filter(({ runtime, which }) => wanted.test(`${which.size}/${which.payload}/${which.mode}/${runtime.name}`));
-  if (entries.length === 0) throw new Error("--only and --payloads leave nothing to measure");
+async function throughput(flags: Flags): Promise<void> {
+  if (flags.profile === true) return profiles(flags);
+  const { quick, rounds, json, out } = flags;
+  const entries = entriesOf(await runtimes(tell), flags);
   const roundCount = quick === true ? 1 : rounds;
   const lasting = quick === true ? quickDurations : durations;
   const settings = new Map<string, Setting>();
@@ -86,6 +86,37 @@ async function throughput({ quick, all, rounds, json, out, only, payloads }: Fla
   else process.stdout.write(`${rateTable(rows)}\n\n${targetTable(targets)}\n`);
   const files = await writeReport(out, "throughput", data, rateChart(rows));
   process.stderr.write(`written: ${files.join(", ")}\n`);
+}
+
+/** `--profile` */
+async function profiles(flags: Flags): Promise<void> {
+  const nodeOnly = (await runtimes(tell)).filter(({ name }) => name === "node");
+  mkdirSync(flags.out, { recursive: true });
+  const progress = new Progress("bench --profile", entriesOf(nodeOnly, flags).length);
+  for (const { runtime, which } of entriesOf(nodeOnly, flags)) {
+    const { text, charts, files, summary } = await profile(runtime, which, quickDurations, flags.out);
+    progress.step();
+    process.stdout.write(`${text}\n\n`);
+    const written = await writeReport(flags.out, `profile-${which.size}-${which.payload}-${which.mode}`, summary, charts);
+    process.stderr.write(`written: ${[...files, ...written].join(", ")}\n`);
+  }
+}
+
+function entriesOf(found: readonly Runtime[], { quick, all, profile: isProfile, only, payloads }: Flags): Entry[] {
+  const wanted = new RegExp(only ?? (quick === true || isProfile === true ? "^1400/gossip/" : ""));
+  const kinds = payloads.split(",");
+  const entries = allCases()
+    .filter(({ payload }) => kinds.includes(payload))
+    .flatMap((which) => found.map((runtime): Entry => ({ runtime, which, samples: [] })))
+    .filter(({ runtime, which }) => runtime.name !== "dgram" || (which.mode === "plain" && which.payload === "gossip"))
+    .filter(({ runtime, which }) => all === true || only !== undefined || isUsual(which, runtime.name))
+    .filter(({ runtime, which }) => wanted.test(`${which.size}/${which.payload}/${which.mode}/${runtime.name}`));
+  if (entries.length === 0) throw new Error("--only and --payloads leave nothing to measure");
+  return entries;
+}
+
+function tell(line: string): void {
+  process.stderr.write(`${line}\n`);
 }
 
 /** What a message says changes nothing about how many may be on their way: one search serves all payloads. */

@@ -33,9 +33,14 @@ export class Pair {
     this.#sender = sender;
   }
 
-  static async start({ name, command }: Runtime, which: Case): Promise<Pair> {
-    const receiver = new Child(`${name}, receiving`, command);
-    const sender = new Child(`${name}, sending`, command);
+  /** @param options for the runtime itself, in front of its program */
+  static async start(
+    { name, command: [program, ...args] }: Runtime,
+    which: Case,
+    options: (role: NodeTask["role"]) => readonly string[] = () => [],
+  ): Promise<Pair> {
+    const receiver = new Child(`${name}, receiving`, [program, ...options("receiver"), ...args]);
+    const sender = new Child(`${name}, sending`, [program, ...options("sender"), ...args]);
     const pair = new Pair(name, receiver, sender);
     try {
       const task = taskOf(which);

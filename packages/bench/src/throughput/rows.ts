@@ -29,15 +29,20 @@ export function lossOf(row: Row, which: keyof Sample): number {
 }
 
 /**
- * The rate as a multiple of another contender's in the same case. Bare `dgram` knows no modes, and its payload does not matter: its one row
+ * A rate, messages by default, as a multiple of another contender's in the same case. Bare `dgram` knows no modes, and its payload does not matter: its one row
  * of a size stands beside all of that size. NaN where there is none.
  */
-export function ratioTo(rows: readonly Row[], row: Row, runtime: RuntimeName): number {
+export function ratioTo(
+  rows: readonly Row[],
+  row: Row,
+  runtime: RuntimeName,
+  rateOf: (row: Row) => number = messageRate,
+): number {
   const isCeiling = runtime === "dgram";
   const other = rows.find(
     (r) => r.runtime === runtime && r.size === row.size && (isCeiling || (r.mode === row.mode && r.payload === row.payload)),
   );
-  return other === undefined ? Number.NaN : messageRate(row) / messageRate(other);
+  return other === undefined ? Number.NaN : rateOf(row) / rateOf(other);
 }
 
 export function findRow(rows: readonly Row[], runtime: RuntimeName, size: number, mode: Mode): Row | undefined {
