@@ -4,7 +4,9 @@ import type { AesGcm, Codec } from "../ports/codec.ts";
 import { equalBytes } from "../wire/bytes.ts";
 import {
   decryptPayload,
+  decryptLongPayload,
   encryptionVersionOf,
+  encryptLongPayload,
   encryptOverhead,
   encryptPayload,
   type EncryptionVersion,
@@ -82,6 +84,18 @@ export class Cipher implements PayloadCipher {
   decrypt(payload: Uint8Array, additionalData: Uint8Array): Uint8Array {
     this.#follow();
     return decryptPayload(this.#opening, payload, additionalData);
+  }
+
+  encryptLong(payload: Uint8Array, additionalData: Uint8Array, headroom: number): Promise<Uint8Array> {
+    this.#follow();
+    const primary = this.#keys[0] as InstalledKey;
+    this.#wear(primary);
+    return encryptLongPayload(primary.aes, this.version, payload, additionalData, headroom);
+  }
+
+  decryptLong(payload: Uint8Array, additionalData: Uint8Array): Promise<Uint8Array> {
+    this.#follow();
+    return decryptLongPayload(this.#opening, payload, additionalData);
   }
 
   /** The key for `messages` that are encrypted elsewhere, each once. The array is ours. */

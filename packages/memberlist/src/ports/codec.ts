@@ -122,4 +122,11 @@ export interface AesGcm {
    *   key and this additional data. Nothing of a plaintext whose tag is wrong may get out
    */
   open(sealed: Uint8Array, additionalData: Uint8Array): Uint8Array | undefined;
+  /**
+   * As {@link seal}, off the event loop, for a long stream message where there is no {@link Codec.offload}. The plaintext does not change
+   * meanwhile. Absent: `seal` does it.
+   */
+  sealLong?(plaintext: Uint8Array, additionalData: Uint8Array, headroom: number): Promise<Uint8Array>;
+  /** As {@link open}, in the same way. */
+  openLong?(sealed: Uint8Array, additionalData: Uint8Array): Promise<Uint8Array | undefined>;
 }

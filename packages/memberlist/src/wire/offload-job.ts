@@ -2,7 +2,14 @@ import type { AesGcm, Codec, OpenJob, PacketSealJob, SealJob } from "../ports/co
 import { emptyBytes } from "./bytes.ts";
 import { sealPacket } from "./packet.ts";
 import { packPackets, unpackPackets } from "./packet-batch.ts";
-import { decryptPayload, encryptPayload, type EncryptionVersion, type PayloadCipher } from "./seal.ts";
+import {
+  decryptLongPayload,
+  decryptPayload,
+  encryptLongPayload,
+  encryptPayload,
+  type EncryptionVersion,
+  type PayloadCipher,
+} from "./seal.ts";
 import type { Breathe } from "./push-pull.ts";
 import {
   openInParts,
@@ -69,5 +76,8 @@ function cipherOf(codec: Codec, keys: readonly Uint8Array[], version: Encryption
     encrypt: (payload, additionalData, headroom) =>
       encryptPayload(prepared[0] as AesGcm, version, payload, additionalData, headroom),
     decrypt: (payload, additionalData) => decryptPayload(prepared, payload, additionalData),
+    encryptLong: (payload, additionalData, headroom) =>
+      encryptLongPayload(prepared[0] as AesGcm, version, payload, additionalData, headroom),
+    decryptLong: (payload, additionalData) => decryptLongPayload(prepared, payload, additionalData),
   };
 }

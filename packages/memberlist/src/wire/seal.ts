@@ -15,6 +15,10 @@ export interface PayloadCipher {
   encrypt(payload: Uint8Array, additionalData: Uint8Array, headroom: number): Uint8Array;
   /** See {@link decryptPayload}. @throws DecodeError `decrypt_failed` */
   decrypt(payload: Uint8Array, additionalData: Uint8Array): Uint8Array;
+  /** See {@link encryptLongPayload}. */
+  encryptLong(payload: Uint8Array, additionalData: Uint8Array, headroom: number): Promise<Uint8Array>;
+  /** See {@link decryptLongPayload}. Rejects as {@link decrypt} throws. */
+  decryptLong(payload: Uint8Array, additionalData: Uint8Array): Promise<Uint8Array>;
 }
 
 /** How a plaintext was encrypted: 0 pads it to whole blocks, 1 does not. Source: PROTOCOL.md section 2. */
@@ -55,9 +59,20 @@ export function encryptPayload(
   additionalData: Uint8Array,
   headroom: number,
 ): Uint8Array {
-  const sealed = key.seal(version === 0 ? pad(payload) : payload, additionalData, headroom + versionSize);
-  sealed[headroom] = version;
-  return sealed;
+  return withVersion(key.seal(padded(version, payload), additionalData, headroom + versionSize), version, headroom);
+}
+
+/** As {@link encryptPayload}, off the event loop where the key can. */
+export async function encryptLongPayload(
+  key: AesGcm,
+  version: EncryptionVersion,
+  payload: Uint8Array,
+  additionalData: Uint8Array,
+  headroom: number,
+): Promise<Uint8Array> {
+  if (key.sealLong === undefined) return encryptPayload(key, version, payload, additionalData, headroom);
+  const sealed = await key.sealLong(padded(version, payload), additionalData, headroom + versionSize);
+  return withVersion(sealed, version, headroom);
 }
 
 /**
@@ -68,16 +83,7 @@ export function encryptPayload(
  * @throws DecodeError `decrypt_failed`
  */
 export function decryptPayload(keys: readonly AesGcm[], payload: Uint8Array, additionalData: Uint8Array): Uint8Array {
-  const [version] = payload;
-  if (version === undefined) throw new DecodeError("decrypt_failed", "nothing to decrypt");
-  if (version > 1)
-    throw new DecodeError("decrypt_failed", `it starts with ${version}, which is no encryption version: plaintext?`);
-  const size = payload.length - minSize;
-  // Padding adds at least a byte and makes whole blocks.
-  const isPossible = version === 0 ? size >= blockSize && size % blockSize === 0 : size >= 0;
-  if (!isPossible)
-    throw new DecodeError("decrypt_failed", `${payload.length} bytes cannot be an encrypted payload of version ${version}`);
-  const sealed = payload.subarray(versionSize);
+  const { version, sealed } = sealedPart(payload);
   let cause: unknown;
   for (const key of keys) {
     let plaintext: Uint8Array | undefined;
@@ -87,9 +93,59 @@ export function decryptPayload(keys: readonly AesGcm[], payload: Uint8Array, add
       // A codec that throws rather than say undefined: the next key may be the right one, and no packet may stop the node.
       cause = error;
     }
-    if (plaintext !== undefined) return version === 0 ? unpad(plaintext) : plaintext;
+    if (plaintext !== undefined) return withoutPadding(version, plaintext);
   }
-  throw new DecodeError("decrypt_failed", "none of our keys fits: another key, another label, or tampered with", cause);
+  throw noKeyFits(cause);
+}
+
+/** As {@link decryptPayload}, off the event loop where the keys can. */
+export async function decryptLongPayload(
+  keys: readonly AesGcm[],
+  payload: Uint8Array,
+  additionalData: Uint8Array,
+): Promise<Uint8Array> {
+  const { version, sealed } = sealedPart(payload);
+  let cause: unknown;
+  for (const key of keys) {
+    let plaintext: Uint8Array | undefined;
+    try {
+      plaintext = key.openLong === undefined ? key.open(sealed, additionalData) : await key.openLong(sealed, additionalData);
+    } catch (error) {
+      cause = error;
+    }
+    if (plaintext !== undefined) return withoutPadding(version, plaintext);
+  }
+  throw noKeyFits(cause);
+}
+
+function sealedPart(payload: Uint8Array): { readonly version: number; readonly sealed: Uint8Array } {
+  const [version] = payload;
+  if (version === undefined) throw new DecodeError("decrypt_failed", "nothing to decrypt");
+  if (version > 1)
+    throw new DecodeError("decrypt_failed", `it starts with ${version}, which is no encryption version: plaintext?`);
+  const size = payload.length - minSize;
+  // Padding adds at least a byte and makes whole blocks.
+  const isPossible = version === 0 ? size >= blockSize && size % blockSize === 0 : size >= 0;
+  if (!isPossible)
+    throw new DecodeError("decrypt_failed", `${payload.length} bytes cannot be an encrypted payload of version ${version}`);
+  return { version, sealed: payload.subarray(versionSize) };
+}
+
+function noKeyFits(cause: unknown): DecodeError {
+  return new DecodeError("decrypt_failed", "none of our keys fits: another key, another label, or tampered with", cause);
+}
+
+function withVersion(sealed: Uint8Array, version: EncryptionVersion, headroom: number): Uint8Array {
+  sealed[headroom] = version;
+  return sealed;
+}
+
+function padded(version: EncryptionVersion, payload: Uint8Array): Uint8Array {
+  return version === 0 ? pad(payload) : payload;
+}
+
+function withoutPadding(version: number, plaintext: Uint8Array): Uint8Array {
+  return version === 0 ? unpad(plaintext) : plaintext;
 }
 
 function padding(size: number): number {
@@ -99,16 +155,16 @@ function padding(size: number): number {
 /** PKCS#7: as many bytes as are missing to a whole block, each of that value; a whole block where none is missing. */
 function pad(payload: Uint8Array): Uint8Array {
   const count = padding(payload.length);
-  const padded = new Uint8Array(payload.length + count);
-  padded.set(payload);
-  padded.fill(count, payload.length);
-  return padded;
+  const whole = new Uint8Array(payload.length + count);
+  whole.set(payload);
+  whole.fill(count, payload.length);
+  return whole;
 }
 
-function unpad(padded: Uint8Array): Uint8Array {
-  const count = padded.at(-1) ?? 0;
-  const start = padded.length - count;
-  const isValid = count >= 1 && count <= blockSize && padded.subarray(start).every((byte) => byte === count);
+function unpad(whole: Uint8Array): Uint8Array {
+  const count = whole.at(-1) ?? 0;
+  const start = whole.length - count;
+  const isValid = count >= 1 && count <= blockSize && whole.subarray(start).every((byte) => byte === count);
   if (!isValid) throw new DecodeError("decrypt_failed", "the padding is wrong");
-  return padded.subarray(0, start);
+  return whole.subarray(0, start);
 }

@@ -46,18 +46,32 @@ export function sealStreamMessage(
   return encrypt(message, options.compress ? compressMessage(message) : message, security);
 }
 
-/** As {@link sealStreamMessage}, with breaths while it compresses. `message` may not change meanwhile. */
+/** As {@link sealStreamMessage}, with breaths while it compresses, and encrypted off the event loop where that can be. `message` may not change meanwhile. */
 export async function sealInParts(
   message: Uint8Array,
   options: { readonly compress: boolean },
   security: StreamSecurity,
   breathe: Breathe,
 ): Promise<Uint8Array> {
-  return encrypt(message, options.compress ? await compressInParts(message, breathe) : message, security);
+  const compressed = options.compress ? await compressInParts(message, breathe) : message;
+  const { cipher } = security;
+  if (cipher?.encrypts !== true) return compressed;
+  const { payload, header, additionalData } = toEncrypt(message, compressed, cipher, security.label);
+  return withHeader(await cipher.encryptLong(payload, additionalData, encryptHeaderSize), header);
 }
 
 function encrypt(message: Uint8Array, compressed: Uint8Array, { label, cipher }: StreamSecurity): Uint8Array {
   if (cipher?.encrypts !== true) return compressed;
+  const { payload, header, additionalData } = toEncrypt(message, compressed, cipher, label);
+  return withHeader(cipher.encrypt(payload, additionalData, encryptHeaderSize), header);
+}
+
+function toEncrypt(
+  message: Uint8Array,
+  compressed: Uint8Array,
+  cipher: PayloadCipher,
+  label: Uint8Array,
+): { readonly payload: Uint8Array; readonly header: Uint8Array; readonly additionalData: Uint8Array } {
   const payload = encryptedLength(cipher.version, compressed.length) > maxEncryptedBytes ? message : compressed;
   const size = encryptedLength(cipher.version, payload.length);
   if (size > maxEncryptedBytes) {
@@ -68,7 +82,10 @@ function encrypt(message: Uint8Array, compressed: Uint8Array, { label, cipher }:
     );
   }
   const header = encryptHeader(size);
-  const sealed = cipher.encrypt(payload, concatBytes(header, label), encryptHeaderSize);
+  return { payload, header, additionalData: concatBytes(header, label) };
+}
+
+function withHeader(sealed: Uint8Array, header: Uint8Array): Uint8Array {
   sealed.set(header);
   return sealed;
 }
@@ -84,30 +101,44 @@ export function openStreamPayload(
   maxDecompressedBytes: number,
   security: Pick<StreamSecurity, "label" | "cipher"> = noSecurity,
 ): Uint8Array {
-  const { bytes, isCompressed } = decrypt(payload, maxDecompressedBytes, security);
+  const message = payload.isEncrypted ? decrypting(payload.bytes, security).now() : undefined;
+  const { bytes, isCompressed } = withoutEncryption(payload, message, maxDecompressedBytes);
   return isCompressed ? notEmpty(decompressBody(bytes, maxDecompressedBytes)) : bytes;
 }
 
-/** As {@link openStreamPayload}, with breaths while it decompresses. */
+/** As {@link openStreamPayload}, decrypted off the event loop where that can be, and with breaths while it decompresses. */
 export async function openInParts(
   payload: StreamPayload,
   maxDecompressedBytes: number,
   security: Pick<StreamSecurity, "label" | "cipher">,
   breathe: Breathe,
 ): Promise<Uint8Array> {
-  const { bytes, isCompressed } = decrypt(payload, maxDecompressedBytes, security);
+  const message = payload.isEncrypted ? await decrypting(payload.bytes, security).long() : undefined;
+  const { bytes, isCompressed } = withoutEncryption(payload, message, maxDecompressedBytes);
   return isCompressed ? notEmpty(await decompressInParts(bytes, maxDecompressedBytes, breathe)) : bytes;
 }
 
-/** What is left without the encryption: a message, or what follows the type byte of a compress message. */
-function decrypt(
-  { bytes, isEncrypted }: StreamPayload,
-  maxDecompressedBytes: number,
+/** How a message is decrypted, at once or off the event loop. @throws DecodeError where there are no keys */
+function decrypting(
+  bytes: Uint8Array,
   { label, cipher }: Pick<StreamSecurity, "label" | "cipher">,
-): { readonly bytes: Uint8Array; readonly isCompressed: boolean } {
-  if (!isEncrypted) return { bytes, isCompressed: true };
+): { now(): Uint8Array; long(): Promise<Uint8Array> } {
   if (cipher?.isOn !== true) throw noKeys();
-  const message = cipher.decrypt(bytes, concatBytes(encryptHeader(bytes.length), label));
+  const additionalData = concatBytes(encryptHeader(bytes.length), label);
+  return { now: () => cipher.decrypt(bytes, additionalData), long: () => cipher.decryptLong(bytes, additionalData) };
+}
+
+/**
+ * What is left without the encryption: a message, or what follows the type byte of a compress message.
+ *
+ * @param message undefined: it was not encrypted
+ */
+function withoutEncryption(
+  { bytes }: StreamPayload,
+  message: Uint8Array | undefined,
+  maxDecompressedBytes: number,
+): { readonly bytes: Uint8Array; readonly isCompressed: boolean } {
+  if (message === undefined) return { bytes, isCompressed: true };
   if (message.length === 0) throw new MemberlistError("protocol_error", "decrypted message is empty");
   if (message[0] !== messageType.compress) return { bytes: message, isCompressed: false };
   const object = new StreamReader(message.subarray(1)).tryObject(maxCompressed(maxDecompressedBytes), "maxDecompressedBytes");

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Cipher } from "../../src/driver/cipher.ts";
 import { StreamCodec } from "../../src/driver/stream-codec.ts";
 import { Keyring } from "../../src/keyring.ts";
-import type { OpenJob, SealJob } from "../../src/ports/codec.ts";
+import type { Codec, OpenJob, SealJob } from "../../src/ports/codec.ts";
 import { maxDecompressedBytes } from "../../src/wire/constants.ts";
 import { doOpenJob, doSealJob } from "../../src/wire/offload-job.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
@@ -186,6 +186,44 @@ describe("long work where nothing is done elsewhere", () => {
     const { streams } = codec();
     expect(await inParts().streams.seal(zeros(4 * mib))).toEqual(await streams.seal(zeros(4 * mib)));
   });
+
+  it.each([1, 2])(
+    "is encrypted and decrypted by a key's long ways where it has them, version of protocol %i",
+    async (protocolVersion) => {
+      const calls: string[] = [];
+      const withLong: Codec = {
+        aesGcm: (key) => {
+          const plain = aesCodec.aesGcm(key);
+          return {
+            seal: (...args) => (calls.push("seal"), plain.seal(...args)),
+            open: (...args) => (calls.push("open"), plain.open(...args)),
+            sealLong: async (...args) => (calls.push("sealLong"), plain.seal(...args)),
+            openLong: async (...args) => (calls.push("openLong"), plain.open(...args)),
+          };
+        },
+      };
+      const make = (ring: Keyring): StreamCodec => {
+        const options = { config: { ...config, protocolVersion }, numMembers: () => 1, onKeyWornOut: () => {} };
+        const cipher = new Cipher({ ...options, keyring: ring, codec: withLong });
+        return new StreamCodec({
+          security: { label, cipher },
+          compress: false,
+          offload: undefined,
+          breathe: async () => undefined,
+        });
+      };
+      const [sender, receiver] = [make(new Keyring([], b)), make(new Keyring([b], a))];
+      const bytes = await sender.seal(message(70_000));
+      expect(calls).toEqual(["sealLong"]);
+      expect(await opened(receiver, bytes)).toEqual(message(70_000));
+      // Of two keys the second fits.
+      expect(calls.splice(0)).toEqual(["sealLong", "openLong", "openLong"]);
+      expect(await rejectionOf(receiver.read(new StreamReader(flipped(bytes, 300)), limits))).toBe("decrypt_failed");
+      calls.splice(0);
+      expect(await opened(receiver, await sender.seal(message(60_000)))).toEqual(message(60_000));
+      expect(calls).toEqual(["seal", "open", "open"]);
+    },
+  );
 
   it("is done in one go where it is short", async () => {
     const { streams, breaths } = inParts();

@@ -7,6 +7,7 @@ import { encodePushPull, encodeUserStream } from "../../src/wire/push-pull.ts";
 import { readStreamMessage } from "../../src/wire/stream-frame.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import { bytes, clusters, codes, outcome, type Cluster, type NodeConfig, type TestNode } from "./cluster.ts";
+import { cipherOf, transparent } from "../wire/aes.ts";
 import { RawPeer, stateMessage, type RawStream } from "./raw-peer.ts";
 
 const cluster = clusters();
@@ -135,14 +136,7 @@ describe("a limit that was lowered", () => {
     const announced = (size: number): StreamReader =>
       new StreamReader(Uint8Array.of(10, size >>> 24, size >>> 16, size >>> 8, size));
     const refusal = async (limits: Limits, size: number): Promise<string> => {
-      const cipher = {
-        isOn: true,
-        encrypts: true,
-        verifyIncoming: true,
-        version: 1,
-        encrypt: (plaintext: Uint8Array): Uint8Array => plaintext,
-        decrypt: (payload: Uint8Array): Uint8Array => payload,
-      } as const;
+      const cipher = cipherOf([transparent]);
       return outcome(readStreamMessage(announced(size), resolveLimits(limits), { label: bytes(""), cipher }));
     };
     const small = { maxPushStateBytes: 1_000, maxPushStateNodes: 1, maxUserMsgBytes: 1_000 };

@@ -1,6 +1,13 @@
 import { createCipheriv, createDecipheriv, randomBytes, type CipherGCMTypes } from "node:crypto";
 import type { AesGcm, Codec } from "../../src/ports/codec.ts";
-import { decryptPayload, encryptPayload, type EncryptionVersion, type PayloadCipher } from "../../src/wire/seal.ts";
+import {
+  decryptLongPayload,
+  decryptPayload,
+  encryptLongPayload,
+  encryptPayload,
+  type EncryptionVersion,
+  type PayloadCipher,
+} from "../../src/wire/seal.ts";
 
 /** AES-GCM that is not ours; with the nonces it is given, where bytes are to be foreseen. */
 export function aes(key: Uint8Array, nextNonce: () => Uint8Array = () => randomBytes(12)): AesGcm {
@@ -46,6 +53,9 @@ export function cipherOf(keys: readonly AesGcm[], fields: Partial<PayloadCipher>
     version,
     encrypt: (payload, additionalData, headroom) => encryptPayload(keys[0] as AesGcm, version, payload, additionalData, headroom),
     decrypt: (payload, additionalData) => decryptPayload(keys, payload, additionalData),
+    encryptLong: (payload, additionalData, headroom) =>
+      encryptLongPayload(keys[0] as AesGcm, version, payload, additionalData, headroom),
+    decryptLong: (payload, additionalData) => decryptLongPayload(keys, payload, additionalData),
     ...fields,
   };
 }
