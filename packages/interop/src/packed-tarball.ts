@@ -28,10 +28,10 @@ export const workspace: string = fileURLToPath(new URL("../../../", import.meta.
 const run = promisify(execFile);
 const shell = process.platform === "win32";
 
-/** Runs a program to its end. Rejects with all that it said when its exit code is not 0, or when it takes longer than 2 minutes. */
+/** Runs a program to its end. Rejects with all that it said when its exit code is not 0, or when it takes longer than 5 minutes: the machine may be busy. */
 export async function say(cwd: string, command: string, ...args: readonly string[]): Promise<string> {
   try {
-    const { stdout } = await run(command, args, { cwd, shell, timeout: 120_000, env: { ...process.env, NO_COLOR: "1" } });
+    const { stdout } = await run(command, args, { cwd, shell, timeout: 300_000, env: { ...process.env, NO_COLOR: "1" } });
     return stdout;
   } catch (error) {
     const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
