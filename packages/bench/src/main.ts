@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { addProtocol } from "./protocol/command.ts";
+import { addQuic } from "./quic/command.ts";
 import { addThroughput } from "./throughput/command.ts";
 
 /** The benchmarks of single layers, by vitest. */
@@ -20,6 +21,7 @@ program.description(
   "Messages per second between two processes on loopback, delivered to the receiver's delegate and compared there",
 );
 addThroughput(program);
+addQuic(program);
 addProtocol(program);
 program
   .command("micro")

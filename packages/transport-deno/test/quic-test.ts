@@ -179,6 +179,50 @@ Deno.test("packets that wait are bounded: further ones are dropped, and counted"
   silence.close();
 });
 
+Deno.test("attempts at connections are bounded", async () => {
+  const [a] = await listening("a", { maxHandshakes: 2, handshakeTimeout: 1000 });
+  const silence = Array.from({ length: 3 }, () => Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 }));
+  const codes = await Promise.all(
+    silence.map(async ({ addr }) => {
+      const failure = await sent(a, pattern(1), { host: "127.0.0.1", port: (addr as Deno.NetAddr).port, name: "b" });
+      return (failure as { code?: string }).code;
+    }),
+  );
+  deepStrictEqual(codes, ["dial_failed", "dial_failed", "limit_exceeded"]);
+  await a.shutdown();
+  for (const socket of silence) socket.close();
+});
+
+Deno.test("a packet that is too long comes to nothing, and harms nothing", async () => {
+  const [[a], [b, { packets }]] = [await listening("a"), await listening("b")];
+  const connect = Deno.connectQuic;
+  const conns: Deno.QuicConn[] = [];
+  Object.assign(Deno, {
+    connectQuic: async (options: Deno.ConnectQuicOptions<false>) => (conns[conns.length] = await connect(options)),
+  });
+  await sent(a, pattern(1), addressOf(b, "b"));
+  Object.assign(Deno, { connectQuic: connect });
+  const writer = (await (conns.at(-1) as Deno.QuicConn).createUnidirectionalStream()).getWriter();
+  writer.write(pattern(65_508)).catch(() => undefined);
+  await until(() => b.counters.quicBadInput === 1, "the drop is counted");
+  await sent(a, pattern(2000), addressOf(b, "b"));
+  await until(() => packets.length === 2, "the next packet");
+  deepStrictEqual(
+    packets.map(({ bytes }) => bytes.length).toSorted((x, y) => x - y),
+    [1, 2000],
+  );
+  await Promise.all([a.shutdown(), b.shutdown()]);
+});
+
+Deno.test("a node reaches itself", async () => {
+  const [a, { packets, streams }] = await listening("a");
+  strictEqual(await sent(a, pattern(3), addressOf(a)), undefined);
+  const stream = await a.dial(addressOf(a, "a"), dialOptions);
+  await until(() => packets.length === 1 && streams.length === 1, "both");
+  stream.close();
+  await a.shutdown();
+});
+
 Deno.test("streams beyond the limit are refused, and counted", async () => {
   const [[a], [b]] = [await listening("a"), await listening("b", { maxInboundStreams: 2 })];
   const open = [await a.dial(addressOf(b), dialOptions), await a.dial(addressOf(b), dialOptions)];

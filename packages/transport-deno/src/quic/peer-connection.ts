@@ -232,19 +232,18 @@ export class PeerConnection {
   async #readLongPacket(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
     const timer = setTimeout(() => void reader.cancel().catch(() => undefined), this.#options.timeout);
     try {
-      let bytes: Uint8Array = new Uint8Array(0);
+      const bytes = new Uint8Array(packetBytesMax);
+      let length = 0;
       for (;;) {
         const { done, value } = await reader.read();
         if (done) break;
-        if (bytes.length + value.length > packetBytesMax) throw new MemberlistError("limit_exceeded", "it is too long");
-        const joined = new Uint8Array(bytes.length + value.length);
-        joined.set(bytes);
-        joined.set(value, bytes.length);
-        bytes = joined;
+        if (length + value.length > packetBytesMax) throw new MemberlistError("limit_exceeded", "it is too long");
+        bytes.set(value, length);
+        length += value.length;
       }
       const receivedAt = performance.now();
       this.#heard();
-      if (bytes.length > 0) this.#options.events.packet(bytes, this.#address, receivedAt);
+      if (length > 0) this.#options.events.packet(bytes.slice(0, length), this.#address, receivedAt);
     } catch (error) {
       await reader.cancel().catch(() => undefined);
       throw error;

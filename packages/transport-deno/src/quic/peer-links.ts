@@ -30,6 +30,8 @@ export interface PeerLinksOptions {
   /** Packets on their way to one peer; four times as many in all. */
   readonly maxPendingSends: number;
   readonly maxConnections: number;
+  /** Attempts at a connection under way. */
+  readonly maxAttempts: number;
 }
 
 /** Bytes on their way to one peer; four times as many in all. */
@@ -51,6 +53,7 @@ export class PeerLinks {
   readonly #connections: Set<PeerConnection> = new Set();
   #packets = 0;
   #bytes = 0;
+  #attempts = 0;
 
   constructor(options: PeerLinksOptions) {
     this.#options = options;
@@ -168,7 +171,12 @@ export class PeerLinks {
   }
 
   async #dialNow(link: Link, to: Address): Promise<PeerConnection> {
+    this.#attempts++;
     try {
+      if (this.#attempts > this.#options.maxAttempts)
+        throw new MemberlistError("limit_exceeded", "too many connections are being made", {
+          details: { attempts: this.#attempts },
+        });
       const connection = await this.#options.dial(to);
       this.add(connection);
       // The peer may see itself at another address, or be known there under another name, than we have dialled.
@@ -180,6 +188,8 @@ export class PeerLinks {
       link.failure = { error, until: performance.now() + failurePause };
       for (const { done } of link.waiting.splice(0)) done(error);
       throw error;
+    } finally {
+      this.#attempts--;
     }
   }
 

@@ -53,7 +53,7 @@ export interface QuicConfig extends CredentialsPem {
   readonly idleTimeout?: number;
   /** Connections at a time; the one idle for longest makes room for a new one. Default 1,024. */
   readonly maxConnections?: number;
-  /** Incoming connections that have not proven themselves yet; further ones are refused. Default 256. */
+  /** Incoming connections that have not proven themselves yet, and as many of our own; further ones are refused. Default 256. */
   readonly maxHandshakes?: number;
   /** Streams that peers may have open at once; further ones are refused. Default 1,024. */
   readonly maxInboundStreams?: number;
@@ -130,7 +130,7 @@ export class QuicTransport implements Transport {
     const instance = newInstance();
     const side: HandshakeSide = { credentials, instance, authorize: options.authorize };
     const events = this.#events();
-    const timeout = options.handshakeTimeout ?? 5000;
+    const { handshakeTimeout: timeout = 5000, maxHandshakes = 256 } = options;
     const dialler = new Dialler({ endpoint: bound.endpoint, side, events, timeout, silenceTimeout: silenceOf(options) });
     this.#links = new PeerLinks({
       dial: (to) => this.#connect(dialler, to, timeout),
@@ -138,6 +138,7 @@ export class QuicTransport implements Transport {
       highWaterMark,
       maxPendingSends: options.maxPendingSends ?? 4096,
       maxConnections: options.maxConnections ?? 1024,
+      maxAttempts: maxHandshakes,
     });
     this.#acceptor = new Acceptor({
       listener: bound.listener,
@@ -145,7 +146,7 @@ export class QuicTransport implements Transport {
       log: this.#log,
       events,
       timeout,
-      maxHandshakes: options.maxHandshakes ?? 256,
+      maxHandshakes,
       onPeer: (connection) => this.#links.add(connection),
     });
     this.#sweeper = setInterval(() => this.#links.sweep(options.idleTimeout ?? 120_000), sweepInterval);

@@ -75,7 +75,9 @@ export const packetChecks: readonly Check[] = [
       await bench.until(() => results.length > 0, "writeTo: for a packet over the limit `done` was never called");
       check(results[0] instanceof Error, "writeTo: a packet over the limit must give `done` an error, or it is lost in silence");
       await bench.arrives(a, b, Uint8Array.of(1), "writeTo: after a packet over the limit, no other arrives any more");
-      check(b.packets.length === 1, "writeTo: a packet over the limit was delivered, in part or whole");
+      // The short one may have come more than once: it is sent again where the first takes long to arrive.
+      const others = b.packets.filter(({ bytes }) => bytes.length !== 1);
+      check(others.length === 0, "writeTo: a packet over the limit was delivered, in part or whole");
     },
   },
   {
