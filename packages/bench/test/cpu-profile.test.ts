@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bundleNaming, framesOf, heaviest, type CpuProfile } from "../src/profile/cpu-profile.ts";
+import { bundleNaming, framesOf, heaviest, workAtTheEnd, type CpuProfile } from "../src/profile/cpu-profile.ts";
 
 const frame = (functionName: string, lineNumber: number, url = "file:///bundle.mjs") => ({ functionName, url, lineNumber });
 
@@ -45,6 +45,16 @@ describe("a CPU profile", () => {
       { name: "(idle)", share: 0.3 },
       { name: "crc udp-socket.ts", share: 0.2 },
     ]);
+  });
+});
+
+describe("workAtTheEnd", () => {
+  it("drops the start of the program, and what was idle", () => {
+    // Of the last 60 µs: 20 in send, 30 idle, 10 in crc.
+    const { samples, timeDeltas } = workAtTheEnd(profile, 60);
+    expect(samples).toEqual([4, 6]);
+    expect(timeDeltas).toEqual([20, 10]);
+    expect(workAtTheEnd(profile, 1000).samples).toEqual([3, 4, 4, 6]);
   });
 });
 

@@ -97,6 +97,23 @@ export function heaviest(profile: CpuProfile, naming: Naming, count: number): Se
     .slice(0, count);
 }
 
+/** The end of a profile, of so many µs: without the start of the program. What was idle is left out, so that shares are of the work. */
+export function workAtTheEnd(profile: CpuProfile, micros: number): CpuProfile {
+  const idle = new Set(profile.nodes.filter(({ callFrame }) => callFrame.functionName === "(idle)").map(({ id }) => id));
+  const { samples, timeDeltas } = profile;
+  let first = samples.length;
+  for (let time = 0; first > 0; first--) {
+    time += Math.max(0, timeDeltas[first - 1] ?? 0);
+    if (time > micros) break;
+  }
+  const kept = samples.map((_, i) => i).filter((i) => i >= first && !idle.has(samples[i] as number));
+  return {
+    nodes: profile.nodes,
+    samples: kept.map((i) => samples[i] as number),
+    timeDeltas: kept.map((i) => timeDeltas[i] ?? 0),
+  };
+}
+
 function selfTimes({ samples, timeDeltas }: CpuProfile): {
   readonly total: number;
   readonly selfOf: ReadonlyMap<number, number>;

@@ -6,7 +6,7 @@ import type { Case } from "../throughput/cases.ts";
 import { findSetting, type Durations } from "../throughput/measure.ts";
 import { Pair } from "../throughput/pair.ts";
 import type { Runtime } from "../throughput/runtimes.ts";
-import { bundleNaming, framesOf, heaviest, type CpuProfile, type SelfTime } from "./cpu-profile.ts";
+import { bundleNaming, framesOf, heaviest, workAtTheEnd, type CpuProfile, type SelfTime } from "./cpu-profile.ts";
 import { flameGraph } from "./flame-graph.ts";
 
 type Charts = Parameters<typeof writeReport>[3];
@@ -49,8 +49,8 @@ export async function profile(runtime: Runtime, which: Case, durations: Duration
   const summary: Record<string, readonly SelfTime[]> = {};
   for (const role of ["sender", "receiver"]) {
     const file = join(folder, `${name(role)}.cpuprofile`);
-    const found = JSON.parse(await readFile(file, "utf8")) as CpuProfile;
-    const title = `${which.size} bytes, ${which.payload}, ${which.mode}: the ${role}, ${Math.round(rate)} messages/s`;
+    const found = workAtTheEnd(JSON.parse(await readFile(file, "utf8")) as CpuProfile, duration * 1000);
+    const title = `${which.size} bytes, ${which.payload}, ${which.mode}: what the ${role} does, at ${Math.round(rate)} messages/s`;
     charts[name(role)] = flameGraph(title, framesOf(found, naming, leastShare));
     const heavy = heaviest(found, naming, functionsTold);
     summary[role] = heavy;

@@ -30,7 +30,7 @@ interface Entry {
   readonly samples: Sample[];
 }
 
-const durations: Durations = { warmup: 400, full: 500, eased: 250, attempt: 120 };
+const durations: Durations = { warmup: 350, full: 500, eased: 200, attempt: 100 };
 const quickDurations: Durations = { warmup: 100, full: 200, eased: 100, attempt: 60 };
 
 /** `pnpm bench` without a subcommand. */
