@@ -3,6 +3,7 @@ export { canonicalIp, isIp } from "./address.ts";
 export { anyServerName, parseIdentityUri, serverNameOf } from "./certificates/identity.ts";
 export { createLog, Log } from "./log.ts";
 export { nodeStateName } from "./engine/versions.ts";
+export { SendGate } from "./engine/send-gate.ts";
 export type { Engine } from "./engine/engine.ts";
 export type { Tunables } from "./engine/tunables.ts";
 export { createInstrumented } from "./memberlist.ts";

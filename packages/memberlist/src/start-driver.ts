@@ -14,8 +14,8 @@ import { emptyBytes } from "./wire/bytes.ts";
 /** What our own packages may ask of a node that they start: see `createInstrumented` of `./internal`. */
 export interface Instruments {
   readonly tunables?: Partial<Tunables>;
-  /** Gets the engine before it starts. It may be looked at, and nothing else. */
-  readonly onEngine?: (engine: Engine) => void;
+  /** Gets the engine before it starts. It may be looked at; what changes it goes through `run`, as every input does. */
+  readonly onEngine?: (engine: Engine, run: (input: () => void) => void) => void;
 }
 
 /** A driver that runs, and the metadata that it started with. */
@@ -55,7 +55,7 @@ async function start(config: Config, { tunables, onEngine }: Instruments): Promi
   const running = Object.freeze({ ...resolved, keyring, secretKey: undefined });
   const loaded = await loadSnapshot(running);
   const driver = new Driver({ config: running, transport, advertised, encryption, tunables, loaded });
-  onEngine?.(driver.engine);
+  onEngine?.(driver.engine, (input) => driver.run(input));
   const meta = checkMeta(driver.application.nodeMeta(resolved.meta ?? emptyBytes));
   if (isPublicIp(advertised.addr) && (keyring?.size ?? 0) === 0) {
     driver.log.warn("public_without_encryption", `advertising the public address ${advertised.addr} without encryption`);

@@ -9,6 +9,7 @@ export {
   Simulation,
   type AppConfig,
   type AppContext,
+  type HoldOptions,
   type Invariant,
   type RestartOptions,
   type SimulationOptions,

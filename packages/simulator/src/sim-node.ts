@@ -1,5 +1,5 @@
 import type { Config, Memberlist, Node, NodeState } from "@memberlist/core";
-import { createInstrumented, type Engine, type Tunables } from "@memberlist/core/internal";
+import { createInstrumented, SendGate, type Engine, type Tunables } from "@memberlist/core/internal";
 import type { MemoryTransport } from "@memberlist/core/testing";
 import type { NodeClock } from "./node-clock.ts";
 
@@ -30,12 +30,18 @@ export interface Life {
   readonly clock: NodeClock;
   readonly transport: MemoryTransport;
   readonly engine: Engine;
+  /** For what changes the engine. */
+  readonly run: (input: () => void) => void;
+  /** Stops what it sends by itself. */
+  readonly gate: SendGate;
 }
 
 /** Starts a member. The simulation hears of each event first, then the application. */
 export async function startLife({ config, clock, transport, tunables, onEvent }: LifeOptions): Promise<Life> {
   const own = config.events;
+  const gate = new SendGate();
   let engine: Engine | undefined;
+  let run: Life["run"] = () => {};
   const members = await createInstrumented(
     {
       ...config,
@@ -56,10 +62,10 @@ export async function startLife({ config, clock, transport, tunables, onEvent }:
         },
       },
     },
-    { tunables, onEngine: (made) => (engine = made) },
+    { tunables: { ...tunables, gate }, onEngine: (made, input) => ([engine, run] = [made, input]) },
   );
   if (engine === undefined) throw new Error("the member has no engine");
-  return { members, clock, transport, engine };
+  return { members, clock, transport, engine, run, gate };
 }
 
 /** A node of a simulation, through all of its lives. */

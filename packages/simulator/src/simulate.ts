@@ -9,16 +9,25 @@ const step = 50;
 export interface SimulateOptions extends SimulationOptions {
   /** How many, "node-0" and up. Default 3. */
   readonly nodes?: number;
+  /**
+   * How they get to know each other. `join`: they join the first, and time passes until all agree. `introduced`: they know each other from
+   * the start, at no time and little cost. Default `join`.
+   */
+  readonly start?: "join" | "introduced";
 }
 
 /**
- * Starts a cluster in virtual time: its nodes have joined the first one, and all agree, when it returns.
+ * Starts a cluster in virtual time: its nodes have joined the first one (or been introduced), and all agree, when it returns.
  *
  * @throws MemberlistError `timeout` when they do not agree within 10 virtual minutes
  */
-export async function simulate({ nodes = 3, ...options }: SimulateOptions = {}): Promise<Simulation> {
+export async function simulate({ nodes = 3, start = "join", ...options }: SimulateOptions = {}): Promise<Simulation> {
   const simulation = new Simulation(options);
   for (let i = 0; i < nodes; i++) await simulation.add();
+  if (start === "introduced") {
+    simulation.introduce();
+    return simulation;
+  }
   const joins = simulation.names.slice(1).map((name) => simulation.startJoin(name, ["node-0"]));
   await simulation.clock.settle(Promise.all(joins), { limit });
   // At intervals: to ask all nodes after each timer would take longer than the timers do.

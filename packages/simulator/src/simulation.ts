@@ -39,6 +39,11 @@ export interface RestartOptions {
   readonly memory?: boolean;
 }
 
+export interface HoldOptions {
+  /** What becomes of what the node sends by itself. Default `wait`. */
+  readonly senders?: "wait" | "goOn";
+}
+
 interface Slot {
   readonly name: string;
   life: Life;
@@ -90,6 +95,13 @@ export class Simulation {
     const life = await this.#startLife(name, app);
     this.#slots.set(name, { name, life, lives: 1, app, status: "running" });
     return this.node(name);
+  }
+
+  /** All who run know each other from now on, as if for long: no joins, and no news of it. To be called once, at the start. */
+  introduce(): void {
+    const lives = [...this.#slots.values()].map(({ life }) => life);
+    const nodes = lives.map(({ members }) => members.localNode());
+    for (const { engine, run } of lives) run(() => engine.introduce(nodes));
   }
 
   get names(): string[] {
@@ -180,13 +192,22 @@ export class Simulation {
     return this.node(name);
   }
 
-  /** The anomaly of the Lifeguard paper: it stops just before it sends and just after it has received; its timers go on. */
-  hold(name: string): void {
-    this.#slot(name).life.transport.hold();
+  /**
+   * The anomaly of the Lifeguard paper: it stops just before it sends and just after it has received; its timers go on. As in the Go
+   * library, whatever sends waits at its first send: of the probes, the rounds of gossip and the push/pulls, one each.
+   *
+   * @param options `senders: "goOn"`: they do not notice, and what they send is held back, as by a network that stands still
+   */
+  hold(name: string, { senders = "wait" }: HoldOptions = {}): void {
+    const { gate, transport } = this.#slot(name).life;
+    transport.hold();
+    if (senders === "wait") gate.close();
   }
 
   release(name: string): void {
-    this.#slot(name).life.transport.release();
+    const { gate, transport } = this.#slot(name).life;
+    transport.release();
+    gate.open();
   }
 
   /** As a process that is stopped, or a machine that sleeps: no timer fires, nothing is sent or read. */

@@ -78,13 +78,60 @@ test("a one-way block lets the other direction through", async () => {
   await sim.end();
 });
 
-test("a held node's timers go on: it accuses others, and hears of nothing until it is released", async () => {
+test("a held node hears nothing, and what it sends by itself waits at the first send; then it accuses whom it was probing", async () => {
   const sim = await simulate({ nodes: 3, config: { suspicionMaxTimeoutMult: 1 } });
+  const accused: string[] = [];
+  const events = sim.node("node-0").members.events();
   sim.hold("node-0");
   await sim.clock.advance(15_000);
-  expect(sim.views("node-0").get("node-1")?.state).toBe("dead");
+  expect([...sim.views("node-0").values()].map(({ state }) => state)).toEqual(["alive", "alive", "alive"]);
+  expect(sim.views("node-1").get("node-0")?.state).toBe("dead");
   sim.release("node-0");
   await sim.clock.runUntil(() => sim.agrees(), { limit: 120_000 });
+  await sim.end();
+  for await (const event of events) if (event.type === "suspect") accused.push(event.from);
+  expect(accused).toEqual(["node-0"]);
+});
+
+test("a suspicion that began before goes on while a node is held: its timer kills", async () => {
+  const sim = await simulate({ nodes: 2, config: { suspicionMaxTimeoutMult: 1 } });
+  sim.network.block("node-1", "node-0");
+  await sim.clock.runUntil(() => sim.views("node-0").get("node-1")?.state === "suspect");
+  sim.hold("node-0");
+  await sim.clock.advance(10_000);
+  expect(sim.views("node-0").get("node-1")?.state).toBe("dead");
+  await sim.end();
+});
+
+test("where a held node's senders go on, it accuses one after another", async () => {
+  const sim = await simulate({ nodes: 3, config: { suspicionMaxTimeoutMult: 1 } });
+  sim.hold("node-0", { senders: "goOn" });
+  await sim.clock.advance(15_000);
+  expect(sim.views("node-0").get("node-1")?.state).toBe("dead");
+  expect(sim.views("node-0").get("node-2")?.state).toBe("dead");
+  sim.release("node-0");
+  await sim.clock.runUntil(() => sim.agrees(), { limit: 120_000 });
+  await sim.end();
+});
+
+test("an introduced cluster knows itself from the start, is told so, and says nothing of it", async () => {
+  const joined: string[] = [];
+  const sim = await simulate({
+    nodes: 40,
+    start: "introduced",
+    app: ({ name }) => ({ events: { notifyJoin: (node) => joined.push(`${name} ${node.name}`) } }),
+  });
+  expect(sim.clock.now()).toBe(0);
+  expect(sim.agrees()).toBe(true);
+  expect(new Set(joined).size).toBe(40 * 40);
+  expect(sim.nodes.every(({ members }) => members.numQueuedBroadcasts() === 0)).toBe(true);
+  const { stats } = sim.network;
+  await sim.clock.advance(30_000);
+  // A ping and its ack for each node and second.
+  expect(stats.packetsSent / 40 / 30).toBeCloseTo(2, 1);
+  await sim.crash("node-7");
+  await sim.settle();
+  expect(stats.streamBytes).toBeGreaterThan(0);
   await sim.end();
 });
 

@@ -7,7 +7,7 @@ import { swimDetection, swimFalsePositives, swimFormula, swimLoad } from "../src
 import { SeededRandom } from "@memberlist/core/testing";
 
 /** Runs of two virtual minutes, on a machine that may be busy. */
-const timeout = 90_000;
+const timeout = 240_000;
 
 test("Lifeguard: slow agents accuse the healthy far less in the full configuration than under SWIM", { timeout }, async () => {
   const play = (configuration: LifeguardConfiguration): Promise<LifeguardOutcome> =>

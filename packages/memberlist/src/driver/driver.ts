@@ -117,6 +117,8 @@ export class Driver {
       now: clock.now(),
       incarnation: startIncarnation(loaded),
     });
+    const { gate } = tunables ?? {};
+    if (gate !== undefined) gate.run = (goOn) => void (this.#isStopped || this.run(goOn));
     this.#alarm = new Alarm({
       clock,
       lagAwareness: config.lagAwareness,

@@ -8,6 +8,7 @@ import type { Effects, Questions } from "./effects.ts";
 import type { NodeSelector } from "./node-selector.ts";
 import type { NodeRecord, NodeTable } from "./node-table.ts";
 import type { TimerQueue } from "./timers.ts";
+import type { SendGate } from "./send-gate.ts";
 import type { Tunables } from "./tunables.ts";
 
 /** What the parts of one engine share. */
@@ -15,6 +16,7 @@ export interface EngineContext {
   readonly config: ResolvedConfig;
   readonly allowList: CidrAllowList;
   readonly tunables: Tunables;
+  readonly gate: SendGate;
   readonly random: Random;
   readonly effects: Effects;
   readonly questions: Questions;

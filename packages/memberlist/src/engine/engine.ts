@@ -16,6 +16,7 @@ import { addressOf, applyAwareness, nextIncarnation, type EngineContext } from "
 import type { Effects, Questions } from "./effects.ts";
 import { Gossip } from "./gossip.ts";
 import { Healing } from "./healing.ts";
+import { introduce } from "./introduction.ts";
 import { Membership } from "./membership.ts";
 import { NodeSelector } from "./node-selector.ts";
 import { makeNode, NodeTable, type NodeRecord } from "./node-table.ts";
@@ -23,6 +24,7 @@ import { PacketDispatcher } from "./packet-dispatcher.ts";
 import { makePing, Prober } from "./probe.ts";
 import { Responder } from "./responder.ts";
 import { pushPullScale } from "./scaling.ts";
+import { SendGate } from "./send-gate.ts";
 import { TimerQueue } from "./timers.ts";
 import { defaultTunables, type Tunables } from "./tunables.ts";
 import { nodeStateNumber } from "./versions.ts";
@@ -57,6 +59,7 @@ export class Engine {
   readonly #prober: Prober;
   readonly #responder: Responder;
   readonly #packets: PacketDispatcher;
+  #stopPushPulls: () => void = () => {};
   /** What we last said of ourselves. */
   #claim: Alive | undefined;
 
@@ -69,6 +72,7 @@ export class Engine {
       config,
       allowList: new CidrAllowList(config.cidrsAllowed),
       tunables,
+      gate: tunables.gate ?? new SendGate(),
       random,
       effects,
       questions,
@@ -121,13 +125,10 @@ export class Engine {
       this.#repeat(
         this.#stagger(gossipInterval),
         () => gossipInterval,
-        () => this.#gossip.tick(),
+        () => this.#context.gate.pass("gossip", () => this.#gossip.tick()),
       );
     }
-    if (pushPullInterval > 0) {
-      const interval = (): number => pushPullScale(pushPullInterval, this.#context.table.size);
-      this.#repeat(this.#stagger(pushPullInterval) + interval(), interval, () => this.#pushPull());
-    }
+    if (pushPullInterval > 0) this.#startPushPulls(this.#stagger(pushPullInterval) + pushPullInterval);
     this.#repeat(
       queueCheckInterval,
       () => queueCheckInterval,
@@ -135,6 +136,15 @@ export class Engine {
         this.#context.effects.stats.sample("memberlist.queue.broadcasts", this.#gossip.numQueued);
       },
     );
+  }
+
+  /** For experiments: these nodes, ourselves among them, have known each other for long. To be called once, after {@link start}. */
+  introduce(nodes: readonly Node[]): void {
+    const { config, table } = this.#context;
+    introduce(this.#context, nodes);
+    this.#gossip.forget();
+    this.#stopPushPulls();
+    if (config.pushPullInterval > 0) this.#startPushPulls(this.#stagger(pushPullScale(config.pushPullInterval, table.size)));
   }
 
   /** Stops everything; no timer is left. */
@@ -384,6 +394,12 @@ export class Engine {
     };
   }
 
+  #startPushPulls(delay: number): void {
+    const { pushPullInterval } = this.#context.config;
+    const interval = (): number => pushPullScale(pushPullInterval, this.#context.table.size);
+    this.#stopPushPulls = this.#repeat(delay, interval, () => this.#context.gate.pass("pushPull", () => this.#pushPull()));
+  }
+
   #pushPull(): void {
     const { config, effects, selector } = this.#context;
     const [target] = selector.choose("pushPull", 1, (record) => record.name !== config.name && record.state === "alive");
@@ -395,16 +411,18 @@ export class Engine {
     return randomOffset(this.#context.random, interval);
   }
 
-  /** Periodic work. Ticks keep their rhythm; those missed while the process was held up are skipped, not made up for. */
-  #repeat(delay: number, interval: () => number, tick: () => void): void {
+  /** Periodic work. Ticks keep their rhythm; those missed while the process was held up are skipped, not made up for. @returns ends it */
+  #repeat(delay: number, interval: () => number, tick: () => void): () => void {
+    const { timers } = this.#context;
     let at = this.#context.now + delay;
     const run = (): void => {
       const every = interval();
       at += every;
       if (at <= this.#context.now) at = this.#context.now + every;
-      this.#context.timers.set(at, run);
+      timer = timers.set(at, run);
       tick();
     };
-    this.#context.timers.set(at, run);
+    let timer = timers.set(at, run);
+    return () => timers.cancel(timer);
   }
 }

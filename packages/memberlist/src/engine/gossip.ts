@@ -56,6 +56,11 @@ export class Gossip {
     this.#tooLarge(message);
   }
 
+  /** Drops all that waits to be sent. */
+  forget(): void {
+    this.#queue.reset();
+  }
+
   /** The longest user broadcast, in bytes, that fits into a packet of its own. */
   get maxPayload(): number {
     return Math.max(0, this.packetRoom - compoundOverhead - userMsgOverhead);

@@ -95,6 +95,12 @@ export class NodeRecord {
     this.#node = makeNode({ ...this.#node, ...fields }, versions, this.state);
   }
 
+  /** Takes over a snapshot that others have, too; its name and its state are those of the record. */
+  share(snapshot: Node, versions: Versions): void {
+    this.versions = versions;
+    this.#node = snapshot;
+  }
+
   snapshot(): Node {
     return this.#node;
   }

@@ -112,8 +112,8 @@ class Probe {
   }
 
   start(): void {
-    const { context, gossip, acks } = this.#parts;
-    const { config, effects, timers, now } = context;
+    const { context, acks } = this.#parts;
+    const { config, effects, now } = context;
     const sentAt = now;
     if (this.#interval > config.probeInterval) effects.stats.increment("memberlist.degraded.probe", 1);
     this.#deadline = now + this.#interval;
@@ -121,7 +121,13 @@ class Probe {
       ack: (payload, receivedAt) => this.#acked(payload, receivedAt - sentAt),
       nack: () => this.#nacks++,
     });
-    this.#timer = timers.set(now + config.probeTimeout, () => this.#timedOut());
+    context.gate.pass("probe", () => this.#sendPing());
+  }
+
+  #sendPing(): void {
+    const { context, gossip } = this.#parts;
+    const { config, timers } = context;
+    this.#timer = timers.set(Math.min(context.now + config.probeTimeout, this.#deadline), () => this.#timedOut());
     const ping = encodePing(this.#ping);
     const to = addressOf(this.#target);
     const onFailed = (): void => this.#pingFailed();
@@ -161,11 +167,12 @@ class Probe {
     this.#parts.context.effects.log.debug("ping_timeout", `no ack from ${this.#target.name} in time, asking others`, {
       node: this.#target.name,
     });
-    this.#goIndirect();
+    this.#parts.context.gate.pass("probe", () => this.#goIndirect());
   }
 
   /** Through others, and over a stream at the same time: UDP alone may be what is broken. */
   #goIndirect(): void {
+    if (this.#isOver) return;
     const { context, gossip } = this.#parts;
     const { config, effects, selector, timers } = context;
     this.#isIndirect = true;

@@ -1,3 +1,5 @@
+import type { SendGate } from "./send-gate.ts";
+
 /**
  * The three parts of Lifeguard, each with a switch of its own: what experiments compare. Not part of the public config, since a
  * cluster has no use for less. Source: the Lifeguard paper; PROTOCOL.md sections 5 and 6.
@@ -9,7 +11,14 @@ export interface Tunables {
   readonly suspicionConfirmations: number | undefined;
   /** Buddy: a ping to a suspect carries the suspicion. */
   readonly buddy: boolean;
+  /** Where the anomaly of the Lifeguard paper blocks what sends. Undefined: nothing is ever blocked. */
+  readonly gate: SendGate | undefined;
 }
 
 /** As the Go library has it. */
-export const defaultTunables: Tunables = Object.freeze({ lhaProbe: true, suspicionConfirmations: undefined, buddy: true });
+export const defaultTunables: Tunables = Object.freeze({
+  lhaProbe: true,
+  suspicionConfirmations: undefined,
+  buddy: true,
+  gate: undefined,
+});

@@ -48,6 +48,8 @@ export interface MemoryNetworkStats {
   packetsBlocked: number;
   /** Nobody was there, or nobody listened. */
   packetsUnroutable: number;
+  /** What streams carried. */
+  streamBytes: number;
   dials: number;
   streamsOpened: number;
 }
@@ -71,6 +73,7 @@ export class MemoryNetwork implements MemoryFabric {
     packetsDuplicated: 0,
     packetsBlocked: 0,
     packetsUnroutable: 0,
+    streamBytes: 0,
     dials: 0,
     streamsOpened: 0,
   };
@@ -271,10 +274,14 @@ export class MemoryNetwork implements MemoryFabric {
   #link(from: Address, to: Address): MemoryLink {
     return {
       clock: this.clock,
-      delay: (bytes) =>
-        this.#dice.lineTime(hostPort(from.host, from.port), bytes, this.clock.now()) +
-        this.#delay(this.#streamLatency ?? this.#latency, from, to) +
-        this.#dice.retransmits(this.#lossOf(from, to)),
+      delay: (bytes) => {
+        this.stats.streamBytes += bytes;
+        return (
+          this.#dice.lineTime(hostPort(from.host, from.port), bytes, this.clock.now()) +
+          this.#delay(this.#streamLatency ?? this.#latency, from, to) +
+          this.#dice.retransmits(this.#lossOf(from, to))
+        );
+      },
       blocked: () => this.#blocks.isBlocked(from, to, "streams") || this.#isHeld(from) || this.#isHeld(to),
       whenHealed: (resume) => void this.#stalled.push(resume),
     };

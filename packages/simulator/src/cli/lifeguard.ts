@@ -1,6 +1,6 @@
 import { SeededRandom } from "@memberlist/core/testing";
 import type { Command } from "commander";
-import { inputsOf, intervalCells, thresholdCells, type GridSize } from "../papers/lifeguard-grid.ts";
+import { inputsOf, intervalCells, shuffled, thresholdCells, type GridSize } from "../papers/lifeguard-grid.ts";
 import { lifeguardPaper, type LifeguardFigures } from "../papers/lifeguard-paper.ts";
 import {
   lifeguardConfigurations,
@@ -12,6 +12,7 @@ import { confidence, quantile, sum } from "../papers/statistics.ts";
 import { wholeNumber } from "./numbers.ts";
 import { Progress } from "./progress.ts";
 import { writeReport } from "./report.ts";
+import { RunLog } from "./run-log.ts";
 import { figure, table } from "./table.ts";
 import { work } from "./workers.ts";
 
@@ -22,6 +23,8 @@ interface LifeguardFlags {
   readonly seed: number;
   readonly jobs?: number;
   readonly out: string;
+  readonly log?: string;
+  readonly budget?: number;
 }
 
 /** What was measured, like the paper's figures, with the 95 % intervals of those in per cent. */
@@ -42,23 +45,42 @@ export function addLifeguard(program: Command): void {
     .option("--agents <n>", "fewer than the paper's are quicker", wholeNumber(4), 128)
     .option("--seed <n>", "of the sample and of its runs", wholeNumber(0), 1)
     .option("--jobs <n>", "processes (default: one for each core)", wholeNumber(1))
+    .option("--log <file>", "adds each run's outcome to it; those that it has already are not played again")
+    .option(
+      "--budget <s>",
+      "seconds, after which no further run is begun: the tables are then of what was played in all five",
+      wholeNumber(1),
+    )
     .option("--out <folder>", "where the JSON and the charts go", "sim-results")
     .action(lifeguard);
 }
 
-async function lifeguard({ full, quick, agents, seed, jobs, out }: LifeguardFlags): Promise<void> {
+async function lifeguard({ full, quick, agents, seed, jobs, out, log, budget = Infinity }: LifeguardFlags): Promise<void> {
   const size: GridSize = full === true ? "full" : quick === true ? "quick" : "strata";
-  const intervalRuns = intervalCells({ size, seed, agents });
-  const thresholdRuns = thresholdCells({ size, seed, agents });
-  const inputs = [...inputsOf(intervalRuns), ...inputsOf(thresholdRuns)];
-  const progress = new Progress("lifeguard", inputs.length);
-  const results = await work("lifeguardRun", inputs, { jobs, onResult: () => progress.step() });
-  const played = inputs.map((input, i) => ({ input, outcome: results[i] as LifeguardOutcome }));
+  const cells = shuffled(
+    [...intervalCells({ size, seed, agents }), ...thresholdCells({ size, seed, agents })],
+    new SeededRandom(seed),
+  );
+  const runs = new RunLog<LifeguardInput, LifeguardOutcome>(log);
+  const missing = inputsOf(cells).filter((input) => runs.get(input) === undefined);
+  const progress = new Progress("lifeguard", missing.length);
+  await work("lifeguardRun", missing, {
+    jobs,
+    onResult: (outcome, i) => {
+      runs.add(missing[i] as LifeguardInput, outcome);
+      progress.step();
+      return progress.elapsed < budget;
+    },
+  });
+  // All five configurations of a cell, or none: they are compared run by run.
+  const whole = cells.filter((cell) => inputsOf([cell]).every((input) => runs.get(input) !== undefined));
+  const played = inputsOf(whole).map((input) => ({ input, outcome: runs.get(input) as LifeguardOutcome }));
   const measured = measure(played, seed);
   process.stdout.write(`${falsePositiveTable(measured)}\n\n${latencyTable(measured)}\n\n`);
-  const sample = { size, seed, agents, intervalRuns: intervalRuns.length, thresholdRuns: thresholdRuns.length };
+  const intervalRuns = whole.filter(({ interval }) => interval !== undefined).length;
+  const sample = { size, seed, agents, cells: cells.length, intervalRuns, thresholdRuns: whole.length - intervalRuns };
   process.stdout.write(
-    `${intervalRuns.length} interval and ${thresholdRuns.length} threshold runs of each configuration; in brackets 95 % of the bootstrap\n`,
+    `${intervalRuns} interval and ${sample.thresholdRuns} threshold runs of each configuration, of ${cells.length} in all; in brackets 95 % of the bootstrap\n`,
   );
   const files = await writeReport(out, "lifeguard", { sample, measured, paper: lifeguardPaper, runs: played }, chart(measured));
   process.stdout.write(`written: ${files.join(", ")}\n`);

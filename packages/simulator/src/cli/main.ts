@@ -3,6 +3,7 @@ import { addConvergence } from "./convergence.ts";
 import { addFuzz } from "./fuzz.ts";
 import { addLifeguard } from "./lifeguard.ts";
 import { addRun } from "./run.ts";
+import { addScale } from "./scale.ts";
 import { addSwim } from "./swim.ts";
 import { addWorker } from "./workers.ts";
 
@@ -12,6 +13,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   addRun(program);
   addFuzz(program);
   addLifeguard(program);
+  addScale(program);
   addSwim(program);
   addConvergence(program);
   addWorker(program);

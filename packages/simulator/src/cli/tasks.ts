@@ -1,6 +1,7 @@
 import { fuzzSeed } from "../fuzz/fuzz-seed.ts";
 import { convergenceRun } from "../papers/convergence-run.ts";
 import { lifeguardRun } from "../papers/lifeguard-run.ts";
+import { scaleColdStart, scaleSteady } from "../scale/scale-run.ts";
 import { swimDetection, swimFalsePositives, swimLoad } from "../papers/swim-run.ts";
 
 /** What worker processes can be asked to do, by name. Input and result travel as JSON. */
@@ -8,10 +9,12 @@ export const tasks: {
   readonly convergenceRun: typeof convergenceRun;
   readonly fuzzSeed: typeof fuzzSeed;
   readonly lifeguardRun: typeof lifeguardRun;
+  readonly scaleColdStart: typeof scaleColdStart;
+  readonly scaleSteady: typeof scaleSteady;
   readonly swimDetection: typeof swimDetection;
   readonly swimFalsePositives: typeof swimFalsePositives;
   readonly swimLoad: typeof swimLoad;
-} = { convergenceRun, fuzzSeed, lifeguardRun, swimDetection, swimFalsePositives, swimLoad };
+} = { convergenceRun, fuzzSeed, lifeguardRun, scaleColdStart, scaleSteady, swimDetection, swimFalsePositives, swimLoad };
 
 export type TaskName = keyof typeof tasks;
 export type TaskInput<T extends TaskName> = Parameters<(typeof tasks)[T]>[0];

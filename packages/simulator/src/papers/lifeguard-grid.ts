@@ -55,9 +55,9 @@ export function thresholdCells({ size, seed, agents }: GridOptions): LifeguardCe
   return cells;
 }
 
-/** The cells in every configuration. */
+/** Each cell in every configuration: the five of a cell one after another. */
 export function inputsOf(cells: readonly LifeguardCell[]): LifeguardInput[] {
-  return lifeguardConfigurations.flatMap((configuration) => cells.map((of) => ({ ...of, configuration })));
+  return cells.flatMap((of) => lifeguardConfigurations.map((configuration) => ({ ...of, configuration })));
 }
 
 function pairs(agents: number): [number, number][] {
@@ -69,7 +69,7 @@ function cell(agents: number, anomalous: number, duration: number, interval: num
   return { agents, anomalous, duration, interval, seed: `${seed}/${anomalous}/${duration}/${interval ?? "once"}` };
 }
 
-function shuffled<T>(values: readonly T[], random: SeededRandom): T[] {
+export function shuffled<T>(values: readonly T[], random: SeededRandom): T[] {
   const left = [...values];
   return values.map(() => left.splice(Math.floor(random.next() * left.length), 1)[0] as T);
 }

@@ -40,7 +40,7 @@ const end = 120_000;
 const suspicionConfirmations = 3;
 
 interface Configuration {
-  readonly tunables: Tunables;
+  readonly tunables: Partial<Tunables>;
   readonly suspicionMaxTimeoutMult: number;
 }
 
@@ -62,11 +62,13 @@ export async function lifeguardRun(input: LifeguardInput): Promise<LifeguardOutc
   const { tunables, suspicionMaxTimeoutMult } = configurationOf(input.configuration);
   const simulation = await simulate({
     nodes: input.agents,
+    start: "introduced",
     seed: input.seed,
     latency: [0.2, 1],
     checkInterval: 0,
     tunables,
-    config: { ...lanConfig(), suspicionMult: 5, suspicionMaxTimeoutMult },
+    // What the paper's library did not have is off.
+    config: { ...lanConfig(), suspicionMult: 5, suspicionMaxTimeoutMult, healingInterval: 0, lagAwareness: false },
   });
   await simulation.clock.advance(quiesce);
   const run = new Run(simulation, input);
