@@ -55,12 +55,16 @@ export class Invariants {
 
   started(name: string, life: Life): void {
     this.#of(name).life = life;
+    this.#own(name, life.members.localNode());
   }
 
   stopped(name: string, status: NodeStatus, at: number): void {
     const watched = this.#of(name);
     watched.status = status;
-    if (status === "crashed" && watched.life !== undefined) this.#ended.push({ name, life: watched.life, at });
+    if (status !== "crashed" || watched.life === undefined) return;
+    // What it last gave itself may be younger than the last look.
+    this.#own(name, watched.life.members.localNode());
+    this.#ended.push({ name, life: watched.life, at });
   }
 
   packet(name: string, bytes: number): void {

@@ -1,4 +1,4 @@
-import type { Random } from "@memberlist/core";
+import type { Codec, Random } from "@memberlist/core";
 import {
   MemoryNetwork,
   type BlockOptions,
@@ -10,6 +10,7 @@ import {
 } from "@memberlist/core/testing";
 import { latencyOf, type LatencyModel } from "./latency.ts";
 import type { NodeClock } from "./node-clock.ts";
+import { simCodec } from "./sim-codec.ts";
 
 export interface SimNetworkOptions {
   /** One way. Default 1 ms. */
@@ -26,10 +27,13 @@ const defaultRetransmitDelay = 200;
 export class SimNetwork {
   readonly #memory: MemoryNetwork;
   readonly #random: Random;
+  readonly #codec: Codec;
   readonly #hosts: Map<string, string> = new Map();
 
-  constructor(clock: VirtualClock, random: Random, options: SimNetworkOptions) {
+  /** @param nonces for encryption, of a seed of their own: without encryption none is drawn */
+  constructor(clock: VirtualClock, random: Random, nonces: Random, options: SimNetworkOptions) {
     this.#random = random;
+    this.#codec = simCodec(nonces);
     this.#memory = new MemoryNetwork({ clock, random, latency: latencyOf(options.latency ?? 1, random), loss: options.loss });
     this.setFaults(options.faults ?? {});
   }
@@ -82,7 +86,7 @@ export class SimNetwork {
 
   /** A transport for the node, on the IP that it has had since its first life. For the simulation. */
   attach(name: string, clock: NodeClock): MemoryTransport {
-    const transport = this.#memory.transport({ host: this.#hosts.get(name), clock });
+    const transport = this.#memory.transport({ host: this.#hosts.get(name), clock, codec: this.#codec });
     this.#hosts.set(name, transport.host);
     return transport;
   }

@@ -81,7 +81,7 @@ export class Simulation {
     const seed = new SeededRandom(options.seed ?? 1);
     this.random = seed.fork();
     this.#nodeRandom = seed.fork();
-    this.network = new SimNetwork(this.clock, seed.fork(), options);
+    this.network = new SimNetwork(this.clock, seed.fork(), seed.fork(), options);
     const { checkInterval = defaultCheckInterval } = options;
     if (checkInterval <= 0) return;
     this.#invariants = new Invariants();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { agreementBound, InvariantError, simulate } from "../src/index.ts";
+import { agreementBound, InvariantError, simulate, Simulation } from "../src/index.ts";
 
 test("an invariant of one's own ends the run at the instant at which it is broken", async () => {
   const sim = await simulate({ nodes: 2 });
@@ -39,4 +39,17 @@ test("looking changes nothing: the trace is the same without", async () => {
 test("the bound grows with the size and with the timeouts", () => {
   expect(agreementBound({}, 10)).toBeLessThan(agreementBound({}, 100));
   expect(agreementBound({ suspicionMult: 8 }, 10)).toBeGreaterThan(agreementBound({}, 10));
+});
+
+test("a node that ends before it was looked at has given itself its incarnations all the same", async () => {
+  const sim = new Simulation({ checkInterval: 60_000 });
+  for (let i = 0; i < 3; i++) await sim.add();
+  expect(await sim.join("node-1", ["node-0"])).toBe(1);
+  expect(await sim.join("node-2", ["node-0"])).toBe(1);
+  await sim.clock.settle(sim.node("node-2").members.updateNode({ meta: new Uint8Array([1]) }));
+  const { incarnation } = sim.node("node-2").members.localNode();
+  await sim.crash("node-2");
+  expect(sim.views("node-0").get("node-2")).toMatchObject({ incarnation });
+  sim.check();
+  await sim.end();
 });

@@ -1,6 +1,7 @@
 import { canonicalIp, hostPort, type Address } from "../address.ts";
 import { MemberlistError } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { Codec } from "../ports/codec.ts";
 import type { Random } from "../ports/random.ts";
 import type { SrvRecord } from "../ports/transport.ts";
 import { BlockTable, endpointKey, type BlockOptions, type Endpoint } from "./block-table.ts";
@@ -32,6 +33,8 @@ export interface MemoryTransportOptions {
   readonly port?: number;
   /** The node's own clock, which may drift. Default: that of the network. */
   readonly clock?: Clock;
+  /** Default: none, so that the core takes node-forge. */
+  readonly codec?: Codec;
 }
 
 export interface MemoryNetworkStats {
@@ -113,7 +116,7 @@ export class MemoryNetwork implements MemoryFabric {
     const port = wanted === 0 ? this.#freePort(host) : wanted;
     const key = hostPort(host, port);
     if (this.#transports.has(key)) throw new MemberlistError("bind_failed", `${key} is taken`, { details: { host, port } });
-    const transport = new MemoryTransport(this, host, port, options.clock ?? this.clock);
+    const transport = new MemoryTransport(this, { host, port, clock: options.clock ?? this.clock, codec: options.codec });
     this.#transports.set(key, transport);
     return transport;
   }

@@ -1,6 +1,7 @@
 import { canonicalIp, formatAddress, hostPort, type Address } from "../address.ts";
 import { MemberlistError } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { Codec } from "../ports/codec.ts";
 import type {
   AdvertisedAddress,
   DialOptions,
@@ -28,6 +29,13 @@ export interface MemoryFabric {
   released(): void;
 }
 
+export interface MemoryTransportParts {
+  readonly host: string;
+  readonly port: number;
+  readonly clock: Clock;
+  readonly codec: Codec | undefined;
+}
+
 /** A transport within one process; {@link MemoryNetwork.transport} makes it. */
 export class MemoryTransport implements Transport {
   readonly host: string;
@@ -36,6 +44,7 @@ export class MemoryTransport implements Transport {
   readonly key: string;
   /** Where others reach this one. */
   readonly address: Address;
+  readonly codec: Codec | undefined;
   readonly #fabric: MemoryFabric;
   readonly #clock: Clock;
   readonly #streams: Set<MemoryStream> = new Set();
@@ -47,9 +56,10 @@ export class MemoryTransport implements Transport {
   #listener: TransportListener | undefined;
   #closed = false;
 
-  constructor(fabric: MemoryFabric, host: string, port: number, clock: Clock) {
+  constructor(fabric: MemoryFabric, { host, port, clock, codec }: MemoryTransportParts) {
     this.#fabric = fabric;
     this.#clock = clock;
+    this.codec = codec;
     this.host = host;
     this.port = port;
     this.key = hostPort(host, port);

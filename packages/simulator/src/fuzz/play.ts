@@ -1,5 +1,6 @@
 import { SeededRandom } from "@memberlist/core/testing";
-import { Simulation } from "../simulation.ts";
+import { Keyring } from "@memberlist/core";
+import { Simulation, type AppConfig } from "../simulation.ts";
 import type { TrafficFaults } from "@memberlist/core/testing";
 import type { Schedule, Step } from "./schedule.ts";
 
@@ -11,6 +12,7 @@ export interface Played {
 }
 
 const maxNodes = 12;
+const dnsName = "seeds.fuzz.test";
 
 /**
  * Plays a schedule: first faults, with the invariants looked at all the time; then no faults, and all must agree in time.
@@ -29,13 +31,17 @@ class Run {
   readonly #held: Set<string> = new Set();
   readonly #paused: Set<string> = new Set();
   readonly #background: Promise<unknown>[] = [];
+  /** Those that everybody has; whoever starts encrypts with the last. */
+  readonly #keys: Uint8Array[] = [];
   #faults: TrafficFaults = {};
   #counter = 0;
 
   constructor(schedule: Schedule) {
     this.#schedule = schedule;
     const { seed, config, latency } = schedule;
-    this.#sim = new Simulation({ seed, config, latency, checkInterval: 500, app: () => ({ meta: this.#meta() }) });
+    if (schedule.keySize > 0) this.#keys.push(this.#key(0));
+    const app = (): AppConfig => ({ meta: this.#meta(), keyring: this.#keyring() });
+    this.#sim = new Simulation({ seed, config, latency, checkInterval: 500, app });
   }
 
   async faults(): Promise<void> {
@@ -87,6 +93,24 @@ class Run {
         break;
       case "block":
         if (name !== other) network.block(name, other);
+        break;
+      case "block-packets":
+        if (name !== other) network.block(name, other, { streams: false });
+        break;
+      case "block-streams":
+        if (name !== other) network.block(name, other, { packets: false });
+        break;
+      case "join-dns":
+        // An odd one out is a name that nobody knows.
+        network.setHost(dnsName, b % 3 === 0 ? [] : [other, this.#name(a + b)]);
+        if (isUp) this.#join(name, dnsName);
+        break;
+      case "rotate-key":
+        if (isUp) this.#rotateKey(name);
+        break;
+      case "stall":
+        if (isUp) sim.hold(name, { senders: "goOn" });
+        this.#held.add(name);
         break;
       case "partition":
         network.partition(sim.names.slice(0, 1 + (a % sim.names.length)));
@@ -195,6 +219,24 @@ class Run {
   #name(i: number): string {
     const { names } = this.#sim;
     return names[i % names.length] ?? "node-0";
+  }
+
+  /** Everybody gets a new key; one begins to encrypt with it, the others go on with theirs. */
+  #rotateKey(name: string): void {
+    if (this.#keys.length === 0) return;
+    const key = this.#key(this.#keys.length);
+    this.#keys.push(key);
+    for (const { members } of this.#sim.nodes) members.keyring?.addKey(key);
+    this.#sim.node(name).members.keyring?.useKey(key);
+  }
+
+  #keyring(): Keyring | undefined {
+    const primary = this.#keys.at(-1);
+    return primary === undefined ? undefined : new Keyring(this.#keys, primary);
+  }
+
+  #key(i: number): Uint8Array {
+    return new Uint8Array(this.#schedule.keySize).fill(i + 1);
   }
 
   #meta(): Uint8Array {

@@ -5,6 +5,8 @@ import type { AppConfig } from "../simulation.ts";
 const stepKinds = [
   "add",
   "block",
+  "block-packets",
+  "block-streams",
   "bandwidth",
   "calm",
   "crash",
@@ -13,6 +15,7 @@ const stepKinds = [
   "heal",
   "hold",
   "join",
+  "join-dns",
   "late",
   "leave",
   "loss",
@@ -25,6 +28,8 @@ const stepKinds = [
   "restart",
   "restart-with-memory",
   "resume",
+  "rotate-key",
+  "stall",
   "update",
 ] as const;
 
@@ -41,6 +46,8 @@ export interface Schedule {
   readonly seed: number;
   readonly size: number;
   readonly config: AppConfig;
+  /** In bytes; 0: no encryption. */
+  readonly keySize: number;
   readonly latency: LatencyModel;
   readonly steps: readonly Step[];
 }
@@ -56,6 +63,7 @@ const configs: fc.Arbitrary<AppConfig> = fc.record({
   gossipToTheDeadTime: fc.constantFrom(5_000, 30_000),
   enableCompression: fc.boolean(),
   disableTcpPings: fc.boolean(),
+  protocolVersion: fc.constantFrom(1, 2, 5),
   udpBufferSize: fc.constantFrom(600, 1_400),
   label: fc.constantFrom("", "fuzz"),
 });
@@ -73,6 +81,7 @@ export const schedules: fc.Arbitrary<Schedule> = fc.noBias(
     seed: fc.nat(1_000_000),
     size: fc.integer({ min: 2, max: 9 }),
     config: configs,
+    keySize: fc.constantFrom(0, 0, 0, 16, 24, 32),
     latency: latencies,
     steps: fc.array(
       fc.record({
