@@ -1,7 +1,8 @@
 import { SeededRandom } from "@memberlist/core/testing";
 import type { Command } from "commander";
-import { confidence, mean, quantile } from "../papers/statistics.ts";
-import { swimFormula } from "../papers/swim-run.ts";
+import type { TopLevelSpec } from "vega-lite";
+import { confidence, mean, quantile, shareInterval, sum } from "../papers/statistics.ts";
+import { infectionCurve, swimFormula } from "../papers/swim-run.ts";
 import { wholeNumber } from "./numbers.ts";
 import { Progress } from "./progress.ts";
 import { writeReport } from "./report.ts";
@@ -22,7 +23,7 @@ const firstDetection = Math.E / (Math.E - 1);
 export function addSwim(program: Command): void {
   program
     .command("swim")
-    .description("reproduces the SWIM paper: first detection, load per member, false positives")
+    .description("reproduces the SWIM paper: first detection, load per member, false positives, infection")
     .option("--quick", "smaller groups and fewer runs")
     .option("--seed <n>", "the same seed, the same runs", wholeNumber(0), 1)
     .option("--jobs <n>", "processes (default: one for each core)", wholeNumber(1))
@@ -35,6 +36,7 @@ async function swim({ quick = false, seed, jobs, out }: SwimFlags): Promise<void
   const inputs = {
     swimDetection: Array.from({ length: runs }, (_, i) => ({ seed: `${seed}/${i}`, nodes: quick ? 60 : 200, failures: 10 })),
     swimLoad: (quick ? [10, 50] : [10, 50, 200, 500]).map((nodes) => ({ seed: `${seed}`, nodes })),
+    swimInfection: Array.from({ length: runs }, (_, i) => ({ seed: `${seed}/${i}`, nodes: quick ? 60 : 200 })),
     swimFalsePositives: [1, 3].flatMap((indirectChecks) =>
       Array.from({ length: quick ? 2 : 8 }, (_, i) => ({
         seed: `${seed}/${i}`,
@@ -45,23 +47,34 @@ async function swim({ quick = false, seed, jobs, out }: SwimFlags): Promise<void
       })),
     ),
   };
-  const total = inputs.swimDetection.length + inputs.swimLoad.length + inputs.swimFalsePositives.length;
-  const progress = new Progress("swim", total);
+  const progress = new Progress("swim", sum(Object.values(inputs).map(({ length }) => length)));
   const options = { jobs, onResult: (): void => progress.step() };
   const loads = defined(await work("swimLoad", inputs.swimLoad, options));
   const rates = defined(await work("swimFalsePositives", inputs.swimFalsePositives, options));
   const periods = defined(await work("swimDetection", inputs.swimDetection, options)).flat();
 
+  const infections = defined(await work("swimInfection", inputs.swimInfection, options));
+
   const random = new SeededRandom(seed);
   // The paper counts verdicts in periods in which the member is probed at all.
   const probed = loads.at(-1)?.probed ?? 1;
   const falsePositives = [1, 3].map((indirectChecks) => {
-    const found = rates
-      .filter((_, i) => inputs.swimFalsePositives[i]?.indirectChecks === indirectChecks)
-      .map((rate) => rate / probed);
-    const interval = confidence(found.length, random, (units) => mean(units.map((i) => found[i] ?? NaN)));
-    return { indirectChecks, measured: mean(found), interval, paper: swimFormula(delivered, indirectChecks) };
+    const played = inputs.swimFalsePositives.flatMap((input, i) =>
+      input.indirectChecks === indirectChecks ? [{ trials: input.nodes * input.periods, rate: rates[i] ?? NaN }] : [],
+    );
+    const trials = sum(played.map((run) => run.trials));
+    const verdicts = sum(played.map((run) => run.trials * run.rate));
+    const [low, high] = shareInterval(verdicts, trials);
+    const interval: [number, number] = [low / probed, high / probed];
+    return {
+      indirectChecks,
+      measured: verdicts / trials / probed,
+      interval,
+      paper: swimFormula(delivered, indirectChecks),
+      verdicts,
+    };
   });
+  const infection = infectionOf(infections, quick ? 60 : 200);
   const detection = {
     measured: mean(periods),
     interval: confidence(periods.length, random, (units) => mean(units.map((i) => periods[i] ?? NaN))),
@@ -87,8 +100,13 @@ async function swim({ quick = false, seed, jobs, out }: SwimFlags): Promise<void
     ]),
   ];
   process.stdout.write(`${table(["", "measured", "95 %", "paper"], rows)}\n`);
-  const data = { seed, quick, detection, loads, falsePositives, periods };
-  const files = await writeReport(out, "swim", data, chart(periods));
+  const infectionRows = infection.map(({ period, measured, paper }) => [String(period), measured.toFixed(1), paper.toFixed(1)]);
+  process.stdout.write(`\n${table(["after periods", "have the news, mean", "paper's x(t)"], infectionRows)}\n`);
+  const data = { seed, quick, probed, detection, loads, falsePositives, periods, infection };
+  const files = await writeReport(out, "swim", data, {
+    swim: detectionChart(periods),
+    "swim-infection": infectionChart(infection),
+  });
   process.stdout.write(`written: ${files.join(", ")}\n`);
 }
 
@@ -96,22 +114,53 @@ function defined<T>(results: readonly (T | undefined)[]): T[] {
   return results.filter((result) => result !== undefined);
 }
 
-function chart(periods: readonly number[]): Parameters<typeof writeReport>[3] {
+interface InfectionPoint {
+  readonly period: number;
+  /** Members that have the news, the mean of all runs. */
+  readonly measured: number;
+  readonly paper: number;
+}
+
+function infectionOf(runs: readonly (readonly number[])[], nodes: number): InfectionPoint[] {
+  return (runs[0] ?? []).map((_, period) => ({
+    period,
+    measured: mean(runs.map((run) => run[period] ?? NaN)),
+    paper: infectionCurve(nodes, period),
+  }));
+}
+
+function infectionChart(infection: readonly InfectionPoint[]): TopLevelSpec {
+  const values = infection.flatMap(({ period, measured, paper }) => [
+    { period, source: "measured (mean)", members: measured },
+    { period, source: "paper", members: paper },
+  ]);
+  return {
+    title: "News that rides along on pings and acks",
+    width: 480,
+    data: { values },
+    mark: { type: "line", point: true },
+    encoding: {
+      x: { field: "period", type: "quantitative", title: "periods" },
+      y: { field: "members", type: "quantitative", title: "members that have it" },
+      color: { field: "source", type: "nominal" },
+    },
+  };
+}
+
+function detectionChart(periods: readonly number[]): TopLevelSpec {
   const counts = Array.from({ length: Math.max(...periods) }, (_, i) => i + 1).flatMap((period) => [
     { period, source: "measured", share: periods.filter((at) => at === period).length / periods.length },
     { period, source: "paper", share: (1 - 1 / Math.E) * Math.E ** (1 - period) },
   ]);
   return {
-    swim: {
-      title: "The period in which a failed member is first probed",
-      data: { values: counts },
-      mark: "bar",
-      encoding: {
-        x: { field: "period", type: "ordinal" },
-        xOffset: { field: "source" },
-        y: { field: "share", type: "quantitative", title: "share of the failures" },
-        color: { field: "source", type: "nominal" },
-      },
+    title: "The period in which a failed member is first probed",
+    data: { values: counts },
+    mark: "bar",
+    encoding: {
+      x: { field: "period", type: "ordinal" },
+      xOffset: { field: "source" },
+      y: { field: "share", type: "quantitative", title: "share of the failures" },
+      color: { field: "source", type: "nominal" },
     },
   };
 }

@@ -2,7 +2,7 @@ import { fuzzSeed } from "../fuzz/fuzz-seed.ts";
 import { convergenceRun } from "../papers/convergence-run.ts";
 import { lifeguardRun } from "../papers/lifeguard-run.ts";
 import { scaleColdStart, scaleSteady } from "../scale/scale-run.ts";
-import { swimDetection, swimFalsePositives, swimLoad } from "../papers/swim-run.ts";
+import { swimDetection, swimFalsePositives, swimInfection, swimLoad } from "../papers/swim-run.ts";
 
 /** What worker processes can be asked to do, by name. Input and result travel as JSON. */
 export const tasks: {
@@ -13,8 +13,19 @@ export const tasks: {
   readonly scaleSteady: typeof scaleSteady;
   readonly swimDetection: typeof swimDetection;
   readonly swimFalsePositives: typeof swimFalsePositives;
+  readonly swimInfection: typeof swimInfection;
   readonly swimLoad: typeof swimLoad;
-} = { convergenceRun, fuzzSeed, lifeguardRun, scaleColdStart, scaleSteady, swimDetection, swimFalsePositives, swimLoad };
+} = {
+  convergenceRun,
+  fuzzSeed,
+  lifeguardRun,
+  scaleColdStart,
+  scaleSteady,
+  swimDetection,
+  swimFalsePositives,
+  swimInfection,
+  swimLoad,
+};
 
 export type TaskName = keyof typeof tasks;
 export type TaskInput<T extends TaskName> = Parameters<(typeof tasks)[T]>[0];

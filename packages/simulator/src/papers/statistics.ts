@@ -21,3 +21,12 @@ export function confidence(size: number, random: SeededRandom, estimate: (units:
   ).filter(Number.isFinite);
   return [quantile(draws, 0.025), quantile(draws, 0.975)];
 }
+
+/** Wilson's 95 % interval of a share that was seen `hits` times of `trials`. */
+export function shareInterval(hits: number, trials: number): [number, number] {
+  const z = 1.96;
+  const share = hits / trials;
+  const middle = (share + z ** 2 / (2 * trials)) / (1 + z ** 2 / trials);
+  const half = (z * Math.sqrt((share * (1 - share)) / trials + z ** 2 / (4 * trials ** 2))) / (1 + z ** 2 / trials);
+  return [middle - half, middle + half];
+}

@@ -2,7 +2,7 @@ import { lanConfig } from "@memberlist/core";
 import { simulate } from "../simulate.ts";
 import type { AppConfig, Simulation } from "../simulation.ts";
 
-/** One group under SWIM's plain failure detector: fixed timeouts, no Buddy, no probes over streams. Push/pull stays on, over streams, so that all know each other at the start. */
+/** One group under SWIM's plain failure detector: fixed timeouts, no Buddy, no probes over streams, no push/pull. All know each other from the start. */
 export interface SwimInput {
   readonly seed: string;
   readonly nodes: number;
@@ -28,12 +28,20 @@ const quiet = { debug: (): void => {}, info: (): void => {}, warn: (): void => {
 
 function config(own: AppConfig): AppConfig {
   const base = { ...lanConfig(), probeInterval: period, probeTimeout: 300, disableTcpPings: true };
-  return { ...base, suspicionMaxTimeoutMult: 1, enableCompression: false, ...own };
+  return { ...base, suspicionMaxTimeoutMult: 1, enableCompression: false, pushPullInterval: 0, healingInterval: 0, ...own };
 }
 
 async function group({ nodes, seed }: SwimInput, own: AppConfig): Promise<Simulation> {
-  const simulation = await simulate({ nodes, seed, latency: [0.2, 1], checkInterval: 0, tunables, config: config(own) });
-  await simulation.clock.advance(30 * period);
+  const simulation = await simulate({
+    nodes,
+    seed,
+    start: "introduced",
+    latency: [0.2, 1],
+    checkInterval: 0,
+    tunables,
+    config: config(own),
+  });
+  await simulation.clock.advance(3 * period);
   return simulation;
 }
 
@@ -62,7 +70,7 @@ export async function swimDetection(input: SwimDetection): Promise<number[]> {
     await clock.runUntil(() => suspectedAt < Infinity, { limit: 2 * input.nodes * period });
     // A verdict comes at the end of the period that the probe began.
     periods.push(Math.max(1, Math.ceil((suspectedAt - period - failedAt) / period)));
-    await clock.advance(40 * period);
+    await clock.advance(12 * period);
   }
   await simulation.end();
   return periods;
@@ -92,6 +100,40 @@ export async function swimLoad(input: SwimInput): Promise<SwimLoad> {
   const load = { nodes: input.nodes, sent: packets / input.nodes / periods, probed: probed.size / input.nodes / periods };
   await simulation.end();
   return load;
+}
+
+/** For how many periods news is followed. */
+const infectionPeriods = 16;
+
+/**
+ * How news spreads that rides along on pings and acks, and in no other way: there are no rounds of gossip.
+ *
+ * @returns how many members have it, at the end of each period; the first figure is at the start
+ */
+export async function swimInfection(input: SwimInput): Promise<number[]> {
+  // Whoever has it passes it on for as long as the run lasts, as in the paper's model.
+  const simulation = await group(input, { gossipInterval: 0, retransmitMult: 50 });
+  const { clock, random } = simulation;
+  await clock.advance(random.next() * period);
+  const heard = new Set(["node-0"]);
+  simulation.onEvent(({ observer, type, subject }) => {
+    if (type === "update" && subject.name === "node-0") heard.add(observer);
+  });
+  const update = simulation.node("node-0").members.updateNode({ meta: new Uint8Array([1]), timeout: 0 });
+  // It ends with the run, where not before.
+  update.catch(() => {});
+  const infected = [1];
+  for (let i = 0; i < infectionPeriods; i++) {
+    await clock.advance(period);
+    infected.push(heard.size);
+  }
+  await simulation.end();
+  return infected;
+}
+
+/** SWIM's curve: how many of n have heard after t periods. Source: the SWIM paper, section 4.1. */
+export function infectionCurve(n: number, t: number): number {
+  return n / (1 + (n - 1) * Math.exp(-(2 - 1 / n) * t));
 }
 
 /**
