@@ -205,3 +205,24 @@ test("each part of Lifeguard can be switched off", async () => {
   expect(await deadAfter(0)).toBeLessThan(8_000);
   expect(await deadAfter(3)).toBeGreaterThan(24_000);
 });
+
+test("a run with encryption is the same run again, and what is sent is sealed", async () => {
+  const play = async (seed: number): Promise<string> => {
+    const sim = await simulate({
+      nodes: 3,
+      seed,
+      app: () => ({ secretKey: new Uint8Array(16).fill(7), meta: bytes("plainly") }),
+    });
+    const seen: string[] = [];
+    sim.onPacket((_, packet) => seen.push(new TextDecoder("latin1").decode(packet)));
+    await sim.clock.advance(5_000);
+    expect(seen.length).toBeGreaterThan(20);
+    expect(seen.filter((packet) => packet.includes("plainly") || packet.includes("node-"))).toEqual([]);
+    const { hash } = sim.trace;
+    await sim.end();
+    return hash;
+  };
+  const first = await play(1);
+  expect(await play(1)).toBe(first);
+  expect(await play(2)).not.toBe(first);
+});

@@ -2,8 +2,15 @@ import { expect, test } from "vitest";
 import { analyticTime, convergenceRun } from "../src/papers/convergence-run.ts";
 import { inputsOf, intervalCells, thresholdCells } from "../src/papers/lifeguard-grid.ts";
 import { lifeguardRun, type LifeguardConfiguration, type LifeguardOutcome } from "../src/papers/lifeguard-run.ts";
-import { confidence, mean, quantile } from "../src/papers/statistics.ts";
-import { swimDetection, swimFalsePositives, swimFormula, swimLoad } from "../src/papers/swim-run.ts";
+import { confidence, mean, quantile, shareInterval } from "../src/papers/statistics.ts";
+import {
+  infectionCurve,
+  swimDetection,
+  swimFalsePositives,
+  swimFormula,
+  swimInfection,
+  swimLoad,
+} from "../src/papers/swim-run.ts";
 import { SeededRandom } from "@memberlist/core/testing";
 
 /** Runs of two virtual minutes, on a machine that may be busy. */
@@ -65,6 +72,29 @@ test(
     expect(rate / probed / swimFormula(0.9, 1)).toBeLessThan(1.25);
   },
 );
+
+test(
+  "SWIM: news that rides along on pings and acks reaches all, about as fast as by the paper's curve",
+  { timeout },
+  async () => {
+    const runs = await Promise.all([1, 2, 3, 4, 5].map((i) => swimInfection({ seed: `papers/${i}`, nodes: 60 })));
+    const known = (period: number): number => mean(runs.map((run) => run[period] ?? NaN));
+    expect(known(0)).toBe(1);
+    for (const period of [2, 3]) {
+      expect(known(period)).toBeGreaterThan(infectionCurve(60, period - 0.75));
+      expect(known(period)).toBeLessThan(infectionCurve(60, period + 0.75));
+    }
+    expect(known(8)).toBe(60);
+  },
+);
+
+test("the interval of a share holds it, also at its ends", () => {
+  const [low, high] = shareInterval(30, 100);
+  expect(low).toBeCloseTo(0.219, 3);
+  expect(high).toBeCloseTo(0.396, 3);
+  expect(shareInterval(0, 50)[0]).toBeCloseTo(0);
+  expect(shareInterval(0, 50)[1]).toBeGreaterThan(0.05);
+});
 
 test("convergence: all hear the news, those who fail aside, and loss makes it slower", async () => {
   const input = { seed: "papers", nodes: 40, loss: 0, failed: 0.1, fanout: 3, interval: 200 };

@@ -29,14 +29,22 @@ export async function convergenceRun(input: ConvergenceInput): Promise<Infection
   const simulation = await simulate({
     nodes,
     seed,
+    start: "introduced",
     latency: [0.2, 1],
     checkInterval: 0,
-    // Nobody suspects anybody, and push/pull, which lets all know each other at the start, is rare: gossip is what is measured.
-    config: { ...lanConfig(), pushPullInterval: 60_000, probeInterval: 0, gossipNodes: fanout, gossipInterval: interval },
+    // Nobody suspects anybody, and there is no push/pull: gossip is what is measured.
+    config: {
+      ...lanConfig(),
+      pushPullInterval: 0,
+      healingInterval: 0,
+      probeInterval: 0,
+      gossipNodes: fanout,
+      gossipInterval: interval,
+    },
   });
   const { clock, network } = simulation;
-  // What the start had to say is out by then.
-  await clock.advance(30_000);
+  // The news sets out at any moment of a round.
+  await clock.advance(interval * (1 + simulation.random.next()));
   const names = simulation.names.slice(1);
   for (let left = Math.round(failed * nodes); left > 0; left--) {
     const [name] = names.splice(Math.floor(simulation.random.next() * names.length), 1);
