@@ -67,8 +67,8 @@ async function scale({ max, full, quick, seed, jobs, log, out }: ScaleFlags): Pr
     );
     return clusters.map((nodes) => runs.get({ task, nodes, seed }) as R);
   };
-  const cold = await play<ColdStart>("scaleColdStart", coldSizes);
   const steady = await play<Steady>("scaleSteady", wanted);
+  const cold = await play<ColdStart>("scaleColdStart", coldSizes);
   report(cold, steady);
   const growth = growths(cold, steady);
   process.stdout.write(`${growthTable(growth)}\n`);

@@ -9,7 +9,7 @@ export interface ScaleInput {
 }
 
 /** What nodes send, for each node and second. */
-export interface Load {
+interface Load {
   readonly packets: number;
   readonly packetBytes: number;
   /** Of push/pulls and pings over streams. */
@@ -51,7 +51,7 @@ const step = 50;
 const coldLimit = 600_000;
 const idleTime = 60_000;
 /** Each member lives that long on average, in ms; for each that crashes a new one comes. */
-const lifetime = 600_000;
+const lifetime = 3_600_000;
 const leastCrashes = 8;
 const leastChurn = 60_000;
 /** After the last crash that counts, so that all can hear of it. */
