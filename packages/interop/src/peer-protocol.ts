@@ -37,8 +37,8 @@ export interface PeerConfig {
   enableCompression?: boolean;
   /** Base64. */
   secretKey?: string;
-  /** Base64. */
-  keyring?: { readonly keys: readonly string[]; readonly primary: string };
+  /** Base64. Without a primary key the ring is empty at first. */
+  keyring?: { readonly keys: readonly string[]; readonly primary?: string };
   delegateProtocolVersion?: number;
   delegateProtocolMin?: number;
   delegateProtocolMax?: number;
@@ -199,6 +199,8 @@ export interface PeerCommands {
   removeKey: { args: { readonly key: string }; result: None };
   /** The primary is first. */
   listKeys: { args: None; result: { readonly keys: readonly string[] } };
+  /** Ours alone: a Go node has what it was started with. */
+  setGossipVerify: { args: { readonly incoming?: boolean; readonly outgoing?: boolean }; result: None };
   /** Stops the node without telling others; another can be created then. */
   shutdown: { args: None; result: None };
   /** Ends the process. So does the end of stdin. */

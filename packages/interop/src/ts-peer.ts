@@ -171,6 +171,10 @@ export class TsPeer {
       if (this.#keyring === undefined) throw new Error("the node has no keyring");
       return { keys: this.#keyring.getKeys().map(toBase64) };
     },
+    setGossipVerify: ({ incoming, outgoing }) => {
+      this.#running().setGossipVerify({ incoming, outgoing });
+      return {};
+    },
     shutdown: async () => {
       this.#running();
       await this.close();
@@ -225,7 +229,7 @@ export class TsPeer {
     this.#meta = fromBase64(meta ?? "");
     this.#userState = fromBase64(userState ?? "");
     this.#rebroadcast = rebroadcast ?? false;
-    this.#keyring = keyring && new Keyring(keyring.keys.map(fromBase64), fromBase64(keyring.primary));
+    this.#keyring = keyring && new Keyring(keyring.keys.map(fromBase64), fromBase64(keyring.primary ?? ""));
     const ack = fromBase64(ackPayload ?? "");
     return {
       ...presets[preset](),

@@ -167,11 +167,14 @@ export class CodecPool implements Offload {
   async #do(work: CodecWork, isWanted?: () => boolean): Promise<Uint8Array> {
     await this.#takeSlot();
     try {
-      if (isWanted?.() === false) throw new MemberlistError("aborted", "nobody waits for it any more");
+      checkWanted(isWanted);
       const result = await this.#doInThread(work);
       if (result instanceof Uint8Array) return result;
       if (result !== undefined) throw errorOf(result);
-      return await doCodecWorkInParts(this.#inline, work, turn);
+      return await doCodecWorkInParts(this.#inline, work, async () => {
+        await turn();
+        checkWanted(isWanted);
+      });
     } finally {
       this.#giveSlot();
     }
@@ -222,6 +225,8 @@ export class CodecPool implements Offload {
     try {
       await access(this.#entry);
       const { Piscina: Pool } = await import("piscina");
+      // Loading that took its time.
+      await turn();
       const pool = new Pool({
         filename: this.#entry.href,
         minThreads: 0,
@@ -277,6 +282,10 @@ export class CodecPool implements Offload {
   }
 }
 
+function checkWanted(isWanted: (() => boolean) | undefined): void {
+  if (isWanted?.() === false) throw new MemberlistError("aborted", "nobody waits for it any more");
+}
+
 /** Lets what waits on the event loop have its turn. */
 function turn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
@@ -285,10 +294,12 @@ function turn(): Promise<void> {
 /** A copy; of many bytes, with turns of the event loop in between. */
 async function copyInParts(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
   if (bytes.length <= copiedInOneGo) return new Uint8Array(bytes);
+  // What was done before in this turn was long, too, and so may be what comes next: each part has a turn of its own.
+  await turn();
   const copy = new Uint8Array(bytes.length);
   for (let from = 0; from < bytes.length; from += copiedInOneGo) {
-    if (from > 0) await turn();
     copy.set(bytes.subarray(from, from + copiedInOneGo), from);
+    await turn();
   }
   return copy;
 }

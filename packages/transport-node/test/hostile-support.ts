@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { createCipheriv, randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { fileURLToPath } from "node:url";
@@ -55,6 +56,15 @@ export function sealedStream(message: Uint8Array, key: Uint8Array): Uint8Array {
   return Buffer.concat([header, sealed(message, key, header)]);
 }
 
+/** Packets to this UDP port that the kernel has thrown away, since nobody read them in time: none has reached the process. Linux only. */
+export function droppedByKernel(port: number): number {
+  if (process.platform !== "linux") return 0;
+  const hex = port.toString(16).toUpperCase().padStart(4, "0");
+  const sockets = readFileSync("/proc/net/udp", "utf8").split("\n");
+  const rows = sockets.map((line) => line.trim().split(/\s+/)).filter(([, local]) => local?.endsWith(`:${hex}`));
+  return rows.reduce((sum, row) => sum + Number(row.at(-1)), 0);
+}
+
 setFlagsFromString("--expose-gc");
 const gc = runInNewContext("gc") as () => void;
 
@@ -87,12 +97,13 @@ export class MemoryWatch {
     return new MemoryWatch();
   }
 
-  /** How much more than at the start was in use: at most, and in the end, without garbage; in MiB. */
-  async end(): Promise<{ readonly peak: number; readonly left: number }> {
+  /** How much more than at the start was in use: at most, and in the end, without garbage, as soon as that is less than `enough`; in MiB. */
+  async end(enough: number): Promise<{ readonly peak: number; readonly left: number }> {
     this.#sample();
     clearInterval(this.#timer);
-    await collectGarbage();
-    return { peak: this.#peak / 2 ** 20, left: (used() - this.#start) / 2 ** 20 };
+    const left = (): number => (used() - this.#start) / 2 ** 20;
+    for (let i = 0; i === 0 || (i < 250 && left() >= enough); i++) await collectGarbage();
+    return { peak: this.#peak / 2 ** 20, left: left() };
   }
 
   #sample(): void {

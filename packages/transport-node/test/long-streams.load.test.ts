@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createMemberlist, generateKey, localConfig, NodeTransport, type Memberlist, type NodeConfig } from "../src/index.ts";
 import { bundled, codecWorker } from "./codec-bundle.ts";
+import { LoopWatch } from "./loop-watch.ts";
 import { outcome, silent, until } from "./support.ts";
 
 const bundles = bundled(codecWorker, new URL("fixtures/codec-exit.ts", import.meta.url));
@@ -53,7 +53,7 @@ interface Exchange {
   readonly states: readonly [Uint8Array, Uint8Array];
   /** What each got of the other. */
   readonly received: readonly Uint8Array[];
-  /** The longest that the event loop stood still, in ms. */
+  /** The longest turn of the event loop, in ms of CPU time. */
   readonly stall: number;
 }
 
@@ -66,12 +66,11 @@ async function exchange(states: readonly [Uint8Array, Uint8Array], fields: Parti
       delegate: { localState: () => states[i], mergeRemoteState: (state) => void (received[i] = state) },
     });
   const [a, b] = [await member(0), await member(1)];
-  const delay = monitorEventLoopDelay({ resolution: 1 });
-  delay.enable();
+  const loop = new LoopWatch();
   await b.join([addressOf(a)]);
   await until(() => received[0] !== undefined && received[1] !== undefined, "both states", 15_000);
-  delay.disable();
-  return { states, received, stall: delay.max / 1e6 };
+  loop.end();
+  return { states, received, stall: loop.longestTurn };
 }
 
 function expectWhole({ states, received }: Exchange): void {
@@ -79,8 +78,7 @@ function expectWhole({ states, received }: Exchange): void {
   expect(Buffer.compare(received[1] as Uint8Array, states[0])).toBe(0);
 }
 
-// What other processes take away counts as a stall, too: on a busy machine the measure is what the same takes without threads.
-describe("a push/pull of 20 MiB, compressed and encrypted", { retry: 2 }, () => {
+describe("a push/pull of 20 MiB, compressed and encrypted", () => {
   const secretKey = generateKey();
   const cases: readonly (readonly [string, readonly [Uint8Array, Uint8Array]])[] = [
     ["of letters", [letters(stateSize, 1), letters(stateSize, 2)]],
@@ -97,7 +95,9 @@ describe("a push/pull of 20 MiB, compressed and encrypted", { retry: 2 }, () => 
       const result = await exchange(states, { secretKey });
       expectWhole(result);
       expect(threads).toBeGreaterThan(0);
-      expect(result.stall).toBeLessThan(Math.max(60, without.stall / 4));
+      // Loosely: fetching 20 MiB of memory for the copy of the state takes some machines a multiple of the usual 10 ms.
+      expect(result.stall).toBeLessThan(60);
+      expect(without.stall).toBeLessThan(250);
     },
   );
 });

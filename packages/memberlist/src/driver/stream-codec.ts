@@ -18,6 +18,8 @@ import { Turns, type IsWanted } from "./turns.ts";
 const longMessage = 64 * 1024;
 /** How much larger than that a message may become by decompression before that is long work, too. */
 const growthInline = 16;
+/** Bytes of short messages whose layers are taken off in one turn of the event loop: what comes on many streams at once waits for the next. */
+const openedInTurn = 1024 * 1024;
 
 export interface StreamCodecOptions {
   /** Our label and our keys. */
@@ -32,7 +34,7 @@ export interface StreamCodecOptions {
 export interface StreamReadOptions {
   /** Told how long a message is whose layers were taken off, in bytes; what it throws refuses the message. */
   readonly onOpened?: ((bytes: number) => void) | undefined;
-  /** Long work that waits for its turn is not begun when this says no. */
+  /** Long work is not begun, or given up, when this says no. */
   readonly isWanted?: IsWanted;
 }
 
@@ -43,11 +45,13 @@ export interface StreamReadOptions {
 export class StreamCodec {
   readonly #options: StreamCodecOptions;
   readonly #threshold: number;
-  readonly #turns: Turns = new Turns();
+  readonly #turns: Turns;
+  #opened = 0;
 
   constructor(options: StreamCodecOptions) {
     this.#options = options;
     this.#threshold = options.offload?.threshold ?? longMessage;
+    this.#turns = new Turns(options.breathe);
   }
 
   /** Our label; empty for none. */
@@ -57,11 +61,12 @@ export class StreamCodec {
 
   /** See {@link sealStreamMessage}. A promise only when it is long; the message may not change meanwhile. */
   seal(message: Uint8Array, isWanted: IsWanted = always): Uint8Array | Promise<Uint8Array> {
-    const { breathe, compress, offload, security } = this.#options;
+    const { compress, offload, security } = this.#options;
     const { cipher, label } = security;
     const encrypts = cipher?.encrypts === true;
     if (message.length < this.#threshold || !(compress || encrypts)) return sealStreamMessage(message, { compress }, security);
-    if (offload === undefined) return this.#turns.take(isWanted, () => sealInParts(message, { compress }, security, breathe));
+    if (offload === undefined)
+      return this.#turns.take(isWanted, (breathe) => sealInParts(message, { compress }, security, breathe));
     const job: SealJob = encrypts
       ? { compress, encrypt: { key: cipher.takeSealingKey(), version: cipher.version, label } }
       : { compress };
@@ -81,27 +86,43 @@ export class StreamCodec {
     });
   }
 
-  #open(payload: StreamPayload, { maxDecompressedBytes }: StreamLimits, isWanted: IsWanted): Uint8Array | Promise<Uint8Array> {
-    const { breathe, offload, security } = this.#options;
+  async #open(payload: StreamPayload, { maxDecompressedBytes }: StreamLimits, isWanted: IsWanted): Promise<Uint8Array> {
+    const { offload, security } = this.#options;
     const { cipher, label } = security;
     if (payload.bytes.length < this.#threshold) {
       const maxInline = Math.min(maxDecompressedBytes, this.#threshold * growthInline);
+      // Nothing may come between this and what is opened then.
+      while (this.#opened > openedInTurn) await this.#options.breathe();
+      this.#beginTurn();
       try {
-        return openStreamPayload(payload, maxInline, security);
+        const message = openStreamPayload(payload, maxInline, security);
+        this.#opened += message.length;
+        return message;
       } catch (error) {
         // 30 KiB may hold 40 MiB. What turns out to be long starts again where it holds up nobody.
-        const isLong = error instanceof DecodeError && error.reason === "too_large" && maxInline < maxDecompressedBytes;
-        if (!isLong) throw error;
+        const isTooLarge = error instanceof DecodeError && error.reason === "too_large";
+        this.#opened += isTooLarge ? maxInline : payload.bytes.length;
+        if (!isTooLarge || maxInline === maxDecompressedBytes) throw error;
       }
     }
     if (offload === undefined) {
-      return this.#turns.take(isWanted, () => openInParts(payload, maxDecompressedBytes, security, breathe));
+      return this.#turns.take(isWanted, (breathe) => openInParts(payload, maxDecompressedBytes, security, breathe));
     }
     const job: OpenJob =
       payload.isEncrypted && cipher !== undefined
         ? { decrypt: { keys: cipher.openingKeys(), label }, maxDecompressedBytes }
         : { maxDecompressedBytes };
     return offload.open(payload.bytes, job, isWanted);
+  }
+
+  /** From the next turn of the event loop on, nothing has been opened in it yet. */
+  #beginTurn(): void {
+    if (this.#opened > 0) return;
+    this.#opened = 1;
+    this.#options.breathe().then(
+      () => (this.#opened = 0),
+      () => undefined,
+    );
   }
 }
 

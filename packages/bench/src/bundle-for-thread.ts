@@ -1,15 +1,16 @@
 import { mkdirSync } from "node:fs";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const transport = new URL("../../transport-node/", import.meta.url);
 
-/** The threads' program, made of the sources: nothing has to have been built. Lies where it finds piscina. */
-export async function bundledCodecWorker(): Promise<URL> {
-  const outfile = new URL("node_modules/.cache/bench-codec-worker.mjs", transport);
+/** A thread's program, made of the sources: nothing has to have been built. Lies where it finds piscina. */
+export async function bundledForThread(program: URL): Promise<URL> {
+  const outfile = new URL(`node_modules/.cache/bench-${basename(program.pathname, ".ts")}.mjs`, transport);
   mkdirSync(new URL(".", outfile), { recursive: true });
   await build({
-    entryPoints: [fileURLToPath(new URL("src/codec-worker.ts", transport))],
+    entryPoints: [fileURLToPath(program)],
     outfile: fileURLToPath(outfile),
     bundle: true,
     format: "esm",
@@ -21,4 +22,9 @@ export async function bundledCodecWorker(): Promise<URL> {
     logLevel: "warning",
   });
   return outfile;
+}
+
+/** What the threads of transport-node run. */
+export function bundledCodecWorker(): Promise<URL> {
+  return bundledForThread(new URL("src/codec-worker.ts", transport));
 }
