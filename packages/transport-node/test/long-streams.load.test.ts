@@ -29,7 +29,7 @@ async function start(name: string, fields: Partial<NodeConfig> = {}): Promise<Me
     bindAddr: "127.0.0.1",
     bindPort: 0,
     pushPullInterval: 0,
-    tcpTimeout: 10_000,
+    tcpTimeout: 60_000,
     logger: silent,
   };
   const members = await createMemberlist({ ...config, workers: { entry: bundles.url(0) }, ...fields });
@@ -68,7 +68,7 @@ async function exchange(states: readonly [Uint8Array, Uint8Array], fields: Parti
   const [a, b] = [await member(0), await member(1)];
   const loop = new LoopWatch();
   await b.join([addressOf(a)]);
-  await until(() => received[0] !== undefined && received[1] !== undefined, "both states", 15_000);
+  await until(() => received[0] !== undefined && received[1] !== undefined, "both states", 60_000);
   loop.end();
   return { states, received, stall: loop.longestTurn };
 }
@@ -87,7 +87,7 @@ describe("a push/pull of 20 MiB, compressed and encrypted", () => {
 
   it.each(cases)(
     "arrives whole, %s, and the threads keep it from holding up the event loop",
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async (_what, states) => {
       const without = await exchange(states, { secretKey, workers: { off: true } });
       expectWhole(without);
