@@ -1,7 +1,7 @@
 /** The TypeScript peer for Node and Bun: JSON lines on stdin and stdout (peer-protocol.ts). */
 import { createHash } from "node:crypto";
 import { createInterface } from "node:readline";
-import { createMemberlist } from "@memberlist/transport-node";
+import { createMemberlist, fileStore } from "@memberlist/transport-node";
 import { epochMs } from "./peer-protocol.ts";
 import { TsPeer } from "./ts-peer.ts";
 
@@ -9,6 +9,7 @@ const { bun, node } = process.versions;
 const [runtime, version] = bun === undefined ? ["node", node] : ["bun", bun];
 const peer = new TsPeer({
   createMemberlist,
+  fileStore,
   sha256: (bytes) => createHash("sha256").update(bytes).digest("hex"),
   write: (line) => void process.stdout.write(`${line}\n`),
 });

@@ -52,6 +52,10 @@ export interface PeerConfig {
   queueCheckInterval?: number;
   /** No UDP: packets go over streams. Of a TypeScript node; a Go node has no such thing. */
   streamOnly?: boolean;
+  /** Ours only: where the snapshot is kept, a file's path. */
+  storePath?: string;
+  /** Ours only: `selectNodes` keeps to the nodes whose metadata is the same as our own, our zone. */
+  zones?: boolean;
 
   /** The node's metadata, base64. */
   meta?: string;

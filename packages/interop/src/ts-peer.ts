@@ -13,6 +13,7 @@ import {
   type Memberlist,
   type MemberEvent,
   type Node,
+  type Store,
 } from "@memberlist/core";
 import {
   epochMs,
@@ -44,6 +45,8 @@ export interface PeerRuntime {
   readonly createMemberlist: (config: Config) => Promise<Memberlist>;
   /** Hex. */
   readonly sha256: (bytes: Uint8Array) => string;
+  /** Absent: no test asks for one there. */
+  readonly fileStore?: (path: string) => Store;
   readonly write: (line: string) => void;
 }
 
@@ -224,7 +227,7 @@ export class TsPeer {
 
   #config(given: PeerConfig): Config {
     const { preset = "local", meta, userState, ackPayload, rebroadcast, refuseMerge, refuseAlive, ...rest } = given;
-    const { secretKey, keyring, disableTcpPingsForNode, ...fields } = rest;
+    const { secretKey, keyring, disableTcpPingsForNode, storePath, zones, ...fields } = rest;
     if (!Object.hasOwn(presets, preset)) throw new Error(`config: unknown preset ${JSON.stringify(preset)}`);
     this.#meta = fromBase64(meta ?? "");
     this.#userState = fromBase64(userState ?? "");
@@ -239,6 +242,10 @@ export class TsPeer {
       ...(secretKey !== undefined && { secretKey: fromBase64(secretKey) }),
       ...(this.#keyring && { keyring: this.#keyring }),
       ...(disableTcpPingsForNode && { disableTcpPingsForNode: (name: string) => disableTcpPingsForNode.includes(name) }),
+      ...(storePath !== undefined && { store: this.#runtime.fileStore?.(storePath) }),
+      ...(zones === true && {
+        selectNodes: (_purpose, nodes) => nodes.filter(({ meta: zone }) => toBase64(zone) === toBase64(this.#meta)),
+      }),
       logger: this.#logger(),
       delegate: this.#delegate(),
       events: {

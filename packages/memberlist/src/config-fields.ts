@@ -156,7 +156,7 @@ export interface Config {
 
   /**
    * The part of each packet's room for broadcasts that user broadcasts are sure of while membership news queues up, 0 to 1; what
-   * they do not use, the other side has. A message longer than the part waits until it has been saved up over several packets. More
+   * they do not use, the other side has, and is saved up for them, to what one message as long as a packet needs. More
    * delays membership news under churn; 0 is what Go does: membership first, and user broadcasts wait. Default 0.25.
    */
   userBroadcastShare?: number;

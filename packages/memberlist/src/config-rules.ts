@@ -1,3 +1,4 @@
+import { isQueueFullPolicy } from "./engine/broadcast-queue.ts";
 import { canonicalIp } from "./address.ts";
 import { parseCidr } from "./cidr.ts";
 import type { Config } from "./config-fields.ts";
@@ -110,15 +111,14 @@ const limitsRule: ConfigRule = {
     Object.entries(limitMaxima).every(([name, max]) => value[name] === undefined || integer(1, max).accepts(value[name])),
 };
 
-const queuePolicies: readonly unknown[] = ["dropOldest", "dropNewest", "reject"];
-
 const broadcastQueueRule: ConfigRule = {
-  expected: "an object with, each optional: maxCount and maxBytes (1 or more), whenFull (dropOldest, dropNewest or reject)",
+  expected:
+    "an object with, each optional: maxCount and maxBytes (1 or more), whenFull (dropOldest, dropMostSent, dropNewest or reject)",
   accepts: (value) =>
     isObject(value) &&
     !Array.isArray(value) &&
     Object.entries(value).every(([name, bound]) => {
-      if (name === "whenFull") return bound === undefined || queuePolicies.includes(bound);
+      if (name === "whenFull") return bound === undefined || isQueueFullPolicy(bound);
       if (name !== "maxCount" && name !== "maxBytes") return false;
       return bound === undefined || (typeof bound === "number" && bound >= 1);
     }),

@@ -3,6 +3,8 @@ import {
   maxInboundStreamBytes,
   maxInboundStreams,
   maxInboundStreamsPerPeer,
+  maxMembershipBroadcastBytes,
+  maxMembershipBroadcasts,
   maxPushPullRequests,
   maxPushPullRequestsPerPeer,
   maxPushStateBytes,
@@ -46,6 +48,13 @@ export interface Limits {
    * it ends. The stream that goes over it is dropped. Default 256 MiB, which is some seven push/pulls of 20 MiB at once.
    */
   readonly maxInboundStreamBytes?: number;
+  /**
+   * Messages about members, one for each at most, that wait to be gossiped. Over it those that were sent most often are given up.
+   * Default 16,384.
+   */
+  readonly maxMembershipBroadcasts?: number;
+  /** Their bytes. Default 16 MiB. */
+  readonly maxMembershipBroadcastBytes?: number;
 }
 
 /** What a node counts as `limit.` and this name whenever it refuses something because of it. */
@@ -65,6 +74,8 @@ export const limitMaxima: ResolvedLimits = Object.freeze({
   maxPushPullRequestsPerPeer,
   maxInboundStreamsPerPeer,
   maxInboundStreamBytes,
+  maxMembershipBroadcasts,
+  maxMembershipBroadcastBytes,
 });
 
 /** The limits with the defaults filled in for what is left out or undefined. A fresh, frozen object. */

@@ -133,6 +133,8 @@ describe("resolveConfig", () => {
       maxInboundStreams: 1_024,
       maxInboundStreamsPerPeer: 256,
       maxInboundStreamBytes: 256 * 1024 * 1024,
+      maxMembershipBroadcasts: 16_384,
+      maxMembershipBroadcastBytes: 16 * 1024 * 1024,
     });
     expect(Object.isFrozen(resolved.limits)).toBe(true);
     expect(resolveConfig(resolved)).toEqual(resolved);

@@ -67,7 +67,7 @@ export class UserBroadcasts {
 
   #dropped(size: number, why: DropReason): void {
     if (why !== "tooLong") {
-      this.#full(why);
+      this.#full(why === "mostSent" ? "most_sent" : why);
       return;
     }
     const { log, maxPayload, stats } = this.#options;
@@ -75,7 +75,7 @@ export class UserBroadcasts {
     log.warn("broadcast_too_long", "a message of broadcast() fits into no packet any more", { size, limit: maxPayload() });
   }
 
-  #full(lost: "oldest" | "newest" | "rejected"): void {
+  #full(lost: "oldest" | "most_sent" | "newest" | "rejected"): void {
     const { config, log, stats, tell } = this.#options;
     stats.count(`broadcast_dropped.${lost}`);
     const { bytes, count } = this.#queue.counters();

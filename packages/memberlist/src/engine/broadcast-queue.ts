@@ -32,18 +32,29 @@ export interface TransmitLimitedQueueOptions {
   readonly maxBytes?: number;
   /** What becomes of a broadcast that there is no room for. Default `dropOldest`: the newest news counts. */
   readonly whenFull?: QueueFullPolicy;
+  /** The broadcast of this name is never given up for another one by `dropMostSent`. */
+  readonly spared?: string;
   /** Told of each broadcast that was lost (not of one that was refused by an error), after the change, and after its `finished`. */
   onDropped?(broadcast: Broadcast, why: DropReason): void;
 }
 
 /**
- * Why a broadcast was lost: given up for a newer one, not taken, or (`tooLong`) no packet can hold it any more, since label or
+ * Why a broadcast was lost: given up for a newer one (`oldest`, `mostSent`), not taken, or (`tooLong`) no packet can hold it any more, since label or
  * encryption have made packets smaller.
  */
-export type DropReason = "oldest" | "newest" | "tooLong";
+export type DropReason = "oldest" | "mostSent" | "newest" | "tooLong";
 
-/** What a full queue does: give up its oldest, not take the new one, or throw `queue_full`. */
-export type QueueFullPolicy = "dropOldest" | "dropNewest" | "reject";
+/**
+ * What a full queue does: give up its oldest, give up what was sent most often (the longest of those, and of one length the oldest),
+ * not take the new one, or throw `queue_full`.
+ */
+export type QueueFullPolicy = "dropOldest" | "dropMostSent" | "dropNewest" | "reject";
+
+const policies: readonly unknown[] = ["dropOldest", "dropMostSent", "dropNewest", "reject"] satisfies QueueFullPolicy[];
+
+export function isQueueFullPolicy(value: unknown): value is QueueFullPolicy {
+  return policies.includes(value);
+}
 
 export interface BroadcastQueueCounters {
   /** Broadcasts that wait now. */
@@ -52,6 +63,8 @@ export interface BroadcastQueueCounters {
   readonly bytes: number;
   /** Old ones given up for new ones, since the queue was made. */
   readonly droppedOldest: number;
+  /** The same by the policy `dropMostSent`. */
+  readonly droppedMostSent: number;
   /** New ones not taken. */
   readonly droppedNewest: number;
   /** Calls that threw `queue_full`. */
@@ -84,8 +97,10 @@ export class TransmitLimitedQueue {
   readonly #maxCount: number;
   readonly #maxBytes: number;
   readonly #whenFull: QueueFullPolicy;
+  readonly #spared: string | undefined;
   readonly #onDropped: TransmitLimitedQueueOptions["onDropped"];
   #droppedOldest = 0;
+  #droppedMostSent = 0;
   #droppedNewest = 0;
   #rejected = 0;
   #droppedTooLong = 0;
@@ -95,8 +110,8 @@ export class TransmitLimitedQueue {
     const { maxCount = defaultMaxCount, maxBytes = defaultMaxBytes, whenFull = "dropOldest" } = options;
     checkLimit("maxCount", maxCount);
     checkLimit("maxBytes", maxBytes);
-    if (!["dropOldest", "dropNewest", "reject"].includes(whenFull)) {
-      throw new MemberlistError("invalid_argument", `whenFull must be dropOldest, dropNewest or reject`);
+    if (!isQueueFullPolicy(whenFull)) {
+      throw new MemberlistError("invalid_argument", `whenFull must be one of ${policies.join(", ")}`);
     }
     this.#numNodes = options.numNodes;
     this.#retransmitMult = options.retransmitMult;
@@ -104,6 +119,7 @@ export class TransmitLimitedQueue {
     this.#maxCount = maxCount;
     this.#maxBytes = maxBytes;
     this.#whenFull = whenFull;
+    this.#spared = options.spared;
     this.#onDropped = options.onDropped?.bind(options);
   }
 
@@ -119,21 +135,17 @@ export class TransmitLimitedQueue {
     refuseOver(this.#maxPayload(), length, "fits into no packet, which takes");
     refuseOver(this.#maxBytes, length, "is over what the queue takes,");
     const obsolete = this.#obsoletedBy(broadcast);
-    if (this.#whenFull !== "dropOldest" && !this.#hasRoomFor(length, obsolete)) {
+    const isFull = !this.#hasRoomFor(length, obsolete);
+    if (isFull && (this.#whenFull === "dropNewest" || this.#whenFull === "reject")) {
       this.#refuse(broadcast);
       return false;
     }
     for (const old of obsolete) this.#remove(old);
-    const dropped: Entry[] = [];
-    while (this.#oldest !== undefined && !this.#hasRoomFor(length, [])) {
-      dropped.push(this.#oldest);
-      this.#remove(this.#oldest);
-    }
-    this.#droppedOldest += dropped.length;
+    const dropped = isFull ? this.#makeRoomFor(length) : [];
     this.#add({ broadcast, id: this.#nextId++, transmits: 0, older: undefined, newer: undefined });
     // Told last: a callback may queue again.
     for (const old of obsolete) old.broadcast.finished?.();
-    for (const old of dropped) this.#tellDropped(old.broadcast, "oldest");
+    for (const old of dropped) this.#tellDropped(old.broadcast, this.#whenFull === "dropMostSent" ? "mostSent" : "oldest");
     return true;
   }
 
@@ -183,6 +195,7 @@ export class TransmitLimitedQueue {
       count: this.#size,
       bytes: this.#bytes,
       droppedOldest: this.#droppedOldest,
+      droppedMostSent: this.#droppedMostSent,
       droppedNewest: this.#droppedNewest,
       rejected: this.#rejected,
       droppedTooLong: this.#droppedTooLong,
@@ -240,6 +253,31 @@ export class TransmitLimitedQueue {
     let bytes = this.#bytes + length;
     for (const old of obsolete) bytes -= old.broadcast.message.length;
     return this.#size - obsolete.length < this.#maxCount && bytes <= this.#maxBytes;
+  }
+
+  /** Gives up others until there is room. */
+  #makeRoomFor(length: number): Entry[] {
+    const mostSent = this.#whenFull === "dropMostSent";
+    const dropped: Entry[] = [];
+    while (!this.#hasRoomFor(length, [])) {
+      const entry = mostSent ? this.#mostSent() : this.#oldest;
+      if (entry === undefined) break;
+      this.#remove(entry);
+      dropped.push(entry);
+    }
+    if (mostSent) this.#droppedMostSent += dropped.length;
+    else this.#droppedOldest += dropped.length;
+    return dropped;
+  }
+
+  #mostSent(): Entry | undefined {
+    for (let transmits = this.#tiers.length - 1; transmits >= 0; transmits--) {
+      const entry = this.#tiers[transmits]?.longest(
+        ({ broadcast }) => broadcast.name === undefined || broadcast.name !== this.#spared,
+      );
+      if (entry !== undefined) return entry;
+    }
+    return undefined;
   }
 
   /** @throws MemberlistError `queue_full` where that is the policy */

@@ -41,6 +41,15 @@ export class BroadcastTier {
     return (this.#lengths[i] ?? 0) > length ? this.#take(i, false) : undefined;
   }
 
+  /** The oldest of the longest that `may` holds for. */
+  longest(may: (entry: Entry) => boolean): Entry | undefined {
+    for (let i = this.#lengths.length - 1; i >= 0; i--) {
+      const entry = this.#buckets.get(this.#lengths[i] as number)?.find(may);
+      if (entry !== undefined) return entry;
+    }
+    return undefined;
+  }
+
   /** Takes the one that would be sent last: the oldest of the smallest. */
   takeLast(): Entry | undefined {
     return this.#take(0, false);

@@ -5,6 +5,7 @@ import { encodeUser } from "../wire/encode.ts";
 import { TransmitLimitedQueue } from "./broadcast-queue.ts";
 import { addressOf, type EngineContext } from "./context.ts";
 import type { NodeRecord } from "./node-table.ts";
+import { retransmitLimit } from "./scaling.ts";
 
 /** The bytes that hasCrc puts in front of a packet. */
 const crcOverhead = 5;
@@ -21,7 +22,7 @@ export class Gossip {
   readonly #context: EngineContext;
   readonly #queue: TransmitLimitedQueue;
   readonly #layerOverhead: () => number;
-  /** What user broadcasts have saved up, in bytes: at most a packet. */
+  /** What user broadcasts have saved up of their share of packets, in bytes. */
   #userCredit = 0;
 
   /** @param layerOverhead the bytes that label and encryption add to a packet */
@@ -31,10 +32,12 @@ export class Gossip {
       numNodes: () => context.table.size,
       retransmitMult: context.config.retransmitMult,
       maxPayload: () => this.packetRoom - compoundOverhead,
-      // One message per name at most; one dropped here would be a death or a refutation that nobody hears of.
-      maxCount: Infinity,
-      maxBytes: Infinity,
-      onDropped: ({ message }) => this.#tooLarge(message),
+      maxCount: context.config.limits.maxMembershipBroadcasts,
+      maxBytes: context.config.limits.maxMembershipBroadcastBytes,
+      // What many have heard by now goes first; of that, long alive messages, which push/pulls carry, too. Never what we say of ourselves.
+      whenFull: "dropMostSent",
+      spared: context.config.name,
+      onDropped: ({ message }, why) => (why === "tooLong" ? this.#tooLarge(message) : this.#full(message)),
     });
     this.#layerOverhead = layerOverhead;
   }
@@ -105,6 +108,17 @@ export class Gossip {
     }
   }
 
+  #full(message: Uint8Array): void {
+    const { config, effects } = this.#context;
+    const { count } = this.#queue.counters();
+    const { maxMembershipBroadcasts: most } = config.limits;
+    effects.stats.count(`limit.${count >= most ? "maxMembershipBroadcasts" : "maxMembershipBroadcastBytes"}`);
+    effects.log.warn("membership_queue_full", "too much news of members waits, what was sent most often is given up", {
+      count,
+      size: message.length,
+    });
+  }
+
   #tooLarge(message: Uint8Array): void {
     const { log, stats } = this.#context.effects;
     stats.count("dropped.broadcast_too_large");
@@ -126,8 +140,8 @@ export class Gossip {
   /** Ours and the user's, in at most `limit` bytes. Each side is asked once, or one message could be in a packet twice. */
   #broadcasts(limit: number): Uint8Array[] {
     if (limit <= compoundOverhead) return [];
-    if (!this.#context.questions.hasUserBroadcasts) return this.#queue.getBroadcasts(compoundOverhead, limit);
     const share = this.#userShare(limit);
+    if (!this.#context.questions.hasUserBroadcasts) return this.#queue.getBroadcasts(compoundOverhead, limit);
     if (share <= userOverhead) {
       const messages = this.#queue.getBroadcasts(compoundOverhead, limit);
       return [...messages, ...this.#userBroadcasts(limit - packedLength(messages))];
@@ -138,15 +152,17 @@ export class Gossip {
 
   /**
    * What user broadcasts may take of `limit` bytes before our own have their turn: what ours leave. Where ours want more than their
-   * part, it is what user broadcasts have saved up, so that a long one gets its packet, too.
+   * part, it is what user broadcasts have saved up: at most what one of them, as long as a packet, needs to be sent often enough. So
+   * one that comes now and then, however long, is as fast as without news of ours, and many have their share and no more.
    */
   #userShare(limit: number): number {
-    const { userBroadcastShare: share } = this.#context.config;
+    const { config, table } = this.#context;
+    const { retransmitMult, userBroadcastShare: share } = config;
+    const creditMax = retransmitLimit(retransmitMult, table.size) * this.packetRoom;
+    this.#userCredit = Math.min(this.#userCredit + limit * share, creditMax);
     const { count, bytes } = this.#queue.counters();
     const wanted = bytes + count * compoundOverhead;
-    if (wanted <= limit * (1 - share)) return limit - wanted;
-    this.#userCredit = Math.min(this.#userCredit + limit * share, this.packetRoom);
-    return Math.min(limit, Math.floor(this.#userCredit));
+    return wanted <= limit * (1 - share) ? limit - wanted : Math.min(limit, Math.floor(this.#userCredit));
   }
 
   #userBroadcasts(limit: number): Uint8Array[] {

@@ -50,7 +50,15 @@ describe("a full queue", () => {
     expect(put("e")).toBe(true);
     expect(told).toEqual(["finished a", "oldest a", "finished b", "oldest b"]);
     expect(waiting(queue)).toEqual(["c", "d", "e"]);
-    expect(queue.counters()).toEqual({ count: 3, bytes: 3, droppedOldest: 2, droppedNewest: 0, rejected: 0, droppedTooLong: 0 });
+    expect(queue.counters()).toEqual({
+      count: 3,
+      bytes: 3,
+      droppedOldest: 2,
+      droppedMostSent: 0,
+      droppedNewest: 0,
+      rejected: 0,
+      droppedTooLong: 0,
+    });
   });
 
   it("keeps the order of age when sent broadcasts go back into it", () => {
@@ -71,6 +79,20 @@ describe("a full queue", () => {
     expect(queue.counters()).toMatchObject({ count: 2, bytes: 7, droppedOldest: 2 });
   });
 
+  it("gives up what was sent most often where the policy is dropMostSent, the longest first, never the spared one", () => {
+    const { queue, told, put } = makeQueue({ maxCount: 4, retransmitMult: 9, whenFull: "dropMostSent", spared: "me" });
+    for (const text of ["aa", "b", "cc"]) put(text);
+    put("dddd", "me");
+    expect(waiting(queue)).toEqual(["aa", "b", "cc", "dddd"]);
+    expect([put("e"), put("f")]).toEqual([true, true]);
+    expect(told).toEqual(["finished aa", "mostSent aa", "finished cc", "mostSent cc"]);
+    put("g");
+    put("hhh");
+    expect(told.slice(4)).toEqual(["finished b", "mostSent b", "finished e", "mostSent e"]);
+    expect(waiting(queue)).toEqual(["dddd", "f", "g", "hhh"]);
+    expect(queue.counters()).toMatchObject({ count: 4, droppedMostSent: 4, droppedOldest: 0 });
+  });
+
   it("takes no new one where the policy is dropNewest, and tells", () => {
     const { queue, told, put } = makeQueue({ maxCount: 2, whenFull: "dropNewest" });
     expect([put("a"), put("b"), put("c")]).toEqual([true, true, false]);
@@ -89,14 +111,17 @@ describe("a full queue", () => {
     expect(queue.counters()).toMatchObject({ count: 2, rejected: 1 });
   });
 
-  it.each(["dropOldest", "dropNewest", "reject"] as const)("lets news replace the old of its name (%s)", (whenFull) => {
-    const { queue, told, put } = makeQueue({ maxCount: 2, maxBytes: 8, whenFull });
-    put("1111", "one");
-    put("2222", "two");
-    expect(put("3333", "one")).toBe(true);
-    expect(told).toEqual(["finished 1111"]);
-    expect(waiting(queue)).toEqual(["2222", "3333"]);
-  });
+  it.each(["dropOldest", "dropMostSent", "dropNewest", "reject"] as const)(
+    "lets news replace the old of its name (%s)",
+    (whenFull) => {
+      const { queue, told, put } = makeQueue({ maxCount: 2, maxBytes: 8, whenFull });
+      put("1111", "one");
+      put("2222", "two");
+      expect(put("3333", "one")).toBe(true);
+      expect(told).toEqual(["finished 1111"]);
+      expect(waiting(queue)).toEqual(["2222", "3333"]);
+    },
+  );
 
   it("keeps the old of a name when there is no room for the new", () => {
     const { queue, put } = makeQueue({ maxBytes: 8, whenFull: "dropNewest" });
@@ -106,13 +131,16 @@ describe("a full queue", () => {
     expect(waiting(queue)).toEqual(["1111", "2222"]);
   });
 
-  it.each(["dropOldest", "dropNewest", "reject"] as const)("refuses what is over maxBytes alone (%s)", (whenFull) => {
-    const { queue, told, put } = makeQueue({ maxBytes: 4, whenFull });
-    put("1111");
-    expect(refusal(() => put("55555"))).toEqual(["message_too_large", { size: 5, limit: 4 }]);
-    expect(told).toEqual([]);
-    expect(waiting(queue)).toEqual(["1111"]);
-  });
+  it.each(["dropOldest", "dropMostSent", "dropNewest", "reject"] as const)(
+    "refuses what is over maxBytes alone (%s)",
+    (whenFull) => {
+      const { queue, told, put } = makeQueue({ maxBytes: 4, whenFull });
+      put("1111");
+      expect(refusal(() => put("55555"))).toEqual(["message_too_large", { size: 5, limit: 4 }]);
+      expect(told).toEqual([]);
+      expect(waiting(queue)).toEqual(["1111"]);
+    },
+  );
 
   it("refuses what no packet can hold, and gives up what none can hold any more", () => {
     let longest = 5;
@@ -149,7 +177,11 @@ it("is never over its limits, whatever happens, and its counts are right", () =>
     const pick = (n: number): number => Math.floor(random.next() * n);
     let put = 0;
     let finished = 0;
-    const { queue } = makeQueue({ maxCount: 20, maxBytes: 200, whenFull: pick(2) === 0 ? "dropOldest" : "dropNewest" });
+    const { queue } = makeQueue({
+      maxCount: 20,
+      maxBytes: 200,
+      whenFull: (["dropOldest", "dropMostSent", "dropNewest"] as const)[pick(3)],
+    });
     for (let step = 0; step < 500; step++) {
       if (pick(4) === 0) queue.getBroadcasts(2, pick(100));
       else if (pick(50) === 0) queue.prune(pick(20));

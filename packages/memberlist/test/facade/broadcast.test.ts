@@ -126,6 +126,7 @@ it("refuses what is no message, no name or no policy, and everything after the s
 
 it.each([
   ["dropOldest", "broadcast_dropped.oldest", { via: "gossip", queued: true }],
+  ["dropMostSent", "broadcast_dropped.most_sent", { via: "gossip", queued: true }],
   ["dropNewest", "broadcast_dropped.newest", { via: "gossip", queued: false }],
   ["reject", "broadcast_dropped.rejected", "queue_full"],
 ] as const)("a full queue is counted, and told at a bounded rate: %s", async (whenFull, counter, expected) => {
