@@ -4,24 +4,30 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { binDir } from "./go-toolchain.ts";
 
-let building: Promise<string> | undefined;
+const building = new Map<string, Promise<string>>();
 
-/**
- * Bundles the TypeScript peer from the sources of all packages, and returns the path of the program: it runs in a process of
- * its own, where Node 20 reads no TypeScript, and nothing has to have been built before the suite.
- */
+/** The TypeScript peer, as a program for Node and Bun. */
 export function buildNodePeer(): Promise<string> {
-  building ??= bundle();
-  return building;
+  return buildNodeProgram("node-peer");
 }
 
-async function bundle(): Promise<string> {
+/**
+ * Bundles a program of `src/` from the sources of all packages, and returns its path: it runs in a process of its own, where Node 20 reads
+ * no TypeScript, and nothing has to have been built before the suite.
+ */
+export function buildNodeProgram(name: string): Promise<string> {
+  const program = building.get(name) ?? bundle(name);
+  building.set(name, program);
+  return program;
+}
+
+async function bundle(name: string): Promise<string> {
   await mkdir(binDir, { recursive: true });
-  const program = join(binDir, "node-peer.mjs");
-  const unfinished = join(binDir, `node-peer.${process.pid}.mjs`);
+  const program = join(binDir, `${name}.mjs`);
+  const unfinished = join(binDir, `${name}.${process.pid}.mjs`);
   try {
     await build({
-      entryPoints: [fileURLToPath(new URL("../src/node-peer.ts", import.meta.url))],
+      entryPoints: [fileURLToPath(new URL(`../src/${name}.ts`, import.meta.url))],
       outfile: unfinished,
       bundle: true,
       format: "esm",

@@ -1,0 +1,23 @@
+/** What a process that is held up is told, as JSON in its argument. */
+export interface LagOrder {
+  readonly name: string;
+  readonly host: string;
+  /** The members of its cluster, all of which are well. */
+  readonly seeds: readonly string[];
+  readonly lagAwareness: boolean;
+  /** How often it is blocked. */
+  readonly blocks: number;
+}
+
+/** What it has done by the end, as a line of JSON. */
+export interface LagOutcome {
+  /** Members that it accused by itself; none of them was ever away. */
+  readonly accusations: number;
+  /** Pings that were answered. */
+  readonly probes: number;
+  /** How late timers were found to be, at most, in ms; only lag awareness looks. */
+  readonly timerLate: number;
+  /** From a packet's receive time until it was handled, at most, in ms. */
+  readonly packetLate: number;
+  readonly packets: number;
+}
