@@ -4,6 +4,7 @@ import { addFuzz } from "./fuzz.ts";
 import { addLifeguard } from "./lifeguard.ts";
 import { addRun } from "./run.ts";
 import { addScale } from "./scale.ts";
+import { addSeedLoad } from "./seed-load.ts";
 import { addSwim } from "./swim.ts";
 import { addWorker } from "./workers.ts";
 
@@ -16,6 +17,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   addScale(program);
   addSwim(program);
   addConvergence(program);
+  addSeedLoad(program);
   addWorker(program);
   try {
     await program.parseAsync([...argv]);
