@@ -1,12 +1,13 @@
 /** The TypeScript peer on the Deno transport, run from the sources: JSON lines on stdin and stdout (peer-protocol.ts). */
 import { createHash } from "node:crypto";
-import { createMemberlist } from "@memberlist/transport-deno";
+import { createMemberlist, fileStore } from "@memberlist/transport-deno";
 import { epochMs } from "./peer-protocol.ts";
 import { TsPeer } from "./ts-peer.ts";
 
 const encoder = new TextEncoder();
 const peer = new TsPeer({
   createMemberlist,
+  fileStore,
   sha256: (bytes) => createHash("sha256").update(bytes).digest("hex"),
   write: (line) => {
     const bytes = encoder.encode(`${line}\n`);

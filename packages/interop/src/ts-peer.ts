@@ -45,8 +45,7 @@ export interface PeerRuntime {
   readonly createMemberlist: (config: Config) => Promise<Memberlist>;
   /** Hex. */
   readonly sha256: (bytes: Uint8Array) => string;
-  /** Absent: no test asks for one there. */
-  readonly fileStore?: (path: string) => Store;
+  readonly fileStore: (path: string) => Store;
   readonly write: (line: string) => void;
 }
 
@@ -242,7 +241,7 @@ export class TsPeer {
       ...(secretKey !== undefined && { secretKey: fromBase64(secretKey) }),
       ...(this.#keyring && { keyring: this.#keyring }),
       ...(disableTcpPingsForNode && { disableTcpPingsForNode: (name: string) => disableTcpPingsForNode.includes(name) }),
-      ...(storePath !== undefined && { store: this.#runtime.fileStore?.(storePath) }),
+      ...(storePath !== undefined && { store: this.#runtime.fileStore(storePath) }),
       ...(zones === true && {
         selectNodes: (_purpose, nodes) => nodes.filter(({ meta: zone }) => toBase64(zone) === toBase64(this.#meta)),
       }),

@@ -5,7 +5,7 @@ import { buildNodePeer } from "../src/node-toolchain.ts";
 import { Peer } from "../src/peer.ts";
 import { seededBytes, toBase64, type PeerConfig } from "../src/peer-protocol.ts";
 import { findRuntime } from "../src/runtimes.ts";
-import { BlockedUdp, whyNoNamespaces, type Side } from "./blocked-udp.ts";
+import { LinkedNamespaces, whyNoNamespaces, type Side } from "./linked-namespaces.ts";
 import { converged, describeWithGo, fast, isMessage, isState, nextHost, useCluster } from "./support.ts";
 
 type Kind = "go" | "node" | "deno";
@@ -100,9 +100,10 @@ const why = whyNoNamespaces();
 if (why !== undefined) process.stdout.write(`${why}: streamOnly is not tried where UDP is blocked\n`);
 
 describe.skipIf(why !== undefined)("where UDP is blocked", () => {
-  let network: BlockedUdp;
+  let network: LinkedNamespaces;
   beforeEach(async () => {
-    network = await BlockedUdp.open();
+    network = await LinkedNamespaces.open();
+    await network.drop("ipproto", "udp");
   });
   // The processes in it end first: hooks run in the reverse of their order.
   afterEach(async () => {
