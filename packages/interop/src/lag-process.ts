@@ -16,14 +16,14 @@ let packets = 0;
 const silent = { write: () => undefined };
 const transport = await NodeTransport.create({ bindAddrs: [host], bindPort: 0, logOutput: silent });
 const listen = transport.listen.bind(transport);
-transport.listen = ({ packet, stream }) =>
+transport.listen = (listener) =>
   listen({
     packet: (bytes, from, receivedAt) => {
       packets++;
       packetLate = Math.max(packetLate, performance.now() - receivedAt);
-      packet(bytes, from, receivedAt);
+      listener.packet(bytes, from, receivedAt);
     },
-    stream,
+    stream: (stream, from) => listener.stream(stream, from),
   });
 const members = await createMemberlist({
   ...lanConfig(),

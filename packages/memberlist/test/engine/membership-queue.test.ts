@@ -11,7 +11,7 @@ function node(limits: Limits): EngineHarness {
 }
 
 function said(harness: EngineHarness): string[] {
-  return harness.takeBroadcasts().map((message) => `${message.kind} ${"node" in message ? String(message.node) : ""}`);
+  return harness.takeBroadcasts().map((message) => `${message.kind} ${"node" in message ? message.node : ""}`);
 }
 
 describe("news of members that waits to be gossiped", () => {
