@@ -49,3 +49,60 @@ it("with 0 our own messages come first, and user broadcasts have what they leave
   expect(user).toBe(0);
   expect(own).toBeGreaterThan(100 * 1200);
 });
+
+/** A node with news of 39 others all the time, whose user has nothing to say at first, and then messages of 1,200 bytes without end. */
+class Saver {
+  readonly node: EngineHarness;
+  #isTalking = false;
+  #round = 0;
+
+  constructor(retransmitMult: number) {
+    this.node = new EngineHarness({
+      config: { userBroadcastShare: 0.25, gossipInterval: 200, gossipNodes: 1, probeInterval: 0, retransmitMult },
+      questions: {
+        hasUserBroadcasts: true,
+        userBroadcasts: (overhead, limit) => (this.#isTalking && limit >= overhead + 1200 ? [new Uint8Array(1200)] : []),
+      },
+    }).start();
+  }
+
+  silence(packets: number): void {
+    for (let i = 0; i < packets; i += 10) {
+      this.#news();
+      this.node.advance(2_000);
+    }
+    this.node.takeSent();
+  }
+
+  /** How many packets in a row carry a message, out of so many. */
+  talk(packets: number): number {
+    this.#isTalking = true;
+    this.#news();
+    this.node.advance(200 * packets);
+    const carries = this.node.takeSent().map(({ messages }) => messages.some(({ kind }) => kind === "user"));
+    return carries.includes(false) ? carries.indexOf(false) : carries.length;
+  }
+
+  #news(): void {
+    const incarnation = ++this.#round;
+    const meta = new Uint8Array(100).fill(incarnation);
+    for (let i = 2; i <= 40; i++) this.node.deliver(alive(`n${i}`, { meta, incarnation }));
+  }
+}
+
+it("what users did not use is saved up: a quarter of each packet", () => {
+  const saver = new Saver(1_000);
+  saver.silence(100);
+  // 25 packets' worth; and a quarter of what is sent meanwhile comes on top of it.
+  expect(saver.talk(60)).toBeGreaterThanOrEqual(28);
+  expect(saver.talk(60)).toBeLessThanOrEqual(1);
+});
+
+it("but only what one message needs: our own news waits for no more packets than that", () => {
+  const saver = new Saver(4);
+  saver.silence(1_000);
+  // 4 · ceil(log10(41)) = 8 packets are saved up, and a quarter of each that is sent.
+  const inARow = saver.talk(16);
+  expect(inARow).toBeGreaterThanOrEqual(8);
+  expect(inARow).toBeLessThanOrEqual(13);
+});
