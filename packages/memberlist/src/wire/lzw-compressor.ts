@@ -1,14 +1,15 @@
-import { clearCode, endCode, maxCode, minWidth, outputOf, scratchOf } from "./lzw-codes.ts";
+import { clearCode, endCode, maxCode, maxWidth, minWidth, outputOf, scratchOf } from "./lzw-codes.ts";
 
 /**
- * The dictionary: which code stands for a code and a byte behind it, by code * 256 + byte. Nothing is ever cleared: an entry counts
- * when its code has been given out in this dictionary, and for just this.
+ * The dictionary: which code stands for a code and a byte behind it. Open addressing, and an entry is one number, so that a look-up is one
+ * load: 12 bits of the code, 8 of the byte, 12 of the code that stands for both. 0 is none.
  */
-interface Dictionary {
-  readonly codes: Uint16Array;
-  /** For each code, what it stands for. */
-  readonly keys: Int32Array;
-}
+type Dictionary = Int32Array;
+
+/** At most 3,838 entries live: it is never half full. */
+const hashBitsMax = 13;
+const hashMultiplier = 0x9e3779b1;
+const codeBits = maxWidth;
 
 let shared: Dictionary | undefined;
 
@@ -20,23 +21,28 @@ function worst(size: number): number {
   return size + (size >>> 1) + (size >>> 10) + slack;
 }
 
+/** A dictionary for a compression in parts, between which others go on. */
+export function newDictionary(): Dictionary {
+  return new Int32Array(1 << hashBitsMax);
+}
+
+/** The one for what is compressed in one go. */
+export function sharedDictionary(): Dictionary {
+  return (shared ??= newDictionary());
+}
+
+/** Few bytes need few entries, which are cleared, and cached, sooner. */
+function hashBitsFor(size: number): number {
+  if (size <= 2048) return size <= 512 ? 11 : 12;
+  return hashBitsMax;
+}
+
 /**
  * Whether so much output for so much input tells that it will not be shorter in the end: with a sixteenth more than the input after
  * 254 codes, there is nothing in it that comes twice. Asked whenever the codes get longer.
  */
 function isHopeless(written: number, read: number): boolean {
   return written - (written >>> 4) >= read;
-}
-
-/** A dictionary for a compression in parts, between which others go on. */
-export function newDictionary(): Dictionary {
-  // No entry is one for code 0: the smallest code of a pair is 258.
-  return { codes: new Uint16Array((maxCode + 1) << 8), keys: new Int32Array(maxCode + 1).fill(-1) };
-}
-
-/** The one for what is compressed in one go. */
-export function sharedDictionary(): Dictionary {
-  return (shared ??= newDictionary());
 }
 
 /**
@@ -46,6 +52,7 @@ export function sharedDictionary(): Dictionary {
 export class LzwCompressor {
   readonly #input: Uint8Array;
   readonly #dictionary: Dictionary;
+  readonly #hashBits: number;
   readonly #start: number;
   readonly #givesUp: boolean;
   #output: Uint8Array;
@@ -64,6 +71,8 @@ export class LzwCompressor {
   constructor(input: Uint8Array, dictionary: Dictionary, headroom: number = 0, givesUp: boolean = false) {
     this.#input = input;
     this.#dictionary = dictionary;
+    this.#hashBits = hashBitsFor(input.length);
+    dictionary.fill(0, 0, 1 << this.#hashBits);
     this.#at = headroom;
     this.#start = headroom;
     this.#givesUp = givesUp;
@@ -75,9 +84,12 @@ export class LzwCompressor {
   /** Goes on until `count` more bytes have been read. @returns whether that was all; never where it has given up */
   run(count: number): boolean {
     const input = this.#input;
-    const start = this.#start;
+    const table = this.#dictionary;
     const givesUp = this.#givesUp;
-    const { codes, keys } = this.#dictionary;
+    const start = this.#start;
+    const size = 1 << this.#hashBits;
+    const slots = size - 1;
+    const hashShift = 32 - this.#hashBits;
     const end = Math.min(input.length, this.#from + count) | 0;
     const output = this.#room(worst(Math.max(0, end - this.#from)));
     let at = this.#at;
@@ -89,9 +101,14 @@ export class LzwCompressor {
     let limit = 1 << width;
     for (let i = this.#from; i < end; i++) {
       const key = (code << 8) | (input[i] as number);
-      const known = codes[key] as number;
-      if (known <= lastCode && keys[known] === key) {
-        code = known;
+      let slot = Math.imul(key, hashMultiplier) >>> hashShift;
+      let entry = table[slot] as number;
+      while (entry !== 0 && entry >>> codeBits !== key) {
+        slot = (slot + 1) & slots;
+        entry = table[slot] as number;
+      }
+      if (entry !== 0) {
+        code = entry & maxCode;
         continue;
       }
       bits |= code << bitCount;
@@ -111,8 +128,7 @@ export class LzwCompressor {
         if (givesUp && isHopeless(at - start, i)) return false;
       }
       if (lastCode < maxCode) {
-        codes[key] = lastCode;
-        keys[lastCode] = key;
+        table[slot] = (key << codeBits) | lastCode;
         continue;
       }
       bits |= clearCode << bitCount;
@@ -127,6 +143,7 @@ export class LzwCompressor {
       width = minWidth;
       limit = 1 << minWidth;
       lastCode = endCode;
+      table.fill(0, 0, size);
     }
     this.#at = at;
     this.#from = Math.max(this.#from, end);
