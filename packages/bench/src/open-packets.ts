@@ -3,10 +3,10 @@ import { decompressBody } from "../../memberlist/src/wire/compress.ts";
 import { messageType } from "../../memberlist/src/wire/constants.ts";
 import { openPacket, sealPacket } from "../../memberlist/src/wire/packet.ts";
 import { packPackets, unpackPackets } from "../../memberlist/src/wire/packet-batch.ts";
-import { decryptPayload, encryptPayload, type PayloadCipher } from "../../memberlist/src/wire/seal.ts";
+import { decryptPayload, encryptPayload, type PacketCipher } from "../../memberlist/src/wire/seal.ts";
 
 const aes = new NodeCodec().aesGcm(new Uint8Array(16).fill(7));
-const cipher: PayloadCipher = {
+const cipher: PacketCipher = {
   isOn: true,
   encrypts: true,
   verifyIncoming: true,

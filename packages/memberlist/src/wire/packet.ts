@@ -5,7 +5,7 @@ import { crc32 } from "./crc.ts";
 import { DecodeError } from "./decode-error.ts";
 import { labelOverhead, splitLabel, writeLabel } from "./label.ts";
 import { packetBytes } from "./packet-bytes.ts";
-import type { PayloadCipher } from "./seal.ts";
+import type { PacketCipher } from "./seal.ts";
 
 /** The type byte and the checksum. */
 const crcHeaderSize = 5;
@@ -23,7 +23,7 @@ export interface SealOptions {
   /** Ours; empty for none. */
   readonly label: Uint8Array;
   /** Undefined: no encryption. */
-  readonly cipher?: PayloadCipher | undefined;
+  readonly cipher?: PacketCipher | undefined;
   /** See {@link Codec.crc32}. */
   readonly checksum?: Checksum | undefined;
 }
@@ -34,7 +34,7 @@ export interface OpenOptions {
   /** A front-end has already taken our label off: one that is still there is an error. */
   readonly skipInboundLabelCheck: boolean;
   /** Undefined: no encryption. */
-  readonly cipher?: PayloadCipher | undefined;
+  readonly cipher?: PacketCipher | undefined;
   /** See {@link Codec.crc32}. */
   readonly checksum?: Checksum | undefined;
 }

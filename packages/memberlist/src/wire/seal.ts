@@ -1,8 +1,8 @@
 import type { AesGcm } from "../ports/codec.ts";
 import { DecodeError } from "./decode-error.ts";
 
-/** Encryption as the other layers use it: with whatever keys there are at the moment. */
-export interface PayloadCipher {
+/** Encryption as packets use it: with whatever keys there are at the moment. */
+export interface PacketCipher {
   /** Whether there are keys: what comes in is decrypted. */
   readonly isOn: boolean;
   /** Whether what goes out is encrypted; only where there are keys. */
@@ -15,6 +15,10 @@ export interface PayloadCipher {
   encrypt(payload: Uint8Array, additionalData: Uint8Array, headroom: number): Uint8Array;
   /** See {@link decryptPayload}. @throws DecodeError `decrypt_failed` */
   decrypt(payload: Uint8Array, additionalData: Uint8Array): Uint8Array;
+}
+
+/** Encryption as streams use it, too: a long payload is left to whatever does it off the event loop. */
+export interface PayloadCipher extends PacketCipher {
   /** See {@link encryptLongPayload}. */
   encryptLong(payload: Uint8Array, additionalData: Uint8Array, headroom: number): Promise<Uint8Array>;
   /** See {@link decryptLongPayload}. Rejects as {@link decrypt} throws. */
