@@ -14,8 +14,9 @@ export const ping: Ping = {
 
 const versions = [1, 5, 2, 0, 0, 0];
 
-export function alives(count: number): Alive[] {
-  return Array.from({ length: count }, (_, i) => ({
+/** @param first the number of the first node */
+export function alives(count: number, first = 0): Alive[] {
+  return Array.from({ length: count }, (_, at) => at + first).map((i) => ({
     incarnation: 1 + (i % 7),
     node: `node-${i}.dc-${i % 3}.example`,
     addr: `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`,
@@ -29,13 +30,20 @@ export function pushNodes(count: number): PushNodeState[] {
   return alives(count).map(({ node, ...rest }) => ({ ...rest, name: node, state: 0 }));
 }
 
-/** A compound of alive messages, cut to `size` bytes. */
-export function gossipPacket(size: number): Uint8Array {
-  return makeCompound(alives(20).map(encodeAlive)).subarray(0, size);
+/** In {@link gossipPacket}. */
+export const nodesInPacket: number = 20;
+
+/**
+ * A compound of alive messages, cut to `size` bytes.
+ *
+ * @param first the number of the first node
+ */
+export function gossipPacket(size: number, first = 0): Uint8Array {
+  return makeCompound(alives(nodesInPacket, first).map(encodeAlive)).subarray(0, size);
 }
 
-export function randomBytes(size: number): Uint8Array {
-  const random = new SeededRandom(1);
+export function randomBytes(size: number, seed = 1): Uint8Array {
+  const random = new SeededRandom(seed);
   return Uint8Array.from({ length: size }, () => Math.floor(random.next() * 256));
 }
 

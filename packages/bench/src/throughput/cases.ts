@@ -1,4 +1,4 @@
-import { gossipPacket, randomBytes } from "../payloads.ts";
+import { gossipPacket, nodesInPacket, randomBytes } from "../payloads.ts";
 import type { NodeTask } from "./node-task.ts";
 import type { RuntimeName } from "./runtimes.ts";
 
@@ -51,15 +51,24 @@ export function taskOf({ mode, size, payload }: Case): Omit<NodeTask, "role" | "
   };
 }
 
+/** Every payload has a content of its own, so that messages which share a packet are no copies of each other. */
 function content(kind: PayloadKind, length: number, index: number): Uint8Array {
-  if (kind === "random") return randomBytes(length + index).subarray(index);
-  if (kind === "gossip") {
-    const packet = gossipPacket(1400);
-    return Uint8Array.from({ length }, (_, i) => packet[(i + index * 61) % packet.length] as number);
-  }
+  if (kind === "random") return randomBytes(length, index + 1);
+  if (kind === "gossip") return gossip(length, index);
   let text = "";
-  for (let i = index; text.length < length; i++) {
+  for (let i = index * 100_000; text.length < length; i++) {
     text += JSON.stringify({ id: i, service: `web-${i % 17}`, healthy: i % 5 > 0, load: (i * 7919) % 1000 });
   }
   return Buffer.from(text).subarray(0, length);
+}
+
+/** One packet of gossip after the other, each about other nodes. */
+function gossip(length: number, index: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let at = 0, first = index * 20_000; at < length; first += nodesInPacket) {
+    const packet = gossipPacket(length - at, first);
+    bytes.set(packet, at);
+    at += packet.length;
+  }
+  return bytes;
 }

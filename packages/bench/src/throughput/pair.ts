@@ -19,7 +19,7 @@ export interface Stretch {
 }
 
 /** How long nothing may arrive before what is missing is held for lost, in ms. */
-const silence = 150;
+const silence = 500;
 
 /** A sender and a receiver, each in a process of its own, the one joined to the other. */
 export class Pair {
