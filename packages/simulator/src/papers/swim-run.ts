@@ -154,6 +154,9 @@ export async function swimFalsePositives(input: SwimFalsePositives): Promise<num
     },
   });
   simulation.network.setLoss(1 - input.delivered);
+  // A verdict comes at the end of its probe's period: those of the first periods are of probes that began before the loss.
+  await simulation.clock.advance(2 * period);
+  verdicts = 0;
   await simulation.clock.advance(input.periods * period);
   const rate = verdicts / input.nodes / input.periods;
   await simulation.end();
