@@ -345,6 +345,8 @@ Deno.test("three members form a cluster, exchange broadcasts and long messages, 
       // The preset's two retransmits may both go to one of the two others.
       retransmitMult: 10,
       pushPullInterval: 1000,
+      // A machine under load takes longer than that preset's second.
+      tcpTimeout: 10_000,
       name,
       label: "blue",
       bindAddr: "127.0.0.1",
