@@ -9,9 +9,11 @@ const share = 0.05;
 const blocks = Number(process.argv[2] ?? 20);
 const processes = Number(process.argv[3] ?? 6);
 
-function row(name: string, { accusations, blocks: all, packetLate, packets, probes, timerLate }: LagSum): string {
+function row(name: string, { accusations, blocks: all, excused, packetLate, packets, probes, timerLate }: LagSum): string {
   const late = timerLate === 0 ? "" : Math.round(timerLate);
-  return [name, all, accusations, probes, packets, late, packetLate.toFixed(2)].map((cell) => String(cell).padStart(14)).join("");
+  return [name, all, accusations, excused, probes, packets, late, packetLate.toFixed(2)]
+    .map((cell) => String(cell).padStart(16))
+    .join("");
 }
 
 if (!Number.isInteger(blocks) || blocks < 1 || !Number.isInteger(processes) || processes < 1) {
@@ -19,11 +21,11 @@ if (!Number.isInteger(blocks) || blocks < 1 || !Number.isInteger(processes) || p
   process.exitCode = 2;
 } else {
   const report = await measureLag({ blocks, processes });
-  const head = ["lagAwareness", "blocks", "accusations", "answered pings", "packets", "timers late", "packets late"];
-  process.stdout.write(`${head.map((cell) => cell.padStart(14)).join("")}\n`);
+  const head = ["lagAwareness", "blocks", "accusations", "excused", "answered pings", "packets", "timers late", "packets late"];
+  process.stdout.write(`${head.map((cell) => cell.padStart(16)).join("")}\n`);
   process.stdout.write(`${row("false", report.off)}\n${row("true", report.on)}\n`);
   process.stdout.write(
-    "the latest of each process's timers and packets, in ms: of packets from their receive time until they are handled\n",
+    "excused: of members that this machine, too busy, had held up as well\nthe latest of each process's timers and packets, in ms: of packets from their receive time until they are handled\n",
   );
   process.stdout.write(`${JSON.stringify(report)}\n`);
   if (report.on.accusations > share * report.off.accusations) process.exitCode = 1;

@@ -7,7 +7,7 @@ const cycle = 5_000;
 
 const { name, host, seeds, lagAwareness, blocks } = JSON.parse(process.argv[2] ?? "") as LagOrder;
 
-let accusations = 0;
+const accusedAt: number[] = [];
 let probes = 0;
 let timerLate = 0;
 let packetLate = 0;
@@ -43,7 +43,7 @@ const members = await createMemberlist({
 });
 const events = members.events();
 const following = (async () => {
-  for await (const event of events) if (event.type === "suspect" && event.from === name) accusations++;
+  for await (const event of events) if (event.type === "suspect" && event.from === name) accusedAt.push(event.at);
 })();
 await members.join(seeds);
 await members.ready({ members: seeds.length + 1, timeout: 30_000 });
@@ -58,7 +58,7 @@ await pass(cycle - blocked);
 await members.leave();
 await members.shutdown();
 await following;
-const outcome: LagOutcome = { accusations, probes, timerLate, packetLate, packets };
+const outcome: LagOutcome = { accusedAt, probes, timerLate, packetLate, packets };
 process.stdout.write(`${JSON.stringify(outcome)}\n`);
 
 function pass(ms: number): Promise<void> {

@@ -11,8 +11,8 @@ export interface LagOrder {
 
 /** What it has done by the end, as a line of JSON. */
 export interface LagOutcome {
-  /** Members that it accused by itself; none of them was ever away. */
-  readonly accusations: number;
+  /** When it accused a member by itself, in ms since the epoch. */
+  readonly accusedAt: readonly number[];
   /** Pings that were answered. */
   readonly probes: number;
   /** How late timers were found to be, at most, in ms; only lag awareness looks. */

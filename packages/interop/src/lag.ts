@@ -4,9 +4,13 @@ import { buildNodeProgram } from "./node-toolchain.ts";
 import type { LagOrder, LagOutcome } from "./lag-protocol.ts";
 
 /** What all processes with the one or the other setting did together. */
-export interface LagSum extends LagOutcome {
+export interface LagSum extends Omit<LagOutcome, "accusedAt"> {
   readonly processes: number;
   readonly blocks: number;
+  /** Of members that were there all the time. */
+  readonly accusations: number;
+  /** Of members that had just been held up themselves, because this machine is too busy: nobody's fault. */
+  readonly excused: number;
 }
 
 export interface LagReport {
@@ -26,6 +30,12 @@ const well = 4;
 /** How long a packet travels to the process that is held up, in ms. A block matters only where it falls between a ping and its ack. */
 const latency = 400;
 
+const lookInterval = 20;
+/** In ms: with the latency, an ack then misses its `probeTimeout`. */
+const stallMin = 100;
+/** For how long a verdict may follow from it, in ms: a probe, and the block that it may meet. */
+const stallEffect = 5_000;
+
 const silent = { write: (): void => undefined };
 
 /**
@@ -34,24 +44,55 @@ const silent = { write: (): void => undefined };
  */
 export async function measureLag({ processes, blocks }: LagOptions): Promise<LagReport> {
   const program = await buildNodeProgram("lag-process");
+  const stalls = new Stalls();
   const settings = Array.from({ length: processes }, () => [true, false]).flat();
   const outcomes = await Promise.all(
     settings.map(async (lagAwareness, i) => ({ lagAwareness, ...(await inCluster(program, i, { lagAwareness, blocks })) })),
   );
   const sum = (of: boolean): LagSum => {
     const those = outcomes.filter(({ lagAwareness }) => lagAwareness === of);
-    const total = (what: "accusations" | "probes" | "packets"): number => those.reduce((all, one) => all + one[what], 0);
+    const total = (what: "probes" | "packets"): number => those.reduce((all, one) => all + one[what], 0);
+    const accusedAt = those.flatMap((one) => one.accusedAt);
+    const excused = accusedAt.filter((at) => stalls.explain(at)).length;
     return {
       processes,
       blocks: processes * blocks,
-      accusations: total("accusations"),
+      accusations: accusedAt.length - excused,
+      excused,
       probes: total("probes"),
       packets: total("packets"),
       timerLate: Math.max(...those.map((one) => one.timerLate)),
       packetLate: Math.max(...those.map((one) => one.packetLate)),
     };
   };
+  stalls.stop();
   return { on: sum(true), off: sum(false) };
+}
+
+/** When this process, where the members live that are well, did not get on. */
+class Stalls {
+  readonly #found: { readonly from: number; readonly to: number }[] = [];
+  readonly #timer: NodeJS.Timeout;
+  #last = Date.now();
+
+  constructor() {
+    this.#timer = setInterval(() => this.#look(), lookInterval);
+  }
+
+  /** Whether an accusation may come of one. */
+  explain(at: number): boolean {
+    return this.#found.some(({ from, to }) => at > from && at < to + stallEffect);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #look(): void {
+    const now = Date.now();
+    if (now - this.#last > stallMin) this.#found.push({ from: this.#last, to: now });
+    this.#last = now;
+  }
 }
 
 async function inCluster(program: string, i: number, order: Pick<LagOrder, "lagAwareness" | "blocks">): Promise<LagOutcome> {
