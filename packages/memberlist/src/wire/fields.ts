@@ -15,6 +15,10 @@ const maxStringBytes = maxDecompressedBytes * 2;
 /** The entries of a map or array in one message; ours have at most 8. */
 const maxEntries = 64 * 1024;
 
+/** Of memory that a map lies in, in bytes: the decoder keeps what it has decoded last. */
+const keptMax = 64 * 1024;
+const nil: Uint8Array = Uint8Array.of(0xc0);
+
 let decoder: Decoder | undefined;
 
 /**
@@ -45,6 +49,8 @@ export function readWholeFields(body: Uint8Array): Fields {
   } catch (error) {
     if (error instanceof DecodeError) throw error;
     throw new DecodeError("malformed", error instanceof MsgpackError ? error.message : "not msgpack", error);
+  } finally {
+    if (body.buffer.byteLength > keptMax) decoder.decode(nil);
   }
   if (value === null) return {};
   if (typeof value !== "object" || Array.isArray(value) || value instanceof Uint8Array) {
