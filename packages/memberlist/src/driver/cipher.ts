@@ -77,8 +77,10 @@ export class Cipher implements PayloadCipher {
   encrypt(payload: Uint8Array, additionalData: Uint8Array, headroom: number): Uint8Array {
     this.#follow();
     const primary = this.#keys[0] as InstalledKey;
+    const sealed = encryptPayload(primary.aes, this.version, payload, additionalData, headroom);
+    // Only now: who is told of it may send, and `payload` may be lent until then.
     this.#wear(primary);
-    return encryptPayload(primary.aes, this.version, payload, additionalData, headroom);
+    return sealed;
   }
 
   decrypt(payload: Uint8Array, additionalData: Uint8Array): Uint8Array {

@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import { Cipher, type CipherOptions } from "../../src/driver/cipher.ts";
 import { Keyring } from "../../src/keyring.ts";
 import type { Codec } from "../../src/ports/codec.ts";
+import { decompressBody } from "../../src/wire/compress.ts";
+import { openPacket, sealPacket } from "../../src/wire/packet.ts";
 import { aes, aesCodec, patterned } from "../wire/aes.ts";
 import { ascii } from "../wire/hex.ts";
 import { reasonOf } from "../wire/reason.ts";
@@ -117,6 +119,17 @@ describe("Cipher", () => {
     expect(told).toEqual([]);
     ours.takeSealingKey(32);
     expect(told).toEqual([131]);
+  });
+
+  it("tells of it when the packet is sealed: who is told may send another one", () => {
+    const message = new Uint8Array(600).fill(7);
+    const ours = cipher(new Keyring([], a), {
+      messagesPerKeyMax: 1,
+      onKeyWornOut: () => void sealPacket(new Uint8Array(600).fill(9), { compress: true, crc: false, label: extra }),
+    });
+    const packet = sealPacket(message, { compress: true, crc: false, label: extra, cipher: ours });
+    const opened = openPacket(packet, { label: extra, skipInboundLabelCheck: false, cipher: ours });
+    expect(decompressBody(opened.subarray(1), 1000)).toEqual(message);
   });
 
   it("never wears a key by decrypting", () => {
