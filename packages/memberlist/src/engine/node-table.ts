@@ -208,7 +208,8 @@ export class NodeTable {
   keepMeta(meta: Uint8Array): Uint8Array {
     const { length } = meta;
     if (length === 0 || length > sharedMetaMax) return copyBytes(meta);
-    if (this.#metaSlab === undefined || this.#metaUsed + length > metaSlabSize) {
+    if (this.#metaSlab === undefined || this.#metaUsed + length > this.#metaSlab.byteLength) {
+      // Full, or gone: an application may have transferred the metadata of a member.
       this.#metaSlab = new ArrayBuffer(metaSlabSize);
       this.#metaUsed = 0;
     }

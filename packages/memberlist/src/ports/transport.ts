@@ -16,7 +16,8 @@ export interface Transport {
   finalAdvertiseAddr(addr: string, port: number): AdvertisedAddress | Promise<AdvertisedAddress>;
 
   /**
-   * Sends one packet, fire and forget. The transport owns `packet` from here on.
+   * Sends one packet, fire and forget. The transport owns `packet` from here on. It is a view, whose buffer holds other packets, too:
+   * what is handed to another thread must be a copy.
    *
    * @param done is called once, when the packet has been handed to the network or has failed; never synchronously
    * @returns false when the transport would rather have fewer packets for now (backpressure); the packet was taken all the same

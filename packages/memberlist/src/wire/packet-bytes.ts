@@ -12,7 +12,8 @@ let used = 0;
  */
 export function packetBytes(size: number): Uint8Array<ArrayBuffer> {
   if (size > sharedMax) return new Uint8Array(size);
-  if (slab === undefined || used + size > slabSize) {
+  // Full, or gone: a transport, which owns its packets, may have transferred one.
+  if (slab === undefined || used + size > slab.byteLength) {
     slab = new ArrayBuffer(slabSize);
     used = 0;
   }

@@ -39,6 +39,13 @@ describe("metadata that is kept", () => {
     expect(Math.max(...buffers.map(({ byteLength }) => byteLength))).toBeLessThanOrEqual(1024);
     expect(table.keepMeta(new Uint8Array(300)).buffer.byteLength).toBe(300);
   });
+
+  it("is kept, too, after an application has transferred the buffer of another one", () => {
+    const table = tableOf([]);
+    const { buffer } = table.keepMeta(new Uint8Array(25));
+    structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
+    expect(table.keepMeta(Uint8Array.of(1, 2, 3))).toEqual(Uint8Array.of(1, 2, 3));
+  });
 });
 
 describe("the end of a round", () => {

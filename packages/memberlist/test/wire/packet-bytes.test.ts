@@ -17,4 +17,10 @@ describe("bytes for packets", () => {
     expect(buffers.size).toBeLessThan(10);
     expect(packetBytes(10_000).buffer.byteLength).toBe(10_000);
   });
+
+  it("are there, too, after somebody has transferred the buffer of others", () => {
+    const { buffer } = packetBytes(100);
+    structuredClone(buffer, { transfer: [buffer] });
+    expect(packetBytes(100)).toEqual(new Uint8Array(100));
+  });
 });
