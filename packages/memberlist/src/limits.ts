@@ -53,7 +53,7 @@ export interface Limits {
    * Default 16,384.
    */
   readonly maxMembershipBroadcasts?: number;
-  /** Their bytes. Default 16 MiB. */
+  /** Their bytes; a message that is over it by itself is not gossiped. Default 16 MiB. */
   readonly maxMembershipBroadcastBytes?: number;
 }
 

@@ -48,15 +48,18 @@ export class Gossip {
 
   /**
    * Starts the dissemination of a message about the node `name`; an older one about it is dropped. One that no packet can hold
-   * (peers may have names and metadata of any length) is refused: it would wait for ever. Push/pulls carry it all the same.
+   * (peers may have names and metadata of any length) is refused: it would wait for ever. So is one that is over the bound of the queue
+   * by itself. Push/pulls carry both all the same.
    */
   broadcast(name: string, message: Uint8Array, finished?: () => void): void {
-    if (this.fits(message)) {
+    const fits = this.fits(message);
+    if (fits && message.length <= this.#context.config.limits.maxMembershipBroadcastBytes) {
       this.#queue.queueBroadcast({ name, message, finished });
       return;
     }
     finished?.();
-    this.#tooLarge(message);
+    if (fits) this.#full(message);
+    else this.#tooLarge(message);
   }
 
   /** Drops all that waits to be sent. */
@@ -111,9 +114,10 @@ export class Gossip {
   #full(message: Uint8Array): void {
     const { config, effects } = this.#context;
     const { count } = this.#queue.counters();
-    const { maxMembershipBroadcasts: most } = config.limits;
-    effects.stats.count(`limit.${count >= most ? "maxMembershipBroadcasts" : "maxMembershipBroadcastBytes"}`);
-    effects.log.warn("membership_queue_full", "too much news of members waits, what was sent most often is given up", {
+    const { maxMembershipBroadcasts: most, maxMembershipBroadcastBytes: bytesMax } = config.limits;
+    const isForCount = count >= most && message.length <= bytesMax;
+    effects.stats.count(`limit.${isForCount ? "maxMembershipBroadcasts" : "maxMembershipBroadcastBytes"}`);
+    effects.log.warn("membership_queue_full", "too much news of members waits, some of it is given up", {
       count,
       size: message.length,
     });

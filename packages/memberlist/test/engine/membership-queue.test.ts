@@ -35,6 +35,21 @@ describe("news of members that waits to be gossiped", () => {
     expect(harness.engine.numQueuedBroadcasts).toBeLessThanOrEqual(6);
   });
 
+  it("a message that is over the bound by itself is not gossiped, counted, and breaks nothing", () => {
+    const harness = node({ maxMembershipBroadcastBytes: 200 });
+    harness.deliverAll(alive("n2", { meta: new Uint8Array(400) }), alive("n3"));
+    expect(harness.count("limit.maxMembershipBroadcastBytes")).toBe(1);
+    expect(said(harness)).toEqual(["alive n3"]);
+    expect(harness.known()).toHaveLength(3);
+  });
+
+  it("a bound that our own news is over keeps nobody from starting and leaving", () => {
+    const harness = node({ maxMembershipBroadcastBytes: 1 });
+    let isOut = false;
+    harness.engine.leave(() => (isOut = true));
+    expect(isOut).toBe(true);
+  });
+
   it("gives up who is alive before who is dead, and never what we say of ourselves", () => {
     const harness = node({ maxMembershipBroadcasts: 6 });
     for (let i = 2; i < 12; i++) harness.deliver(alive(`n${i}`, { meta: new Uint8Array(50) }));
