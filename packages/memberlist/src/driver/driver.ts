@@ -214,11 +214,15 @@ export class Driver {
   #drain(): void {
     const { clock } = this.config;
     const until = clock.now() + handoffTime;
-    do {
-      if (this.#isStopped) return;
-      this.run(() => this.engine.drainHandoff(handoffBatch));
-    } while (this.engine.hasHandoff && clock.now() < until);
-    this.#isDraining = false;
+    try {
+      do {
+        if (this.#isStopped) return;
+        this.run(() => this.engine.drainHandoff(handoffBatch));
+      } while (this.engine.hasHandoff && clock.now() < until);
+    } finally {
+      // Whatever was thrown, the rest has its turn.
+      this.#isDraining = false;
+    }
     if (this.engine.hasHandoff) this.#drainLater();
   }
 

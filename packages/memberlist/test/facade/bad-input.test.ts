@@ -1,10 +1,11 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { makeCompound } from "../../src/wire/compound.ts";
 import { compressMessage } from "../../src/wire/compress.ts";
 import { encodeAckResp, encodeDead, encodeIndirectPing, encodePing, encodeSuspect, encodeUser } from "../../src/wire/encode.ts";
 import { encodeUserStream } from "../../src/wire/push-pull.ts";
-import { bytes, clusters, codes, names, type Cluster, type TestNode } from "./cluster.ts";
+import { bytes, clusters, codes, names, text, type Cluster, type TestNode } from "./cluster.ts";
 import { aliveMessage, concat, labelled, RawPeer, stateMessage } from "./raw-peer.ts";
 
 const cluster = clusters();
@@ -248,5 +249,27 @@ describe("streams", () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it("keeps no message from being heard after something of the application's has thrown", async () => {
+    const one = cluster();
+    const heard: string[] = [];
+    const random = new SeededRandom(1);
+    let isBroken = false;
+    const next = (): number => {
+      if (isBroken) throw new Error("no randomness");
+      return random.next();
+    };
+    const delegate = { notifyMsg: (message: Uint8Array) => void heard.push(text(message)) };
+    const timers = { probeInterval: 0, gossipInterval: 0, pushPullInterval: 0 };
+    const node = await one.start({ delegate, random: { next }, ...timers });
+    const peer = new RawPeer(one);
+    isBroken = true;
+    peer.send(aliveMessage("new", "10.9.9.9"), node);
+    await expect(one.advance(100)).rejects.toThrow("no randomness");
+    isBroken = false;
+    peer.send(encodeUser(bytes("after")), node);
+    await one.advance(100);
+    expect(heard).toEqual(["after"]);
   });
 });
