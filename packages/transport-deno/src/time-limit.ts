@@ -53,3 +53,13 @@ export async function withLimits<T>(limits: AttemptLimits, attempt: (signal: Abo
     release();
   }
 }
+
+/** Waits for what does not reject, but not for longer than that. */
+export async function atMost(ms: number, promise: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
+}

@@ -251,3 +251,33 @@ Deno.test("credentials that no peer would accept are a wrong config", async () =
   ] as const)
     await rejects(start("a", wrong), { code: "invalid_config", message });
 });
+
+Deno.test("a start that fails by its certificate has taken no port, and numbers that take a limit away are a wrong config", async () => {
+  const { certificate, key } = await certificateOf("a");
+  const probe = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const { port } = probe.addr as Deno.NetAddr;
+  probe.close();
+  const quic = { ca: ca.certificate, certificate, key };
+  const base = { ...lanConfig(), bindAddr: "127.0.0.1", bindPort: port, logger: silent };
+  await rejects(createMemberlist({ ...base, name: "b", quic }), { code: "invalid_config" });
+  for (const wrong of [
+    { silenceTimeout: 0 },
+    { handshakeTimeout: -1 },
+    { idleTimeout: Number.NaN },
+    { maxHandshakes: Number.NaN },
+  ])
+    await rejects(createMemberlist({ ...base, name: "a", quic: { ...quic, ...wrong } }), {
+      code: "invalid_config",
+      message: new RegExp(`quic.${Object.keys(wrong).join()}: must be`),
+    });
+  // The same port, in the same process.
+  await (await createMemberlist({ ...base, name: "a", quic })).shutdown();
+});
+
+Deno.test("an authorize that answers with a promise lets nobody in", async () => {
+  const authorize = (async () => true) as unknown as () => boolean;
+  const { server } = await listener();
+  const a = await start("a", { authorize });
+  await rejects(a.dial(addressOf(server), dialOptions), { code: "not_authorized" });
+  await Promise.all([a.shutdown(), server.shutdown()]);
+});

@@ -67,6 +67,8 @@ export class Dialler {
       throw error;
     }
     const connection = new PeerConnection({ ...this.#options, conn, dialled: true });
+    const giveUp = (): void => connection.close();
+    signal.addEventListener("abort", giveUp, { once: true });
     try {
       await this.#introduce(connection, identity, serverName);
       signal.throwIfAborted();
@@ -74,6 +76,8 @@ export class Dialler {
     } catch (error) {
       connection.close(error);
       throw (await toldBy(connection.gone)) ?? error;
+    } finally {
+      signal.removeEventListener("abort", giveUp);
     }
   }
 
@@ -92,6 +96,8 @@ export class Dialler {
   async #discover(to: Address, signal: AbortSignal): Promise<NodeIdentity> {
     const conn = await this.#secure(anyServerName, to, signal);
     const gone = conn.closed.catch(() => undefined);
+    const giveUp = (): void => conn.close();
+    signal.addEventListener("abort", giveUp, { once: true });
     try {
       const control = new ControlStream(await conn.createBidirectionalStream());
       const { peer } = await challenge(control, this.#options.side, anyServerName);
@@ -100,6 +106,8 @@ export class Dialler {
     } catch (error) {
       conn.close(closeInfoOf(error));
       throw (await toldBy(gone)) ?? error;
+    } finally {
+      signal.removeEventListener("abort", giveUp);
     }
   }
 

@@ -1,4 +1,5 @@
 import { MemberlistError, type ResolvedConfig } from "@memberlist/core";
+import { Credentials } from "./credentials.ts";
 import { QuicTransport, type QuicConfig } from "./quic-transport.ts";
 
 /**
@@ -8,10 +9,10 @@ import { QuicTransport, type QuicConfig } from "./quic-transport.ts";
  */
 export async function quicTransportFor(config: ResolvedConfig, quic: QuicConfig): Promise<QuicTransport> {
   const { name, label, bindAddr, bindPort, logger, logOutput } = config;
-  const transport = await QuicTransport.create({ ...quic, bindAddr, bindPort, logger, logOutput });
-  const { identity } = transport;
-  if (identity.name === name && identity.label === label) return transport;
-  await transport.shutdown();
+  // Looked at before a port is bound: Deno would not free it at once.
+  const { identity } = await Credentials.read(quic);
+  if (identity.name === name && identity.label === label)
+    return QuicTransport.create({ ...quic, bindAddr, bindPort, logger, logOutput });
   const issued = `node ${JSON.stringify(identity.name)} with label ${JSON.stringify(identity.label)}`;
   const message = `quic.certificate: it is for ${issued}, and the config is for ${JSON.stringify(name)} with ${JSON.stringify(label)}`;
   throw new MemberlistError("invalid_config", message, {

@@ -142,7 +142,9 @@ function authorizePeer(peer: NodeIdentity, { credentials, authorize }: Handshake
     // Its own label, not ours: that is not for strangers.
     throw refusal("label_mismatch", `node ${shown} has a certificate for label ${JSON.stringify(peer.label)}`, { peer });
   }
-  if (authorize !== undefined && !authorize(peer)) throw refusal("not_authorized", `node ${shown} is not authorised`, { peer });
+  // Nothing but true: a promise, say, would let everybody in.
+  if (authorize !== undefined && authorize(peer) !== true)
+    throw refusal("not_authorized", `node ${shown} is not authorised`, { peer });
 }
 
 interface DiallerParts {

@@ -27,7 +27,7 @@ export interface PeerConnectionOptions {
   /** Whether we have dialled it. */
   readonly dialled: boolean;
   readonly events: ConnectionEvents;
-  /** In ms: for a stream to say what it is, and for a packet to arrive whole. */
+  /** In ms: for a stream to say what it is, for a packet to arrive whole, and for what was written to a stream to go after its end. */
   readonly timeout: number;
 }
 
@@ -53,6 +53,9 @@ export class PeerConnection {
   #peer: ProvenPeer | undefined;
   #address: Address;
   #control: ControlStream | undefined;
+  /** Long packets that are still being written. */
+  readonly #sending: Set<Promise<void>> = new Set();
+  /** Streams, and long packets that come in. */
   #openStreams = 0;
   #peerLeaves = false;
   #isGone = false;
@@ -134,6 +137,11 @@ export class PeerConnection {
     this.lastUsed = performance.now();
     const fits = packet.byteLength <= this.#conn.maxDatagramSize;
     const sending = fits ? this.#conn.sendDatagram(packet) : this.#sendByStream(packet);
+    if (!fits) {
+      this.#sending.add(sending);
+      const forget = (): unknown => this.#sending.delete(sending);
+      sending.then(forget, forget);
+    }
     // What fails is told to `done`: only that itself can throw.
     this.#settle(sending, done).catch((error: unknown) => {
       this.#options.events.dropped(`the callback of a send threw: ${errorMessage(error)}`, this.#address);
@@ -173,10 +181,11 @@ export class PeerConnection {
     this.retiredAt ??= performance.now();
   }
 
-  /** Says that we leave, and waits until the peer has hung up. */
+  /** Says that we leave, behind the packets that are on their way, and waits until the peer has hung up. */
   async leave(): Promise<void> {
     this.retire();
     if (this.#control === undefined) return this.close();
+    await Promise.allSettled(this.#sending);
     await this.#control.end();
     await this.gone;
   }
@@ -230,7 +239,13 @@ export class PeerConnection {
   }
 
   async #readLongPacket(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
-    const timer = setTimeout(() => void reader.cancel().catch(() => undefined), this.#options.timeout);
+    const { timeout } = this.#options;
+    this.#openStreams++;
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      reader.cancel().catch(() => undefined);
+    }, timeout);
     try {
       const bytes = new Uint8Array(packetBytesMax);
       let length = 0;
@@ -241,6 +256,8 @@ export class PeerConnection {
         bytes.set(value, length);
         length += value.length;
       }
+      // What is cancelled ends like what is whole.
+      if (isLate) throw new MemberlistError("timeout", `it was not whole within ${timeout} ms`);
       const receivedAt = performance.now();
       this.#heard();
       if (length > 0) this.#options.events.packet(bytes.slice(0, length), this.#address, receivedAt);
@@ -249,6 +266,7 @@ export class PeerConnection {
       throw error;
     } finally {
       clearTimeout(timer);
+      this.#streamEnded();
     }
   }
 
@@ -301,14 +319,19 @@ export class PeerConnection {
       reader,
       writer,
       rest,
+      linger: this.#options.timeout,
       onBytes: () => this.#heard(),
       onClosed: () => {
-        this.#openStreams--;
         onClosed?.();
-        if (this.#peerLeaves && this.isIdle) this.close();
+        this.#streamEnded();
       },
     });
     return stream;
+  }
+
+  #streamEnded(): void {
+    this.#openStreams--;
+    if (this.#peerLeaves && this.isIdle) this.close();
   }
 
   async #settle(sending: Promise<void>, done: SendDone): Promise<void> {

@@ -178,7 +178,12 @@ export class PeerLinks {
           details: { attempts: this.#attempts },
         });
       const connection = await this.#options.dial(to);
-      this.add(connection);
+      try {
+        this.add(connection);
+      } catch (error) {
+        connection.close(error);
+        throw error;
+      }
       // The peer may see itself at another address, or be known there under another name, than we have dialled.
       if (link.connection?.isUsable !== true) link.connection = connection;
       for (const { packet, done } of link.waiting.splice(0)) link.connection.send(packet, done);

@@ -1,10 +1,13 @@
 import { errorMessage, MemberlistError, type TransportStream } from "@memberlist/core";
+import { atMost } from "../time-limit.ts";
 
 export interface QuicStreamParts {
   readonly reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly writer: WritableStreamDefaultWriter<Uint8Array>;
   /** What has been read already. */
   readonly rest: Uint8Array;
+  /** In ms: how long what was written may take to be on its way after `close()`; then the stream counts as closed. */
+  readonly linger: number;
   readonly onBytes: () => void;
   readonly onClosed: () => void;
 }
@@ -51,9 +54,9 @@ export class QuicStream implements TransportStream {
     this.#isClosed = true;
     this.#source?.error(closedError());
     this.#sink?.error(closedError());
-    const { reader, writer, onClosed } = this.#parts;
-    // Either may have ended before, one way or another.
-    Promise.allSettled([writer.close(), reader.cancel()]).then(onClosed, onClosed);
+    const { reader, writer, linger, onClosed } = this.#parts;
+    // Either may have ended before, one way or another. A peer that reads nothing must not keep its place.
+    atMost(linger, Promise.allSettled([writer.close(), reader.cancel()])).then(onClosed, onClosed);
   }
 
   async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {

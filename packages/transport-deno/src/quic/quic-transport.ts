@@ -29,9 +29,10 @@ import {
 import { denoCodec } from "../deno-codec.ts";
 import { resolveHost, resolveService } from "../resolver.ts";
 import { thisMachine } from "../this-machine.ts";
-import { AttemptEnded, withLimits } from "../time-limit.ts";
+import { atMost, AttemptEnded, withLimits } from "../time-limit.ts";
 import type { SendDone } from "../udp-socket.ts";
 import { Acceptor } from "./acceptor.ts";
+import { checkNumbers } from "./check-numbers.ts";
 import { Credentials, type CredentialsPem } from "./credentials.ts";
 import { connectionOptions, Dialler } from "./dialler.ts";
 import { newInstance, type Authorize, type HandshakeSide } from "./handshake.ts";
@@ -40,7 +41,7 @@ import { PeerLinks } from "./peer-links.ts";
 
 /** What makes a member talk QUIC. Experimental, as Deno's QUIC is. See docs/quic.md. */
 export interface QuicConfig extends CredentialsPem {
-  /** Asked for each peer whose certificate is of our authority and label, in both directions; false refuses it. Default: all of them. */
+  /** Asked for each peer whose certificate is of our authority and label, in both directions; anything but true refuses it. Default: all of them. */
   readonly authorize?: Authorize;
   /** In ms: how long a connection may take from nothing to proven, and a peer may take to say what a stream is. Default 5,000. */
   readonly handshakeTimeout?: number;
@@ -163,6 +164,7 @@ export class QuicTransport implements Transport {
     if (target === undefined || !Number.isInteger(bindPort) || bindPort < 0 || bindPort > 65_535) {
       throw new MemberlistError("invalid_config", `bindPort: ${bindPort} is not between 0 and 65535`, { details: { bindPort } });
     }
+    checkNumbers(options);
     const credentials = await Credentials.read(options);
     return new QuicTransport(options, credentials, target, bind(target, bindPort, credentials, silenceOf(options)));
   }
@@ -353,13 +355,4 @@ function bind(target: BindTarget, port: number, { pem }: Credentials, silenceTim
     endpoint.close();
     throw new MemberlistError("invalid_config", `quic: Deno does not take the certificate: ${String(cause)}`, { cause });
   }
-}
-
-async function atMost(ms: number, promise: Promise<unknown>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([promise, late]);
-  clearTimeout(timer);
 }
