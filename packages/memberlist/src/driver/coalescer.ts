@@ -57,9 +57,10 @@ export class Coalescer {
     const room = this.#options.room();
     const limit = this.#fill?.limit(room) ?? room;
     let pending = this.#pendingFor(to, crc);
-    if (pending !== undefined && (pending.size + size > limit || pending.parts.length === compoundMaxParts)) {
+    while (pending !== undefined && (pending.size + size > limit || pending.parts.length === compoundMaxParts)) {
       this.#flush(pending);
-      pending = undefined;
+      // Who was told of a failure may have sent, too.
+      pending = this.#pendingFor(to, crc);
     }
     if (pending === undefined) {
       if (size + smallRest > limit) return this.#send([message], to, crc);

@@ -166,4 +166,28 @@ describe("what the transport says", () => {
     expect(() => coalescer.take(message(2 * room, 1), a, true)).toThrow("no");
     expect(failures).toEqual([3, 1]);
   });
+
+  it("loses nothing that is sent by who is told of a failure", async () => {
+    const parts: number[] = [];
+    let isBroken = true;
+    const coalescer: Coalescer = new Coalescer({
+      room: () => room,
+      compressedMax: undefined,
+      seal: (whole) => whole,
+      write: () => true,
+      send: (whole) => {
+        if (isBroken) throw new Error("no network");
+        parts.push(...partsOf(whole).map((part) => part[1] as number));
+        return true;
+      },
+      failed: () => {
+        isBroken = false;
+        coalescer.take(message(10, 3), a, true);
+      },
+    });
+    coalescer.take(message(600, 1), a, true);
+    coalescer.take(message(600, 2), a, true);
+    await endOfMicrotasks();
+    expect(parts).toEqual([3, 2]);
+  });
 });
