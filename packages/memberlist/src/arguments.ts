@@ -29,6 +29,12 @@ export function checkBytes(what: string, bytes: unknown): void {
   );
 }
 
+/** Often it is what `members().find(…)` has not found. */
+export function checkReceiver(to: unknown): void {
+  if (typeof to === "object" && to !== null) return;
+  throw new MemberlistError("invalid_argument", `a receiver must be a member or an address, it is ${String(to)}`);
+}
+
 export function checkStates(states: readonly NodeState[]): readonly NodeState[] {
   if (Array.isArray(states) && states.every((state) => nodeStates.includes(state))) return states;
   throw new MemberlistError("invalid_argument", `states must be a list of ${nodeStates.join(", ")}`);

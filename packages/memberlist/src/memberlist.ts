@@ -1,11 +1,11 @@
 import { formatAddress, isIp, parseAddress, type Address } from "./address.ts";
-import { checkBytes, checkStates, checkUserMessage } from "./arguments.ts";
+import { checkBytes, checkReceiver, checkStates, checkUserMessage } from "./arguments.ts";
 import type { GossipVerify, ReadyOptions, UpdateNodeOptions, WaitOptions } from "./call-options.ts";
 import type { Config, ResolvedConfig } from "./config.ts";
 import type { BroadcastResult } from "./broadcast-result.ts";
 import { broadcastMessage, type BroadcastOptions } from "./driver/broadcast.ts";
 import type { Driver } from "./driver/driver.ts";
-import { joinSeeds, type JoinOptions } from "./driver/join.ts";
+import { checkJoinOptions, joinSeeds, type JoinOptions } from "./driver/join.ts";
 import { Presence } from "./driver/presence.ts";
 import { summarize, type MemberlistSummary } from "./driver/summary.ts";
 import { MemberlistError } from "./errors.ts";
@@ -65,6 +65,7 @@ export class Memberlist implements AsyncDisposable {
   async join(seeds: readonly Seed[], options: JoinOptions = {}): Promise<JoinResult> {
     this.#checkRunning();
     checkSeeds(seeds);
+    checkJoinOptions(options);
     this.#presence.comeBack();
     return joinSeeds(this.#driver, seeds, options);
   }
@@ -81,7 +82,13 @@ export class Memberlist implements AsyncDisposable {
       throw new MemberlistError("invalid_argument", `members must be a whole number from 1, it is ${members}`);
     }
     const { engine } = this.#driver;
-    await this.#driver.waitUntil(() => engine.numMembers >= members, { what: `waiting for ${members} members`, timeout, signal });
+    const soFar = (): string => `there are ${engine.numMembers}`;
+    await this.#driver.waitUntil(() => engine.numMembers >= members, {
+      what: `waiting for ${members} members`,
+      soFar,
+      timeout,
+      signal,
+    });
   }
 
   /**
@@ -110,11 +117,12 @@ export class Memberlist implements AsyncDisposable {
    *
    * @param to a member, or an address: `name/host:port`, or `{host, port, name}`
    * @returns the round trip in ms
-   * @throws MemberlistError `no_ping_response` when no ack came within `probeTimeout`, `node_name_required`, `aborted`, `shutdown`
+   * @throws MemberlistError `no_ping_response` when no ack came within `probeTimeout`, `invalid_address` for a host that is no
+   *   literal IP, `node_name_required`, `aborted`, `shutdown`
    */
   async ping(to: Node | Address | string, options: { readonly signal?: AbortSignal } = {}): Promise<number> {
     this.#checkRunning();
-    const address = this.#address(to);
+    const address = packetAddress(this.#address(to));
     this.#driver.checkName(address);
     return this.#driver.waits.run<number>({ what: "ping", signal: options.signal }, (resolve, reject) => {
       this.#driver.run(() =>
@@ -135,7 +143,8 @@ export class Memberlist implements AsyncDisposable {
    *   fragmented, and more easily lost), `node_name_required`, `shutdown`
    */
   sendBestEffort(to: Node, message: Uint8Array): boolean {
-    return this.#sendPacket(this.#address(to), message, to.pMax >= 5);
+    const address = this.#address(to);
+    return this.#sendPacket(address, message, to.pMax >= 5);
   }
 
   /**
@@ -298,14 +307,12 @@ export class Memberlist implements AsyncDisposable {
   #sendPacket(address: Address, message: Uint8Array, crc: boolean): boolean {
     this.#checkRunning();
     checkBytes("a message", message);
-    if (!isIp(address.host)) {
-      throw new MemberlistError("invalid_address", `a packet needs a literal IP, not ${address.host}`, { details: { address } });
-    }
-    return this.#driver.sendUserPacket(encodeUser(message), address, crc);
+    return this.#driver.sendUserPacket(encodeUser(message), packetAddress(address), crc);
   }
 
   #address(to: Node | Address | string): Address {
     if (typeof to === "string") return parseAddress(to, this.#config.bindPort);
+    checkReceiver(to);
     return "host" in to ? to : { host: to.addr, port: to.port, name: to.name };
   }
 
@@ -327,6 +334,12 @@ export function createMemberlist(config: Config): Promise<Memberlist> {
 /** As {@link createMemberlist}, with a look inside: for the simulator. */
 export function createInstrumented(config: Config, instruments: Instruments): Promise<Memberlist> {
   return Memberlist.create(config, instruments);
+}
+
+/** @throws MemberlistError `invalid_address` */
+function packetAddress(address: Address): Address {
+  if (isIp(address.host)) return address;
+  throw new MemberlistError("invalid_address", `a packet needs a literal IP, not ${address.host}`, { details: { address } });
 }
 
 function noPingResponse(address: Address): MemberlistError {

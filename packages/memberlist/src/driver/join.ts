@@ -4,6 +4,7 @@ import type { JoinAttempt, JoinResult, SeedResult } from "../join-result.ts";
 import { seedName, type Seed } from "../seeds.ts";
 import type { Driver } from "./driver.ts";
 import { asMemberlistError, resolveSeed } from "./seed-resolver.ts";
+import { checkTimeout } from "./waits.ts";
 
 export interface JoinOptions {
   /** For the whole join, in ms; 0 or undefined without end. Each address has `tcpTimeout` at most. */
@@ -18,15 +19,21 @@ export interface JoinOptions {
   readonly minReached?: number;
 }
 
+/** @throws MemberlistError `invalid_argument`; to be called before anything is done */
+export function checkJoinOptions({ concurrency = 1, minReached = 0, timeout = 0 }: JoinOptions): void {
+  checkCount("concurrency", concurrency, 1);
+  checkCount("minReached", minReached, 0);
+  checkTimeout("join", timeout);
+}
+
 /**
  * Push/pulls with every address of every seed. Source: PROTOCOL.md section 5, Join.
  *
- * @throws MemberlistError `join_failed` when fewer than `minReached` were reached, `aborted`, `shutdown`, `invalid_argument`
+ * @param options that {@link checkJoinOptions} has passed
+ * @throws MemberlistError `join_failed` when fewer than `minReached` were reached, `aborted`, `shutdown`
  */
 export async function joinSeeds(driver: Driver, seeds: readonly Seed[], options: JoinOptions): Promise<JoinResult> {
   const { concurrency = 1, minReached = seeds.length === 0 ? 0 : 1 } = options;
-  checkCount("concurrency", concurrency, 1);
-  checkCount("minReached", minReached, 0);
   driver.run(() => driver.engine.remember(seeds));
   const result = await new Join(driver, seeds, options).run(concurrency);
   if (result.reached < minReached) throw joinFailed(result, minReached);

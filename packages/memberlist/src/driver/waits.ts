@@ -4,6 +4,8 @@ import type { Clock } from "../ports/clock.ts";
 export interface WaitOptions {
   /** What is waited for, for the error's message. */
   readonly what: string;
+  /** How far it has got, for the message of a timeout: `there are 3`. */
+  readonly soFar?: () => string;
   /** In ms; undefined, 0, or more than a timer can wait (2³¹ − 1): without end. */
   readonly timeout?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -32,12 +34,9 @@ export class Waits {
     options: WaitOptions,
     start: (resolve: (value: T) => void, reject: (error: unknown) => void) => (() => void) | void,
   ): Promise<T> {
-    const { what, timeout, signal, stateChanged } = options;
+    const { what, soFar, timeout, signal, stateChanged } = options;
     return new Promise<T>((resolve, reject) => {
-      if (timeout !== undefined && !(timeout >= 0)) {
-        reject(new MemberlistError("invalid_argument", `the timeout of ${what} is ${timeout}; it must be a number of ms, or 0`));
-        return;
-      }
+      checkTimeout(what, timeout);
       if (this.#ended !== undefined) {
         reject(this.#ended);
         return;
@@ -59,13 +58,15 @@ export class Waits {
       };
       const fail = (error: unknown): void => end(() => reject(error));
       const onAbort = (): void => fail(aborted(what, signal as AbortSignal, stateChanged));
-      const onTimeout = (): void =>
+      const onTimeout = (): void => {
+        const ending = soFar === undefined ? "" : `: ${soFar()}`;
         fail(
-          new MemberlistError("timeout", `${what} took longer than ${Math.max(1, Math.round(timeout ?? 0))} ms`, {
+          new MemberlistError("timeout", `${what} took longer than ${Math.max(1, Math.round(timeout ?? 0))} ms${ending}`, {
             details: { timeout },
             stateChanged,
           }),
         );
+      };
       const isBounded = timeout !== undefined && timeout > 0 && timeout <= maxTimerDelay;
       const timer = isBounded ? this.#clock.setTimeout(onTimeout, timeout) : undefined;
       signal?.addEventListener("abort", onAbort, { once: true });
@@ -85,6 +86,12 @@ export class Waits {
     this.#ended = error;
     for (const reject of this.#rejects) reject(error);
   }
+}
+
+/** @throws MemberlistError `invalid_argument` */
+export function checkTimeout(what: string, timeout: number | undefined): void {
+  if (timeout === undefined || timeout >= 0) return;
+  throw new MemberlistError("invalid_argument", `the timeout of ${what} is ${timeout}; it must be a number of ms, or 0`);
 }
 
 function aborted(what: string, signal: AbortSignal, stateChanged: boolean | undefined): MemberlistError {

@@ -95,14 +95,22 @@ describe("join() with options", () => {
     expect(error.message).toContain("longer than 33 ms");
   });
 
-  it.each([{ concurrency: 0 }, { concurrency: 1.5 }, { minReached: -1 }, { minReached: Number.NaN }])(
-    "refuses %o",
-    async (wrong) => {
-      const one = cluster();
-      const node = await one.start();
-      expect(await outcome(node.members.join([], wrong))).toBe("invalid_argument");
-    },
-  );
+  it.each([
+    { concurrency: 0 },
+    { concurrency: 1.5 },
+    { minReached: -1 },
+    { minReached: Number.NaN },
+    { timeout: -1 },
+    { timeout: Number.NaN },
+  ])("refuses %o before anything is done", async (wrong) => {
+    const one = cluster();
+    const [first, second] = await one.joined(2);
+    const { members } = second as TestNode;
+    await one.settle(members.leave());
+    const error = await one.settle(failure(members.join([(first as TestNode).seed], wrong)));
+    expect(error).toMatchObject({ code: "invalid_argument", stateChanged: false });
+    expect(members.localNode().state).toBe("left");
+  });
 });
 
 describe("ready()", () => {
@@ -136,7 +144,7 @@ describe("ready()", () => {
     const late = await one.settle(failure(members.ready({ timeout: 500 })));
     expect(late).toMatchObject({
       code: "timeout",
-      message: "waiting for 2 members took longer than 500 ms",
+      message: "waiting for 2 members took longer than 500 ms: there are 1",
       stateChanged: false,
     });
     const cancel = new AbortController();

@@ -280,6 +280,7 @@ describe("ping()", () => {
     expect(await outcome(one.settle(a.members.ping(`not-${b.seed}`)))).toBe("no_ping_response");
     expect(b.members.counters()).toEqual({ "dropped.ping_for_other_node": 1 });
     expect(await outcome(a.members.ping("no:such:thing"))).toBe("invalid_address");
+    expect(await outcome(a.members.ping("host.example.com:7946"))).toBe("invalid_address");
   });
 });
 

@@ -90,6 +90,16 @@ describe("user data", () => {
     ]);
   });
 
+  it("is refused where there is nobody to send it to", async () => {
+    const { nodes } = await pair();
+    const { members } = nodes[0];
+    const nobody = members.members().find(({ name }) => name === "no such member") as never;
+    expect(thrown(() => members.sendBestEffort(nobody, bytes("x")))).toBe("invalid_argument");
+    expect(thrown(() => members.sendToAddress(null as never, bytes("x")))).toBe("invalid_argument");
+    expect(await outcome(members.sendReliable(nobody, bytes("x")))).toBe("invalid_argument");
+    expect(await outcome(members.ping(nobody))).toBe("invalid_argument");
+  });
+
   it("may be of any bytes, and of any length that fits", async () => {
     const one = cluster();
     const received: Uint8Array[] = [];
