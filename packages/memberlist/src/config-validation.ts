@@ -98,7 +98,20 @@ function describe(value: unknown): string {
   if (isPlain(value)) return value === undefined ? "missing" : String(value);
   if (value instanceof Uint8Array) return `a Uint8Array of ${value.length} bytes`;
   if (Array.isArray(value)) return `a list of ${value.length}${describeItems(value)}`;
-  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+  return typeof value === "object" && value !== null ? `an object${describeProperties(value)}` : `a ${typeof value}`;
+}
+
+/** Which property is wrong is to be seen; texts might be secrets of the application's own objects. */
+function describeProperties(value: object): string {
+  const properties = Object.entries(value);
+  if (properties.length === 0) return "";
+  const shown = properties.slice(0, 20).map(([name, property]) => `${name}: ${describeProperty(property)}`);
+  return ` with ${shown.join(", ")}${properties.length > 20 ? ", …" : ""}`;
+}
+
+function describeProperty(value: unknown): string {
+  if (typeof value === "string") return "a text";
+  return isPlain(value) ? String(value) : `a ${typeof value}`;
 }
 
 /** Lists are CIDRs, which are no secret, and whose one wrong entry is to be found. */

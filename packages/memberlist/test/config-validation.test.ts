@@ -177,6 +177,19 @@ describe("each field", () => {
     expect(Object.keys(configRules)).toHaveLength(61);
   });
 
+  it("that is an object says which of its properties it has, and shows no text of them", () => {
+    const limits = { maxPushState: 5, maxUserMsgBytes: "secret" };
+    const many = Object.fromEntries(Array.from({ length: 21 }, (_, i) => [`p${i}`, i]));
+    for (const [config, shown] of [
+      [{ limits }, /; it is an object with maxPushState: 5, maxUserMsgBytes: a text$/],
+      [{ logger: { debug: call, info: null } }, /; it is an object with debug: a function, info: null$/],
+      [{ logger: many }, /p19: 19, …$/],
+      [{ logger: {} }, /; it is an object$/],
+    ] as const) {
+      expect(() => resolveConfig({ name: "a", ...(config as object) })).toThrow(shown);
+    }
+  });
+
   it.each([1, 2, 3, 4, 5])("speaks protocol version %i [Create_protocolVersion]", (protocolVersion) => {
     expect(wrongFields({ protocolVersion })).toEqual([]);
   });
