@@ -42,7 +42,12 @@ interface Bound {
  *
  * @throws MemberlistError `invalid_config`, `bind_failed`, `advertise_address`, or what the core's `createMemberlist` throws
  */
-export async function createMemberlist({ streamOnly = false, quic, ...config }: DenoConfig): Promise<Memberlist> {
+export async function createMemberlist(options: DenoConfig): Promise<Memberlist> {
+  // The core says what is wrong with what is no object at all.
+  const { streamOnly = false, quic, ...config } = options ?? resolveConfig(options);
+  if (typeof streamOnly !== "boolean") {
+    throw new MemberlistError("invalid_config", "streamOnly must be true or false", { details: { fields: ["streamOnly"] } });
+  }
   const how = [...(streamOnly ? ["streamOnly"] : []), ...(quic === undefined ? [] : ["quic"])];
   if (how.length > 1) throw new MemberlistError("invalid_config", `${how.join(" and ")}: only one of them`);
   if (config.transport !== undefined) {

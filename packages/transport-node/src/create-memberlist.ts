@@ -28,7 +28,12 @@ export interface NodeConfig extends Config {
  *
  * @throws MemberlistError `invalid_config`, `bind_failed`, `advertise_address`, or what the core's `createMemberlist` throws
  */
-export async function createMemberlist({ workers, streamOnly = false, ...config }: NodeConfig): Promise<Memberlist> {
+export async function createMemberlist(options: NodeConfig): Promise<Memberlist> {
+  // The core says what is wrong with what is no object at all.
+  const { workers, streamOnly = false, ...config } = options ?? resolveConfig(options);
+  if (typeof streamOnly !== "boolean") {
+    throw new MemberlistError("invalid_config", "streamOnly must be true or false", { details: { fields: ["streamOnly"] } });
+  }
   if (config.transport !== undefined) {
     if (workers === undefined && !streamOnly) return createOnTransport(config);
     throw new MemberlistError("invalid_config", "workers, streamOnly: the transport is given, and has its own");

@@ -48,6 +48,10 @@ describe("the package's names", () => {
 });
 
 describe("createMemberlist", () => {
+  it.each([undefined, null, { ...config("a"), streamOnly: "false" }])("refuses %o by code", async (wrong) => {
+    expect(await outcome(createMemberlist(wrong as unknown as Config))).toBe("invalid_config");
+  });
+
   it("[Transport_Join] makes a transport of its own; members on any port find each other", async () => {
     const [a, b] = [await start("a"), await start("b")];
     const port = a.localNode().port;
