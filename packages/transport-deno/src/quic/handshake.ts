@@ -143,8 +143,8 @@ function authorizePeer(peer: NodeIdentity, { credentials, authorize }: Handshake
     throw refusal("label_mismatch", `node ${shown} has a certificate for label ${JSON.stringify(peer.label)}`, { peer });
   }
   // Nothing but true: a promise, say, would let everybody in.
-  if (authorize !== undefined && authorize(peer) !== true)
-    throw refusal("not_authorized", `node ${shown} is not authorised`, { peer });
+  const verdict: unknown = authorize === undefined ? true : authorize(peer);
+  if (verdict !== true) throw refusal("not_authorized", `node ${shown} is not authorised`, { peer });
 }
 
 interface DiallerParts {
