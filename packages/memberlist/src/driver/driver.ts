@@ -168,14 +168,18 @@ export class Driver {
 
   /** Resolves once the state is such that `isTrue` holds; it may already be. */
   waitUntil(isTrue: () => boolean, options: WaitOptions): Promise<void> {
-    return this.waits.run<void>(options, (resolve) => {
-      const check = (): void => {
+    return this.waits.run<void>(options, (resolve) =>
+      this.watch(() => {
         if (isTrue()) resolve();
-      };
-      this.#watchers.add(check);
-      check();
-      return () => this.#watchers.delete(check);
-    });
+      }),
+    );
+  }
+
+  /** Calls `check` now, and after every change of the state, until what is returned is called. */
+  watch(check: () => void): () => void {
+    this.#watchers.add(check);
+    check();
+    return () => this.#watchers.delete(check);
   }
 
   /** @throws MemberlistError `node_name_required` */

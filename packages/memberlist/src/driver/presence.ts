@@ -46,12 +46,14 @@ export class Presence {
     });
   }
 
-  /** Waits until a broadcast is out, where there is anybody to hear it. */
+  /** Waits until a broadcast is out, or nobody is there any more to hear it: the others may be leaving, too. */
   async #broadcastOut(what: string, options: WaitOptions, start: (finished: () => void) => void): Promise<void> {
     const { timeout = defaultTimeout, signal } = options;
     await this.#driver.waits.run<void>({ what, timeout, signal, stateChanged: true }, (resolve) => {
       this.#driver.run(() => start(() => resolve()));
-      if (!this.#driver.engine.hasLivePeer) resolve();
+      return this.#driver.watch(() => {
+        if (!this.#driver.engine.hasLivePeer) resolve();
+      });
     });
   }
 }

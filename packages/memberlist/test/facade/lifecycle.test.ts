@@ -208,6 +208,16 @@ describe("a signal", () => {
   });
 });
 
+describe("members that leave at the same moment", () => {
+  it("do not wait for each other to hear it", async () => {
+    const one = cluster();
+    const nodes = await one.joined(2);
+    const start = one.clock.now();
+    await one.settle(Promise.all(nodes.map(({ members }) => members.leave({ timeout: 60_000 }))));
+    expect(one.clock.now() - start).toBeLessThan(2_000);
+  });
+});
+
 describe("a timeout", () => {
   it("ends leave() and updateNode(), which have happened all the same", async () => {
     const one = cluster();
