@@ -3,21 +3,27 @@ import { maxTimerDelay } from "./waits.ts";
 
 /** A timer that fires this much after its time says that the process was held up, in ms. */
 const lateTimer = 20;
+/** Runtimes count whole milliseconds: a timer may fire so much before its time. To wait once more for the rest would be to wake up twice. */
+const earlyTimer = 1;
 
 export interface AlarmOptions {
   readonly clock: Clock;
   /** False: it does not matter how late it fires. */
   readonly lagAwareness: boolean;
-  readonly onTime: () => void;
+  /** What is due by `at` has its time: now, or up to 1 ms from now. */
+  readonly onTime: (at: number) => void;
   /** It fired `late` ms after its time; what was waiting to be read meanwhile has been read. */
   readonly onLate: (late: number) => void;
 }
 
-/** The one real timer of a member: set for the engine's next deadline, whatever that is for. */
+/** The one real timer of a member: it fires for the engine's next deadline, whatever that is for. */
 export class Alarm {
   readonly #options: AlarmOptions;
   #timer: ClockTimer = undefined;
+  /** When it is to fire. */
   #at = Infinity;
+  /** When the real timer does; Infinity where none is set. That is earlier where the deadline has moved back: a timer is not set anew for that. */
+  #armedAt = Infinity;
 
   constructor(options: AlarmOptions) {
     this.#options = options;
@@ -25,26 +31,42 @@ export class Alarm {
 
   /** @param at when it is to fire, in ms on the clock; Infinity for never */
   set(at: number): void {
-    if (at === this.#at) return;
-    this.clear();
-    if (at === Infinity) return;
-    const { clock } = this.#options;
     this.#at = at;
-    const delay = Math.min(Math.max(at - clock.now(), 0), maxTimerDelay);
-    this.#timer = clock.setTimeout(() => this.#fired(at), delay);
+    if (at < this.#armedAt) this.#arm();
+    else if (at === Infinity) this.clear();
   }
 
   clear(): void {
-    if (this.#at !== Infinity) this.#options.clock.clearTimeout(this.#timer);
     this.#at = Infinity;
+    this.#disarm();
   }
 
-  #fired(at: number): void {
-    this.#at = Infinity;
+  #arm(): void {
+    this.#disarm();
+    const { clock } = this.#options;
+    const delay = Math.min(Math.max(this.#at - clock.now(), 0), maxTimerDelay);
+    this.#armedAt = this.#at;
+    this.#timer = clock.setTimeout(() => this.#fired(), delay);
+  }
+
+  #disarm(): void {
+    if (this.#armedAt !== Infinity) this.#options.clock.clearTimeout(this.#timer);
+    this.#armedAt = Infinity;
+  }
+
+  #fired(): void {
     const { clock, lagAwareness, onLate, onTime } = this.#options;
+    const at = this.#at;
     const late = clock.now() - at;
+    const isMeant = this.#armedAt === at;
+    this.#armedAt = Infinity;
+    if (late < (isMeant ? -earlyTimer : 0)) {
+      if (at !== Infinity) this.#arm();
+      return;
+    }
+    this.#at = Infinity;
     if (late < lateTimer || !lagAwareness) {
-      onTime();
+      onTime(Math.max(at, clock.now()));
       return;
     }
     // The process was held up. What came meanwhile is still unread: an ack, or a refutation, that is not late at all must

@@ -25,7 +25,9 @@ export async function broadcastMessage(driver: Driver, message: Uint8Array, opti
   }
   if (name !== undefined && typeof name !== "string") throw new MemberlistError("invalid_argument", "name must be a text");
   if (message.length <= driver.engine.maxPayload || whenTooLong === "refuse") {
-    return { via: "gossip", queued: driver.userBroadcasts.queue(message, name) };
+    const queued = driver.userBroadcasts.queue(message, name);
+    driver.run(() => driver.engine.wakeGossip());
+    return { via: "gossip", queued };
   }
   // What is older must not arrive after this one.
   if (name !== undefined) driver.userBroadcasts.cancel(name);

@@ -122,7 +122,7 @@ export class Driver {
     this.#alarm = new Alarm({
       clock,
       lagAwareness: config.lagAwareness,
-      onTime: () => this.run(() => this.engine.fireTimers()),
+      onTime: (at) => this.run(() => this.engine.fireTimers(at)),
       onLate: (late) => this.#heldUp(late),
     });
     this.#keeper = new SnapshotKeeper(this, loaded);

@@ -21,6 +21,7 @@ import { Membership } from "./membership.ts";
 import { NodeSelector } from "./node-selector.ts";
 import { makeNode, NodeTable, type NodeRecord } from "./node-table.ts";
 import { PacketDispatcher } from "./packet-dispatcher.ts";
+import { Periodic, type PeriodicOptions } from "./periodic.ts";
 import { makePing, Prober } from "./probe.ts";
 import { Responder } from "./responder.ts";
 import { pushPullScale } from "./scaling.ts";
@@ -59,7 +60,8 @@ export class Engine {
   readonly #prober: Prober;
   readonly #responder: Responder;
   readonly #packets: PacketDispatcher;
-  #stopPushPulls: () => void = () => {};
+  #gossipTicks: Periodic | undefined;
+  #pushPulls: Periodic | undefined;
   /** What we last said of ourselves. */
   #claim: Alive | undefined;
 
@@ -87,7 +89,7 @@ export class Engine {
       incarnation: Math.min(options.incarnation ?? 0, incarnationMax),
     };
     this.#context = context;
-    this.#gossip = new Gossip(context, layerOverhead);
+    this.#gossip = new Gossip(context, layerOverhead, () => this.wakeGossip());
     this.#healing = new Healing(context, (to, done) => this.ping(to, done, { bare: true }));
     this.#membership = new Membership(context, this.#gossip, this.#healing);
     this.#acks = new AckHandlers(timers);
@@ -115,27 +117,27 @@ export class Engine {
     this.#checkMeta(meta);
     this.#membership.alive(this.#ownAlive(meta), { bootstrap: true });
     const { probeInterval, gossipInterval, gossipNodes, pushPullInterval, queueCheckInterval } = this.#context.config;
-    if (probeInterval > 0)
-      this.#repeat(
-        this.#stagger(probeInterval),
-        () => probeInterval,
-        () => this.#prober.tick(),
-      );
+    if (probeInterval > 0) {
+      this.#repeat({
+        delay: this.#stagger(probeInterval),
+        interval: () => probeInterval,
+        tick: () => this.#prober.tick(),
+      });
+    }
     if (gossipInterval > 0 && gossipNodes > 0) {
-      this.#repeat(
-        this.#stagger(gossipInterval),
-        () => gossipInterval,
-        () => this.#context.gate.pass("gossip", () => this.#gossip.tick()),
-      );
+      this.#gossipTicks = this.#repeat({
+        delay: this.#stagger(gossipInterval),
+        interval: () => gossipInterval,
+        tick: () => this.#context.gate.pass("gossip", () => this.#gossip.tick()),
+        hasWork: () => this.#gossip.hasAny,
+      });
     }
     if (pushPullInterval > 0) this.#startPushPulls(this.#stagger(pushPullInterval) + pushPullInterval);
-    this.#repeat(
-      queueCheckInterval,
-      () => queueCheckInterval,
-      () => {
-        this.#context.effects.stats.sample("memberlist.queue.broadcasts", this.#gossip.numQueued);
-      },
-    );
+    this.#repeat({
+      delay: queueCheckInterval,
+      interval: () => queueCheckInterval,
+      tick: () => this.#context.effects.stats.sample("memberlist.queue.broadcasts", this.#gossip.numQueued),
+    });
   }
 
   /** For experiments: these nodes, ourselves among them, have known each other for long. To be called once, after {@link start}. */
@@ -143,7 +145,7 @@ export class Engine {
     const { config, table } = this.#context;
     introduce(this.#context, nodes);
     this.#gossip.forget();
-    this.#stopPushPulls();
+    this.#pushPulls?.stop();
     if (config.pushPullInterval > 0) this.#startPushPulls(this.#stagger(pushPullScale(config.pushPullInterval, table.size)));
   }
 
@@ -174,8 +176,14 @@ export class Engine {
     return this.#context.timers.nextAt();
   }
 
-  fireTimers(): void {
-    this.#context.timers.fire(this.#context.now);
+  /** @param until what is due by then fires, in ms: a timer of the runtime may come a fraction of a millisecond early. Default {@link now} */
+  fireTimers(until: number = this.#context.now): void {
+    this.#context.timers.fire(until);
+  }
+
+  /** Something waits to be gossiped: the ticks, which rest while there is nothing, go on. */
+  wakeGossip(): void {
+    this.#gossipTicks?.wake();
   }
 
   /** A packet's message: its label and checksum are off already. */
@@ -394,10 +402,17 @@ export class Engine {
     };
   }
 
+  #repeat(options: Omit<PeriodicOptions, "context">): Periodic {
+    return new Periodic({ context: this.#context, ...options });
+  }
+
   #startPushPulls(delay: number): void {
     const { pushPullInterval } = this.#context.config;
-    const interval = (): number => pushPullScale(pushPullInterval, this.#context.table.size);
-    this.#stopPushPulls = this.#repeat(delay, interval, () => this.#context.gate.pass("pushPull", () => this.#pushPull()));
+    this.#pushPulls = this.#repeat({
+      delay,
+      interval: () => pushPullScale(pushPullInterval, this.#context.table.size),
+      tick: () => this.#context.gate.pass("pushPull", () => this.#pushPull()),
+    });
   }
 
   #pushPull(): void {
@@ -409,20 +424,5 @@ export class Engine {
   /** A random part of the interval, so that nodes started together do not stay in step. */
   #stagger(interval: number): number {
     return randomOffset(this.#context.random, interval);
-  }
-
-  /** Periodic work. Ticks keep their rhythm; those missed while the process was held up are skipped, not made up for. @returns ends it */
-  #repeat(delay: number, interval: () => number, tick: () => void): () => void {
-    const { timers } = this.#context;
-    let at = this.#context.now + delay;
-    const run = (): void => {
-      const every = interval();
-      at += every;
-      if (at <= this.#context.now) at = this.#context.now + every;
-      timer = timers.set(at, run);
-      tick();
-    };
-    let timer = timers.set(at, run);
-    return () => timers.cancel(timer);
   }
 }

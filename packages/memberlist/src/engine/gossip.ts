@@ -22,12 +22,17 @@ export class Gossip {
   readonly #context: EngineContext;
   readonly #queue: TransmitLimitedQueue;
   readonly #layerOverhead: () => number;
+  readonly #onNews: () => void;
   /** What user broadcasts have saved up of their share of packets, in bytes. */
   #userCredit = 0;
 
-  /** @param layerOverhead the bytes that label and encryption add to a packet */
-  constructor(context: EngineContext, layerOverhead: () => number) {
+  /**
+   * @param layerOverhead the bytes that label and encryption add to a packet
+   * @param onNews there is something to gossip
+   */
+  constructor(context: EngineContext, layerOverhead: () => number, onNews: () => void) {
     this.#context = context;
+    this.#onNews = onNews;
     this.#queue = new TransmitLimitedQueue({
       numNodes: () => context.table.size,
       retransmitMult: context.config.retransmitMult,
@@ -55,6 +60,7 @@ export class Gossip {
     const fits = this.fits(message);
     if (fits && message.length <= this.#context.config.limits.maxMembershipBroadcastBytes) {
       this.#queue.queueBroadcast({ name, message, finished });
+      this.#onNews();
       return;
     }
     finished?.();
@@ -97,10 +103,15 @@ export class Gossip {
     this.#context.effects.sendPacket(message, to, crc, onFailed);
   }
 
+  /** Whether there is, or may be, something to say. */
+  get hasAny(): boolean {
+    return this.#queue.numQueued() > 0 || this.#context.questions.hasUserBroadcasts;
+  }
+
   /** One round: to `gossipNodes` random nodes, as long as there is something to say. */
   tick(): void {
-    const { config, selector, now, questions } = this.#context;
-    if (this.#queue.numQueued() === 0 && !questions.hasUserBroadcasts) return;
+    const { config, selector, now } = this.#context;
+    if (!this.hasAny) return;
     const targets = selector.choose("gossip", config.gossipNodes, (record) => this.#hearsGossip(record, now));
     for (const target of targets) {
       const messages = this.#broadcasts(this.packetRoom);

@@ -32,7 +32,8 @@ export function systemClock(): Clock {
   return {
     now: () => performance.now(),
     wallTime: () => Date.now(),
-    setTimeout: (callback, delay) => runtime.setTimeout(callback, delay),
+    // Runtimes drop the fraction: the timer would be early, and what it is for would have to wait once more.
+    setTimeout: (callback, delay) => runtime.setTimeout(callback, Math.ceil(delay)),
     clearTimeout: (timer) => runtime.clearTimeout(timer as never),
     defer:
       setImmediate === undefined ? (callback) => void runtime.setTimeout(callback, 0) : (callback) => void setImmediate(callback),

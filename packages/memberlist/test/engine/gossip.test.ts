@@ -58,6 +58,34 @@ describe("a round of gossip", () => {
     expect(node.sent).toEqual([]);
   });
 
+  it("rests while there is nothing to say, and goes on in its rhythm", () => {
+    const start = 1_000_000;
+    const node = gossiping({ now: start, config: { queueCheckInterval: 10_000_000 } });
+    node.deliver(alive("n2"));
+    node.takeBroadcasts();
+    node.advance(100);
+    // The first tick, at 100, has found nothing: the next timer is the probe's.
+    expect((node.engine.nextTimerAt() ?? 0) - start).toBe(500_000);
+    // At once after an idle tick, between two, at the time of one that was left out, and after very many.
+    for (const [wait, due] of [
+      [0, 200],
+      [150, 50],
+      [200, 0],
+      [200_030, 170],
+    ] as const) {
+      node.takeSent();
+      node.advance(wait);
+      expect(node.sent).toEqual([]);
+      node.deliver(alive("n2", { incarnation: node.now }));
+      expect((node.engine.nextTimerAt() ?? 0) - node.now).toBe(due);
+      node.advance(due);
+      expect(node.sentOf("alive")).toHaveLength(1);
+      node.takeBroadcasts();
+      // The tick that finds nothing any more.
+      node.advance(200);
+    }
+  });
+
   it("leaves out ourselves and the left, and the dead after gossipToTheDeadTime [GossipToDead]", () => {
     const node = gossiping({ config: { gossipToTheDeadTime: 1000, gossipInterval: 100, gossipNodes: 10 } });
     node.deliverAll(alive("n2"), alive("n3"), alive("n4"), alive("n5"));

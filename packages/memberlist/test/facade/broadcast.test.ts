@@ -34,6 +34,22 @@ it("reaches every other member where each sends on what is new to it, and leaves
   expect(failures).toEqual([]);
 });
 
+it("goes out with the next round of gossip, however long there was nothing to gossip", async () => {
+  const one = cluster();
+  const got: string[] = [];
+  const [a] = (await one.joined(2, (i) => ({
+    probeInterval: 0,
+    gossipInterval: 200,
+    ...(i === 0 ? {} : { delegate: noting(got) }),
+  }))) as [TestNode];
+  await one.advance(60_000);
+  for (const word of ["first", "second"]) {
+    await a.members.broadcast(bytes(word));
+    expect(await one.until(() => got.includes(word))).toBeLessThan(250);
+    await one.advance(60_000);
+  }
+});
+
 it("a newer message of the same name replaces one that still waits", async () => {
   const one = cluster();
   const got: string[] = [];
