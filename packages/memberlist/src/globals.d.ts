@@ -86,3 +86,5 @@ declare class AbortController {
 }
 
 declare function queueMicrotask(callback: () => void): void;
+
+declare function atob(text: string): string;

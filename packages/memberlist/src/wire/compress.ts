@@ -4,6 +4,7 @@ import { bytesField, readFields, uintField } from "./fields.ts";
 import { lzwCompress, lzwDecompress, lzwShortened } from "./lzw.ts";
 import { LzwCompressor, newDictionary } from "./lzw-compressor.ts";
 import { LzwDecompressor, newExpansions } from "./lzw-decompressor.ts";
+import { lzwMachine } from "./lzw-machine.ts";
 import { sharedWriter } from "./msgpack-writer.ts";
 import type { Breathe } from "./push-pull.ts";
 
@@ -62,9 +63,12 @@ export function decompressBody(body: Uint8Array, maxBytes: number): Uint8Array {
   return lzwDecompress(compressedOf(body), maxBytes);
 }
 
-/** As {@link decompressBody}, with breaths in between. `body` may not change meanwhile. */
+/** As {@link decompressBody}, with breaths in between where it is long. `body` may not change meanwhile. */
 export async function decompressInParts(body: Uint8Array, maxBytes: number, breathe: Breathe): Promise<Uint8Array> {
-  const decompressor = new LzwDecompressor(compressedOf(body), maxBytes, newExpansions());
+  const compressed = compressedOf(body);
+  const atOnce = lzwMachine()?.decompress(compressed, maxBytes);
+  if (atOnce !== undefined) return atOnce;
+  const decompressor = new LzwDecompressor(compressed, maxBytes, newExpansions());
   while (!decompressor.run(doneInOneGo)) await breathe();
   return decompressor.take();
 }

@@ -1,4 +1,5 @@
 import { LzwCompressor, sharedDictionary } from "./lzw-compressor.ts";
+import { lzwMachine } from "./lzw-machine.ts";
 import { LzwDecompressor, newExpansions, type Expansions } from "./lzw-decompressor.ts";
 
 let expansions: Expansions | undefined;
@@ -34,6 +35,8 @@ export function lzwShortened(input: Uint8Array, headroom: number): Uint8Array | 
  * @throws DecodeError `too_large`, `bad_lzw` (a code that is not there yet, or no end code)
  */
 export function lzwDecompress(input: Uint8Array, maxBytes: number): Uint8Array {
+  const decompressed = lzwMachine()?.decompress(input, maxBytes);
+  if (decompressed !== undefined) return decompressed;
   const decompressor = new LzwDecompressor(input, maxBytes, (expansions ??= newExpansions()));
   decompressor.run(Infinity);
   return decompressor.take();

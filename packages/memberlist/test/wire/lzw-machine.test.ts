@@ -1,0 +1,123 @@
+import * as fc from "fast-check";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { lzwCompress } from "../../src/wire/lzw.ts";
+import { LzwDecompressor, newExpansions } from "../../src/wire/lzw-decompressor.ts";
+import { lzwMachine } from "../../src/wire/lzw-machine.ts";
+import { toHex } from "./hex.ts";
+import { reasonOf } from "./reason.ts";
+
+const machine = lzwMachine();
+
+/** The output in hex, or the reason why there is none. */
+type Outcome = string | undefined;
+
+function byMachine(input: Uint8Array, maxBytes: number): Outcome {
+  let output: Uint8Array | undefined;
+  const reason = reasonOf(() => (output = machine?.decompress(input, maxBytes)));
+  return reason === "" ? output && toHex(output) : reason;
+}
+
+function byTypeScript(input: Uint8Array, maxBytes: number): Outcome {
+  const decompressor = new LzwDecompressor(input, maxBytes, newExpansions());
+  const reason = reasonOf(() => decompressor.run(Infinity));
+  return reason === "" ? toHex(decompressor.take()) : reason;
+}
+
+/** Codes of 9 bits first, as a decompressor takes them; it need not like them. */
+function packed(codes: readonly number[]): Uint8Array {
+  const bits: number[] = [];
+  let width = 9;
+  let next = 257;
+  for (const code of codes) {
+    const limited = code % (1 << width);
+    for (let i = 0; i < width; i++) bits.push((limited >> i) & 1);
+    next = limited === 256 ? 257 : Math.min(next + 1, 4096);
+    if (limited === 256) width = 9;
+    else if (next === 1 << width && width < 12) width++;
+  }
+  return Uint8Array.from({ length: Math.ceil(bits.length / 8) }, (_, byte) =>
+    bits.slice(8 * byte, 8 * byte + 8).reduce((sum, bit, i) => sum | (bit << i), 0),
+  );
+}
+
+describe("LZW in WebAssembly", () => {
+  it("is there", () => {
+    expect(machine).toBeDefined();
+  });
+
+  it("makes the same as in TypeScript of what was compressed, up to the very limit", () => {
+    const few = fc.array(fc.constantFrom(0, 1, 255), { maxLength: 9000 }).map((bytes) => Uint8Array.from(bytes));
+    fc.assert(
+      fc.property(fc.oneof(fc.uint8Array({ maxLength: 9000 }), few), (bytes) => {
+        const compressed = lzwCompress(bytes);
+        expect(byMachine(compressed, bytes.length)).toBe(toHex(bytes));
+        const oneMore = lzwCompress(Uint8Array.from([...bytes, 0]));
+        expect(byMachine(oneMore, bytes.length)).toBe("too_large");
+      }),
+    );
+  });
+
+  it("makes the same as in TypeScript of whatever else comes, errors included", () => {
+    const code = fc.oneof(
+      fc.integer({ min: 0, max: 255 }),
+      fc.integer({ min: 256, max: 600 }),
+      fc.integer({ min: 0, max: 4095 }),
+      fc.constantFrom(256, 257, 258, 259),
+    );
+    const codes = fc.array(code, { maxLength: 400 }).map(packed);
+    // The code that is just being given out, again and again: each makes one byte more than the one before.
+    const steps = fc
+      .integer({ min: 1, max: 600 })
+      .map((count) => packed([65, ...Array.from({ length: count }, (_, i) => 258 + i), 257]));
+    fc.assert(
+      fc.property(
+        fc.oneof(codes, steps, fc.uint8Array({ maxLength: 600 })),
+        fc.integer({ min: 0, max: 300_000 }),
+        (bytes, max) => {
+          expect(byMachine(bytes, max)).toBe(byTypeScript(bytes, max));
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("goes on with a full dictionary, where the last code stays what it was", () => {
+    const codes = [
+      65,
+      ...Array.from({ length: 5000 }, (_, i) => (i < 3900 ? 66 + (i % 7) : i % 3 === 0 ? 4095 : 300 + i / 2)),
+      257,
+    ].map(Math.floor);
+    const bytes = packed(codes);
+    expect(byMachine(bytes, 400_000)).toBe(byTypeScript(bytes, 400_000));
+  });
+
+  it("says so where something does not fit its memory", () => {
+    expect(machine?.decompress(lzwCompress(new Uint8Array(1_000_000)), 1_000_000)).toBeUndefined();
+    expect(machine?.decompress(new Uint8Array(200_000), 1_000_000)).toBeUndefined();
+    expect(machine?.decompress(lzwCompress(new Uint8Array(350_000)), 1_000_000)).toHaveLength(350_000);
+  });
+
+  it("gives out memory of its own", () => {
+    const first = machine?.decompress(lzwCompress(Uint8Array.of(1, 2, 3)), 10);
+    machine?.decompress(lzwCompress(Uint8Array.of(9, 9, 9)), 10);
+    expect(first).toEqual(Uint8Array.of(1, 2, 3));
+    expect(first?.buffer.byteLength).toBe(3);
+  });
+});
+
+describe("without WebAssembly", () => {
+  afterEach(() => {
+    vi.unstubAllGlobals();
+    vi.resetModules();
+  });
+
+  it("decompresses all the same", async () => {
+    vi.stubGlobal("WebAssembly", undefined);
+    vi.resetModules();
+    const fresh = await import("../../src/wire/lzw.ts");
+    const { lzwMachine: freshMachine } = await import("../../src/wire/lzw-machine.ts");
+    expect(freshMachine()).toBeUndefined();
+    const bytes = new Uint8Array(5000).map((_, i) => i >> 4);
+    expect(fresh.lzwDecompress(fresh.lzwCompress(bytes), 5000)).toEqual(bytes);
+  });
+});
