@@ -7,6 +7,7 @@ import {
   infectionCurve,
   swimDetection,
   swimFalsePositives,
+  probedShare,
   swimFormula,
   swimInfection,
   swimLoad,
@@ -63,13 +64,14 @@ test(
   async () => {
     const { sent, probed } = await swimLoad({ seed: "papers", nodes: 40 });
     expect(sent).toBeCloseTo(2, 1);
-    expect(probed).toBeGreaterThan(0.55);
-    expect(probed).toBeLessThan(0.72);
+    expect(Math.abs(probed - probedShare(40))).toBeLessThan(0.05);
     const periods = await swimDetection({ seed: "papers", nodes: 40, failures: 10 });
     expect(mean(periods)).toBeLessThan(2.6);
     const rate = await swimFalsePositives({ seed: "papers", nodes: 40, indirectChecks: 1, delivered: 0.9, periods: 120 });
-    expect(rate / probed / swimFormula(0.9, 1)).toBeGreaterThan(0.75);
-    expect(rate / probed / swimFormula(0.9, 1)).toBeLessThan(1.25);
+    // 4,800 probes: 5.5 % is one standard deviation.
+    const expected = swimFormula(0.9, 1, 40) * probedShare(40);
+    expect(rate / expected).toBeGreaterThan(0.8);
+    expect(rate / expected).toBeLessThan(1.2);
   },
 );
 
@@ -87,6 +89,15 @@ test(
     expect(known(8)).toBe(60);
   },
 );
+
+test("SWIM's formula: the paper's figures, and those of smaller groups, whose members are probed in more of the periods", () => {
+  expect(swimFormula(0.9, 1)).toBeCloseTo(0.1034, 4);
+  expect(swimFormula(0.9, 3)).toBeCloseTo(0.0122, 4);
+  expect(probedShare(2)).toBe(1);
+  expect(probedShare(3)).toBe(0.75);
+  expect(swimFormula(0.9, 1, 3) * 0.75).toBeCloseTo(0.06534, 5);
+  expect(swimFormula(0.9, 1, 100_000)).toBeCloseTo(swimFormula(0.9, 1), 5);
+});
 
 test("the interval of a share holds it, also at its ends", () => {
   const [low, high] = shareInterval(30, 100);

@@ -2,7 +2,7 @@ import { SeededRandom } from "@memberlist/core/testing";
 import type { Command } from "commander";
 import type { TopLevelSpec } from "vega-lite";
 import { confidence, mean, quantile, shareInterval, sum } from "../papers/statistics.ts";
-import { infectionCurve, swimFormula } from "../papers/swim-run.ts";
+import { infectionCurve, probedShare, swimFormula } from "../papers/swim-run.ts";
 import { wholeNumber } from "./numbers.ts";
 import { Progress } from "./progress.ts";
 import { writeReport } from "./report.ts";
@@ -38,7 +38,7 @@ async function swim({ quick = false, seed, jobs, out }: SwimFlags): Promise<void
     swimLoad: (quick ? [10, 50] : [10, 50, 200, 500]).map((nodes) => ({ seed: `${seed}`, nodes })),
     swimInfection: Array.from({ length: runs }, (_, i) => ({ seed: `${seed}/${i}`, nodes: quick ? 60 : 200 })),
     swimFalsePositives: [1, 3].flatMap((indirectChecks) =>
-      Array.from({ length: quick ? 2 : 8 }, (_, i) => ({
+      Array.from({ length: quick ? 2 : 24 }, (_, i) => ({
         seed: `${seed}/${i}`,
         nodes: quick ? 40 : 100,
         indirectChecks,
@@ -56,20 +56,23 @@ async function swim({ quick = false, seed, jobs, out }: SwimFlags): Promise<void
   const infections = defined(await work("swimInfection", inputs.swimInfection, options));
 
   const random = new SeededRandom(seed);
-  // The paper counts verdicts in periods in which the member is probed at all.
-  const probed = loads.at(-1)?.probed ?? 1;
   const falsePositives = [1, 3].map((indirectChecks) => {
     const played = inputs.swimFalsePositives.flatMap((input, i) =>
-      input.indirectChecks === indirectChecks ? [{ trials: input.nodes * input.periods, rate: rates[i] ?? NaN }] : [],
+      input.indirectChecks === indirectChecks ? [{ ...input, rate: rates[i] ?? NaN }] : [],
     );
-    const trials = sum(played.map((run) => run.trials));
-    const verdicts = sum(played.map((run) => run.trials * run.rate));
+    const [{ nodes } = { nodes: NaN }] = played;
+    const trials = sum(played.map((run) => run.nodes * run.periods));
+    const verdicts = sum(played.map((run) => run.nodes * run.periods * run.rate));
+    // The paper counts verdicts in periods in which the member is probed at all.
+    const probed = probedShare(nodes);
     const [low, high] = shareInterval(verdicts, trials);
     const interval: [number, number] = [low / probed, high / probed];
     return {
       indirectChecks,
+      nodes,
       measured: verdicts / trials / probed,
       interval,
+      expected: swimFormula(delivered, indirectChecks, nodes),
       paper: swimFormula(delivered, indirectChecks),
       verdicts,
     };
@@ -80,6 +83,7 @@ async function swim({ quick = false, seed, jobs, out }: SwimFlags): Promise<void
     interval: confidence(periods.length, random, (units) => mean(units.map((i) => periods[i] ?? NaN))),
     worst: quantile(periods, 1),
     failures: periods.length,
+    nodes: quick ? 60 : 200,
     paper: firstDetection,
   };
   const range = ([low, high]: readonly [number, number], digits: number): string =>
@@ -89,20 +93,29 @@ async function swim({ quick = false, seed, jobs, out }: SwimFlags): Promise<void
       "periods until a failed member is probed",
       detection.measured.toFixed(2),
       range(detection.interval, 2),
+      (1 / probedShare(detection.nodes)).toFixed(2),
       detection.paper.toFixed(2),
     ],
-    ...loads.map(({ nodes, sent }) => [`packets sent per member and period, ${nodes} members`, sent.toFixed(3), "", "2.0"]),
-    ...falsePositives.map(({ indirectChecks, measured, interval, paper }) => [
-      `false positives, k = ${indirectChecks}, ${Math.round(100 * (1 - delivered))} % loss`,
+    ...loads.map(({ nodes, sent }) => [`packets sent per member and period, ${nodes} members`, sent.toFixed(3), "", "2.0", "2.0"]),
+    ...loads.map(({ nodes, probed }) => [
+      `members probed in a period, ${nodes} members`,
+      probed.toFixed(3),
+      "",
+      probedShare(nodes).toFixed(3),
+      probedShare(Infinity).toFixed(3),
+    ]),
+    ...falsePositives.map(({ indirectChecks, nodes, measured, interval, expected, paper }) => [
+      `false positives, k = ${indirectChecks}, ${Math.round(100 * (1 - delivered))} % loss, ${nodes} members`,
       measured.toFixed(4),
       range(interval, 4),
+      expected.toFixed(4),
       paper.toFixed(4),
     ]),
   ];
-  process.stdout.write(`${table(["", "measured", "95 %", "paper"], rows)}\n`);
+  process.stdout.write(`${table(["", "measured", "95 %", "formula, so many", "formula, infinitely many"], rows)}\n`);
   const infectionRows = infection.map(({ period, measured, paper }) => [String(period), measured.toFixed(1), paper.toFixed(1)]);
   process.stdout.write(`\n${table(["after periods", "have the news, mean", "paper's x(t)"], infectionRows)}\n`);
-  const data = { seed, quick, probed, detection, loads, falsePositives, periods, infection };
+  const data = { seed, quick, detection, loads, falsePositives, periods, infection };
   const files = await writeReport(out, "swim", data, {
     swim: detectionChart(periods),
     "swim-infection": infectionChart(infection),

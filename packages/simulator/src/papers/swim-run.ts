@@ -137,7 +137,8 @@ export function infectionCurve(n: number, t: number): number {
 }
 
 /**
- * How often a member that is alive is found to have failed. Suspicion is off: a verdict counts, and nobody dies of it.
+ * How often a member that is alive is found to have failed. Suspicion is off: a verdict counts, and nobody dies of it. As in the paper, news
+ * rides along on pings and acks alone.
  *
  * @returns verdicts per member and period
  */
@@ -146,6 +147,7 @@ export async function swimFalsePositives(input: SwimFalsePositives): Promise<num
   const simulation = await group(input, {
     indirectChecks: input.indirectChecks,
     suspicionMult: 1_000,
+    gossipInterval: 0,
     logger: {
       ...quiet,
       info: ({ code }: { readonly code: string }): void => {
@@ -163,9 +165,20 @@ export async function swimFalsePositives(input: SwimFalsePositives): Promise<num
   return rate;
 }
 
-/** SWIM's formula, with all members alive. Source: the SWIM paper, section 4.1. */
-export function swimFormula(delivered: number, indirectChecks: number): number {
-  return (1 - delivered ** 2) * (1 - delivered ** 4) ** indirectChecks * (Math.E / (Math.E - 1));
+/**
+ * The share of members that somebody probes in a period, in a group of n: each of the n - 1 others probes a given one in 1 of n - 1 periods,
+ * in an order of its own. The paper has its limit, 1 - 1/e.
+ */
+export function probedShare(n: number): number {
+  return n === Infinity ? 1 - 1 / Math.E : 1 - (1 - 1 / (n - 1)) ** (n - 1);
+}
+
+/**
+ * SWIM's formula, with all members alive: how often a member is found to have failed, of the periods in which it is probed. Source: the
+ * SWIM paper, section 4.1, where n is infinite.
+ */
+export function swimFormula(delivered: number, indirectChecks: number, n: number = Infinity): number {
+  return ((1 - delivered ** 2) * (1 - delivered ** 4) ** indirectChecks) / probedShare(n);
 }
 
 /** A lone ping, after its checksum; nothing else than pings and acks goes out when nothing happens. */
