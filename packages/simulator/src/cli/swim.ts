@@ -96,7 +96,13 @@ async function swim({ quick = false, seed, jobs, out }: SwimFlags): Promise<void
       (1 / probedShare(detection.nodes)).toFixed(2),
       detection.paper.toFixed(2),
     ],
-    ...loads.map(({ nodes, sent }) => [`packets sent per member and period, ${nodes} members`, sent.toFixed(3), "", "2.0", "2.0"]),
+    ...loads.map(({ nodes, sent }) => [
+      `packets sent per member and period, ${nodes} members`,
+      sent.toFixed(3),
+      "",
+      "2.0",
+      "2.0",
+    ]),
     ...loads.map(({ nodes, probed }) => [
       `members probed in a period, ${nodes} members`,
       probed.toFixed(3),
