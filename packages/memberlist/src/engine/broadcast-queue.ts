@@ -91,6 +91,8 @@ export class TransmitLimitedQueue {
   #named: Map<string, Entry> = new Map();
   #size = 0;
   #bytes = 0;
+  /** No message that waits is longer. */
+  #longest = 0;
   #nextId = 0;
   #oldest: Entry | undefined;
   #newest: Entry | undefined;
@@ -157,31 +159,23 @@ export class TransmitLimitedQueue {
     if (this.#size === 0) return [];
     this.#dropTooLong(this.#maxPayload());
     const transmitLimit = retransmitLimit(this.#retransmitMult, this.#numNodes());
-    const messages: Uint8Array[] = [];
     const sent: Entry[] = [];
     let free = limit - overhead;
     for (let transmits = 0; transmits < this.#tiers.length && free > 0; transmits++) {
-      const tier = this.#tiers[transmits];
-      for (let entry = tier?.takeLargest(free); entry !== undefined; entry = tier?.takeLargest(free)) {
-        messages.push(entry.broadcast.message);
-        sent.push(entry);
-        free -= overhead + entry.broadcast.message.length;
-        if (free <= 0) break;
-      }
+      free = this.#tiers[transmits]?.takeLargest(free, overhead, sent) ?? free;
     }
-    // Only now, so that nothing is sent twice in one packet; the oldest first, so that each goes to the end of its new tier.
+    const messages = sent.map(({ broadcast }) => broadcast.message);
+    // Only now, so that nothing is sent twice in one packet.
     const finished: Entry[] = [];
-    for (let i = sent.length - 1; i >= 0; i--) {
-      const entry = sent[i] as Entry;
-      entry.transmits++;
-      if (entry.transmits < transmitLimit) {
-        this.#place(entry);
-        continue;
-      }
-      this.#forget(entry);
-      finished.push(entry);
+    for (let start = 0; start < sent.length;) {
+      const { transmits } = sent[start] as Entry;
+      const end = endOfRun(sent, start);
+      if (transmits + 1 < transmitLimit) this.#placeRun(sent, start, end, transmits + 1);
+      else for (let i = start; i < end; i++) finished.push(sent[i] as Entry);
+      start = end;
     }
-    for (const entry of finished.toReversed()) entry.broadcast.finished?.();
+    for (const entry of finished) this.#forget(entry);
+    for (const { broadcast } of finished) broadcast.finished?.();
     return messages;
   }
 
@@ -293,6 +287,8 @@ export class TransmitLimitedQueue {
   }
 
   #dropTooLong(longest: number): void {
+    if (this.#longest <= longest) return;
+    this.#longest = longest;
     const dropped: Entry[] = [];
     for (const tier of this.#tiers) {
       for (let entry = tier?.takeLonger(longest); entry !== undefined; entry = tier?.takeLonger(longest)) {
@@ -311,6 +307,7 @@ export class TransmitLimitedQueue {
 
   #add(entry: Entry): void {
     this.#place(entry);
+    this.#longest = this.#size === 0 ? entry.broadcast.message.length : Math.max(this.#longest, entry.broadcast.message.length);
     if (entry.broadcast.name !== undefined) this.#named.set(entry.broadcast.name, entry);
     this.#size++;
     this.#bytes += entry.broadcast.message.length;
@@ -321,7 +318,16 @@ export class TransmitLimitedQueue {
   }
 
   #place(entry: Entry): void {
-    (this.#tiers[entry.transmits] ??= new BroadcastTier()).add(entry);
+    this.#tier(entry.transmits).add(entry);
+  }
+
+  #placeRun(entries: readonly Entry[], start: number, end: number, transmits: number): void {
+    for (let i = start; i < end; i++) (entries[i] as Entry).transmits = transmits;
+    this.#tier(transmits).addRun(entries, start, end);
+  }
+
+  #tier(transmits: number): BroadcastTier {
+    return (this.#tiers[transmits] ??= new BroadcastTier());
   }
 
   #remove(entry: Entry): void {
@@ -339,6 +345,17 @@ export class TransmitLimitedQueue {
     if (entry.newer === undefined) this.#newest = entry.older;
     else entry.newer.older = entry.older;
   }
+}
+
+/** Where those end that were taken one after the other from one tier, and are of one length. */
+function endOfRun(sent: readonly Entry[], start: number): number {
+  const { broadcast, transmits } = sent[start] as Entry;
+  let end = start + 1;
+  for (; end < sent.length; end++) {
+    const next = sent[end] as Entry;
+    if (next.transmits !== transmits || next.broadcast.message.length !== broadcast.message.length) break;
+  }
+  return end;
 }
 
 function checkLimit(what: string, limit: number): void {

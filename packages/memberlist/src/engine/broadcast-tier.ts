@@ -18,27 +18,51 @@ export class BroadcastTier {
   readonly #buckets: Map<number, Entry[]> = new Map();
 
   add(entry: Entry): void {
-    const length = entry.broadcast.message.length;
-    let bucket = this.#buckets.get(length);
-    if (bucket === undefined) {
-      bucket = [];
-      this.#buckets.set(length, bucket);
-      this.#lengths.splice(upperBound(this.#lengths, length), 0, length);
-    }
-    const last = bucket[bucket.length - 1];
-    if (last === undefined || last.id < entry.id) bucket.push(entry);
-    else bucket.splice(indexById(bucket, entry.id), 0, entry);
+    this.addRun([entry], 0, 1);
   }
 
-  /** Takes the newest of the largest that fit into `free` bytes. */
-  takeLargest(free: number): Entry | undefined {
-    return this.#take(upperBound(this.#lengths, free) - 1, true);
+  /**
+   * Adds those of `entries` from `start` to `end`, which are of one length, the newest first: as {@link takeLargest} has taken them. All
+   * at once, since they often belong before hundreds of others.
+   */
+  addRun(entries: readonly Entry[], start: number, end: number): void {
+    const bucket = this.#bucket((entries[start] as Entry).broadcast.message.length);
+    let free = bucket.length;
+    for (let i = start; i < end; i++) bucket.push(entries[i] as Entry);
+    let to = bucket.length;
+    for (let i = start; i < end; i++) {
+      const entry = entries[i] as Entry;
+      const from = free > 0 && (bucket[free - 1] as Entry).id > entry.id ? indexById(bucket, entry.id, free) : free;
+      while (free > from) bucket[--to] = bucket[--free] as Entry;
+      bucket[--to] = entry;
+    }
+  }
+
+  /**
+   * Takes the newest of the largest that fit into `free` bytes, and goes on while there is room: each costs `overhead` bytes beside its
+   * own.
+   *
+   * @param taken where they are put
+   * @returns what is still free
+   */
+  takeLargest(free: number, overhead: number, taken: Entry[]): number {
+    let left = free;
+    for (let i = upperBound(this.#lengths, left) - 1; i >= 0 && left > 0; i = upperBound(this.#lengths, left) - 1) {
+      const length = this.#lengths[i] as number;
+      const bucket = this.#buckets.get(length) as Entry[];
+      while (bucket.length > 0 && length <= left && left > 0) {
+        taken.push(bucket.pop() as Entry);
+        left -= overhead + length;
+      }
+      if (bucket.length === 0) this.#dropBucket(i);
+    }
+    return left;
   }
 
   /** Takes the oldest of the longest, where that is over `length` bytes. */
   takeLonger(length: number): Entry | undefined {
     const i = this.#lengths.length - 1;
-    return (this.#lengths[i] ?? 0) > length ? this.#take(i, false) : undefined;
+    return (this.#lengths[i] ?? 0) > length ? this.#takeOldest(i) : undefined;
   }
 
   /** The oldest of the longest that `may` holds for. */
@@ -52,7 +76,7 @@ export class BroadcastTier {
 
   /** Takes the one that would be sent last: the oldest of the smallest. */
   takeLast(): Entry | undefined {
-    return this.#take(0, false);
+    return this.#takeOldest(0);
   }
 
   remove(entry: Entry): void {
@@ -61,7 +85,7 @@ export class BroadcastTier {
     if (bucket === undefined) return;
     // The oldest is what a full queue gives up: at no cost, where a splice would move all the others.
     if (bucket[0] === entry) bucket.shift();
-    else bucket.splice(indexById(bucket, entry.id), 1);
+    else bucket.splice(indexById(bucket, entry.id, bucket.length), 1);
     if (bucket.length === 0) this.#dropBucket(this.#lengths.indexOf(length));
   }
 
@@ -69,11 +93,21 @@ export class BroadcastTier {
     for (const bucket of this.#buckets.values()) yield* bucket;
   }
 
-  #take(i: number, newest: boolean): Entry | undefined {
+  #bucket(length: number): Entry[] {
+    let bucket = this.#buckets.get(length);
+    if (bucket === undefined) {
+      bucket = [];
+      this.#buckets.set(length, bucket);
+      this.#lengths.splice(upperBound(this.#lengths, length), 0, length);
+    }
+    return bucket;
+  }
+
+  #takeOldest(i: number): Entry | undefined {
     const length = this.#lengths[i];
     if (length === undefined) return undefined;
     const bucket = this.#buckets.get(length) as Entry[];
-    const entry = newest ? bucket.pop() : bucket.shift();
+    const entry = bucket.shift();
     if (bucket.length === 0) this.#dropBucket(i);
     return entry;
   }
@@ -96,10 +130,10 @@ function upperBound(values: readonly number[], limit: number): number {
   return low;
 }
 
-/** Where the entry with this id is, or belongs, in a list ordered by id. */
-function indexById(bucket: readonly Entry[], id: number): number {
+/** Where the entry with this id is, or belongs, in the first `size` of a list ordered by id. */
+function indexById(bucket: readonly Entry[], id: number, size: number): number {
   let low = 0;
-  let high = bucket.length;
+  let high = size;
   while (low < high) {
     const middle = (low + high) >> 1;
     if ((bucket[middle] as Entry).id < id) low = middle + 1;
