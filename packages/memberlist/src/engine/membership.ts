@@ -240,6 +240,7 @@ export class Membership {
     // What the round trip was to another address says nothing.
     if (record.addr !== claim.addr || record.port !== claim.port) record.rtt = undefined;
     record.cause = undefined;
+    table.forgetRepeat(record);
     record.change({
       addr: claim.addr,
       port: claim.port,

@@ -2,9 +2,10 @@ import type { LeaveCause, SuspectCause } from "../cause.ts";
 import type { Node, NodeState } from "../node.ts";
 import { randomOffset, shuffle, type Random } from "../ports/random.ts";
 import type { AliveLayout } from "../wire/alive-layout.ts";
-import { bytesToIp } from "../wire/ip.ts";
+import { isIpAt } from "../wire/ip.ts";
 import { copyBytes } from "../wire/bytes.ts";
 import type { Versions } from "../wire/messages.ts";
+import { Repeats } from "./repeats.ts";
 import type { Suspicion } from "./suspicion.ts";
 
 /** What a node without version information is taken to speak. */
@@ -30,6 +31,8 @@ export class NodeRecord {
   cause: SuspectCause | LeaveCause | undefined;
   /** The moving estimate of its round trip, in ms. */
   rtt: number | undefined;
+  /** The number of an alive message that says no more than we know of it; 0: none is remembered. */
+  repeat = 0;
   #node: Node;
 
   /** It is dead, and of incarnation 0, until it is said to be otherwise. */
@@ -87,7 +90,7 @@ export class NodeRecord {
     if (metaSize !== meta.length || vsnSize !== versions.length || versions === noVersions) return false;
     for (let i = 0; i < vsnSize; i++) if (bytes[vsnAt + i] !== versions[i]) return false;
     for (let i = 0; i < metaSize; i++) if (bytes[metaAt + i] !== meta[i]) return false;
-    return bytesToIp(bytes, addrAt, addrSize) === addr;
+    return isIpAt(bytes, addrAt, addrSize, addr);
   }
 
   change({ versions = this.versions, ...fields }: NodeFields): void {
@@ -122,6 +125,7 @@ export class NodeTable {
   readonly #random: Random;
   readonly #byName: Map<string, NodeRecord> = new Map();
   readonly #versions: Map<string, Versions> = new Map();
+  readonly #repeats: Repeats = new Repeats();
   #list: NodeRecord[] = [];
   #metaSlab: ArrayBuffer | undefined;
   #metaUsed = 0;
@@ -182,7 +186,10 @@ export class NodeTable {
       const isOver = record.isDeadOrLeft && now - record.stateChangedAt > deadFor;
       (isOver ? reaped : kept).push(record);
     }
-    for (const record of reaped) this.#byName.delete(record.name);
+    for (const record of reaped) {
+      this.#byName.delete(record.name);
+      this.forgetRepeat(record);
+    }
     shuffle(this.#random, kept);
     this.#list = kept;
     return reaped;
@@ -202,6 +209,24 @@ export class NodeTable {
       if (isEligible(record) && !chosen.includes(record)) chosen.push(record);
     }
     return chosen;
+  }
+
+  /** Whether an alive message is remembered as one that says no more than we know. */
+  isRepeat(number: number): boolean {
+    return this.#repeats.has(number);
+  }
+
+  /** Remembers an alive message, of the number that it has in this process, that says no more about the member than we know. */
+  rememberRepeat(record: NodeRecord, number: number): void {
+    this.forgetRepeat(record);
+    record.repeat = number;
+    this.#repeats.add(number);
+  }
+
+  /** What is known of the member changes. */
+  forgetRepeat(record: NodeRecord): void {
+    this.#repeats.delete(record.repeat);
+    record.repeat = 0;
   }
 
   /** A copy of metadata. An array of its own costs some 240 bytes beside what is in it, a view of a shared one 104. */

@@ -18,6 +18,7 @@ import type { AckHandlers } from "./ack-handlers.ts";
 import { applyPort, type EngineContext } from "./context.ts";
 import { HandoffQueue, type HandoffMessage } from "./handoff-queue.ts";
 import type { Membership } from "./membership.ts";
+import { numberRepeat, repeatNumber } from "./repeats.ts";
 import type { Responder } from "./responder.ts";
 
 export interface PacketParts {
@@ -126,10 +127,14 @@ export class PacketDispatcher {
   #isRepeat(bytes: Uint8Array, start: number, end: number): boolean {
     const { allowList, config, questions, table } = this.#parts.context;
     if (questions.hasAliveDelegate || allowList.restricts || config.protocolVersion < 2) return false;
+    const number = repeatNumber(bytes, start, end);
+    if (table.isRepeat(number)) return true;
     const layout = scanAlive(bytes, start, end);
     if (layout === undefined) return false;
     const record = table.get(decodeText(bytes, layout.nameAt, layout.nameSize));
-    return record !== undefined && record.name !== config.name && record.isRepeatedBy(bytes, layout);
+    if (record === undefined || record.name === config.name || !record.isRepeatedBy(bytes, layout)) return false;
+    table.rememberRepeat(record, number > 0 ? number : numberRepeat(bytes, start, end));
+    return true;
   }
 
   #handOff(message: HandoffMessage): void {

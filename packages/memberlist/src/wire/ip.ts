@@ -4,6 +4,7 @@ import { emptyBytes } from "./bytes.ts";
 import { DecodeError } from "./decode-error.ts";
 
 const ipv6Size = 16;
+const [dot, zero] = [0x2e, 0x30] as const;
 
 /** The addresses of members come again and again, with each message: what was written once is found by its bytes. A power of two. */
 const recentIps = 8 * 1024;
@@ -53,6 +54,20 @@ export function bytesToIp(bytes: Uint8Array, at: number = 0, size: number = byte
   return text;
 }
 
+/** Whether {@link bytesToIp} of the same bytes is `ip`, an IP that it has made or that is written as it would. An IPv4 costs no text. */
+export function isIpAt(bytes: Uint8Array, at: number, size: number, ip: string): boolean {
+  if (size !== 4) return bytesToIp(bytes, at, size) === ip;
+  let i = 0;
+  for (let part = at; part < at + 4; part++) {
+    const value = bytes[part] as number;
+    if (part > at && ip.charCodeAt(i++) !== dot) return false;
+    if (value >= 100 && ip.charCodeAt(i++) !== zero + Math.trunc(value / 100)) return false;
+    if (value >= 10 && ip.charCodeAt(i++) !== zero + (Math.trunc(value / 10) % 10)) return false;
+    if (ip.charCodeAt(i++) !== zero + (value % 10)) return false;
+  }
+  return i === ip.length;
+}
+
 function ipv6Text(bytes: Uint8Array, at: number): string {
   const parsed = new ipaddr.IPv6(Array.from(bytes.subarray(at, at + ipv6Size)));
   return parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toString() : parsed.toRFC5952String();
@@ -66,12 +81,12 @@ function parseIpv4(ip: string): Uint8Array {
   let digits = 0;
   for (let i = 0; i < ip.length; i++) {
     const unit = ip.charCodeAt(i);
-    if (unit >= 0x30 && unit <= 0x39) {
+    if (unit >= zero && unit <= 0x39) {
       if (digits > 0 && value === 0) throw invalid(ip);
-      value = value * 10 + unit - 0x30;
+      value = value * 10 + unit - zero;
       digits++;
       if (value > 255) throw invalid(ip);
-    } else if (unit === 0x2e && digits > 0 && part < 3) {
+    } else if (unit === dot && digits > 0 && part < 3) {
       bytes[part++] = value;
       value = 0;
       digits = 0;

@@ -6,7 +6,10 @@ const escapeBase = 0xdc00;
 /** Up to here one `fromCharCode` call beats a TextDecoder. */
 const shortTextMax = 128;
 
-/** The names of members come again and again, with each message: a text that was made once is found by its bytes. A power of two. */
+/**
+ * The names of members come again and again, with each message: a text that was made once is found by its bytes, in one of two places, so
+ * that two names that fall on the same one do not drive each other out. A power of two.
+ */
 const recentTexts = 16 * 1024;
 let recent: string[] | undefined;
 
@@ -39,11 +42,14 @@ export function decodeText(bytes: Uint8Array, at: number = 0, size: number = byt
     hash = Math.imul(hash ^ byte, 0x01000193);
   }
   recent ??= Array.from({ length: recentTexts }, () => "");
-  const slot = (hash ^ (hash >>> 15)) & (recentTexts - 1);
-  const known = recent[slot] as string;
+  const first = (hash ^ (hash >>> 15)) & (recentTexts - 2);
+  const known = recent[first] as string;
   if (isAsciiAt(bytes, at, size, known)) return known;
+  const other = recent[first + 1] as string;
+  if (isAsciiAt(bytes, at, size, other)) return other;
   const text = String.fromCharCode.apply(null, bytes.subarray(at, end) as unknown as number[]);
-  recent[slot] = text;
+  recent[first + 1] = known;
+  recent[first] = text;
   return text;
 }
 

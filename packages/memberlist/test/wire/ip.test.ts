@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bytesToIp, ipToBytes } from "../../src/wire/ip.ts";
+import { bytesToIp, ipToBytes, isIpAt } from "../../src/wire/ip.ts";
 import { fromHex, toHex } from "./hex.ts";
 import { reasonOf } from "./reason.ts";
 
@@ -61,5 +61,23 @@ describe("addresses", () => {
         expect([...ipToBytes(ip)]).toEqual([...raw].slice(ip.includes(".") ? -4 : 0));
       }),
     );
+  });
+
+  it("is told apart from every other one without being written", () => {
+    const part = fc.oneof(fc.constantFrom(0, 1, 9, 10, 19, 99, 100, 101, 110, 199, 200, 255), fc.nat(255));
+    const ipv4 = fc.tuple(part, part, part, part).map((parts) => Uint8Array.from(parts));
+    const address = fc.oneof({ weight: 4, arbitrary: ipv4 }, fc.uint8Array({ minLength: 16, maxLength: 16 }));
+    fc.assert(
+      fc.property(address, address, fc.nat(3), (one, other, at) => {
+        const padded = Uint8Array.of(...new Uint8Array(at), ...one, 7);
+        expect(isIpAt(padded, at, one.length, bytesToIp(one))).toBe(true);
+        expect(isIpAt(padded, at, one.length, bytesToIp(other))).toBe(bytesToIp(one) === bytesToIp(other));
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(isIpAt(Uint8Array.of(10, 0, 0, 1), 0, 4, "10.0.0.10")).toBe(false);
+    expect(isIpAt(Uint8Array.of(10, 0, 0, 10), 0, 4, "10.0.0.1")).toBe(false);
+    expect(isIpAt(Uint8Array.of(10, 0, 0, 1), 0, 4, "")).toBe(false);
+    expect(isIpAt(new Uint8Array(0), 0, 0, "")).toBe(true);
   });
 });
