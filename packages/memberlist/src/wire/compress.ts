@@ -32,8 +32,10 @@ export function compressedView(message: Uint8Array): Uint8Array | undefined {
   return view.length < message.length ? view : undefined;
 }
 
-/** As {@link compressMessage}, with breaths in between. `message` may not change meanwhile. */
+/** As {@link compressMessage}, with breaths in between where it is long. `message` may not change meanwhile. */
 export async function compressInParts(message: Uint8Array, breathe: Breathe): Promise<Uint8Array> {
+  const atOnce = lzwMachine()?.compress(message, headerMax, false);
+  if (atOnce instanceof Uint8Array) return withHeader(atOnce.slice());
   const compressor = new LzwCompressor(message, newDictionary(), headerMax);
   while (!compressor.run(doneInOneGo)) await breathe();
   return withHeader(compressor.take());

@@ -9,6 +9,15 @@ export const maxWidth = 12;
 /** Also the last code that is given out. */
 export const maxCode: number = (1 << maxWidth) - 1;
 
+/** Of a compressor's dictionary, a hash table. At most 3,838 entries live: it is never half full. */
+export const hashBitsMax: number = 13;
+
+/** Few bytes need few entries, which are cleared, and cached, sooner. */
+export function hashBitsFor(size: number): number {
+  if (size <= 2048) return size <= 512 ? 11 : 12;
+  return hashBitsMax;
+}
+
 /** A scratch buffer over this is not kept, in bytes. */
 const keptScratchMax = 64 * 1024;
 

@@ -1,4 +1,4 @@
-import { clearCode, endCode, maxCode, maxWidth, minWidth, outputOf, scratchOf } from "./lzw-codes.ts";
+import { clearCode, endCode, hashBitsFor, hashBitsMax, maxCode, maxWidth, minWidth, outputOf, scratchOf } from "./lzw-codes.ts";
 
 /**
  * The dictionary: which code stands for a code and a byte behind it. Open addressing, and an entry is one number, so that a look-up is one
@@ -6,8 +6,6 @@ import { clearCode, endCode, maxCode, maxWidth, minWidth, outputOf, scratchOf } 
  */
 type Dictionary = Int32Array;
 
-/** At most 3,838 entries live: it is never half full. */
-const hashBitsMax = 13;
 const hashMultiplier = 0x9e3779b1;
 const codeBits = maxWidth;
 
@@ -29,12 +27,6 @@ export function newDictionary(): Dictionary {
 /** The one for what is compressed in one go. */
 export function sharedDictionary(): Dictionary {
   return (shared ??= newDictionary());
-}
-
-/** Few bytes need few entries, which are cleared, and cached, sooner. */
-function hashBitsFor(size: number): number {
-  if (size <= 2048) return size <= 512 ? 11 : 12;
-  return hashBitsMax;
 }
 
 /**

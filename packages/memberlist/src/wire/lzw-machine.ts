@@ -1,16 +1,18 @@
 import { instantiate } from "../wasm/instantiate.ts";
-import { lzwDecompressor } from "../wasm/lzw-decompressor.ts";
+import { lzw } from "../wasm/lzw.ts";
 import { DecodeError } from "./decode-error.ts";
+import { hashBitsFor } from "./lzw-codes.ts";
 
 /** What fits, in bytes; the output has the rest of the memory. */
 const inputMax = 128 * 1024;
 
-/** What assembly/lzw-decompressor.ts exports. */
+/** What assembly/lzw.ts exports. */
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
   readonly dataAt: { readonly value: number };
   readonly slack: { readonly value: number };
   decompress(input: number, inputBits: number, output: number, outputMax: number): number;
+  compress(input: number, end: number, output: number, hashBits: number, givesUp: boolean): number;
 }
 
 const needsRoom = -1;
@@ -29,6 +31,24 @@ class LzwMachine {
     this.#memory = new Uint8Array(exports.memory.buffer);
     this.#inputAt = exports.dataAt.value;
     this.#outputAt = this.#inputAt + inputMax + slack;
+  }
+
+  /**
+   * Compresses as {@link LzwCompressor} does: the same bytes.
+   *
+   * @param headroom bytes to leave free in front
+   * @param givesUp stop where it looks as if the output would not be shorter than the input
+   * @returns a view that is valid until something else is compressed or decompressed; "hopeless" where it gave up; undefined where the input
+   *   does not fit, or is empty
+   */
+  compress(input: Uint8Array, headroom: number, givesUp: boolean): Uint8Array | "hopeless" | undefined {
+    if (input.length > inputMax || input.length === 0) return undefined;
+    const memory = this.#memory;
+    const start = this.#outputAt;
+    const hashBits = hashBitsFor(input.length);
+    memory.set(input, this.#inputAt);
+    const end = this.#exports.compress(this.#inputAt, this.#inputAt + input.length, start + headroom, hashBits, givesUp);
+    return end < 0 ? "hopeless" : memory.subarray(start, end);
   }
 
   /**
@@ -57,7 +77,7 @@ let isTried = false;
 export function lzwMachine(): LzwMachine | undefined {
   if (!isTried) {
     isTried = true;
-    const exports = instantiate(lzwDecompressor) as Exports | undefined;
+    const exports = instantiate(lzw) as Exports | undefined;
     if (exports !== undefined) machine = new LzwMachine(exports);
   }
   return machine;

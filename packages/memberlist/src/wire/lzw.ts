@@ -10,6 +10,8 @@ let expansions: Expansions | undefined;
  * @param headroom bytes to leave free in front
  */
 export function lzwCompress(input: Uint8Array, headroom: number = 0): Uint8Array {
+  const compressed = lzwMachine()?.compress(input, headroom, false);
+  if (compressed instanceof Uint8Array) return compressed.slice();
   const compressor = new LzwCompressor(input, sharedDictionary(), headroom);
   compressor.run(Infinity);
   return compressor.take();
@@ -22,10 +24,13 @@ export function lzwCompress(input: Uint8Array, headroom: number = 0): Uint8Array
  *   the input, or does not look as if it would
  */
 export function lzwShortened(input: Uint8Array, headroom: number): Uint8Array | undefined {
+  const view = lzwMachine()?.compress(input, headroom, true) ?? shortenedByTypeScript(input, headroom);
+  return view !== "hopeless" && view.length - headroom < input.length ? view : undefined;
+}
+
+function shortenedByTypeScript(input: Uint8Array, headroom: number): Uint8Array | "hopeless" {
   const compressor = new LzwCompressor(input, sharedDictionary(), headroom, true);
-  if (!compressor.run(Infinity)) return undefined;
-  const view = compressor.view();
-  return view.length - headroom < input.length ? view : undefined;
+  return compressor.run(Infinity) ? compressor.view() : "hopeless";
 }
 
 /**

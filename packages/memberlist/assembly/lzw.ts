@@ -1,0 +1,191 @@
+/*
+ * LZW in AssemblyScript, for what fits its memory: src/wire/lzw-machine.ts drives it. Memory: 256 bytes that count up, which are the
+ * literals' expansions; a dictionary for each direction; codes; then what the caller puts there and has written there.
+ */
+
+const clearCode: u32 = 256;
+const endCode: u32 = 257;
+const minWidth: u32 = 9;
+const maxWidth: u32 = 12;
+/** Also a place of the dictionary behind its last code, where entries go once it is full. */
+const codeCount: u32 = 4096;
+
+const literalsAt: usize = 256;
+/** To decompress: 8 bytes a code, where in the memory its expansion starts, and its length. */
+const dictionaryAt: usize = 512;
+/** To compress: a hash table, see `compress`. */
+const tableAt: usize = 512 + 8 * (4096 + 1);
+/** Codes of 2 bytes that wait to be packed: no more than are given out at one width. */
+const codesAt: usize = 512 + 8 * (4096 + 1) + 4 * 8192;
+/** Where the caller's part of the memory starts. */
+export const dataAt: u32 = 512 + 8 * (4096 + 1) + 4 * 8192 + 2 * 2048 + 24;
+/** Bytes that may be read behind the input, and written behind the output. */
+export const slack: u32 = 16;
+
+/** Results below 0; from 0 on they are the output's end. */
+const needsRoom: i32 = -1;
+const codeTooEarly: i32 = -2;
+const endsTooEarly: i32 = -3;
+const hopeless: i32 = -4;
+
+let areLiteralsThere: bool = false;
+
+function writeLiterals(): void {
+  for (let byte: u32 = 0; byte < 256; byte++) {
+    store<u8>(literalsAt + byte, <u8>byte);
+    store<u64>(dictionaryAt + (byte << 3), u64(literalsAt + byte) | (u64(1) << 32));
+  }
+  areLiteralsThere = true;
+}
+
+/**
+ * Decompresses what is at `input`, to `output`.
+ *
+ * @param inputBits its length
+ * @param outputMax where the output has to end at last
+ * @returns where it ends, or what is wrong
+ */
+export function decompress(input: usize, inputBits: u32, output: u32, outputMax: u32): i32 {
+  if (!areLiteralsThere) writeLiterals();
+  let width = minWidth;
+  let mask: u32 = (1 << minWidth) - 1;
+  /** The code to be given out next. Its entry is made of the last expansion, and of the first byte of the one behind it. */
+  let next = endCode;
+  let lastStart: u32 = 0;
+  let lastLength: u32 = 0;
+  let position: u32 = 0;
+  while (true) {
+    const code = (load<u32>(input + (position >>> 3)) >>> (position & 7)) & mask;
+    position += width;
+    if (position > inputBits) return endsTooEarly;
+    if (code - clearCode <= endCode - clearCode) {
+      if (code == endCode) return output;
+      width = minWidth;
+      mask = (1 << minWidth) - 1;
+      next = endCode;
+      continue;
+    }
+    if (code > next) return codeTooEarly;
+    store<u64>(dictionaryAt + (next << 3), u64(lastStart) | (u64(lastLength + 1) << 32));
+    const entry = load<u64>(dictionaryAt + (code << 3));
+    const source = u32(entry);
+    const length = u32(entry >> 32);
+    // Lengths are at most 4,096, and the memory ends far below 2^31: the sum does not wrap.
+    if (output + length > outputMax) return needsRoom;
+    let i: u32 = 0;
+    do {
+      v128.store(output + i, v128.load(source + i));
+      i += 16;
+    } while (i < length);
+    // The entry that was made a moment ago reaches into what is written: its last byte is the first one of this expansion.
+    store<u8>(output + length - 1, load<u8>(source + length - 1));
+    lastStart = output;
+    lastLength = length;
+    output += length;
+    next += u32(next < codeCount);
+    if (next > mask && width < maxWidth) {
+      width++;
+      mask = (1 << width) - 1;
+    }
+  }
+}
+
+const maxCode: u32 = 4095;
+const hashMultiplier: u32 = 0x9e3779b1;
+
+/** Bits of the output that are no whole byte yet. */
+let bits: u64 = 0;
+let bitCount: u32 = 0;
+
+/** Appends the codes that wait, up to `end`. @returns where the output ends */
+function pack(output: usize, end: usize, width: u32): usize {
+  let waiting = bits;
+  let count = bitCount;
+  for (let codes = codesAt; codes < end; codes += 2) {
+    waiting |= u64(load<u16>(codes)) << count;
+    count += width;
+    store<u64>(output, waiting);
+    const bytes = count >>> 3;
+    output += bytes;
+    waiting >>= bytes << 3;
+    count &= 7;
+  }
+  bits = waiting;
+  bitCount = count;
+  return output;
+}
+
+/** Appends a code. @returns where the output ends */
+function put(output: usize, code: u32, width: u32): usize {
+  store<u16>(codesAt, code);
+  return pack(output, codesAt + 2, width);
+}
+
+/**
+ * Compresses what is at `input`, to `output`, as `LzwCompressor` does: the same bytes. The dictionary is a hash table with open addressing, whose
+ * entries are of 4 bytes, so that a look-up is one load: 12 bits of a code, 8 of the byte behind it, 12 of the code that stands for both; 0 is none.
+ *
+ * Codes are packed only when the width changes. That leaves little in the loop over the input, which takes half the time then.
+ *
+ * @param end of the input, which is not empty
+ * @param hashBits how large the table is: 8 to 13
+ * @param givesUp whether to stop where it looks as if the output would not be shorter: see `LzwCompressor`
+ * @returns where the output ends; or that there is none
+ */
+export function compress(input: usize, end: usize, output: usize, hashBits: u32, givesUp: bool): i32 {
+  const hashShift: u32 = 32 - hashBits;
+  const lastSlot: u32 = (4 << hashBits) - 1;
+  const inputAt = input;
+  const outputAt = output;
+  memory.fill(tableAt, 0, 4 << hashBits);
+  let width = minWidth;
+  let lastCode = endCode;
+  bits = clearCode;
+  bitCount = minWidth;
+  let code: u32 = load<u8>(input++);
+  while (input < end) {
+    const bound: u32 = width == maxWidth ? maxCode : 1 << width;
+    let codes = codesAt;
+    do {
+      const byte: u32 = load<u8>(input++);
+      const key = (code << 8) | byte;
+      let slot = ((key * hashMultiplier) >>> hashShift) << 2;
+      let entry = load<u32>(tableAt + slot);
+      while (entry != 0 && entry >>> maxWidth != key) {
+        slot = (slot + 4) & lastSlot;
+        entry = load<u32>(tableAt + slot);
+      }
+      if (entry != 0) {
+        code = entry & maxCode;
+        continue;
+      }
+      store<u16>(codes, code);
+      codes += 2;
+      lastCode++;
+      store<u32>(tableAt + slot, (key << maxWidth) | lastCode);
+      code = byte;
+    } while (input < end && lastCode < bound);
+    output = pack(output, codes, width);
+    if (lastCode < bound) break;
+    if (lastCode < maxCode) {
+      width++;
+      const written = output - outputAt;
+      if (givesUp && written - (written >>> 4) >= input - inputAt) return hopeless;
+    } else {
+      output = put(output, clearCode, width);
+      width = minWidth;
+      lastCode = endCode;
+      memory.fill(tableAt, 0, 4 << hashBits);
+    }
+  }
+  output = put(output, code, width);
+  lastCode++;
+  if (lastCode == 1 << width) width++;
+  if (lastCode == maxCode) {
+    output = put(output, clearCode, width);
+    width = minWidth;
+  }
+  output = put(output, endCode, width);
+  if (bitCount > 0) store<u8>(output++, u8(bits));
+  return i32(output);
+}
