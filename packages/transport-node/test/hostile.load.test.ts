@@ -128,7 +128,7 @@ describe.each([
 
     async function start(timeout: number): Promise<void> {
       const config = { ...lanConfig(), name: "target", bindAddr: "127.0.0.1", bindPort: 0, logger: silent, tcpTimeout: timeout };
-      const workers = where === "in threads" ? { entry: bundles.url(0) } : { off: true };
+      const workers = where === "in threads" ? { entry: bundles.url(0), threshold: 64 * 1024 } : { off: true };
       target = await createMemberlist({ ...config, secretKey: key, workers });
       ({ port } = target.localNode());
       await attacker.run("packets", { port, packets: [packet(encodeUser(new Uint8Array(9)))], pause: 0 });

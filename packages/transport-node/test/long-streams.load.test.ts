@@ -32,7 +32,8 @@ async function start(name: string, fields: Partial<NodeConfig> = {}): Promise<Me
     tcpTimeout: 60_000,
     logger: silent,
   };
-  const members = await createMemberlist({ ...config, workers: { entry: bundles.url(0) }, ...fields });
+  const workers = { entry: bundles.url(0), threshold: 64 * 1024 };
+  const members = await createMemberlist({ ...config, workers, ...fields });
   running.push(members);
   return members;
 }
@@ -106,6 +107,14 @@ describe("what is not long", () => {
   it("starts no thread", async () => {
     expectWhole(await exchange([letters(30_000, 1), letters(60_000, 2)], { secretKey: generateKey() }));
     expect(threads).toBe(0);
+  });
+
+  it("is by default what has less than 4 MiB, as it goes out and as it comes in", async () => {
+    const workers = { entry: bundles.url(0) };
+    expectWhole(await exchange([letters(4_000_000, 1), letters(4_000_000, 2)], { workers, secretKey: generateKey() }));
+    expect(threads).toBe(0);
+    expectWhole(await exchange([letters(4_200_000, 1), letters(100, 2)], { workers, secretKey: generateKey() }));
+    expect(threads).toBeGreaterThan(0);
   });
 
   it("is what is under the threshold", async () => {

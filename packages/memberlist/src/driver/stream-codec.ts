@@ -14,7 +14,7 @@ import type { StreamReader } from "../wire/stream-reader.ts";
 import type { Cipher } from "./cipher.ts";
 import { Turns, type IsWanted } from "./turns.ts";
 
-/** Messages of at least so many bytes are long where nothing is done elsewhere: less takes under 1 ms. */
+/** Messages of at least so many bytes are done in parts: less takes under 1 ms. */
 const longMessage = 64 * 1024;
 /** How much larger than that a message may become by decompression before that is long work, too. */
 const growthInline = 16;
@@ -25,7 +25,7 @@ export interface StreamCodecOptions {
   /** Our label and our keys. */
   readonly security: StreamSecurity & { readonly cipher: Cipher | undefined };
   readonly compress: boolean;
-  /** Undefined: long work is done here, in parts. */
+  /** What is done elsewhere; undefined: nothing is. */
   readonly offload: Offload | undefined;
   /** Between those parts. */
   readonly breathe: Breathe;
@@ -39,18 +39,22 @@ export interface StreamReadOptions {
 }
 
 /**
- * The layers of stream messages: put on and taken off at once where that is quick; else where the transport has it done, or here in
- * parts, one message at a time.
+ * The layers of stream messages: put on and taken off at once where that is quick; else here in parts, one message at a time, or, from
+ * the length that the transport names, where it has it done.
  */
 export class StreamCodec {
   readonly #options: StreamCodecOptions;
-  readonly #threshold: number;
+  /** From so many bytes on work is done elsewhere, */
+  readonly #offloaded: number;
+  /** and from so many on not at once. */
+  readonly #long: number;
   readonly #turns: Turns;
   #opened = 0;
 
   constructor(options: StreamCodecOptions) {
     this.#options = options;
-    this.#threshold = options.offload?.threshold ?? longMessage;
+    this.#offloaded = options.offload?.threshold ?? Infinity;
+    this.#long = Math.min(longMessage, this.#offloaded);
     this.#turns = new Turns(options.breathe);
   }
 
@@ -64,8 +68,8 @@ export class StreamCodec {
     const { compress, offload, security } = this.#options;
     const { cipher, label } = security;
     const encrypts = cipher?.encrypts === true;
-    if (message.length < this.#threshold || !(compress || encrypts)) return sealStreamMessage(message, { compress }, security);
-    if (offload === undefined)
+    if (message.length < this.#long || !(compress || encrypts)) return sealStreamMessage(message, { compress }, security);
+    if (offload === undefined || message.length < this.#offloaded)
       return this.#turns.take(isWanted, (breathe) => sealInParts(message, { compress }, security, breathe));
     const job: SealJob = encrypts
       ? { compress, encrypt: { key: cipher.takeSealingKey(), version: cipher.version, label } }
@@ -89,8 +93,8 @@ export class StreamCodec {
   async #open(payload: StreamPayload, { maxDecompressedBytes }: StreamLimits, isWanted: IsWanted): Promise<Uint8Array> {
     const { offload, security } = this.#options;
     const { cipher, label } = security;
-    if (payload.bytes.length < this.#threshold) {
-      const maxInline = Math.min(maxDecompressedBytes, this.#threshold * growthInline);
+    if (payload.bytes.length < this.#long) {
+      const maxInline = Math.min(maxDecompressedBytes, this.#long * growthInline);
       // Nothing may come between this and what is opened then.
       while (this.#opened > openedInTurn) await this.#options.breathe();
       this.#beginTurn();
@@ -105,7 +109,7 @@ export class StreamCodec {
         if (!isTooLarge || maxInline === maxDecompressedBytes) throw error;
       }
     }
-    if (offload === undefined) {
+    if (offload === undefined || payload.bytes.length < this.#offloaded) {
       return this.#turns.take(isWanted, (breathe) => openInParts(payload, maxDecompressedBytes, security, breathe));
     }
     const job: OpenJob =

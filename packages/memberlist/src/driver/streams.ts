@@ -18,6 +18,7 @@ import {
   readPushPull,
   readStreamLabel,
   readUserMessage,
+  type PushPullReading,
   type RemoteState,
   type StreamMessage,
 } from "../wire/stream-frame.ts";
@@ -32,6 +33,8 @@ import { maxTimerDelay, type Waits } from "./waits.ts";
 interface StreamHandlers {
   /** Our nodes and the application's state, as one push/pull message. */
   localState(join: boolean): Promise<Uint8Array>;
+  /** Nodes of a peer's state for which it says yes need not be merged. */
+  readonly isRepeat: PushPullReading["isRepeat"];
   /** @throws MemberlistError `incompatible_versions` or `merge_refused` */
   merge(state: RemoteState): Promise<void>;
   message(message: Uint8Array): void;
@@ -125,14 +128,14 @@ export class Streams {
    *   other keys than we, or we have none), `not_encrypted` (the peer answers in plaintext, which we refuse)
    */
   async pushPull(to: Address, join: boolean, options: StreamCallOptions = {}): Promise<void> {
-    const { breathe, handlers, stats } = this.#options;
+    const { handlers, stats } = this.#options;
     const state = await this.#call(to, "push/pull", options, async (session) => {
       stats.increment("memberlist.tcp.connect", 1);
       await session.send(await handlers.localState(join));
       const reply = await this.#receiveState(session);
       if (reply.type === messageType.err) await throwRemoteError(reply);
       expectType(reply, messageType.pushPull);
-      return this.#counted(await readPushPull(reply.body, this.#limits, breathe));
+      return this.#readState(reply);
     });
     await handlers.merge({ ...state, join });
   }
@@ -272,14 +275,14 @@ export class Streams {
   }
 
   async #servePushPull(session: StreamSession, message: StreamMessage, from: Address): Promise<void> {
-    const { breathe, handlers } = this.#options;
+    const { handlers } = this.#options;
     const exceeded = this.#pushPulls.enter(from.host);
     if (exceeded !== undefined) {
       const limit = this.#limits[exceeded];
       throw limitExceeded(exceeded, "push/pulls at once", limit + 1, limit);
     }
     try {
-      const state = this.#counted(await readPushPull(message.body, this.#limits, breathe));
+      const state = await this.#readState(message);
       await session.send(await handlers.localState(state.join));
       await session.finishAnswer();
       await handlers.merge(state);
@@ -288,8 +291,9 @@ export class Streams {
     }
   }
 
-  #counted(state: RemoteState): RemoteState {
-    const { log, stats } = this.#options;
+  async #readState({ body }: StreamMessage): Promise<RemoteState> {
+    const { breathe, handlers, log, stats } = this.#options;
+    const state = await readPushPull(body, this.#limits, { breathe, isRepeat: handlers.isRepeat });
     for (let i = 0; i < state.skipped; i++) stats.count("dropped.bad_node");
     if (state.skipped > 0) log.warn("bad_node", "a push/pull has nodes that cannot be", { skipped: state.skipped });
     return state;

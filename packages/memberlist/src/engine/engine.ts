@@ -7,8 +7,10 @@ import type { Node, NodeState } from "../node.ts";
 import { randomOffset, type Random } from "../ports/random.ts";
 import type { AdvertisedAddress } from "../ports/transport.ts";
 import { protocolVersionMax, protocolVersionMin } from "../wire/constants.ts";
+import type { ClaimLayout } from "../wire/claim-layout.ts";
 import type { Alive, Ping, PushNodeState } from "../wire/messages.ts";
 import { encodeAlive, encodePing } from "../wire/encode.ts";
+import type { NodeSource } from "../wire/push-pull.ts";
 import type { Seed } from "../seeds.ts";
 import { AckHandlers } from "./ack-handlers.ts";
 import { Awareness } from "./awareness.ts";
@@ -43,6 +45,8 @@ export interface EngineOptions {
   /** Our incarnation in an earlier run; we start above it. Default 0. */
   readonly incarnation?: number;
 }
+
+const aliveState = nodeStateNumber("alive");
 
 /** Leaves room to contradict. */
 const incarnationMax = 2 ** 32 - 1024;
@@ -235,17 +239,23 @@ export class Engine {
     this.#healing.remember(seeds);
   }
 
-  /** Our view of everybody, for a push/pull. */
+  /** Our view of everybody, as a push/pull tells it. */
   localState(): PushNodeState[] {
-    return this.#context.table.records().map((record) => ({
-      name: record.name,
-      addr: record.addr,
-      port: record.port,
-      meta: record.meta,
-      incarnation: record.incarnation,
-      state: nodeStateNumber(record.state),
-      vsn: record.versions,
-    }));
+    return this.#context.table.records().map((record) => record.pushState());
+  }
+
+  /** As {@link localState}, of each as it is when it is asked for. */
+  localNodes(): NodeSource {
+    const records = [...this.#context.table.records()];
+    return { length: records.length, at: (index) => records[index]?.pushState() };
+  }
+
+  /**
+   * Whether a node of a push/pull says that somebody is alive of whom we know just that: neither {@link checkMerge}, to which ours has
+   * the same versions, nor {@link mergeNodes} need have it.
+   */
+  isRepeat(bytes: Uint8Array, layout: ClaimLayout): boolean {
+    return layout.state === aliveState && this.#membership.repeated(bytes, layout)?.state === "alive";
   }
 
   /** Whether {@link mergeNodes} may have them. @throws MemberlistError `incompatible_versions` or `merge_refused`; nothing has changed then */

@@ -1,9 +1,11 @@
 import type { LeaveCause, SuspectCause } from "../cause.ts";
 import { errorMessage, MemberlistError } from "../errors.ts";
 import { equalBytes } from "../wire/bytes.ts";
+import type { ClaimLayout } from "../wire/claim-layout.ts";
 import { metaMaxSize } from "../wire/constants.ts";
 import { encodeAlive, encodeDead, encodeSuspect } from "../wire/encode.ts";
 import type { Alive, Dead, PushNodeState, Suspect, Versions } from "../wire/messages.ts";
+import { decodeText } from "../wire/text.ts";
 import { applyAwareness, applyPort, nextIncarnation, type EngineContext } from "./context.ts";
 import type { Gossip } from "./gossip.ts";
 import type { Healing } from "./healing.ts";
@@ -75,6 +77,23 @@ export class Membership {
     } else {
       this.#takeOver(record, claim, options.finished);
     }
+  }
+
+  /** Whether a claim that says nothing new need not be looked at: nobody is to be asked about it, and it is from no older protocol. */
+  get dropsRepeats(): boolean {
+    const { allowList, config, questions } = this.#context;
+    return !questions.hasAliveDelegate && !allowList.restricts && config.protocolVersion >= 2;
+  }
+
+  /**
+   * Who is known already as an alive message says: nothing would come of it. Each member hears the same news many times over, so these are
+   * dropped before they are decoded. What is looked at further, or counted where it is refused, is not dropped here.
+   */
+  repeated(bytes: Uint8Array, layout: ClaimLayout): NodeRecord | undefined {
+    if (!this.dropsRepeats) return undefined;
+    const { config, table } = this.#context;
+    const record = table.get(decodeText(bytes, layout.nameAt, layout.nameSize));
+    return record !== undefined && record.name !== config.name && record.isRepeatedBy(bytes, layout) ? record : undefined;
   }
 
   /** @param cause how we know */

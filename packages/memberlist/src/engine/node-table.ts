@@ -1,12 +1,13 @@
 import type { LeaveCause, SuspectCause } from "../cause.ts";
 import type { Node, NodeState } from "../node.ts";
 import { randomOffset, shuffle, type Random } from "../ports/random.ts";
-import type { AliveLayout } from "../wire/alive-layout.ts";
+import type { ClaimLayout } from "../wire/claim-layout.ts";
 import { isIpAt } from "../wire/ip.ts";
 import { copyBytes } from "../wire/bytes.ts";
-import type { Versions } from "../wire/messages.ts";
+import type { PushNodeState, Versions } from "../wire/messages.ts";
 import { Repeats } from "./repeats.ts";
 import type { Suspicion } from "./suspicion.ts";
+import { nodeStateNumber } from "./versions.ts";
 
 /** What a node without version information is taken to speak. */
 const noVersions: Versions = Object.freeze([0, 0, 0, 0, 0, 0]);
@@ -82,7 +83,7 @@ export class NodeRecord {
   }
 
   /** Whether an alive message has the address, the metadata and the versions that we know, and no news. */
-  isRepeatedBy(bytes: Uint8Array, claim: AliveLayout): boolean {
+  isRepeatedBy(bytes: Uint8Array, claim: ClaimLayout): boolean {
     const { addrAt, addrSize, metaAt, metaSize, vsnAt, vsnSize } = claim;
     const { versions } = this;
     const { addr, incarnation, meta, port } = this.#node;
@@ -107,6 +108,12 @@ export class NodeRecord {
   snapshot(): Node {
     return this.#node;
   }
+
+  /** As a push/pull tells it. */
+  pushState(): PushNodeState {
+    const { name, addr, port, meta, incarnation, state } = this.#node;
+    return { name, addr, port, meta, incarnation, state: nodeStateNumber(state), vsn: this.versions };
+  }
 }
 
 /** A node as delegates and callers see it. */
@@ -115,7 +122,7 @@ export function makeNode(
   versions: Versions,
   state: NodeState,
 ): Node {
-  const [pMin = 0, pMax = 0, pCur = 0, dMin = 0, dMax = 0, dCur = 0] = versions;
+  const { 0: pMin = 0, 1: pMax = 0, 2: pCur = 0, 3: dMin = 0, 4: dMax = 0, 5: dCur = 0 } = versions;
   const { name, addr, port, meta, incarnation } = of;
   return Object.freeze({ name, addr, port, meta, state, incarnation, pMin, pMax, pCur, dMin, dMax, dCur });
 }

@@ -1,5 +1,5 @@
 import type { Address } from "../address.ts";
-import { scanAlive } from "../wire/alive-layout.ts";
+import { scanAlive } from "../wire/claim-layout.ts";
 import { decompressBody } from "../wire/compress.ts";
 import { visitCompound } from "../wire/compound.ts";
 import { maxDecompressedPacketBytes, maxNestingDepth, messageType } from "../wire/constants.ts";
@@ -13,7 +13,6 @@ import {
   decodePing,
   decodeSuspect,
 } from "../wire/decode.ts";
-import { decodeText } from "../wire/text.ts";
 import type { AckHandlers } from "./ack-handlers.ts";
 import { applyPort, type EngineContext } from "./context.ts";
 import { HandoffQueue, type HandoffMessage } from "./handoff-queue.ts";
@@ -119,21 +118,16 @@ export class PacketDispatcher {
     if (truncated > 0) throw new DecodeError("truncated", `${truncated} messages of a compound were cut off`);
   }
 
-  /**
-   * Whether an alive message (its body, from `start` to `end`) says what we know already: nothing would come of it. Each member hears
-   * the same news many times over, so these are dropped before they are decoded, or take a place in the queue. What is looked at
-   * further, or counted where it is refused, is not dropped here.
-   */
+  /** Whether an alive message (its body, from `start` to `end`) says what is known: it takes no place in the queue then. */
   #isRepeat(bytes: Uint8Array, start: number, end: number): boolean {
-    const { allowList, config, questions, table } = this.#parts.context;
-    if (questions.hasAliveDelegate || allowList.restricts || config.protocolVersion < 2) return false;
+    const { membership, context } = this.#parts;
+    if (!membership.dropsRepeats) return false;
     const number = repeatNumber(bytes, start, end);
-    if (table.isRepeat(number)) return true;
+    if (context.table.isRepeat(number)) return true;
     const layout = scanAlive(bytes, start, end);
-    if (layout === undefined) return false;
-    const record = table.get(decodeText(bytes, layout.nameAt, layout.nameSize));
-    if (record === undefined || record.name === config.name || !record.isRepeatedBy(bytes, layout)) return false;
-    table.rememberRepeat(record, number > 0 ? number : numberRepeat(bytes, start, end));
+    const record = layout && membership.repeated(bytes, layout);
+    if (record === undefined) return false;
+    context.table.rememberRepeat(record, number > 0 ? number : numberRepeat(bytes, start, end));
     return true;
   }
 

@@ -28,18 +28,27 @@ interface Range {
 export function verifyProtocol(remote: readonly PushNodeState[], local: readonly NodeRecord[]): void {
   const protocol: Range = { min: 0, max: 255 };
   const delegate: Range = { min: 0, max: 255 };
+  // Members share what versions they have: each is looked at once for a row of members.
+  let last: Versions | undefined;
   for (const node of remote) {
     if (nodeStateName(node.state) === "alive" && node.vsn.length >= 5) narrow(protocol, delegate, node.vsn);
   }
-  for (const record of local) {
-    if (record.state === "alive") narrow(protocol, delegate, record.versions);
+  for (const { state, versions } of local) {
+    if (state !== "alive" || versions === last) continue;
+    narrow(protocol, delegate, versions);
+    last = versions;
   }
   for (const node of remote) check(node.name, node.vsn.length >= 6 ? node.vsn : [], protocol, delegate);
-  for (const record of local) check(record.name, record.versions, protocol, delegate);
+  last = undefined;
+  for (const { name, versions } of local) {
+    if (versions === last) continue;
+    check(name, versions, protocol, delegate);
+    last = versions;
+  }
 }
 
 function narrow(protocol: Range, delegate: Range, versions: Versions): void {
-  const [pMin = 0, pMax = 0, , dMin = 0, dMax = 0] = versions;
+  const { 0: pMin = 0, 1: pMax = 0, 3: dMin = 0, 4: dMax = 0 } = versions;
   protocol.min = Math.max(protocol.min, pMin);
   protocol.max = Math.min(protocol.max, pMax);
   delegate.min = Math.max(delegate.min, dMin);
@@ -47,7 +56,7 @@ function narrow(protocol: Range, delegate: Range, versions: Versions): void {
 }
 
 function check(name: string, versions: Versions, protocol: Range, delegate: Range): void {
-  const [, , pCur = 0, , , dCur = 0] = versions;
+  const { 2: pCur = 0, 5: dCur = 0 } = versions;
   if (pCur < protocol.min || pCur > protocol.max) refuse(name, "protocol", pCur, protocol);
   if (dCur < delegate.min || dCur > delegate.max) refuse(name, "delegate protocol", dCur, delegate);
 }

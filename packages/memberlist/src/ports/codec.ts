@@ -39,7 +39,7 @@ export interface Codec {
  * begun, and fails with `aborted`. So what an attacker has left behind delays nobody.
  */
 export interface Offload {
-  /** Messages of at least so many bytes come here. */
+  /** Messages of at least so many bytes come here; shorter ones are done on the event loop, in parts where that takes long. */
   readonly threshold: number;
   /**
    * Compresses and encrypts a message, as the job says.

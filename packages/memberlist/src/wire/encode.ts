@@ -1,5 +1,4 @@
 import { messageType } from "./constants.ts";
-import { ipToBytes } from "./ip.ts";
 import type { AckResp, Alive, Dead, ErrResp, IndirectPing, NackResp, Ping, Suspect } from "./messages.ts";
 import { type MsgpackWriter, sharedWriter } from "./msgpack-writer.ts";
 import { packetBytes } from "./packet-bytes.ts";
@@ -36,7 +35,7 @@ export function encodeIndirectPing(request: IndirectPing): Uint8Array {
   writer.uint(request.seqNo);
   writeSource(writer, request);
   writer.key("Target");
-  writer.nilableBytes(ipToBytes(request.target));
+  writer.ip(request.target);
   return writer.take();
 }
 
@@ -73,7 +72,7 @@ export function encodeAlive(alive: Alive): Uint8Array {
   writer.byte(messageType.alive);
   writer.map(6);
   writer.key("Addr");
-  writer.nilableBytes(ipToBytes(alive.addr));
+  writer.ip(alive.addr);
   writer.key("Incarnation");
   writer.uint(alive.incarnation);
   writer.key("Meta");
@@ -127,7 +126,7 @@ function sourceFields(source: Source): number {
 function writeSource(writer: MsgpackWriter, source: Source): void {
   if (source.sourceAddr !== "") {
     writer.key("SourceAddr");
-    writer.bytes(ipToBytes(source.sourceAddr));
+    writer.ip(source.sourceAddr);
   }
   if (source.sourceNode !== "") {
     writer.key("SourceNode");

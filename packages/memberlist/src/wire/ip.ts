@@ -1,9 +1,8 @@
 import ipaddr from "ipaddr.js";
 import { MemberlistError } from "../errors.ts";
-import { emptyBytes } from "./bytes.ts";
 import { DecodeError } from "./decode-error.ts";
 
-const ipv6Size = 16;
+export const ipv6Size = 16;
 const [dot, zero] = [0x2e, 0x30] as const;
 
 /** The addresses of members come again and again, with each message: what was written once is found by its bytes. A power of two. */
@@ -11,16 +10,19 @@ const recentIps = 8 * 1024;
 let recent: { readonly keys: Uint8Array; readonly texts: string[]; readonly sizes: Uint8Array } | undefined;
 
 /**
- * A literal IP as it goes on the wire: 4 bytes for IPv4 (and for IPv4-mapped IPv6), 16 for IPv6, none for "". A zone is dropped.
+ * Writes a literal IP as it goes on the wire, into `bytes` from `at` on: 4 bytes for IPv4 (and for IPv4-mapped IPv6), 16 for IPv6. A
+ * zone is dropped.
  *
+ * @returns how many bytes it has
  * @throws MemberlistError `invalid_address`
  */
-export function ipToBytes(ip: string): Uint8Array {
-  if (ip === "") return emptyBytes;
-  if (!ip.includes(":")) return parseIpv4(ip);
+export function writeIp(ip: string, bytes: Uint8Array, at: number): number {
+  if (!ip.includes(":")) return writeIpv4(ip, bytes, at);
   try {
     const parsed = ipaddr.IPv6.parse(ip);
-    return Uint8Array.from(parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toByteArray() : parsed.toByteArray());
+    const octets = parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toByteArray() : parsed.toByteArray();
+    bytes.set(octets, at);
+    return octets.length;
   } catch (error) {
     throw invalid(ip, error);
   }
@@ -74,8 +76,7 @@ function ipv6Text(bytes: Uint8Array, at: number): string {
 }
 
 /** Four decimal parts without leading zeros: nothing else is IPv4 to a Go peer. */
-function parseIpv4(ip: string): Uint8Array {
-  const bytes = new Uint8Array(4);
+function writeIpv4(ip: string, bytes: Uint8Array, at: number): number {
   let part = 0;
   let value = 0;
   let digits = 0;
@@ -87,7 +88,7 @@ function parseIpv4(ip: string): Uint8Array {
       digits++;
       if (value > 255) throw invalid(ip);
     } else if (unit === dot && digits > 0 && part < 3) {
-      bytes[part++] = value;
+      bytes[at + part++] = value;
       value = 0;
       digits = 0;
     } else {
@@ -95,8 +96,8 @@ function parseIpv4(ip: string): Uint8Array {
     }
   }
   if (part !== 3 || digits === 0) throw invalid(ip);
-  bytes[3] = value;
-  return bytes;
+  bytes[at + 3] = value;
+  return 4;
 }
 
 function invalid(ip: string, cause?: unknown): MemberlistError {

@@ -1,3 +1,4 @@
+import { ipv6Size, writeIp } from "./ip.ts";
 import { encodeText } from "./text.ts";
 
 const initialCapacity = 2048;
@@ -11,8 +12,13 @@ let shared: MsgpackWriter | undefined;
  * str32), unsigned integers in the smallest unsigned form, Go's signed `int` in the smallest *signed* form.
  */
 export class MsgpackWriter {
-  #bytes: Uint8Array = new Uint8Array(initialCapacity);
+  #bytes: Uint8Array;
   #length = 0;
+
+  /** @param capacity how many bytes will be written, about */
+  constructor(capacity: number = initialCapacity) {
+    this.#bytes = new Uint8Array(capacity);
+  }
 
   get length(): number {
     return this.#length;
@@ -95,14 +101,21 @@ export class MsgpackWriter {
 
   text(text: string): void {
     const { length } = text;
+    const start = this.#length;
+    this.#header(length);
+    const bytes = this.#bytes;
+    let at = this.#length;
     for (let i = 0; i < length; i++) {
-      if (text.charCodeAt(i) >= 0x80) {
+      const unit = text.charCodeAt(i);
+      if (unit >= 0x80) {
+        // Longer than it has characters.
+        this.#length = start;
         this.bytes(encodeText(text));
         return;
       }
+      bytes[at++] = unit;
     }
-    this.#header(length);
-    this.#ascii(text);
+    this.#length = at;
   }
 
   bytes(bytes: Uint8Array): void {
@@ -115,6 +128,18 @@ export class MsgpackWriter {
   nilableBytes(bytes: Uint8Array): void {
     if (bytes.length === 0) this.byte(0xc0);
     else this.bytes(bytes);
+  }
+
+  /** A literal IP as a byte string; none ("") is Go's nil. @throws MemberlistError `invalid_address` */
+  ip(ip: string): void {
+    if (ip === "") {
+      this.byte(0xc0);
+      return;
+    }
+    this.#reserve(ipv6Size + 1);
+    const size = writeIp(ip, this.#bytes, this.#length + 1);
+    this.#bytes[this.#length] = 0xa0 | size;
+    this.#length += size + 1;
   }
 
   /** Small numbers as a byte string; none at all is Go's nil. */

@@ -11,15 +11,29 @@ import {
   uintField,
   versionsField,
 } from "./fields.ts";
-import { ipToBytes } from "./ip.ts";
+import type { ClaimLayout } from "./claim-layout.ts";
+import { bytesToIp } from "./ip.ts";
 import type { PushNodeState, PushPullHeader } from "./messages.ts";
 import { MsgpackWriter, sharedWriter } from "./msgpack-writer.ts";
+import { decodeText } from "./text.ts";
 
 /** Lets other work have its turn: resolves once the input that is already waiting has been handled. */
 export type Breathe = () => Promise<void>;
 
 /** Nodes of a push/pull that are read, written or merged in one go: 1 to 5 ms of work. Then comes a breath. */
 export const nodesInOneGo: number = 500;
+
+/** What a node takes, about. */
+const usualNodeBytes = 112;
+
+/** The keys of a node, ready to be copied; the first with the head of the map. */
+const [addrKey, incarnationKey, metaKey, nameKey, portKey, stateKey, vsnKey] = nodeKeys();
+
+/** Nodes that are written one after the other; each is asked for when it is its turn. */
+export interface NodeSource {
+  readonly length: number;
+  at(index: number): PushNodeState | undefined;
+}
 
 /**
  * A whole push/pull message for a stream: type byte, header, one map a node, user state (PROTOCOL.md section 4).
@@ -36,21 +50,31 @@ export function encodePushPull(join: boolean, nodes: Iterable<PushNodeState>, us
   return joinPushPull(join, count, body, userState);
 }
 
-/** As {@link encodePushPull}, with a breath after each {@link nodesInOneGo} nodes. `nodes` may not change meanwhile. */
+/** As {@link encodePushPull}, with a breath after each {@link nodesInOneGo} nodes. There may not be more or fewer `nodes` meanwhile. */
 export async function encodeLongPushPull(
   join: boolean,
-  nodes: readonly PushNodeState[],
+  nodes: NodeSource,
   userState: Uint8Array,
   breathe: Breathe,
 ): Promise<Uint8Array> {
-  const body = new MsgpackWriter();
+  const body = new MsgpackWriter(nodes.length * usualNodeBytes);
   // The application's array may be one that it uses again as soon as it has its turn.
   const kept = nodes.length > nodesInOneGo ? copyBytes(userState) : userState;
-  for (const [i, node] of nodes.entries()) {
+  for (let i = 0; i < nodes.length; i++) {
     if (i > 0 && i % nodesInOneGo === 0) await breathe();
-    writeNode(body, node);
+    writeNode(body, nodes.at(i) as PushNodeState);
   }
   return joinPushPull(join, nodes.length, body, kept);
+}
+
+function nodeKeys(): [Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array] {
+  const key = (name: string, isFirst: boolean = false): Uint8Array => {
+    const writer = new MsgpackWriter();
+    if (isFirst) writer.map(7);
+    writer.key(name);
+    return writer.take();
+  };
+  return [key("Addr", true), key("Incarnation"), key("Meta"), key("Name"), key("Port"), key("State"), key("Vsn")];
 }
 
 function joinPushPull(join: boolean, count: number, body: MsgpackWriter, userState: Uint8Array): Uint8Array {
@@ -110,20 +134,35 @@ export function decodePushNode(object: Uint8Array): PushNodeState {
   };
 }
 
+/** As {@link decodePushNode}, of one that is written as usual. */
+export function pushNodeOf(bytes: Uint8Array, layout: ClaimLayout): PushNodeState {
+  const { incarnation, port, state, addrAt, addrSize, metaAt, metaSize, nameAt, nameSize, vsnAt, vsnSize } = layout;
+  const vsn: number[] = [];
+  for (let i = vsnAt; i < vsnAt + vsnSize; i++) vsn.push(bytes[i] as number);
+  return {
+    name: decodeText(bytes, nameAt, nameSize),
+    addr: bytesToIp(bytes, addrAt, addrSize),
+    port,
+    meta: copyBytes(bytes.subarray(metaAt, metaAt + metaSize)),
+    incarnation,
+    state,
+    vsn,
+  };
+}
+
 function writeNode(writer: MsgpackWriter, node: PushNodeState): void {
-  writer.map(7);
-  writer.key("Addr");
-  writer.nilableBytes(ipToBytes(node.addr));
-  writer.key("Incarnation");
+  writer.raw(addrKey);
+  writer.ip(node.addr);
+  writer.raw(incarnationKey);
   writer.uint(node.incarnation);
-  writer.key("Meta");
+  writer.raw(metaKey);
   writer.nilableBytes(node.meta);
-  writer.key("Name");
+  writer.raw(nameKey);
   writer.text(node.name);
-  writer.key("Port");
+  writer.raw(portKey);
   writer.uint(node.port);
-  writer.key("State");
+  writer.raw(stateKey);
   writer.int(node.state);
-  writer.key("Vsn");
+  writer.raw(vsnKey);
   writer.octets(node.vsn);
 }

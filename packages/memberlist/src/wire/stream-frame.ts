@@ -3,10 +3,11 @@ import { emptyBytes } from "./bytes.ts";
 import { messageType } from "./constants.ts";
 import { decodeAckResp, decodeErrResp, decodePing } from "./decode.ts";
 import { DecodeError } from "./decode-error.ts";
+import { scanPushNode, type ClaimLayout } from "./claim-layout.ts";
 import { labelHeaderSize } from "./label.ts";
 import { limitExceeded, type StreamLimitName } from "./limit-exceeded.ts";
 import type { AckResp, ErrResp, Ping, PushNodeState } from "./messages.ts";
-import { decodePushNode, decodePushPullHeader, decodeUserHeader, nodesInOneGo, type Breathe } from "./push-pull.ts";
+import { decodePushNode, decodePushPullHeader, decodeUserHeader, nodesInOneGo, pushNodeOf, type Breathe } from "./push-pull.ts";
 import {
   encryptHeaderSize,
   maxCompressed,
@@ -36,6 +37,7 @@ export interface StreamMessage {
 
 export interface RemoteState {
   readonly join: boolean;
+  /** Without those of which nothing is new. */
   readonly nodes: PushNodeState[];
   /** Nodes that were left out: a name or an address that no node can have. */
   readonly skipped: number;
@@ -117,29 +119,61 @@ function inMemory(message: Uint8Array): StreamMessage {
   return { type: message[0] as number, body: new StreamReader(message.subarray(1)) };
 }
 
+export interface PushPullReading {
+  /** Awaited now and then, see {@link nodesInOneGo}; absent: all that has arrived is decoded in one go. */
+  readonly breathe?: Breathe;
+  /** Whether a node says nothing that is new. It is not even decoded then: most of a push/pull is known already. Absent: all are decoded. */
+  readonly isRepeat?: ((bytes: Uint8Array, layout: ClaimLayout) => boolean) | undefined;
+}
+
+/** Nodes that are known are looked at in a fraction of the time that it takes to decode one. */
+const repeatsForOne = 8;
+
 /**
  * The body of a push/pull message. A port of 0 stays 0.
  *
- * @param breathe awaited after each {@link nodesInOneGo} nodes; absent: all that has arrived is decoded in one go
  * @throws MemberlistError `limit_exceeded` before anything is allocated for what the header announces, `stream_closed`,
  *   `stream_failed`; DecodeError
  */
-export async function readPushPull(reader: StreamReader, limits: StreamLimits, breathe?: Breathe): Promise<RemoteState> {
+export async function readPushPull(
+  reader: StreamReader,
+  limits: StreamLimits,
+  { breathe, isRepeat }: PushPullReading = {},
+): Promise<RemoteState> {
   const header = decodePushPullHeader(await reader.readObject(maxObjectBytes));
   checkLimit("maxPushStateNodes", "number of nodes in header", header.nodes, limits.maxPushStateNodes);
   checkLimit("maxPushStateBytes", "user state length in header", header.userStateLen, limits.maxPushStateBytes);
   const nodes: PushNodeState[] = [];
   const maxNodeBytes = Math.max(limits.maxPushStateBytes, maxObjectBytes);
+  let skipped = 0;
+  let work = 0;
+  const look = (bytes: Uint8Array, start: number, end: number): number => {
+    const layout = scanPushNode(bytes, start, end);
+    if (layout === undefined || layout.nameSize === 0 || layout.end - start > maxNodeBytes) return start;
+    if (isRepeat?.(bytes, layout) === true) {
+      work += 1;
+    } else {
+      nodes.push(pushNodeOf(bytes, layout));
+      work += repeatsForOne;
+    }
+    return layout.end;
+  };
   for (let i = 0; i < header.nodes; i++) {
-    if (breathe !== undefined && i > 0 && i % nodesInOneGo === 0) await breathe();
+    if (breathe !== undefined && work >= nodesInOneGo * repeatsForOne) {
+      work = 0;
+      await breathe();
+    }
     // No promise for each of ten thousand nodes: they are taken from what has arrived.
+    if (reader.tryRead(look)) continue;
     const node = decodeNode(
       reader.tryObject(maxNodeBytes, "maxPushStateBytes") ?? (await reader.readObject(maxNodeBytes, "maxPushStateBytes")),
     );
-    if (node !== undefined) nodes.push(node);
+    work += repeatsForOne;
+    if (node === undefined) skipped++;
+    else nodes.push(node);
   }
   const userState = await reader.readExactly(header.userStateLen);
-  return { join: header.join, nodes, skipped: header.nodes - nodes.length, userState };
+  return { join: header.join, nodes, skipped, userState };
 }
 
 /**

@@ -73,6 +73,20 @@ export class StreamReader {
     return size > 0 ? this.#take(size) : undefined;
   }
 
+  /**
+   * Lets `look` see what has arrived, from `start` to `end`, and takes what it has read.
+   *
+   * @param look returns where it has got to: `start` where it has read nothing
+   * @returns whether it has read something
+   */
+  tryRead(look: (bytes: Uint8Array, start: number, end: number) => number): boolean {
+    const end = look(this.#buffer, this.#start, this.#end);
+    if (end <= this.#start) return false;
+    this.#start = end;
+    this.#messageBegun = true;
+    return true;
+  }
+
   /** Whether anything of a message has been read. */
   get hasBegun(): boolean {
     return this.#messageBegun || this.#available() > 0;

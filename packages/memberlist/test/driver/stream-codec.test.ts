@@ -118,7 +118,7 @@ describe("what goes elsewhere", () => {
     expect(jobs).toEqual([]);
   });
 
-  it("is a short message that becomes a long one, and one that becomes too long is refused", async () => {
+  it("is no short message that becomes a long one, and one that becomes too long is refused", async () => {
     const { streams, inline, jobs } = codec({ ring: new Keyring([], a) });
     const sizes = [10 * threshold, 200 * threshold];
     for (const size of sizes) {
@@ -128,7 +128,7 @@ describe("what goes elsewhere", () => {
       expect(bytes.length).toBeLessThan(threshold);
       expect(await opened(streams, bytes)).toEqual(zeros);
     }
-    expect(jobs).toHaveLength(1);
+    expect(jobs).toHaveLength(0);
     const bytes = await inline.seal(new Uint8Array(50 * threshold));
     const few = { ...limits, maxDecompressedBytes: 30 * threshold };
     expect(await rejectionOf(streams.read(new StreamReader(bytes), few))).toBe("too_large");

@@ -1,7 +1,12 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { MemberlistError } from "../../src/errors.ts";
 import { makeCompound } from "../../src/wire/compound.ts";
-import { EngineHarness } from "./engine-harness.ts";
+import type { PushNodeState } from "../../src/wire/messages.ts";
+import { encodePushPull } from "../../src/wire/push-pull.ts";
+import { readPushPull, type PushPullReading } from "../../src/wire/stream-frame.ts";
+import { StreamReader } from "../../src/wire/stream-reader.ts";
+import { EngineHarness, mergeAll } from "./engine-harness.ts";
 import { alive, dead, encodeMessage, suspect, type Message } from "./messages.ts";
 
 /** With a list of allowed networks, even one that allows all, each alive message is looked at: nothing is dropped as a repeat. */
@@ -124,5 +129,76 @@ describe("alive messages that say what is known", () => {
     node.deliver(makeCompound([repeated, repeated, encodeMessage(alive("n3"))]));
     expect(node.count("dropped.handoff_full")).toBe(0);
     expect(node.engine.numMembers).toBe(3);
+  });
+});
+
+const limits = { maxPushStateBytes: 1e6, maxPushStateNodes: 100, maxUserMsgBytes: 1e6, maxDecompressedBytes: 1e6 };
+const states: fc.Arbitrary<PushNodeState> = fc.record({
+  name: names,
+  incarnation: incarnations,
+  meta: fc.constantFrom(new Uint8Array(0), Uint8Array.of(1), Uint8Array.of(2)),
+  addr: fc.constantFrom("127.0.0.2", "127.0.0.3", "2001:db8::1"),
+  port: fc.constantFrom(0, 7946, 7947),
+  vsn: fc.oneof(
+    { weight: 9, arbitrary: fc.constantFrom<readonly number[]>([1, 5, 2, 0, 0, 0], [1, 5, 3, 0, 0, 0]) },
+    fc.constantFrom<readonly number[]>([], [1, 2, 2, 0, 0, 0]),
+  ),
+  state: fc.nat(4),
+});
+
+/** Gives a node a peer's state as a stream would. @returns how many of its nodes were decoded; and why they were refused, if they were */
+async function pushPull(
+  node: EngineHarness,
+  message: Uint8Array,
+  reading: PushPullReading,
+): Promise<{ decoded: number; refused?: unknown }> {
+  const { nodes } = await readPushPull(new StreamReader(message.subarray(1)), limits, reading);
+  try {
+    node.run(() => mergeAll(node.engine, nodes, false));
+    return { decoded: nodes.length };
+  } catch (error) {
+    return { decoded: nodes.length, refused: (error as MemberlistError).code };
+  }
+}
+
+describe("nodes of a push/pull that say what is known", () => {
+  it("are not even decoded, and nothing is different for it", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.array(states, { maxLength: 8 }), { maxLength: 8 }), async (pushPulls) => {
+        const plain = new EngineHarness().start();
+        const thorough = new EngineHarness().start();
+        const isRepeat: PushPullReading["isRepeat"] = (bytes, layout) => plain.engine.isRepeat(bytes, layout);
+        for (const nodes of pushPulls) {
+          const message = encodePushPull(false, nodes, new Uint8Array(0));
+          const fast = await pushPull(plain, message, { isRepeat });
+          const whole = await pushPull(thorough, message, {});
+          expect(fast.refused).toBe(whole.refused);
+          expect(fast.decoded).toBeLessThanOrEqual(whole.decoded);
+        }
+        expect(outcome(plain)).toEqual(outcome(thorough));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("are all of them where two states are the same but for ourselves, and our own claim is always looked at", async () => {
+    const node = new EngineHarness().start();
+    const isRepeat: PushPullReading["isRepeat"] = (bytes, layout) => node.engine.isRepeat(bytes, layout);
+    const others = Array.from({ length: 20 }, (_, i) => ({
+      name: `n${i + 2}`,
+      addr: i % 2 === 0 ? `127.0.1.${i}` : `2001:db8::${i}`,
+      port: 7946,
+      meta: new Uint8Array(i),
+      incarnation: 1 + i,
+      state: 0,
+      vsn: [1, 5, 2, 0, 0, 0],
+    }));
+    expect(await pushPull(node, encodePushPull(true, others, new Uint8Array(0)), { isRepeat })).toEqual({ decoded: 20 });
+    expect(await pushPull(node, encodePushPull(true, node.engine.localState(), new Uint8Array(0)), { isRepeat })).toEqual({
+      decoded: 1,
+    });
+    // Suspects and the dead are told of by other claims: these are looked at.
+    const suspects = others.slice(0, 3).map((other) => ({ ...other, state: 1 }));
+    expect(await pushPull(node, encodePushPull(true, suspects, new Uint8Array(0)), { isRepeat })).toEqual({ decoded: 3 });
   });
 });

@@ -135,7 +135,7 @@ describe("a long push/pull", () => {
   ])("is read in parts: %i nodes with %i breaths", async (count, expected) => {
     const reader = new StreamReader(encodePushPull(false, many.slice(0, count), ascii("state")).subarray(1));
     let breaths = 0;
-    const state = await readPushPull(reader, { ...limits, maxPushStateNodes: 10_000 }, async () => void breaths++);
+    const state = await readPushPull(reader, { ...limits, maxPushStateNodes: 10_000 }, { breathe: async () => void breaths++ });
     expect(breaths).toBe(expected);
     expect(state).toEqual({ join: false, nodes: many.slice(0, count), skipped: 0, userState: ascii("state") });
   });

@@ -1,10 +1,11 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { scanAlive } from "../../src/wire/alive-layout.ts";
+import { scanAlive, scanPushNode } from "../../src/wire/claim-layout.ts";
 import { decodeAlive } from "../../src/wire/decode.ts";
 import { encodeAlive } from "../../src/wire/encode.ts";
 import { bytesField, ipField, readFields, textField, uintField, versionsField } from "../../src/wire/fields.ts";
-import type { Alive } from "../../src/wire/messages.ts";
+import type { Alive, PushNodeState } from "../../src/wire/messages.ts";
+import { decodePushNode, encodePushPull, pushNodeOf } from "../../src/wire/push-pull.ts";
 import { ascii, fromHex } from "./hex.ts";
 
 /** By the general decoder alone. */
@@ -65,5 +66,41 @@ describe("the usual layout of an alive message", () => {
     const body = fromHex("82a44e6f6465a26e31ab496e6361726e6174696f6e01");
     expect(scanAlive(body, 0, body.length)).toBeUndefined();
     expect(decodeAlive(body)).toMatchObject({ node: "n1", incarnation: 1 });
+  });
+});
+
+describe("the usual layout of a node of a push/pull", () => {
+  const nodes: fc.Arbitrary<PushNodeState> = fc
+    .record({ alive: alives, state: fc.nat(127) })
+    .map(({ alive: { node, ...rest }, state }) => ({ ...rest, name: node, state }));
+  const headSize = encodePushPull(false, [], new Uint8Array(0)).length;
+  const encoded = (node: PushNodeState): Uint8Array => encodePushPull(false, [node], new Uint8Array(0)).slice(headSize);
+
+  it("is read, whatever the fields hold, and up to its end", () => {
+    fc.assert(
+      fc.property(nodes, fc.nat(3), (node, trailing) => {
+        const bytes = encoded(node);
+        const within = new Uint8Array([9, ...bytes, ...new Uint8Array(trailing)]);
+        const layout = scanPushNode(within, 1, within.length);
+        expect(layout).toMatchObject({ end: 1 + bytes.length, state: node.state });
+        expect(layout && pushNodeOf(within, layout)).toEqual(node);
+        expect(decodePushNode(bytes)).toEqual(node);
+        for (let end = 0; end < bytes.length; end++) expect(scanPushNode(bytes, 0, end)).toBeUndefined();
+      }),
+    );
+  });
+
+  it("is never seen in what the general decoder refuses, or reads otherwise", () => {
+    const change = fc.tuple(fc.nat(), fc.nat(255));
+    fc.assert(
+      fc.property(nodes, fc.array(change, { minLength: 1, maxLength: 3 }), (node, changes) => {
+        const bytes = encoded(node);
+        for (const [at, byte] of changes) bytes[at % bytes.length] = byte;
+        const layout = scanPushNode(bytes, 0, bytes.length);
+        const seen = layout && pushNodeOf(bytes, layout);
+        expect(seen).toEqual(layout && decodePushNode(bytes.subarray(0, layout.end)));
+      }),
+      { numRuns: 2000 },
+    );
   });
 });
