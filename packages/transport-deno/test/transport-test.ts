@@ -132,6 +132,19 @@ for (const size of [16, 24, 32]) {
     notDeepStrictEqual((await sealLong(plaintext, additionalData, 7)).subarray(7, 19), long.subarray(7, 19));
   });
 
+  Deno.test(`packets are what WebCrypto takes and makes, with a key of ${size} bytes`, async () => {
+    const { seal, open, sealLong, openLong } = denoCodec.aesGcm(pattern(size));
+    if (sealLong === undefined || openLong === undefined) throw new Error("there is no way for long messages");
+    for (const length of [...Array(300).keys(), 1371, 1472, 1473, 4096, 65_536, 65_537, 0, 1]) {
+      const [plaintext, additionalData] = [pattern(length), pattern(length % 30)];
+      const sealed = seal(plaintext, additionalData, 2).slice(2);
+      deepStrictEqual(await openLong(sealed, additionalData), plaintext);
+      deepStrictEqual(open(await sealLong(plaintext, additionalData, 0), additionalData), plaintext);
+      sealed[length] = (sealed[length] as number) ^ 4;
+      strictEqual(open(sealed, additionalData), undefined);
+    }
+  });
+
   Deno.test(`two members with a key of ${size} bytes find each other, talk and leave`, async () => {
     const received: Uint8Array[] = [];
     const start = (name: string): Promise<Memberlist> =>
