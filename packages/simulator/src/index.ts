@@ -4,6 +4,7 @@ export { agreementBound } from "./liveness.ts";
 export type { NodeClock } from "./node-clock.ts";
 export type { NodeStatus, SimEvent, SimNode, View } from "./sim-node.ts";
 export type { SimNetwork, SimNetworkOptions } from "./sim-network.ts";
+export { settleByTicks } from "./settle.ts";
 export { simulate, type SimulateOptions } from "./simulate.ts";
 export {
   Simulation,

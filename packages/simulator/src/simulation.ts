@@ -27,6 +27,11 @@ export interface SimulationOptions extends SimNetworkOptions {
   readonly app?: (context: AppContext) => AppConfig;
   /** How often the invariants are looked at, in ms of virtual time; 0: never. Default 1,000. */
   readonly checkInterval?: number;
+  /**
+   * Resolves when no promise job is left; called between any two timers. Default: at the next macrotask, so that what an application does
+   * by `setImmediate` is waited for, too. {@link settleByTicks} is faster.
+   */
+  readonly settle?: () => Promise<void>;
   /** Which parts of Lifeguard are on; for experiments. */
   readonly tunables?: Partial<Tunables>;
 }
@@ -60,7 +65,7 @@ const silent = { debug: (): void => {}, info: (): void => {}, warn: (): void => 
 /** A cluster of real members in virtual time on a virtual network: a run is a function of its seed. */
 export class Simulation {
   /** Time passes by `await clock.advance(ms)`, and by nothing else. */
-  readonly clock: VirtualClock = new VirtualClock();
+  readonly clock: VirtualClock;
   readonly network: SimNetwork;
   /** All that nodes have sent and told so far. */
   readonly trace: Trace = new Trace();
@@ -73,11 +78,14 @@ export class Simulation {
   readonly #ownInvariants: Map<string, Invariant> = new Map();
   #isOver = false;
   #behind: Slot | undefined;
+  #stampedAt = NaN;
+  #stampText = "";
   readonly #eventListeners: ((event: SimEvent) => void)[] = [];
   readonly #packetListeners: ((from: string, packet: Uint8Array, to: string) => void)[] = [];
 
   constructor(options: SimulationOptions = {}) {
     this.#options = options;
+    this.clock = new VirtualClock({ settle: options.settle });
     const seed = new SeededRandom(options.seed ?? 1);
     this.random = seed.fork();
     this.#nodeRandom = seed.fork();
@@ -310,7 +318,7 @@ export class Simulation {
       tunables: this.#options.tunables,
       onEvent: (type, subject) => {
         const event = { at: this.clock.now(), observer: name, type, subject };
-        this.trace.add(`${event.at} ${name} ${type} ${subject.name} ${subject.state} ${subject.incarnation}`, subject.meta);
+        this.trace.add(`${this.#stamp()} ${name} ${type} ${subject.name} ${subject.state} ${subject.incarnation}`, subject.meta);
         this.#invariants?.event(event);
         for (const listener of this.#eventListeners) listener(event);
       },
@@ -322,11 +330,21 @@ export class Simulation {
   #tap(name: string, transport: Life["transport"]): void {
     const writeTo = transport.writeTo.bind(transport);
     transport.writeTo = (packet, to, done) => {
-      this.trace.add(`${this.clock.now()} ${name} > ${to.host}`, packet);
+      this.trace.add(`${this.#stamp()} ${name} > ${to.host}`, packet);
       this.#invariants?.packet(name, packet.length);
       for (const listener of this.#packetListeners) listener(name, packet, to.host);
       return writeTo(packet, to, done);
     };
+  }
+
+  /** The time, as it is in the trace: much happens at one instant, and to write a number takes long. */
+  #stamp(): string {
+    const now = this.clock.now();
+    if (now !== this.#stampedAt) {
+      this.#stampedAt = now;
+      this.#stampText = String(now);
+    }
+    return this.#stampText;
   }
 
   #checkEvery(interval: number): void {

@@ -144,7 +144,7 @@ export class TransmitLimitedQueue {
     }
     for (const old of obsolete) this.#remove(old);
     const dropped = isFull ? this.#makeRoomFor(length) : [];
-    this.#add({ broadcast, id: this.#nextId++, transmits: 0, older: undefined, newer: undefined });
+    this.#add({ broadcast, message: broadcast.message, id: this.#nextId++, transmits: 0, older: undefined, newer: undefined });
     // Told last: a callback may queue again.
     for (const old of obsolete) old.broadcast.finished?.();
     for (const old of dropped) this.#tellDropped(old.broadcast, this.#whenFull === "dropMostSent" ? "mostSent" : "oldest");
@@ -160,16 +160,17 @@ export class TransmitLimitedQueue {
     this.#dropTooLong(this.#maxPayload());
     const transmitLimit = retransmitLimit(this.#retransmitMult, this.#numNodes());
     const sent: Entry[] = [];
+    const ends: number[] = [];
     let free = limit - overhead;
     for (let transmits = 0; transmits < this.#tiers.length && free > 0; transmits++) {
-      free = this.#tiers[transmits]?.takeLargest(free, overhead, sent) ?? free;
+      free = this.#tiers[transmits]?.takeLargest(free, overhead, sent, ends) ?? free;
     }
-    const messages = sent.map(({ broadcast }) => broadcast.message);
+    const messages = sent.map(({ message }) => message);
     // Only now, so that nothing is sent twice in one packet.
     const finished: Entry[] = [];
-    for (let start = 0; start < sent.length;) {
+    let start = 0;
+    for (const end of ends) {
       const { transmits } = sent[start] as Entry;
-      const end = endOfRun(sent, start);
       if (transmits + 1 < transmitLimit) this.#placeRun(sent, start, end, transmits + 1);
       else for (let i = start; i < end; i++) finished.push(sent[i] as Entry);
       start = end;
@@ -245,7 +246,7 @@ export class TransmitLimitedQueue {
 
   #hasRoomFor(length: number, obsolete: readonly Entry[]): boolean {
     let bytes = this.#bytes + length;
-    for (const old of obsolete) bytes -= old.broadcast.message.length;
+    for (const old of obsolete) bytes -= old.message.length;
     return this.#size - obsolete.length < this.#maxCount && bytes <= this.#maxBytes;
   }
 
@@ -307,10 +308,10 @@ export class TransmitLimitedQueue {
 
   #add(entry: Entry): void {
     this.#place(entry);
-    this.#longest = this.#size === 0 ? entry.broadcast.message.length : Math.max(this.#longest, entry.broadcast.message.length);
+    this.#longest = this.#size === 0 ? entry.message.length : Math.max(this.#longest, entry.message.length);
     if (entry.broadcast.name !== undefined) this.#named.set(entry.broadcast.name, entry);
     this.#size++;
-    this.#bytes += entry.broadcast.message.length;
+    this.#bytes += entry.message.length;
     entry.older = this.#newest;
     if (this.#newest === undefined) this.#oldest = entry;
     else this.#newest.newer = entry;
@@ -339,23 +340,12 @@ export class TransmitLimitedQueue {
   #forget(entry: Entry): void {
     if (entry.broadcast.name !== undefined) this.#named.delete(entry.broadcast.name);
     this.#size--;
-    this.#bytes -= entry.broadcast.message.length;
+    this.#bytes -= entry.message.length;
     if (entry.older === undefined) this.#oldest = entry.newer;
     else entry.older.newer = entry.newer;
     if (entry.newer === undefined) this.#newest = entry.older;
     else entry.newer.older = entry.older;
   }
-}
-
-/** Where those end that were taken one after the other from one tier, and are of one length. */
-function endOfRun(sent: readonly Entry[], start: number): number {
-  const { broadcast, transmits } = sent[start] as Entry;
-  let end = start + 1;
-  for (; end < sent.length; end++) {
-    const next = sent[end] as Entry;
-    if (next.transmits !== transmits || next.broadcast.message.length !== broadcast.message.length) break;
-  }
-  return end;
 }
 
 function checkLimit(what: string, limit: number): void {

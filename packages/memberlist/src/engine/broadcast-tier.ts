@@ -3,6 +3,8 @@ import type { Broadcast } from "./broadcast-queue.ts";
 /** A broadcast that waits. */
 export interface Entry {
   readonly broadcast: Broadcast;
+  /** The broadcast's. */
+  readonly message: Uint8Array;
   /** Grows with every broadcast queued. */
   readonly id: number;
   transmits: number;
@@ -26,7 +28,7 @@ export class BroadcastTier {
    * at once, since they often belong before hundreds of others.
    */
   addRun(entries: readonly Entry[], start: number, end: number): void {
-    const bucket = this.#bucket((entries[start] as Entry).broadcast.message.length);
+    const bucket = this.#bucket((entries[start] as Entry).message.length);
     let free = bucket.length;
     for (let i = start; i < end; i++) bucket.push(entries[i] as Entry);
     let to = bucket.length;
@@ -43,9 +45,10 @@ export class BroadcastTier {
    * own.
    *
    * @param taken where they are put
+   * @param ends where it is written where those of one length end in `taken`
    * @returns what is still free
    */
-  takeLargest(free: number, overhead: number, taken: Entry[]): number {
+  takeLargest(free: number, overhead: number, taken: Entry[], ends: number[]): number {
     let left = free;
     for (let i = upperBound(this.#lengths, left) - 1; i >= 0 && left > 0; i = upperBound(this.#lengths, left) - 1) {
       const length = this.#lengths[i] as number;
@@ -54,6 +57,7 @@ export class BroadcastTier {
         taken.push(bucket.pop() as Entry);
         left -= overhead + length;
       }
+      ends.push(taken.length);
       if (bucket.length === 0) this.#dropBucket(i);
     }
     return left;
@@ -80,7 +84,7 @@ export class BroadcastTier {
   }
 
   remove(entry: Entry): void {
-    const length = entry.broadcast.message.length;
+    const length = entry.message.length;
     const bucket = this.#buckets.get(length);
     if (bucket === undefined) return;
     // The oldest is what a full queue gives up: at no cost, where a splice would move all the others.

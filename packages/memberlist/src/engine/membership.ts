@@ -115,8 +115,7 @@ export class Membership {
     }
     this.#gossip.broadcast(claim.node, encodeSuspect(claim));
     effects.stats.increment("memberlist.msg.suspect", 1);
-    record.change({ incarnation: claim.incarnation });
-    table.setState(record, "suspect", now);
+    table.setState(record, "suspect", now, { incarnation: claim.incarnation });
     record.cause = cause;
     record.suspicion = this.#newSuspicion(claim.from);
     this.#armSuspicion(record, record.suspicion);
@@ -260,14 +259,15 @@ export class Membership {
     if (record.addr !== claim.addr || record.port !== claim.port) record.rtt = undefined;
     record.cause = undefined;
     table.forgetRepeat(record);
-    record.change({
+    const fields = {
       addr: claim.addr,
       port: claim.port,
       incarnation: claim.incarnation,
       meta: isMetaChanged ? table.keepMeta(claim.meta) : record.meta,
       versions: claim.vsn.length >= 6 ? table.internVersions(claim.vsn) : record.versions,
-    });
-    if (before !== "alive") table.setState(record, "alive", now);
+    };
+    if (before === "alive") record.change(fields);
+    else table.setState(record, "alive", now, fields);
     const node = record.snapshot();
     if (before === "dead" || before === "left") effects.emit({ type: "join", node });
     else if (before === "suspect") effects.emit({ type: "alive", node });

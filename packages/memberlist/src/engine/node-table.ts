@@ -72,8 +72,9 @@ export class NodeRecord {
   }
 
   /** Only through {@link NodeTable.setState}, which keeps count. */
-  changeState(state: NodeState, now: number): void {
-    this.#node = makeNode(this, this.versions, state);
+  changeState(state: NodeState, now: number, { versions = this.versions, ...fields }: NodeFields = {}): void {
+    this.versions = versions;
+    this.#node = makeNode({ ...this.#node, ...fields }, versions, state);
     this.stateChangedAt = now;
   }
 
@@ -132,6 +133,8 @@ export class NodeTable {
   readonly #random: Random;
   readonly #byName: Map<string, NodeRecord> = new Map();
   readonly #versions: Map<string, Versions> = new Map();
+  /** One of them: what was last asked for. */
+  #lastVersions: Versions = noVersions;
   readonly #repeats: Repeats = new Repeats();
   #list: NodeRecord[] = [];
   #metaSlab: ArrayBuffer | undefined;
@@ -174,9 +177,10 @@ export class NodeTable {
     this.#list[offset] = record;
   }
 
-  setState(record: NodeRecord, state: NodeState, now: number): void {
+  /** @param fields what else changes with it */
+  setState(record: NodeRecord, state: NodeState, now: number, fields: NodeFields = {}): void {
     const wasLive = !record.isDeadOrLeft;
-    record.changeState(state, now);
+    record.changeState(state, now, fields);
     if (wasLive && record.isDeadOrLeft) this.#live--;
     else if (!wasLive && !record.isDeadOrLeft) this.#live++;
   }
@@ -253,13 +257,21 @@ export class NodeTable {
 
   /** The six versions out of a message: nearly all members share a handful of them, so each is kept once. */
   internVersions(vsn: Versions): Versions {
+    if (startsWith(vsn, this.#lastVersions)) return this.#lastVersions;
     const key = vsn.slice(0, 6).join();
     let versions = this.#versions.get(key);
     if (versions === undefined) {
       versions = Object.freeze(vsn.slice(0, 6));
       // A hostile peer can make up 2^48 of them: past a bound they are simply not shared.
       if (this.#versions.size < 256) this.#versions.set(key, versions);
+      else return versions;
     }
+    this.#lastVersions = versions;
     return versions;
   }
+}
+
+function startsWith(vsn: Versions, six: Versions): boolean {
+  for (let i = 0; i < 6; i++) if (vsn[i] !== six[i]) return false;
+  return true;
 }

@@ -81,7 +81,8 @@ export class MemoryNetwork implements MemoryFabric {
     streamsOpened: 0,
   };
   readonly #random: Random;
-  readonly #transports: Map<string, MemoryTransport> = new Map();
+  /** By host, then by port. */
+  readonly #transports: Map<string, Map<number, MemoryTransport>> = new Map();
   readonly #hosts: Map<string, readonly string[]> = new Map();
   readonly #services: Map<string, readonly SrvRecord[]> = new Map();
   readonly #blocks: BlockTable = new BlockTable();
@@ -114,10 +115,12 @@ export class MemoryNetwork implements MemoryFabric {
     }
     const wanted = options.port ?? defaultPort;
     const port = wanted === 0 ? this.#freePort(host) : wanted;
-    const key = hostPort(host, port);
-    if (this.#transports.has(key)) throw new MemberlistError("bind_failed", `${key} is taken`, { details: { host, port } });
+    if (this.#at({ host, port }) !== undefined) {
+      throw new MemberlistError("bind_failed", `${hostPort(host, port)} is taken`, { details: { host, port } });
+    }
     const transport = new MemoryTransport(this, { host, port, clock: options.clock ?? this.clock, codec: options.codec });
-    this.#transports.set(key, transport);
+    const ports = this.#transports.get(host) ?? new Map<number, MemoryTransport>();
+    this.#transports.set(host, ports.set(port, transport));
     return transport;
   }
 
@@ -220,7 +223,7 @@ export class MemoryNetwork implements MemoryFabric {
         there.whenHealed(() => this.clock.setTimeout(arrive, there.delay(0)));
         return;
       }
-      const listener = this.#transports.get(hostPort(target.host, target.port));
+      const listener = this.#at(target);
       if (listener?.listening === true) {
         const [ours, theirs] = memoryStreamPair(there, back);
         near = ours;
@@ -249,8 +252,10 @@ export class MemoryNetwork implements MemoryFabric {
     this.#resume();
   }
 
-  detach(transport: MemoryTransport): void {
-    this.#transports.delete(transport.key);
+  detach({ host, port }: MemoryTransport): void {
+    const ports = this.#transports.get(host);
+    ports?.delete(port);
+    if (ports?.size === 0) this.#transports.delete(host);
   }
 
   #send(packet: Uint8Array, from: MemoryTransport, target: Address, line: number): void {
@@ -258,8 +263,7 @@ export class MemoryNetwork implements MemoryFabric {
     this.clock.setTimeout(
       () => {
         if (this.#blocks.isBlocked(from, target, "packets")) stats.packetsBlocked++;
-        else if (this.#transports.get(hostPort(target.host, target.port))?.deliver(packet, from.address) === true)
-          stats.packetsDelivered++;
+        else if (this.#at(target)?.deliver(packet, from.address) === true) stats.packetsDelivered++;
         else stats.packetsUnroutable++;
       },
       line + this.#delay(this.#latency, from.address, target) + this.#dice.holdBack(),
@@ -271,7 +275,11 @@ export class MemoryNetwork implements MemoryFabric {
   }
 
   #isHeld(at: Address): boolean {
-    return this.#transports.get(hostPort(at.host, at.port))?.isHeld === true;
+    return this.#at(at)?.isHeld === true;
+  }
+
+  #at({ host, port }: Pick<Address, "host" | "port">): MemoryTransport | undefined {
+    return this.#transports.get(host)?.get(port);
   }
 
   #link(from: Address, to: Address): MemoryLink {
@@ -303,13 +311,13 @@ export class MemoryNetwork implements MemoryFabric {
 
   #others(group: readonly Endpoint[]): MemoryTransport[] {
     const keys = new Set(group.map(endpointKey));
-    return [...this.#transports.values()].filter(({ key, host }) => !keys.has(key) && !keys.has(host));
+    const all = [...this.#transports.values()].flatMap((ports) => [...ports.values()]);
+    return all.filter(({ key, host }) => !keys.has(key) && !keys.has(host));
   }
 
   #freeHost(): string {
     const host = (): string => `10.${(this.#nextHost >> 16) & 255}.${(this.#nextHost >> 8) & 255}.${this.#nextHost & 255}`;
-    const taken = new Set([...this.#transports.values()].map((transport) => transport.host));
-    while (taken.has(host())) this.#nextHost++;
+    while (this.#transports.has(host())) this.#nextHost++;
     const free = host();
     this.#nextHost++;
     return free;
@@ -317,7 +325,7 @@ export class MemoryNetwork implements MemoryFabric {
 
   #freePort(host: string): number {
     let port = this.#ephemeralPort();
-    while (this.#transports.has(hostPort(host, port))) port = this.#ephemeralPort();
+    while (this.#at({ host, port }) !== undefined) port = this.#ephemeralPort();
     return port;
   }
 

@@ -7,6 +7,8 @@ export interface VirtualClockOptions {
   readonly start?: number;
   /** What `wallTime()` is at the start, in ms since the Unix epoch. Default 2026-01-01T00:00:00Z. */
   readonly wallStart?: number;
+  /** Resolves when no promise job is left; called between any two timers. Default: {@link settlePromises}, a macrotask. */
+  readonly settle?: () => Promise<void>;
 }
 
 export interface RunOptions {
@@ -26,6 +28,7 @@ const defaultWallStart: number = Date.UTC(2026, 0, 1);
 export class VirtualClock implements Clock {
   readonly #heap: TimerHeap = new TimerHeap();
   readonly #wallOffset: number;
+  readonly #settle: () => Promise<void>;
   #now: number;
   #order = 0;
   #pending = 0;
@@ -34,6 +37,7 @@ export class VirtualClock implements Clock {
   constructor(options: VirtualClockOptions = {}) {
     this.#now = options.start ?? 0;
     this.#wallOffset = (options.wallStart ?? defaultWallStart) - this.#now;
+    this.#settle = options.settle ?? settlePromises;
   }
 
   now(): number {
@@ -80,8 +84,8 @@ export class VirtualClock implements Clock {
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
     await this.#exclusively(async () => {
-      await settlePromises();
-      while (this.#runNext(end)) await settlePromises();
+      await this.#settle();
+      while (this.#runNext(end)) await this.#settle();
       this.#now = end;
     });
   }
@@ -113,7 +117,7 @@ export class VirtualClock implements Clock {
     const start = this.#now;
     const end = start + limit;
     await this.#exclusively(async () => {
-      await settlePromises();
+      await this.#settle();
       while (!condition()) {
         if (!this.#runNext(end)) {
           this.#now = end;
@@ -122,7 +126,7 @@ export class VirtualClock implements Clock {
             details: { limit, pending: this.#pending },
           });
         }
-        await settlePromises();
+        await this.#settle();
       }
     });
     return this.#now - start;

@@ -1,4 +1,5 @@
 import { lanConfig } from "@memberlist/core";
+import { settleByTicks } from "../settle.ts";
 import { simulate } from "../simulate.ts";
 
 export interface ConvergenceInput {
@@ -32,6 +33,7 @@ export async function convergenceRun(input: ConvergenceInput): Promise<Infection
     start: "introduced",
     latency: [0.2, 1],
     checkInterval: 0,
+    settle: settleByTicks,
     // Nobody suspects anybody, and there is no push/pull: gossip is what is measured.
     config: {
       ...lanConfig(),

@@ -1,5 +1,6 @@
 import { lanConfig } from "@memberlist/core";
 import type { Tunables } from "@memberlist/core/internal";
+import { settleByTicks } from "../settle.ts";
 import { simulate } from "../simulate.ts";
 import type { Simulation } from "../simulation.ts";
 
@@ -66,6 +67,7 @@ export async function lifeguardRun(input: LifeguardInput): Promise<LifeguardOutc
     seed: input.seed,
     latency: [0.2, 1],
     checkInterval: 0,
+    settle: settleByTicks,
     tunables,
     // What the paper's library did not have is off.
     config: { ...lanConfig(), suspicionMult: 5, suspicionMaxTimeoutMult, healingInterval: 0, lagAwareness: false },

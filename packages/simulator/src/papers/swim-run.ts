@@ -1,4 +1,5 @@
 import { lanConfig } from "@memberlist/core";
+import { settleByTicks } from "../settle.ts";
 import { simulate } from "../simulate.ts";
 import type { AppConfig, Simulation } from "../simulation.ts";
 
@@ -38,6 +39,7 @@ async function group({ nodes, seed }: SwimInput, own: AppConfig): Promise<Simula
     start: "introduced",
     latency: [0.2, 1],
     checkInterval: 0,
+    settle: settleByTicks,
     tunables,
     config: config(own),
   });

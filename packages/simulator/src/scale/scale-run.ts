@@ -1,3 +1,4 @@
+import { settleByTicks } from "../settle.ts";
 import { Simulation } from "../simulation.ts";
 import { simulate } from "../simulate.ts";
 import { quantile } from "../papers/statistics.ts";
@@ -60,7 +61,7 @@ const aftermath = 45_000;
 /** Starts all nodes within a second, each of which joins one of the first three, and lets them find each other. */
 export async function scaleColdStart({ seed, nodes }: ScaleInput): Promise<ColdStart> {
   const start = performance.now();
-  const simulation = new Simulation({ seed, latency, checkInterval: 0 });
+  const simulation = new Simulation({ seed, latency, checkInterval: 0, settle: settleByTicks });
   const { clock, network, random } = simulation;
   for (let i = 0; i < seeds && i < nodes; i++) await simulation.add();
   const joins: Promise<number>[] = [];
@@ -83,10 +84,10 @@ export async function scaleColdStart({ seed, nodes }: ScaleInput): Promise<ColdS
 /** An introduced cluster: a minute of idling, then one in which members crash and new ones come. */
 export async function scaleSteady({ seed, nodes }: ScaleInput): Promise<Steady> {
   // What every first simulation makes once is not of these nodes.
-  await (await simulate({ nodes: 10, checkInterval: 0 })).end();
+  await (await simulate({ nodes: 10, checkInterval: 0, settle: settleByTicks })).end();
   const before = heapBytes();
   const start = performance.now();
-  const simulation = await simulate({ seed, nodes, start: "introduced", latency, checkInterval: 0 });
+  const simulation = await simulate({ seed, nodes, start: "introduced", latency, checkInterval: 0, settle: settleByTicks });
   const idle = await load(simulation, nodes, () => simulation.clock.advance(idleTime));
   const bytesPerNode = (heapBytes() - before) / nodes;
   const crashes = new Crashes(simulation);
