@@ -36,9 +36,9 @@ describeWithGo("one of ours, in a cluster of Go nodes,", () => {
       const text = new TextEncoder().encode(`round ${round}`);
       await go[0].broadcast(text);
       await ours.waitFor(isMessage(text), { what: "a broadcast of Go's" });
-      // It can be told of again, and probed.
+      // It can be told of again, and probed. Go takes the time once the ping has been sent: on loopback the ack may be there before.
       await ours.updateMeta("role=web");
-      expect(await go[1].ping(ours)).toBeGreaterThan(0);
+      expect(await go[1].ping(ours)).toBeLessThan(1_000);
     }
     for (const peer of go) expect(stateEvents(peer, "ours").map(({ state }) => state)).not.toContain("dead");
     await ours.killAndWait();
