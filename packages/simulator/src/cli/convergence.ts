@@ -28,10 +28,10 @@ export function addConvergence(program: Command): void {
     .command("convergence")
     .description("how fast a change reaches all by gossip, measured, beside the analytic curve of Serf's documentation")
     .option("--nodes <n>", "how many", wholeNumber(2), 100)
-    .option("--loss <share>", "of the packets, 0 to 1", share, 0)
-    .option("--failed <share>", "of the nodes, 0 to 1", share, 0)
-    .option("--fanout <n>", "gossipNodes", wholeNumber(1), 3)
-    .option("--interval <ms>", "gossipInterval", wholeNumber(1), 200)
+    .option("--loss <share>", "of the packets that are lost, 0 to less than 1", share, 0)
+    .option("--failed <share>", "of the nodes that fail as the news sets out, 0 to less than 1", share, 0)
+    .option("--fanout <n>", "gossipNodes: to how many each node sends in a round", wholeNumber(1), 3)
+    .option("--interval <ms>", "gossipInterval: the time between two rounds", wholeNumber(1), 200)
     .option("--runs <n>", "how many are taken together", wholeNumber(1), 10)
     .option("--seed <n>", "the same seed, the same runs", wholeNumber(0), 1)
     .option("--jobs <n>", "processes (default: one for each core)", wholeNumber(1))
@@ -91,7 +91,7 @@ function chart(input: Parameters<typeof analyticTime>[0], results: readonly Infe
       encoding: {
         x: { field: "seconds", type: "quantitative" },
         y: { field: "share", type: "quantitative", title: "share of the nodes that know" },
-        color: { field: "source", type: "nominal" },
+        color: { field: "source", type: "nominal", sort: ["measured (median)", "analytic"] },
       },
     },
   };

@@ -32,7 +32,12 @@ export function addScale(program: Command): void {
     .description(
       "10 to 5,000 nodes: a cold start, load when idle and under churn, detection, memory; how each grows, read out to 100,000",
     )
-    .option("--max <n>", "the largest cluster", wholeNumber(10), 5_000)
+    .option(
+      "--max <n>",
+      `the largest cluster, of ${sizes.map((nodes) => nodes.toLocaleString("en")).join(", ")} nodes`,
+      wholeNumber(10),
+      5_000,
+    )
     .option("--quick", "to 300 nodes")
     .option("--full", `cold starts of more than ${largestColdStart} nodes, too: that takes an hour, and 12 GiB`)
     .option("--seed <n>", "the same seed, the same runs", wholeNumber(0), 1)
@@ -71,8 +76,13 @@ async function scale({ max, full, quick, seed, jobs, log, out }: ScaleFlags): Pr
   const cold = await play<ColdStart>("scaleColdStart", coldSizes);
   report(cold, steady);
   const growth = growths(cold, steady);
-  process.stdout.write(`${growthTable(growth)}\n`);
-  const files = await writeReport(out, "scale", { seed, cold, steady, growth }, { scale: chart(growth) });
+  if (growth.length > 0) process.stdout.write(`${growthTable(growth)}\n`);
+  const files = await writeReport(
+    out,
+    "scale",
+    { seed, cold, steady, growth },
+    growth.length === 0 ? {} : { scale: chart(growth) },
+  );
   process.stdout.write(`written: ${files.join(", ")}\n`);
 }
 
@@ -126,7 +136,7 @@ function growths(cold: readonly ColdStart[], steady: readonly Steady[]): Grown[]
     const fitted = points.filter(([n]) => n >= from);
     return { what, points, growth: fit(form, fitted.length > 1 ? fitted : points) };
   };
-  return [
+  const all = [
     grown("cold start: all agree, s", "power", cold, ({ converged }) => converged / 1000, 100),
     grown("cold start: packets of each node", "power", cold, ({ packets }) => packets, 100),
     grown("idle: packets a node and second", "log", steady, ({ idle }) => idle.packets),
@@ -149,6 +159,8 @@ function growths(cold: readonly ColdStart[], steady: readonly Steady[]): Grown[]
     grown("all have detected it, s", "log", steady, ({ fullDetection }) => fullDetection / 1000),
     grown("memory of a node, KiB", "linear", steady, ({ bytesPerNode }) => bytesPerNode / 1024, 100),
   ];
+  // Of one size alone nothing can be said of how it grows.
+  return all.filter(({ points }) => points.length > 1);
 }
 
 function growthTable(grown: readonly Grown[]): string {
@@ -161,6 +173,8 @@ function growthTable(grown: readonly Grown[]): string {
   return table(["figure", "grows as", "R²", ...readOut.map((n) => `at ${n}`)], rows);
 }
 
+const decades: number[] = [10, 100, 1_000, 10_000, 100_000];
+
 function chart(grown: readonly Grown[]): TopLevelSpec {
   return {
     title: "How each figure grows with the number of nodes: measured, and fitted to 100,000",
@@ -171,15 +185,23 @@ function chart(grown: readonly Grown[]): TopLevelSpec {
         nodes: n,
         value: at(growth, n),
       }));
-      const x = { field: "nodes", type: "quantitative", scale: { type: "log" } } as const;
+      const x = {
+        field: "nodes",
+        type: "quantitative",
+        scale: { type: "log" },
+        axis: { values: decades, format: ",d", labelOverlap: false, labelFlush: false },
+      } as const;
       const y = {
         field: "value",
         type: "quantitative",
-        title: what,
+        title: null,
         scale: { type: growth.form === "log" ? "linear" : "log" },
+        axis: { tickCount: 6 },
       } as const;
       return {
-        width: 260,
+        // Above it: beside it the longer ones would not fit.
+        title: { text: what, fontSize: 11 },
+        width: 300,
         height: 200,
         layer: [
           {
