@@ -9,7 +9,8 @@ const speed = 5;
 /** Of each size. */
 const nodesOfAKind = 3;
 const duration = 18_000;
-const settling = 2_000;
+/** Until the news of 1,000 members, each of which is gossiped 16 times, is out: 13 s at this speed. */
+const settling = 17_000;
 const lan = { probeInterval: 1000, probeTimeout: 500, gossipInterval: 200, pushPullInterval: 30_000 };
 
 export function idleFigure(size: number): string {
@@ -60,6 +61,7 @@ async function cpuOf(member: Member, fake: FakeMembers, size: number, kind: Kind
   try {
     await sleep(settling);
     const before = await member.do({ do: "mark" });
+    const packets = fake.packets;
     // A node starts as many exchanges as it answers; to let it answer all of them is the same work, without the luck of when.
     const exchange = (lan.pushPullInterval * pushPullScale(size)) / speed / 2;
     for (let at = Math.min(exchange, duration / 2); at < duration; at += exchange) {
@@ -69,6 +71,9 @@ async function cpuOf(member: Member, fake: FakeMembers, size: number, kind: Kind
     await sleep(Math.max(0, duration % exchange));
     const after = await member.do({ do: "mark" });
     if (after.members !== size) throw new Error(`${kind}: ${after.members} members instead of ${size}`);
+    // A ping and an ack in each probe interval, and room for a busy machine.
+    const most = (3 * duration * speed) / lan.probeInterval;
+    if (fake.packets - packets > most) throw new Error(`${kind}: ${fake.packets - packets} packets: it is not idle`);
     return (after.cpu - before.cpu) / 1000 / ((duration / 1000) * speed);
   } finally {
     clearInterval(pings);

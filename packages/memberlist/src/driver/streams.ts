@@ -16,6 +16,8 @@ import {
   readErr,
   readPing,
   readPushPull,
+  readPushPullHeader,
+  readPushPullNodes,
   readStreamLabel,
   readUserMessage,
   type PushPullReading,
@@ -63,6 +65,7 @@ export interface StreamCallOptions {
 export class Streams {
   readonly #options: StreamsOptions;
   readonly #limits: ResolvedLimits;
+  readonly #reading: PushPullReading;
   readonly #inbound: InboundSlots<"maxInboundStreams", "maxInboundStreamsPerPeer">;
   readonly #pushPulls: InboundSlots<"maxPushPullRequests", "maxPushPullRequestsPerPeer">;
   readonly #budget: ByteBudget;
@@ -71,6 +74,7 @@ export class Streams {
     this.#options = options;
     const { limits } = options.config;
     this.#limits = limits;
+    this.#reading = { breathe: options.breathe, isRepeat: options.handlers.isRepeat };
     this.#inbound = new InboundSlots({ limits, inAll: "maxInboundStreams", perHost: "maxInboundStreamsPerPeer" });
     this.#pushPulls = new InboundSlots({ limits, inAll: "maxPushPullRequests", perHost: "maxPushPullRequestsPerPeer" });
     this.#budget = new ByteBudget(limits.maxInboundStreamBytes);
@@ -135,7 +139,7 @@ export class Streams {
       const reply = await this.#receiveState(session);
       if (reply.type === messageType.err) await throwRemoteError(reply);
       expectType(reply, messageType.pushPull);
-      return this.#readState(reply);
+      return this.#counted(await readPushPull(reply.body, this.#limits, this.#reading));
     });
     await handlers.merge({ ...state, join });
   }
@@ -282,18 +286,25 @@ export class Streams {
       throw limitExceeded(exceeded, "push/pulls at once", limit + 1, limit);
     }
     try {
-      const state = await this.#readState(message);
-      await session.send(await handlers.localState(state.join));
-      await session.finishAnswer();
+      const { body } = message;
+      const header = await readPushPullHeader(body, this.#limits);
+      const answer = async (): Promise<void> => {
+        await session.send(await handlers.localState(header.join));
+        await session.finishAnswer();
+      };
+      // Who asks waits for the answer: what need not be waited for is read after it, and both work at the same time.
+      const isHere = body.isWhole;
+      if (isHere) await answer();
+      const state = this.#counted(await readPushPullNodes(body, header, this.#limits, this.#reading));
+      if (!isHere) await answer();
       await handlers.merge(state);
     } finally {
       this.#pushPulls.leave(from.host);
     }
   }
 
-  async #readState({ body }: StreamMessage): Promise<RemoteState> {
-    const { breathe, handlers, log, stats } = this.#options;
-    const state = await readPushPull(body, this.#limits, { breathe, isRepeat: handlers.isRepeat });
+  #counted(state: RemoteState): RemoteState {
+    const { log, stats } = this.#options;
     for (let i = 0; i < state.skipped; i++) stats.count("dropped.bad_node");
     if (state.skipped > 0) log.warn("bad_node", "a push/pull has nodes that cannot be", { skipped: state.skipped });
     return state;

@@ -6,7 +6,7 @@ import { DecodeError } from "./decode-error.ts";
 import { scanPushNode, type ClaimLayout } from "./claim-layout.ts";
 import { labelHeaderSize } from "./label.ts";
 import { limitExceeded, type StreamLimitName } from "./limit-exceeded.ts";
-import type { AckResp, ErrResp, Ping, PushNodeState } from "./messages.ts";
+import type { AckResp, ErrResp, Ping, PushNodeState, PushPullHeader } from "./messages.ts";
 import { decodePushNode, decodePushPullHeader, decodeUserHeader, nodesInOneGo, pushNodeOf, type Breathe } from "./push-pull.ts";
 import {
   encryptHeaderSize,
@@ -130,19 +130,29 @@ export interface PushPullReading {
 const repeatsForOne = 8;
 
 /**
- * The body of a push/pull message. A port of 0 stays 0.
+ * How the body of a push/pull message begins.
  *
- * @throws MemberlistError `limit_exceeded` before anything is allocated for what the header announces, `stream_closed`,
- *   `stream_failed`; DecodeError
+ * @throws MemberlistError `limit_exceeded` before anything is allocated for what it announces, `stream_closed`, `stream_failed`; DecodeError
  */
-export async function readPushPull(
-  reader: StreamReader,
-  limits: StreamLimits,
-  { breathe, isRepeat }: PushPullReading = {},
-): Promise<RemoteState> {
+export async function readPushPullHeader(reader: StreamReader, limits: StreamLimits): Promise<PushPullHeader> {
   const header = decodePushPullHeader(await reader.readObject(maxObjectBytes));
   checkLimit("maxPushStateNodes", "number of nodes in header", header.nodes, limits.maxPushStateNodes);
   checkLimit("maxPushStateBytes", "user state length in header", header.userStateLen, limits.maxPushStateBytes);
+  return header;
+}
+
+/** The body of a push/pull message. A port of 0 stays 0. Errors as for {@link readPushPullHeader}. */
+export async function readPushPull(reader: StreamReader, limits: StreamLimits, reading?: PushPullReading): Promise<RemoteState> {
+  return readPushPullNodes(reader, await readPushPullHeader(reader, limits), limits, reading);
+}
+
+/** What comes behind the header. Errors as for {@link readPushPullHeader}. */
+export async function readPushPullNodes(
+  reader: StreamReader,
+  header: PushPullHeader,
+  limits: StreamLimits,
+  { breathe, isRepeat }: PushPullReading = {},
+): Promise<RemoteState> {
   const nodes: PushNodeState[] = [];
   const maxNodeBytes = Math.max(limits.maxPushStateBytes, maxObjectBytes);
   let skipped = 0;

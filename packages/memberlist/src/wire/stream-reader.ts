@@ -87,6 +87,11 @@ export class StreamReader {
     return true;
   }
 
+  /** Whether nothing more is to come: what is left is here already. */
+  get isWhole(): boolean {
+    return this.#reader === undefined;
+  }
+
   /** Whether anything of a message has been read. */
   get hasBegun(): boolean {
     return this.#messageBegun || this.#available() > 0;

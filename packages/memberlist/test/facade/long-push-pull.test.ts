@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { compressMessage } from "../../src/wire/compress.ts";
 import { encodePushPull, nodesInOneGo } from "../../src/wire/push-pull.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import { readPushPull, readStreamMessage } from "../../src/wire/stream-frame.ts";
@@ -83,5 +84,17 @@ describe("a push/pull of many nodes", () => {
     const answer = await readPushPull(body, limits);
     expect(answer.nodes.map(({ name }) => name).toSorted()).toEqual(["node-0", ...many.map(({ name }) => name)].toSorted());
     expect(text(answer.userState)).toBe("ours");
+  });
+
+  it("is answered before its nodes are read where all of it is here, and one that cannot be read changes nothing", async () => {
+    const one = cluster();
+    const node = await one.start({ pushPullInterval: 0 });
+    const peer = new RawPeer(one);
+    const stream = await peer.dial(node);
+    await stream.write(compressMessage(message.subarray(0, message.length - 100)));
+    const { body } = await readStreamMessage(new StreamReader(await one.settle(stream.rest())), limits);
+    expect((await readPushPull(body, limits)).nodes.map(({ name }) => name)).toEqual(["node-0"]);
+    await one.until(() => node.members.counters()["stream_dropped.stream_closed"] === 1);
+    expect(node.members.numMembers()).toBe(1);
   });
 });
