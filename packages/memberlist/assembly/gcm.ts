@@ -331,7 +331,8 @@ export function seal(additional: usize, length: usize): void {
 export function open(additional: usize, length: usize): bool {
   const tag = v128.load(dataAt + length);
   const isRight = !v128.any_true(v128.xor(tag, tagOf(additional, length)));
-  v128.store(streamAt, zero());
   if (isRight) apply(length);
+  else memory.fill(streamAt, 0, 16 + length);
+  v128.store(streamAt, zero());
   return isRight;
 }
