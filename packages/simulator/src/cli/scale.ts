@@ -1,3 +1,4 @@
+import { lanConfig } from "@memberlist/core";
 import type { Command } from "commander";
 import type { TopLevelSpec } from "vega-lite";
 import { at, fit, formula, type Form, type Growth, type Point } from "../scale/growth.ts";
@@ -122,7 +123,14 @@ interface Grown {
   readonly what: string;
   readonly points: readonly Point[];
   readonly growth: Growth;
+  /** It cannot be more. */
+  readonly most: number;
 }
+
+/** Pings and acks, and what gossip sends at most: `gossipNodes` packets every `gossipInterval`. A node and second. */
+const mostPackets = 2 + (lanConfig().gossipNodes * 1000) / lanConfig().gossipInterval;
+/** From this share of the most on, what grows in proportion to the news does so no longer. */
+const nearlyMost = 0.75;
 
 function growths(cold: readonly ColdStart[], steady: readonly Steady[]): Grown[] {
   const grown = <T extends { readonly nodes: number }>(
@@ -131,10 +139,11 @@ function growths(cold: readonly ColdStart[], steady: readonly Steady[]): Grown[]
     of: readonly T[],
     value: (one: T) => number,
     from = 10,
+    most = Infinity,
   ): Grown => {
     const points = of.map((one): Point => [one.nodes, value(one)]).filter(([, y]) => Number.isFinite(y));
-    const fitted = points.filter(([n]) => n >= from);
-    return { what, points, growth: fit(form, fitted.length > 1 ? fitted : points) };
+    const fitted = points.filter(([n, y]) => n >= from && y < nearlyMost * most);
+    return { what, points, growth: fit(form, fitted.length > 1 ? fitted : points), most };
   };
   const all = [
     grown("cold start: all agree, s", "power", cold, ({ converged }) => converged / 1000, 100),
@@ -147,7 +156,7 @@ function growths(cold: readonly ColdStart[], steady: readonly Steady[]): Grown[]
       ({ idle }) => idle.packetBytes + idle.streamBytes,
       300,
     ),
-    grown("churn: packets a node and second", "log", steady, ({ churn }) => churn.packets, 100),
+    grown("churn: packets a node and second", "linear", steady, ({ churn }) => churn.packets, 100, mostPackets),
     grown(
       "churn: bytes a node and second, streams included",
       "power",
@@ -164,11 +173,11 @@ function growths(cold: readonly ColdStart[], steady: readonly Steady[]): Grown[]
 }
 
 function growthTable(grown: readonly Grown[]): string {
-  const rows = grown.map(({ what, growth }) => [
+  const rows = grown.map(({ what, growth, most }) => [
     what,
-    formula(growth),
+    Number.isFinite(most) ? `${formula(growth)}, up to ${most}` : formula(growth),
     figure(growth.r2, 3),
-    ...readOut.map((n) => String(Number(at(growth, n).toPrecision(3)))),
+    ...readOut.map((n) => String(Number(Math.min(at(growth, n), most).toPrecision(3)))),
   ]);
   return table(["figure", "grows as", "R²", ...readOut.map((n) => `at ${n}`)], rows);
 }
@@ -179,11 +188,11 @@ function chart(grown: readonly Grown[]): TopLevelSpec {
   return {
     title: "How each figure grows with the number of nodes: measured, and fitted to 100,000",
     columns: 3,
-    concat: grown.map(({ what, points, growth }) => {
+    concat: grown.map(({ what, points, growth, most }) => {
       const [first = 10] = points.map(([n]) => n);
       const line = Array.from({ length: 41 }, (_, i) => first * (readOut[1] / first) ** (i / 40)).map((n) => ({
         nodes: n,
-        value: at(growth, n),
+        value: Math.min(at(growth, n), most),
       }));
       const x = {
         field: "nodes",
