@@ -3,6 +3,7 @@ import { emptyBytes } from "./bytes.ts";
 import { booleanField, bytesField, ipField, readFields, textField, uintField, versionsField } from "./fields.ts";
 import { bytesToIp } from "./ip.ts";
 import type { AckResp, Alive, Dead, ErrResp, IndirectPing, NackResp, Ping, Suspect } from "./messages.ts";
+import { scanAck, scanPing } from "./ping-layout.ts";
 import { decodeText } from "./text.ts";
 
 /*
@@ -15,6 +16,8 @@ const maxU16 = 0xffff;
 const maxU32 = 0xffffffff;
 
 export function decodePing(body: Uint8Array): Ping {
+  const usual = scanPing(body);
+  if (usual !== undefined) return usual;
   const fields = readFields(body);
   return {
     seqNo: uintField(fields, "SeqNo", maxU32),
@@ -40,6 +43,8 @@ export function decodeIndirectPing(body: Uint8Array): IndirectPing {
 }
 
 export function decodeAckResp(body: Uint8Array): AckResp {
+  const usual = scanAck(body);
+  if (usual !== undefined) return usual;
   const fields = readFields(body);
   return { seqNo: uintField(fields, "SeqNo", maxU32), payload: bytesField(fields, "Payload") };
 }
