@@ -126,8 +126,8 @@ export interface PushPullReading {
   readonly isRepeat?: ((bytes: Uint8Array, layout: ClaimLayout) => boolean) | undefined;
 }
 
-/** Nodes that are known are looked at in a fraction of the time that it takes to decode one. */
-const repeatsForOne = 8;
+/** So many nodes that are known are looked at in the time that it takes to decode one, while the code is cold. */
+const repeatsForOne = 2;
 
 /**
  * How the body of a push/pull message begins.
