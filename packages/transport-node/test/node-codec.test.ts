@@ -47,7 +47,7 @@ it("sums as the core does", () => {
 
 const sealedBy = (aes: AesGcm, message: Uint8Array, data: Uint8Array = none): Uint8Array => aes.seal(message, data, 0);
 
-describe.each(pairs)("AES-GCM by %s", (_name, ours, theirs) => {
+describe.each(pairs)("AES-GCM by %s", { timeout: 60_000 }, (_name, ours, theirs) => {
   it("is opened by the other, for every size of key, length and additional data", () => {
     fc.assert(
       fc.property(key, plaintext, additionalData, fc.nat(20), (bytes, message, data, headroom) => {
