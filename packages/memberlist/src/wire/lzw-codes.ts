@@ -18,6 +18,14 @@ export function hashBitsFor(size: number): number {
   return hashBitsMax;
 }
 
+/** Codes are written by 16 bits; so much room is needed for what is left of them, a clear code and the end code. */
+const slack = 16;
+
+/** What so many bytes of input add to the output at worst: a 12-bit code each, and for each 3,838 of them a clear code. */
+export function lzwWorst(size: number): number {
+  return size + (size >>> 1) + (size >>> 10) + slack;
+}
+
 /** A scratch buffer over this is not kept, in bytes. */
 const keptScratchMax = 64 * 1024;
 

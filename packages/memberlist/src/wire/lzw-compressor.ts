@@ -1,4 +1,15 @@
-import { clearCode, endCode, hashBitsFor, hashBitsMax, maxCode, maxWidth, minWidth, outputOf, scratchOf } from "./lzw-codes.ts";
+import {
+  clearCode,
+  endCode,
+  hashBitsFor,
+  hashBitsMax,
+  lzwWorst,
+  maxCode,
+  maxWidth,
+  minWidth,
+  outputOf,
+  scratchOf,
+} from "./lzw-codes.ts";
 
 /**
  * The dictionary: which code stands for a code and a byte behind it. Open addressing, and an entry is one number, so that a look-up is one
@@ -10,14 +21,6 @@ const hashMultiplier = 0x9e3779b1;
 const codeBits = maxWidth;
 
 let shared: Dictionary | undefined;
-
-/** Codes are written by 16 bits; so much room is needed for what is left of them, a clear code and the end code. */
-const slack = 16;
-
-/** What so many bytes of input add to the output at worst: a 12-bit code each, and for each 3,838 of them a clear code. */
-function worst(size: number): number {
-  return size + (size >>> 1) + (size >>> 10) + slack;
-}
 
 /** A dictionary for a compression in parts, between which others go on. */
 export function newDictionary(): Dictionary {
@@ -70,7 +73,7 @@ export class LzwCompressor {
     this.#givesUp = givesUp;
     this.#code = input.length === 0 ? -1 : (input[0] as number);
     // Most that is long gets shorter; what does not grows.
-    this.#output = scratchOf(headroom + Math.min(worst(input.length), input.length + (1 << 20)));
+    this.#output = scratchOf(headroom + Math.min(lzwWorst(input.length), input.length + (1 << 20)));
   }
 
   /** Goes on until `count` more bytes have been read. @returns whether that was all; never where it has given up */
@@ -83,7 +86,7 @@ export class LzwCompressor {
     const slots = size - 1;
     const hashShift = 32 - this.#hashBits;
     const end = Math.min(input.length, this.#from + count) | 0;
-    const output = this.#room(worst(Math.max(0, end - this.#from)));
+    const output = this.#room(lzwWorst(Math.max(0, end - this.#from)));
     let at = this.#at;
     let width = this.#width;
     let bits = this.#bits;

@@ -1,14 +1,19 @@
 import { instantiate } from "../wasm/instantiate.ts";
 import { lzw } from "../wasm/lzw.ts";
 import { DecodeError } from "./decode-error.ts";
-import { hashBitsFor } from "./lzw-codes.ts";
+import { hashBitsFor, lzwWorst } from "./lzw-codes.ts";
 
-/** What fits, in bytes; the output has the rest of the memory. */
-const inputMax = 128 * 1024;
+/** What is compressed or decompressed in one go, in bytes: some 7 ms for the longest. */
+const inputMax = 1536 * 1024;
+const pageSize = 64 * 1024;
+/** What the memory grows to at most: the longest input, and half as much again for its output, or more. */
+const pagesMax = 64;
+/** How many times as long as its input an output is reckoned to be: members of a cluster are alike, and get to a third or less. */
+const expansion = 6;
 
 /** What assembly/lzw.ts exports. */
 interface Exports {
-  readonly memory: { readonly buffer: ArrayBuffer };
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   readonly dataAt: { readonly value: number };
   readonly slack: { readonly value: number };
   decompress(input: number, inputBits: number, output: number, outputMax: number): number;
@@ -18,19 +23,21 @@ interface Exports {
 const needsRoom = -1;
 const codeTooEarly = -2;
 
-/** LZW in WebAssembly, for packets and short streams: some three times as fast as {@link LzwDecompressor}. Its memory is 512 KiB and does not grow. */
+/**
+ * LZW in WebAssembly: two to three times as fast as {@link LzwCompressor} and {@link LzwDecompressor}. Its memory is 512 KiB, and up to 4 MiB once
+ * long streams have come.
+ */
 class LzwMachine {
   readonly #exports: Exports;
-  readonly #memory: Uint8Array;
+  readonly #slack: number;
   readonly #inputAt: number;
-  readonly #outputAt: number;
+  #memory: Uint8Array;
 
   constructor(exports: Exports) {
-    const slack = exports.slack.value;
     this.#exports = exports;
-    this.#memory = new Uint8Array(exports.memory.buffer);
+    this.#slack = exports.slack.value;
     this.#inputAt = exports.dataAt.value;
-    this.#outputAt = this.#inputAt + inputMax + slack;
+    this.#memory = new Uint8Array(exports.memory.buffer);
   }
 
   /**
@@ -43,12 +50,12 @@ class LzwMachine {
    */
   compress(input: Uint8Array, headroom: number, givesUp: boolean): Uint8Array | "hopeless" | undefined {
     if (input.length > inputMax || input.length === 0) return undefined;
-    const memory = this.#memory;
-    const start = this.#outputAt;
+    const room = headroom + lzwWorst(input.length);
+    const start = this.#put(input, room);
+    if (start === undefined || start + room > this.#end) return undefined;
     const hashBits = hashBitsFor(input.length);
-    memory.set(input, this.#inputAt);
     const end = this.#exports.compress(this.#inputAt, this.#inputAt + input.length, start + headroom, hashBits, givesUp);
-    return end < 0 ? "hopeless" : memory.subarray(start, end);
+    return end < 0 ? "hopeless" : this.#memory.subarray(start, end);
   }
 
   /**
@@ -57,16 +64,42 @@ class LzwMachine {
    */
   decompress(input: Uint8Array, maxBytes: number): Uint8Array | undefined {
     if (input.length > inputMax) return undefined;
-    const memory = this.#memory;
-    const start = this.#outputAt;
-    const room = memory.length - this.#exports.slack.value - start;
-    memory.set(input, this.#inputAt);
+    const start = this.#put(input, Math.min(maxBytes, input.length * expansion));
+    if (start === undefined) return undefined;
+    const room = this.#end - start;
     const end = this.#exports.decompress(this.#inputAt, input.length * 8, start, start + Math.min(room, maxBytes));
-    if (end >= 0) return memory.slice(start, end);
+    if (end >= 0) return this.#memory.slice(start, end);
     if (end === needsRoom && maxBytes > room) return undefined;
     if (end === needsRoom) throw new DecodeError("too_large", `decompresses to over ${maxBytes} bytes`);
     if (end === codeTooEarly) throw new DecodeError("bad_lzw", "a code before it was given out");
     throw new DecodeError("bad_lzw", "compressed data ends without its end code");
+  }
+
+  /** Where an output has to end at last. */
+  get #end(): number {
+    return this.#memory.length - this.#slack;
+  }
+
+  /**
+   * @param room for the output that is wished for; there may be less, where it cannot be had
+   * @returns where the output may start; undefined where not even the input can be had
+   */
+  #put(input: Uint8Array, room: number): number | undefined {
+    const outputAt = this.#inputAt + input.length + this.#slack;
+    const pages = Math.min(pagesMax, Math.ceil((outputAt + room + this.#slack) / pageSize));
+    const missing = pages - this.#memory.length / pageSize;
+    if (missing > 0) {
+      const { memory } = this.#exports;
+      try {
+        memory.grow(missing);
+      } catch {
+        // The system has no more.
+      }
+      this.#memory = new Uint8Array(memory.buffer);
+    }
+    if (outputAt > this.#end) return undefined;
+    this.#memory.set(input, this.#inputAt);
+    return outputAt;
   }
 }
 

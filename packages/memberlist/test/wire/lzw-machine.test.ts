@@ -128,14 +128,26 @@ describe("LZW in WebAssembly", () => {
   });
 
   it("leaves to TypeScript what is too long to compress, or empty", () => {
-    expect(machine?.compress(new Uint8Array(131_073), 0, false)).toBeUndefined();
+    expect(machine?.compress(new Uint8Array(1_572_865), 0, false)).toBeUndefined();
     expect(machine?.compress(new Uint8Array(0), 0, false)).toBeUndefined();
   });
 
   it("says so where something does not fit its memory", () => {
-    expect(machine?.decompress(lzwCompress(new Uint8Array(1_000_000)), 1_000_000)).toBeUndefined();
-    expect(machine?.decompress(new Uint8Array(200_000), 1_000_000)).toBeUndefined();
+    expect(machine?.decompress(lzwCompress(new Uint8Array(5_000_000)), 5_000_000)).toBeUndefined();
+    expect(machine?.decompress(new Uint8Array(1_572_865), 1_000_000)).toBeUndefined();
     expect(machine?.decompress(lzwCompress(new Uint8Array(300_000)), 1_000_000)).toHaveLength(300_000);
+  });
+
+  it("grows for a long input and a long output, and keeps what is right", () => {
+    const noise = new SeededRandom(3);
+    const short = lzwCompress(Uint8Array.of(1, 2, 3));
+    for (const size of [1_500_000, 40_000, 700_000]) {
+      const input = new Uint8Array(size).map(() => noise.next() * 20);
+      const compressed = lzwCompress(input);
+      expect(Buffer.compare(machine?.decompress(compressed, size) as Uint8Array, input)).toBe(0);
+      expect(reasonOf(() => machine?.decompress(compressed, size - 1))).toBe("too_large");
+      expect(machine?.decompress(short, 10)).toEqual(Uint8Array.of(1, 2, 3));
+    }
   });
 
   it("gives out memory of its own", () => {
