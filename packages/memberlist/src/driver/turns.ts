@@ -4,12 +4,17 @@ import type { Breathe } from "../wire/push-pull.ts";
 /** Whether somebody still waits for the result of some work. */
 export type IsWanted = () => boolean;
 
-/** Work that is done one after the other: what each holds meanwhile is held once. */
+/**
+ * Work that is done one after the other: what each holds meanwhile is held once. No two begin in one turn of the event loop: much of it is one piece that
+ * waits for nothing (a megabyte to decrypt, by keys that do not fit), and a queue of these would be one piece, too.
+ */
 export class Turns {
   readonly #breathe: Breathe;
   #last: Promise<unknown> = Promise.resolve();
+  /** Work has begun in this turn of the event loop. */
+  #hasBegun = false;
 
-  /** @param breathe between the parts of some work */
+  /** @param breathe between the parts of some work; what has its turn meanwhile is another turn of the event loop */
   constructor(breathe: Breathe) {
     this.#breathe = breathe;
   }
@@ -22,8 +27,10 @@ export class Turns {
     const check = (): void => {
       if (!isWanted()) throw new MemberlistError("aborted", "nobody waits for it any more");
     };
-    const turn = this.#last.then(() => {
+    const turn = this.#last.then(async () => {
+      while (this.#hasBegun) await this.#breathe();
       check();
+      this.#begin();
       return work(async () => {
         await this.#breathe();
         check();
@@ -31,5 +38,13 @@ export class Turns {
     });
     this.#last = turn.catch(() => undefined);
     return turn;
+  }
+
+  #begin(): void {
+    this.#hasBegun = true;
+    this.#breathe().then(
+      () => (this.#hasBegun = false),
+      () => undefined,
+    );
   }
 }

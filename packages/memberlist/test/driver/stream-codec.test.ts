@@ -273,6 +273,25 @@ describe("long work where nothing is done elsewhere", () => {
     expect(most).toBeLessThanOrEqual(3);
   });
 
+  it("is not what many long messages come to in one turn of the event loop, though none of them waits for anything", async () => {
+    const { streams } = inParts(new Keyring([], a));
+    // None of our keys fits: whoever can reach us can send these.
+    const strange = flipped(await streams.seal(message(200_000)), 300);
+    const done: (string | undefined)[] = [];
+    const reads = Array.from({ length: 20 }, async () => {
+      done.push(await rejectionOf(streams.read(new StreamReader(strange), limits)));
+    });
+    const inTurns: number[] = [];
+    while (done.length < 20) {
+      const before = done.length;
+      await new Promise((resolve) => setImmediate(resolve));
+      inTurns.push(done.length - before);
+    }
+    await Promise.all(reads);
+    expect(new Set(done)).toEqual(new Set(["decrypt_failed"]));
+    expect(Math.max(...inTurns)).toBe(1);
+  });
+
   it("is not in the way of what is refused", async () => {
     const { streams } = inParts();
     const few = { ...limits, maxDecompressedBytes: 2 * mib };
