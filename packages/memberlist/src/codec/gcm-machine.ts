@@ -70,7 +70,13 @@ export class GcmMachine {
     return this.#memory.subarray(this.#streamAt, to);
   }
 
-  /** Encrypts. @param stream of a block for the tag, and as many as the plaintext has @param at where in `target` ciphertext and tag are written */
+  /**
+   * Encrypts.
+   *
+   * @param stream of a block for the tag, and as many as the plaintext has
+   * @param at where in `target` ciphertext and tag are written
+   * @throws RangeError for a shorter stream: what it does not reach would go out as it is
+   */
   seal(
     tables: Uint8Array,
     stream: Uint8Array,
@@ -80,6 +86,7 @@ export class GcmMachine {
     at: number,
   ): void {
     const { length } = plaintext;
+    if (stream.length < blockSize + length) throw new RangeError("the key stream is shorter than the message");
     this.#load(tables, stream, plaintext, additionalData);
     this.#exports.seal(additionalData.length, length);
     target.set(this.#memory.subarray(this.#dataAt, this.#dataAt + length + tagSize), at);

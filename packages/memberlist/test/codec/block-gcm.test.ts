@@ -249,6 +249,23 @@ describe("a key stream", () => {
     expect(nonces.size).toBe(300 - failures.length);
   });
 
+  it("that is too short for a message encrypts none of it", () => {
+    const encryptBlocks = encryptBlocksOf(patterned(16, 4));
+    let missing = 0;
+    const gcm = new BlockGcm((blocks) => {
+      const encrypted = encryptBlocks(blocks);
+      return encrypted.subarray(0, encrypted.length - missing);
+    }, machine);
+    missing = 1;
+    expect(() => gcm.seal(patterned(3008, 1), none, 0)).toThrow(RangeError);
+    // Of those that are drawn ahead, the last.
+    for (let i = 0; i < 15; i++) expect(gcm.seal(patterned(128, i), none, 0)).toHaveLength(156);
+    expect(() => gcm.seal(patterned(128, 1), none, 0)).toThrow(RangeError);
+    missing = 0;
+    const sealed = gcm.seal(patterned(128, 1), none, 0);
+    expect(aes(patterned(16, 4)).open(sealed, none)).toEqual(patterned(128, 1));
+  });
+
   it("is drawn 16 at a time, and wiped when it has been used", () => {
     const drawn: Uint8Array[] = [];
     const gcm = gcmOf(patterned(16, 4), (_, encrypted) => void drawn.push(encrypted));
