@@ -174,6 +174,9 @@ export class CodecPool implements Offload {
       const result = await this.#doInThread(work);
       if (result instanceof Uint8Array) return result;
       if (result !== undefined) throw errorOf(result);
+      // What was done before in this turn was long, too, and may have been one piece: a message that no key fits.
+      await turn();
+      checkWanted(isWanted);
       return await doCodecWorkInParts(this.#inline, work, async () => {
         await turn();
         checkWanted(isWanted);

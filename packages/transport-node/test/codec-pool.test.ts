@@ -278,6 +278,23 @@ describe("threads", () => {
     expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["debug", "codec_inline"]]);
   });
 
+  it("that cannot be had: no two jobs are done in one turn of the event loop, though they wait for nothing", async () => {
+    const pool = start({ entry: undefined, threads: 1 });
+    const refused = { ...open, job: { decrypt: { keys: [other], label }, maxDecompressedBytes: max } };
+    // The pool is found to have no threads.
+    await outcome(run(pool, refused));
+    let done = 0;
+    const jobs = Array.from({ length: 20 }, () => outcome(run(pool, refused)).finally(() => done++));
+    const inTurns: number[] = [];
+    while (done < jobs.length) {
+      const before = done;
+      await new Promise((resolve) => setImmediate(resolve));
+      inTurns.push(done - before);
+    }
+    await Promise.all(jobs);
+    expect(Math.max(...inTurns)).toBe(1);
+  });
+
   it("that cannot start, with a file that is no program: inline, and never tried again", async () => {
     const pool = start({ entry: new URL("../package.json", import.meta.url) });
     for (let i = 0; i < 3; i++) expect(same(await run(pool, open), message)).toBe(true);
