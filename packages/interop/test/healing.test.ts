@@ -49,16 +49,15 @@ describeWithGo("a partition, long enough that both halves have forgotten each ot
   it.each([
     ["with one of ours on each side", ["go", "go", ours], ["go", "go", ours]],
     ["with one of ours on one side only", ["go", ours], ["go", "go"]],
-  ] as const)("heals within 2 intervals %s", { timeout: 120_000 }, async (_, kindsA, kindsB) => {
+  ] as const)("heals %s", { timeout: 150_000 }, async (_, kindsA, kindsB) => {
     const [a, b] = [await start(kindsA, "a"), await start(kindsB, "b")];
     const all = [...a, ...b].map(({ peer }) => peer);
     await cluster.form(...all);
     await split(a, b);
     for (const { proxy } of [...a, ...b]) proxy.rules = {};
-    const since = performance.now();
+    // Most often within 2 intervals; but who was tried in vain while the split lasted is out of turn for up to 3.5, and a try may take its turn 1.25 after that.
     const names = all.map(({ name }) => name);
-    await Promise.all(all.map((peer) => peer.waitForAlive(names, 2 * healingInterval)));
-    expect(performance.now() - since).toBeLessThan(2 * healingInterval);
+    await Promise.all(all.map((peer) => peer.waitForAlive(names, 5 * healingInterval)));
     await converged(...all);
   });
 
