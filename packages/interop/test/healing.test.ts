@@ -59,6 +59,7 @@ describeWithGo("a partition, long enough that both halves have forgotten each ot
     const names = all.map(({ name }) => name);
     await Promise.all(all.map((peer) => peer.waitForAlive(names, 5 * healingInterval)));
     await converged(...all);
+    expect(await Promise.all(all.map(alone(all)))).toEqual(all.map(() => true));
   });
 
   it("does not heal among Go nodes alone", { timeout: 120_000 }, async () => {
