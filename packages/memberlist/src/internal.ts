@@ -25,4 +25,5 @@ export { packetObjection, RouteTable } from "./net/route.ts";
 export { bindError, errnoOf } from "./net/socket-errors.ts";
 export { DecodeError, type DecodeReason } from "./wire/decode-error.ts";
 export { doOpenJob, doOpenJobInParts, doSealJob, doSealJobInParts, doSealPackets } from "./wire/offload-job.ts";
+export { plainView } from "./wire/bytes.ts";
 export { packetBytes } from "./wire/packet-bytes.ts";

@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { gcm } from "@noble/ciphers/aes.js";
 import type { AesGcm, Codec } from "@memberlist/core";
-import { shareGcm, type EncryptBlocks } from "@memberlist/core/internal";
+import { plainView, shareGcm, type EncryptBlocks } from "@memberlist/core/internal";
 
 const nonceSize = 12;
 const tagSize = 16;
@@ -110,8 +110,7 @@ function nativeCipher(key: Uint8Array): Cipher {
       decipher.setAuthTag(sealed.subarray(tagAt));
       const plaintext = decipher.update(sealed.subarray(0, tagAt));
       decipher.final();
-      // A plain view: a Buffer's slice() shares memory where a Uint8Array's copies, and the receiver must not have to know.
-      return new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.byteLength);
+      return plainView(plaintext);
     },
   };
 }

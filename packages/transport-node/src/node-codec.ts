@@ -9,7 +9,7 @@ import {
 } from "node:crypto";
 import { crc32 } from "node:zlib";
 import type { AesGcm, Codec, Offload } from "@memberlist/core";
-import { drawnAheadMax, packetBytes, shareGcm, type EncryptBlocks } from "@memberlist/core/internal";
+import { drawnAheadMax, packetBytes, plainView, shareGcm, type EncryptBlocks } from "@memberlist/core/internal";
 
 const nonceSize = 12;
 const tagSize = 16;
@@ -97,8 +97,7 @@ function open(algorithm: CipherGCMTypes, key: KeyObject, sealed: Uint8Array, add
     // Another key, other additional data, or tampered with: nothing tells which.
     return undefined;
   }
-  // A plain view: a Buffer's slice() shares memory where a Uint8Array's copies, and the receiver must not have to know.
-  return new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.byteLength);
+  return plainView(plaintext);
 }
 
 /** Into memory of its own. */

@@ -1,8 +1,9 @@
 import type { AesGcm } from "../ports/codec.ts";
 import { randomBytes } from "../ports/entropy.ts";
+import { plainView } from "../wire/bytes.ts";
 import { packetBytes } from "../wire/packet-bytes.ts";
 import type { GcmMachine } from "./gcm-machine.ts";
-import { KeyStreams, plainView, type EncryptBlocks } from "./key-streams.ts";
+import { KeyStreams, type EncryptBlocks } from "./key-streams.ts";
 
 const nonceSize = 12;
 const blockSize = 16;

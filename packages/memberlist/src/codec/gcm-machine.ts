@@ -1,5 +1,5 @@
 import { gcm } from "../wasm/gcm.ts";
-import { instantiate } from "../wasm/instantiate.ts";
+import { sharedMachine } from "../wasm/shared-machine.ts";
 
 /** What assembly/gcm.ts exports. */
 interface Exports {
@@ -122,15 +122,5 @@ export class GcmMachine {
   }
 }
 
-let machine: GcmMachine | undefined;
-let isTried = false;
-
 /** The machine that all keys share. Undefined where there is no WebAssembly, or none with SIMD. */
-export function gcmMachine(): GcmMachine | undefined {
-  if (!isTried) {
-    isTried = true;
-    const exports = instantiate(gcm) as Exports | undefined;
-    if (exports !== undefined) machine = new GcmMachine(exports);
-  }
-  return machine;
-}
+export const gcmMachine: () => GcmMachine | undefined = sharedMachine(gcm, (exports) => new GcmMachine(exports as Exports));

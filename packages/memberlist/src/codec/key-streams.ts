@@ -1,4 +1,5 @@
 import { randomBytes } from "../ports/entropy.ts";
+import { plainView } from "../wire/bytes.ts";
 import type { GcmMachine } from "./gcm-machine.ts";
 
 /**
@@ -47,9 +48,4 @@ export class KeyStreams {
     this.#streams = plainView(this.#encryptBlocks(this.#machine.counterBlocks(this.#nonces, this.#blocks)));
     this.#next = 0;
   }
-}
-
-/** A view of a Buffer is a Buffer, which costs more than a plain one. */
-export function plainView(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

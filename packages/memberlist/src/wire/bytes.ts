@@ -6,6 +6,11 @@ export function copyBytes(bytes: Uint8Array): Uint8Array {
   return bytes.length === 0 ? emptyBytes : new Uint8Array(bytes);
 }
 
+/** The same bytes as a plain `Uint8Array`: a runtime's own kind of array is dearer to take views of, and its `slice()` may share memory. */
+export function plainView(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) {

@@ -23,6 +23,13 @@ export interface ClaimLayout {
   end: number;
 }
 
+/** The versions of a claim. */
+export function versionsAt(bytes: Uint8Array, { vsnAt, vsnSize }: ClaimLayout): number[] {
+  const versions: number[] = [];
+  for (let i = vsnAt; i < vsnAt + vsnSize; i++) versions.push(bytes[i] as number);
+  return versions;
+}
+
 const layout: ClaimLayout = {
   incarnation: 0,
   port: 0,

@@ -1,4 +1,4 @@
-import { scanAlive, type ClaimLayout } from "./claim-layout.ts";
+import { scanAlive, versionsAt, type ClaimLayout } from "./claim-layout.ts";
 import { emptyBytes } from "./bytes.ts";
 import { booleanField, bytesField, ipField, readFields, textField, uintField, versionsField } from "./fields.ts";
 import { bytesToIp } from "./ip.ts";
@@ -81,16 +81,14 @@ export function decodeErrResp(body: Uint8Array): ErrResp {
 
 /** What was written as usual is read without the general decoder, in a third of the time. */
 function aliveOf(body: Uint8Array, layout: ClaimLayout): Alive {
-  const { incarnation, port, addrAt, addrSize, metaAt, metaSize, nameAt, nameSize, vsnAt, vsnSize } = layout;
-  const vsn: number[] = [];
-  for (let i = vsnAt; i < vsnAt + vsnSize; i++) vsn.push(body[i] as number);
+  const { incarnation, port, addrAt, addrSize, metaAt, metaSize, nameAt, nameSize } = layout;
   return {
     incarnation,
     node: decodeText(body, nameAt, nameSize),
     addr: bytesToIp(body, addrAt, addrSize),
     port,
     meta: metaSize === 0 ? emptyBytes : body.subarray(metaAt, metaAt + metaSize),
-    vsn,
+    vsn: versionsAt(body, layout),
   };
 }
 

@@ -1,4 +1,4 @@
-import { instantiate } from "../wasm/instantiate.ts";
+import { sharedMachine } from "../wasm/shared-machine.ts";
 import { lzw } from "../wasm/lzw.ts";
 import { DecodeError } from "./decode-error.ts";
 import { hashBitsFor, lzwWorst } from "./lzw-codes.ts";
@@ -103,15 +103,5 @@ class LzwMachine {
   }
 }
 
-let machine: LzwMachine | undefined;
-let isTried = false;
-
 /** The machine that all share. Undefined where there is no WebAssembly. */
-export function lzwMachine(): LzwMachine | undefined {
-  if (!isTried) {
-    isTried = true;
-    const exports = instantiate(lzw) as Exports | undefined;
-    if (exports !== undefined) machine = new LzwMachine(exports);
-  }
-  return machine;
-}
+export const lzwMachine: () => LzwMachine | undefined = sharedMachine(lzw, (exports) => new LzwMachine(exports as Exports));

@@ -11,7 +11,7 @@ import {
   uintField,
   versionsField,
 } from "./fields.ts";
-import type { ClaimLayout } from "./claim-layout.ts";
+import { versionsAt, type ClaimLayout } from "./claim-layout.ts";
 import { bytesToIp } from "./ip.ts";
 import type { PushNodeState, PushPullHeader } from "./messages.ts";
 import { MsgpackWriter, sharedWriter } from "./msgpack-writer.ts";
@@ -69,7 +69,7 @@ export async function encodeLongPushPull(
 
 function nodeKeys(): [Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array] {
   const key = (name: string, isFirst: boolean = false): Uint8Array => {
-    const writer = new MsgpackWriter();
+    const writer = new MsgpackWriter(16);
     if (isFirst) writer.map(7);
     writer.key(name);
     return writer.take();
@@ -136,9 +136,7 @@ export function decodePushNode(object: Uint8Array): PushNodeState {
 
 /** As {@link decodePushNode}, of one that is written as usual. */
 export function pushNodeOf(bytes: Uint8Array, layout: ClaimLayout): PushNodeState {
-  const { incarnation, port, state, addrAt, addrSize, metaAt, metaSize, nameAt, nameSize, vsnAt, vsnSize } = layout;
-  const vsn: number[] = [];
-  for (let i = vsnAt; i < vsnAt + vsnSize; i++) vsn.push(bytes[i] as number);
+  const { incarnation, port, state, addrAt, addrSize, metaAt, metaSize, nameAt, nameSize } = layout;
   return {
     name: decodeText(bytes, nameAt, nameSize),
     addr: bytesToIp(bytes, addrAt, addrSize),
@@ -146,7 +144,7 @@ export function pushNodeOf(bytes: Uint8Array, layout: ClaimLayout): PushNodeStat
     meta: copyBytes(bytes.subarray(metaAt, metaAt + metaSize)),
     incarnation,
     state,
-    vsn,
+    vsn: versionsAt(bytes, layout),
   };
 }
 
