@@ -57,7 +57,8 @@ describe("loss", () => {
     const samples = [{ full: stretch(1), eased: stretch(1, 1) }];
     const targetOf = (rows: readonly Row[]) => rateTargets(rows).find(({ what }) => what.startsWith("loss"))!;
     expect(isReached(targetOf([row("node", [1]), row("bun", [1], { samples })]))).toBe(false);
-    // Go's own loss is not ours.
+    // What Go and bare sockets lose is not ours.
+    expect(isReached(targetOf([row("node", [1]), row("dgram-unconnected", [1], { samples })]))).toBe(true);
     expect(isReached(targetOf([row("node", [1]), row("go", [1], { samples })]))).toBe(true);
   });
 });

@@ -1,6 +1,6 @@
 import { gossipPacket, nodesInPacket, randomBytes } from "../payloads.ts";
 import type { NodeTask } from "./node-task.ts";
-import type { RuntimeName } from "./runtimes.ts";
+import { isBare, type RuntimeName } from "./runtimes.ts";
 
 const modes = ["plain", "compressed", "encrypted", "both"] as const;
 export type Mode = (typeof modes)[number];
@@ -27,7 +27,7 @@ export function allCases(): Case[] {
 export function isUsual({ size, payload, mode }: Case, runtime: RuntimeName): boolean {
   if (size === 1400) return payload === "gossip" || mode === "compressed";
   if (payload !== "gossip") return false;
-  return mode === "compressed" || runtime === "node" || runtime === "go" || runtime === "dgram";
+  return mode === "compressed" || runtime === "node" || runtime === "go" || isBare(runtime);
 }
 
 /** User type, checksum; version, nonce and tag. */

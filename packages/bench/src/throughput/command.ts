@@ -10,7 +10,7 @@ import { rateChart } from "./chart.ts";
 import { findSetting, measure, type Durations, type Sample } from "./measure.ts";
 import { rateTable, rateTargets } from "./report.ts";
 import type { Row } from "./rows.ts";
-import { runtimes, type Runtime } from "./runtimes.ts";
+import { isBare, runtimes, type Runtime } from "./runtimes.ts";
 import type { Setting } from "./window-search.ts";
 
 interface Flags {
@@ -108,7 +108,7 @@ function entriesOf(found: readonly Runtime[], { quick, all, profile: isProfile, 
   const entries = allCases()
     .filter(({ payload }) => kinds.includes(payload))
     .flatMap((which) => found.map((runtime): Entry => ({ runtime, which, samples: [] })))
-    .filter(({ runtime, which }) => runtime.name !== "dgram" || (which.mode === "plain" && which.payload === "gossip"))
+    .filter(({ runtime, which }) => !isBare(runtime.name) || (which.mode === "plain" && which.payload === "gossip"))
     .filter(({ runtime, which }) => all === true || only !== undefined || isUsual(which, runtime.name))
     .filter(({ runtime, which }) => wanted.test(`${which.size}/${which.payload}/${which.mode}/${runtime.name}`));
   if (entries.length === 0) throw new Error("--only and --payloads leave nothing to measure");

@@ -1,6 +1,6 @@
 import type { Case } from "./cases.ts";
 import { Pair, type Stretch } from "./pair.ts";
-import type { Runtime } from "./runtimes.ts";
+import { isBare, type Runtime } from "./runtimes.ts";
 import { searchWindow, type Setting } from "./window-search.ts";
 import { windowsFor } from "./windows.ts";
 
@@ -43,7 +43,7 @@ export async function measure(runtime: Runtime, which: Case, setting: Setting, d
     const full = await pair.send(setting, durations.full, durations.warmup);
     const eased = await pair.send({ rate: full.rate * easedShare }, durations.eased);
     if (full.rate === 0) throw new Error(`${runtime.name}: nothing was delivered`);
-    if (runtime.name !== "dgram") await pair.checkWire(which);
+    if (!isBare(runtime.name)) await pair.checkWire(which);
     return { full, eased };
   } finally {
     await pair.end();

@@ -1,8 +1,11 @@
-/** One node of the throughput bench, on Node or Bun: `node-program.mjs memberlist` or `node-program.mjs dgram`. */
+/** One node of the throughput bench, on Node or Bun: `node-program.mjs memberlist`, `node-program.mjs dgram` (connected) or `node-program.mjs dgram-unconnected`. */
 import { createMemberlist } from "@memberlist/transport-node";
 import { bareSocket } from "./bare-socket.ts";
 import { member } from "./member.ts";
 import { runProgram } from "./program.ts";
 
-await runProgram(process.argv[2] === "dgram" ? bareSocket : (task, tally) => member(createMemberlist, task, tally));
+const kind = process.argv[2];
+await runProgram((task, tally) =>
+  kind === "memberlist" ? member(createMemberlist, task, tally) : bareSocket(kind === "dgram", task, tally),
+);
 process.exit(0);

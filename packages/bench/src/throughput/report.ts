@@ -3,7 +3,7 @@ import { spread } from "../statistics.ts";
 import type { Target } from "../target.ts";
 import type { Mode } from "./cases.ts";
 import { findRow, lossOf, messageRate, packetRate, ratioTo, type Row } from "./rows.ts";
-import type { RuntimeName } from "./runtimes.ts";
+import { isBare, type RuntimeName } from "./runtimes.ts";
 
 const head = [
   "size",
@@ -64,7 +64,7 @@ export function rateTargets(rows: readonly Row[]): Target[] {
     return row === undefined ? Number.NaN : ratioTo(rows, row, other, rateOf);
   };
   const rates = { "messages/s": messageRate, "packets/s": packetRate } as const;
-  const ours = rows.filter(({ runtime }) => runtime !== "go" && runtime !== "dgram");
+  const ours = rows.filter(({ runtime }) => runtime !== "go" && !isBare(runtime));
   return [
     ...toGo.flatMap(([runtime, mode, atLeast]) =>
       Object.entries(rates).map(([unit, rateOf]): Target => {

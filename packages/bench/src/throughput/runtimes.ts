@@ -2,8 +2,13 @@ import { fileURLToPath } from "node:url";
 import { fetchRuntime } from "@memberlist/interop";
 import { buildGoNode } from "../go-node.ts";
 
-export const runtimeNames = ["node", "deno", "bun", "go", "dgram"] as const;
+export const runtimeNames = ["node", "deno", "bun", "go", "dgram", "dgram-unconnected"] as const;
 export type RuntimeName = (typeof runtimeNames)[number];
+
+/** Bare sockets: no member. */
+export function isBare(name: RuntimeName): boolean {
+  return name === "dgram" || name === "dgram-unconnected";
+}
 
 export interface Runtime {
   readonly name: RuntimeName;
@@ -40,7 +45,11 @@ export async function runtimes(told: (line: string) => void): Promise<readonly R
         ]),
     ...(bun === undefined ? [] : [{ name: "bun" as const, command: [bun, ...memberProgram] as const, senders: one }]),
     ...(go === undefined ? [] : [{ name: "go" as const, command: [go] as const, senders: [1, 2, 4] }]),
-    { name: "dgram", command: [process.execPath, program("node-program.mjs"), "dgram"], senders: one },
+    ...(["dgram", "dgram-unconnected"] as const).map((name): Runtime => ({
+      name,
+      command: [process.execPath, program("node-program.mjs"), name],
+      senders: one,
+    })),
   ];
 }
 
