@@ -1,6 +1,5 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { availableParallelism } from "node:os";
-import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { tasks, type TaskInput, type TaskName, type TaskResult } from "./tasks.ts";
 
@@ -68,12 +67,9 @@ function run({ task, input }: Order): Promise<unknown> {
   return (tasks[task] as (input: unknown) => Promise<unknown>)(input);
 }
 
+/** This program once more, with the flags that it was started with. */
 function startWorker(): ChildProcess {
-  return fork(fileURLToPath(new URL("../run.mjs", import.meta.url)), ["worker"], {
-    // Most of what a run makes is short-lived: a larger nursery spares a tenth of the time.
-    execArgv: ["--max-semi-space-size=64"],
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
-  });
+  return fork(process.argv[1] as string, ["worker"], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
 }
 
 function ask(child: ChildProcess, order: Order): Promise<unknown> {
