@@ -298,7 +298,7 @@ export class Driver {
       stats,
       handlers: {
         localState: (join) => this.#states.localState(join),
-        isRepeat: this.#states.isRepeat,
+        dropsRepeats: () => this.#states.dropsRepeats,
         merge: (state) => this.#states.merge(state),
         labelMismatch: (from, label) => this.#labelMismatches.add(from, "stream", label),
         message: (message) => this.run(() => this.#news.add({ type: "message", message })),

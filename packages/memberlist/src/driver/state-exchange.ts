@@ -1,5 +1,5 @@
 import { encodeLongPushPull, nodesInOneGo, type Breathe } from "../wire/push-pull.ts";
-import type { PushPullReading, RemoteState } from "../wire/stream-frame.ts";
+import type { RemoteState } from "../wire/stream-frame.ts";
 import type { Driver } from "./driver.ts";
 
 /** The two states of a push/pull: our own is written, and a peer's merged, in parts, so that packets and timers get their turn. */
@@ -20,10 +20,10 @@ export class StateExchange {
     return encodeLongPushPull(join, engine.localNodes(), userState, this.breathe);
   }
 
-  /** See {@link Engine.isRepeat}; undefined where a merge delegate is to see all nodes of a peer's state. */
-  get isRepeat(): PushPullReading["isRepeat"] {
+  /** See {@link Engine.dropsRepeats}; a merge delegate is to see all nodes of a peer's state. */
+  get dropsRepeats(): boolean {
     const { application, engine } = this.#driver;
-    return application.hasMergeDelegate ? undefined : (bytes, layout) => engine.isRepeat(bytes, layout);
+    return engine.dropsRepeats && !application.hasMergeDelegate;
   }
 
   /** @throws MemberlistError `incompatible_versions` or `merge_refused`; nothing has changed then */

@@ -10,6 +10,7 @@ import { DecodeError } from "../wire/decode-error.ts";
 import { encodeAckResp, encodeErrResp, encodePing } from "../wire/encode.ts";
 import { limitExceeded } from "../wire/limit-exceeded.ts";
 import type { Ping } from "../wire/messages.ts";
+import { KnownNodes } from "../wire/known-nodes.ts";
 import { encodeUserStream, type Breathe } from "../wire/push-pull.ts";
 import {
   readAck,
@@ -31,12 +32,15 @@ import { StreamSession } from "./stream-session.ts";
 import type { Stats } from "./stats.ts";
 import { maxTimerDelay, type Waits } from "./waits.ts";
 
+/** To enter so many bytes of our own state costs less than to decode one of a peer's nodes. */
+const oursForOne = 512;
+
 /** What streams bring in, and what they need to answer. */
 interface StreamHandlers {
   /** Our nodes and the application's state, as one push/pull message. */
   localState(join: boolean): Promise<Uint8Array>;
-  /** Nodes of a peer's state for which it says yes need not be merged. */
-  readonly isRepeat: PushPullReading["isRepeat"];
+  /** Whether those nodes of a peer's state need not be merged that are in ours, too. */
+  dropsRepeats(): boolean;
   /** @throws MemberlistError `incompatible_versions` or `merge_refused` */
   merge(state: RemoteState): Promise<void>;
   message(message: Uint8Array): void;
@@ -65,7 +69,6 @@ export interface StreamCallOptions {
 export class Streams {
   readonly #options: StreamsOptions;
   readonly #limits: ResolvedLimits;
-  readonly #reading: PushPullReading;
   readonly #inbound: InboundSlots<"maxInboundStreams", "maxInboundStreamsPerPeer">;
   readonly #pushPulls: InboundSlots<"maxPushPullRequests", "maxPushPullRequestsPerPeer">;
   readonly #budget: ByteBudget;
@@ -74,7 +77,6 @@ export class Streams {
     this.#options = options;
     const { limits } = options.config;
     this.#limits = limits;
-    this.#reading = { breathe: options.breathe, isRepeat: options.handlers.isRepeat };
     this.#inbound = new InboundSlots({ limits, inAll: "maxInboundStreams", perHost: "maxInboundStreamsPerPeer" });
     this.#pushPulls = new InboundSlots({ limits, inAll: "maxPushPullRequests", perHost: "maxPushPullRequestsPerPeer" });
     this.#budget = new ByteBudget(limits.maxInboundStreamBytes);
@@ -135,11 +137,13 @@ export class Streams {
     const { handlers, stats } = this.#options;
     const state = await this.#call(to, "push/pull", options, async (session) => {
       stats.increment("memberlist.tcp.connect", 1);
-      await session.send(await handlers.localState(join));
+      const ours = await handlers.localState(join);
+      await session.send(ours);
+      const reading = await this.#readingBeside(ours);
       const reply = await this.#receiveState(session);
       if (reply.type === messageType.err) await throwRemoteError(reply);
       expectType(reply, messageType.pushPull);
-      return this.#counted(await readPushPull(reply.body, this.#limits, this.#reading));
+      return this.#counted(await readPushPull(reply.body, this.#limits, reading));
     });
     await handlers.merge({ ...state, join });
   }
@@ -288,19 +292,28 @@ export class Streams {
     try {
       const { body } = message;
       const header = await readPushPullHeader(body, this.#limits);
+      const ours = await handlers.localState(header.join);
       const answer = async (): Promise<void> => {
-        await session.send(await handlers.localState(header.join));
+        await session.send(ours);
         await session.finishAnswer();
       };
       // Who asks waits for the answer: what need not be waited for is read after it, and both work at the same time.
       const isHere = body.isWhole;
       if (isHere) await answer();
-      const state = this.#counted(await readPushPullNodes(body, header, this.#limits, this.#reading));
+      const reading = await this.#readingBeside(ours, header.nodes);
+      const state = this.#counted(await readPushPullNodes(body, header, this.#limits, reading));
       if (!isHere) await answer();
       await handlers.merge(state);
     } finally {
       this.#pushPulls.leave(from.host);
     }
+  }
+
+  /** @param nodes how many a peer's state has, where that is known */
+  async #readingBeside(ours: Uint8Array, nodes: number = Infinity): Promise<PushPullReading> {
+    const { breathe, handlers } = this.#options;
+    const pays = nodes * oursForOne >= ours.length;
+    return { breathe, known: pays && handlers.dropsRepeats() ? await KnownNodes.of(ours, breathe) : undefined };
   }
 
   #counted(state: RemoteState): RemoteState {

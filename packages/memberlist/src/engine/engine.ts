@@ -7,7 +7,6 @@ import type { Node, NodeState } from "../node.ts";
 import { randomOffset, type Random } from "../ports/random.ts";
 import type { AdvertisedAddress } from "../ports/transport.ts";
 import { protocolVersionMax, protocolVersionMin } from "../wire/constants.ts";
-import type { ClaimLayout } from "../wire/claim-layout.ts";
 import type { Alive, Ping, PushNodeState } from "../wire/messages.ts";
 import { encodeAlive, encodePing } from "../wire/encode.ts";
 import type { NodeSource } from "../wire/push-pull.ts";
@@ -30,7 +29,6 @@ import { pushPullScale } from "./scaling.ts";
 import { SendGate } from "./send-gate.ts";
 import { TimerQueue } from "./timers.ts";
 import { defaultTunables, type Tunables } from "./tunables.ts";
-import { nodeStateNumber } from "./versions.ts";
 
 export interface EngineOptions {
   readonly config: ResolvedConfig;
@@ -45,8 +43,6 @@ export interface EngineOptions {
   /** Our incarnation in an earlier run; we start above it. Default 0. */
   readonly incarnation?: number;
 }
-
-const aliveState = nodeStateNumber("alive");
 
 /** Leaves room to contradict. */
 const incarnationMax = 2 ** 32 - 1024;
@@ -251,11 +247,11 @@ export class Engine {
   }
 
   /**
-   * Whether a node of a push/pull says that somebody is alive of whom we know just that: neither {@link checkMerge}, to which ours has
-   * the same versions, nor {@link mergeNodes} need have it.
+   * Whether a node of a push/pull that is alive, just as our own state has it, need not be looked at: neither {@link checkMerge} nor
+   * {@link mergeNodes} makes anything of it.
    */
-  isRepeat(bytes: Uint8Array, layout: ClaimLayout): boolean {
-    return layout.state === aliveState && this.#membership.repeated(bytes, layout)?.state === "alive";
+  get dropsRepeats(): boolean {
+    return this.#membership.dropsRepeats;
   }
 
   /** Whether {@link mergeNodes} may have them. @throws MemberlistError `incompatible_versions` or `merge_refused`; nothing has changed then */

@@ -3,7 +3,8 @@ import { emptyBytes } from "./bytes.ts";
 import { messageType } from "./constants.ts";
 import { decodeAckResp, decodeErrResp, decodePing } from "./decode.ts";
 import { DecodeError } from "./decode-error.ts";
-import { scanPushNode, type ClaimLayout } from "./claim-layout.ts";
+import { scanPushNode } from "./claim-layout.ts";
+import type { KnownNodes } from "./known-nodes.ts";
 import { labelHeaderSize } from "./label.ts";
 import { limitExceeded, type StreamLimitName } from "./limit-exceeded.ts";
 import type { AckResp, ErrResp, Ping, PushNodeState, PushPullHeader } from "./messages.ts";
@@ -122,12 +123,12 @@ function inMemory(message: Uint8Array): StreamMessage {
 export interface PushPullReading {
   /** Awaited now and then, see {@link nodesInOneGo}; absent: all that has arrived is decoded in one go. */
   readonly breathe?: Breathe;
-  /** Whether a node says nothing that is new. It is not even decoded then: most of a push/pull is known already. Absent: all are decoded. */
-  readonly isRepeat?: ((bytes: Uint8Array, layout: ClaimLayout) => boolean) | undefined;
+  /** Nodes that say nothing new, and are not even decoded: most of a push/pull is known already. Absent: all are decoded. */
+  readonly known?: KnownNodes | undefined;
 }
 
-/** So many nodes that are known are looked at in the time that it takes to decode one, while the code is cold. */
-const repeatsForOne = 2;
+/** So many nodes that are known are gone over in the time that it takes to decode one, while the code is cold. */
+const knownForOne = 8;
 
 /**
  * How the body of a push/pull message begins.
@@ -151,34 +152,39 @@ export async function readPushPullNodes(
   reader: StreamReader,
   header: PushPullHeader,
   limits: StreamLimits,
-  { breathe, isRepeat }: PushPullReading = {},
+  { breathe, known }: PushPullReading = {},
 ): Promise<RemoteState> {
   const nodes: PushNodeState[] = [];
   const maxNodeBytes = Math.max(limits.maxPushStateBytes, maxObjectBytes);
+  const workInOneGo = nodesInOneGo * knownForOne;
   let skipped = 0;
   let work = 0;
+  let left = header.nodes;
+  const skip = (bytes: Uint8Array, start: number, end: number): number =>
+    (known as KnownNodes).skip(bytes, start, end, Math.min(left, workInOneGo - work));
   const look = (bytes: Uint8Array, start: number, end: number): number => {
     const layout = scanPushNode(bytes, start, end);
     if (layout === undefined || layout.nameSize === 0 || layout.end - start > maxNodeBytes) return start;
-    if (isRepeat?.(bytes, layout) === true) {
-      work += 1;
-    } else {
-      nodes.push(pushNodeOf(bytes, layout));
-      work += repeatsForOne;
-    }
+    nodes.push(pushNodeOf(bytes, layout));
     return layout.end;
   };
-  for (let i = 0; i < header.nodes; i++) {
-    if (breathe !== undefined && work >= nodesInOneGo * repeatsForOne) {
+  while (left > 0) {
+    if (breathe !== undefined && work >= workInOneGo) {
       work = 0;
       await breathe();
     }
     // No promise for each of ten thousand nodes: they are taken from what has arrived.
+    if (known !== undefined && reader.tryRead(skip)) {
+      left -= known.skipped;
+      work += known.skipped;
+      continue;
+    }
+    left--;
+    work += knownForOne;
     if (reader.tryRead(look)) continue;
     const node = decodeNode(
       reader.tryObject(maxNodeBytes, "maxPushStateBytes") ?? (await reader.readObject(maxNodeBytes, "maxPushStateBytes")),
     );
-    work += repeatsForOne;
     if (node === undefined) skipped++;
     else nodes.push(node);
   }

@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { MemberlistError } from "../../src/errors.ts";
 import { makeCompound } from "../../src/wire/compound.ts";
+import { KnownNodes } from "../../src/wire/known-nodes.ts";
 import type { PushNodeState } from "../../src/wire/messages.ts";
 import { encodePushPull } from "../../src/wire/push-pull.ts";
 import { readPushPull, type PushPullReading } from "../../src/wire/stream-frame.ts";
@@ -161,16 +162,20 @@ async function pushPull(
   }
 }
 
+/** Our own nodes, as they are now. */
+function knownOf({ engine }: EngineHarness): Promise<KnownNodes> {
+  return KnownNodes.of(encodePushPull(false, engine.localState(), new Uint8Array(0)), undefined);
+}
+
 describe("nodes of a push/pull that say what is known", () => {
   it("are not even decoded, and nothing is different for it", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.array(states, { maxLength: 8 }), { maxLength: 8 }), async (pushPulls) => {
         const plain = new EngineHarness().start();
         const thorough = new EngineHarness().start();
-        const isRepeat: PushPullReading["isRepeat"] = (bytes, layout) => plain.engine.isRepeat(bytes, layout);
         for (const nodes of pushPulls) {
           const message = encodePushPull(false, nodes, new Uint8Array(0));
-          const fast = await pushPull(plain, message, { isRepeat });
+          const fast = await pushPull(plain, message, { known: await knownOf(plain) });
           const whole = await pushPull(thorough, message, {});
           expect(fast.refused).toBe(whole.refused);
           expect(fast.decoded).toBeLessThanOrEqual(whole.decoded);
@@ -181,9 +186,31 @@ describe("nodes of a push/pull that say what is known", () => {
     );
   });
 
-  it("are all of them where two states are the same but for ourselves, and our own claim is always looked at", async () => {
+  it("are the same when something has changed between our writing and our reading", async () => {
+    const claim = { meta: new Uint8Array(0), addr: "127.0.0.2", port: 7946, vsn: [1, 5, 2, 0, 0, 0] };
+    const told = fc.record({ name: names, incarnation: incarnations, state: fc.nat(4) }).map((node) => ({ ...claim, ...node }));
+    const someTold = fc.array(told, { maxLength: 8 });
+    await fc.assert(
+      fc.asyncProperty(someTold, someTold, someTold, configs, async (before, meanwhile, nodes, config) => {
+        const plain = new EngineHarness({ config }).start();
+        const thorough = new EngineHarness({ config }).start();
+        for (const node of [plain, thorough]) node.run(() => mergeAll(node.engine, before, false));
+        const known = await knownOf(plain);
+        for (const node of [plain, thorough]) {
+          node.run(() => mergeAll(node.engine, meanwhile, false));
+          node.advance(15);
+        }
+        const message = encodePushPull(false, nodes, new Uint8Array(0));
+        await pushPull(plain, message, { known });
+        await pushPull(thorough, message, {});
+        expect(outcome(plain)).toEqual(outcome(thorough));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("are all of them where two states are the same", async () => {
     const node = new EngineHarness().start();
-    const isRepeat: PushPullReading["isRepeat"] = (bytes, layout) => node.engine.isRepeat(bytes, layout);
     const others = Array.from({ length: 20 }, (_, i) => ({
       name: `n${i + 2}`,
       addr: i % 2 === 0 ? `127.0.1.${i}` : `2001:db8::${i}`,
@@ -193,12 +220,19 @@ describe("nodes of a push/pull that say what is known", () => {
       state: 0,
       vsn: [1, 5, 2, 0, 0, 0],
     }));
-    expect(await pushPull(node, encodePushPull(true, others, new Uint8Array(0)), { isRepeat })).toEqual({ decoded: 20 });
-    expect(await pushPull(node, encodePushPull(true, node.engine.localState(), new Uint8Array(0)), { isRepeat })).toEqual({
-      decoded: 1,
-    });
-    // Suspects and the dead are told of by other claims: these are looked at.
-    const suspects = others.slice(0, 3).map((other) => ({ ...other, state: 1 }));
-    expect(await pushPull(node, encodePushPull(true, suspects, new Uint8Array(0)), { isRepeat })).toEqual({ decoded: 3 });
+    const message = encodePushPull(true, others, new Uint8Array(0));
+    expect(await pushPull(node, message, { known: await knownOf(node) })).toEqual({ decoded: 20 });
+    const known = await knownOf(node);
+    expect(await pushPull(node, message, { known })).toEqual({ decoded: 0 });
+    const same = encodePushPull(true, node.engine.localState(), new Uint8Array(0));
+    expect(await pushPull(node, same, { known })).toEqual({ decoded: 0 });
+    // Suspects and the dead are told of by other claims: these are looked at, also where we hold them for the same.
+    const suspects = encodePushPull(
+      true,
+      others.slice(0, 3).map((other) => ({ ...other, state: 1 })),
+      new Uint8Array(0),
+    );
+    expect(await pushPull(node, suspects, { known })).toEqual({ decoded: 3 });
+    expect(await pushPull(node, suspects, { known: await knownOf(node) })).toEqual({ decoded: 3 });
   });
 });
