@@ -76,17 +76,18 @@ export class KnownNodes {
     const mask = places.length - 1;
     let at = start;
     for (let i = 0; i < count; i++) {
-      const place = walk(message, at, message.length) & mask;
+      const from = at;
+      const place = walk(message, from, message.length) & mask;
       if (end === 0) return at;
+      at = end;
       // Who is not alive, or has no versions, is told of by claims that are always looked at.
-      const isFound = message[stateAt] === 0 && end > vsnAt && message[vsnAt] !== 0;
-      for (let looked = 0; isFound && looked < placesMax; looked++) {
+      if (message[stateAt] !== 0 || end === vsnAt || message[vsnAt] === 0) continue;
+      for (let looked = 0; looked < placesMax; looked++) {
         const slot = (place + looked) & mask;
         if (places[slot] !== 0) continue;
-        places[slot] = at;
+        places[slot] = from;
         break;
       }
-      at = end;
     }
     return at;
   }

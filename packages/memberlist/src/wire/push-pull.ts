@@ -14,7 +14,8 @@ import {
 import { versionsAt, type ClaimLayout } from "./claim-layout.ts";
 import { bytesToIp } from "./ip.ts";
 import type { PushNodeState, PushPullHeader } from "./messages.ts";
-import { MsgpackWriter, sharedWriter } from "./msgpack-writer.ts";
+import { sharedWriter } from "./msgpack-writer.ts";
+import { NodeWriter } from "./node-writer.ts";
 import { decodeText } from "./text.ts";
 
 /** Lets other work have its turn: resolves once the input that is already waiting has been handled. */
@@ -25,9 +26,6 @@ export const nodesInOneGo: number = 500;
 
 /** What a node takes, about. */
 const usualNodeBytes = 112;
-
-/** The keys of a node, ready to be copied; the first with the head of the map. */
-const [addrKey, incarnationKey, metaKey, nameKey, portKey, stateKey, vsnKey] = nodeKeys();
 
 /** Nodes that are written one after the other; each is asked for when it is its turn. */
 export interface NodeSource {
@@ -41,13 +39,11 @@ export interface NodeSource {
  * @throws MemberlistError `invalid_address` when a node's address is not a literal IP
  */
 export function encodePushPull(join: boolean, nodes: Iterable<PushNodeState>, userState: Uint8Array): Uint8Array {
-  const body = new MsgpackWriter();
-  let count = 0;
-  for (const node of nodes) {
-    writeNode(body, node);
-    count++;
-  }
-  return joinPushPull(join, count, body, userState);
+  const all = [...nodes];
+  const writer = writerOf(join, all.length, userState);
+  for (const node of all) writer.node(node);
+  writer.raw(userState);
+  return writer.view();
 }
 
 /** As {@link encodePushPull}, with a breath after each {@link nodesInOneGo} nodes. There may not be more or fewer `nodes` meanwhile. */
@@ -57,27 +53,18 @@ export async function encodeLongPushPull(
   userState: Uint8Array,
   breathe: Breathe,
 ): Promise<Uint8Array> {
-  const body = new MsgpackWriter(nodes.length * usualNodeBytes);
+  const writer = writerOf(join, nodes.length, userState);
   // The application's array may be one that it uses again as soon as it has its turn.
   const kept = nodes.length > nodesInOneGo ? copyBytes(userState) : userState;
   for (let i = 0; i < nodes.length; i++) {
     if (i > 0 && i % nodesInOneGo === 0) await breathe();
-    writeNode(body, nodes.at(i) as PushNodeState);
+    writer.node(nodes.at(i) as PushNodeState);
   }
-  return joinPushPull(join, nodes.length, body, kept);
+  writer.raw(kept);
+  return writer.view();
 }
 
-function nodeKeys(): [Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array] {
-  const key = (name: string, isFirst: boolean = false): Uint8Array => {
-    const writer = new MsgpackWriter(16);
-    if (isFirst) writer.map(7);
-    writer.key(name);
-    return writer.take();
-  };
-  return [key("Addr", true), key("Incarnation"), key("Meta"), key("Name"), key("Port"), key("State"), key("Vsn")];
-}
-
-function joinPushPull(join: boolean, count: number, body: MsgpackWriter, userState: Uint8Array): Uint8Array {
+function writerOf(join: boolean, count: number, userState: Uint8Array): NodeWriter {
   const head = sharedWriter();
   head.byte(messageType.pushPull);
   head.map(3);
@@ -87,7 +74,7 @@ function joinPushPull(join: boolean, count: number, body: MsgpackWriter, userSta
   head.int(count);
   head.key("UserStateLen");
   head.int(userState.length);
-  return concatBytes(head.view(), body.view(), userState);
+  return new NodeWriter(head.view(), count * usualNodeBytes + userState.length);
 }
 
 /** A whole user message for a stream: type byte, header with the length, the user's bytes. */
@@ -146,21 +133,4 @@ export function pushNodeOf(bytes: Uint8Array, layout: ClaimLayout): PushNodeStat
     state,
     vsn: versionsAt(bytes, layout),
   };
-}
-
-function writeNode(writer: MsgpackWriter, node: PushNodeState): void {
-  writer.raw(addrKey);
-  writer.ip(node.addr);
-  writer.raw(incarnationKey);
-  writer.uint(node.incarnation);
-  writer.raw(metaKey);
-  writer.nilableBytes(node.meta);
-  writer.raw(nameKey);
-  writer.text(node.name);
-  writer.raw(portKey);
-  writer.uint(node.port);
-  writer.raw(stateKey);
-  writer.int(node.state);
-  writer.raw(vsnKey);
-  writer.octets(node.vsn);
 }
