@@ -1,6 +1,5 @@
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
-import type { writeReport as Write } from "../../../simulator/src/cli/report.ts";
 import { wholeNumber } from "../../../simulator/src/cli/numbers.ts";
 import { Progress } from "../../../simulator/src/cli/progress.ts";
 import { writeReport } from "../../../simulator/src/cli/report.ts";
@@ -13,6 +12,7 @@ import { FakeMembers } from "./fake-members.ts";
 import { Figures, figureTable, medianOf, worstOf, type Figure } from "./figure.ts";
 import { idleCpu, idleFigure } from "./idle.ts";
 import type { Kind, Programs } from "./member.ts";
+import { ratioChart, type Ratio } from "./ratio-chart.ts";
 
 interface Flags {
   readonly quick?: true;
@@ -66,7 +66,7 @@ async function protocol({ quick, rounds, json, out, only }: Flags): Promise<void
   const data = { rounds: roundCount, targets, figures: found };
   if (json === true) process.stdout.write(`${JSON.stringify(data, null, 2)}\n`);
   else process.stdout.write(`${figureTable(found)}\n\n${targetTable(targets)}\n`);
-  const files = await writeReport(out, "protocol", data, chart(found));
+  const files = await writeReport(out, "protocol", data, { protocol: ratioChart(ratiosOf(found)) });
   process.stderr.write(`written: ${files.join(", ")}\n`);
 }
 
@@ -94,25 +94,9 @@ function targetsOf(figures: readonly Figure[]): Target[] {
   ];
 }
 
-/** How node stands to Go in everything: left of 1 is better. */
-function chart(figures: readonly Figure[]): Parameters<typeof Write>[3] {
-  const values = figures
+/** How node stands to Go in all that both have figures of. */
+function ratiosOf(figures: readonly Figure[]): Ratio[] {
+  return figures
     .map(({ what }) => ({ what, ratio: medianOf(figures, what, "node") / medianOf(figures, what, "go") }))
     .filter(({ ratio }) => Number.isFinite(ratio) && ratio > 0);
-  return {
-    protocol: {
-      title: "Node as a multiple of Go: less is better",
-      data: { values },
-      layer: [
-        {
-          mark: "bar",
-          encoding: {
-            y: { field: "what", type: "nominal", sort: null, title: null, axis: { labelLimit: 500 } },
-            x: { field: "ratio", type: "quantitative", scale: { type: "log" }, title: "node / Go" },
-          },
-        },
-        { mark: "rule", encoding: { x: { datum: 1 } } },
-      ],
-    },
-  };
 }

@@ -89,9 +89,9 @@ function chart(input: Parameters<typeof analyticTime>[0], results: readonly Infe
       data: { values },
       mark: "line",
       encoding: {
-        x: { field: "seconds", type: "quantitative" },
+        x: { field: "seconds", type: "quantitative", title: "seconds after the change" },
         y: { field: "share", type: "quantitative", title: "share of the nodes that know" },
-        color: { field: "source", type: "nominal", sort: ["measured (median)", "analytic"] },
+        color: { field: "source", type: "nominal", title: null, sort: ["measured (median)", "analytic"] },
       },
     },
   };

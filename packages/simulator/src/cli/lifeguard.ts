@@ -1,7 +1,7 @@
 import { SeededRandom } from "@memberlist/core/testing";
 import type { Command } from "commander";
 import { inputsOf, intervalCells, shuffled, thresholdCells, type GridSize } from "../papers/lifeguard-grid.ts";
-import { lifeguardPaper, type LifeguardFigures } from "../papers/lifeguard-paper.ts";
+import { lifeguardPaper } from "../papers/lifeguard-paper.ts";
 import {
   lifeguardConfigurations,
   type LifeguardConfiguration,
@@ -9,6 +9,7 @@ import {
   type LifeguardOutcome,
 } from "../papers/lifeguard-run.ts";
 import { confidence, quantile, sum } from "../papers/statistics.ts";
+import { lifeguardChart, type LifeguardResult } from "./lifeguard-chart.ts";
 import { wholeNumber } from "./numbers.ts";
 import { Progress } from "./progress.ts";
 import { writeReport } from "./report.ts";
@@ -27,11 +28,8 @@ interface LifeguardFlags {
   readonly budget?: number;
 }
 
-/** What was measured, like the paper's figures, with the 95 % intervals of those in per cent. */
-interface Measured extends LifeguardFigures {
-  readonly configuration: LifeguardConfiguration;
+interface Measured extends LifeguardResult {
   readonly counts: { readonly falsePositives: number; readonly healthyFalsePositives: number; readonly messages: number };
-  readonly intervals: { readonly falsePositives: [number, number]; readonly healthyFalsePositives: [number, number] };
   readonly detections: number;
 }
 
@@ -82,7 +80,14 @@ async function lifeguard({ full, quick, agents, seed, jobs, out, log, budget = I
   process.stdout.write(
     `${intervalRuns} interval and ${sample.thresholdRuns} threshold runs of each configuration, of ${cells.length} in all; in brackets 95 % of the bootstrap\n`,
   );
-  const files = await writeReport(out, "lifeguard", { sample, measured, paper: lifeguardPaper, runs: played }, chart(measured));
+  const files = await writeReport(
+    out,
+    "lifeguard",
+    { sample, measured, paper: lifeguardPaper, runs: played },
+    {
+      lifeguard: lifeguardChart(measured),
+    },
+  );
   process.stdout.write(`written: ${files.join(", ")}\n`);
 }
 
@@ -168,40 +173,3 @@ function latencyTable(measured: readonly Measured[]): string {
   });
   return table(head, rows);
 }
-
-function chart(measured: readonly Measured[]): Parameters<typeof writeReport>[3] {
-  const values = measured.flatMap((of) =>
-    (["falsePositives", "healthyFalsePositives"] as const).flatMap((field) => [
-      {
-        configuration: of.configuration,
-        kind: names[field],
-        source: "measured",
-        percent: Math.max(Number.isFinite(of[field]) ? of[field] : floor, floor),
-      },
-      {
-        configuration: of.configuration,
-        kind: names[field],
-        source: "paper",
-        percent: lifeguardPaper[of.configuration][field],
-      },
-    ]),
-  );
-  return {
-    lifeguard: {
-      title: "False positives, in per cent of SWIM's",
-      data: { values },
-      mark: "bar",
-      encoding: {
-        column: { field: "kind", type: "nominal", title: null },
-        x: { field: "configuration", type: "nominal", sort: [...lifeguardConfigurations], title: null },
-        xOffset: { field: "source" },
-        y: { field: "percent", type: "quantitative", scale: { type: "log", domain: [floor, 200] }, title: "% of SWIM" },
-        color: { field: "source", type: "nominal" },
-      },
-    },
-  };
-}
-
-/** What is 0 has no place on a logarithmic scale. */
-const floor = 0.1;
-const names = { falsePositives: "FP: raised anywhere", healthyFalsePositives: "FP-: raised at healthy agents" } as const;

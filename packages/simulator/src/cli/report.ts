@@ -13,14 +13,20 @@ export async function writeReport(
   const json = join(folder, `${name}.json`);
   writeFileSync(json, `${JSON.stringify(data, null, 2)}\n`);
   const files = [json];
-  // Only now: the other commands, and the worker processes, need not wait for them.
-  const [{ parse, View }, { compile }] = await Promise.all([import("vega"), import("vega-lite")]);
   for (const [chart, spec] of Object.entries(charts)) {
-    const view = new View(parse(compile({ background: "white", ...spec }).spec), { renderer: "none" });
     const file = join(folder, `${chart}.svg`);
-    writeFileSync(file, await view.toSVG());
-    view.finalize();
+    writeFileSync(file, await svgOf(spec));
     files.push(file);
   }
   return files;
+}
+
+/** A chart as SVG. */
+export async function svgOf(spec: TopLevelSpec): Promise<string> {
+  // Only now: the other commands, and the worker processes, need not wait for them.
+  const [{ parse, View }, { compile }] = await Promise.all([import("vega"), import("vega-lite")]);
+  const view = new View(parse(compile({ background: "white", ...spec }).spec), { renderer: "none" });
+  const svg = await view.toSVG();
+  view.finalize();
+  return svg;
 }

@@ -186,7 +186,10 @@ const decades: number[] = [10, 100, 1_000, 10_000, 100_000];
 
 function chart(grown: readonly Grown[]): TopLevelSpec {
   return {
-    title: "How each figure grows with the number of nodes: measured, and fitted to 100,000",
+    title: {
+      text: "How each figure grows with the number of nodes",
+      subtitle: "points: measured; dashed: what is fitted to them, read out to 100,000 nodes",
+    },
     columns: 3,
     concat: grown.map(({ what, points, growth, most }) => {
       const [first = 10] = points.map(([n]) => n);

@@ -133,7 +133,7 @@ function defined<T>(results: readonly (T | undefined)[]): T[] {
   return results.filter((result) => result !== undefined);
 }
 
-interface InfectionPoint {
+export interface InfectionPoint {
   readonly period: number;
   /** Members that have the news, the mean of all runs. */
   readonly measured: number;
@@ -148,7 +148,7 @@ function infectionOf(runs: readonly (readonly number[])[], nodes: number): Infec
   }));
 }
 
-function infectionChart(infection: readonly InfectionPoint[]): TopLevelSpec {
+export function infectionChart(infection: readonly InfectionPoint[]): TopLevelSpec {
   const values = infection.flatMap(({ period, measured, paper }) => [
     { period, source: "measured (mean)", members: measured },
     { period, source: "paper", members: paper },
@@ -159,27 +159,28 @@ function infectionChart(infection: readonly InfectionPoint[]): TopLevelSpec {
     data: { values },
     mark: { type: "line", point: true },
     encoding: {
-      x: { field: "period", type: "quantitative", title: "periods" },
+      x: { field: "period", type: "quantitative", title: "periods after the news set out" },
       y: { field: "members", type: "quantitative", title: "members that have it" },
-      color: { field: "source", type: "nominal" },
+      color: { field: "source", type: "nominal", title: null },
     },
   };
 }
 
-function detectionChart(periods: readonly number[]): TopLevelSpec {
+export function detectionChart(periods: readonly number[]): TopLevelSpec {
   const counts = Array.from({ length: Math.max(...periods) }, (_, i) => i + 1).flatMap((period) => [
     { period, source: "measured", share: periods.filter((at) => at === period).length / periods.length },
     { period, source: "paper", share: (1 - 1 / Math.E) * Math.E ** (1 - period) },
   ]);
   return {
     title: "The period in which a failed member is first probed",
+    width: 480,
     data: { values: counts },
     mark: "bar",
     encoding: {
-      x: { field: "period", type: "ordinal", axis: { labelAngle: 0 } },
+      x: { field: "period", type: "ordinal", title: "period after the failure", axis: { labelAngle: 0 } },
       xOffset: { field: "source" },
       y: { field: "share", type: "quantitative", title: "share of the failures" },
-      color: { field: "source", type: "nominal" },
+      color: { field: "source", type: "nominal", title: null },
     },
   };
 }
