@@ -128,7 +128,7 @@ export interface PushPullReading {
 }
 
 /** So many nodes that are known are gone over in the time that it takes to decode one, while the code is cold. */
-const knownForOne = 8;
+const knownForOne = 4;
 
 /**
  * How the body of a push/pull message begins.

@@ -75,6 +75,28 @@ describe("our own nodes", () => {
     }
   });
 
+  it.each([10, 100, 1_000, 10_000])(
+    "are all found where they differ in little but their addresses, or their ports: %i",
+    async (count) => {
+      const [one] = nodes as [PushNodeState];
+      const name = (i: number): string => `n${i}`;
+      const byAddress = Array.from({ length: count }, (_, i) => ({ ...one, name: name(i), addr: `127.1.${i >> 8}.${i & 255}` }));
+      const byPort = Array.from({ length: count }, (_, i) => ({ ...one, name: name(i), addr: "10.0.0.1", port: 20_000 + i }));
+      const byBoth = Array.from({ length: count }, (_, i) => ({
+        ...one,
+        name: name(i),
+        addr: `2001:db8::${i >> 2}`,
+        port: 7946 + (i & 3),
+      }));
+      for (const all of [byAddress, byPort, byBoth]) {
+        const message = encodePushPull(false, all, none);
+        const known = await KnownNodes.of(message, undefined);
+        known.skip(message, message.length - all.reduce((sum, node) => sum + bytesOf(node).length, 0), message.length, Infinity);
+        expect(known.skipped).toBe(count);
+      }
+    },
+  );
+
   it("are entered and gone over in parts, and a state may be empty", async () => {
     const many = Array.from({ length: 10_000 }, (_, i) => ({
       ...(nodes[0] as PushNodeState),
@@ -85,10 +107,10 @@ describe("our own nodes", () => {
     let breaths = 0;
     const breathe = async (): Promise<void> => void breaths++;
     const known = await KnownNodes.of(message, breathe);
-    expect(breaths).toBe(2);
+    expect(breaths).toBe(4);
     const { nodes: news } = await readPushPull(new StreamReader(message.subarray(1)), limits, { known, breathe });
     expect(news).toEqual([]);
-    expect(breaths).toBe(4);
+    expect(breaths).toBe(8);
     const empty = encodePushPull(false, [], ascii("state"));
     expect(await decodedOf(empty, await KnownNodes.of(empty, undefined))).toEqual({ decoded: [], userState: ascii("state") });
   });
