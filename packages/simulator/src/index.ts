@@ -12,6 +12,7 @@ export {
   type AppContext,
   type HoldOptions,
   type Invariant,
+  type ReleaseOptions,
   type RestartOptions,
   type SimulationOptions,
 } from "./simulation.ts";

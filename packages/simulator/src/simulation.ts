@@ -49,6 +49,14 @@ export interface HoldOptions {
   readonly senders?: "wait" | "goOn";
 }
 
+export interface ReleaseOptions {
+  /**
+   * ms that each packet takes which has come in: while they are read, the node's senders go on, as goroutines do beside each other. Default
+   * 0: all are read before anything is sent.
+   */
+  readonly readTime?: number;
+}
+
 interface Slot {
   readonly name: string;
   life: Life;
@@ -212,9 +220,10 @@ export class Simulation {
     if (senders === "wait") gate.close();
   }
 
-  release(name: string): void {
+  /** Both go on: what has come in is read in its order, and what waits to be sent is sent. */
+  release(name: string, { readTime = 0 }: ReleaseOptions = {}): void {
     const { gate, transport } = this.#slot(name).life;
-    transport.release();
+    transport.release(readTime);
     gate.open();
   }
 

@@ -1,6 +1,6 @@
 import { canonicalIp, formatAddress, hostPort, type Address } from "../address.ts";
 import { MemberlistError } from "../errors.ts";
-import type { Clock } from "../ports/clock.ts";
+import type { Clock, ClockTimer } from "../ports/clock.ts";
 import type { Codec } from "../ports/codec.ts";
 import type {
   AdvertisedAddress,
@@ -51,6 +51,10 @@ export class MemoryTransport implements Transport {
   readonly #dials: Set<(error: MemberlistError) => void> = new Set();
   /** What is held back, in order; undefined when nothing is. */
   #held: (() => void)[] | undefined;
+  /** What has come in and is read one by one, after a release. */
+  #unread: (readonly [packet: Uint8Array, from: Address])[] = [];
+  #readTime = 0;
+  #reading: ClockTimer;
   /** Callbacks of {@link writeTo} that wait for their turn. */
   readonly #untold: (() => void)[] = [];
   #listener: TransportListener | undefined;
@@ -79,12 +83,20 @@ export class MemoryTransport implements Transport {
     this.#held ??= [];
   }
 
-  /** What was held back goes on, in its order. */
-  release(): void {
+  /**
+   * What was held back goes on, in its order.
+   *
+   * @param readTime ms for each packet that has come in: they are read one by one, and those that come meanwhile wait behind them. 0: all
+   * at once, before anything else happens
+   */
+  release(readTime: number = 0): void {
     const held = this.#held;
     if (held === undefined) return;
     this.#held = undefined;
+    this.#readTime = readTime;
+    if (readTime === 0) for (const [packet, from] of this.#unread.splice(0)) this.#arrive(packet, from);
     for (const go of held) go();
+    this.#read();
     this.#fabric.released();
   }
 
@@ -151,6 +163,8 @@ export class MemoryTransport implements Transport {
     if (!this.#closed) {
       this.#closed = true;
       this.#held = undefined;
+      this.#unread = [];
+      this.#clock.clearTimeout(this.#reading);
       this.#fabric.detach(this);
       for (const fail of this.#dials) fail(shutdownError());
       for (const stream of this.#streams) stream.close();
@@ -161,8 +175,8 @@ export class MemoryTransport implements Transport {
   /** A packet has come in; false when nobody takes it. For the network. */
   deliver(packet: Uint8Array, from: Address): boolean {
     if (!this.listening) return false;
-    if (this.#held === undefined) this.#listener?.packet(packet, from, this.#clock.now());
-    else this.#held.push(() => this.deliver(packet, from));
+    if (this.#held !== undefined) this.#held.push(() => this.#arrive(packet, from));
+    else this.#arrive(packet, from);
     return true;
   }
 
@@ -188,6 +202,27 @@ export class MemoryTransport implements Transport {
     this.#clock.defer(() => {
       for (const each of this.#untold.splice(0)) each();
     });
+  }
+
+  #arrive(packet: Uint8Array, from: Address): void {
+    if (this.#readTime > 0) this.#unread.push([packet, from]);
+    else this.#listener?.packet(packet, from, this.#clock.now());
+  }
+
+  /** One of the unread packets after another, until it is held again. */
+  #read(): void {
+    if (this.#reading !== undefined) return;
+    if (this.#unread.length === 0) {
+      this.#readTime = 0;
+      return;
+    }
+    this.#reading = this.#clock.setTimeout(() => {
+      this.#reading = undefined;
+      if (this.#held !== undefined) return;
+      const [next] = this.#unread.splice(0, 1);
+      if (next !== undefined) this.#listener?.packet(...next, this.#clock.now());
+      this.#read();
+    }, this.#readTime);
   }
 
   #send(packet: Uint8Array, to: Address): void {

@@ -256,3 +256,61 @@ describe("partitions", () => {
     expect(round()).toEqual([1, 2]);
   });
 });
+
+describe("a transport that was held", () => {
+  const setUp = (): { sender: MemoryTransport; receiver: MemoryTransport; ids: () => string[] } => {
+    const net = network({ latency: 1 });
+    const [sender, receiver] = [net.transport(), net.transport()];
+    inbox(sender);
+    const got = inbox(receiver);
+    return { sender, receiver, ids: () => got.map(({ at, bytes: [id] }) => `${id} at ${at}`) };
+  };
+
+  it("reads all that waits at once", () => {
+    const { sender, receiver, ids } = setUp();
+    receiver.hold();
+    for (const id of [1, 2, 3]) sender.writeTo(bytes(id), receiver.address);
+    clock.advanceSync(10);
+    expect(ids()).toEqual([]);
+    receiver.release();
+    expect(ids()).toEqual(["1 at 10", "2 at 10", "3 at 10"]);
+  });
+
+  it("reads one packet after another where each takes time: those that come meanwhile wait behind, and it can be held again", async () => {
+    const { sender, receiver, ids } = setUp();
+    receiver.hold();
+    for (const id of [1, 2, 3]) sender.writeTo(bytes(id), receiver.address);
+    clock.advanceSync(10);
+    receiver.release(4);
+    sender.writeTo(bytes(4), receiver.address);
+    clock.advanceSync(9);
+    expect(ids()).toEqual(["1 at 14", "2 at 18"]);
+    receiver.hold();
+    sender.writeTo(bytes(5), receiver.address);
+    clock.advanceSync(11);
+    expect(ids()).toHaveLength(2);
+    receiver.release(4);
+    clock.advanceSync(12);
+    expect(ids().slice(2)).toEqual(["3 at 34", "4 at 38", "5 at 42"]);
+    // Nothing waits any more: what comes now is read as it comes.
+    sender.writeTo(bytes(6), receiver.address);
+    clock.advanceSync(1);
+    expect(ids().at(-1)).toBe("6 at 43");
+    // At once, also what was left of one by one.
+    receiver.hold();
+    for (const id of [7, 8]) sender.writeTo(bytes(id), receiver.address);
+    clock.advanceSync(7);
+    receiver.release(4);
+    receiver.hold();
+    sender.writeTo(bytes(9), receiver.address);
+    clock.advanceSync(10);
+    receiver.release();
+    expect(ids().slice(6)).toEqual(["7 at 60", "8 at 60", "9 at 60"]);
+    receiver.hold();
+    sender.writeTo(bytes(10), receiver.address);
+    clock.advanceSync(1);
+    receiver.release(4);
+    await receiver.shutdown();
+    expect(clock.pending).toBe(0);
+  });
+});

@@ -39,6 +39,11 @@ export interface LifeguardOutcome {
 const quiesce = 15_000;
 const end = 120_000;
 const suspicionConfirmations = 3;
+/**
+ * ms for each packet that has waited for an anomaly's end. In the Go library one goroutine reads them, one by one, while the one that probes
+ * goes on to its verdict. 0.02 is about what Go takes; what matters is that the verdict does not wait for the last of them.
+ */
+const readTime = 0.02;
 
 interface Configuration {
   readonly tunables: Partial<Tunables>;
@@ -148,7 +153,7 @@ class Run {
   async #anomaly(duration: number): Promise<void> {
     for (const name of this.#slow) this.#simulation.hold(name);
     await this.#simulation.clock.advance(duration);
-    for (const name of this.#slow) this.#simulation.release(name);
+    for (const name of this.#slow) this.#simulation.release(name, { readTime });
   }
 
   #failed(at: number, observer: string, subject: string): void {
