@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
+import { toldIfWrong } from "../../simulator/src/cli/usage-error.ts";
 import { addProtocol } from "./protocol/command.ts";
 import { addQuic } from "./quic/command.ts";
 import { addThroughput } from "./throughput/command.ts";
@@ -28,4 +29,4 @@ program
   .description("the benchmarks of single layers")
   .argument("[files...]", "of src/*.bench.ts, by a part of their names")
   .action(micro);
-await program.parseAsync();
+if (!(await toldIfWrong(() => program.parseAsync()))) process.exitCode = 1;

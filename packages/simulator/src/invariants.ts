@@ -9,11 +9,14 @@ export class InvariantError extends Error {
   readonly invariant: string;
   /** Virtual time, in ms. */
   readonly at: number;
+  /** Of the simulation: with it, the same happens again. */
+  readonly seed: number | string;
 
-  constructor(invariant: string, at: number, message: string) {
-    super(`${invariant} at ${at} ms: ${message}`);
+  constructor(invariant: string, at: number, seed: number | string, message: string, cause?: unknown) {
+    super(`${invariant} at ${at} ms (seed ${seed}): ${message}`, cause === undefined ? undefined : { cause });
     this.invariant = invariant;
     this.at = at;
+    this.seed = seed;
   }
 }
 
@@ -104,7 +107,7 @@ export class Invariants {
     this.#owned.set(name, Math.max(this.#owned.get(name) ?? 0, incarnation));
   }
 
-  #lookAt(watched: Watched, { engine, members, clock }: Life, at: number): void {
+  #lookAt(watched: Watched, { engine, members, clock, appClock }: Life, at: number): void {
     const { name, status, present } = watched;
     const self = members.localNode();
     const expected = status === "left" ? "left" : "alive";
@@ -117,7 +120,8 @@ export class Invariants {
     const queued = members.numQueuedBroadcasts();
     if (queued > this.#watched.size)
       this.#find("queue-bound", `${name} queues ${queued} broadcasts about ${this.#watched.size} nodes`);
-    if (clock.pending > maxTimers(this.#watched.size)) this.#find("timers-bound", `${name} has ${clock.pending} timers`);
+    const timers = clock.pending - appClock.pending;
+    if (timers > maxTimers(this.#watched.size)) this.#find("timers-bound", `${name} has ${timers} timers`);
   }
 
   #lookAtViews(watched: Watched, state: ReturnType<Life["engine"]["localState"]>, at: number): void {

@@ -11,6 +11,7 @@ import {
 import { latencyOf, type LatencyModel } from "./latency.ts";
 import type { NodeClock } from "./node-clock.ts";
 import { simCodec } from "./sim-codec.ts";
+import { checkFaults, checkLatency, checkLoss } from "./simulation-rules.ts";
 
 export interface SimNetworkOptions {
   /** One way. Default 1 ms. */
@@ -64,15 +65,18 @@ export class SimNetwork {
   }
 
   setLatency(latency: LatencyModel): void {
+    checkLatency(latency);
     this.#memory.setLatency(latencyOf(latency, this.#random));
   }
 
   setLoss(loss: Loss): void {
+    checkLoss(loss);
     this.#memory.setLoss(loss);
   }
 
   /** Replaces all faults that were set before. */
   setFaults(faults: TrafficFaults): void {
+    checkFaults(faults);
     this.#memory.setFaults({ retransmitDelay: defaultRetransmitDelay, ...faults });
   }
 

@@ -1,6 +1,7 @@
 import type { Config, Memberlist, Node, NodeState } from "@memberlist/core";
 import { createInstrumented, SendGate, type Engine, type Tunables } from "@memberlist/core/internal";
 import type { MemoryTransport } from "@memberlist/core/testing";
+import type { AppClock } from "./app-clock.ts";
 import type { NodeClock } from "./node-clock.ts";
 
 /** What a node was told, or said of others: join, leave (dead or left, see `subject.state`), update. */
@@ -19,6 +20,7 @@ export type NodeStatus = "running" | "left" | "crashed";
 export interface LifeOptions {
   readonly config: Config;
   readonly clock: NodeClock;
+  readonly appClock: AppClock;
   readonly transport: MemoryTransport;
   readonly tunables?: Partial<Tunables>;
   readonly onEvent: (type: SimEvent["type"], subject: Node) => void;
@@ -28,6 +30,7 @@ export interface LifeOptions {
 export interface Life {
   readonly members: Memberlist;
   readonly clock: NodeClock;
+  readonly appClock: AppClock;
   readonly transport: MemoryTransport;
   readonly engine: Engine;
   /** For what changes the engine. */
@@ -37,7 +40,7 @@ export interface Life {
 }
 
 /** Starts a member. The simulation hears of each event first, then the application. */
-export async function startLife({ config, clock, transport, tunables, onEvent }: LifeOptions): Promise<Life> {
+export async function startLife({ config, clock, appClock, transport, tunables, onEvent }: LifeOptions): Promise<Life> {
   const own = config.events;
   const gate = new SendGate();
   let engine: Engine | undefined;
@@ -65,7 +68,7 @@ export async function startLife({ config, clock, transport, tunables, onEvent }:
     { tunables: { ...tunables, gate }, onEngine: (made, input) => ([engine, run] = [made, input]) },
   );
   if (engine === undefined) throw new Error("the member has no engine");
-  return { members, clock, transport, engine, run, gate };
+  return { members, clock, appClock, transport, engine, run, gate };
 }
 
 /** A node of a simulation, through all of its lives. */

@@ -1,4 +1,5 @@
 import { MemberlistError } from "@memberlist/core";
+import { checkCluster } from "./simulation-rules.ts";
 import { Simulation, type SimulationOptions } from "./simulation.ts";
 
 /** How long they have to agree, in ms. */
@@ -19,9 +20,10 @@ export interface SimulateOptions extends SimulationOptions {
 /**
  * Starts a cluster in virtual time: its nodes have joined the first one (or been introduced), and all agree, when it returns.
  *
- * @throws MemberlistError `timeout` when they do not agree within 10 virtual minutes
+ * @throws MemberlistError `timeout` when they do not agree within 10 virtual minutes; `invalid_argument`
  */
 export async function simulate({ nodes = 3, start = "join", ...options }: SimulateOptions = {}): Promise<Simulation> {
+  checkCluster({ nodes, start });
   const simulation = new Simulation(options);
   for (let i = 0; i < nodes; i++) await simulation.add();
   if (start === "introduced") {
@@ -33,7 +35,9 @@ export async function simulate({ nodes = 3, start = "join", ...options }: Simula
   // At intervals: to ask all nodes after each timer would take longer than the timers do.
   const until = simulation.clock.now() + limit;
   while (!simulation.agrees()) {
-    if (simulation.clock.now() >= until) throw new MemberlistError("timeout", `${nodes} nodes do not agree after ${limit} ms`);
+    if (simulation.clock.now() >= until) {
+      throw new MemberlistError("timeout", `${nodes} nodes do not agree after ${limit} ms (seed ${options.seed ?? 1})`);
+    }
     await simulation.clock.advance(step);
   }
   return simulation;

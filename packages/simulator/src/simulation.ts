@@ -1,10 +1,12 @@
-import { lanConfig, MemberlistError, type Config } from "@memberlist/core";
+import { lanConfig, MemberlistError, type Clock, type Config, type Memberlist, type Random } from "@memberlist/core";
 import { nodeStateName, type Tunables } from "@memberlist/core/internal";
 import { SeededRandom, VirtualClock } from "@memberlist/core/testing";
+import { AppClock } from "./app-clock.ts";
 import { InvariantError, Invariants } from "./invariants.ts";
 import { agreementBound } from "./liveness.ts";
 import { NodeClock } from "./node-clock.ts";
 import { startLife, type Life, type NodeStatus, type SimEvent, type SimNode, type View } from "./sim-node.ts";
+import { checkSimulation } from "./simulation-rules.ts";
 import { SimNetwork, type SimNetworkOptions } from "./sim-network.ts";
 import { Trace } from "./trace.ts";
 
@@ -16,6 +18,15 @@ export interface AppContext {
   readonly name: string;
   /** 1 at the first start. */
   readonly life: number;
+  /**
+   * The node's time and timers, for the application to use instead of `Date.now()` and `setTimeout`, which know nothing of virtual time. What is set is
+   * gone when the node crashes; after a restart with memory it goes by the new process's time.
+   */
+  readonly clock: Clock;
+  /** Of the simulation's seed, and of nothing else. */
+  readonly random: Random;
+  /** The running member; undefined until it has started, and from a crash on until it has started again. */
+  readonly members: () => Memberlist | undefined;
 }
 
 export interface SimulationOptions extends SimNetworkOptions {
@@ -59,6 +70,7 @@ export interface ReleaseOptions {
 
 interface Slot {
   readonly name: string;
+  readonly appClock: AppClock;
   life: Life;
   lives: number;
   app: AppConfig;
@@ -80,6 +92,7 @@ export class Simulation {
   /** Draws of the simulation's own seed, for schedules and applications. */
   readonly random: SeededRandom;
   readonly #options: SimulationOptions;
+  readonly #seed: number | string;
   readonly #nodeRandom: SeededRandom;
   readonly #slots: Map<string, Slot> = new Map();
   readonly #invariants: Invariants | undefined;
@@ -91,10 +104,13 @@ export class Simulation {
   readonly #eventListeners: ((event: SimEvent) => void)[] = [];
   readonly #packetListeners: ((from: string, packet: Uint8Array, to: string) => void)[] = [];
 
+  /** @throws MemberlistError `invalid_argument` */
   constructor(options: SimulationOptions = {}) {
+    checkSimulation(options);
     this.#options = options;
     this.clock = new VirtualClock({ settle: options.settle });
-    const seed = new SeededRandom(options.seed ?? 1);
+    this.#seed = options.seed ?? 1;
+    const seed = new SeededRandom(this.#seed);
     this.random = seed.fork();
     this.#nodeRandom = seed.fork();
     this.network = new SimNetwork(this.clock, seed.fork(), seed.fork(), options);
@@ -107,9 +123,11 @@ export class Simulation {
   /** Starts one more node, which knows nobody yet. */
   async add(name: string = `node-${this.#slots.size}`): Promise<SimNode> {
     if (this.#slots.has(name)) throw new Error(`there is a ${name} already`);
-    const app = this.#makeApp(name, 1);
-    const life = await this.#startLife(name, app);
-    this.#slots.set(name, { name, life, lives: 1, app, status: "running" });
+    const clock = this.#makeClock();
+    const appClock = new AppClock(clock);
+    const app = this.#makeApp(name, 1, appClock);
+    const life = await this.#startLife(name, app, clock, appClock);
+    this.#slots.set(name, { name, appClock, life, lives: 1, app, status: "running" });
     return this.node(name);
   }
 
@@ -189,6 +207,7 @@ export class Simulation {
     slot.status = "crashed";
     slot.life.clock.resume();
     await slot.life.members.shutdown();
+    slot.appClock.clear();
     this.#invariants?.stopped(name, "crashed", this.clock.now());
     // Soon: a timer that it has left behind may fire, and be gone, before the next look.
     if (this.#invariants !== undefined && !this.#isOver) this.clock.setTimeout(() => this.check(), 1);
@@ -200,8 +219,10 @@ export class Simulation {
     if (slot.status !== "crashed") await this.crash(name);
     const known = slot.life.members.members().map((node) => node.name);
     slot.lives++;
-    if (!memory) slot.app = this.#makeApp(name, slot.lives);
-    slot.life = await this.#startLife(name, slot.app);
+    const clock = this.#makeClock();
+    slot.appClock.attach(clock);
+    if (!memory) slot.app = this.#makeApp(name, slot.lives, slot.appClock);
+    slot.life = await this.#startLife(name, slot.app, clock, slot.appClock);
     slot.status = "running";
     const others = known.filter((other) => other !== name && this.#slots.has(other));
     if (memory && others.length > 0) await this.join(name, others);
@@ -274,11 +295,23 @@ export class Simulation {
   check(): void {
     const at = this.clock.now();
     const [found] = this.#invariants?.look(at) ?? [];
-    if (found !== undefined) throw new InvariantError(found[0], at, found[1]);
+    if (found !== undefined) throw this.#violation(...found);
     for (const [name, check] of this.#ownInvariants) {
-      const wrong = check(this);
-      if (wrong !== undefined) throw new InvariantError(name, at, wrong);
+      const wrong = this.#checked(name, check);
+      if (wrong !== undefined) throw this.#violation(name, wrong);
     }
+  }
+
+  #checked(name: string, check: Invariant): string | undefined {
+    try {
+      return check(this);
+    } catch (cause) {
+      throw this.#violation(name, `it threw: ${String(cause)}`, cause);
+    }
+  }
+
+  #violation(invariant: string, message: string, cause?: unknown): InvariantError {
+    return new InvariantError(invariant, this.clock.now(), this.#seed, message, cause);
   }
 
   /**
@@ -292,8 +325,7 @@ export class Simulation {
     const start = this.clock.now();
     while (!this.agrees()) {
       const passed = this.clock.now() - start;
-      if (passed >= bound)
-        throw new InvariantError("agreement", this.clock.now(), `none after ${passed} ms: ${this.#disagreement()}`);
+      if (passed >= bound) throw this.#violation("agreement", `none after ${passed} ms: ${this.#disagreement()}`);
       await this.clock.advance(Math.min(agreementStep, bound - passed));
     }
     return this.clock.now() - start;
@@ -314,8 +346,11 @@ export class Simulation {
     for (const { name, status } of this.#slots.values()) if (status !== "crashed") await this.crash(name);
   }
 
-  async #startLife(name: string, app: AppConfig): Promise<Life> {
-    const clock = new NodeClock(this.clock, this.#nodeRandom.fork());
+  #makeClock(): NodeClock {
+    return new NodeClock(this.clock, this.#nodeRandom.fork());
+  }
+
+  async #startLife(name: string, app: AppConfig, clock: NodeClock, appClock: AppClock): Promise<Life> {
     const transport = this.network.attach(name, clock);
     this.#tap(name, transport);
     const config = { ...lanConfig(), logger: silent, ...this.#options.config, ...app, name, random: this.#nodeRandom.fork() };
@@ -323,6 +358,7 @@ export class Simulation {
     const life = await startLife({
       config,
       clock,
+      appClock,
       transport,
       tunables: this.#options.tunables,
       onEvent: (type, subject) => {
@@ -373,8 +409,13 @@ export class Simulation {
       .join("; ");
   }
 
-  #makeApp(name: string, life: number): AppConfig {
-    return this.#options.app?.({ name, life }) ?? {};
+  #makeApp(name: string, life: number, clock: AppClock): AppConfig {
+    const members = (): Memberlist | undefined => {
+      const slot = this.#slots.get(name);
+      return slot === undefined || slot.status === "crashed" ? undefined : slot.life.members;
+    };
+    const random = new SeededRandom(`${this.#seed}/${name}/${life}`);
+    return this.#options.app?.({ name, life, clock, random, members }) ?? {};
   }
 
   #slot(name: string): Slot {

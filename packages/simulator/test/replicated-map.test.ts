@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { TransmitLimitedQueue, type Memberlist } from "@memberlist/core";
-import { simulate, type AppConfig } from "../src/index.ts";
+import { TransmitLimitedQueue } from "@memberlist/core";
+import { simulate, type AppConfig, type AppContext } from "@memberlist/simulator";
 
 interface Entry {
   readonly value: string;
@@ -14,12 +14,11 @@ const decode = (bytes: Uint8Array): [string, Entry][] => JSON.parse(new TextDeco
 class ReplicatedMap {
   readonly entries: Map<string, Entry> = new Map();
   readonly #changes: TransmitLimitedQueue;
-  members: Memberlist | undefined;
 
-  constructor() {
+  constructor({ members }: AppContext) {
     this.#changes = new TransmitLimitedQueue({
-      numNodes: () => this.members?.numMembers() ?? 1,
-      maxPayload: () => this.members?.maxPayload() ?? Infinity,
+      numNodes: () => members()?.numMembers() ?? 1,
+      maxPayload: () => members()?.maxPayload() ?? Infinity,
       retransmitMult: 3,
     });
   }
@@ -57,14 +56,13 @@ test("a replicated map under a partition: both sides go on, and agree once it ha
     seed: 3,
     latency: [1, 20],
     loss: 0.05,
-    app: ({ name }) => {
-      const map = new ReplicatedMap();
-      maps.set(name, map);
+    app: (context) => {
+      const map = new ReplicatedMap(context);
+      maps.set(context.name, map);
       return map.config();
     },
   });
   const map = (name: string): ReplicatedMap => maps.get(name) as ReplicatedMap;
-  for (const { name, members } of sim.nodes) map(name).members = members;
   sim.invariant("versions-only-rise", versionsOnlyRise(maps));
   const values = (key: string): (string | undefined)[] => [...maps.values()].map((each) => each.entries.get(key)?.value);
 
@@ -85,17 +83,23 @@ test("a replicated map under a partition: both sides go on, and agree once it ha
   await sim.clock.runUntil(() =>
     [...values("colour"), ...values("shape")].every((value) => value === "green" || value === "round"),
   );
+
+  // It comes back with nothing, and has all of it from whom it joins.
+  await sim.restart("node-3");
+  expect(map("node-3").entries.size).toBe(0);
+  await sim.join("node-3", ["node-0"]);
+  expect(map("node-3").entries.get("colour")?.value).toBe("green");
   await sim.end();
 });
 
 function versionsOnlyRise(maps: ReadonlyMap<string, ReplicatedMap>): () => string | undefined {
-  const seen = new Map<string, number>();
+  const seen = new Map<ReplicatedMap, Map<string, number>>();
   return () => {
-    for (const [name, { entries }] of maps) {
-      for (const [key, { version }] of entries) {
-        const before = seen.get(`${name} ${key}`) ?? 0;
+    for (const [name, map] of maps) {
+      for (const [key, { version }] of map.entries) {
+        const before = seen.get(map)?.get(key) ?? 0;
         if (version < before) return `${key} fell from ${before} to ${version} at ${name}`;
-        seen.set(`${name} ${key}`, version);
+        seen.set(map, new Map(seen.get(map)).set(key, version));
       }
     }
     return undefined;

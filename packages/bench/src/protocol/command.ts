@@ -1,8 +1,10 @@
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { wholeNumber } from "../../../simulator/src/cli/numbers.ts";
+import { outputFolder } from "../../../simulator/src/cli/output-path.ts";
 import { Progress } from "../../../simulator/src/cli/progress.ts";
 import { writeReport } from "../../../simulator/src/cli/report.ts";
+import { UsageError } from "../../../simulator/src/cli/usage-error.ts";
 import { buildGoNode } from "../go-node.ts";
 import { targetTable, type Target } from "../target.ts";
 import { ackLatency } from "./ack-latency.ts";
@@ -37,14 +39,17 @@ export function addProtocol(program: Command): void {
     .option("--rounds <n>", "interleaved rounds", wholeNumber(1), 5)
     .option("--only <names>", `of ${experiments.map(({ name }) => name).join(", ")}; separated by commas`)
     .option("--json", "print all samples as JSON instead of the tables")
-    .option("--out <folder>", "where the JSON and the chart go", "bench-results")
+    .option("--out <folder>", "where the JSON and the chart go", outputFolder, "bench-results")
     .action(protocol);
 }
 
 async function protocol({ quick, rounds, json, out, only }: Flags): Promise<void> {
   const names = only?.split(",") ?? experiments.map(({ name }) => name);
   const unknown = names.filter((name) => !experiments.some((one) => one.name === name));
-  if (unknown.length > 0) throw new Error(`there is no experiment ${unknown.join(", ")}`);
+  if (unknown.length > 0)
+    throw new UsageError(
+      `--only: there is no ${unknown.join(", ") || "empty name"}; there are ${experiments.map(({ name }) => name).join(", ")}`,
+    );
   const isShort = (one: Experiment): boolean => one !== idleCpu && one !== detection;
   const wanted = experiments.filter((one) => names.includes(one.name) && (quick !== true || only !== undefined || isShort(one)));
   const roundCount = quick === true ? 1 : rounds;

@@ -1,8 +1,9 @@
-import { mkdirSync } from "node:fs";
 import type { Command } from "commander";
 import { wholeNumber } from "../../../simulator/src/cli/numbers.ts";
+import { makeFolder, outputFolder } from "../../../simulator/src/cli/output-path.ts";
 import { Progress } from "../../../simulator/src/cli/progress.ts";
 import { writeReport } from "../../../simulator/src/cli/report.ts";
+import { UsageError } from "../../../simulator/src/cli/usage-error.ts";
 import { profile } from "../profile/profile.ts";
 import { targetTable } from "../target.ts";
 import { allCases, isUsual, payloadKinds, type Case } from "./cases.ts";
@@ -49,7 +50,7 @@ export function addThroughput(program: Command): void {
       "of size/payload/mode/runtime, such as ^1400/gossip/both/; what else `--all` has is then measured, too",
     )
     .option("--json", "print all samples as JSON instead of the tables")
-    .option("--out <folder>", "where the JSON and the chart go", "bench-results")
+    .option("--out <folder>", "where the JSON and the chart go", outputFolder, "bench-results")
     .action(throughput);
 }
 
@@ -91,7 +92,7 @@ async function throughput(flags: Flags): Promise<void> {
 /** `--profile` */
 async function profiles(flags: Flags): Promise<void> {
   const nodeOnly = (await runtimes(tell)).filter(({ name }) => name === "node");
-  mkdirSync(flags.out, { recursive: true });
+  makeFolder(flags.out);
   const progress = new Progress("bench --profile", entriesOf(nodeOnly, flags).length);
   for (const { runtime, which } of entriesOf(nodeOnly, flags)) {
     const { text, charts, files, summary } = await profile(runtime, which, quickDurations, flags.out);
@@ -103,16 +104,27 @@ async function profiles(flags: Flags): Promise<void> {
 }
 
 function entriesOf(found: readonly Runtime[], { quick, all, profile: isProfile, only, payloads }: Flags): Entry[] {
-  const wanted = new RegExp(only ?? (quick === true || isProfile === true ? "^1400/gossip/" : ""));
+  const wanted = regExp(only ?? (quick === true || isProfile === true ? "^1400/gossip/" : ""));
   const kinds = payloads.split(",");
+  const unknown = kinds.filter((kind) => !payloadKinds.some((known) => known === kind));
+  if (unknown.length > 0)
+    throw new UsageError(`--payloads: there is no ${unknown.join(", ")}; there are ${payloadKinds.join(", ")}`);
   const entries = allCases()
     .filter(({ payload }) => kinds.includes(payload))
     .flatMap((which) => found.map((runtime): Entry => ({ runtime, which, samples: [] })))
     .filter(({ runtime, which }) => !isBare(runtime.name) || (which.mode === "plain" && which.payload === "gossip"))
     .filter(({ runtime, which }) => all === true || only !== undefined || isUsual(which, runtime.name))
     .filter(({ runtime, which }) => wanted.test(`${which.size}/${which.payload}/${which.mode}/${runtime.name}`));
-  if (entries.length === 0) throw new Error("--only and --payloads leave nothing to measure");
+  if (entries.length === 0) throw new UsageError("--only and --payloads leave nothing to measure");
   return entries;
+}
+
+function regExp(text: string): RegExp {
+  try {
+    return new RegExp(text);
+  } catch (error) {
+    throw new UsageError(`--only: ${(error as Error).message}`);
+  }
 }
 
 function tell(line: string): void {

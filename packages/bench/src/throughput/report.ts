@@ -1,5 +1,5 @@
 import { figure, table } from "../../../simulator/src/cli/table.ts";
-import { spread } from "../statistics.ts";
+import { median, spread } from "../statistics.ts";
 import type { Target } from "../target.ts";
 import type { Mode } from "./cases.ts";
 import { findRow, lossOf, messageRate, packetRate, ratioTo, type Row } from "./rows.ts";
@@ -15,7 +15,8 @@ const head = [
   "packets/s",
   "x Go",
   "% of dgram",
-  "µs CPU/packet",
+  "µs CPU/message",
+  "per packet",
   "loss",
   "loss at 80 %",
   "window",
@@ -25,7 +26,6 @@ const head = [
 export function rateTable(rows: readonly Row[]): string {
   const lines = rows.map((row) => {
     const { min, max } = spread(row.samples.map(({ full }) => full.rate));
-    const cpu = spread(row.samples.map(({ full }) => full.cpu));
     return [
       String(row.size),
       row.payload,
@@ -36,7 +36,8 @@ export function rateTable(rows: readonly Row[]): string {
       thousands(packetRate(row)),
       figure(ratioTo(rows, row, "go"), 2),
       figure(100 * ratioTo(rows, row, "dgram"), 0),
-      figure(cpu.median, 1),
+      figure(median(row.samples.map(({ full }) => (full.cpu * full.packetRate) / full.rate)), 1),
+      figure(median(row.samples.map(({ full }) => full.cpu)), 1),
       share(lossOf(row, "full")),
       share(lossOf(row, "eased")),
       `${row.setting.window}${row.setting.senders > 1 ? ` x ${row.setting.senders} senders` : ""}`,

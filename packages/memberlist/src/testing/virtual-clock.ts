@@ -80,9 +80,11 @@ export class VirtualClock implements Clock {
 
   /**
    * Lets `ms` pass. What a timer throws rejects this, at the instant of that timer; the clock can go on from there.
+   *
+   * @throws MemberlistError `invalid_argument` for what is negative, infinite or not a number
    */
   async advance(ms: number): Promise<void> {
-    const end = this.#now + ms;
+    const end = this.#now + checkedSpan(ms);
     await this.#exclusively(async () => {
       await this.#settle();
       while (this.#runNext(end)) await this.#settle();
@@ -96,7 +98,7 @@ export class VirtualClock implements Clock {
    */
   advanceSync(ms: number): void {
     this.#assertIdle();
-    const end = this.#now + ms;
+    const end = this.#now + checkedSpan(ms);
     this.#running = true;
     try {
       while (this.#runNext(end));
@@ -110,10 +112,10 @@ export class VirtualClock implements Clock {
    * Lets time pass, timer by timer, until `condition` is true; not at all when it is already.
    *
    * @returns how long it took, in ms of virtual time
-   * @throws MemberlistError `timeout` when it is not true after `limit`, which has passed then
+   * @throws MemberlistError `timeout` when it is not true after `limit`, which has passed then; `invalid_argument` for a limit that is no time
    */
   async runUntil(condition: () => boolean, options: RunOptions = {}): Promise<number> {
-    const limit = options.limit ?? defaultLimit;
+    const limit = checkedSpan(options.limit ?? defaultLimit, Infinity);
     const start = this.#now;
     const end = start + limit;
     await this.#exclusively(async () => {
@@ -174,6 +176,12 @@ export class VirtualClock implements Clock {
   #assertIdle(): void {
     if (this.#running) throw new Error("this clock is being advanced already: two at once would be no order at all");
   }
+}
+
+/** Time that is to pass: with NaN for its end it would never have. */
+function checkedSpan(ms: number, most: number = Number.MAX_VALUE): number {
+  if (ms >= 0 && ms <= most) return ms;
+  throw new MemberlistError("invalid_argument", `the time that passes must be a number of ms from 0; it is ${ms}`);
 }
 
 interface MacrotaskSources {

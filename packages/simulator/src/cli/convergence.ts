@@ -3,6 +3,7 @@ import { InvalidArgumentError } from "commander";
 import { analyticShare, analyticTime, type Infection } from "../papers/convergence-run.ts";
 import { quantile } from "../papers/statistics.ts";
 import { wholeNumber } from "./numbers.ts";
+import { outputFolder } from "./output-path.ts";
 import { Progress } from "./progress.ts";
 import { writeReport } from "./report.ts";
 import { table } from "./table.ts";
@@ -35,7 +36,7 @@ export function addConvergence(program: Command): void {
     .option("--runs <n>", "how many are taken together", wholeNumber(1), 10)
     .option("--seed <n>", "the same seed, the same runs", wholeNumber(0), 1)
     .option("--jobs <n>", "processes (default: one for each core)", wholeNumber(1))
-    .option("--out <folder>", "where the JSON and the chart go", "sim-results")
+    .option("--out <folder>", "where the JSON and the chart go", outputFolder, "sim-results")
     .action(convergence);
 }
 

@@ -72,9 +72,14 @@ async function replay(schedule: Schedule): Promise<number> {
 }
 
 function parseSchedule(json: string): Schedule {
+  let schedule: Partial<Schedule> | null;
   try {
-    return JSON.parse(json) as Schedule;
+    schedule = JSON.parse(json) as Partial<Schedule> | null;
   } catch {
     throw new InvalidArgumentError("it is no JSON");
   }
+  if (!Array.isArray(schedule?.steps) || schedule.size === undefined || schedule.config === undefined) {
+    throw new InvalidArgumentError("it is no schedule: one has steps, a size, a config, ...");
+  }
+  return schedule as Schedule;
 }

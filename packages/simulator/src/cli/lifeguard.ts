@@ -1,5 +1,5 @@
 import { SeededRandom } from "@memberlist/core/testing";
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import { inputsOf, intervalCells, shuffled, thresholdCells, type GridSize } from "../papers/lifeguard-grid.ts";
 import { lifeguardPaper } from "../papers/lifeguard-paper.ts";
 import {
@@ -11,6 +11,7 @@ import {
 import { confidence, quantile, sum } from "../papers/statistics.ts";
 import { lifeguardChart, type LifeguardResult } from "./lifeguard-chart.ts";
 import { wholeNumber } from "./numbers.ts";
+import { outputFile, outputFolder } from "./output-path.ts";
 import { Progress } from "./progress.ts";
 import { writeReport } from "./report.ts";
 import { RunLog } from "./run-log.ts";
@@ -38,18 +39,18 @@ export function addLifeguard(program: Command): void {
   program
     .command("lifeguard")
     .description("reproduces the Lifeguard paper: false positives, load and latency of its five configurations")
-    .option("--quick", "a sixth of the default sample")
+    .addOption(new Option("--quick", "a sixth of the default sample").conflicts("full"))
     .option("--full", "the paper's whole grid: 24,300 runs, some days of CPU time")
     .option("--agents <n>", "fewer than the paper's are quicker", wholeNumber(4), 128)
     .option("--seed <n>", "of the sample and of its runs", wholeNumber(0), 1)
     .option("--jobs <n>", "processes (default: one for each core)", wholeNumber(1))
-    .option("--log <file>", "adds each run's outcome to it; those that it has already are not played again")
+    .option("--log <file>", "adds each run's outcome to it; those that it has already are not played again", outputFile)
     .option(
       "--budget <s>",
       "seconds, after which no further run is begun: the tables are then of what was played in all five",
       wholeNumber(1),
     )
-    .option("--out <folder>", "where the JSON and the charts go", "sim-results")
+    .option("--out <folder>", "where the JSON and the charts go", outputFolder, "sim-results")
     .action(lifeguard);
 }
 

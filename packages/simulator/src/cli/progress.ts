@@ -23,7 +23,16 @@ export class Progress {
     if (this.elapsed - this.#toldAt < interval && this.#done < this.#total) return;
     this.#toldAt = this.elapsed;
     const left = (this.elapsed / this.#done) * (this.#total - this.#done);
-    const line = `${this.#what}: ${this.#done} of ${this.#total}, ${this.elapsed.toFixed(0)} s, about ${left.toFixed(0)} s left`;
+    const rest = this.#done < this.#total ? `, about ${span(left)} left` : "";
+    const line = `${this.#what}: ${this.#done} of ${this.#total}, ${span(this.elapsed)}${rest}`;
     process.stderr.write(isTTY ? `\r${line}\u001b[K${this.#done === this.#total ? "\n" : ""}` : `${line}\n`);
   }
+}
+
+/** Seconds, as somebody who waits would say it. */
+function span(seconds: number): string {
+  const whole = Math.round(seconds);
+  if (whole < 120) return `${whole} s`;
+  if (whole < 7_200) return `${Math.round(whole / 60)} min`;
+  return `${(whole / 3_600).toFixed(1)} h`;
 }

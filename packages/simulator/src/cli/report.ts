@@ -1,6 +1,7 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TopLevelSpec } from "vega-lite";
+import { makeFolder } from "./output-path.ts";
 
 /** Writes `<name>.json`, and `<name>.svg` of each chart, into `folder`. @returns the files' paths */
 export async function writeReport(
@@ -9,7 +10,7 @@ export async function writeReport(
   data: unknown,
   charts: Readonly<Record<string, TopLevelSpec>>,
 ): Promise<string[]> {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const json = join(folder, `${name}.json`);
   writeFileSync(json, `${JSON.stringify(data, null, 2)}\n`);
   const files = [json];

@@ -1,4 +1,5 @@
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { UsageError } from "./usage-error.ts";
 
 /**
  * What long experiments have played so far, a line of JSON for each run, so that one that was ended goes on where it was. A run is known by
@@ -12,10 +13,13 @@ export class RunLog<Input, Outcome> {
   constructor(file: string | undefined) {
     this.#file = file;
     if (file === undefined || !existsSync(file)) return;
-    for (const line of readFileSync(file, "utf8").split("\n")) {
+    for (const [i, line] of readFileSync(file, "utf8").split("\n").entries()) {
       if (line === "") continue;
-      const { input, outcome } = JSON.parse(line) as { readonly input: Input; readonly outcome: Outcome };
-      this.#known.set(JSON.stringify(input), outcome);
+      const entry = parsed(line);
+      if (typeof entry !== "object" || entry === null || !("input" in entry && "outcome" in entry)) {
+        throw new UsageError(`${file}, line ${i + 1}: not a line that --log has written`);
+      }
+      this.#known.set(JSON.stringify(entry.input), entry.outcome as Outcome);
     }
   }
 
@@ -26,5 +30,13 @@ export class RunLog<Input, Outcome> {
   add(input: Input, outcome: Outcome): void {
     this.#known.set(JSON.stringify(input), outcome);
     if (this.#file !== undefined) appendFileSync(this.#file, `${JSON.stringify({ input, outcome })}\n`);
+  }
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
   }
 }

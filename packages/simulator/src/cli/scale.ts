@@ -1,9 +1,10 @@
 import { lanConfig } from "@memberlist/core";
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import type { TopLevelSpec } from "vega-lite";
 import { at, fit, formula, type Form, type Growth, type Point } from "../scale/growth.ts";
 import type { ColdStart, Steady } from "../scale/scale-run.ts";
 import { wholeNumber } from "./numbers.ts";
+import { outputFile, outputFolder } from "./output-path.ts";
 import { Progress } from "./progress.ts";
 import { writeReport } from "./report.ts";
 import { RunLog } from "./run-log.ts";
@@ -35,16 +36,16 @@ export function addScale(program: Command): void {
     )
     .option(
       "--max <n>",
-      `the largest cluster, of ${sizes.map((nodes) => nodes.toLocaleString("en")).join(", ")} nodes`,
+      `no larger cluster is played, of ${sizes.map((nodes) => nodes.toLocaleString("en")).join(", ")} nodes`,
       wholeNumber(10),
       5_000,
     )
-    .option("--quick", "to 300 nodes")
+    .addOption(new Option("--quick", "to 300 nodes").conflicts("full"))
     .option("--full", `cold starts of more than ${largestColdStart} nodes, too: that takes an hour, and 12 GiB`)
     .option("--seed <n>", "the same seed, the same runs", wholeNumber(0), 1)
     .option("--jobs <n>", "processes (default: one for each core)", wholeNumber(1))
-    .option("--log <file>", "adds each run's outcome to it; those that it has already are not played again")
-    .option("--out <folder>", "where the JSON and the charts go", "sim-results")
+    .option("--log <file>", "adds each run's outcome to it; those that it has already are not played again", outputFile)
+    .option("--out <folder>", "where the JSON and the charts go", outputFolder, "sim-results")
     .action(scale);
 }
 
@@ -78,6 +79,9 @@ async function scale({ max, full, quick, seed, jobs, log, out }: ScaleFlags): Pr
   report(cold, steady);
   const growth = growths(cold, steady);
   if (growth.length > 0) process.stdout.write(`${growthTable(growth)}\n`);
+  const largest = wanted.at(-1) ?? 0;
+  if (largest < 1_000)
+    process.stdout.write(`clusters of at most ${largest} nodes were played: what is read out from them is rough\n`);
   const files = await writeReport(
     out,
     "scale",
@@ -168,8 +172,8 @@ function growths(cold: readonly ColdStart[], steady: readonly Steady[]): Grown[]
     grown("all have detected it, s", "log", steady, ({ fullDetection }) => fullDetection / 1000),
     grown("memory of a node, KiB", "linear", steady, ({ bytesPerNode }) => bytesPerNode / 1024, 100),
   ];
-  // Of one size alone nothing can be said of how it grows.
-  return all.filter(({ points }) => points.length > 1);
+  // Any two points lie on a curve.
+  return all.filter(({ points }) => points.length > 2);
 }
 
 function growthTable(grown: readonly Grown[]): string {

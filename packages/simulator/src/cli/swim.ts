@@ -4,6 +4,7 @@ import type { TopLevelSpec } from "vega-lite";
 import { confidence, mean, quantile, shareInterval, sum } from "../papers/statistics.ts";
 import { infectionCurve, probedShare, swimFormula } from "../papers/swim-run.ts";
 import { wholeNumber } from "./numbers.ts";
+import { outputFolder } from "./output-path.ts";
 import { Progress } from "./progress.ts";
 import { writeReport } from "./report.ts";
 import { table } from "./table.ts";
@@ -27,7 +28,7 @@ export function addSwim(program: Command): void {
     .option("--quick", "40 to 60 members instead of 100 to 500, and a fifth of the runs or less: a minute instead of ten")
     .option("--seed <n>", "the same seed, the same runs", wholeNumber(0), 1)
     .option("--jobs <n>", "processes (default: one for each core)", wholeNumber(1))
-    .option("--out <folder>", "where the JSON and the chart go", "sim-results")
+    .option("--out <folder>", "where the JSON and the chart go", outputFolder, "sim-results")
     .action(swim);
 }
 

@@ -1,0 +1,157 @@
+import { MemberlistError } from "@memberlist/core";
+import { describe, expect, it } from "vitest";
+import { InvariantError, simulate, type AppContext, type SimulateOptions } from "../src/index.ts";
+
+describe("an application", () => {
+  /** Counts its own ticks, one each second of its clock. */
+  class Ticker {
+    readonly context: AppContext;
+    ticks = 0;
+
+    constructor(context: AppContext) {
+      this.context = context;
+      this.start();
+    }
+
+    start(): void {
+      this.context.clock.setTimeout(() => {
+        this.ticks++;
+        this.start();
+      }, 1_000);
+    }
+  }
+
+  async function cluster(): Promise<{ sim: Awaited<ReturnType<typeof simulate>>; tickers: Map<string, Ticker> }> {
+    const tickers = new Map<string, Ticker>();
+    const sim = await simulate({
+      nodes: 2,
+      start: "introduced",
+      app: (context) => {
+        tickers.set(context.name, new Ticker(context));
+        return {};
+      },
+    });
+    return { sim, tickers };
+  }
+
+  const ticksOf = (tickers: Map<string, Ticker>, name: string): number => tickers.get(name)?.ticks ?? NaN;
+
+  it("has timers in virtual time, which go by its node's clock", async () => {
+    const { sim, tickers } = await cluster();
+    sim.node("node-1").clock.drift(2);
+    await sim.clock.advance(10_500);
+    expect(ticksOf(tickers, "node-0")).toBe(10);
+    // The first was set before its clock went faster.
+    expect(ticksOf(tickers, "node-1")).toBe(20);
+    sim.pause("node-0");
+    await sim.clock.advance(10_000);
+    expect(ticksOf(tickers, "node-0")).toBe(10);
+    sim.resume("node-0");
+    await sim.clock.advance(1_000);
+    expect(ticksOf(tickers, "node-0")).toBeGreaterThan(10);
+    await sim.end();
+  });
+
+  it("is dead with its node, and may have more timers than a member", async () => {
+    const { sim, tickers } = await cluster();
+    for (let i = 0; i < 1_000; i++) tickers.get("node-0")?.context.clock.setTimeout(() => expect.unreachable(), 60_000);
+    await sim.clock.advance(1_500);
+    await sim.crash("node-0");
+    await sim.clock.advance(90_000);
+    expect(ticksOf(tickers, "node-0")).toBe(1);
+    await sim.end();
+  });
+
+  it("has its member from the start until a crash, and after a restart with memory the new one, and the new clock", async () => {
+    const { sim, tickers } = await cluster();
+    const { context } = tickers.get("node-0") as Ticker;
+    expect(context.members()).toBe(sim.node("node-0").members);
+    await sim.clock.advance(5_000);
+    await sim.crash("node-0");
+    expect(context.members()).toBeUndefined();
+    await sim.restart("node-0", { memory: true });
+    expect(tickers.get("node-0")?.context).toBe(context);
+    expect(context.members()).toBe(sim.node("node-0").members);
+    expect(context.clock.now()).toBe(sim.node("node-0").clock.now());
+    const before = ticksOf(tickers, "node-0");
+    tickers.get("node-0")?.start();
+    await sim.clock.advance(1_000);
+    expect(ticksOf(tickers, "node-0")).toBe(before + 1);
+    await sim.restart("node-0");
+    expect(tickers.get("node-0")?.context).not.toBe(context);
+    expect(tickers.get("node-0")?.context.life).toBe(3);
+    await sim.end();
+  });
+
+  it("draws the same of the same seed, each node something else", async () => {
+    const draws = async (seed: number): Promise<number[]> => {
+      const drawn: number[] = [];
+      const app = ({ random }: AppContext): object => {
+        drawn.push(random.next());
+        return {};
+      };
+      await (await simulate({ nodes: 3, start: "introduced", seed, app })).end();
+      return drawn;
+    };
+    const first = await draws(1);
+    expect(await draws(1)).toEqual(first);
+    expect(new Set([...first, ...(await draws(2))]).size).toBe(6);
+  });
+});
+
+describe("what is wrong is said at once", () => {
+  const wrong: [string, object, RegExp][] = [
+    ["nodes", { nodes: 0 }, /nodes must be a whole number from 1; it is 0/],
+    ["nodes", { nodes: 2.5 }, /nodes/],
+    ["nodes", { nodes: "3" }, /nodes must be .* it is "3"/],
+    ["start", { start: "later" }, /start must be join or introduced/],
+    ["seed", { seed: NaN }, /seed/],
+    ["loss", { loss: 2 }, /loss must be a share from 0 to 1, or a function; it is 2/],
+    ["loss", { loss: -1 }, /loss/],
+    ["latency", { latency: NaN }, /latency/],
+    ["latency", { latency: [20, 1] }, /latency must be .* it is \[20,1\]/],
+    ["latency", { latency: { distribution: "exponential", min: 5, mean: 1 } }, /latency/],
+    ["faults", { faults: { duplicate: 7 } }, /duplicate must be a share/],
+    ["checkInterval", { checkInterval: -1 }, /checkInterval/],
+    ["an unknown option", { los: 0.5 }, /no option los; there are .*loss/],
+  ];
+
+  it.each(wrong)("%s: %j", async (_, options, message) => {
+    const error = await simulate(options as SimulateOptions).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(MemberlistError);
+    expect((error as MemberlistError).code).toBe("invalid_argument");
+    expect((error as MemberlistError).message).toMatch(message);
+  });
+
+  it("of what is set later, and of time", async () => {
+    const sim = await simulate({ nodes: 2, start: "introduced" });
+    expect(() => sim.network.setLoss(1.5)).toThrow("loss must be");
+    expect(() => sim.network.setLatency(-1)).toThrow("latency must be");
+    expect(() => sim.network.setFaults({ mtu: 0 })).toThrow("mtu must be");
+    await expect(sim.clock.advance(NaN)).rejects.toThrow("it is NaN");
+    await expect(sim.clock.advance(-1)).rejects.toThrow("it is -1");
+    await expect(sim.clock.runUntil(() => false, { limit: NaN })).rejects.toThrow("it is NaN");
+    await sim.clock.advance(0);
+    await sim.end();
+  });
+});
+
+describe("an invariant of one's own", () => {
+  it.each([
+    ["that is broken", () => "no", /^mine at 1000 ms \(seed 42\): no$/],
+    [
+      "that throws",
+      () => {
+        throw new TypeError("inside");
+      },
+      /^mine at 1000 ms \(seed 42\): it threw: TypeError: inside$/,
+    ],
+  ])("%s says which, when, and the seed", async (_, check, message) => {
+    const sim = await simulate({ nodes: 2, start: "introduced", seed: 42 });
+    sim.invariant("mine", check);
+    const error = await sim.clock.advance(5_000).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(InvariantError);
+    expect((error as InvariantError).message).toMatch(message);
+    expect((error as InvariantError).seed).toBe(42);
+  });
+});
