@@ -16,8 +16,8 @@ const stateKey = keyOf("State");
 const vsnKey = keyOf("Vsn");
 
 /**
- * Writes a push/pull's nodes, ten thousand at a time, most often in a process that has not done it for minutes, and perhaps never: by loops over bytes in one
- * function, which are fast at once, rather than by {@link MsgpackWriter}, of which each call has to be found worth compiling.
+ * Writes a push/pull's nodes, ten thousand at a time, most often in a process that has not done it for minutes, and perhaps never: by few calls, and
+ * loops over bytes, rather than by {@link MsgpackWriter}, of which each call has to be found worth compiling.
  */
 export class NodeWriter {
   #bytes: Uint8Array;
@@ -82,7 +82,7 @@ function keyOf(name: string, ...before: number[]): Uint8Array {
 }
 
 function putBytes(bytes: Uint8Array, at: number, from: Uint8Array): number {
-  for (let i = 0; i < from.length; i++) bytes[at + i] = from[i] as number;
+  bytes.set(from, at);
   return at + from.length;
 }
 
