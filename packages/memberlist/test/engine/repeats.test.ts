@@ -78,7 +78,7 @@ describe("alive messages that say what is known", () => {
       }),
       { numRuns: 1_000 },
     );
-  });
+  }, 60_000);
 
   it("are dropped out of compounds, too", () => {
     // Nobody changes its address: by which of two in one packet a conflict is told of is a matter of their order, of which none is promised.
