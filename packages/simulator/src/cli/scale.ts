@@ -66,6 +66,7 @@ async function scale({ max, full, quick, seed, jobs, log, out }: ScaleFlags): Pr
       missing.map((nodes) => ({ nodes, seed: `${seed}/${nodes}` })),
       {
         jobs,
+        fresh: true,
         onResult: (outcome) => {
           runs.add({ task, nodes: outcome.nodes, seed }, outcome);
           progress.step();
@@ -145,7 +146,7 @@ function growths(cold: readonly ColdStart[], steady: readonly Steady[]): Grown[]
     from = 10,
     most = Infinity,
   ): Grown => {
-    const points = of.map((one): Point => [one.nodes, value(one)]).filter(([, y]) => Number.isFinite(y));
+    const points = of.map((one): Point => [one.nodes, value(one)]).filter(([, y]) => y > 0 && Number.isFinite(y));
     const fitted = points.filter(([n, y]) => n >= from && y < nearlyMost * most);
     return { what, points, growth: fit(form, fitted.length > 1 ? fitted : points), most };
   };
@@ -181,7 +182,7 @@ function growthTable(grown: readonly Grown[]): string {
     what,
     Number.isFinite(most) ? `${formula(growth)}, up to ${most}` : formula(growth),
     figure(growth.r2, 3),
-    ...readOut.map((n) => String(Number(Math.min(at(growth, n), most).toPrecision(3)))),
+    ...readOut.map((n) => (at(growth, n) > 0 ? String(Number(Math.min(at(growth, n), most).toPrecision(3))) : "-")),
   ]);
   return table(["figure", "grows as", "R²", ...readOut.map((n) => `at ${n}`)], rows);
 }

@@ -11,8 +11,10 @@ interface Order {
 type Answer = { readonly result: unknown } | { readonly error: string };
 
 export interface WorkOptions<R> {
-  /** How many processes; 1 does the work in this one. Default: one for each core. */
+  /** How many processes; 1 does the work in this one, unless they are to be fresh. Default: one for each core. */
   readonly jobs?: number;
+  /** A process of its own for each input, so that its memory is what that one took. Default false. */
+  readonly fresh?: boolean;
   /** Called with each result as it comes. @returns false to stop: what has not begun is left out */
   readonly onResult?: (result: R, index: number) => boolean | void;
 }
@@ -21,7 +23,7 @@ export interface WorkOptions<R> {
 export async function work<T extends TaskName>(
   task: T,
   inputs: readonly TaskInput<T>[],
-  { jobs = availableParallelism(), onResult }: WorkOptions<TaskResult<T>> = {},
+  { jobs = availableParallelism(), fresh = false, onResult }: WorkOptions<TaskResult<T>> = {},
 ): Promise<(TaskResult<T> | undefined)[]> {
   const results: (TaskResult<T> | undefined)[] = Array.from({ length: inputs.length });
   let next = 0;
@@ -33,6 +35,10 @@ export async function work<T extends TaskName>(
       if (onResult?.(result, index) === false) next = inputs.length;
     }
   };
+  if (fresh) {
+    await Promise.all(Array.from({ length: jobs }, () => take((input) => withWorker((child) => ask(child, { task, input })))));
+    return results;
+  }
   if (jobs <= 1) {
     await take((input) => run({ task, input }));
     return results;
@@ -70,6 +76,15 @@ function run({ task, input }: Order): Promise<unknown> {
 /** This program once more, with the flags that it was started with. */
 function startWorker(): ChildProcess {
   return fork(process.argv[1] as string, ["worker"], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+}
+
+async function withWorker<R>(use: (child: ChildProcess) => Promise<R>): Promise<R> {
+  const child = startWorker();
+  try {
+    return await use(child);
+  } finally {
+    child.kill();
+  }
 }
 
 function ask(child: ChildProcess, order: Order): Promise<unknown> {
