@@ -6,7 +6,7 @@ const durations = [128, 512, 2048, 8192, 16_384, 32_768] as const;
 const intervals = [1, 4, 16, 64, 256, 1024, 4096, 16_384] as const;
 const repetitions = 10;
 
-/** How much of the paper's grid is played. `strata` is C × D with one interval drawn for each; `quick` is a sixth of it. */
+/** How much of the paper's grid is played. `strata` is C × D with one interval drawn for each; `quick` is a sixth of its interval runs and 8 of the 18 others. */
 export type GridSize = "quick" | "strata" | "full";
 
 export interface GridOptions {
