@@ -26,10 +26,15 @@ const colors = ["#4c78a8", "#f58518"] as const;
 /** What is less, 0 included, has no place on the logarithmic axes: it stands here, and the figure beside it says what it is. */
 const floor = 0.01;
 
-const logarithmic = {
-  scale: { type: "log" as const, domain: [floor, 1000] },
-  axis: { values: [0.01, 0.1, 1, 10, 100, 1000], format: "~g" },
-};
+/** To the decade in which `most` is. */
+function logarithmic(most: number): {
+  readonly scale: { type: "log"; domain: number[] };
+  readonly axis: { values: number[]; format: string };
+} {
+  const decades = Math.max(3, Math.ceil(Math.log10(most)));
+  const values = Array.from({ length: decades + 3 }, (_, i) => Number(`1e${i - 2}`));
+  return { scale: { type: "log", domain: [floor, 10 ** decades] }, axis: { values, format: ",~g" } };
+}
 const linear = { scale: { domain: [0, 160] } };
 
 /**
@@ -76,7 +81,7 @@ function panel(results: readonly LifeguardResult[], field: Field): Panel {
     scale: { paddingInner: 0.1 },
   } as const;
   const yOffset = { field: "source", sort: [...sources] };
-  const axis = isLogarithmic ? logarithmic : linear;
+  const axis = isLogarithmic ? logarithmic(Math.max(1, ...values.map(({ high }) => high).filter(Number.isFinite))) : linear;
   const percent = { field: "percent", type: "quantitative", title: "% of SWIM", ...axis } as const;
   const color = { field: "source", type: "nominal", sort: [...sources], title: null, scale: { range: [...colors] } } as const;
   return {
