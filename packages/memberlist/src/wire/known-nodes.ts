@@ -5,6 +5,8 @@ import { decodePushPullHeader, type Breathe } from "./push-pull.ts";
 const enteredInOneGo = 2_000;
 /** Places that are looked at for a node, from where it should be: a peer may make up members that all belong into one place. */
 const placesMax = 16;
+/** What a node has, about, in bytes. To compare many more than that costs more than to go over it. */
+const usualBytes = 128;
 const hashMultiplier = 0x9e3779b1;
 
 const mapHead = 0x87;
@@ -29,6 +31,8 @@ export class KnownNodes {
   readonly #shift: number;
   /** How many {@link skip} has gone over. */
   skipped = 0;
+  /** What it has cost, in nodes of usual length: a peer may make up members with long names that differ at their ends. */
+  work = 0;
 
   private constructor(message: Uint8Array, count: number) {
     const bits = 33 - Math.clz32(count);
@@ -51,24 +55,33 @@ export class KnownNodes {
     return known;
   }
 
-  /** Goes over nodes that are known, from `start` on. @returns where it has got to, and no further than `max` nodes */
-  skip(bytes: Uint8Array, start: number, stop: number, max: number): number {
+  /**
+   * Goes over nodes that are known, from `start` on.
+   *
+   * @returns where it has got to: no further than `max` nodes, nor than to the one with which {@link work} reaches `workMax`
+   */
+  skip(bytes: Uint8Array, start: number, stop: number, max: number, workMax: number = Infinity): number {
     const places = this.#places;
     const mask = places.length - 1;
     const theirs = viewOf(bytes);
+    const most = Math.min(max, workMax);
+    let compared = 0;
     let at = start;
-    for (this.skipped = 0; this.skipped < max; this.skipped++) {
+    for (this.skipped = 0; this.skipped < most && compared < workMax * usualBytes; this.skipped++) {
       const place = walk(bytes, at, stop) >>> this.#shift;
-      if (end === 0) return at;
-      let looked = 0;
-      for (; looked < placesMax; looked++) {
+      if (end === 0) break;
+      const size = end - at;
+      let same = 0;
+      for (let looked = 0; looked < placesMax && same < size; looked++) {
         const known = places[(place + looked) & mask] as number;
-        if (known === 0) return at;
-        if (areSame(theirs, at, this.#view, known, end - at)) break;
+        if (known === 0) break;
+        same = sameBytes(theirs, at, this.#view, known, size);
+        compared += same;
       }
-      if (looked === placesMax) return at;
+      if (same < size) break;
       at = end;
     }
+    this.work = Math.max(this.skipped, Math.floor(compared / usualBytes));
     return at;
   }
 
@@ -120,13 +133,17 @@ function walk(bytes: Uint8Array, start: number, stop: number): number {
   return Math.imul(addr ^ port, hashMultiplier);
 }
 
-/** Four bytes at a time: most of the work, and it is done in a process that has not done it for minutes, and has not compiled it. */
-function areSame(a: DataView, aAt: number, b: DataView, bAt: number, size: number): boolean {
-  if (bAt + size > b.byteLength) return false;
+/**
+ * Four bytes at a time: most of the work, and it is done in a process that has not done it for minutes, and has not compiled it.
+ *
+ * @returns how many are the same, about, and `size` only where all are
+ */
+function sameBytes(a: DataView, aAt: number, b: DataView, bAt: number, size: number): number {
+  if (bAt + size > b.byteLength) return 0;
   // A node has many more than four bytes: the last word may have some of the one before it.
   const last = size - 4;
-  for (let i = 0; i < last; i += 4) if (a.getInt32(aAt + i) !== b.getInt32(bAt + i)) return false;
-  return a.getInt32(aAt + last) === b.getInt32(bAt + last);
+  for (let i = 0; i < last; i += 4) if (a.getInt32(aAt + i) !== b.getInt32(bAt + i)) return i;
+  return a.getInt32(aAt + last) === b.getInt32(bAt + last) ? size : last;
 }
 
 function viewOf(bytes: Uint8Array): DataView {

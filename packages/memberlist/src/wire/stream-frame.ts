@@ -156,12 +156,12 @@ export async function readPushPullNodes(
 ): Promise<RemoteState> {
   const nodes: PushNodeState[] = [];
   const maxNodeBytes = Math.max(limits.maxPushStateBytes, maxObjectBytes);
-  const workInOneGo = nodesInOneGo * knownForOne;
+  const workInOneGo = breathe === undefined ? Infinity : nodesInOneGo * knownForOne;
   let skipped = 0;
   let work = 0;
   let left = header.nodes;
   const skip = (bytes: Uint8Array, start: number, end: number): number =>
-    (known as KnownNodes).skip(bytes, start, end, Math.min(left, workInOneGo - work));
+    (known as KnownNodes).skip(bytes, start, end, left, workInOneGo - work);
   const look = (bytes: Uint8Array, start: number, end: number): number => {
     const layout = scanPushNode(bytes, start, end);
     if (layout === undefined || layout.nameSize === 0 || layout.end - start > maxNodeBytes) return start;
@@ -169,15 +169,16 @@ export async function readPushPullNodes(
     return layout.end;
   };
   while (left > 0) {
-    if (breathe !== undefined && work >= workInOneGo) {
+    if (work >= workInOneGo) {
       work = 0;
-      await breathe();
+      await breathe?.();
     }
     // No promise for each of ten thousand nodes: they are taken from what has arrived.
-    if (known !== undefined && reader.tryRead(skip)) {
+    if (known !== undefined) {
+      const hasSkipped = reader.tryRead(skip);
+      work += known.work;
       left -= known.skipped;
-      work += known.skipped;
-      continue;
+      if (hasSkipped) continue;
     }
     left--;
     work += knownForOne;

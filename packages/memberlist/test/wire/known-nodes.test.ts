@@ -111,6 +111,7 @@ describe("our own nodes", () => {
     const { nodes: news } = await readPushPull(new StreamReader(message.subarray(1)), limits, { known, breathe });
     expect(news).toEqual([]);
     expect(breaths).toBe(8);
+    expect((await decodedOf(message, known)).decoded).toEqual([]);
     const empty = encodePushPull(false, [], ascii("state"));
     expect(await decodedOf(empty, await KnownNodes.of(empty, undefined))).toEqual({ decoded: [], userState: ascii("state") });
   });
@@ -123,6 +124,29 @@ describe("our own nodes", () => {
     known.skip(message, message.indexOf(0x87), message.length, Infinity);
     expect(known.skipped).toBe(16);
   });
+
+  it.each([
+    ["known", "15"],
+    ["like those", "16"],
+  ])(
+    "do not hold up anything where all have one address, and long names that differ at their ends: they are %s",
+    async (_, last) => {
+      const named = (end: string): PushNodeState => ({ ...(nodes[1] as PushNodeState), name: `${"n".repeat(4_000)}${end}` });
+      const ours = Array.from({ length: 16 }, (__, i) => named(String(i).padStart(2, "0")));
+      const known = await KnownNodes.of(encodePushPull(false, ours, none), undefined);
+      const theirs = encodePushPull(
+        false,
+        Array.from({ length: 200 }, () => named(last)),
+        none,
+      );
+      let breaths = 0;
+      const breathe = async (): Promise<void> => void breaths++;
+      const { nodes: news } = await readPushPull(new StreamReader(theirs.subarray(1)), limits, { known, breathe });
+      expect(news).toHaveLength(last === "15" ? 0 : 200);
+      // Each is compared with 16 of ours, 64 KB, of which some 256 KB are read in one go.
+      expect(breaths).toBeGreaterThanOrEqual(40);
+    },
+  );
 
   it("are all that is gone over, whatever a peer writes", async () => {
     const known = await KnownNodes.of(encodePushPull(false, nodes, none), undefined);
