@@ -94,7 +94,7 @@ export class MemoryTransport implements Transport {
     if (held === undefined) return;
     this.#held = undefined;
     this.#readTime = readTime;
-    if (readTime === 0) for (const [packet, from] of this.#unread.splice(0)) this.#arrive(packet, from);
+    if (readTime === 0) for (const [packet, from] of this.#unread.splice(0)) this.deliver(packet, from);
     for (const go of held) go();
     this.#read();
     this.#fabric.released();
@@ -175,8 +175,9 @@ export class MemoryTransport implements Transport {
   /** A packet has come in; false when nobody takes it. For the network. */
   deliver(packet: Uint8Array, from: Address): boolean {
     if (!this.listening) return false;
-    if (this.#held !== undefined) this.#held.push(() => this.#arrive(packet, from));
-    else this.#arrive(packet, from);
+    if (this.#held !== undefined) this.#held.push(() => this.deliver(packet, from));
+    else if (this.#readTime > 0) this.#unread.push([packet, from]);
+    else this.#listener?.packet(packet, from, this.#clock.now());
     return true;
   }
 
@@ -202,11 +203,6 @@ export class MemoryTransport implements Transport {
     this.#clock.defer(() => {
       for (const each of this.#untold.splice(0)) each();
     });
-  }
-
-  #arrive(packet: Uint8Array, from: Address): void {
-    if (this.#readTime > 0) this.#unread.push([packet, from]);
-    else this.#listener?.packet(packet, from, this.#clock.now());
   }
 
   /** One of the unread packets after another, until it is held again. */

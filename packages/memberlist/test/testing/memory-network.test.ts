@@ -313,4 +313,21 @@ describe("a transport that was held", () => {
     await receiver.shutdown();
     expect(clock.pending).toBe(0);
   });
+
+  it("reads nothing more once it is shut down, or held again, by what it has read", async () => {
+    const net = network({ latency: 1 });
+    const [sender, receiver] = [net.transport(), net.transport()];
+    inbox(sender);
+    const got: number[] = [];
+    const then: (() => unknown)[] = [() => receiver.hold(), () => receiver.shutdown()];
+    receiver.listen({ packet: ([id]) => void [got.push(id as number), then.shift()?.()], stream: (stream) => stream.close() });
+    receiver.hold();
+    for (const id of [1, 2, 3]) sender.writeTo(bytes(id), receiver.address);
+    clock.advanceSync(1);
+    receiver.release();
+    expect(got).toEqual([1]);
+    receiver.release();
+    expect(got).toEqual([1, 2]);
+    await receiver.shutdown();
+  });
 });
