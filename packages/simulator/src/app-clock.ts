@@ -1,10 +1,14 @@
 import type { Clock, ClockTimer } from "@memberlist/core";
 import type { NodeClock } from "./node-clock.ts";
 
-/** The clock of a node's application: the node's own, which may drift and stand still. What is set on it is gone when the node crashes. */
+/**
+ * The clock of a node's application: the node's own, which may drift and stand still. What is set on it is gone when the node crashes, and nothing
+ * can be set until it has started again: of a dead process some code may still run, which has waited for what its member did.
+ */
 export class AppClock implements Clock {
   readonly #timers: Set<ClockTimer> = new Set();
   #node: NodeClock;
+  #isDead = false;
 
   constructor(node: NodeClock) {
     this.#node = node;
@@ -19,6 +23,7 @@ export class AppClock implements Clock {
   }
 
   setTimeout(callback: () => void, delay: number): ClockTimer {
+    if (this.#isDead) return undefined;
     const timer = this.#node.setTimeout(() => {
       this.#timers.delete(timer);
       callback();
@@ -41,7 +46,8 @@ export class AppClock implements Clock {
   }
 
   /** The process has died: nothing that waits is called. */
-  clear(): void {
+  kill(): void {
+    this.#isDead = true;
     for (const timer of this.#timers) this.#node.clearTimeout(timer);
     this.#timers.clear();
   }
@@ -49,5 +55,6 @@ export class AppClock implements Clock {
   /** A new life, on a clock of its own. */
   attach(node: NodeClock): void {
     this.#node = node;
+    this.#isDead = false;
   }
 }

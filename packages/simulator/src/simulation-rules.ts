@@ -15,7 +15,7 @@ const isFunction = (value: unknown): boolean => typeof value === "function";
 const aFunction: Rule = { expected: "a function", accepts: isFunction };
 const anObject: Rule = { expected: "an object", accepts: isObject };
 const aTime: Rule = { expected: "a number of ms from 0", accepts: (value) => isNumber(value, 0) };
-const aSize: Rule = { expected: "a number over 0", accepts: (value) => isNumber(value, Number.MIN_VALUE) };
+const aSize: Rule = { expected: "a number over 0", accepts: (value) => isNumber(value, Number.MIN_VALUE, Infinity) };
 const aShare: Rule = { expected: "a share from 0 to 1", accepts: (value) => isNumber(value, 0, 1) };
 
 const latencyRule: Rule = {
@@ -45,8 +45,8 @@ const rulesOfFaults = {
 
 const rulesOfSimulation = {
   seed: {
-    expected: "a text or a whole number",
-    accepts: (value: unknown) => typeof value === "string" || Number.isSafeInteger(value),
+    expected: "a text or a number",
+    accepts: (value: unknown) => typeof value === "string" || Number.isFinite(value),
   },
   config: anObject,
   app: aFunction,
@@ -91,7 +91,7 @@ export function checkLoss(loss: unknown): void {
 function check(options: object, rules: Readonly<Record<string, Rule>>): void {
   for (const [field, value] of Object.entries(options)) {
     if (value === undefined) continue;
-    const rule = rules[field];
+    const rule = Object.hasOwn(rules, field) ? rules[field] : undefined;
     const wrong =
       rule === undefined
         ? `there is no option ${field}; there are ${Object.keys(rules).join(", ")}`
@@ -102,7 +102,12 @@ function check(options: object, rules: Readonly<Record<string, Rule>>): void {
   }
 }
 
-/** JSON has no NaN and no functions. */
+/** JSON has no NaN and no functions, and refuses what is no tree. */
 function describe(value: unknown): string {
-  return typeof value === "number" ? `${value}` : (JSON.stringify(value) ?? `a ${typeof value}`);
+  if (typeof value === "number") return `${value}`;
+  try {
+    return JSON.stringify(value) ?? `a ${typeof value}`;
+  } catch {
+    return `a ${typeof value}`;
+  }
 }

@@ -20,7 +20,7 @@ export interface AppContext {
   readonly life: number;
   /**
    * The node's time and timers, for the application to use instead of `Date.now()` and `setTimeout`, which know nothing of virtual time. What is set is
-   * gone when the node crashes; after a restart with memory it goes by the new process's time.
+   * gone when the node crashes, and nothing is called that is set from then on; after a restart with memory it goes by the new process's time.
    */
   readonly clock: Clock;
   /** Of the simulation's seed, and of nothing else. */
@@ -70,7 +70,8 @@ export interface ReleaseOptions {
 
 interface Slot {
   readonly name: string;
-  readonly appClock: AppClock;
+  /** Of `app`: it has a new one when it is made again. */
+  appClock: AppClock;
   life: Life;
   lives: number;
   app: AppConfig;
@@ -205,9 +206,9 @@ export class Simulation {
   async crash(name: string): Promise<void> {
     const slot = this.#slot(name);
     slot.status = "crashed";
+    slot.appClock.kill();
     slot.life.clock.resume();
     await slot.life.members.shutdown();
-    slot.appClock.clear();
     this.#invariants?.stopped(name, "crashed", this.clock.now());
     // Soon: a timer that it has left behind may fire, and be gone, before the next look.
     if (this.#invariants !== undefined && !this.#isOver) this.clock.setTimeout(() => this.check(), 1);
@@ -220,8 +221,12 @@ export class Simulation {
     const known = slot.life.members.members().map((node) => node.name);
     slot.lives++;
     const clock = this.#makeClock();
-    slot.appClock.attach(clock);
-    if (!memory) slot.app = this.#makeApp(name, slot.lives, slot.appClock);
+    if (memory) {
+      slot.appClock.attach(clock);
+    } else {
+      slot.appClock = new AppClock(clock);
+      slot.app = this.#makeApp(name, slot.lives, slot.appClock);
+    }
     slot.life = await this.#startLife(name, slot.app, clock, slot.appClock);
     slot.status = "running";
     const others = known.filter((other) => other !== name && this.#slots.has(other));
@@ -412,7 +417,7 @@ export class Simulation {
   #makeApp(name: string, life: number, clock: AppClock): AppConfig {
     const members = (): Memberlist | undefined => {
       const slot = this.#slots.get(name);
-      return slot === undefined || slot.status === "crashed" ? undefined : slot.life.members;
+      return slot === undefined || slot.status === "crashed" || slot.appClock !== clock ? undefined : slot.life.members;
     };
     const random = new SeededRandom(`${this.#seed}/${name}/${life}`);
     return this.#options.app?.({ name, life, clock, random, members }) ?? {};

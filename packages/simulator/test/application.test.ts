@@ -83,6 +83,25 @@ describe("an application", () => {
     await sim.end();
   });
 
+  it("cannot act once it is dead, and one that comes back with nothing is another", async () => {
+    const { sim, tickers } = await cluster();
+    const { context } = tickers.get("node-0") as Ticker;
+    const retry = (): void => void context.clock.setTimeout(() => expect.unreachable(), 10);
+    // What waits for its member's answer hears that the member was shut down, and tries again.
+    const asked = context.members()?.ping("10.9.9.9:1").catch(retry);
+    await sim.crash("node-0");
+    await asked;
+    retry();
+    await sim.clock.advance(5_000);
+    await sim.restart("node-0");
+    retry();
+    expect(context.members()).toBeUndefined();
+    expect(tickers.get("node-0")?.context.members()).toBe(sim.node("node-0").members);
+    await sim.clock.advance(5_500);
+    expect(ticksOf(tickers, "node-0")).toBe(5);
+    await sim.end();
+  });
+
   it("draws the same of the same seed, each node something else", async () => {
     const draws = async (seed: number): Promise<number[]> => {
       const drawn: number[] = [];
@@ -113,6 +132,7 @@ describe("what is wrong is said at once", () => {
     ["latency", { latency: { distribution: "exponential", min: 5, mean: 1 } }, /latency/],
     ["faults", { faults: { duplicate: 7 } }, /duplicate must be a share/],
     ["checkInterval", { checkInterval: -1 }, /checkInterval/],
+    ["an unknown option", { constructor: 0.5 }, /no option constructor; there are/],
     ["an unknown option", { los: 0.5 }, /no option los; there are .*loss/],
   ];
 
@@ -123,12 +143,24 @@ describe("what is wrong is said at once", () => {
     expect((error as MemberlistError).message).toMatch(message);
   });
 
+  it("but not of what is unusual", async () => {
+    const faults = { mtu: Infinity, bandwidth: Infinity, duplicate: undefined };
+    const options = { seed: 0.25, nodes: undefined, latency: [5, 5], loss: (): number => 0, faults } as const;
+    const sim = await simulate(options);
+    expect(sim.running).toHaveLength(3);
+    await sim.end();
+  });
+
   it("of what is set later, and of time", async () => {
     const sim = await simulate({ nodes: 2, start: "introduced" });
     expect(() => sim.network.setLoss(1.5)).toThrow("loss must be");
+    expect(() => sim.network.setLoss(1n as unknown as number)).toThrow(
+      "loss must be a share from 0 to 1, or a function; it is a bigint",
+    );
     expect(() => sim.network.setLatency(-1)).toThrow("latency must be");
     expect(() => sim.network.setFaults({ mtu: 0 })).toThrow("mtu must be");
     await expect(sim.clock.advance(NaN)).rejects.toThrow("it is NaN");
+    await expect(sim.clock.advance("10" as unknown as number)).rejects.toThrow("it is 10");
     await expect(sim.clock.advance(-1)).rejects.toThrow("it is -1");
     await expect(sim.clock.runUntil(() => false, { limit: NaN })).rejects.toThrow("it is NaN");
     await sim.clock.advance(0);

@@ -180,7 +180,7 @@ export class VirtualClock implements Clock {
 
 /** Time that is to pass: with NaN for its end it would never have. */
 function checkedSpan(ms: number, most: number = Number.MAX_VALUE): number {
-  if (ms >= 0 && ms <= most) return ms;
+  if (typeof ms === "number" && ms >= 0 && ms <= most) return ms;
   throw new MemberlistError("invalid_argument", `the time that passes must be a number of ms from 0; it is ${ms}`);
 }
 
