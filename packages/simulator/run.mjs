@@ -1,6 +1,6 @@
 // `pnpm sim`: bundles the CLI, and runs it in a process that may fill most of the memory: thousands of nodes are gigabytes. Nothing has to have been built.
 import { spawn } from "node:child_process";
-import { totalmem } from "node:os";
+import { constants, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { bundleCli } from "./bundle.mjs";
 
@@ -13,10 +13,14 @@ const flags = [
 
 await bundleCli(fileURLToPath(new URL("bin/sim.mjs", import.meta.url)));
 const program = fileURLToPath(new URL("cli.mjs", import.meta.url));
-const child = spawn(process.execPath, [...flags, program, ...process.argv.slice(2)], { stdio: "inherit" });
+// By the channel it learns that this process is gone, however that was ended.
+const child = spawn(process.execPath, [...flags, program, ...process.argv.slice(2)], {
+  stdio: ["inherit", "inherit", "inherit", "ipc"],
+});
 // What comes from the terminal the child gets as well; what ends this process has to end the child.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.once("error", (error) => {
   throw error;
 });
-child.once("exit", (code) => (process.exitCode = code ?? 1));
+// As shells say it: of Ctrl-C 130.
+child.once("exit", (code, signal) => (process.exitCode = code ?? 128 + constants.signals[signal]));

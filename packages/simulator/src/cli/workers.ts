@@ -52,21 +52,17 @@ export async function work<T extends TaskName>(
   return results;
 }
 
-/** `worker`: hidden; does what its parent asks for. */
+/** `worker`: hidden; does what its parent asks for, until that is gone. */
 export function addWorker(program: Command): void {
-  program.command("worker", { hidden: true }).action(
-    () =>
-      new Promise<void>((resolve) => {
-        process.on("message", (order: Order) => {
-          run(order).then(
-            (result) => process.send?.({ result } satisfies Answer),
-            (error: unknown) =>
-              process.send?.({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
-          );
-        });
-        process.once("disconnect", resolve);
-      }),
-  );
+  program.command("worker", { hidden: true }).action(() => {
+    process.on("message", (order: Order) => {
+      run(order).then(
+        (result) => process.send?.({ result } satisfies Answer),
+        (error: unknown) => process.send?.({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+      );
+    });
+    process.channel?.ref();
+  });
 }
 
 function run({ task, input }: Order): Promise<unknown> {
