@@ -34,10 +34,12 @@ export function ratioChart(ratios: readonly Ratio[]): Chart {
         },
       },
       { mark: "rule", encoding: { x: { datum: 1 } } },
-      {
-        mark: { type: "text", align: "left", dx: 4, fontSize: 10 },
-        encoding: { y, x, text: { field: "text", type: "nominal" } },
-      },
+      // Beyond the bar's end, on whichever side that is.
+      ...(["right", "left"] as const).map((align) => ({
+        transform: [{ filter: align === "right" ? "datum.ratio < 1" : "datum.ratio >= 1" }],
+        mark: { type: "text" as const, align, dx: align === "right" ? -4 : 4, fontSize: 10 },
+        encoding: { y, x, text: { field: "text", type: "nominal" as const } },
+      })),
     ],
   };
 }

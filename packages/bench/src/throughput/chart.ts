@@ -17,7 +17,7 @@ export function rateChart(rows: readonly Row[]): Charts {
     throughput: {
       title: "Messages per second, delivered to the receiver's delegate without loss",
       data: { values },
-      facet: { field: "panel", type: "nominal", sort: null, title: null },
+      facet: { field: "panel", type: "nominal", sort: [...new Set(values.map(({ panel }) => panel))], title: null },
       columns: 2,
       resolve: { scale: { y: "independent" } },
       spec: {
