@@ -84,6 +84,11 @@ export function checkLatency(latency: unknown): void {
 }
 
 /** @throws MemberlistError `invalid_argument` */
+export function checkRelease(options: object): void {
+  check(options, { readTime: aTime });
+}
+
+/** @throws MemberlistError `invalid_argument` */
 export function checkLoss(loss: unknown): void {
   check({ loss }, { loss: lossRule });
 }

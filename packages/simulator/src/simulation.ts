@@ -6,7 +6,7 @@ import { InvariantError, Invariants } from "./invariants.ts";
 import { agreementBound } from "./liveness.ts";
 import { NodeClock } from "./node-clock.ts";
 import { startLife, type Life, type NodeStatus, type SimEvent, type SimNode, type View } from "./sim-node.ts";
-import { checkSimulation } from "./simulation-rules.ts";
+import { checkRelease, checkSimulation } from "./simulation-rules.ts";
 import { SimNetwork, type SimNetworkOptions } from "./sim-network.ts";
 import { Trace } from "./trace.ts";
 
@@ -248,6 +248,7 @@ export class Simulation {
 
   /** Both go on: what has come in is read in its order, and what waits to be sent is sent. */
   release(name: string, { readTime = 0 }: ReleaseOptions = {}): void {
+    checkRelease({ readTime });
     const { gate, transport } = this.#slot(name).life;
     transport.release(readTime);
     gate.open();

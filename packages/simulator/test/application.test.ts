@@ -158,6 +158,7 @@ describe("what is wrong is said at once", () => {
       "loss must be a share from 0 to 1, or a function; it is a bigint",
     );
     expect(() => sim.network.setLatency(-1)).toThrow("latency must be");
+    expect(() => sim.release("node-0", { readTime: NaN })).toThrow("readTime must be");
     expect(() => sim.network.setFaults({ mtu: 0 })).toThrow("mtu must be");
     await expect(sim.clock.advance(NaN)).rejects.toThrow("it is NaN");
     await expect(sim.clock.advance("10" as unknown as number)).rejects.toThrow("it is 10");
