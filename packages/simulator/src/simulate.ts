@@ -36,7 +36,7 @@ export async function simulate({ nodes = 3, start = "join", ...options }: Simula
   const until = simulation.clock.now() + limit;
   while (!simulation.agrees()) {
     if (simulation.clock.now() >= until) {
-      throw new MemberlistError("timeout", `${nodes} nodes do not agree after ${limit} ms (seed ${options.seed ?? 1})`);
+      throw new MemberlistError("timeout", `${nodes} nodes do not agree after ${limit} ms (seed ${simulation.seed})`);
     }
     await simulation.clock.advance(step);
   }

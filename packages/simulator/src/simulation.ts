@@ -93,7 +93,8 @@ export class Simulation {
   /** Draws of the simulation's own seed, for schedules and applications. */
   readonly random: SeededRandom;
   readonly #options: SimulationOptions;
-  readonly #seed: number | string;
+  /** As it was given, or 1. */
+  readonly seed: number | string;
   readonly #nodeRandom: SeededRandom;
   readonly #slots: Map<string, Slot> = new Map();
   readonly #invariants: Invariants | undefined;
@@ -110,8 +111,8 @@ export class Simulation {
     checkSimulation(options);
     this.#options = options;
     this.clock = new VirtualClock({ settle: options.settle });
-    this.#seed = options.seed ?? 1;
-    const seed = new SeededRandom(this.#seed);
+    this.seed = options.seed ?? 1;
+    const seed = new SeededRandom(this.seed);
     this.random = seed.fork();
     this.#nodeRandom = seed.fork();
     this.network = new SimNetwork(this.clock, seed.fork(), seed.fork(), options);
@@ -317,7 +318,7 @@ export class Simulation {
   }
 
   #violation(invariant: string, message: string, cause?: unknown): InvariantError {
-    return new InvariantError(invariant, this.clock.now(), this.#seed, message, cause);
+    return new InvariantError(invariant, this.clock.now(), this.seed, message, cause);
   }
 
   /**
@@ -420,7 +421,7 @@ export class Simulation {
       const slot = this.#slots.get(name);
       return slot === undefined || slot.status === "crashed" || slot.appClock !== clock ? undefined : slot.life.members;
     };
-    const random = new SeededRandom(`${this.#seed}/${name}/${life}`);
+    const random = new SeededRandom(`${this.seed}/${name}/${life}`);
     return this.#options.app?.({ name, life, clock, random, members }) ?? {};
   }
 
