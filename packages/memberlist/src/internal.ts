@@ -1,9 +1,6 @@
 /** What our own transport packages share with the core. Not for others: it changes without notice. */
 export { canonicalIp, isIp } from "./address.ts";
 export { anyServerName, parseIdentityUri, serverNameOf } from "./certificates/identity.ts";
-export { drawnAheadMax } from "./codec/block-gcm.ts";
-export type { EncryptBlocks } from "./codec/key-streams.ts";
-export { shareGcm } from "./codec/shared-gcm.ts";
 export { createLog, Log } from "./log.ts";
 export { nodeStateName } from "./engine/versions.ts";
 export { SendGate } from "./engine/send-gate.ts";

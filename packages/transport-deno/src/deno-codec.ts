@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { gcm } from "@noble/ciphers/aes.js";
 import type { AesGcm, Codec } from "@memberlist/core";
-import { plainView, shareGcm, type EncryptBlocks } from "@memberlist/core/internal";
+import { plainView } from "@memberlist/core/internal";
 
 const nonceSize = 12;
 const tagSize = 16;
@@ -20,29 +20,19 @@ interface Cipher {
 }
 
 /**
- * AES-GCM by Deno's `node:crypto`, which is native: AES, whole blocks at a time, with the rest in WebAssembly, two to four times as fast as its GCM. What does
- * not fit that goes by its GCM mode, for keys of 16 and 32 bytes; there is none for keys of 24 bytes, which go by `@noble/ciphers`. Long messages go by
- * WebCrypto, in a thread of Deno's own that needs no permission; it answers with promises only, which is no way to send a packet.
+ * AES-GCM by Deno's `node:crypto`, which has it for keys of 16 and 32 bytes; keys of 24 bytes use `@noble/ciphers`. Long messages use WebCrypto,
+ * which works in a thread of Deno's own and needs no permission. WebCrypto answers with promises only, so it cannot encrypt a packet while it is sent.
  */
 export const denoCodec: Codec = {
   crc32: (bytes) => crc32(bytes),
   aesGcm(key: Uint8Array): AesGcm {
     const kept = key.slice();
-    const newEncryptBlocks = (): EncryptBlocks => {
-      const cipher = createCipheriv(`aes-${kept.length * 8}-ecb`, kept, null).setAutoPadding(false);
-      return (blocks) => cipher.update(blocks);
-    };
-    const { seal, open } = shareGcm(aesGcmBy(kept.length === 24 ? nobleCipher(kept) : nativeCipher(kept)), {
-      newEncryptBlocks,
-      sealMax: Infinity,
-      openMax: Infinity,
-    });
+    const whole = aesGcmBy(kept.length === 24 ? nobleCipher(kept) : nativeCipher(kept));
     let imported: Promise<WebKey> | undefined;
     const webKey = (): Promise<WebKey> =>
       (imported ??= crypto.subtle.importKey("raw", kept, name, false, ["encrypt", "decrypt"]));
     return {
-      seal,
-      open,
+      ...whole,
       sealLong: async (plaintext, additionalData, headroom) => {
         const nonce = crypto.getRandomValues(new Uint8Array(nonceSize));
         const parameters = { name, iv: nonce, additionalData: owned(additionalData) };

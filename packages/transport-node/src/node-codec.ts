@@ -9,7 +9,7 @@ import {
 } from "node:crypto";
 import { crc32 } from "node:zlib";
 import type { AesGcm, Codec, Offload } from "@memberlist/core";
-import { drawnAheadMax, packetBytes, plainView, shareGcm, type EncryptBlocks } from "@memberlist/core/internal";
+import { packetBytes, plainView } from "@memberlist/core/internal";
 
 const nonceSize = 12;
 const tagSize = 16;
@@ -19,12 +19,9 @@ const noncesPerDraw = 1024;
 const updatedInOneGo = 64 * 1024;
 const options = { authTagLength: tagSize } as const;
 
-/** Up to which length, in bytes, a message is faster by {@link shareGcm}. Bun makes a cipher object in a fraction of the time that Node takes. */
-const shared = "bun" in process.versions ? { sealMax: 128, openMax: 128 } : { sealMax: drawnAheadMax, openMax: drawnAheadMax };
-
 /**
- * AES-GCM by `node:crypto`: OpenSSL, with prepared keys and a pool of random nonces, and of packets by WebAssembly for the part that is not AES; and CRC-32 by
- * `node:zlib`. The pool is memory: a snapshot of a running process that is started twice would use its nonces twice.
+ * AES-GCM by `node:crypto` (OpenSSL), with prepared keys and a pool of random nonces, and CRC-32 by `node:zlib`. The pool is memory: a snapshot of
+ * a running process that is started twice would use its nonces twice.
  */
 export class NodeCodec implements Codec {
   readonly offload: Offload | undefined;
@@ -39,17 +36,11 @@ export class NodeCodec implements Codec {
 
   aesGcm(key: Uint8Array): AesGcm {
     const keyObject = createSecretKey(key);
-    const keySize = key.length;
-    const algorithm = algorithmOf(keySize);
-    const native: AesGcm = {
+    const algorithm = algorithmOf(key.length);
+    return {
       seal: (plaintext, additionalData, headroom) => this.#seal(algorithm, keyObject, plaintext, additionalData, headroom),
       open: (sealed, additionalData) => open(algorithm, keyObject, sealed, additionalData),
     };
-    const newEncryptBlocks = (): EncryptBlocks => {
-      const cipher = createCipheriv(`aes-${keySize * 8}-ecb`, keyObject, null).setAutoPadding(false);
-      return (blocks) => cipher.update(blocks);
-    };
-    return shareGcm(native, { newEncryptBlocks, ...shared });
   }
 
   #seal(
