@@ -58,6 +58,9 @@ type peerConfig struct {
 	MetricLabels            map[string]string `json:"metricLabels"`
 	QueueCheckInterval      *float64          `json:"queueCheckInterval"`
 
+	// AdvertiseMapped gives an IPv4 address to memberlist in 16 bytes, as some transports do.
+	AdvertiseMapped bool `json:"advertiseMapped"`
+
 	Meta        []byte   `json:"meta"`
 	UserState   []byte   `json:"userState"`
 	AckPayload  []byte   `json:"ackPayload"`
@@ -200,6 +203,9 @@ func (pc *peerConfig) bind(c *memberlist.Config) (*memberlist.NetTransport, erro
 		return nil, err
 	}
 	c.Transport = transport
+	if pc.AdvertiseMapped {
+		c.Transport = mappedTransport{transport}
+	}
 	c.BindPort = transport.GetAutoBindPort()
 	c.AdvertisePort = c.BindPort
 	if pc.AdvertisePort > 0 {
@@ -210,6 +216,16 @@ func (pc *peerConfig) bind(c *memberlist.Config) (*memberlist.NetTransport, erro
 		}
 	}
 	return transport, nil
+}
+
+// mappedTransport advertises an IPv4 address in the 16 bytes of net.IP, which memberlist puts on the wire as they are.
+type mappedTransport struct {
+	*memberlist.NetTransport
+}
+
+func (t mappedTransport) FinalAdvertiseAddr(ip string, port int) (net.IP, int, error) {
+	addr, at, err := t.NetTransport.FinalAdvertiseAddr(ip, port)
+	return addr.To16(), at, err
 }
 
 func toSet(names []string) map[string]bool {

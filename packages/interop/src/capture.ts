@@ -195,6 +195,20 @@ await Session.run("v6-", { bindAddr: "::1" }, async (session) => {
   await session.answered("stream-push-pull", fake, emptyPushPull(false));
 });
 
+// A transport that advertises IPv4 in 16 bytes.
+await Session.run("mapped-", { advertiseMapped: true }, async (session) => {
+  const fake = await session.fake("fake");
+  await session.introduce(fake);
+  await session.packet("compound", fake, (is) => is.layers.join() === "compound" && is.messages.length > 1);
+  await session.go.updateMeta("x");
+  await session.packet(
+    "alive",
+    fake,
+    single("alive", "", (m) => m["isMapped"] === true && m["node"] === "goagent"),
+  );
+  await session.answered("stream-push-pull", fake, emptyPushPull(false));
+});
+
 await Session.run("compressed-", { enableCompression: true, meta: toBase64("a".repeat(200)) }, async (session) => {
   const fake = await session.fake("fake");
   await session.introduce(fake);

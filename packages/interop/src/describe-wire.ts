@@ -115,6 +115,7 @@ function pushPullMeaning(message: Uint8Array): WireMeaning {
 function bodyMeaning(map: RawMap): Record<string, unknown> {
   const meaning: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(map)) {
+    if (key === "Addr" && value instanceof Uint8Array && isMapped(value)) meaning["isMapped"] = true;
     meaning[`${key[0]?.toLowerCase() ?? ""}${key.slice(1)}`] = fieldMeaning(key, value);
   }
   return meaning;
@@ -128,8 +129,14 @@ function fieldMeaning(key: string, value: RawValue): unknown {
   return new TextDecoder().decode(value);
 }
 
+/** Whether it is IPv4 in 16 bytes. */
+function isMapped(bytes: Uint8Array): boolean {
+  return bytes.length === 16 && hex(bytes.subarray(0, 12)) === `${"00".repeat(10)}ffff`;
+}
+
 /** Of IPv6 only what the capture meets: ::1. */
 function ipText(bytes: Uint8Array): string {
+  if (isMapped(bytes)) return bytes.subarray(12).join(".");
   return bytes.length === 4 ? bytes.join(".") : hex(bytes) === `${"00".repeat(15)}01` ? "::1" : hex(bytes);
 }
 

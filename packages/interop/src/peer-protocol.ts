@@ -50,6 +50,8 @@ export interface PeerConfig {
   cidrsAllowed?: readonly string[];
   metricLabels?: Readonly<Record<string, string>>;
   queueCheckInterval?: number;
+  /** A transport that advertises an IPv4 address in 16 bytes. Of a Go node; a TypeScript node refuses it. */
+  advertiseMapped?: boolean;
   /** No UDP: packets go over streams. Of a TypeScript node; a Go node has no such thing. */
   streamOnly?: boolean;
   /** Ours only: where the snapshot is kept, a file's path. */

@@ -167,12 +167,12 @@ export class Membership {
 
   /** Takes in one of the nodes that {@link checkMerge} has let pass. */
   mergeOne(remote: PushNodeState): void {
-    const { incarnation, name, addr, meta, vsn } = remote;
+    const { incarnation, name, addr, isMapped, meta, vsn } = remote;
     const port = applyPort(this.#context, remote.port);
     const state = nodeStateName(remote.state);
     switch (state) {
       case "alive":
-        this.alive({ incarnation, node: name, addr, port, meta, vsn });
+        this.alive({ incarnation, node: name, addr, isMapped, port, meta, vsn });
         break;
       case "left":
         this.dead({ incarnation, node: name, from: name });
@@ -258,6 +258,7 @@ export class Membership {
     // What the round trip was to another address says nothing.
     if (record.addr !== claim.addr || record.port !== claim.port) record.rtt = undefined;
     record.cause = undefined;
+    record.isMapped = claim.isMapped;
     table.forgetRepeat(record);
     const fields = {
       addr: claim.addr,
@@ -281,8 +282,8 @@ export class Membership {
     const incarnation = nextIncarnation(this.#context, accused);
     record.change({ incarnation });
     applyAwareness(this.#context, 1);
-    const { name: node, addr, port, meta, versions: vsn } = record;
-    this.#gossip.broadcast(node, encodeAlive({ incarnation, node, addr, port, meta, vsn }));
+    const { name: node, addr, isMapped, port, meta, versions: vsn } = record;
+    this.#gossip.broadcast(node, encodeAlive({ incarnation, node, addr, isMapped, port, meta, vsn }));
     effects.log.warn("refute", "refuting a claim about ourselves", { accuser: from, incarnation });
     effects.emit({ type: "refute", node: record.snapshot(), from });
   }

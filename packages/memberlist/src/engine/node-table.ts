@@ -25,6 +25,8 @@ export type NodeFields = Partial<Pick<Node, "addr" | "port" | "meta" | "incarnat
  */
 export class NodeRecord {
   versions: Versions;
+  /** The member's IPv4 address came in 16 bytes: we relay it in the same form, which Go peers compare. */
+  isMapped: true | undefined;
   /** When `state` last changed, in ms on the engine's clock. */
   stateChangedAt: number;
   suspicion: Suspicion | undefined;
@@ -113,7 +115,7 @@ export class NodeRecord {
   /** As a push/pull tells it. */
   pushState(): PushNodeState {
     const { name, addr, port, meta, incarnation, state } = this.#node;
-    return { name, addr, port, meta, incarnation, state: nodeStateNumber(state), vsn: this.versions };
+    return { name, addr, isMapped: this.isMapped, port, meta, incarnation, state: nodeStateNumber(state), vsn: this.versions };
   }
 }
 

@@ -1,7 +1,7 @@
 import { scanAlive, versionsAt, type ClaimLayout } from "./claim-layout.ts";
 import { emptyBytes } from "./bytes.ts";
-import { booleanField, bytesField, ipField, readFields, textField, uintField, versionsField } from "./fields.ts";
-import { bytesToIp } from "./ip.ts";
+import { booleanField, bytesField, ipField, isMappedField, readFields, textField, uintField, versionsField } from "./fields.ts";
+import { bytesToIp, isMappedAt } from "./ip.ts";
 import type { AckResp, Alive, Dead, ErrResp, IndirectPing, NackResp, Ping, Suspect } from "./messages.ts";
 import { scanAck, scanPing } from "./ping-layout.ts";
 import { decodeText } from "./text.ts";
@@ -69,6 +69,7 @@ export function decodeAlive(body: Uint8Array): Alive {
     incarnation: uintField(fields, "Incarnation", maxU32),
     node: textField(fields, "Node"),
     addr: ipField(fields, "Addr"),
+    isMapped: isMappedField(fields, "Addr"),
     port: uintField(fields, "Port", maxU16),
     meta: bytesField(fields, "Meta"),
     vsn: versionsField(fields, "Vsn"),
@@ -86,6 +87,7 @@ function aliveOf(body: Uint8Array, layout: ClaimLayout): Alive {
     incarnation,
     node: decodeText(body, nameAt, nameSize),
     addr: bytesToIp(body, addrAt, addrSize),
+    isMapped: isMappedAt(body, addrAt, addrSize),
     port,
     meta: metaSize === 0 ? emptyBytes : body.subarray(metaAt, metaAt + metaSize),
     vsn: versionsAt(body, layout),

@@ -72,7 +72,7 @@ export function encodeAlive(alive: Alive): Uint8Array {
   writer.byte(messageType.alive);
   writer.map(6);
   writer.key("Addr");
-  writer.ip(alive.addr);
+  writer.ip(alive.addr, alive.isMapped);
   writer.key("Incarnation");
   writer.uint(alive.incarnation);
   writer.key("Meta");

@@ -2,7 +2,7 @@ import { DecodeError as MsgpackError, Decoder } from "@msgpack/msgpack";
 import { emptyBytes } from "./bytes.ts";
 import { maxDecompressedBytes, textMaxSize } from "./constants.ts";
 import { DecodeError } from "./decode-error.ts";
-import { bytesToIp } from "./ip.ts";
+import { bytesToIp, isMappedAt } from "./ip.ts";
 import type { Versions } from "./messages.ts";
 import { scanObject } from "./msgpack-scan.ts";
 import { decodeText } from "./text.ts";
@@ -101,6 +101,12 @@ export function textField(fields: Fields, key: string): string {
 /** A literal IP; "" when missing or nil. */
 export function ipField(fields: Fields, key: string): string {
   return bytesToIp(bytesField(fields, key));
+}
+
+/** Whether {@link ipField} of the same key is IPv4 in 16 bytes. */
+export function isMappedField(fields: Fields, key: string): true | undefined {
+  const bytes = bytesField(fields, key);
+  return isMappedAt(bytes, 0, bytes.length);
 }
 
 /** Protocol versions: a byte string, or (Go takes it) an array of small integers. */

@@ -13,11 +13,12 @@ let recent: { readonly keys: Uint8Array; readonly texts: string[]; readonly size
  * Writes a literal IP as it goes on the wire, into `bytes` from `at` on: 4 bytes for IPv4 (and for IPv4-mapped IPv6), 16 for IPv6. A
  * zone is dropped.
  *
+ * @param isMapped writes IPv4 in 16 bytes, as IPv4-mapped IPv6
  * @returns how many bytes it has
  * @throws MemberlistError `invalid_address`
  */
-export function writeIp(ip: string, bytes: Uint8Array, at: number): number {
-  if (!ip.includes(":")) return writeIpv4(ip, bytes, at);
+export function writeIp(ip: string, bytes: Uint8Array, at: number, isMapped: boolean = false): number {
+  if (!ip.includes(":")) return isMapped ? writeMapped(ip, bytes, at) : writeIpv4(ip, bytes, at);
   try {
     const parsed = ipaddr.IPv6.parse(ip);
     const octets = parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toByteArray() : parsed.toByteArray();
@@ -56,6 +57,13 @@ export function bytesToIp(bytes: Uint8Array, at: number = 0, size: number = byte
   return text;
 }
 
+/** True where an address of `size` bytes from `at` on is IPv4 in 16 bytes, else undefined: what a message says of its form. */
+export function isMappedAt(bytes: Uint8Array, at: number, size: number): true | undefined {
+  if (size !== ipv6Size || bytes[at + 10] !== 0xff || bytes[at + 11] !== 0xff) return undefined;
+  for (let i = at; i < at + 10; i++) if (bytes[i] !== 0) return undefined;
+  return true;
+}
+
 /** Whether {@link bytesToIp} of the same bytes is `ip`, an IP that it has made or that is written as it would. An IPv4 costs no text. */
 export function isIpAt(bytes: Uint8Array, at: number, size: number, ip: string): boolean {
   if (size !== 4) return bytesToIp(bytes, at, size) === ip;
@@ -73,6 +81,12 @@ export function isIpAt(bytes: Uint8Array, at: number, size: number, ip: string):
 function ipv6Text(bytes: Uint8Array, at: number): string {
   const parsed = new ipaddr.IPv6(Array.from(bytes.subarray(at, at + ipv6Size)));
   return parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toString() : parsed.toRFC5952String();
+}
+
+function writeMapped(ip: string, bytes: Uint8Array, at: number): number {
+  bytes.fill(0, at, at + 10);
+  bytes.fill(0xff, at + 10, at + 12);
+  return 12 + writeIpv4(ip, bytes, at + 12);
 }
 
 /** Four decimal parts without leading zeros: nothing else is IPv4 to a Go peer. */

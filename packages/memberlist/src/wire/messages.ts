@@ -44,7 +44,16 @@ export interface Dead {
 /** [pMin, pMax, pCur, dMin, dMax, dCur]; may be shorter when a peer sent fewer. */
 export type Versions = readonly number[];
 
-export interface Alive {
+/**
+ * How the address of a member is written. A Go peer compares the bytes: to it 4 and 16 bytes of one IPv4 address are a name conflict, so
+ * an address is relayed in the form in which it came.
+ */
+interface AddressForm {
+  /** The IPv4 address takes 16 bytes (IPv4-mapped IPv6) rather than 4; undefined for the usual form, and for IPv6. */
+  isMapped?: true | undefined;
+}
+
+export interface Alive extends AddressForm {
   incarnation: number;
   node: string;
   addr: string;
@@ -60,7 +69,7 @@ export interface PushPullHeader {
 }
 
 /** One node in a push/pull. `state`: 0 alive, 1 suspect, 2 dead, 3 left; other numbers are ignored, as Go does. */
-export interface PushNodeState {
+export interface PushNodeState extends AddressForm {
   name: string;
   addr: string;
   port: number;

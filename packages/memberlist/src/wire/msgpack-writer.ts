@@ -130,14 +130,14 @@ export class MsgpackWriter {
     else this.bytes(bytes);
   }
 
-  /** A literal IP as a byte string; none ("") is Go's nil. @throws MemberlistError `invalid_address` */
-  ip(ip: string): void {
+  /** A literal IP as a byte string, IPv4 in 16 bytes if `isMapped`; none ("") is Go's nil. @throws MemberlistError `invalid_address` */
+  ip(ip: string, isMapped: boolean = false): void {
     if (ip === "") {
       this.byte(0xc0);
       return;
     }
     this.#reserve(ipv6Size + 1);
-    const size = writeIp(ip, this.#bytes, this.#length + 1);
+    const size = writeIp(ip, this.#bytes, this.#length + 1, isMapped);
     this.#bytes[this.#length] = 0xa0 | size;
     this.#length += size + 1;
   }

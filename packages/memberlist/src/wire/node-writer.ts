@@ -34,11 +34,11 @@ export class NodeWriter {
   }
 
   /** @throws MemberlistError `invalid_address` when the address is not a literal IP */
-  node({ addr, incarnation, meta, name, port, state, vsn }: PushNodeState): void {
+  node({ addr, incarnation, isMapped, meta, name, port, state, vsn }: PushNodeState): void {
     this.#reserve(fixedSize + 3 * name.length + meta.length + vsn.length);
     const bytes = this.#bytes;
     let at = putBytes(bytes, this.#length, addrKey);
-    at = putIp(bytes, at, addr);
+    at = putIp(bytes, at, addr, isMapped);
     at = putBytes(bytes, at, incarnationKey);
     at = putUint(bytes, at, incarnation);
     at = putBytes(bytes, at, metaKey);
@@ -118,8 +118,8 @@ function putText(bytes: Uint8Array, start: number, text: string): number {
   return at;
 }
 
-function putIp(bytes: Uint8Array, at: number, ip: string): number {
-  const size = ip === "" ? 0 : writeIp(ip, bytes, at + 1);
+function putIp(bytes: Uint8Array, at: number, ip: string, isMapped: boolean | undefined): number {
+  const size = ip === "" ? 0 : writeIp(ip, bytes, at + 1, isMapped);
   putNilableHead(bytes, at, size);
   return at + 1 + size;
 }

@@ -5,6 +5,7 @@ import {
   bytesField,
   intField,
   ipField,
+  isMappedField,
   readFields,
   readWholeFields,
   textField,
@@ -12,7 +13,7 @@ import {
   versionsField,
 } from "./fields.ts";
 import { versionsAt, type ClaimLayout } from "./claim-layout.ts";
-import { bytesToIp } from "./ip.ts";
+import { bytesToIp, isMappedAt } from "./ip.ts";
 import type { PushNodeState, PushPullHeader } from "./messages.ts";
 import { sharedWriter } from "./msgpack-writer.ts";
 import { NodeWriter } from "./node-writer.ts";
@@ -113,6 +114,7 @@ export function decodePushNode(object: Uint8Array): PushNodeState {
   return {
     name: textField(fields, "Name"),
     addr: ipField(fields, "Addr"),
+    isMapped: isMappedField(fields, "Addr"),
     port: uintField(fields, "Port", 0xffff),
     meta: copyBytes(bytesField(fields, "Meta")),
     incarnation: uintField(fields, "Incarnation", 0xffffffff),
@@ -127,6 +129,7 @@ export function pushNodeOf(bytes: Uint8Array, layout: ClaimLayout): PushNodeStat
   return {
     name: decodeText(bytes, nameAt, nameSize),
     addr: bytesToIp(bytes, addrAt, addrSize),
+    isMapped: isMappedAt(bytes, addrAt, addrSize),
     port,
     meta: copyBytes(bytes.subarray(metaAt, metaAt + metaSize)),
     incarnation,

@@ -15,6 +15,7 @@ const looksAtAll = { cidrsAllowed: ["0.0.0.0/0", "::/0"] };
 
 const names = fc.constantFrom("n1", "n2", "n3", "é");
 const incarnations = fc.integer({ min: 0, max: 3 });
+const forms = fc.constantFrom<true | undefined>(undefined, true);
 const claimsAt = (addrs: readonly string[], ports: readonly number[]): fc.Arbitrary<Message> =>
   fc.oneof(
     fc
@@ -23,6 +24,7 @@ const claimsAt = (addrs: readonly string[], ports: readonly number[]): fc.Arbitr
         incarnation: incarnations,
         meta: fc.constantFrom(new Uint8Array(0), Uint8Array.of(1), Uint8Array.of(2)),
         addr: fc.constantFrom(...addrs),
+        isMapped: forms,
         port: fc.constantFrom(...ports),
         vsn: fc.constantFrom<readonly number[]>(
           [1, 5, 2, 0, 0, 0],
@@ -139,6 +141,7 @@ const states: fc.Arbitrary<PushNodeState> = fc.record({
   incarnation: incarnations,
   meta: fc.constantFrom(new Uint8Array(0), Uint8Array.of(1), Uint8Array.of(2)),
   addr: fc.constantFrom("127.0.0.2", "127.0.0.3", "2001:db8::1"),
+  isMapped: forms,
   port: fc.constantFrom(0, 7946, 7947),
   vsn: fc.oneof(
     { weight: 9, arbitrary: fc.constantFrom<readonly number[]>([1, 5, 2, 0, 0, 0], [1, 5, 3, 0, 0, 0]) },

@@ -1,13 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bytesToIp, isIpAt, writeIp } from "../../src/wire/ip.ts";
+import { bytesToIp, isIpAt, isMappedAt, writeIp } from "../../src/wire/ip.ts";
 import { fromHex, toHex } from "./hex.ts";
 import { reasonOf } from "./reason.ts";
 
 /** What a member's address is written as; nothing for "", which no writer asks for. */
-function ipToBytes(ip: string): Uint8Array {
+function ipToBytes(ip: string, isMapped?: boolean): Uint8Array {
   const bytes = new Uint8Array(20).fill(0xee);
-  const size = ip === "" ? 0 : writeIp(ip, bytes, 2);
+  const size = ip === "" ? 0 : writeIp(ip, bytes, 2, isMapped);
   expect([...bytes.subarray(0, 2), ...bytes.subarray(2 + Math.max(size, 4), 20)].filter((byte) => byte !== 0xee)).toEqual([]);
   return bytes.slice(2, 2 + size);
 }
@@ -32,6 +32,17 @@ describe("addresses", () => {
     expect(toHex(ipToBytes("2001:DB8:0:0:0:0:0:1"))).toBe("20010db8000000000000000000000001");
     expect(toHex(ipToBytes("::ffff:10.1.2.3"))).toBe("0a010203");
     expect(bytesToIp(fromHex("00000000000000000000ffff0a010203"))).toBe("10.1.2.3");
+  });
+
+  it("writes IPv4 in 16 bytes where it is asked to, and tells that form from IPv6", () => {
+    const mapped = ipToBytes("10.1.2.3", true);
+    expect(toHex(mapped)).toBe("00000000000000000000ffff0a010203");
+    expect(bytesToIp(mapped)).toBe("10.1.2.3");
+    expect(isMappedAt(mapped, 0, 16)).toBe(true);
+    expect(toHex(ipToBytes("2001:db8::1", true))).toBe("20010db8000000000000000000000001");
+    for (const other of ["", "0a010203", "0000000000000000000000000a010203", "00000000000000000001ffff0a010203"]) {
+      expect(isMappedAt(fromHex(other), 0, other.length / 2)).toBeUndefined();
+    }
   });
 
   it.each([1, 3, 5, 8, 15, 17])("refuses %i bytes", (length) => {

@@ -14,6 +14,7 @@ const nodes: fc.Arbitrary<PushNodeState> = fc.record({
     // A byte that is not UTF-8, escaped.
     fc.constant("n\udcff"),
   ),
+  isMapped: fc.constantFrom<true | undefined>(undefined, true),
   addr: fc.constantFrom("", "10.0.0.1", "255.255.255.255", "2001:db8::1", "::ffff:10.0.0.1"),
   port: numbers(128, 256, 65_536),
   meta: sizes.map((size) => new Uint8Array(size).fill(7)),
@@ -23,11 +24,11 @@ const nodes: fc.Arbitrary<PushNodeState> = fc.record({
 });
 
 /** The same by the writer of all other messages. */
-function writtenByKey({ addr, incarnation, meta, name, port, state, vsn }: PushNodeState): Uint8Array {
+function writtenByKey({ addr, incarnation, isMapped, meta, name, port, state, vsn }: PushNodeState): Uint8Array {
   const writer = new MsgpackWriter();
   writer.map(7);
   writer.key("Addr");
-  writer.ip(addr);
+  writer.ip(addr, isMapped);
   writer.key("Incarnation");
   writer.uint(incarnation);
   writer.key("Meta");
