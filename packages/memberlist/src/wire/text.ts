@@ -3,6 +3,10 @@ let decoder: InstanceType<typeof TextDecoder> | undefined;
 
 /** Where escaped bytes live: byte 0x80 is U+DC80, byte 0xff is U+DCFF (as Python's `surrogateescape` has it). */
 const escapeBase = 0xdc00;
+/** The code units that one `fromCharCode` call gets: more arguments may not fit on the stack. */
+const unitsMax = 4096;
+/** What stands for any other lone surrogate. */
+const replacement = 0xfffd;
 /** Up to here one `fromCharCode` call beats a TextDecoder. */
 const shortTextMax = 128;
 
@@ -60,62 +64,100 @@ function isAsciiAt(bytes: Uint8Array, at: number, size: number, text: string): b
 }
 
 function decodeUnicode(bytes: Uint8Array): string {
-  decoder ??= new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  try {
-    return decoder.decode(bytes);
-  } catch {
-    return decodeEscaped(decoder, bytes);
+  let at = 0;
+  while (at < bytes.length) {
+    const length = sequenceLength(bytes, at);
+    if (length === 0) return decodeEscaped(bytes);
+    at += length;
   }
+  decoder ??= new TextDecoder("utf-8", { ignoreBOM: true });
+  return decoder.decode(bytes);
 }
 
+/** One pass over the code units: a peer's name may be thousands of bytes of which none is valid. */
 function encodeUnicode(text: string): Uint8Array {
-  encoder ??= new TextEncoder();
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  let start = 0;
-  const add = (piece: Uint8Array): void => {
-    pieces.push(piece);
-    size += piece.length;
-  };
+  let escaped = 0;
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
-    if (unit >= 0xd800 && unit < 0xdc00) {
-      const next = text.charCodeAt(i + 1);
-      if (next >= 0xdc00 && next < 0xe000) i++;
-    } else if (unit >= 0xdc80 && unit <= 0xdcff) {
-      if (i > start) add(encoder.encode(text.slice(start, i)));
-      add(Uint8Array.of(unit - escapeBase));
-      start = i + 1;
-    }
+    if (isPairAt(text, i, unit)) i++;
+    else if (isEscape(unit)) escaped++;
   }
-  const tail = encoder.encode(text.slice(start));
-  if (pieces.length === 0) return tail;
-  add(tail);
-  const bytes = new Uint8Array(size);
-  let offset = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, offset);
-    offset += piece.length;
-  }
-  return bytes;
+  encoder ??= new TextEncoder();
+  return escaped === 0 ? encoder.encode(text) : encodeEscaped(text);
 }
 
-function decodeEscaped(strict: { decode(bytes: Uint8Array): string }, bytes: Uint8Array): string {
-  let text = "";
-  let start = 0;
-  let offset = 0;
-  while (offset < bytes.length) {
-    const length = sequenceLength(bytes, offset);
-    if (length > 0) {
-      offset += length;
-      continue;
+function encodeEscaped(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length * 3);
+  let at = 0;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x80) {
+      bytes[at++] = unit;
+    } else if (isEscape(unit)) {
+      bytes[at++] = unit - escapeBase;
+    } else if (unit < 0x800) {
+      bytes[at++] = 0xc0 | (unit >>> 6);
+      bytes[at++] = 0x80 | (unit & 0x3f);
+    } else if (isPairAt(text, i, unit)) {
+      const point = 0x10000 + ((unit & 0x3ff) << 10) + (text.charCodeAt(++i) & 0x3ff);
+      bytes[at++] = 0xf0 | (point >>> 18);
+      bytes[at++] = 0x80 | ((point >>> 12) & 0x3f);
+      bytes[at++] = 0x80 | ((point >>> 6) & 0x3f);
+      bytes[at++] = 0x80 | (point & 0x3f);
+    } else {
+      const valid = unit >= 0xd800 && unit < 0xe000 ? replacement : unit;
+      bytes[at++] = 0xe0 | (valid >>> 12);
+      bytes[at++] = 0x80 | ((valid >>> 6) & 0x3f);
+      bytes[at++] = 0x80 | (valid & 0x3f);
     }
-    if (offset > start) text += strict.decode(bytes.subarray(start, offset));
-    text += String.fromCharCode(escapeBase + (bytes[offset] as number));
-    offset++;
-    start = offset;
   }
-  return offset > start ? text + strict.decode(bytes.subarray(start, offset)) : text;
+  return bytes.slice(0, at);
+}
+
+/** Whether a lone surrogate stands for a byte. A second half of a pair must have been skipped. */
+function isEscape(unit: number): boolean {
+  return unit >= 0xdc80 && unit <= 0xdcff;
+}
+
+/** Whether `unit`, which is at `i`, is the first half of a surrogate pair. */
+function isPairAt(text: string, i: number, unit: number): boolean {
+  if (unit < 0xd800 || unit >= 0xdc00) return false;
+  const next = text.charCodeAt(i + 1);
+  return next >= 0xdc00 && next < 0xe000;
+}
+
+/** One pass over the bytes, as {@link encodeUnicode}. */
+function decodeEscaped(bytes: Uint8Array): string {
+  const units = new Uint16Array(bytes.length);
+  let count = 0;
+  let at = 0;
+  while (at < bytes.length) {
+    const lead = bytes[at] as number;
+    const length = sequenceLength(bytes, at);
+    if (length === 0) {
+      units[count++] = escapeBase + lead;
+      at++;
+    } else if (length === 1) {
+      units[count++] = lead;
+      at++;
+    } else {
+      let point = lead & (0xff >>> (length + 1));
+      for (let i = 1; i < length; i++) point = (point << 6) | ((bytes[at + i] as number) & 0x3f);
+      at += length;
+      if (length < 4) {
+        units[count++] = point;
+      } else {
+        units[count++] = 0xd7c0 + (point >>> 10);
+        units[count++] = 0xdc00 | (point & 0x3ff);
+      }
+    }
+  }
+  let text = "";
+  for (let from = 0; from < count; from += unitsMax) {
+    const part = units.subarray(from, Math.min(from + unitsMax, count));
+    text += String.fromCharCode.apply(null, part as unknown as number[]);
+  }
+  return text;
 }
 
 /** How long the valid UTF-8 sequence at `offset` is (Unicode table 3-7), or 0 when there is none. */

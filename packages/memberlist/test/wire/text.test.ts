@@ -1,9 +1,45 @@
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { decodeText, encodeText } from "../../src/wire/text.ts";
 import { ascii } from "./hex.ts";
 
+/** Long names of which no byte, every second byte, or all but one byte are valid UTF-8. */
+const badNames: readonly Uint8Array[] = [
+  new Uint8Array(4096).fill(0xff),
+  Uint8Array.from({ length: 4096 }, (_, i) => (i % 2 === 0 ? 0x61 : 0x80)),
+  new Uint8Array(4096).fill(0x61, 0, 4095).fill(0xc3, 4095),
+];
+
 describe("names as text", () => {
+  afterEach(() => {
+    vi.unstubAllGlobals();
+    vi.resetModules();
+  });
+
+  it("decodes and encodes names that are not UTF-8 in one pass, without a call per byte", async () => {
+    let calls = 0;
+    class CountingDecoder extends TextDecoder {
+      override decode(...args: Parameters<TextDecoder["decode"]>): string {
+        calls++;
+        return super.decode(...args);
+      }
+    }
+    class CountingEncoder extends TextEncoder {
+      override encode(...args: Parameters<TextEncoder["encode"]>): Uint8Array<ArrayBuffer> {
+        calls++;
+        return super.encode(...args);
+      }
+    }
+    vi.stubGlobal("TextDecoder", CountingDecoder);
+    vi.stubGlobal("TextEncoder", CountingEncoder);
+    vi.resetModules();
+    const text = await import("../../src/wire/text.ts");
+    expect(text.encodeText(text.decodeText(Uint8Array.of(0xc3, 0xa9)))).toEqual(Uint8Array.of(0xc3, 0xa9));
+    expect(calls).toBe(2);
+    for (const name of badNames) expect(text.encodeText(text.decodeText(name))).toEqual(name);
+    expect(calls).toBe(2);
+  });
+
   it.each([
     ["ASCII", [0x6e, 0x6f, 0x64, 0x65], "node"],
     ["nothing", [], ""],
@@ -24,6 +60,23 @@ describe("names as text", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
         expect(encodeText(decodeText(bytes))).toEqual(bytes);
+      }),
+    );
+  });
+
+  it("keeps any mix of valid sequences and stray bytes", () => {
+    const piece = fc.oneof(
+      fc.string({ unit: "binary", maxLength: 3 }).map((text) => [...new TextEncoder().encode(text)]),
+      fc.array(fc.integer({ min: 0x80, max: 0xff }), { maxLength: 3 }),
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 15 }), (pieces) => {
+        const bytes = Uint8Array.from(pieces.flat());
+        const text = decodeText(bytes);
+        expect(encodeText(text)).toEqual(bytes);
+        // What is valid decodes as the standard says.
+        const valid = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+        expect(text.replaceAll(/[\ud800-\udfff\ufffd]/gu, "")).toBe(valid.replaceAll("\ufffd", ""));
       }),
     );
   });
