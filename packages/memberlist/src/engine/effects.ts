@@ -79,8 +79,8 @@ interface EngineLog {
 
 /** Counters and metrics. */
 export interface EngineStats {
-  /** Counts something for `members.counters()`. */
-  count(name: string): void;
+  /** Counts something for `members.counters()`, `times` times. Default 1. */
+  count(name: string, times?: number): void;
   increment(metric: string, value: number): void;
   gauge(metric: string, value: number): void;
   sample(metric: string, value: number): void;

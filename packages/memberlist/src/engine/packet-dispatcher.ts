@@ -2,8 +2,7 @@ import type { Address } from "../address.ts";
 import { scanAlive } from "../wire/claim-layout.ts";
 import { decompressBody } from "../wire/compress.ts";
 import { visitCompound } from "../wire/compound.ts";
-import { maxDecompressedPacketBytes, maxNestingDepth, messageType } from "../wire/constants.ts";
-import { DecodeError } from "../wire/decode-error.ts";
+import { maxBadPartsPerPacket, maxDecompressedPacketBytes, maxRepliesPerPacket, messageType } from "../wire/constants.ts";
 import {
   decodeAckResp,
   decodeAlive,
@@ -15,6 +14,7 @@ import {
 } from "../wire/decode.ts";
 import type { AckHandlers } from "./ack-handlers.ts";
 import { applyPort, type EngineContext } from "./context.ts";
+import { DroppedMessages } from "./dropped-messages.ts";
 import { HandoffQueue, type HandoffMessage } from "./handoff-queue.ts";
 import type { Membership } from "./membership.ts";
 import { numberRepeat, repeatNumber } from "./repeats.ts";
@@ -27,16 +27,23 @@ export interface PacketParts {
   readonly acks: AckHandlers;
 }
 
-/** Takes packets apart and hands each message to whom it concerns. Source: PROTOCOL.md sections 2 and 3. */
+/**
+ * Takes packets apart and hands each message to whom it concerns. The work that one packet can cause is bounded: it may be compressed once,
+ * around everything, and hold one compound, of at most 255 messages; few of them may be bad, or ask for a reply. Source: PROTOCOL.md
+ * sections 2 and 3.
+ */
 export class PacketDispatcher {
   readonly #parts: PacketParts;
   readonly #handoff: HandoffQueue;
-  /** What one packet may still decompress to, in bytes: nesting must not multiply the limit. */
-  #decompressionBudget = 0;
+  readonly #dropped: DroppedMessages;
+  /** What the packet may still ask for, and how many more of its messages may be bad. */
+  #repliesLeft = 0;
+  #badPartsLeft = 0;
 
   constructor(parts: PacketParts) {
     this.#parts = parts;
     this.#handoff = new HandoffQueue(parts.context.config.handoffQueueDepth);
+    this.#dropped = new DroppedMessages(parts.context.effects);
   }
 
   get waiting(): number {
@@ -44,41 +51,89 @@ export class PacketDispatcher {
   }
 
   receive(message: Uint8Array, from: Address, receivedAt: number): void {
-    const { maxDecompressedBytes } = this.#parts.context.config.limits;
-    this.#decompressionBudget = Math.min(maxDecompressedBytes, maxDecompressedPacketBytes);
-    this.#guard(message[0], from, () => this.#dispatch(message, from, receivedAt, 0));
+    this.#repliesLeft = maxRepliesPerPacket;
+    this.#badPartsLeft = maxBadPartsPerPacket;
+    const isCompressed = message[0] === messageType.compress;
+    try {
+      const content = isCompressed ? this.#decompress(message) : message;
+      if (content[0] === messageType.compound) this.#compound(content.subarray(1), from, receivedAt);
+      else this.#message(content, from, receivedAt);
+    } catch (error) {
+      this.#dropped.addError(error, message[0], from);
+    }
+    this.#dropped.report();
   }
 
   drain(limit: number): void {
     for (let i = 0; i < limit; i++) {
       const message = this.#handoff.shift();
-      if (message === undefined) return;
-      this.#guard(message.type, message.from, () => this.#handle(message));
+      if (message === undefined) break;
+      try {
+        this.#handle(message);
+      } catch (error) {
+        this.#dropped.addError(error, message.type, message.from);
+      }
     }
+    this.#dropped.report();
   }
 
   clear(): void {
     this.#handoff.clear();
   }
 
-  #dispatch(message: Uint8Array, from: Address, receivedAt: number, depth: number): void {
-    if (depth > maxNestingDepth) throw new DecodeError("too_deep", `nested more than ${maxNestingDepth} deep`);
+  #decompress(message: Uint8Array): Uint8Array {
+    const { maxDecompressedBytes } = this.#parts.context.config.limits;
+    return decompressBody(message.subarray(1), Math.min(maxDecompressedBytes, maxDecompressedPacketBytes));
+  }
+
+  /** A bad part does not take the others with it, unless there are too many. */
+  #compound(body: Uint8Array, from: Address, receivedAt: number): void {
+    let left = 0;
+    const truncated = visitCompound(body, (start, end) => {
+      if (body[start] === messageType.alive && this.#isRepeat(body, start + 1, end)) return;
+      if (this.#badPartsLeft === 0) left++;
+      else this.#part(body.subarray(start, end), from, receivedAt);
+    });
+    if (truncated > 0) {
+      const text = `${truncated} messages of a compound were cut off`;
+      this.#dropped.add("truncated", text, messageType.compound, from);
+    }
+    if (left > 0) {
+      const text = `they came in a packet after ${maxBadPartsPerPacket} bad ones`;
+      this.#dropped.add("too_many_bad_parts", text, messageType.compound, from, left);
+    }
+  }
+
+  #part(part: Uint8Array, from: Address, receivedAt: number): void {
+    try {
+      this.#message(part, from, receivedAt);
+    } catch (error) {
+      this.#badPartsLeft--;
+      this.#dropped.addError(error, part[0], from);
+    }
+  }
+
+  /** One message. What can be refused without decoding it costs no exception. */
+  #message(message: Uint8Array, from: Address, receivedAt: number): void {
     const { acks, responder } = this.#parts;
     const type = message[0];
-    if (type === undefined) throw new DecodeError("empty", "the message type is missing");
+    if (type === undefined) {
+      this.#dropped.add("empty", "the message type is missing", type, from);
+      return;
+    }
     const body = message.subarray(1);
     switch (type) {
       case messageType.compound:
-        this.#compound(body, from, receivedAt, depth);
+        this.#dropped.add("nested_compound", "a compound inside a compound", type, from);
         break;
       case messageType.compress:
-        this.#dispatch(this.#decompress(body), from, receivedAt, depth + 1);
+        this.#dropped.add("nested_compress", "compressed inside a compressed message or a compound", type, from);
         break;
       case messageType.ping:
-        responder.ping(decodePing(body), from);
+        if (this.#mayReply(type, from)) responder.ping(decodePing(body), from);
         break;
       case messageType.indirectPing:
-        responder.indirectPing(decodeIndirectPing(body), from);
+        if (this.#mayReply(type, from)) responder.indirectPing(decodeIndirectPing(body), from);
         break;
       case messageType.ackResp:
         acks.ack(decodeAckResp(body), receivedAt);
@@ -95,27 +150,18 @@ export class PacketDispatcher {
         this.#handOff({ type, body, from });
         break;
       default:
-        throw new DecodeError("unknown_type", `message type ${type} is not supported`);
+        this.#dropped.add("unknown_type", `message type ${type} is not supported`, type, from);
     }
   }
 
-  #decompress(body: Uint8Array): Uint8Array {
-    const budget = this.#decompressionBudget;
-    // Spent, too, where it does not suffice: the work was done.
-    this.#decompressionBudget = 0;
-    const message = decompressBody(body, budget);
-    this.#decompressionBudget = budget - message.length;
-    return message;
-  }
-
-  /** Each part stands for itself: a bad one does not take the others with it. */
-  #compound(body: Uint8Array, from: Address, receivedAt: number, depth: number): void {
-    const truncated = visitCompound(body, (start, end) => {
-      if (body[start] === messageType.alive && this.#isRepeat(body, start + 1, end)) return;
-      const part = body.subarray(start, end);
-      this.#guard(part[0], from, () => this.#dispatch(part, from, receivedAt, depth + 1));
-    });
-    if (truncated > 0) throw new DecodeError("truncated", `${truncated} messages of a compound were cut off`);
+  /** Whether a packet that has asked for replies already may ask for one more: replies go to an address that the packet names. */
+  #mayReply(type: number, from: Address): boolean {
+    if (this.#repliesLeft > 0) {
+      this.#repliesLeft--;
+      return true;
+    }
+    this.#dropped.add("too_many_replies", `a packet asks for more than ${maxRepliesPerPacket} replies`, type, from);
+    return false;
   }
 
   /** Whether an alive message (its body, from `start` to `end`) says what is known: it takes no place in the queue then. */
@@ -133,9 +179,7 @@ export class PacketDispatcher {
 
   #handOff(message: HandoffMessage): void {
     if (this.#handoff.push(message)) return;
-    const { effects } = this.#parts.context;
-    effects.stats.count("dropped.handoff_full");
-    effects.log.warn("handoff_full", "too many messages wait, dropping one", { type: message.type, from: message.from });
+    this.#dropped.add("handoff_full", "too many wait already", message.type, message.from);
   }
 
   #handle({ type, body, from }: HandoffMessage): void {
@@ -166,17 +210,5 @@ export class PacketDispatcher {
       return;
     }
     membership.alive({ ...claim, port: applyPort(context, claim.port) });
-  }
-
-  /** Whatever a peer sends: a counted drop, and a line in the log at a bounded rate. */
-  #guard(type: number | undefined, from: Address, handle: () => void): void {
-    try {
-      handle();
-    } catch (error) {
-      if (!(error instanceof DecodeError)) throw error;
-      const { effects } = this.#parts.context;
-      effects.stats.count(`dropped.${error.reason}`);
-      effects.log.warn("bad_message", `dropping a message: ${error.message}`, { reason: error.reason, type, from });
-    }
   }
 }

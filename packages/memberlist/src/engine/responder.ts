@@ -22,7 +22,7 @@ export class Responder {
   ping(ping: Ping, from: Address): void {
     if (!this.isForUs(ping)) return;
     const payload = this.#context.questions.ackPayload();
-    this.#gossip.send(encodeAckResp({ seqNo: ping.seqNo, payload }), replyAddress(ping, from));
+    this.#send(encodeAckResp({ seqNo: ping.seqNo, payload }), replyAddress(ping, from), from);
   }
 
   /** A ping for a name that is not ours: a node has come back under another name at this address. */
@@ -40,16 +40,26 @@ export class Responder {
     const asker = replyAddress(request, from);
     const until = now + config.probeTimeout;
     const nackTimer = request.nack
-      ? timers.set(until, () => this.#gossip.send(encodeNackResp({ seqNo: request.seqNo }), asker))
+      ? timers.set(until, () => this.#send(encodeNackResp({ seqNo: request.seqNo }), asker, from))
       : undefined;
     this.#acks.set(ping.seqNo, until, {
       ack: () => {
         timers.cancel(nackTimer);
-        this.#gossip.send(encodeAckResp({ seqNo: request.seqNo, payload: emptyBytes }), asker);
+        this.#send(encodeAckResp({ seqNo: request.seqNo, payload: emptyBytes }), asker, from);
       },
     });
     const port = applyPort(this.#context, request.port);
-    this.#gossip.send(encodePing(ping), { host: request.target, port, name: request.node });
+    this.#send(encodePing(ping), { host: request.target, port, name: request.node }, from);
+  }
+
+  /**
+   * Broadcasts ride along to a member, and to the address that the request came from. Whoever else a request names gets a packet no
+   * larger than the request: a packet must not be a way to send others many times its size.
+   */
+  #send(message: Uint8Array, to: Address, from: Address): void {
+    const isMember = to.name !== "" && this.#context.table.get(to.name)?.addr === to.host;
+    if (isMember || to.host === from.host) this.#gossip.send(message, to);
+    else this.#gossip.sendAlone(message, to);
   }
 }
 

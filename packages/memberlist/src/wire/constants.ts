@@ -52,5 +52,7 @@ export const maxInboundStreamBytes: number = 256 * 1024 * 1024;
 export const maxPushPullRequestsPerPeer: number = 64;
 export const maxMembershipBroadcasts: number = 16_384;
 export const maxMembershipBroadcastBytes: number = 16 * 1024 * 1024;
-/** How deep compress and compound may nest in a packet. Go peers send two levels. */
-export const maxNestingDepth: number = 8;
+/** Pings and indirect pings in one packet; Go peers and ours send one at most. Each sends a packet or two to addresses that it names. */
+export const maxRepliesPerPacket: number = 4;
+/** Parts of one compound that cannot be decoded: behind so many of them the rest is dropped. Each costs an exception. */
+export const maxBadPartsPerPacket: number = 16;

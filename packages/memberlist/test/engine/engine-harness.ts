@@ -32,6 +32,7 @@ export interface LogLine {
   readonly level: "debug" | "info" | "warn";
   readonly code: string;
   readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
 }
 
 /** What is known about one node, the dead included. */
@@ -244,8 +245,8 @@ export class EngineHarness {
   #effects(): Effects {
     const log =
       (level: LogLine["level"]) =>
-      (code: string, message: string): void => {
-        this.logs.push({ level, code, message });
+      (code: string, message: string, fields: Readonly<Record<string, unknown>> = {}): void => {
+        this.logs.push({ level, code, message, fields });
       };
     const metric = (name: string, value: number): void => {
       const values = this.metrics.get(name);
@@ -255,7 +256,7 @@ export class EngineHarness {
     return {
       log: { debug: log("debug"), info: log("info"), warn: log("warn") },
       stats: {
-        count: (name) => this.counters.set(name, this.count(name) + 1),
+        count: (name, times = 1) => this.counters.set(name, this.count(name) + times),
         increment: metric,
         gauge: metric,
         sample: metric,

@@ -62,9 +62,20 @@ describe("a ping", () => {
     const node = started();
     const rand = alive("rand", { incarnation: 10, addr: "127.0.0.255", vsn: [1, 5, 1, 1, 1, 1] });
     node.deliver(rand);
-    node.deliver(ping(asker));
+    node.deliver(ping(asker), { host: asker.sourceAddr, port: 4001, name: "" });
     expect(node.sent).toHaveLength(1);
     expect(node.sent[0]?.messages).toEqual([ack(42), rand]);
+  });
+
+  it("is answered by the ack alone where it names the address of a stranger, and with broadcasts where it names a member", () => {
+    const node = started();
+    const member = alive("n2");
+    node.deliver(member);
+    node.deliver(ping(asker));
+    node.deliver(ping({ ...asker, sourceNode: "n2" }));
+    expect(node.sent.map(({ messages }) => messages)).toEqual([[ack(42)], [ack(42)]]);
+    node.deliver(ping({ sourceAddr: member.addr, sourcePort: 4000, sourceNode: "n2" }));
+    expect(node.sent[2]?.messages).toEqual([ack(42), member]);
   });
 
   it("is answered with a checksum where the asker is known to understand it", () => {
@@ -76,6 +87,17 @@ describe("a ping", () => {
 });
 
 describe("an indirect ping", () => {
+  it("sends an address that it names no more than it has itself, unless that is a member's", () => {
+    const node = started();
+    node.deliver(alive("n2"));
+    const victim = indirectPing({ ...asker, target: "127.0.0.77", node: "n2", nack: true });
+    node.deliver(victim);
+    node.advance(node.config.probeTimeout);
+    expect(node.sent.map(({ messages }) => messages.map(({ kind }) => kind))).toEqual([["ping"], ["nack"]]);
+    node.deliver(indirectPing({ ...asker, target: "127.0.0.2", node: "n2" }));
+    expect(node.sent[2]?.messages.map(({ kind }) => kind)).toEqual(["ping", "alive"]);
+  });
+
   it("is passed on in our own name, and its ack under the asker's number [HandleIndirectPing]", () => {
     const members = new VirtualCluster();
     const helper = members.add("n1", { config: { probeInterval: 0 } });

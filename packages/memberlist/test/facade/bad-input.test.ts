@@ -146,7 +146,7 @@ describe("packets", () => {
     await expectHealthy(one, node);
   });
 
-  it("nested beyond reason are dropped", async () => {
+  it("nested more than one compound in one compressed message are refused", async () => {
     const one = cluster();
     const sizes: number[] = [];
     const node = await one.start({ delegate: { notifyMsg: (message) => void sizes.push(message.length) } });
@@ -156,7 +156,7 @@ describe("packets", () => {
     peer.send(nested, node);
     await one.advance(10);
     expect(sizes).toEqual([]);
-    expect(node.members.counters()).toEqual({ "dropped.too_deep": 1 });
+    expect(node.members.counters()).toEqual({ "dropped.nested_compress": 1 });
   });
 
   it("in a flood are logged at a bounded rate, and all counted", async () => {
