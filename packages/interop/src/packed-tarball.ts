@@ -80,15 +80,6 @@ export function contentProblems({ name, content }: Tarball): string[] {
   const targets = Object.values(exports).flatMap((entry) => (typeof entry === "string" ? [entry] : Object.values(entry)));
   if (targets.length === 0) problems.push("nothing is exported");
   for (const target of targets) if (!existsSync(join(content, target))) problems.push(`${target} is exported and is not there`);
-  // A thread's program is not imported but named, and without it all is done on the event loop: nothing would fail at run time.
-  for (const file of readdirSync(join(content, "dist"), { recursive: true, encoding: "utf8" })) {
-    if (!file.endsWith(".js")) continue;
-    const named = readFileSync(join(content, "dist", file), "utf8").matchAll(/new URL\("(\.[^"]+)", import\.meta\.url\)/g);
-    for (const [, path = ""] of named) {
-      if (!existsSync(join(content, "dist", file, "..", path)))
-        problems.push(`${path} is named in dist/${file} and is not there`);
-    }
-  }
   for (const file of readdirSync(content)) {
     if (!["README.md", "LICENSE", "package.json", "dist", "src"].includes(file)) problems.push(`${file} does not belong there`);
   }

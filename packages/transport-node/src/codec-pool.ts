@@ -10,8 +10,8 @@ import {
   type SealJob,
 } from "@memberlist/core";
 import type { Log } from "@memberlist/core/internal";
-import type { Piscina } from "piscina";
-import { doCodecWorkInParts, errorOf, type CodecFailure, type CodecWork } from "./codec-work.ts";
+import { CodecThread, loadPiscina, ThreadStartError } from "./codec-thread.ts";
+import { answerOf, doCodecWorkInParts, errorOf, type CodecFailure, type CodecWork } from "./codec-work.ts";
 import { NodeCodec } from "./node-codec.ts";
 
 /** Threads for the compression and encryption of long stream messages, so that they do not hold up the event loop. */
@@ -27,7 +27,10 @@ export interface WorkerOptions {
   readonly packets?: PacketWorkerOptions;
   /** True: all work is done on the event loop. Default false. */
   readonly off?: boolean;
-  /** The threads' program, for applications that are bundled into one file. Default: `codec-worker.js` next to this module. */
+  /**
+   * The file of the threads' program: a copy or a bundle of `@memberlist/transport-node/codec-worker`, from where piscina is found. Default: the
+   * one of this package. An application that is bundled with this package does not have it, and needs none: see the README.
+   */
   readonly entry?: URL;
 }
 
@@ -56,17 +59,17 @@ const attemptsMax = 2;
 /**
  * Compresses, encrypts, decrypts and decompresses in threads. They start with the first job, end when there is nothing to do, and keep
  * no process alive. A job whose thread dies is done again, by another thread and then inline: none is lost. Where threads cannot be
- * had (no worker file, as when the sources run as they are; a runtime that piscina does not run on), everything is done inline, in parts.
+ * had (a bundle, a limit of the container, missing permissions), everything is done inline, in parts; that is logged once.
  */
 export class CodecPool implements Offload {
   readonly threshold: number;
   readonly packets: PacketOffload | undefined;
   readonly #options: CodecPoolOptions;
   readonly #threads: number;
-  readonly #entry: URL;
   readonly #inline = new NodeCodec();
-  /** Rejects the jobs that piscina has and will never settle. */
-  readonly #abandon = new Set<(error: unknown) => void>();
+  /** All threads, and those of them that have nothing to do. */
+  readonly #all = new Set<CodecThread>();
+  readonly #idle: CodecThread[] = [];
   /** Jobs that wait for a thread. Their bytes are not copied before it is their turn. */
   readonly #waiting: (() => void)[] = [];
   #free: number;
@@ -78,9 +81,17 @@ export class CodecPool implements Offload {
   #lastDone = -Infinity;
   /** A thread is being started for packets, or none can be had. */
   #isWarming = false;
-  #pool: Promise<Piscina | undefined> | undefined;
-  #isBroken = false;
+  #makeThread: Promise<() => CodecThread> | undefined;
+  /** No thread can be had, from here on. */
+  #isInline = false;
   #closed: Promise<void> | undefined;
+
+  /** @throws MemberlistError `invalid_config` */
+  static async open(options: CodecPoolOptions): Promise<CodecPool> {
+    const { entry } = options.workers;
+    if (entry !== undefined) await checkEntry(entry);
+    return new CodecPool(options);
+  }
 
   /** @throws MemberlistError `invalid_config` */
   constructor(options: CodecPoolOptions) {
@@ -92,10 +103,9 @@ export class CodecPool implements Offload {
     this.#threads = threads;
     this.#free = threads;
     this.packets = this.#packets(options.workers.packets);
-    this.#entry = options.workers.entry ?? new URL("./codec-worker.js", import.meta.url);
   }
 
-  /** Threads that died at work, or did not start. */
+  /** Threads that died at work, did not start, or gave an answer that is not one. */
   get failures(): number {
     return this.#failures;
   }
@@ -115,8 +125,7 @@ export class CodecPool implements Offload {
   }
 
   async #end(): Promise<void> {
-    const pool = await this.#pool;
-    await pool?.destroy();
+    await Promise.all([...this.#all].map((thread) => thread.close()));
   }
 
   #packets(options: PacketWorkerOptions | undefined): PacketOffload | undefined {
@@ -129,7 +138,7 @@ export class CodecPool implements Offload {
 
   /** A batch waits for one other at most, and for no thread that has to start first: that one is started for the next backlog. */
   #isReady(): boolean {
-    if (this.#isBroken || this.#closed !== undefined || this.#messages > 0) return false;
+    if (this.#isInline || this.#closed !== undefined || this.#messages > 0) return false;
     const { idleTimeout = defaultIdleTimeout } = this.#options;
     if (performance.now() - this.#lastDone < idleTimeout / 2) return this.#batches < this.#threads * 2;
     if (this.#batches === 0 && !this.#isWarming) this.#warm();
@@ -189,20 +198,29 @@ export class CodecPool implements Offload {
   /** Undefined: no thread could do it. */
   async #doInThread(work: CodecWork): Promise<Uint8Array | CodecFailure | undefined> {
     for (let attempt = 1; attempt <= attemptsMax; attempt++) {
-      this.#pool ??= this.#start();
-      const pool = await this.#pool;
-      if (this.#closed !== undefined) throw shutDown();
-      if (pool === undefined || this.#isBroken) return undefined;
-      // A copy, which the thread takes over: the original is still needed if the thread dies, and its buffer may hold more.
-      const bytes = await copyInParts(work.bytes);
-      if (this.#closed !== undefined) throw shutDown();
-      if (this.#isBroken) return undefined;
+      const thread = await this.#takeThread();
+      if (thread === undefined) return undefined;
       try {
-        return await this.#post(pool, { ...work, bytes });
+        // A copy, which the thread takes over: the original is still needed if the thread dies, and its buffer may hold more.
+        const bytes = await copyInParts(work.bytes);
+        if (this.#closed !== undefined) throw shutDown();
+        const answer = answerOf(await thread.run({ ...work, bytes }));
+        if (answer !== undefined) {
+          this.#idle.push(thread);
+          return answer;
+        }
+        this.#drop(thread);
+        this.#failures++;
+        this.#giveUp("a thread gave an answer that is not understood: its program is not the one of this package");
+        return undefined;
       } catch (error) {
+        this.#drop(thread);
         if (this.#closed !== undefined) throw shutDown();
         this.#failures++;
-        this.#checkStart(pool, error);
+        if (error instanceof ThreadStartError) {
+          this.#giveUp(`a thread did not start: ${error.message}`, error.cause);
+          return undefined;
+        }
         const fields = { kind: work.kind, size: work.bytes.length, attempt, error };
         this.#options.log.warn("codec_worker_failed", `a thread failed, its work is done again: ${errorMessage(error)}`, fields);
       }
@@ -210,67 +228,48 @@ export class CodecPool implements Offload {
     return undefined;
   }
 
-  /** @param work whose bytes are given away */
-  #post(pool: Piscina, work: CodecWork & { readonly bytes: Uint8Array<ArrayBuffer> }): Promise<Uint8Array | CodecFailure> {
-    return new Promise((resolve, reject) => {
-      const settle = (end: () => void): void => {
-        this.#abandon.delete(reject);
-        end();
-      };
-      this.#abandon.add(reject);
-      pool.run(work, { transferList: [work.bytes.buffer] }).then(
-        (result: Uint8Array | CodecFailure) => settle(() => resolve(result)),
-        (error: unknown) => settle(() => reject(error)),
-      );
-    });
-  }
-
   /** Undefined where there can be no threads. */
-  async #start(): Promise<Piscina | undefined> {
-    const { log, idleTimeout = defaultIdleTimeout } = this.#options;
+  async #takeThread(): Promise<CodecThread | undefined> {
+    if (this.#closed !== undefined) throw shutDown();
+    if (this.#isInline) return undefined;
+    const idle = this.#idle.pop();
+    if (idle !== undefined) return idle;
     try {
-      await access(this.#entry);
-      const { Piscina: Pool } = await import("piscina");
-      // Loading that took its time.
-      await turn();
-      const pool = new Pool({
-        filename: this.#entry.href,
-        minThreads: 0,
-        maxThreads: this.#threads,
-        idleTimeout,
-        // A thread without work sleeps in its event loop, where its garbage is collected; a job is long, waking it is not.
-        atomics: "disabled",
-        // None of the process's own flags: loaders and conditions are not for this program.
-        execArgv: [],
-        recordTiming: false,
-      });
-      pool.on("error", (error: Error) => this.#break(pool, error));
-      pool.on(
-        "workerDestroy",
-        () => void setImmediate(() => this.#checkStart(pool, new Error("a thread ended before it started"))),
-      );
-      return pool;
+      this.#makeThread ??= this.#load();
+      const make = await this.#makeThread;
+      if (this.#closed !== undefined) throw shutDown();
+      const thread = make();
+      this.#all.add(thread);
+      return thread;
     } catch (error) {
-      log.debug("codec_inline", `long stream messages are done on the event loop: ${errorMessage(error)}`, { error });
+      if (this.#closed !== undefined) throw shutDown();
+      this.#giveUp(errorMessage(error), error);
       return undefined;
     }
   }
 
-  /** Piscina starts no other thread for the work that it meant for one that has ended before it started. */
-  #checkStart(pool: Piscina, error: unknown): void {
-    if (pool.queueSize > 0 && pool.threads.length === 0) this.#break(pool, error);
+  async #load(): Promise<() => CodecThread> {
+    const { workers, idleTimeout = defaultIdleTimeout } = this.#options;
+    const entry = workers.entry ?? (await ownEntry());
+    const piscina = loadPiscina(entry);
+    // Loading that took its time.
+    await turn();
+    return () => new CodecThread(piscina, entry, idleTimeout);
   }
 
-  /** A thread that cannot even start will not the next time: there are no more of them. */
-  #break(pool: Piscina, error: unknown): void {
-    if (this.#closed !== undefined || this.#isBroken) return;
-    this.#isBroken = true;
-    for (const reject of this.#abandon) reject(error);
-    this.#abandon.clear();
-    // Lets go of the bytes that wait there.
-    pool
-      .destroy()
-      .catch((cause: unknown) => this.#options.log.debug("codec_inline", `ending the threads: ${errorMessage(cause)}`));
+  /** What keeps one thread from starting keeps the next one, too: there are no more of them. */
+  #giveUp(cause: string, error?: unknown): void {
+    if (this.#isInline || this.#closed !== undefined) return;
+    this.#isInline = true;
+    const message = `long messages are compressed and encrypted on the event loop, in parts, and not in threads: ${cause}`;
+    this.#options.log.info("codec_inline", message, error === undefined ? {} : { error });
+  }
+
+  #drop(thread: CodecThread): void {
+    this.#all.delete(thread);
+    thread.close().catch((error: unknown) => {
+      this.#options.log.debug("codec_inline", `ending a thread: ${errorMessage(error)}`, { error });
+    });
   }
 
   async #takeSlot(): Promise<void> {
@@ -308,6 +307,30 @@ async function copyInParts(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> 
     await turn();
   }
   return copy;
+}
+
+async function checkEntry(entry: URL): Promise<void> {
+  const details = { fields: ["workers.entry"] };
+  try {
+    await access(entry);
+  } catch (cause) {
+    const message = `workers.entry: ${String(entry)} is not a file that can be read: ${errorMessage(cause)}`;
+    throw new MemberlistError("invalid_config", message, { cause, details });
+  }
+}
+
+/** The threads' program, next to this module. */
+async function ownEntry(): Promise<URL> {
+  try {
+    // Not a literal: a bundler would take the file for an asset, and copy it without what it imports.
+    const file = "./codec-worker.js";
+    const entry = new URL(file, import.meta.url);
+    await access(entry);
+    return entry;
+  } catch (cause) {
+    const advice = "as in a bundle. To have threads, keep @memberlist/transport-node out of the bundle (external)";
+    throw new Error(`the threads' program is not next to this module, ${advice}`, { cause });
+  }
 }
 
 function checkCount(field: string, value: number): void {

@@ -38,6 +38,17 @@ export async function doCodecWorkInParts(codec: Codec, work: CodecWork, breathe:
   return doOpenJobInParts(codec, work.bytes, work.job, breathe);
 }
 
+/** What a thread has answered; undefined for anything else, which is not this package's program. */
+export function answerOf(value: unknown): Uint8Array | CodecFailure | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  if (value instanceof Uint8Array) return value;
+  const { type, message, reason, code, details } = value as Readonly<Record<string, unknown>>;
+  if (typeof message !== "string") return undefined;
+  const isDecode = type === "decode" && typeof reason === "string";
+  const isMemberlist = type === "memberlist" && typeof code === "string" && typeof details === "object" && details !== null;
+  return isDecode || isMemberlist ? (value as CodecFailure) : undefined;
+}
+
 /** Undefined for an error that is none of the library's. */
 export function failureOf(error: unknown): CodecFailure | undefined {
   if (error instanceof DecodeError) return { type: "decode", reason: error.reason, message: error.message };

@@ -145,7 +145,7 @@ export class NodeTransport implements Transport {
     }
     const log = createLog({ logger: options.logger, logOutput: options.logOutput, clock: systemClock() });
     const { workers = {} } = options;
-    const pool = workers.off === true ? undefined : new CodecPool({ workers, log });
+    const pool = workers.off === true ? undefined : await CodecPool.open({ workers, log });
     for (let attempt = 1; ; attempt++) {
       const inbox = new Inbox();
       try {

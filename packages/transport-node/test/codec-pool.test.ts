@@ -1,10 +1,16 @@
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { Worker } from "node:worker_threads";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { MemberlistError, systemClock, type LogFields, type Logger, type PacketOffload } from "@memberlist/core";
 import { createLog, DecodeError } from "@memberlist/core/internal";
 import { CodecPool, type WorkerOptions } from "../src/codec-pool.ts";
 import { doCodecWork, type CodecWork } from "../src/codec-work.ts";
 import { NodeCodec } from "../src/node-codec.ts";
+import { NodeTransport } from "../src/node-transport.ts";
 import { bundled, codecWorker } from "./codec-bundle.ts";
 import { outcome, pattern, until } from "./support.ts";
 
@@ -36,8 +42,23 @@ function start(options: WorkerOptions = {}, idleTimeout?: number): CodecPool {
   return pool;
 }
 
+/** The module object that piscina takes `Worker` from. */
+const threads = createRequire(import.meta.url)("node:worker_threads") as { Worker: typeof Worker };
+
+/** `new Worker` throws once `allowed` more have started, as at a container's limit of processes. */
+function forbidThreads(code: string, allowed: number): void {
+  const Original = threads.Worker;
+  let left = allowed;
+  vi.spyOn(threads, "Worker").mockImplementation(function mayStart(...args) {
+    if (left-- <= 0) throw Object.assign(new Error("no thread for you"), { code });
+    return new Original(...args);
+  });
+}
+
 afterEach(async () => {
   onWorker = undefined;
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
   await Promise.all(pools.splice(0).map((pool) => pool.close()));
   workers.length = 0;
   lines.length = 0;
@@ -267,7 +288,7 @@ describe("threads", () => {
     expect(workers).toHaveLength(0);
   });
 
-  it("that cannot be had: the work is done inline, which is told once", async () => {
+  it("that cannot be had: the work is done inline, which is logged once", async () => {
     // Running from its sources, the package has no worker file.
     const pool = start({ entry: undefined });
     for (let i = 0; i < 3; i++) expect(same(await run(pool, open), message)).toBe(true);
@@ -275,7 +296,7 @@ describe("threads", () => {
       await outcome(run(pool, { ...open, job: { decrypt: { keys: [other], label }, maxDecompressedBytes: max } })),
     ).toContain("none of our keys fits");
     expect([workers.length, pool.failures]).toEqual([0, 0]);
-    expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["debug", "codec_inline"]]);
+    expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["info", "codec_inline"]]);
   });
 
   it("that cannot be had: no two jobs are done in one turn of the event loop, though they wait for nothing", async () => {
@@ -299,6 +320,74 @@ describe("threads", () => {
     const pool = start({ entry: new URL("../package.json", import.meta.url) });
     for (let i = 0; i < 3; i++) expect(same(await run(pool, open), message)).toBe(true);
     expect(workers).toHaveLength(1);
+    expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["info", "codec_inline"]]);
+  });
+
+  it.each(["ERR_WORKER_INIT_FAILED", "ERR_ACCESS_DENIED"])(
+    "that the process may not start (%s): inline, logged once, and nothing is left that rejects later",
+    async (code) => {
+      const pool = start({ threads: 2 });
+      forbidThreads(code, 0);
+      const results = await Promise.all(Array.from({ length: 4 }, () => run(pool, open)));
+      expect(results.every((result) => same(result, message))).toBe(true);
+      expect([workers.length, pool.failures > 0]).toEqual([0, true]);
+      expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["info", "codec_inline"]]);
+      await pool.close();
+      expect(same(await run(start({ entry: undefined }), open), message)).toBe(true);
+    },
+  );
+
+  it("of which the second does not start: the work is done, and what the first has is not lost", async () => {
+    const pool = start({ threads: 2 });
+    forbidThreads("ERR_WORKER_INIT_FAILED", 1);
+    const results = await Promise.all(Array.from({ length: 6 }, () => run(pool, open)));
+    expect(results.every((result) => same(result, message))).toBe(true);
+    expect([workers.length, pool.failures]).toEqual([1, 1]);
+    await pool.close();
+    expect(workers.map(({ threadId }) => threadId)).toEqual([-1]);
+  });
+
+  it("that start again after they were idle, and then cannot: inline", async () => {
+    const pool = start({ threads: 1 }, 20);
+    expect(same(await run(pool, open), message)).toBe(true);
+    await until(() => workers.every(({ threadId }) => threadId === -1), "the end of the idle thread");
+    forbidThreads("ERR_WORKER_INIT_FAILED", 0);
+    expect(same(await run(pool, open), message)).toBe(true);
+    expect([workers.length, pool.failures]).toEqual([1, 1]);
+  });
+
+  it.each(["undefined", "{}", "null", "[1, 2]", '{ type: "decode" }', '"text"'])(
+    "that answer %s, as a program with a second piscina does: inline, logged once",
+    async (answer) => {
+      const folder = await mkdtemp(join(tmpdir(), "codec-"));
+      try {
+        const entry = pathToFileURL(join(folder, "program.mjs"));
+        await writeFile(entry, `export default () => (${answer});`);
+        await symlink(new URL("../node_modules", import.meta.url), join(folder, "node_modules"));
+        const pool = start({ entry, threads: 2 });
+        for (let i = 0; i < 3; i++) expect(same(await run(pool, open), message)).toBe(true);
+        expect(pool.failures).toBe(1);
+        expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["info", "codec_inline"]]);
+        await pool.close();
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    },
+  );
+
+  it("are not tried in a process that has no shared memory", async () => {
+    vi.stubGlobal("SharedArrayBuffer", undefined);
+    const pool = start();
+    expect(same(await run(pool, open), message)).toBe(true);
+    expect([workers.length, lines.map(({ fields }) => fields.code)]).toEqual([0, ["codec_inline"]]);
+  });
+
+  it("whose program was named and is not there: an error that names it", async () => {
+    const entry = new URL("./not-there.js", import.meta.url);
+    const opened = NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0, workers: { entry } });
+    const details = { fields: ["workers.entry"] };
+    const message: unknown = expect.stringContaining("not-there.js is not a file that can be read");
+    await expect(opened).rejects.toMatchObject({ code: "invalid_config", message, details });
   });
 
   it.each([{ threads: 0 }, { threads: 1.5 }, { threshold: 0 }, { threshold: Number.NaN }])("are refused: %o", (options) => {
