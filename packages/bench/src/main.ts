@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { toldIfWrong } from "../../simulator/src/cli/usage-error.ts";
+import { addAttacks } from "./attacks/command.ts";
 import { addProtocol } from "./protocol/command.ts";
 import { addQuic } from "./quic/command.ts";
 import { addThroughput } from "./throughput/command.ts";
@@ -24,6 +25,7 @@ program.description(
 addThroughput(program);
 addQuic(program);
 addProtocol(program);
+addAttacks(program);
 program
   .command("micro")
   .description("the benchmarks of single layers")

@@ -28,8 +28,8 @@ const program = (name: string): string => fileURLToPath(new URL(name, import.met
  */
 export async function runtimes(told: (line: string) => void): Promise<readonly Runtime[]> {
   const one = [1];
-  const deno = await fetched("deno", told);
-  const bun = await fetched("bun", told);
+  const deno = await findOrFetch("deno", told);
+  const bun = await findOrFetch("bun", told);
   const go = await buildGoNode();
   const memberProgram = [program("node-program.mjs"), "memberlist"] as const;
   return [
@@ -53,7 +53,8 @@ export async function runtimes(told: (line: string) => void): Promise<readonly R
   ];
 }
 
-async function fetched(id: "deno" | "bun", told: (line: string) => void): Promise<string | undefined> {
+/** Undefined where it cannot be fetched, which is told in one line; in CI that is an error. */
+export async function findOrFetch(id: "deno" | "bun", told: (line: string) => void): Promise<string | undefined> {
   try {
     return await fetchRuntime(id, told);
   } catch (error) {

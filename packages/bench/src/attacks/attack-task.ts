@@ -1,0 +1,42 @@
+/** What the processes of `bench attacks` say to each other: lines of JSON. */
+
+/** The member that is attacked. */
+export interface VictimTask {
+  readonly name: string;
+  /** Base64; null: plaintext. */
+  readonly key: string | null;
+  /** The application's state in a push/pull, in bytes. */
+  readonly stateBytes: number;
+}
+
+export interface VictimReady {
+  readonly port: number;
+  readonly pid: number;
+}
+
+export interface VictimMark {
+  /** The longest that its event loop stood still since the last mark, in ms. */
+  readonly stall: number;
+  readonly members: number;
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+/** What the process of an attacker, or of somebody who only pings, is to do; it answers once when it has begun, and once when asked for the outcome. */
+export type AttackerTask =
+  | { readonly do: "attack"; readonly attack: string; readonly port: number; readonly seconds: number }
+  | { readonly do: "watch"; readonly port: number; readonly name: string; readonly key: string | null };
+
+/** What an attack has cost the attacker. */
+export interface AttackCost {
+  readonly packets: number;
+  readonly streams: number;
+  readonly bytes: number;
+}
+
+/** What came of the pings. */
+export interface Pings {
+  readonly sent: number;
+  readonly answered: number;
+  /** Of the latest answer, in ms. */
+  readonly latest: number;
+}

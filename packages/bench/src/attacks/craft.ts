@@ -1,0 +1,108 @@
+import { compoundMaxParts, messageType } from "../../../memberlist/src/wire/constants.ts";
+import { compressMessage } from "../../../memberlist/src/wire/compress.ts";
+import { makeCompound } from "../../../memberlist/src/wire/compound.ts";
+import { encodeAlive, encodePing } from "../../../memberlist/src/wire/encode.ts";
+import { encodePushPull } from "../../../memberlist/src/wire/push-pull.ts";
+
+const none = new Uint8Array(0);
+const plainVersions = [1, 5, 2, 0, 0, 0] as const;
+
+/** Compounds of empty parts inside a compound, compressed: 254 times 255 parts in a packet of some 1,150 bytes. */
+export function nestedCompound(): Uint8Array {
+  const inside = makeCompound(Array.from({ length: compoundMaxParts }, () => none));
+  return compressMessage(makeCompound(Array.from({ length: compoundMaxParts - 1 }, () => inside)));
+}
+
+/** 255 pings, each with `addr` as the place to answer to, compressed; and 85 such compounds in another. */
+export function pingsNaming(addr: string, port: number, name: string): readonly Uint8Array[] {
+  const ping = encodePing({ seqNo: 1, node: name, sourceAddr: addr, sourcePort: port, sourceNode: "x" });
+  const compound = makeCompound(Array.from({ length: compoundMaxParts }, () => ping));
+  return [compressMessage(compound), compressMessage(makeCompound(Array.from({ length: 85 }, () => compound)))];
+}
+
+/** A message with a map of `count` keys that nobody knows. */
+export function wideMap(type: number, count: number): Uint8Array {
+  const bytes = new Uint8Array(4 + 2 * count);
+  bytes.set([type, 0xde, count >>> 8, count & 255]);
+  for (let i = 0; i < count; i++) bytes.set([0xa0, 0xc0], 4 + 2 * i);
+  return bytes;
+}
+
+/** 120 dead messages about names of 4,096 bytes that are not UTF-8, compressed: just under 1 MiB. */
+export function oddNames(): Uint8Array {
+  const name = new Uint8Array(4_096).fill(0xff);
+  const text = (value: string): number[] => [0xa0 + value.length, ...new TextEncoder().encode(value)];
+  const raw = [0xda, 0x10, 0x00, ...name];
+  const dead = Uint8Array.from([
+    messageType.dead,
+    0x83,
+    ...text("From"),
+    ...raw,
+    ...text("Incarnation"),
+    1,
+    ...text("Node"),
+    ...raw,
+  ]);
+  return compressMessage(makeCompound(Array.from({ length: 120 }, () => dead)));
+}
+
+/** A push/pull of `count` members whose names are 255 bytes that are not UTF-8. */
+export function oddPushPull(count: number): Uint8Array {
+  const name = "\udcff".repeat(250);
+  const nodes = Array.from({ length: count }, (_, i) => ({
+    name: name + String(i).padStart(5, "0"),
+    addr: "127.9.9.9",
+    port: 1 + (i & 0x7fff),
+    meta: none,
+    incarnation: 1,
+    state: 0,
+    vsn: plainVersions,
+  }));
+  return compressMessage(encodePushPull(false, nodes, none));
+}
+
+/** Alive messages of members that do not exist, each with its own name and `meta` of 512 bytes, one packet each five. */
+export function madeUpMembers(from: number, count: number, meta: (index: number) => Uint8Array): Uint8Array {
+  const parts = Array.from({ length: count }, (_, i) =>
+    encodeAlive({
+      incarnation: 1,
+      node: `made-up-${from + i}`,
+      addr: "127.9.9.9",
+      port: 1 + ((from + i) & 0x7fff),
+      meta: meta(from + i),
+      vsn: plainVersions,
+    }),
+  );
+  return makeCompound(parts);
+}
+
+/** A push/pull request: a header that announces no nodes and no state. */
+export function emptyPushPull(): Uint8Array {
+  return encodePushPull(false, [], none);
+}
+
+/** The hash that the compressor had when its multiplier was the same everywhere. */
+const oldMultiplier = 0x9e3779b1;
+const oldHashShift = 32 - 13;
+const dictionarySize = 3_837;
+
+/**
+ * Bytes whose dictionary entries all fell into the first slots of that table, so that each byte was looked for in thousands of places. They are kept as an attack: no
+ * hash that a stranger can reckon may come back.
+ */
+export function collidingBytes(size: number): Uint8Array {
+  const slotOf = (code: number, byte: number): number => Math.imul((code << 8) | byte, oldMultiplier) >>> oldHashShift;
+  const ranked = Array.from({ length: 256 }, (_, code) =>
+    Array.from({ length: 256 }, (_each, byte) => byte).toSorted((a, b) => slotOf(code, a) - slotOf(code, b)),
+  );
+  const bytes = new Uint8Array(size);
+  let used = new Set<number>();
+  for (let i = 1; i < size; i++) {
+    const code = bytes[i - 1] as number;
+    const next = (ranked[code] as readonly number[]).find((byte) => !used.has((code << 8) | byte)) ?? 0;
+    bytes[i] = next;
+    used.add((code << 8) | next);
+    if (used.size >= dictionarySize) used = new Set();
+  }
+  return bytes;
+}

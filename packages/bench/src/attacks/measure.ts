@@ -1,0 +1,148 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { createMemberlist, lanConfig, MemberlistError, type Config, type Memberlist } from "@memberlist/transport-node";
+import { Child } from "../child.ts";
+import type { AttackCost, Pings, VictimMark, VictimReady } from "./attack-task.ts";
+import { victimName, type Attack } from "./attacks.ts";
+
+/** How many others join during an attack. */
+export const joinsWanted = 20;
+
+const MiB = 2 ** 20;
+const memoryEvery = 25;
+/** Until the compiler has seen the usual paths, in ms. */
+const settling = 1_500;
+const joinTimeout = 5_000;
+/** Of a tick of /proc/PID/stat, in ms. */
+const tick = 10;
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+export interface Outcome {
+  readonly cost: AttackCost;
+  readonly seconds: number;
+  readonly pings: Pings;
+  /** Packets that the kernel threw away because the member had not read those before them. */
+  readonly unread: number;
+  /** Of {@link joinsWanted}. */
+  readonly joined: number;
+  /** How often the other member suspected the attacked one. */
+  readonly suspected: number;
+  /** Of the attacked member during the attack, in ms of CPU. */
+  readonly cpu: number;
+  /** How much its memory grew at most, in MiB. */
+  readonly memory: number;
+  /** The longest that its event loop stood still, in ms. */
+  readonly stall: number;
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+/**
+ * One attack on one member, which is in a process of its own. Another member watches it all the time, a third process pings it by packet, and others join one after
+ * the other, each from an address that is not the attacker's.
+ *
+ * @param victim the program of the attacked member, and its arguments
+ */
+export async function measure(attack: Attack, victim: readonly [string, ...string[]], seconds: number): Promise<Outcome> {
+  const key = attack.encrypted === true ? randomBytes(16) : undefined;
+  const program = fileURLToPath(new URL("attacker-program.mjs", import.meta.url));
+  const target = new Child("the attacked member", victim);
+  const attacker = new Child("the attacker", [process.execPath, program]);
+  const watcher = new Child("the watcher", [process.execPath, program]);
+  let friend: Memberlist | undefined;
+  try {
+    const stateBytes = attack.stateBytes ?? 0;
+    const { port, pid } = await target.ask<VictimReady>({ name: victimName, key: key?.toString("base64") ?? null, stateBytes });
+    const config = { ...lanConfig(), bindPort: 0, logger: silent, ...(key === undefined ? {} : { secretKey: key }) };
+    let suspected = 0;
+    friend = await createMemberlist({ ...config, name: "friend", bindAddr: "127.0.0.5" });
+    await friend.join([`127.0.0.1:${port}`]);
+    const events = friend.events();
+    const follow = async (): Promise<void> => {
+      for await (const event of events) if (event.type === "suspect" && event.node.name === victimName) suspected++;
+    };
+    const following = follow();
+    await sleep(settling);
+    await target.ask<VictimMark>({});
+    const usage = new ProcessUsage(pid);
+    const unreadBefore = unreadPackets(port);
+    await watcher.ask({ do: "watch", port, name: victimName, key: key?.toString("base64") ?? null });
+    await attacker.ask({ do: "attack", attack: attack.name, port, seconds });
+    const joined = await joins(config, port, seconds);
+    const cost = await attacker.ask<AttackCost>({});
+    const used = usage.end();
+    const mark = await target.ask<VictimMark>({});
+    const pings = await watcher.ask<Pings>({});
+    const unread = unreadPackets(port) - unreadBefore;
+    await friend.shutdown();
+    await following;
+    return { cost, seconds, pings, unread, joined, suspected, ...used, stall: mark.stall, counters: mark.counters };
+  } finally {
+    await Promise.all([friend?.shutdown(), attacker.end(), watcher.end(), target.end()]);
+  }
+}
+
+/** Members that join one after the other during an attack, and leave again. @returns how many reached the attacked member */
+async function joins(config: Omit<Config, "name">, port: number, seconds: number): Promise<number> {
+  let reached = 0;
+  const start = performance.now();
+  for (let i = 0; i < joinsWanted; i++) {
+    const due = start + (i * 1_000 * seconds) / joinsWanted;
+    await sleep(Math.max(0, due - performance.now()));
+    const one = await createMemberlist({ ...config, name: `joiner-${i}`, bindAddr: "127.0.0.4" });
+    try {
+      await one.join([`127.0.0.1:${port}`], { timeout: joinTimeout });
+      reached++;
+    } catch (error) {
+      if (!(error instanceof MemberlistError)) throw error;
+    }
+    await one.shutdown();
+  }
+  await sleep(Math.max(0, start + 1_000 * seconds - performance.now()));
+  return reached;
+}
+
+/** What the kernel has thrown away of the packets to a UDP port since it was opened. Linux only: elsewhere 0. */
+function unreadPackets(port: number): number {
+  if (process.platform !== "linux") return 0;
+  const local = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const rows = readFileSync("/proc/net/udp", "utf8")
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/));
+  return rows.filter(([, address]) => address?.endsWith(local)).reduce((sum, row) => sum + Number(row.at(-1)), 0);
+}
+
+/** CPU and memory of another process from now on. Linux only: elsewhere both are NaN. */
+class ProcessUsage {
+  readonly #pid: number;
+  readonly #cpuBefore: number;
+  readonly #memoryBefore: number;
+  readonly #timer: NodeJS.Timeout;
+  #peak = 0;
+
+  constructor(pid: number) {
+    this.#pid = pid;
+    this.#cpuBefore = this.#cpu();
+    this.#memoryBefore = this.#memory();
+    this.#timer = setInterval(() => (this.#peak = Math.max(this.#peak, this.#memory())), memoryEvery);
+  }
+
+  end(): { readonly cpu: number; readonly memory: number } {
+    clearInterval(this.#timer);
+    return { cpu: this.#cpu() - this.#cpuBefore, memory: Math.max(0, this.#peak - this.#memoryBefore) };
+  }
+
+  #cpu(): number {
+    const fields = this.#read("stat").split(") ")[1]?.split(" ") ?? [];
+    return (Number(fields[11]) + Number(fields[12])) * tick;
+  }
+
+  #memory(): number {
+    return (Number(/VmRSS:\s+(\d+)/.exec(this.#read("status"))?.[1]) * 1_024) / MiB;
+  }
+
+  #read(file: string): string {
+    return process.platform === "linux" ? readFileSync(`/proc/${this.#pid}/${file}`, "utf8") : "";
+  }
+}

@@ -1,0 +1,38 @@
+import { createInterface } from "node:readline";
+import { lanConfig, type Config, type Memberlist } from "@memberlist/core";
+import type { VictimMark, VictimReady, VictimTask } from "./attack-task.ts";
+
+/** How often the event loop is looked at, in ms. */
+const lookEvery = 2;
+
+/** The member that is attacked, driven by lines of JSON as attack-task.ts says, until stdin ends. It has the defaults of a LAN. */
+export async function runVictim(createMemberlist: (config: Config) => Promise<Memberlist>): Promise<void> {
+  const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+  const task = JSON.parse(String((await lines.next()).value)) as VictimTask;
+  const state = new Uint8Array(task.stateBytes).map((_, i) => (i * i) >>> 3);
+  const members = await createMemberlist({
+    ...lanConfig(),
+    name: task.name,
+    bindAddr: "127.0.0.1",
+    bindPort: 0,
+    ...(task.key === null ? {} : { secretKey: new Uint8Array(Buffer.from(task.key, "base64")) }),
+    logger: { debug() {}, info() {}, warn() {}, error() {} },
+    delegate: { localState: () => state },
+  });
+  let stall = 0;
+  let lookedAt = performance.now();
+  setInterval(() => {
+    const now = performance.now();
+    stall = Math.max(stall, now - lookedAt - lookEvery);
+    lookedAt = now;
+  }, lookEvery);
+  answer({ port: members.localNode().port, pid: process.pid });
+  for (let line = await lines.next(); line.done !== true; line = await lines.next()) {
+    answer({ stall, members: members.numMembers(), counters: { ...members.counters() } });
+    stall = 0;
+  }
+}
+
+function answer(value: VictimReady | VictimMark): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
