@@ -7,6 +7,7 @@ import type { MemberEvent } from "../events.ts";
 import type { Keyring } from "../keyring.ts";
 import { createLog, type Log } from "../log.ts";
 import type { Codec } from "../ports/codec.ts";
+import { randomU32 } from "../ports/random.ts";
 import type { AdvertisedAddress, Transport } from "../ports/transport.ts";
 import { labelOverhead } from "../wire/label.ts";
 import { encodeText } from "../wire/text.ts";
@@ -116,6 +117,7 @@ export class Driver {
       layerOverhead: () => labelOverhead(this.#label) + (this.cipher?.overhead ?? 0),
       now: clock.now(),
       incarnation: startIncarnation(loaded),
+      seqNo: randomU32(config.random),
     });
     const { gate } = tunables ?? {};
     if (gate !== undefined) gate.run = (goOn) => void (this.#isStopped || this.run(goOn));

@@ -42,6 +42,8 @@ export interface EngineOptions {
   readonly now: number;
   /** Our incarnation in an earlier run; we start above it. Default 0. */
   readonly incarnation?: number;
+  /** Sequence numbers start above it, a u32. Not the same in each run: acks that were recorded in one must not fit another. */
+  readonly seqNo: number;
 }
 
 /** Leaves room to contradict. */
@@ -85,7 +87,7 @@ export class Engine {
       advertised,
       now,
       hasLeft: false,
-      seqNo: 0,
+      seqNo: options.seqNo,
       incarnation: Math.min(options.incarnation ?? 0, incarnationMax),
     };
     this.#context = context;

@@ -63,6 +63,8 @@ export interface HarnessOptions {
   readonly fixedRandom?: number;
   readonly now?: number;
   readonly layerOverhead?: number;
+  /** Sequence numbers start above it. Default 0. */
+  readonly seqNo?: number;
 }
 
 /** Seeded, counted, and fixed to one value where a test wants to say where a node goes. */
@@ -103,7 +105,7 @@ export class EngineHarness {
   readonly #network: HarnessNetwork | undefined;
 
   constructor(options: HarnessOptions = {}) {
-    const { name = "n1", config = {}, questions = {}, seed = 1, now = 1_000_000, layerOverhead = 0 } = options;
+    const { name = "n1", config = {}, questions = {}, seed = 1, now = 1_000_000, layerOverhead = 0, seqNo = 0 } = options;
     this.now = now;
     this.#network = options.network;
     this.random = new TestRandom(seed);
@@ -125,6 +127,7 @@ export class EngineHarness {
       advertised: { addr: this.address.host, port: this.address.port },
       layerOverhead: () => layerOverhead,
       now,
+      seqNo,
     });
   }
 

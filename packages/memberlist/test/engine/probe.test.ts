@@ -31,6 +31,18 @@ function arrange({ up, knows, config, score = 0 }: Arrangement): { members: Virt
 const oldVersions: readonly number[] = [1, 2, 2, 0, 0, 0];
 
 describe("a probe that is answered", () => {
+  it("may have the sequence number 0, behind the end of a u32", () => {
+    const members = new VirtualCluster({ latency });
+    const n1 = members.add("n1", { fixedRandom: 0, seqNo: 0xffff_fffe, config: { probeInterval: 200, probeTimeout: 10 } });
+    members.add("n2", { config: { probeInterval: 0 } });
+    n1.deliver(alive("n2"));
+    n1.takeBroadcasts();
+    members.advance(500);
+    expect(n1.sentOf("ping").map(({ seqNo }) => seqNo)).toEqual([0xffff_ffff, 0, 1]);
+    expect(n1.sentOf("indirectPing")).toEqual([]);
+    expect(n1.state("n2")).toBe("alive");
+  });
+
   it("takes one ping, and changes nothing [Probe]", () => {
     const { members, n1 } = arrange({ up: ["n2"], knows: [alive("n2")] });
     members.advance(100);
