@@ -251,7 +251,7 @@ export class Streams {
         await this.#servePushPull(session, message, from);
         break;
       case messageType.user:
-        this.#options.handlers.message(await readUserMessage(message.body, this.#limits));
+        this.#options.handlers.message(await readUserMessage(message.body, this.#limits, this.#options.breathe));
         break;
       case messageType.ping:
         await this.#servePing(session, message);

@@ -1,5 +1,6 @@
 import type { Address } from "../address.ts";
-import { messageType } from "../wire/constants.ts";
+import { keepable } from "../wire/bytes.ts";
+import { maxHandoffBytes, messageType } from "../wire/constants.ts";
 
 /** A message that waits to be handled apart from pings and acks. */
 export interface HandoffMessage {
@@ -10,12 +11,13 @@ export interface HandoffMessage {
 
 /**
  * Membership and user messages wait here, so that pings and acks, answered at once, are never late behind them.
- * Alive messages go first. Source: PROTOCOL.md section 3.
+ * Alive messages go first. What waits keeps about its own length: short messages out of a large packet are copied. Source: PROTOCOL.md
+ * section 3.
  */
 export class HandoffQueue {
   readonly #depth: number;
-  readonly #alive: Fifo<HandoffMessage> = new Fifo();
-  readonly #rest: Fifo<HandoffMessage> = new Fifo();
+  readonly #alive: Fifo = new Fifo();
+  readonly #rest: Fifo = new Fifo();
 
   /** @param depth `handoffQueueDepth`: the most that wait, for alive messages and for the rest each */
   constructor(depth: number) {
@@ -29,8 +31,9 @@ export class HandoffQueue {
   /** @returns false when the queue is full and the message was not taken */
   push(message: HandoffMessage): boolean {
     const queue = message.type === messageType.alive ? this.#alive : this.#rest;
-    if (queue.size >= this.#depth) return false;
-    queue.push(message);
+    if (queue.size >= this.#depth || queue.bytes + message.body.length > maxHandoffBytes) return false;
+    const body = keepable(message.body);
+    queue.push(body === message.body ? message : { ...message, body });
     return true;
   }
 
@@ -45,22 +48,30 @@ export class HandoffQueue {
 }
 
 /** First in, first out, without moving what waits. */
-class Fifo<T> {
-  #items: (T | undefined)[] = [];
+class Fifo {
+  #items: (HandoffMessage | undefined)[] = [];
   #head = 0;
+  #bytes = 0;
+
+  /** Of all that waits. */
+  get bytes(): number {
+    return this.#bytes;
+  }
 
   get size(): number {
     return this.#items.length - this.#head;
   }
 
-  push(item: T): void {
+  push(item: HandoffMessage): void {
     this.#items.push(item);
+    this.#bytes += item.body.length;
   }
 
-  shift(): T | undefined {
+  shift(): HandoffMessage | undefined {
     if (this.#head === this.#items.length) return undefined;
     const item = this.#items[this.#head];
     this.#items[this.#head++] = undefined;
+    this.#bytes -= item?.body.length ?? 0;
     if (this.#head === this.#items.length) this.clear();
     return item;
   }
@@ -68,5 +79,6 @@ class Fifo<T> {
   clear(): void {
     this.#items = [];
     this.#head = 0;
+    this.#bytes = 0;
   }
 }

@@ -1,4 +1,5 @@
 import type { ProbeFailed } from "../cause.ts";
+import { keepable } from "../wire/bytes.ts";
 import { makeCompound } from "../wire/compound.ts";
 import { compoundPartMaxBytes } from "../wire/constants.ts";
 import { encodeIndirectPing, encodePing, encodeSuspect } from "../wire/encode.ts";
@@ -152,7 +153,8 @@ class Probe {
   #acked(payload: Uint8Array, rtt: number): void {
     if (!this.#isIndirect) {
       this.#target.addRtt(rtt);
-      this.#parts.context.effects.emit({ type: "pingComplete", node: this.#target.snapshot(), rtt, payload });
+      const node = this.#target.snapshot();
+      this.#parts.context.effects.emit({ type: "pingComplete", node, rtt, payload: keepable(payload) });
     }
     this.#end(this.#sendFailed ? 0 : -1);
   }

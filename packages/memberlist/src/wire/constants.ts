@@ -52,6 +52,8 @@ export const maxInboundStreamBytes: number = 256 * 1024 * 1024;
 export const maxPushPullRequestsPerPeer: number = 64;
 export const maxMembershipBroadcasts: number = 16_384;
 export const maxMembershipBroadcastBytes: number = 16 * 1024 * 1024;
+/** Of the messages that wait to be handled, in bytes: alive messages and the rest each. 256 of the longest packets. */
+export const maxHandoffBytes: number = 16 * 1024 * 1024;
 /** Pings and indirect pings in one packet; Go peers and ours send one at most. Each sends a packet or two to addresses that it names. */
 export const maxRepliesPerPacket: number = 4;
 /** Parts of one compound that cannot be decoded: behind so many of them the rest is dropped. Each costs an exception. */

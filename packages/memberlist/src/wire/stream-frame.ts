@@ -1,5 +1,5 @@
 import { MemberlistError } from "../errors.ts";
-import { emptyBytes } from "./bytes.ts";
+import { emptyBytes, keepableInParts } from "./bytes.ts";
 import { messageType } from "./constants.ts";
 import { decodeAckResp, decodeErrResp, decodePing } from "./decode.ts";
 import { DecodeError } from "./decode-error.ts";
@@ -189,7 +189,7 @@ export async function readPushPullNodes(
     if (node === undefined) skipped++;
     else nodes.push(node);
   }
-  const userState = await reader.readExactly(header.userStateLen);
+  const userState = await keepableInParts(await reader.readExactly(header.userStateLen), breathe);
   return { join: header.join, nodes, skipped, userState };
 }
 
@@ -207,11 +207,15 @@ function decodeNode(bytes: Uint8Array): PushNodeState | undefined {
   }
 }
 
-/** The bytes of a user message. Errors as for {@link readPushPull}. */
-export async function readUserMessage(reader: StreamReader, limits: StreamLimits): Promise<Uint8Array> {
+/**
+ * The bytes of a user message, which may be kept: they do not hold on to what came with them. Errors as for {@link readPushPull}.
+ *
+ * @param breathe as in {@link PushPullReading}
+ */
+export async function readUserMessage(reader: StreamReader, limits: StreamLimits, breathe?: Breathe): Promise<Uint8Array> {
   const size = decodeUserHeader(await reader.readObject(maxObjectBytes));
   checkLimit("maxUserMsgBytes", "user message length in header", size, limits.maxUserMsgBytes);
-  return reader.readExactly(size);
+  return keepableInParts(await reader.readExactly(size), breathe);
 }
 
 export async function readPing(reader: StreamReader): Promise<Ping> {

@@ -1,11 +1,8 @@
 import { errorMessage, MemberlistError } from "../errors.ts";
-import { emptyBytes } from "./bytes.ts";
+import { copiedInOneGo, emptyBytes } from "./bytes.ts";
 import { limitExceeded, type StreamLimitName } from "./limit-exceeded.ts";
 import { scanObject } from "./msgpack-scan.ts";
 import type { Breathe } from "./push-pull.ts";
-
-/** Copied in one go, in bytes: some 0.3 ms. Then comes a breath. */
-const copiedInOneGo = 512 * 1024;
 
 export interface StreamReaderOptions {
   /** Told of each chunk that arrives, in bytes. What it throws ends the read. */

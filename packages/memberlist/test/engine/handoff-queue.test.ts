@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { HandoffQueue, type HandoffMessage } from "../../src/engine/handoff-queue.ts";
-import { messageType } from "../../src/wire/constants.ts";
+import { maxHandoffBytes, messageType } from "../../src/wire/constants.ts";
 import { EngineHarness, stranger } from "./engine-harness.ts";
 import { alive, ping, suspect, type Message } from "./messages.ts";
 
@@ -33,6 +33,36 @@ describe("HandoffQueue", () => {
     queue.clear();
     expect(queue.size).toBe(0);
     expect(queue.shift()).toBeUndefined();
+  });
+
+  it("takes at most 16 MiB, of alive messages and of the rest each", () => {
+    const queue = new HandoffQueue(100_000);
+    const body = new Uint8Array(65_000);
+    const of = (type: number): HandoffMessage => ({ type, body, from: stranger });
+    let taken = 0;
+    while (queue.push(of(messageType.user))) taken++;
+    expect(taken).toBe(Math.floor(maxHandoffBytes / body.length));
+    expect(queue.push(message(messageType.suspect, 1))).toBe(true);
+    expect(queue.push(of(messageType.alive))).toBe(true);
+    queue.shift();
+    queue.shift();
+    expect(queue.push(of(messageType.user))).toBe(true);
+    queue.clear();
+    expect(queue.push(of(messageType.user))).toBe(true);
+  });
+
+  it("copies what is a small part of its packet, and only that", () => {
+    const queue = new HandoffQueue(10);
+    const packet = new Uint8Array(1024 * 1024).fill(7);
+    const of = (body: Uint8Array): HandoffMessage => ({ type: messageType.user, body, from: stranger });
+    const usual = new Uint8Array(1400);
+    const [small, most, short] = [packet.subarray(5, 105), packet.subarray(1), usual.subarray(1, 101)];
+    for (const body of [small, most, short]) queue.push(of(body));
+    const copy = queue.shift()?.body;
+    expect(copy).toEqual(small);
+    expect(copy?.buffer.byteLength).toBe(100);
+    expect(queue.shift()?.body).toBe(most);
+    expect(queue.shift()?.body).toBe(short);
   });
 
   it("behaves as two plain lists", () => {

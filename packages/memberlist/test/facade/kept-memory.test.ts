@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest";
+import { makeCompound } from "../../src/wire/compound.ts";
+import { compressMessage } from "../../src/wire/compress.ts";
+import { encodeUser } from "../../src/wire/encode.ts";
+import { encodePushPull, encodeUserStream } from "../../src/wire/push-pull.ts";
+import { bytes, clusters } from "./cluster.ts";
+import { RawPeer } from "./raw-peer.ts";
+
+const cluster = clusters();
+const mebibyte = 1024 * 1024;
+
+/** How much memory a delegate that keeps everything holds, in bytes. */
+function heldBy(kept: readonly Uint8Array[]): number {
+  return [...new Set(kept.map(({ buffer }) => buffer))].reduce((sum, { byteLength }) => sum + byteLength, 0);
+}
+
+describe("messages that the application keeps", () => {
+  it("do not hold on to the packets that they came in, which decompress to 1 MiB", async () => {
+    const one = cluster();
+    const kept: Uint8Array[] = [];
+    const node = await one.start({ delegate: { notifyMsg: (message) => void kept.push(message) } });
+    const peer = new RawPeer(one);
+    const parts = [encodeUser(bytes("short")), ...Array.from({ length: 15 }, () => new Uint8Array(65_000).fill(99))];
+    const packet = compressMessage(makeCompound(parts));
+    expect(packet.length).toBeLessThan(20_000);
+    for (let i = 0; i < 20; i++) peer.send(packet, node);
+    await one.advance(100);
+    expect(kept).toHaveLength(20);
+    expect(heldBy(kept)).toBeLessThanOrEqual(4 * 20 * 5);
+  });
+
+  it("do not hold on to the streams that they came in", async () => {
+    const one = cluster();
+    const kept: Uint8Array[] = [];
+    const keep = (message: Uint8Array): void => void kept.push(message);
+    const node = await one.start({ delegate: { notifyMsg: keep, mergeRemoteState: keep } });
+    const peer = new RawPeer(one);
+    const junk = new Uint8Array(10 * mebibyte);
+    const withJunk = (message: Uint8Array): Uint8Array => {
+      const whole = new Uint8Array(message.length + junk.length);
+      whole.set(message);
+      return compressMessage(whole);
+    };
+    for (const message of [encodeUserStream(bytes("short")), encodePushPull(false, [], bytes("state"))]) {
+      const stream = await peer.dial(node);
+      await one.settle(stream.write(withJunk(message)));
+      await one.settle(stream.finish());
+      await one.advance(1_000);
+    }
+    expect(kept).toEqual([bytes("short"), bytes("state")]);
+    expect(heldBy(kept)).toBeLessThan(100);
+  });
+});

@@ -1,0 +1,39 @@
+import { describe, expect, it } from "vitest";
+import { copiedInOneGo, keepable, keepableInParts } from "../../src/wire/bytes.ts";
+
+const large = new Uint8Array(4 * 1024 * 1024).map((_, i) => i);
+
+describe("keepable", () => {
+  it("copies what is less than half of the memory behind it, and leaves the rest", () => {
+    const few = large.subarray(10, 20);
+    expect(keepable(few)).toEqual(few);
+    expect(keepable(few).buffer.byteLength).toBe(10);
+    const half = large.subarray(large.length / 2);
+    expect(keepable(half)).toBe(half);
+    expect(keepable(large)).toBe(large);
+  });
+
+  it("leaves a view of a packet of usual length, and copies what a pool of the runtime holds", () => {
+    const packet = new Uint8Array(1400);
+    const part = packet.subarray(3, 7);
+    expect(keepable(part)).toBe(part);
+    const pooled = Buffer.from("pooled");
+    expect(pooled.buffer.byteLength).toBeGreaterThan(2048);
+    expect(keepable(pooled).buffer.byteLength).toBe(6);
+  });
+});
+
+describe("keepableInParts", () => {
+  it("copies long bytes in parts, and lets others have their turn in between", async () => {
+    let yields = 0;
+    const yieldNow = async (): Promise<void> => void yields++;
+    const long = large.subarray(1, 1 + 3 * copiedInOneGo);
+    const copy = await keepableInParts(long, yieldNow);
+    expect(copy).toEqual(long);
+    expect(copy.buffer.byteLength).toBe(long.length);
+    expect(yields).toBe(2);
+    expect(await keepableInParts(large, yieldNow)).toBe(large);
+    expect((await keepableInParts(large.subarray(0, 9), yieldNow)).buffer.byteLength).toBe(9);
+    expect(yields).toBe(2);
+  });
+});
