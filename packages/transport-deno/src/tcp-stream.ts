@@ -12,6 +12,7 @@ const flushMs = 250;
  * A `Deno.TcpConn` as a stream of the core, with the core's errors.
  *
  * - A `write()` resolves when the kernel has the bytes. `writable.close()` sends FIN; reading goes on.
+ * - `writable.abort()` closes the socket at once. Deno has no way to send RST, so to the peer it looks like an end.
  * - `close()` never loses what a resolved `write()` took. Closing a socket with unread input makes the kernel send RST and throw
  *   away its send buffer; so our FIN goes out first, and input is read and discarded until the peer closes, for at most 1 s.
  */
@@ -51,10 +52,12 @@ export class TcpStream implements TransportStream {
     this.writable = new WritableStream<Uint8Array>({
       start: (controller) => {
         this.#sink = controller;
+        // Sooner than `abort`, which waits for a write under way. Some types leave the signal out.
+        const { signal } = controller as { readonly signal?: AbortSignal };
+        signal?.addEventListener("abort", () => this.#destroy(), { once: true });
       },
       write: (chunk) => this.#write(() => writeAll(conn, chunk)),
       close: () => this.#write(() => conn.closeWrite()),
-      abort: () => this.#destroy(),
     });
   }
 

@@ -1,11 +1,13 @@
 /** Run by Deno with its sanitizers (quic.test.ts starts it): all rules for transports, on QUIC. */
-import { strictEqual } from "node:assert/strict";
-import { systemClock } from "@memberlist/core";
+import { deepStrictEqual } from "node:assert/strict";
+import { systemClock, type Address } from "@memberlist/core";
 import { transportConformance, type ConformanceHarness } from "@memberlist/core/testing";
 import { packetBytesMax } from "../src/quic/peer-connection.ts";
 import { QuicTransport } from "../src/quic/quic-transport.ts";
+import { RawDialler } from "./quic-attacker.ts";
 import { ca, certificateOf } from "./quic-support.ts";
-import { silent } from "./support.ts";
+import { silent as noLog } from "./support.ts";
+import { UdpRelay } from "./udp-relay.ts";
 
 /** What is left open as far as the transport has a say: Deno closes an endpoint's socket when it is collected as garbage. */
 const open = new Set<Deno.QuicEndpoint>();
@@ -33,15 +35,21 @@ async function create(bindAddr: string): Promise<QuicTransport> {
   return QuicTransport.create({
     bindAddr,
     bindPort: 0,
-    logger: silent,
+    logger: noLog,
     ca: ca.certificate,
     certificate,
     key,
     // Where nobody listens, nobody says so over QUIC: an attempt has to end before the suite's deadline.
     handshakeTimeout: 2000,
+    // A peer that is cut off has to be noticed within it, too.
+    silenceTimeout: 3000,
     systemLookup: (host) =>
       host === knownHost.host ? Promise.resolve([...knownHost.addresses]) : Promise.reject(new Error("ENOTFOUND")),
   });
+}
+
+function silent(): Promise<Address> {
+  return Promise.resolve({ host: "127.0.0.1", port: (silence.addr as Deno.NetAddr).port, name: "" });
 }
 
 const harness: ConformanceHarness = {
@@ -54,11 +62,29 @@ const harness: ConformanceHarness = {
     const { addr, port } = (transport as QuicTransport).boundAddress;
     return { host: addr, port, name: "" };
   },
-  silentAddress: () => Promise.resolve({ host: "127.0.0.1", port: (silence.addr as Deno.NetAddr).port, name: "" }),
+  relay: async (to) => {
+    const relay = new UdpRelay(to.port);
+    const cut = (): void => {
+      relay.target = undefined;
+    };
+    return { address: { ...to, port: relay.port }, break: cut, close: () => relay.close() };
+  },
+  cannotReset: true,
+  silentAddress: silent,
+  unansweredHandshake: silent,
+  // Past TLS, and then not a word of the proof of who it is.
+  muteClient: async ({ port }) => {
+    const client = await RawDialler.connect(port, "");
+    return { close: () => client.close() };
+  },
   knownHost,
   openHandles: () => open.size,
 };
 
 const cases = transportConformance(harness);
-Deno.test("QUIC conforms: no rule is left out", () => strictEqual(cases.length, 36));
+Deno.test("QUIC conforms: only what QUIC on Deno does not have is left out", () => {
+  const left = cases.filter(({ notApplicable }) => notApplicable !== undefined).map(({ notApplicable }) => notApplicable);
+  // Deno frees the port of an endpoint when nothing refers to it any more: quic-test.ts restarts a peer behind a relay.
+  deepStrictEqual(left, ["the harness says cannotReset", "the harness has no createAt"]);
+});
 for (const { name, run } of cases) Deno.test(`QUIC conforms: ${name}`, run);

@@ -15,6 +15,7 @@ const flushMs = 250;
  * has read when the peer resets.
  *
  * - A `write()` resolves when the kernel has the bytes. `writable.close()` sends what is left, then FIN; reading goes on.
+ * - `writable.abort()` resets the connection: nothing more is sent, nothing lingers, and the peer's readable fails.
  * - What arrived before an error is delivered before the error is.
  * - `close()` never loses what a resolved `write()` took. Closing a socket with unread input makes the kernel send RST and throw
  *   away its send buffer; so our FIN goes out first, and input is read and discarded until the peer closes, for at most 1 s.
@@ -67,12 +68,13 @@ export class TcpStream implements TransportStream {
     this.writable = new WritableStream<Uint8Array>({
       start: (controller) => {
         this.#sink = controller;
+        // Sooner than `abort`, which waits for a write under way. By RST, or the peer would take it for an end. The types of Node 20 leave
+        // the signal out.
+        const { signal } = controller as { readonly signal?: AbortSignal };
+        signal?.addEventListener("abort", () => socket.resetAndDestroy(), { once: true });
       },
       write: (chunk) => this.#send((sent) => socket.write(chunk, sent)),
       close: () => this.#send((sent) => socket.end(sent)),
-      abort: () => {
-        socket.destroy();
-      },
     });
     socket.resume();
   }

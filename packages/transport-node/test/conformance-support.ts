@@ -1,14 +1,15 @@
 import { systemClock, type Address, type Transport } from "@memberlist/core";
 import type { ConformanceHarness } from "@memberlist/core/testing";
 import { NodeTransport, streamOnly } from "../src/index.ts";
+import { tcpClient, tcpRelay } from "./tcp-peers.ts";
 
 /** NodeTransport on loopback; `streams`: its packets go over TCP, too. */
 export function nodeHarness(silent: () => Address, kind: "udp" | "streams" = "udp"): ConformanceHarness {
   const sockets = new Map<Transport, NodeTransport>();
-  const create = async (bindAddr: string): Promise<Transport> => {
+  const create = async (bindAddr: string, bindPort = 0): Promise<Transport> => {
     const inner = await NodeTransport.create({
       bindAddrs: [bindAddr],
-      bindPort: 0,
+      bindPort,
       logOutput: { write: () => undefined },
       udp: kind === "udp",
       systemLookup: (host) =>
@@ -27,6 +28,9 @@ export function nodeHarness(silent: () => Address, kind: "udp" | "streams" = "ud
       const bound = sockets.get(transport)?.boundAddresses[0];
       return { host: bound?.addr ?? "", port: bound?.port ?? 0, name: "" };
     },
+    createAt: ({ host, port }) => create(host, port),
+    relay: tcpRelay,
+    muteClient: tcpClient,
     silentAddress: () => Promise.resolve(silent()),
     knownHost: { host: "known.test", addresses: ["10.1.1.1", "fd00::1"] },
     openHandles: () => process.getActiveResourcesInfo().filter((kind) => /^(TCP|UDP|Pipe)/.test(kind)).length,

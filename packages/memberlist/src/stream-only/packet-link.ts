@@ -32,7 +32,7 @@ interface LinkLimits {
 
 /** Bytes that one write puts together from packets that wait. */
 const batchBytes = 64 * 1024;
-/** In ms: a peer that hangs up sooner than this has not wanted packets. */
+/** In ms: a peer that twice in a row hangs up sooner than this does not want packets. */
 const welcomeTime = 1000;
 /** In ms: how long an unwelcome sender leaves such a peer alone. */
 const unwelcomePause = 5000;
@@ -47,6 +47,8 @@ export class PacketLink {
   #writer: WritableStreamDefaultWriter<Uint8Array> | undefined;
   #isPumping = false;
   #idle: ClockTimer = undefined;
+  /** In a row. One may be that of a peer that is being restarted. */
+  #earlyHangUps = 0;
   #unwelcomeUntil = 0;
 
   constructor(options: PacketLinkOptions) {
@@ -130,7 +132,9 @@ export class PacketLink {
       () => {
         if (this.#stream !== stream) return;
         this.#hangUp();
-        if (clock.now() - since >= welcomeTime || this.#stop.signal.aborted) return;
+        if (this.#stop.signal.aborted) return;
+        this.#earlyHangUps = clock.now() - since < welcomeTime ? this.#earlyHangUps + 1 : 0;
+        if (this.#earlyHangUps < 2) return;
         this.#unwelcomeUntil = clock.now() + unwelcomePause;
         this.#options.onUnwelcome();
       },

@@ -1,7 +1,7 @@
 /** For tests and simulations: virtual time, reproducible randomness, and a network within one process. */
 export type { BlockOptions, Endpoint } from "./block-table.ts";
 export { transportConformance } from "./conformance/conformance.ts";
-export type { ConformanceCase, ConformanceHarness } from "./conformance/harness.ts";
+export type { ConformanceCase, ConformanceHarness, ConformanceRelay, ConformanceResource } from "./conformance/harness.ts";
 export {
   MemoryNetwork,
   type Latency,

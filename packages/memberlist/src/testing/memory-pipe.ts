@@ -56,7 +56,7 @@ export class MemoryPipe {
   write(bytes: Uint8Array): Promise<void> {
     if (this.#writeError !== undefined) return Promise.reject(this.#writeError);
     this.#unread += bytes.length;
-    this.#send(bytes.slice());
+    this.#send(new Uint8Array(bytes));
     if (this.#unread <= windowBytes) return Promise.resolve();
     return new Promise((resolve, reject) => this.#writers.push({ resolve, reject }));
   }

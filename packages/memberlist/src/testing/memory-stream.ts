@@ -35,10 +35,12 @@ export class MemoryStream implements TransportStream {
     this.writable = new WritableStream<Uint8Array>({
       start: (controller) => {
         this.#failWritable = (error) => controller.error(error);
+        // Sooner than `abort`, which waits for a write under way. The types of Node 20 leave the signal out.
+        const { signal } = controller as { readonly signal?: AbortSignal };
+        signal?.addEventListener("abort", () => outgoing.leave("reset"), { once: true });
       },
       write: (bytes) => outgoing.write(bytes),
       close: () => outgoing.end(),
-      abort: () => outgoing.leave("reset"),
     });
   }
 

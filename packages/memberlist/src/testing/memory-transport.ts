@@ -112,7 +112,7 @@ export class MemoryTransport implements Transport {
 
   writeTo(packet: Uint8Array, to: Address, done?: (error?: Error) => void): boolean {
     const error = this.#sendError(packet, to);
-    if (error === undefined) this.#send(packet.slice(), to);
+    if (error === undefined) this.#send(new Uint8Array(packet), to);
     if (done !== undefined) this.#tellLater(error === undefined ? done : () => done(error));
     return true;
   }

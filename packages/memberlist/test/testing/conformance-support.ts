@@ -1,8 +1,24 @@
-import { systemClock, type Address, type Transport, type TransportListener, type TransportStream } from "../../src/index.ts";
-import { MemoryNetwork, SeededRandom, type ConformanceHarness, type MemoryTransport } from "../../src/testing/index.ts";
+import {
+  MemberlistError,
+  systemClock,
+  type Address,
+  type Transport,
+  type TransportListener,
+  type TransportStream,
+} from "../../src/index.ts";
+import {
+  MemoryNetwork,
+  SeededRandom,
+  type ConformanceHarness,
+  type ConformanceRelay,
+  type MemoryTransport,
+} from "../../src/testing/index.ts";
 
 /** What is changed on a memory transport to break it. */
 export type Spoil = (inner: MemoryTransport) => Partial<Transport>;
+
+/** For each case, transports that break its rule, and what the case says of them. */
+export type Broken = Readonly<Record<string, readonly (readonly [spoil: Spoil, mend: RegExp])[]>>;
 
 /** The memory transport, whole or spoilt. */
 export function memoryHarness(spoil: Spoil = () => ({}), deadline?: number): ConformanceHarness {
@@ -11,8 +27,8 @@ export function memoryHarness(spoil: Spoil = () => ({}), deadline?: number): Con
   const inners = new Map<Transport, MemoryTransport>();
   let hosts = 0;
   let open = 0;
-  const create = (host?: string): Promise<Transport> => {
-    const inner = network.transport({ host });
+  const create = (host?: string, port?: number): Promise<Transport> => {
+    const inner = network.transport({ host, port });
     let isOpen = true;
     open++;
     const outer: Transport = {
@@ -36,6 +52,10 @@ export function memoryHarness(spoil: Spoil = () => ({}), deadline?: number): Con
   };
   network.setHost("known.test", ["10.1.1.1", "10.1.1.2"]);
   const mute = network.transport({ host: "10.9.9.9" }).address;
+  const silent = (): Promise<Address> => {
+    for (const { address } of inners.values()) network.block(address, mute);
+    return Promise.resolve(mute);
+  };
   return {
     clock,
     maxPacketBytes: 65_507,
@@ -43,13 +63,48 @@ export function memoryHarness(spoil: Spoil = () => ({}), deadline?: number): Con
     create: () => create(),
     createIpv6: () => create(`fd00::${++hosts}`),
     addressOf: (transport) => inners.get(transport)!.address,
-    silentAddress: () => {
-      for (const { address } of inners.values()) network.block(address, mute);
-      return Promise.resolve(mute);
+    createAt: ({ host, port }) => create(host, port),
+    relay: (to) => Promise.resolve(new MemoryRelay(network, to)),
+    silentAddress: silent,
+    // A dial is all the handshake that there is.
+    unansweredHandshake: silent,
+    muteClient: async (to) => {
+      const client = network.transport();
+      await client.dial(to, { timeout: 1000 });
+      return { close: () => client.shutdown() };
     },
     knownHost: { host: "known.test", addresses: ["10.1.1.1", "10.1.1.2"] },
     openHandles: () => open,
   };
+}
+
+/** Streams to it go on to another transport, until they are broken off in both directions. */
+class MemoryRelay implements ConformanceRelay {
+  readonly address: Address;
+  readonly #transport: MemoryTransport;
+  readonly #broken = new AbortController();
+
+  constructor(network: MemoryNetwork, to: Address) {
+    this.#transport = network.transport();
+    this.address = this.#transport.address;
+    const pass = async (front: TransportStream): Promise<void> => {
+      const back = await this.#transport.dial(to, { timeout: 1000 });
+      const { signal } = this.#broken;
+      await Promise.all([
+        front.readable.pipeTo(back.writable, { signal }).catch(() => undefined),
+        back.readable.pipeTo(front.writable, { signal }).catch(() => undefined),
+      ]);
+    };
+    this.#transport.listen({ packet: () => undefined, stream: (stream) => void pass(stream).catch(() => stream.close()) });
+  }
+
+  break(): void {
+    this.#broken.abort();
+  }
+
+  close(): Promise<void> {
+    return this.#transport.shutdown();
+  }
 }
 
 /** A transport whose packets go through `change` before its listener gets them. */
@@ -120,18 +175,36 @@ export function withWrites(
   stream: TransportStream,
   over: {
     change?: (write: (bytes: Uint8Array) => Promise<void>, bytes: Uint8Array) => Promise<void> | void;
-    close?: () => Promise<void> | void;
+    close?: (writer: WritableStreamDefaultWriter<Uint8Array>) => Promise<void> | void;
+    abort?: (writer: WritableStreamDefaultWriter<Uint8Array>) => Promise<void>;
   },
 ): TransportStream {
   const writer = stream.writable.getWriter();
   const write = (bytes: Uint8Array): Promise<void> => writer.write(bytes);
   const writable = new WritableStream<Uint8Array>({
     write: (bytes) => (over.change === undefined ? write(bytes) : over.change(write, bytes)),
-    close: () => (over.close === undefined ? writer.close() : over.close()),
+    close: () => (over.close === undefined ? writer.close() : over.close(writer)),
+    abort: () => over.abort?.(writer),
   });
   return {
     readable: stream.readable,
     writable: writable,
     close: () => stream.close(),
   };
+}
+
+export function bound(listener: TransportListener): TransportListener {
+  return { packet: (...packet) => listener.packet(...packet), stream: (...stream) => listener.stream(...stream) };
+}
+
+export function later(done: ((error?: Error) => void) | undefined, error?: Error): void {
+  setTimeout(() => done?.(error), 1);
+}
+
+export function pending<T>(): Promise<T> {
+  return new Promise<T>(() => undefined);
+}
+
+export function refusal(code: "timeout" | "dial_failed"): Promise<never> {
+  return Promise.reject(new MemberlistError(code, "made up"));
 }

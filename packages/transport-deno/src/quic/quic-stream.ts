@@ -14,7 +14,8 @@ export interface QuicStreamParts {
 
 /**
  * A bidirectional stream of QUIC as a stream of the core, with the core's errors. `close()` ends our side and stops the peer's; QUIC
- * delivers what was written before, as long as the connection stands.
+ * delivers what was written before, as long as the connection stands. Deno has no way to reset a stream: to the peer, `writable.abort()`
+ * looks like an end.
  */
 export class QuicStream implements TransportStream {
   readonly readable: ReadableStream<Uint8Array>;
@@ -23,6 +24,7 @@ export class QuicStream implements TransportStream {
   #rest: Uint8Array;
   #source: ReadableStreamDefaultController<Uint8Array> | undefined;
   #sink: WritableStreamDefaultController | undefined;
+  #rejectWrite: ((error: Error) => void) | undefined;
   #isClosed = false;
 
   constructor(parts: QuicStreamParts) {
@@ -42,10 +44,12 @@ export class QuicStream implements TransportStream {
     this.writable = new WritableStream<Uint8Array>({
       start: (controller) => {
         this.#sink = controller;
+        // Sooner than `abort`, which waits for a write under way. Some types leave the signal out.
+        const { signal } = controller as { readonly signal?: AbortSignal };
+        signal?.addEventListener("abort", () => this.#breakOff(), { once: true });
       },
-      write: (chunk) => this.#guard("writing failed", writer.write(chunk)),
+      write: (chunk) => this.#guard("writing failed", this.#write(writer.write(chunk))),
       close: () => this.#guard("writing failed", writer.close()),
-      abort: () => writer.abort(),
     });
   }
 
@@ -57,6 +61,20 @@ export class QuicStream implements TransportStream {
     const { reader, writer, linger, onClosed } = this.#parts;
     // Either may have ended before, one way or another. A peer that reads nothing must not keep its place.
     atMost(linger, Promise.allSettled([writer.close(), reader.cancel()])).then(onClosed, onClosed);
+  }
+
+  /** One at a time: the stream sees to that. */
+  #write(written: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#rejectWrite = reject;
+      written.then(resolve, reject);
+    });
+  }
+
+  /** What QUIC has taken already may still arrive. */
+  #breakOff(): void {
+    this.#parts.writer.abort().catch(() => undefined);
+    this.#rejectWrite?.(closedError());
   }
 
   async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {

@@ -38,7 +38,7 @@ export const addressChecks: readonly Check[] = [
   },
   {
     name: "packets and streams over IPv6",
-    offered: ({ createIpv6 }) => createIpv6 !== undefined,
+    needs: ["createIpv6"],
     run: async (bench) => {
       const { createIpv6 } = bench.harness;
       const [a, b] = [await bench.peer(createIpv6), await bench.peer(createIpv6)];
@@ -52,7 +52,7 @@ export const addressChecks: readonly Check[] = [
   },
   {
     name: "a known name resolves to all of its addresses",
-    offered: ({ knownHost }) => knownHost !== undefined,
+    needs: ["knownHost"],
     run: async (bench) => {
       const { transport } = await bench.peer();
       const { host = "", addresses = [] } = bench.harness.knownHost ?? {};

@@ -1,14 +1,16 @@
 import type { Address } from "../../address.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Transport, TransportStream } from "../../ports/transport.ts";
-import type { ConformanceHarness } from "./harness.ts";
+import type { ConformanceHarness, ConformanceResource } from "./harness.ts";
 import { StreamEnd } from "./stream-end.ts";
 
 /** A case before it has a harness. */
 export interface Check {
   readonly name: string;
-  /** Whether the harness has what the case needs. Absent: nothing special. */
-  readonly offered?: (harness: ConformanceHarness) => boolean;
+  /** The optional parts of the harness that the case needs. */
+  readonly needs?: readonly (keyof ConformanceHarness)[];
+  /** What a harness says when the case does not apply. */
+  readonly unless?: keyof ConformanceHarness;
   readonly run: (bench: Bench) => Promise<void>;
 }
 
@@ -32,6 +34,7 @@ export class Bench {
   readonly deadline: number;
   readonly #peers: Peer[] = [];
   readonly #dialled: TransportStream[] = [];
+  readonly #resources: ConformanceResource[] = [];
 
   constructor(harness: ConformanceHarness) {
     this.harness = harness;
@@ -53,17 +56,26 @@ export class Bench {
     return [await this.peer(), await this.peer()];
   }
 
-  async dial(from: Peer, to: Peer): Promise<TransportStream> {
-    const dialled = from.transport.dial(to.address, { timeout: this.deadline });
+  /** What is closed behind the case. */
+  async open<T extends ConformanceResource>(resource: Promise<T> | undefined): Promise<T> {
+    check(resource !== undefined, "harness: it lacks what this case needs");
+    const opened = (await resource) as T;
+    this.#resources.push(opened);
+    return opened;
+  }
+
+  /** @param by dialled instead of the peer's own address */
+  async dial(from: Peer, to: Peer, by: Address = to.address): Promise<TransportStream> {
+    const dialled = from.transport.dial(by, { timeout: this.deadline });
     const stream = await this.soon(dialled, "dial: it neither made a stream nor rejected");
     this.#dialled.push(stream);
     return stream;
   }
 
   /** Both ends of one stream. A byte has gone over it: some transports tell the peer of a stream with its first byte. */
-  async connect(a: Peer, b: Peer): Promise<[near: StreamEnd, far: StreamEnd]> {
+  async connect(a: Peer, b: Peer, by?: Address): Promise<[near: StreamEnd, far: StreamEnd]> {
     const had = b.streams.length;
-    const near = new StreamEnd(this, await this.dial(a, b));
+    const near = new StreamEnd(this, await this.dial(a, b, by));
     await near.write(Uint8Array.of(255));
     await this.until(() => b.streams.length > had, "TransportListener.stream: a dialled stream was never given to the listener");
     const accepted = b.streams[had]?.stream;
@@ -73,12 +85,22 @@ export class Bench {
     return [near, far];
   }
 
-  /** Sends until it arrives: datagrams may be lost. */
-  async arrives(from: Peer, to: Peer, packet: Uint8Array, mend: string): Promise<Peer["packets"][number]> {
+  /**
+   * Sends until it arrives: datagrams may be lost.
+   *
+   * @param make what is sent, each time; default: a copy of `packet`
+   */
+  async arrives(
+    from: Peer,
+    to: Peer,
+    packet: Uint8Array,
+    mend: string,
+    make: () => Uint8Array = () => packet.slice(),
+  ): Promise<Peer["packets"][number]> {
     const had = to.packets.length;
     const end = this.harness.clock.now() + this.deadline;
     while (this.harness.clock.now() < end) {
-      from.transport.writeTo(packet.slice(), to.address);
+      from.transport.writeTo(make(), to.address);
       const resend = this.harness.clock.now() + resendInterval;
       while (this.harness.clock.now() < Math.min(resend, end)) {
         const arrived = to.packets.slice(had).find((each) => each.bytes.length === packet.length && each.bytes[0] === packet[0]);
@@ -89,8 +111,8 @@ export class Bench {
     throw new Error(mend);
   }
 
-  async until(condition: () => boolean, mend: string): Promise<void> {
-    const end = this.harness.clock.now() + this.deadline;
+  async until(condition: () => boolean, mend: string, deadline: number = this.deadline): Promise<void> {
+    const end = this.harness.clock.now() + deadline;
     while (!condition()) {
       check(this.harness.clock.now() < end, mend);
       await this.sleep(pollInterval);
@@ -143,7 +165,11 @@ export class Bench {
       stream.close();
     }
     const shutdowns = Promise.all(this.#peers.map(({ transport }) => transport.shutdown()));
-    await this.soon(shutdowns, "shutdown: its promise never resolved");
+    try {
+      await this.soon(shutdowns, "shutdown: its promise never resolved");
+    } finally {
+      for (const resource of this.#resources) await resource.close();
+    }
   }
 
   #keep(value: unknown): void {

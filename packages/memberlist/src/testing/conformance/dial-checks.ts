@@ -1,8 +1,5 @@
 import type { Address } from "../../address.ts";
 import { check, type Bench, type Check } from "./bench.ts";
-import type { ConformanceHarness } from "./harness.ts";
-
-const canBeSilent = ({ silentAddress }: ConformanceHarness): boolean => silentAddress !== undefined;
 
 /** How a dial fails. */
 export const dialChecks: readonly Check[] = [
@@ -27,7 +24,7 @@ export const dialChecks: readonly Check[] = [
   },
   {
     name: "a dial without an answer rejects with timeout, in time",
-    offered: canBeSilent,
+    needs: ["silentAddress"],
     run: async (bench) => {
       const a = await bench.peer();
       const timeout = 100;
@@ -41,7 +38,7 @@ export const dialChecks: readonly Check[] = [
   },
   {
     name: "a dial that is aborted while it waits rejects with aborted",
-    offered: canBeSilent,
+    needs: ["silentAddress"],
     run: async (bench) => {
       const a = await bench.peer();
       const controller = new AbortController();
@@ -54,7 +51,7 @@ export const dialChecks: readonly Check[] = [
   },
   {
     name: "a dial that waits at the shutdown rejects with shutdown",
-    offered: canBeSilent,
+    needs: ["silentAddress"],
     run: async (bench) => {
       const a = await bench.peer();
       const dialled = a.transport.dial(await silent(bench), { timeout: 2 * bench.deadline });

@@ -1,4 +1,5 @@
 import { check, type Check } from "./bench.ts";
+import { isPlain, pooled } from "./pooled-bytes.ts";
 
 const lost = "writeTo: the packet never reached the listener";
 
@@ -129,6 +130,67 @@ export const packetChecks: readonly Check[] = [
         await bench.quiet();
       }
       await bench.arrives(a, b, Uint8Array.of(1), "writeTo: after packets to nobody, none arrives anywhere");
+    },
+  },
+  {
+    name: "an empty packet arrives as such or fails by done, and harms nothing",
+    run: async (bench) => {
+      const [a, b] = await bench.pair();
+      await bench.arrives(a, b, Uint8Array.of(1), lost);
+      let calls = 0;
+      a.transport.writeTo(new Uint8Array(0), b.address, () => calls++);
+      await bench.until(() => calls > 0, "writeTo: `done` was never called for an empty packet");
+      await bench.arrives(a, b, Uint8Array.of(2, 2), "writeTo: after an empty packet, none arrives any more");
+      check(calls === 1, `writeTo: \`done\` was called ${calls} times for an empty packet`);
+      const strange = b.packets.filter(({ bytes }) => bytes.some((byte) => byte !== bytes.length));
+      check(strange.length === 0, "writeTo: an empty packet arrived as one with bytes");
+    },
+  },
+  {
+    name: "a packet that is a view of a larger buffer arrives alone, as a plain Uint8Array with memory of its own",
+    run: async (bench) => {
+      const [a, b] = await bench.pair();
+      const packet = Uint8Array.from({ length: 300 }, (_, index) => index & 0xff);
+      const sent: Uint8Array[] = [];
+      const make = (): Uint8Array => {
+        const view = pooled(packet);
+        sent.push(view);
+        return view;
+      };
+      const mend =
+        "writeTo: a view into a larger buffer (as Node's Buffers are) did not arrive with its own length and first byte";
+      const { bytes } = await bench.arrives(a, b, packet, mend, make);
+      check(bytes.join() === packet.join(), "writeTo: of a view into a larger buffer, other bytes arrived");
+      check(
+        isPlain(bytes),
+        "TransportListener.packet: `bytes` is a Buffer; give the core new Uint8Array(b.buffer, b.byteOffset, b.length)",
+      );
+      const isShared = sent.some(({ buffer }) => buffer === bytes.buffer);
+      check(!isShared, "writeTo: what arrived shares its memory with what was sent; deliver a copy: new Uint8Array(packet)");
+    },
+  },
+  {
+    name: "of packets to a peer that is gone, each one's done is called once",
+    run: async (bench) => {
+      const [a, gone] = await bench.pair();
+      await bench.arrives(a, gone, Uint8Array.of(1), lost);
+      await gone.transport.shutdown();
+      // The second round meets whatever the transport remembers of the first one's failure.
+      for (const round of [1, 2]) {
+        const calls = Array.from({ length: 10 }, () => 0);
+        for (const index of calls.keys()) {
+          a.transport.writeTo(Uint8Array.of(9), gone.address, () => {
+            calls[index] = (calls[index] ?? 0) + 1;
+          });
+        }
+        const mend = `writeTo: to a peer that is gone, \`done\` was never called for some packets (round ${round})`;
+        await bench.until(() => !calls.includes(0), mend);
+        await bench.quiet();
+        check(
+          calls.every((count) => count === 1),
+          "writeTo: to a peer that is gone, `done` was called more than once for a packet",
+        );
+      }
     },
   },
 ];

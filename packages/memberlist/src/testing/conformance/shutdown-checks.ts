@@ -47,7 +47,7 @@ export const shutdownChecks: readonly Check[] = [
   },
   {
     name: "after shutdown, no handle is left",
-    offered: ({ openHandles }) => openHandles !== undefined,
+    needs: ["openHandles"],
     run: async (bench) => {
       const { openHandles = () => 0 } = bench.harness;
       const before = openHandles();

@@ -1,8 +1,8 @@
 import { check, type Bench, type Check } from "./bench.ts";
+import { writeUntilHeld } from "./held-write.ts";
+import { isPlain, pooled } from "./pooled-bytes.ts";
 
 const mebibyte = 1024 * 1024;
-/** More than the buffers of two sockets together may hold. */
-const unreadMax = 64 * mebibyte;
 
 /** Streams: bytes, ends, backpressure. */
 export const streamChecks: readonly Check[] = [
@@ -88,11 +88,47 @@ export const streamChecks: readonly Check[] = [
     name: "a slow reader holds the writer back, and loses nothing",
     run: async (bench) => {
       const [near, far] = await bench.connect(...(await bench.pair()));
-      const written = await writeUntilHeld(bench, (chunk) => near.writeSlowly(chunk));
+      const { written } = await writeUntilHeld(bench, near);
       const finished = near.finish();
       const bytes = await countZeros((count) => far.read(count));
       await finished;
       check(bytes === written, `TransportStream: a slow reader got ${bytes} of ${written} bytes`);
+    },
+  },
+  {
+    name: "an empty write resolves, and does not end the stream",
+    run: async (bench) => {
+      const [near, far] = await bench.connect(...(await bench.pair()));
+      await near.write(new Uint8Array(0));
+      await near.write(Uint8Array.of(4, 5));
+      check(
+        (await far.read(2)).join() === "4,5",
+        "TransportStream.writable: an empty write ended the stream, or put bytes into it",
+      );
+      await near.write(new Uint8Array(0));
+      await near.finish();
+      check((await far.read(1)).length === 0, "TransportStream.writable: an empty write before the end arrived as bytes");
+    },
+  },
+  {
+    name: "what is written from a view of a larger buffer arrives alone, though that buffer is used again",
+    run: async (bench) => {
+      const [near, far] = await bench.connect(...(await bench.pair()));
+      const bytes = Uint8Array.from({ length: 300 }, (_, index) => (index * 7) & 0xff);
+      const view = pooled(bytes);
+      await near.write(view);
+      new Uint8Array(view.buffer).fill(0);
+      await near.finish();
+      const pieces: Uint8Array[] = [];
+      for (let piece = await far.readPiece(); piece !== undefined; piece = await far.readPiece()) pieces.push(piece);
+      check(
+        pieces.flatMap((piece) => [...piece]).join() === bytes.join(),
+        "TransportStream.writable: of a view into a larger buffer other bytes arrived, or it was still in use after write() had resolved",
+      );
+      check(
+        pieces.every(isPlain),
+        "TransportStream.readable: it gives Buffers; the core wants new Uint8Array(b.buffer, b.byteOffset, b.length)",
+      );
     },
   },
   {
@@ -126,18 +162,6 @@ export const streamChecks: readonly Check[] = [
     },
   },
 ];
-
-/** How many zeros were written when a write no longer resolved. */
-async function writeUntilHeld(bench: Bench, write: (chunk: Uint8Array) => Promise<void>): Promise<number> {
-  const chunk = new Uint8Array(256 * 1024);
-  for (let written = chunk.length; written <= unreadMax; written += chunk.length) {
-    const isHeld = await bench.isPending(write(chunk.slice()));
-    if (isHeld) return written;
-  }
-  throw new Error(
-    `TransportStream.writable: ${unreadMax} bytes were taken though nobody reads; a write must wait, or memory runs out`,
-  );
-}
 
 async function countZeros(read: (count: number) => Promise<Uint8Array>): Promise<number> {
   let bytes = 0;

@@ -33,6 +33,25 @@ export class StreamEnd {
     return this.#writer.write(bytes);
   }
 
+  /** The next piece as it was read; undefined at the end. */
+  async readPiece(): Promise<Uint8Array | undefined> {
+    return (await this.#fill()) ? this.#rest : undefined;
+  }
+
+  /** Wants no more bytes of the peer. */
+  async cancel(): Promise<void> {
+    const cancelled = this.#reader.cancel(new Error("cancelled by the conformance suite")).catch((error: unknown) => {
+      throw new Error(`TransportStream.readable: cancel() failed: ${String(error)}`, { cause: error });
+    });
+    await this.#bench.soon(cancelled, "TransportStream.readable: cancel() never resolved");
+  }
+
+  /** Breaks this direction off. Whether abort() itself succeeds does not matter: the streams of some runtimes do not let it. */
+  async abort(): Promise<void> {
+    const aborted = this.#writer.abort(new Error("aborted by the conformance suite")).catch(() => undefined);
+    await this.#bench.soon(aborted, "TransportStream.writable: abort() never settled, though the stream was closed");
+  }
+
   /** Ends this direction. */
   async finish(): Promise<void> {
     const closed = this.#writer.close().catch((error: unknown) => {
@@ -77,14 +96,14 @@ export class StreamEnd {
     }
   }
 
-  /** Whether the readable comes to an end of either kind. */
-  async ends(): Promise<void> {
-    for (;;) {
+  /** Reads until the readable comes to an end of either kind: which, and how many bytes came before. */
+  async ends(): Promise<{ readonly end: "done" | "failed"; readonly bytes: number }> {
+    for (let bytes = this.#rest.length; ; bytes += this.#rest.length) {
       try {
-        if (!(await this.#fill())) return;
+        if (!(await this.#fill())) return { end: "done", bytes };
       } catch (error) {
         if (error instanceof Error && error.message === silence) throw error;
-        return;
+        return { end: "failed", bytes };
       }
     }
   }
