@@ -35,6 +35,16 @@ describe("an alive message about another node", () => {
     expect(node.engine.numQueuedBroadcasts).toBe(1);
   });
 
+  it("publishes metadata that changes while the node is suspect as an update, after the event that it is alive", () => {
+    const node = started();
+    node.deliverAll(alive("n2"), suspect("n2"));
+    node.takeEvents();
+    node.deliver(alive("n2", { incarnation: 2, meta: foo }));
+    const events = node.takeEvents();
+    expect(events.map(({ type }) => type)).toEqual(["alive", "update"]);
+    expect(events[1]).toMatchObject({ node: { name: "n2", state: "alive", incarnation: 2, meta: foo } });
+  });
+
   it("ends the suspicion for good: its timer does not kill the node later", () => {
     const node = started({ config: { probeInterval: 0 } });
     node.deliverAll(alive("n2"), alive("n3"), suspect("n2"));

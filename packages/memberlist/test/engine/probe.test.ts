@@ -74,6 +74,17 @@ describe("a probe that is answered", () => {
     expect(n1.metrics.get("memberlist.degraded.probe")).toEqual([1]);
   });
 
+  it("is counted as degraded only while poor health stretches its interval", () => {
+    const well = arrange({ up: ["n2"], knows: [alive("n2")] });
+    well.members.advance(1000);
+    expect(well.n1.sentOf("ping").length).toBeGreaterThan(1);
+    expect(well.n1.metrics.has("memberlist.degraded.probe")).toBe(false);
+    const unwell = arrange({ up: ["n2"], knows: [alive("n2")], score: 2 });
+    unwell.members.advance(1000);
+    expect(unwell.n1.sentOf("ping").length).toBeGreaterThan(2);
+    expect(unwell.n1.metrics.get("memberlist.degraded.probe")).toEqual([1, 1]);
+  });
+
   it("tells the round trip and the payload of a direct ack", () => {
     const members = new VirtualCluster({ latency: 7 });
     const n1 = members.add("n1", { fixedRandom: 0 });
@@ -305,6 +316,23 @@ describe("our health after a failed probe", () => {
     expect(n1.sentOf("indirectPing").map(({ nack }) => nack)).toEqual([false, false]);
     expect(members.node("n2").sentOf("nack")).toEqual([]);
     expect(n1.engine.healthScore).toBe(1);
+  });
+
+  it("asks helpers from protocol version 4 on for a nack, and no older ones", () => {
+    for (const [pMax, nack] of [
+      [3, false],
+      [4, true],
+      [5, true],
+    ] as const) {
+      const { members, n1 } = arrange({ up: [], knows: [alive("n2", { vsn: [1, pMax, 2, 0, 0, 0] }), alive("n4")], score: 1 });
+      members.advance(15);
+      expect(n1.sentOf("indirectPing").map((request) => request.nack)).toEqual([nack]);
+      // The nack says that the helper is well: our own health is then not in question.
+      n1.deliver({ kind: "nack", seqNo: n1.sentOf("ping")[0]?.seqNo ?? -1 });
+      members.advance(385);
+      expect(n1.state("n4")).toBe("suspect");
+      expect(n1.engine.healthScore).toBe(nack ? 1 : 2);
+    }
   });
 
   it("counts only the nacks of those who were asked for one, and gains nothing by more than that", () => {
