@@ -1,0 +1,35 @@
+import type { ViteUserConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** They take longest, and few mutants die by them alone: they are run last, and only where no other test has failed. */
+const slow: readonly string[] = [
+  "engine/broadcast-queue-bounds",
+  "engine/node-selector",
+  "engine/node-table",
+  "engine/probe-schedule",
+  "engine/repeats",
+  "engine/user-share",
+  "wire/lzw-machine",
+];
+
+class QuickFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => (slow.some((name) => moduleId.includes(`test/${name}.`)) ? 1 : 0);
+    return files.toSorted((a, b) => rank(a) - rank(b) || (a.moduleId < b.moduleId ? -1 : 1));
+  }
+}
+
+/** Which of these tests are tried on which mutants is said in areas.mjs. */
+const config: ViteUserConfig = {
+  test: {
+    include: ["test/engine/*.test.ts", "test/wire/*.test.ts", "test/*.test.ts"],
+    setupFiles: ["mutants/short-properties.ts"],
+    sequence: { sequencer: QuickFirst },
+    pool: "threads",
+    // One thread for all files: loading the sources is most of what a mutant costs.
+    isolate: false,
+    testTimeout: 60_000,
+  },
+};
+
+export default config;

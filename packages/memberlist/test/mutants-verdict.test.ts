@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import { judge, type Explanation, type Report } from "../mutants/verdict.ts";
+
+const source = ["function half(n: number): number {", "  if (n > 10) return n / 2;", "  return n;", "}", ""].join("\n");
+
+function mutant(status: string, from: [number, number], to: [number, number], replacement: string) {
+  const [line, column] = from;
+  return { status, replacement, location: { start: { line, column }, end: { line: to[0], column: to[1] } } };
+}
+
+const killed = mutant("Killed", [2, 7], [2, 13], "true");
+const survivor = mutant("Survived", [2, 7], [2, 13], "n >= 10");
+const report = (...mutants: ReturnType<typeof mutant>[]): Report => ({ files: { "src/engine/half.ts": { source, mutants } } });
+const explanation: Explanation = {
+  file: "engine/half.ts",
+  line: "if (n > 10) return n / 2;",
+  becomes: ["if (n >= 10) return n / 2;"],
+  reason: "nobody asks for 10",
+};
+
+describe("the verdict on a mutation run", () => {
+  it("names a survivor that nothing explains by its line and what it became", () => {
+    expect(judge(report(killed, survivor), [])).toEqual({
+      killed: 1,
+      explained: 0,
+      unexplained: [{ file: "engine/half.ts", line: explanation.line, becomes: explanation.becomes[0], at: 2 }],
+      stale: [],
+      score: 50,
+    });
+  });
+
+  it("takes a mutant that no test runs for a survivor, one that runs out of time for a killed one, and leaves out ignored ones", () => {
+    const of = (status: string) => ({ ...survivor, status });
+    expect(judge(report(of("NoCoverage")), []).unexplained).toHaveLength(1);
+    expect(judge(report(of("Timeout"), of("Ignored")), [])).toMatchObject({ killed: 1, score: 100, unexplained: [] });
+  });
+
+  it("accepts an explained survivor wherever its line has moved, and counts it as not killed", () => {
+    const moved: Report = {
+      files: {
+        "src/engine/half.ts": { source: `\n\n${source}`, mutants: [mutant("Survived", [4, 7], [4, 13], "n >= 10")] },
+      },
+    };
+    expect(judge(moved, [explanation])).toMatchObject({ explained: 1, unexplained: [], stale: [], score: 0 });
+  });
+
+  it("does not accept another mutant of an explained line, or the same line of another file", () => {
+    const other = mutant("Survived", [2, 7], [2, 13], "false");
+    expect(judge(report(other), [explanation]).unexplained).toHaveLength(1);
+    expect(judge(report(survivor), [{ ...explanation, file: "engine/third.ts" }]).unexplained).toHaveLength(1);
+  });
+
+  it("reports an explanation that explains no survivor, unless its file was not run", () => {
+    expect(judge(report(killed), [explanation]).stale).toEqual([explanation]);
+    expect(judge(report(killed), [{ ...explanation, file: "engine/third.ts" }]).stale).toEqual([]);
+    const half = { ...explanation, becomes: [...explanation.becomes, "if (true) return n / 2;"] };
+    expect(judge(report(killed, survivor), [half]).stale).toEqual([{ ...half, becomes: ["if (true) return n / 2;"] }]);
+  });
+
+  it("shows a mutant that takes in several lines as one line", () => {
+    const empty = mutant("Survived", [1, 34], [4, 2], "{}");
+    expect(judge(report(empty), []).unexplained).toEqual([
+      {
+        file: "engine/half.ts",
+        line: "function half(n: number): number {",
+        becomes: "function half(n: number): number {}",
+        at: 1,
+      },
+    ]);
+  });
+});
