@@ -42,7 +42,7 @@ export class Gossip {
       // What many have heard by now goes first; of that, long alive messages, which push/pulls carry, too. Never what we say of ourselves.
       whenFull: "dropMostSent",
       spared: context.config.name,
-      onDropped: ({ message }, why) => (why === "tooLong" ? this.#tooLarge(message) : this.#full(message)),
+      onDropped: ({ message }, why) => (why === "tooLong" ? this.#tooLarge(message.length) : this.#full(message)),
     });
     this.#layerOverhead = layerOverhead;
   }
@@ -65,7 +65,18 @@ export class Gossip {
     }
     finished?.();
     if (fits) this.#full(message);
-    else this.#tooLarge(message);
+    else this.#tooLarge(message.length);
+  }
+
+  /** Whether a packet may hold a message about the node: none is shorter than the name in it. */
+  mayHold(name: string): boolean {
+    return name.length <= this.packetRoom;
+  }
+
+  /** As {@link broadcast}, of a message that {@link mayHold} denies, and that need not be encoded for it. @param size of the name */
+  refuse(size: number, finished?: () => void): void {
+    finished?.();
+    this.#tooLarge(size);
   }
 
   /** Drops all that waits to be sent. */
@@ -134,10 +145,10 @@ export class Gossip {
     });
   }
 
-  #tooLarge(message: Uint8Array): void {
+  #tooLarge(size: number): void {
     const { log, stats } = this.#context.effects;
     stats.count("dropped.broadcast_too_large");
-    log.warn("broadcast_too_large", "a message about a node is too large to be gossiped", { size: message.length });
+    log.warn("broadcast_too_large", "a message about a node is too large to be gossiped", { size });
   }
 
   /** What is left of `udpBufferSize` for messages in a compound, in bytes. */

@@ -17,6 +17,9 @@ import { nodeStateName, verifyProtocol } from "./versions.ts";
 /** What a suspicion is timed by where `probeInterval` is 0, in ms: the LAN default. */
 const defaultProbeInterval = 1000;
 
+/** Names up to here, in bytes, are looked up before their message is decoded. */
+const shortNameMax = 256;
+
 export interface AliveOptions {
   /** The message is our own about ourselves: taken over, not refuted. */
   readonly bootstrap?: boolean;
@@ -90,7 +93,8 @@ export class Membership {
    * dropped before they are decoded. What is looked at further, or counted where it is refused, is not dropped here.
    */
   repeated(bytes: Uint8Array, layout: ClaimLayout): NodeRecord | undefined {
-    if (!this.dropsRepeats) return undefined;
+    // A long name is not decoded twice: one that is not UTF-8 is dear.
+    if (!this.dropsRepeats || layout.nameSize > shortNameMax) return undefined;
     const { config, table } = this.#context;
     const record = table.get(decodeText(bytes, layout.nameAt, layout.nameSize));
     return record !== undefined && record.name !== config.name && record.isRepeatedBy(bytes, layout) ? record : undefined;
@@ -251,7 +255,8 @@ export class Membership {
 
   #takeOver(record: NodeRecord, claim: Alive, finished: (() => void) | undefined): void {
     const { effects, table, now } = this.#context;
-    this.#gossip.broadcast(claim.node, encodeAlive(claim), finished);
+    if (this.#gossip.mayHold(claim.node)) this.#gossip.broadcast(claim.node, encodeAlive(claim), finished);
+    else this.#gossip.refuse(claim.node.length, finished);
     effects.stats.increment("memberlist.msg.alive", 1);
     const before = record.state;
     const isMetaChanged = !equalBytes(record.meta, claim.meta);

@@ -1,4 +1,3 @@
-let encoder: InstanceType<typeof TextEncoder> | undefined;
 let decoder: InstanceType<typeof TextDecoder> | undefined;
 
 /** Where escaped bytes live: byte 0x80 is U+DC80, byte 0xff is U+DCFF (as Python's `surrogateescape` has it). */
@@ -23,12 +22,9 @@ let recent: string[] | undefined;
  */
 export function encodeText(text: string): Uint8Array {
   const { length } = text;
+  for (let i = 0; i < length; i++) if (text.charCodeAt(i) >= 0x80) return encodeUnicode(text);
   const bytes = new Uint8Array(length);
-  for (let i = 0; i < length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit >= 0x80) return encodeUnicode(text);
-    bytes[i] = unit;
-  }
+  for (let i = 0; i < length; i++) bytes[i] = text.charCodeAt(i);
   return bytes;
 }
 
@@ -76,17 +72,6 @@ function decodeUnicode(bytes: Uint8Array): string {
 
 /** One pass over the code units: a peer's name may be thousands of bytes of which none is valid. */
 function encodeUnicode(text: string): Uint8Array {
-  let escaped = 0;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (isPairAt(text, i, unit)) i++;
-    else if (isEscape(unit)) escaped++;
-  }
-  encoder ??= new TextEncoder();
-  return escaped === 0 ? encoder.encode(text) : encodeEscaped(text);
-}
-
-function encodeEscaped(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length * 3);
   let at = 0;
   for (let i = 0; i < text.length; i++) {
@@ -126,12 +111,19 @@ function isPairAt(text: string, i: number, unit: number): boolean {
   return next >= 0xdc00 && next < 0xe000;
 }
 
+/** Code units of one text after the other. An array: fromCharCode takes its elements twice as fast as a Uint16Array's. */
+const units: number[] = [];
+
 /** One pass over the bytes, as {@link encodeUnicode}. */
 function decodeEscaped(bytes: Uint8Array): string {
-  const units = new Uint16Array(bytes.length);
+  let text = "";
   let count = 0;
   let at = 0;
   while (at < bytes.length) {
+    if (count >= unitsMax) {
+      text += textOf(count);
+      count = 0;
+    }
     const lead = bytes[at] as number;
     const length = sequenceLength(bytes, at);
     if (length === 0) {
@@ -152,12 +144,12 @@ function decodeEscaped(bytes: Uint8Array): string {
       }
     }
   }
-  let text = "";
-  for (let from = 0; from < count; from += unitsMax) {
-    const part = units.subarray(from, Math.min(from + unitsMax, count));
-    text += String.fromCharCode.apply(null, part as unknown as number[]);
-  }
-  return text;
+  return text + textOf(count);
+}
+
+function textOf(count: number): string {
+  units.length = count;
+  return String.fromCharCode.apply(null, units);
 }
 
 /** How long the valid UTF-8 sequence at `offset` is (Unicode table 3-7), or 0 when there is none. */
