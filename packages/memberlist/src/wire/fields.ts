@@ -1,21 +1,35 @@
 import { DecodeError as MsgpackError, Decoder } from "@msgpack/msgpack";
 import { emptyBytes } from "./bytes.ts";
-import { maxDecompressedBytes, textMaxSize } from "./constants.ts";
+import { textMaxSize } from "./constants.ts";
 import { DecodeError } from "./decode-error.ts";
 import { bytesToIp, isMappedAt } from "./ip.ts";
 import type { Versions } from "./messages.ts";
-import { scanObject } from "./msgpack-scan.ts";
-import { decodeText } from "./text.ts";
+import { childrenOf, headSizeOf, scanObject } from "./msgpack-scan.ts";
+import { decodeText, encodeText } from "./text.ts";
 
-/** A decoded map: strings and byte strings both as bytes (views of what was decoded). */
-export type Fields = Readonly<Record<string, unknown>>;
+/** The fields of all messages and headers (PROTOCOL.md section 1). What else a map has is skipped, and costs nothing else. */
+const fieldNames: readonly string[] = [
+  "Addr Algo Buf Error From Incarnation Join Meta Nack Name Node Nodes Payload Port",
+  "SeqNo SourceAddr SourceNode SourcePort State Target UserMsgLen UserStateLen Vsn",
+].flatMap((line) => line.split(" "));
 
-/** A byte string may be as long as LZW can make the largest message: 12 bits for each byte. */
-const maxStringBytes = maxDecompressedBytes * 2;
-/** The entries of a map or array in one message; ours have at most 8. */
-const maxEntries = 64 * 1024;
+/** The known fields of a decoded map: strings and byte strings both as bytes (views of what was decoded). */
+export type Fields = ReadonlyMap<string, unknown>;
 
-/** Of memory that a map lies in, in bytes: the decoder keeps what it has decoded last. */
+interface KnownKey {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** By their lengths. */
+const knownKeys: readonly (readonly KnownKey[])[] = Array.from({ length: 13 }, (_, length) =>
+  fieldNames.filter((name) => name.length === length).map((name) => ({ name, bytes: encodeText(name) })),
+);
+
+/** What is of no type that a field can have. */
+const unusable: unique symbol = Symbol("unusable");
+
+/** Of memory that an array lies in, in bytes: the decoder keeps what it has decoded last. */
 const keptMax = 64 * 1024;
 const nil: Uint8Array = Uint8Array.of(0xc0);
 
@@ -24,39 +38,76 @@ let decoder: Decoder | undefined;
 /**
  * Decodes the map at the start of `body`. What comes behind it is ignored, and nil is an empty map, both as in Go.
  *
- * @throws DecodeError `truncated`, `malformed`, `too_deep`, `wrong_type` (not a map)
+ * @throws DecodeError `truncated`, `malformed`, `too_deep`, `wrong_type` (not a map, or a key that is not a string)
  */
 export function readFields(body: Uint8Array): Fields {
   const end = scanObject(body, 0);
   if (end < 0) throw new DecodeError("truncated", `${body.length} of at least ${-end} bytes`);
-  return readWholeFields(end === body.length ? body : body.subarray(0, end));
+  return readWholeFields(body);
 }
 
-/** As {@link readFields}, for bytes that are known (by {@link scanObject}) to be one whole object and nothing else. */
+/** As {@link readFields}, for bytes that are known (by {@link scanObject}) to begin with one whole object. */
 export function readWholeFields(body: Uint8Array): Fields {
-  decoder ??= new Decoder({
-    rawStrings: true,
-    maxStrLength: maxStringBytes,
-    maxBinLength: maxStringBytes,
-    maxExtLength: maxStringBytes,
-    maxArrayLength: maxEntries,
-    maxMapLength: maxEntries,
-    mapKeyConverter,
-  });
-  let value: unknown;
+  const fields = new Map<string, unknown>();
+  const head = body[0] as number;
+  if (head === 0xc0) return fields;
+  const isMap = (head >= 0x80 && head <= 0x8f) || head === 0xde || head === 0xdf;
+  if (!isMap) throw new DecodeError("wrong_type", "the message is not a map");
+  let at = headSizeOf(head);
+  for (let left = childrenOf(body, 0, head); left > 0; left -= 2) {
+    const keyEnd = scanObject(body, at);
+    const key = knownKey(body, at, keyEnd);
+    at = scanObject(body, keyEnd);
+    if (key !== undefined) fields.set(key, valueOf(body, keyEnd, at));
+  }
+  return fields;
+}
+
+/** The field that a key stands for; undefined: none of ours. Go takes keys of the str and of the bin family. */
+function knownKey(body: Uint8Array, at: number, end: number): string | undefined {
+  const head = body[at] as number;
+  if (!isBytes(head)) throw new DecodeError("wrong_type", "a key that is not a string");
+  const from = at + headSizeOf(head);
+  const candidates = knownKeys[end - from];
+  if (candidates === undefined) return undefined;
+  for (const { name, bytes } of candidates) {
+    let same = 0;
+    while (same < bytes.length && body[from + same] === bytes[same]) same++;
+    if (same === bytes.length) return name;
+  }
+  return undefined;
+}
+
+/** The value at `at`. The usual ones are read here; what is rare is left to the library; a map, or an extension, is of no use. */
+function valueOf(body: Uint8Array, at: number, end: number): unknown {
+  const head = body[at] as number;
+  if (head < 0x80) return head;
+  if (head === 0xc0) return null;
+  if (isBytes(head)) return body.subarray(at + headSizeOf(head), end);
+  if (head >= 0xcc && head <= 0xce) {
+    let value = 0;
+    for (let i = at + 1; i < end; i++) value = value * 256 + (body[i] as number);
+    return value;
+  }
+  const isRare = head === 0xc2 || head === 0xc3 || (head >= 0xca && head <= 0xd3) || head >= 0xe0;
+  const isArray = (head >= 0x90 && head <= 0x9f) || head === 0xdc || head === 0xdd;
+  return isRare || isArray ? decodeRare(body.subarray(at, end)) : unusable;
+}
+
+function decodeRare(bytes: Uint8Array): unknown {
+  decoder ??= new Decoder({ rawStrings: true });
   try {
-    value = decoder.decode(body);
+    return decoder.decode(bytes);
   } catch (error) {
-    if (error instanceof DecodeError) throw error;
     throw new DecodeError("malformed", error instanceof MsgpackError ? error.message : "not msgpack", error);
   } finally {
-    if (body.buffer.byteLength > keptMax) decoder.decode(nil);
+    if (bytes.buffer.byteLength > keptMax) decoder.decode(nil);
   }
-  if (value === null) return {};
-  if (typeof value !== "object" || Array.isArray(value) || value instanceof Uint8Array) {
-    throw new DecodeError("wrong_type", "the message is not a map");
-  }
-  return value as Fields;
+}
+
+/** Whether a str or a bin begins with this byte. */
+function isBytes(head: number): boolean {
+  return (head >= 0xa0 && head <= 0xbf) || (head >= 0xc4 && head <= 0xc6) || (head >= 0xd9 && head <= 0xdb);
 }
 
 /** An unsigned integer; 0 when missing or nil. */
@@ -68,7 +119,7 @@ export function uintField(fields: Fields, key: string, max: number): number {
 
 /** Go's `int`, which may be negative; 0 when missing or nil. */
 export function intField(fields: Fields, key: string): number {
-  const value = fields[key];
+  const value = fields.get(key);
   if (value === undefined || value === null) return 0;
   if (typeof value !== "number" || !Number.isInteger(value)) throw wrongType(key, "an integer");
   if (!Number.isSafeInteger(value)) throw new DecodeError("out_of_range", `${key} is ${value}`);
@@ -77,7 +128,7 @@ export function intField(fields: Fields, key: string): number {
 
 /** A boolean; false when missing or nil. Go takes the numbers 0 and 1 too. */
 export function booleanField(fields: Fields, key: string): boolean {
-  const value = fields[key];
+  const value = fields.get(key);
   if (value === undefined || value === null || value === false || value === 0) return false;
   if (value === true || value === 1) return true;
   throw wrongType(key, "a boolean");
@@ -85,7 +136,7 @@ export function booleanField(fields: Fields, key: string): boolean {
 
 /** A byte string of the str or bin family; empty when missing or nil. A view of the decoded bytes. */
 export function bytesField(fields: Fields, key: string): Uint8Array {
-  const value = fields[key];
+  const value = fields.get(key);
   if (value === undefined || value === null) return emptyBytes;
   if (value instanceof Uint8Array) return value;
   throw wrongType(key, "a byte string");
@@ -111,7 +162,7 @@ export function isMappedField(fields: Fields, key: string): true | undefined {
 
 /** Protocol versions: a byte string, or (Go takes it) an array of small integers. */
 export function versionsField(fields: Fields, key: string): Versions {
-  const value = fields[key];
+  const value = fields.get(key);
   if (!Array.isArray(value)) {
     const bytes = bytesField(fields, key);
     const versions: number[] = [];
@@ -122,15 +173,6 @@ export function versionsField(fields: Fields, key: string): Versions {
     if (typeof item !== "number" || !Number.isInteger(item) || item < 0 || item > 0xff) throw wrongType(key, "bytes");
   }
   return value as Versions;
-}
-
-/** Keys come as text when they are of the str family; Go takes the bin family too. */
-function mapKeyConverter(key: unknown): string {
-  if (typeof key === "string") return key;
-  const isShort = key instanceof Uint8Array && key.length <= textMaxSize;
-  const text = isShort ? decodeText(key) : "__proto__";
-  if (text === "__proto__") throw new DecodeError("wrong_type", "a key that is not a string");
-  return text;
 }
 
 function wrongType(key: string, wanted: string): DecodeError {

@@ -3,8 +3,8 @@ import { DecodeError } from "./decode-error.ts";
 /** How deep maps and arrays may nest. Messages nest once; what unknown fields hold is skipped. */
 const maxDepth = 16;
 
-/** Objects in one, what nests in it included: a message of ours has under 30, and what holds many costs time to skip. */
-const maxObjects = 64 * 1024;
+/** Objects in one, what nests in it included: a message has under 30, unknown fields may add some, and a packet can have 255 such messages. */
+const maxObjects = 256;
 
 /** Objects still to come at each depth; filled by {@link scanObject} and kept between calls. */
 let pending: Float64Array | undefined;
@@ -15,7 +15,7 @@ let pending: Float64Array | undefined;
  * @returns the offset behind the object; or, when `bytes` ends too early, -n where n is the least number of bytes, counted from
  *   `offset`, that the object can have. n grows from call to call as more of the object is seen, and may be larger than any
  *   limit of the caller's: compare before waiting for so much.
- * @throws DecodeError `malformed` (0xc1, or over 65,536 objects), `too_deep`
+ * @throws DecodeError `malformed` (0xc1, or over 256 objects), `too_deep`
  */
 export function scanObject(bytes: Uint8Array, offset: number): number {
   pending ??= new Float64Array(maxDepth + 1);
@@ -56,7 +56,7 @@ function missingObjects(depth: number): number {
 }
 
 /** The head byte, with the length field or the number that comes right behind it. */
-function headSizeOf(head: number): number {
+export function headSizeOf(head: number): number {
   if (head < 0xc0 || head >= 0xe0) return 1;
   switch (head) {
     case 0xc0: // nil
@@ -105,7 +105,7 @@ function headSizeOf(head: number): number {
 }
 
 /** How many objects an array or map holds; 0 for what is neither. */
-function childrenOf(bytes: Uint8Array, at: number, head: number): number {
+export function childrenOf(bytes: Uint8Array, at: number, head: number): number {
   if (head >= 0x80 && head <= 0x8f) return (head & 0x0f) * 2;
   if (head >= 0x90 && head <= 0x9f) return head & 0x0f;
   switch (head) {

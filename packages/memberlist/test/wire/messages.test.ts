@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { Decoder } from "@msgpack/msgpack";
+import { describe, expect, it, vi } from "vitest";
 import * as decode from "../../src/wire/decode.ts";
 import * as encode from "../../src/wire/encode.ts";
 import { ascii, fromHex, toHex } from "./hex.ts";
@@ -223,6 +224,25 @@ describe("decoding", () => {
     expect(versions("93010203")).toEqual([1, 2, 3]);
     expect(versions("c0")).toEqual([]);
     expect(reasonOf(() => versions("91cd0100"))).toBe("wrong_type");
+  });
+
+  it("decodes no value of a field that it does not know, whatever that is", () => {
+    const decoded = vi.spyOn(Decoder.prototype, "decode");
+    const unknown = `a3787878dc0020${"cb3ff0000000000000".repeat(32)}a95f5f70726f746f5f5f81a161c0a3787979c7020101ff`;
+    expect(decode.decodePing(fromHex(`84${unknown}a55365714e6f05`))).toEqual({ ...zeroPing, seqNo: 5 });
+    expect(decoded).not.toHaveBeenCalled();
+    expect(decode.decodeAlive(fromHex(`84${unknown}a356736e93010203`)).vsn).toEqual([1, 2, 3]);
+    expect(decoded).toHaveBeenCalledTimes(1);
+    decoded.mockRestore();
+  });
+
+  it("takes a key of any length, and refuses more values than a message can need", () => {
+    const long = `da1388${"61".repeat(5_000)}`;
+    expect(decode.decodePing(fromHex(`82${long}c0a55365714e6f05`)).seqNo).toBe(5);
+    const wide = (entries: number): string =>
+      `de${entries.toString(16).padStart(4, "0")}${"a16101".repeat(entries - 1)}a55365714e6f05`;
+    expect(decode.decodePing(fromHex(wide(128))).seqNo).toBe(5);
+    expect(reasonOf(() => decode.decodePing(fromHex(wide(129))))).toBe("malformed");
   });
 
   it("takes 0 and 1 for a boolean, as Go does", () => {
