@@ -36,7 +36,8 @@ export class Turns {
         check();
       });
     });
-    this.#last = turn.catch(() => undefined);
+    // Without the result, which may be 40 MiB, and would be kept until the next work ends.
+    this.#last = turn.then(ignore, ignore);
     return turn;
   }
 
@@ -47,4 +48,8 @@ export class Turns {
       () => undefined,
     );
   }
+}
+
+function ignore(): void {
+  // Only that the work is over matters to the next.
 }
