@@ -34,6 +34,7 @@ writeFileSync(
       lib: ["ESNext"],
       paths: {
         "@memberlist/core": source("memberlist/src/index.ts"),
+        "@memberlist/core/certificates": source("memberlist/src/certificates/index.ts"),
         "@memberlist/core/testing": source("memberlist/src/testing/index.ts"),
         "@memberlist/core/internal": source("memberlist/src/internal.ts"),
         "@memberlist/simulator": source("simulator/src/index.ts"),

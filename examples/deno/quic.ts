@@ -1,13 +1,6 @@
 // deno run --allow-net --unstable-net examples/deno/quic.ts
-import {
-  createClusterCa,
-  createMemberlist,
-  formatAddress,
-  issueNodeCertificate,
-  lanConfig,
-  type CertificateAndKey,
-  type Memberlist,
-} from "@memberlist/transport-deno";
+import { createClusterCa, issueNodeCertificate, type CertificateAndKey } from "@memberlist/core/certificates";
+import { createMemberlist, formatAddress, lanConfig, type Memberlist } from "@memberlist/transport-deno";
 
 // Once for a cluster, where certificates are issued. Its key stays there; its certificate goes to every member.
 const authority = await createClusterCa();

@@ -1,7 +1,12 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: { index: "src/index.ts", internal: "src/internal.ts", "testing/index": "src/testing/index.ts" },
+  entry: {
+    index: "src/index.ts",
+    internal: "src/internal.ts",
+    "certificates/index": "src/certificates/index.ts",
+    "testing/index": "src/testing/index.ts",
+  },
   format: ["esm"],
   platform: "neutral",
   target: "es2023",

@@ -1,4 +1,20 @@
-import { defineConfig } from "tsup";
+import { copyFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { defineConfig, type Options } from "tsup";
+
+const license = createRequire(import.meta.url).resolve("dns-packet/LICENSE");
+
+/**
+ * dns-packet requires `buffer`, and a bundle of ES modules that somebody makes of this package could not. So it is part of this package's build,
+ * where that module is imported.
+ */
+const requiredBuffer = {
+  name: "required-buffer",
+  setup(build: Parameters<NonNullable<Options["esbuildPlugins"]>[number]["setup"]>[0]): void {
+    build.onResolve({ filter: /^buffer$/ }, () => ({ path: "buffer", namespace: "imported" }));
+    build.onLoad({ filter: /^buffer$/, namespace: "imported" }, () => ({ contents: 'export { Buffer } from "node:buffer";' }));
+  },
+};
 
 export default defineConfig({
   entry: { index: "src/index.ts", "codec-worker": "src/codec-worker.ts" },
@@ -9,4 +25,7 @@ export default defineConfig({
   sourcemap: true,
   clean: true,
   treeshake: true,
+  noExternal: ["dns-packet"],
+  esbuildPlugins: [requiredBuffer],
+  onSuccess: () => copyFile(license, "dist/dns-packet.LICENSE"),
 });

@@ -1,7 +1,9 @@
 /** Every entry point, for a compiler that is given the web's types and no runtime's. */
 export type * as core from "@memberlist/core";
+export type * as certificates from "@memberlist/core/certificates";
 export type * as internal from "@memberlist/core/internal";
 export type * as testing from "@memberlist/core/testing";
 export type * as simulator from "@memberlist/simulator";
 export type * as deno from "@memberlist/transport-deno";
 export type * as node from "@memberlist/transport-node";
+export type * as codecWorker from "@memberlist/transport-node/codec-worker";

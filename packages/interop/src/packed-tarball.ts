@@ -28,11 +28,22 @@ export const workspace: string = fileURLToPath(new URL("../../../", import.meta.
 const run = promisify(execFile);
 const shell = process.platform === "win32";
 
-/** Runs a program to its end. Rejects with all that it said when its exit code is not 0, or when it takes longer than 5 minutes: the machine may be busy. */
+/** What a program prints to its standard output; see {@link sayAll}. */
 export async function say(cwd: string, command: string, ...args: readonly string[]): Promise<string> {
+  return (await sayAll(cwd, command, args)).stdout;
+}
+
+/**
+ * Runs a program to its end. Rejects with all that it printed when its exit code is not 0, or when it takes longer than 5 minutes: the machine may
+ * be busy.
+ */
+export async function sayAll(
+  cwd: string,
+  command: string,
+  args: readonly string[],
+): Promise<{ readonly stdout: string; readonly stderr: string }> {
   try {
-    const { stdout } = await run(command, args, { cwd, shell, timeout: 300_000, env: { ...process.env, NO_COLOR: "1" } });
-    return stdout;
+    return await run(command, args, { cwd, shell, timeout: 300_000, env: { ...process.env, NO_COLOR: "1" } });
   } catch (error) {
     const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
     throw new Error(`${command} ${args.join(" ")}:\n${stdout}${stderr || String(error)}`, { cause: error });

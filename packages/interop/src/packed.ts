@@ -3,6 +3,7 @@ import { cp, mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { bundlers, checkBundles } from "./packed-bundles.ts";
 import { contentProblems, packAll, say, workspace, type Tarball } from "./packed-tarball.ts";
 import { fetchRuntime, runtimeIds, type RuntimeId } from "./runtimes.ts";
 import { writeTestReport } from "./test-report.ts";
@@ -76,6 +77,12 @@ async function checkAll(temp: string): Promise<void> {
   for (const id of runtimeIds.filter((one) => one.startsWith("node"))) {
     await check(`the application runs on ${id}`, () => runs(node, id, "node-app.js"));
   }
+  const bundled = join(temp, "bundled-project");
+  await check("npm installs them with bundlers", () => project(bundled, tarballs, nodeTypes, ...bundlers));
+  await check("an application to bundle type-checks", () =>
+    compile(bundled, "bundle", ["bundle-app.ts"], { types: ["node"], lib: ["ES2023"], rewriteRelativeImportExtensions: true }),
+  );
+  await checkBundles(bundled, check);
   await check("npm installs them in an empty project for Bun", () => project(bun, tarballs));
   await check("the application runs on bun", () => runs(bun, "bun", "node-app.ts"));
   await check("npm installs them in an empty project for Deno", async () => {

@@ -1,11 +1,4 @@
 export { formatAddress, parseAddress, type Address } from "./address.ts";
-export {
-  createClusterCa,
-  issueNodeCertificate,
-  type CertificateAndKey,
-  type ClusterCaOptions,
-  type NodeCertificateOptions,
-} from "./certificates/cluster-ca.ts";
 export type { NodeIdentity } from "./certificates/identity.ts";
 export {
   ConfigError,

@@ -1,6 +1,6 @@
 import { canonicalIp, isPublicIp } from "./address.ts";
 import { checkMeta } from "./arguments.ts";
-import { loadForgeCodec } from "./codec/forge-codec.ts";
+import { loadFallbackCodec } from "./codec/fallback-codec.ts";
 import { resolveConfig, type Config, type ResolvedConfig } from "./config.ts";
 import { Driver } from "./driver/driver.ts";
 import { loadSnapshot } from "./driver/snapshot-keeper.ts";
@@ -50,7 +50,7 @@ async function start(config: Config, { tunables, onEngine }: Instruments): Promi
   }
   const advertised = await finalAdvertiseAddr(transport, resolved);
   const keyring = keyringOf(resolved);
-  const encryption = keyring === undefined ? undefined : { keyring, codec: transport.codec ?? (await loadForgeCodec()) };
+  const encryption = keyring === undefined ? undefined : { keyring, codec: transport.codec ?? (await loadFallbackCodec()) };
   // From here on only the keyring has the key: it never shows one, where a config that is printed would.
   const running = Object.freeze({ ...resolved, keyring, secretKey: undefined });
   const loaded = await loadSnapshot(running);

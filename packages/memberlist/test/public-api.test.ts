@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import * as core from "../src/index.ts";
+import * as certificates from "../src/certificates/index.ts";
 import * as testing from "../src/testing/index.ts";
 
 /** What users import by name. A change here is a change of the public API: it belongs into the release notes. */
@@ -12,14 +13,12 @@ it("exports these names and no others", () => {
       "Memberlist",
       "MemberlistError",
       "TransmitLimitedQueue",
-      "createClusterCa",
       "createMemberlist",
       "decodeKey",
       "encodeKey",
       "errorMessage",
       "formatAddress",
       "generateKey",
-      "issueNodeCertificate",
       "lanConfig",
       "localConfig",
       "metaMaxSize",
@@ -32,6 +31,7 @@ it("exports these names and no others", () => {
       "wanConfig",
     ]
   `);
+  expect(Object.keys(certificates).toSorted()).toEqual(["createClusterCa", "issueNodeCertificate"]);
   expect(Object.keys(testing).toSorted()).toMatchInlineSnapshot(`
     [
       "MemoryNetwork",
@@ -46,5 +46,5 @@ it("exports these names and no others", () => {
 
 it("has these entry points", () => {
   const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { exports: object };
-  expect(Object.keys(manifest.exports)).toEqual([".", "./internal", "./testing", "./package.json"]);
+  expect(Object.keys(manifest.exports)).toEqual([".", "./certificates", "./internal", "./testing", "./package.json"]);
 });

@@ -1,6 +1,6 @@
 import { createHash, createPrivateKey, sign, X509Certificate } from "node:crypto";
 import { anyServerName, serverNameOf } from "@memberlist/core/internal";
-import type { CertificateAndKey } from "../src/index.ts";
+import type { CertificateAndKey } from "@memberlist/core/certificates";
 import { ControlStream, encodeFields } from "../src/quic/control-stream.ts";
 import { connectionOptions } from "../src/quic/dialler.ts";
 import { ca } from "./quic-support.ts";

@@ -1,6 +1,7 @@
 /** Run by Deno (quic.test.ts starts it): who is let in over QUIC, and what those are told who are not. */
 import { match, rejects, strictEqual } from "node:assert/strict";
-import { createMemberlist, issueNodeCertificate, lanConfig, type LogFields, type MemberlistError } from "../src/index.ts";
+import { issueNodeCertificate } from "@memberlist/core/certificates";
+import { createMemberlist, lanConfig, type LogFields, type MemberlistError } from "../src/index.ts";
 import type { QuicTransport } from "../src/quic/quic-transport.ts";
 import { der, diallerSignature, listenerSignature, random, RawDialler, RawListener, type Challenge } from "./quic-attacker.ts";
 import { addressOf, ca, certificateOf, otherCa, start } from "./quic-support.ts";

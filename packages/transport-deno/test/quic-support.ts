@@ -1,4 +1,5 @@
-import { createClusterCa, issueNodeCertificate, type Address, type CertificateAndKey } from "../src/index.ts";
+import { createClusterCa, issueNodeCertificate, type CertificateAndKey } from "@memberlist/core/certificates";
+import type { Address } from "../src/index.ts";
 import { silent } from "./support.ts";
 import { QuicTransport, type QuicTransportOptions } from "../src/quic/quic-transport.ts";
 

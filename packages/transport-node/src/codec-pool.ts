@@ -319,12 +319,14 @@ async function checkEntry(entry: URL): Promise<void> {
   }
 }
 
+/** Undefined in a bundle that is CommonJS. */
+const thisModule: string | undefined = import.meta.url;
+
 /** The threads' program, next to this module. */
 async function ownEntry(): Promise<URL> {
   try {
-    // Not a literal: a bundler would take the file for an asset, and copy it without what it imports.
-    const file = "./codec-worker.js";
-    const entry = new URL(file, import.meta.url);
+    // Not one expression: a bundler would take the file for an asset, and copy it without what it imports.
+    const entry = new URL("./codec-worker.js", thisModule);
     await access(entry);
     return entry;
   } catch (cause) {

@@ -1,4 +1,4 @@
-import { createRequire } from "node:module";
+import nodeModule from "node:module";
 import type * as piscinaModule from "piscina";
 import type { CodecWork } from "./codec-work.ts";
 
@@ -16,7 +16,8 @@ export class ThreadStartError extends Error {}
 export function loadPiscina(entry: URL): PiscinaModule {
   // Without it piscina starts a thread, fails, and forgets the thread, which then keeps the process alive.
   if (typeof SharedArrayBuffer === "undefined") throw new Error("this process has no SharedArrayBuffer");
-  return createRequire(entry)("piscina") as PiscinaModule;
+  // By the module object, so that webpack does not look into it, and warn.
+  return nodeModule.createRequire(entry)("piscina") as PiscinaModule;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
-import { createClusterCa, issueNodeCertificate } from "@memberlist/core";
+import { createClusterCa, issueNodeCertificate } from "@memberlist/core/certificates";
 import { fetchRuntime } from "@memberlist/interop";
 import { wholeNumber } from "../../../simulator/src/cli/numbers.ts";
 import { Progress } from "../../../simulator/src/cli/progress.ts";

@@ -1,5 +1,5 @@
 import type { pki } from "node-forge";
-import { loadForge, type Forge } from "../codec/load-forge.ts";
+import { loadForge, type Forge } from "./load-forge.ts";
 import { nameMaxSize, utf8Length } from "../config-rules.ts";
 import { errorMessage, MemberlistError } from "../errors.ts";
 import { dateOf, systemClock } from "../ports/clock.ts";

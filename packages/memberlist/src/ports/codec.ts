@@ -1,6 +1,6 @@
 /**
  * Encryption that a transport brings along in {@link Transport.codec}, because every runtime has a fastest way of its own.
- * Without one the core falls back to node-forge, which runs everywhere and is some ten times slower.
+ * Without one the core falls back to `@noble/ciphers`, which runs everywhere and is several times slower.
  *
  * Both sides are synchronous: a packet is encrypted while it is sent. WebCrypto, which only answers with promises, does not fit.
  * One codec may serve several nodes and several keys.

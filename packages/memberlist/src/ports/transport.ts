@@ -48,7 +48,7 @@ export interface Transport {
    */
   resolveSrv?(service: string, options: ResolveOptions): Promise<SrvRecord[]>;
 
-  /** Fast encryption. Absent: node-forge, which is slow. */
+  /** Fast encryption. Absent: `@noble/ciphers`, pure JavaScript, which is slow. */
   readonly codec?: Codec;
 
   /** What went wrong so far, for `members.counters()`, where each name gets `transport.` in front. */

@@ -3,7 +3,7 @@ import { createServer, connect, type TLSSocket } from "node:tls";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { beforeAll, describe, expect, it } from "vitest";
-import { createClusterCa, issueNodeCertificate, type CertificateAndKey } from "../../src/index.ts";
+import { createClusterCa, issueNodeCertificate, type CertificateAndKey } from "../../src/certificates/index.ts";
 import { anyServerName, identityUri, parseIdentityUri, serverNameOf } from "../../src/certificates/identity.ts";
 
 const day = 24 * 60 * 60 * 1000;

@@ -1,0 +1,95 @@
+import { mkdir, rename, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { say, sayAll } from "./packed-tarball.ts";
+import { fetchRuntime, type RuntimeId } from "./runtimes.ts";
+
+/** What npm installs beside the tarballs. */
+export const bundlers: readonly string[] = [
+  "esbuild@0.27.7",
+  "webpack@5.113.0",
+  "rollup@4.68.8",
+  "@rollup/plugin-node-resolve@16.0.3",
+  "@rollup/plugin-commonjs@29.0.3",
+  "@vercel/ncc@0.45.0",
+];
+
+/** The core and the Node transport with all that they need, minified by esbuild: what they may add to an application, in bytes. */
+export const bundleBudget: number = 300 * 1024;
+
+interface Bundle {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly outfile: string;
+  readonly runtime: RuntimeId;
+}
+
+const app = "bundle-app.js";
+
+const webpackProgram = `
+import webpack from "webpack";
+const output = { path: process.cwd() + "/out/webpack", filename: "app.cjs" };
+webpack({ mode: "production", target: "node", entry: "./${app}", output }, (error, stats) => {
+  if (error) throw error;
+  process.stdout.write(stats.toString("errors-warnings"));
+  if (stats.hasErrors()) process.exitCode = 1;
+});`;
+
+/** The bundlers as somebody uses them who has read nothing about us: no banner, and nothing external. */
+function bundlesOf(bun: string): readonly Bundle[] {
+  const esbuild = ["node_modules/.bin/esbuild", app, "--bundle", "--platform=node"];
+  const rollup = ["node_modules/.bin/rollup", app, "-f", "es", "-d", "out/rollup", "--entryFileNames", "app.mjs", "--silent"];
+  const plugins = ["-p", "@rollup/plugin-node-resolve", "-p", "@rollup/plugin-commonjs"];
+  const node20 = (name: string, outfile: string, ...command: readonly string[]): Bundle => {
+    return { name, command, outfile, runtime: "node20" };
+  };
+  return [
+    node20("esbuild as CommonJS", "out/app.cjs", ...esbuild, "--format=cjs", "--outfile=out/app.cjs"),
+    node20("esbuild as an ES module", "out/app.mjs", ...esbuild, "--format=esm", "--outfile=out/app.mjs"),
+    node20("esbuild minified", "out/app.min.mjs", ...esbuild, "--format=esm", "--minify", "--outfile=out/app.min.mjs"),
+    node20("webpack", "out/webpack/app.cjs", "node", "webpack.mjs"),
+    node20("rollup", "out/rollup/app.mjs", ...rollup, ...plugins),
+    node20("ncc", "out/ncc/index.js", "node_modules/.bin/ncc", "build", app, "-o", "out/ncc", "--quiet"),
+    {
+      name: "bun build",
+      command: [bun, "build", app, "--target=bun", "--outfile", "out/bun/app.js"],
+      outfile: "out/bun/app.js",
+      runtime: "bun",
+    },
+  ];
+}
+
+/**
+ * Bundles the application, moves all that is installed away, and runs each bundle.
+ *
+ * @param folder a project with the tarballs and the {@link bundlers}, and the application compiled
+ * @param check runs one check and reports it
+ */
+export async function checkBundles(
+  folder: string,
+  check: (what: string, act: () => Promise<unknown>) => Promise<void>,
+): Promise<void> {
+  const progress = (line: string): void => void process.stderr.write(`${line}\n`);
+  await writeFile(join(folder, "webpack.mjs"), webpackProgram);
+  const made: Bundle[] = [];
+  for (const bundle of bundlesOf(await fetchRuntime("bun", progress))) {
+    await check(`${bundle.name} bundles an application, and warns of nothing`, async () => {
+      const [command = "", ...args] = bundle.command;
+      const { stdout, stderr } = await sayAll(folder, command, args);
+      if (/warn/i.test(stdout + stderr)) throw new Error(stdout + stderr);
+      made.push(bundle);
+    });
+  }
+  await check(`the minified bundle has at most ${bundleBudget} bytes`, async () => {
+    const { size } = await stat(join(folder, "out/app.min.mjs"));
+    progress(`${size} bytes`);
+    if (size > bundleBudget) throw new Error(`it has ${size}`);
+  });
+  await mkdir(join(folder, "away"));
+  await rename(join(folder, "node_modules"), join(folder, "away/node_modules"));
+  for (const { name, outfile, runtime } of made) {
+    await check(`what ${name} has made starts, joins, sends 6 MiB and ends on ${runtime}`, async () => {
+      const said = await say(folder, await fetchRuntime(runtime, progress), outfile);
+      if (said !== "all is well, without threads\n") throw new Error(`it said: ${said}`);
+    });
+  }
+}
