@@ -13,12 +13,15 @@ const codeCount: u32 = 4096;
 const literalsAt: usize = 256;
 /** To decompress: 8 bytes a code, where in the memory its expansion starts, and its length. */
 const dictionaryAt: usize = 512;
-/** To compress: a hash table, see `compress`. */
+/** To compress: a hash table, see `scan`. */
 const tableAt: usize = 512 + 8 * (4096 + 1);
 /** Codes of 2 bytes that wait to be packed: no more than are given out at one width. */
 const codesAt: usize = 512 + 8 * (4096 + 1) + 4 * 8192;
+/** Where the caller writes the key of `keyedSlot`: a random number of 16 bits for each code, then one for each byte. */
+export const keyAt: u32 = 512 + 8 * (4096 + 1) + 4 * 8192 + 2 * 2048 + 24;
+const byteKeyAt: usize = keyAt + 2 * 4096;
 /** Where the caller's part of the memory starts. */
-export const dataAt: u32 = 512 + 8 * (4096 + 1) + 4 * 8192 + 2 * 2048 + 24;
+export const dataAt: u32 = 512 + 8 * (4096 + 1) + 4 * 8192 + 2 * 2048 + 24 + 2 * (4096 + 256);
 /** Bytes that may be read behind the input, and written behind the output. */
 export const slack: u32 = 16;
 
@@ -90,8 +93,98 @@ export function decompress(input: usize, inputBits: u32, output: u32, outputMax:
   }
 }
 
+/*
+ * To compress, the dictionary is a hash table with open addressing, whose entries are of 4 bytes, so that a look-up is one load: 12 bits of a code, 8 of the
+ * byte behind it, 12 of the code that stands for both; 0 is none. Multiplication spreads what applications send better than chance would, but whoever chooses
+ * the bytes can make all entries collide. `scan` counts collisions, and `compress` then changes to a hash with a secret key, for the rest of the message.
+ */
+
 const maxCode: u32 = 4095;
 const hashMultiplier: u32 = 0x9e3779b1;
+/** Collisions that a message may have beyond one for each byte before the hash is keyed. */
+const freeCollisions: u32 = 256;
+
+/** The code of what has been read and not written yet. */
+let code: u32 = 0;
+/** The code that was given out last. */
+let lastCode: u32 = endCode;
+/** Where the codes that wait to be packed end. */
+let codesEnd: usize = codesAt;
+/** Entries of the wrong key that were looked at, without the first of each look-up. */
+let collisions: u32 = 0;
+
+/** The two hashes, as types that a function can be compiled for. */
+type Plain = i32;
+type Keyed = f32;
+
+/** Where an entry belongs by the secret key (tabulation hashing: no choice of entries makes chains longer than chance does). */
+function keyedSlot(prefix: u32, byte: u32, lastSlot: u32): u32 {
+  return (u32(load<u16>(keyAt + (prefix << 1)) ^ load<u16>(byteKeyAt + (byte << 1))) << 2) & lastSlot;
+}
+
+/** Moves all entries to where they belong by the key. The copy overwrites the dictionary for the other direction, literals included. */
+function moveToKeyedSlots(hashBits: u32): void {
+  const size: u32 = 4 << hashBits;
+  const lastSlot = size - 1;
+  memory.copy(dictionaryAt, tableAt, size);
+  memory.fill(tableAt, 0, size);
+  areLiteralsThere = false;
+  for (let at: u32 = 0; at < size; at += 4) {
+    const entry = load<u32>(dictionaryAt + at);
+    if (entry == 0) continue;
+    let slot = keyedSlot(entry >>> 20, (entry >>> maxWidth) & 0xff, lastSlot);
+    while (load<u32>(tableAt + slot) != 0) slot = (slot + 4) & lastSlot;
+    store<u32>(tableAt + slot, entry);
+  }
+}
+
+/**
+ * Reads until `end`, until codes get longer, or until there are more than `maxCollisions` for so many bytes. The codes wait to be packed then: that leaves little
+ * in this loop, which takes half the time. The compiler makes two functions of it, one for each hash.
+ *
+ * @typeParam Hash {@link Plain} or {@link Keyed}
+ * @returns where it has got to
+ */
+function scan<Hash>(start: usize, end: usize, bound: u32, hashBits: u32, maxCollisions: u32): usize {
+  const isKeyed = isFloat<Hash>();
+  const hashShift: u32 = 32 - hashBits;
+  const lastSlot: u32 = (4 << hashBits) - 1;
+  let input = start;
+  let current = code;
+  let last = lastCode;
+  let collided = collisions;
+  let stopAt = bound;
+  let codes = codesAt;
+  do {
+    const byte: u32 = load<u8>(input++);
+    const key = (current << 8) | byte;
+    let slot = isKeyed ? keyedSlot(current, byte, lastSlot) : ((key * hashMultiplier) >>> hashShift) << 2;
+    let entry = load<u32>(tableAt + slot);
+    if (entry != 0 && entry >>> maxWidth != key) {
+      slot = (slot + 4) & lastSlot;
+      entry = load<u32>(tableAt + slot);
+      while (entry != 0 && entry >>> maxWidth != key) {
+        slot = (slot + 4) & lastSlot;
+        entry = load<u32>(tableAt + slot);
+        if (!isKeyed && ++collided > maxCollisions + u32(input - start)) stopAt = 0;
+      }
+    }
+    if (entry != 0) {
+      current = entry & maxCode;
+      continue;
+    }
+    store<u16>(codes, current);
+    codes += 2;
+    last++;
+    store<u32>(tableAt + slot, (key << maxWidth) | last);
+    current = byte;
+  } while (input < end && last < stopAt);
+  code = current;
+  lastCode = last;
+  codesEnd = codes;
+  collisions = collided;
+  return input;
+}
 
 /** Bits of the output that are no whole byte yet. */
 let bits: u64 = 0;
@@ -122,10 +215,7 @@ function put(output: usize, code: u32, width: u32): usize {
 }
 
 /**
- * Compresses what is at `input`, to `output`, as `LzwCompressor` does: the same bytes. The dictionary is a hash table with open addressing, whose
- * entries are of 4 bytes, so that a look-up is one load: 12 bits of a code, 8 of the byte behind it, 12 of the code that stands for both; 0 is none.
- *
- * Codes are packed only when the width changes. That leaves little in the loop over the input, which takes half the time then.
+ * Compresses what is at `input`, to `output`, as `LzwCompressor` does: the same bytes, which depend on no key.
  *
  * @param end of the input, which is not empty
  * @param hashBits how large the table is: 8 to 13
@@ -133,40 +223,28 @@ function put(output: usize, code: u32, width: u32): usize {
  * @returns where the output ends; or that there is none
  */
 export function compress(input: usize, end: usize, output: usize, hashBits: u32, givesUp: bool): i32 {
-  const hashShift: u32 = 32 - hashBits;
-  const lastSlot: u32 = (4 << hashBits) - 1;
   const inputAt = input;
   const outputAt = output;
   memory.fill(tableAt, 0, 4 << hashBits);
+  let isKeyed = false;
   let width = minWidth;
-  let lastCode = endCode;
+  lastCode = endCode;
+  collisions = 0;
   bits = clearCode;
   bitCount = minWidth;
-  let code: u32 = load<u8>(input++);
+  code = load<u8>(input++);
   while (input < end) {
     const bound: u32 = width == maxWidth ? maxCode : 1 << width;
-    let codes = codesAt;
-    do {
-      const byte: u32 = load<u8>(input++);
-      const key = (code << 8) | byte;
-      let slot = ((key * hashMultiplier) >>> hashShift) << 2;
-      let entry = load<u32>(tableAt + slot);
-      while (entry != 0 && entry >>> maxWidth != key) {
-        slot = (slot + 4) & lastSlot;
-        entry = load<u32>(tableAt + slot);
-      }
-      if (entry != 0) {
-        code = entry & maxCode;
-        continue;
-      }
-      store<u16>(codes, code);
-      codes += 2;
-      lastCode++;
-      store<u32>(tableAt + slot, (key << maxWidth) | lastCode);
-      code = byte;
-    } while (input < end && lastCode < bound);
-    output = pack(output, codes, width);
-    if (lastCode < bound) break;
+    const maxCollisions = freeCollisions + u32(input - inputAt);
+    input = isKeyed
+      ? scan<Keyed>(input, end, bound, hashBits, maxCollisions)
+      : scan<Plain>(input, end, bound, hashBits, maxCollisions);
+    output = pack(output, codesEnd, width);
+    if (!isKeyed && collisions > freeCollisions + u32(input - inputAt)) {
+      isKeyed = true;
+      moveToKeyedSlots(hashBits);
+    }
+    if (lastCode < bound) continue;
     if (lastCode < maxCode) {
       width++;
       const written = output - outputAt;

@@ -1,3 +1,5 @@
+import { randomBytes } from "../ports/entropy.ts";
+
 /**
  * Each member hears the same alive messages many times over, and with it all other members that run in this process. What has turned out
  * to say nothing new is found again by its bytes, without looking at the member that it is about. Exact: bytes are compared, not their
@@ -12,6 +14,8 @@ const slots = 8 * 1024;
 const rememberedMax = 4 * 1024;
 const hashMultiplier = 0x9e3779b1;
 
+/** Of this process's hash: who does not know it cannot choose messages that push others out. Drawn when it is needed first; 0 until then. */
+let secret = 0;
 let kept: { readonly bytes: Uint8Array; readonly sizes: Uint8Array; readonly numbers: Float64Array } | undefined;
 /** Never given out again, also where what it stood for is no longer kept. */
 let lastNumber = 0;
@@ -29,6 +33,7 @@ export function repeatNumber(bytes: Uint8Array, start: number, end: number): num
 export function numberRepeat(bytes: Uint8Array, start: number, end: number): number {
   const size = end - start;
   if (size > sizeMax) return 0;
+  if (secret === 0) for (const byte of randomBytes(4)) secret = (secret << 8) | byte;
   kept ??= { bytes: new Uint8Array(slots * sizeMax), sizes: new Uint8Array(slots), numbers: new Float64Array(slots) };
   const set = setOf(bytes, start, end);
   const at = set * sizeMax;
@@ -63,7 +68,7 @@ export class Repeats {
 
 /** The first of the two slots in one of which a message is kept. */
 function setOf(bytes: Uint8Array, start: number, end: number): number {
-  let hash = end - start;
+  let hash = (end - start) ^ secret;
   let i = start;
   for (; i + 3 < end; i += 4) {
     const low = (bytes[i] as number) | ((bytes[i + 1] as number) << 8);

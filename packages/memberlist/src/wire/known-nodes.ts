@@ -1,3 +1,4 @@
+import { randomBytes } from "../ports/entropy.ts";
 import { scanObject } from "./msgpack-scan.ts";
 import { decodePushPullHeader, type Breathe } from "./push-pull.ts";
 
@@ -8,6 +9,8 @@ const placesMax = 16;
 /** What a node has, about, in bytes. To compare many more than that costs more than to go over it. */
 const usualBytes = 128;
 const hashMultiplier = 0x9e3779b1;
+/** Of this process's hash, drawn when it is needed first; 0 until then. */
+let secret = 0;
 
 const mapHead = 0x87;
 const nil = 0xc0;
@@ -40,6 +43,7 @@ export class KnownNodes {
     this.#view = viewOf(message);
     this.#places = new Int32Array(1 << bits);
     this.#shift = 32 - bits;
+    if (secret === 0) secret = wordAt(randomBytes(4), 0);
   }
 
   /** @param message ours, which may not change; with a breath after each so many nodes */
@@ -129,8 +133,8 @@ function walk(bytes: Uint8Array, start: number, stop: number): number {
   vsnAt = stateAt + 1 + vsnKey + 1;
   at = behindString(bytes, vsnAt - 1);
   if (at <= stop) end = at;
-  // Of the product, the upper bits are what all bits of the factors are in.
-  return Math.imul(addr ^ port, hashMultiplier);
+  // Of the product, the upper bits are what all bits of the factors are in. Without the secret a peer could make up members that all belong into one place.
+  return Math.imul(addr ^ port ^ secret, hashMultiplier);
 }
 
 /**

@@ -2,6 +2,8 @@
  * LZW as the Go peers use it: LSB first, 8-bit literals, codes of 9 to 12 bits, clear code 256, end code 257.
  */
 
+import { randomBytes } from "../ports/entropy.ts";
+
 export const clearCode = 256;
 export const endCode = 257;
 export const minWidth = 9;
@@ -16,6 +18,18 @@ export const hashBitsMax: number = 13;
 export function hashBitsFor(size: number): number {
   if (size <= 2048) return size <= 512 ? 11 : 12;
   return hashBitsMax;
+}
+
+let key: Uint16Array | undefined;
+
+/**
+ * The secret of the keyed hash of a compressor's dictionary: a random number of 16 bits for each code, then one for each byte. Drawn once in a
+ * process, when it is asked for first.
+ */
+export function hashKey(): Uint16Array {
+  const count = maxCode + 1 + 256;
+  key ??= new Uint16Array(randomBytes(2 * count).buffer);
+  return key;
 }
 
 /** Codes are written by 16 bits; so much room is needed for what is left of them, a clear code and the end code. */

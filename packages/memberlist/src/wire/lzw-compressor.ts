@@ -3,6 +3,7 @@ import {
   endCode,
   hashBitsFor,
   hashBitsMax,
+  hashKey,
   lzwWorst,
   maxCode,
   maxWidth,
@@ -19,6 +20,8 @@ type Dictionary = Int32Array;
 
 const hashMultiplier = 0x9e3779b1;
 const codeBits = maxWidth;
+/** Collisions that a message may have beyond one for each byte before its hash is keyed. */
+const freeCollisions = 256;
 
 let shared: Dictionary | undefined;
 
@@ -40,9 +43,17 @@ function isHopeless(written: number, read: number): boolean {
   return written - (written >>> 4) >= read;
 }
 
+/** Tabulation hashing: no choice of entries makes chains longer than chance does. */
+function keyedSlot(secret: Uint16Array, key: number, slots: number): number {
+  return ((secret[key >>> 8] as number) ^ (secret[maxCode + 1 + (key & 0xff)] as number)) & slots;
+}
+
 /**
  * Compresses, in as many parts as one likes. It makes the same bytes as the Go peers, so it starts with a clear code, and clears when
  * the last 12-bit code has been given out.
+ *
+ * Multiplication spreads the entries of what applications send better than chance would, but whoever chooses the bytes can make all of them
+ * collide. Collisions are counted, and too many change the hash to one with a secret key, for the rest of the message. The output is the same.
  */
 export class LzwCompressor {
   readonly #input: Uint8Array;
@@ -58,6 +69,9 @@ export class LzwCompressor {
   #bitCount = minWidth;
   #lastCode = endCode;
   #code: number;
+  /** Set once the hash is keyed. */
+  #secret: Uint16Array | undefined;
+  #collisions = 0;
 
   /**
    * @param headroom bytes to leave free in front of the output
@@ -94,13 +108,23 @@ export class LzwCompressor {
     let lastCode = this.#lastCode;
     let code = this.#code;
     let limit = 1 << width;
+    let secret = this.#secret;
+    let collisions = this.#collisions;
     for (let i = this.#from; i < end; i++) {
       const key = (code << 8) | (input[i] as number);
-      let slot = Math.imul(key, hashMultiplier) >>> hashShift;
+      let slot = secret === undefined ? Math.imul(key, hashMultiplier) >>> hashShift : keyedSlot(secret, key, slots);
       let entry = table[slot] as number;
-      while (entry !== 0 && entry >>> codeBits !== key) {
+      if (entry !== 0 && entry >>> codeBits !== key) {
         slot = (slot + 1) & slots;
         entry = table[slot] as number;
+        while (entry !== 0 && entry >>> codeBits !== key) {
+          slot = (slot + 1) & slots;
+          if (++collisions > i + freeCollisions && secret === undefined) {
+            secret = this.#useSecret();
+            slot = keyedSlot(secret, key, slots);
+          }
+          entry = table[slot] as number;
+        }
       }
       if (entry !== 0) {
         code = entry & maxCode;
@@ -147,6 +171,7 @@ export class LzwCompressor {
     this.#bitCount = bitCount;
     this.#lastCode = lastCode;
     this.#code = code;
+    this.#collisions = collisions;
     if (end < input.length) return false;
     this.#end();
     return true;
@@ -160,6 +185,23 @@ export class LzwCompressor {
   /** As {@link take}, without a copy: valid until something else is compressed or decompressed. */
   view(): Uint8Array {
     return this.#output.subarray(0, this.#at);
+  }
+
+  /** Moves all entries to where they belong by the secret key. */
+  #useSecret(): Uint16Array {
+    const secret = hashKey();
+    const table = this.#dictionary;
+    const size = 1 << this.#hashBits;
+    const entries = table.slice(0, size);
+    table.fill(0, 0, size);
+    for (const entry of entries) {
+      if (entry === 0) continue;
+      let slot = keyedSlot(secret, entry >>> codeBits, size - 1);
+      while (table[slot] !== 0) slot = (slot + 1) & (size - 1);
+      table[slot] = entry;
+    }
+    this.#secret = secret;
+    return secret;
   }
 
   #room(needed: number): Uint8Array {

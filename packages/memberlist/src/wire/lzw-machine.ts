@@ -1,7 +1,7 @@
 import { sharedMachine } from "../wasm/shared-machine.ts";
 import { lzw } from "../wasm/lzw.ts";
 import { DecodeError } from "./decode-error.ts";
-import { hashBitsFor, lzwWorst } from "./lzw-codes.ts";
+import { hashBitsFor, hashKey, lzwWorst } from "./lzw-codes.ts";
 
 /** What is compressed or decompressed in one go, in bytes: some 7 ms for the longest. */
 const inputMax = 1536 * 1024;
@@ -14,6 +14,8 @@ const expansion = 6;
 /** What assembly/lzw.ts exports. */
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  /** Where the hash's key belongs, see {@link hashKey}. */
+  readonly keyAt: { readonly value: number };
   readonly dataAt: { readonly value: number };
   readonly slack: { readonly value: number };
   decompress(input: number, inputBits: number, output: number, outputMax: number): number;
@@ -38,6 +40,8 @@ class LzwMachine {
     this.#slack = exports.slack.value;
     this.#inputAt = exports.dataAt.value;
     this.#memory = new Uint8Array(exports.memory.buffer);
+    const key = hashKey();
+    this.#memory.set(new Uint8Array(key.buffer), exports.keyAt.value);
   }
 
   /**

@@ -125,6 +125,23 @@ describe("our own nodes", () => {
     expect(known.skipped).toBe(16);
   });
 
+  it("are found where their addresses were chosen for one place of a table whose hash has no secret", async () => {
+    const count = 10_000;
+    // The inverse of the hash's multiplier: each product has zeros where a place is taken from.
+    const inverse = 0x0e8b2f51;
+    expect(Math.imul(inverse, 0x9e3779b1)).toBe(1);
+    const many = Array.from({ length: count }, (_, i) => {
+      const word = Math.imul(i, inverse) ^ 7946;
+      const addr = [word & 255, (word >>> 8) & 255, (word >>> 16) & 255, word >>> 24].join(".");
+      return { ...(nodes[0] as PushNodeState), name: `n${i}`, addr, port: 7946 };
+    });
+    const message = encodePushPull(false, many, none);
+    const { nodes: news } = await readPushPull(new StreamReader(message.subarray(1)), limits, {
+      known: await KnownNodes.of(message, undefined),
+    });
+    expect(news.length).toBeLessThan(count / 20);
+  });
+
   it.each([
     ["known", "15"],
     ["like those", "16"],
