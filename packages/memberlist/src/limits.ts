@@ -29,14 +29,18 @@ export interface Limits {
    * member with full metadata. Default 40 MiB. A packet has 1 MiB at most.
    */
   readonly maxDecompressedBytes?: number;
-  /** Push/pulls that peers may have under way here at once. Default 128. */
+  /** Push/pulls that peers may have under way here at once. Above it one gives way as for `maxInboundStreams`. Default 128. */
   readonly maxPushPullRequests?: number;
   /**
    * The same for those from one IP address, which members may share (one machine, one NAT). Default 64, or `maxPushPullRequests` where
    * that is less.
    */
   readonly maxPushPullRequestsPerPeer?: number;
-  /** Streams that peers may have open here at once; further ones are closed (`stream_dropped.too_many_streams`). Default 1,024. */
+  /**
+   * Streams that peers may have open here at once. Above it the IP address with the most gives one up, if it still has more than the
+   * newcomer's afterwards: first one whose message is not complete. Else the newcomer is closed (`stream_dropped.too_many_streams`).
+   * Default 1,024.
+   */
   readonly maxInboundStreams?: number;
   /**
    * The same for the streams from one IP address. Members that share an address (one machine, one NAT) share this, too.

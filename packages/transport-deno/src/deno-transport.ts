@@ -19,9 +19,11 @@ import {
   packetObjection,
   planBind,
   RouteTable,
+  transportSlots,
   withoutMapping,
   type BindTarget,
   type HostInterfaces,
+  type InboundSlot,
   type Log,
   type SystemLookup,
 } from "@memberlist/core/internal";
@@ -48,8 +50,13 @@ export interface DenoTransportOptions {
   readonly sendHighWaterMark?: number;
   /** Packets that may be on their way per socket (and 16 MiB in all); further ones are dropped with `limit_exceeded`. Default 4096. */
   readonly maxPendingSends?: number;
-  /** Streams that peers may have open at once; further ones are closed at once. Default 1024. */
+  /**
+   * Streams that peers may have open at once, those included that are closed here and wait for the peer to close. The latter make room for
+   * new ones; where there are none, new ones are closed at once. Default 2,048: twice what the core serves.
+   */
   readonly maxInboundStreams?: number;
+  /** The same for those from one IP address, which members may share. Default 512, or `maxInboundStreams` where that is less. */
+  readonly maxInboundStreamsPerPeer?: number;
   /** False: no UDP socket is bound, and packets cannot be sent; for `streamOnly`. Default true. */
   readonly udp?: boolean;
   /** The machine's interfaces, when no address is configured or bound. Default: the real ones. */
@@ -106,13 +113,14 @@ export class DenoTransport implements Transport {
   readonly #routes: RouteTable<UdpSocket>;
   readonly #stop = new AbortController();
   readonly #streams = new Set<TcpStream>();
+  readonly #inbound: ReturnType<typeof transportSlots>;
   readonly #dialling = new Set<Promise<unknown>>();
-  #inbound = 0;
   #refused = 0;
   #shutdown: Promise<void> | undefined;
 
   private constructor({ options, log, targets, sockets }: Parts) {
     this.#options = options;
+    this.#inbound = transportSlots(options);
     this.#log = log;
     this.#targets = targets;
     this.#udp = sockets.udp;
@@ -214,29 +222,26 @@ export class DenoTransport implements Transport {
 
   #accept(conn: Deno.TcpConn, listener: TransportListener): void {
     const { hostname, port } = conn.remoteAddr;
-    const tooMany = this.#inbound >= (this.#options.maxInboundStreams ?? 1024);
-    if (tooMany || this.#stop.signal.aborted) {
+    const from = { host: withoutMapping(hostname), port, name: "" };
+    if (this.#stop.signal.aborted) return conn.close();
+    const slot = this.#inbound.enter(from.host, () => stream.destroy());
+    if (typeof slot === "string") {
       conn.close();
-      if (tooMany) this.#refuse(hostname);
+      this.#refuse(from.host, slot);
       return;
     }
-    const stream = this.#track(conn);
-    this.#inbound++;
-    stream.gone.then(
-      () => this.#inbound--,
-      () => undefined,
-    );
-    listener.stream(stream, { host: withoutMapping(hostname), port, name: "" });
+    const stream = this.#track(conn, slot);
+    listener.stream(stream, from);
   }
 
-  #refuse(from: string): void {
+  #refuse(from: string, limit: string): void {
     this.#refused++;
-    const fields = { from, open: this.#inbound };
+    const fields = { from, limit, open: this.#inbound.taken };
     this.#log.warn("tcp_stream_refused", "an inbound stream was closed: too many are open", fields);
   }
 
-  #track(conn: Deno.TcpConn): TcpStream {
-    const stream = new TcpStream(conn);
+  #track(conn: Deno.TcpConn, slot?: InboundSlot): TcpStream {
+    const stream = new TcpStream(conn, slot);
     this.#streams.add(stream);
     stream.gone.then(
       () => this.#streams.delete(stream),

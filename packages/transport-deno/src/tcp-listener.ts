@@ -4,6 +4,8 @@ import { bindError, type BindTarget, type Log } from "@memberlist/core/internal"
 /** Waits after errors of accept, in ms: doubling from the first to the last. Source: the Go transport. */
 const firstDelay = 5;
 const lastDelay = 1000;
+/** Connections that the kernel keeps until they are accepted, unless its own limit is lower: a flood must not make it drop others. */
+const backlog = 4096;
 
 export interface TcpListenerOptions {
   readonly target: BindTarget;
@@ -32,7 +34,7 @@ export class TcpListener {
   static listen(options: TcpListenerOptions): TcpListener {
     const { target, port } = options;
     try {
-      return new TcpListener(Deno.listen({ hostname: target.address, port }), options);
+      return new TcpListener(Deno.listen({ hostname: target.address, port, tcpBacklog: backlog }), options);
     } catch (error) {
       throw bindError("TCP", target, port, error as Error);
     }

@@ -1,5 +1,5 @@
 import { errorMessage, MemberlistError, type TransportStream } from "@memberlist/core";
-import { errnoOf } from "@memberlist/core/internal";
+import { errnoOf, type InboundSlot } from "@memberlist/core/internal";
 
 /** Bytes read at once; nothing is read ahead, so that the kernel's window holds the peer back. */
 const readBytes = 64 * 1024;
@@ -22,6 +22,8 @@ export class TcpStream implements TransportStream {
   /** Resolves when the connection is gone. */
   readonly gone: Promise<void>;
   readonly #conn: Deno.TcpConn;
+  /** Undefined for a stream that we have opened. */
+  readonly #slot: InboundSlot | undefined;
   readonly #resolveGone: () => void;
   #source: ReadableStreamDefaultController<Uint8Array> | undefined;
   #sink: WritableStreamDefaultController | undefined;
@@ -31,8 +33,9 @@ export class TcpStream implements TransportStream {
   #isClosed = false;
   #isDestroyed = false;
 
-  constructor(conn: Deno.TcpConn) {
+  constructor(conn: Deno.TcpConn, slot?: InboundSlot) {
     this.#conn = conn;
+    this.#slot = slot;
     let resolveGone = (): void => undefined;
     this.gone = new Promise((resolve) => {
       resolveGone = resolve;
@@ -67,11 +70,18 @@ export class TcpStream implements TransportStream {
     this.#source?.error(closedError());
     this.#sink?.error(closedError());
     if (this.#isDestroyed) return;
+    this.#slot?.linger();
     this.#destroyAfter(lingerMs);
     this.#linger().then(
       () => this.#destroy(),
       () => this.#destroy(),
     );
+  }
+
+  /** Ends it without waiting for anything. */
+  destroy(): void {
+    this.close();
+    this.#destroy();
   }
 
   /** Gives the connection up for good: at once, or when the kernel has taken what is being written. */
@@ -146,6 +156,7 @@ export class TcpStream implements TransportStream {
     this.#isDestroyed = true;
     clearTimeout(this.#timer);
     this.#conn.close();
+    this.#slot?.leave();
     this.#resolveGone();
   }
 }

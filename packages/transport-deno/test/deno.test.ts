@@ -1,32 +1,16 @@
-import { execFile } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { decode, encode, type Answer } from "dns-packet";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { transportConformance } from "@memberlist/core/testing";
 import { memoryHarness } from "../../memberlist/test/testing/conformance-support.ts";
 import { silentPort, type SilentPort } from "../../transport-node/test/silent-port.ts";
+import { deno, denoTest, root, run, tests } from "./deno-runs.ts";
 
-/** The path of a Deno; CI fetches one. Without it this suite is skipped. */
-const deno = process.env["DENO"] ?? "";
-if (deno === "") process.stdout.write("DENO is not set to the path of a Deno: its tests are skipped\n");
-
-const run = promisify(execFile);
-const root = fileURLToPath(new URL("../../..", import.meta.url));
-const tests = "packages/transport-deno/test";
 const network = ["--allow-net", "--unstable-net"];
-
-/** Runs a file of tests by Deno. What it said; it rejects when one fails. */
-async function denoTest(file: string, permissions: readonly string[], ...args: readonly string[]): Promise<string> {
-  const command = ["test", "--no-check", "--no-prompt", ...permissions, `${tests}/${file}`, "--", ...args];
-  const { stdout } = await run(deno, command, { cwd: root, env: { ...process.env, NO_COLOR: "1" }, timeout: 80_000 });
-  return stdout;
-}
 
 describe.skipIf(deno === "")(
   "on Deno, from the TypeScript sources, with no permission but those named",
@@ -44,7 +28,9 @@ describe.skipIf(deno === "")(
     });
 
     it("type-checks", async () => {
-      const files = ["transport", "conformance", "stream-only", "files"].map((name) => `${tests}/${name}-test.ts`);
+      const files = ["transport", "conformance", "stream-only", "stream-floods", "files"].map(
+        (name) => `${tests}/${name}-test.ts`,
+      );
       await expect(run(deno, ["check", "packages/transport-deno/src/index.ts", ...files], { cwd: root })).resolves.toBeDefined();
     });
 
@@ -62,7 +48,7 @@ describe.skipIf(deno === "")(
     });
 
     it("conforms to all rules for transports, by UDP and over streams alone, and leaves nothing open after any", async () => {
-      const said = await denoTest("conformance-test.ts", network, String(silent.address.port));
+      const said = await denoTest("conformance-test.ts", network, [String(silent.address.port)]);
       const ruleCount = transportConformance(memoryHarness()).length;
       expect(said).toContain(`ok | ${2 * (ruleCount + 1)} passed | 0 failed`);
     });
@@ -75,8 +61,8 @@ describe.skipIf(deno === "")(
       await using server = await nameServer(folder);
       await writeFile(join(folder, "resolv.conf"), `nameserver 127.0.0.1:${server.port}\n`);
       const files = [`--allow-read=${folder}`, `--allow-write=${folder}`];
-      expect(await denoTest("files-test.ts", [...network, ...files], folder)).toMatch(/ok \| 5 passed \| 0 failed/);
-      expect(await denoTest("files-test.ts", network, folder, "denied")).toMatch(/ok \| 1 passed \| 0 failed/);
+      expect(await denoTest("files-test.ts", [...network, ...files], [folder])).toMatch(/ok \| 5 passed \| 0 failed/);
+      expect(await denoTest("files-test.ts", network, [folder, "denied"])).toMatch(/ok \| 1 passed \| 0 failed/);
     });
   },
 );

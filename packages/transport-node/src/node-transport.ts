@@ -20,9 +20,11 @@ import {
   packetObjection,
   planBind,
   RouteTable,
+  transportSlots,
   withoutMapping,
   type BindTarget,
   type HostInterfaces,
+  type InboundSlot,
   type Log,
   type SystemLookup,
 } from "@memberlist/core/internal";
@@ -53,8 +55,13 @@ export interface NodeTransportOptions {
   readonly sendHighWaterMark?: number;
   /** Packets that may wait in a socket's queue (and 16 MiB in all); further ones are dropped with `limit_exceeded`. Default 4096. */
   readonly maxPendingSends?: number;
-  /** Streams that peers may have open at once; further ones are closed at once. Default 1024. */
+  /**
+   * Streams that peers may have open at once, those included that are closed here and wait for the peer to close. The latter make room for
+   * new ones; where there are none, new ones are closed at once. Default 2,048: twice what the core serves.
+   */
   readonly maxInboundStreams?: number;
+  /** The same for those from one IP address, which members may share. Default 512, or `maxInboundStreams` where that is less. */
+  readonly maxInboundStreamsPerPeer?: number;
   /** False: no UDP socket is bound, and packets cannot be sent; for `streamOnly`. Default true. */
   readonly udp?: boolean;
   /** The machine's interfaces, when no address is configured or bound. Default: the real ones. */
@@ -111,7 +118,7 @@ export class NodeTransport implements Transport {
   readonly #stop = new AbortController();
   readonly #routes: RouteTable<UdpSocket>;
   readonly #streams = new Set<TcpStream>();
-  #inbound = 0;
+  readonly #inbound: ReturnType<typeof transportSlots>;
   #refused = 0;
   #waiting: { stream: TcpStream; from: Address }[] = [];
   #listener: TransportListener | undefined;
@@ -119,6 +126,7 @@ export class NodeTransport implements Transport {
 
   private constructor({ options, log, pool, targets, inbox, sockets }: Parts) {
     this.#options = options;
+    this.#inbound = transportSlots(options);
     this.#log = log;
     this.#pool = pool;
     this.codec = new NodeCodec(pool);
@@ -224,33 +232,31 @@ export class NodeTransport implements Transport {
 
   #accept(socket: Socket): void {
     const { remoteAddress, remotePort } = socket;
-    const tooMany = this.#inbound >= (this.#options.maxInboundStreams ?? 1024);
     // Without an address the peer is gone already.
-    if (remoteAddress === undefined || remotePort === undefined || tooMany || this.#stop.signal.aborted) {
-      socket.on("error", () => undefined);
-      socket.destroy();
-      if (tooMany) this.#refuse(remoteAddress);
+    if (remoteAddress === undefined || remotePort === undefined || this.#stop.signal.aborted) {
+      discard(socket);
       return;
     }
-    const stream = this.#track(socket);
-    this.#inbound++;
-    stream.gone.then(
-      () => this.#inbound--,
-      () => undefined,
-    );
     const from = { host: withoutMapping(remoteAddress), port: remotePort, name: "" };
+    const slot = this.#inbound.enter(from.host, () => stream.destroy());
+    if (typeof slot === "string") {
+      discard(socket);
+      this.#refuse(from.host, slot);
+      return;
+    }
+    const stream = this.#track(socket, slot);
     if (this.#listener === undefined) this.#waiting.push({ stream, from });
     else this.#listener.stream(stream, from);
   }
 
-  #refuse(from: string | undefined): void {
+  #refuse(from: string, limit: string): void {
     this.#refused++;
-    const fields = { from, open: this.#inbound };
+    const fields = { from, limit, open: this.#inbound.taken };
     this.#log.warn("tcp_stream_refused", "an inbound stream was closed: too many are open", fields);
   }
 
-  #track(socket: Socket): TcpStream {
-    const stream = new TcpStream(socket);
+  #track(socket: Socket, slot?: InboundSlot): TcpStream {
+    const stream = new TcpStream(socket, slot);
     this.#streams.add(stream);
     stream.gone.then(
       () => this.#streams.delete(stream),
@@ -282,6 +288,12 @@ class Inbox {
     for (const socket of this.#sockets) socket.destroy();
     this.#deliver = (socket) => void socket.destroy();
   }
+}
+
+/** With a reset, so that nothing is left of it in the kernel. */
+function discard(socket: Socket): void {
+  socket.on("error", () => undefined);
+  socket.resetAndDestroy();
 }
 
 async function bindAll(options: NodeTransportOptions, log: Log, targets: readonly BindTarget[], inbox: Inbox): Promise<Sockets> {

@@ -5,7 +5,8 @@ import { bindError, errnoOf, type BindTarget, type Log } from "@memberlist/core/
 /** Delays after errors of the listening socket, in ms: doubling from the first to the last. Source: the Go transport. */
 const firstDelay = 5;
 const lastDelay = 1000;
-const backlog = 511;
+/** Connections that the kernel keeps until they are accepted, unless its own limit is lower: a flood must not make it drop others. */
+const backlog = 4096;
 /** Errors of one incoming connection, not of the listening socket: the next one may well be fine. */
 const perConnection: ReadonlySet<string | undefined> = new Set(["ECONNABORTED", "EPROTO", "EPERM", "ECONNRESET"]);
 

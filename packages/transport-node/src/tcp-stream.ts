@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { ReadableStreamDefaultController, WritableStreamDefaultController } from "node:stream/web";
 import { MemberlistError, type TransportStream } from "@memberlist/core";
-import { errnoOf } from "@memberlist/core/internal";
+import { errnoOf, type InboundSlot } from "@memberlist/core/internal";
 
 /** Bytes read ahead of the consumer before the socket is paused; the kernel's window then holds the peer back. */
 const readAheadMax = 64 * 1024;
@@ -29,6 +29,8 @@ export class TcpStream implements TransportStream {
   /** Resolves when the socket is gone. */
   readonly gone: Promise<void>;
   readonly #socket: Socket;
+  /** Undefined for a stream that we have opened. */
+  readonly #slot: InboundSlot | undefined;
   #chunks: Uint8Array[] = [];
   #buffered = 0;
   #discarding = false;
@@ -40,11 +42,13 @@ export class TcpStream implements TransportStream {
   #sink: WritableStreamDefaultController | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, slot?: InboundSlot) {
     this.#socket = socket;
+    this.#slot = slot;
     socket.setNoDelay(true);
     this.gone = new Promise((resolve) => {
       socket.once("close", () => {
+        slot?.leave();
         clearTimeout(this.#timer);
         this.#fail(closedError());
         resolve();
@@ -71,7 +75,7 @@ export class TcpStream implements TransportStream {
         // Sooner than `abort`, which waits for a write under way. By RST, or the peer would take it for an end. The types of Node 20 leave
         // the signal out.
         const { signal } = controller as { readonly signal?: AbortSignal };
-        signal?.addEventListener("abort", () => socket.resetAndDestroy(), { once: true });
+        signal?.addEventListener("abort", () => this.#reset(), { once: true });
       },
       write: (chunk) => this.#send((sent) => socket.write(chunk, sent)),
       close: () => this.#send((sent) => socket.end(sent)),
@@ -85,9 +89,16 @@ export class TcpStream implements TransportStream {
     this.#sink?.error(closedError());
     this.#discard();
     if (this.#socket.destroyed) return;
+    this.#slot?.linger();
     this.#socket.end();
     // Both directions ended: Node destroys the socket by itself as soon as the last byte is with the kernel.
     this.#destroyAfter(lingerMs);
+  }
+
+  /** Ends it without waiting for anything. */
+  destroy(): void {
+    this.close();
+    this.#socket.destroy();
   }
 
   /** Gives the socket up for good: at once, or when the kernel has taken what is being written. */
@@ -100,6 +111,13 @@ export class TcpStream implements TransportStream {
       this.#destroyAfter(flushMs);
     }
     return this.gone;
+  }
+
+  /** Ends it, and throws away what the kernel has not sent yet. */
+  #reset(): void {
+    if (this.#socket.destroyed) return;
+    this.#slot?.leave();
+    this.#socket.resetAndDestroy();
   }
 
   #destroyAfter(delay: number): void {

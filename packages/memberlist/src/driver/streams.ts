@@ -26,7 +26,7 @@ import {
   type StreamMessage,
 } from "../wire/stream-frame.ts";
 import { ByteBudget, type ByteAccount } from "./byte-budget.ts";
-import { InboundSlots } from "../net/inbound-slots.ts";
+import { InboundSlots, type InboundSlot } from "../net/inbound-slots.ts";
 import type { StreamCodec } from "./stream-codec.ts";
 import { StreamSession } from "./stream-session.ts";
 import type { Stats } from "./stats.ts";
@@ -34,6 +34,15 @@ import { maxTimerDelay, type Waits } from "./waits.ts";
 
 /** To enter so many bytes of our own state costs less than to decode one of a peer's nodes. */
 const oursForOne = 512;
+
+/** A stream that a peer has opened. */
+interface Inbound {
+  readonly session: StreamSession;
+  readonly from: Address;
+  readonly slot: InboundSlot;
+  /** Ends it, since another address needs what it holds. */
+  readonly drop: (limit: "maxInboundStreams" | "maxPushPullRequests") => void;
+}
 
 /** What streams bring in, and what they need to answer. */
 interface StreamHandlers {
@@ -86,18 +95,19 @@ export class Streams {
   accept(stream: TransportStream, from: Address): void {
     const { config, log, stats, waits } = this.#options;
     stats.increment("memberlist.tcp.accept", 1);
-    const exceeded = this.#inbound.enter(from.host);
-    if (exceeded !== undefined) {
+    let cut = (): void => undefined;
+    const slot = this.#inbound.enter(from.host, () => cut());
+    if (typeof slot === "string") {
       // Broken off rather than closed: a transport that lingers on a closed stream would be full of what was refused here.
       stream.writable.abort().catch(() => undefined);
       stream.close();
       stats.count("stream_dropped.too_many_streams");
-      stats.count(`limit.${exceeded}`);
+      stats.count(`limit.${slot}`);
       const fields = {
         reason: "too_many_streams",
         from,
-        limit: exceeded,
-        most: this.#limits[exceeded],
+        limit: slot,
+        most: this.#limits[slot],
         open: this.#inbound.taken,
       };
       // A code of its own: in a flood of these, the log's bound must not swallow why other streams were dropped.
@@ -108,12 +118,14 @@ export class Streams {
     const session = this.#session(stream, account);
     waits
       .run<void>({ what: "an inbound stream", timeout: config.tcpTimeout }, (resolve, reject) => {
-        this.#serve(session, from).then(resolve, reject);
+        const drop = (limit: "maxInboundStreams" | "maxPushPullRequests"): void => reject(this.#gaveWay(limit));
+        cut = () => drop("maxInboundStreams");
+        this.#serve({ session, from, slot, drop }).then(resolve, reject);
         return () => session.close();
       })
       .finally(() => {
         account.close();
-        this.#inbound.leave(from.host);
+        slot.leave();
         session.close();
       })
       .catch((error: unknown) => {
@@ -234,7 +246,13 @@ export class Streams {
     return new StreamSession({ stream, codec, stats, breathe, account });
   }
 
-  async #serve(session: StreamSession, from: Address): Promise<void> {
+  /** Others that hold fewer streams want one: the address with the most loses one of its own. */
+  #gaveWay(limit: "maxInboundStreams" | "maxPushPullRequests"): MemberlistError {
+    const most = this.#limits[limit];
+    return limitExceeded(limit, "gave way to another address: streams at once", most + 1, most);
+  }
+
+  async #serve({ session, from, slot, drop }: Inbound): Promise<void> {
     await this.#checkLabel(session, from);
     let message: StreamMessage;
     try {
@@ -246,9 +264,10 @@ export class Streams {
       await this.#tellError(session, error);
       throw error;
     }
+    if (message.body.isWhole) slot.prove();
     switch (message.type) {
       case messageType.pushPull:
-        await this.#servePushPull(session, message, from);
+        await this.#servePushPull({ session, from, slot, drop }, message);
         break;
       case messageType.user:
         this.#options.handlers.message(await readUserMessage(message.body, this.#limits, this.#options.breathe));
@@ -282,12 +301,12 @@ export class Streams {
     }
   }
 
-  async #servePushPull(session: StreamSession, message: StreamMessage, from: Address): Promise<void> {
+  async #servePushPull({ session, from, slot, drop }: Inbound, message: StreamMessage): Promise<void> {
     const { handlers } = this.#options;
-    const exceeded = this.#pushPulls.enter(from.host);
-    if (exceeded !== undefined) {
-      const limit = this.#limits[exceeded];
-      throw limitExceeded(exceeded, "push/pulls at once", limit + 1, limit);
+    const pushPull = this.#pushPulls.enter(from.host, () => drop("maxPushPullRequests"));
+    if (typeof pushPull === "string") {
+      const limit = this.#limits[pushPull];
+      throw limitExceeded(pushPull, "push/pulls at once", limit + 1, limit);
     }
     try {
       const { body } = message;
@@ -299,13 +318,16 @@ export class Streams {
       };
       // Who asks waits for the answer: what need not be waited for is read after it, and both work at the same time.
       const isHere = body.isWhole;
+      if (isHere) pushPull.prove();
       if (isHere) await answer();
       const reading = await this.#readingBeside(ours, header.nodes);
       const state = this.#counted(await readPushPullNodes(body, header, this.#limits, reading));
+      slot.prove();
+      pushPull.prove();
       if (!isHere) await answer();
       await handlers.merge(state);
     } finally {
-      this.#pushPulls.leave(from.host);
+      pushPull.leave();
     }
   }
 

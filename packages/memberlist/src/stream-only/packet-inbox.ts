@@ -1,5 +1,5 @@
 import type { Address } from "../address.ts";
-import { InboundSlots, type SlotLimits } from "../net/inbound-slots.ts";
+import { InboundSlots, type InboundSlot, type SlotLimits } from "../net/inbound-slots.ts";
 import type { Clock, ClockTimer } from "../ports/clock.ts";
 import type { TransportListener, TransportStream } from "../ports/transport.ts";
 import { beginsPackets, FrameReader } from "./packet-frames.ts";
@@ -35,14 +35,15 @@ export class PacketInbox {
   }
 
   accept(stream: TransportStream, from: Address): void {
-    if (this.#slots.enter(from.host) !== undefined) {
+    const slot = this.#slots.enter(from.host, () => this.#refuse(stream));
+    if (typeof slot === "string") {
       this.#refuse(stream);
       return;
     }
-    this.#sort(stream, from).catch(() => this.#refuse(stream));
+    this.#sort(stream, from, slot).catch(() => this.#refuse(stream));
   }
 
-  async #sort(stream: TransportStream, from: Address): Promise<void> {
+  async #sort(stream: TransportStream, from: Address, slot: InboundSlot): Promise<void> {
     const reader = stream.readable.getReader();
     let first: Uint8Array | undefined;
     try {
@@ -52,7 +53,7 @@ export class PacketInbox {
         return;
       }
     } finally {
-      this.#slots.leave(from.host);
+      slot.leave();
     }
     this.#listener.stream({ readable: replayed(first, reader), writable: stream.writable, close: () => stream.close() }, from);
   }

@@ -1,0 +1,45 @@
+import { once } from "node:events";
+import { createServer, type AddressInfo, type Server } from "node:net";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Attacker } from "../../transport-node/test/hostile-support.ts";
+import type { Flood } from "../../transport-node/test/stream-floods.ts";
+import { deno, denoTest } from "./deno-runs.ts";
+
+/** Takes orders of a test on Deno: see stream-floods-test.ts. */
+async function attackerServer(): Promise<Server> {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", (line: Buffer) => {
+      const { bytes, ...flood } = JSON.parse(line.toString()) as Flood;
+      const attacker = new Attacker();
+      const attacked = attacker.run("floodStreams", { ...flood, bytes: Uint8Array.from(bytes) });
+      const stop = async (): Promise<void> => {
+        await attacker.run("stopFloodStreams");
+        await attacked;
+        await attacker[Symbol.asyncDispose]();
+        socket.end();
+      };
+      socket.once("end", () => void stop());
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return server;
+}
+
+describe.skipIf(deno === "")("a member on Deno", () => {
+  let server: Server;
+  beforeAll(async () => {
+    server = await attackerServer();
+  });
+  afterAll(() => void server.close());
+
+  it.each([
+    ["over UDP and TCP", "udp", ["--allow-net", "--unstable-net"]],
+    ["over streams alone", "streams", ["--allow-net"]],
+  ])("%s is joined by 20 of 20 from another address during each flood", { timeout: 170_000 }, async (_, kind, permissions) => {
+    const { port } = server.address() as AddressInfo;
+    const said = await denoTest("stream-floods-test.ts", permissions, [String(port), kind], 160_000);
+    expect(said).toMatch(/ok \| 4 passed \| 0 failed/);
+  });
+});
