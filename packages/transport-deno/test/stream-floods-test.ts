@@ -2,8 +2,8 @@
  * Run by Deno. The first argument is the port of an attacker, a process of its own: it takes a line of JSON, attacks, and ends when the
  * connection does. The second says whether members have streams alone.
  */
-import { strictEqual } from "node:assert/strict";
-import { floods, joins, joinsDuring, type Flood } from "../../transport-node/test/stream-floods.ts";
+import { ok, strictEqual } from "node:assert/strict";
+import { floods, joins, joinsDuring, messages, type Flood } from "../../transport-node/test/stream-floods.ts";
 import { createMemberlist } from "../src/index.ts";
 import { silent } from "./support.ts";
 
@@ -23,11 +23,12 @@ async function attack(port: number, flood: Flood): Promise<() => Promise<void>> 
 for (const [name, flood] of floods) {
   Deno.test(`20 of 20 joins from another address succeed while ${name}`, async () => {
     const streamOnly = kind === "streams";
-    const joined = await joinsDuring(flood, {
+    const { joined, heard } = await joinsDuring(flood, {
       create: (config) => createMemberlist({ ...config, streamOnly }),
       logger: silent,
       attack,
     });
     strictEqual(joined, joins);
+    ok(heard >= messages, `${heard} messages came`);
   });
 }

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type AddressInfo, type Server } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Attacker } from "../../transport-node/test/hostile-support.ts";
-import type { Flood } from "../../transport-node/test/stream-floods.ts";
+import { floodLimit, type Flood } from "../../transport-node/test/stream-floods.ts";
 import { deno, denoTest } from "./deno-runs.ts";
 
 /** Takes orders of a test on Deno: see stream-floods-test.ts. */
@@ -12,7 +12,7 @@ async function attackerServer(): Promise<Server> {
     socket.once("data", (line: Buffer) => {
       const { bytes, ...flood } = JSON.parse(line.toString()) as Flood;
       const attacker = new Attacker();
-      const attacked = attacker.run("floodStreams", { ...flood, bytes: Uint8Array.from(bytes) });
+      const attacked = attacker.run("floodStreams", { limit: floodLimit, ...flood, bytes: Uint8Array.from(bytes) });
       const stop = async (): Promise<void> => {
         await attacker.run("stopFloodStreams");
         await attacked;
@@ -40,6 +40,6 @@ describe.skipIf(deno === "")("a member on Deno", () => {
   ])("%s is joined by 20 of 20 from another address during each flood", { timeout: 170_000 }, async (_, kind, permissions) => {
     const { port } = server.address() as AddressInfo;
     const said = await denoTest("stream-floods-test.ts", permissions, [String(port), kind], 160_000);
-    expect(said).toMatch(/ok \| 4 passed \| 0 failed/);
+    expect(said).toMatch(/ok \| 6 passed \| 0 failed/);
   });
 });

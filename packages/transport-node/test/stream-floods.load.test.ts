@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { createMemberlist } from "../src/index.ts";
 import { Attacker } from "./hostile-support.ts";
-import { floods, joins, joinsDuring, type Flood } from "./stream-floods.ts";
+import { floodLimit, floods, joins, joinsDuring, messages, type Flood } from "./stream-floods.ts";
 import { silent } from "./support.ts";
 
 async function attack(port: number, { bytes, ...flood }: Flood): Promise<() => Promise<void>> {
   const attacker = new Attacker();
-  const attacked = attacker.run("floodStreams", { port, ...flood, bytes: Uint8Array.from(bytes) });
+  const attacked = attacker.run("floodStreams", { port, limit: floodLimit, ...flood, bytes: Uint8Array.from(bytes) });
   return async () => {
     await attacker.run("stopFloodStreams");
     await attacked;
@@ -17,10 +17,12 @@ async function attack(port: number, { bytes, ...flood }: Flood): Promise<() => P
 describe.each([
   ["over UDP and TCP", false],
   ["over streams alone", true],
-])("a member %s is joined by 20 of 20 from another address while", (_, streamOnly) => {
+])("a member %s is joined by 20 of 20 from another address, and hears it, while", (_, streamOnly) => {
   it.each(floods)("%s", { timeout: 60_000 }, async (_name, flood) => {
     const create = (config: Parameters<typeof createMemberlist>[0]) =>
       createMemberlist({ ...config, workers: { off: true }, streamOnly });
-    expect(await joinsDuring(flood, { create, logger: silent, attack })).toBe(joins);
+    const { joined, heard } = await joinsDuring(flood, { create, logger: silent, attack });
+    expect(joined).toBe(joins);
+    expect(heard).toBeGreaterThanOrEqual(messages);
   });
 });

@@ -5,8 +5,6 @@ export interface Flood {
   readonly hosts: readonly string[];
   /** Streams a second. */
   readonly rate: number;
-  /** Streams in all. */
-  readonly total: number;
   /** What each stream brings before it falls silent. */
   readonly bytes: readonly number[];
 }
@@ -14,14 +12,22 @@ export interface Flood {
 const loopback = (count: number): string[] => Array.from({ length: count }, (_, i) => `127.0.0.${i + 2}`);
 
 export const floods: readonly (readonly [name: string, flood: Flood])[] = [
-  ["one address sends a wrong byte on each stream", { hosts: loopback(1), rate: 1_300, total: 20_000, bytes: [255] }],
-  ["eight addresses send a wrong byte on each stream", { hosts: loopback(8), rate: 1_300, total: 20_000, bytes: [255] }],
-  ["four addresses begin a user message on each stream", { hosts: loopback(4), rate: 1_300, total: 20_000, bytes: [8] }],
-  ["eight addresses begin a push/pull on each stream", { hosts: loopback(8), rate: 1_300, total: 20_000, bytes: [6] }],
+  ["one address sends a wrong byte on each stream", { hosts: loopback(1), rate: 1_300, bytes: [255] }],
+  ["eight addresses send a wrong byte on each stream", { hosts: loopback(8), rate: 1_300, bytes: [255] }],
+  ["four addresses begin a user message on each stream", { hosts: loopback(4), rate: 1_300, bytes: [8] }],
+  ["eight addresses begin a push/pull on each stream", { hosts: loopback(8), rate: 1_300, bytes: [6] }],
+  // Of packets where members have streams alone; else of a type that there is not.
+  ["four addresses begin a stream of packets on each stream", { hosts: loopback(4), rate: 1_300, bytes: [0xe7] }],
+  ["one address begins a stream of packets on each stream", { hosts: loopback(1), rate: 1_300, bytes: [0xe7] }],
 ];
+
+/** How long a flood lasts at most, in ms. */
+export const floodLimit = 50_000;
 
 /** Joins in a row during one flood. */
 export const joins = 20;
+/** Of as many messages, how many have to come at least: packets may be lost. */
+export const messages = 18;
 /** Streams that the attacker has opened before the first join: more than are served at once. */
 const warmUp = 1_200;
 
@@ -32,8 +38,14 @@ export interface FloodedOptions {
   readonly attack: (port: number, flood: Flood) => Promise<() => Promise<void>>;
 }
 
-/** How many joins of a member at 127.0.0.1 succeed while the one that it joins is flooded. */
-export async function joinsDuring(flood: Flood, { create, logger, attack }: FloodedOptions): Promise<number> {
+export interface Flooded {
+  /** How many joins of a member at 127.0.0.1 have succeeded while the one that it joins was flooded, */
+  readonly joined: number;
+  /** and how many of its messages came, which are packets; one after each join. */
+  readonly heard: number;
+}
+
+export async function joinsDuring(flood: Flood, { create, logger, attack }: FloodedOptions): Promise<Flooded> {
   const config = { ...lanConfig(), bindAddr: "127.0.0.1", bindPort: 0, logger, probeTimeout: 5_000, probeInterval: 10_000 };
   let accepted = 0;
   const metrics = {
@@ -41,7 +53,8 @@ export async function joinsDuring(flood: Flood, { create, logger, attack }: Floo
     gauge: () => undefined,
     sample: () => undefined,
   };
-  const target = await create({ ...config, name: "target", metrics });
+  let heard = 0;
+  const target = await create({ ...config, name: "target", metrics, delegate: { notifyMsg: () => void heard++ } });
   const other = await create({ ...config, name: "other" });
   const { port } = target.localNode();
   const seen = (): number => {
@@ -54,22 +67,24 @@ export async function joinsDuring(flood: Flood, { create, logger, attack }: Floo
     await untilReached(seen, warmUp);
     for (let i = 0; i < joins; i++) {
       const from = seen();
-      const { reached } = await other.join([`127.0.0.1:${port}`], { timeout: 8_000 }).catch(() => ({ reached: 0 }));
+      const { reached } = await other.join([`127.0.0.1:${port}`]).catch(() => ({ reached: 0 }));
       joined += reached;
+      if (reached > 0) other.sendToAddress({ host: "127.0.0.1", port, name: "target" }, Uint8Array.of(i));
       // The attack goes on between the joins.
       await untilReached(() => seen() - from, 30);
     }
+    await untilReached(() => heard, joined).catch(() => undefined);
   } finally {
     await end();
     await Promise.all([target.shutdown(), other.shutdown()]);
   }
-  return joined;
+  return { joined, heard };
 }
 
 async function untilReached(count: () => number, least: number): Promise<void> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 10_000;
   while (count() < least) {
-    if (performance.now() > deadline) throw new Error(`the flood brought ${count()} streams, fewer than ${least}`);
+    if (performance.now() > deadline) throw new Error(`there were ${count()}, fewer than ${least}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }

@@ -62,6 +62,9 @@ async function pairOf(): Promise<Pair> {
   return { a, b, bound: bound!, inbox: peer(b) };
 }
 
+/** What a stream of packets begins with: its version, the sender's port, and who it is. */
+const header = (port: number): number[] => [0xe7, 0x4d, 0x4c, 0x50, 2, port >> 8, port & 255, 1, 2, 3, 4, 5, 6, 7, 8];
+
 describe("streamOnly on sockets", () => {
   it("a cluster without a single UDP socket forms, gossips, and sees a kill and a leave", async () => {
     const [a, b, c, d] = [await start("a"), await start("b"), await start("c"), await start("d")];
@@ -118,10 +121,10 @@ describe("streamOnly on sockets", () => {
 
   it.each([
     ["keeps silent", []],
-    ["has another version", [0xe7, 0x4d, 0x4c, 0x50, 9, 0, 1]],
-    ["claims no port", [0xe7, 0x4d, 0x4c, 0x50, 1, 0, 0]],
-    ["has a packet without bytes", [0xe7, 0x4d, 0x4c, 0x50, 1, 0, 1, 0, 0]],
-    ["has a packet over the limit", [0xe7, 0x4d, 0x4c, 0x50, 1, 0, 1, 0xff, 0xff]],
+    ["has another version", [0xe7, 0x4d, 0x4c, 0x50, 9, ...header(1).slice(5)]],
+    ["claims no port", header(0)],
+    ["has a packet without bytes", [...header(1), 0, 0]],
+    ["has a packet over the limit", [...header(1), 0xff, 0xff]],
   ])("closes and counts a stream that %s", async (_, bytes) => {
     const { a, b, bound, inbox } = await pairOf();
     const socket = connect(bound.bindPort, "127.0.0.1").on("error", () => undefined);
@@ -153,7 +156,7 @@ describe("streamOnly on sockets", () => {
     await until(() => inbox.packets.length === 1, "a packet from another address");
     for (const socket of greedy) socket.destroy();
     // The member may see the others' end later than this one's begin: it tries again.
-    const packet = Uint8Array.of(0xe7, 0x4d, 0x4c, 0x50, 1, 0, 1, 0, 1, 7);
+    const packet = Uint8Array.of(...header(1), 0, 1, 7);
     const dial = (): Socket => {
       const socket = connect({ port: bound!.bindPort, host: "127.0.0.1", localAddress: "127.0.0.9" });
       socket

@@ -17,7 +17,7 @@ const maxPacketBytes = 65_507;
 /** What packets bring in, and what becomes of them. */
 interface PacketHandlers {
   /** A packet's message; its label, encryption and checksum are off. */
-  message(message: Uint8Array, from: Address, receivedAt: number): void;
+  message(message: Uint8Array, from: Address, receivedAt: number): boolean;
   /** A packet came with this label, which is not ours. */
   labelMismatch(from: Address, label: Uint8Array): void;
   /** A packet could not be sent, for a reason that lies with the receiver. */
@@ -62,8 +62,9 @@ export class Packets {
     await this.#batcher?.drain();
   }
 
-  receive(bytes: Uint8Array, from: Address, receivedAt: number): void {
-    if (this.#isStopped) return;
+  /** As `TransportListener.packet`. */
+  receive(bytes: Uint8Array, from: Address, receivedAt: number): boolean {
+    if (this.#isStopped) return false;
     const { log, stats, handlers } = this.#options;
     stats.increment("memberlist.udp.received", bytes.length);
     let message: Uint8Array;
@@ -74,9 +75,9 @@ export class Packets {
       stats.count(`dropped.${error.reason}`);
       if (error.reason === "label_mismatch") handlers.labelMismatch(from, splitLabel(bytes).label);
       log.warn("bad_packet", `dropping a packet: ${error.message}`, { reason: error.reason, from });
-      return;
+      return false;
     }
-    handlers.message(message, from, receivedAt);
+    return handlers.message(message, from, receivedAt);
   }
 
   /**

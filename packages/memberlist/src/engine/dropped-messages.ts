@@ -49,9 +49,13 @@ export class DroppedMessages {
     this.add(error.reason, error.message, type, from);
   }
 
-  /** Counts and logs what was added since the last call. A full queue has a log line of its own: the messages were not bad. */
-  report(): void {
-    if (this.#drops.size === 0) return;
+  /**
+   * Counts and logs what was added since the last call. A full queue has a log line of its own: the messages were not bad.
+   *
+   * @returns how many were bad
+   */
+  report(): number {
+    if (this.#drops.size === 0) return 0;
     const { log, stats } = this.#effects;
     let bad = 0;
     for (const [reason, { count }] of this.#drops) {
@@ -65,6 +69,7 @@ export class DroppedMessages {
       log.warn("bad_message", lineOf(bad, first), fieldsOf(bad, first));
     }
     this.#drops.clear();
+    return bad;
   }
 }
 

@@ -189,8 +189,8 @@ export class Engine {
   }
 
   /** A packet's message: its label and checksum are off already. */
-  receive(message: Uint8Array, from: Address, receivedAt: number): void {
-    this.#packets.receive(message, from, receivedAt);
+  receive(message: Uint8Array, from: Address, receivedAt: number): boolean {
+    return this.#packets.receive(message, from, receivedAt);
   }
 
   get hasHandoff(): boolean {

@@ -50,7 +50,8 @@ export class PacketDispatcher {
     return this.#handoff.size;
   }
 
-  receive(message: Uint8Array, from: Address, receivedAt: number): void {
+  /** Whether all of it could be decoded, as far as it is decoded at once. */
+  receive(message: Uint8Array, from: Address, receivedAt: number): boolean {
     this.#repliesLeft = maxRepliesPerPacket;
     this.#badPartsLeft = maxBadPartsPerPacket;
     const isCompressed = message[0] === messageType.compress;
@@ -61,7 +62,7 @@ export class PacketDispatcher {
     } catch (error) {
       this.#dropped.addError(error, message[0], from);
     }
-    this.#dropped.report();
+    return this.#dropped.report() === 0;
   }
 
   drain(limit: number): void {

@@ -64,8 +64,10 @@ export interface TransportListener {
    * A packet has arrived. The core owns `bytes` from here on.
    *
    * @param receivedAt when it arrived, in ms on the clock of {@link Clock.now}; so that an RTT holds no queueing
+   * @returns false when the packet was dropped because it could not be decrypted or decoded: a transport that holds something for its
+   * sender, such as a connection, need not do so any longer
    */
-  packet(bytes: Uint8Array, from: Address, receivedAt: number): void;
+  packet(bytes: Uint8Array, from: Address, receivedAt: number): boolean | void;
   /** A peer has opened a stream. The core closes it. */
   stream(stream: TransportStream, from: Address): void;
 }

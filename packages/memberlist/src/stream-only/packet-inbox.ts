@@ -1,16 +1,18 @@
 import type { Address } from "../address.ts";
+import { MemberlistError } from "../errors.ts";
 import { InboundSlots, type InboundSlot, type SlotLimits } from "../net/inbound-slots.ts";
-import type { Clock, ClockTimer } from "../ports/clock.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { TransportListener, TransportStream } from "../ports/transport.ts";
+import { InboundStream } from "./inbound-stream.ts";
 import { beginsPackets, FrameReader } from "./packet-frames.ts";
 
 type InboundLimits = SlotLimits<"maxInboundStreams", "maxInboundStreamsPerPeer">["limits"];
 
 export interface PacketInboxOptions {
   readonly clock: Clock;
-  /** In ms: how long a stream may keep silent before it has said what it carries. */
+  /** In ms: until when a stream has to bring a packet that the listener accepts, and how long each frame may take. */
   readonly timeout: number;
-  /** In ms: how long a stream of packets may keep silent. */
+  /** In ms: how long a stream that has brought such a packet may keep silent between frames. */
   readonly idleTimeout: number;
   /** Of streams that carry packets, or have not said yet what they carry. */
   readonly limits: InboundLimits;
@@ -18,11 +20,13 @@ export interface PacketInboxOptions {
 
 /** Tells streams of packets from the others by their first byte, and takes the packets out. */
 export class PacketInbox {
-  /** Streams closed because too many were open, they kept silent, or were not what they began as. */
+  /** Streams cut because too many were open, they were too slow, or were not what they began as. */
   refused = 0;
   readonly #options: PacketInboxOptions;
   readonly #listener: TransportListener;
   readonly #slots: InboundSlots<"maxInboundStreams", "maxInboundStreamsPerPeer">;
+  /** Of each sender, the stream that brought an accepted packet last. */
+  readonly #bySender: Map<string, InboundStream> = new Map();
 
   constructor(listener: TransportListener, options: PacketInboxOptions) {
     this.#listener = listener;
@@ -35,85 +39,82 @@ export class PacketInbox {
   }
 
   accept(stream: TransportStream, from: Address): void {
-    const slot = this.#slots.enter(from.host, () => this.#refuse(stream));
+    const inbound = new InboundStream(stream, this.#options.clock);
+    const slot = this.#slots.enter(from.host, () => this.#refuse(inbound));
     if (typeof slot === "string") {
-      this.#refuse(stream);
+      this.#refuse(inbound);
       return;
     }
-    this.#sort(stream, from, slot).catch(() => this.#refuse(stream));
+    this.#serve(inbound, from, slot)
+      .catch(() => this.#refuse(inbound))
+      .finally(() => slot.leave());
   }
 
-  async #sort(stream: TransportStream, from: Address, slot: InboundSlot): Promise<void> {
-    const reader = stream.readable.getReader();
-    let first: Uint8Array | undefined;
-    try {
-      first = await this.#read(stream, reader, this.#options.timeout);
-      if (first !== undefined && beginsPackets(first[0])) {
-        await this.#takePackets(stream, reader, first, from.host);
-        return;
-      }
-    } finally {
-      slot.leave();
+  async #serve(inbound: InboundStream, from: Address, slot: InboundSlot): Promise<void> {
+    const { clock, timeout } = this.#options;
+    const until = clock.now() + timeout;
+    const first = await inbound.read(until);
+    if (first !== undefined && beginsPackets(first[0])) {
+      await this.#takePackets(inbound, first, { host: from.host, slot, until });
+      inbound.close();
+      return;
     }
-    this.#listener.stream({ readable: replayed(first, reader), writable: stream.writable, close: () => stream.close() }, from);
+    slot.leave();
+    this.#listener.stream(inbound.handOver(first), from);
   }
 
-  async #takePackets(
-    stream: TransportStream,
-    reader: ReadableStreamDefaultReader<Uint8Array>,
-    first: Uint8Array,
-    host: string,
-  ): Promise<void> {
-    const { clock, idleTimeout } = this.#options;
+  /** Until the end of the stream. It is held for long only once it has brought a packet that was accepted. */
+  async #takePackets(inbound: InboundStream, first: Uint8Array, sender: Sender): Promise<void> {
+    const { clock, idleTimeout, timeout } = this.#options;
     const frames = new FrameReader();
-    for (let chunk: Uint8Array | undefined = first; chunk !== undefined; chunk = await this.#read(stream, reader, idleTimeout)) {
-      const receivedAt = clock.now();
-      const packets = frames.push(chunk);
-      if (packets === undefined) return this.#refuse(stream);
-      const from = { host, port: frames.port ?? 0, name: "" };
-      for (const packet of packets) this.#listener.packet(packet, from, receivedAt);
-    }
-    stream.close();
-  }
-
-  /** The next bytes; undefined at the end. A stream that keeps silent for too long is closed. */
-  async #read(
-    stream: TransportStream,
-    reader: ReadableStreamDefaultReader<Uint8Array>,
-    timeout: number,
-  ): Promise<Uint8Array | undefined> {
-    const { clock } = this.#options;
-    const timer: ClockTimer = clock.setTimeout(() => stream.close(), timeout);
+    const acks = inbound.acknowledge();
+    let { until } = sender;
+    let isProven = false;
     try {
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done || value === undefined) return undefined;
-        if (value.length > 0) return value;
+      for (let chunk: Uint8Array | undefined = first; chunk !== undefined; chunk = await inbound.read(until)) {
+        const receivedAt = clock.now();
+        const wasPartial = frames.isPartial;
+        const packets = frames.push(chunk);
+        if (packets === undefined) throw new MemberlistError("protocol_error", "not a stream of packets");
+        acks.add(chunk.length);
+        const isAccepted = this.#deliver(packets, { host: sender.host, port: frames.port ?? 0, name: "" }, receivedAt);
+        if (isAccepted && !isProven) {
+          isProven = true;
+          sender.slot.prove();
+          this.#supersede(`${sender.host} ${frames.senderId}`, inbound);
+        }
+        if (!isProven) continue;
+        if (!frames.isPartial) until = receivedAt + idleTimeout;
+        else if (!wasPartial || packets.length > 0) until = receivedAt + timeout;
       }
     } finally {
-      clock.clearTimeout(timer);
+      acks.stop();
+      const key = `${sender.host} ${frames.senderId}`;
+      if (this.#bySender.get(key) === inbound) this.#bySender.delete(key);
     }
   }
 
-  #refuse(stream: TransportStream): void {
-    this.refused++;
-    stream.close();
+  /** Whether one of them was accepted. */
+  #deliver(packets: readonly Uint8Array[], from: Address, receivedAt: number): boolean {
+    let isAccepted = false;
+    for (const packet of packets) if (this.#listener.packet(packet, from, receivedAt) !== false) isAccepted = true;
+    return isAccepted;
+  }
+
+  /** A sender that has dialled again has given its last connection up: what is still on its way there would be late. */
+  #supersede(key: string, inbound: InboundStream): void {
+    this.#bySender.get(key)?.cut();
+    this.#bySender.set(key, inbound);
+  }
+
+  #refuse(inbound: InboundStream): void {
+    if (inbound.cut()) this.refused++;
   }
 }
 
-/** What a reader has read already, then what it reads on. */
-function replayed(first: Uint8Array | undefined, reader: ReadableStreamDefaultReader<Uint8Array>): ReadableStream<Uint8Array> {
-  let next = first;
-  return new ReadableStream<Uint8Array>(
-    {
-      pull: async (controller) => {
-        const bytes = next ?? (await reader.read()).value;
-        next = undefined;
-        if (bytes === undefined) controller.close();
-        else controller.enqueue(bytes);
-      },
-      cancel: (reason) => reader.cancel(reason),
-    },
-    { highWaterMark: 0 },
-  );
+interface Sender {
+  readonly host: string;
+  readonly slot: InboundSlot;
+  /** The deadline for its first accepted packet. */
+  readonly until: number;
 }

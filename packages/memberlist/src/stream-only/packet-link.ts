@@ -2,28 +2,34 @@ import { formatAddress, type Address } from "../address.ts";
 import { errorMessage, MemberlistError } from "../errors.ts";
 import type { Clock, ClockTimer } from "../ports/clock.ts";
 import type { DialOptions, TransportStream } from "../ports/transport.ts";
-import { encodeFrame, encodeHeader } from "./packet-frames.ts";
+import { PacketConnection } from "./packet-connection.ts";
+import { encodeFrame, frameOverhead } from "./packet-frames.ts";
 
 interface Waiting {
   readonly frame: Uint8Array;
+  /** Since when, on the clock. */
+  readonly since: number;
   readonly done: ((error?: Error) => void) | undefined;
 }
 
 export interface PacketLinkOptions {
   readonly to: Address;
-  /** Our own, for the header. */
-  readonly port: number;
+  /** What a connection begins with. */
+  readonly header: Uint8Array;
   readonly clock: Clock;
   readonly dial: (to: Address, options: DialOptions) => Promise<TransportStream>;
   readonly limits: LinkLimits;
+  /** The peer has acknowledged something for the first time. */
+  readonly onReached: () => void;
   /** The peer has hung up before it took anything: it seems to speak UDP only. */
   readonly onUnwelcome: () => void;
+  /** Nothing has been sent for long, or the peer could not be reached: there is nothing to keep. */
   readonly onGone: () => void;
 }
 
 interface LinkLimits {
-  /** In ms: how long a dial, or a write that makes no progress, may take. */
-  readonly timeout: number;
+  /** In ms: how long a dial, an acknowledgement, and a packet that waits may take. */
+  readonly ackTimeout: number;
   /** In ms without a packet, after which the connection is closed. */
   readonly idleTimeout: number;
   /** Of packets that wait, from which on further ones are dropped. */
@@ -32,32 +38,41 @@ interface LinkLimits {
 
 /** Bytes that one write puts together from packets that wait. */
 const batchBytes = 64 * 1024;
-/** In ms: a peer that twice in a row hangs up sooner than this does not want packets. */
+/** In ms: a peer that twice in a row hangs up sooner than this, without an acknowledgement, does not want packets. */
 const welcomeTime = 1000;
 /** In ms: how long an unwelcome sender leaves such a peer alone. */
 const unwelcomePause = 5000;
 
 /** The packets to one peer: a queue, and a connection that is dialled when there is something to send. */
 export class PacketLink {
+  readonly to: Address;
+  /** When it was made, on the clock. */
+  readonly since: number;
+  /** Whether the peer has ever acknowledged anything. */
+  isReached = false;
   readonly #options: PacketLinkOptions;
   readonly #stop: AbortController = new AbortController();
   #queue: Waiting[] = [];
   #pendingBytes = 0;
-  #stream: TransportStream | undefined;
-  #writer: WritableStreamDefaultWriter<Uint8Array> | undefined;
-  #isPumping = false;
+  #connection: PacketConnection | undefined;
+  /** Undefined while nothing waits. */
+  #pumping: Promise<void> | undefined;
   #idle: ClockTimer = undefined;
   /** In a row. One may be that of a peer that is being restarted. */
   #earlyHangUps = 0;
   #unwelcomeUntil = 0;
+  /** What {@link close} was given. */
+  #closedBy: MemberlistError | undefined;
 
   constructor(options: PacketLinkOptions) {
     this.#options = options;
+    this.to = options.to;
+    this.since = options.clock.now();
   }
 
   /** Whether nothing waits here. */
   get isIdle(): boolean {
-    return !this.#isPumping;
+    return this.#pumping === undefined;
   }
 
   /** As `Transport.writeTo`. */
@@ -68,20 +83,30 @@ export class PacketLink {
       if (done !== undefined) clock.defer(() => done(refusal));
       return refusal.code !== "limit_exceeded";
     }
-    this.#queue.push({ frame: encodeFrame(packet), done });
+    this.#queue.push({ frame: encodeFrame(packet), since: clock.now(), done });
     this.#pendingBytes += packet.length;
-    if (!this.#isPumping) {
-      this.#isPumping = true;
-      // Later: packets of the same turn share a write, and `done` is never called synchronously.
-      clock.defer(() => void this.#pump().catch((error: unknown) => this.#failAll(error)));
-    }
+    // Later: packets of the same turn share a write, and `done` is never called synchronously.
+    this.#pumping ??= new Promise<void>((resolve) => clock.defer(resolve)).then(() => this.#pump());
     return this.#pendingBytes < limits.maxPendingBytes / 2;
+  }
+
+  /** Sends what waits, and closes the connection when the peer has acknowledged all of it. Never rejects. */
+  async drain(): Promise<void> {
+    await this.#pumping;
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    const isDrained = await connection.drained().then(
+      () => true,
+      () => false,
+    );
+    if (isDrained) connection.close();
   }
 
   /** Gives up what waits. */
   close(error: MemberlistError): void {
+    this.#closedBy = error;
     this.#stop.abort();
-    this.#hangUp();
+    this.#connection?.cut(error);
     this.#failAll(error);
     this.#options.clock.clearTimeout(this.#idle);
   }
@@ -97,70 +122,83 @@ export class PacketLink {
   }
 
   async #pump(): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, limits, onGone } = this.#options;
     clock.clearTimeout(this.#idle);
     while (this.#queue.length > 0) {
-      const batch = this.#takeBatch();
-      let failure: MemberlistError | undefined;
       try {
-        const writer = this.#writer ?? (await this.#connect());
-        await this.#inTime(writer.write(joined(batch)));
+        const connection = this.#connection ?? (await this.#connect());
+        await connection.room();
+        await this.#sendBatch(connection);
       } catch (error) {
-        failure = this.#failed(error);
-        this.#hangUp();
+        this.#failAll(this.#failed(error));
       }
-      for (const { done } of batch) done?.(failure);
-      if (failure !== undefined) this.#failAll(failure);
     }
-    this.#isPumping = false;
-    if (this.#stop.signal.aborted) return;
-    this.#idle = clock.setTimeout(() => this.#expire(), this.#options.limits.idleTimeout);
+    this.#pumping = undefined;
+    if (this.#closedBy !== undefined) return;
+    const isOfUse = this.#connection !== undefined || this.#earlyHangUps > 0;
+    if (!isOfUse && !this.isReached) onGone();
+    else this.#idle = clock.setTimeout(() => this.#expire(), limits.idleTimeout);
   }
 
-  async #connect(): Promise<WritableStreamDefaultWriter<Uint8Array>> {
-    const { clock, dial, limits, port, to } = this.#options;
-    const stream = await dial(to, { timeout: limits.timeout, signal: this.#stop.signal });
-    if (this.#stop.signal.aborted) {
-      stream.close();
-      throw new MemberlistError("shutdown", "the transport is shut down");
+  /** What has waited for too long is dropped instead. */
+  async #sendBatch(connection: PacketConnection): Promise<void> {
+    const { ackTimeout } = this.#options.limits;
+    const batch = this.#takeBatch();
+    const due = this.#options.clock.now() - ackTimeout;
+    const late = batch.filter(({ since }) => since < due);
+    const fresh = late.length === 0 ? batch : batch.filter(({ since }) => since >= due);
+    if (late.length > 0) {
+      const error = this.#failed(new MemberlistError("timeout", `they waited for longer than ${ackTimeout} ms`));
+      for (const { done } of late) done?.(error);
     }
-    const writer = stream.writable.getWriter();
-    this.#stream = stream;
-    this.#writer = writer;
-    const since = clock.now();
-    this.#watch(stream).then(
-      () => {
-        if (this.#stream !== stream) return;
-        this.#hangUp();
-        if (this.#stop.signal.aborted) return;
-        this.#earlyHangUps = clock.now() - since < welcomeTime ? this.#earlyHangUps + 1 : 0;
-        if (this.#earlyHangUps < 2) return;
-        this.#unwelcomeUntil = clock.now() + unwelcomePause;
-        this.#options.onUnwelcome();
-      },
-      () => undefined,
-    );
-    await this.#inTime(writer.write(encodeHeader(port)));
-    return writer;
-  }
-
-  /** A peer sends nothing on this connection: that it ends is all there is to read. */
-  async #watch(stream: TransportStream): Promise<void> {
-    const reader = stream.readable.getReader();
+    if (fresh.length === 0) return;
+    let failure: MemberlistError | undefined;
     try {
-      while (!(await reader.read()).done);
-    } catch {
-      // It ended, one way or another.
+      await connection.write(joined(fresh));
+    } catch (error) {
+      failure = this.#failed(error);
     }
+    for (const { done } of fresh) done?.(failure);
+    if (failure !== undefined) throw failure;
   }
 
-  #inTime(written: Promise<void>): Promise<void> {
-    const { clock, limits } = this.#options;
-    return new Promise((resolve, reject) => {
-      const late = new MemberlistError("timeout", `the peer took nothing for ${limits.timeout} ms`);
-      const timer = clock.setTimeout(() => reject(late), limits.timeout);
-      written.then(resolve, reject).finally(() => clock.clearTimeout(timer));
+  async #connect(): Promise<PacketConnection> {
+    const { clock, dial, header, limits, to } = this.#options;
+    const { ackTimeout } = limits;
+    const stream = await dial(to, { timeout: ackTimeout, signal: this.#stop.signal });
+    if (this.#closedBy !== undefined) {
+      stream.close();
+      throw this.#closedBy;
+    }
+    const since = clock.now();
+    const connection = new PacketConnection({
+      stream,
+      clock,
+      ackTimeout,
+      onReached: () => this.#reached(),
+      onEnd: () => this.#ended(connection, since),
     });
+    this.#connection = connection;
+    await connection.write(header);
+    return connection;
+  }
+
+  #reached(): void {
+    if (this.isReached) return;
+    this.isReached = true;
+    this.#options.onReached();
+  }
+
+  #ended(connection: PacketConnection, since: number): void {
+    const { clock, onUnwelcome } = this.#options;
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    if (this.#closedBy !== undefined) return;
+    const isEarly = !connection.isReached && clock.now() - since < welcomeTime;
+    this.#earlyHangUps = isEarly ? this.#earlyHangUps + 1 : 0;
+    if (this.#earlyHangUps < 2) return;
+    this.#unwelcomeUntil = clock.now() + unwelcomePause;
+    onUnwelcome();
   }
 
   #takeBatch(): Waiting[] {
@@ -171,33 +209,27 @@ export class PacketLink {
       bytes += frame.length;
       count++;
     }
-    this.#pendingBytes -= bytes - 2 * count;
+    this.#pendingBytes -= bytes - frameOverhead * count;
     return this.#queue.splice(0, count);
   }
 
   #failed(cause: unknown): MemberlistError {
     const { to } = this.#options;
-    if (this.#stop.signal.aborted) return new MemberlistError("shutdown", "the transport is shut down", { cause });
+    if (this.#closedBy !== undefined) return this.#closedBy;
+    if (cause instanceof MemberlistError && cause.code === "send_failed") return cause;
     return new MemberlistError("send_failed", `sending packets to ${formatAddress(to)}: ${errorMessage(cause)}`, { cause });
   }
 
-  #failAll(cause: unknown): void {
-    const error = cause instanceof MemberlistError ? cause : this.#failed(cause);
+  #failAll(error: MemberlistError): void {
     this.#pendingBytes = 0;
     for (const { done } of this.#queue.splice(0)) done?.(error);
   }
 
   #expire(): void {
-    if (this.#isPumping) return;
-    this.#hangUp();
+    if (!this.isIdle) return;
+    this.#connection?.close();
+    this.#connection = undefined;
     this.#options.onGone();
-  }
-
-  #hangUp(): void {
-    const stream = this.#stream;
-    this.#stream = undefined;
-    this.#writer = undefined;
-    stream?.close();
   }
 }
 

@@ -1,6 +1,7 @@
-import { canonicalIp, formatAddress, hostPort, type Address } from "../address.ts";
+import { formatAddress, type Address } from "../address.ts";
 import { MemberlistError } from "../errors.ts";
 import { systemClock, type Clock } from "../ports/clock.ts";
+import { randomOffset, systemRandom, type Random } from "../ports/random.ts";
 import type {
   AdvertisedAddress,
   DialOptions,
@@ -11,7 +12,8 @@ import type {
   TransportStream,
 } from "../ports/transport.ts";
 import type { Codec } from "../ports/codec.ts";
-import { maxPacketBytes } from "./packet-frames.ts";
+import { LinkTable } from "./link-table.ts";
+import { encodeHeader, maxPacketBytes, senderIdBytes } from "./packet-frames.ts";
 import { PacketInbox } from "./packet-inbox.ts";
 import { PacketLink } from "./packet-link.ts";
 
@@ -20,13 +22,29 @@ export interface StreamOnlyOptions {
   readonly port: number;
   /** Default: that of the runtime. */
   readonly clock?: Clock;
-  /** In ms: how long a dial or a write may take, and a new stream may keep silent. Default 5,000. */
+  /** Default: that of the runtime. It tells this sender's connections from others'; nothing secret depends on it. */
+  readonly random?: Random;
+  /**
+   * In ms: how long a peer's stream may take until it has brought a packet that is accepted, and then for each packet that it has begun.
+   * Default 5,000.
+   */
   readonly timeout?: number;
+  /**
+   * In ms: how long a dial may take, how long a connection may be without progress while packets are on their way, and how long a packet
+   * may wait. What takes longer is dropped. Default 2,000.
+   */
+  readonly ackTimeout?: number;
   /** In ms without a packet, after which a connection is closed. Default 60,000. */
   readonly idleTimeout?: number;
-  /** Connections for packets that are kept at once; the one that was used longest ago makes room. Default 256. */
+  /**
+   * Connections for packets that are kept at once. A further one takes the place of one to the address with the most, or of the one that was
+   * used longest ago. A quarter as many, besides, may be under way to peers that were never reached. Default 256.
+   */
   readonly maxLinks?: number;
-  /** Streams of peers that carry packets, or have not said yet what they carry; further ones are closed at once. Default 512. */
+  /**
+   * Streams of peers that carry packets, or have not said yet what they carry. Above it the IP address with the most gives one up, if it
+   * still has more than the newcomer's afterwards; else the newcomer is cut. Default 512.
+   */
   readonly maxInboundStreams?: number;
   /** The same for those from one IP address, which members may share. Default 128, or `maxInboundStreams` where that is less. */
   readonly maxInboundStreamsPerPeer?: number;
@@ -43,18 +61,20 @@ export function streamOnly(transport: Transport, options: StreamOnlyOptions): Tr
   return new StreamOnlyTransport(transport, options);
 }
 
+/** In ms: how long a shutdown waits for the peers to acknowledge what was sent. */
+const drainTime = 500;
+
 class StreamOnlyTransport implements Transport {
   readonly resolve: ((host: string, options: ResolveOptions) => Promise<string[]>) | undefined;
   readonly resolveSrv: ((service: string, options: ResolveOptions) => Promise<SrvRecord[]>) | undefined;
   readonly codec: Codec | undefined;
   readonly #inner: Transport;
   readonly #options: Required<StreamOnlyOptions>;
-  /** By address; the one used longest ago comes first. */
-  readonly #links: Map<string, PacketLink> = new Map();
+  readonly #links: LinkTable;
   #inbox: PacketInbox | undefined;
   #dropped = 0;
   #unwelcome = 0;
-  #isDown = false;
+  #shutdown: Promise<void> | undefined;
 
   constructor(inner: Transport, { clock, timeout, idleTimeout, maxLinks, maxInboundStreams = 512, ...rest }: StreamOnlyOptions) {
     this.#inner = inner;
@@ -64,13 +84,16 @@ class StreamOnlyTransport implements Transport {
     this.#options = {
       port: rest.port,
       clock: clock ?? systemClock(),
+      random: rest.random ?? systemRandom(),
       timeout: timeout ?? 5000,
+      ackTimeout: rest.ackTimeout ?? 2000,
       idleTimeout: idleTimeout ?? 60_000,
       maxLinks: maxLinks ?? 256,
       maxInboundStreams,
       maxInboundStreamsPerPeer: rest.maxInboundStreamsPerPeer ?? Math.min(128, maxInboundStreams),
       maxPendingBytes: rest.maxPendingBytes ?? 1024 * 1024,
     };
+    this.#links = this.#makeLinks();
   }
 
   get counters(): Readonly<Record<string, number>> {
@@ -88,7 +111,7 @@ class StreamOnlyTransport implements Transport {
   }
 
   writeTo(packet: Uint8Array, to: Address, done?: (error?: Error) => void): boolean {
-    const link = this.#objection(packet, to) ?? this.#link(to);
+    const link = this.#objection(packet, to) ?? this.#links.get(to) ?? this.#noRoom();
     if (link instanceof PacketLink) {
       return link.send(packet, (error) => {
         if (error !== undefined) this.#dropped++;
@@ -107,9 +130,7 @@ class StreamOnlyTransport implements Transport {
   listen(listener: TransportListener): void {
     const { clock, timeout, idleTimeout } = this.#options;
     const guarded: TransportListener = {
-      packet: (bytes, from, receivedAt) => {
-        if (!this.#isDown) listener.packet(bytes, from, receivedAt);
-      },
+      packet: (bytes, from, receivedAt) => this.#shutdown === undefined && listener.packet(bytes, from, receivedAt),
       stream: (stream, from) => listener.stream(stream, from),
     };
     // Twice as long as a sender keeps a connection: it is the sender that closes it.
@@ -122,14 +143,27 @@ class StreamOnlyTransport implements Transport {
   }
 
   shutdown(): Promise<void> {
-    this.#isDown = true;
-    for (const link of this.#links.values()) link.close(shutdownError());
+    this.#shutdown ??= this.#close();
+    return this.#shutdown;
+  }
+
+  async #close(): Promise<void> {
+    const { clock } = this.#options;
+    const links = [...this.#links.values()];
+    if (links.length > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = clock.setTimeout(resolve, drainTime);
+        const drained = Promise.all(links.map((link) => link.drain()));
+        drained.then(() => (clock.clearTimeout(timer), resolve()), resolve);
+      });
+    }
+    for (const link of links) link.close(shutdownError());
     this.#links.clear();
-    return this.#inner.shutdown();
+    await this.#inner.shutdown();
   }
 
   #objection(packet: Uint8Array, to: Address): MemberlistError | undefined {
-    if (this.#isDown) return shutdownError();
+    if (this.#shutdown !== undefined) return shutdownError();
     const refuse = (why: string): MemberlistError =>
       new MemberlistError("send_failed", `sending a packet to ${formatAddress(to)}: ${why}`, {
         details: { host: to.host, port: to.port, bytes: packet.length },
@@ -139,38 +173,28 @@ class StreamOnlyTransport implements Transport {
     return undefined;
   }
 
-  #link(to: Address): PacketLink | MemberlistError {
-    const key = hostPort(canonicalIp(to.host) ?? to.host, to.port);
-    const known = this.#links.get(key);
-    if (known === undefined && !this.#makeRoom()) {
-      return new MemberlistError("limit_exceeded", `packets wait for ${this.#links.size} peers already`);
-    }
-    const { clock, port } = this.#options;
-    const link =
-      known ??
-      new PacketLink({
-        to,
-        port,
-        clock,
-        limits: this.#options,
-        dial: (...call) => this.#inner.dial(...call),
-        onUnwelcome: () => this.#unwelcome++,
-        onGone: () => this.#links.delete(key),
-      });
-    this.#links.delete(key);
-    this.#links.set(key, link);
-    return link;
+  #noRoom(): MemberlistError {
+    return new MemberlistError("limit_exceeded", `packets wait for ${this.#links.size} peers already`);
   }
 
-  #makeRoom(): boolean {
-    if (this.#links.size < this.#options.maxLinks) return true;
-    for (const [key, link] of this.#links) {
-      if (!link.isIdle) continue;
-      link.close(shutdownError());
-      this.#links.delete(key);
-      return true;
-    }
-    return false;
+  #makeLinks(): LinkTable {
+    const { clock, maxLinks, port, random } = this.#options;
+    const senderId = Uint8Array.from({ length: senderIdBytes }, () => randomOffset(random, 256));
+    const header = encodeHeader(port, senderId);
+    return new LinkTable({
+      maxLinks,
+      now: () => clock.now(),
+      create: (to, events) =>
+        new PacketLink({
+          to,
+          header,
+          clock,
+          limits: this.#options,
+          dial: (...call) => this.#inner.dial(...call),
+          onUnwelcome: () => this.#unwelcome++,
+          ...events,
+        }),
+    });
   }
 }
 

@@ -67,9 +67,13 @@ export class MemoryPipe {
     this.#send("end");
   }
 
-  /** Ends this direction, after what was written, and tells the receiver that nobody listens to its own. */
+  /**
+   * Ends this direction, and tells the receiver that nobody listens to its own: "gone" after what was written, "reset" instead of what has not
+   * arrived yet.
+   */
   leave(how: "gone" | "reset"): void {
     this.#sentEnd = true;
+    if (how === "reset") this.#travelling.length = 0;
     this.#send(how);
     this.breakWriting(new MemberlistError("stream_closed", "the stream was closed"));
   }

@@ -1,0 +1,169 @@
+import { describe, expect, it } from "vitest";
+import type { Address } from "../../src/index.ts";
+import { Bench } from "./support.ts";
+
+const second = 1000;
+const u32 = (value: number): Uint8Array => Uint8Array.of(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
+const valueOf = (packet: Uint8Array): number => new DataView(packet.buffer, packet.byteOffset).getUint32(0);
+
+describe("the packets to one peer", () => {
+  it("are dropped rather than late when the network is cut, and flow again soon after", async () => {
+    const bench = new Bench();
+    const [a, b] = [bench.end(), bench.end()];
+    let errors = 0;
+    const send = (): void => {
+      a.transport.writeTo(u32(bench.clock.now()), b.address, (error) => (errors += error === undefined ? 0 : 1));
+    };
+    const sendFor = async (time: number): Promise<void> => {
+      for (let at = 0; at < time; at += 100) {
+        send();
+        await bench.clock.advance(100);
+      }
+    };
+    await sendFor(2 * second);
+    bench.network.partition([a.address.host], [b.address.host]);
+    const cutAt = bench.clock.now();
+    await sendFor(30 * second);
+    bench.network.heal();
+    const healedAt = bench.clock.now();
+    await sendFor(10 * second);
+    const lateness = b.packets.map(({ bytes, at }) => at - valueOf(bytes));
+    expect(Math.max(...lateness)).toBeLessThan(2.2 * second);
+    const after = b.packets.filter(({ at }) => at > healedAt);
+    expect((after[0]?.at ?? Infinity) - healedAt).toBeLessThan(2.2 * second);
+    expect(after.length).toBeGreaterThan(75);
+    expect(b.packets.filter(({ at }) => at < cutAt).length).toBeGreaterThan(18);
+    // What is on its way when the cut comes is lost without an error, as with UDP.
+    expect(errors).toBeGreaterThan(200);
+  });
+
+  it("find the peer dead within the timeout even if it does not answer a single byte", async () => {
+    const bench = new Bench();
+    const [a, b] = [bench.end(), bench.end()];
+    a.transport.writeTo(u32(1), b.address);
+    await bench.clock.advance(100);
+    b.inner.hold();
+    bench.network.partition([a.address.host], [b.address.host]);
+    a.transport.writeTo(u32(2), b.address);
+    await bench.clock.advance(2.1 * second);
+    const failures: unknown[] = [];
+    a.transport.writeTo(u32(3), b.address, (error) => failures.push(error));
+    await bench.clock.advance(2.1 * second);
+    expect(failures).toMatchObject([{ code: "send_failed" }]);
+  });
+
+  it("keep their connection while it is idle for less than the idle timeout", async () => {
+    const bench = new Bench();
+    const [a, b] = [bench.end(), bench.end()];
+    for (let i = 0; i < 5; i++) {
+      a.transport.writeTo(u32(i), b.address);
+      await bench.clock.advance(50 * second);
+    }
+    expect(b.packets).toHaveLength(5);
+    expect(bench.network.stats.dials).toBe(1);
+    await bench.clock.advance(60 * second);
+    expect(a.count("packetLinks")).toBe(0);
+  });
+
+  it("wait for the window: a peer that reads slowly is not sent everything at once", async () => {
+    const bench = new Bench({ latency: 500 });
+    const [a, b] = [bench.end({ maxPendingBytes: 4 * 2 ** 20 }), bench.end()];
+    let handed = 0;
+    for (let i = 0; i < 40; i++) a.transport.writeTo(new Uint8Array(60_000), b.address, () => handed++);
+    await bench.clock.advance(1600);
+    expect(handed).toBeLessThan(12);
+    await bench.clock.advance(1000);
+    expect(b.packets.length).toBeGreaterThan(0);
+  });
+});
+
+describe("shutdown", () => {
+  it("sends what was handed over before, even to a peer without a connection, and then ends", async () => {
+    const bench = new Bench({ latency: 20 });
+    const [a, b, c] = [bench.end(), bench.end(), bench.end()];
+    a.transport.writeTo(u32(1), b.address);
+    await bench.clock.advance(200);
+    const results: unknown[] = [];
+    for (let i = 0; i < 100; i++) a.transport.writeTo(new Uint8Array(1000), b.address, (error) => results.push(error));
+    a.transport.writeTo(u32(3), c.address);
+    await bench.clock.settle(a.transport.shutdown());
+    expect(b.packets).toHaveLength(101);
+    expect(c.packets).toHaveLength(1);
+    expect(results).toEqual(Array.from({ length: 100 }, () => undefined));
+  });
+
+  it("waits for a peer that does not answer for half a second at most", async () => {
+    const bench = new Bench();
+    const [a, b] = [bench.end(), bench.end()];
+    a.transport.writeTo(u32(1), b.address);
+    await bench.clock.advance(200);
+    bench.network.partition([a.address.host], [b.address.host]);
+    const results: unknown[] = [];
+    a.transport.writeTo(u32(1), b.address);
+    for (let i = 1; i <= 3; i++)
+      a.transport.writeTo(u32(1), { host: `10.9.9.${i}`, port: 1, name: "" }, (error) => results.push(error));
+    const start = bench.clock.now();
+    await bench.clock.settle(Promise.all([a.transport.shutdown(), a.transport.shutdown()]));
+    expect(bench.clock.now() - start).toBeLessThanOrEqual(500);
+    expect(results.length).toBe(3);
+  });
+});
+
+describe("links to addresses where nobody is", () => {
+  const dead = (i: number): Address => ({ host: `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`, port: 7946, name: "" });
+
+  it("never take the place of those to peers that were reached, and leave room to reach others", async () => {
+    const bench = new Bench();
+    const target = bench.end();
+    const honest = Array.from({ length: 20 }, () => bench.end());
+    bench.network.partition([target.address.host, ...honest.map(({ address }) => address.host)]);
+    const sendAll = (ends: typeof honest): void => {
+      for (const { address } of ends) target.transport.writeTo(u32(1), address);
+    };
+    sendAll(honest.slice(0, 10));
+    await bench.clock.advance(100);
+    const dials = bench.network.stats.dials;
+    let next = 10 << 16;
+    for (let round = 0; round < 20; round++) {
+      // 500 a second: 64 at most are under way, and each has its time.
+      for (let i = 0; i < 50; i++) target.transport.writeTo(u32(1), dead(next++));
+      await bench.clock.advance(50);
+      sendAll(honest);
+      await bench.clock.advance(50);
+    }
+    expect(honest.map(({ packets }) => packets.length).filter((count) => count < 15)).toEqual([]);
+    expect(honest.slice(0, 10).map(({ packets }) => packets.length)).toEqual(Array.from({ length: 10 }, () => 21));
+    expect(target.count("packetLinks")).toBeLessThanOrEqual(20 + 64);
+    expect(bench.network.stats.dials - dials).toBeLessThanOrEqual(20 * 64 + 10 * 20);
+  });
+
+  it("are gone once the dial has failed", async () => {
+    const bench = new Bench();
+    const a = bench.end();
+    for (let i = 0; i < 40; i++) a.transport.writeTo(u32(1), dead(i + 1000));
+    await bench.clock.advance(2.1 * second);
+    expect(a.count("packetLinks")).toBe(0);
+    expect(a.count("droppedPackets")).toBe(40);
+  });
+
+  it("stay within the limit: the address with the most gives up the one used longest ago", async () => {
+    const bench = new Bench();
+    const a = bench.end({ maxLinks: 4 });
+    const crowd = [1, 2, 3, 4].map((port) => bench.end({}, undefined, { host: "10.0.9.1", port }));
+    const others = [bench.end(), bench.end()];
+    const send = async (ends: typeof crowd): Promise<void> => {
+      for (const { address } of ends) {
+        a.transport.writeTo(u32(1), address);
+        await bench.clock.advance(50);
+      }
+    };
+    await send([others[0]!, ...crowd.slice(0, 3), others[1]!]);
+    expect(a.count("packetLinks")).toBe(4);
+    const { dials } = bench.network.stats;
+    await send([...others, crowd[1]!, crowd[2]!]);
+    expect(bench.network.stats.dials).toBe(dials);
+    await send([crowd[0]!]);
+    expect(bench.network.stats.dials).toBe(dials + 1);
+    expect(a.count("packetLinks")).toBe(4);
+  });
+});
