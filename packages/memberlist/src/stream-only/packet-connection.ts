@@ -86,11 +86,11 @@ export class PacketConnection {
   }
 
   /** Ends it without waiting for anything. */
-  cut(error: MemberlistError): void {
+  cut(failure: MemberlistError): void {
     if (this.#failure !== undefined) return;
     this.#writer.abort().catch(() => undefined);
     this.#options.stream.close();
-    this.#end(error);
+    this.#end(failure);
   }
 
   async #readAcks(): Promise<void> {

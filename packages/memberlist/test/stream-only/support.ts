@@ -8,7 +8,7 @@ import {
   type MemoryTransportOptions,
 } from "../../src/testing/index.ts";
 
-export interface Arrival {
+interface Arrival {
   readonly bytes: Uint8Array;
   readonly from: Address;
   readonly at: number;
