@@ -18,7 +18,7 @@ describe.each([
   ["over UDP and TCP", false],
   ["over streams alone", true],
 ])("a member %s is joined by 20 of 20 from another address, and hears it, while", (_, streamOnly) => {
-  it.each(floods)("%s", { timeout: 60_000 }, async (_name, flood) => {
+  it.each(floods)("%s", { timeout: 120_000 }, async (_name, flood) => {
     const create = (config: Parameters<typeof createMemberlist>[0]) =>
       createMemberlist({ ...config, workers: { off: true }, streamOnly });
     const { joined, heard } = await joinsDuring(flood, { create, logger: silent, attack });

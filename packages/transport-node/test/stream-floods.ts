@@ -22,12 +22,12 @@ export const floods: readonly (readonly [name: string, flood: Flood])[] = [
 ];
 
 /** How long a flood lasts at most, in ms. */
-export const floodLimit = 50_000;
+export const floodLimit = 110_000;
 
 /** Joins in a row during one flood. */
 export const joins = 20;
 /** Of as many messages, how many have to come at least: packets may be lost. */
-export const messages = 18;
+export const messages = 15;
 /** Streams that the attacker has opened before the first join: more than are served at once. */
 const warmUp = 1_200;
 
@@ -71,7 +71,7 @@ export async function joinsDuring(flood: Flood, { create, logger, attack }: Floo
       joined += reached;
       if (reached > 0) other.sendToAddress({ host: "127.0.0.1", port, name: "target" }, Uint8Array.of(i));
       // The attack goes on between the joins.
-      await untilReached(() => seen() - from, 30);
+      await untilReached(() => seen() - from, 10);
     }
     await untilReached(() => heard, joined).catch(() => undefined);
   } finally {

@@ -9,6 +9,8 @@ import {
   type NodeConfig,
   type Transport,
 } from "../src/index.ts";
+import { encodeUser } from "../../memberlist/src/wire/encode.ts";
+import { sealed } from "./hostile-support.ts";
 import { outcome, peer, silent, until, type Inbox } from "./support.ts";
 
 const members: Memberlist[] = [];
@@ -174,6 +176,31 @@ describe("streamOnly on sockets", () => {
     expect(inbox.packets.map(({ from }) => from.host)).toEqual(["127.0.0.1", "127.0.0.9"]);
     again.destroy();
     await Promise.all([a.shutdown(), b.shutdown()]);
+  });
+
+  it("holds a stream for long only once it has brought a packet that the member accepts: with a key, one that decrypts", async () => {
+    const key = new Uint8Array(16).fill(7);
+    const message = encodeUser(Uint8Array.of(1));
+    for (const [secretKey, good, bad] of [
+      [key, sealed(message, key), sealed(message, new Uint8Array(16))],
+      [undefined, message, Uint8Array.of(99, 1, 2)],
+    ] as const) {
+      const inner = await NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0, udp: false });
+      const transport = streamOnly(inner, { port: inner.bindPort, timeout: 200 });
+      await start("a", { transport, streamOnly: undefined, bindPort: inner.bindPort, secretKey });
+      const dial = (packet: Uint8Array): Socket => {
+        const socket = connect(inner.bindPort, "127.0.0.1").on("error", () => undefined);
+        socket.resume().write(Uint8Array.from([...header(1), 0, packet.length, ...packet]));
+        return socket;
+      };
+      const [kept, cut] = [dial(good), dial(bad)];
+      await until(() => cut.closed, "the stream to be cut");
+      expect(transport.counters?.["refusedPacketStreams"]).toBe(1);
+      const another = dial(bad);
+      await until(() => another.closed, "another one to be cut");
+      expect(kept.closed).toBe(false);
+      kept.destroy();
+    }
   });
 
   it("looks SRV records up as the transport below does", async () => {

@@ -65,9 +65,9 @@ export interface TransportListener {
    *
    * @param receivedAt when it arrived, in ms on the clock of {@link Clock.now}; so that an RTT holds no queueing
    * @returns false when the packet was dropped because it could not be decrypted or decoded: a transport that holds something for its
-   * sender, such as a connection, need not do so any longer
+   * sender, such as a connection, need not do so any longer. Anything else: it was taken
    */
-  packet(bytes: Uint8Array, from: Address, receivedAt: number): boolean | void;
+  packet(bytes: Uint8Array, from: Address, receivedAt: number): unknown;
   /** A peer has opened a stream. The core closes it. */
   stream(stream: TransportStream, from: Address): void;
 }

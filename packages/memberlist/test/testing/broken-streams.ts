@@ -119,6 +119,7 @@ export const brokenStreams: Broken = {
     [(inner) => ({ writeTo: (p, to) => inner.writeTo(p, to) }), /never called/],
     [() => ({ writeTo: (_, __, done) => (done?.(new Error("down")), true) }), /before writeTo returned/],
   ],
+  "shutdown sends the packets that it was given before": [[sendingLater(), /throws away the packets/]],
   "after shutdown, no packet is delivered": [[() => ({ shutdown: () => Promise.resolve() }), /was delivered after it/]],
   "shutdown ends the streams, on both sides": [[() => ({ shutdown: () => Promise.resolve() }), /a read waits for ever/]],
   "shutdown may be called twice": [
@@ -127,6 +128,23 @@ export const brokenStreams: Broken = {
   ],
   "after shutdown, no handle is left": [[() => ({ shutdown: () => Promise.resolve() }), /handles are still open/]],
 };
+
+/** Sends each packet 20 ms later, unless it was shut down meanwhile. */
+function sendingLater(): Spoil {
+  return (inner) => {
+    let isDown = false;
+    return {
+      writeTo: (packet, to, done) => {
+        setTimeout(() => void (isDown ? done?.(new Error("down")) : inner.writeTo(packet, to, done)), 20);
+        return true;
+      },
+      shutdown: () => {
+        isDown = true;
+        return inner.shutdown();
+      },
+    };
+  };
+}
 
 /** Says that it has written, and throws it away when the stream is closed in the next 20 ms. */
 function hasty(stream: TransportStream): TransportStream {

@@ -15,6 +15,20 @@ export const shutdownChecks: readonly Check[] = [
     },
   },
   {
+    name: "shutdown sends the packets that it was given before",
+    run: async (bench) => {
+      const [a, b] = await bench.pair();
+      await bench.arrives(a, b, Uint8Array.of(0), "writeTo: the packet never reached the listener");
+      // Several, since packets may be lost.
+      for (let i = 1; i <= 10; i++) a.transport.writeTo(Uint8Array.of(i), b.address);
+      await a.transport.shutdown();
+      await bench.until(
+        () => b.packets.some(({ bytes }) => bytes[0] !== 0),
+        "shutdown: it throws away the packets that writeTo took before it",
+      );
+    },
+  },
+  {
     name: "after shutdown, no packet is delivered",
     run: async (bench) => {
       const [a, b] = await bench.pair();
