@@ -3,9 +3,16 @@ import { makeCompound } from "../src/wire/compound.ts";
 import { compressMessage } from "../src/wire/compress.ts";
 import * as encode from "../src/wire/encode.ts";
 import { encodePushPull, encodeUserStream } from "../src/wire/push-pull.ts";
+import { collidingBytes } from "./colliding-bytes.ts";
+import { worstPackets } from "./worst-packets.ts";
 
 /** Two members, the attacker, and some who do not exist. */
-const names: fc.Arbitrary<string> = fc.constantFrom("target", "friend", "attacker", "nobody", "", "ü".repeat(200));
+const usualNames: fc.Arbitrary<string> = fc.constantFrom("target", "friend", "attacker", "nobody", "", "ü".repeat(200));
+/** Bytes that are not UTF-8 stand in a name as lone surrogates. */
+const oddNames: fc.Arbitrary<string> = fc
+  .tuple(fc.constantFrom("\udcff", "\udc80ü", "a\udcc3", "\ud800"), fc.constantFrom(1, 60, 500, 4_096), fc.nat(99))
+  .map(([piece, count, tag]) => piece.repeat(Math.ceil(count / piece.length)).slice(0, count) + String(tag));
+const names: fc.Arbitrary<string> = fc.oneof({ weight: 8, arbitrary: usualNames }, { weight: 1, arbitrary: oddNames });
 const hosts: fc.Arbitrary<string> = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom("10.0.0.1", "10.0.0.2", "10.9.9.9", "10.7.7.7") },
   { weight: 1, arbitrary: fc.constantFrom("::1", "0.0.0.0", "") },
@@ -13,7 +20,15 @@ const hosts: fc.Arbitrary<string> = fc.oneof(
 const ports: fc.Arbitrary<number> = fc.constantFrom(0, 1, 7946, 65_535);
 const u32: fc.Arbitrary<number> = fc.oneof(fc.constantFrom(0, 1, 2, 0x7fffffff, 0xfffffffe, 0xffffffff), fc.nat(0xffffffff));
 const octets: fc.Arbitrary<Uint8Array> = fc.uint8Array({ maxLength: 80 });
-const meta: fc.Arbitrary<Uint8Array> = fc.oneof(octets, fc.constant(new Uint8Array(512)), fc.constant(new Uint8Array(513)));
+/** Chosen for the compressor's hash, in pieces of a member's metadata. */
+const colliding = collidingBytes(64 * 512);
+const collidingMeta: fc.Arbitrary<Uint8Array> = fc.nat(63).map((i) => colliding.subarray(i * 512, (i + 1) * 512));
+const meta: fc.Arbitrary<Uint8Array> = fc.oneof(
+  octets,
+  fc.constant(new Uint8Array(512)),
+  fc.constant(new Uint8Array(513)),
+  collidingMeta,
+);
 /** Mostly what is accepted: one that is not makes the whole state it is in be refused. */
 const vsn: fc.Arbitrary<readonly number[]> = fc.oneof(
   { weight: 20, arbitrary: fc.constant([1, 5, 2, 0, 0, 0]) },
@@ -33,6 +48,22 @@ const state = fc.record({
 const pushPull = fc
   .tuple(fc.boolean(), fc.array(state, { maxLength: 6 }), octets)
   .map(([join, nodes, user]) => encodePushPull(join, nodes, user));
+/** Many members in a state, all of them made up. */
+const crowd = fc.tuple(fc.constantFrom(50, 700, 3_000), fc.boolean(), oddNames).map(([count, join, name]) =>
+  encodePushPull(
+    join,
+    Array.from({ length: count }, (_, i) => ({
+      name: `${name.slice(0, 200)}${i}`,
+      addr: "10.8.8.8",
+      port: 1 + i,
+      meta: colliding.subarray((i & 63) * 512, (i & 63) * 512 + (count > 700 ? 20 : 512)),
+      incarnation: 1,
+      state: i & 3,
+      vsn: [1, 5, 2, 0, 0, 0],
+    })),
+    new Uint8Array(0),
+  ),
+);
 const ping = fc.record({ seqNo: u32, node: names, ...source }).map((one) => encode.encodePing(one));
 
 /** Well-formed, whatever it claims. */
@@ -49,16 +80,50 @@ const single: fc.Arbitrary<Uint8Array> = fc.oneof(
   octets.map((one) => encode.encodeUser(one)),
 );
 
+/** A map of many keys that nobody knows, in a message of any type. */
+const wide: fc.Arbitrary<Uint8Array> = fc
+  .tuple(
+    fc.nat(12),
+    fc.constantFrom(100, 5_000, 30_000),
+    fc.constantFrom<readonly number[]>([0xa0, 0xc0], [0xa1, 0xff, 1], [0x91, 0x91]),
+  )
+  .map(([type, count, entry]) => {
+    const bytes = new Uint8Array(4 + count * entry.length);
+    bytes.set([type, 0xde, count >>> 8, count & 255]);
+    for (let i = 0; i < count; i++) bytes.set(entry, 4 + i * entry.length);
+    return bytes;
+  });
+
+/** Compounds of the same part again and again, of compounds, and compressed ones, as deep as they fit. */
+const nested: fc.Arbitrary<Uint8Array> = fc
+  .tuple(single, fc.array(fc.tuple(fc.constantFrom(1, 4, 60, 255), fc.boolean()), { minLength: 1, maxLength: 3 }))
+  .map(([one, layers]) => {
+    let message = one;
+    for (const [count, isCompressed] of layers) {
+      if (message.length <= 65_535 && message.length * count < 1_500_000)
+        message = makeCompound(Array.from({ length: count }, () => message));
+      if (isCompressed) message = compressMessage(message);
+    }
+    return message;
+  });
+
 const packed: fc.Arbitrary<Uint8Array> = fc.oneof(
   { weight: 4, arbitrary: single },
   { weight: 2, arbitrary: fc.array(single, { minLength: 1, maxLength: 8 }).map((parts) => makeCompound(parts)) },
   { weight: 1, arbitrary: single.map((one) => compressMessage(one)) },
+  { weight: 1, arbitrary: nested },
+  { weight: 1, arbitrary: wide },
+  { weight: 1, arbitrary: fc.tuple(fc.constantFrom(...worstPackets), fc.nat(50)).map(([{ make }, round]) => make(round)) },
   { weight: 1, arbitrary: fc.nat(3_000_000).map((size) => compressMessage(encode.encodeUser(new Uint8Array(size)))) },
 );
 
 const streamed: fc.Arbitrary<Uint8Array> = fc.oneof(
   pushPull,
   pushPull.map((one) => compressMessage(one)),
+  crowd,
+  crowd.map((one) => compressMessage(one)),
+  wide.map((one) => compressMessage(one)),
+  fc.nat(900_000).map((size) => compressMessage(encodeUserStream(new Uint8Array(size)))),
   octets.map((one) => encodeUserStream(one)),
   ping,
   octets.map((one) => encode.encodeErrResp({ error: String(one) })),
@@ -112,6 +177,8 @@ export type Step =
       readonly pieces: number;
       readonly end: "finish" | "close" | "leave";
     }
+  /** A packet that one of the members sent to the other comes once more, from the attacker. */
+  | { readonly kind: "replay"; readonly which: number }
   | { readonly kind: "wait"; readonly ms: number };
 
 export interface Case {
@@ -136,6 +203,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       end: fc.constantFrom("finish" as const, "close" as const, "leave" as const),
     }),
   },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("replay" as const), which: fc.nat(1_000) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.nat(3_000) }) },
 );
 

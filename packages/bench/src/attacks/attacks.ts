@@ -2,17 +2,9 @@ import { compressMessage } from "../../../memberlist/src/wire/compress.ts";
 import { messageType } from "../../../memberlist/src/wire/constants.ts";
 import { encodePing, encodeUser } from "../../../memberlist/src/wire/encode.ts";
 import { encodeUserStream } from "../../../memberlist/src/wire/push-pull.ts";
+import { collidingBytes } from "../../../memberlist/fuzz/colliding-bytes.ts";
 import type { AttackerSockets } from "./attacker-sockets.ts";
-import {
-  collidingBytes,
-  emptyPushPull,
-  madeUpMembers,
-  nestedCompound,
-  oddNames,
-  oddPushPull,
-  pingsNaming,
-  wideMap,
-} from "./craft.ts";
+import { emptyPushPull, madeUpMembers, nestedCompound, oddNames, oddPushPull, pingsNaming, wideMap } from "./craft.ts";
 
 const MiB = 2 ** 20;
 
