@@ -6,8 +6,8 @@ import { judge, type Explanation, type Report, type Verdict } from "./verdict.ts
 
 const usage = `usage: pnpm mutants [--concurrency N] [--force] [FILE ...]
 
-FILE             a file of packages/memberlist/src, or a quoted pattern: engine/probe.ts, "wire/lzw*.ts"; default: all of
-                 the engine, the wire and the config rules
+FILE             what the path of a file below packages/memberlist/src starts with: engine/probe.ts, wire/lzw, config; by
+                 default all of the engine, the wire and the config rules
 --concurrency N  processes that run tests, 1 by default
 --force          tries every mutant again, and not only those whose file or tests have changed
 `;
@@ -18,7 +18,8 @@ const folder = "../../.stryker";
 interface Options {
   readonly concurrency: number;
   readonly force: boolean;
-  readonly patterns: readonly string[];
+  /** What to mutate, below `src`. */
+  readonly files: readonly string[];
 }
 
 /** Runs the command from the folder of the package. Returns the exit code: 1 when a survivor is not explained, 2 for wrong arguments. */
@@ -33,7 +34,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const explanations = JSON.parse(readFileSync("mutants/survivors.json", "utf8")) as Explanation[];
   let failed = false;
   for (const area of areas) {
-    const files = options.patterns.length === 0 ? area.files : options.patterns.filter((pattern) => isOf(area, pattern));
+    const files = options.files.filter((file) => area.files.test(file));
     if (files.length === 0) continue;
     const verdict = judge(await mutate(area, files, options), explanations);
     if (!tell(area, verdict)) failed = true;
@@ -49,15 +50,19 @@ function parse(args: readonly string[]): Options {
   });
   const concurrency = Number(values.concurrency);
   if (!Number.isInteger(concurrency) || concurrency < 1) throw new RangeError("--concurrency must be 1 or more");
+  const all = list("src").filter((file) => areas.some((area) => area.files.test(file)));
   const patterns = positionals.map((pattern) => pattern.replace(/^(packages\/memberlist\/)?src\//, ""));
-  const strange = patterns.find((pattern) => !areas.some((area) => isOf(area, pattern)));
+  const strange = patterns.find((pattern) => !all.some((file) => file.startsWith(pattern)));
   if (strange !== undefined) throw new RangeError(`${strange} is not in the engine, the wire or the config rules`);
-  return { concurrency, force: values.force, patterns };
+  const files = patterns.length === 0 ? all : all.filter((file) => patterns.some((pattern) => file.startsWith(pattern)));
+  return { concurrency, force: values.force, files };
 }
 
-/** By what a pattern starts with: a folder, or the start of a name. */
-function isOf(area: Area, pattern: string): boolean {
-  return area.files.some((own) => pattern.startsWith(own.replace(/\*.*$/, "")));
+/** All files below a folder of the package, by their paths in it. */
+function list(root: string): string[] {
+  return readdirSync(root, { recursive: true, encoding: "utf8" })
+    .map((file) => file.replaceAll("\\", "/"))
+    .toSorted();
 }
 
 async function mutate(area: Area, files: readonly string[], { concurrency, force }: Options): Promise<Report> {
@@ -65,7 +70,9 @@ async function mutate(area: Area, files: readonly string[], { concurrency, force
   const stryker = new Stryker({
     configFile: "mutants/stryker.config.mjs",
     mutate: files.map((file) => `src/${file}`),
-    testFiles: testsOf(area),
+    testFiles: list("test")
+      .filter((file) => area.tests.test(file))
+      .map((file) => `test/${file}`),
     incrementalFile: `${folder}/${area.name}.incremental.json`,
     force,
     jsonReporter: { fileName: report },
@@ -75,12 +82,6 @@ async function mutate(area: Area, files: readonly string[], { concurrency, force
   });
   await stryker.runMutationTest();
   return JSON.parse(readFileSync(report, "utf8")) as Report;
-}
-
-function testsOf({ leftOut, startsWith, tests }: Area): string[] {
-  return readdirSync(`test/${tests}`)
-    .filter((name) => name.startsWith(startsWith) && name.endsWith(".test.ts") && !leftOut.includes(name))
-    .map((name) => `test/${tests}/${name}`);
 }
 
 /** Prints what came out. @returns whether all is well */

@@ -1,4 +1,5 @@
 import type { ViteUserConfig } from "vitest/config";
+import { KeptThread } from "./kept-thread.ts";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** They take longest, and few mutants die by them alone: they are run last, and only where no other test has failed. */
@@ -20,16 +21,25 @@ class QuickFirst extends BaseSequencer {
 }
 
 /** Which of these tests are tried on which mutants is said in areas.mjs. */
-const config: ViteUserConfig = {
+const settings: ViteUserConfig = {
+  plugins: [
+    {
+      name: "kept-thread",
+      // Here, since Stryker asks for another pool.
+      configureVitest: ({ project }) => {
+        const { config } = project;
+        config.pool = "kept-thread";
+        config.poolRunner = { name: "kept-thread", createPoolWorker: (options) => new KeptThread(options) };
+      },
+    },
+  ],
   test: {
     include: ["test/engine/*.test.ts", "test/wire/*.test.ts", "test/*.test.ts"],
     setupFiles: ["mutants/short-properties.ts"],
     sequence: { sequencer: QuickFirst },
-    pool: "threads",
-    // One thread for all files: loading the sources is most of what a mutant costs.
     isolate: false,
     testTimeout: 60_000,
   },
 };
 
-export default config;
+export default settings;
