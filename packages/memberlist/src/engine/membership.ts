@@ -203,7 +203,7 @@ export class Membership {
       return false;
     }
     const [pMin = 0, pMax = 0] = claim.vsn;
-    if (claim.vsn.length >= 3 && (pMin === 0 || pMax === 0 || pMin > pMax)) {
+    if (claim.vsn.length >= 3 && (pMin === 0 || pMin > pMax)) {
       effects.stats.count("dropped.bad_versions");
       effects.log.warn("bad_versions", `ignoring alive message for ${claim.node}: its protocol versions are wrong`, {
         node: claim.node,

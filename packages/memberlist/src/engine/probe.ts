@@ -1,7 +1,6 @@
 import type { ProbeFailed } from "../cause.ts";
 import { keepable } from "../wire/bytes.ts";
 import { makeCompound } from "../wire/compound.ts";
-import { compoundPartMaxBytes } from "../wire/constants.ts";
 import { encodeIndirectPing, encodePing, encodeSuspect } from "../wire/encode.ts";
 import type { Ping } from "../wire/messages.ts";
 import type { AckHandlers } from "./ack-handlers.ts";
@@ -137,8 +136,7 @@ class Probe {
     } else {
       // Told of the suspicion in the same packet, it can refute at once.
       const suspect = encodeSuspect({ incarnation: this.#incarnation, node: this.#target.name, from: config.name });
-      const isTooLong = Math.max(ping.length, suspect.length) > compoundPartMaxBytes;
-      gossip.sendAlone(isTooLong ? ping : makeCompound([ping, suspect]), to, onFailed);
+      gossip.sendAlone(makeCompound([ping, suspect]), to, onFailed);
     }
   }
 
