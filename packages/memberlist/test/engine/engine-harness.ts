@@ -2,6 +2,7 @@ import type { Address } from "../../src/address.ts";
 import { resolveConfig, type Config, type ResolvedConfig } from "../../src/config.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import type { Effects, EngineEvent, Questions } from "../../src/engine/effects.ts";
+import type { Tunables } from "../../src/engine/tunables.ts";
 import type { NodeState } from "../../src/node.ts";
 import type { Random } from "../../src/ports/random.ts";
 import type { Seed } from "../../src/seeds.ts";
@@ -63,6 +64,7 @@ export interface HarnessOptions {
   readonly fixedRandom?: number;
   readonly now?: number;
   readonly layerOverhead?: number;
+  readonly tunables?: Partial<Tunables>;
   /** Sequence numbers start above it. Default 0. */
   readonly seqNo?: number;
 }
@@ -126,6 +128,7 @@ export class EngineHarness {
       questions: { ...noQuestions, disablesTcpPings: this.#disablesTcpPings, ...questions },
       advertised: { addr: this.address.host, port: this.address.port },
       layerOverhead: () => layerOverhead,
+      tunables: options.tunables,
       now,
       seqNo,
     });

@@ -1,0 +1,131 @@
+import { describe, expect, it } from "vitest";
+import { EngineHarness, type HarnessNetwork, type HarnessOptions } from "./engine-harness.ts";
+import { ack, alive, suspect, type Message } from "./messages.ts";
+
+const config = { probeInterval: 200, probeTimeout: 50, disableTcpPings: true };
+const silence: HarnessNetwork = { packet: () => undefined, streamPing: () => undefined, pushPull: () => undefined };
+
+/** It has just sent its first ping: to whom it heard of last. */
+function probing(known: readonly Message[], options: HarnessOptions = {}): EngineHarness {
+  const node = new EngineHarness({ fixedRandom: 0, ...options, config: { ...config, ...options.config } }).start();
+  node.deliverAll(...known);
+  node.takeBroadcasts();
+  node.advance(0);
+  node.takeEvents();
+  return node;
+}
+
+function kinds(node: EngineHarness): string[][] {
+  return node.sent.map(({ messages }) => messages.map(({ kind }) => kind));
+}
+
+function seqNoOf(node: EngineHarness): number {
+  return node.sentOf("ping")[0]?.seqNo ?? -1;
+}
+
+describe("the first packet of a probe", () => {
+  it("carries a suspicion to a suspect only, and not with buddy off", () => {
+    expect(kinds(probing([alive("n2")]))).toEqual([["ping"]]);
+    expect(kinds(probing([alive("n2"), suspect("n2")]))).toEqual([["ping", "suspect"]]);
+    expect(kinds(probing([alive("n2"), suspect("n2")], { tunables: { buddy: false } }))).toEqual([["ping"]]);
+    expect(kinds(probing([alive("n2")], { tunables: { buddy: false } }))).toEqual([["ping"]]);
+  });
+
+  it("that turns out not to have been sent, after its probe was answered, asks nobody else", () => {
+    const node = probing([alive("n3"), alive("n2")]);
+    node.deliver(ack(seqNoOf(node)));
+    node.sent[0]?.fail();
+    node.advance(190);
+    expect(node.sentOf("indirectPing")).toEqual([]);
+    expect(node.state("n2")).toBe("alive");
+  });
+});
+
+describe("the helpers of a probe", () => {
+  it("are alive, and neither ourselves nor the target, however many could be asked", () => {
+    const node = probing([alive("n3"), alive("n4"), suspect("n3"), alive("n2")], { config: { indirectChecks: 100 } });
+    node.advance(50);
+    const asked = node.sent.filter(({ messages }) => messages[0]?.kind === "indirectPing").map(({ to }) => to.name);
+    expect(asked).toEqual(["n4"]);
+    expect(node.logged("ping_timeout")).toMatchObject([{ level: "debug" }]);
+  });
+
+  it("are not asked for nacks with LHA-Probe off, and our health then stays as it is", () => {
+    const node = probing([alive("n3"), alive("n2")], { tunables: { lhaProbe: false } });
+    node.advance(200);
+    expect(node.sentOf("indirectPing").map(({ nack }) => nack)).toEqual([false]);
+    expect(node.state("n2")).toBe("suspect");
+    expect(node.engine.healthScore).toBe(0);
+  });
+
+  it("and targets are chosen for purposes that selectNodes is given", () => {
+    const purposes: string[] = [];
+    const selectNodes = (purpose: string): string[] => {
+      purposes.push(purpose);
+      return ["n2", "n3"];
+    };
+    const node = probing([alive("n3"), alive("n2")], { questions: { hasSelectNodes: true, selectNodes } });
+    node.random.fixed = 0.9;
+    node.advance(1000);
+    expect(new Set(purposes)).toEqual(new Set(["probe", "indirectProbe"]));
+  });
+});
+
+describe("the cause of a suspicion by our own probe", () => {
+  function causeOf(node: EngineHarness): unknown {
+    const event = node.takeEvents().find(({ type }) => type === "suspect");
+    return event?.type === "suspect" ? event.cause : undefined;
+  }
+
+  it("says who was asked, and what came of it", () => {
+    const node = probing([alive("n3"), alive("n4"), alive("n2")]);
+    node.advance(100);
+    node.deliver({ kind: "nack", seqNo: seqNoOf(node) });
+    node.advance(100);
+    const cause = { code: "probe_failed", direct: "no_ack", nacks: 1, nacksExpected: 2, stream: "not_tried", elapsed: 200 };
+    const found = causeOf(node);
+    expect(found).toMatchObject(cause);
+    expect((found as { indirect: string[] }).indirect.toSorted()).toEqual(["n3", "n4"]);
+    expect(node.logged("suspect")).toMatchObject([{ level: "info" }]);
+  });
+
+  it("says that the ping could not be sent, and that the stream failed", () => {
+    const node = probing([alive("n2")], { network: silence, config: { disableTcpPings: false } });
+    node.sent[0]?.fail();
+    node.streamPings[0]?.done(false);
+    node.advance(200);
+    expect(causeOf(node)).toEqual({
+      code: "probe_failed",
+      direct: "send_failed",
+      indirect: [],
+      nacks: 0,
+      nacksExpected: 0,
+      stream: "failed",
+      elapsed: 200,
+      rtt: undefined,
+    });
+  });
+});
+
+it("a stream ping goes to nodes from protocol version 3 on", () => {
+  for (const [pMax, count] of [
+    [2, 0],
+    [3, 1],
+    [4, 1],
+  ] as const) {
+    const vsn = [1, pMax, 2, 0, 0, 0];
+    const node = probing([alive("n2", { vsn })], { network: silence, config: { disableTcpPings: false } });
+    node.advance(50);
+    expect(node.streamPings).toHaveLength(count);
+  }
+});
+
+it("the time of a probe is sampled when it ends, whichever way it does", () => {
+  const answered = probing([alive("n2")]);
+  answered.advance(30);
+  answered.deliver(ack(seqNoOf(answered)));
+  expect(answered.metrics.get("memberlist.probeNode")).toEqual([30]);
+  const failed = probing([alive("n2")]);
+  failed.advance(200);
+  expect(failed.metrics.get("memberlist.probeNode")).toEqual([200]);
+});
