@@ -63,7 +63,7 @@ export interface HarnessOptions {
   /** Every random number: with 0, whoever is added last comes first in the probe list, and nothing is staggered. */
   readonly fixedRandom?: number;
   readonly now?: number;
-  readonly layerOverhead?: number;
+  readonly layerOverhead?: number | (() => number);
   readonly tunables?: Partial<Tunables>;
   /** Sequence numbers start above it. Default 0. */
   readonly seqNo?: number;
@@ -127,7 +127,7 @@ export class EngineHarness {
       effects: this.#effects(),
       questions: { ...noQuestions, disablesTcpPings: this.#disablesTcpPings, ...questions },
       advertised: { addr: this.address.host, port: this.address.port },
-      layerOverhead: () => layerOverhead,
+      layerOverhead: typeof layerOverhead === "number" ? () => layerOverhead : layerOverhead,
       tunables: options.tunables,
       now,
       seqNo,

@@ -1,0 +1,201 @@
+import { describe, expect, it } from "vitest";
+import { messageType } from "../../src/wire/constants.ts";
+import { EngineHarness, stranger, type HarnessOptions } from "./engine-harness.ts";
+import { ack, alive, dead, encodeMessage, ping } from "./messages.ts";
+
+/** What stands before the messages of a packet: hasCrc, and the count of a compound. */
+const packetHeaders = 5 + 2;
+
+function started({ config, ...options }: HarnessOptions = {}): EngineHarness {
+  const node = new EngineHarness({ ...options, config: { probeInterval: 0, ...config } }).start();
+  node.takeBroadcasts();
+  node.takeEvents();
+  node.metrics.clear();
+  return node;
+}
+
+/** Asks for user broadcasts, and fills what it is given to the last byte. */
+function filling(): { limits: number[]; questions: HarnessOptions["questions"] } {
+  const limits: number[] = [];
+  const userBroadcasts = (overhead: number, limit: number): Uint8Array[] => {
+    limits.push(limit);
+    return [new Uint8Array(limit - overhead)];
+  };
+  return { limits, questions: { hasUserBroadcasts: true, userBroadcasts } };
+}
+
+describe("a message", () => {
+  it("with nothing to ride along is sent as it is, and not as a compound", () => {
+    const node = started();
+    node.deliver(ping({ seqNo: 7 }));
+    expect(node.sent.map(({ bytes }) => bytes[0])).toEqual([messageType.ackResp]);
+  });
+
+  it("is filled up to udpBufferSize, less the headers, and not a byte further", () => {
+    for (const layerOverhead of [0, 29]) {
+      const { questions } = filling();
+      const node = started({ questions, layerOverhead, config: { udpBufferSize: 500 } });
+      node.deliver(ping({ seqNo: 7 }));
+      expect(node.sent.at(-1)?.bytes.length).toBe(500 - packetHeaders + 2 - layerOverhead);
+    }
+  });
+
+  it("that leaves no room for another is not filled up", () => {
+    const { limits, questions } = filling();
+    const payload = new Uint8Array(470);
+    const size = encodeMessage(ack(7, payload)).length;
+    // Room for the lengths of two messages, and for nothing in the second.
+    const udpBufferSize = packetHeaders + 2 + size + 2;
+    const node = new EngineHarness({ questions: { ...questions, ackPayload: () => payload }, config: { udpBufferSize } });
+    node.deliver(ping({ seqNo: 7 }));
+    expect(node.sent.at(-1)?.messages).toEqual([ack(7, payload)]);
+    expect(limits).toEqual([]);
+  });
+
+  it("to an address without a name has no checksum, even where a member has no name", () => {
+    const node = started();
+    node.deliver(alive("", { addr: "127.0.0.99" }));
+    node.takeSent();
+    node.deliver(ping({ seqNo: 7 }));
+    expect(node.sent.map(({ crc, to }) => [crc, to.host])).toEqual([[false, stranger.host]]);
+  });
+});
+
+describe("a membership update", () => {
+  const limits = { maxMembershipBroadcastBytes: 300 };
+  const sized = (name: string, size: number) => {
+    const empty = encodeMessage(alive(name, { meta: new Uint8Array(100) })).length - 100;
+    return alive(name, { meta: new Uint8Array(size - empty) });
+  };
+
+  it("of exactly maxMembershipBroadcastBytes is gossiped, one byte more is not", () => {
+    const node = started({ config: { limits } });
+    expect(encodeMessage(sized("n2", 300))).toHaveLength(300);
+    node.deliver(sized("n2", 300));
+    expect(node.engine.numQueuedBroadcasts).toBe(1);
+    expect(node.count("limit.maxMembershipBroadcastBytes")).toBe(0);
+    node.deliver(sized("n3", 301));
+    expect(node.engine.numQueuedBroadcasts).toBe(1);
+    expect(node.count("limit.maxMembershipBroadcastBytes")).toBe(1);
+    expect(node.logged("membership_queue_full")).toMatchObject([{ level: "warn" }]);
+  });
+
+  it("that is too long by itself counts for the bytes, even where the queue is full by count", () => {
+    const node = started({ config: { limits: { ...limits, maxMembershipBroadcasts: 1 } } });
+    node.deliverAll(alive("n2"), sized("n3", 301));
+    expect([node.count("limit.maxMembershipBroadcasts"), node.count("limit.maxMembershipBroadcastBytes")]).toEqual([0, 1]);
+    node.deliver(sized("n4", 300));
+    expect([node.count("limit.maxMembershipBroadcasts"), node.count("limit.maxMembershipBroadcastBytes")]).toEqual([1, 1]);
+  });
+
+  it("that packets have become too small for is given up, counted and logged", () => {
+    let overhead = 0;
+    const node = started({ layerOverhead: () => overhead, config: { udpBufferSize: 300 } });
+    const room = 300 - packetHeaders - 2;
+    node.deliver(sized("n2", room));
+    expect(node.engine.numQueuedBroadcasts).toBe(1);
+    node.deliver(sized("n3", room + 1));
+    expect(node.count("dropped.broadcast_too_large")).toBe(1);
+    expect(node.engine.numQueuedBroadcasts).toBe(1);
+    overhead = 1;
+    node.deliver(ping());
+    expect(node.sent.at(-1)?.messages.map(({ kind }) => kind)).toEqual(["ack"]);
+    expect(node.engine.numQueuedBroadcasts).toBe(0);
+    expect(node.count("dropped.broadcast_too_large")).toBe(2);
+    expect(node.logged("broadcast_too_large")).toHaveLength(2);
+    expect(node.count("limit.maxMembershipBroadcastBytes") + node.count("limit.maxMembershipBroadcasts")).toBe(0);
+  });
+});
+
+describe("the longest user broadcast", () => {
+  it("is what udpBufferSize leaves after all headers, and never less than nothing", () => {
+    expect(started({ config: { udpBufferSize: 1400 } }).engine.maxPayload).toBe(1400 - packetHeaders - 3);
+    expect(started({ config: { udpBufferSize: 1400 }, layerOverhead: 45 }).engine.maxPayload).toBe(1400 - 45 - packetHeaders - 3);
+    expect(started({ config: { udpBufferSize: 500 } }).engine.packetRoom).toBe(500 - packetHeaders);
+    const crowded = new EngineHarness({ config: { udpBufferSize: 128 }, layerOverhead: 120 });
+    expect(crowded.engine.maxPayload).toBe(0);
+  });
+});
+
+describe("a round of gossip", () => {
+  it("goes to the dead up to gossipToTheDeadTime after their death, and no later", () => {
+    for (const [after, count] of [
+      [1000, 1],
+      [1001, 0],
+    ] as const) {
+      const node = started({ config: { gossipInterval: 100, gossipToTheDeadTime: 1000 }, fixedRandom: 0 });
+      node.deliverAll(alive("n2"), dead("n2"));
+      node.takeBroadcasts();
+      const died = node.now;
+      node.jump(after - 1);
+      node.deliver(alive("n3"));
+      node.deliver(dead("n3", 1, "n3"));
+      node.takeSent();
+      node.now = died + after;
+      node.advance(0);
+      node.advance(after === 1000 ? 0 : 200);
+      expect(node.sent.filter(({ to }) => to.name === "n2").length).toBe(count);
+    }
+  });
+
+  it("and a push/pull ask selectNodes by their own names", () => {
+    const purposes: string[] = [];
+    const selectNodes = (purpose: string): string[] => {
+      purposes.push(purpose);
+      return ["n2"];
+    };
+    const config = { gossipInterval: 100, pushPullInterval: 500 };
+    const node = started({ config, questions: { hasSelectNodes: true, selectNodes } });
+    node.deliver(alive("n2"));
+    node.advance(2000);
+    expect(new Set(purposes)).toEqual(new Set(["gossip", "pushPull"]));
+  });
+
+  it("takes no timer with a gossipInterval or gossipNodes of 0", () => {
+    for (const config of [
+      { gossipInterval: 0, gossipNodes: 3 },
+      { gossipInterval: 100, gossipNodes: 0 },
+    ]) {
+      const node = started({ config: { ...config, queueCheckInterval: 30_000 } });
+      expect((node.engine.nextTimerAt() ?? 0) - node.now).toBe(30_000);
+    }
+  });
+
+  it("is not the first push/pull, which comes after one to two intervals", () => {
+    const node = started({ config: { pushPullInterval: 1000 }, fixedRandom: 0.5 });
+    node.deliver(alive("n2"));
+    node.advance(1499);
+    expect(node.pushPulls).toEqual([]);
+    node.advance(1);
+    expect(node.pushPulls).toHaveLength(1);
+  });
+});
+
+describe("a ping outside the schedule", () => {
+  const to = { host: "127.0.0.2", port: 7946, name: "n2" };
+
+  it("carries broadcasts, unless it is to go alone", () => {
+    for (const [options, count] of [
+      [undefined, 2],
+      [{}, 2],
+      [{ bare: true }, 1],
+    ] as const) {
+      const node = started();
+      node.deliver(alive("n3"));
+      node.takeSent();
+      node.run(() => node.engine.ping(to, () => undefined, options));
+      expect(node.sent.map(({ messages }) => messages.length)).toEqual([count]);
+    }
+  });
+
+  it("has one result, whatever comes after it", () => {
+    const node = started({ config: { probeTimeout: 100 } });
+    const results: (number | undefined)[] = [];
+    node.run(() => node.engine.ping(to, (rtt) => results.push(rtt)));
+    node.advance(10);
+    node.deliver(ack(node.sentOf("ping")[0]?.seqNo ?? -1));
+    node.sent[0]?.fail();
+    node.advance(200);
+    expect(results).toEqual([10]);
+  });
+});
