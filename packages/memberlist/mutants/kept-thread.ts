@@ -84,9 +84,8 @@ export class KeptThread implements PoolWorker {
   /** In the thread's place. */
   #answer(type: "started" | "stopped"): void {
     setImmediate(() => {
-      for (const { event, listener } of [...this.#listeners]) {
-        if (event === "message") listener({ __vitest_worker_response__: true, type });
-      }
+      const listeners = this.#listeners.filter(({ event }) => event === "message");
+      for (const { listener } of listeners) listener({ __vitest_worker_response__: true, type });
     });
   }
 }
