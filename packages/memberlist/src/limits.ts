@@ -12,9 +12,12 @@ import {
   maxUserMsgBytes,
 } from "./wire/constants.ts";
 
+/** Twice as many as any known cluster has; a push/pull of them, some 20 MiB, still fits the other limits. */
+const defaultMaxMembers = 131_072;
+
 /**
- * What peers may make this node hold. Each can be lowered, to 1 at least, never raised: what is over the default, other members
- * would refuse anyway. It bounds what is taken, not what is sent. A limit below what honest members send cuts this node off:
+ * What peers may make this node hold. Each can be lowered, to 1 at least; but for `maxMembers` none can be raised: what is over the
+ * default, other members would refuse anyway. It bounds what is taken, not what is sent. A limit below what honest members send cuts this node off:
  * leave ample room. Source: PROTOCOL.md section 4.
  */
 export interface Limits {
@@ -53,6 +56,12 @@ export interface Limits {
    */
   readonly maxInboundStreamBytes?: number;
   /**
+   * Members that this node knows, itself and the dead that are still remembered included; at most 1,048,576. Over it, names that are
+   * new are refused until others have been forgotten: whoever can send a packet can make up members, and each of them makes each
+   * push/pull longer. Without encryption set it to a few times the size of your cluster. Default 131,072.
+   */
+  readonly maxMembers?: number;
+  /**
    * Messages about members, one for each at most, that wait to be gossiped. Over it those that were sent most often are given up.
    * Default 16,384.
    */
@@ -67,7 +76,7 @@ export type LimitName = keyof Limits;
 /** Every limit with its value. */
 export type ResolvedLimits = Readonly<Required<Limits>>;
 
-/** The most that each limit can be, which is its default. */
+/** The most that each limit can be, which is its default, but for that of `maxMembers`. */
 export const limitMaxima: ResolvedLimits = Object.freeze({
   maxPushStateBytes,
   maxPushStateNodes,
@@ -78,6 +87,7 @@ export const limitMaxima: ResolvedLimits = Object.freeze({
   maxPushPullRequestsPerPeer,
   maxInboundStreamsPerPeer,
   maxInboundStreamBytes,
+  maxMembers: maxPushStateNodes,
   maxMembershipBroadcasts,
   maxMembershipBroadcastBytes,
 });
@@ -85,7 +95,7 @@ export const limitMaxima: ResolvedLimits = Object.freeze({
 /** The limits with the defaults filled in for what is left out or undefined. A fresh, frozen object. */
 export function resolveLimits(limits: Limits = {}): ResolvedLimits {
   const given = Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
-  const resolved = { ...limitMaxima, ...given };
+  const resolved = { ...limitMaxima, maxMembers: defaultMaxMembers, ...given };
   return Object.freeze({
     ...resolved,
     maxInboundStreamsPerPeer: Math.min(resolved.maxInboundStreamsPerPeer, resolved.maxInboundStreams),

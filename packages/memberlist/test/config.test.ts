@@ -133,6 +133,7 @@ describe("resolveConfig", () => {
       maxInboundStreams: 1_024,
       maxInboundStreamsPerPeer: 256,
       maxInboundStreamBytes: 256 * 1024 * 1024,
+      maxMembers: 131_072,
       maxMembershipBroadcasts: 16_384,
       maxMembershipBroadcastBytes: 16 * 1024 * 1024,
     });

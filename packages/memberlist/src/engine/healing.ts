@@ -60,7 +60,7 @@ export class Healing {
   /** Seeds that were given to join. */
   remember(seeds: readonly Seed[]): void {
     if (!this.#isOn) return;
-    for (const seed of seeds) {
+    for (const seed of seeds.slice(-seedsMax)) {
       if (!this.#seeds.some((known) => known.seed === seed)) this.#seeds.push({ seed, schedule: new RetrySchedule() });
     }
     this.#seeds = this.#seeds.slice(-seedsMax);
@@ -135,7 +135,7 @@ export class Healing {
   #mayTry(addr: string, port: number): boolean {
     const { advertised, table } = this.#context;
     if (addr === advertised.addr && port === advertised.port) return false;
-    return table.records().every((known) => known.addr !== addr || known.port !== port || known.state === "dead");
+    return !table.isOccupied(addr, port);
   }
 
   #begin(of: Try["of"], schedule: RetrySchedule): Try {
@@ -216,8 +216,13 @@ export class Healing {
     else if (this.#isAlone) this.#tellIsolated();
   }
 
+  /** Whether the table has a dead member at this address. Only those that are remembered as lost, a bounded number, are looked at. */
   #isKnownDead({ host, port }: Address): boolean {
-    return this.#context.table.records().some(({ addr, port: at, state }) => addr === host && at === port && state === "dead");
+    const { table } = this.#context;
+    for (const lost of this.#lost.all()) {
+      if (lost.addr === host && lost.port === port && table.get(lost.name)?.state === "dead") return true;
+    }
+    return false;
   }
 
   #tellIsolated(): void {

@@ -35,6 +35,9 @@ export interface LostNode {
 export class LostNodes {
   readonly #random: Random;
   readonly #byName: Map<string, LostNode> = new Map();
+  /** Their names in any order, so that one of them can be drawn. */
+  readonly #names: string[] = [];
+  readonly #places: Map<string, number> = new Map();
 
   constructor(random: Random) {
     this.#random = random;
@@ -54,20 +57,27 @@ export class LostNodes {
 
   /** Where there are too many, a random one goes: neither a partition of long ago nor the latest deaths are lost as a whole. */
   add({ name, addr, port, incarnation }: NodeRecord, now: number): void {
-    this.#byName.delete(name);
-    if (this.#byName.size >= lostNodesMax) {
-      const names = [...this.#byName.keys()];
-      this.#byName.delete(names[randomOffset(this.#random, names.length)] as string);
-    }
+    this.delete(name);
+    if (this.size >= lostNodesMax) this.delete(this.#names[randomOffset(this.#random, this.#names.length)] as string);
     this.#byName.set(name, { name, addr, port, incarnation, lostAt: now, schedule: new RetrySchedule() });
+    this.#places.set(name, this.#names.length);
+    this.#names.push(name);
   }
 
   delete(name: string): void {
+    const place = this.#places.get(name);
+    if (place === undefined) return;
     this.#byName.delete(name);
+    this.#places.delete(name);
+    // The last one fills the gap.
+    const last = this.#names.pop() as string;
+    if (last === name) return;
+    this.#names[place] = last;
+    this.#places.set(last, place);
   }
 
   /** Forgets those that died before `time`. */
   expire(time: number): void {
-    for (const { name, lostAt } of this.#byName.values()) if (lostAt < time) this.#byName.delete(name);
+    for (const { name, lostAt } of this.#byName.values()) if (lostAt < time) this.delete(name);
   }
 }

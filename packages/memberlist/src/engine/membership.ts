@@ -56,6 +56,7 @@ export class Membership {
       // Nothing is below incarnation 0, so a node that claims it could never be told from one that is unknown.
       if (claim.incarnation === 0 && !isLocal) return;
       if (!this.#isAllowed(claim)) return;
+      if (!isLocal && !this.#hasRoom(claim.node)) return;
       record = new NodeRecord(claim.node, claim.addr, claim.port, table.keepMeta(claim.meta), now);
       table.add(record);
     } else if (record.addr !== claim.addr || record.port !== claim.port) {
@@ -141,7 +142,7 @@ export class Membership {
     }
     this.#gossip.broadcast(claim.node, encodeDead(claim), finished);
     effects.stats.increment("memberlist.msg.dead", 1);
-    record.change({ incarnation: claim.incarnation });
+    table.change(record, { incarnation: claim.incarnation });
     const why = cause ?? causeOfClaim(claim, record);
     table.setState(record, claim.node === claim.from ? "left" : "dead", now);
     record.cause = why;
@@ -233,6 +234,19 @@ export class Membership {
     return false;
   }
 
+  /** Whether the table may have one more member. */
+  #hasRoom(node: string): boolean {
+    const { config, effects, table } = this.#context;
+    const { maxMembers } = config.limits;
+    if (table.size < maxMembers) return true;
+    effects.stats.count("limit.maxMembers");
+    effects.log.warn("too_many_members", `refused the new member ${node}: limits.maxMembers (${maxMembers}) are known already`, {
+      node,
+      maxMembers,
+    });
+    return false;
+  }
+
   #mayTakeOver(record: NodeRecord): boolean {
     if (record.state === "left") return true;
     const { deadNodeReclaimTime } = this.#context.config;
@@ -272,7 +286,7 @@ export class Membership {
       meta: isMetaChanged ? table.keepMeta(claim.meta) : record.meta,
       versions: claim.vsn.length >= 6 ? table.internVersions(claim.vsn) : record.versions,
     };
-    if (before === "alive") record.change(fields);
+    if (before === "alive") table.change(record, fields);
     else table.setState(record, "alive", now, fields);
     const node = record.snapshot();
     if (before === "dead" || before === "left") effects.emit({ type: "join", node });
@@ -283,9 +297,9 @@ export class Membership {
 
   /** Contradicts a claim about us. */
   #refute(record: NodeRecord, accused: number, from: string): void {
-    const { effects } = this.#context;
+    const { effects, table } = this.#context;
     const incarnation = nextIncarnation(this.#context, accused);
-    record.change({ incarnation });
+    table.change(record, { incarnation });
     applyAwareness(this.#context, 1);
     const { name: node, addr, isMapped, port, meta, versions: vsn } = record;
     this.#gossip.broadcast(node, encodeAlive({ incarnation, node, addr, isMapped, port, meta, vsn }));

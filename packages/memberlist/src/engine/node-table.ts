@@ -5,6 +5,7 @@ import type { ClaimLayout } from "../wire/claim-layout.ts";
 import { isIpAt } from "../wire/ip.ts";
 import { copyBytes } from "../wire/bytes.ts";
 import type { PushNodeState, Versions } from "../wire/messages.ts";
+import { AddressIndex } from "./address-index.ts";
 import { Repeats } from "./repeats.ts";
 import type { Suspicion } from "./suspicion.ts";
 import { nodeStateNumber } from "./versions.ts";
@@ -97,6 +98,7 @@ export class NodeRecord {
     return isIpAt(bytes, addrAt, addrSize, addr);
   }
 
+  /** Only through {@link NodeTable.change}, which knows who is at which address. */
   change({ versions = this.versions, ...fields }: NodeFields): void {
     this.versions = versions;
     this.#node = makeNode({ ...this.#node, ...fields }, versions, this.state);
@@ -138,6 +140,8 @@ export class NodeTable {
   /** One of them: what was last asked for. */
   #lastVersions: Versions = noVersions;
   readonly #repeats: Repeats = new Repeats();
+  /** Where everybody is but the dead: those who left are not to be called back. */
+  readonly #occupied: AddressIndex = new AddressIndex();
   #list: NodeRecord[] = [];
   #metaSlab: ArrayBuffer | undefined;
   #metaUsed = 0;
@@ -173,6 +177,7 @@ export class NodeTable {
   add(record: NodeRecord): void {
     this.#byName.set(record.name, record);
     if (!record.isDeadOrLeft) this.#live++;
+    if (record.state !== "dead") this.#occupied.add(record.addr, record.port);
     const offset = randomOffset(this.#random, this.#list.length);
     this.#list.push(record);
     this.#list[this.#list.length - 1] = this.#list[offset] as NodeRecord;
@@ -182,9 +187,23 @@ export class NodeTable {
   /** @param fields what else changes with it */
   setState(record: NodeRecord, state: NodeState, now: number, fields: NodeFields = {}): void {
     const wasLive = !record.isDeadOrLeft;
+    const { addr, port, state: before } = record;
     record.changeState(state, now, fields);
+    this.#moved(record, addr, port, before);
     if (wasLive && record.isDeadOrLeft) this.#live--;
     else if (!wasLive && !record.isDeadOrLeft) this.#live++;
+  }
+
+  /** Changes a record whose state stays. */
+  change(record: NodeRecord, fields: NodeFields): void {
+    const { addr, port, state } = record;
+    record.change(fields);
+    this.#moved(record, addr, port, state);
+  }
+
+  /** Whether a member that is not dead, one that left included, has this address. */
+  isOccupied(addr: string, port: number): boolean {
+    return this.#occupied.has(addr, port);
   }
 
   /**
@@ -201,6 +220,7 @@ export class NodeTable {
     }
     for (const record of reaped) {
       this.#byName.delete(record.name);
+      if (record.state !== "dead") this.#occupied.delete(record.addr, record.port);
       this.forgetRepeat(record);
     }
     shuffle(this.#random, kept);
@@ -240,6 +260,14 @@ export class NodeTable {
   forgetRepeat(record: NodeRecord): void {
     this.#repeats.delete(record.repeat);
     record.repeat = 0;
+  }
+
+  /** @param before the state that it had at that address */
+  #moved(record: NodeRecord, addr: string, port: number, before: NodeState): void {
+    const isThere = record.state !== "dead";
+    if (isThere === (before !== "dead") && record.addr === addr && record.port === port) return;
+    if (before !== "dead") this.#occupied.delete(addr, port);
+    if (isThere) this.#occupied.add(record.addr, record.port);
   }
 
   /** A copy of metadata. An array of its own costs some 240 bytes beside what is in it, a view of a shared one 104. */

@@ -26,6 +26,21 @@ describe("the members that died", () => {
   });
 });
 
+describe("a member that is found again", () => {
+  it("makes room, and is never the one that is given up", () => {
+    const lost = new LostNodes(new SeededRandom(2));
+    for (let i = 0; i < lostNodesMax; i++) lost.add(record(`n${i}`), i);
+    for (let i = 0; i < lostNodesMax; i += 2) lost.delete(`n${i}`);
+    for (let i = 0; i < lostNodesMax / 2; i++) lost.add(record(`m${i}`), i);
+    expect(lost.size).toBe(lostNodesMax);
+    const rest = new Set([...lost.all()].map(({ name }) => name));
+    expect(rest.size).toBe(lostNodesMax);
+    expect([...rest].filter((name) => name.startsWith("m")).length).toBe(lostNodesMax / 2);
+    lost.add(record("one-too-many"), 0);
+    expect([lost.size, lost.get("one-too-many")?.name]).toEqual([lostNodesMax, "one-too-many"]);
+  });
+});
+
 describe("a retry", () => {
   it("is due at the next tick, and then at every second and every fourth", () => {
     const schedule = new RetrySchedule();

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { NodeRecord, NodeTable } from "../../src/engine/node-table.ts";
 import { EngineHarness } from "./engine-harness.ts";
-import { ack, alive, suspect } from "./messages.ts";
+import { ack, alive, dead, suspect } from "./messages.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -75,6 +75,25 @@ function workOfTicks(
   return { most, total };
 }
 
+/** How many nodes the busiest of 60 ticks of healing looks at: of `n` members `lost` have died. */
+function workOfHealing(n: number, lost: number): number {
+  const config = { probeInterval: 0, probeTimeout: 20, disableTcpPings: true, healingInterval: 100, healingTimeout: 0 };
+  const node = new EngineHarness({ config }).start();
+  for (let i = 2; i <= n; i++) node.deliver(alive(`n${i}`));
+  for (let i = 2; i <= lost + 1; i++) node.deliver(dead(`n${i}`, 1, "n1"));
+  node.takeBroadcasts();
+  const looks = countLooks();
+  let most = 0;
+  for (let tick = 0; tick < 60; tick++) {
+    looks.count = 0;
+    node.advance(100);
+    most = Math.max(most, looks.count);
+  }
+  vi.restoreAllMocks();
+  expect(node.sentOf("ping").length).toBeGreaterThan(1);
+  return most;
+}
+
 describe("the work of a tick does not grow with the cluster", () => {
   const off = { probeInterval: 0, gossipInterval: 0, pushPullInterval: 0 };
 
@@ -92,6 +111,12 @@ describe("the work of a tick does not grow with the cluster", () => {
       expect(large.most).toBeLessThan(100);
     });
   }
+
+  it("for healing, however many members are lost", () => {
+    const small = workOfHealing(100, 20);
+    expect(workOfHealing(1_000, 200)).toBeLessThanOrEqual(small + 10);
+    expect(workOfHealing(1_000, 800)).toBeLessThanOrEqual(small + 10);
+  });
 
   it("but for the reshuffle at the end of each round, which is linear", () => {
     const node = new EngineHarness({ config: { probeInterval: 100, probeTimeout: 50 } }).start();
