@@ -33,6 +33,9 @@ const handoffBatch = 32;
 /** and for how long before packets get their turn again, in ms. */
 const handoffTime = 2;
 
+/** The events after which other members are alive than before: these are what the store keeps. */
+const savedEvents: ReadonlySet<MemberEvent["type"]> = new Set<MemberEvent["type"]>(["join", "leave", "suspect", "alive"]);
+
 /** The keys, and what encrypts with them. */
 export interface Encryption {
   readonly keyring: Keyring;
@@ -89,21 +92,21 @@ export class Driver {
     this.stats = new Stats(config.metrics, config.metricLabels);
     this.waits = new Waits(clock);
     this.events = new EventHub(() => this.stats.count("dropped.event"));
-    this.#labelMismatches = new LabelMismatches(clock, (event) => this.#changed(event));
+    this.#labelMismatches = new LabelMismatches(clock, (event) => this.#publish(event));
     this.userBroadcasts = new UserBroadcasts({
       config,
       log: this.log,
       stats: this.stats,
       numNodes: () => this.engine.numMembers,
       maxPayload: () => this.engine.maxPayload,
-      tell: (event) => this.#changed(event),
+      tell: (event) => this.#publish(event),
     });
     this.application = new Application(config, this.log, this.stats, this.userBroadcasts);
     this.#news = new News({
       clock,
       isStopped: () => this.#isStopped,
       toDelegates: (event) => this.application.tell(event),
-      toFollowers: (event) => this.#changed(event),
+      toFollowers: (event) => this.#publish(event),
     });
     this.keyring = encryption?.keyring;
     this.cipher = this.#makeCipher(encryption);
@@ -241,10 +244,10 @@ export class Driver {
     });
   }
 
-  #changed(event: MemberEvent): void {
-    this.recent.addChange(event);
+  #publish(event: MemberEvent): void {
+    this.recent.add(event);
     this.events.push(event);
-    this.#keeper.changed();
+    if (savedEvents.has(event.type)) this.#keeper.changed();
   }
 
   #makeCipher(encryption: Encryption | undefined): Cipher | undefined {

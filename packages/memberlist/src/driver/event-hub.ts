@@ -1,4 +1,5 @@
 import { MemberlistError } from "../errors.ts";
+import { Fifo } from "../fifo.ts";
 import type { EventStream, EventStreamOptions, MemberEvent } from "../events.ts";
 
 const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -52,8 +53,8 @@ interface StreamCallbacks {
 class BufferedEventStream implements EventStream {
   readonly #capacity: number;
   readonly #on: StreamCallbacks;
-  readonly #buffer: MemberEvent[] = [];
-  readonly #readers: ((result: IteratorResult<MemberEvent, undefined>) => void)[] = [];
+  readonly #buffer: Fifo<MemberEvent> = new Fifo();
+  readonly #readers: Fifo<(result: IteratorResult<MemberEvent, undefined>) => void> = new Fifo();
   #isEnded = false;
   #dropped = 0;
 
@@ -72,7 +73,7 @@ class BufferedEventStream implements EventStream {
       reader({ done: false, value: event });
       return;
     }
-    if (this.#buffer.length >= this.#capacity) {
+    if (this.#buffer.size >= this.#capacity) {
       this.#buffer.shift();
       this.#dropped++;
       this.#on.dropped();
@@ -84,7 +85,7 @@ class BufferedEventStream implements EventStream {
   end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    for (const reader of this.#readers.splice(0)) reader(end);
+    for (let reader = this.#readers.shift(); reader !== undefined; reader = this.#readers.shift()) reader(end);
     this.#on.ended();
   }
 
@@ -96,7 +97,7 @@ class BufferedEventStream implements EventStream {
   }
 
   return(): Promise<IteratorResult<MemberEvent, undefined>> {
-    this.#buffer.length = 0;
+    this.#buffer.clear();
     this.end();
     return Promise.resolve(end);
   }

@@ -142,8 +142,7 @@ export class SnapshotKeeper {
   #snapshot(): Snapshot {
     const { config, engine } = this.#driver;
     const { name, label } = config;
-    const others = engine.members().filter((node) => node.name !== name && node.state === "alive");
-    const latest = others.slice(0, snapshotMembersMax).map(({ addr, port, name: other }) => ({ host: addr, port, name: other }));
+    const latest = engine.someAlive(snapshotMembersMax);
     // Cut off from all, we want to find them again; after a leave, nobody.
     if (engine.hasLeft) this.#members = [];
     else if (latest.length > 0) this.#members = latest;

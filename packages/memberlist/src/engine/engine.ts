@@ -314,6 +314,17 @@ export class Engine {
     return nodes;
   }
 
+  /** Where others that are alive are: all of them, or `limit` of them. */
+  someAlive(limit: number): Address[] {
+    const { config, table } = this.#context;
+    const found: Address[] = [];
+    for (const record of table.records()) {
+      if (found.length >= limit) break;
+      if (record.state === "alive" && record.name !== config.name) found.push(addressOf(record));
+    }
+    return found;
+  }
+
   /** All that are in one of these states, and how they came to be. @param wallTime now, in ms since the Unix epoch */
   memberInfos(states: readonly NodeState[], now: number, wallTime: number): MemberInfo[] {
     return this.#context.table

@@ -1,4 +1,5 @@
 import type { Address } from "../address.ts";
+import { Fifo } from "../fifo.ts";
 import { keepable } from "../wire/bytes.ts";
 import { maxHandoffBytes, messageType } from "../wire/constants.ts";
 
@@ -16,8 +17,8 @@ export interface HandoffMessage {
  */
 export class HandoffQueue {
   readonly #depth: number;
-  readonly #alive: Fifo = new Fifo();
-  readonly #rest: Fifo = new Fifo();
+  readonly #alive: MessageQueue = new MessageQueue();
+  readonly #rest: MessageQueue = new MessageQueue();
 
   /** @param depth `handoffQueueDepth`: the most that wait, for alive messages and for the rest each */
   constructor(depth: number) {
@@ -47,10 +48,9 @@ export class HandoffQueue {
   }
 }
 
-/** First in, first out, without moving what waits. */
-class Fifo {
-  #items: (HandoffMessage | undefined)[] = [];
-  #head = 0;
+/** Messages in the order in which they came, and their bytes. */
+class MessageQueue {
+  readonly #messages: Fifo<HandoffMessage> = new Fifo();
   #bytes = 0;
 
   /** Of all that waits. */
@@ -59,26 +59,22 @@ class Fifo {
   }
 
   get size(): number {
-    return this.#items.length - this.#head;
+    return this.#messages.size;
   }
 
-  push(item: HandoffMessage): void {
-    this.#items.push(item);
-    this.#bytes += item.body.length;
+  push(message: HandoffMessage): void {
+    this.#messages.push(message);
+    this.#bytes += message.body.length;
   }
 
   shift(): HandoffMessage | undefined {
-    if (this.#head === this.#items.length) return undefined;
-    const item = this.#items[this.#head];
-    this.#items[this.#head++] = undefined;
-    this.#bytes -= item?.body.length ?? 0;
-    if (this.#head === this.#items.length) this.clear();
-    return item;
+    const message = this.#messages.shift();
+    this.#bytes -= message?.body.length ?? 0;
+    return message;
   }
 
   clear(): void {
-    this.#items = [];
-    this.#head = 0;
+    this.#messages.clear();
     this.#bytes = 0;
   }
 }

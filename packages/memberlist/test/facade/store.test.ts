@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Store } from "../../src/index.ts";
 import { clusters, names, type Cluster, type TestNode } from "./cluster.ts";
+import { RawPeer } from "./raw-peer.ts";
 
 const cluster = clusters();
 
@@ -80,6 +81,27 @@ describe("a restart with a store", () => {
     expect(again.members.recentEvents().some(({ type }) => type === "refute")).toBe(false);
     expect(a.members.recentEvents().filter((event) => event.type === "leave")).toEqual([]);
     expect([names(a), names(b), names(again)].map(({ length }) => length)).toEqual([3, 3, 3]);
+  });
+
+  it("saves nothing because of strangers, who cannot push out what is remembered of the membership either", async () => {
+    const one = cluster();
+    const store = new MemoryStore();
+    const [, b] = (await one.joined(2, (i) => (i === 1 ? { store, label: "blue" } : { label: "blue" }))) as [TestNode, TestNode];
+    await one.advance(20_000);
+    const { saves } = store;
+    expect(saves).toBeGreaterThan(0);
+    const changes = b.members.recentEvents().filter(({ type }) => type === "join");
+    const peer = new RawPeer(one);
+    for (let i = 0; i < 400; i++) {
+      peer.send(Uint8Array.of(244, 1, 0x41, 8), b);
+      await one.advance(1_000);
+    }
+    expect(store.saves).toBe(saves);
+    const remembered = b.members.recentEvents();
+    expect(remembered.filter(({ type }) => type === "join")).toEqual(changes);
+    expect(changes.length).toBeGreaterThan(0);
+    expect(remembered.filter(({ type }) => type === "label_mismatch")).toHaveLength(32);
+    expect(remembered.map(({ at }) => at)).toEqual(remembered.map(({ at }) => at).toSorted((x, y) => x - y));
   });
 
   it("comes back from the dead, too", async () => {
