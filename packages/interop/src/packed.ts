@@ -70,6 +70,7 @@ async function checkAll(temp: string): Promise<void> {
     await compile(node, "nodenext", ["types-only.ts"], { ...web, noEmit: true });
     const bundled = { module: "ESNext", moduleResolution: "bundler" };
     await compile(node, "bundler", ["types-only.ts"], { ...web, ...bundled, noEmit: true });
+    await compile(node, "exact", ["types-only.ts"], { ...web, exactOptionalPropertyTypes: true, noEmit: true });
   });
   await check("an application type-checks with @types/node", () =>
     compile(node, "app", ["node-app.ts"], { types: ["node"], lib: ["ES2023"], rewriteRelativeImportExtensions: true }),

@@ -41,7 +41,7 @@ export type {
 export type { HealingAttempt } from "./healing-events.ts";
 export type { JoinOptions } from "./driver/join.ts";
 export type { MemberlistSummary } from "./driver/summary.ts";
-export type { JoinAttempt, JoinResult, SeedResult } from "./join-result.ts";
+export type { JoinAttempt, JoinConflict, JoinResult, SeedResult } from "./join-result.ts";
 export { decodeKey, encodeKey, generateKey, type KeySize } from "./key.ts";
 export { Keyring } from "./keyring.ts";
 export type { GossipVerify, ReadyOptions, UpdateNodeOptions, WaitOptions } from "./call-options.ts";

@@ -10,7 +10,8 @@ import { RateLimit } from "./rate-limit.ts";
  * second), so that a flood of bad packets is not a flood of lines; the next line that gets through tells in `suppressed` how
  * many did not. A logger that throws, or rejects, is ignored.
  *
- * A field that is an {@link Address} is logged as `host:port`; a `from` that is not known as `<unknown address>`.
+ * A field that is an {@link Address} is logged as `host:port`; a `from` that is not known as `<unknown address>`. An `error` is logged
+ * as `err`: the key by which pino and bunyan know that it is one.
  */
 export class Log {
   readonly #logger: Logger;
@@ -76,7 +77,7 @@ export function createLog(
 function readable(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const result: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(fields)) {
-    if (key !== "code") result[key] = isAddress(value) ? formatAddress(value) : value;
+    if (key !== "code") result[key === "error" ? "err" : key] = isAddress(value) ? formatAddress(value) : value;
   }
   if ("from" in fields && (fields["from"] === undefined || fields["from"] === "")) result["from"] = "<unknown address>";
   return result;

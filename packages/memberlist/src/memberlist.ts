@@ -22,6 +22,9 @@ type Inspect = (value: unknown, options: unknown) => string;
 /** By which Node, Bun and Deno find out how to print something. */
 const inspectCustom = Symbol.for("nodejs.util.inspect.custom");
 
+/** How long `await using` waits for the leave to be out, in ms. */
+const disposeTimeout = 5_000;
+
 /**
  * A member of a cluster. Made by {@link createMemberlist}; the names are the Go library's.
  * After {@link shutdown} every method that talks to others fails with `shutdown`.
@@ -56,8 +59,8 @@ export class Memberlist implements AsyncDisposable {
    *
    * @param seeds each `host`, `host:port` or `name/host:port` (without a port, `bindPort`), or a function that finds some, as
    *   `srvSeeds` makes one
-   * @returns how many addresses were reached, and what came of each address and each seed. A node whose name is taken
-   *   by another address is reached, and yet never listed by the others: the conflict delegates and events tell
+   * @returns how many addresses were reached, and what came of each address and each seed. This node's own address is flagged (`self`)
+   *   and not counted. Where another node has our name (`conflicts`), peers are reached, and yet do not list us
    * @throws MemberlistError `join_failed` when fewer than `minReached` (default 1) were reached (`details.attempts`, `details.seeds`;
    *   `cause` is the first failure, `timeout` where the join's time did not suffice), `aborted`, `shutdown`, `invalid_argument`;
    *   where `stateChanged` is true, somebody was reached all the same
@@ -287,16 +290,22 @@ export class Memberlist implements AsyncDisposable {
   }
 
   /**
-   * Stops everything and closes the transport; nothing then keeps the process alive. Others find out by probing: call
-   * {@link leave} first to tell them. May be called twice.
+   * Stops everything and closes the transport; nothing then keeps the process alive. To the others it looks like a crash, which they
+   * find out by probing: call {@link leave} first, or use `await using`. May be called twice.
    */
   shutdown(): Promise<void> {
     this.#shutdown ??= this.#driver.stop();
     return this.#shutdown;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.shutdown();
+  /** What `await using` does at the end of its block: {@link leave}, for at most 5 s, then {@link shutdown}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#driver.isStopped) {
+      await this.#presence.leave({ timeout: disposeTimeout }).catch(() => {
+        // Whoever has not heard of it finds out by probing.
+      });
+    }
+    await this.shutdown();
   }
 
   /** This node in short, for `JSON.stringify` and `console.log`; never a key. */

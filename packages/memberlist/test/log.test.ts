@@ -1,3 +1,4 @@
+import { pino } from "pino";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { resolveConfig } from "../src/config.ts";
 import { createLog, Log } from "../src/log.ts";
@@ -35,6 +36,24 @@ describe("Log", () => {
     const logger = new MemoryLogger();
     new Log(logger, new VirtualClock())[level]("a_code", "a message", { n: 1, code: "another" });
     expect(logger.lines).toEqual([{ level, fields: { code: "a_code", n: 1 }, message: "a message" }]);
+  });
+
+  it("names an error err, as pino and bunyan want it", () => {
+    const logger = new MemoryLogger();
+    const error = new Error("no route");
+    new Log(logger, new VirtualClock()).warn("send_failed", "a message", { error, host: "a" });
+    expect(logger.lines[0]?.fields).toEqual({ code: "send_failed", err: error, host: "a" });
+  });
+
+  it("shows the error's type, message and stack in a line of pino", () => {
+    let line = "";
+    const logger = pino({ level: "debug" }, { write: (text: string) => (line += text) });
+    new Log(logger, new VirtualClock()).error("delegate_error", "it failed", { error: new RangeError("too far") });
+    expect(JSON.parse(line)).toMatchObject({
+      code: "delegate_error",
+      msg: "it failed",
+      err: { type: "RangeError", message: "too far", stack: expect.stringContaining("log.test.ts") },
+    });
   });
 
   it("lets ten lines of a code through at once and then one a second, and tells what it held back", () => {
@@ -122,6 +141,11 @@ describe("textLogger", () => {
     expect(text).toBe(
       '2026-11-23T06:54:22.123Z [WARN] memberlist: suspected code=node_suspect node="web 1" n=3 ok=true meta="4 bytes"\n',
     );
+  });
+
+  it("rounds numbers for reading", () => {
+    const text = textLines((logger) => logger.warn({ code: "late", late: 699.9700000001, share: 0.25, rtt: 1.23456 }, "late"));
+    expect(text).toContain("late=700 share=0.25 rtt=1.235\n");
   });
 
   it("stays on one line, whatever a peer sends", () => {

@@ -43,13 +43,13 @@ export function engineEffects(driver: Driver, emit: (event: EngineEvent) => void
       }
     },
     pingByStream: (ping, to, deadline, done) => {
-      pingByStream(ping, to, deadline - clock.now(), done).catch((error: unknown) => {
+      pingByStream(ping, to, Math.ceil(deadline - clock.now()), done).catch((error: unknown) => {
         log.error("internal_error", `a ping over a stream failed: ${errorMessage(error)}`, { error });
       });
     },
     lookUpSeed: (seed, done) => {
       const deadline = clock.now() + tcpTimeout;
-      const timeLeft = (): number => Math.max(1, deadline - clock.now());
+      const timeLeft = (): number => Math.max(1, Math.ceil(deadline - clock.now()));
       answer(resolveSeed(driver, seed, { timeLeft }), (addresses, error) => done(addresses ?? [], error));
     },
     joinAddress: (to, done) => answer(joinAddress(to), (_, error) => done(error)),

@@ -1,8 +1,9 @@
 import { formatAddress, type Address } from "../address.ts";
 import { MemberlistError } from "../errors.ts";
-import type { JoinAttempt, JoinResult, SeedResult } from "../join-result.ts";
+import type { JoinAttempt, JoinConflict, JoinResult, SeedResult } from "../join-result.ts";
 import { seedName, type Seed } from "../seeds.ts";
 import type { Driver } from "./driver.ts";
+import { isOurselves, namesakes } from "./join-peer.ts";
 import { asMemberlistError, resolveSeed } from "./seed-resolver.ts";
 import { checkTimeout } from "./waits.ts";
 
@@ -13,8 +14,9 @@ export interface JoinOptions {
   /** How many addresses are resolved or tried at the same time, from 1. Default 1: one after the other, as Go does it. */
   readonly concurrency?: number;
   /**
-   * With fewer addresses reached the join fails. All are tried in any case. Default 1 (0 for no seeds at all); with 0 it never
-   * fails for want of an answer.
+   * With fewer addresses reached the join fails. All are tried in any case. This node's own address does not count. Default 1, or 0
+   * where every seed is this node itself (it is the first of its cluster) or there are no seeds; with 0 it never fails for want of an
+   * answer.
    */
   readonly minReached?: number;
 }
@@ -33,9 +35,11 @@ export function checkJoinOptions({ concurrency = 1, minReached = 0, timeout = 0 
  * @throws MemberlistError `join_failed` when fewer than `minReached` were reached, `aborted`, `shutdown`
  */
 export async function joinSeeds(driver: Driver, seeds: readonly Seed[], options: JoinOptions): Promise<JoinResult> {
-  const { concurrency = 1, minReached = seeds.length === 0 ? 0 : 1 } = options;
+  const { concurrency = 1 } = options;
   driver.run(() => driver.engine.remember(seeds));
   const result = await new Join(driver, seeds, options).run(concurrency);
+  const isAlone = result.attempts.every(({ self }) => self === true);
+  const { minReached = isAlone ? 0 : 1 } = options;
   if (result.reached < minReached) throw joinFailed(result, minReached);
   return result;
 }
@@ -56,6 +60,7 @@ class Join {
   readonly #signal: AbortSignal | undefined;
   readonly #deadline: number;
   readonly #progress: readonly SeedProgress[];
+  readonly #conflicts: JoinConflict[] = [];
   /** What is still to be done; a seed that has been resolved puts its addresses in front. */
   #steps: Step[];
 
@@ -107,8 +112,10 @@ class Join {
     const since = this.#now();
     try {
       this.#driver.checkName(address);
-      await this.#driver.streams.pushPull(address, true, { timeout: this.#timeLeft(), signal: this.#signal });
-      this.#note(progress, i, { seed: progress.seed, address: formatAddress(address), elapsed: this.#now() - since });
+      const view = await this.#driver.streams.pushPull(address, true, { timeout: this.#timeLeft(), signal: this.#signal });
+      const attempt = { seed: progress.seed, address: formatAddress(address), elapsed: this.#now() - since };
+      this.#note(progress, i, isOurselves(this.#driver, address, view) ? { ...attempt, self: true } : attempt);
+      for (const node of namesakes(this.#driver, view)) this.#conflict({ seed: attempt.seed, address: attempt.address, node });
     } catch (error) {
       this.#failed(progress, i, formatAddress(address), since, error);
     }
@@ -122,6 +129,12 @@ class Join {
     this.#note(progress, i, { seed, address, error, elapsed: this.#now() - since });
   }
 
+  /** Each is named once, whoever lists it. */
+  #conflict(conflict: JoinConflict): void {
+    const isSame = ({ node }: JoinConflict): boolean => node.addr === conflict.node.addr && node.port === conflict.node.port;
+    if (!this.#conflicts.some(isSame)) this.#conflicts.push(conflict);
+  }
+
   #note(progress: SeedProgress, i: number, attempt: JoinAttempt): void {
     progress.attempts[i] = attempt;
     progress.endedAt = this.#now();
@@ -131,11 +144,17 @@ class Join {
     const seeds = this.#progress.map(({ seed, attempts, startedAt, endedAt }): SeedResult => {
       const made = attempts.filter((attempt) => attempt !== undefined);
       const error = made.find((attempt) => attempt.error !== undefined)?.error;
-      const result = { seed, reached: countReached(made), elapsed: endedAt - startedAt };
-      return error === undefined ? result : { ...result, error };
+      const self = made.some((attempt) => attempt.self === true);
+      return {
+        seed,
+        reached: countReached(made),
+        elapsed: endedAt - startedAt,
+        ...(self ? { self } : {}),
+        ...(error === undefined ? {} : { error }),
+      };
     });
     const attempts = this.#attempts();
-    return { reached: countReached(attempts), attempts, seeds };
+    return { reached: countReached(attempts), conflicts: this.#conflicts, attempts, seeds };
   }
 
   #attempts(): JoinAttempt[] {
@@ -153,30 +172,34 @@ class Join {
     return this.#driver.config.clock.now();
   }
 
-  /** @throws MemberlistError `timeout` when there is none */
+  /** In whole ms, as it stands in errors. @throws MemberlistError `timeout` when there is none */
   #timeLeft(): number {
     const left = Math.min(this.#driver.config.tcpTimeout, this.#deadline - this.#now());
     if (left <= 0) throw new MemberlistError("timeout", "the join's timeout left no time for this address");
-    return left;
+    return Math.max(1, Math.round(left));
   }
 }
 
-function joinFailed({ reached, attempts, seeds }: JoinResult, minReached: number): MemberlistError {
+function joinFailed({ reached, conflicts, attempts, seeds }: JoinResult, minReached: number): MemberlistError {
   const failed = attempts.filter((attempt) => attempt.error !== undefined);
-  const reasons = failed.map(({ seed, address, error }) => `\n  ${address === "" ? seed : address}: ${error?.message ?? ""}`);
+  const missed = attempts.filter(({ error, self }) => error !== undefined || self === true);
+  const reasons = missed.map(
+    ({ seed, address, error }) => `\n  ${address === "" ? seed : address}: ${error?.message ?? "is this node itself"}`,
+  );
   const what =
     reached === 0
       ? `could not join any of ${attempts.length} addresses`
-      : `joined ${reached} of ${attempts.length} addresses, fewer than the ${minReached} asked for`;
-  return new MemberlistError("join_failed", `${what}${reasons.join("")}`, {
+      : `joined ${reached} of ${attempts.length} addresses, fewer than minReached (${minReached})`;
+  const hint = attempts.some(({ self }) => self) ? "\nThe first node of a cluster joins with minReached: 0" : "";
+  return new MemberlistError("join_failed", `${what}${reasons.join("")}${hint}`, {
     cause: failed[0]?.error,
-    details: { attempts, seeds, minReached },
+    details: { attempts, seeds, conflicts, minReached },
     stateChanged: reached > 0,
   });
 }
 
 function countReached(attempts: readonly JoinAttempt[]): number {
-  return attempts.filter((attempt) => attempt.error === undefined).length;
+  return attempts.filter(({ error, self }) => error === undefined && self !== true).length;
 }
 
 function checkCount(name: string, value: number, min: number): void {

@@ -9,14 +9,13 @@ import { messageType } from "../wire/constants.ts";
 import { DecodeError } from "../wire/decode-error.ts";
 import { encodeAckResp, encodeErrResp, encodePing } from "../wire/encode.ts";
 import { limitExceeded } from "../wire/limit-exceeded.ts";
-import type { Ping } from "../wire/messages.ts";
+import type { Ping, PushNodeState } from "../wire/messages.ts";
 import { KnownNodes } from "../wire/known-nodes.ts";
 import { encodeUserStream, type Breathe } from "../wire/push-pull.ts";
 import {
   readAck,
   readErr,
   readPing,
-  readPushPull,
   readPushPullHeader,
   readPushPullNodes,
   readStreamLabel,
@@ -72,6 +71,14 @@ export interface StreamsOptions {
 export interface StreamCallOptions {
   readonly timeout?: number;
   readonly signal?: AbortSignal;
+}
+
+/** What a push/pull has shown of the peer. */
+export interface PeerView {
+  /** How many nodes it knows, itself included. */
+  readonly count: number;
+  /** Those of them that differ from what we know. */
+  readonly nodes: readonly PushNodeState[];
 }
 
 /** Push/pulls, reliable messages and fallback pings, both ways. Source: PROTOCOL.md section 4. */
@@ -141,13 +148,14 @@ export class Streams {
   /**
    * Exchanges the whole state with a peer, and merges its.
    *
+   * @returns what it knows
    * @throws MemberlistError `dial_failed`, `timeout`, `aborted`, `remote_error`, `protocol_error`, `limit_exceeded`,
    *   `message_too_large`, `stream_closed`, `stream_failed`, `incompatible_versions`, `merge_refused`; `decrypt_failed` (the peer has
    *   other keys than we, or we have none), `not_encrypted` (the peer answers in plaintext, which we refuse)
    */
-  async pushPull(to: Address, join: boolean, options: StreamCallOptions = {}): Promise<void> {
+  async pushPull(to: Address, join: boolean, options: StreamCallOptions = {}): Promise<PeerView> {
     const { handlers, stats } = this.#options;
-    const state = await this.#call(to, "push/pull", options, async (session) => {
+    const { count, state } = await this.#call(to, "push/pull", options, async (session) => {
       stats.increment("memberlist.tcp.connect", 1);
       const ours = await handlers.localState(join);
       await session.send(ours);
@@ -155,9 +163,12 @@ export class Streams {
       const reply = await this.#receiveState(session);
       if (reply.type === messageType.err) await throwRemoteError(reply);
       expectType(reply, messageType.pushPull);
-      return this.#counted(await readPushPull(reply.body, this.#limits, reading));
+      const header = await readPushPullHeader(reply.body, this.#limits);
+      const nodes = await readPushPullNodes(reply.body, header, this.#limits, reading);
+      return { count: header.nodes, state: this.#counted(nodes) };
     });
     await handlers.merge({ ...state, join });
+    return { count, nodes: state.nodes };
   }
 
   /**

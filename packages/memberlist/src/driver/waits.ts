@@ -9,7 +9,7 @@ export interface WaitOptions {
   /** In ms; undefined, 0, or more than a timer can wait (2³¹ − 1): without end. */
   readonly timeout?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Whether what was asked for is under way even if the wait fails. */
+  /** What was asked for is under way even if the wait fails: every error of the wait has `stateChanged`. */
   readonly stateChanged?: boolean;
 }
 
@@ -52,11 +52,12 @@ export class Waits {
         isOver = true;
         if (timer !== undefined) this.#clock.clearTimeout(timer);
         signal?.removeEventListener("abort", onAbort);
-        this.#rejects.delete(fail);
+        this.#rejects.delete(ended);
         cleanUp?.();
         settle();
       };
       const fail = (error: unknown): void => end(() => reject(error));
+      const ended = (error: MemberlistError): void => fail(stateChanged === true ? afterChange(error) : error);
       const onAbort = (): void => fail(aborted(what, signal as AbortSignal, stateChanged));
       const onTimeout = (): void => {
         const ending = soFar === undefined ? "" : `: ${soFar()}`;
@@ -70,7 +71,7 @@ export class Waits {
       const isBounded = timeout !== undefined && timeout > 0 && timeout <= maxTimerDelay;
       const timer = isBounded ? this.#clock.setTimeout(onTimeout, timeout) : undefined;
       signal?.addEventListener("abort", onAbort, { once: true });
-      this.#rejects.add(fail);
+      this.#rejects.add(ended);
       try {
         cleanUp = start((value) => end(() => resolve(value)), fail);
         // It may have ended before it could say how to clean up.
@@ -86,6 +87,10 @@ export class Waits {
     this.#ended = error;
     for (const reject of this.#rejects) reject(error);
   }
+}
+
+function afterChange({ code, message, cause, details }: MemberlistError): MemberlistError {
+  return new MemberlistError(code, message, { cause, details, stateChanged: true });
 }
 
 /** @throws MemberlistError `invalid_argument` */

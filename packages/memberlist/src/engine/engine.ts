@@ -349,6 +349,16 @@ export class Engine {
     return this.#context.table.records().map(({ state }) => state);
   }
 
+  /** How many nodes are known, ourselves and the dead included. */
+  get numKnown(): number {
+    return this.#context.table.size;
+  }
+
+  /** Whether a member that is not dead has this address. */
+  isOccupied({ host, port }: Address): boolean {
+    return this.#context.table.isOccupied(host, port);
+  }
+
   get numMembers(): number {
     return this.#context.table.liveCount;
   }

@@ -69,9 +69,15 @@ function formatLine(level: LogLevel, fields: LogFields, message: string): string
 
 /** Plain where it reads unambiguously, else quoted as JSON. */
 function formatValue(value: unknown): string {
-  if (typeof value === "number" || typeof value === "boolean" || typeof value === "bigint") return String(value);
+  if (typeof value === "number") return String(rounded(value));
+  if (typeof value === "boolean" || typeof value === "bigint") return String(value);
   const text = valueText(value);
   return /^(?:[\w.:/@[\]+-]+|<[\w ]+>)$/.test(text) ? text : escapeControls(JSON.stringify(text));
+}
+
+/** 699.9700000001 ms are 700 for a reader; a share of 0.25 stays one. */
+function rounded(value: number): number {
+  return Math.abs(value) >= 100 ? Math.round(value) : Math.round(value * 1_000) / 1_000;
 }
 
 function valueText(value: unknown): string {

@@ -49,10 +49,10 @@ export interface Transport {
   resolveSrv?(service: string, options: ResolveOptions): Promise<SrvRecord[]>;
 
   /** Fast encryption. Absent: `@noble/ciphers`, pure JavaScript, which is slow. */
-  readonly codec?: Codec;
+  readonly codec?: Codec | undefined;
 
   /** What went wrong so far, for `members.counters()`, where each name gets `transport.` in front. */
-  readonly counters?: Readonly<Record<string, number>>;
+  readonly counters?: Readonly<Record<string, number>> | undefined;
 
   /** Closes every socket and stream. Resolves once no handle of the transport is left. May be called twice. */
   shutdown(): Promise<void>;

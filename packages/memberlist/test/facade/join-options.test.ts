@@ -58,7 +58,7 @@ describe("join() with options", () => {
     const node = await one.start();
     const error = await one.settle(failure(node.members.join([seed.seed, "10.0.0.99"], { minReached: 2 })));
     expect(error).toMatchObject({ code: "join_failed", stateChanged: true, cause: { code: "dial_failed" } });
-    expect(error.message).toContain("joined 1 of 2 addresses, fewer than the 2 asked for");
+    expect(error.message).toContain("joined 1 of 2 addresses, fewer than minReached (2)");
     expect(node.members.numMembers()).toBe(2);
   });
 

@@ -19,6 +19,7 @@ describe("join()", () => {
     const result = await one.settle(b.members.join([a.seed]));
     expect(result).toEqual({
       reached: 1,
+      conflicts: [],
       attempts: [{ seed: a.seed, address: "10.0.0.1:7946", elapsed: 4 }],
       seeds: [{ seed: a.seed, reached: 1, elapsed: 4 }],
     });
@@ -58,7 +59,7 @@ describe("join()", () => {
   it("reaches nobody, without an error, when there are no seeds", async () => {
     const one = cluster();
     const node = await one.start();
-    expect(await node.members.join([])).toEqual({ reached: 0, attempts: [], seeds: [] });
+    expect(await node.members.join([])).toEqual({ reached: 0, conflicts: [], attempts: [], seeds: [] });
   });
 
   it("gives a peer that accepts and never answers tcpTimeout [Join_DeadNode]", async () => {

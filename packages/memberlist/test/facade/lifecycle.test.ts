@@ -123,6 +123,30 @@ describe("shutdown()", () => {
   });
 });
 
+describe("await using", () => {
+  it("leaves before it shuts down, so that the others see no crash", async () => {
+    const one = cluster();
+    const [a, b] = (await one.joined(2)) as [TestNode, TestNode];
+    await one.settle(b.members[Symbol.asyncDispose]());
+    await one.advance(10_000);
+    expect(a.members.numMembers()).toBe(1);
+    const left = a.members.recentEvents().filter(({ type }) => type === "leave" || type === "suspect");
+    expect(left).toMatchObject([{ type: "leave", cause: { code: "left" }, node: { name: b.name } }]);
+    expect(await outcome(b.members.leave())).toBe("shutdown");
+  });
+
+  it("gives up a leave that does not get out in 5 s, and shuts down all the same", async () => {
+    const one = cluster();
+    const { transport, shutdowns } = watched(one);
+    const a = await one.start({ gossipInterval: 0, probeInterval: 0 });
+    const b = await createMemberlist(config(one, { transport, gossipInterval: 0, probeInterval: 0 }));
+    await one.settle(b.join([a.address]));
+    const before = one.clock.now();
+    await one.settle(b[Symbol.asyncDispose]());
+    expect([one.clock.now() - before, shutdowns()]).toEqual([5_000, 1]);
+  });
+});
+
 describe("after the shutdown", () => {
   const methods: Readonly<Record<string, (members: Memberlist) => Promise<unknown>>> = {
     join: (members) => members.join(["10.0.0.9"]),
@@ -162,17 +186,19 @@ describe("what waits at the shutdown", () => {
     ["sendReliable()", (members) => members.sendReliable("10.0.0.2", bytes("x"))],
     ["leave()", (members) => members.leave()],
     ["updateNode()", (members) => members.updateNode({ meta: bytes("x") })],
-  ])("%s rejects with shutdown, at once", async (_, start) => {
+  ])("%s rejects with shutdown, at once", async (what, start) => {
     const one = cluster();
     const [a, b] = (await one.joined(2)) as [TestNode, TestNode];
     const silent = new RawPeer(one);
     one.network.partition([a.transport], [b.transport]);
     a.transport.resolve = () => new Promise(() => undefined);
     const before = one.clock.now();
-    const waiting = outcome(start(a.members, silent.transport.host));
+    const waiting = start(a.members, silent.transport.host).catch((error: unknown) => error);
     await one.advance(100);
     await a.members.shutdown();
-    expect(await waiting).toBe("shutdown");
+    // A leave and an update have taken effect, and a message may have been sent.
+    const stateChanged = /leave|updateNode|dials|sendReliable|join\(\)$/.test(what);
+    expect(await waiting).toMatchObject({ code: "shutdown", stateChanged });
     expect(one.clock.now() - before).toBe(100);
   });
 });
