@@ -18,7 +18,7 @@ export async function bundledForThread(program: URL): Promise<URL> {
     target: "node20",
     conditions: ["@memberlist/source"],
     external: ["piscina"],
-    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+    banner: { js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);' },
     logLevel: "warning",
   });
   return outfile;

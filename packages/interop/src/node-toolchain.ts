@@ -37,7 +37,7 @@ async function bundle(name: string): Promise<string> {
       sourcemap: "inline",
       logLevel: "silent",
       // Some of the dependencies are CommonJS and require Node's own modules.
-      banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+      banner: { js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);' },
     });
     await rename(unfinished, program);
   } finally {
