@@ -321,7 +321,7 @@ describe("a node that comes back", () => {
     expect(a.members.members().find(({ name }) => name === b.name)?.addr).toBe(b.transport.host);
     await one.settle(b.members.leave());
     await b.members.shutdown();
-    await one.until(() => a.members.numMembers() === 1);
+    await one.until(() => a.members.recentEvents().some(({ type }) => type === "leave"));
     await one.settle(again.members.join([a.seed]));
     // What still goes around about the old one is about the same incarnation; the new one refutes it.
     await one.until(() => a.members.members().find(({ name }) => name === b.name)?.addr === again.transport.host);

@@ -173,7 +173,7 @@ export const protocolEffects: Readonly<Record<ProtocolField, Effect>> = {
   },
 
   gossipToTheDeadTime: async (one) => {
-    const { node, peers } = await among(one, { gossipToTheDeadTime: 5_000, suspicionMult: 1 }, 1, 1);
+    const { node, peers } = await among(one, { gossipToTheDeadTime: 5_000, suspicionMult: 1, healingInterval: 0 }, 1, 1);
     await one.until(() => codes(node).includes("marked_dead"));
     const died = one.clock.now();
     for (let i = 0; i < 20; i++) {
