@@ -56,6 +56,8 @@ export interface PeerConfig {
   streamOnly?: boolean;
   /** Ours only: where the snapshot is kept, a file's path. */
   storePath?: string;
+  /** Ours only: `advertiseAddr` is a function, by which the transport chooses again once the machine has lost the address. */
+  followsAddress?: boolean;
   /** Ours only: `selectNodes` keeps to the nodes whose metadata is the same as our own, our zone. */
   zones?: boolean;
 

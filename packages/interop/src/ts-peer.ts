@@ -226,7 +226,7 @@ export class TsPeer {
 
   #config(given: PeerConfig): Config {
     const { preset = "local", meta, userState, ackPayload, rebroadcast, refuseMerge, refuseAlive, ...rest } = given;
-    const { secretKey, keyring, disableTcpPingsForNode, storePath, zones, ...fields } = rest;
+    const { secretKey, keyring, disableTcpPingsForNode, followsAddress, storePath, zones, ...fields } = rest;
     if (!Object.hasOwn(presets, preset)) throw new Error(`config: unknown preset ${JSON.stringify(preset)}`);
     this.#meta = fromBase64(meta ?? "");
     this.#userState = fromBase64(userState ?? "");
@@ -241,6 +241,7 @@ export class TsPeer {
       ...(secretKey !== undefined && { secretKey: fromBase64(secretKey) }),
       ...(this.#keyring && { keyring: this.#keyring }),
       ...(disableTcpPingsForNode && { disableTcpPingsForNode: (name: string) => disableTcpPingsForNode.includes(name) }),
+      ...(followsAddress === true && { advertiseAddr: () => "" }),
       ...(storePath !== undefined && { store: this.#runtime.fileStore(storePath) }),
       ...(zones === true && {
         selectNodes: (_purpose, nodes) => nodes.filter(({ meta: zone }) => toBase64(zone) === toBase64(this.#meta)),

@@ -1,5 +1,6 @@
 import { execFile, execFileSync } from "node:child_process";
 import { promisify } from "node:util";
+import { until } from "../src/until.ts";
 
 const run = promisify(execFile);
 const ip = (...args: readonly string[]): Promise<unknown> => run("ip", args);
@@ -53,6 +54,7 @@ export class LinkedNamespaces implements AsyncDisposable {
         await ip("-n", name, "rule", "add", "pref", "100", "lookup", "local");
         await ip("-n", name, "rule", "del", "pref", "0");
       }
+      for (const { name } of made.#sides) await until(() => isUp(name), { what: `the link of ${name} is up`, timeout: 10_000 });
       return made;
     } catch (error) {
       await made[Symbol.asyncDispose]();
@@ -65,6 +67,12 @@ export class LinkedNamespaces implements AsyncDisposable {
     const host = hostOf(of === this.left ? 1 : 2, n);
     await addAddress(of.name, host);
     return host;
+  }
+
+  /** Takes the first address of a side away, and gives it another one in its place, as DHCP does. */
+  async change(of: Side, n: number): Promise<string> {
+    await ip("-n", of.name, "addr", "del", `${of.host}/24`, "dev", device);
+    return this.host(of, n);
   }
 
   /** From now on what comes in over the link is dropped without a word, in both directions: all of it, or what `what` (of `ip rule`) fits. */
@@ -93,6 +101,12 @@ function side(name: string, number: number): Side {
 
 function hostOf(number: number, n: number): string {
   return `10.77.0.${2 * n + number - 2}`;
+}
+
+/** A link comes up a moment after it was set up; until then a process does not see its addresses. */
+async function isUp(name: string): Promise<boolean> {
+  const { stdout } = await run("ip", ["-n", name, "-br", "link", "show", "dev", device]);
+  return stdout.includes("LOWER_UP") && / UP /.test(stdout);
 }
 
 function addAddress(name: string, host: string): Promise<unknown> {

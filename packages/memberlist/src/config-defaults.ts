@@ -12,6 +12,7 @@ export function lanConfig(): PresetConfig {
     bindPort: 7946,
     advertiseAddr: "",
     advertisePort: 0,
+    addressCheckInterval: 5_000,
     protocolVersion: 2,
     tcpTimeout: 10_000,
     indirectChecks: 3,

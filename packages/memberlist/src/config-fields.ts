@@ -40,13 +40,24 @@ export interface Config {
   bindAddr?: string;
   /** The UDP and TCP port to listen on, and the port of join addresses that name none. 0 lets the system choose. Default 7946. */
   bindPort?: number;
-  /** The literal IP that others are told to use, for NAT and containers. "" lets the transport choose. Default "". */
-  advertiseAddr?: string;
+  /**
+   * The literal IP that other members are to use, for NAT and containers; "" lets the transport choose. A function is asked at the start
+   * and then every `addressCheckInterval`; when it returns another address, the node moves there: it leaves, and joins again under the
+   * same name, which is what lets its peers (Go's, too) take the new address at once. A function that returns "" has the transport choose
+   * again once the machine has lost the address. Default "".
+   */
+  advertiseAddr?: string | (() => string | Promise<string>);
   /**
    * The port that others are told to use. 0 is the bound port. Default 0. (Go's default is 7946 even when another port is bound,
    * which advertises a port where nobody listens; a config that sets `bindPort` alone works here.)
    */
   advertisePort?: number;
+
+  /**
+   * How often to look whether the machine still has the advertised address (event and log code `address_lost`), and to ask an
+   * `advertiseAddr` that is a function; 0 switches both off. Default 5 s.
+   */
+  addressCheckInterval?: number;
 
   /** The protocol version to speak, 1 to 5. Raise it only once every member understands the new one. Default 2. */
   protocolVersion?: number;
@@ -282,6 +293,7 @@ type DefaultedField =
   | "skipInboundLabelCheck"
   | "bindAddr"
   | "bindPort"
+  | "addressCheckInterval"
   | "advertiseAddr"
   | "advertisePort"
   | "protocolVersion"

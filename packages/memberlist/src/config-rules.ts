@@ -76,7 +76,7 @@ function shape(required: readonly string[], optional: readonly string[] = []): C
 
 const transportShape: ConfigRule = shape(
   ["finalAdvertiseAddr", "writeTo", "dial", "listen", "shutdown"],
-  ["resolve", "resolveSrv"],
+  ["hasAddress", "resolve", "resolveSrv"],
 );
 
 const transportRule: ConfigRule = {
@@ -128,6 +128,11 @@ function isUnspecified(ip: string): boolean {
   return ip === "0.0.0.0" || ip === "::";
 }
 
+function isReachable(addr: string): boolean {
+  const ip = canonicalIp(addr);
+  return addr === "" || (ip !== undefined && !isUnspecified(ip) && !ip.includes("%"));
+}
+
 const port: ConfigRule = integer(0, 65_535);
 const multiplier: ConfigRule = integer(1, countMax);
 const delegateVersion: ConfigRule = integer(0, 255);
@@ -140,11 +145,12 @@ export const configRules: { readonly [Field in keyof Required<Config>]: ConfigRu
   skipInboundLabelCheck: boolean,
   bindAddr: text("a literal IP address", (value) => canonicalIp(value) !== undefined),
   bindPort: port,
-  advertiseAddr: text('"" or a literal IP address that others can reach (not 0.0.0.0 or ::, no zone)', (value) => {
-    const ip = canonicalIp(value);
-    return value === "" || (ip !== undefined && !isUnspecified(ip) && !ip.includes("%"));
-  }),
+  advertiseAddr: {
+    expected: '"" or a literal IP address that others can reach (not 0.0.0.0 or ::, no zone), or a function that returns one',
+    accepts: (value) => typeof value === "function" || (typeof value === "string" && isReachable(value)),
+  },
   advertisePort: port,
+  addressCheckInterval: durationOr("off"),
   protocolVersion: integer(protocolVersionMin, protocolVersionMax),
   tcpTimeout: duration,
   indirectChecks: integer(0, countMax),

@@ -22,10 +22,23 @@ export type MemberEvent =
   | { readonly type: "conflict"; readonly node: Node; readonly other: Node; readonly at: number }
   /** This process (`node`) was held up, by `probeTimeout` or more: its timers fired `late` ms after their time. */
   | { readonly type: "held_up"; readonly node: Node; readonly late: number; readonly at: number }
+  | AddressLostEvent
   | IsolatedEvent
   | HealedEvent
   | LabelMismatchEvent
   | QueueFullEvent;
+
+/**
+ * The machine has lost the address that this node (`node`) advertises: others cannot reach it, and will declare it dead. Where
+ * `advertiseAddr` is a function, it is asked for another one; else restart the node.
+ */
+export interface AddressLostEvent {
+  readonly type: "address_lost";
+  readonly node: Node;
+  /** `host:port`, as it was advertised. */
+  readonly address: string;
+  readonly at: number;
+}
 
 /** See {@link Isolated}. */
 export interface IsolatedEvent extends Isolated {

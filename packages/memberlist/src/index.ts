@@ -32,6 +32,7 @@ export type {
   EventStreamOptions,
   HealedEvent,
   IsolatedEvent,
+  AddressLostEvent,
   LabelMismatchEvent,
   LogEvent,
   MemberEvent,

@@ -8,7 +8,7 @@ export type { Engine } from "./engine/engine.ts";
 export type { Tunables } from "./engine/tunables.ts";
 export { createInstrumented } from "./memberlist.ts";
 export type { Instruments } from "./start-driver.ts";
-export { chooseAdvertiseAddress, defaultRoute, type HostInterfaces } from "./net/advertise.ts";
+export { chooseAdvertiseAddress, defaultRoute, machineHas, type HostInterfaces } from "./net/advertise.ts";
 export { transportSlots, type InboundSlot } from "./net/inbound-slots.ts";
 export { planBind, withoutMapping, type BindTarget } from "./net/ip.ts";
 export {

@@ -1,14 +1,14 @@
-import { canonicalIp, isPublicIp } from "./address.ts";
+import { isPublicIp } from "./address.ts";
 import { checkMeta } from "./arguments.ts";
 import { loadFallbackCodec } from "./codec/fallback-codec.ts";
 import { resolveConfig, type Config, type ResolvedConfig } from "./config.ts";
+import { askAdvertiseAddr, finalAdvertiseAddr } from "./driver/advertised-address.ts";
 import { Driver } from "./driver/driver.ts";
 import { loadSnapshot } from "./driver/snapshot-keeper.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { Tunables } from "./engine/tunables.ts";
 import { MemberlistError } from "./errors.ts";
 import { Keyring } from "./keyring.ts";
-import type { AdvertisedAddress, Transport } from "./ports/transport.ts";
 import { emptyBytes } from "./wire/bytes.ts";
 
 /** What our own packages may ask of a node that they start: see `createInstrumented` of `./internal`. */
@@ -48,7 +48,7 @@ async function start(config: Config, { tunables, onEngine }: Instruments): Promi
       "config.transport is missing; a transport package's createMemberlist brings its own",
     );
   }
-  const advertised = await finalAdvertiseAddr(transport, resolved);
+  const advertised = await finalAdvertiseAddr(transport, await askAdvertiseAddr(resolved), resolved.advertisePort);
   const keyring = keyringOf(resolved);
   const encryption = keyring === undefined ? undefined : { keyring, codec: transport.codec ?? (await loadFallbackCodec()) };
   // From here on only the keyring has the key: it never shows one, where a config that is printed would.
@@ -80,16 +80,4 @@ function keyringOf({ keyring, secretKey }: ResolvedConfig): Keyring | undefined 
   keyring.addKey(secretKey);
   keyring.useKey(secretKey);
   return keyring;
-}
-
-/** Asks the transport, and brings the answer into the one form that addresses are compared in. */
-async function finalAdvertiseAddr(transport: Transport, config: ResolvedConfig): Promise<AdvertisedAddress> {
-  const { addr, port } = await transport.finalAdvertiseAddr(config.advertiseAddr, config.advertisePort);
-  const ip = canonicalIp(addr);
-  if (ip === undefined || port < 1 || port > 65_535) {
-    throw new MemberlistError("advertise_address", `the transport advertises ${addr}:${port}, which is no IP and port`, {
-      details: { addr, port },
-    });
-  }
-  return { addr: ip, port };
 }

@@ -61,10 +61,11 @@ const cases: { readonly [Field in keyof Required<Config>]: Cases } = {
   },
   bindPort: whole(0, 65_535),
   advertiseAddr: {
-    valid: ["", "10.1.2.3", "2001:db8::1"],
+    valid: ["", "10.1.2.3", "2001:db8::1", () => "10.1.2.3"],
     wrong: ["0.0.0.0", "::", "fe80::1%eth0", "example.org", ...text.wrong],
   },
   advertisePort: whole(0, 65_535),
+  addressCheckInterval: optional,
   protocolVersion: whole(1, 5),
   tcpTimeout: durations,
   indirectChecks: whole(0, 1_000),
@@ -174,7 +175,7 @@ describe("each field", () => {
   it("has a rule and cases, and each default has a field", () => {
     expect(Object.keys(cases).toSorted()).toEqual(Object.keys(configRules).toSorted());
     expect(Object.keys(configRules)).toEqual(expect.arrayContaining(Object.keys(lanConfig())));
-    expect(Object.keys(configRules)).toHaveLength(61);
+    expect(Object.keys(configRules)).toHaveLength(62);
   });
 
   it("that is an object says which of its properties it has, and shows no text of them", () => {

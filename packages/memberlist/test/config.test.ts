@@ -21,6 +21,7 @@ const presets: readonly [field: keyof Config, lan: unknown, wan: unknown, local:
   ["bindPort", 7946, 7946, 7946],
   ["advertiseAddr", "", "", ""],
   ["advertisePort", 0, 0, 0],
+  ["addressCheckInterval", 5 * s, 5 * s, 5 * s],
   ["protocolVersion", 2, 2, 2],
   ["tcpTimeout", 10 * s, 30 * s, 1 * s],
   ["indirectChecks", 3, 3, 1],

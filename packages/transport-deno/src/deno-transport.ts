@@ -16,6 +16,7 @@ import {
 import {
   chooseAdvertiseAddress,
   createLog,
+  machineHas,
   packetObjection,
   planBind,
   RouteTable,
@@ -167,6 +168,10 @@ export class DenoTransport implements Transport {
   finalAdvertiseAddr(addr: string, port: number): Promise<AdvertisedAddress> {
     const host = this.#options.hostInterfaces ?? thisMachine;
     return chooseAdvertiseAddress({ addr, port, bound: this.#targets, boundPort: this.bindPort, host });
+  }
+
+  hasAddress(addr: string): boolean | undefined {
+    return machineHas(this.#options.hostInterfaces ?? thisMachine, addr);
   }
 
   writeTo(packet: Uint8Array, to: Address, done?: SendDone): boolean {

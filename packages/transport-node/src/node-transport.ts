@@ -17,6 +17,7 @@ import {
 import {
   chooseAdvertiseAddress,
   createLog,
+  machineHas,
   packetObjection,
   planBind,
   RouteTable,
@@ -182,6 +183,10 @@ export class NodeTransport implements Transport {
   finalAdvertiseAddr(addr: string, port: number): Promise<AdvertisedAddress> {
     const host = this.#options.hostInterfaces ?? thisMachine;
     return chooseAdvertiseAddress({ addr, port, bound: this.#targets, boundPort: this.bindPort, host });
+  }
+
+  hasAddress(addr: string): boolean | undefined {
+    return machineHas(this.#options.hostInterfaces ?? thisMachine, addr);
   }
 
   writeTo(packet: Uint8Array, to: Address, done?: SendDone): boolean {

@@ -104,6 +104,27 @@ describe("without one", () => {
     });
     expect(await transport.finalAdvertiseAddr("", 0)).toEqual({ addr: "10.9.8.7", port: transport.bindPort });
     expect(await transport.finalAdvertiseAddr("127.0.0.1", 9000)).toEqual({ addr: "127.0.0.1", port: 9000 });
+    expect([transport.hasAddress("10.9.8.7"), transport.hasAddress("10.9.8.8")]).toEqual([true, false]);
+    await transport.shutdown();
+  });
+});
+
+describe("whether the machine has an address", () => {
+  it("is known for the real interfaces", async () => {
+    const transport = await NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0 });
+    expect([transport.hasAddress("127.0.0.1"), transport.hasAddress("203.0.113.9")]).toEqual([true, false]);
+    await transport.shutdown();
+  });
+
+  it("is not known where the interfaces cannot be listed", async () => {
+    const hidden = {
+      ...host({}),
+      list: () => {
+        throw new Error("not permitted");
+      },
+    };
+    const transport = await NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0, hostInterfaces: hidden });
+    expect(transport.hasAddress("127.0.0.1")).toBeUndefined();
     await transport.shutdown();
   });
 });

@@ -1,4 +1,4 @@
-import { formatAddress, type Address } from "../address.ts";
+import { formatAddress, hostPort, type Address } from "../address.ts";
 import type { ResolvedConfig } from "../config.ts";
 import { MemberlistError } from "../errors.ts";
 import { Engine } from "../engine/engine.ts";
@@ -11,6 +11,7 @@ import { randomU32 } from "../ports/random.ts";
 import type { AdvertisedAddress, Transport } from "../ports/transport.ts";
 import { labelOverhead } from "../wire/label.ts";
 import { encodeText } from "../wire/text.ts";
+import { AddressWatch } from "./address-watch.ts";
 import { Alarm } from "./alarm.ts";
 import { Application } from "./application.ts";
 import { Cipher } from "./cipher.ts";
@@ -76,6 +77,7 @@ export class Driver {
   readonly #labelMismatches: LabelMismatches;
   readonly #news: News;
   readonly #alarm: Alarm;
+  readonly #addressWatch: AddressWatch;
   readonly #states: StateExchange = new StateExchange(this);
   #depth = 0;
   #isDraining = false;
@@ -131,6 +133,7 @@ export class Driver {
       onLate: (late) => this.#heldUp(late),
     });
     this.#keeper = new SnapshotKeeper(this, loaded);
+    this.#addressWatch = this.#makeAddressWatch(advertised);
     this.packets = this.#makePackets();
     this.streams = this.#makeStreams();
   }
@@ -142,6 +145,7 @@ export class Driver {
     });
     this.run(() => this.engine.start(meta));
     this.#keeper.start();
+    this.#addressWatch.start();
   }
 
   /** Stops the protocol at once, and closes the transport. */
@@ -149,6 +153,7 @@ export class Driver {
     this.#isStopped = true;
     this.engine.stop();
     this.#alarm.clear();
+    this.#addressWatch.stop();
     this.waits.endAll(new MemberlistError("shutdown", "the memberlist was shut down"));
     this.events.end();
     await this.packets.stop();
@@ -261,6 +266,24 @@ export class Driver {
         this.stats.count("key_worn_out");
         log.warn("key_worn_out", "all members together have about worn out the primary key: rotate it", { messages });
       },
+    });
+  }
+
+  #makeAddressWatch(advertised: AdvertisedAddress): AddressWatch {
+    const { config, log, stats, transport } = this;
+    return new AddressWatch({
+      config,
+      transport,
+      log,
+      stats,
+      advertised,
+      onLost: (isLost, { addr, port }) => {
+        this.run(() => (this.engine.isAddressLost = isLost));
+        if (!isLost) return;
+        const address = hostPort(addr, port);
+        this.#publish({ type: "address_lost", node: this.engine.localNode, address, at: config.clock.wallTime() });
+      },
+      onMoved: (to) => this.run(() => this.engine.moveTo(to)),
     });
   }
 

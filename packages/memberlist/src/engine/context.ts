@@ -26,6 +26,10 @@ export interface EngineContext {
   readonly awareness: Awareness;
   /** Where others reach us. */
   advertised: AdvertisedAddress;
+  /** Nobody reaches us there any more: acks are to go where our packets come from. */
+  isAddressLost: boolean;
+  /** We are on our way to another address: what is said about us is neither believed nor refuted. */
+  isRelocating: boolean;
   /** The time of the input being handled, in ms. */
   now: number;
   /** We have said that we leave: we no longer refute. */

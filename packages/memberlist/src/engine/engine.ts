@@ -18,12 +18,14 @@ import type { Effects, Questions } from "./effects.ts";
 import { Gossip } from "./gossip.ts";
 import { Healing } from "./healing.ts";
 import { introduce } from "./introduction.ts";
+import { aliveAddresses, liveNodes, memberInfos } from "./member-list.ts";
 import { Membership } from "./membership.ts";
 import { NodeSelector } from "./node-selector.ts";
 import { makeNode, NodeTable, type NodeRecord } from "./node-table.ts";
 import { PacketDispatcher } from "./packet-dispatcher.ts";
 import { Periodic, type PeriodicOptions } from "./periodic.ts";
 import { makePing, Prober } from "./probe.ts";
+import { Relocation } from "./relocation.ts";
 import { Responder } from "./responder.ts";
 import { pushPullScale } from "./scaling.ts";
 import { SendGate } from "./send-gate.ts";
@@ -57,6 +59,7 @@ export class Engine {
   readonly #context: EngineContext;
   readonly #gossip: Gossip;
   readonly #healing: Healing;
+  readonly #relocation: Relocation;
   readonly #membership: Membership;
   readonly #acks: AckHandlers;
   readonly #prober: Prober;
@@ -85,6 +88,8 @@ export class Engine {
       selector: new NodeSelector({ effects, questions, random, table }),
       awareness: new Awareness(tunables.lhaProbe ? config.awarenessMaxMultiplier : 1),
       advertised,
+      isAddressLost: false,
+      isRelocating: false,
       now,
       hasLeft: false,
       seqNo: options.seqNo,
@@ -93,7 +98,8 @@ export class Engine {
     this.#context = context;
     this.#gossip = new Gossip(context, layerOverhead, () => this.wakeGossip());
     this.#healing = new Healing(context, (to, done) => this.ping(to, done, { bare: true }));
-    this.#membership = new Membership(context, this.#gossip, this.#healing);
+    this.#relocation = new Relocation(context, this.#gossip);
+    this.#membership = new Membership(context, this.#gossip, this.#healing, this.#relocation);
     this.#acks = new AckHandlers(timers);
     this.#prober = new Prober({ context, gossip: this.#gossip, membership: this.#membership, acks: this.#acks });
     this.#responder = new Responder(context, this.#gossip, this.#acks);
@@ -273,12 +279,24 @@ export class Engine {
    */
   update(meta: Uint8Array, finished: () => void): void {
     this.#checkMeta(meta);
-    this.#membership.alive(this.#ownAlive(meta), { bootstrap: true, finished });
+    this.#relocation.whenDone(() => this.#membership.alive(this.#ownAlive(meta), { bootstrap: true, finished }));
+  }
+
+  /** Others are to reach us at another address from now on, see {@link Relocation}. */
+  moveTo(advertised: AdvertisedAddress): void {
+    this.#context.isAddressLost = false;
+    this.#relocation.start(advertised);
+  }
+
+  /** Whether the machine has lost the address that we advertise. Pings then ask for acks to where they come from. */
+  set isAddressLost(isLost: boolean) {
+    this.#context.isAddressLost = isLost;
   }
 
   /** Tells everybody that we leave. `finished` is called once the broadcast is out. */
   leave(finished: () => void): void {
     const { config } = this.#context;
+    this.#relocation.cancel();
     this.#context.hasLeft = true;
     const local = this.#local();
     // Refused by our own rules, we were never a member: there is nothing to take back.
@@ -305,43 +323,19 @@ export class Engine {
     return this.#context.table.liveCount > (this.#local()?.isDeadOrLeft === false ? 1 : 0);
   }
 
-  /** All that are alive or suspect. */
+  /** See {@link liveNodes}. */
   members(): Node[] {
-    const nodes: Node[] = [];
-    for (const record of this.#context.table.records()) {
-      if (!record.isDeadOrLeft) nodes.push(record.snapshot());
-    }
-    return nodes;
+    return liveNodes(this.#context.table);
   }
 
-  /** Where others that are alive are: all of them, or `limit` of them. */
+  /** See {@link aliveAddresses}. */
   someAlive(limit: number): Address[] {
-    const { config, table } = this.#context;
-    const found: Address[] = [];
-    for (const record of table.records()) {
-      if (found.length >= limit) break;
-      if (record.state === "alive" && record.name !== config.name) found.push(addressOf(record));
-    }
-    return found;
+    return aliveAddresses(this.#context.table, this.#context.config.name, limit);
   }
 
-  /** All that are in one of these states, and how they came to be. @param wallTime now, in ms since the Unix epoch */
+  /** See {@link memberInfos}. */
   memberInfos(states: readonly NodeState[], now: number, wallTime: number): MemberInfo[] {
-    return this.#context.table
-      .records()
-      .filter(({ state }) => states.includes(state))
-      .map((record) => {
-        const age = now - record.stateChangedAt;
-        const { rtt, cause, suspicion } = record;
-        return Object.freeze({
-          ...record.snapshot(),
-          since: wallTime - age,
-          age,
-          rtt,
-          cause,
-          accusers: suspicion?.accusers ?? [],
-        });
-      });
+    return memberInfos(this.#context.table, states, now, wallTime);
   }
 
   /** The state of everybody known, ourselves included. */

@@ -6,6 +6,7 @@ import { metaMaxSize } from "../wire/constants.ts";
 import { encodeAlive, encodeDead, encodeSuspect } from "../wire/encode.ts";
 import type { Alive, Dead, PushNodeState, Suspect, Versions } from "../wire/messages.ts";
 import { decodeText } from "../wire/text.ts";
+import type { Relocation } from "./relocation.ts";
 import { applyAwareness, applyPort, nextIncarnation, type EngineContext } from "./context.ts";
 import type { Gossip } from "./gossip.ts";
 import type { Healing } from "./healing.ts";
@@ -37,17 +38,19 @@ export class Membership {
   readonly #context: EngineContext;
   readonly #gossip: Gossip;
   readonly #healing: Healing;
+  readonly #relocation: Relocation;
 
-  constructor(context: EngineContext, gossip: Gossip, healing: Healing) {
+  constructor(context: EngineContext, gossip: Gossip, healing: Healing, relocation: Relocation) {
     this.#context = context;
     this.#gossip = gossip;
     this.#healing = healing;
+    this.#relocation = relocation;
   }
 
   alive(claim: Alive, options: AliveOptions = {}): void {
     const { config, effects, table, now } = this.#context;
     const isLocal = claim.node === config.name;
-    if (isLocal && this.#context.hasLeft) return;
+    if (isLocal && (this.#context.hasLeft || this.#isOutdated(claim))) return;
     if (!this.#isAcceptable(claim)) return;
 
     let record = table.get(claim.node);
@@ -115,7 +118,7 @@ export class Membership {
     }
     if (record.state !== "alive") return;
     if (record.name === config.name) {
-      this.#refute(record, claim.incarnation, claim.from);
+      if (!this.#context.isRelocating) this.#refute(record, claim.incarnation, claim.from);
       return;
     }
     this.#gossip.broadcast(claim.node, encodeSuspect(claim));
@@ -137,7 +140,7 @@ export class Membership {
     this.#clearSuspicion(record);
     if (record.isDeadOrLeft) return;
     if (record.name === config.name && !this.#context.hasLeft) {
-      this.#refute(record, claim.incarnation, claim.from);
+      if (!this.#context.isRelocating) this.#refute(record, claim.incarnation, claim.from);
       return;
     }
     this.#gossip.broadcast(claim.node, encodeDead(claim), finished);
@@ -221,6 +224,13 @@ export class Membership {
     effects.stats.count("dropped.alive_refused");
     effects.log.warn("alive_refused", `ignoring alive message for ${claim.node}: ${refusal}`, { node: claim.node });
     return false;
+  }
+
+  /** It is about ourselves, where we were before: what we said there goes around for a while. */
+  #isOutdated({ node, addr, port, incarnation }: Alive): boolean {
+    if (this.#context.isRelocating) return true;
+    const record = this.#context.table.get(node);
+    return record !== undefined && incarnation < record.incarnation && this.#relocation.wasAt(addr, port);
   }
 
   #isAllowed(claim: Alive): boolean {

@@ -254,12 +254,12 @@ class Probe {
 
 /** A ping in our own name. */
 export function makePing(context: EngineContext, node: string): Ping {
-  const { advertised, config } = context;
+  const { advertised, config, isAddressLost } = context;
   return {
     seqNo: nextSeqNo(context),
     node,
-    sourceAddr: advertised.addr,
-    sourcePort: advertised.port,
+    sourceAddr: isAddressLost ? "" : advertised.addr,
+    sourcePort: isAddressLost ? 0 : advertised.port,
     sourceNode: config.name,
   };
 }

@@ -115,6 +115,16 @@ function objection(info: InterfaceAddress, address: string, family: IpFamily, fa
   return families.includes(family) ? "" : `IPv${family}, which is not bound`;
 }
 
+/** Whether an interface that is up has this canonical IP; undefined where the interfaces cannot be listed. Never throws. */
+export function machineHas(host: HostInterfaces, addr: string): boolean | undefined {
+  try {
+    const infos = Object.values(host.list()).flatMap((list) => list ?? []);
+    return infos.some(({ address }) => canonicalIp(address) === addr);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The interface of the route to 0.0.0.0/0 with the lowest metric, in Linux's table of IPv4 routes. */
 export function defaultRoute(table: string): string | undefined {
   let best: { name: string; metric: number } | undefined;

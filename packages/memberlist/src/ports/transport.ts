@@ -16,6 +16,12 @@ export interface Transport {
   finalAdvertiseAddr(addr: string, port: number): AdvertisedAddress | Promise<AdvertisedAddress>;
 
   /**
+   * Whether the machine has this address now, a canonical IP; undefined where that cannot be found out. It is asked every
+   * `addressCheckInterval`, to notice that an advertised address is gone. Absent: that is not noticed. Never throws.
+   */
+  hasAddress?(addr: string): boolean | undefined;
+
+  /**
    * Sends one packet, fire and forget. The transport owns `packet` from here on. It is a view, whose buffer holds other packets, too:
    * what is handed to another thread must be a copy.
    *

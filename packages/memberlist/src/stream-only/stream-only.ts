@@ -65,6 +65,7 @@ export function streamOnly(transport: Transport, options: StreamOnlyOptions): Tr
 const drainTime = 500;
 
 class StreamOnlyTransport implements Transport {
+  readonly hasAddress: ((addr: string) => boolean | undefined) | undefined;
   readonly resolve: ((host: string, options: ResolveOptions) => Promise<string[]>) | undefined;
   readonly resolveSrv: ((service: string, options: ResolveOptions) => Promise<SrvRecord[]>) | undefined;
   readonly codec: Codec | undefined;
@@ -78,6 +79,7 @@ class StreamOnlyTransport implements Transport {
 
   constructor(inner: Transport, { clock, timeout, idleTimeout, maxLinks, maxInboundStreams = 512, ...rest }: StreamOnlyOptions) {
     this.#inner = inner;
+    this.hasAddress = inner.hasAddress?.bind(inner);
     this.resolve = inner.resolve?.bind(inner);
     this.resolveSrv = inner.resolveSrv?.bind(inner);
     this.codec = inner.codec;

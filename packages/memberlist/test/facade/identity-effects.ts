@@ -64,6 +64,17 @@ export const identityEffects: Readonly<Record<Exclude<keyof Config, ProtocolFiel
   advertiseAddr: async (one) =>
     expect((await one.start({ advertiseAddr: "192.0.2.1" })).members.localNode().addr).toBe("192.0.2.1"),
 
+  addressCheckInterval: async (one) => {
+    const asked: number[] = [];
+    const advertiseAddr = (): string => {
+      asked.push(one.clock.now());
+      return "192.0.2.1";
+    };
+    await one.start({ advertiseAddr, addressCheckInterval: 700 });
+    await one.advance(2_200);
+    expect(asked.map((at) => at - (asked[0] as number))).toEqual([0, 700, 1_400, 2_100]);
+  },
+
   advertisePort: async (one) => expect((await one.start({ advertisePort: 1234 })).members.localNode().port).toBe(1234),
 
   protocolVersion: async (one) => expect((await one.start({ protocolVersion: 3 })).members.localNode().pCur).toBe(3),

@@ -18,6 +18,7 @@ import {
   bindError,
   chooseAdvertiseAddress,
   createLog,
+  machineHas,
   packetObjection,
   planBind,
   RouteTable,
@@ -192,6 +193,10 @@ export class QuicTransport implements Transport {
   finalAdvertiseAddr(addr: string, port: number): Promise<AdvertisedAddress> {
     const host = this.#options.hostInterfaces ?? thisMachine;
     return chooseAdvertiseAddress({ addr, port, bound: [this.#target], boundPort: this.bindPort, host });
+  }
+
+  hasAddress(addr: string): boolean | undefined {
+    return machineHas(this.#options.hostInterfaces ?? thisMachine, addr);
   }
 
   writeTo(packet: Uint8Array, to: Address, done?: SendDone): boolean {
