@@ -7,7 +7,7 @@ import { maxUserMsgBytes, metaMaxSize } from "./wire/constants.ts";
 export function checkMeta(meta: Uint8Array): Uint8Array {
   checkBytes("metadata", meta);
   if (meta.length <= metaMaxSize) return copyBytes(meta);
-  throw new MemberlistError("meta_too_large", `metadata of ${meta.length} bytes is over the limit of ${metaMaxSize}`, {
+  throw new MemberlistError("meta_too_large", `metadata of ${meta.length} bytes exceeds the limit of ${metaMaxSize}`, {
     details: { size: meta.length, limit: metaMaxSize },
   });
 }
@@ -15,7 +15,7 @@ export function checkMeta(meta: Uint8Array): Uint8Array {
 export function checkUserMessage(message: Uint8Array): void {
   checkBytes("a message", message);
   if (message.length <= maxUserMsgBytes) return;
-  throw new MemberlistError("message_too_large", `a message of ${message.length} bytes is over the limit of ${maxUserMsgBytes}`, {
+  throw new MemberlistError("message_too_large", `a message of ${message.length} bytes exceeds the limit of ${maxUserMsgBytes}`, {
     details: { size: message.length, limit: maxUserMsgBytes },
   });
 }
@@ -25,14 +25,14 @@ export function checkBytes(what: string, bytes: unknown): void {
   if (bytes instanceof Uint8Array) return;
   throw new MemberlistError(
     "invalid_argument",
-    `${what} must be a Uint8Array, it is ${bytes === null ? "null" : `of type ${typeof bytes}`}`,
+    `${what} must be a Uint8Array, not ${bytes === null ? "null" : `of type ${typeof bytes}`}`,
   );
 }
 
 /** Often it is what `members().find(…)` has not found. */
 export function checkReceiver(to: unknown): void {
   if (typeof to === "object" && to !== null) return;
-  throw new MemberlistError("invalid_argument", `a receiver must be a member or an address, it is ${String(to)}`);
+  throw new MemberlistError("invalid_argument", `a receiver must be a member or an address, not ${String(to)}`);
 }
 
 export function checkStates(states: readonly NodeState[]): readonly NodeState[] {

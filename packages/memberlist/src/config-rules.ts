@@ -139,9 +139,9 @@ const delegateVersion: ConfigRule = integer(0, 255);
 
 /** A rule for each field; a field that is absent or undefined is not checked, save `name`. */
 export const configRules: { readonly [Field in keyof Required<Config>]: ConfigRule } = {
-  name: text(`a text of 1 to ${nameMaxSize} bytes (UTF-8)`, (value) => value !== "" && utf8Length(value) <= nameMaxSize),
+  name: text(`a string of 1 to ${nameMaxSize} bytes (UTF-8)`, (value) => value !== "" && utf8Length(value) <= nameMaxSize),
   transport: transportRule,
-  label: text(`a text of at most ${labelMaxSize} bytes (UTF-8)`, (value) => utf8Length(value) <= labelMaxSize),
+  label: text(`a string of at most ${labelMaxSize} bytes (UTF-8)`, (value) => utf8Length(value) <= labelMaxSize),
   skipInboundLabelCheck: boolean,
   bindAddr: text("a literal IP address", (value) => canonicalIp(value) !== undefined),
   bindPort: port,
@@ -205,7 +205,7 @@ export const configRules: { readonly [Field in keyof Required<Config>]: ConfigRu
   },
   limits: limitsRule,
   metricLabels: {
-    expected: "an object whose values are texts",
+    expected: "an object whose values are strings",
     accepts: (value) =>
       isObject(value) && !Array.isArray(value) && Object.values(value).every((label) => typeof label === "string"),
   },

@@ -83,7 +83,7 @@ function unknownIssue(field: string): ConfigIssue {
   const name = near ? names.find((candidate) => candidate.toLowerCase() === nearest) : undefined;
   const hint = name === undefined ? "" : `; did you mean ${name}?`;
   const expected = name === undefined ? "left out" : `left out, or ${name}`;
-  return { field, value: "(not shown)", expected, message: `${JSON.stringify(field)} is no field of a config${hint}` };
+  return { field, value: "(not shown)", expected, message: `${JSON.stringify(field)} is not a config field${hint}` };
 }
 
 type Plain = string | number | boolean | bigint | null | undefined;
@@ -110,7 +110,7 @@ function describeProperties(value: object): string {
 }
 
 function describeProperty(value: unknown): string {
-  if (typeof value === "string") return "a text";
+  if (typeof value === "string") return "a string";
   return isPlain(value) ? String(value) : `a ${typeof value}`;
 }
 

@@ -182,7 +182,7 @@ describe("each field", () => {
     const limits = { maxPushState: 5, maxUserMsgBytes: "secret" };
     const many = Object.fromEntries(Array.from({ length: 21 }, (_, i) => [`p${i}`, i]));
     for (const [config, shown] of [
-      [{ limits }, /; it is an object with maxPushState: 5, maxUserMsgBytes: a text$/],
+      [{ limits }, /; it is an object with maxPushState: 5, maxUserMsgBytes: a string$/],
       [{ logger: { debug: call, info: null } }, /; it is an object with debug: a function, info: null$/],
       [{ logger: many }, /p19: 19, …$/],
       [{ logger: {} }, /; it is an object$/],

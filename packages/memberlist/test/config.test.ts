@@ -197,8 +197,8 @@ describe("ConfigError", () => {
     ]);
     expect(error.message.split("\n")).toEqual([
       "invalid config:",
-      '  name must be a text of 1 to 255 bytes (UTF-8); it is ""',
-      "  label must be a text of at most 255 bytes (UTF-8); it is 5",
+      '  name must be a string of 1 to 255 bytes (UTF-8); it is ""',
+      "  label must be a string of at most 255 bytes (UTF-8); it is 5",
       "  bindPort must be a whole number from 0 to 65535; it is 70000",
       "  tcpTimeout must be a duration of 1 to 2147483647 ms; it is -1",
     ]);
@@ -206,7 +206,7 @@ describe("ConfigError", () => {
   });
 
   it("says that the name is missing", () => {
-    expect(failure({}).message).toContain("name must be a text of 1 to 255 bytes (UTF-8); it is missing");
+    expect(failure({}).message).toContain("name must be a string of 1 to 255 bytes (UTF-8); it is missing");
   });
 
   it.each([undefined, null, 5, "x", []])("refuses %j for a config", (config) => {
@@ -222,13 +222,13 @@ describe("ConfigError", () => {
     ["advertiseAddress", "advertiseAddr"],
   ])("suggests the field that %s was meant for", (wrong, right) => {
     const [issue] = failure({ name: "a", [wrong]: 1 }).issues;
-    expect(issue).toMatchObject({ field: wrong, message: `"${wrong}" is no field of a config; did you mean ${right}?` });
+    expect(issue).toMatchObject({ field: wrong, message: `"${wrong}" is not a config field; did you mean ${right}?` });
   });
 
   it.each(["colour", "msgpackUseNewTimeFormat", "x", "__proto_", "constructor", "toString"])(
     "suggests nothing for %s",
     (wrong) => {
-      expect(failure({ name: "a", [wrong]: 1 }).message).toBe(`invalid config:\n  "${wrong}" is no field of a config`);
+      expect(failure({ name: "a", [wrong]: 1 }).message).toBe(`invalid config:\n  "${wrong}" is not a config field`);
     },
   );
 

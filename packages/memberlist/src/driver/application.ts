@@ -108,10 +108,14 @@ export class Application implements Questions {
       free -= overhead + message.length;
       if (free >= 0) return true;
       this.#stats.count("dropped.broadcast_over_limit");
-      this.#log.warn("broadcast_over_limit", "the delegate's getBroadcasts gave more than fits, dropping it", {
-        size: message.length,
-        limit,
-      });
+      this.#log.warn(
+        "broadcast_over_limit",
+        "dropped a broadcast of the delegate: getBroadcasts returned more bytes than its limit",
+        {
+          size: message.length,
+          limit,
+        },
+      );
       return false;
     });
   }
@@ -119,7 +123,7 @@ export class Application implements Questions {
   selectNodes(purpose: SelectPurpose, candidates: readonly Node[]): readonly string[] {
     const answer: unknown = this.#guard.call<unknown>("selectNodes", [], () => this.#config.selectNodes?.(purpose, candidates));
     if (Array.isArray(answer)) return answer.map((node: unknown) => nameOf(node)).filter((name) => name !== undefined);
-    this.#guard.report("selectNodes", new TypeError("what it returned is no list of nodes"));
+    this.#guard.report("selectNodes", new TypeError("it must return a list of nodes"));
     return [];
   }
 
@@ -133,7 +137,10 @@ export class Application implements Questions {
     const state = this.#guard.bytes("localState", emptyBytes, () => this.#config.delegate?.localState?.(join));
     if (state.length <= maxPushStateBytes) return state;
     // Every peer would refuse the whole push/pull, our nodes included.
-    this.#guard.report("localState", new RangeError(`${state.length} bytes are over the limit of ${maxPushStateBytes}`));
+    this.#guard.report(
+      "localState",
+      new RangeError(`it returned ${state.length} bytes, but a push/pull carries at most ${maxPushStateBytes}`),
+    );
     return emptyBytes;
   }
 

@@ -21,9 +21,9 @@ export interface BroadcastOptions {
 export async function broadcastMessage(driver: Driver, message: Uint8Array, options: BroadcastOptions): Promise<BroadcastResult> {
   const { name, whenTooLong = "refuse", signal } = options;
   if (whenTooLong !== "refuse" && whenTooLong !== "stream") {
-    throw new MemberlistError("invalid_argument", "whenTooLong must be refuse or stream");
+    throw new MemberlistError("invalid_argument", 'whenTooLong must be "refuse" or "stream"');
   }
-  if (name !== undefined && typeof name !== "string") throw new MemberlistError("invalid_argument", "name must be a text");
+  if (name !== undefined && typeof name !== "string") throw new MemberlistError("invalid_argument", "name must be a string");
   if (message.length <= driver.engine.maxPayload || whenTooLong === "refuse") {
     const queued = driver.userBroadcasts.queue(message, name);
     driver.run(() => driver.engine.wakeGossip());

@@ -29,7 +29,7 @@ export class DelegateGuard {
   bytes(method: string, fallback: Uint8Array, call: () => Uint8Array | undefined): Uint8Array {
     const result: unknown = this.call<unknown>(method, fallback, call) ?? fallback;
     if (result instanceof Uint8Array) return result;
-    this.report(method, new TypeError("what it returned is no Uint8Array"));
+    this.report(method, new TypeError("it must return a Uint8Array"));
     return fallback;
   }
 
@@ -37,7 +37,7 @@ export class DelegateGuard {
   bytesList(method: string, call: () => readonly Uint8Array[] | undefined): readonly Uint8Array[] {
     const result: unknown = this.call<unknown>(method, [], call) ?? [];
     if (Array.isArray(result) && result.every((item) => item instanceof Uint8Array)) return result;
-    this.report(method, new TypeError("what it returned is no list of Uint8Arrays"));
+    this.report(method, new TypeError("it must return a list of Uint8Arrays"));
     return [];
   }
 

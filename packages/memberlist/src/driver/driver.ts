@@ -195,7 +195,10 @@ export class Driver {
   /** @throws MemberlistError `node_name_required` */
   checkName(to: Address): void {
     if (to.name !== "" || !this.config.requireNodeNames) return;
-    throw new MemberlistError("node_name_required", `requireNodeNames is set, and ${formatAddress(to)} came without a node name`);
+    throw new MemberlistError(
+      "node_name_required",
+      `requireNodeNames is set: pass the node's name with its address, as name/${formatAddress(to)}`,
+    );
   }
 
   /** As {@link Packets.sendUser}. @throws MemberlistError `node_name_required`, `message_too_large` */
@@ -264,7 +267,7 @@ export class Driver {
       numMembers: () => this.engine.numMembers,
       onKeyWornOut: (messages) => {
         this.stats.count("key_worn_out");
-        log.warn("key_worn_out", "all members together have about worn out the primary key: rotate it", { messages });
+        log.warn("key_worn_out", "the primary key has about reached its usage limit: rotate it, see SECURITY.md", { messages });
       },
     });
   }

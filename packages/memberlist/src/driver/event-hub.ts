@@ -18,7 +18,7 @@ export class EventHub {
   open(capacity: number, options: EventStreamOptions): EventStream {
     const { signal, capacity: wanted = capacity } = options;
     if (!Number.isInteger(wanted) || wanted < 1) {
-      throw new MemberlistError("invalid_config", `an event stream's capacity must be a whole number from 1, it is ${wanted}`);
+      throw new MemberlistError("invalid_config", `the capacity of an event stream must be a whole number from 1, not ${wanted}`);
     }
     const onAbort = (): void => stream.end();
     const stream = new BufferedEventStream(wanted, {

@@ -175,7 +175,7 @@ class Join {
   /** In whole ms, as it stands in errors. @throws MemberlistError `timeout` when there is none */
   #timeLeft(): number {
     const left = Math.min(this.#driver.config.tcpTimeout, this.#deadline - this.#now());
-    if (left <= 0) throw new MemberlistError("timeout", "the join's timeout left no time for this address");
+    if (left <= 0) throw new MemberlistError("timeout", "the join's timeout passed before this address was tried");
     return Math.max(1, Math.round(left));
   }
 }
@@ -204,5 +204,5 @@ function countReached(attempts: readonly JoinAttempt[]): number {
 
 function checkCount(name: string, value: number, min: number): void {
   if (Number.isInteger(value) && value >= min) return;
-  throw new MemberlistError("invalid_argument", `${name} must be a whole number from ${min}, it is ${value}`);
+  throw new MemberlistError("invalid_argument", `${name} must be a whole number from ${min}, not ${value}`);
 }

@@ -113,9 +113,13 @@ export class Packets {
     const { enableCompression: compress } = config;
     const packet = sealPacket(message, { compress, crc, label, cipher, checksum: transport.codec?.crc32 });
     if (packet.length <= maxPacketBytes) return packet;
-    throw new MemberlistError("message_too_large", `a packet of ${packet.length} bytes is over the ${maxPacketBytes} of UDP`, {
-      details: { size: packet.length, limit: maxPacketBytes },
-    });
+    throw new MemberlistError(
+      "message_too_large",
+      `a packet of ${packet.length} bytes exceeds what UDP carries (${maxPacketBytes}): shorten the message, or use sendReliable`,
+      {
+        details: { size: packet.length, limit: maxPacketBytes },
+      },
+    );
   }
 
   #write(packet: Uint8Array, to: Address, count: number, onFailed?: () => void): boolean {

@@ -38,7 +38,7 @@ export class Presence {
   /** See {@link Memberlist.updateNode}. */
   async update(options: UpdateNodeOptions): Promise<void> {
     const { application, engine } = this.#driver;
-    if (engine.hasLeft) throw new MemberlistError("left", "this node has left: it has no metadata to publish");
+    if (engine.hasLeft) throw new MemberlistError("left", "this node has left the cluster: join again before updateNode");
     const meta = checkMeta(options.meta ?? application.nodeMeta(this.#meta));
     await this.#broadcastOut("updateNode", options, (finished) => {
       engine.update(meta, finished);

@@ -24,12 +24,14 @@ export async function resolveSeed(driver: Driver, seed: Seed, lookup: SeedLookup
       for (const address of await resolveText(driver, text, lookup)) found.set(`${address.host} ${address.port}`, address);
     } catch (error) {
       if (isEnd(error)) throw error;
-      driver.log.warn("seed_unresolved", `${seedName(seed)} names ${text}: ${errorMessage(error)}`, { seed: text });
+      driver.log.warn("seed_unresolved", `could not resolve ${text}, returned by ${seedName(seed)}: ${errorMessage(error)}`, {
+        seed: text,
+      });
       failure ??= error;
     }
   }
   if (found.size > 0) return [...found.values()];
-  throw failure ?? new MemberlistError("resolve_failed", `${seedName(seed)} has no seeds now`);
+  throw failure ?? new MemberlistError("resolve_failed", `${seedName(seed)} returned no seeds`);
 }
 
 async function resolveText(driver: Driver, text: string, { timeLeft, signal }: SeedLookup): Promise<readonly Address[]> {
@@ -39,11 +41,14 @@ async function resolveText(driver: Driver, text: string, { timeLeft, signal }: S
   const timeout = timeLeft();
   const hosts = await waits.run<readonly string[]>({ what: `resolving ${address.host}`, timeout, signal }, (resolve, reject) => {
     if (transport.resolve === undefined) {
-      throw new MemberlistError("resolve_failed", `this transport cannot resolve names: ${address.host}`);
+      throw new MemberlistError(
+        "resolve_failed",
+        `this transport cannot resolve host names: pass a literal IP instead of ${address.host}`,
+      );
     }
     transport.resolve(address.host, { dnsConfigPath: config.dnsConfigPath, timeout, signal }).then(resolve, reject);
   });
-  if (hosts.length === 0) throw new MemberlistError("resolve_failed", `${address.host} has no address`);
+  if (hosts.length === 0) throw new MemberlistError("resolve_failed", `${address.host} resolved to no address`);
   return hosts.map((host) => ({ ...address, host }));
 }
 
@@ -62,7 +67,10 @@ async function askProvider(
         timeout,
         resolveSrv: async (service) => {
           if (transport.resolveSrv === undefined) {
-            throw new MemberlistError("unsupported", `this transport cannot look up SRV records: ${service}`);
+            throw new MemberlistError(
+              "unsupported",
+              `this transport cannot look up SRV records, so srvSeeds("${service}") does not work on it`,
+            );
           }
           return await transport.resolveSrv(service, {
             dnsConfigPath: config.dnsConfigPath,
@@ -75,7 +83,7 @@ async function askProvider(
     return () => stop.abort();
   });
   if (Array.isArray(answer) && answer.every((text) => typeof text === "string")) return answer;
-  throw new MemberlistError("resolve_failed", `${name} gave something else than a list of texts`);
+  throw new MemberlistError("resolve_failed", `${name} must return a list of strings`);
 }
 
 function providerFailed(name: string, error: unknown): MemberlistError {

@@ -34,9 +34,12 @@ export async function loadSnapshot({ name, label, store }: ResolvedConfig): Prom
   }
   if (text === undefined) return {};
   const snapshot = typeof text === "string" ? decodeSnapshot(text) : undefined;
-  if (snapshot === undefined) return { problem: "store_corrupted", reason: "it is no snapshot" };
+  if (snapshot === undefined) return { problem: "store_corrupted", reason: "it is damaged, or of another program" };
   if (snapshot.name === name && snapshot.label === label) return { snapshot };
-  return { problem: "store_foreign", reason: `it is of ${snapshot.name}, with the label "${snapshot.label}"` };
+  return {
+    problem: "store_foreign",
+    reason: `it belongs to node ${snapshot.name} with the label "${snapshot.label}"; each node needs a store of its own`,
+  };
 }
 
 /** The incarnation to start above: nobody remembers a higher one of us. */
@@ -68,13 +71,13 @@ export class SnapshotKeeper {
     const { problem, reason } = this.#loaded;
     if (problem !== undefined) {
       stats.count(problem);
-      log.warn(problem, `ignoring what the store has: ${reason}`, { reason });
+      log.warn(problem, `ignored what the store had: ${reason}`, { reason });
     }
     if (this.#members.length === 0) return;
     this.#rejoin(this.#members).catch((error: unknown) => {
       if (this.#driver.isStopped) return;
       stats.count("rejoin_failed");
-      log.warn("rejoin_failed", `none of the saved members was reached: ${errorMessage(error)}`, {
+      log.warn("rejoin_failed", `could not rejoin through any of the saved members, call join: ${errorMessage(error)}`, {
         members: this.#members.length,
       });
     });
@@ -134,7 +137,7 @@ export class SnapshotKeeper {
         await config.store?.save(encodeSnapshot(this.#snapshot()));
       } catch (error) {
         stats.count("store_save_failed");
-        log.warn("store_save_failed", `the store did not take our snapshot: ${errorMessage(error)}`, { error });
+        log.warn("store_save_failed", `the store could not save this node's state: ${errorMessage(error)}`, { error });
       }
     }
   }
@@ -163,7 +166,7 @@ export class SnapshotKeeper {
       for (const member of answered) {
         try {
           await streams.pushPull(member, true);
-          log.info("rejoined", `back in the cluster, by ${member.name}`, { member });
+          log.info("rejoined", `rejoined the cluster through ${member.name}`, { member });
           return;
         } catch (error) {
           failure = error;
@@ -171,7 +174,7 @@ export class SnapshotKeeper {
         if (this.#driver.isStopped) return;
       }
     }
-    throw failure ?? new MemberlistError("no_ping_response", "they did not answer a ping");
+    throw failure ?? new MemberlistError("no_ping_response", "none of them answered a ping");
   }
 
   async #ask(members: readonly Address[]): Promise<Address[]> {

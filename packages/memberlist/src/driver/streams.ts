@@ -118,7 +118,7 @@ export class Streams {
         open: this.#inbound.taken,
       };
       // A code of its own: in a flood of these, the log's bound must not swallow why other streams were dropped.
-      log.warn("too_many_streams", "closing a stream at once, too many are open", fields);
+      log.warn("too_many_streams", `refused a stream: limits.${slot} (${this.#limits[slot]}) is reached`, fields);
       return;
     }
     const account = this.#budget.open();
@@ -187,7 +187,7 @@ export class Streams {
       const ours = label === "" ? "we have none" : `ours is ${JSON.stringify(label)}`;
       throw new MemberlistError(
         error.code,
-        `the peer hung up without an answer: it may have another label (${ours}), or be too busy; its counters say which`,
+        `the peer closed the connection without an answer: its label may differ (${ours}), or it may be too busy. Its log and its counters show which`,
         { cause: error, details: { ...error.details, unanswered: true, label } },
       );
     }
@@ -217,7 +217,7 @@ export class Streams {
     } catch (error) {
       // A dead node does not answer: nothing to tell unless it did, wrongly.
       const isExpected = error instanceof MemberlistError && ["dial_failed", "timeout", "shutdown"].includes(error.code);
-      if (!isExpected) log.warn("stream_ping_failed", `fallback ping failed: ${errorMessage(error)}`, { to });
+      if (!isExpected) log.warn("stream_ping_failed", `a ping over a stream failed: ${errorMessage(error)}`, { to });
       return false;
     }
   }
@@ -239,7 +239,7 @@ export class Streams {
         session = this.#session(stream);
         if (isOver) {
           session.close();
-          throw new MemberlistError("aborted", `${what} was given up while dialling`);
+          throw new MemberlistError("aborted", `${what} was cancelled while dialling`);
         }
         await session.sendLabel();
         return await use(session);
@@ -305,10 +305,14 @@ export class Streams {
     const { codec, config, handlers } = this.#options;
     const theirs = await readStreamLabel(session.reader);
     if (config.skipInboundLabelCheck) {
-      if (theirs.length > 0) throw new DecodeError("double_label", "a label where it should have been taken off already");
+      if (theirs.length > 0)
+        throw new DecodeError(
+          "double_label",
+          "a stream with a label, but skipInboundLabelCheck says that labels were removed before",
+        );
     } else if (!equalBytes(theirs, codec.label)) {
       handlers.labelMismatch(from, theirs);
-      throw new DecodeError("label_mismatch", "a stream with another label than ours");
+      throw new DecodeError("label_mismatch", "the label of the stream differs from ours");
     }
   }
 
@@ -352,7 +356,8 @@ export class Streams {
   #counted(state: RemoteState): RemoteState {
     const { log, stats } = this.#options;
     for (let i = 0; i < state.skipped; i++) stats.count("dropped.bad_node");
-    if (state.skipped > 0) log.warn("bad_node", "a push/pull has nodes that cannot be", { skipped: state.skipped });
+    if (state.skipped > 0)
+      log.warn("bad_node", `skipped ${state.skipped} invalid nodes in a push/pull`, { skipped: state.skipped });
     return state;
   }
 
@@ -364,14 +369,23 @@ export class Streams {
   }
 }
 
+/** What usually begins with this byte. */
+function lookalike(type: number): string {
+  const name = { 0x15: "TLS", 0x16: "TLS", 0x48: "HTTP", 0x53: "SSH" }[type];
+  return name === undefined ? "" : ` (it looks like ${name})`;
+}
+
 function expectType(message: StreamMessage, type: number): void {
   if (message.type === type) return;
-  throw new MemberlistError("protocol_error", `received message type ${message.type} where ${type} was expected`);
+  throw new MemberlistError(
+    "protocol_error",
+    `the peer did not answer like a memberlist node${lookalike(message.type)}: message type ${message.type} instead of ${type}. Is its address a gossip port?`,
+  );
 }
 
 async function throwRemoteError(message: StreamMessage): Promise<never> {
   const { error } = await readErr(message.body);
-  throw new MemberlistError("remote_error", `the peer answered: ${error}`, { details: { remote: error } });
+  throw new MemberlistError("remote_error", `the peer reported an error: ${error}`, { details: { remote: error } });
 }
 
 /** An answer that could not be read, as an error that callers can branch on. */
@@ -379,7 +393,7 @@ function typed(error: unknown): unknown {
   if (!(error instanceof DecodeError)) return error;
   const { reason } = error;
   const code = reason === "decrypt_failed" || reason === "not_encrypted" ? reason : "protocol_error";
-  return new MemberlistError(code, `the peer's answer: ${error.message}`, { cause: error, details: { reason } });
+  return new MemberlistError(code, `could not read the peer's answer: ${error.message}`, { cause: error, details: { reason } });
 }
 
 /** The name of the limit that it was about. */

@@ -25,7 +25,7 @@ export class Turns {
    */
   take<T>(isWanted: IsWanted, work: (breathe: Breathe) => Promise<T>): Promise<T> {
     const check = (): void => {
-      if (!isWanted()) throw new MemberlistError("aborted", "nobody waits for it any more");
+      if (!isWanted()) throw new MemberlistError("aborted", "cancelled: the stream was closed");
     };
     const turn = this.#last.then(async () => {
       while (this.#hasBegun) await this.#breathe();

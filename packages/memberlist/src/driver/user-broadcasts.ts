@@ -72,7 +72,10 @@ export class UserBroadcasts {
     }
     const { log, maxPayload, stats } = this.#options;
     stats.count("broadcast_dropped.too_long");
-    log.warn("broadcast_too_long", "a message of broadcast() fits into no packet any more", { size, limit: maxPayload() });
+    log.warn("broadcast_too_long", "dropped a message of broadcast(): it no longer fits into a packet", {
+      size,
+      limit: maxPayload(),
+    });
   }
 
   #full(lost: "oldest" | "most_sent" | "newest" | "rejected"): void {
@@ -80,7 +83,11 @@ export class UserBroadcasts {
     stats.count(`broadcast_dropped.${lost}`);
     const { bytes, count } = this.#queue.counters();
     const facts = { policy: this.#whenFull, count, bytes };
-    log.warn("queue_full", "the queue of broadcast() is full, a message is lost or refused", facts);
+    log.warn(
+      "queue_full",
+      "the queue of broadcast() is full, a message was dropped or refused: broadcast less often, or raise broadcastQueue",
+      facts,
+    );
     const suppressed = this.#limit.take(config.clock.now());
     if (suppressed !== undefined) tell({ type: "queue_full", ...facts, suppressed, at: config.clock.wallTime() });
   }

@@ -96,7 +96,7 @@ function afterChange({ code, message, cause, details }: MemberlistError): Member
 /** @throws MemberlistError `invalid_argument` */
 export function checkTimeout(what: string, timeout: number | undefined): void {
   if (timeout === undefined || timeout >= 0) return;
-  throw new MemberlistError("invalid_argument", `the timeout of ${what} is ${timeout}; it must be a number of ms, or 0`);
+  throw new MemberlistError("invalid_argument", `the timeout of ${what} must be a number of ms from 0, not ${timeout}`);
 }
 
 function aborted(what: string, signal: AbortSignal, stateChanged: boolean | undefined): MemberlistError {

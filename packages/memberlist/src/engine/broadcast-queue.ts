@@ -134,8 +134,8 @@ export class TransmitLimitedQueue {
    */
   queueBroadcast(broadcast: Broadcast): boolean {
     const { length } = broadcast.message;
-    refuseOver(this.#maxPayload(), length, "fits into no packet, which takes");
-    refuseOver(this.#maxBytes, length, "is over what the queue takes,");
+    refuseOver(this.#maxPayload(), length, "maxPayload");
+    refuseOver(this.#maxBytes, length, "maxBytes");
     const obsolete = this.#obsoletedBy(broadcast);
     const isFull = !this.#hasRoomFor(length, obsolete);
     if (isFull && (this.#whenFull === "dropNewest" || this.#whenFull === "reject")) {
@@ -279,7 +279,7 @@ export class TransmitLimitedQueue {
   #refuse(broadcast: Broadcast): void {
     if (this.#whenFull === "reject") {
       this.#rejected++;
-      throw new MemberlistError("queue_full", `${this.#size} broadcasts of ${this.#bytes} bytes wait already`, {
+      throw new MemberlistError("queue_full", `the queue is full: ${this.#size} broadcasts of ${this.#bytes} bytes are waiting`, {
         details: { count: this.#size, bytes: this.#bytes, maxCount: this.#maxCount, maxBytes: this.#maxBytes },
       });
     }
@@ -355,7 +355,11 @@ function checkLimit(what: string, limit: number): void {
 
 function refuseOver(limit: number, size: number, what: string): void {
   if (size <= limit) return;
-  throw new MemberlistError("message_too_large", `a message of ${size} bytes ${what} ${limit} bytes`, {
-    details: { size, limit },
-  });
+  throw new MemberlistError(
+    "message_too_large",
+    `a message of ${size} bytes exceeds ${what} (${limit} bytes): shorten it, or send it over a stream`,
+    {
+      details: { size, limit },
+    },
+  );
 }

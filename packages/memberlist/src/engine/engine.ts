@@ -175,7 +175,7 @@ export class Engine {
     const missed = Math.floor(late / config.probeTimeout);
     if (missed === 0) return;
     effects.stats.count("held_up");
-    effects.log.warn("held_up", `this process was held up for ${Math.round(late)} ms: its timers were late`, { late });
+    effects.log.warn("held_up", `the event loop was blocked, or the process paused, for ${Math.round(late)} ms`, { late });
     effects.emit({ type: "held_up", node: this.localNode, late });
     applyAwareness(this.#context, missed);
   }
@@ -393,7 +393,7 @@ export class Engine {
     if (this.#gossip.fits(encodeAlive(this.#makeAlive(meta, this.#context.incarnation + 1)))) return;
     throw new MemberlistError(
       "meta_too_large",
-      `metadata of ${meta.length} bytes fits into no packet of ${udpBufferSize} bytes`,
+      `metadata of ${meta.length} bytes does not fit into a packet of ${udpBufferSize} bytes: shorten it, or raise udpBufferSize`,
       {
         details: { size: meta.length, udpBufferSize },
       },

@@ -139,16 +139,20 @@ export class Gossip {
     const { maxMembershipBroadcasts: most, maxMembershipBroadcastBytes: bytesMax } = config.limits;
     const isForCount = count >= most && message.length <= bytesMax;
     effects.stats.count(`limit.${isForCount ? "maxMembershipBroadcasts" : "maxMembershipBroadcastBytes"}`);
-    effects.log.warn("membership_queue_full", "too much news of members waits, some of it is given up", {
-      count,
-      size: message.length,
-    });
+    effects.log.warn(
+      "membership_queue_full",
+      "the queue of membership updates is full, some were dropped; push/pulls carry them",
+      {
+        count,
+        size: message.length,
+      },
+    );
   }
 
   #tooLarge(size: number): void {
     const { log, stats } = this.#context.effects;
     stats.count("dropped.broadcast_too_large");
-    log.warn("broadcast_too_large", "a message about a node is too large to be gossiped", { size });
+    log.warn("broadcast_too_large", "a membership update does not fit into a packet, and is not gossiped", { size });
   }
 
   /** What is left of `udpBufferSize` for messages in a compound, in bytes. */

@@ -230,7 +230,11 @@ export class Healing {
     this.#isIsolated = true;
     const lost = this.#lost.size;
     const seeds = this.#seeds.length;
-    this.#context.effects.log.warn("isolated", "no other member is alive", { lost, seeds, tried: this.#tried.length });
+    this.#context.effects.log.warn("isolated", "no other member is alive: trying seeds and lost members", {
+      lost,
+      seeds,
+      tried: this.#tried.length,
+    });
     this.#context.effects.emit({ type: "isolated", lost, seeds, tried: this.#tried });
   }
 
@@ -240,7 +244,7 @@ export class Healing {
     const members = table.liveCount;
     this.#isIsolated = false;
     this.#tried = [];
-    effects.log.info("healed", "members that were lost are back", { members, via: via?.address });
+    effects.log.info("healed", "lost members are back", { members, via: via?.address });
     effects.emit(via === undefined ? { type: "healed", members, tried } : { type: "healed", members, via, tried });
   }
 }

@@ -68,7 +68,7 @@ export class Membership {
         this.#tellConflict(record, claim);
         return;
       }
-      effects.log.info("address_taken_over", `${record.name} is back at another address`, {
+      effects.log.info("address_taken_over", `${record.name} has moved to another address`, {
         node: record.name,
         before: `${record.addr}:${record.port}`,
         now: `${claim.addr}:${claim.port}`,
@@ -200,16 +200,20 @@ export class Membership {
     const { effects, questions } = this.#context;
     if (claim.addr === "" || claim.meta.length > metaMaxSize) {
       effects.stats.count(claim.addr === "" ? "dropped.bad_address" : "dropped.meta_too_large");
-      effects.log.warn("bad_alive", `ignoring alive message for ${claim.node}: it has no address, or too much metadata`, {
-        node: claim.node,
-        metaSize: claim.meta.length,
-      });
+      effects.log.warn(
+        "bad_alive",
+        `ignored an alive message about ${claim.node}: it has no address, or metadata over ${metaMaxSize} bytes`,
+        {
+          node: claim.node,
+          metaSize: claim.meta.length,
+        },
+      );
       return false;
     }
     const [pMin = 0, pMax = 0] = claim.vsn;
     if (claim.vsn.length >= 3 && (pMin === 0 || pMin > pMax)) {
       effects.stats.count("dropped.bad_versions");
-      effects.log.warn("bad_versions", `ignoring alive message for ${claim.node}: its protocol versions are wrong`, {
+      effects.log.warn("bad_versions", `ignored an alive message about ${claim.node}: its protocol versions are invalid`, {
         node: claim.node,
         versions: claim.vsn,
       });
@@ -222,7 +226,7 @@ export class Membership {
         : questions.refusesAlive(makeNode({ ...claim, name: claim.node }, claim.vsn, "alive"));
     if (refusal === undefined) return true;
     effects.stats.count("dropped.alive_refused");
-    effects.log.warn("alive_refused", `ignoring alive message for ${claim.node}: ${refusal}`, { node: claim.node });
+    effects.log.warn("alive_refused", `ignored an alive message about ${claim.node}: ${refusal}`, { node: claim.node });
     return false;
   }
 
@@ -237,10 +241,14 @@ export class Membership {
     const { allowList, effects } = this.#context;
     if (allowList.allows(claim.addr)) return true;
     effects.stats.count("dropped.address_not_allowed");
-    effects.log.warn("address_not_allowed", `rejected ${claim.node}: ${claim.addr} is outside cidrsAllowed`, {
-      node: claim.node,
-      addr: claim.addr,
-    });
+    effects.log.warn(
+      "address_not_allowed",
+      `ignored an alive message about ${claim.node}: ${claim.addr} is outside cidrsAllowed`,
+      {
+        node: claim.node,
+        addr: claim.addr,
+      },
+    );
     return false;
   }
 
@@ -250,7 +258,7 @@ export class Membership {
     const { maxMembers } = config.limits;
     if (table.size < maxMembers) return true;
     effects.stats.count("limit.maxMembers");
-    effects.log.warn("too_many_members", `refused the new member ${node}: limits.maxMembers (${maxMembers}) are known already`, {
+    effects.log.warn("too_many_members", `ignored the new member ${node}: limits.maxMembers (${maxMembers}) is reached`, {
       node,
       maxMembers,
     });
@@ -267,7 +275,7 @@ export class Membership {
   #tellConflict(record: NodeRecord, claim: Alive): void {
     const { effects } = this.#context;
     effects.stats.count("dropped.name_conflict");
-    effects.log.warn("name_conflict", `two nodes claim the name ${record.name}`, {
+    effects.log.warn("name_conflict", `two nodes use the name ${record.name}: names must be unique in a cluster`, {
       node: record.name,
       mine: `${record.addr}:${record.port}`,
       theirs: `${claim.addr}:${claim.port}`,
@@ -313,7 +321,7 @@ export class Membership {
     applyAwareness(this.#context, 1);
     const { name: node, addr, isMapped, port, meta, versions: vsn } = record;
     this.#gossip.broadcast(node, encodeAlive({ incarnation, node, addr, isMapped, port, meta, vsn }));
-    effects.log.warn("refute", "refuting a claim about ourselves", { accuser: from, incarnation });
+    effects.log.warn("refute", "refuting an accusation: this node is alive", { accuser: from, incarnation });
     effects.emit({ type: "refute", node: record.snapshot(), from });
   }
 
@@ -342,7 +350,7 @@ export class Membership {
     const { accusers } = suspicion;
     const suspectFor = now - record.stateChangedAt;
     if (suspicion.confirmations < suspicion.k) effects.stats.increment("memberlist.degraded.timeout", 1);
-    effects.log.info("marked_dead", `marking ${record.name} as failed, suspect timeout reached`, {
+    effects.log.info("marked_dead", `marked ${record.name} as dead: it did not refute the suspicion in time`, {
       node: record.name,
       confirmations: suspicion.confirmations,
       accusers,

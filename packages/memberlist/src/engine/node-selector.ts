@@ -59,7 +59,7 @@ export class NodeSelector {
     }
     if (selected.size > 0) return selected;
     effects.stats.count("select_nodes_error");
-    effects.log.warn("select_nodes_error", "selectNodes has chosen none of the candidates, taking them all", { purpose });
+    effects.log.warn("select_nodes_error", "selectNodes returned none of the candidates: using all of them", { purpose });
     return eligible;
   }
 }

@@ -164,9 +164,13 @@ class Probe {
   }
 
   #timedOut(): void {
-    this.#parts.context.effects.log.debug("ping_timeout", `no ack from ${this.#target.name} in time, asking others`, {
-      node: this.#target.name,
-    });
+    this.#parts.context.effects.log.debug(
+      "ping_timeout",
+      `no ack from ${this.#target.name} in time: asking other members to ping it`,
+      {
+        node: this.#target.name,
+      },
+    );
     this.#parts.context.gate.pass("probe", () => this.#goIndirect());
   }
 
@@ -215,15 +219,19 @@ class Probe {
     const { name } = this.#target;
     if (this.#streamAnswered === true) {
       context.effects.stats.count("probe.stream_only");
-      context.effects.log.warn("udp_unreachable", `${name} answers over TCP but not over UDP, the network may be misconfigured`, {
-        node: name,
-      });
+      context.effects.log.warn(
+        "udp_unreachable",
+        `${name} answers over TCP but not over UDP: check that the network lets its UDP port through`,
+        {
+          node: name,
+        },
+      );
       this.#end(this.#sendFailed ? 0 : -1);
       return;
     }
     const missedNacks = Math.max(this.#expectedNacks - this.#nacks, 0);
     const cause = this.#failure();
-    context.effects.log.info("suspect", `suspect ${name} has failed, no acks received`, { node: name, ...cause });
+    context.effects.log.info("suspect", `suspecting ${name}: no ack received`, { node: name, ...cause });
     membership.suspect({ incarnation: this.#incarnation, node: name, from: context.config.name }, cause);
     this.#end(this.#expectedNacks > 0 ? missedNacks : 1);
   }

@@ -30,7 +30,11 @@ export class Responder {
     const { config, effects } = this.#context;
     if (ping.node === "" || ping.node === config.name) return true;
     effects.stats.count("dropped.ping_for_other_node");
-    effects.log.warn("ping_for_other_node", `got a ping for ${ping.node}, which is not us`, { node: ping.node });
+    effects.log.warn(
+      "ping_for_other_node",
+      `ignored a ping for node ${ping.node}: this node is ${config.name}. Its address may have been the other's before`,
+      { node: ping.node },
+    );
     return false;
   }
 

@@ -61,10 +61,15 @@ function check(name: string, versions: Versions, protocol: Range, delegate: Rang
   if (dCur < delegate.min || dCur > delegate.max) refuse(name, "delegate protocol", dCur, delegate);
 }
 
-function refuse(name: string, what: string, version: number, range: Range): never {
+function refuse(name: string, what: string, version: number, { min, max }: Range): never {
+  const accepted =
+    min <= max ? `but the alive members all accept ${min} to ${max} only` : "and no version is accepted by all alive members";
+  const fields = what === "protocol" ? "protocolVersion" : "delegateProtocolMin, delegateProtocolMax and delegateProtocolVersion";
   throw new MemberlistError(
     "incompatible_versions",
-    `node ${name} speaks ${what} version ${version}; everybody understands ${range.min} to ${range.max}`,
-    { details: { node: name, version, min: range.min, max: range.max } },
+    `node ${name} speaks ${what} version ${version}, ${accepted}. Set ${fields}`,
+    {
+      details: { node: name, version, min, max },
+    },
   );
 }

@@ -115,7 +115,11 @@ export class PacketLink {
     const { clock, limits, to } = this.#options;
     const details = { host: to.host, port: to.port };
     if (clock.now() < this.#unwelcomeUntil) {
-      return new MemberlistError("send_failed", `${formatAddress(to)} takes no packets over streams`, { details });
+      return new MemberlistError(
+        "send_failed",
+        `${formatAddress(to)} accepts no packets over streams: does that member use streamOnly?`,
+        { details },
+      );
     }
     if (this.#pendingBytes + bytes <= limits.maxPendingBytes) return undefined;
     return new MemberlistError("limit_exceeded", `too many packets wait for ${formatAddress(to)}`, { details });

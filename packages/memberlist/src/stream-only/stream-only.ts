@@ -171,7 +171,7 @@ class StreamOnlyTransport implements Transport {
         details: { host: to.host, port: to.port, bytes: packet.length },
       });
     if (packet.length === 0) return refuse("it is empty");
-    if (packet.length > maxPacketBytes) return refuse(`${packet.length} bytes are over the limit of ${maxPacketBytes}`);
+    if (packet.length > maxPacketBytes) return refuse(`${packet.length} bytes exceed the limit of ${maxPacketBytes}`);
     return undefined;
   }
 

@@ -109,9 +109,13 @@ function writeCrc(packet: Uint8Array, at: number, checksum: Checksum | undefined
 function openLabel(packet: Uint8Array, options: OpenOptions): Uint8Array {
   const { label, rest } = splitLabel(packet);
   if (options.skipInboundLabelCheck) {
-    if (label.length > 0) throw new DecodeError("double_label", "a label where it should have been taken off already");
+    if (label.length > 0)
+      throw new DecodeError(
+        "double_label",
+        "a packet with a label, but skipInboundLabelCheck says that labels were removed before",
+      );
   } else if (!equalBytes(label, options.label)) {
-    throw new DecodeError("label_mismatch", "a packet with another label than ours");
+    throw new DecodeError("label_mismatch", "the label of the packet differs from ours");
   }
   return rest;
 }

@@ -124,19 +124,29 @@ export async function decryptLongPayload(
 
 function sealedPart(payload: Uint8Array): { readonly version: number; readonly sealed: Uint8Array } {
   const [version] = payload;
-  if (version === undefined) throw new DecodeError("decrypt_failed", "nothing to decrypt");
+  if (version === undefined) throw new DecodeError("decrypt_failed", "an empty message where an encrypted one was expected");
   if (version > 1)
-    throw new DecodeError("decrypt_failed", `it starts with ${version}, which is no encryption version: plaintext?`);
+    throw new DecodeError(
+      "decrypt_failed",
+      `it starts with ${version}, which is not an encryption version: the sender may not encrypt`,
+    );
   const size = payload.length - minSize;
   // Padding adds at least a byte and makes whole blocks.
   const isPossible = version === 0 ? size >= blockSize && size % blockSize === 0 : size >= 0;
   if (!isPossible)
-    throw new DecodeError("decrypt_failed", `${payload.length} bytes cannot be an encrypted payload of version ${version}`);
+    throw new DecodeError(
+      "decrypt_failed",
+      `${payload.length} bytes are too few, or not padded, for an encrypted message of version ${version}`,
+    );
   return { version, sealed: payload.subarray(versionSize) };
 }
 
 function noKeyFits(cause: unknown): DecodeError {
-  return new DecodeError("decrypt_failed", "none of our keys fits: another key, another label, or tampered with", cause);
+  return new DecodeError(
+    "decrypt_failed",
+    "no key of this node decrypts it: the sender has another key or another label, or it was changed on its way",
+    cause,
+  );
 }
 
 function withVersion(sealed: Uint8Array, version: EncryptionVersion, headroom: number): Uint8Array {

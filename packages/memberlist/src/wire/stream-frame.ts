@@ -89,7 +89,10 @@ export async function readStreamMessage(
   const type = await reader.readByte();
   if (type === messageType.encrypt) return inMemory(await open(await readEncrypted(reader, limits, security)));
   if (security.cipher?.isOn === true && security.cipher.verifyIncoming) {
-    throw new DecodeError("not_encrypted", "a plaintext message where only encrypted ones are taken (gossipVerifyIncoming)");
+    throw new DecodeError(
+      "not_encrypted",
+      "a plaintext message, but this node accepts only encrypted ones (gossipVerifyIncoming)",
+    );
   }
   if (type !== messageType.compress) return { type, body: reader };
   const bytes = await reader.readObject(maxCompressed(limits.maxDecompressedBytes), "maxDecompressedBytes");

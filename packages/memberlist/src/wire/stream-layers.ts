@@ -77,7 +77,7 @@ function toEncrypt(
   if (size > maxEncryptedBytes) {
     throw new MemberlistError(
       "message_too_large",
-      `a stream message of ${size} bytes, encrypted, is over the ${maxEncryptedBytes} that peers take`,
+      `a stream message of ${size} bytes, encrypted, exceeds what peers accept (${maxEncryptedBytes})`,
       { details: { size, limit: maxEncryptedBytes } },
     );
   }
@@ -154,7 +154,7 @@ function notEmpty(message: Uint8Array): Uint8Array {
 }
 
 export function noKeys(): DecodeError {
-  return new DecodeError("decrypt_failed", "an encrypted message, and this node has no keys");
+  return new DecodeError("decrypt_failed", "an encrypted message, but this node has no key: set secretKey");
 }
 
 /** Compressed, a byte costs 12 bits at most and a dictionary of 3,838 codes one more. */

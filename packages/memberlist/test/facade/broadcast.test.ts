@@ -191,7 +191,9 @@ it("what fits into no packet any more, since encryption was switched on, is give
   const [a] = nodes as [TestNode];
   await one.until(() => a.members.numQueuedBroadcasts() === 0);
   const limit = a.members.maxPayload();
-  expect(() => queue.queueBroadcast({ message: new Uint8Array(limit + 1) })).toThrow(/fits into no packet/);
+  expect(() => queue.queueBroadcast({ message: new Uint8Array(limit + 1) })).toThrow(
+    /exceeds maxPayload \(\d+ bytes\): shorten it/,
+  );
   let finished = 0;
   queue.queueBroadcast({ message: new Uint8Array(limit), finished: () => void finished++ });
   queue.queueBroadcast({ message: bytes("short") });

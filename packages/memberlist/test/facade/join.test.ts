@@ -131,7 +131,7 @@ describe("labels", () => {
     const error: unknown = await one.settle(b.members.join([a.seed]).catch((reason: unknown) => reason));
     expect(error).toMatchObject({
       code: "join_failed",
-      message: expect.stringContaining('another label (ours is "green")'),
+      message: expect.stringContaining('its label may differ (ours is "green")'),
       cause: expect.objectContaining({ details: expect.objectContaining({ unanswered: true, label: "green" }) }),
     });
     b.members.sendToAddress(a.seed, bytes("hello"));

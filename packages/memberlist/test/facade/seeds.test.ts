@@ -91,7 +91,7 @@ describe("a function that finds seeds", () => {
     });
   });
 
-  it("is told when nobody waits for it any more", async () => {
+  it("is notified when the join is over before it has answered", async () => {
     const one = cluster();
     const node = await one.start();
     const asked: SeedRequest[] = [];

@@ -134,7 +134,7 @@ describe("one message on a stream", () => {
   it("is refused when it is encrypted and we have no keys", async () => {
     await expect(readStreamMessage(new StreamReader(fromHex("0a00000010")), limits)).rejects.toMatchObject({
       reason: "decrypt_failed",
-      message: "an encrypted message, and this node has no keys",
+      message: "an encrypted message, but this node has no key: set secretKey",
     });
   });
 
