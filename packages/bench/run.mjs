@@ -7,6 +7,7 @@ const programs = {
   "node-program.mjs": "src/throughput/node-program.ts",
   "deno-program.mjs": "src/throughput/deno-program.ts",
   "member-program.mjs": "src/protocol/member-program.ts",
+  "soak-program.mjs": "src/soak/member-program.ts",
   "attacker-program.mjs": "src/attacks/attacker-program.ts",
   "victim-program.mjs": "src/attacks/victim-program.ts",
   "victim-deno-program.mjs": "src/attacks/victim-deno-program.ts",

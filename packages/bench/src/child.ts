@@ -22,10 +22,11 @@ export class Child {
     this.#lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
   }
 
-  async ask<T>(question: unknown): Promise<T> {
+  /** @param limit in ms: how long the answer may take */
+  async ask<T>(question: unknown, limit: number = answerTimeout): Promise<T> {
     this.#process.stdin?.write(`${JSON.stringify(question)}\n`);
     const late = new AbortController();
-    const timeout = sleep(answerTimeout, undefined, { signal: late.signal }).then(() => {
+    const timeout = sleep(limit, undefined, { signal: late.signal }).then(() => {
       throw new Error(`${this.#name} did not answer in time`);
     });
     try {

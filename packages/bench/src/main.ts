@@ -6,6 +6,7 @@ import { toldIfWrong } from "../../simulator/src/cli/usage-error.ts";
 import { addAttacks } from "./attacks/command.ts";
 import { addProtocol } from "./protocol/command.ts";
 import { addQuic } from "./quic/command.ts";
+import { addSoak } from "./soak/command.ts";
 import { addThroughput } from "./throughput/command.ts";
 
 /** The benchmarks of single layers, by vitest. */
@@ -26,6 +27,7 @@ addThroughput(program);
 addQuic(program);
 addProtocol(program);
 addAttacks(program);
+addSoak(program);
 program
   .command("micro")
   .description("the benchmarks of single layers")
