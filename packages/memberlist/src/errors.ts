@@ -57,7 +57,8 @@ export class MemberlistError extends Error {
   }
 }
 
-/** The message of whatever was thrown. */
+/** The message of whatever was thrown. An error of another realm, as under Jest, is not an `instanceof` this one's. */
 export function errorMessage(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const message = (error as { readonly message?: unknown } | null | undefined)?.message;
+  return typeof message === "string" ? message : String(error);
 }

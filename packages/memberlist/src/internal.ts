@@ -2,6 +2,7 @@
 export { canonicalIp, isIp } from "./address.ts";
 export { anyServerName, parseIdentityUri, serverNameOf } from "./certificates/identity.ts";
 export { createLog, Log } from "./log.ts";
+export { onAbort } from "./on-abort.ts";
 export { nodeStateName } from "./engine/versions.ts";
 export { SendGate } from "./engine/send-gate.ts";
 export type { Engine } from "./engine/engine.ts";

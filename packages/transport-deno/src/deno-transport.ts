@@ -30,6 +30,7 @@ import {
 } from "@memberlist/core/internal";
 import { denoCodec } from "./deno-codec.ts";
 import { dialTcp } from "./dial.ts";
+import { requireUnstableNet } from "./permission.ts";
 import { resolveHost, resolveService } from "./resolver.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { TcpStream } from "./tcp-stream.ts";
@@ -142,6 +143,7 @@ export class DenoTransport implements Transport {
     if (!Number.isInteger(bindPort) || bindPort < 0 || bindPort > 65_535) {
       throw new MemberlistError("invalid_config", `bindPort: ${bindPort} is not between 0 and 65535`, { details: { bindPort } });
     }
+    if (options.udp !== false) requireUnstableNet();
     const log = createLog({ logger: options.logger, logOutput: options.logOutput, clock: systemClock() });
     for (let attempt = 1; ; attempt++) {
       try {

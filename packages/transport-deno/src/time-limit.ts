@@ -1,4 +1,5 @@
 import type { ErrorCode } from "@memberlist/core";
+import { onAbort } from "@memberlist/core/internal";
 
 /** What ends an attempt early. */
 export interface AttemptLimits {
@@ -39,12 +40,10 @@ export async function withLimits<T>(limits: AttemptLimits, attempt: (signal: Abo
     const aborted = (): void => end(new AttemptEnded("aborted", signal?.reason));
     const stopped = (): void => end(new AttemptEnded("shutdown"));
     const timer = setTimeout(() => end(new AttemptEnded("timeout")), timeout);
-    signal?.addEventListener("abort", aborted, { once: true });
-    stop.addEventListener("abort", stopped, { once: true });
+    const listening = [onAbort(stop, stopped), ...(signal === undefined ? [] : [onAbort(signal, aborted)])];
     release = () => {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", aborted);
-      stop.removeEventListener("abort", stopped);
+      for (const stopListening of listening) stopListening();
     };
   });
   try {

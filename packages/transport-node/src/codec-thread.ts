@@ -1,5 +1,6 @@
 import nodeModule from "node:module";
 import type * as piscinaModule from "piscina";
+import { errorMessage } from "@memberlist/core";
 import type { CodecWork } from "./codec-work.ts";
 
 type PiscinaModule = typeof piscinaModule;
@@ -79,7 +80,7 @@ export class CodecThread {
       this.#abandon = reject;
       answer.then(
         (result) => settle(() => resolve(result)),
-        (error: unknown) => settle(() => reject(error instanceof Error ? error : new Error(String(error)))),
+        (error: Error) => settle(() => reject(error)),
       );
     });
   }
@@ -97,5 +98,5 @@ export class CodecThread {
 }
 
 function startError(cause: unknown): ThreadStartError {
-  return new ThreadStartError(cause instanceof Error ? cause.message : String(cause), { cause });
+  return new ThreadStartError(errorMessage(cause), { cause });
 }

@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { MemberlistError, type Address, type DialOptions, type ErrorCode } from "@memberlist/core";
-import { errnoOf } from "@memberlist/core/internal";
+import { errnoOf, onAbort } from "@memberlist/core/internal";
 
 /**
  * Connects to `to`. The socket comes back half-open capable, with an error listener, and is destroyed when the attempt fails.
@@ -15,13 +15,13 @@ export function dialTcp(to: Address, options: DialOptions, stop: AbortSignal): P
     const { signal, timeout } = options;
     let socket: Socket | undefined;
     let settled = false;
+    const listening: (() => void)[] = [];
 
     const settle = (): boolean => {
       if (settled) return false;
       settled = true;
       clearTimeout(timer);
-      signal?.removeEventListener("abort", aborted);
-      stop.removeEventListener("abort", stopped);
+      for (const stopListening of listening) stopListening();
       return true;
     };
     const fail = (code: ErrorCode, message: string, cause?: unknown): void => {
@@ -36,8 +36,8 @@ export function dialTcp(to: Address, options: DialOptions, stop: AbortSignal): P
     const timer = setTimeout(() => fail("timeout", `dialling ${where}: no connection within ${timeout} ms`), timeout);
     if (stop.aborted) return stopped();
     if (signal?.aborted) return aborted();
-    stop.addEventListener("abort", stopped, { once: true });
-    signal?.addEventListener("abort", aborted, { once: true });
+    listening.push(onAbort(stop, stopped));
+    if (signal !== undefined) listening.push(onAbort(signal, aborted));
     try {
       socket = connect({ host: to.host, port: to.port, allowHalfOpen: true, noDelay: true });
     } catch (error) {

@@ -37,8 +37,8 @@ export function queryAnyOverTcp(name: string, server: NameServer, options: DnsQu
       clearTimeout(timer);
       options.signal.removeEventListener("abort", aborted);
       socket.destroy();
-      if (result instanceof Error) reject(result);
-      else resolve(result);
+      if (Array.isArray(result)) resolve(result);
+      else reject(result);
     };
     const aborted = (): void => finish(new Error("aborted"));
     const timer = setTimeout(() => finish(new Error(`no answer within ${options.timeout} ms`)), options.timeout);

@@ -32,6 +32,7 @@ import {
 import { CodecPool, type WorkerOptions } from "./codec-pool.ts";
 import { dialTcp } from "./dial.ts";
 import { NodeCodec } from "./node-codec.ts";
+import { requireNetwork } from "./permission.ts";
 import { resolveHost } from "./resolver.ts";
 import { resolveService } from "./srv.ts";
 import { TcpListener } from "./tcp-listener.ts";
@@ -152,6 +153,7 @@ export class NodeTransport implements Transport {
     if (!Number.isInteger(bindPort) || bindPort < 0 || bindPort > 65_535) {
       throw new MemberlistError("invalid_config", `bindPort: ${bindPort} is not between 0 and 65535`, { details: { bindPort } });
     }
+    requireNetwork();
     const log = createLog({ logger: options.logger, logOutput: options.logOutput, clock: systemClock() });
     const { workers = {} } = options;
     const pool = workers.off === true ? undefined : await CodecPool.open({ workers, log });

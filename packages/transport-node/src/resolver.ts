@@ -1,7 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
 import { MemberlistError, errorMessage, type ErrorCode, type ResolveOptions } from "@memberlist/core";
-import { canonicalIp, canonicalIps, firstNameServer, type Log, type ResolveContext } from "@memberlist/core/internal";
+import { canonicalIp, canonicalIps, firstNameServer, onAbort, type Log, type ResolveContext } from "@memberlist/core/internal";
 import { queryAnyOverTcp } from "./dns-tcp.ts";
 
 /** The share of the whole time that the question over TCP may take, so that the usual resolver still gets its turn. */
@@ -77,12 +77,10 @@ export function limited(
     const aborted = (): void => fail("aborted", "aborted", signal?.reason);
     const stopped = (): void => fail("shutdown", "the transport is shut down");
     const timer = setTimeout(() => fail("timeout", `no answer within ${timeout} ms`), timeout);
-    signal?.addEventListener("abort", aborted, { once: true });
-    stop.addEventListener("abort", stopped, { once: true });
+    const listening = [onAbort(stop, stopped), ...(signal === undefined ? [] : [onAbort(signal, aborted)])];
     release = () => {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", aborted);
-      stop.removeEventListener("abort", stopped);
+      for (const stopListening of listening) stopListening();
     };
     if (stop.aborted) stopped();
     else if (signal?.aborted === true) aborted();

@@ -183,7 +183,7 @@ export class UdpSocket {
       try {
         this.#socket.send(send.packet, send.port, send.host, sent);
       } catch (error) {
-        sent(error instanceof Error ? error : new Error(String(error)));
+        sent(error as Error);
       }
     };
     hand();

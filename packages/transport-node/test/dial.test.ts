@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { connect, type Socket } from "node:net";
 import { Worker } from "node:worker_threads";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -96,5 +97,24 @@ describe("dial", () => {
     controller.abort();
     expect(await outcome(stream.writable.getWriter().write(new Uint8Array([1])))).toBe("ok");
     await other.shutdown();
+  });
+
+  it("warns of no leak, however many dials wait for one signal and for the shutdown", async () => {
+    const warnings: string[] = [];
+    const onWarning = ({ name }: Error): void => void warnings.push(name);
+    process.on("warning", onWarning);
+    try {
+      const controller = new AbortController();
+      const dials = Array.from({ length: 30 }, () =>
+        outcome(transport.dial(silent, { timeout: 60_000, signal: controller.signal })),
+      );
+      // Node warns in a later turn.
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      expect([getEventListeners(controller.signal, "abort").length, warnings]).toEqual([1, []]);
+      controller.abort();
+      expect(new Set(await Promise.all(dials))).toEqual(new Set(["aborted"]));
+    } finally {
+      process.off("warning", onWarning);
+    }
   });
 });

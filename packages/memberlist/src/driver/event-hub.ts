@@ -1,6 +1,7 @@
 import { MemberlistError } from "../errors.ts";
 import { Fifo } from "../fifo.ts";
 import type { EventStream, EventStreamOptions, MemberEvent } from "../events.ts";
+import { onAbort } from "../on-abort.ts";
 
 const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
@@ -20,16 +21,15 @@ export class EventHub {
     if (!Number.isInteger(wanted) || wanted < 1) {
       throw new MemberlistError("invalid_config", `the capacity of an event stream must be a whole number from 1, not ${wanted}`);
     }
-    const onAbort = (): void => stream.end();
     const stream = new BufferedEventStream(wanted, {
       dropped: this.#onDropped,
       ended: () => {
         this.#streams.delete(stream);
-        signal?.removeEventListener("abort", onAbort);
+        stopListening?.();
       },
     });
     this.#streams.add(stream);
-    signal?.addEventListener("abort", onAbort, { once: true });
+    const stopListening = signal && onAbort(signal, () => stream.end());
     if (this.#isEnded || signal?.aborted === true) stream.end();
     return stream;
   }

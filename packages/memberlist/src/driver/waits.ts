@@ -1,4 +1,5 @@
 import { MemberlistError } from "../errors.ts";
+import { onAbort } from "../on-abort.ts";
 import type { Clock } from "../ports/clock.ts";
 
 export interface WaitOptions {
@@ -51,14 +52,13 @@ export class Waits {
         if (isOver) return;
         isOver = true;
         if (timer !== undefined) this.#clock.clearTimeout(timer);
-        signal?.removeEventListener("abort", onAbort);
+        stopListening?.();
         this.#rejects.delete(ended);
         cleanUp?.();
         settle();
       };
       const fail = (error: unknown): void => end(() => reject(error));
       const ended = (error: MemberlistError): void => fail(stateChanged === true ? afterChange(error) : error);
-      const onAbort = (): void => fail(aborted(what, signal as AbortSignal, stateChanged));
       const onTimeout = (): void => {
         const ending = soFar === undefined ? "" : `: ${soFar()}`;
         fail(
@@ -70,7 +70,7 @@ export class Waits {
       };
       const isBounded = timeout !== undefined && timeout > 0 && timeout <= maxTimerDelay;
       const timer = isBounded ? this.#clock.setTimeout(onTimeout, timeout) : undefined;
-      signal?.addEventListener("abort", onAbort, { once: true });
+      const stopListening = signal && onAbort(signal, () => fail(aborted(what, signal, stateChanged)));
       this.#rejects.add(ended);
       try {
         cleanUp = start((value) => end(() => resolve(value)), fail);

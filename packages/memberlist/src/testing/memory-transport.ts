@@ -1,5 +1,6 @@
 import { canonicalIp, formatAddress, hostPort, type Address } from "../address.ts";
 import { MemberlistError } from "../errors.ts";
+import { onAbort } from "../on-abort.ts";
 import type { Clock, ClockTimer } from "../ports/clock.ts";
 import type { Codec } from "../ports/codec.ts";
 import type {
@@ -125,7 +126,7 @@ export class MemoryTransport implements Transport {
     return new Promise((resolve, reject) => {
       const finish = (): void => {
         clock.clearTimeout(timer);
-        signal?.removeEventListener("abort", onAbort);
+        stopListening?.();
         this.#dials.delete(fail);
       };
       const fail = (error: MemberlistError): void => {
@@ -133,9 +134,8 @@ export class MemoryTransport implements Transport {
         giveUp();
         reject(error);
       };
-      const onAbort = (): void => fail(abortedError(to, signal?.reason));
       const timer = clock.setTimeout(() => fail(dialError("timeout", to, `no answer within ${timeout} ms`)), timeout);
-      signal?.addEventListener("abort", onAbort, { once: true });
+      const stopListening = signal && onAbort(signal, () => fail(abortedError(to, signal.reason)));
       this.#dials.add(fail);
       const connected = (stream: MemoryStream): void => {
         finish();

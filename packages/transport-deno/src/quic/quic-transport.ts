@@ -28,6 +28,7 @@ import {
   type SystemLookup,
 } from "@memberlist/core/internal";
 import { denoCodec } from "../deno-codec.ts";
+import { requireUnstableNet } from "../permission.ts";
 import { resolveHost, resolveService } from "../resolver.ts";
 import { thisMachine } from "../this-machine.ts";
 import { atMost, AttemptEnded, withLimits } from "../time-limit.ts";
@@ -347,6 +348,7 @@ function silenceOf({ silenceTimeout = 10_000 }: QuicConfig): number {
 }
 
 function bind(target: BindTarget, port: number, { pem }: Credentials, silenceTimeout: number): Bound {
+  requireUnstableNet();
   let endpoint: Deno.QuicEndpoint;
   try {
     endpoint = new Deno.QuicEndpoint({ hostname: target.address, port });
