@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundlers, checkBundles } from "./packed-bundles.ts";
+import { checkLacks } from "./packed-lacks.ts";
 import { contentProblems, packAll, say, workspace, type Tarball } from "./packed-tarball.ts";
 import { fetchRuntime, runtimeIds, type RuntimeId } from "./runtimes.ts";
 import { writeTestReport } from "./test-report.ts";
@@ -72,8 +73,9 @@ async function checkAll(temp: string): Promise<void> {
     await compile(node, "bundler", ["types-only.ts"], { ...web, ...bundled, noEmit: true });
     await compile(node, "exact", ["types-only.ts"], { ...web, exactOptionalPropertyTypes: true, noEmit: true });
   });
-  await check("an application type-checks with @types/node", () =>
-    compile(node, "app", ["node-app.ts"], { types: ["node"], lib: ["ES2023"], rewriteRelativeImportExtensions: true }),
+  const programs = ["node-app.ts", "bundle-app.ts", "few-files-app.ts", "denied-app.ts"];
+  await check("applications type-check with @types/node", () =>
+    compile(node, "app", programs, { types: ["node"], lib: ["ES2023"], rewriteRelativeImportExtensions: true }),
   );
   for (const id of runtimeIds.filter((one) => one.startsWith("node"))) {
     await check(`the application runs on ${id}`, () => runs(node, id, "node-app.js"));
@@ -93,6 +95,7 @@ async function checkAll(temp: string): Promise<void> {
   await check("the application type-checks and runs on deno, with the permission for the network alone", () =>
     runs(deno, "deno", "run", "--quiet", "--check", "--no-prompt", "--allow-net", "--unstable-net", "deno-app.ts"),
   );
+  await checkLacks(node, deno, check);
 }
 
 const temp = await realpath(await mkdtemp(join(tmpdir(), "memberlist-packed-")));
