@@ -37,6 +37,12 @@ describe("what is known about members", () => {
     const info = (name: string): unknown => infos.find((one) => one.name === name);
     const alsoAlive = { state: "alive", cause: undefined, accusers: [] };
     expect(info("n2")).toMatchObject({ ...alsoAlive, age: 520, since: 1_700_000_000_000 - 520, rtt: 20, port: 7946 });
+    // News of one that stays alive is no change of its state.
+    node.deliver(alive("n2", { incarnation: 2, meta: foo }));
+    expect(node.engine.memberInfos(["alive"], node.now, 0).find(({ name }) => name === "n2")).toMatchObject({
+      age: 520,
+      meta: foo,
+    });
     const cause = { code: "accused", from: "n9" };
     expect(info("n3")).toMatchObject({ state: "suspect", age: 500, rtt: undefined, accusers: ["n9"], cause });
     expect(Object.isFrozen(info("n3"))).toBe(true);

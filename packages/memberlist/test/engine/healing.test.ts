@@ -96,6 +96,24 @@ describe("a member that died", () => {
     }
   });
 
+  it("keeps the rhythm of the one before it: two deaths have ticks in common", () => {
+    const node = knowing(["n2", "n3"], { fixedRandom: 0.5, config: { probeTimeout: 10 } });
+    const begin = node.now;
+    node.deliver(dead("n2"));
+    node.advance(200);
+    node.deliver(dead("n3"));
+    node.advance(2300);
+    expect(node.sent.map(({ at }) => at - begin)).toEqual([500, 1500, 2500]);
+  });
+
+  it("and answers by UDP is not pinged over a stream, too", () => {
+    const node = knowing(["n2", "n3"], { config: { disableTcpPings: false } });
+    node.deliver(dead("n2"));
+    node.advance(0);
+    answer(node);
+    expect([node.streamPings.length, node.joins.length]).toEqual([0, 1]);
+  });
+
   it("is not tried once it said that it leaves, unless it said so in an earlier life", () => {
     const node = knowing(["n3"]);
     node.deliverAll(alive("n2", { incarnation: 5 }), dead("n2", 5), dead("n2", 4, "n2"));
@@ -164,6 +182,10 @@ describe("a member that died", () => {
     node.random.fixed = 0.33;
     node.advance(1000);
     expect(pinged(node)).toEqual(["n2"]);
+    const half = knowing(["n2", "n3"], { fixedRandom: 0.5 });
+    half.deliver(dead("n2"));
+    half.advance(20_000);
+    expect(pinged(half)).toEqual([]);
   });
 
   it("is tried by itself: the next one's turn comes when its own is over", () => {
@@ -241,7 +263,7 @@ describe("a peer that was reached", () => {
     node.deliver(alive("n2", { incarnation: 2 }));
     node.takeEvents();
     node.joins[0]?.done(undefined);
-    expect(node.takeEvents()).toEqual([
+    expect(node.takeEvents()).toStrictEqual([
       {
         type: "healed",
         members: 3,
@@ -252,6 +274,39 @@ describe("a peer that was reached", () => {
     expect(node.logged("healed")).toMatchObject([{ level: "info" }]);
     node.advance(10_000);
     expect(node.joins).toHaveLength(1);
+  });
+
+  it("is not joined again once another one is back", () => {
+    const node = knowing(["n2", "n3", "n4"]);
+    node.deliver(dead("n2"));
+    node.advance(0);
+    answer(node);
+    node.random.fixed = 0.999;
+    node.deliver(alive("n5"));
+    node.takeEvents();
+    node.joins[0]?.done(undefined);
+    expect(node.takeEvents()).toMatchObject([{ type: "healed", members: 4 }]);
+    node.advance(5000);
+    expect(node.joins).toHaveLength(1);
+  });
+
+  it("is not joined again where it is alive, though another one has died meanwhile", () => {
+    const node = reached();
+    node.random.fixed = 0.999;
+    node.deliverAll(alive("n2", { incarnation: 2 }), dead("n3"));
+    node.takeEvents();
+    node.joins[0]?.done(undefined);
+    node.advance(5000);
+    expect(node.joins).toHaveLength(1);
+    expect(node.takeEvents()).toEqual([]);
+  });
+
+  it("in vain heals nothing, whoever has joined by themselves meanwhile", () => {
+    const node = reached();
+    node.deliver(alive("n5"));
+    node.takeEvents();
+    node.joins[0]?.done(refused);
+    expect(node.takeEvents()).toEqual([]);
   });
 
   it("is not joined again where the join fails", () => {
@@ -276,6 +331,17 @@ describe("the last member's death", () => {
     expect(node.logged("isolated")).toMatchObject([{ level: "warn" }]);
     node.deliverAll(alive("n4", { incarnation: 0 }), dead("n3", 9));
     expect(node.takeEvents()).toEqual([]);
+    const trying = knowing(["n2"]);
+    trying.deliver(dead("n2"));
+    trying.advance(20_000);
+    expect(trying.count("healing.failed")).toBeGreaterThan(2);
+    expect(trying.takeEvents().filter(({ type }) => type === "isolated")).toHaveLength(1);
+  });
+
+  it("is no isolation where the last one leaves on purpose", () => {
+    const node = knowing(["n2"]);
+    node.deliver(dead("n2", 1, "n2"));
+    expect(node.takeEvents().map(({ type }) => type)).toEqual(["leave"]);
   });
 
   it("is no isolation for one that leaves", () => {
@@ -290,11 +356,12 @@ describe("the last member's death", () => {
     node.deliver(dead("n2"));
     node.takeEvents();
     node.deliver(alive("n2", { incarnation: 2 }));
-    expect(node.takeEvents()).toMatchObject([{ type: "join" }, { type: "healed", members: 2, tried: [] }]);
+    const [, healed] = node.takeEvents();
+    expect(healed).toStrictEqual({ type: "healed", members: 2, tried: [] });
     expect(node.logged("healed")).toHaveLength(1);
     // A second time is another isolation.
     node.deliver(dead("n2", 2));
-    expect(node.takeEvents()).toMatchObject([{ type: "leave" }, { type: "isolated", lost: 1 }]);
+    expect(node.takeEvents()).toMatchObject([{ type: "leave" }, { type: "isolated", lost: 1, tried: [] }]);
     node.deliver(alive("n2", { incarnation: 3 }));
     node.takeEvents();
     node.deliverAll(alive("n3"), dead("n3"), alive("n3", { incarnation: 2 }));
@@ -366,6 +433,21 @@ describe("seeds", () => {
     expect(node.takeEvents()).toMatchObject([{ type: "join" }, { type: "healed", via: { seed: "some.name:7946" } }]);
   });
 
+  it("that are reached, and bring nobody new, heal nothing and are not joined again, whoever is dead elsewhere", () => {
+    const unknown = { host: "10.0.0.9", port: 7946, name: "" };
+    for (const elsewhere of [{ addr: "10.0.0.8" }, { addr: "10.0.0.9", port: 7947 }, { addr: "10.0.0.8", port: 7947 }]) {
+      const node = seeded(["some.name:7946"], ["n2", "n3"]);
+      node.lookUps[0]?.done([unknown], undefined);
+      node.random.fixed = 0.999;
+      node.deliverAll(alive("n8", elsewhere), dead("n8"), dead("n3"));
+      node.takeEvents();
+      node.joins[0]?.done(undefined);
+      node.advance(1001);
+      expect(node.joins).toHaveLength(1);
+      expect(node.takeEvents()).toEqual([]);
+    }
+  });
+
   it("all of whose members are alive are left alone for a while, without a failure", () => {
     const node = seeded(["some.name:7946"]);
     node.lookUps[0]?.done([addressOf("n1"), addressOf("n2")], undefined);
@@ -402,6 +484,7 @@ describe("seeds", () => {
   it("take turns with members that died, by chance", () => {
     for (const [chance, looksUp] of [
       [0.49, true],
+      [0.5, false],
       [0.51, false],
     ] as const) {
       const node = knowing(["n2"], { fixedRandom: chance });

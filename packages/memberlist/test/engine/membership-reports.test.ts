@@ -108,6 +108,12 @@ describe("an alive message that says what is known", () => {
     expect(waits({}, alive("n3"), alive("n2"))).toBe(true);
   });
 
+  it("is looked at where its name is over 256 bytes, which is no name of a real member", () => {
+    expect(waits({}, alive("n".repeat(256)))).toBe(false);
+    expect(waits({}, alive("n".repeat(257)))).toBe(true);
+    expect(waits({ questions: { hasAliveDelegate: true } }, alive("n".repeat(257)))).toBe(true);
+  });
+
   it("is looked at where somebody is to be asked about it, of protocol version 1, or about ourselves", () => {
     expect(waits({ questions: { hasAliveDelegate: true } })).toBe(true);
     expect(waits({ config: { cidrsAllowed: ["127.0.0.0/8"] } })).toBe(true);
