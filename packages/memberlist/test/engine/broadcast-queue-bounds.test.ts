@@ -204,3 +204,29 @@ it("is never over its limits, whatever happens, and its counts are right", () =>
 it.each([{ maxCount: 0 }, { maxBytes: 0 }, { maxCount: Number.NaN }])("cannot be made with %o", (options) => {
   expect(refusal(() => makeQueue(options))).toEqual(["invalid_argument", {}]);
 });
+
+it("cannot be made with a policy that nobody knows", () => {
+  expect(refusal(() => makeQueue({ whenFull: "dropAll" as "reject" }))).toEqual(["invalid_argument", {}]);
+});
+
+describe("cancelling a broadcast", () => {
+  it("takes it out by its name, and calls its finished", () => {
+    const { queue, told, put } = makeQueue({});
+    put("a", "one");
+    put("b", "two");
+    put("c");
+    expect(queue.cancel("one")).toBe(true);
+    expect(told).toEqual(["finished a"]);
+    expect(queue.counters()).toMatchObject({ count: 2, bytes: 2 });
+    expect(queue.cancel("one")).toBe(false);
+    expect(told).toEqual(["finished a"]);
+    expect(waiting(queue)).toEqual(["b", "c"]);
+  });
+
+  it("needs nobody who waits for its end", () => {
+    const { queue } = makeQueue({});
+    queue.queueBroadcast({ name: "one", message: ascii("a") });
+    expect(queue.cancel("one")).toBe(true);
+    expect(queue.numQueued()).toBe(0);
+  });
+});

@@ -51,6 +51,28 @@ describe("TimerQueue", () => {
     expect(timers.size).toBe(0);
   });
 
+  it("lets a timer wait longer, in its new place among the others, unless it has fired or was cancelled", () => {
+    const timers = new TimerQueue();
+    const fired: string[] = [];
+    const set = (at: number, name: string): EngineTimer => timers.set(at, () => fired.push(`${name} ${at}`));
+    const [a, b] = [set(10, "a"), set(20, "b")];
+    set(30, "c");
+    timers.postpone(a, 15);
+    expect(timers.nextAt()).toBe(20);
+    timers.fire(24);
+    expect(fired).toEqual(["b 20"]);
+    timers.postpone(b, 100);
+    timers.fire(25);
+    expect(fired).toEqual(["b 20", "a 10"]);
+    const gone = set(40, "gone");
+    timers.cancel(gone);
+    timers.postpone(gone, 5);
+    timers.postpone(undefined, 5);
+    expect(timers.size).toBe(1);
+    timers.fire(1000);
+    expect(fired).toEqual(["b 20", "a 10", "c 30"]);
+  });
+
   it("takes a cancel that is late, doubled or of nothing", () => {
     const timers = new TimerQueue();
     const timer = timers.set(1, () => undefined);
