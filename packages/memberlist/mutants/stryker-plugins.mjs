@@ -5,15 +5,16 @@ import { relative } from "node:path";
 const logLevels = new Set(["debug", "info", "warn", "error"]);
 const errors = new Set(["DecodeError", "Error", "MemberlistError", "RangeError", "TypeError"]);
 
-/** How many arguments of a call are more than words: the code of what happened. Undefined for all other calls. */
-function codesOf({ type, callee }) {
+/** Which arguments of a call are words: from which on, and up to which. Undefined for all other calls. */
+function wordsOf({ type, callee }) {
   if (type === "NewExpression") {
     if (!errors.has(callee.name)) return undefined;
-    return callee.name === "DecodeError" || callee.name === "MemberlistError" ? 1 : 0;
+    return callee.name === "DecodeError" || callee.name === "MemberlistError" ? [1, Infinity] : [0, Infinity];
   }
-  if (type !== "CallExpression" || callee.type !== "MemberExpression" || !logLevels.has(callee.property.name)) return undefined;
-  const logger = callee.object.property?.name ?? callee.object.name;
-  return logger === "log" ? 1 : undefined;
+  if (type !== "CallExpression" || callee.type !== "MemberExpression") return undefined;
+  const object = callee.object.property?.name ?? callee.object.property?.id?.name ?? callee.object.name;
+  if (object === "log" && logLevels.has(callee.property.name)) return [1, Infinity];
+  return object === "dropped" && callee.property.name === "add" ? [1, 2] : undefined;
 }
 
 /**
@@ -23,8 +24,8 @@ function codesOf({ type, callee }) {
 const diagnostics = {
   shouldIgnore(path) {
     if (path.listKey !== "arguments" || path.parent === undefined) return undefined;
-    const codes = codesOf(path.parent);
-    return codes !== undefined && path.key >= codes ? "wording of a log line or an error" : undefined;
+    const [from, to] = wordsOf(path.parent) ?? [Infinity, Infinity];
+    return path.key >= from && path.key < to ? "wording of a log line or an error" : undefined;
   },
 };
 

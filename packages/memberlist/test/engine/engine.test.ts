@@ -162,7 +162,7 @@ describe("nodes that are introduced", () => {
     const nodes = Array.from({ length: 64 }, (_, i) => node(`n${i + 2}`));
     for (const [interval, chance, expected] of [
       [1000, 0, [10, 3000]],
-      [1000, 0.5, [1500]],
+      [1000, 0.25, [750, 3750]],
       [0, 0.5, []],
     ] as const) {
       const harness = started({ config: { pushPullInterval: interval, probeInterval: 0 } });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { messageType } from "../../src/wire/constants.ts";
 import { EngineHarness, stranger, type HarnessOptions } from "./engine-harness.ts";
-import { ack, alive, dead, encodeMessage, ping } from "./messages.ts";
+import { ack, alive, dead, encodeMessage, ping, type MessageOf } from "./messages.ts";
 
 /** What stands before the messages of a packet: hasCrc, and the count of a compound. */
 const packetHeaders = 5 + 2;
@@ -12,6 +12,12 @@ function started({ config, ...options }: HarnessOptions = {}): EngineHarness {
   node.takeEvents();
   node.metrics.clear();
   return node;
+}
+
+/** An alive message of so many bytes. */
+function sized(name: string, size: number): MessageOf<"alive"> {
+  const empty = encodeMessage(alive(name, { meta: new Uint8Array(100) })).length - 100;
+  return alive(name, { meta: new Uint8Array(size - empty) });
 }
 
 /** Asks for user broadcasts, and fills what it is given to the last byte. */
@@ -61,13 +67,56 @@ describe("a message", () => {
   });
 });
 
+describe("user broadcasts", () => {
+  /** Asked for nothing yet: what they may take is saved up. */
+  function saving(userBroadcastShare: number): { limits: number[]; node: EngineHarness } {
+    const limits: number[] = [];
+    const userBroadcasts = (_overhead: number, limit: number): Uint8Array[] => {
+      limits.push(limit);
+      return [];
+    };
+    const node = started({
+      questions: { hasUserBroadcasts: true, userBroadcasts },
+      config: { udpBufferSize: 500, userBroadcastShare },
+    });
+    for (let i = 0; i < 20; i++) node.deliver(ping({ seqNo: 7 }));
+    limits.length = 0;
+    return { limits, node };
+  }
+
+  const ackSize = encodeMessage(ack(7)).length;
+  const limit = 500 - packetHeaders - 2 - ackSize;
+
+  it("get what they have saved up where our own messages want more than their part, and what ours leave otherwise", () => {
+    const { limits, node } = saving(0.25);
+    node.deliverAll(sized("n2", 215), sized("n3", 215));
+    node.deliver(ping({ seqNo: 7 }));
+    expect(limits.at(-1)).toBe(limit);
+    const few = saving(0.25);
+    few.node.deliver(sized("n2", 215));
+    few.node.deliver(ping({ seqNo: 7 }));
+    expect(few.limits.at(-1)).toBe(limit - 217);
+  });
+
+  it("without a share of their own get what our own messages leave over", () => {
+    const { limits, node } = saving(0);
+    node.deliverAll(sized("n2", 200), sized("n3", 200), sized("n4", 200));
+    node.deliver(ping({ seqNo: 7 }));
+    expect(node.sent.at(-1)?.messages).toHaveLength(3);
+    expect(limits.at(-1)).toBe(limit - 2 * 202);
+  });
+});
+
+it("an address without a name gets no broadcasts for a member without a name at that address", () => {
+  const node = started();
+  node.deliver(alive("", { addr: "127.0.0.99" }));
+  node.takeSent();
+  node.deliver(ping({ seqNo: 7, sourceAddr: "127.0.0.99", sourcePort: 7946 }));
+  expect(node.sent.map(({ messages }) => messages.map(({ kind }) => kind))).toEqual([["ack"]]);
+});
+
 describe("a membership update", () => {
   const limits = { maxMembershipBroadcastBytes: 300 };
-  const sized = (name: string, size: number) => {
-    const empty = encodeMessage(alive(name, { meta: new Uint8Array(100) })).length - 100;
-    return alive(name, { meta: new Uint8Array(size - empty) });
-  };
-
   it("of exactly maxMembershipBroadcastBytes is gossiped, one byte more is not", () => {
     const node = started({ config: { limits } });
     expect(encodeMessage(sized("n2", 300))).toHaveLength(300);

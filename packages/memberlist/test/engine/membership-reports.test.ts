@@ -75,11 +75,17 @@ describe("a message about a member", () => {
     const inside = { ...stranger, host: "127.0.0.50" };
     node.deliver(alive("n3", { addr: "10.0.0.3" }), inside);
     expect(node.count("dropped.address_not_allowed")).toBe(1);
-    expect(node.logged("address_not_allowed")).toHaveLength(1);
+    expect(node.logged("address_not_allowed")).toMatchObject([{ level: "debug" }]);
+    node.run(() => mergeAll(node.engine, [{ ...pushed("n3", 0), addr: "10.0.0.3" }], false));
+    expect(node.count("dropped.address_not_allowed")).toBe(2);
+    expect(node.logged("address_not_allowed").at(-1)).toMatchObject({ level: "warn" });
+    // Without any address it is not outside, but bad.
+    node.deliver(alive("n4", { addr: "" }), inside);
+    expect([node.count("dropped.address_not_allowed"), node.count("dropped.bad_address")]).toEqual([2, 1]);
     // A repeat is counted again: what cidrsAllowed keeps out is never taken for known.
     node.deliver(alive("n2"), inside);
     node.deliver(alive("n2"), stranger);
-    expect(node.count("dropped.address_not_allowed")).toBe(2);
+    expect(node.count("dropped.address_not_allowed")).toBe(3);
   });
 
   it("about ourselves that is refuted names no accuser where it is an alive message", () => {
