@@ -49,10 +49,13 @@ export async function createMemberlist(options: DenoConfig): Promise<Memberlist>
     throw new MemberlistError("invalid_config", "streamOnly must be true or false", { details: { fields: ["streamOnly"] } });
   }
   const how = [...(streamOnly ? ["streamOnly"] : []), ...(quic === undefined ? [] : ["quic"])];
-  if (how.length > 1) throw new MemberlistError("invalid_config", `${how.join(" and ")}: only one of them`);
+  if (how.length > 1) throw new MemberlistError("invalid_config", `${how.join(" and ")} exclude each other: set one of them`);
   if (config.transport !== undefined) {
     if (how.length === 0) return createOnTransport(config);
-    throw new MemberlistError("invalid_config", `${how.join()}: the transport is given, and has its own`);
+    throw new MemberlistError(
+      "invalid_config",
+      `leave out ${how.join()} where config.transport is given: it is for the transport that is made here`,
+    );
   }
   const resolved = resolveConfig(config);
   const { port, transport } = await (quic === undefined ? overSockets(resolved, streamOnly) : overQuic(resolved, quic));

@@ -12,6 +12,6 @@ export async function nameServerOf(dnsConfigPath: string): Promise<{ ipAddr: str
   const server = firstNameServer(await Deno.readTextFile(dnsConfigPath));
   if (server === undefined) return undefined;
   const ipAddr = canonicalIp(server.host);
-  if (ipAddr === undefined) throw new Error(`"nameserver ${server.host}" is no IP address`);
+  if (ipAddr === undefined) throw new Error(`"nameserver ${server.host}" is not an IP address`);
   return { ipAddr, port: server.port };
 }

@@ -74,7 +74,11 @@ export class UdpSocket {
     const waiting = this.#pending;
     if (waiting >= this.#options.maxPending || this.#pendingBytes + packet.byteLength > pendingBytesMax) {
       this.droppedSends++;
-      this.#options.log.warn("udp_send_queue_full", "a packet was dropped: too many wait to be sent", { host, port, waiting });
+      this.#options.log.warn(
+        "udp_send_queue_full",
+        "dropped a packet: too many are waiting to be sent. Pause when a send returns false",
+        { host, port, waiting },
+      );
       later(done, new MemberlistError("limit_exceeded", "too many packets wait to be sent", { details: { waiting } }));
       return false;
     }
@@ -119,7 +123,7 @@ export class UdpSocket {
     } catch (error) {
       const details = { host: hostname, port, bytes: packet.byteLength, errno: errnoOf(error) };
       const why = errorMessage(error);
-      this.#options.log.debug("udp_send_failed", `UDP send: ${why}`, details);
+      this.#options.log.debug("udp_send_failed", `sending a UDP packet failed: ${why}`, details);
       return new MemberlistError("send_failed", `sending a packet to ${hostname} port ${port}: ${why}`, {
         cause: error,
         details,

@@ -226,7 +226,7 @@ Deno.test("a node reaches itself", async () => {
 Deno.test("streams beyond the limit are refused, and counted", async () => {
   const [[a], [b]] = [await listening("a"), await listening("b", { maxInboundStreams: 2 })];
   const open = [await a.dial(addressOf(b), dialOptions), await a.dial(addressOf(b), dialOptions)];
-  await rejects(a.dial(addressOf(b), dialOptions), { code: "dial_failed", message: /takes no further streams/ });
+  await rejects(a.dial(addressOf(b), dialOptions), { code: "dial_failed", message: /accepts no more streams/ });
   strictEqual(b.counters.quicRefusedStreams, 1);
   for (const stream of open) stream.close();
   await Promise.all([a.shutdown(), b.shutdown()]);

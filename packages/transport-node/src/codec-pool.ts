@@ -288,7 +288,7 @@ export class CodecPool implements Offload {
 }
 
 function checkWanted(isWanted: (() => boolean) | undefined): void {
-  if (isWanted?.() === false) throw new MemberlistError("aborted", "nobody waits for it any more");
+  if (isWanted?.() === false) throw new MemberlistError("aborted", "cancelled: the stream was closed");
 }
 
 /** Lets what waits on the event loop have its turn. */

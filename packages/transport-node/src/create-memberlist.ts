@@ -36,7 +36,10 @@ export async function createMemberlist(options: NodeConfig): Promise<Memberlist>
   }
   if (config.transport !== undefined) {
     if (workers === undefined && !streamOnly) return createOnTransport(config);
-    throw new MemberlistError("invalid_config", "workers, streamOnly: the transport is given, and has its own");
+    throw new MemberlistError(
+      "invalid_config",
+      "leave out workers and streamOnly where config.transport is given: they are for the transport that is made here",
+    );
   }
   const { bindAddr, bindPort, logger, logOutput } = resolveConfig(config);
   const sockets = await NodeTransport.create({ bindAddrs: [bindAddr], bindPort, logger, logOutput, workers, udp: !streamOnly });

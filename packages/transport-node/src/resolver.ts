@@ -50,7 +50,11 @@ async function tcpFirst(host: string, options: ResolveOptions, log: Log, signal:
     const answer = await queryAnyOverTcp(host, server, { timeout: options.timeout * tcpShare, signal });
     return canonicalIps(answer);
   } catch (error) {
-    log.debug("resolve_tcp_failed", `asking for ${host} over TCP first failed: ${errorMessage(error)}`, { host, error });
+    log.debug(
+      "resolve_tcp_failed",
+      `the name server of dnsConfigPath did not resolve ${host} over TCP, asking the system: ${errorMessage(error)}`,
+      { host, error },
+    );
     return [];
   }
 }

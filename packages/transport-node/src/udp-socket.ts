@@ -114,7 +114,11 @@ export class UdpSocket {
     }
     if (waiting >= this.#options.maxPending || this.#queuedBytes + packet.byteLength > pendingBytesMax) {
       this.droppedSends++;
-      this.#options.log.warn("udp_send_queue_full", "a packet was dropped: too many wait to be sent", { host, port, waiting });
+      this.#options.log.warn(
+        "udp_send_queue_full",
+        "dropped a packet: too many are waiting to be sent. Pause when a send returns false",
+        { host, port, waiting },
+      );
       later(done, new MemberlistError("limit_exceeded", "too many packets wait to be sent", { details: { waiting } }));
       return false;
     }
@@ -192,7 +196,11 @@ export class UdpSocket {
 
   #failed(send: PendingSend, error: Error, inside: boolean): void {
     const { host, port, done } = send;
-    this.#options.log.debug("udp_send_failed", `UDP send: ${error.message}`, { host, port, bytes: send.packet.byteLength });
+    this.#options.log.debug("udp_send_failed", `sending a UDP packet failed: ${error.message}`, {
+      host,
+      port,
+      bytes: send.packet.byteLength,
+    });
     const failure = new MemberlistError("send_failed", `sending a packet to ${host} port ${port}: ${error.message}`, {
       cause: error,
       details: { host, port, bytes: send.packet.byteLength, errno: errnoOf(error) },
@@ -235,7 +243,11 @@ function sizeReceiveBuffer(socket: Socket, options: UdpSocketOptions): number {
       socket.setRecvBufferSize(size);
       break;
     } catch (error) {
-      log.debug("udp_receive_buffer_refused", `${size} bytes: ${errorMessage(error)}`, { address: target.address, size });
+      log.debug(
+        "udp_receive_buffer_refused",
+        `the kernel refused a UDP receive buffer of ${size} bytes: ${errorMessage(error)}`,
+        { address: target.address, size },
+      );
     }
   }
   const granted = receiveBufferSize(socket);

@@ -163,7 +163,7 @@ describe("what threads refuse", () => {
   const cases: readonly (readonly [string, string, CodecWork])[] = [
     ["a bit changed", "decrypt_failed", { ...open, bytes: tampered }],
     ["another key", "decrypt_failed", { ...open, job: { decrypt: { keys: [other], label }, maxDecompressedBytes: max } }],
-    ["no encryption version", "decrypt_failed", { ...open, bytes: noise }],
+    ["not an encryption version", "decrypt_failed", { ...open, bytes: noise }],
     ["too large inside", "too_large", { ...open, job: { ...open.job, maxDecompressedBytes: 999_999 } }],
     ["cut off", "bad_lzw", { kind: "open", bytes: cutOff(plain), job: { maxDecompressedBytes: max } }],
     ["nothing inside", "protocol_error", { ...open, bytes: sealedNothing.subarray(5) }],
@@ -294,7 +294,7 @@ describe("threads", () => {
     for (let i = 0; i < 3; i++) expect(same(await run(pool, open), message)).toBe(true);
     expect(
       await outcome(run(pool, { ...open, job: { decrypt: { keys: [other], label }, maxDecompressedBytes: max } })),
-    ).toContain("none of our keys fits");
+    ).toContain("no key of this node decrypts it");
     expect([workers.length, pool.failures]).toEqual([0, 0]);
     expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["info", "codec_inline"]]);
   });

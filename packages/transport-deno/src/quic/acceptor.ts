@@ -71,7 +71,9 @@ export class Acceptor {
       conn = await incoming.accept();
     } catch (error) {
       this.failedConnections++;
-      log.debug("quic_connection_failed", `a connection came to nothing: ${errorMessage(error)}`, { error });
+      log.debug("quic_connection_failed", `a connection failed before its handshake was complete: ${errorMessage(error)}`, {
+        error,
+      });
       return;
     }
     const connection = new PeerConnection({ conn, dialled: false, events, timeout });

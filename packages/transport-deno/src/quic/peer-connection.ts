@@ -105,7 +105,7 @@ export class PeerConnection {
   /** The first stream that the dialler opens. */
   async acceptControl(): Promise<Deno.QuicBidirectionalStream> {
     const { done, value } = await this.#bidirectional.read();
-    if (done) throw new MemberlistError("protocol_error", "the peer has hung up");
+    if (done) throw new MemberlistError("protocol_error", "the peer closed the connection");
     this.#readStreams(true).catch((error: unknown) => this.close(error));
     return value;
   }
@@ -165,7 +165,7 @@ export class PeerConnection {
       await writer.write(Uint8Array.of(greeting));
       const { done, value } = await reader.read();
       signal.throwIfAborted();
-      if (done || value[0] !== greeting) throw new MemberlistError("dial_failed", "the peer takes no further streams");
+      if (done || value[0] !== greeting) throw new MemberlistError("dial_failed", "the peer accepts no more streams");
       this.#heard();
       return this.#track(reader, writer, value.subarray(1));
     } catch (error) {
@@ -257,7 +257,7 @@ export class PeerConnection {
         length += value.length;
       }
       // What is cancelled ends like what is whole.
-      if (isLate) throw new MemberlistError("timeout", `it was not whole within ${timeout} ms`);
+      if (isLate) throw new MemberlistError("timeout", `it did not arrive whole within ${timeout} ms`);
       const receivedAt = performance.now();
       this.#heard();
       if (length > 0) this.#options.events.packet(bytes.slice(0, length), this.#address, receivedAt);
@@ -292,7 +292,8 @@ export class PeerConnection {
     const timer = setTimeout(() => abandon(reader, writer), timeout);
     try {
       const { done, value } = await reader.read();
-      if (done || value[0] !== greeting) throw new MemberlistError("protocol_error", "it did not begin as one");
+      if (done || value[0] !== greeting)
+        throw new MemberlistError("protocol_error", "it did not begin with the greeting of a stream");
       this.#heard();
       await writer.write(Uint8Array.of(greeting));
       events.stream(

@@ -360,6 +360,6 @@ function bind(target: BindTarget, port: number, { pem }: Credentials, silenceTim
     return { endpoint, listener: endpoint.listen(options) };
   } catch (cause) {
     endpoint.close();
-    throw new MemberlistError("invalid_config", `quic: Deno does not take the certificate: ${String(cause)}`, { cause });
+    throw new MemberlistError("invalid_config", `quic: Deno rejected the certificate: ${String(cause)}`, { cause });
   }
 }
