@@ -14,7 +14,10 @@ export interface Delegate {
   notifyMsg?(message: Uint8Array): void;
   /** User broadcasts to put into the packet being filled: each costs `overhead` + its length; together at most `limit` bytes. */
   getBroadcasts?(overhead: number, limit: number): Uint8Array[];
-  /** The application's state for a push/pull; `join` is true when it is for a join. At most 20 MiB. */
+  /**
+   * The application's state for a push/pull; `join` is true when it is for a join. At most 20 MiB. Peers that ask within the same moment share one
+   * call (for the same `join`): it comes after the request of each of them.
+   */
   localState?(join: boolean): Uint8Array;
   /** A peer's application state out of a push/pull. */
   mergeRemoteState?(state: Uint8Array, join: boolean): void;

@@ -5,6 +5,7 @@ import {
   maxInboundStreamsPerPeer,
   maxMembershipBroadcastBytes,
   maxMembershipBroadcasts,
+  maxPushPullAnswerBytes,
   maxPushPullRequests,
   maxPushPullRequestsPerPeer,
   maxPushStateBytes,
@@ -39,6 +40,12 @@ export interface Limits {
    * that is less.
    */
   readonly maxPushPullRequestsPerPeer?: number;
+  /**
+   * What this node's states take that answer the push/pulls of peers, in bytes: encoded, and as they are sent. Requests that come at once share a
+   * state. A request that finds no room waits its turn, for `tcpTimeout` at most; streams that have been taking a state for half of that are dropped
+   * for it. One state always has room. Default 128 MiB, which is three states of 20 MiB and more at once.
+   */
+  readonly maxPushPullAnswerBytes?: number;
   /**
    * Streams that peers may have open here at once. Above it the IP address with the most gives one up, if it still has more than the
    * newcomer's afterwards: first one whose message is not complete. Else the newcomer is closed (`stream_dropped.too_many_streams`).
@@ -83,6 +90,7 @@ export const limitMaxima: ResolvedLimits = Object.freeze({
   maxUserMsgBytes,
   maxDecompressedBytes,
   maxPushPullRequests,
+  maxPushPullAnswerBytes,
   maxInboundStreams,
   maxPushPullRequestsPerPeer,
   maxInboundStreamsPerPeer,

@@ -135,6 +135,7 @@ describe("resolveConfig", () => {
       maxInboundStreamsPerPeer: 256,
       maxInboundStreamBytes: 256 * 1024 * 1024,
       maxMembers: 131_072,
+      maxPushPullAnswerBytes: 128 * 1024 * 1024,
       maxMembershipBroadcasts: 16_384,
       maxMembershipBroadcastBytes: 16 * 1024 * 1024,
     });

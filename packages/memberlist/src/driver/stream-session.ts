@@ -34,7 +34,7 @@ export class StreamSession {
     this.#writer = options.stream.writable.getWriter();
   }
 
-  readonly #isOpen = (): boolean => !this.#isClosed;
+  readonly isOpen = (): boolean => !this.#isClosed;
 
   /** What a dialled stream starts with; the answer on it carries no label. */
   async sendLabel(): Promise<void> {
@@ -44,16 +44,19 @@ export class StreamSession {
 
   /** One message at a time: a long one may be compressed and encrypted elsewhere before it is written. */
   async send(message: Uint8Array): Promise<void> {
-    const { codec, stats } = this.#options;
-    const bytes = await codec.seal(message, this.#isOpen);
-    stats.increment("memberlist.tcp.sent", bytes.length);
+    await this.sendSealed(await this.#options.codec.seal(message, this.isOpen));
+  }
+
+  /** As {@link send}, of a message that is compressed and encrypted already. */
+  async sendSealed(bytes: Uint8Array): Promise<void> {
+    this.#options.stats.increment("memberlist.tcp.sent", bytes.length);
     await this.#write(bytes);
   }
 
   /** The peer's next message. See `readStreamMessage` for its errors. */
   receive(limits: StreamLimits): Promise<StreamMessage> {
     const { account, codec } = this.#options;
-    return codec.read(this.reader, limits, { onOpened: account?.charge, isWanted: this.#isOpen });
+    return codec.read(this.reader, limits, { onOpened: account?.charge, isWanted: this.isOpen });
   }
 
   /** Nothing more will be sent; what was sent is on its way. */

@@ -27,6 +27,7 @@ import {
 import { ByteBudget, type ByteAccount } from "./byte-budget.ts";
 import { InboundSlots, type InboundSlot } from "../net/inbound-slots.ts";
 import type { StreamCodec } from "./stream-codec.ts";
+import { SharedStates, type StateLease } from "./shared-states.ts";
 import { StreamSession } from "./stream-session.ts";
 import type { Stats } from "./stats.ts";
 import { maxTimerDelay, type Waits } from "./waits.ts";
@@ -39,8 +40,8 @@ interface Inbound {
   readonly session: StreamSession;
   readonly from: Address;
   readonly slot: InboundSlot;
-  /** Ends it, since another address needs what it holds. */
-  readonly drop: (limit: "maxInboundStreams" | "maxPushPullRequests") => void;
+  /** Ends it, since others need what it holds. */
+  readonly drop: (error: MemberlistError) => void;
 }
 
 /** What streams bring in, and what they need to answer. */
@@ -88,6 +89,8 @@ export class Streams {
   readonly #inbound: InboundSlots<"maxInboundStreams", "maxInboundStreamsPerPeer">;
   readonly #pushPulls: InboundSlots<"maxPushPullRequests", "maxPushPullRequestsPerPeer">;
   readonly #budget: ByteBudget;
+  /** Our state for push/pulls that peers begin. */
+  readonly #states: SharedStates;
 
   constructor(options: StreamsOptions) {
     this.#options = options;
@@ -96,6 +99,15 @@ export class Streams {
     this.#inbound = new InboundSlots({ limits, inAll: "maxInboundStreams", perHost: "maxInboundStreamsPerPeer" });
     this.#pushPulls = new InboundSlots({ limits, inAll: "maxPushPullRequests", perHost: "maxPushPullRequestsPerPeer" });
     this.#budget = new ByteBudget(limits.maxInboundStreamBytes);
+    this.#states = new SharedStates({
+      clock: options.config.clock,
+      waits: options.waits,
+      breathe: options.breathe,
+      maxBytes: limits.maxPushPullAnswerBytes,
+      timeout: options.config.tcpTimeout,
+      encode: (join) => options.handlers.localState(join),
+      seal: (message, isWanted) => options.codec.seal(message, isWanted),
+    });
   }
 
   /** Serves a stream that a peer has opened. Never throws. */
@@ -125,9 +137,8 @@ export class Streams {
     const session = this.#session(stream, account);
     waits
       .run<void>({ what: "an inbound stream", timeout: config.tcpTimeout }, (resolve, reject) => {
-        const drop = (limit: "maxInboundStreams" | "maxPushPullRequests"): void => reject(this.#gaveWay(limit));
-        cut = () => drop("maxInboundStreams");
-        this.#serve({ session, from, slot, drop }).then(resolve, reject);
+        cut = () => reject(this.#gaveWay("maxInboundStreams"));
+        this.#serve({ session, from, slot, drop: reject }).then(resolve, reject);
         return () => session.close();
       })
       .finally(() => {
@@ -159,7 +170,7 @@ export class Streams {
       stats.increment("memberlist.tcp.connect", 1);
       const ours = await handlers.localState(join);
       await session.send(ours);
-      const reading = await this.#readingBeside(ours);
+      const reading = await this.#readingBeside(ours, () => KnownNodes.of(ours, this.#options.breathe));
       const reply = await this.#receiveState(session);
       if (reply.type === messageType.err) await throwRemoteError(reply);
       expectType(reply, messageType.pushPull);
@@ -263,7 +274,8 @@ export class Streams {
     return limitExceeded(limit, "gave way to another address: streams at once", most + 1, most);
   }
 
-  async #serve({ session, from, slot, drop }: Inbound): Promise<void> {
+  async #serve(inbound: Inbound): Promise<void> {
+    const { session, from, slot } = inbound;
     await this.#checkLabel(session, from);
     let message: StreamMessage;
     try {
@@ -278,7 +290,7 @@ export class Streams {
     if (message.body.isWhole) slot.prove();
     switch (message.type) {
       case messageType.pushPull:
-        await this.#servePushPull({ session, from, slot, drop }, message);
+        await this.#servePushPull(inbound, message);
         break;
       case messageType.user:
         this.#options.handlers.message(await readUserMessage(message.body, this.#limits, this.#options.breathe));
@@ -318,39 +330,46 @@ export class Streams {
 
   async #servePushPull({ session, from, slot, drop }: Inbound, message: StreamMessage): Promise<void> {
     const { handlers } = this.#options;
-    const pushPull = this.#pushPulls.enter(from.host, () => drop("maxPushPullRequests"));
+    const pushPull = this.#pushPulls.enter(from.host, () => drop(this.#gaveWay("maxPushPullRequests")));
     if (typeof pushPull === "string") {
       const limit = this.#limits[pushPull];
       throw limitExceeded(pushPull, "push/pulls at once", limit + 1, limit);
     }
+    let ours: StateLease | undefined;
     try {
       const { body } = message;
       const header = await readPushPullHeader(body, this.#limits);
-      const ours = await handlers.localState(header.join);
+      const lease = await this.#states.take(header.join, { isWanted: session.isOpen, drop });
+      ours = lease;
       const answer = async (): Promise<void> => {
-        await session.send(ours);
+        await session.sendSealed(lease.sealed);
         await session.finishAnswer();
       };
       // Who asks waits for the answer: what need not be waited for is read after it, and both work at the same time.
       const isHere = body.isWhole;
       if (isHere) pushPull.prove();
       if (isHere) await answer();
-      const reading = await this.#readingBeside(ours, header.nodes);
+      const reading = await this.#readingBeside(lease.message, lease.known, header.nodes);
       const state = this.#counted(await readPushPullNodes(body, header, this.#limits, reading));
       slot.prove();
       pushPull.prove();
       if (!isHere) await answer();
+      lease.release();
       await handlers.merge(state);
     } finally {
+      ours?.release();
       pushPull.leave();
     }
   }
 
-  /** @param nodes how many a peer's state has, where that is known */
-  async #readingBeside(ours: Uint8Array, nodes: number = Infinity): Promise<PushPullReading> {
+  /**
+   * @param known the nodes of our own message
+   * @param nodes how many a peer's state has, where that is known
+   */
+  async #readingBeside(ours: Uint8Array, known: () => Promise<KnownNodes>, nodes: number = Infinity): Promise<PushPullReading> {
     const { breathe, handlers } = this.#options;
     const pays = nodes * oursForOne >= ours.length;
-    return { breathe, known: pays && handlers.dropsRepeats() ? await KnownNodes.of(ours, breathe) : undefined };
+    return { breathe, known: pays && handlers.dropsRepeats() ? await known() : undefined };
   }
 
   #counted(state: RemoteState): RemoteState {

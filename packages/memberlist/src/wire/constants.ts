@@ -49,6 +49,7 @@ export const maxDecompressedPacketBytes: number = 1024 * 1024;
 export const maxInboundStreams: number = 1_024;
 export const maxInboundStreamsPerPeer: number = 256;
 export const maxInboundStreamBytes: number = 256 * 1024 * 1024;
+export const maxPushPullAnswerBytes: number = 128 * 1024 * 1024;
 export const maxPushPullRequestsPerPeer: number = 64;
 export const maxMembershipBroadcasts: number = 16_384;
 export const maxMembershipBroadcastBytes: number = 16 * 1024 * 1024;
