@@ -20,6 +20,7 @@ export {
   type ResolveContext,
   type SystemLookup,
 } from "./net/name-server.ts";
+export { lookUpBySystem, type SystemResolver } from "./net/system-lookup.ts";
 export { packetObjection, RouteTable } from "./net/route.ts";
 export { bindError, errnoOf } from "./net/socket-errors.ts";
 export { DecodeError, type DecodeReason } from "./wire/decode-error.ts";

@@ -63,7 +63,11 @@ export interface DenoTransportOptions {
   readonly udp?: boolean;
   /** The machine's interfaces, when no address is configured or bound. Default: the real ones. */
   readonly hostInterfaces?: HostInterfaces;
-  /** The usual way to look a name up. Default: the system's resolver. */
+  /**
+   * The usual way to look a name up. Default: the system's resolver; on Linux once a name server of /etc/resolv.conf has answered something about
+   * the name (it cannot be stopped, and would keep the process alive), or at once for `localhost`, `.local` and, where Deno may read it, names in
+   * /etc/hosts.
+   */
   readonly systemLookup?: SystemLookup;
 }
 

@@ -1,7 +1,15 @@
 import { lookup } from "node:dns/promises";
 import { errorMessage, MemberlistError, type ErrorCode, type ResolveOptions, type SrvRecord } from "@memberlist/core";
-import { canonicalIp, canonicalIps, type Log, type ResolveContext } from "@memberlist/core/internal";
+import {
+  canonicalIp,
+  canonicalIps,
+  lookUpBySystem,
+  type Log,
+  type ResolveContext,
+  type SystemResolver,
+} from "@memberlist/core/internal";
 import { nameServerOf } from "./name-server.ts";
+import { requireFile } from "./permission.ts";
 import { AttemptEnded, withLimits } from "./time-limit.ts";
 
 /** The share of the whole time that a name server of one's own may take, so that the system's resolver still gets its turn. */
@@ -20,7 +28,10 @@ export async function resolveHost(host: string, options: ResolveOptions, context
   if (literal !== undefined) return [literal];
   const addresses = await lookUp(host, options, context.stop, async (signal) => {
     const own = await ownServerFirst(host, options, context.log, signal);
-    return own.length > 0 ? own : canonicalIps(await (context.systemLookup ?? systemLookup)(host));
+    if (own.length > 0) return own;
+    const { systemLookup: injected } = context;
+    const system = injected === undefined ? thisSystem : { ...thisSystem, lookup: injected, ask: undefined };
+    return canonicalIps(await lookUpBySystem(host, system, signal));
   });
   if (addresses.length === 0) throw failure("resolve_failed", host, "the name has no address");
   return addresses;
@@ -58,10 +69,18 @@ async function ownServerFirst(host: string, options: ResolveOptions, log: Log, s
   }
 }
 
-async function systemLookup(host: string): Promise<string[]> {
-  const found = await lookup(host, { all: true, verbatim: true });
-  return found.map((entry) => entry.address);
-}
+const thisSystem: SystemResolver = {
+  async lookup(host) {
+    const found = await lookup(host, { all: true, verbatim: true });
+    return found.map((entry) => entry.address);
+  },
+  // Elsewhere the system may ask other name servers for some names than for others.
+  ask: Deno.build.os === "linux" ? (host, signal) => Deno.resolveDns(host, "A", { signal }) : undefined,
+  async hosts() {
+    await requireFile("/etc/hosts", "read");
+    return Deno.readTextFile("/etc/hosts");
+  },
+};
 
 /** Within the limits, and with the core's errors. */
 async function lookUp<T>(

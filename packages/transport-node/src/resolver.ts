@@ -1,7 +1,16 @@
-import { lookup } from "node:dns/promises";
+import { lookup, Resolver } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
 import { MemberlistError, errorMessage, type ErrorCode, type ResolveOptions } from "@memberlist/core";
-import { canonicalIp, canonicalIps, firstNameServer, onAbort, type Log, type ResolveContext } from "@memberlist/core/internal";
+import {
+  canonicalIp,
+  canonicalIps,
+  firstNameServer,
+  lookUpBySystem,
+  onAbort,
+  type Log,
+  type ResolveContext,
+  type SystemResolver,
+} from "@memberlist/core/internal";
 import { queryAnyOverTcp } from "./dns-tcp.ts";
 
 /** The share of the whole time that the question over TCP may take, so that the usual resolver still gets its turn. */
@@ -31,9 +40,11 @@ export async function resolveHost(host: string, options: ResolveOptions, context
 async function lookUp(host: string, options: ResolveOptions, context: ResolveContext, signal: AbortSignal): Promise<string[]> {
   const first = await tcpFirst(host, options, context.log, signal);
   if (first.length > 0) return first;
+  const { systemLookup: injected } = context;
   let found: string[];
   try {
-    found = canonicalIps(await (context.systemLookup ?? systemLookup)(host));
+    const system = injected === undefined ? thisSystem : { ...thisSystem, lookup: injected, ask: undefined };
+    found = canonicalIps(await lookUpBySystem(host, system, signal));
   } catch (error) {
     throw failure("resolve_failed", host, errorMessage(error), error);
   }
@@ -59,9 +70,24 @@ async function tcpFirst(host: string, options: ResolveOptions, log: Log, signal:
   }
 }
 
-async function systemLookup(host: string): Promise<string[]> {
-  const found = await lookup(host, { all: true, verbatim: true });
-  return found.map((entry) => entry.address);
+const thisSystem: SystemResolver = {
+  async lookup(host) {
+    const found = await lookup(host, { all: true, verbatim: true });
+    return found.map((entry) => entry.address);
+  },
+  // Elsewhere the system may ask other name servers for some names than for others.
+  ask: process.platform === "linux" ? askNameServers : undefined,
+  hosts: () => readFile("/etc/hosts", "utf8"),
+};
+
+async function askNameServers(host: string, signal: AbortSignal): Promise<void> {
+  const resolver = new Resolver();
+  const stopListening = onAbort(signal, () => resolver.cancel());
+  try {
+    await resolver.resolve4(host);
+  } finally {
+    stopListening();
+  }
 }
 
 /** A promise that only ever rejects: when the time is up, or a signal says so. */
