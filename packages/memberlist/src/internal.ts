@@ -1,6 +1,8 @@
 /** What our own transport packages share with the core. Not for others: it changes without notice. */
 export { canonicalIp, isIp } from "./address.ts";
-export { anyServerName, parseIdentityUri, serverNameOf } from "./certificates/identity.ts";
+export { readCertificate, type CertificateFields } from "./certificates/certificate.ts";
+export { anyServerName, serverNameOf } from "./certificates/identity.ts";
+export { certifiedNode, checkAuthority, type CertificateRole } from "./certificates/node-certificate.ts";
 export { createLog, Log } from "./log.ts";
 export { onAbort } from "./on-abort.ts";
 export { nodeStateName } from "./engine/versions.ts";

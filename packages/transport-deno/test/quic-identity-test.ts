@@ -1,6 +1,8 @@
 /** Run by Deno (quic.test.ts starts it): who is let in over QUIC, and what those are told who are not. */
 import { match, rejects, strictEqual } from "node:assert/strict";
-import { issueNodeCertificate } from "@memberlist/core/certificates";
+import { createClusterCa, issueNodeCertificate, type CertificateAndKey } from "@memberlist/core/certificates";
+import { serverNameOf } from "@memberlist/core/internal";
+import { altNames, craft, directoryName, type Extension, type GeneralName } from "../../memberlist/test/certificates/crafted.ts";
 import { createMemberlist, lanConfig, type LogFields, type MemberlistError } from "../src/index.ts";
 import type { QuicTransport } from "../src/quic/quic-transport.ts";
 import { der, diallerSignature, listenerSignature, random, RawDialler, RawListener, type Challenge } from "./quic-attacker.ts";
@@ -27,6 +29,14 @@ async function refusedOnce(server: QuicTransport, refusals: readonly string[], c
   strictEqual(refusals[0], code);
   strictEqual(server.counters.quicRefusedPeers, 1);
   strictEqual(server.connections, 0);
+}
+
+/** Shows its certificate to whoever dials next; nothing is proven. */
+async function show(listener: RawListener, shown: CertificateAndKey): Promise<void> {
+  const { control } = (await listener.accept()) ?? {};
+  if (control === undefined) throw new Error("no connection");
+  await control.receive(1);
+  await control.send([random(32), random(16), der(shown), random(256)]);
 }
 
 Deno.test("a node whose certificate is of another authority is refused: by the dialler", async () => {
@@ -110,6 +120,66 @@ Deno.test("an expired certificate, and one that is not valid yet, are refused: b
     await refusedOnce(server, refusals, "certificate_expired");
     await server.shutdown();
   }
+});
+
+Deno.test("a name inside of another name of a certificate is not the node's, by the listener and by the dialler", async () => {
+  const inside: readonly GeneralName[] = [
+    [2, "x, URI:memberlist:/admin"],
+    [1, "x@example.com, URI:memberlist:/admin"],
+    [4, directoryName("x, URI:memberlist:/admin")],
+  ];
+  for (const name of inside) {
+    const { server, refusals } = await listener();
+    const raw = await RawDialler.connect(server.bindPort, "server");
+    await raw.prove(craft(ca, altNames(name)));
+    strictEqual((await raw.refused()).closeCode, 0x101);
+    await refusedOnce(server, refusals, "untrusted_peer");
+    await server.shutdown();
+  }
+  const certificate = craft(ca, altNames([2, await serverNameOf({ name: "admin", label: "" })], ...inside));
+  const fake = new RawListener(certificate);
+  const shown = show(fake, certificate);
+  const a = await start("a");
+  await rejects(a.dial({ host: "127.0.0.1", port: fake.port, name: "admin" }, dialOptions), {
+    code: "untrusted_peer",
+    message: /must name one node/,
+  });
+  await shown;
+  fake.close();
+  await a.shutdown();
+});
+
+Deno.test("a certificate is good for the roles of its key usage alone", async () => {
+  const names = async (name: string): Promise<Extension> =>
+    altNames([2, await serverNameOf({ name, label: "" })], [6, `memberlist:/${name}`]);
+  const { server, refusals } = await listener();
+  const raw = await RawDialler.connect(server.bindPort, "server");
+  await raw.prove(craft(ca, { name: "extKeyUsage", serverAuth: true }, await names("a")));
+  strictEqual((await raw.refused()).closeCode, 0x101);
+  await refusedOnce(server, refusals, "untrusted_peer");
+  // To dial with, it does.
+  const client = craft(ca, { name: "extKeyUsage", clientAuth: true }, await names("a"));
+  const dialler = await RawDialler.connect(server.bindPort, "server");
+  await dialler.prove(client);
+  await until(() => server.connections === 1, "a connection");
+  dialler.close();
+  await rejects(start("a", client), { code: "invalid_config", message: /quic.certificate: .*no serverAuth/ });
+  await server.shutdown();
+});
+
+Deno.test("members of an authority whose name is not ASCII accept each other", async () => {
+  const authority = await createClusterCa({ name: "Zürich" });
+  const [server, a] = await Promise.all(
+    ["server", "ä"].map(async (name) => {
+      const issued = await issueNodeCertificate(authority, { name });
+      return start(name, { ca: authority.certificate, ...issued });
+    }),
+  );
+  if (server === undefined || a === undefined) throw new Error("no members");
+  server.listen({ packet: nothing, stream: (stream) => stream.close() });
+  (await a.dial(addressOf(server, "server"), dialOptions)).close();
+  strictEqual(server.connections, 1);
+  await Promise.all([a.shutdown(), server.shutdown()]);
 });
 
 Deno.test("a connection ends with the peer's certificate", async () => {
@@ -243,7 +313,7 @@ Deno.test("credentials that no peer would accept are a wrong config", async () =
   for (const [wrong, message] of [
     [{ ca: "" }, /quic.ca: no certificate/],
     [{ ca: otherCa.certificate }, /quic.certificate: .*not signed/],
-    [{ ca: a.certificate }, /quic.certificate: .*not signed/],
+    [{ ca: a.certificate }, /quic.ca: .*not an authority's/],
     [{ key: b.key }, /quic.key: not the key/],
     [{ key: "PEM" }, /quic.key/],
     [{ certificate: "PEM" }, /quic.certificate/],

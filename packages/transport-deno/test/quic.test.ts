@@ -25,7 +25,7 @@ describe.skipIf(deno === "")(
 
     it.each([
       ["conforms to all rules for transports, and leaves nothing open after any", "quic-conformance", ruleCount + 1],
-      ["lets in those who prove who they are, and nobody else", "quic-identity", 17],
+      ["lets in those who prove who they are, and nobody else", "quic-identity", 20],
       ["keeps a connection for each peer, within its bounds; has clusters", "quic", 25],
       ["ends in time what a peer does not end, and loses nothing at its own end", "quic-ends", 6],
     ])("%s", async (_, name, count) => {

@@ -5,7 +5,11 @@ import { errorMessage, MemberlistError } from "../errors.ts";
 import { dateOf, systemClock } from "../ports/clock.ts";
 import { randomBytes, webCrypto } from "../ports/entropy.ts";
 import { labelMaxSize } from "../wire/constants.ts";
+import { readCertificate } from "./certificate.ts";
 import { anyServerName, identityUri, serverNameOf } from "./identity.ts";
+import { checkAuthority } from "./node-certificate.ts";
+import { derOfPem } from "./pem.ts";
+import { verifyIssued } from "./verify-issued.ts";
 
 /** A certificate and the private key to it, both PEM. The key is a secret. */
 export interface CertificateAndKey {
@@ -46,6 +50,8 @@ const keyBits = 2048;
  */
 export async function createClusterCa(options: ClusterCaOptions = {}): Promise<CertificateAndKey> {
   const { name = "memberlist cluster CA", validFor = 3650 * day } = options;
+  if (name === "" || !isWellFormed(name))
+    throw new MemberlistError("invalid_argument", "name: an authority's name must be a string of well-formed Unicode, not empty");
   const forge = await loadForge();
   const key = await generateRsaKey(forge);
   const certificate = blank(forge, { name, key, validFor, validFrom: aWhileAgo() });
@@ -63,7 +69,10 @@ export async function createClusterCa(options: ClusterCaOptions = {}): Promise<C
  * Issues a node's certificate, with a fresh key. It says who the node is, as a URI (`memberlist:<label>/<name>`) and as a DNS name made
  * out of that, and is good for both sides of a TLS connection. Source: docs/quic.md.
  *
- * @throws MemberlistError `invalid_argument` for a name that no node has, a time that is none, or what is no authority's PEM
+ * The result is verified before it is returned: read back from its DER, the signature, the issuer and the key by the runtime's WebCrypto.
+ *
+ * @throws MemberlistError `invalid_argument` for an invalid name, label or time, and for a `ca` that is not the PEM of an authority whose
+ *   certificates peers accept (such as one whose name has several attributes in one part)
  */
 export async function issueNodeCertificate(ca: CertificateAndKey, options: NodeCertificateOptions): Promise<CertificateAndKey> {
   const { name, label = "", validFor = 365 * day, validFrom = aWhileAgo() } = options;
@@ -75,7 +84,7 @@ export async function issueNodeCertificate(ca: CertificateAndKey, options: NodeC
   const issuer = readCa(forge, ca);
   const key = await generateRsaKey(forge);
   const certificate = blank(forge, { name, key, validFor, validFrom });
-  certificate.setIssuer(issuer.certificate.subject.attributes);
+  certificate.setIssuer(readAttributes(forge, issuer.certificate));
   certificate.setExtensions([
     { name: "basicConstraints", critical: true, cA: false },
     { name: "keyUsage", critical: true, digitalSignature: true },
@@ -91,7 +100,9 @@ export async function issueNodeCertificate(ca: CertificateAndKey, options: NodeC
     { name: "subjectKeyIdentifier" },
   ]);
   certificate.sign(issuer.key, forge.md.sha256.create());
-  return pem(forge, certificate, key);
+  const issued = pem(forge, certificate, key);
+  await verifyIssued(issued, ca.certificate, { name, label });
+  return issued;
 }
 
 interface Blank {
@@ -129,14 +140,30 @@ function readCa(forge: Forge, ca: CertificateAndKey): { certificate: pki.Certifi
   try {
     certificate = forge.pki.certificateFromPem(ca.certificate);
     key = forge.pki.privateKeyFromPem(ca.key);
+    checkAuthority(readCertificate(derOfPem(ca.certificate, "CERTIFICATE")));
   } catch (cause) {
-    throw new MemberlistError("invalid_argument", `ca: not the PEM of an RSA authority: ${errorMessage(cause)}`, { cause });
+    throw new MemberlistError("invalid_argument", `ca: it must be the PEM of an RSA authority: ${errorMessage(cause)}`, {
+      cause,
+    });
   }
-  const constraints: { readonly cA?: boolean } | undefined = certificate.getExtension("basicConstraints");
-  if (constraints?.cA !== true) throw new MemberlistError("invalid_argument", "ca: the certificate is not an authority's");
   if ((certificate.publicKey as pki.rsa.PublicKey).n.compareTo(key.n) !== 0)
     throw new MemberlistError("invalid_argument", "ca: the key is not that of the certificate");
   return { certificate, key };
+}
+
+/**
+ * The attributes of a subject that was read, as forge wants them to write them again: it takes characters, and encodes them, but gives the
+ * bytes of UTF-8 (of any other kind of string it takes bytes, too).
+ */
+function readAttributes(forge: Forge, { subject }: pki.Certificate): pki.CertificateField[] {
+  const isUtf8 = ({ valueTagClass }: pki.CertificateField): boolean => (valueTagClass as unknown) === forge.asn1.Type.UTF8;
+  return subject.attributes.map((attribute) =>
+    isUtf8(attribute) ? { ...attribute, value: forge.util.decodeUtf8(attribute.value as string) } : attribute,
+  );
+}
+
+function isWellFormed(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text);
 }
 
 /** By the runtime, not by forge: that is a hundred times faster, and from a source of randomness that is surely a good one. */

@@ -1,5 +1,6 @@
 import { MemberlistError } from "../errors.ts";
 import { webCrypto } from "../ports/entropy.ts";
+import { bytesToHex } from "../wire/bytes.ts";
 
 /** Who a node is, as a certificate says it. */
 export interface NodeIdentity {
@@ -52,6 +53,6 @@ export async function serverNameOf(identity: NodeIdentity): Promise<string> {
   // ASCII: a byte per character.
   const bytes = Uint8Array.from(identityUri(identity), (char) => char.charCodeAt(0));
   const digest = new Uint8Array(await webCrypto().subtle.digest("SHA-256", bytes));
-  const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const hex = bytesToHex(digest);
   return `${hex.slice(0, 32)}.${hex.slice(32)}.${anyServerName}`;
 }

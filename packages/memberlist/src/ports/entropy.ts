@@ -7,6 +7,15 @@ interface WebCrypto {
     digest(algorithm: "SHA-256", bytes: Uint8Array): Promise<ArrayBuffer>;
     generateKey(algorithm: object, extractable: boolean, usages: readonly string[]): Promise<{ readonly privateKey: object }>;
     exportKey(format: "pkcs8", key: object): Promise<ArrayBuffer>;
+    importKey(
+      format: "spki" | "pkcs8",
+      bytes: Uint8Array,
+      algorithm: object,
+      extractable: boolean,
+      usages: readonly string[],
+    ): Promise<object>;
+    sign(algorithm: string, key: object, bytes: Uint8Array): Promise<ArrayBuffer>;
+    verify(algorithm: string, key: object, signature: Uint8Array, bytes: Uint8Array): Promise<boolean>;
   };
 }
 

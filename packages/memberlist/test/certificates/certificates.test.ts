@@ -2,6 +2,7 @@ import { createPrivateKey, sign, verify, X509Certificate } from "node:crypto";
 import { createServer, connect, type TLSSocket } from "node:tls";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
+import forge from "node-forge";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createClusterCa, issueNodeCertificate, type CertificateAndKey } from "../../src/certificates/index.ts";
 import { anyServerName, identityUri, parseIdentityUri, serverNameOf } from "../../src/certificates/identity.ts";
@@ -85,6 +86,56 @@ describe("issueNodeCertificate", () => {
     server.close();
   });
 
+  it.each(["Zürich", "\u{1f600} 東京", "ä".repeat(64)])("issues what peers accept by an authority called %s", async (name) => {
+    const authority = await createClusterCa({ name });
+    const issuer = new X509Certificate(authority.certificate);
+    const issued = new X509Certificate((await issueNodeCertificate(authority, { name: "ä" })).certificate);
+    expect(issued.issuer).toBe(issuer.subject);
+    expect(issued.issuer).toBe(`CN=${name}`);
+    expect(issued.checkIssued(issuer)).toBe(true);
+    expect(issued.verify(issuer.publicKey)).toBe(true);
+  });
+
+  it("issues by an authority whose name another program has written, in any kind of string", async () => {
+    const { BMPSTRING, PRINTABLESTRING, UTF8 } = forge.asn1.Type;
+    const T61 = 20;
+    const bmp = "\0Z\0\u{fc}\0r\0i\0c\0h";
+    for (const [kind, value] of [
+      [UTF8, "Z\u{fc}rich"],
+      [PRINTABLESTRING, "Zurich"],
+      [BMPSTRING, bmp],
+      [T61, "Z\xfcrich"],
+    ] as const) {
+      const authority = withSubject(ca, [
+        { name: "countryName", value: "CH" },
+        { name: "commonName", value, valueTagClass: kind },
+      ]);
+      const issued = new X509Certificate((await issueNodeCertificate(authority, { name: "a" })).certificate);
+      expect(issued.checkIssued(new X509Certificate(authority.certificate))).toBe(true);
+    }
+  });
+
+  it("refuses an authority in whose name peers would not accept what it issues, rather than issue it", async () => {
+    // Two attributes in one part: node-forge writes them as two parts.
+    const attributes = [
+      { name: "countryName", value: "CH" },
+      { name: "commonName", value: "x" },
+    ];
+    const authority = withSubject(ca, attributes, ([first, second]) => {
+      if (first === undefined || second === undefined) throw new Error("no two parts");
+      return [{ ...first, value: [...(first.value as Asn1[]), ...(second.value as Asn1[])] }];
+    });
+    await expect(issueNodeCertificate(authority, { name: "a" })).rejects.toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringMatching(/ca: no peer would accept .*name/),
+    });
+  });
+
+  it("refuses an authority's name that no certificate can have", async () => {
+    for (const name of ["", "half \ud800"])
+      await expect(createClusterCa({ name })).rejects.toMatchObject({ code: "invalid_argument" });
+  });
+
   it("refuses a name that no node has", async () => {
     for (const name of ["", "n".repeat(256), "ä".repeat(128), "half \ud800"])
       await expect(issueNodeCertificate(ca, { name })).rejects.toMatchObject({ code: "invalid_argument" });
@@ -96,6 +147,25 @@ describe("issueNodeCertificate", () => {
       await expect(issueNodeCertificate(wrong, { name: "b" })).rejects.toMatchObject({ code: "invalid_argument" });
   });
 });
+
+type Asn1 = forge.asn1.Asn1;
+
+/** The same authority by another name; `change` alters the parts of it. */
+function withSubject(
+  authority: CertificateAndKey,
+  attributes: readonly object[],
+  change: (parts: Asn1[]) => Asn1[] = (parts) => parts,
+): CertificateAndKey {
+  const certificate = forge.pki.certificateFromPem(authority.certificate);
+  certificate.setSubject(attributes as forge.pki.CertificateField[]);
+  certificate.setIssuer(attributes as forge.pki.CertificateField[]);
+  certificate.sign(forge.pki.privateKeyFromPem(authority.key), forge.md.sha256.create());
+  const whole = forge.pki.certificateToAsn1(certificate);
+  const [signed] = whole.value as [Asn1];
+  const subject = (signed.value as Asn1[])[5] as Asn1;
+  subject.value = change(subject.value as Asn1[]);
+  return { certificate: forge.pem.encode({ type: "CERTIFICATE", body: forge.asn1.toDer(whole).getBytes() }), key: authority.key };
+}
 
 describe("an identity as a URI", () => {
   it.each([

@@ -1,6 +1,6 @@
 import { createHash, createPrivateKey, sign, verify, X509Certificate, type KeyObject } from "node:crypto";
 import { errorMessage, MemberlistError, type NodeIdentity } from "@memberlist/core";
-import { parseIdentityUri, serverNameOf } from "@memberlist/core/internal";
+import { certifiedNode, checkAuthority, readCertificate, serverNameOf, type CertificateRole } from "@memberlist/core/internal";
 import { refusal } from "./refusal.ts";
 
 /** What a node proves itself by, and whom it believes. All PEM. */
@@ -54,11 +54,12 @@ export class Credentials {
   static async read(pem: CredentialsPem): Promise<Credentials> {
     const authorities = attempt("ca", () => (pem.ca.match(certificatePem) ?? []).map((text) => new X509Certificate(text)));
     if (authorities.length === 0) throw invalid("ca", "no certificate in it");
+    for (const authority of authorities) attempt("ca", () => checkAuthority(readCertificate(new Uint8Array(authority.raw))));
     const certificate = attempt("certificate", () => new X509Certificate(pem.certificate));
     const key = attempt("key", () => createPrivateKey(pem.key));
     if (!certificate.checkPrivateKey(key)) throw invalid("key", "not the key of the certificate");
     const der = new Uint8Array(certificate.raw);
-    const checked = attempt("certificate", () => checkCertificate(der, authorities));
+    const checked = attempt("certificate", () => checkCertificate(der, authorities, ["dialler", "listener"]));
     return new Credentials(pem, { authorities, key, der, checked }, await serverNameOf(checked.identity));
   }
 
@@ -70,10 +71,12 @@ export class Credentials {
   /**
    * Whom a certificate speaks for.
    *
-   * @throws MemberlistError `untrusted_peer` when none of our authorities has issued it, or it names no node; `certificate_expired`
+   * @param role the peer's
+   * @throws MemberlistError `untrusted_peer` when none of our authorities has issued it, it does not name one node, or it is not for this
+   *   role; `certificate_expired`
    */
-  check(der: Uint8Array): CheckedCertificate {
-    return checkCertificate(der, this.#authorities);
+  check(der: Uint8Array, role: CertificateRole): CheckedCertificate {
+    return checkCertificate(der, this.#authorities, [role]);
   }
 }
 
@@ -84,7 +87,11 @@ interface Own {
   readonly checked: CheckedCertificate;
 }
 
-function checkCertificate(der: Uint8Array, authorities: readonly X509Certificate[]): CheckedCertificate {
+function checkCertificate(
+  der: Uint8Array,
+  authorities: readonly X509Certificate[],
+  roles: readonly CertificateRole[],
+): CheckedCertificate {
   let certificate: X509Certificate;
   try {
     certificate = new X509Certificate(der);
@@ -98,15 +105,21 @@ function checkCertificate(der: Uint8Array, authorities: readonly X509Certificate
     if (Date.parse(each.validFrom) > Date.now()) throw refusal("certificate_expired", "the certificate is not valid yet");
     if (Date.parse(each.validTo) <= Date.now()) throw refusal("certificate_expired", "the certificate has expired");
   }
-  const uris = (certificate.subjectAltName ?? "").split(", ").filter((name) => name.startsWith("URI:"));
-  const identity = uris.length === 1 ? parseIdentityUri((uris[0] ?? "").slice(4)) : undefined;
-  if (identity === undefined) throw refusal("untrusted_peer", "the certificate names no node");
   return {
-    identity,
+    identity: identityOf(der, roles),
     publicKey: certificate.publicKey,
     fingerprint: new Uint8Array(createHash("sha256").update(der).digest()),
     expiresAt: Date.parse(certificate.validTo),
   };
+}
+
+/** By the DER alone: the runtime gives alternative names as one string, in which one name can look like several. */
+function identityOf(der: Uint8Array, roles: readonly CertificateRole[]): NodeIdentity {
+  try {
+    return certifiedNode(readCertificate(der), roles);
+  } catch (error) {
+    throw refusal("untrusted_peer", errorMessage(error));
+  }
 }
 
 /** Whether the owner of the certificate has signed these bytes. */

@@ -53,7 +53,7 @@ export async function challenge(control: ControlStream, side: HandshakeSide, ser
   const diallerNonce = crypto.getRandomValues(new Uint8Array(nonceBytes));
   await control.send([diallerNonce]);
   const [listenerNonce, instance, der, signature] = four(await control.receive(4));
-  const certificate = side.credentials.check(der);
+  const certificate = side.credentials.check(der, "listener");
   const signed = transcript("listener", [
     ascii.encode(serverName),
     diallerNonce,
@@ -118,7 +118,7 @@ export async function admit(
     return undefined;
   }
   const [instance, der, signature] = three(await control.receive(3));
-  const certificate = credentials.check(der);
+  const certificate = credentials.check(der, "dialler");
   const theirs = diallerTranscript(
     serverName,
     { diallerNonce, listenerNonce, instance },
