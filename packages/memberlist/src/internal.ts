@@ -12,6 +12,7 @@ export type { Tunables } from "./engine/tunables.ts";
 export { createInstrumented } from "./memberlist.ts";
 export type { Instruments } from "./start-driver.ts";
 export { chooseAdvertiseAddress, defaultRoute, machineHas, type HostInterfaces } from "./net/advertise.ts";
+export { createFileStore, type StoreFiles } from "./net/file-store.ts";
 export { transportSlots, type InboundSlot } from "./net/inbound-slots.ts";
 export { planBind, withoutMapping, type BindTarget } from "./net/ip.ts";
 export {

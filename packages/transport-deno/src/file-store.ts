@@ -1,49 +1,75 @@
-import { errorMessage, type Store } from "@memberlist/core";
+import { basename, dirname, join, resolve } from "node:path";
+import type { Store } from "@memberlist/core";
+import { createFileStore } from "@memberlist/core/internal";
 import { requireFile } from "./permission.ts";
 
 /**
- * Keeps a node's snapshot in a file, readable by its owner only. It is written next to the file, flushed to the disk and renamed, so that a
- * crash leaves the old or the new one, never a part. The directory must exist; give each node a file of its own.
+ * Keeps a node's saved state in a file that only its owner can read. Each save writes a new file beside it, under a random name, flushes it to the
+ * disk and renames it: a crash leaves the old state or the new one, never a part. A link at `path` is replaced, not followed. Files that a
+ * killed save left behind are removed at the next start, once they are ten minutes old. The folder must exist; give each node a file of its own.
  *
- * Permissions: `--allow-read` and `--allow-write` for the directory, or for `path` and `path.tmp`. Where they are missing, the node
- * starts without, and says so (`store_load_failed`, `store_save_failed`); none is prompted for.
+ * Permissions: `--allow-read` and `--allow-write` for the folder. Where they are missing, the node starts without its saved state, and logs that
+ * (`store_load_failed`, `store_save_failed`); none is prompted for.
+ *
+ * @param path a relative one is resolved once, now: a later `Deno.chdir` does not move the file
  */
 export function fileStore(path: string): Store {
-  const next = `${path}.tmp`;
-  return {
-    load: async () => {
-      await requireFile(path, "read");
+  const file = resolve(path);
+  const folder = dirname(file);
+  const at = (name: string): string => join(folder, name);
+  return createFileStore({
+    path: file,
+    name: basename(file),
+    read: async () => {
+      await requireFile(file, "read");
       try {
-        return await Deno.readTextFile(path);
+        return await Deno.readTextFile(file);
       } catch (error) {
         if (error instanceof Deno.errors.NotFound) return undefined;
         throw error;
       }
     },
-    save: async (text) => {
+    create: async (name, text) => {
+      await requireFile(folder, "read", "write");
+      const next = await Deno.open(at(name), { write: true, createNew: true, mode: 0o600 });
       try {
-        for (const file of [path, next]) await requireFile(file, "read", "write");
-        await replace(path, next, text);
+        await writeFlushed(next, text);
       } catch (error) {
-        throw new Error(`cannot write ${path}: ${errorMessage(error)}`, { cause: error });
+        await Deno.remove(at(name)).catch(() => undefined);
+        throw error;
       }
     },
-  };
+    replaceBy: async (name) => {
+      await Deno.rename(at(name), file);
+      await flushFolder(folder);
+    },
+    remove: (name) => Deno.remove(at(name)),
+    list: async () => {
+      await requireFile(folder, "read", "write");
+      const names: string[] = [];
+      for await (const { name } of Deno.readDir(folder)) names.push(name);
+      return names;
+    },
+    modifiedAt: async (name) => {
+      const info = await Deno.lstat(at(name));
+      return info.isFile ? info.mtime?.getTime() : undefined;
+    },
+  });
 }
 
-async function replace(path: string, next: string, text: string): Promise<void> {
-  try {
-    await writeFlushed(next, text);
-    await Deno.rename(next, path);
-  } catch (error) {
-    await Deno.remove(next).catch(() => undefined);
-    throw error;
-  }
-}
-
-async function writeFlushed(path: string, text: string): Promise<void> {
-  using file = await Deno.open(path, { write: true, create: true, truncate: true, mode: 0o600 });
+async function writeFlushed(opened: Deno.FsFile, text: string): Promise<void> {
+  using file = opened;
   const bytes = new TextEncoder().encode(text);
   for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-  await file.syncData();
+  await file.sync();
+}
+
+/** So that the new name is on the disk, too. Not every system can: then it gets there a little later. */
+async function flushFolder(path: string): Promise<void> {
+  try {
+    using folder = await Deno.open(path, { read: true });
+    await folder.sync();
+  } catch {
+    // The state is saved all the same.
+  }
 }

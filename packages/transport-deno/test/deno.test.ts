@@ -28,7 +28,7 @@ describe.skipIf(deno === "")(
     });
 
     it("type-checks", async () => {
-      const files = ["transport", "conformance", "stream-only", "stream-floods", "files"].map(
+      const files = ["transport", "conformance", "stream-only", "stream-floods", "files", "file-store"].map(
         (name) => `${tests}/${name}-test.ts`,
       );
       await expect(run(deno, ["check", "packages/transport-deno/src/index.ts", ...files], { cwd: root })).resolves.toBeDefined();
@@ -55,6 +55,11 @@ describe.skipIf(deno === "")(
 
     it("has clusters without UDP, where nothing unstable is allowed", async () => {
       expect(await denoTest("stream-only-test.ts", ["--allow-net"])).toMatch(/ok \| \d+ passed \| 0 failed/);
+    });
+
+    it("keeps its store in one place, by files that nobody else can have put there", async () => {
+      const said = await denoTest("file-store-test.ts", ["--allow-read", "--allow-write"], [folder]);
+      expect(said).toMatch(/ok \| 2 passed \| 0 failed/);
     });
 
     it("looks SRV records up, and keeps a store in a file: with the permission for that folder, and says what is missing without", async () => {

@@ -1,7 +1,7 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createMemberlist, fileStore, localConfig } from "../src/index.ts";
 
 let folder = "";
@@ -28,6 +28,91 @@ describe("fileStore()", () => {
     const store = fileStore(join(folder, "missing", "node.json"));
     await expect(store.save("x")).rejects.toThrow(/cannot write .*node\.json: ENOENT/);
     await expect(fileStore(folder).load()).rejects.toThrow(/EISDIR/);
+  });
+
+  it("opens no file that is there already: not by a link under the next name either", async () => {
+    const victim = join(folder, "victim");
+    await writeFile(victim, "precious");
+    const path = join(folder, "node.json");
+    const predictable = vi.spyOn(globalThis.crypto, "getRandomValues").mockImplementation((array) => array);
+    const next = `node.json.${"00".repeat(16)}.tmp`;
+    await symlink(victim, join(folder, next));
+    await expect(fileStore(path).save("x")).rejects.toThrow(/cannot write .*node\.json: EEXIST/);
+    predictable.mockRestore();
+    expect(await readFile(victim, "utf8")).toBe("precious");
+    // It did not make the link: it does not remove it.
+    expect((await readdir(folder)).sort()).toEqual([next, "victim"]);
+    const names = new Set<string>();
+    for (let i = 0; i < 20; i++) {
+      // The rename fails, and tells the name.
+      await rm(path, { force: true, recursive: true });
+      await mkdir(path);
+      const failure: unknown = await fileStore(path)
+        .save("x")
+        .catch((error: unknown) => error);
+      names.add(/node\.json\.([0-9a-f]{32})\.tmp/.exec(String(failure))?.[1] ?? "");
+    }
+    expect(names.size).toBe(20);
+    expect(names).not.toContain("");
+    // Nor did the failed saves leave anything.
+    expect((await readdir(folder)).sort()).toEqual(["node.json", next, "victim"]);
+  });
+
+  it("replaces a file that others can read, and a link rather than what it points to", async () => {
+    const [path, target] = [join(folder, "node.json"), join(folder, "target")];
+    await writeFile(path, "old", { mode: 0o644 });
+    await fileStore(path).save("new");
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    await rm(path);
+    await writeFile(target, "old");
+    await symlink(target, path);
+    await fileStore(path).save("new");
+    expect(await readFile(target, "utf8")).toBe("old");
+    expect((await lstat(path)).isSymbolicLink()).toBe(false);
+    expect(await readFile(path, "utf8")).toBe("new");
+  });
+
+  it("removes what its own killed saves have left, once that is old, and nothing else", async () => {
+    const hex = "0123456789abcdef".repeat(2);
+    const [old, young] = [`node.json.${hex}.tmp`, `node.json.${hex.replace("0", "1")}.tmp`];
+    const others = [`other.json.${hex}.tmp`, "node.json.tmp", "node.json.1234.tmp", `node.json.${hex}.tmp.bak`, young];
+    for (const name of [old, ...others]) await writeFile(join(folder, name), "x");
+    await mkdir(join(folder, `node.json.${"f".repeat(32)}.tmp`));
+    const hourAgo = new Date(Date.now() - 3_600_000);
+    for (const name of await readdir(folder)) if (name !== young) await utimes(join(folder, name), hourAgo, hourAgo);
+    const store = fileStore(join(folder, "node.json"));
+    expect(await store.load()).toBeUndefined();
+    expect((await readdir(folder)).sort()).toEqual([...others, `node.json.${"f".repeat(32)}.tmp`].sort());
+    // At the start alone: a save looks at no folder.
+    await writeFile(join(folder, old), "x");
+    await utimes(join(folder, old), hourAgo, hourAgo);
+    await store.save("text");
+    expect(await readdir(folder)).toContain(old);
+  });
+
+  it("stays where it was when the working directory changes", async () => {
+    const [first, second] = [join(folder, "first"), join(folder, "second")];
+    await mkdir(first);
+    await mkdir(second);
+    const cwd = vi.spyOn(process, "cwd").mockReturnValue(first);
+    const store = fileStore("node.json");
+    cwd.mockReturnValue(second);
+    await store.save("text");
+    cwd.mockRestore();
+    expect(await readdir(first)).toEqual(["node.json"]);
+    expect(await readdir(second)).toEqual([]);
+    expect(await store.load()).toBe("text");
+  });
+
+  it("takes a missing file for none in another realm, too", async () => {
+    // As in Jest, whose `Error` is not the one of the file system.
+    const { Error: own } = globalThis;
+    globalThis.Error = class extends own {} as ErrorConstructor;
+    try {
+      expect(await fileStore(join(folder, "node.json")).load()).toBeUndefined();
+    } finally {
+      globalThis.Error = own;
+    }
   });
 
   it("brings a restarted node back by itself, and a broken file does no harm", async () => {
