@@ -36,7 +36,10 @@ export interface Config {
    */
   skipInboundLabelCheck?: boolean;
 
-  /** The literal IP to listen on; "0.0.0.0" or "::" for every interface. Used by the transport package. Default "0.0.0.0". */
+  /**
+   * The literal IP to listen on; "0.0.0.0" or "::" for every interface. One with a zone ("fe80::1%eth0") means nothing on other machines, and
+   * needs an `advertiseAddr` beside it. Used by the transport package. Default "0.0.0.0".
+   */
   bindAddr?: string;
   /** The UDP and TCP port to listen on, and the port of join addresses that name none. 0 lets the system choose. Default 7946. */
   bindPort?: number;

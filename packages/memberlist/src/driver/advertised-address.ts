@@ -42,5 +42,10 @@ export async function finalAdvertiseAddr(transport: Transport, addr: string, adv
       { details: { addr: chosen.addr, port: chosen.port } },
     );
   }
+  if (ip.includes("%")) {
+    // The wire has no zones: what came back of our own address would not be the address that we know.
+    const message = `the address to advertise, ${ip}, has a zone, which means nothing on other machines: set bindAddr to an address without a zone, or advertiseAddr to one that others can reach`;
+    throw new MemberlistError("advertise_address", message, { details: { addr: ip, field: "bindAddr" } });
+  }
   return { addr: ip, port: chosen.port };
 }

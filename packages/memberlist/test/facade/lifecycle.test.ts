@@ -26,6 +26,12 @@ describe("a create that fails", () => {
   const failing: readonly (readonly [string, string, Partial<Config>, Partial<Transport>])[] = [
     ["a wrong config", "invalid_config", { probeInterval: -1 }, {}],
     ["an advertised address that is none", "advertise_address", {}, { finalAdvertiseAddr: () => ({ addr: "web-1", port: 1 }) }],
+    [
+      "an advertised address with a zone",
+      "advertise_address",
+      {},
+      { finalAdvertiseAddr: () => ({ addr: "fe80::1%lo", port: 1 }) },
+    ],
     ["an advertised port of 0", "advertise_address", {}, { finalAdvertiseAddr: () => ({ addr: "10.0.0.1", port: 0 }) }],
     ["metadata that is too large", "meta_too_large", { delegate: { nodeMeta: () => new Uint8Array(513) } }, {}],
     [
@@ -45,6 +51,15 @@ describe("a create that fails", () => {
       },
     ],
   ];
+
+  it("by an address with a zone names the fields to set: the wire has no zones, and the node would be in conflict with itself", async () => {
+    const one = cluster();
+    const { transport } = watched(one, { finalAdvertiseAddr: () => ({ addr: "fe80::1%lo", port: 7946 }) });
+    await expect(createMemberlist(config(one, { transport }))).rejects.toMatchObject({
+      code: "advertise_address",
+      message: expect.stringMatching(/fe80::1%lo, has a zone.*bindAddr.*advertiseAddr/),
+    });
+  });
 
   it.each(failing)("by %s has the transport shut down, and leaves nothing behind", async (_, code, fields, changes) => {
     const one = cluster();
