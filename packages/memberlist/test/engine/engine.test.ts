@@ -90,6 +90,7 @@ describe("what is known about members", () => {
       incarnation: 1,
       pMax: 5,
     });
+    expect(node.engine.hasLivePeer).toBe(false);
     let finished = 0;
     node.run(() => node.engine.leave(() => finished++));
     expect(finished).toBe(1);

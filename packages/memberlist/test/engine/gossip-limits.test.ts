@@ -98,6 +98,16 @@ describe("user broadcasts", () => {
     expect(few.limits.at(-1)).toBe(limit - 217);
   });
 
+  it("are not asked for where there is no room for one of a byte", () => {
+    for (const left of [3, 4]) {
+      const { limits, node } = saving(0);
+      node.deliver(sized("n2", limit - 2 - left));
+      node.deliver(ping({ seqNo: 7 }));
+      expect(node.sent.at(-1)?.messages).toHaveLength(2);
+      expect(limits).toEqual(left === 4 ? [4] : []);
+    }
+  });
+
   it("without a share of their own get what our own messages leave over", () => {
     const { limits, node } = saving(0);
     node.deliverAll(sized("n2", 200), sized("n3", 200), sized("n4", 200));
@@ -135,6 +145,8 @@ describe("a membership update", () => {
     expect([node.count("limit.maxMembershipBroadcasts"), node.count("limit.maxMembershipBroadcastBytes")]).toEqual([0, 1]);
     node.deliver(sized("n4", 300));
     expect([node.count("limit.maxMembershipBroadcasts"), node.count("limit.maxMembershipBroadcastBytes")]).toEqual([1, 1]);
+    node.deliver(alive("n5"));
+    expect([node.count("limit.maxMembershipBroadcasts"), node.count("limit.maxMembershipBroadcastBytes")]).toEqual([2, 1]);
   });
 
   it("that packets have become too small for is given up, counted and logged", () => {

@@ -472,13 +472,13 @@ describe("seeds", () => {
     const node = knowing(["n2"], { fixedRandom: 0.9 });
     const seeds = Array.from({ length: 70 }, (_, i) => `10.0.1.${i}:7946`);
     node.run(() => node.engine.remember(seeds));
-    node.run(() => node.engine.remember(seeds.slice(-3)));
+    node.run(() => node.engine.remember([...seeds.slice(-3), "10.0.2.1:7946"]));
     node.deliver(dead("n2"));
     expect(node.takeEvents().at(-1)).toMatchObject({ type: "isolated", seeds: 64 });
     node.random.fixed = 0;
     node.advance(3000);
     // Chance says: a seed, and the first of them.
-    expect(node.lookUps[0]?.seed).toBe("10.0.1.6:7946");
+    expect(node.lookUps[0]?.seed).toBe("10.0.1.7:7946");
   });
 
   it("take turns with members that died, by chance", () => {

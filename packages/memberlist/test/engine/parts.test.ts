@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { AckHandlers } from "../../src/engine/ack-handlers.ts";
+import { AddressIndex } from "../../src/engine/address-index.ts";
 import { DroppedMessages } from "../../src/engine/dropped-messages.ts";
 import { Periodic } from "../../src/engine/periodic.ts";
 import { TimerQueue } from "../../src/engine/timers.ts";
@@ -63,6 +64,14 @@ it("a wait for an ack that nobody waits for cannot be made longer, which is no e
   const acks = new AckHandlers(timers);
   acks.postpone(5, 100);
   expect([acks.size, timers.nextAt()]).toEqual([0, undefined]);
+});
+
+it("an address that nobody has can be taken out of the index, which is no error", () => {
+  const index = new AddressIndex();
+  index.delete("10.0.0.1", 7946);
+  index.add("10.0.0.1", 7946);
+  index.delete("10.0.0.1", 7947);
+  expect(index.has("10.0.0.1", 7946)).toBe(true);
 });
 
 describe("dropped messages", () => {
