@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { makeNode } from "../../src/engine/node-table.ts";
 import type { MemberlistError } from "../../src/errors.ts";
 import type { Node } from "../../src/node.ts";
-import { EngineHarness, type HarnessOptions } from "./engine-harness.ts";
-import { ack, alive, dead, hostOf, suspect } from "./messages.ts";
+import { EngineHarness, stranger, type HarnessOptions } from "./engine-harness.ts";
+import { ack, alive, dead, encodeMessage, hostOf, suspect } from "./messages.ts";
 
 const foo: Uint8Array = Uint8Array.of(102, 111, 111);
 
@@ -67,6 +67,26 @@ describe("what is known about members", () => {
     expect(started({ questions: { hasAliveDelegate: true } }).engine.dropsRepeats).toBe(false);
   });
 
+  it("is where the alive among them are, ourselves left out, and as many of them as asked for", () => {
+    const node = started();
+    expect(node.engine.someAlive(10)).toEqual([]);
+    node.deliverAll(alive("n2"), alive("n3"), alive("n4"), alive("n5"), suspect("n4"), dead("n5"));
+    expect(new Set(node.engine.someAlive(10).map(({ name }) => name))).toEqual(new Set(["n2", "n3"]));
+    expect(node.engine.someAlive(2)).toHaveLength(2);
+    expect(node.engine.someAlive(1)).toHaveLength(1);
+    expect(node.engine.someAlive(0)).toEqual([]);
+    expect(node.engine.numKnown).toBe(5);
+    expect(node.engine.numMembers).toBe(4);
+    const at = (name: string): { host: string; port: number; name: string } => ({ host: hostOf(name), port: 7946, name: "" });
+    expect(["n1", "n3", "n4", "n5", "n6"].map((name) => node.engine.isOccupied(at(name)))).toEqual([
+      true,
+      true,
+      true,
+      false,
+      false,
+    ]);
+  });
+
   it("has a live peer where anybody else is alive or suspect, be we a member or not", () => {
     const node = started();
     expect(node.engine.hasLivePeer).toBe(false);
@@ -116,6 +136,28 @@ describe("a rejoin", () => {
     node.deliver(suspect("n1", incarnation + 1));
     expect(node.eventTypes()).toEqual(["refute n1"]);
   });
+});
+
+describe("our own pings", () => {
+  it("name no address for the ack while ours is lost, until we have another", () => {
+    const node = started();
+    const ping = (): unknown => {
+      node.run(() => node.engine.ping({ host: hostOf("n2"), port: 7946, name: "n2" }, () => undefined));
+      return node.sentOf("ping").at(-1);
+    };
+    expect(ping()).toMatchObject({ sourceAddr: "127.0.0.1", sourcePort: 7946 });
+    node.engine.isAddressLost = true;
+    expect(ping()).toMatchObject({ sourceAddr: "", sourcePort: 0, sourceNode: "n1" });
+    node.run(() => node.engine.moveTo({ addr: "127.0.5.5", port: 8000 }));
+    expect(ping()).toMatchObject({ sourceAddr: "127.0.5.5", sourcePort: 8000 });
+  });
+});
+
+it("a packet of which nothing was dropped is said to be so", () => {
+  const node = started();
+  const receive = (bytes: Uint8Array): boolean => node.run(() => node.engine.receive(bytes, stranger, node.now));
+  expect(receive(encodeMessage(alive("n2")))).toBe(true);
+  expect(receive(Uint8Array.of(99))).toBe(false);
 });
 
 describe("our own message", () => {

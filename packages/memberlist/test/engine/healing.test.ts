@@ -301,6 +301,22 @@ describe("a peer that was reached", () => {
     expect(node.takeEvents()).toEqual([]);
   });
 
+  it("after the table has forgotten it is not joined again: nobody is known to be dead there", () => {
+    const forgetful = { probeInterval: 100, probeTimeout: 50, gossipToTheDeadTime: 50, suspicionMult: 1000 };
+    const node = knowing(["n2", "n3"], { fixedRandom: 0.9, config: forgetful });
+    node.deliver(dead("n2"));
+    node.advance(800);
+    expect(node.state("n2")).toBeUndefined();
+    node.random.fixed = 0;
+    node.advance(100);
+    answer(node);
+    expect(node.joins.map(({ to }) => to.name)).toEqual(["n2"]);
+    node.random.fixed = 0.9;
+    node.joins[0]?.done(undefined);
+    node.advance(3000);
+    expect(node.joins).toHaveLength(1);
+  });
+
   it("in vain heals nothing, whoever has joined by themselves meanwhile", () => {
     const node = reached();
     node.deliver(alive("n5"));

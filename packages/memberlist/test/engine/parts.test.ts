@@ -115,4 +115,25 @@ describe("verifyProtocol", () => {
     expect(check(range(0, 1, 1), range(0, 3, 2))).toThrow(/delegate/);
     expect(check(range(0, 3, 2), range(0, 1, 1))).toThrow(/delegate/);
   });
+
+  it("says what is accepted, and which settings to change", () => {
+    const messageOf = (...all: readonly (readonly number[])[]): unknown => {
+      try {
+        verifyProtocol(
+          all.map((vsn, i) => remote(`n${i + 2}`, vsn)),
+          [],
+        );
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return undefined;
+    };
+    expect(messageOf([1, 3, 3, 0, 0, 0], [1, 5, 5, 0, 0, 0])).toMatch(
+      /n3 speaks protocol version 5.* 1 to 3 .*Set protocolVersion$/,
+    );
+    expect(messageOf([1, 2, 2, 0, 0, 0], [2, 5, 5, 0, 0, 0])).toMatch(/n3 speaks protocol version 5.* 2 to 2 /);
+    expect(messageOf([1, 2, 2, 0, 0, 0], [3, 5, 5, 0, 0, 0])).toMatch(/n2 speaks protocol version 2, and no version is accepted/);
+    const delegate = messageOf([1, 5, 2, 0, 1, 1], [1, 5, 2, 0, 3, 2]);
+    expect(delegate).toMatch(/n3 speaks delegate protocol version 2.* 0 to 1 .*delegateProtocolMin.*delegateProtocolVersion$/);
+  });
 });
