@@ -1,6 +1,10 @@
 import { encodeLongPushPull, nodesInOneGo, type Breathe } from "../wire/push-pull.ts";
+import type { PushNodeState } from "../wire/messages.ts";
 import type { RemoteState } from "../wire/stream-frame.ts";
 import type { Driver } from "./driver.ts";
+
+/** A node with more bytes than this, in its name and its metadata, counts for more than one. */
+const usualBytes = 512;
 
 /** The two states of a push/pull: our own is written, and a peer's merged, in parts, so that packets and timers get their turn. */
 export class StateExchange {
@@ -29,15 +33,34 @@ export class StateExchange {
   /** @throws MemberlistError `incompatible_versions` or `merge_refused`; nothing has changed then */
   async merge({ nodes, join, userState }: RemoteState): Promise<void> {
     const { application, engine } = this.#driver;
-    for (let from = 0; from === 0 || from < nodes.length; from += nodesInOneGo) {
-      if (from > 0) await this.breathe();
+    const checks = engine.checkMerge(nodes, join);
+    /** @returns where the next part begins; undefined while the checks go on */
+    const part = (from: number): number | undefined => {
+      if (from === 0 && checks.next().done !== true) return undefined;
+      const end = partEnd(nodes, from);
+      engine.mergeNodes(nodes.slice(from, end));
+      return end;
+    };
+    let merged = 0;
+    for (;;) {
       if (this.#driver.isStopped) return;
-      this.#driver.run(() => {
-        if (from === 0) engine.checkMerge(nodes, join);
-        engine.mergeNodes(nodes.slice(from, from + nodesInOneGo));
-      });
+      const end = this.#driver.run(() => part(merged));
+      merged = end ?? 0;
+      if (end === nodes.length) break;
+      await this.breathe();
     }
     // One of those who were told of the merge may have shut us down.
     if (userState.length > 0 && !this.#driver.isStopped) application.mergeRemoteState(userState, join);
   }
+}
+
+/** Where a part that begins at `from` ends: after {@link nodesInOneGo} nodes, or sooner where they are large. */
+function partEnd(nodes: readonly PushNodeState[], from: number): number {
+  let end = from;
+  let work = 0;
+  while (end < nodes.length && work < nodesInOneGo) {
+    const { name, meta } = nodes[end++] as PushNodeState;
+    work += 1 + Math.floor((name.length + meta.length) / usualBytes);
+  }
+  return end;
 }

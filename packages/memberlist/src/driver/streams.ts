@@ -374,9 +374,9 @@ export class Streams {
 
   #counted(state: RemoteState): RemoteState {
     const { log, stats } = this.#options;
-    for (let i = 0; i < state.skipped; i++) stats.count("dropped.bad_node");
-    if (state.skipped > 0)
-      log.warn("bad_node", `skipped ${state.skipped} invalid nodes in a push/pull`, { skipped: state.skipped });
+    if (state.skipped === 0) return state;
+    stats.count("dropped.bad_node", state.skipped);
+    log.warn("bad_node", `skipped ${state.skipped} invalid nodes in a push/pull`, { skipped: state.skipped });
     return state;
   }
 

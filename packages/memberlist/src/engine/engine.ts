@@ -262,9 +262,9 @@ export class Engine {
     return this.#membership.dropsRepeats;
   }
 
-  /** Whether {@link mergeNodes} may have them. @throws MemberlistError `incompatible_versions` or `merge_refused`; nothing has changed then */
-  checkMerge(remote: readonly PushNodeState[], join: boolean): void {
-    this.#membership.checkMerge(remote, join);
+  /** Whether {@link mergeNodes} may have them; yields between parts of the work. @throws MemberlistError `incompatible_versions` or `merge_refused`; nothing has changed then */
+  checkMerge(remote: readonly PushNodeState[], join: boolean): Generator<undefined, void> {
+    return this.#membership.checkMerge(remote, join);
   }
 
   /** Some or all of a push/pull's nodes: each is a claim of its own, and other input may come in between. */

@@ -1,5 +1,6 @@
 import type { LeaveCause, SuspectCause } from "../cause.ts";
 import { errorMessage, MemberlistError } from "../errors.ts";
+import type { Node } from "../node.ts";
 import { equalBytes } from "../wire/bytes.ts";
 import type { ClaimLayout } from "../wire/claim-layout.ts";
 import { metaMaxSize } from "../wire/constants.ts";
@@ -13,13 +14,16 @@ import type { Healing } from "./healing.ts";
 import { makeNode, NodeRecord } from "./node-table.ts";
 import { suspicionTimeout } from "./scaling.ts";
 import { Suspicion } from "./suspicion.ts";
-import { nodeStateName, verifyProtocol } from "./versions.ts";
+import { nodeStateName, protocolChecks } from "./versions.ts";
 
 /** What a suspicion is timed by where `probeInterval` is 0, in ms: the LAN default. */
 const defaultProbeInterval = 1000;
 
 /** Names up to here, in bytes, are looked up before their message is decoded. */
 const shortNameMax = 256;
+
+/** Nodes that are made for the merge delegate in one go: at most some 3 ms. */
+const shownInOneGo = 2_000;
 
 export interface AliveOptions {
   /** The message is our own about ourselves: taken over, not refuted. */
@@ -154,18 +158,21 @@ export class Membership {
   }
 
   /**
-   * Whether the nodes out of a push/pull may be merged at all.
+   * Whether the nodes out of a push/pull may be merged at all. Yields between parts of the work.
    *
    * @throws MemberlistError `incompatible_versions`, or `merge_refused` by the merge delegate
    */
-  checkMerge(remote: readonly PushNodeState[], join: boolean): void {
+  *checkMerge(remote: readonly PushNodeState[], join: boolean): Generator<undefined, void> {
     const { questions, table } = this.#context;
-    verifyProtocol(remote, table.records());
+    // A copy: the table may change meanwhile.
+    yield* protocolChecks(remote, [...table.records()]);
     if (join && questions.hasMergeDelegate) {
-      const peers = remote.map((node) => {
+      const peers: Node[] = [];
+      for (const node of remote) {
+        if (peers.length % shownInOneGo === shownInOneGo - 1) yield;
         const port = applyPort(this.#context, node.port);
-        return makeNode({ ...node, port }, node.vsn, nodeStateName(node.state) ?? "dead");
-      });
+        peers.push(makeNode({ ...node, port }, node.vsn, nodeStateName(node.state) ?? "dead"));
+      }
       const refusal = questions.refusesMerge(peers);
       if (refusal !== undefined) {
         throw new MemberlistError("merge_refused", `the merge delegate refused: ${errorMessage(refusal)}`, { cause: refusal });

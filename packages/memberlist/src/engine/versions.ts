@@ -19,28 +19,41 @@ interface Range {
   max: number;
 }
 
+/** Nodes that are checked in one go: at most some 2 ms. */
+const checkedInOneGo = 5_000;
+
 /**
- * Checks that everybody, theirs and ours, speaks protocol and delegate versions that every alive node understands.
+ * Checks that everybody, theirs and ours, speaks protocol and delegate versions that every alive node understands. Yields between parts of the work.
  * Source: PROTOCOL.md section 5.
  *
  * @throws MemberlistError `incompatible_versions`
  */
-export function verifyProtocol(remote: readonly PushNodeState[], local: readonly NodeRecord[]): void {
+export function* protocolChecks(remote: readonly PushNodeState[], local: readonly NodeRecord[]): Generator<undefined, void> {
   const protocol: Range = { min: 0, max: 255 };
   const delegate: Range = { min: 0, max: 255 };
-  // Members share what versions they have: each is looked at once for a row of members.
+  // Members share their arrays of versions: in a row of members with the same one, it is checked once.
   let last: Versions | undefined;
-  for (const node of remote) {
-    if (nodeStateName(node.state) === "alive" && node.vsn.length >= 5) narrow(protocol, delegate, node.vsn);
+  for (let i = 0; i < remote.length; i++) {
+    if (i % checkedInOneGo === checkedInOneGo - 1) yield;
+    const { state, vsn } = remote[i] as PushNodeState;
+    if (nodeStateName(state) === "alive" && vsn.length >= 5) narrow(protocol, delegate, vsn);
   }
-  for (const { state, versions } of local) {
+  for (let i = 0; i < local.length; i++) {
+    if (i % checkedInOneGo === checkedInOneGo - 1) yield;
+    const { state, versions } = local[i] as NodeRecord;
     if (state !== "alive" || versions === last) continue;
     narrow(protocol, delegate, versions);
     last = versions;
   }
-  for (const node of remote) check(node.name, node.vsn.length >= 6 ? node.vsn : [], protocol, delegate);
+  for (let i = 0; i < remote.length; i++) {
+    if (i % checkedInOneGo === checkedInOneGo - 1) yield;
+    const { name, vsn } = remote[i] as PushNodeState;
+    check(name, vsn.length >= 6 ? vsn : [], protocol, delegate);
+  }
   last = undefined;
-  for (const { name, versions } of local) {
+  for (let i = 0; i < local.length; i++) {
+    if (i % checkedInOneGo === checkedInOneGo - 1) yield;
+    const { name, versions } = local[i] as NodeRecord;
     if (versions === last) continue;
     check(name, versions, protocol, delegate);
     last = versions;

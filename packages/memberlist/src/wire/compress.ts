@@ -71,7 +71,10 @@ export async function decompressInParts(body: Uint8Array, maxBytes: number, brea
   const atOnce = lzwMachine()?.decompress(compressed, maxBytes);
   if (atOnce !== undefined) return atOnce;
   const decompressor = new LzwDecompressor(compressed, maxBytes, newExpansions());
-  while (!decompressor.run(doneInOneGo)) await breathe();
+  do {
+    await breathe();
+    await decompressor.makeRoom(doneInOneGo, breathe);
+  } while (!decompressor.run(doneInOneGo));
   return decompressor.take();
 }
 

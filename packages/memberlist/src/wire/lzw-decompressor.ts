@@ -1,3 +1,4 @@
+import { copiedInOneGo } from "./bytes.ts";
 import { DecodeError } from "./decode-error.ts";
 import { clearCode, endCode, maxCode, maxWidth, minWidth, outputOf, scratchOf } from "./lzw-codes.ts";
 
@@ -48,6 +49,24 @@ export class LzwDecompressor {
     this.#maxBytes = maxBytes;
     this.#expansions = expansions;
     this.#output = scratchOf(Math.min(maxBytes, input.length * 4) + slack);
+  }
+
+  /**
+   * Makes room for a {@link run} of `count`, so that it does not have to copy all output at once: that is done in parts here.
+   *
+   * @param yieldNow awaited after each part
+   */
+  async makeRoom(count: number, yieldNow: () => Promise<void>): Promise<void> {
+    const output = this.#output;
+    const at = this.#at;
+    const needed = Math.min(this.#maxBytes, at + count + maxCode);
+    if (needed + slack <= output.length) return;
+    const larger = new Uint8Array(Math.max(needed, Math.min(this.#maxBytes, output.length * 2)) + slack);
+    for (let from = 0; from < at; from += copiedInOneGo) {
+      larger.set(output.subarray(from, Math.min(at, from + copiedInOneGo)), from);
+      await yieldNow();
+    }
+    this.#output = larger;
   }
 
   /**

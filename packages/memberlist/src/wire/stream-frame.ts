@@ -130,6 +130,14 @@ export interface PushPullReading {
   readonly known?: KnownNodes | undefined;
 }
 
+/** A node with more bytes than this counts for more than one. */
+const usualNodeBytes = 512;
+
+/** What a large node costs beyond a usual one, in the unit of {@link knownForOne}. */
+function extraWork(bytes: number): number {
+  return knownForOne * Math.floor(bytes / usualNodeBytes);
+}
+
 /** So many nodes that are known are gone over in the time that it takes to decode one, while the code is cold. */
 const knownForOne = 4;
 
@@ -169,6 +177,7 @@ export async function readPushPullNodes(
     const layout = scanPushNode(bytes, start, end);
     if (layout === undefined || layout.nameSize === 0 || layout.end - start > maxNodeBytes) return start;
     nodes.push(pushNodeOf(bytes, layout));
+    work += extraWork(layout.end - start);
     return layout.end;
   };
   while (left > 0) {
@@ -186,9 +195,10 @@ export async function readPushPullNodes(
     left--;
     work += knownForOne;
     if (reader.tryRead(look)) continue;
-    const node = decodeNode(
-      reader.tryObject(maxNodeBytes, "maxPushStateBytes") ?? (await reader.readObject(maxNodeBytes, "maxPushStateBytes")),
-    );
+    const object =
+      reader.tryObject(maxNodeBytes, "maxPushStateBytes") ?? (await reader.readObject(maxNodeBytes, "maxPushStateBytes"));
+    work += extraWork(object.length);
+    const node = decodeNode(object);
     if (node === undefined) skipped++;
     else nodes.push(node);
   }

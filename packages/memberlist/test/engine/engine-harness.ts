@@ -3,6 +3,8 @@ import { resolveConfig, type Config, type ResolvedConfig } from "../../src/confi
 import { Engine } from "../../src/engine/engine.ts";
 import type { Effects, EngineEvent, Questions } from "../../src/engine/effects.ts";
 import type { Tunables } from "../../src/engine/tunables.ts";
+import type { NodeRecord } from "../../src/engine/node-table.ts";
+import { protocolChecks } from "../../src/engine/versions.ts";
 import type { NodeState } from "../../src/node.ts";
 import type { Random } from "../../src/ports/random.ts";
 import type { Seed } from "../../src/seeds.ts";
@@ -311,6 +313,11 @@ const noQuestions: Omit<Questions, "disablesTcpPings"> = {
 
 /** Takes in all of a push/pull, as the driver does in parts. */
 export function mergeAll(engine: Engine, remote: readonly PushNodeState[], join: boolean): void {
-  engine.checkMerge(remote, join);
+  Array.from(engine.checkMerge(remote, join));
   engine.mergeNodes(remote);
+}
+
+/** Checks versions in one go, as the driver does in parts. */
+export function verifyProtocol(remote: readonly PushNodeState[], local: readonly NodeRecord[]): void {
+  Array.from(protocolChecks(remote, local));
 }

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { MemberlistError } from "../../src/errors.ts";
 import { NodeRecord } from "../../src/engine/node-table.ts";
-import { verifyProtocol } from "../../src/engine/versions.ts";
 import type { Node } from "../../src/node.ts";
 import type { PushNodeState } from "../../src/wire/messages.ts";
-import { EngineHarness, mergeAll, type HarnessOptions } from "./engine-harness.ts";
+import { protocolChecks } from "../../src/engine/versions.ts";
+import { EngineHarness, mergeAll, verifyProtocol, type HarnessOptions } from "./engine-harness.ts";
 import { alive, dead, goodVersions, hostOf, suspect } from "./messages.ts";
 
 const stateNumber = { alive: 0, suspect: 1, dead: 2, left: 3 } as const;
@@ -209,6 +209,17 @@ describe("verifyProtocol", () => {
       }
     });
   }
+
+  it("does its work in parts, however many nodes there are", () => {
+    const theirs = Array.from({ length: 20_000 }, (_, i) => remote(`n${i}`, "alive"));
+    const ours = theirs.map(({ name, vsn }) => {
+      const record = new NodeRecord(name, "127.0.0.1", 1, new Uint8Array(0), 0);
+      record.versions = vsn;
+      return record;
+    });
+    expect(Array.from(protocolChecks(theirs, ours)).length).toBe(16);
+    expect(Array.from(protocolChecks(theirs.slice(0, 4_000), ours.slice(0, 4_000))).length).toBe(0);
+  });
 
   it("heeds the ranges of the alive only, but the current version of everybody", () => {
     const node = started();

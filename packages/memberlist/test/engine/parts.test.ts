@@ -4,10 +4,9 @@ import { AddressIndex } from "../../src/engine/address-index.ts";
 import { DroppedMessages } from "../../src/engine/dropped-messages.ts";
 import { Periodic } from "../../src/engine/periodic.ts";
 import { TimerQueue } from "../../src/engine/timers.ts";
-import { verifyProtocol } from "../../src/engine/versions.ts";
 import { makeCompound } from "../../src/wire/compound.ts";
 import type { PushNodeState } from "../../src/wire/messages.ts";
-import { EngineHarness, stranger } from "./engine-harness.ts";
+import { EngineHarness, stranger, verifyProtocol } from "./engine-harness.ts";
 import { alive, encodeMessage, hostOf } from "./messages.ts";
 
 describe("periodic work", () => {

@@ -48,6 +48,32 @@ describe("a push/pull of many nodes", () => {
     expect(node.members.numMembers()).toBe(1 + count);
   });
 
+  it("is merged in smaller parts where its nodes are large", async () => {
+    const one = cluster();
+    const large = many.slice(0, 200).map((node, i) => ({ ...node, name: `${i}-`.padEnd(4_000, "n") }));
+    const seen: number[] = [];
+    let joined = 0;
+    const look = (): void => void seen.push(joined);
+    const node = await one.start({
+      pushPullInterval: 0,
+      gossipInterval: 0,
+      probeInterval: 0,
+      events: {
+        notifyJoin: () => {
+          joined++;
+          one.clock.defer(look);
+        },
+      },
+    });
+    const stream = await new RawPeer(one).dial(node);
+    await one.settle(stream.write(encodePushPull(true, large, new Uint8Array())));
+    await one.settle(stream.rest());
+    await one.until(() => joined === 1 + large.length);
+    await one.advance(1);
+    // Ourselves, then 63 nodes of 4,000 bytes, each as much work as 8 usual ones.
+    expect([...new Set(seen)]).toEqual([1, 64, 127, 190, 201]);
+  });
+
   it("ends quietly when the node is shut down in the middle", async () => {
     const one = cluster();
     let joined = 0;

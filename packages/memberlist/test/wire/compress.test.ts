@@ -1,9 +1,21 @@
 import { describe, expect, it } from "vitest";
-import { compressMessage, decompressBody } from "../../src/wire/compress.ts";
+import { compressMessage, decompressBody, decompressInParts } from "../../src/wire/compress.ts";
 import { ascii, fromHex, toHex } from "./hex.ts";
 import { reasonOf } from "./reason.ts";
 
 const limit = 1 << 20;
+
+/** Why a promise was rejected. */
+async function outcomeOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+    return "ok";
+  } catch (error) {
+    return reasonOf(() => {
+      throw error;
+    });
+  }
+}
 
 describe("compress messages", () => {
   it("holds the message, and gives it back [CompressDecompressPayload]", () => {
@@ -21,6 +33,24 @@ describe("compress messages", () => {
     expect(bomb.length).toBeLessThan(limit / 100);
     expect(reasonOf(() => decompressBody(bomb.subarray(1), limit))).toBe("too_large");
     expect(decompressBody(bomb.subarray(1), 3 * limit)).toHaveLength(3 * limit);
+  });
+
+  it("yields while it decompresses, and while it moves what it has to a larger buffer", async () => {
+    const size = 20 * limit;
+    const bomb = compressMessage(new Uint8Array(size));
+    let yields = 0;
+    const content = await decompressInParts(bomb.subarray(1), size, async () => void yields++);
+    expect([content.length, content.every((byte) => byte === 0)]).toEqual([size, true]);
+    const decompressing = Math.ceil(size / (128 * 1024));
+    // The buffer has doubled often enough for all moves together to copy at least half of it, 512 KiB at a time.
+    expect(yields).toBeGreaterThanOrEqual(decompressing + 20);
+  });
+
+  it("stops a message that grows over its limit in parts as in one go", async () => {
+    const bomb = compressMessage(new Uint8Array(8 * limit)).subarray(1);
+    const none = async (): Promise<void> => {};
+    expect(await outcomeOf(decompressInParts(bomb, 8 * limit - 1, none))).toBe("too_large");
+    expect(await decompressInParts(bomb, 8 * limit, none)).toHaveLength(8 * limit);
   });
 
   it.each([

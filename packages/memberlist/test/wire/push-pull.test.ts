@@ -141,6 +141,16 @@ describe("a long push/pull", () => {
   });
 });
 
+it("is read in smaller parts where nodes are large", async () => {
+  const large = Array.from({ length: 100 }, () => ({ ...node, meta: new Uint8Array(60_000) }));
+  const reader = new StreamReader(encodePushPull(false, large, none).subarray(1));
+  let yields = 0;
+  const reading = { breathe: async (): Promise<void> => void yields++ };
+  const { nodes } = await readPushPull(reader, { ...limits, maxPushStateNodes: 10_000 }, reading);
+  // Each is as much work as 117 usual ones.
+  expect([nodes.length, yields]).toEqual([100, 19]);
+});
+
 it("leaves out nodes that cannot be, and keeps the others", async () => {
   const odd = [
     { ...node, name: "x".repeat(4097) },
