@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -31,12 +32,19 @@ export class Child {
     });
     try {
       const answer = await Promise.race([this.#lines.next(), timeout]);
-      if (answer.done === true) throw new Error(`${this.#name} ended before its time`);
+      if (answer.done === true) throw new Error(`${this.#name} ended before its time (${await this.#ending()})`);
       return JSON.parse(answer.value) as T;
     } finally {
       timeout.catch(() => undefined);
       late.abort();
     }
+  }
+
+  /** Its exit code, or the signal that has ended it. */
+  async #ending(): Promise<string> {
+    const { exitCode, signalCode } = this.#process;
+    if (exitCode === null && signalCode === null) await Promise.race([once(this.#process, "exit"), sleep(endTimeout)]);
+    return this.#process.signalCode ?? `exit code ${this.#process.exitCode}`;
   }
 
   /** Ends it by the end of its stdin, so that it can write a profile; what does not end is killed. */

@@ -1,10 +1,26 @@
 import { Child } from "../child.ts";
 import type { SoakMark, SoakTask } from "./soak-task.ts";
 
-/** Each measurement collects the garbage several times, which V8 would take for a long time in which much of the code was not used. */
+/**
+ * Each measurement collects the garbage several times, which V8 would take for a long time in which much of the code was not used: it
+ * must not throw that away and compile it again.
+ */
 const flags = ["--expose-gc", "--no-flush-bytecode"];
+/** V8 goes on to optimize code for hours. That grows by more than a small leak would, and is none. */
+const interpreted = ["--no-opt", "--no-sparkplug"];
 /** In ms: V8 stops the process for seconds, and on a machine that is busy for longer. */
 const snapshotTimeout = 120_000;
+
+export interface SoakOptions {
+  /** The file of a member's program. */
+  readonly program: string;
+  /** How many members. */
+  readonly count: number;
+  /** Broadcasts a second of each. */
+  readonly rate: number;
+  /** Whether V8 may optimize code. */
+  readonly optimize: boolean;
+}
 
 /** The members of a soak: one process each, so that each heap is one member's. */
 export class SoakCluster {
@@ -15,9 +31,12 @@ export class SoakCluster {
   }
 
   /** Starts them, and has them join. */
-  static async start(program: string, count: number, rate: number): Promise<SoakCluster> {
+  static async start({ program, count, rate, optimize }: SoakOptions): Promise<SoakCluster> {
     const key = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64");
-    const members = Array.from({ length: count }, (_, i) => new Child(`member ${i + 1}`, [process.execPath, ...flags, program]));
+    const members = Array.from(
+      { length: count },
+      (_, i) => new Child(`member ${i + 1}`, [process.execPath, ...flags, ...(optimize ? [] : interpreted), program]),
+    );
     const cluster = new SoakCluster(members);
     try {
       const addresses: string[] = [];

@@ -16,9 +16,9 @@ export type SoakOrder =
 
 /** How it stands. */
 export interface SoakMark {
-  /** In bytes, after several collections, without {@link SoakMark.code}. */
+  /** In bytes, after several collections. */
   readonly heap: number;
-  /** In bytes: what V8 has compiled, and what it keeps beside that. It compiles for as long as a process runs. */
+  /** In bytes: how much of it V8 has compiled, and keeps beside that. */
   readonly code: number;
   /** In bytes: what lies outside of the heap (buffers). */
   readonly external: number;
