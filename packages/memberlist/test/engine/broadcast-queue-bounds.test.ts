@@ -156,6 +156,28 @@ describe("a full queue", () => {
     expect(queue.counters()).toMatchObject({ count: 1, bytes: 1, droppedTooLong: 2 });
   });
 
+  it("finds what is too long by then, in whichever order it came, and without anybody to notify", () => {
+    let longest = 5;
+    const { queue, put } = makeQueue({ maxPayload: () => longest, onDropped: undefined });
+    put("55555");
+    put("1");
+    put("4444");
+    put("22");
+    longest = 3;
+    expect(waiting(queue)).toEqual(["1", "22"]);
+    expect(queue.counters()).toMatchObject({ count: 2, bytes: 3, droppedTooLong: 2 });
+  });
+
+  it("takes one more where there is nothing that it may give up", () => {
+    const { queue, told, put } = makeQueue({ maxCount: 1, whenFull: "dropMostSent", spared: "me" });
+    put("a", "me");
+    expect(put("b")).toBe(true);
+    expect(told).toEqual([]);
+    expect(put("c")).toBe(true);
+    expect(told).toEqual(["finished b", "mostSent b"]);
+    expect(waiting(queue)).toEqual(["a", "c"]);
+  });
+
   it("has room again once broadcasts are sent, pruned or reset", () => {
     const { queue, put } = makeQueue({ maxCount: 2, whenFull: "dropNewest", retransmitMult: 1, numNodes: () => 1 });
     put("a");
