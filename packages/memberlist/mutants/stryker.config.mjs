@@ -15,8 +15,8 @@ export default {
   // Tests run without a type check: nothing has to be silenced for the compiler.
   disableTypeChecks: false,
   // Loops without end are found by counting, so that a busy machine can have its time.
-  timeoutMS: 20_000,
-  timeoutFactor: 4,
+  timeoutMS: 10_000,
+  timeoutFactor: 3,
   dryRunTimeoutMinutes: 15,
   allowConsoleColors: false,
   logLevel: "warn",
