@@ -1,4 +1,4 @@
-/** Which way imports go: leaves <- wire <- engine <- driver <- facade; packages as in docs/architecture.md. */
+/** Which way imports go: leaves <- wire <- swim <- runtime <- facade; packages as in docs/architecture.md. */
 const core = "^packages/memberlist/src";
 
 module.exports = {
@@ -21,24 +21,24 @@ module.exports = {
       name: "ports-are-leaves",
       severity: "error",
       from: { path: `${core}/ports` },
-      to: { path: `${core}/(wire|engine|driver|memberlist)` },
+      to: { path: `${core}/(wire|swim|runtime|memberlist\\.ts)` },
     },
     {
-      name: "wire-knows-no-engine",
+      name: "wire-knows-no-protocol",
       severity: "error",
       from: { path: `${core}/wire` },
-      to: { path: `${core}/(engine|driver|testing|memberlist\\.ts|config)` },
+      to: { path: `${core}/(swim|runtime|testing|memberlist\\.ts|config/(?!limits))` },
     },
     {
-      name: "engine-knows-no-driver",
+      name: "swim-knows-no-runtime",
       severity: "error",
-      from: { path: `${core}/engine` },
-      to: { path: `${core}/(driver|testing|memberlist\\.ts)` },
+      from: { path: `${core}/swim` },
+      to: { path: `${core}/(runtime|testing|memberlist\\.ts)` },
     },
     {
-      name: "driver-knows-no-facade",
+      name: "runtime-knows-no-facade",
       severity: "error",
-      from: { path: `${core}/driver` },
+      from: { path: `${core}/runtime` },
       to: { path: `${core}/(testing|memberlist\\.ts)` },
     },
     {

@@ -1,4 +1,4 @@
-// `pnpm wasm`: compiles packages/memberlist/assembly/*.ts (AssemblyScript) into packages/memberlist/src/wasm, as text that a module can hold.
+// `pnpm wasm`: compiles packages/memberlist/assembly/*.ts (AssemblyScript) into packages/memberlist/src/wire/compression, as text that a module can hold.
 // `--check` compares what is there with its source by a hash, `--verify` compiles again and compares; neither writes. The compiler is fetched by npm.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -9,7 +9,7 @@ import { join } from "node:path";
 const compiler = "assemblyscript@0.28.20";
 const flags = ["-O3", "--runtime", "stub", "--noAssert", "--enable", "simd", "--initialMemory", "8"];
 const from = new URL("../packages/memberlist/assembly/", import.meta.url);
-const to = new URL("../packages/memberlist/src/wasm/", import.meta.url);
+const to = new URL("../packages/memberlist/src/wire/compression/", import.meta.url);
 
 const mode = process.argv[2] ?? "--write";
 if (!["--write", "--check", "--verify"].includes(mode)) {
@@ -19,7 +19,7 @@ if (!["--write", "--check", "--verify"].includes(mode)) {
 
 let failed = 0;
 for (const file of readdirSync(from).filter((name) => name.endsWith(".ts"))) {
-  const target = new URL(file, to);
+  const target = new URL(`${file.replace(/\.ts$/, "")}-wasm-bytes.ts`, to);
   const name = file.replace(/\.ts$/, "");
   const there = existsSync(target) ? readFileSync(target, "utf8") : "";
   const hash = createHash("sha256")
@@ -27,12 +27,13 @@ for (const file of readdirSync(from).filter((name) => name.endsWith(".ts"))) {
     .update([compiler, ...flags].join(" "))
     .digest("hex");
   if (mode === "--check") {
-    if (!there.includes(hash)) fail(`src/wasm/${file} was not made from assembly/${file} as it is: run "npx -y pnpm@12 wasm"`);
+    if (!there.includes(hash))
+      fail(`${target.pathname.split("/").at(-1)} was not made from assembly/${file} as it is: run "npx -y pnpm@12 wasm"`);
     continue;
   }
   const made = moduleOf(name, hash, compile(new URL(file, from).pathname));
   if (mode === "--write") writeFileSync(target, made);
-  else if (made !== there) fail(`src/wasm/${file} is not what ${compiler} makes of assembly/${file}`);
+  else if (made !== there) fail(`${target.pathname.split("/").at(-1)} is not what ${compiler} makes of assembly/${file}`);
 }
 process.exit(failed === 0 ? 0 : 1);
 

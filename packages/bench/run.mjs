@@ -12,7 +12,7 @@ const programs = {
   "victim-program.mjs": "src/attacks/victim-program.ts",
   "victim-deno-program.mjs": "src/attacks/victim-deno-program.ts",
   // The threads' program, where the transport looks for it: next to itself.
-  "codec-worker.js": "../transport-node/src/codec-worker.ts",
+  "worker.js": "../transport-node/src/worker.ts",
 };
 
 /** It starts threads by files of its own. */

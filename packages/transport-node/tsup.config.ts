@@ -17,7 +17,7 @@ const requiredBuffer = {
 };
 
 export default defineConfig({
-  entry: { index: "src/index.ts", "codec-worker": "src/codec-worker.ts" },
+  entry: { index: "src/index.ts", worker: "src/worker.ts" },
   format: ["esm"],
   platform: "node",
   target: "node20",

@@ -1,7 +1,7 @@
 import { TransmitLimitedQueue } from "@memberlist/core";
 import { bench, describe } from "vitest";
 import { alives } from "./payloads.ts";
-import { encodeAlive } from "../../memberlist/src/wire/encode.ts";
+import { encodeAlive } from "../../memberlist/src/wire/messages/encode.ts";
 
 for (const size of [10, 1_000, 100_000]) {
   describe(`a queue of ${size} broadcasts`, () => {

@@ -25,6 +25,6 @@ export async function bundledForThread(program: URL): Promise<URL> {
 }
 
 /** What the threads of transport-node run. */
-export function bundledCodecWorker(): Promise<URL> {
-  return bundledForThread(new URL("src/codec-worker.ts", transport));
+export function bundledWorker(): Promise<URL> {
+  return bundledForThread(new URL("src/worker.ts", transport));
 }

@@ -2,14 +2,14 @@ import { fork } from "node:child_process";
 import { afterAll, bench, describe } from "vitest";
 import { generateKey, systemClock } from "@memberlist/transport-node";
 import { createLog } from "@memberlist/core/internal";
-import { CodecPool } from "../../transport-node/src/codec-pool.ts";
-import { doCodecWork, type CodecWork } from "../../transport-node/src/codec-work.ts";
-import { NodeCodec } from "../../transport-node/src/node-codec.ts";
-import { bundledCodecWorker, bundledForThread } from "./bundle-for-thread.ts";
+import { WorkerPool } from "../../transport-node/src/worker-pool.ts";
+import { doWorkerJob, type WorkerJob } from "../../transport-node/src/worker-job.ts";
+import { NodeCrypto } from "../../transport-node/src/node-crypto.ts";
+import { bundledWorker, bundledForThread } from "./bundle-for-thread.ts";
 import type { ExchangeFigures } from "./long-streams-program.ts";
 import { letters } from "./payloads.ts";
 
-const entry = await bundledCodecWorker();
+const entry = await bundledWorker();
 const key = generateKey();
 const once = { iterations: 5, time: 0, warmupIterations: 1, warmupTime: 0 };
 
@@ -43,12 +43,12 @@ describe("a push/pull of 20 MiB each way, compressed and encrypted", () => {
 });
 
 describe.each([16, 64, 256, 1024])("to compress and encrypt %i KiB", (size) => {
-  const pool = new CodecPool({ workers: { entry }, log: createLog({ clock: systemClock() }) });
-  const inline = new NodeCodec();
+  const pool = new WorkerPool({ workers: { entry }, log: createLog({ clock: systemClock() }) });
+  const inline = new NodeCrypto();
   const bytes = letters(size * 1024);
   const job = { compress: true, encrypt: { key, version: 1, label: new Uint8Array() } } as const;
-  const work: CodecWork = { kind: "seal", bytes, job };
+  const work: WorkerJob = { kind: "seal", bytes, job };
   const short = { time: 300, warmupTime: 100 };
   bench("in a thread", async () => void (await pool.seal(bytes, job)), short);
-  bench("on the event loop", () => void doCodecWork(inline, work), short);
+  bench("on the event loop", () => void doWorkerJob(inline, work), short);
 });

@@ -1,11 +1,11 @@
-import { NodeCodec } from "../../transport-node/src/node-codec.ts";
-import { decompressBody } from "../../memberlist/src/wire/compress.ts";
+import { NodeCrypto } from "../../transport-node/src/node-crypto.ts";
+import { decompressBody } from "../../memberlist/src/wire/compression/compress.ts";
 import { messageType } from "../../memberlist/src/wire/constants.ts";
-import { openPacket, sealPacket } from "../../memberlist/src/wire/packet.ts";
+import { decodePacket, encodePacket } from "../../memberlist/src/wire/packet.ts";
 import { packPackets, unpackPackets } from "../../memberlist/src/wire/packet-batch.ts";
-import { decryptPayload, encryptPayload, type PacketCipher } from "../../memberlist/src/wire/seal.ts";
+import { decryptPayload, encryptPayload, type PacketCipher } from "../../memberlist/src/wire/encryption.ts";
 
-const aes = new NodeCodec().aesGcm(new Uint8Array(16).fill(7));
+const aes = new NodeCrypto().aesGcm(new Uint8Array(16).fill(7));
 const cipher: PacketCipher = {
   isOn: true,
   encrypts: true,
@@ -18,12 +18,12 @@ const label = new Uint8Array();
 
 /** A packet as it comes in, compressed, with a checksum, and encrypted. */
 export function sealOne(message: Uint8Array): Uint8Array {
-  return sealPacket(message, { compress: true, crc: true, label, cipher });
+  return encodePacket(message, { compress: true, crc: true, label, cipher });
 }
 
 /** What a packet costs before anybody knows what is in it: decryption, checksum, decompression. */
 export function openOne(packet: Uint8Array): Uint8Array {
-  const message = openPacket(packet, { label, skipInboundLabelCheck: false, cipher });
+  const message = decodePacket(packet, { label, skipInboundLabelCheck: false, cipher });
   return message[0] === messageType.compress ? decompressBody(message.subarray(1), 1 << 20) : message;
 }
 

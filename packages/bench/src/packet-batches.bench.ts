@@ -2,10 +2,10 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Worker } from "node:worker_threads";
 import { afterAll, bench, describe } from "vitest";
 import { createMemberlist, generateKey, lanConfig, type WorkerOptions } from "@memberlist/transport-node";
-import { bundledCodecWorker } from "./bundle-for-thread.ts";
+import { bundledWorker } from "./bundle-for-thread.ts";
 import { letters } from "./payloads.ts";
 
-const entry = await bundledCodecWorker();
+const entry = await bundledWorker();
 const secretKey = generateKey();
 const count = 20_000;
 

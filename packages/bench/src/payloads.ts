@@ -1,7 +1,7 @@
 import { SeededRandom } from "../../memberlist/src/testing/seeded-random.ts";
-import { encodeAlive } from "../../memberlist/src/wire/encode.ts";
+import { encodeAlive } from "../../memberlist/src/wire/messages/encode.ts";
 import { makeCompound } from "../../memberlist/src/wire/compound.ts";
-import type { Alive, Ping, PushNodeState } from "../../memberlist/src/wire/messages.ts";
+import type { Alive, Ping, PushNodeState } from "../../memberlist/src/wire/messages/types.ts";
 
 /** What the benchmarks feed in: alike on every run, so that figures can be compared. */
 export const ping: Ping = {

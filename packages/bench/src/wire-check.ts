@@ -1,7 +1,7 @@
 import { createDecipheriv } from "node:crypto";
 import { crc32 } from "../../memberlist/src/wire/crc.ts";
 import { splitCompound } from "../../memberlist/src/wire/compound.ts";
-import { decompressBody } from "../../memberlist/src/wire/compress.ts";
+import { decompressBody } from "../../memberlist/src/wire/compression/compress.ts";
 import { messageType } from "../../memberlist/src/wire/constants.ts";
 
 /** The user messages of one packet, and what was around them. */

@@ -1,9 +1,9 @@
 import { bench, describe } from "vitest";
 import { crc32 } from "../../memberlist/src/wire/crc.ts";
-import { decodeAlive, decodePing } from "../../memberlist/src/wire/decode.ts";
-import { encodeAlive, encodePing } from "../../memberlist/src/wire/encode.ts";
-import { lzwCompress, lzwDecompress } from "../../memberlist/src/wire/lzw.ts";
-import { encodePushPull } from "../../memberlist/src/wire/push-pull.ts";
+import { decodeAlive, decodePing } from "../../memberlist/src/wire/messages/decode.ts";
+import { encodeAlive, encodePing } from "../../memberlist/src/wire/messages/encode.ts";
+import { lzwCompress, lzwDecompress } from "../../memberlist/src/wire/compression/lzw.ts";
+import { encodePushPull } from "../../memberlist/src/wire/messages/push-pull.ts";
 import { alives, gossipPacket, ping, pushNodes, randomBytes } from "./payloads.ts";
 
 const [alive] = alives(1);

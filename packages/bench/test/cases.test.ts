@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { lzwCompress } from "../../memberlist/src/wire/lzw.ts";
+import { lzwCompress } from "../../memberlist/src/wire/compression/lzw.ts";
 import { allCases, isUsual, taskOf } from "../src/throughput/cases.ts";
 
 const payloadsOf = (...args: Parameters<typeof taskOf>): Buffer[] =>

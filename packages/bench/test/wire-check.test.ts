@@ -1,15 +1,15 @@
 import { createCipheriv, randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { compressMessage } from "../../memberlist/src/wire/compress.ts";
+import { compressMessage } from "../../memberlist/src/wire/compression/compress.ts";
 import { makeCompound } from "../../memberlist/src/wire/compound.ts";
-import { sealPacket } from "../../memberlist/src/wire/packet.ts";
+import { encodePacket } from "../../memberlist/src/wire/packet.ts";
 import { contentOf } from "../src/wire-check.ts";
 
 const key = new Uint8Array(16).fill(7);
 const user = (text: string): Uint8Array => Uint8Array.from([8, ...Buffer.from(text)]);
 const long = user("gossip ".repeat(50));
 const wrap = (message: Uint8Array, compress: boolean): Uint8Array =>
-  sealPacket(message, { compress, crc: true, label: new Uint8Array() });
+  encodePacket(message, { compress, crc: true, label: new Uint8Array() });
 
 function encrypt(clear: Uint8Array): Uint8Array {
   const nonce = randomBytes(12);

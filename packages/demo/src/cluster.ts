@@ -17,7 +17,7 @@ export class Cluster {
   readonly failed: Promise<never>;
   readonly #tell: Tell;
   /** What the agents have told in this round. */
-  #news: DemoEvent[] = [];
+  #dispatcher: DemoEvent[] = [];
   readonly #timer: NodeJS.Timeout;
   readonly #waits: Set<Wait> = new Set();
   readonly #starting: Set<Promise<void>> = new Set();
@@ -118,15 +118,15 @@ export class Cluster {
   }
 
   #take(event: DemoEvent): void {
-    this.#news.push(event);
+    this.#dispatcher.push(event);
     // What we do to an agent belongs before what comes of it.
     if (event.event === "agent") this.#flush();
   }
 
   /** Tells the news of all agents in the order in which they happened. */
   #flush(): void {
-    const news = this.#news.sort((one, other) => one.at - other.at);
-    this.#news = [];
+    const news = this.#dispatcher.sort((one, other) => one.at - other.at);
+    this.#dispatcher = [];
     for (const event of news) this.#tell(event);
   }
 }

@@ -14,7 +14,7 @@ function loggerOf(
 ): Record<"debug" | "info" | "warn" | "error", (fields: { code?: unknown }, text: string) => void> {
   // A machine that is busy with other bundles is not a fault of this one.
   const problem = (fields: { code?: unknown }, text: string): void =>
-    void (fields.code !== "held_up" && problems.push(`${member}: ${String(fields.code)} ${text}`));
+    void (fields.code !== "event_loop_blocked" && problems.push(`${member}: ${String(fields.code)} ${text}`));
   const info = (fields: { code?: unknown }): void => void (fields.code === "codec_inline" && inlined.push(member));
   return { debug: () => undefined, info, warn: problem, error: problem };
 }

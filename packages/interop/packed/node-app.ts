@@ -14,7 +14,7 @@ await runCluster(async (config) => {
   return createMemberlist({ ...config, transport });
 });
 for (const { counters } of transports) {
-  if (counters.codecWorkerFailures > 0) throw new Error("the threads for compression and encryption do not work");
+  if (counters.workerFailures > 0) throw new Error("the threads for compression and encryption do not work");
 }
 
 await runSimulation();

@@ -6,4 +6,4 @@ export type * as testing from "@memberlist/core/testing";
 export type * as simulator from "@memberlist/simulator";
 export type * as deno from "@memberlist/transport-deno";
 export type * as node from "@memberlist/transport-node";
-export type * as codecWorker from "@memberlist/transport-node/codec-worker";
+export type * as workerEntry from "@memberlist/transport-node/worker";

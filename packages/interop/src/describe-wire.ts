@@ -1,7 +1,7 @@
 import { createDecipheriv, createHash } from "node:crypto";
 import { decodeRawMap, lzwDecode, rawType, type RawMap, type RawValue } from "./raw-codec.ts";
 
-/** What a message says, in the field names of the core's wire/messages.ts; bytes are hex, a nil byte slice is null. */
+/** What a message says, in the field names of the core's wire/messages/types.ts; bytes are hex, a nil byte slice is null. */
 type WireMeaning = { readonly type: string } & Readonly<Record<string, unknown>>;
 
 export interface WireDescription {

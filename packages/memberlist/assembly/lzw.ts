@@ -1,5 +1,5 @@
 /*
- * LZW in AssemblyScript, for what fits its memory: src/wire/lzw-machine.ts drives it. Memory: 256 bytes that count up, which are the
+ * LZW in AssemblyScript, for what fits its memory: src/wire/compression/lzw-wasm.ts drives it. Memory: 256 bytes that count up, which are the
  * literals' expansions; a dictionary for each direction; codes; then what the caller puts there and has written there.
  */
 

@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { makeCompound } from "../src/wire/compound.ts";
-import { compressMessage } from "../src/wire/compress.ts";
-import * as encode from "../src/wire/encode.ts";
-import { encodePushPull, encodeUserStream } from "../src/wire/push-pull.ts";
+import { compressMessage } from "../src/wire/compression/compress.ts";
+import * as encode from "../src/wire/messages/encode.ts";
+import { encodePushPull, encodeUserStream } from "../src/wire/messages/push-pull.ts";
 import { collidingBytes } from "./colliding-bytes.ts";
 import { worstPackets } from "./worst-packets.ts";
 

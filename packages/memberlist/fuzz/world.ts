@@ -2,16 +2,16 @@ import { isIP } from "node:net";
 import { createMemberlist, lanConfig, type Memberlist } from "../src/index.ts";
 import { MemoryNetwork, SeededRandom, settlePromises, VirtualClock, type MemoryTransport } from "../src/testing/index.ts";
 import { splitCompound } from "../src/wire/compound.ts";
-import { decompressBody } from "../src/wire/compress.ts";
+import { decompressBody } from "../src/wire/compression/compress.ts";
 import { messageType } from "../src/wire/constants.ts";
-import { decodeAckResp } from "../src/wire/decode.ts";
-import { encodePing } from "../src/wire/encode.ts";
+import { decodeAckResp } from "../src/wire/messages/decode.ts";
+import { encodePing } from "../src/wire/messages/encode.ts";
 import { addLabel } from "../src/wire/label.ts";
-import { openPacket, sealPacket } from "../src/wire/packet.ts";
-import type { PayloadCipher } from "../src/wire/seal.ts";
-import { sealStreamMessage } from "../src/wire/stream-layers.ts";
+import { decodePacket, encodePacket } from "../src/wire/packet.ts";
+import type { PayloadCipher } from "../src/wire/encryption.ts";
+import { encodeStreamMessage } from "../src/wire/stream-layers.ts";
 import { encodeText } from "../src/wire/text.ts";
-import { aes, aesCodec, cipherOf, patterned } from "../test/wire/aes.ts";
+import { aes, aesCrypto, cipherOf, patterned } from "../test/wire/aes.ts";
 import { bend, type Case, type Step, type Wrap } from "./inputs.ts";
 import { threadTime, TurnMeter } from "./turn-meter.ts";
 
@@ -129,7 +129,7 @@ class World {
 
   async #member(name: string): Promise<Memberlist> {
     const { encrypted, label, compress, protocolVersion } = this.#case;
-    const transport = Object.assign(this.#network.transport(), { codec: aesCodec });
+    const transport = Object.assign(this.#network.transport(), { crypto: aesCrypto });
     const writeTo = transport.writeTo.bind(transport);
     transport.writeTo = (packet, to, done) => {
       if (this.#recorded.length < recordedMax) this.#recorded.push(packet.slice());
@@ -169,13 +169,13 @@ class World {
 
   #wrapPacket(message: Uint8Array, { sealed, labelled, crc, bend: changes }: Wrap): Uint8Array {
     const cipher = sealed ? this.#theirs : undefined;
-    const packet = sealPacket(message, { compress: false, crc, label: labelled ? this.#label : none, cipher });
+    const packet = encodePacket(message, { compress: false, crc, label: labelled ? this.#label : none, cipher });
     return bend(packet, changes);
   }
 
   #wrapStream(message: Uint8Array, { sealed, labelled, bend: changes }: Wrap): Uint8Array {
     const label = labelled ? this.#label : none;
-    const body = sealStreamMessage(message, { compress: false }, { label, cipher: sealed ? this.#theirs : undefined });
+    const body = encodeStreamMessage(message, { compress: false }, { label, cipher: sealed ? this.#theirs : undefined });
     return bend(label.length === 0 ? body : addLabel(body, label), changes);
   }
 
@@ -248,15 +248,17 @@ class World {
     const cipher = this.#ours;
     const label = this.#label;
     this.#heard.length = 0;
-    this.#transport.writeTo(sealPacket(isAlive, { compress: false, crc: false, label, cipher }), this.#address);
+    this.#transport.writeTo(encodePacket(isAlive, { compress: false, crc: false, label, cipher }), this.#address);
     await this.clock.advance(10);
-    const messages = this.#heard.flatMap((packet) => unpack(openPacket(packet, { label, skipInboundLabelCheck: false, cipher })));
+    const messages = this.#heard.flatMap((packet) =>
+      unpack(decodePacket(packet, { label, skipInboundLabelCheck: false, cipher })),
+    );
     const isAnswered = messages.some(
       (message) => message[0] === messageType.ackResp && decodeAckResp(message.subarray(1)).seqNo === seqNo,
     );
     if (!isAnswered) this.#problems.push("a ping by packet is not answered any more");
     const stream = await this.clock.settle(this.#transport.dial(this.#address, { timeout: 1_000 }));
-    const body = sealStreamMessage(isAlive, { compress: false }, { label, cipher });
+    const body = encodeStreamMessage(isAlive, { compress: false }, { label, cipher });
     const writer = stream.writable.getWriter();
     writer.closed.catch(() => undefined);
     writer.write(label.length === 0 ? body : addLabel(body, label)).catch(() => undefined);

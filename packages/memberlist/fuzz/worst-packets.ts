@@ -1,7 +1,7 @@
 import { makeCompound } from "../src/wire/compound.ts";
-import { compressMessage } from "../src/wire/compress.ts";
+import { compressMessage } from "../src/wire/compression/compress.ts";
 import { compoundMaxParts, messageType } from "../src/wire/constants.ts";
-import * as encode from "../src/wire/encode.ts";
+import * as encode from "../src/wire/messages/encode.ts";
 import { encodeText } from "../src/wire/text.ts";
 
 /** A message that is made to cost its receiver as much as it can. */

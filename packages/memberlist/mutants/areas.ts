@@ -16,16 +16,16 @@ export interface Area {
 export const areas: readonly Area[] = [
   {
     name: "engine",
-    files: /^engine\/(?!broadcast-|node-|repeats|timers)[^/]+\.ts$/,
-    tests: /^engine\/(?!bounds|broadcast-queue|cluster|node-|repeats|work)[^/]+\.test\.ts$/,
+    files: /^swim\/(?!broadcast-|node-|repeats|timers)[^/]+\.ts$/,
+    tests: /^swim\/(?!bounds|broadcast-queue|cluster|node-|repeats|work)[^/]+\.test\.ts$/,
     killedMin: 90,
   },
   {
     name: "engine-tables",
-    files: /^engine\/(broadcast-|node-|repeats|timers)[^/]*\.ts$/,
-    tests: /^engine\/(broadcast-queue|merge|membership-queue|node-|repeats|timers)[^/]*\.test\.ts$/,
+    files: /^swim\/(broadcast-|node-|repeats|timers)[^/]*\.ts$/,
+    tests: /^swim\/(broadcast-queue|merge|membership-queue|node-|repeats|timers)[^/]*\.test\.ts$/,
     killedMin: 90,
   },
-  { name: "wire", files: /^wire\/[^/]+\.ts$/, tests: /^wire\/(?!fuzz)[^/]+\.test\.ts$/, killedMin: 0 },
-  { name: "config", files: /^(config[^/]*|limits)\.ts$/, tests: /^config[^/]*\.test\.ts$/, killedMin: 0 },
+  { name: "wire", files: /^wire\/.+\.ts$/, tests: /^wire\/(?!fuzz).+\.test\.ts$/, killedMin: 0 },
+  { name: "config", files: /^config\/[^/]+\.ts$/, tests: /^config\/.*\.test\.ts$/, killedMin: 0 },
 ];

@@ -6,7 +6,7 @@ import { judge, type Explanation, type Report, type Verdict } from "./verdict.ts
 
 const usage = `usage: pnpm mutants [--concurrency N] [--force] [FILE ...]
 
-FILE             what the path of a file below packages/memberlist/src starts with: engine/probe.ts, wire/lzw, config; by
+FILE             what the path of a file below packages/memberlist/src starts with: swim/probe.ts, wire/lzw, config; by
                  default all of the engine, the wire and the config rules
 --concurrency N  processes that run tests, 1 by default
 --force          tries every mutant again, and not only those whose file or tests have changed

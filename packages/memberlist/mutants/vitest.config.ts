@@ -4,13 +4,13 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** They take longest, and few mutants die by them alone: they are run last, and only where no other test has failed. */
 const slow: readonly string[] = [
-  "engine/broadcast-queue-bounds",
-  "engine/node-selector",
-  "engine/node-table",
-  "engine/probe-schedule",
-  "engine/repeats",
-  "engine/user-share",
-  "wire/lzw-machine",
+  "swim/broadcast-queue-bounds",
+  "swim/node-selector",
+  "swim/node-table",
+  "swim/probe-schedule",
+  "swim/repeats",
+  "swim/user-share",
+  "wire/compression/lzw-wasm",
 ];
 
 class QuickFirst extends BaseSequencer {
@@ -34,7 +34,7 @@ const settings: ViteUserConfig = {
     },
   ],
   test: {
-    include: ["test/engine/*.test.ts", "test/wire/*.test.ts", "test/*.test.ts"],
+    include: ["test/swim/*.test.ts", "test/wire/**/*.test.ts", "test/config/*.test.ts"],
     setupFiles: ["mutants/short-properties.ts"],
     sequence: { sequencer: QuickFirst },
     isolate: false,

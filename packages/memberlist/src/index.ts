@@ -1,4 +1,4 @@
-export { formatAddress, parseAddress, type Address } from "./address.ts";
+export { formatAddress, parseAddress, type Address } from "./api/address.ts";
 export type { NodeIdentity } from "./certificates/identity.ts";
 export {
   ConfigError,
@@ -13,9 +13,9 @@ export {
   type PresetConfig,
   type ResolvedConfig,
   type ResolvedLimits,
-} from "./config.ts";
-export type { LeaveCause, ProbeFailed, SuspectCause, SuspicionTimeout } from "./cause.ts";
-export type { AliveDelegate, ConflictDelegate, Delegate, EventDelegate, MergeDelegate, PingDelegate } from "./delegate.ts";
+} from "./config/config.ts";
+export type { LeaveCause, ProbeFailed, SuspectCause, SuspicionTimeout } from "./api/causes.ts";
+export type { AliveDelegate, ConflictDelegate, Delegate, EventDelegate, MergeDelegate, PingDelegate } from "./api/delegates.ts";
 export {
   TransmitLimitedQueue,
   type Broadcast,
@@ -23,10 +23,10 @@ export {
   type DropReason,
   type QueueFullPolicy,
   type TransmitLimitedQueueOptions,
-} from "./engine/broadcast-queue.ts";
-export { errorMessage, MemberlistError, type ErrorCode, type MemberlistErrorOptions } from "./errors.ts";
-export type { BroadcastDelivery, BroadcastResult } from "./broadcast-result.ts";
-export type { BroadcastOptions } from "./driver/broadcast.ts";
+} from "./swim/broadcast-queue.ts";
+export { errorMessage, MemberlistError, type ErrorCode, type MemberlistErrorOptions } from "./api/errors.ts";
+export type { BroadcastDelivery, BroadcastResult } from "./api/broadcast.ts";
+export type { BroadcastOptions } from "./runtime/broadcast.ts";
 export type {
   EventStream,
   EventStreamOptions,
@@ -38,18 +38,18 @@ export type {
   MemberEvent,
   QueueFullEvent,
   RecentEvent,
-} from "./events.ts";
-export type { HealingAttempt } from "./healing-events.ts";
-export type { JoinOptions } from "./driver/join.ts";
-export type { MemberlistSummary } from "./driver/summary.ts";
-export type { JoinAttempt, JoinConflict, JoinResult, SeedResult } from "./join-result.ts";
-export { decodeKey, encodeKey, generateKey, type KeySize } from "./key.ts";
-export { Keyring } from "./keyring.ts";
-export type { GossipVerify, ReadyOptions, UpdateNodeOptions, WaitOptions } from "./call-options.ts";
+} from "./api/events.ts";
+export type { HealingAttempt } from "./api/healing-events.ts";
+export type { JoinOptions } from "./runtime/join.ts";
+export type { MemberlistSummary } from "./runtime/summary.ts";
+export type { JoinAttempt, JoinConflict, JoinResult, SeedResult } from "./api/join.ts";
+export { decodeKey, encodeKey, generateKey, type KeySize } from "./encryption/key.ts";
+export { Keyring } from "./encryption/keyring.ts";
+export type { GossipVerify, ReadyOptions, UpdateNodeOptions, WaitOptions } from "./api/call-options.ts";
 export { createMemberlist, Memberlist } from "./memberlist.ts";
-export type { MemberInfo, MembersOptions } from "./member-info.ts";
-export type { Node, NodeState } from "./node.ts";
-export type { AesGcm, Codec, Offload, OpenJob, PacketOffload, PacketSealJob, SealJob } from "./ports/codec.ts";
+export type { MemberInfo, MembersOptions } from "./api/member-info.ts";
+export type { Node, NodeState } from "./api/node.ts";
+export type { AesGcm, Crypto, Offload, DecodeJob, PacketOffload, PacketEncodeJob, EncodeJob } from "./ports/crypto.ts";
 export { systemClock, type Clock, type ClockTimer } from "./ports/clock.ts";
 export type { LogFields, Logger, LogLevel, LogOutput } from "./ports/logger.ts";
 export type { MetricLabels, Metrics } from "./ports/metrics.ts";
@@ -64,7 +64,7 @@ export type {
   TransportStream,
 } from "./ports/transport.ts";
 export type { Store } from "./ports/store.ts";
-export { srvSeeds, type Seed, type SeedProvider, type SeedRequest } from "./seeds.ts";
-export type { SelectNodes, SelectPurpose } from "./select-nodes.ts";
+export { srvSeeds, type Seed, type SeedProvider, type SeedRequest } from "./api/seeds.ts";
+export type { SelectNodes, SelectPurpose } from "./api/select-nodes.ts";
 export { streamOnly, type StreamOnlyOptions } from "./stream-only/stream-only.ts";
 export { metaMaxSize } from "./wire/constants.ts";

@@ -1,22 +1,22 @@
-import { formatAddress, isIp, parseAddress, type Address } from "./address.ts";
-import { checkBytes, checkReceiver, checkStates, checkUserMessage } from "./arguments.ts";
-import type { GossipVerify, ReadyOptions, UpdateNodeOptions, WaitOptions } from "./call-options.ts";
-import type { Config, ResolvedConfig } from "./config.ts";
-import type { BroadcastResult } from "./broadcast-result.ts";
-import { broadcastMessage, type BroadcastOptions } from "./driver/broadcast.ts";
-import type { Driver } from "./driver/driver.ts";
-import { checkJoinOptions, joinSeeds, type JoinOptions } from "./driver/join.ts";
-import { Presence } from "./driver/presence.ts";
-import { summarize, type MemberlistSummary } from "./driver/summary.ts";
-import { MemberlistError } from "./errors.ts";
-import type { EventStream, EventStreamOptions, RecentEvent } from "./events.ts";
-import type { JoinResult } from "./join-result.ts";
-import type { Keyring } from "./keyring.ts";
-import type { MemberInfo, MembersOptions } from "./member-info.ts";
-import { nodeStates, type Node } from "./node.ts";
-import { checkSeeds, type Seed } from "./seeds.ts";
-import { startDriver, type Instruments, type Started } from "./start-driver.ts";
-import { encodeUser } from "./wire/encode.ts";
+import { formatAddress, isIp, parseAddress, type Address } from "./api/address.ts";
+import { checkBytes, checkReceiver, checkStates, checkUserMessage } from "./api/arguments.ts";
+import type { GossipVerify, ReadyOptions, UpdateNodeOptions, WaitOptions } from "./api/call-options.ts";
+import type { Config, ResolvedConfig } from "./config/config.ts";
+import type { BroadcastResult } from "./api/broadcast.ts";
+import { broadcastMessage, type BroadcastOptions } from "./runtime/broadcast.ts";
+import type { NodeRuntime } from "./runtime/node-runtime.ts";
+import { checkJoinOptions, joinSeeds, type JoinOptions } from "./runtime/join.ts";
+import { LocalNode } from "./runtime/local-node.ts";
+import { summarize, type MemberlistSummary } from "./runtime/summary.ts";
+import { MemberlistError } from "./api/errors.ts";
+import type { EventStream, EventStreamOptions, RecentEvent } from "./api/events.ts";
+import type { JoinResult } from "./api/join.ts";
+import type { Keyring } from "./encryption/keyring.ts";
+import type { MemberInfo, MembersOptions } from "./api/member-info.ts";
+import { nodeStates, type Node } from "./api/node.ts";
+import { checkSeeds, type Seed } from "./api/seeds.ts";
+import { startRuntime, type Instruments, type Started } from "./create.ts";
+import { encodeUser } from "./wire/messages/encode.ts";
 
 type Inspect = (value: unknown, options: unknown) => string;
 /** By which Node, Bun and Deno find out how to print something. */
@@ -30,15 +30,15 @@ const disposeTimeout = 5_000;
  * After {@link shutdown} every method that talks to others fails with `shutdown`.
  */
 export class Memberlist implements AsyncDisposable {
-  readonly #driver: Driver;
-  readonly #presence: Presence;
+  readonly #runtime: NodeRuntime;
+  readonly #localNode: LocalNode;
   #config: ResolvedConfig;
   #shutdown: Promise<void> | undefined;
 
-  private constructor({ driver, meta }: Started) {
-    this.#driver = driver;
-    this.#presence = new Presence(driver, meta);
-    this.#config = driver.config;
+  private constructor({ runtime, meta }: Started) {
+    this.#runtime = runtime;
+    this.#localNode = new LocalNode(runtime, meta);
+    this.#config = runtime.config;
     Object.defineProperty(this, inspectCustom, {
       value: (_depth: number, options: unknown, inspect: Inspect) => `Memberlist ${inspect(this.toJSON(), options)}`,
     });
@@ -50,7 +50,7 @@ export class Memberlist implements AsyncDisposable {
    * @internal `instruments` are for our own packages
    */
   static async create(config: Config, instruments: Instruments = {}): Promise<Memberlist> {
-    return new Memberlist(await startDriver(config, instruments));
+    return new Memberlist(await startRuntime(config, instruments));
   }
 
   /**
@@ -69,8 +69,8 @@ export class Memberlist implements AsyncDisposable {
     this.#checkRunning();
     checkSeeds(seeds);
     checkJoinOptions(options);
-    this.#presence.comeBack();
-    return joinSeeds(this.#driver, seeds, options);
+    this.#localNode.comeBack();
+    return joinSeeds(this.#runtime, seeds, options);
   }
 
   /**
@@ -84,9 +84,9 @@ export class Memberlist implements AsyncDisposable {
     if (!Number.isInteger(members) || members < 1) {
       throw new MemberlistError("invalid_argument", `members must be a whole number from 1, it is ${members}`);
     }
-    const { engine } = this.#driver;
+    const { engine } = this.#runtime;
     const soFar = (): string => `there are ${engine.numMembers}`;
-    await this.#driver.waitUntil(() => engine.numMembers >= members, {
+    await this.#runtime.waitUntil(() => engine.numMembers >= members, {
       what: `waiting for ${members} members`,
       soFar,
       timeout,
@@ -102,7 +102,7 @@ export class Memberlist implements AsyncDisposable {
    */
   async leave(options: WaitOptions = {}): Promise<void> {
     this.#checkRunning();
-    await this.#presence.leave(options);
+    await this.#localNode.leave(options);
   }
 
   /**
@@ -112,7 +112,7 @@ export class Memberlist implements AsyncDisposable {
    */
   async updateNode(options: UpdateNodeOptions = {}): Promise<void> {
     this.#checkRunning();
-    await this.#presence.update(options);
+    await this.#localNode.update(options);
   }
 
   /**
@@ -126,10 +126,10 @@ export class Memberlist implements AsyncDisposable {
   async ping(to: Node | Address | string, options: { readonly signal?: AbortSignal } = {}): Promise<number> {
     this.#checkRunning();
     const address = packetAddress(this.#address(to));
-    this.#driver.checkName(address);
-    return this.#driver.waits.run<number>({ what: "ping", signal: options.signal }, (resolve, reject) => {
-      this.#driver.run(() =>
-        this.#driver.engine.ping(address, (rtt) => {
+    this.#runtime.checkName(address);
+    return this.#runtime.operations.run<number>({ what: "ping", signal: options.signal }, (resolve, reject) => {
+      this.#runtime.run(() =>
+        this.#runtime.engine.ping(address, (rtt) => {
           if (rtt !== undefined) resolve(rtt);
           else reject(noPingResponse(address));
         }),
@@ -170,9 +170,9 @@ export class Memberlist implements AsyncDisposable {
   async sendReliable(to: Node | Address | string, message: Uint8Array, options: WaitOptions = {}): Promise<void> {
     this.#checkRunning();
     const address = this.#address(to);
-    this.#driver.checkName(address);
+    this.#runtime.checkName(address);
     checkUserMessage(message);
-    await this.#driver.streams.sendUser(address, message, { timeout: this.#config.tcpTimeout, ...options });
+    await this.#runtime.streams.sendUser(address, message, { timeout: this.#config.tcpTimeout, ...options });
   }
 
   /**
@@ -186,7 +186,7 @@ export class Memberlist implements AsyncDisposable {
   async broadcast(message: Uint8Array, options: BroadcastOptions = {}): Promise<BroadcastResult> {
     this.#checkRunning();
     checkUserMessage(message);
-    return broadcastMessage(this.#driver, message, options);
+    return broadcastMessage(this.#runtime, message, options);
   }
 
   /** All members that are alive or suspect, ourselves included. */
@@ -198,7 +198,7 @@ export class Memberlist implements AsyncDisposable {
    */
   members(options: MembersOptions): MemberInfo[];
   members(options?: MembersOptions): Node[] {
-    const { engine } = this.#driver;
+    const { engine } = this.#runtime;
     if (options === undefined) return engine.members();
     const { clock } = this.#config;
     return engine.memberInfos(checkStates(options.states ?? nodeStates), clock.now(), clock.wallTime());
@@ -206,17 +206,17 @@ export class Memberlist implements AsyncDisposable {
 
   /** How many {@link members} there are. */
   numMembers(): number {
-    return this.#driver.engine.numMembers;
+    return this.#runtime.engine.numMembers;
   }
 
   /** Ourselves, as the others see us. */
   localNode(): Node {
-    return this.#driver.engine.localNode;
+    return this.#runtime.engine.localNode;
   }
 
   /** How well this process keeps up: 0 is healthy, `awarenessMaxMultiplier` - 1 the worst. */
   healthScore(): number {
-    return this.#driver.engine.healthScore;
+    return this.#runtime.engine.healthScore;
   }
 
   /** The protocol version that we speak, 1 to 5. */
@@ -229,24 +229,24 @@ export class Memberlist implements AsyncDisposable {
    * overhead of compound, checksum, label and (with a keyring) encryption. A longer one is never gossiped.
    */
   maxPayload(): number {
-    return this.#driver.engine.maxPayload;
+    return this.#runtime.engine.maxPayload;
   }
 
   /** How many membership broadcasts wait to be sent. */
   numQueuedBroadcasts(): number {
-    return this.#driver.engine.numQueuedBroadcasts;
+    return this.#runtime.engine.numQueuedBroadcasts;
   }
 
   /** What was dropped, refused or failed, by reason: `dropped.bad_crc`, `stream_dropped.limit_exceeded`, `delegate_error`, … */
   counters(): Readonly<Record<string, number>> {
-    const { stats, transport } = this.#driver;
+    const { stats, transport } = this.#runtime;
     const ofTransport = Object.entries(transport.counters ?? {}).map(([name, count]) => [`transport.${name}`, count]);
     return { ...stats.counters(), ...Object.fromEntries(ofTransport) };
   }
 
   /** Membership changes from now on, as an async iterator that ends at shutdown. */
   events(options: EventStreamOptions = {}): EventStream {
-    return this.#driver.events.open(this.#config.eventsCapacity, options);
+    return this.#runtime.events.open(this.#config.eventsCapacity, options);
   }
 
   /**
@@ -254,7 +254,7 @@ export class Memberlist implements AsyncDisposable {
    * failures; 10 of a code at once, then one a second), whatever the logger's level. For the question why somebody was declared dead.
    */
   recentEvents(): RecentEvent[] {
-    return this.#driver.recent.list();
+    return this.#runtime.recent.list();
   }
 
   /**
@@ -262,7 +262,7 @@ export class Memberlist implements AsyncDisposable {
    * able to switch encryption on later, create the node with an empty `new Keyring()`.
    */
   get keyring(): Keyring | undefined {
-    return this.#driver.keyring;
+    return this.#runtime.keyring;
   }
 
   /**
@@ -272,7 +272,7 @@ export class Memberlist implements AsyncDisposable {
    * @throws MemberlistError `invalid_config` for a value that is no boolean, or on a node without a keyring; nothing has changed then
    */
   setGossipVerify(change: GossipVerify): void {
-    const { cipher } = this.#driver;
+    const { cipher } = this.#runtime;
     if (cipher === undefined) throw new MemberlistError("invalid_config", "the node was created without keyring and secretKey");
     const { gossipVerifyIncoming, gossipVerifyOutgoing } = this.#config;
     const { incoming = gossipVerifyIncoming, outgoing = gossipVerifyOutgoing } = change;
@@ -294,14 +294,14 @@ export class Memberlist implements AsyncDisposable {
    * find out by probing: call {@link leave} first, or use `await using`. May be called twice.
    */
   shutdown(): Promise<void> {
-    this.#shutdown ??= this.#driver.stop();
+    this.#shutdown ??= this.#runtime.stop();
     return this.#shutdown;
   }
 
   /** What `await using` does at the end of its block: {@link leave}, for at most 5 s, then {@link shutdown}. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#driver.isStopped) {
-      await this.#presence.leave({ timeout: disposeTimeout }).catch(() => {
+    if (!this.#runtime.isStopped) {
+      await this.#localNode.leave({ timeout: disposeTimeout }).catch(() => {
         // Whoever has not heard of it finds out by probing.
       });
     }
@@ -310,13 +310,13 @@ export class Memberlist implements AsyncDisposable {
 
   /** This node in short, for `JSON.stringify` and `console.log`; never a key. */
   toJSON(): MemberlistSummary {
-    return summarize(this.#driver);
+    return summarize(this.#runtime);
   }
 
   #sendPacket(address: Address, message: Uint8Array, crc: boolean): boolean {
     this.#checkRunning();
     checkBytes("a message", message);
-    return this.#driver.sendUserPacket(encodeUser(message), packetAddress(address), crc);
+    return this.#runtime.sendUserPacket(encodeUser(message), packetAddress(address), crc);
   }
 
   #address(to: Node | Address | string): Address {
@@ -326,7 +326,7 @@ export class Memberlist implements AsyncDisposable {
   }
 
   #checkRunning(): void {
-    if (this.#driver.isStopped) throw new MemberlistError("shutdown", "the memberlist was shut down");
+    if (this.#runtime.isStopped) throw new MemberlistError("shutdown", "the memberlist was shut down");
   }
 }
 

@@ -10,9 +10,9 @@ function mutant(status: string, from: [number, number], to: [number, number], re
 
 const killed = mutant("Killed", [2, 7], [2, 13], "true");
 const survivor = mutant("Survived", [2, 7], [2, 13], "n >= 10");
-const report = (...mutants: ReturnType<typeof mutant>[]): Report => ({ files: { "src/engine/half.ts": { source, mutants } } });
+const report = (...mutants: ReturnType<typeof mutant>[]): Report => ({ files: { "src/swim/half.ts": { source, mutants } } });
 const explanation: Explanation = {
-  file: "engine/half.ts",
+  file: "swim/half.ts",
   line: "if (n > 10) return n / 2;",
   becomes: ["if (n >= 10) return n / 2;"],
   reason: "nobody asks for 10",
@@ -23,7 +23,7 @@ describe("the verdict on a mutation run", () => {
     expect(judge(report(killed, survivor), [])).toEqual({
       killed: 1,
       explained: 0,
-      unexplained: [{ file: "engine/half.ts", line: explanation.line, becomes: explanation.becomes[0], at: 2 }],
+      unexplained: [{ file: "swim/half.ts", line: explanation.line, becomes: explanation.becomes[0], at: 2 }],
       stale: [],
       score: 50,
     });
@@ -38,7 +38,7 @@ describe("the verdict on a mutation run", () => {
   it("accepts an explained survivor wherever its line has moved, and counts it as not killed", () => {
     const moved: Report = {
       files: {
-        "src/engine/half.ts": { source: `\n\n${source}`, mutants: [mutant("Survived", [4, 7], [4, 13], "n >= 10")] },
+        "src/swim/half.ts": { source: `\n\n${source}`, mutants: [mutant("Survived", [4, 7], [4, 13], "n >= 10")] },
       },
     };
     expect(judge(moved, [explanation])).toMatchObject({ explained: 1, unexplained: [], stale: [], score: 0 });
@@ -47,12 +47,12 @@ describe("the verdict on a mutation run", () => {
   it("does not accept another mutant of an explained line, or the same line of another file", () => {
     const other = mutant("Survived", [2, 7], [2, 13], "false");
     expect(judge(report(other), [explanation]).unexplained).toHaveLength(1);
-    expect(judge(report(survivor), [{ ...explanation, file: "engine/third.ts" }]).unexplained).toHaveLength(1);
+    expect(judge(report(survivor), [{ ...explanation, file: "swim/third.ts" }]).unexplained).toHaveLength(1);
   });
 
   it("reports an explanation that explains no survivor, unless its file was not run", () => {
     expect(judge(report(killed), [explanation]).stale).toEqual([explanation]);
-    expect(judge(report(killed), [{ ...explanation, file: "engine/third.ts" }]).stale).toEqual([]);
+    expect(judge(report(killed), [{ ...explanation, file: "swim/third.ts" }]).stale).toEqual([]);
     const half = { ...explanation, becomes: [...explanation.becomes, "if (true) return n / 2;"] };
     expect(judge(report(killed, survivor), [half]).stale).toEqual([{ ...half, becomes: ["if (true) return n / 2;"] }]);
   });
@@ -61,7 +61,7 @@ describe("the verdict on a mutation run", () => {
     const empty = mutant("Survived", [1, 34], [4, 2], "{}");
     expect(judge(report(empty), []).unexplained).toEqual([
       {
-        file: "engine/half.ts",
+        file: "swim/half.ts",
         line: "function half(n: number): number {",
         becomes: "function half(n: number): number {}",
         at: 1,

@@ -1,4 +1,4 @@
-import type { Codec, Random } from "@memberlist/core";
+import type { Crypto, Random } from "@memberlist/core";
 import {
   MemoryNetwork,
   type BlockOptions,
@@ -10,7 +10,7 @@ import {
 } from "@memberlist/core/testing";
 import { latencyOf, type LatencyModel } from "./latency.ts";
 import type { NodeClock } from "./node-clock.ts";
-import { simCodec } from "./sim-codec.ts";
+import { simCrypto } from "./sim-crypto.ts";
 import { checkFaults, checkLatency, checkLoss } from "./simulation-rules.ts";
 
 export interface SimNetworkOptions {
@@ -28,13 +28,13 @@ const defaultRetransmitDelay = 200;
 export class SimNetwork {
   readonly #memory: MemoryNetwork;
   readonly #random: Random;
-  readonly #codec: Codec;
+  readonly #crypto: Crypto;
   readonly #hosts: Map<string, string> = new Map();
 
   /** @param nonces for encryption, of a seed of their own: without encryption none is drawn */
   constructor(clock: VirtualClock, random: Random, nonces: Random, options: SimNetworkOptions) {
     this.#random = random;
-    this.#codec = simCodec(nonces);
+    this.#crypto = simCrypto(nonces);
     this.#memory = new MemoryNetwork({ clock, random, latency: latencyOf(options.latency ?? 1, random), loss: options.loss });
     this.setFaults(options.faults ?? {});
   }
@@ -90,7 +90,7 @@ export class SimNetwork {
 
   /** A transport for the node, on the IP that it has had since its first life. For the simulation. */
   attach(name: string, clock: NodeClock): MemoryTransport {
-    const transport = this.#memory.transport({ host: this.#hosts.get(name), clock, codec: this.#codec });
+    const transport = this.#memory.transport({ host: this.#hosts.get(name), clock, crypto: this.#crypto });
     this.#hosts.set(name, transport.host);
     return transport;
   }

@@ -3,7 +3,7 @@ import { simulate, type Simulation } from "../src/index.ts";
 
 interface Outcome {
   readonly accusations: number;
-  readonly heldUp: number;
+  readonly eventLoopBlocked: number;
   readonly score: number;
 }
 
@@ -11,7 +11,7 @@ interface Outcome {
 async function blocked(lagAwareness: boolean, seed: number, rounds: number): Promise<Outcome> {
   const sim = await simulate({ nodes: 10, seed, latency: [40, 120], config: { lagAwareness } });
   let accusations = 0;
-  let heldUp = 0;
+  let eventLoopBlocked = 0;
   const { members } = sim.node("node-0");
   const events = members.events();
   for (let round = 0; round < rounds; round++) {
@@ -25,9 +25,9 @@ async function blocked(lagAwareness: boolean, seed: number, rounds: number): Pro
   await sim.end();
   for await (const event of events) {
     if (event.type === "suspect" && event.from === "node-0") accusations++;
-    if (event.type === "held_up") heldUp++;
+    if (event.type === "event_loop_blocked") eventLoopBlocked++;
   }
-  return { accusations, heldUp, score: members.healthScore() };
+  return { accusations, eventLoopBlocked, score: members.healthScore() };
 }
 
 describe("a process blocked for 3 s every 5 s", () => {
@@ -36,8 +36,8 @@ describe("a process blocked for 3 s every 5 s", () => {
     const on = await blocked(true, 1, 200);
     expect(off.accusations).toBeGreaterThanOrEqual(20);
     expect(on.accusations).toBeLessThanOrEqual(off.accusations / 20);
-    expect(off.heldUp).toBe(0);
-    expect(on.heldUp).toBeGreaterThan(190);
+    expect(off.eventLoopBlocked).toBe(0);
+    expect(on.eventLoopBlocked).toBeGreaterThan(190);
     expect(on.score).toBeGreaterThan(off.score);
   });
 
@@ -55,7 +55,7 @@ describe("a process blocked for 3 s every 5 s", () => {
     expect(sim.node("node-0").members.numMembers()).toBe(1);
     await sim.end();
     const seen: string[] = [];
-    for await (const event of events) if (event.type !== "held_up") seen.push(event.type);
+    for await (const event of events) if (event.type !== "event_loop_blocked") seen.push(event.type);
     expect(seen).toEqual(["suspect", "leave", "isolated"]);
   });
 });

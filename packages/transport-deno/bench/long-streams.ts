@@ -1,10 +1,10 @@
 /**
  * A push/pull of 20 MiB each way, compressed and encrypted, between two members in this process: how long the event loop stood still, and
- * how long it took. With the long ways of the codec and without, in turn:
+ * how long it took. With the long ways of the crypto and without, in turn:
  *
  *     deno run --allow-net --unstable-net packages/transport-deno/bench/long-streams.ts [rounds]
  */
-import type { AesGcm, Codec } from "@memberlist/core";
+import type { AesGcm, Crypto } from "@memberlist/core";
 import { letters } from "../../bench/src/payloads.ts";
 import { createMemberlist, DenoTransport, generateKey, lanConfig, type Memberlist } from "../src/index.ts";
 
@@ -12,14 +12,14 @@ const rounds = Number(Deno.args[0] ?? 5);
 const state = letters(20 * 1024 * 1024);
 const secretKey = generateKey();
 
-function atOnce(codec: Codec): Codec {
-  const aesGcm = (key: Uint8Array): AesGcm => ({ ...codec.aesGcm(key), sealLong: undefined, openLong: undefined });
+function atOnce(crypto: Crypto): Crypto {
+  const aesGcm = (key: Uint8Array): AesGcm => ({ ...crypto.aesGcm(key), sealLong: undefined, openLong: undefined });
   return { aesGcm };
 }
 
-async function start(name: string, change: (codec: Codec) => Codec): Promise<Memberlist> {
+async function start(name: string, change: (crypto: Crypto) => Crypto): Promise<Memberlist> {
   const transport = await DenoTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0 });
-  Object.assign(transport, { codec: change(transport.codec) });
+  Object.assign(transport, { crypto: change(transport.crypto) });
   const { bindPort } = transport;
   const delegate = { localState: () => state };
   const config = { ...lanConfig(), tcpTimeout: 60_000, pushPullInterval: 0, probeInterval: 60_000, secretKey, delegate };
@@ -27,7 +27,7 @@ async function start(name: string, change: (codec: Codec) => Codec): Promise<Mem
 }
 
 /** In ms. */
-async function exchange(change: (codec: Codec) => Codec): Promise<{ readonly stall: number; readonly time: number }> {
+async function exchange(change: (crypto: Crypto) => Crypto): Promise<{ readonly stall: number; readonly time: number }> {
   const [a, b] = [await start("a", change), await start("b", change)];
   let stall = 0;
   let last = performance.now();
@@ -44,7 +44,7 @@ async function exchange(change: (codec: Codec) => Codec): Promise<{ readonly sta
   return { stall, time };
 }
 
-const cases = { "off the event loop": (codec: Codec): Codec => codec, "on the event loop": atOnce };
+const cases = { "off the event loop": (crypto: Crypto): Crypto => crypto, "on the event loop": atOnce };
 const found: Record<string, { readonly stall: number; readonly time: number }[]> = {};
 for (let round = 0; round < rounds; round++) {
   for (const [name, change] of Object.entries(cases)) (found[name] ??= []).push(await exchange(change));

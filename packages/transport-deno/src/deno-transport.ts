@@ -3,7 +3,7 @@ import {
   systemClock,
   type Address,
   type AdvertisedAddress,
-  type Codec,
+  type Crypto,
   type DialOptions,
   type Logger,
   type LogOutput,
@@ -28,7 +28,7 @@ import {
   type Log,
   type SystemLookup,
 } from "@memberlist/core/internal";
-import { denoCodec } from "./deno-codec.ts";
+import { denoCrypto } from "./deno-crypto.ts";
 import { dialTcp } from "./dial.ts";
 import { requireUnstableNet } from "./permission.ts";
 import { resolveHost, resolveService } from "./resolver.ts";
@@ -106,7 +106,7 @@ const bindAttempts = 10;
  * needs `--allow-read` for that file.
  */
 export class DenoTransport implements Transport {
-  readonly codec: Codec = denoCodec;
+  readonly crypto: Crypto = denoCrypto;
   /** The effective port. */
   readonly bindPort: number;
   /** What was bound, in the order of `bindAddrs`. */

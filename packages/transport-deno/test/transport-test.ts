@@ -1,7 +1,7 @@
 /** Run by Deno (deno.test.ts starts it), whose sanitizers fail a test that leaves a socket, a timer or a promise of the runtime behind. */
 import { deepStrictEqual, notDeepStrictEqual, rejects, strictEqual } from "node:assert/strict";
 import { createMemberlist, localConfig, type Memberlist, type TransportStream } from "../src/index.ts";
-import { denoCodec } from "../src/deno-codec.ts";
+import { denoCrypto } from "../src/deno-crypto.ts";
 import { DenoTransport } from "../src/deno-transport.ts";
 import { bind, collect, inbox, nothing, pattern, silent, until } from "./support.ts";
 
@@ -117,7 +117,7 @@ Deno.test("a wildcard bind finds no address without permission, and says what wo
 
 for (const size of [16, 24, 32]) {
   Deno.test(`what is long is encrypted elsewhere, and is the same, with a key of ${size} bytes`, async () => {
-    const { seal, open, sealLong, openLong } = denoCodec.aesGcm(pattern(size));
+    const { seal, open, sealLong, openLong } = denoCrypto.aesGcm(pattern(size));
     if (sealLong === undefined || openLong === undefined) throw new Error("there is no way for long messages");
     const [plaintext, additionalData] = [pattern(100_000), pattern(9)];
     const long = await sealLong(plaintext, additionalData, 7);
@@ -128,13 +128,13 @@ for (const size of [16, 24, 32]) {
     deepStrictEqual(await openLong(short.subarray(7), additionalData), plaintext);
     deepStrictEqual(plaintext, pattern(100_000));
     strictEqual(await openLong(short.subarray(7), pattern(8)), undefined);
-    strictEqual(await denoCodec.aesGcm(pattern(size + 1).slice(1)).openLong?.(short.subarray(7), additionalData), undefined);
+    strictEqual(await denoCrypto.aesGcm(pattern(size + 1).slice(1)).openLong?.(short.subarray(7), additionalData), undefined);
     // The nonce is new each time.
     notDeepStrictEqual((await sealLong(plaintext, additionalData, 7)).subarray(7, 19), long.subarray(7, 19));
   });
 
   Deno.test(`packets are what WebCrypto takes and makes, with a key of ${size} bytes`, async () => {
-    const { seal, open, sealLong, openLong } = denoCodec.aesGcm(pattern(size));
+    const { seal, open, sealLong, openLong } = denoCrypto.aesGcm(pattern(size));
     if (sealLong === undefined || openLong === undefined) throw new Error("there is no way for long messages");
     for (const length of [...Array(300).keys(), 1371, 1472, 1473, 4096, 65_536, 65_537, 0, 1]) {
       const [plaintext, additionalData] = [pattern(length), pattern(length % 30)];

@@ -6,7 +6,7 @@ import {
   type Config,
   type Memberlist,
 } from "@memberlist/core";
-import type { WorkerOptions } from "./codec-pool.ts";
+import type { WorkerOptions } from "./worker-pool.ts";
 import { NodeTransport } from "./node-transport.ts";
 
 /** What a member on UDP and TCP is told: the core's config, and how its transport works. */

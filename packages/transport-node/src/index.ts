@@ -1,6 +1,6 @@
 export * from "@memberlist/core";
 export { type HostInterfaces, type SystemLookup } from "@memberlist/core/internal";
-export { type WorkerOptions } from "./codec-pool.ts";
+export { type WorkerOptions } from "./worker-pool.ts";
 export { createMemberlist, type NodeConfig } from "./create-memberlist.ts";
 export { fileStore } from "./file-store.ts";
 export { NodeTransport, type NodeTransportCounters, type NodeTransportOptions } from "./node-transport.ts";

@@ -4,7 +4,7 @@ import {
   systemClock,
   type Address,
   type AdvertisedAddress,
-  type Codec,
+  type Crypto,
   type DialOptions,
   type Logger,
   type LogOutput,
@@ -29,9 +29,9 @@ import {
   type Log,
   type SystemLookup,
 } from "@memberlist/core/internal";
-import { CodecPool, type WorkerOptions } from "./codec-pool.ts";
+import { WorkerPool, type WorkerOptions } from "./worker-pool.ts";
 import { dialTcp } from "./dial.ts";
-import { NodeCodec } from "./node-codec.ts";
+import { NodeCrypto } from "./node-crypto.ts";
 import { requireNetwork } from "./permission.ts";
 import { resolveHost } from "./resolver.ts";
 import { resolveService } from "./srv.ts";
@@ -84,7 +84,7 @@ export type NodeTransportCounters = {
   readonly udpDroppedSends: number;
   readonly tcpAcceptErrors: number;
   readonly tcpRefusedStreams: number;
-  readonly codecWorkerFailures: number;
+  readonly workerFailures: number;
 };
 
 interface Sockets {
@@ -96,7 +96,7 @@ interface Sockets {
 interface Parts {
   readonly options: NodeTransportOptions;
   readonly log: Log;
-  readonly pool: CodecPool | undefined;
+  readonly pool: WorkerPool | undefined;
   readonly targets: readonly BindTarget[];
   readonly inbox: Inbox;
   readonly sockets: Sockets;
@@ -106,7 +106,7 @@ const bindAttempts = 10;
 
 /** Packets over UDP and streams over TCP, on the same port, for Node and Bun. Source: PROTOCOL.md; the Go NetTransport. */
 export class NodeTransport implements Transport {
-  readonly codec: Codec;
+  readonly crypto: Crypto;
   /** The effective port. */
   readonly bindPort: number;
   /** What was bound, in the order of `bindAddrs`. */
@@ -116,7 +116,7 @@ export class NodeTransport implements Transport {
   readonly #options: NodeTransportOptions;
   readonly #log: Log;
   /** Undefined: all work is done on the event loop. */
-  readonly #pool: CodecPool | undefined;
+  readonly #pool: WorkerPool | undefined;
   readonly #targets: readonly BindTarget[];
   readonly #udp: readonly UdpSocket[];
   readonly #tcp: readonly TcpListener[];
@@ -134,7 +134,7 @@ export class NodeTransport implements Transport {
     this.#inbound = transportSlots(options);
     this.#log = log;
     this.#pool = pool;
-    this.codec = new NodeCodec(pool);
+    this.crypto = new NodeCrypto(pool);
     this.#targets = targets;
     this.#udp = sockets.udp;
     this.#routes = new RouteTable(sockets.udp);
@@ -159,7 +159,7 @@ export class NodeTransport implements Transport {
     requireNetwork();
     const log = createLog({ logger: options.logger, logOutput: options.logOutput, clock: systemClock() });
     const { workers = {} } = options;
-    const pool = workers.off === true ? undefined : await CodecPool.open({ workers, log });
+    const pool = workers.off === true ? undefined : await WorkerPool.open({ workers, log });
     for (let attempt = 1; ; attempt++) {
       const inbox = new Inbox();
       try {
@@ -181,7 +181,7 @@ export class NodeTransport implements Transport {
       udpDroppedSends: sum(this.#udp, (socket) => socket.droppedSends),
       tcpAcceptErrors: sum(this.#tcp, (listener) => listener.acceptErrors),
       tcpRefusedStreams: this.#refused,
-      codecWorkerFailures: this.#pool?.failures ?? 0,
+      workerFailures: this.#pool?.failures ?? 0,
     };
   }
 

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { compressMessage } from "../../memberlist/src/wire/compress.ts";
-import { encodePing, encodeUser } from "../../memberlist/src/wire/encode.ts";
-import { encodeUserStream } from "../../memberlist/src/wire/push-pull.ts";
+import { compressMessage } from "../../memberlist/src/wire/compression/compress.ts";
+import { encodePing, encodeUser } from "../../memberlist/src/wire/messages/encode.ts";
+import { encodeUserStream } from "../../memberlist/src/wire/messages/push-pull.ts";
 import { createMemberlist, lanConfig, type Memberlist } from "../src/index.ts";
-import { bundled, codecWorker } from "./codec-bundle.ts";
+import { bundled, workerEntry } from "./worker-bundle.ts";
 import { Attacker, droppedByKernel, MemoryWatch, sealed, sealedStream } from "./hostile-support.ts";
 import { LoopWatch } from "./loop-watch.ts";
 import { silent, until } from "./support.ts";
@@ -87,7 +87,7 @@ interface Ping {
   readonly trip: number;
 }
 
-const bundles = bundled(codecWorker);
+const bundles = bundled(workerEntry);
 const rejections: unknown[] = [];
 const note = (reason: unknown): void => void rejections.push(reason);
 

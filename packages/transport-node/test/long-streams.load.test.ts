@@ -3,11 +3,11 @@ import { fileURLToPath } from "node:url";
 import type { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createMemberlist, generateKey, localConfig, NodeTransport, type Memberlist, type NodeConfig } from "../src/index.ts";
-import { bundled, codecWorker } from "./codec-bundle.ts";
+import { bundled, workerEntry } from "./worker-bundle.ts";
 import { LoopWatch } from "./loop-watch.ts";
 import { outcome, silent, until } from "./support.ts";
 
-const bundles = bundled(codecWorker, new URL("fixtures/codec-exit.ts", import.meta.url));
+const bundles = bundled(workerEntry, new URL("fixtures/worker-exit.ts", import.meta.url));
 const running: Memberlist[] = [];
 const stateSize = 20 * 1024 * 1024;
 let threads = 0;
@@ -138,7 +138,7 @@ describe("messages by way of the threads", () => {
     const result = await outcome(b.join([addressOf(a)]));
     expect(result).toBe("join_failed");
     await until(() => a.counters()["stream_dropped.decrypt_failed"] === 1, "the refusal is counted");
-    expect([a, b].map((members) => members.counters()["transport.codecWorkerFailures"])).toEqual([0, 0]);
+    expect([a, b].map((members) => members.counters()["transport.workerFailures"])).toEqual([0, 0]);
   });
 
   it("are all there, whatever order the threads end in", async () => {

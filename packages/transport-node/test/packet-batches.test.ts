@@ -2,15 +2,15 @@ import type { Worker } from "node:worker_threads";
 import { afterEach, describe, expect, it } from "vitest";
 import { systemClock, type PacketOffload } from "@memberlist/core";
 import { createLog } from "@memberlist/core/internal";
-import { openPacket } from "../../memberlist/src/wire/packet.ts";
+import { decodePacket } from "../../memberlist/src/wire/packet.ts";
 import { packPackets, unpackPackets } from "../../memberlist/src/wire/packet-batch.ts";
-import { CodecPool, type PacketWorkerOptions } from "../src/codec-pool.ts";
+import { WorkerPool, type PacketWorkerOptions } from "../src/worker-pool.ts";
 import { createMemberlist, localConfig, NodeTransport, type Memberlist } from "../src/index.ts";
-import { bundled, codecWorker } from "./codec-bundle.ts";
+import { bundled, workerEntry } from "./worker-bundle.ts";
 import { outcome, pattern, silent, until } from "./support.ts";
 
-const bundles = bundled(codecWorker);
-const pools: CodecPool[] = [];
+const bundles = bundled(workerEntry);
+const pools: WorkerPool[] = [];
 const running: Memberlist[] = [];
 const workers: Worker[] = [];
 let onWorker: ((worker: Worker) => void) | undefined;
@@ -26,9 +26,9 @@ afterEach(async () => {
   workers.length = 0;
 });
 
-function start(packets: PacketWorkerOptions | undefined, idleTimeout?: number): CodecPool {
+function start(packets: PacketWorkerOptions | undefined, idleTimeout?: number): WorkerPool {
   const options = { entry: bundles.url(0), threads: 1, packets };
-  const pool = new CodecPool({ workers: options, log: createLog({ logger: silent, clock: systemClock() }), idleTimeout });
+  const pool = new WorkerPool({ workers: options, log: createLog({ logger: silent, clock: systemClock() }), idleTimeout });
   pools.push(pool);
   return pool;
 }
@@ -40,7 +40,7 @@ describe("a batch of packets", () => {
   const job = { compress: false, label };
   const sealed = async ({ seal }: PacketOffload): Promise<Uint8Array[]> =>
     unpackPackets(await seal(packPackets(messages), job)).map(({ bytes }) =>
-      openPacket(bytes, { label, skipInboundLabelCheck: false }),
+      decodePacket(bytes, { label, skipInboundLabelCheck: false }),
     );
   const expected = messages.map(({ bytes }) => bytes);
 
@@ -105,7 +105,7 @@ describe("a backlog of a member", () => {
     running.push(to);
     const workerOptions = { entry: bundles.url(0), threads: 1, packets: { threshold: 4, batchSize: 16 } };
     const transport = await NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0, workers: workerOptions });
-    const offload = transport.codec.offload?.packets as PacketOffload;
+    const offload = transport.crypto.offload?.packets as PacketOffload;
     const seal = offload.seal.bind(offload);
     let posted = 0;
     Object.assign(offload, {

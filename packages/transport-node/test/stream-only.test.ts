@@ -9,7 +9,7 @@ import {
   type NodeConfig,
   type Transport,
 } from "../src/index.ts";
-import { encodeUser } from "../../memberlist/src/wire/encode.ts";
+import { encodeUser } from "../../memberlist/src/wire/messages/encode.ts";
 import { sealed } from "./hostile-support.ts";
 import { outcome, peer, silent, until, type Inbox } from "./support.ts";
 

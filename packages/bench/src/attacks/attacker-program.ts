@@ -1,13 +1,13 @@
 /** The process of an attacker, or of somebody who only pings: see attack-task.ts. */
 import { createSocket } from "node:dgram";
 import { createInterface } from "node:readline";
-import { NodeCodec } from "../../../transport-node/src/node-codec.ts";
+import { NodeCrypto } from "../../../transport-node/src/node-crypto.ts";
 import { splitCompound } from "../../../memberlist/src/wire/compound.ts";
-import { decompressBody } from "../../../memberlist/src/wire/compress.ts";
-import { decodeAckResp } from "../../../memberlist/src/wire/decode.ts";
+import { decompressBody } from "../../../memberlist/src/wire/compression/compress.ts";
+import { decodeAckResp } from "../../../memberlist/src/wire/messages/decode.ts";
 import { messageType } from "../../../memberlist/src/wire/constants.ts";
-import { encodePing } from "../../../memberlist/src/wire/encode.ts";
-import { decryptPayload, encryptPayload } from "../../../memberlist/src/wire/seal.ts";
+import { encodePing } from "../../../memberlist/src/wire/messages/encode.ts";
+import { decryptPayload, encryptPayload } from "../../../memberlist/src/wire/encryption.ts";
 import type { AttackerTask, Pings } from "./attack-task.ts";
 import { AttackerSockets } from "./attacker-sockets.ts";
 import { attacks } from "./attacks.ts";
@@ -27,7 +27,7 @@ class Watcher {
   #latest = 0;
 
   constructor({ port, name, key }: Extract<AttackerTask, { do: "watch" }>) {
-    const aes = key === null ? undefined : new NodeCodec().aesGcm(new Uint8Array(Buffer.from(key, "base64")));
+    const aes = key === null ? undefined : new NodeCrypto().aesGcm(new Uint8Array(Buffer.from(key, "base64")));
     this.#socket.bind(0, "127.0.0.3");
     this.#socket.on("message", (packet) => {
       const message = aes === undefined ? packet : decryptPayload([aes], packet, none);

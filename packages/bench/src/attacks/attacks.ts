@@ -1,7 +1,7 @@
-import { compressMessage } from "../../../memberlist/src/wire/compress.ts";
+import { compressMessage } from "../../../memberlist/src/wire/compression/compress.ts";
 import { messageType } from "../../../memberlist/src/wire/constants.ts";
-import { encodePing, encodeUser } from "../../../memberlist/src/wire/encode.ts";
-import { encodeUserStream } from "../../../memberlist/src/wire/push-pull.ts";
+import { encodePing, encodeUser } from "../../../memberlist/src/wire/messages/encode.ts";
+import { encodeUserStream } from "../../../memberlist/src/wire/messages/push-pull.ts";
 import { collidingBytes } from "../../../memberlist/fuzz/colliding-bytes.ts";
 import type { AttackerSockets } from "./attacker-sockets.ts";
 import { emptyPushPull, madeUpMembers, nestedCompound, oddNames, oddPushPull, pingsNaming, wideMap } from "./craft.ts";

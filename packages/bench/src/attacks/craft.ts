@@ -1,8 +1,8 @@
 import { compoundMaxParts, messageType } from "../../../memberlist/src/wire/constants.ts";
-import { compressMessage } from "../../../memberlist/src/wire/compress.ts";
+import { compressMessage } from "../../../memberlist/src/wire/compression/compress.ts";
 import { makeCompound } from "../../../memberlist/src/wire/compound.ts";
-import { encodeAlive, encodePing } from "../../../memberlist/src/wire/encode.ts";
-import { encodePushPull } from "../../../memberlist/src/wire/push-pull.ts";
+import { encodeAlive, encodePing } from "../../../memberlist/src/wire/messages/encode.ts";
+import { encodePushPull } from "../../../memberlist/src/wire/messages/push-pull.ts";
 
 const none = new Uint8Array(0);
 const plainVersions = [1, 5, 2, 0, 0, 0] as const;

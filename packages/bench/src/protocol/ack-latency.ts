@@ -1,7 +1,7 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { encodePing } from "../../../memberlist/src/wire/encode.ts";
+import { encodePing } from "../../../memberlist/src/wire/messages/encode.ts";
 import type { Experiment } from "./experiments.ts";
 import { Member, sealed } from "./member.ts";
 

@@ -131,7 +131,7 @@ export const timings: Experiment = {
     for (let round = 0; round < rounds; round++) {
       for (const kind of kinds) {
         const member = await Member.start(programs, kind);
-        for (const [what, time] of Object.entries(await member.time({ do: "time-codec" }))) figures.add(what, "µs", kind, time);
+        for (const [what, time] of Object.entries(await member.time({ do: "time-crypto" }))) figures.add(what, "µs", kind, time);
         const queue = await member.time({ do: "time-queue", entries });
         for (const [what, time] of Object.entries(queue))
           figures.add(`queue of ${entries} broadcasts: ${what}`, "µs", kind, time);

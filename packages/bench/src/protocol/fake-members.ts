@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server } from "node:net";
 import { messageType } from "../../../memberlist/src/wire/constants.ts";
 import { makeCompound } from "../../../memberlist/src/wire/compound.ts";
-import { decodePing, decodeSuspect } from "../../../memberlist/src/wire/decode.ts";
-import { encodeAckResp, encodeAlive, encodePing } from "../../../memberlist/src/wire/encode.ts";
-import type { PushNodeState } from "../../../memberlist/src/wire/messages.ts";
-import { encodePushPull } from "../../../memberlist/src/wire/push-pull.ts";
+import { decodePing, decodeSuspect } from "../../../memberlist/src/wire/messages/decode.ts";
+import { encodeAckResp, encodeAlive, encodePing } from "../../../memberlist/src/wire/messages/encode.ts";
+import type { PushNodeState } from "../../../memberlist/src/wire/messages/types.ts";
+import { encodePushPull } from "../../../memberlist/src/wire/messages/push-pull.ts";
 import { pushNodes } from "../payloads.ts";
 import { layersOf } from "../wire-check.ts";
 

@@ -1,7 +1,7 @@
 import { TransmitLimitedQueue } from "@memberlist/core";
-import { decodeAlive, decodePing } from "../../../memberlist/src/wire/decode.ts";
-import { encodeAlive, encodePing } from "../../../memberlist/src/wire/encode.ts";
-import type { Alive } from "../../../memberlist/src/wire/messages.ts";
+import { decodeAlive, decodePing } from "../../../memberlist/src/wire/messages/decode.ts";
+import { encodeAlive, encodePing } from "../../../memberlist/src/wire/messages/encode.ts";
+import type { Alive } from "../../../memberlist/src/wire/messages/types.ts";
 import { alives, ping } from "../payloads.ts";
 import type { Timings } from "./member-task.ts";
 

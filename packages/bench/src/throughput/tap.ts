@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { compressMessage } from "../../../memberlist/src/wire/compress.ts";
+import { compressMessage } from "../../../memberlist/src/wire/compression/compress.ts";
 import { taskOf, type Case } from "./cases.ts";
 import { contentOf } from "../wire-check.ts";
 

@@ -1,4 +1,4 @@
-import { MemberlistError } from "../errors.ts";
+import { MemberlistError } from "../api/errors.ts";
 import { bytesToHex } from "../wire/bytes.ts";
 import { DerReader, derTag, notDer } from "./der-reader.ts";
 

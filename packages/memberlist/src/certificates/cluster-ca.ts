@@ -1,9 +1,9 @@
 import type { pki } from "node-forge";
 import { loadForge, type Forge } from "./load-forge.ts";
-import { nameMaxSize, utf8Length } from "../config-rules.ts";
-import { errorMessage, MemberlistError } from "../errors.ts";
+import { nameMaxSize, utf8Length } from "../config/rules.ts";
+import { errorMessage, MemberlistError } from "../api/errors.ts";
 import { dateOf, systemClock } from "../ports/clock.ts";
-import { randomBytes, webCrypto } from "../ports/entropy.ts";
+import { randomBytes, webCrypto } from "../ports/web-crypto.ts";
 import { labelMaxSize } from "../wire/constants.ts";
 import { readCertificate } from "./certificate.ts";
 import { anyServerName, identityUri, serverNameOf } from "./identity.ts";

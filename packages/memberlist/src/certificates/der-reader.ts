@@ -1,4 +1,4 @@
-import { MemberlistError } from "../errors.ts";
+import { MemberlistError } from "../api/errors.ts";
 
 /** The tags of DER that certificates have; those of a context are 0x80 and up, 0xa0 and up where they hold others. */
 export const derTag = {

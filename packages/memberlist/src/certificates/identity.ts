@@ -1,5 +1,5 @@
-import { MemberlistError } from "../errors.ts";
-import { webCrypto } from "../ports/entropy.ts";
+import { MemberlistError } from "../api/errors.ts";
+import { webCrypto } from "../ports/web-crypto.ts";
 import { bytesToHex } from "../wire/bytes.ts";
 
 /** Who a node is, as a certificate says it. */

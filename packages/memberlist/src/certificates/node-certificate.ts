@@ -1,4 +1,4 @@
-import { MemberlistError } from "../errors.ts";
+import { MemberlistError } from "../api/errors.ts";
 import type { CertificateFields, ExtendedKeyUsage } from "./certificate.ts";
 import { parseIdentityUri, type NodeIdentity } from "./identity.ts";
 

@@ -1,5 +1,5 @@
-import { MemberlistError } from "../errors.ts";
-import { webCrypto } from "../ports/entropy.ts";
+import { MemberlistError } from "../api/errors.ts";
+import { webCrypto } from "../ports/web-crypto.ts";
 import { equalBytes } from "../wire/bytes.ts";
 import { readCertificate } from "./certificate.ts";
 import type { CertificateAndKey } from "./cluster-ca.ts";

@@ -1,5 +1,5 @@
-import type { Address } from "../address.ts";
-import type { Codec } from "./codec.ts";
+import type { Address } from "../api/address.ts";
+import type { Crypto } from "./crypto.ts";
 
 /**
  * What the core needs of a network. A transport moves packets (datagram semantics: unordered, may be lost) and opens
@@ -55,7 +55,7 @@ export interface Transport {
   resolveSrv?(service: string, options: ResolveOptions): Promise<SrvRecord[]>;
 
   /** Fast encryption. Absent: `@noble/ciphers`, pure JavaScript, which is slow. */
-  readonly codec?: Codec | undefined;
+  readonly crypto?: Crypto | undefined;
 
   /** What went wrong so far, for `members.counters()`, where each name gets `transport.` in front. */
   readonly counters?: Readonly<Record<string, number>> | undefined;

@@ -1,4 +1,4 @@
-import { MemberlistError } from "../errors.ts";
+import { MemberlistError } from "../api/errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { TransportStream } from "../ports/transport.ts";
 import { PacketAcks } from "./packet-acks.ts";

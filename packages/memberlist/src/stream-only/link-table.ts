@@ -1,5 +1,5 @@
-import { canonicalIp, hostPort, type Address } from "../address.ts";
-import { MemberlistError } from "../errors.ts";
+import { canonicalIp, hostPort, type Address } from "../api/address.ts";
+import { MemberlistError } from "../api/errors.ts";
 import type { PacketLink } from "./packet-link.ts";
 
 /** In ms: a dial of this age makes room for another one. In a network where everybody is near, it would have succeeded. */

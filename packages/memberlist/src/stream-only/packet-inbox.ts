@@ -1,6 +1,6 @@
-import type { Address } from "../address.ts";
-import { MemberlistError } from "../errors.ts";
-import { InboundSlots, type InboundSlot, type SlotLimits } from "../net/inbound-slots.ts";
+import type { Address } from "../api/address.ts";
+import { MemberlistError } from "../api/errors.ts";
+import { InboundSlots, type InboundSlot, type SlotLimits } from "../transport-kit/inbound-slots.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { TransportListener, TransportStream } from "../ports/transport.ts";
 import { InboundStream } from "./inbound-stream.ts";

@@ -1,5 +1,5 @@
-import { formatAddress, type Address } from "../address.ts";
-import { errorMessage, MemberlistError } from "../errors.ts";
+import { formatAddress, type Address } from "../api/address.ts";
+import { errorMessage, MemberlistError } from "../api/errors.ts";
 import type { Clock, ClockTimer } from "../ports/clock.ts";
 import type { DialOptions, TransportStream } from "../ports/transport.ts";
 import { PacketConnection } from "./packet-connection.ts";

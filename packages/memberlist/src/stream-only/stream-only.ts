@@ -1,5 +1,5 @@
-import { formatAddress, type Address } from "../address.ts";
-import { MemberlistError } from "../errors.ts";
+import { formatAddress, type Address } from "../api/address.ts";
+import { MemberlistError } from "../api/errors.ts";
 import { systemClock, type Clock } from "../ports/clock.ts";
 import { randomOffset, systemRandom, type Random } from "../ports/random.ts";
 import type {
@@ -11,7 +11,7 @@ import type {
   TransportListener,
   TransportStream,
 } from "../ports/transport.ts";
-import type { Codec } from "../ports/codec.ts";
+import type { Crypto } from "../ports/crypto.ts";
 import { LinkTable } from "./link-table.ts";
 import { encodeHeader, maxPacketBytes, senderIdBytes } from "./packet-frames.ts";
 import { PacketInbox } from "./packet-inbox.ts";
@@ -68,7 +68,7 @@ class StreamOnlyTransport implements Transport {
   readonly hasAddress: ((addr: string) => boolean | undefined) | undefined;
   readonly resolve: ((host: string, options: ResolveOptions) => Promise<string[]>) | undefined;
   readonly resolveSrv: ((service: string, options: ResolveOptions) => Promise<SrvRecord[]>) | undefined;
-  readonly codec: Codec | undefined;
+  readonly crypto: Crypto | undefined;
   readonly #inner: Transport;
   readonly #options: Required<StreamOnlyOptions>;
   readonly #links: LinkTable;
@@ -82,7 +82,7 @@ class StreamOnlyTransport implements Transport {
     this.hasAddress = inner.hasAddress?.bind(inner);
     this.resolve = inner.resolve?.bind(inner);
     this.resolveSrv = inner.resolveSrv?.bind(inner);
-    this.codec = inner.codec;
+    this.crypto = inner.crypto;
     this.#options = {
       port: rest.port,
       clock: clock ?? systemClock(),

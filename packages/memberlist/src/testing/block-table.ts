@@ -1,4 +1,4 @@
-import { formatAddress, parseAddress, type Address } from "../address.ts";
+import { formatAddress, parseAddress, type Address } from "../api/address.ts";
 
 /** One node (a transport, an address, or `host:port`), or all of a host (its IP). */
 export type Endpoint = string | Place;

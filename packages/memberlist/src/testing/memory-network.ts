@@ -1,7 +1,7 @@
-import { canonicalIp, hostPort, type Address } from "../address.ts";
-import { MemberlistError } from "../errors.ts";
+import { canonicalIp, hostPort, type Address } from "../api/address.ts";
+import { MemberlistError } from "../api/errors.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Codec } from "../ports/codec.ts";
+import type { Crypto } from "../ports/crypto.ts";
 import type { Random } from "../ports/random.ts";
 import type { SrvRecord } from "../ports/transport.ts";
 import { BlockTable, endpointKey, type BlockOptions, type Endpoint } from "./block-table.ts";
@@ -34,7 +34,7 @@ export interface MemoryTransportOptions {
   /** The node's own clock, which may drift. Default: that of the network. */
   readonly clock?: Clock;
   /** Default: none, so that the core takes node-forge. */
-  readonly codec?: Codec;
+  readonly crypto?: Crypto;
 }
 
 export interface MemoryNetworkStats {
@@ -118,7 +118,7 @@ export class MemoryNetwork implements MemoryFabric {
     if (this.#at({ host, port }) !== undefined) {
       throw new MemberlistError("bind_failed", `${hostPort(host, port)} is taken`, { details: { host, port } });
     }
-    const transport = new MemoryTransport(this, { host, port, clock: options.clock ?? this.clock, codec: options.codec });
+    const transport = new MemoryTransport(this, { host, port, clock: options.clock ?? this.clock, crypto: options.crypto });
     const ports = this.#transports.get(host) ?? new Map<number, MemoryTransport>();
     this.#transports.set(host, ports.set(port, transport));
     return transport;

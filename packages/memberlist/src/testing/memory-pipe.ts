@@ -1,4 +1,4 @@
-import { MemberlistError } from "../errors.ts";
+import { MemberlistError } from "../api/errors.ts";
 import type { Clock } from "../ports/clock.ts";
 
 /** How many bytes may be on their way or unread before a write waits: what sockets' buffers hold together. */

@@ -1,4 +1,4 @@
-import { MemberlistError } from "../errors.ts";
+import { MemberlistError } from "../api/errors.ts";
 import type { TransportStream } from "../ports/transport.ts";
 import { MemoryPipe, type MemoryLink } from "./memory-pipe.ts";
 

@@ -1,8 +1,8 @@
-import { canonicalIp, formatAddress, hostPort, type Address } from "../address.ts";
-import { MemberlistError } from "../errors.ts";
-import { onAbort } from "../on-abort.ts";
+import { canonicalIp, formatAddress, hostPort, type Address } from "../api/address.ts";
+import { MemberlistError } from "../api/errors.ts";
+import { onAbort } from "../util/on-abort.ts";
 import type { Clock, ClockTimer } from "../ports/clock.ts";
-import type { Codec } from "../ports/codec.ts";
+import type { Crypto } from "../ports/crypto.ts";
 import type {
   AdvertisedAddress,
   DialOptions,
@@ -34,7 +34,7 @@ export interface MemoryTransportParts {
   readonly host: string;
   readonly port: number;
   readonly clock: Clock;
-  readonly codec: Codec | undefined;
+  readonly crypto: Crypto | undefined;
 }
 
 /** A transport within one process; {@link MemoryNetwork.transport} makes it. */
@@ -45,7 +45,7 @@ export class MemoryTransport implements Transport {
   readonly key: string;
   /** Where others reach this one. */
   readonly address: Address;
-  readonly codec: Codec | undefined;
+  readonly crypto: Crypto | undefined;
   readonly #fabric: MemoryFabric;
   readonly #clock: Clock;
   readonly #streams: Set<MemoryStream> = new Set();
@@ -61,10 +61,10 @@ export class MemoryTransport implements Transport {
   #listener: TransportListener | undefined;
   #closed = false;
 
-  constructor(fabric: MemoryFabric, { host, port, clock, codec }: MemoryTransportParts) {
+  constructor(fabric: MemoryFabric, { host, port, clock, crypto }: MemoryTransportParts) {
     this.#fabric = fabric;
     this.#clock = clock;
-    this.codec = codec;
+    this.crypto = crypto;
     this.host = host;
     this.port = port;
     this.key = hostPort(host, port);

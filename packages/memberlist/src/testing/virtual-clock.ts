@@ -1,4 +1,4 @@
-import { MemberlistError } from "../errors.ts";
+import { MemberlistError } from "../api/errors.ts";
 import type { Clock, ClockTimer } from "../ports/clock.ts";
 import { TimerHeap, type HeapTimer } from "./timer-heap.ts";
 

@@ -1,5 +1,5 @@
 import ipaddr from "ipaddr.js";
-import { MemberlistError } from "../errors.ts";
+import { MemberlistError } from "../api/errors.ts";
 import { DecodeError } from "./decode-error.ts";
 
 export const ipv6Size = 16;

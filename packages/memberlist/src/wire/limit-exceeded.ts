@@ -1,5 +1,5 @@
-import { MemberlistError } from "../errors.ts";
-import type { LimitName } from "../limits.ts";
+import { MemberlistError } from "../api/errors.ts";
+import type { LimitName } from "../config/limits.ts";
 
 /**
  * The limits of the config, and two that are fixed: what follows from the protocol for one encrypted message on a stream, and what one

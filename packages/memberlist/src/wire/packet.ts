@@ -1,11 +1,11 @@
 import { emptyBytes, equalBytes } from "./bytes.ts";
-import { compressedView } from "./compress.ts";
+import { compressedView } from "./compression/compress.ts";
 import { messageType } from "./constants.ts";
 import { crc32 } from "./crc.ts";
 import { DecodeError } from "./decode-error.ts";
 import { labelOverhead, splitLabel, writeLabel } from "./label.ts";
 import { packetBytes } from "./packet-bytes.ts";
-import type { PacketCipher } from "./seal.ts";
+import type { PacketCipher } from "./encryption.ts";
 
 /** The type byte and the checksum. */
 const crcHeaderSize = 5;
@@ -15,7 +15,7 @@ const nativeChecksumMin = 256;
 /** CRC-32 (IEEE), as an unsigned number. */
 type Checksum = (bytes: Uint8Array) => number;
 
-export interface SealOptions {
+export interface EncodePacketOptions {
   /** Compress, where it makes the message smaller. */
   readonly compress: boolean;
   /** Add a checksum: only for a known receiver with pMax >= 5. */
@@ -24,18 +24,18 @@ export interface SealOptions {
   readonly label: Uint8Array;
   /** Undefined: no encryption. */
   readonly cipher?: PacketCipher | undefined;
-  /** See {@link Codec.crc32}. */
+  /** See {@link Crypto.crc32}. */
   readonly checksum?: Checksum | undefined;
 }
 
-export interface OpenOptions {
+export interface DecodePacketOptions {
   /** Ours; empty for none. */
   readonly label: Uint8Array;
   /** A front-end has already taken our label off: one that is still there is an error. */
   readonly skipInboundLabelCheck: boolean;
   /** Undefined: no encryption. */
   readonly cipher?: PacketCipher | undefined;
-  /** See {@link Codec.crc32}. */
+  /** See {@link Crypto.crc32}. */
   readonly checksum?: Checksum | undefined;
 }
 
@@ -43,7 +43,7 @@ export interface OpenOptions {
  * Puts the layers around a message, in the order of PROTOCOL.md section 2: compress, checksum, encrypt, label. Returns
  * the message itself when none applies.
  */
-export function sealPacket(message: Uint8Array, options: SealOptions): Uint8Array {
+export function encodePacket(message: Uint8Array, options: EncodePacketOptions): Uint8Array {
   const compressed = options.compress ? compressedView(message) : undefined;
   const payload = compressed ?? message;
   const { label, crc, cipher } = options;
@@ -63,14 +63,14 @@ export function sealPacket(message: Uint8Array, options: SealOptions): Uint8Arra
  *
  * @throws DecodeError `bad_label`, `double_label`, `label_mismatch`, `decrypt_failed`, `bad_crc`, `empty`
  */
-export function openPacket(packet: Uint8Array, options: OpenOptions): Uint8Array {
+export function decodePacket(packet: Uint8Array, options: DecodePacketOptions): Uint8Array {
   const message = openCrc(decrypt(openLabel(packet, options), options), options.checksum);
   if (message.length === 0) throw new DecodeError("empty", "a packet without a message");
   return message;
 }
 
 /** Puts checksum and label in front of a payload. */
-function frame(payload: Uint8Array, { crc, checksum }: SealOptions, label: Uint8Array): Uint8Array {
+function frame(payload: Uint8Array, { crc, checksum }: EncodePacketOptions, label: Uint8Array): Uint8Array {
   const labelSize = labelOverhead(label);
   const start = labelSize + (crc ? crcHeaderSize : 0);
   const packet = packetBytes(start + payload.length);
@@ -80,7 +80,7 @@ function frame(payload: Uint8Array, { crc, checksum }: SealOptions, label: Uint8
   return packet;
 }
 
-function decrypt(packet: Uint8Array, { cipher, label }: OpenOptions): Uint8Array {
+function decrypt(packet: Uint8Array, { cipher, label }: DecodePacketOptions): Uint8Array {
   if (cipher?.isOn !== true) return packet;
   try {
     return cipher.decrypt(packet, label);
@@ -106,7 +106,7 @@ function writeCrc(packet: Uint8Array, at: number, checksum: Checksum | undefined
   packet[at + 4] = crc;
 }
 
-function openLabel(packet: Uint8Array, options: OpenOptions): Uint8Array {
+function openLabel(packet: Uint8Array, options: DecodePacketOptions): Uint8Array {
   const { label, rest } = splitLabel(packet);
   if (options.skipInboundLabelCheck) {
     if (label.length > 0)

@@ -1,20 +1,27 @@
-import { MemberlistError } from "../errors.ts";
+import { MemberlistError } from "../api/errors.ts";
 import { emptyBytes, keepableInParts } from "./bytes.ts";
 import { messageType } from "./constants.ts";
-import { decodeAckResp, decodeErrResp, decodePing } from "./decode.ts";
+import { decodeAckResp, decodeErrResp, decodePing } from "./messages/decode.ts";
 import { DecodeError } from "./decode-error.ts";
-import { scanPushNode } from "./claim-layout.ts";
-import type { KnownNodes } from "./known-nodes.ts";
+import { scanPushNode } from "./messages/alive-layout.ts";
+import type { UnchangedNodes } from "./messages/unchanged-nodes.ts";
 import { labelHeaderSize } from "./label.ts";
 import { limitExceeded, type StreamLimitName } from "./limit-exceeded.ts";
-import type { AckResp, ErrResp, Ping, PushNodeState, PushPullHeader } from "./messages.ts";
-import { decodePushNode, decodePushPullHeader, decodeUserHeader, nodesInOneGo, pushNodeOf, type Breathe } from "./push-pull.ts";
+import type { AckResp, ErrResp, Ping, PushNodeState, PushPullHeader } from "./messages/types.ts";
+import {
+  decodePushNode,
+  decodePushPullHeader,
+  decodeUserHeader,
+  nodesInOneGo,
+  pushNodeOf,
+  type YieldToEventLoop,
+} from "./messages/push-pull.ts";
 import {
   encryptHeaderSize,
   maxCompressed,
   maxEncryptedBytes,
   noKeys,
-  openStreamPayload,
+  decodeStreamPayload,
   type StreamPayload,
   type StreamSecurity,
 } from "./stream-layers.ts";
@@ -48,8 +55,8 @@ export interface RemoteState {
 /** One map: a node's (its meta has at most 512 bytes), a header, a ping, an ack or an error. */
 const maxObjectBytes = 64 * 1024;
 
-/** Takes the layers off, here or elsewhere. See {@link openStreamPayload}. */
-export type PayloadOpener = (payload: StreamPayload) => Uint8Array | Promise<Uint8Array>;
+/** Takes the layers off, here or elsewhere. See {@link decodeStreamPayload}. */
+export type PayloadDecrypter = (payload: StreamPayload) => Uint8Array | Promise<Uint8Array>;
 
 /**
  * The label that a dialled stream starts with; empty, with nothing read, when it starts with something else or has ended.
@@ -75,7 +82,7 @@ export async function readStreamLabel(reader: StreamReader): Promise<Uint8Array>
 /**
  * The next message, with its encryption and its compression undone.
  *
- * @param open undoes them; absent: {@link openStreamPayload}
+ * @param open undoes them; absent: {@link decodeStreamPayload}
  * @throws MemberlistError `stream_closed` (`details.clean`: there was no message), `stream_failed`, `limit_exceeded`, or
  *   `protocol_error` for an empty message; DecodeError for what cannot be read: `decrypt_failed` (also where we have no keys),
  *   `not_encrypted`, …
@@ -84,7 +91,7 @@ export async function readStreamMessage(
   reader: StreamReader,
   limits: StreamLimits,
   security: StreamSecurity = { label: emptyBytes },
-  open: PayloadOpener = (payload) => openStreamPayload(payload, limits.maxDecompressedBytes, security),
+  open: PayloadDecrypter = (payload) => decodeStreamPayload(payload, limits.maxDecompressedBytes, security),
 ): Promise<StreamMessage> {
   const type = await reader.readByte();
   if (type === messageType.encrypt) return inMemory(await open(await readEncrypted(reader, limits, security)));
@@ -125,9 +132,9 @@ function inMemory(message: Uint8Array): StreamMessage {
 
 export interface PushPullReading {
   /** Awaited now and then, see {@link nodesInOneGo}; absent: all that has arrived is decoded in one go. */
-  readonly breathe?: Breathe;
+  readonly yieldToEventLoop?: YieldToEventLoop;
   /** Nodes that say nothing new, and are not even decoded: most of a push/pull is known already. Absent: all are decoded. */
-  readonly known?: KnownNodes | undefined;
+  readonly known?: UnchangedNodes | undefined;
 }
 
 /** A node with more bytes than this counts for more than one. */
@@ -163,16 +170,16 @@ export async function readPushPullNodes(
   reader: StreamReader,
   header: PushPullHeader,
   limits: StreamLimits,
-  { breathe, known }: PushPullReading = {},
+  { yieldToEventLoop, known }: PushPullReading = {},
 ): Promise<RemoteState> {
   const nodes: PushNodeState[] = [];
   const maxNodeBytes = Math.max(limits.maxPushStateBytes, maxObjectBytes);
-  const workInOneGo = breathe === undefined ? Infinity : nodesInOneGo * knownForOne;
+  const workInOneGo = yieldToEventLoop === undefined ? Infinity : nodesInOneGo * knownForOne;
   let skipped = 0;
   let work = 0;
   let left = header.nodes;
   const skip = (bytes: Uint8Array, start: number, end: number): number =>
-    (known as KnownNodes).skip(bytes, start, end, left, workInOneGo - work);
+    (known as UnchangedNodes).skip(bytes, start, end, left, workInOneGo - work);
   const look = (bytes: Uint8Array, start: number, end: number): number => {
     const layout = scanPushNode(bytes, start, end);
     if (layout === undefined || layout.nameSize === 0 || layout.end - start > maxNodeBytes) return start;
@@ -183,7 +190,7 @@ export async function readPushPullNodes(
   while (left > 0) {
     if (work >= workInOneGo) {
       work = 0;
-      await breathe?.();
+      await yieldToEventLoop?.();
     }
     // No promise for each of ten thousand nodes: they are taken from what has arrived.
     if (known !== undefined) {
@@ -202,7 +209,7 @@ export async function readPushPullNodes(
     if (node === undefined) skipped++;
     else nodes.push(node);
   }
-  const userState = await keepableInParts(await reader.readExactly(header.userStateLen), breathe);
+  const userState = await keepableInParts(await reader.readExactly(header.userStateLen), yieldToEventLoop);
   return { join: header.join, nodes, skipped, userState };
 }
 
@@ -223,12 +230,16 @@ function decodeNode(bytes: Uint8Array): PushNodeState | undefined {
 /**
  * The bytes of a user message, which may be kept: they do not hold on to what came with them. Errors as for {@link readPushPull}.
  *
- * @param breathe as in {@link PushPullReading}
+ * @param yieldToEventLoop as in {@link PushPullReading}
  */
-export async function readUserMessage(reader: StreamReader, limits: StreamLimits, breathe?: Breathe): Promise<Uint8Array> {
+export async function readUserMessage(
+  reader: StreamReader,
+  limits: StreamLimits,
+  yieldToEventLoop?: YieldToEventLoop,
+): Promise<Uint8Array> {
   const size = decodeUserHeader(await reader.readObject(maxObjectBytes));
   checkLimit("maxUserMsgBytes", "user message length in header", size, limits.maxUserMsgBytes);
-  return keepableInParts(await reader.readExactly(size), breathe);
+  return keepableInParts(await reader.readExactly(size), yieldToEventLoop);
 }
 
 export async function readPing(reader: StreamReader): Promise<Ping> {

@@ -1,10 +1,10 @@
-import { MemberlistError } from "../errors.ts";
+import { MemberlistError } from "../api/errors.ts";
 import { concatBytes, emptyBytes } from "./bytes.ts";
-import { compressInParts, compressMessage, decompressBody, decompressInParts } from "./compress.ts";
+import { compressInParts, compressMessage, decompressBody, decompressInParts } from "./compression/compress.ts";
 import { maxPushStateBytes, messageType } from "./constants.ts";
 import { DecodeError } from "./decode-error.ts";
-import type { Breathe } from "./push-pull.ts";
-import { encryptedLength, type PayloadCipher } from "./seal.ts";
+import type { YieldToEventLoop } from "./messages/push-pull.ts";
+import { encryptedLength, type PayloadCipher } from "./encryption.ts";
 import { StreamReader } from "./stream-reader.ts";
 
 export interface StreamSecurity {
@@ -38,7 +38,7 @@ const noSecurity: StreamSecurity = { label: emptyBytes };
  *
  * @throws MemberlistError `message_too_large` where no peer would take it, because it is encrypted and over 20 MiB then
  */
-export function sealStreamMessage(
+export function encodeStreamMessage(
   message: Uint8Array,
   options: { readonly compress: boolean },
   security: StreamSecurity = noSecurity,
@@ -46,14 +46,14 @@ export function sealStreamMessage(
   return encrypt(message, options.compress ? compressMessage(message) : message, security);
 }
 
-/** As {@link sealStreamMessage}, with breaths while it compresses, and encrypted off the event loop where that can be. `message` may not change meanwhile. */
-export async function sealInParts(
+/** As {@link encodeStreamMessage}, with yields while it compresses, and encrypted off the event loop where that can be. `message` may not change meanwhile. */
+export async function encodeInParts(
   message: Uint8Array,
   options: { readonly compress: boolean },
   security: StreamSecurity,
-  breathe: Breathe,
+  yieldToEventLoop: YieldToEventLoop,
 ): Promise<Uint8Array> {
-  const compressed = options.compress ? await compressInParts(message, breathe) : message;
+  const compressed = options.compress ? await compressInParts(message, yieldToEventLoop) : message;
   const { cipher } = security;
   if (cipher?.encrypts !== true) return compressed;
   const { payload, header, additionalData } = toEncrypt(message, compressed, cipher, security.label);
@@ -96,7 +96,7 @@ function withHeader(sealed: Uint8Array, header: Uint8Array): Uint8Array {
  * @throws MemberlistError `limit_exceeded`, `stream_closed` (an encrypted message that is cut off inside), `protocol_error` (an empty
  *   one); DecodeError: `decrypt_failed`, `too_large`, …
  */
-export function openStreamPayload(
+export function decodeStreamPayload(
   payload: StreamPayload,
   maxDecompressedBytes: number,
   security: Pick<StreamSecurity, "label" | "cipher"> = noSecurity,
@@ -106,16 +106,16 @@ export function openStreamPayload(
   return isCompressed ? notEmpty(decompressBody(bytes, maxDecompressedBytes)) : bytes;
 }
 
-/** As {@link openStreamPayload}, decrypted off the event loop where that can be, and with breaths while it decompresses. */
-export async function openInParts(
+/** As {@link decodeStreamPayload}, decrypted off the event loop where that can be, and with yields while it decompresses. */
+export async function decodeInParts(
   payload: StreamPayload,
   maxDecompressedBytes: number,
   security: Pick<StreamSecurity, "label" | "cipher">,
-  breathe: Breathe,
+  yieldToEventLoop: YieldToEventLoop,
 ): Promise<Uint8Array> {
   const message = payload.isEncrypted ? await decrypting(payload.bytes, security).long() : undefined;
   const { bytes, isCompressed } = withoutEncryption(payload, message, maxDecompressedBytes);
-  return isCompressed ? notEmpty(await decompressInParts(bytes, maxDecompressedBytes, breathe)) : bytes;
+  return isCompressed ? notEmpty(await decompressInParts(bytes, maxDecompressedBytes, yieldToEventLoop)) : bytes;
 }
 
 /** How a message is decrypted, at once or off the event loop. @throws DecodeError where there are no keys */

@@ -1,14 +1,14 @@
-import { errorMessage, MemberlistError } from "../errors.ts";
+import { errorMessage, MemberlistError } from "../api/errors.ts";
 import { copiedInOneGo, emptyBytes } from "./bytes.ts";
 import { limitExceeded, type StreamLimitName } from "./limit-exceeded.ts";
-import { scanObject } from "./msgpack-scan.ts";
-import type { Breathe } from "./push-pull.ts";
+import { scanObject } from "./messages/msgpack-scan.ts";
+import type { YieldToEventLoop } from "./messages/push-pull.ts";
 
 export interface StreamReaderOptions {
   /** Told of each chunk that arrives, in bytes. What it throws ends the read. */
   readonly onBytes?: ((count: number) => void) | undefined;
   /** Awaited between the parts of a long copy; absent: it is done in one go. */
-  readonly breathe?: Breathe | undefined;
+  readonly yieldToEventLoop?: YieldToEventLoop | undefined;
 }
 
 /**
@@ -164,7 +164,7 @@ export class StreamReader {
       for (let from = 0; from < chunk.length; from += copiedInOneGo) {
         const part = chunk.subarray(from, from + copiedInOneGo);
         if (copied > 0 && copied + part.length > copiedInOneGo) {
-          await this.#options.breathe?.();
+          await this.#options.yieldToEventLoop?.();
           copied = 0;
         }
         whole.set(part, at);

@@ -2,9 +2,16 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { makeCompound } from "../../src/wire/compound.ts";
-import { compressMessage } from "../../src/wire/compress.ts";
-import { encodeAckResp, encodeDead, encodeIndirectPing, encodePing, encodeSuspect, encodeUser } from "../../src/wire/encode.ts";
-import { encodeUserStream } from "../../src/wire/push-pull.ts";
+import { compressMessage } from "../../src/wire/compression/compress.ts";
+import {
+  encodeAckResp,
+  encodeDead,
+  encodeIndirectPing,
+  encodePing,
+  encodeSuspect,
+  encodeUser,
+} from "../../src/wire/messages/encode.ts";
+import { encodeUserStream } from "../../src/wire/messages/push-pull.ts";
 import { bytes, clusters, codes, names, text, type Cluster, type TestNode } from "./cluster.ts";
 import { aliveMessage, concat, labelled, RawPeer, stateMessage } from "./raw-peer.ts";
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Node } from "../../src/index.ts";
-import { encodeDead, encodeUser } from "../../src/wire/encode.ts";
-import { sealPacket } from "../../src/wire/packet.ts";
-import { sealStreamMessage } from "../../src/wire/stream-layers.ts";
+import { encodeDead, encodeUser } from "../../src/wire/messages/encode.ts";
+import { encodePacket } from "../../src/wire/packet.ts";
+import { encodeStreamMessage } from "../../src/wire/stream-layers.ts";
 import { aes, cipherOf, flipped, patterned } from "../wire/aes.ts";
 import { bytes, clusters, codes, names, text, type Cluster, type TestNode } from "./cluster.ts";
 import { Alarms, allSee, everybody, sentPackets } from "./encryption-support.ts";
@@ -33,20 +33,25 @@ describe("packets that are not what they should be", () => {
     const { one, nodes, peer, alarms } = await three();
     const [a] = nodes as [TestNode];
     const before = nodes.map(everybody);
-    const good = sealPacket(kill, { ...plain, cipher });
-    const relabelled = sealPacket(kill, { ...plain, label: bytes("dc2"), cipher });
+    const good = encodePacket(kill, { ...plain, cipher });
+    const relabelled = encodePacket(kill, { ...plain, label: bytes("dc2"), cipher });
     const undecryptable = [
-      sealPacket(kill, { ...plain, cipher: foreign }),
-      sealPacket(kill, plain),
-      sealPacket(kill, { ...plain, crc: true }),
-      sealPacket(aliveMessage("stranger", "10.9.9.9"), plain),
+      encodePacket(kill, { ...plain, cipher: foreign }),
+      encodePacket(kill, plain),
+      encodePacket(kill, { ...plain, crc: true }),
+      encodePacket(aliveMessage("stranger", "10.9.9.9"), plain),
       // Sealed under another label, and sent under ours.
       Uint8Array.from([...good.subarray(0, 5), ...relabelled.subarray(5)]),
       // Of the label nothing is left to see, but it is what was authenticated.
-      Uint8Array.from([...good.subarray(0, 5), ...sealPacket(kill, { ...plain, label: new Uint8Array(), cipher })]),
+      Uint8Array.from([...good.subarray(0, 5), ...encodePacket(kill, { ...plain, label: new Uint8Array(), cipher })]),
     ];
     for (let at = 5; at < good.length; at++) undecryptable.push(flipped(good, at), good.subarray(0, at));
-    const mismatched = [good.subarray(5), relabelled, sealPacket(kill, { ...plain, label: new Uint8Array() }), flipped(good, 3)];
+    const mismatched = [
+      good.subarray(5),
+      relabelled,
+      encodePacket(kill, { ...plain, label: new Uint8Array() }),
+      flipped(good, 3),
+    ];
     const cutLabels = [good.subarray(0, 1), good.subarray(0, 3), flipped(good, 1, 3)];
     for (const packet of [...undecryptable, ...mismatched, ...cutLabels]) peer.send(packet, a);
     await one.advance(30_000);
@@ -71,7 +76,7 @@ describe("packets that are not what they should be", () => {
     // Version 0 and 1 look like a ping and an indirect ping, whose bodies would have to start like a map: no nonce here does.
     for (let i = 0; i < 20; i++) {
       const keys = [aes(key, () => patterned(12, i).fill(0xa0 + i, 0, 1))];
-      for (const version of [0, 1] as const) peer.send(sealPacket(kill, { ...plain, cipher: cipherOf(keys, { version }) }), a);
+      for (const version of [0, 1] as const) peer.send(encodePacket(kill, { ...plain, cipher: cipherOf(keys, { version }) }), a);
     }
     await one.advance(10_000);
     expect(nodes.map(everybody)).toEqual(before);
@@ -84,7 +89,7 @@ describe("packets that are not what they should be", () => {
   it("are taken when they are right: whoever has the key is a member, and is believed", async () => {
     const { one, nodes, peer } = await three();
     const [a] = nodes as [TestNode];
-    peer.send(sealPacket(aliveMessage("stranger", "10.9.9.9"), { ...plain, cipher }), a);
+    peer.send(encodePacket(aliveMessage("stranger", "10.9.9.9"), { ...plain, cipher }), a);
     await one.until(() => names(a).includes("stranger"));
     expect(a.members.counters()).toEqual({});
   });
@@ -97,13 +102,13 @@ describe("streams that are not what they should be", () => {
 
   it.each([
     ["plaintext", state, "not_encrypted"],
-    ["another key", sealStreamMessage(state, { compress: false }, { label, cipher: foreign }), "decrypt_failed"],
-    ["another label inside", sealStreamMessage(state, { compress: true }, { label: bytes("dc2"), cipher }), "decrypt_failed"],
-    ["a bit changed", flipped(sealStreamMessage(state, { compress: false }, security), 40), "decrypt_failed"],
+    ["another key", encodeStreamMessage(state, { compress: false }, { label, cipher: foreign }), "decrypt_failed"],
+    ["another label inside", encodeStreamMessage(state, { compress: true }, { label: bytes("dc2"), cipher }), "decrypt_failed"],
+    ["a bit changed", flipped(encodeStreamMessage(state, { compress: false }, security), 40), "decrypt_failed"],
     ["a tag too short", Uint8Array.of(10, 0, 0, 0, 5, 1, 2, 3, 4, 5), "decrypt_failed"],
     ["a length of 4 GiB", Uint8Array.of(10, 255, 255, 255, 255), "limit_exceeded"],
-    ["nothing inside", sealStreamMessage(new Uint8Array(), { compress: false }, security), "protocol_error"],
-    ["a type that is for packets", sealStreamMessage(kill, { compress: false }, security), "unknown_type"],
+    ["nothing inside", encodeStreamMessage(new Uint8Array(), { compress: false }, security), "protocol_error"],
+    ["a type that is for packets", encodeStreamMessage(kill, { compress: false }, security), "unknown_type"],
   ] as const)("change nothing: %s", async (_what, message, reason) => {
     const { one, nodes, peer, alarms } = await three();
     const [a] = nodes as [TestNode];
@@ -122,7 +127,7 @@ describe("streams that are not what they should be", () => {
     const { one, nodes, peer, alarms } = await three();
     const [a] = nodes as [TestNode];
     const before = nodes.map(everybody);
-    const whole = Uint8Array.from([...header, ...sealStreamMessage(state, { compress: false }, security)]);
+    const whole = Uint8Array.from([...header, ...encodeStreamMessage(state, { compress: false }, security)]);
     for (let size = 0; size < whole.length; size++) {
       const stream = await peer.dial(a);
       await stream.write(whole.subarray(0, size));
@@ -210,7 +215,7 @@ describe("packets that somebody has recorded and sends again", () => {
     await one.advance(10);
     expect(got).toEqual(["pay 10", "pay 10", "pay 10"]);
     // As long as it is not changed, that is.
-    peer.send(sealPacket(encodeUser(bytes("pay 99")), { ...plain, cipher: foreign }), a);
+    peer.send(encodePacket(encodeUser(bytes("pay 99")), { ...plain, cipher: foreign }), a);
     await one.advance(10);
     expect([got.length, a.members.counters()]).toEqual([3, { "dropped.decrypt_failed": 1 }]);
   });

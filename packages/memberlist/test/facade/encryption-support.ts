@@ -1,5 +1,5 @@
 import { vi } from "vitest";
-import type { Address } from "../../src/address.ts";
+import type { Address } from "../../src/api/address.ts";
 import type { Metrics, Node } from "../../src/index.ts";
 import type { Cluster, TestNode } from "./cluster.ts";
 

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import { encodeKey, Keyring, type Codec } from "../../src/index.ts";
-import { aesCodec, patterned } from "../wire/aes.ts";
+import { encodeKey, Keyring, type Crypto } from "../../src/index.ts";
+import { aesCrypto, patterned } from "../wire/aes.ts";
 import { bytes, clusters, codes, names, outcome, text, type NodeConfig, type TestNode } from "./cluster.ts";
 import { Alarms, allSee, rejection, sentPackets, shows } from "./encryption-support.ts";
 
@@ -63,16 +63,16 @@ describe("a node with a secret key", () => {
     for (const form of [...forms, spaced, '"0":']) expect(all).not.toContain(form);
   });
 
-  it("has its keys from no one but the codec of its transport, where there is one", async () => {
+  it("has its keys from no one but the crypto of its transport, where there is one", async () => {
     const one = cluster();
     const prepared: string[] = [];
-    const codec: Codec = {
+    const crypto: Crypto = {
       aesGcm: (key) => {
         prepared.push(encodeKey(key));
-        return aesCodec.aesGcm(key);
+        return aesCrypto.aesGcm(key);
       },
     };
-    const transport = Object.assign(one.network.transport({ host: "10.0.3.1" }), { codec });
+    const transport = Object.assign(one.network.transport({ host: "10.0.3.1" }), { crypto });
     const a = await one.start({ transport, secretKey: oldKey });
     const b = await one.start({ secretKey: oldKey });
     expect((await one.settle(a.members.join([b.seed]))).reached).toBe(1);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { srvSeeds, type EventStream, type HealedEvent, type IsolatedEvent, type MemberEvent } from "../../src/index.ts";
-import { encodeDead } from "../../src/wire/encode.ts";
+import { encodeDead } from "../../src/wire/messages/encode.ts";
 import { clusters, names, outcome, type Cluster, type NodeConfig, type TestNode } from "./cluster.ts";
 import { RawPeer } from "./raw-peer.ts";
 

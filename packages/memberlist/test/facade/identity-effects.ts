@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import type { Config, Metrics } from "../../src/index.ts";
-import { encodeUser } from "../../src/wire/encode.ts";
+import { encodeUser } from "../../src/wire/messages/encode.ts";
 import { bytes, codes, outcome, text, thrown, type TestNode } from "./cluster.ts";
 import type { Effect, ProtocolField } from "./protocol-effects.ts";
 import { aliveMessage, RawPeer } from "./raw-peer.ts";

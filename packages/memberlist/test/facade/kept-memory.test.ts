@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { makeCompound } from "../../src/wire/compound.ts";
-import { compressMessage } from "../../src/wire/compress.ts";
-import { encodeUser } from "../../src/wire/encode.ts";
-import { encodePushPull, encodeUserStream } from "../../src/wire/push-pull.ts";
+import { compressMessage } from "../../src/wire/compression/compress.ts";
+import { encodeUser } from "../../src/wire/messages/encode.ts";
+import { encodePushPull, encodeUserStream } from "../../src/wire/messages/push-pull.ts";
 import { bytes, clusters } from "./cluster.ts";
 import { RawPeer } from "./raw-peer.ts";
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { resolveLimits, type Limits } from "../../src/limits.ts";
-import { compressMessage } from "../../src/wire/compress.ts";
-import { encodePing, encodeUser } from "../../src/wire/encode.ts";
-import type { PushNodeState } from "../../src/wire/messages.ts";
-import { encodePushPull, encodeUserStream } from "../../src/wire/push-pull.ts";
+import { resolveLimits, type Limits } from "../../src/config/limits.ts";
+import { compressMessage } from "../../src/wire/compression/compress.ts";
+import { encodePing, encodeUser } from "../../src/wire/messages/encode.ts";
+import type { PushNodeState } from "../../src/wire/messages/types.ts";
+import { encodePushPull, encodeUserStream } from "../../src/wire/messages/push-pull.ts";
 import { readStreamMessage } from "../../src/wire/stream-frame.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import { bytes, clusters, codes, outcome, type Cluster, type NodeConfig, type TestNode } from "./cluster.ts";

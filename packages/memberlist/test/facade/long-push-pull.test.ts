@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { compressMessage } from "../../src/wire/compress.ts";
-import { encodePushPull, nodesInOneGo } from "../../src/wire/push-pull.ts";
+import { compressMessage } from "../../src/wire/compression/compress.ts";
+import { encodePushPull, nodesInOneGo } from "../../src/wire/messages/push-pull.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import { readPushPull, readStreamMessage } from "../../src/wire/stream-frame.ts";
 import { maxDecompressedBytes, maxPushStateBytes, maxPushStateNodes, maxUserMsgBytes } from "../../src/wire/constants.ts";
-import type { PushNodeState } from "../../src/wire/messages.ts";
+import type { PushNodeState } from "../../src/wire/messages/types.ts";
 import { bytes, clusters, text } from "./cluster.ts";
 import { RawPeer } from "./raw-peer.ts";
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { MemberlistError } from "../../src/index.ts";
-import type { PacketSealJob } from "../../src/ports/codec.ts";
-import { doOpenJob, doSealJob, doSealPackets } from "../../src/wire/offload-job.ts";
+import type { PacketEncodeJob } from "../../src/ports/crypto.ts";
+import { doDecodeJob, doEncodeJob, doEncodePackets } from "../../src/wire/stream-jobs.ts";
 import { unpackPackets } from "../../src/wire/packet-batch.ts";
-import { aesCodec } from "../wire/aes.ts";
+import { aesCrypto } from "../wire/aes.ts";
 import { clusters, thrown, type Cluster, type NodeConfig, type TestNode } from "./cluster.ts";
 
 const cluster = clusters();
@@ -25,12 +25,12 @@ interface Setup {
 
 interface Offloading {
   readonly isReady?: () => boolean;
-  readonly seal?: (one: Cluster, batch: Uint8Array, job: PacketSealJob) => Promise<Uint8Array>;
+  readonly seal?: (one: Cluster, batch: Uint8Array, job: PacketEncodeJob) => Promise<Uint8Array>;
 }
 
 /** Done a moment later, as another thread would. */
-function sealLater(one: Cluster, batch: Uint8Array, job: PacketSealJob): Promise<Uint8Array> {
-  return new Promise((resolve) => void one.clock.setTimeout(() => resolve(doSealPackets(aesCodec, batch, job)), 5));
+function sealLater(one: Cluster, batch: Uint8Array, job: PacketEncodeJob): Promise<Uint8Array> {
+  return new Promise((resolve) => void one.clock.setTimeout(() => resolve(doEncodePackets(aesCrypto, batch, job)), 5));
 }
 
 async function setup(
@@ -48,19 +48,19 @@ async function setup(
     threshold,
     batchSize,
     isReady,
-    seal: (batch: Uint8Array, job: PacketSealJob): Promise<Uint8Array> => {
+    seal: (batch: Uint8Array, job: PacketEncodeJob): Promise<Uint8Array> => {
       batches.push(unpackPackets(batch).length);
       return seal(one, batch, job);
     },
   };
   const offload = {
     threshold: 1e6,
-    seal: (message: Uint8Array, job: Parameters<typeof doSealJob>[2]) => Promise.resolve(doSealJob(aesCodec, message, job)),
-    open: (payload: Uint8Array, job: Parameters<typeof doOpenJob>[2]) => Promise.resolve(doOpenJob(aesCodec, payload, job)),
+    seal: (message: Uint8Array, job: Parameters<typeof doEncodeJob>[2]) => Promise.resolve(doEncodeJob(aesCrypto, message, job)),
+    open: (payload: Uint8Array, job: Parameters<typeof doDecodeJob>[2]) => Promise.resolve(doDecodeJob(aesCrypto, payload, job)),
     packets,
   };
   Object.assign(own, {
-    codec: { ...aesCodec, offload },
+    crypto: { ...aesCrypto, offload },
     writeTo: (...args: Parameters<typeof writeTo>) => writeTo(...args) && transport.mayGoOn,
   });
   const sender = await one.start({ coalesceMessages: false, ...config, transport: own });

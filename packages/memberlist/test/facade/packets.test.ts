@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { decodeAckResp, decodeAlive } from "../../src/wire/decode.ts";
-import { encodePing, encodeUser } from "../../src/wire/encode.ts";
+import { decodeAckResp, decodeAlive } from "../../src/wire/messages/decode.ts";
+import { encodePing, encodeUser } from "../../src/wire/messages/encode.ts";
 import { splitCompound } from "../../src/wire/compound.ts";
-import { sealPacket } from "../../src/wire/packet.ts";
+import { encodePacket } from "../../src/wire/packet.ts";
 import { bytes, clusters, codes, text, type TestNode } from "./cluster.ts";
 import { aliveMessage, labelled, RawPeer } from "./raw-peer.ts";
 
@@ -83,7 +83,7 @@ describe("packets that come in", () => {
     const messages: string[] = [];
     const node = await one.start({ delegate: { notifyMsg: (message) => void messages.push(text(message)) } });
     const peer = new RawPeer(one);
-    const sealed = sealPacket(encodeUser(bytes("hello")), { compress: false, crc: true, label: noLabel });
+    const sealed = encodePacket(encodeUser(bytes("hello")), { compress: false, crc: true, label: noLabel });
     expect(sealed.length).toBe(11);
     peer.send(sealed, node);
     const corrupt = sealed.slice();

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
-import { decodeAlive } from "../../src/wire/decode.ts";
-import { encodeUser } from "../../src/wire/encode.ts";
+import { decodeAlive } from "../../src/wire/messages/decode.ts";
+import { encodeUser } from "../../src/wire/messages/encode.ts";
 import { bytes, codes, outcome, text, type Cluster, type NodeConfig, type TestNode } from "./cluster.ts";
 import { aliveMessage, RawPeer } from "./raw-peer.ts";
 

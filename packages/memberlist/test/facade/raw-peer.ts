@@ -1,15 +1,15 @@
-import type { Address } from "../../src/address.ts";
+import type { Address } from "../../src/api/address.ts";
 import type { MemoryTransport } from "../../src/testing/index.ts";
 import type { TransportStream } from "../../src/ports/transport.ts";
 import { splitCompound } from "../../src/wire/compound.ts";
-import { decompressBody } from "../../src/wire/compress.ts";
+import { decompressBody } from "../../src/wire/compression/compress.ts";
 import { messageType } from "../../src/wire/constants.ts";
-import { encodeAckResp, encodeAlive } from "../../src/wire/encode.ts";
-import { decodePing } from "../../src/wire/decode.ts";
+import { encodeAckResp, encodeAlive } from "../../src/wire/messages/encode.ts";
+import { decodePing } from "../../src/wire/messages/decode.ts";
 import { addLabel } from "../../src/wire/label.ts";
-import type { Alive } from "../../src/wire/messages.ts";
-import { openPacket } from "../../src/wire/packet.ts";
-import { encodePushPull } from "../../src/wire/push-pull.ts";
+import type { Alive } from "../../src/wire/messages/types.ts";
+import { decodePacket } from "../../src/wire/packet.ts";
+import { encodePushPull } from "../../src/wire/messages/push-pull.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import type { Cluster, TestNode } from "./cluster.ts";
 
@@ -56,7 +56,7 @@ export class RawPeer {
 
   /** All single messages that have come, whatever they were packed in. */
   messages(label: Uint8Array = new Uint8Array()): Uint8Array[] {
-    return this.packets.flatMap(({ bytes }) => unpack(openPacket(bytes, { label, skipInboundLabelCheck: false })));
+    return this.packets.flatMap(({ bytes }) => unpack(decodePacket(bytes, { label, skipInboundLabelCheck: false })));
   }
 
   /** Makes the peer a member in the eyes of `node`: alive, and with the newest protocol unless it says otherwise. */
@@ -68,7 +68,7 @@ export class RawPeer {
   /** From now on pings get their acks. */
   answerPings(): void {
     this.onPacket = ({ bytes, from }) => {
-      for (const message of unpack(openPacket(bytes, { label: new Uint8Array(), skipInboundLabelCheck: false }))) {
+      for (const message of unpack(decodePacket(bytes, { label: new Uint8Array(), skipInboundLabelCheck: false }))) {
         if (message[0] !== messageType.ping) continue;
         const { seqNo } = decodePing(message.subarray(1));
         this.transport.writeTo(encodeAckResp({ seqNo, payload: new Uint8Array() }), from);

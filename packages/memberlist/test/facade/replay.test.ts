@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { messageType } from "../../src/wire/constants.ts";
-import { decodePing } from "../../src/wire/decode.ts";
-import { encodeAckResp } from "../../src/wire/encode.ts";
+import { decodePing } from "../../src/wire/messages/decode.ts";
+import { encodeAckResp } from "../../src/wire/messages/encode.ts";
 import { clusters } from "./cluster.ts";
 import { RawPeer } from "./raw-peer.ts";
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
-import { encodePushPull, nodesInOneGo } from "../../src/wire/push-pull.ts";
+import { encodePushPull, nodesInOneGo } from "../../src/wire/messages/push-pull.ts";
 import { readPushPull, readStreamMessage, type RemoteState } from "../../src/wire/stream-frame.ts";
 import { maxDecompressedBytes, maxPushStateBytes, maxPushStateNodes, maxUserMsgBytes } from "../../src/wire/constants.ts";
-import type { PushNodeState } from "../../src/wire/messages.ts";
+import type { PushNodeState } from "../../src/wire/messages/types.ts";
 import { bytes, clusters, text } from "./cluster.ts";
 import { aliveMessage, RawPeer, type RawStream } from "./raw-peer.ts";
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Address } from "../../src/address.ts";
+import type { Address } from "../../src/api/address.ts";
 import { MemoryNetwork, type MemoryNetworkOptions } from "../../src/testing/memory-network.ts";
 import type { MemoryTransport } from "../../src/testing/memory-transport.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";

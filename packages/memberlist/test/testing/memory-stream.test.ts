@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Address } from "../../src/address.ts";
+import type { Address } from "../../src/api/address.ts";
 import type { TransportStream } from "../../src/ports/transport.ts";
 import { MemoryNetwork } from "../../src/testing/memory-network.ts";
 import type { MemoryTransport } from "../../src/testing/memory-transport.ts";

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes, type CipherGCMTypes } from "node:crypto";
-import type { AesGcm, Codec } from "../../src/ports/codec.ts";
+import type { AesGcm, Crypto } from "../../src/ports/crypto.ts";
 import {
   decryptLongPayload,
   decryptPayload,
@@ -7,7 +7,7 @@ import {
   encryptPayload,
   type EncryptionVersion,
   type PayloadCipher,
-} from "../../src/wire/seal.ts";
+} from "../../src/wire/encryption.ts";
 
 /** AES-GCM that is not ours; with the nonces it is given, where bytes are to be foreseen. */
 export function aes(key: Uint8Array, nextNonce: () => Uint8Array = () => randomBytes(12)): AesGcm {
@@ -31,7 +31,7 @@ export function aes(key: Uint8Array, nextNonce: () => Uint8Array = () => randomB
   };
 }
 
-export const aesCodec: Codec = { aesGcm: (key) => aes(key) };
+export const aesCrypto: Crypto = { aesGcm: (key) => aes(key) };
 
 /** No encryption at all: nonce and tag are zeros, and the plaintext stands between them to be seen and changed. */
 export const transparent: AesGcm = {

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { makeCompound, makeCompounds, splitCompound } from "../../src/wire/compound.ts";
-import { encodePing } from "../../src/wire/encode.ts";
+import { encodePing } from "../../src/wire/messages/encode.ts";
 import { fromHex, toHex } from "./hex.ts";
 import { reasonOf } from "./reason.ts";
 

@@ -1,14 +1,14 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { splitCompound } from "../../src/wire/compound.ts";
-import { decompressBody, compressMessage } from "../../src/wire/compress.ts";
-import * as decode from "../../src/wire/decode.ts";
-import * as encode from "../../src/wire/encode.ts";
+import { decompressBody, compressMessage } from "../../src/wire/compression/compress.ts";
+import * as decode from "../../src/wire/messages/decode.ts";
+import * as encode from "../../src/wire/messages/encode.ts";
 import { splitLabel } from "../../src/wire/label.ts";
-import { lzwDecompress } from "../../src/wire/lzw.ts";
-import { scanObject } from "../../src/wire/msgpack-scan.ts";
-import { openPacket, sealPacket } from "../../src/wire/packet.ts";
-import { encodePushPull, encodeUserStream } from "../../src/wire/push-pull.ts";
+import { lzwDecompress } from "../../src/wire/compression/lzw.ts";
+import { scanObject } from "../../src/wire/messages/msgpack-scan.ts";
+import { decodePacket, encodePacket } from "../../src/wire/packet.ts";
+import { encodePushPull, encodeUserStream } from "../../src/wire/messages/push-pull.ts";
 import * as frame from "../../src/wire/stream-frame.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import { ascii } from "./hex.ts";
@@ -38,7 +38,7 @@ const messages: readonly Uint8Array[] = [
   encodePushPull(true, [node, node], ascii("state")),
   encodeUserStream(ascii("user")),
   compressMessage(encodePushPull(true, [node, node, node], ascii("state"))),
-  sealPacket(ascii("\x08hello"), { compress: false, crc: true, label }),
+  encodePacket(ascii("\x08hello"), { compress: false, crc: true, label }),
 ];
 
 /** Random bytes, and right messages with some bytes changed, cut out or put in. */
@@ -68,8 +68,8 @@ const decoders: Readonly<Record<string, (bytes: Uint8Array) => unknown>> = {
   scanObject: (bytes) => scanObject(bytes, 0),
   lzwDecompress: (bytes) => lzwDecompress(bytes, 1e5),
   decompressBody: (bytes) => decompressBody(bytes, 1e5),
-  openPacket: (bytes) => openPacket(bytes, { label, skipInboundLabelCheck: false }),
-  "openPacket behind a front-end": (bytes) => openPacket(bytes, { label, skipInboundLabelCheck: true }),
+  decodePacket: (bytes) => decodePacket(bytes, { label, skipInboundLabelCheck: false }),
+  "decodePacket behind a front-end": (bytes) => decodePacket(bytes, { label, skipInboundLabelCheck: true }),
 };
 
 const readers: Readonly<Record<string, (reader: StreamReader) => Promise<unknown>>> = {

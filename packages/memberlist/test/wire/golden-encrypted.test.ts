@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { messageType } from "../../src/wire/constants.ts";
 import { labelHeader, labelOverhead } from "../../src/wire/label.ts";
-import { openPacket, sealPacket } from "../../src/wire/packet.ts";
-import { encryptedLength, type EncryptionVersion, type PayloadCipher } from "../../src/wire/seal.ts";
+import { decodePacket, encodePacket } from "../../src/wire/packet.ts";
+import { encryptedLength, type EncryptionVersion, type PayloadCipher } from "../../src/wire/encryption.ts";
 import { readStreamLabel, readStreamMessage } from "../../src/wire/stream-frame.ts";
-import { sealStreamMessage, type StreamSecurity } from "../../src/wire/stream-layers.ts";
+import { encodeStreamMessage, type StreamSecurity } from "../../src/wire/stream-layers.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import { aes, cipherOf, flipped } from "./aes.ts";
 import {
@@ -12,7 +12,7 @@ import {
   decodeBody,
   decodeMessages,
   encodePacketMessage,
-  encodeStreamMessage,
+  reencodeMessage,
   golden,
   hex,
   holdsEmptySlice,
@@ -39,7 +39,7 @@ function cipherFor(vector: Vector): PayloadCipher {
   return cipherOf([aes(bytesOf(vector.key), () => nonce)], { version: versionOf(vector) });
 }
 const open = (vector: Vector, packet: Uint8Array = bytesOf(vector.hex)): Uint8Array =>
-  openPacket(packet, { label: labelOf(vector), skipInboundLabelCheck: false, cipher: cipherFor(vector) });
+  decodePacket(packet, { label: labelOf(vector), skipInboundLabelCheck: false, cipher: cipherFor(vector) });
 const securityOf = (vector: Vector): StreamSecurity => ({ label: labelOf(vector), cipher: cipherFor(vector) });
 const isCompressed = (vector: Vector): boolean => vector.layers.includes("compress");
 
@@ -73,7 +73,7 @@ describe("encrypted packets", () => {
         label: labelOf(vector),
         cipher: cipherFor(vector),
       };
-      expect(hex(sealPacket(encodePacketMessage(vector), options))).toBe(vector.hex);
+      expect(hex(encodePacket(encodePacketMessage(vector), options))).toBe(vector.hex);
     },
   );
 
@@ -92,10 +92,10 @@ describe("encrypted packets", () => {
     const packet = flipped(bytesOf(vector.hex), 2);
     const label = packet.slice(2, payloadAt(vector));
     const options = { label, skipInboundLabelCheck: false, cipher: cipherFor(vector) };
-    expect(reasonOf(() => openPacket(packet, options))).toBe("decrypt_failed");
+    expect(reasonOf(() => decodePacket(packet, options))).toBe("decrypt_failed");
     // Taken off by a front end, it still is what was authenticated.
     const bare = bytesOf(vector.hex).subarray(payloadAt(vector));
-    expect(openPacket(bare, { ...options, label: labelOf(vector), skipInboundLabelCheck: true })).toEqual(open(vector));
+    expect(decodePacket(bare, { ...options, label: labelOf(vector), skipInboundLabelCheck: true })).toEqual(open(vector));
   });
 });
 
@@ -111,8 +111,8 @@ describe("encrypted streams", () => {
   });
 
   it.each(named("stream"))("encrypts %s byte for byte, under the same nonce", async (_name, vector) => {
-    const message = await encodeStreamMessage(vector, securityOf(vector));
-    const sealed = sealStreamMessage(message, { compress: isCompressed(vector) }, securityOf(vector));
+    const message = await reencodeMessage(vector, securityOf(vector));
+    const sealed = encodeStreamMessage(message, { compress: isCompressed(vector) }, securityOf(vector));
     const header = vector.layers.includes("label") ? hex(labelHeader(labelOf(vector))) : "";
     expect(header + hex(sealed)).toBe(vector.hex);
   });

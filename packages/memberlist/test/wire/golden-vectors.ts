@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { makeCompound, splitCompound } from "../../src/wire/compound.ts";
-import { decompressBody } from "../../src/wire/compress.ts";
+import { decompressBody } from "../../src/wire/compression/compress.ts";
 import {
   maxDecompressedBytes,
   maxPushStateBytes,
@@ -17,7 +17,7 @@ import {
   decodeNackResp,
   decodePing,
   decodeSuspect,
-} from "../../src/wire/decode.ts";
+} from "../../src/wire/messages/decode.ts";
 import {
   encodeAckResp,
   encodeAlive,
@@ -28,8 +28,8 @@ import {
   encodePing,
   encodeSuspect,
   encodeUser,
-} from "../../src/wire/encode.ts";
-import { encodePushPull, encodeUserStream } from "../../src/wire/push-pull.ts";
+} from "../../src/wire/messages/encode.ts";
+import { encodePushPull, encodeUserStream } from "../../src/wire/messages/push-pull.ts";
 import {
   readAck,
   readErr,
@@ -44,7 +44,7 @@ import type { StreamSecurity } from "../../src/wire/stream-layers.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 
 /**
- * What a real Go peer has sent, made by `pnpm --filter @memberlist/interop capture` with a codec that is not the core's. Bytes
+ * What a real Go peer has sent, made by `pnpm --filter @memberlist/interop capture` with a crypto that is not the core's. Bytes
  * are hex, a nil byte slice is null; large payloads are told by their SHA-256.
  */
 export interface Vector {
@@ -189,7 +189,7 @@ export function encodePacketMessage(vector: Vector): Uint8Array {
 }
 
 /** The message of a stream, before all layers. */
-export async function encodeStreamMessage(vector: Vector, security?: StreamSecurity): Promise<Uint8Array> {
+export async function reencodeMessage(vector: Vector, security?: StreamSecurity): Promise<Uint8Array> {
   const [is] = vector.messages as [Meaning];
   if (is.type === "pushPull") {
     const nodes = (is.nodes as Record<string, unknown>[]).map((node) => ({ ...node, meta: bytesOf(node.meta) }));

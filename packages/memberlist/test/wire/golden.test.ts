@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { compressMessage } from "../../src/wire/compress.ts";
+import { compressMessage } from "../../src/wire/compression/compress.ts";
 import { messageType } from "../../src/wire/constants.ts";
 import { labelHeader } from "../../src/wire/label.ts";
-import { openPacket, sealPacket } from "../../src/wire/packet.ts";
+import { decodePacket, encodePacket } from "../../src/wire/packet.ts";
 import { readStreamLabel, readStreamMessage } from "../../src/wire/stream-frame.ts";
-import { sealStreamMessage } from "../../src/wire/stream-layers.ts";
+import { encodeStreamMessage } from "../../src/wire/stream-layers.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import {
   bytesOf,
@@ -12,7 +12,7 @@ import {
   decodeMessages,
   encodeMessage,
   encodePacketMessage,
-  encodeStreamMessage,
+  reencodeMessage,
   golden,
   hex,
   holdsEmptySlice,
@@ -37,7 +37,7 @@ describe(`packets of a Go peer (memberlist ${golden.memberlist})`, () => {
 
   it.each(packets.map((vector) => [vector.name, vector] as const))("decodes %s", (_name, vector) => {
     const packet = bytesOf(vector.hex);
-    const message = openPacket(packet, { label: labelOf(vector), skipInboundLabelCheck: false });
+    const message = decodePacket(packet, { label: labelOf(vector), skipInboundLabelCheck: false });
     const layers: string[] = [];
     expect(decodeMessages(message, layers)).toEqual(withoutNil(vector.messages));
     expect(layers).toEqual(vector.layers.filter((layer) => layer !== "crc" && layer !== "label"));
@@ -52,7 +52,7 @@ describe(`packets of a Go peer (memberlist ${golden.memberlist})`, () => {
       const message = encodePacketMessage(vector);
       // The session's compression, not the packet's: what would only grow stays as it is.
       const compress = vector.name.includes("compressed");
-      const sealed = sealPacket(message, { compress, crc: vector.layers.includes("crc"), label: labelOf(vector) });
+      const sealed = encodePacket(message, { compress, crc: vector.layers.includes("crc"), label: labelOf(vector) });
       expect(hex(sealed)).toBe(vector.hex);
     },
   );
@@ -87,8 +87,8 @@ describe(`streams of a Go peer (memberlist ${golden.memberlist})`, () => {
   });
 
   it.each(streams.map((vector) => [vector.name, vector] as const))("encodes %s byte for byte", async (_name, vector) => {
-    const message = await encodeStreamMessage(vector);
-    const sealed = sealStreamMessage(message, { compress: vector.layers.includes("compress") });
+    const message = await reencodeMessage(vector);
+    const sealed = encodeStreamMessage(message, { compress: vector.layers.includes("compress") });
     const header = vector.layers.includes("label") ? hex(labelHeader(labelOf(vector))) : "";
     expect(header + hex(sealed)).toBe(vector.hex);
   });

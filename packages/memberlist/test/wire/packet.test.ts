@@ -1,58 +1,58 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decompressBody } from "../../src/wire/compress.ts";
+import { decompressBody } from "../../src/wire/compression/compress.ts";
 import { crc32 } from "../../src/wire/crc.ts";
-import { type OpenOptions, openPacket, sealPacket } from "../../src/wire/packet.ts";
+import { type DecodePacketOptions, decodePacket, encodePacket } from "../../src/wire/packet.ts";
 import { ascii, fromHex, toHex } from "./hex.ts";
 import { reasonOf } from "./reason.ts";
 
 const none = new Uint8Array(0);
 const plain = { compress: false, crc: false, label: none };
-const open: OpenOptions = { label: none, skipInboundLabelCheck: false };
+const open: DecodePacketOptions = { label: none, skipInboundLabelCheck: false };
 const repetitive = new Uint8Array(200).fill(8);
 
 describe("the layers of a packet", () => {
   it("returns the message itself when there is nothing to add or to take off", () => {
     const message = ascii("\x08hi");
-    expect(sealPacket(message, plain)).toBe(message);
-    expect(sealPacket(message, { ...plain, compress: true })).toBe(message);
-    expect(openPacket(message, open)).toBe(message);
+    expect(encodePacket(message, plain)).toBe(message);
+    expect(encodePacket(message, { ...plain, compress: true })).toBe(message);
+    expect(decodePacket(message, open)).toBe(message);
   });
 
   it("compresses, then checks, then labels", () => {
-    const packet = sealPacket(repetitive, { compress: true, crc: true, label: ascii("ab") });
+    const packet = encodePacket(repetitive, { compress: true, crc: true, label: ascii("ab") });
     expect(toHex(packet.subarray(0, 5))).toBe("f40261620c");
     expect(packet[9]).toBe(9);
-    const message = openPacket(packet, { ...open, label: ascii("ab") });
+    const message = decodePacket(packet, { ...open, label: ascii("ab") });
     expect(message.buffer).toBe(packet.buffer);
     expect(decompressBody(message.subarray(1), 1000)).toEqual(repetitive);
   });
 
   it("compresses only what becomes smaller", () => {
     const compress = { ...plain, compress: true };
-    expect(sealPacket(repetitive, compress)[0]).toBe(9);
+    expect(encodePacket(repetitive, compress)[0]).toBe(9);
     const random = Uint8Array.from({ length: 255 }, (_, i) => (i * 167) & 0xff);
-    expect(sealPacket(random, compress)).toBe(random);
+    expect(encodePacket(random, compress)).toBe(random);
   });
 
   it("keeps nothing of what the next packet is written into", () => {
-    const first = sealPacket(repetitive, { ...plain, compress: true });
+    const first = encodePacket(repetitive, { ...plain, compress: true });
     const before = toHex(first);
-    sealPacket(new Uint8Array(300).fill(1), { ...plain, compress: true });
+    encodePacket(new Uint8Array(300).fill(1), { ...plain, compress: true });
     expect(toHex(first)).toBe(before);
   });
 
   it("adds the checksum that Go adds", () => {
-    expect(toHex(sealPacket(ascii("123456789"), { ...plain, crc: true }))).toBe("0ccbf43926313233343536373839");
+    expect(toHex(encodePacket(ascii("123456789"), { ...plain, crc: true }))).toBe("0ccbf43926313233343536373839");
   });
 
   it("refuses a message that is not what was checked", () => {
-    const packet = sealPacket(ascii("\x08hello"), { ...plain, crc: true });
-    expect(openPacket(packet, open)).toEqual(ascii("\x08hello"));
+    const packet = encodePacket(ascii("\x08hello"), { ...plain, crc: true });
+    expect(decodePacket(packet, open)).toEqual(ascii("\x08hello"));
     for (let i = 1; i < packet.length; i++) {
       const changed = Uint8Array.from(packet);
       changed[i] = (changed[i] as number) ^ 0x10;
-      expect(reasonOf(() => openPacket(changed, open))).toBe("bad_crc");
+      expect(reasonOf(() => decodePacket(changed, open))).toBe("bad_crc");
     }
   });
 
@@ -64,42 +64,42 @@ describe("the layers of a packet", () => {
     };
     for (const size of [10, 1000]) {
       const message = new Uint8Array(size).fill(8);
-      const packet = sealPacket(message, { ...plain, crc: true, checksum });
-      expect(packet).toEqual(sealPacket(message, { ...plain, crc: true }));
-      expect(openPacket(packet, { ...open, checksum })).toEqual(message);
+      const packet = encodePacket(message, { ...plain, crc: true, checksum });
+      expect(packet).toEqual(encodePacket(message, { ...plain, crc: true }));
+      expect(decodePacket(packet, { ...open, checksum })).toEqual(message);
     }
     expect(summed).toEqual([1000, 1000]);
-    const packet = sealPacket(new Uint8Array(1000), { ...plain, crc: true });
-    expect(reasonOf(() => openPacket(packet, { ...open, checksum: () => 1 }))).toBe("bad_crc");
+    const packet = encodePacket(new Uint8Array(1000), { ...plain, crc: true });
+    expect(reasonOf(() => decodePacket(packet, { ...open, checksum: () => 1 }))).toBe("bad_crc");
   });
 
   it("takes a packet too short for a checksum as a message, as Go does", () => {
-    expect(toHex(openPacket(fromHex("0c010203"), open))).toBe("0c010203");
+    expect(toHex(decodePacket(fromHex("0c010203"), open))).toBe("0c010203");
   });
 
   it.each([
     ["nothing", ""],
     ["a checksum of nothing", "0c00000000"],
   ])("refuses %s", (_, hex) => {
-    expect(reasonOf(() => openPacket(fromHex(hex), open))).toBe("empty");
+    expect(reasonOf(() => decodePacket(fromHex(hex), open))).toBe("empty");
   });
 
   it("refuses a label that is not ours, and a header that is broken", () => {
     const foo = { ...open, label: ascii("foo") };
-    const labelled = (label: string): Uint8Array => sealPacket(repetitive, { ...plain, label: ascii(label) });
-    expect(openPacket(labelled("foo"), foo)).toEqual(repetitive);
-    expect(reasonOf(() => openPacket(labelled("fox"), foo))).toBe("label_mismatch");
-    expect(reasonOf(() => openPacket(labelled("fo"), foo))).toBe("label_mismatch");
-    expect(reasonOf(() => openPacket(repetitive, foo))).toBe("label_mismatch");
-    expect(reasonOf(() => openPacket(labelled("foo"), open))).toBe("label_mismatch");
-    expect(reasonOf(() => openPacket(fromHex("f40366"), foo))).toBe("bad_label");
-    expect(reasonOf(() => openPacket(labelled("foo").subarray(0, 5), foo))).toBe("empty");
+    const labelled = (label: string): Uint8Array => encodePacket(repetitive, { ...plain, label: ascii(label) });
+    expect(decodePacket(labelled("foo"), foo)).toEqual(repetitive);
+    expect(reasonOf(() => decodePacket(labelled("fox"), foo))).toBe("label_mismatch");
+    expect(reasonOf(() => decodePacket(labelled("fo"), foo))).toBe("label_mismatch");
+    expect(reasonOf(() => decodePacket(repetitive, foo))).toBe("label_mismatch");
+    expect(reasonOf(() => decodePacket(labelled("foo"), open))).toBe("label_mismatch");
+    expect(reasonOf(() => decodePacket(fromHex("f40366"), foo))).toBe("bad_label");
+    expect(reasonOf(() => decodePacket(labelled("foo").subarray(0, 5), foo))).toBe("empty");
   });
 
   it("takes an unlabelled packet as ours behind a front-end, and refuses a labelled one", () => {
     const skip = { label: ascii("foo"), skipInboundLabelCheck: true };
-    expect(openPacket(repetitive, skip)).toBe(repetitive);
-    expect(reasonOf(() => openPacket(sealPacket(repetitive, { ...plain, label: ascii("foo") }), skip))).toBe("double_label");
+    expect(decodePacket(repetitive, skip)).toBe(repetitive);
+    expect(reasonOf(() => decodePacket(encodePacket(repetitive, { ...plain, label: ascii("foo") }), skip))).toBe("double_label");
   });
 
   it("keeps any message under any layers", () => {
@@ -108,7 +108,7 @@ describe("the layers of a packet", () => {
     const message = fc.uint8Array({ maxLength: 600 }).map((bytes) => Uint8Array.of(8, ...bytes));
     fc.assert(
       fc.property(message, fc.boolean(), fc.boolean(), label, (bytes, compress, crc, packetLabel) => {
-        const opened = openPacket(sealPacket(bytes, { compress, crc, label: packetLabel }), { ...open, label: packetLabel });
+        const opened = decodePacket(encodePacket(bytes, { compress, crc, label: packetLabel }), { ...open, label: packetLabel });
         expect(opened[0] === 9 ? decompressBody(opened.subarray(1), 1000) : opened).toEqual(bytes);
       }),
     );

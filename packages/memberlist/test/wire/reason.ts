@@ -1,4 +1,4 @@
-import { MemberlistError } from "../../src/errors.ts";
+import { MemberlistError } from "../../src/api/errors.ts";
 import { DecodeError } from "../../src/wire/decode-error.ts";
 
 /** What `action` threw: the reason of a DecodeError, the code of a MemberlistError; "" for nothing. Anything else is thrown on. */

@@ -1,9 +1,9 @@
 import { describe, expect, it, vi } from "vitest";
-import { MemberlistError } from "../../src/errors.ts";
-import { compressMessage } from "../../src/wire/compress.ts";
-import { encodeAckResp, encodeErrResp, encodePing } from "../../src/wire/encode.ts";
+import { MemberlistError } from "../../src/api/errors.ts";
+import { compressMessage } from "../../src/wire/compression/compress.ts";
+import { encodeAckResp, encodeErrResp, encodePing } from "../../src/wire/messages/encode.ts";
 import { readAck, readErr, readPing, readStreamMessage, type StreamLimits } from "../../src/wire/stream-frame.ts";
-import { sealStreamMessage } from "../../src/wire/stream-layers.ts";
+import { encodeStreamMessage } from "../../src/wire/stream-layers.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import { ascii, fromHex, toHex } from "./hex.ts";
 import { rejectionOf } from "./reason.ts";
@@ -114,7 +114,7 @@ describe("one message on a stream", () => {
 
   it.each([true, false])("is a ping, an ack or an error; compressed: %s", async (compress) => {
     const read = async (message: Uint8Array): Promise<{ type: number; body: StreamReader }> =>
-      readStreamMessage(new StreamReader(streamOf(sealStreamMessage(message, { compress }), 2)), limits);
+      readStreamMessage(new StreamReader(streamOf(encodeStreamMessage(message, { compress }), 2)), limits);
     const first = await read(encodePing(ping));
     expect([first.type, await readPing(first.body)]).toEqual([0, ping]);
     const second = await read(encodeAckResp({ seqNo: 42, payload: ascii("p") }));
@@ -125,10 +125,10 @@ describe("one message on a stream", () => {
 
   it("is compressed whenever compression is on, even if it grows", () => {
     const message = ascii("\x08a");
-    const sealed = sealStreamMessage(message, { compress: true });
+    const sealed = encodeStreamMessage(message, { compress: true });
     expect(sealed[0]).toBe(9);
     expect(sealed.length).toBeGreaterThan(message.length);
-    expect(sealStreamMessage(message, { compress: false })).toBe(message);
+    expect(encodeStreamMessage(message, { compress: false })).toBe(message);
   });
 
   it("is refused when it is encrypted and we have no keys", async () => {

@@ -3,7 +3,7 @@ import {
   systemClock,
   type Address,
   type AdvertisedAddress,
-  type Codec,
+  type Crypto,
   type DialOptions,
   type Logger,
   type LogOutput,
@@ -27,7 +27,7 @@ import {
   type Log,
   type SystemLookup,
 } from "@memberlist/core/internal";
-import { denoCodec } from "../deno-codec.ts";
+import { denoCrypto } from "../deno-crypto.ts";
 import { requireUnstableNet } from "../permission.ts";
 import { resolveHost, resolveService } from "../resolver.ts";
 import { thisMachine } from "../this-machine.ts";
@@ -101,7 +101,7 @@ const patienceMax = 1500;
  * datagram, or has a stream of its own where it is too long for one.
  */
 export class QuicTransport implements Transport {
-  readonly codec: Codec = denoCodec;
+  readonly crypto: Crypto = denoCrypto;
   /** The effective port. */
   readonly bindPort: number;
   /** Who this node is, by its certificate. */

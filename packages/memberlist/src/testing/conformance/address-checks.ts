@@ -1,4 +1,4 @@
-import { canonicalIp } from "../../address.ts";
+import { canonicalIp } from "../../api/address.ts";
 import { check, type Check } from "./bench.ts";
 
 /** Addresses: what is advertised, IPv6, names. */

@@ -1,4 +1,4 @@
-import type { Address } from "../../address.ts";
+import type { Address } from "../../api/address.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Transport, TransportStream } from "../../ports/transport.ts";
 import type { ConformanceHarness, ConformanceResource } from "./harness.ts";

@@ -1,4 +1,4 @@
-import type { Address } from "../../address.ts";
+import type { Address } from "../../api/address.ts";
 import { check, type Bench, type Check } from "./bench.ts";
 
 /** Connections under packets and streams, where a transport has them: restarts, handshakes, packets that wait. */

@@ -1,4 +1,4 @@
-import type { Address } from "../../address.ts";
+import type { Address } from "../../api/address.ts";
 import { check, type Bench, type Check } from "./bench.ts";
 
 /** How a dial fails. */

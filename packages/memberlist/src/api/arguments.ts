@@ -1,0 +1,41 @@
+import { MemberlistError } from "./errors.ts";
+import { nodeStates, type NodeState } from "./node.ts";
+import { copyBytes } from "../wire/bytes.ts";
+import { maxUserMsgBytes, metaMaxSize } from "../wire/constants.ts";
+
+/** A copy, so that what was published does not change in the caller's hands. */
+export function checkMeta(meta: Uint8Array): Uint8Array {
+  checkBytes("metadata", meta);
+  if (meta.length <= metaMaxSize) return copyBytes(meta);
+  throw new MemberlistError("meta_too_large", `metadata of ${meta.length} bytes exceeds the limit of ${metaMaxSize}`, {
+    details: { size: meta.length, limit: metaMaxSize },
+  });
+}
+
+export function checkUserMessage(message: Uint8Array): void {
+  checkBytes("a message", message);
+  if (message.length <= maxUserMsgBytes) return;
+  throw new MemberlistError("message_too_large", `a message of ${message.length} bytes exceeds the limit of ${maxUserMsgBytes}`, {
+    details: { size: message.length, limit: maxUserMsgBytes },
+  });
+}
+
+/** Plain JavaScript has no types: a text would become so many zero bytes. */
+export function checkBytes(what: string, bytes: unknown): void {
+  if (bytes instanceof Uint8Array) return;
+  throw new MemberlistError(
+    "invalid_argument",
+    `${what} must be a Uint8Array, not ${bytes === null ? "null" : `of type ${typeof bytes}`}`,
+  );
+}
+
+/** Often it is what `members().find(…)` has not found. */
+export function checkReceiver(to: unknown): void {
+  if (typeof to === "object" && to !== null) return;
+  throw new MemberlistError("invalid_argument", `a receiver must be a member or an address, not ${String(to)}`);
+}
+
+export function checkStates(states: readonly NodeState[]): readonly NodeState[] {
+  if (Array.isArray(states) && states.every((state) => nodeStates.includes(state))) return states;
+  throw new MemberlistError("invalid_argument", `states must be a list of ${nodeStates.join(", ")}`);
+}

@@ -1,0 +1,115 @@
+import type { LeaveCause, SuspectCause } from "./causes.ts";
+import type { Healed, Isolated } from "./healing-events.ts";
+import type { QueueFullPolicy } from "../swim/broadcast-queue.ts";
+import type { Node } from "./node.ts";
+import type { LogFields, LogLevel } from "../ports/logger.ts";
+
+/** A change of the membership. `at` is when this node learned of it, in ms since the Unix epoch. */
+export type MemberEvent =
+  /** The node is new, or back. */
+  | { readonly type: "join"; readonly node: Node; readonly at: number }
+  /** The node died (`node.state` is "dead") or left on purpose ("left"); `cause` says why. */
+  | { readonly type: "leave"; readonly node: Node; readonly cause: LeaveCause; readonly at: number }
+  /** The node's metadata changed. */
+  | { readonly type: "update"; readonly node: Node; readonly at: number }
+  /** The node did not answer; `from` is who says so, and `cause` how he knows. It is dead unless it contradicts in time. */
+  | { readonly type: "suspect"; readonly node: Node; readonly from: string; readonly cause: SuspectCause; readonly at: number }
+  /** A suspect has contradicted. */
+  | { readonly type: "alive"; readonly node: Node; readonly at: number }
+  /** We have contradicted a claim about ourselves; `from` is who suspected us, "" where only old facts went around. */
+  | { readonly type: "refute"; readonly node: Node; readonly from: string; readonly at: number }
+  /** `other` claims the name of `node`. */
+  | { readonly type: "conflict"; readonly node: Node; readonly other: Node; readonly at: number }
+  /** This process (`node`) was held up, by `probeTimeout` or more: its timers fired `late` ms after their time. */
+  | { readonly type: "event_loop_blocked"; readonly node: Node; readonly late: number; readonly at: number }
+  | AddressLostEvent
+  | IsolatedEvent
+  | HealedEvent
+  | LabelMismatchEvent
+  | QueueFullEvent;
+
+/**
+ * The machine has lost the address that this node (`node`) advertises: others cannot reach it, and will declare it dead. Where
+ * `advertiseAddr` is a function, it is asked for another one; else restart the node.
+ */
+export interface AddressLostEvent {
+  readonly type: "address_lost";
+  readonly node: Node;
+  /** `host:port`, as it was advertised. */
+  readonly address: string;
+  readonly at: number;
+}
+
+/** See {@link Isolated}. */
+export interface IsolatedEvent extends Isolated {
+  readonly at: number;
+}
+
+/** See {@link Healed}. */
+export interface HealedEvent extends Healed {
+  readonly at: number;
+}
+
+/**
+ * Something with another label than ours was dropped: two clusters share a network, or a member has the wrong label. Ten are told at
+ * once, and then one a second; `dropped.label_mismatch` and `stream_dropped.label_mismatch` count all.
+ */
+export interface LabelMismatchEvent {
+  readonly type: "label_mismatch";
+  /** `host:port`, as the packet or the stream says it: a packet's sender can be forged. */
+  readonly from: string;
+  readonly over: "packet" | "stream";
+  /** What came instead of our label, at most 255 characters; "" for none. Whoever sent it chose it: text to show, not to trust. */
+  readonly label: string;
+  /** How many others were not told since the last one that was. */
+  readonly suppressed: number;
+  readonly at: number;
+}
+
+/** What the library logged: a drop, a refusal, a failure. */
+export interface LogEvent {
+  readonly type: "log";
+  readonly level: LogLevel;
+  /** Stable: what happened. */
+  readonly code: string;
+  /** For people. */
+  readonly message: string;
+  /** The facts: who, from where, why; `suppressed` lines of this code came before it and were left out. */
+  readonly fields: LogFields;
+  readonly at: number;
+}
+
+/** What `members.recentEvents()` remembers. */
+export type RecentEvent = MemberEvent | LogEvent;
+
+/**
+ * A message of `broadcast()` was lost, or refused, because its queue is full. Ten are told at once, and then one a second;
+ * `broadcast_dropped.oldest`, `.newest` and `.rejected` count all.
+ */
+export interface QueueFullEvent {
+  readonly type: "queue_full";
+  readonly policy: QueueFullPolicy;
+  /** How many messages wait. */
+  readonly count: number;
+  /** Their bytes. */
+  readonly bytes: number;
+  /** How many others were not told since the last one that was. */
+  readonly suppressed: number;
+  readonly at: number;
+}
+
+/** Events in order, from when `events()` was called; ends at shutdown. One reader at a time. */
+export interface EventStream extends AsyncIterableIterator<MemberEvent> {
+  /** How many events this stream lost, the oldest first, because its reader was too slow. */
+  readonly dropped: number;
+  next(): Promise<IteratorResult<MemberEvent, undefined>>;
+  return(): Promise<IteratorResult<MemberEvent, undefined>>;
+  [Symbol.asyncIterator](): EventStream;
+}
+
+export interface EventStreamOptions {
+  /** The most events that wait for the reader, from 1 (else `invalid_config`). Default: `eventsCapacity` (1024). */
+  readonly capacity?: number;
+  /** Ends the stream. */
+  readonly signal?: AbortSignal;
+}

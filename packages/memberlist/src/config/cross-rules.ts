@@ -1,0 +1,77 @@
+import type { Config, PresetConfig } from "./fields.ts";
+import { durationMax, utf8Length } from "./rules.ts";
+import { compoundHeaderOverhead, compoundOverhead } from "../wire/constants.ts";
+
+/** The config with the defaults filled in, of which single fields may still be wrong. */
+export type MergedConfig = PresetConfig & Pick<Config, "name">;
+
+/** A rule between fields. It is asked only where each of `fields` is right by itself; the first of them is the one reported. */
+export interface ConfigCrossRule {
+  readonly fields: readonly [keyof Config, ...(keyof Config)[]];
+  /** What the first field must be, to end the sentence "must be …"; undefined when all is well. */
+  readonly violated: (config: MergedConfig) => string | undefined;
+}
+
+/** The common logarithm of the largest cluster that timers are to hold for: ten million nodes. */
+const clusterScaleMax = 7;
+/** An alive message without name and metadata, at most: type byte, map header, six keys, their headers, numbers and an IPv6. */
+const aliveFixedBytes = 76;
+/** A dead message without its two names, at most: how a node says that it leaves. */
+const deadFixedBytes = 40;
+/** CRC and encryption at their largest (PROTOCOL.md section 2). */
+const crcBytes = 5;
+const encryptionBytes = 45;
+
+/** A packet that has room for our own alive and dead messages, which are the ones that a node cannot do without. */
+function ownMessageBytes(config: MergedConfig): number {
+  // An empty keyring, too: it is there to get keys while the node runs.
+  const encrypted = (config.secretKey?.length ?? 0) > 0 || config.keyring !== undefined;
+  const label = config.label === "" ? 0 : 2 + utf8Length(config.label);
+  const name = utf8Length(config.name);
+  const message = Math.max(aliveFixedBytes + name + (config.meta?.length ?? 0), deadFixedBytes + 2 * name);
+  return message + compoundHeaderOverhead + compoundOverhead + crcBytes + (encrypted ? encryptionBytes : 0) + label;
+}
+
+export const configCrossRules: readonly ConfigCrossRule[] = [
+  {
+    fields: ["probeTimeout", "probeInterval"],
+    violated: ({ probeTimeout, probeInterval }) =>
+      probeInterval > 0 && probeTimeout >= probeInterval ? `less than probeInterval (${probeInterval} ms)` : undefined,
+  },
+  {
+    fields: ["probeInterval", "suspicionMult", "suspicionMaxTimeoutMult"],
+    violated: ({ probeInterval, suspicionMult, suspicionMaxTimeoutMult }) =>
+      probeInterval * suspicionMult * suspicionMaxTimeoutMult * clusterScaleMax > durationMax
+        ? `so short that the longest suspicion (probeInterval · suspicionMult · suspicionMaxTimeoutMult · ${clusterScaleMax}) ` +
+          `is at most ${durationMax} ms; 0 switches probing off`
+        : undefined,
+  },
+  {
+    fields: ["probeInterval", "awarenessMaxMultiplier"],
+    violated: ({ probeInterval, awarenessMaxMultiplier }) =>
+      probeInterval * awarenessMaxMultiplier > durationMax
+        ? `so short that probeInterval · awarenessMaxMultiplier is at most ${durationMax} ms; 0 switches probing off`
+        : undefined,
+  },
+  {
+    fields: ["delegateProtocolVersion", "delegateProtocolMin", "delegateProtocolMax"],
+    violated: ({ delegateProtocolVersion: version, delegateProtocolMin: min, delegateProtocolMax: max }) =>
+      version < min || version > max ? `from delegateProtocolMin (${min}) to delegateProtocolMax (${max})` : undefined,
+  },
+  {
+    fields: ["logOutput", "logger"],
+    violated: ({ logOutput, logger }) =>
+      logOutput !== undefined && logger !== undefined
+        ? "left out when logger is given, because a line goes to one of them"
+        : undefined,
+  },
+  {
+    fields: ["udpBufferSize", "name", "label", "meta", "secretKey", "keyring"],
+    violated: (config) => {
+      const bytes = ownMessageBytes(config);
+      return config.udpBufferSize < bytes
+        ? `at least ${bytes}, which this node's own messages take with its name, label, meta and encryption`
+        : undefined;
+    },
+  },
+];

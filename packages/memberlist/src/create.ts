@@ -1,0 +1,83 @@
+import { isPublicIp } from "./api/address.ts";
+import { checkMeta } from "./api/arguments.ts";
+import { loadFallbackCrypto } from "./encryption/fallback-crypto.ts";
+import { resolveConfig, type Config, type ResolvedConfig } from "./config/config.ts";
+import { askAdvertiseAddr, finalAdvertiseAddr } from "./runtime/advertised-address.ts";
+import { NodeRuntime } from "./runtime/node-runtime.ts";
+import { loadSavedState } from "./runtime/saved-state-keeper.ts";
+import type { Engine } from "./swim/engine.ts";
+import type { Tunables } from "./swim/tunables.ts";
+import { MemberlistError } from "./api/errors.ts";
+import { Keyring } from "./encryption/keyring.ts";
+import { emptyBytes } from "./wire/bytes.ts";
+
+/** What our own packages may ask of a node that they start: see `createInstrumented` of `./internal`. */
+export interface Instruments {
+  readonly tunables?: Partial<Tunables>;
+  /** Gets the engine before it starts. It may be looked at; what changes it goes through `run`, as every input does. */
+  readonly onEngine?: (engine: Engine, run: (input: () => void) => void) => void;
+}
+
+/** A runtime that has started, and the metadata that it started with. */
+export interface Started {
+  readonly runtime: NodeRuntime;
+  readonly meta: Uint8Array;
+}
+
+/**
+ * From a config to a running runtime: all or nothing.
+ *
+ * @throws ConfigError `invalid_config`; MemberlistError `advertise_address`, `bind_failed`, `meta_too_large`. The transport is shut down then.
+ */
+export async function startRuntime(config: Config, instruments: Instruments): Promise<Started> {
+  try {
+    return await start(config, instruments);
+  } catch (error) {
+    // No socket stays open behind a failed create.
+    await shutDownTransport(config);
+    throw error;
+  }
+}
+
+async function start(config: Config, { tunables, onEngine }: Instruments): Promise<Started> {
+  const resolved = resolveConfig(config);
+  const { transport } = resolved;
+  if (transport === undefined) {
+    throw new MemberlistError(
+      "invalid_config",
+      "config.transport is missing; a transport package's createMemberlist brings its own",
+    );
+  }
+  const advertised = await finalAdvertiseAddr(transport, await askAdvertiseAddr(resolved), resolved.advertisePort);
+  const keyring = keyringOf(resolved);
+  const encryption = keyring === undefined ? undefined : { keyring, crypto: transport.crypto ?? (await loadFallbackCrypto()) };
+  // From here on only the keyring has the key: it never shows one, where a config that is printed would.
+  const running = Object.freeze({ ...resolved, keyring, secretKey: undefined });
+  const loaded = await loadSavedState(running);
+  const runtime = new NodeRuntime({ config: running, transport, advertised, encryption, tunables, loaded });
+  onEngine?.(runtime.engine, (input) => runtime.run(input));
+  const meta = checkMeta(runtime.delegates.nodeMeta(resolved.meta ?? emptyBytes));
+  if (isPublicIp(advertised.addr) && (keyring?.size ?? 0) === 0) {
+    runtime.log.warn("public_without_encryption", `advertising the public address ${advertised.addr} without encryption`);
+  }
+  runtime.start(meta);
+  return { runtime, meta };
+}
+
+/** The transport of a config that nothing came of; it may be the very thing that is wrong. */
+async function shutDownTransport(config: Config | undefined): Promise<void> {
+  try {
+    await config?.transport?.shutdown();
+  } catch {
+    // Why the start failed is what the caller has to know.
+  }
+}
+
+/** The keys that a config asks for; its `secretKey` is the one that encrypts. */
+function keyringOf({ keyring, secretKey }: ResolvedConfig): Keyring | undefined {
+  if (secretKey === undefined) return keyring;
+  if (keyring === undefined) return new Keyring([], secretKey);
+  keyring.addKey(secretKey);
+  keyring.useKey(secretKey);
+  return keyring;
+}

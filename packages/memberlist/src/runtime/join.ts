@@ -1,0 +1,208 @@
+import { formatAddress, type Address } from "../api/address.ts";
+import { MemberlistError } from "../api/errors.ts";
+import type { JoinAttempt, JoinConflict, JoinResult, SeedResult } from "../api/join.ts";
+import { seedName, type Seed } from "../api/seeds.ts";
+import type { NodeRuntime } from "./node-runtime.ts";
+import { isOurselves, namesakes } from "./join-peer.ts";
+import { asMemberlistError, resolveSeed } from "./seed-resolver.ts";
+import { checkTimeout } from "./pending-operations.ts";
+
+export interface JoinOptions {
+  /** For the whole join, in ms; 0 or undefined without end. Each address has `tcpTimeout` at most. */
+  readonly timeout?: number;
+  readonly signal?: AbortSignal;
+  /** How many addresses are resolved or tried at the same time, from 1. Default 1: one after the other, as Go does it. */
+  readonly concurrency?: number;
+  /**
+   * With fewer addresses reached the join fails. All are tried in any case. This node's own address does not count. Default 1, or 0
+   * where every seed is this node itself (it is the first of its cluster) or there are no seeds; with 0 it never fails for want of an
+   * answer.
+   */
+  readonly minReached?: number;
+}
+
+/** @throws MemberlistError `invalid_argument`; to be called before anything is done */
+export function checkJoinOptions({ concurrency = 1, minReached = 0, timeout = 0 }: JoinOptions): void {
+  checkCount("concurrency", concurrency, 1);
+  checkCount("minReached", minReached, 0);
+  checkTimeout("join", timeout);
+}
+
+/**
+ * Push/pulls with every address of every seed. Source: PROTOCOL.md section 5, Join.
+ *
+ * @param options that {@link checkJoinOptions} has passed
+ * @throws MemberlistError `join_failed` when fewer than `minReached` were reached, `aborted`, `shutdown`
+ */
+export async function joinSeeds(runtime: NodeRuntime, seeds: readonly Seed[], options: JoinOptions): Promise<JoinResult> {
+  const { concurrency = 1 } = options;
+  runtime.run(() => runtime.engine.remember(seeds));
+  const result = await new Join(runtime, seeds, options).run(concurrency);
+  const isAlone = result.attempts.every(({ self }) => self === true);
+  const { minReached = isAlone ? 0 : 1 } = options;
+  if (result.reached < minReached) throw joinFailed(result, minReached);
+  return result;
+}
+
+/** One seed's part of a join. */
+interface SeedProgress {
+  readonly seed: string;
+  /** By the place of the address in the resolver's answer. */
+  readonly attempts: (JoinAttempt | undefined)[];
+  startedAt: number;
+  endedAt: number;
+}
+
+type Step = () => Promise<void>;
+
+class Join {
+  readonly #runtime: NodeRuntime;
+  readonly #signal: AbortSignal | undefined;
+  readonly #deadline: number;
+  readonly #progress: readonly SeedProgress[];
+  readonly #conflicts: JoinConflict[] = [];
+  /** What is still to be done; a seed that has been resolved puts its addresses in front. */
+  #steps: Step[];
+
+  constructor(runtime: NodeRuntime, seeds: readonly Seed[], { timeout, signal }: JoinOptions) {
+    const now = runtime.config.clock.now();
+    this.#runtime = runtime;
+    this.#signal = signal;
+    this.#deadline = timeout === undefined || timeout === 0 ? Infinity : now + timeout;
+    this.#progress = seeds.map((seed) => ({ seed: seedName(seed), attempts: [], startedAt: now, endedAt: now }));
+    this.#steps = seeds.map((seed, i) => () => this.#trySeed(seed, this.#progress[i] as SeedProgress));
+  }
+
+  async run(concurrency: number): Promise<JoinResult> {
+    const running = new Set<Promise<void>>();
+    let end: MemberlistError | undefined;
+    while (this.#steps.length > 0 || running.size > 0) {
+      for (let step = this.#next(running.size, concurrency); step !== undefined; step = this.#next(running.size, concurrency)) {
+        const work: Promise<void> = step()
+          .catch((error: unknown) => {
+            // The caller's own wish, or the end of everything: there is nothing left to try.
+            this.#steps = [];
+            end ??= asMemberlistError(error);
+          })
+          .finally(() => running.delete(work));
+        running.add(work);
+      }
+      await Promise.race(running);
+    }
+    if (end !== undefined) throw this.#gaveUp(end);
+    return this.#result();
+  }
+
+  #next(running: number, concurrency: number): Step | undefined {
+    return running < concurrency ? this.#steps.shift() : undefined;
+  }
+
+  async #trySeed(seed: Seed, progress: SeedProgress): Promise<void> {
+    progress.startedAt = this.#now();
+    try {
+      const lookup = { timeLeft: () => this.#timeLeft(), signal: this.#signal };
+      const addresses = await resolveSeed(this.#runtime, seed, lookup);
+      this.#steps.unshift(...addresses.map((address, i) => () => this.#tryAddress(progress, i, address)));
+    } catch (error) {
+      this.#failed(progress, 0, "", progress.startedAt, error);
+    }
+  }
+
+  async #tryAddress(progress: SeedProgress, i: number, address: Address): Promise<void> {
+    const since = this.#now();
+    try {
+      this.#runtime.checkName(address);
+      const view = await this.#runtime.streams.pushPull(address, true, { timeout: this.#timeLeft(), signal: this.#signal });
+      const attempt = { seed: progress.seed, address: formatAddress(address), elapsed: this.#now() - since };
+      this.#note(progress, i, isOurselves(this.#runtime, address, view) ? { ...attempt, self: true } : attempt);
+      for (const node of namesakes(this.#runtime, view)) this.#conflict({ seed: attempt.seed, address: attempt.address, node });
+    } catch (error) {
+      this.#failed(progress, i, formatAddress(address), since, error);
+    }
+  }
+
+  #failed(progress: SeedProgress, i: number, address: string, since: number, reason: unknown): void {
+    const { seed } = progress;
+    const error = asMemberlistError(reason);
+    if (error.code === "aborted" || error.code === "shutdown") throw error;
+    this.#runtime.log.warn("join_attempt_failed", `could not join ${seed}: ${error.message}`, { seed, address });
+    this.#note(progress, i, { seed, address, error, elapsed: this.#now() - since });
+  }
+
+  /** Each is named once, whoever lists it. */
+  #conflict(conflict: JoinConflict): void {
+    const isSame = ({ node }: JoinConflict): boolean => node.addr === conflict.node.addr && node.port === conflict.node.port;
+    if (!this.#conflicts.some(isSame)) this.#conflicts.push(conflict);
+  }
+
+  #note(progress: SeedProgress, i: number, attempt: JoinAttempt): void {
+    progress.attempts[i] = attempt;
+    progress.endedAt = this.#now();
+  }
+
+  #result(): JoinResult {
+    const seeds = this.#progress.map(({ seed, attempts, startedAt, endedAt }): SeedResult => {
+      const made = attempts.filter((attempt) => attempt !== undefined);
+      const error = made.find((attempt) => attempt.error !== undefined)?.error;
+      const self = made.some((attempt) => attempt.self === true);
+      return {
+        seed,
+        reached: countReached(made),
+        elapsed: endedAt - startedAt,
+        ...(self ? { self } : {}),
+        ...(error === undefined ? {} : { error }),
+      };
+    });
+    const attempts = this.#attempts();
+    return { reached: countReached(attempts), conflicts: this.#conflicts, attempts, seeds };
+  }
+
+  #attempts(): JoinAttempt[] {
+    return this.#progress.flatMap((progress) => progress.attempts.filter((attempt) => attempt !== undefined));
+  }
+
+  /** Says what had been done by then. */
+  #gaveUp(error: MemberlistError): MemberlistError {
+    const attempts = this.#attempts();
+    const stateChanged = error.stateChanged || countReached(attempts) > 0;
+    return new MemberlistError(error.code, error.message, { cause: error.cause, details: { attempts }, stateChanged });
+  }
+
+  #now(): number {
+    return this.#runtime.config.clock.now();
+  }
+
+  /** In whole ms, as it stands in errors. @throws MemberlistError `timeout` when there is none */
+  #timeLeft(): number {
+    const left = Math.min(this.#runtime.config.tcpTimeout, this.#deadline - this.#now());
+    if (left <= 0) throw new MemberlistError("timeout", "the join's timeout passed before this address was tried");
+    return Math.max(1, Math.round(left));
+  }
+}
+
+function joinFailed({ reached, conflicts, attempts, seeds }: JoinResult, minReached: number): MemberlistError {
+  const failed = attempts.filter((attempt) => attempt.error !== undefined);
+  const missed = attempts.filter(({ error, self }) => error !== undefined || self === true);
+  const reasons = missed.map(
+    ({ seed, address, error }) => `\n  ${address === "" ? seed : address}: ${error?.message ?? "is this node itself"}`,
+  );
+  const what =
+    reached === 0
+      ? `could not join any of ${attempts.length} addresses`
+      : `joined ${reached} of ${attempts.length} addresses, fewer than minReached (${minReached})`;
+  const hint = attempts.some(({ self }) => self) ? "\nThe first node of a cluster joins with minReached: 0" : "";
+  return new MemberlistError("join_failed", `${what}${reasons.join("")}${hint}`, {
+    cause: failed[0]?.error,
+    details: { attempts, seeds, conflicts, minReached },
+    stateChanged: reached > 0,
+  });
+}
+
+function countReached(attempts: readonly JoinAttempt[]): number {
+  return attempts.filter(({ error, self }) => error === undefined && self !== true).length;
+}
+
+function checkCount(name: string, value: number, min: number): void {
+  if (Number.isInteger(value) && value >= min) return;
+  throw new MemberlistError("invalid_argument", `${name} must be a whole number from ${min}, not ${value}`);
+}

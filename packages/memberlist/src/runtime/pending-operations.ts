@@ -1,0 +1,104 @@
+import { MemberlistError } from "../api/errors.ts";
+import { onAbort } from "../util/on-abort.ts";
+import type { Clock } from "../ports/clock.ts";
+
+export interface WaitOptions {
+  /** What is waited for, for the error's message. */
+  readonly what: string;
+  /** How far it has got, for the message of a timeout: `there are 3`. */
+  readonly soFar?: () => string;
+  /** In ms; undefined, 0, or more than a timer can wait (2³¹ − 1): without end. */
+  readonly timeout?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** What was asked for is under way even if the wait fails: every error of the wait has `stateChanged`. */
+  readonly stateChanged?: boolean;
+}
+
+/** The longest that a runtime's timer can wait, in ms: over three weeks. */
+export const maxTimerDelay: number = 2 ** 31 - 1;
+
+/** Everything that somebody waits for: each wait ends by its result, its timeout, its signal, or {@link endAll}. */
+export class PendingOperations {
+  readonly #clock: Clock;
+  readonly #rejects: Set<(error: MemberlistError) => void> = new Set();
+  #ended: MemberlistError | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * @param start begins the work; may return a function that is called once the wait is over, however it ended
+   * @throws MemberlistError `timeout`, `aborted`, or whatever {@link endAll} was given
+   */
+  run<T>(
+    options: WaitOptions,
+    start: (resolve: (value: T) => void, reject: (error: unknown) => void) => (() => void) | void,
+  ): Promise<T> {
+    const { what, soFar, timeout, signal, stateChanged } = options;
+    return new Promise<T>((resolve, reject) => {
+      checkTimeout(what, timeout);
+      if (this.#ended !== undefined) {
+        reject(this.#ended);
+        return;
+      }
+      if (signal?.aborted === true) {
+        reject(aborted(what, signal, false));
+        return;
+      }
+      let isOver = false;
+      let cleanUp: (() => void) | void = undefined;
+      const end = (settle: () => void): void => {
+        if (isOver) return;
+        isOver = true;
+        if (timer !== undefined) this.#clock.clearTimeout(timer);
+        stopListening?.();
+        this.#rejects.delete(ended);
+        cleanUp?.();
+        settle();
+      };
+      const fail = (error: unknown): void => end(() => reject(error));
+      const ended = (error: MemberlistError): void => fail(stateChanged === true ? afterChange(error) : error);
+      const onTimeout = (): void => {
+        const ending = soFar === undefined ? "" : `: ${soFar()}`;
+        fail(
+          new MemberlistError("timeout", `${what} took longer than ${Math.max(1, Math.round(timeout ?? 0))} ms${ending}`, {
+            details: { timeout },
+            stateChanged,
+          }),
+        );
+      };
+      const isBounded = timeout !== undefined && timeout > 0 && timeout <= maxTimerDelay;
+      const timer = isBounded ? this.#clock.setTimeout(onTimeout, timeout) : undefined;
+      const stopListening = signal && onAbort(signal, () => fail(aborted(what, signal, stateChanged)));
+      this.#rejects.add(ended);
+      try {
+        cleanUp = start((value) => end(() => resolve(value)), fail);
+        // It may have ended before it could say how to clean up.
+        if (isOver) cleanUp?.();
+      } catch (error) {
+        fail(error);
+      }
+    });
+  }
+
+  /** Ends every wait, now and from now on. */
+  endAll(error: MemberlistError): void {
+    this.#ended = error;
+    for (const reject of this.#rejects) reject(error);
+  }
+}
+
+function afterChange({ code, message, cause, details }: MemberlistError): MemberlistError {
+  return new MemberlistError(code, message, { cause, details, stateChanged: true });
+}
+
+/** @throws MemberlistError `invalid_argument` */
+export function checkTimeout(what: string, timeout: number | undefined): void {
+  if (timeout === undefined || timeout >= 0) return;
+  throw new MemberlistError("invalid_argument", `the timeout of ${what} must be a number of ms from 0, not ${timeout}`);
+}
+
+function aborted(what: string, signal: AbortSignal, stateChanged: boolean | undefined): MemberlistError {
+  return new MemberlistError("aborted", `${what} was aborted`, { cause: signal.reason, stateChanged });
+}

@@ -1,0 +1,105 @@
+import { isIp, parseAddress, type Address } from "../api/address.ts";
+import { errorMessage, MemberlistError } from "../api/errors.ts";
+import { seedName, type Seed, type SeedProvider } from "../api/seeds.ts";
+import type { NodeRuntime } from "./node-runtime.ts";
+
+export interface SeedLookup {
+  /** Gives the ms that are left. @throws MemberlistError `timeout` when there are none */
+  readonly timeLeft: () => number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Everything that a seed stands for now. A name's addresses come in the order of the answer.
+ *
+ * @throws MemberlistError `resolve_failed` where that is nothing, `invalid_address`, `timeout`, `aborted`, `shutdown`
+ */
+export async function resolveSeed(runtime: NodeRuntime, seed: Seed, lookup: SeedLookup): Promise<readonly Address[]> {
+  if (typeof seed === "string") return resolveText(runtime, seed, lookup);
+  const texts = await askProvider(runtime, seed, lookup);
+  const found = new Map<string, Address>();
+  let failure: unknown;
+  for (const text of texts) {
+    try {
+      for (const address of await resolveText(runtime, text, lookup)) found.set(`${address.host} ${address.port}`, address);
+    } catch (error) {
+      if (isEnd(error)) throw error;
+      runtime.log.warn("seed_unresolved", `could not resolve ${text}, returned by ${seedName(seed)}: ${errorMessage(error)}`, {
+        seed: text,
+      });
+      failure ??= error;
+    }
+  }
+  if (found.size > 0) return [...found.values()];
+  throw failure ?? new MemberlistError("resolve_failed", `${seedName(seed)} returned no seeds`);
+}
+
+async function resolveText(runtime: NodeRuntime, text: string, { timeLeft, signal }: SeedLookup): Promise<readonly Address[]> {
+  const { config, transport, operations } = runtime;
+  const address = parseAddress(text, config.bindPort);
+  if (isIp(address.host)) return [address];
+  const timeout = timeLeft();
+  const hosts = await operations.run<readonly string[]>(
+    { what: `resolving ${address.host}`, timeout, signal },
+    (resolve, reject) => {
+      if (transport.resolve === undefined) {
+        throw new MemberlistError(
+          "resolve_failed",
+          `this transport cannot resolve host names: pass a literal IP instead of ${address.host}`,
+        );
+      }
+      transport.resolve(address.host, { dnsConfigPath: config.dnsConfigPath, timeout, signal }).then(resolve, reject);
+    },
+  );
+  if (hosts.length === 0) throw new MemberlistError("resolve_failed", `${address.host} resolved to no address`);
+  return hosts.map((host) => ({ ...address, host }));
+}
+
+async function askProvider(
+  { config, transport, operations }: NodeRuntime,
+  provider: SeedProvider,
+  { timeLeft, signal }: SeedLookup,
+): Promise<readonly string[]> {
+  const timeout = timeLeft();
+  const name = seedName(provider);
+  const stop = new AbortController();
+  const answer = await operations.run<unknown>({ what: `asking ${name} for seeds`, timeout, signal }, (resolve, reject) => {
+    const ask = async (): Promise<unknown> =>
+      await provider({
+        signal: stop.signal,
+        timeout,
+        resolveSrv: async (service) => {
+          if (transport.resolveSrv === undefined) {
+            throw new MemberlistError(
+              "unsupported",
+              `this transport cannot look up SRV records, so srvSeeds("${service}") does not work on it`,
+            );
+          }
+          return await transport.resolveSrv(service, {
+            dnsConfigPath: config.dnsConfigPath,
+            timeout: timeLeft(),
+            signal: stop.signal,
+          });
+        },
+      });
+    ask().then(resolve, (error: unknown) => reject(providerFailed(name, error)));
+    return () => stop.abort();
+  });
+  if (Array.isArray(answer) && answer.every((text) => typeof text === "string")) return answer;
+  throw new MemberlistError("resolve_failed", `${name} must return a list of strings`);
+}
+
+function providerFailed(name: string, error: unknown): MemberlistError {
+  if (error instanceof MemberlistError && error.code !== "aborted") return error;
+  return new MemberlistError("resolve_failed", `${name} failed: ${errorMessage(error)}`, { cause: error });
+}
+
+/** The caller's own wish, or the end of everything: there is nothing left to try. */
+function isEnd(error: unknown): boolean {
+  return error instanceof MemberlistError && (error.code === "aborted" || error.code === "shutdown");
+}
+
+export function asMemberlistError(error: unknown): MemberlistError {
+  if (error instanceof MemberlistError) return error;
+  return new MemberlistError("join_failed", errorMessage(error), { cause: error });
+}

@@ -1,0 +1,66 @@
+import { encodeLongPushPull, nodesInOneGo, type YieldToEventLoop } from "../../wire/messages/push-pull.ts";
+import type { PushNodeState } from "../../wire/messages/types.ts";
+import type { RemoteState } from "../../wire/stream-frame.ts";
+import type { NodeRuntime } from "../node-runtime.ts";
+
+/** A node with more bytes than this, in its name and its metadata, counts for more than one. */
+const usualBytes = 512;
+
+/** The two states of a push/pull: our own is written, and a peer's merged, in parts, so that packets and timers get their turn. */
+export class StateExchange {
+  readonly #runtime: NodeRuntime;
+  /** Lets packets and timers have their turn. */
+  readonly yieldToEventLoop: YieldToEventLoop;
+
+  constructor(runtime: NodeRuntime) {
+    this.#runtime = runtime;
+    this.yieldToEventLoop = () => new Promise((resolve) => runtime.config.clock.defer(resolve));
+  }
+
+  /** Our nodes and the application's state, as one push/pull message. */
+  localState(join: boolean): Promise<Uint8Array> {
+    const { delegates, engine } = this.#runtime;
+    const userState = delegates.localState(join);
+    return encodeLongPushPull(join, engine.localNodes(), userState, this.yieldToEventLoop);
+  }
+
+  /** See {@link Engine.dropsRepeats}; a merge delegate is to see all nodes of a peer's state. */
+  get dropsRepeats(): boolean {
+    const { delegates, engine } = this.#runtime;
+    return engine.dropsRepeats && !delegates.hasMergeDelegate;
+  }
+
+  /** @throws MemberlistError `incompatible_versions` or `merge_refused`; nothing has changed then */
+  async merge({ nodes, join, userState }: RemoteState): Promise<void> {
+    const { delegates, engine } = this.#runtime;
+    const checks = engine.checkMerge(nodes, join);
+    /** @returns where the next part begins; undefined while the checks go on */
+    const part = (from: number): number | undefined => {
+      if (from === 0 && checks.next().done !== true) return undefined;
+      const end = partEnd(nodes, from);
+      engine.mergeNodes(nodes.slice(from, end));
+      return end;
+    };
+    let merged = 0;
+    for (;;) {
+      if (this.#runtime.isStopped) return;
+      const end = this.#runtime.run(() => part(merged));
+      merged = end ?? 0;
+      if (end === nodes.length) break;
+      await this.yieldToEventLoop();
+    }
+    // One of those who were told of the merge may have shut us down.
+    if (userState.length > 0 && !this.#runtime.isStopped) delegates.mergeRemoteState(userState, join);
+  }
+}
+
+/** Where a part that begins at `from` ends: after {@link nodesInOneGo} nodes, or sooner where they are large. */
+function partEnd(nodes: readonly PushNodeState[], from: number): number {
+  let end = from;
+  let work = 0;
+  while (end < nodes.length && work < nodesInOneGo) {
+    const { name, meta } = nodes[end++] as PushNodeState;
+    work += 1 + Math.floor((name.length + meta.length) / usualBytes);
+  }
+  return end;
+}

@@ -1,0 +1,135 @@
+import type { Offload, DecodeJob, EncodeJob } from "../../ports/crypto.ts";
+import { DecodeError } from "../../wire/decode-error.ts";
+import type { YieldToEventLoop } from "../../wire/messages/push-pull.ts";
+import { readStreamMessage, type StreamLimits, type StreamMessage } from "../../wire/stream-frame.ts";
+import {
+  decodeInParts,
+  decodeStreamPayload,
+  encodeInParts,
+  encodeStreamMessage,
+  type StreamPayload,
+  type StreamSecurity,
+} from "../../wire/stream-layers.ts";
+import type { StreamReader } from "../../wire/stream-reader.ts";
+import type { KeyringCipher } from "../../encryption/keyring-cipher.ts";
+import { SerialQueue, type IsWanted } from "../../util/serial-queue.ts";
+
+/** Messages of at least so many bytes are done in parts: less takes under 1 ms. */
+const longMessage = 64 * 1024;
+/** How much larger than that a message may become by decompression before that is long work, too. */
+const growthInline = 16;
+/** Bytes of short messages whose layers are taken off in one turn of the event loop: what comes on many streams at once waits for the next. */
+const openedInTurn = 1024 * 1024;
+
+export interface StreamCodecOptions {
+  /** Our label and our keys. */
+  readonly security: StreamSecurity & { readonly cipher: KeyringCipher | undefined };
+  readonly compress: boolean;
+  /** What is done elsewhere; undefined: nothing is. */
+  readonly offload: Offload | undefined;
+  /** Between those parts. */
+  readonly yieldToEventLoop: YieldToEventLoop;
+}
+
+export interface StreamReadOptions {
+  /** Told how long a message is whose layers were taken off, in bytes; what it throws refuses the message. */
+  readonly onOpened?: ((bytes: number) => void) | undefined;
+  /** Long work is not begun, or given up, when this says no. */
+  readonly isWanted?: IsWanted;
+}
+
+/**
+ * The layers of stream messages: put on and taken off at once where that is quick; else here in parts, one message at a time, or, from
+ * the length that the transport names, where it has it done.
+ */
+export class StreamCodec {
+  readonly #options: StreamCodecOptions;
+  /** From so many bytes on work is done elsewhere, */
+  readonly #offloaded: number;
+  /** and from so many on not at once. */
+  readonly #long: number;
+  readonly #turns: SerialQueue;
+  #opened = 0;
+
+  constructor(options: StreamCodecOptions) {
+    this.#options = options;
+    this.#offloaded = options.offload?.threshold ?? Infinity;
+    this.#long = Math.min(longMessage, this.#offloaded);
+    this.#turns = new SerialQueue(options.yieldToEventLoop);
+  }
+
+  /** Our label; empty for none. */
+  get label(): Uint8Array {
+    return this.#options.security.label;
+  }
+
+  /** See {@link encodeStreamMessage}. A promise only when it is long; the message may not change meanwhile. */
+  seal(message: Uint8Array, isWanted: IsWanted = always): Uint8Array | Promise<Uint8Array> {
+    const { compress, offload, security } = this.#options;
+    const { cipher, label } = security;
+    const encrypts = cipher?.encrypts === true;
+    if (message.length < this.#long || !(compress || encrypts)) return encodeStreamMessage(message, { compress }, security);
+    if (offload === undefined || message.length < this.#offloaded)
+      return this.#turns.take(isWanted, (yieldToEventLoop) => encodeInParts(message, { compress }, security, yieldToEventLoop));
+    const job: EncodeJob = encrypts
+      ? { compress, encrypt: { key: cipher.takeEncryptionKey(), version: cipher.version, label } }
+      : { compress };
+    return offload.seal(message, job, isWanted);
+  }
+
+  /** See {@link readStreamMessage}. */
+  read(
+    reader: StreamReader,
+    limits: StreamLimits,
+    { onOpened, isWanted = always }: StreamReadOptions = {},
+  ): Promise<StreamMessage> {
+    return readStreamMessage(reader, limits, this.#options.security, async (payload) => {
+      const message = await this.#open(payload, limits, isWanted);
+      onOpened?.(message.length);
+      return message;
+    });
+  }
+
+  async #open(payload: StreamPayload, { maxDecompressedBytes }: StreamLimits, isWanted: IsWanted): Promise<Uint8Array> {
+    const { offload, security } = this.#options;
+    const { cipher, label } = security;
+    if (payload.bytes.length < this.#long) {
+      const maxInline = Math.min(maxDecompressedBytes, this.#long * growthInline);
+      // Nothing may come between this and what is opened then.
+      while (this.#opened > openedInTurn) await this.#options.yieldToEventLoop();
+      this.#beginTurn();
+      try {
+        const message = decodeStreamPayload(payload, maxInline, security);
+        this.#opened += message.length;
+        return message;
+      } catch (error) {
+        // 30 KiB may hold 40 MiB. What turns out to be long starts again where it holds up nobody.
+        const isTooLarge = error instanceof DecodeError && error.reason === "too_large";
+        this.#opened += isTooLarge ? maxInline : payload.bytes.length;
+        if (!isTooLarge || maxInline === maxDecompressedBytes) throw error;
+      }
+    }
+    if (offload === undefined || payload.bytes.length < this.#offloaded) {
+      return this.#turns.take(isWanted, (yieldToEventLoop) =>
+        decodeInParts(payload, maxDecompressedBytes, security, yieldToEventLoop),
+      );
+    }
+    const job: DecodeJob =
+      payload.isEncrypted && cipher !== undefined
+        ? { decrypt: { keys: cipher.decryptionKeys(), label }, maxDecompressedBytes }
+        : { maxDecompressedBytes };
+    return offload.open(payload.bytes, job, isWanted);
+  }
+
+  /** From the next turn of the event loop on, nothing has been opened in it yet. */
+  #beginTurn(): void {
+    if (this.#opened > 0) return;
+    this.#opened = 1;
+    this.#options.yieldToEventLoop().then(
+      () => (this.#opened = 0),
+      () => undefined,
+    );
+  }
+}
+
+const always = (): boolean => true;

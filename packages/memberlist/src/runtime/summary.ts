@@ -1,0 +1,39 @@
+import { formatAddress } from "../api/address.ts";
+import { nodeStates, type NodeState } from "../api/node.ts";
+import type { NodeRuntime } from "./node-runtime.ts";
+
+/** A node in short. */
+export interface MemberlistSummary {
+  readonly name: string;
+  /** `host:port`, where others reach it. */
+  readonly address: string;
+  readonly state: NodeState | "shutdown";
+  readonly incarnation: number;
+  /** How many are known, ourselves included. */
+  readonly members: Readonly<Record<NodeState, number>>;
+  readonly healthScore: number;
+  readonly queuedBroadcasts: number;
+  readonly label: string;
+  /** Whether there is a key. */
+  readonly encrypted: boolean;
+}
+
+export function summarize({ config, engine, isStopped, keyring }: NodeRuntime): MemberlistSummary {
+  const { name, addr, port, state, incarnation } = engine.localNode;
+  return {
+    name,
+    address: formatAddress({ host: addr, port }),
+    state: isStopped ? "shutdown" : state,
+    incarnation,
+    members: countStates(engine.states()),
+    healthScore: engine.healthScore,
+    queuedBroadcasts: engine.numQueuedBroadcasts,
+    label: config.label,
+    encrypted: (keyring?.size ?? 0) > 0,
+  };
+}
+
+function countStates(states: readonly NodeState[]): Record<NodeState, number> {
+  const count = (state: NodeState): number => states.filter((other) => other === state).length;
+  return Object.fromEntries(nodeStates.map((state) => [state, count(state)])) as Record<NodeState, number>;
+}

@@ -1,0 +1,69 @@
+import type { Address } from "../api/address.ts";
+import type { CidrAllowList } from "../config/cidr.ts";
+import type { ResolvedConfig } from "../config/config.ts";
+import type { Random } from "../ports/random.ts";
+import type { AdvertisedAddress } from "../ports/transport.ts";
+import type { Awareness } from "./awareness.ts";
+import type { Effects, Questions } from "./effects.ts";
+import type { NodeSelector } from "./node-selector.ts";
+import type { NodeRecord, NodeTable } from "./node-table.ts";
+import type { TimerQueue } from "./timers.ts";
+import type { SendGate } from "./send-gate.ts";
+import type { Tunables } from "./tunables.ts";
+
+/** What the parts of one engine share. */
+export interface EngineContext {
+  readonly config: ResolvedConfig;
+  readonly allowList: CidrAllowList;
+  readonly tunables: Tunables;
+  readonly gate: SendGate;
+  readonly random: Random;
+  readonly effects: Effects;
+  readonly questions: Questions;
+  readonly timers: TimerQueue;
+  readonly table: NodeTable;
+  readonly selector: NodeSelector;
+  readonly awareness: Awareness;
+  /** Where others reach us. */
+  advertised: AdvertisedAddress;
+  /** Nobody reaches us there any more: acks are to go where our packets come from. */
+  isAddressLost: boolean;
+  /** We are on our way to another address: what is said about us is neither believed nor refuted. */
+  isRelocating: boolean;
+  /** The time of the input being handled, in ms. */
+  now: number;
+  /** We have said that we leave: we no longer refute. */
+  hasLeft: boolean;
+  /** The last sequence number given out. */
+  seqNo: number;
+  /** Our own incarnation number, which only we raise. */
+  incarnation: number;
+}
+
+const u32 = 0x1_0000_0000;
+
+export function nextSeqNo(context: EngineContext): number {
+  context.seqNo = (context.seqNo + 1) % u32;
+  return context.seqNo;
+}
+
+/** Raises our incarnation to the next one, and above `accused`. It stays a u32: at the very end of the range nothing is above. */
+export function nextIncarnation(context: EngineContext, accused: number = 0): number {
+  context.incarnation = Math.min(Math.max(context.incarnation, accused) + 1, u32 - 1);
+  return context.incarnation;
+}
+
+export function addressOf(record: NodeRecord): Address {
+  return { host: record.addr, port: record.port, name: record.name };
+}
+
+/** Changes our health score, and says so where it did change. */
+export function applyAwareness(context: EngineContext, delta: number): void {
+  if (!context.awareness.applyDelta(delta)) return;
+  context.effects.stats.gauge("memberlist.health.score", context.awareness.score);
+}
+
+/** The port out of a message. Peers of protocol version 1 send none: then it is the one that everybody binds. */
+export function applyPort(context: EngineContext, port: number): number {
+  return context.config.protocolVersion < 2 || port === 0 ? context.config.bindPort : port;
+}

@@ -1,0 +1,82 @@
+import type { Address } from "../api/address.ts";
+import { DecodeError, type DecodeReason } from "../wire/decode-error.ts";
+import type { Effects } from "./effects.ts";
+
+/** Why a message of a packet was dropped: `dropped.` and this is its counter. */
+export type DropReason =
+  | DecodeReason
+  | "handoff_full"
+  | "nested_compound"
+  | "nested_compress"
+  | "too_many_bad_parts"
+  | "too_many_replies";
+
+interface Drop {
+  count: number;
+  readonly reason: DropReason;
+  /** Of the first of them. */
+  readonly text: string;
+  readonly type: number | undefined;
+  readonly from: Address;
+}
+
+/**
+ * The messages of one packet, or of one batch, that were dropped. They are counted and logged together: a packet can hold hundreds of bad
+ * messages, which are worth one line.
+ */
+export class DroppedMessages {
+  readonly #effects: Effects;
+  readonly #drops: Map<DropReason, Drop> = new Map();
+
+  constructor(effects: Effects) {
+    this.#effects = effects;
+  }
+
+  /**
+   * @param text what is wrong, for the log
+   * @param type of the message; undefined: it has none
+   * @param count how many messages
+   */
+  add(reason: DropReason, text: string, type: number | undefined, from: Address, count: number = 1): void {
+    const drop = this.#drops.get(reason);
+    if (drop === undefined) this.#drops.set(reason, { count, reason, text, type, from });
+    else drop.count += count;
+  }
+
+  /** What a decoder threw. Any other error is a fault of ours, and thrown again. */
+  addError(error: unknown, type: number | undefined, from: Address): void {
+    if (!(error instanceof DecodeError)) throw error;
+    this.add(error.reason, error.message, type, from);
+  }
+
+  /**
+   * Counts and logs what was added since the last call. A full queue has a log line of its own: the messages were not bad.
+   *
+   * @returns how many were bad
+   */
+  report(): number {
+    if (this.#drops.size === 0) return 0;
+    const { log, stats } = this.#effects;
+    let bad = 0;
+    for (const [reason, { count }] of this.#drops) {
+      stats.count(`dropped.${reason}`, count);
+      if (reason !== "handoff_full") bad += count;
+    }
+    const full = this.#drops.get("handoff_full");
+    if (full !== undefined) log.warn("handoff_full", lineOf(full.count, full), fieldsOf(full.count, full));
+    if (bad > 0) {
+      const first = [...this.#drops.values()].find(({ reason }) => reason !== "handoff_full") as Drop;
+      log.warn("bad_message", lineOf(bad, first), fieldsOf(bad, first));
+    }
+    this.#drops.clear();
+    return bad;
+  }
+}
+
+function lineOf(count: number, { text }: Drop): string {
+  return count === 1 ? `dropping a message: ${text}` : `dropping ${count} messages, the first because: ${text}`;
+}
+
+function fieldsOf(count: number, { reason, type, from }: Drop): Readonly<Record<string, unknown>> {
+  return { reason, type, from, count };
+}

@@ -1,0 +1,453 @@
+import type { Address } from "../api/address.ts";
+import { CidrAllowList } from "../config/cidr.ts";
+import type { ResolvedConfig } from "../config/config.ts";
+import { MemberlistError } from "../api/errors.ts";
+import type { MemberInfo } from "../api/member-info.ts";
+import type { Node, NodeState } from "../api/node.ts";
+import { randomOffset, type Random } from "../ports/random.ts";
+import type { AdvertisedAddress } from "../ports/transport.ts";
+import { protocolVersionMax, protocolVersionMin } from "../wire/constants.ts";
+import type { Alive, Ping, PushNodeState } from "../wire/messages/types.ts";
+import { encodeAlive, encodePing } from "../wire/messages/encode.ts";
+import type { NodeSource } from "../wire/messages/push-pull.ts";
+import type { Seed } from "../api/seeds.ts";
+import { AckHandlers } from "./ack-handlers.ts";
+import { Awareness } from "./awareness.ts";
+import { addressOf, applyAwareness, nextIncarnation, type EngineContext } from "./context.ts";
+import type { Effects, Questions } from "./effects.ts";
+import { Gossip } from "./gossip.ts";
+import { Healing } from "./healing.ts";
+import { introduce } from "./preload.ts";
+import { aliveAddresses, liveNodes, memberInfos } from "./member-list.ts";
+import { Membership } from "./membership.ts";
+import { NodeSelector } from "./node-selector.ts";
+import { makeNode, NodeTable, type NodeRecord } from "./node-table.ts";
+import { PacketDispatcher } from "./packet-dispatcher.ts";
+import { Periodic, type PeriodicOptions } from "./periodic.ts";
+import { makePing, Prober } from "./probe.ts";
+import { Relocation } from "./relocation.ts";
+import { Responder } from "./responder.ts";
+import { pushPullScale } from "./scaling.ts";
+import { SendGate } from "./send-gate.ts";
+import { TimerQueue } from "./timers.ts";
+import { defaultTunables, type Tunables } from "./tunables.ts";
+
+export interface EngineOptions {
+  readonly config: ResolvedConfig;
+  readonly random: Random;
+  readonly effects: Effects;
+  readonly questions: Questions;
+  readonly advertised: AdvertisedAddress;
+  readonly tunables?: Partial<Tunables>;
+  /** The bytes that label and encryption add to each packet; it changes with the keyring. */
+  readonly layerOverhead: () => number;
+  readonly now: number;
+  /** Our incarnation in an earlier run; we start above it. Default 0. */
+  readonly incarnation?: number;
+  /** Sequence numbers start above it, a u32. Not the same in each run: acks that were recorded in one must not fit another. */
+  readonly seqNo: number;
+}
+
+/** Leaves room to contradict. */
+const incarnationMax = 2 ** 32 - 1024;
+
+/**
+ * The protocol: synchronous, and without I/O, a clock or randomness of its own. Whoever calls a method sets {@link now}
+ * first and looks at {@link nextTimerAt} afterwards. Source: PROTOCOL.md sections 3 to 7.
+ */
+export class Engine {
+  readonly #context: EngineContext;
+  readonly #gossip: Gossip;
+  readonly #healing: Healing;
+  readonly #relocation: Relocation;
+  readonly #membership: Membership;
+  readonly #acks: AckHandlers;
+  readonly #prober: Prober;
+  readonly #responder: Responder;
+  readonly #packets: PacketDispatcher;
+  #gossipTicks: Periodic | undefined;
+  #pushPulls: Periodic | undefined;
+  /** What we last said of ourselves. */
+  #claim: Alive | undefined;
+
+  constructor(options: EngineOptions) {
+    const { config, random, effects, questions, advertised, layerOverhead, now } = options;
+    const timers = new TimerQueue();
+    const tunables = { ...defaultTunables, ...options.tunables };
+    const table = new NodeTable(random);
+    const context: EngineContext = {
+      config,
+      allowList: new CidrAllowList(config.cidrsAllowed),
+      tunables,
+      gate: tunables.gate ?? new SendGate(),
+      random,
+      effects,
+      questions,
+      timers,
+      table,
+      selector: new NodeSelector({ effects, questions, random, table }),
+      awareness: new Awareness(tunables.lhaProbe ? config.awarenessMaxMultiplier : 1),
+      advertised,
+      isAddressLost: false,
+      isRelocating: false,
+      now,
+      hasLeft: false,
+      seqNo: options.seqNo,
+      incarnation: Math.min(options.incarnation ?? 0, incarnationMax),
+    };
+    this.#context = context;
+    this.#gossip = new Gossip(context, layerOverhead, () => this.wakeGossip());
+    this.#healing = new Healing(context, (to, done) => this.ping(to, done, { bare: true }));
+    this.#relocation = new Relocation(context, this.#gossip);
+    this.#membership = new Membership(context, this.#gossip, this.#healing, this.#relocation);
+    this.#acks = new AckHandlers(timers);
+    this.#prober = new Prober({ context, gossip: this.#gossip, membership: this.#membership, acks: this.#acks });
+    this.#responder = new Responder(context, this.#gossip, this.#acks);
+    this.#packets = new PacketDispatcher({
+      context,
+      membership: this.#membership,
+      responder: this.#responder,
+      acks: this.#acks,
+    });
+  }
+
+  /** The time of the input that is about to be handled, in ms. */
+  set now(now: number) {
+    this.#context.now = now;
+  }
+
+  /**
+   * Enters ourselves into the table and starts the periodic work.
+   *
+   * @throws MemberlistError `meta_too_large` when no packet can hold the metadata
+   */
+  start(meta: Uint8Array): void {
+    this.#checkMeta(meta);
+    this.#membership.alive(this.#ownAlive(meta), { bootstrap: true });
+    const { probeInterval, gossipInterval, gossipNodes, pushPullInterval, queueCheckInterval } = this.#context.config;
+    if (probeInterval > 0) {
+      this.#repeat({
+        delay: this.#stagger(probeInterval),
+        interval: () => probeInterval,
+        tick: () => this.#prober.tick(),
+      });
+    }
+    if (gossipInterval > 0 && gossipNodes > 0) {
+      this.#gossipTicks = this.#repeat({
+        delay: this.#stagger(gossipInterval),
+        interval: () => gossipInterval,
+        tick: () => this.#context.gate.pass("gossip", () => this.#gossip.tick()),
+        hasWork: () => this.#gossip.hasAny,
+      });
+    }
+    if (pushPullInterval > 0) this.#startPushPulls(this.#stagger(pushPullInterval) + pushPullInterval);
+    this.#repeat({
+      delay: queueCheckInterval,
+      interval: () => queueCheckInterval,
+      tick: () => this.#context.effects.stats.sample("memberlist.queue.broadcasts", this.#gossip.numQueued),
+    });
+  }
+
+  /** For experiments: these nodes, ourselves among them, have known each other for long. To be called once, after {@link start}. */
+  introduce(nodes: readonly Node[]): void {
+    const { config, table } = this.#context;
+    introduce(this.#context, nodes);
+    this.#gossip.forget();
+    this.#pushPulls?.stop();
+    if (config.pushPullInterval > 0) this.#startPushPulls(this.#stagger(pushPullScale(config.pushPullInterval, table.size)));
+  }
+
+  /** Stops everything; no timer is left. */
+  stop(): void {
+    this.#context.timers.clear();
+    this.#packets.clear();
+  }
+
+  /**
+   * Timers were found to be `late` ms late. Called before they fire: what waits for an answer gets the time back, and the health
+   * score worsens by 1 for each `probeTimeout`, which is about what Lifeguard takes off for a probe that went unanswered.
+   */
+  eventLoopBlocked(late: number): void {
+    const { config, effects } = this.#context;
+    effects.stats.sample("memberlist.timer.late", late);
+    this.#prober.eventLoopBlocked(late);
+    this.#membership.eventLoopBlocked(late);
+    const missed = Math.floor(late / config.probeTimeout);
+    if (missed === 0) return;
+    effects.stats.count("event_loop_blocked");
+    effects.log.warn("event_loop_blocked", `the event loop was blocked, or the process paused, for ${Math.round(late)} ms`, {
+      late,
+    });
+    effects.emit({ type: "event_loop_blocked", node: this.localNode, late });
+    applyAwareness(this.#context, missed);
+  }
+
+  nextTimerAt(): number | undefined {
+    return this.#context.timers.nextAt();
+  }
+
+  /** @param until what is due by then fires, in ms: a timer of the runtime may come a fraction of a millisecond early. Default {@link now} */
+  fireTimers(until: number = this.#context.now): void {
+    this.#context.timers.fire(until);
+  }
+
+  /** Something waits to be gossiped: the ticks, which rest while there is nothing, go on. */
+  wakeGossip(): void {
+    this.#gossipTicks?.wake();
+  }
+
+  /** A packet's message: its label and checksum are off already. */
+  receive(message: Uint8Array, from: Address, receivedAt: number): boolean {
+    return this.#packets.receive(message, from, receivedAt);
+  }
+
+  get hasHandoff(): boolean {
+    return this.#packets.waiting > 0;
+  }
+
+  /** Handles up to `limit` of the messages that wait. */
+  drainHandoff(limit: number): void {
+    this.#packets.drain(limit);
+  }
+
+  /** Whether a ping that came over a stream is meant for us. */
+  isPingForUs(ping: Ping): boolean {
+    return this.#responder.isForUs(ping);
+  }
+
+  /**
+   * Pings a node outside the probe schedule.
+   *
+   * @param done gets the RTT in ms, or undefined when no ack came within `probeTimeout`
+   * @param options `bare`: no broadcasts ride along, so that who else may be there learns nothing
+   */
+  ping(to: Address, done: (rtt: number | undefined) => void, { bare = false }: { readonly bare?: boolean } = {}): void {
+    const { config, timers, now } = this.#context;
+    const ping = makePing(this.#context, to.name);
+    let isDone = false;
+    const finish = (rtt: number | undefined): void => {
+      if (isDone) return;
+      isDone = true;
+      timers.cancel(timer);
+      this.#acks.delete(ping.seqNo);
+      done(rtt);
+    };
+    const until = now + config.probeTimeout;
+    const timer = timers.set(until, () => finish(undefined));
+    this.#acks.set(ping.seqNo, until, { ack: (_payload, receivedAt) => finish(receivedAt - now) });
+    const failed = (): void => finish(undefined);
+    if (bare) this.#gossip.sendAlone(encodePing(ping), to, failed);
+    else this.#gossip.send(encodePing(ping), to, failed);
+  }
+
+  /** Seeds that are given to join: those that are not alive are tried again, see {@link Healing}. */
+  remember(seeds: readonly Seed[]): void {
+    this.#healing.remember(seeds);
+  }
+
+  /** Our view of everybody, as a push/pull tells it. */
+  localState(): PushNodeState[] {
+    return this.#context.table.records().map((record) => record.pushState());
+  }
+
+  /** As {@link localState}, of each as it is when it is asked for. */
+  localNodes(): NodeSource {
+    const records = [...this.#context.table.records()];
+    return { length: records.length, at: (index) => records[index]?.pushState() };
+  }
+
+  /**
+   * Whether a node of a push/pull that is alive, just as our own state has it, need not be looked at: neither {@link checkMerge} nor
+   * {@link mergeNodes} makes anything of it.
+   */
+  get dropsRepeats(): boolean {
+    return this.#membership.dropsRepeats;
+  }
+
+  /** Whether {@link mergeNodes} may have them; yields between parts of the work. @throws MemberlistError `incompatible_versions` or `merge_refused`; nothing has changed then */
+  checkMerge(remote: readonly PushNodeState[], join: boolean): Generator<undefined, void> {
+    return this.#membership.checkMerge(remote, join);
+  }
+
+  /** Some or all of a push/pull's nodes: each is a claim of its own, and other input may come in between. */
+  mergeNodes(remote: readonly PushNodeState[]): void {
+    for (const node of remote) this.#membership.mergeOne(node);
+  }
+
+  /**
+   * Tells everybody about new metadata. `finished` is called once the broadcast is out.
+   *
+   * @throws MemberlistError `meta_too_large` when no packet can hold it; nothing has changed then
+   */
+  update(meta: Uint8Array, finished: () => void): void {
+    this.#checkMeta(meta);
+    this.#relocation.whenDone(() => this.#membership.alive(this.#ownAlive(meta), { bootstrap: true, finished }));
+  }
+
+  /** Others are to reach us at another address from now on, see {@link Relocation}. */
+  moveTo(advertised: AdvertisedAddress): void {
+    this.#context.isAddressLost = false;
+    this.#relocation.start(advertised);
+  }
+
+  /** Whether the machine has lost the address that we advertise. Pings then ask for acks to where they come from. */
+  set isAddressLost(isLost: boolean) {
+    this.#context.isAddressLost = isLost;
+  }
+
+  /** Tells everybody that we leave. `finished` is called once the broadcast is out. */
+  leave(finished: () => void): void {
+    const { config } = this.#context;
+    this.#relocation.cancel();
+    this.#context.hasLeft = true;
+    const local = this.#local();
+    // Refused by our own rules, we were never a member: there is nothing to take back.
+    if (local === undefined) finished();
+    else this.#membership.dead({ incarnation: local.incarnation, node: config.name, from: config.name }, { finished });
+  }
+
+  /** Takes a leave back: we are a member again, under a higher incarnation. */
+  comeBack(meta: Uint8Array): void {
+    this.#context.hasLeft = false;
+    this.#membership.alive(this.#ownAlive(meta), { bootstrap: true });
+  }
+
+  get incarnation(): number {
+    return this.#context.incarnation;
+  }
+
+  get hasLeft(): boolean {
+    return this.#context.hasLeft;
+  }
+
+  /** Whether anybody else is alive. */
+  get hasLivePeer(): boolean {
+    return this.#context.table.liveCount > (this.#local()?.isDeadOrLeft === false ? 1 : 0);
+  }
+
+  /** See {@link liveNodes}. */
+  members(): Node[] {
+    return liveNodes(this.#context.table);
+  }
+
+  /** See {@link aliveAddresses}. */
+  someAlive(limit: number): Address[] {
+    return aliveAddresses(this.#context.table, this.#context.config.name, limit);
+  }
+
+  /** See {@link memberInfos}. */
+  memberInfos(states: readonly NodeState[], now: number, wallTime: number): MemberInfo[] {
+    return memberInfos(this.#context.table, states, now, wallTime);
+  }
+
+  /** The state of everybody known, ourselves included. */
+  states(): NodeState[] {
+    return this.#context.table.records().map(({ state }) => state);
+  }
+
+  /** How many nodes are known, ourselves and the dead included. */
+  get numKnown(): number {
+    return this.#context.table.size;
+  }
+
+  /** Whether a member that is not dead has this address. */
+  isOccupied({ host, port }: Address): boolean {
+    return this.#context.table.isOccupied(host, port);
+  }
+
+  get numMembers(): number {
+    return this.#context.table.liveCount;
+  }
+
+  /** Ourselves. Our own table may not have us: refused by our own rules, or forgotten a while after we left. */
+  get localNode(): Node {
+    const local = this.#local();
+    if (local !== undefined) return local.snapshot();
+    const { hasLeft, incarnation } = this.#context;
+    const claim = this.#claim as Alive;
+    return makeNode({ ...claim, name: claim.node, incarnation }, claim.vsn, hasLeft ? "left" : "dead");
+  }
+
+  get healthScore(): number {
+    return this.#context.awareness.score;
+  }
+
+  /** What a packet has for the parts of a compound, in bytes. */
+  get packetRoom(): number {
+    return this.#gossip.packetRoom;
+  }
+
+  get maxPayload(): number {
+    return this.#gossip.maxPayload;
+  }
+
+  get numQueuedBroadcasts(): number {
+    return this.#gossip.numQueued;
+  }
+
+  #local(): NodeRecord | undefined {
+    return this.#context.table.get(this.#context.config.name);
+  }
+
+  /** @throws MemberlistError `meta_too_large` when no packet can hold an alive message with it */
+  #checkMeta(meta: Uint8Array): void {
+    const { udpBufferSize } = this.#context.config;
+    if (this.#gossip.fits(encodeAlive(this.#makeAlive(meta, this.#context.incarnation + 1)))) return;
+    throw new MemberlistError(
+      "meta_too_large",
+      `metadata of ${meta.length} bytes does not fit into a packet of ${udpBufferSize} bytes: shorten it, or raise udpBufferSize`,
+      {
+        details: { size: meta.length, udpBufferSize },
+      },
+    );
+  }
+
+  #ownAlive(meta: Uint8Array): Alive {
+    this.#claim = this.#makeAlive(meta, nextIncarnation(this.#context));
+    return this.#claim;
+  }
+
+  #makeAlive(meta: Uint8Array, incarnation: number): Alive {
+    const { config, advertised } = this.#context;
+    const { protocolVersion, delegateProtocolMin, delegateProtocolMax, delegateProtocolVersion } = config;
+    return {
+      incarnation,
+      node: config.name,
+      addr: advertised.addr,
+      port: advertised.port,
+      meta,
+      vsn: [
+        protocolVersionMin,
+        protocolVersionMax,
+        protocolVersion,
+        delegateProtocolMin,
+        delegateProtocolMax,
+        delegateProtocolVersion,
+      ],
+    };
+  }
+
+  #repeat(options: Omit<PeriodicOptions, "context">): Periodic {
+    return new Periodic({ context: this.#context, ...options });
+  }
+
+  #startPushPulls(delay: number): void {
+    const { pushPullInterval } = this.#context.config;
+    this.#pushPulls = this.#repeat({
+      delay,
+      interval: () => pushPullScale(pushPullInterval, this.#context.table.size),
+      tick: () => this.#context.gate.pass("pushPull", () => this.#pushPull()),
+    });
+  }
+
+  #pushPull(): void {
+    const { config, effects, selector } = this.#context;
+    const [target] = selector.choose("pushPull", 1, (record) => record.name !== config.name && record.state === "alive");
+    if (target !== undefined) effects.pushPull(addressOf(target));
+  }
+
+  /** A random part of the interval, so that nodes started together do not stay in step. */
+  #stagger(interval: number): number {
+    return randomOffset(this.#context.random, interval);
+  }
+}

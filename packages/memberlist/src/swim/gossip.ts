@@ -1,0 +1,209 @@
+import type { Address } from "../api/address.ts";
+import { compoundHeaderOverhead, compoundOverhead, userMsgOverhead } from "../wire/constants.ts";
+import { makeCompounds } from "../wire/compound.ts";
+import { encodeUser } from "../wire/messages/encode.ts";
+import { TransmitLimitedQueue } from "./broadcast-queue.ts";
+import { addressOf, type EngineContext } from "./context.ts";
+import type { NodeRecord } from "./node-table.ts";
+import { retransmitLimit } from "./scaling.ts";
+
+/** The bytes that hasCrc puts in front of a packet. */
+const crcOverhead = 5;
+/** What each user broadcast costs in a compound, beside its own bytes. */
+const userOverhead: number = compoundOverhead + userMsgOverhead;
+/** From this protocol version on a node understands hasCrc. */
+const crcProtocolVersion = 5;
+
+/**
+ * Dissemination: membership broadcasts wait in a transmit-limited queue, ride along on pings and acks, and are gossiped
+ * to random nodes. Source: PROTOCOL.md section 7.
+ */
+export class Gossip {
+  readonly #context: EngineContext;
+  readonly #queue: TransmitLimitedQueue;
+  readonly #layerOverhead: () => number;
+  readonly #onNews: () => void;
+  /** What user broadcasts have saved up of their share of packets, in bytes. */
+  #userCredit = 0;
+
+  /**
+   * @param layerOverhead the bytes that label and encryption add to a packet
+   * @param onNews there is something to gossip
+   */
+  constructor(context: EngineContext, layerOverhead: () => number, onNews: () => void) {
+    this.#context = context;
+    this.#onNews = onNews;
+    this.#queue = new TransmitLimitedQueue({
+      numNodes: () => context.table.size,
+      retransmitMult: context.config.retransmitMult,
+      maxPayload: () => this.packetRoom - compoundOverhead,
+      maxCount: context.config.limits.maxMembershipBroadcasts,
+      maxBytes: context.config.limits.maxMembershipBroadcastBytes,
+      // What many have heard by now goes first; of that, long alive messages, which push/pulls carry, too. Never what we say of ourselves.
+      whenFull: "dropMostSent",
+      spared: context.config.name,
+      onDropped: ({ message }, why) => (why === "tooLong" ? this.#tooLarge(message.length) : this.#full(message)),
+    });
+    this.#layerOverhead = layerOverhead;
+  }
+
+  get numQueued(): number {
+    return this.#queue.numQueued();
+  }
+
+  /**
+   * Starts the dissemination of a message about the node `name`; an older one about it is dropped. One that no packet can hold
+   * (peers may have names and metadata of any length) is refused: it would wait for ever. So is one that is over the bound of the queue
+   * by itself. Push/pulls carry both all the same.
+   */
+  broadcast(name: string, message: Uint8Array, finished?: () => void): void {
+    const fits = this.fits(message);
+    if (fits && message.length <= this.#context.config.limits.maxMembershipBroadcastBytes) {
+      this.#queue.queueBroadcast({ name, message, finished });
+      this.#onNews();
+      return;
+    }
+    finished?.();
+    if (fits) this.#full(message);
+    else this.#tooLarge(message.length);
+  }
+
+  /** Whether a packet may hold a message about the node: none is shorter than the name in it. */
+  mayHold(name: string): boolean {
+    return name.length <= this.packetRoom;
+  }
+
+  /** As {@link broadcast}, of a message that {@link mayHold} denies, and that need not be encoded for it. @param size of the name */
+  refuse(size: number, finished?: () => void): void {
+    finished?.();
+    this.#tooLarge(size);
+  }
+
+  /** Drops all that waits to be sent. */
+  forget(): void {
+    this.#queue.reset();
+  }
+
+  /** The longest user broadcast, in bytes, that fits into a packet of its own. */
+  get maxPayload(): number {
+    return Math.max(0, this.packetRoom - compoundOverhead - userMsgOverhead);
+  }
+
+  /** Whether a packet can hold the message. */
+  fits(message: Uint8Array): boolean {
+    return compoundOverhead + message.length <= this.packetRoom;
+  }
+
+  /** Sends one message in a packet of its own, filled up with broadcasts. */
+  send(message: Uint8Array, to: Address, onFailed?: () => void): void {
+    const extra = this.#broadcasts(this.packetRoom - compoundOverhead - message.length);
+    if (extra.length === 0) {
+      this.sendAlone(message, to, onFailed);
+      return;
+    }
+    // Hundreds of tiny user broadcasts fit into the bytes of one packet, but not into one compound.
+    const [first, ...more] = makeCompounds([message, ...extra]);
+    if (first !== undefined) this.sendAlone(first, to, onFailed);
+    for (const packet of more) this.sendAlone(packet, to);
+  }
+
+  /** Sends a message as it is. */
+  sendAlone(message: Uint8Array, to: Address, onFailed?: () => void): void {
+    const record = to.name === "" ? undefined : this.#context.table.get(to.name);
+    const crc = record !== undefined && (record.versions[1] ?? 0) >= crcProtocolVersion;
+    this.#context.effects.sendPacket(message, to, crc, onFailed);
+  }
+
+  /** Whether there is, or may be, something to say. */
+  get hasAny(): boolean {
+    return this.#queue.numQueued() > 0 || this.#context.questions.hasUserBroadcasts;
+  }
+
+  /** One round: to `gossipNodes` random nodes, as long as there is something to say. */
+  tick(): void {
+    const { config, selector, now } = this.#context;
+    if (!this.hasAny) return;
+    const targets = selector.choose("gossip", config.gossipNodes, (record) => this.#hearsGossip(record, now));
+    for (const target of targets) {
+      const messages = this.#broadcasts(this.packetRoom);
+      if (messages.length === 0) return;
+      const [only] = messages;
+      const packets = messages.length === 1 && only !== undefined ? [only] : makeCompounds(messages);
+      for (const packet of packets) this.sendAlone(packet, addressOf(target));
+    }
+  }
+
+  #full(message: Uint8Array): void {
+    const { config, effects } = this.#context;
+    const { count } = this.#queue.counters();
+    const { maxMembershipBroadcasts: most, maxMembershipBroadcastBytes: bytesMax } = config.limits;
+    const isForCount = count >= most && message.length <= bytesMax;
+    effects.stats.count(`limit.${isForCount ? "maxMembershipBroadcasts" : "maxMembershipBroadcastBytes"}`);
+    effects.log.warn(
+      "membership_queue_full",
+      "the queue of membership updates is full, some were dropped; push/pulls carry them",
+      {
+        count,
+        size: message.length,
+      },
+    );
+  }
+
+  #tooLarge(size: number): void {
+    const { log, stats } = this.#context.effects;
+    stats.count("dropped.broadcast_too_large");
+    log.warn("broadcast_too_large", "a membership update does not fit into a packet, and is not gossiped", { size });
+  }
+
+  /** What is left of `udpBufferSize` for messages in a compound, in bytes. */
+  get packetRoom(): number {
+    return this.#context.config.udpBufferSize - compoundHeaderOverhead - crcOverhead - this.#layerOverhead();
+  }
+
+  /** The dead hear of it for a while, so that those who are not dead can refute. */
+  #hearsGossip(record: NodeRecord, now: number): boolean {
+    const { config } = this.#context;
+    if (record.name === config.name || record.state === "left") return false;
+    return record.state !== "dead" || now - record.stateChangedAt <= config.gossipToTheDeadTime;
+  }
+
+  /** Ours and the user's, in at most `limit` bytes. Each side is asked once, or one message could be in a packet twice. */
+  #broadcasts(limit: number): Uint8Array[] {
+    if (limit <= compoundOverhead) return [];
+    const share = this.#userShare(limit);
+    if (!this.#context.questions.hasUserBroadcasts) return this.#queue.getBroadcasts(compoundOverhead, limit);
+    if (share <= userOverhead) {
+      const messages = this.#queue.getBroadcasts(compoundOverhead, limit);
+      return [...messages, ...this.#userBroadcasts(limit - packedLength(messages))];
+    }
+    const users = this.#userBroadcasts(share);
+    return [...this.#queue.getBroadcasts(compoundOverhead, limit - packedLength(users)), ...users];
+  }
+
+  /**
+   * What user broadcasts may take of `limit` bytes before our own have their turn: what ours leave. Where ours want more than their
+   * part, it is what user broadcasts have saved up: at most what one of them, as long as a packet, needs to be sent often enough. So
+   * one that comes now and then, however long, is as fast as without news of ours, and many have their share and no more.
+   */
+  #userShare(limit: number): number {
+    const { config, table } = this.#context;
+    const { retransmitMult, userBroadcastShare: share } = config;
+    const creditMax = retransmitLimit(retransmitMult, table.size) * this.packetRoom;
+    this.#userCredit = Math.min(this.#userCredit + limit * share, creditMax);
+    const { count, bytes } = this.#queue.counters();
+    const wanted = bytes + count * compoundOverhead;
+    return wanted <= limit * (1 - share) ? limit - wanted : Math.min(limit, Math.floor(this.#userCredit));
+  }
+
+  #userBroadcasts(limit: number): Uint8Array[] {
+    if (limit <= userOverhead) return [];
+    const messages = this.#context.questions.userBroadcasts(userOverhead, limit).map(encodeUser);
+    this.#userCredit = Math.max(this.#userCredit - packedLength(messages), 0);
+    return messages;
+  }
+}
+
+/** What messages take in a compound, in bytes. */
+function packedLength(messages: readonly Uint8Array[]): number {
+  return messages.reduce((sum, message) => sum + compoundOverhead + message.length, 0);
+}

@@ -1,0 +1,250 @@
+import { formatAddress, type Address } from "../api/address.ts";
+import { MemberlistError } from "../api/errors.ts";
+import type { HealingAttempt } from "../api/healing-events.ts";
+import { randomOffset } from "../ports/random.ts";
+import { seedName, type Seed } from "../api/seeds.ts";
+import type { EngineContext } from "./context.ts";
+import { LostNodes, RetrySchedule, type LostNode } from "./lost-nodes.ts";
+import type { NodeRecord } from "./node-table.ts";
+import { makePing } from "./probe.ts";
+import type { ScheduledTimer } from "./timers.ts";
+
+/** How many seeds are remembered, the latest. */
+const seedsMax = 64;
+const triedMax = 16;
+/** How often a peer that was reached, but is still dead to us, is tried at once again. */
+const followUpsMax = 3;
+/** How long news takes to get around before that, where there is no gossip, in ms. */
+const defaultFollowUpDelay = 1_000;
+
+interface RememberedSeed {
+  readonly seed: Seed;
+  readonly schedule: RetrySchedule;
+}
+
+/** Pings once; the answer is the RTT in ms, or undefined. */
+export type PingOnce = (to: Address, done: (rtt: number | undefined) => void) => void;
+
+/** One try under way, with the follow-ups that belong to it. */
+interface Try {
+  readonly of: Pick<HealingAttempt, "seed" | "node">;
+  readonly schedule: RetrySchedule;
+  readonly liveBefore: number;
+  startedAt: number;
+  followUps: number;
+}
+
+/**
+ * Finds back what is lost: seeds, and members that died, are tried one at a time by a push/pull, so that the halves of a partition
+ * find each other. Of all members of a cluster together, each that is lost is tried about once in `healingInterval`, whatever its
+ * size: a member takes its turn with a probability of (lost and seeds) / (alive), as Serf's reconnect does.
+ *
+ * A member that died is pinged by its name first. Who else has got its address meanwhile does not answer that, and learns nothing of us.
+ */
+export class Healing {
+  readonly #context: EngineContext;
+  readonly #ping: PingOnce;
+  readonly #lost: LostNodes;
+  #seeds: RememberedSeed[] = [];
+  #tried: HealingAttempt[] = [];
+  #timer: ScheduledTimer | undefined;
+  #try: Try | undefined;
+  #isIsolated = false;
+
+  constructor(context: EngineContext, ping: PingOnce) {
+    this.#context = context;
+    this.#ping = ping;
+    this.#lost = new LostNodes(context.random);
+  }
+
+  /** Seeds that were given to join. */
+  remember(seeds: readonly Seed[]): void {
+    if (!this.#isOn) return;
+    for (const seed of seeds.slice(-seedsMax)) {
+      if (!this.#seeds.some((known) => known.seed === seed)) this.#seeds.push({ seed, schedule: new RetrySchedule() });
+    }
+    this.#seeds = this.#seeds.slice(-seedsMax);
+    this.#arm();
+  }
+
+  /** A member has died. */
+  died(record: NodeRecord): void {
+    if (!this.#isOn || record.name === this.#context.config.name) return;
+    this.#lost.add(record, this.#context.now);
+    this.#arm();
+    if (this.#isAlone && !this.#context.hasLeft) this.#tellIsolated();
+  }
+
+  /** A member is alive, at whichever address: what was remembered under its name is of no use any more. */
+  returned(name: string): void {
+    this.#lost.delete(name);
+    if (this.#isIsolated && this.#try === undefined && !this.#isAlone) this.#tellHealed(undefined);
+  }
+
+  /** Somebody says of himself that he leaves: he is never called back. */
+  left(name: string, incarnation: number): void {
+    const lost = this.#lost.get(name);
+    if (lost !== undefined && incarnation >= lost.incarnation) this.#lost.delete(name);
+  }
+
+  get #isOn(): boolean {
+    return this.#context.config.healingInterval > 0;
+  }
+
+  get #isAlone(): boolean {
+    return this.#context.table.liveCount <= 1;
+  }
+
+  /** Nothing ticks where there is nothing to try. Nodes that begin at the same time are spread over a whole interval. */
+  #arm(): void {
+    if (this.#timer !== undefined) return;
+    const { config, now, random } = this.#context;
+    this.#setTimer(now + random.next() * config.healingInterval);
+  }
+
+  #setTimer(at: number): void {
+    this.#timer = this.#context.timers.set(at, () => this.#tick());
+  }
+
+  #tick(): void {
+    const { config, hasLeft, now, random, table } = this.#context;
+    this.#timer = undefined;
+    if (config.healingTimeout > 0) this.#lost.expire(now - config.healingTimeout);
+    const missing = this.#lost.size + this.#seeds.length;
+    if (missing === 0 || hasLeft) return;
+    this.#setTimer(now + config.healingInterval * (0.75 + random.next() / 2));
+    if (this.#try !== undefined || random.next() * table.liveCount >= missing) return;
+    this.#tryOne();
+  }
+
+  /** Seeds and members that died take turns by chance: many that are gone for good must not keep the seeds from being tried. */
+  #tryOne(): void {
+    const { now, random } = this.#context;
+    const lost = [...this.#lost.all()].filter((node) => node.schedule.isDue(now) && this.#mayTry(node.addr, node.port));
+    const seeds = this.#seeds.filter(({ schedule }) => schedule.isDue(now));
+    const isSeedsTurn = lost.length === 0 || (seeds.length > 0 && random.next() < 0.5);
+    if (isSeedsTurn) {
+      const seed = seeds[randomOffset(random, seeds.length)];
+      if (seed !== undefined) this.#trySeed(seed);
+    } else {
+      this.#tryLost(lost[randomOffset(random, lost.length)] as LostNode);
+    }
+  }
+
+  /** Whether nobody who is alive is there, and nobody who left on purpose, and not we ourselves. */
+  #mayTry(addr: string, port: number): boolean {
+    const { advertised, table } = this.#context;
+    if (addr === advertised.addr && port === advertised.port) return false;
+    return !table.isOccupied(addr, port);
+  }
+
+  #begin(of: Try["of"], schedule: RetrySchedule): Try {
+    const { now, table } = this.#context;
+    this.#try = { of, schedule, liveBefore: table.liveCount, startedAt: now, followUps: 0 };
+    return this.#try;
+  }
+
+  #trySeed({ seed, schedule }: RememberedSeed): void {
+    const { effects, random } = this.#context;
+    const attempt = this.#begin({ seed: seedName(seed) }, schedule);
+    effects.lookUpSeed(seed, (addresses, error) => {
+      if (error !== undefined) {
+        this.#ended(attempt, undefined, error);
+        return;
+      }
+      const candidates = addresses.filter(({ host, port }) => this.#mayTry(host, port));
+      const address = candidates[randomOffset(random, candidates.length)];
+      if (address !== undefined) {
+        this.#pushPull(attempt, address);
+        return;
+      }
+      // All that it stands for are alive.
+      this.#try = undefined;
+      schedule.tried(false, this.#context.now, this.#context.config.healingInterval);
+    });
+  }
+
+  #tryLost({ name, addr, port, schedule }: LostNode): void {
+    const { config, effects, questions } = this.#context;
+    const address: Address = { host: addr, port, name };
+    const attempt = this.#begin({ node: name }, schedule);
+    const answered = (isThere: boolean): void => {
+      if (isThere) this.#pushPull(attempt, address);
+      else this.#ended(attempt, address, new MemberlistError("no_ping_response", `${name} did not answer a ping`));
+    };
+    this.#ping(address, (rtt) => {
+      if (rtt !== undefined || questions.disablesTcpPings(name)) {
+        answered(rtt !== undefined);
+        return;
+      }
+      const deadline = this.#context.now + Math.min(config.tcpTimeout, 2 * config.probeTimeout);
+      effects.pingByStream(makePing(this.#context, name), address, deadline, answered);
+    });
+  }
+
+  #pushPull(attempt: Try, address: Address): void {
+    const { effects, hasLeft } = this.#context;
+    if (hasLeft) {
+      this.#try = undefined;
+      return;
+    }
+    effects.joinAddress(address, (error) => this.#ended(attempt, address, error));
+  }
+
+  #ended(attempt: Try, address: Address | undefined, error: MemberlistError | undefined): void {
+    const { config, effects, now, table, timers } = this.#context;
+    const elapsed = now - attempt.startedAt;
+    const made: HealingAttempt = { ...attempt.of, address: address === undefined ? "" : formatAddress(address), elapsed };
+    const done: HealingAttempt = error === undefined ? made : { ...made, error };
+    this.#tried = [...this.#tried, done].slice(-triedMax);
+    effects.stats.count(error === undefined ? "healing.reached" : "healing.failed");
+    attempt.schedule.tried(error === undefined, now, config.healingInterval);
+    const isStillDead = address !== undefined && this.#isKnownDead(address);
+    if (error === undefined && isStillDead && attempt.followUps < followUpsMax && table.liveCount <= attempt.liveBefore) {
+      // Both sides have now heard that they are taken for dead, and contradict. Once that is around, each takes the other's word.
+      attempt.followUps++;
+      const delay = config.gossipInterval > 0 ? 5 * config.gossipInterval : defaultFollowUpDelay;
+      timers.set(now + delay, () => {
+        attempt.startedAt = this.#context.now;
+        this.#pushPull(attempt, address);
+      });
+      return;
+    }
+    this.#try = undefined;
+    if (table.liveCount > attempt.liveBefore && (error === undefined || this.#isIsolated))
+      this.#tellHealed(error === undefined ? done : undefined);
+    else if (this.#isAlone) this.#tellIsolated();
+  }
+
+  /** Whether the table has a dead member at this address. Only those that are remembered as lost, a bounded number, are looked at. */
+  #isKnownDead({ host, port }: Address): boolean {
+    const { table } = this.#context;
+    for (const lost of this.#lost.all()) {
+      if (lost.addr === host && lost.port === port && table.get(lost.name)?.state === "dead") return true;
+    }
+    return false;
+  }
+
+  #tellIsolated(): void {
+    if (this.#isIsolated) return;
+    this.#isIsolated = true;
+    const lost = this.#lost.size;
+    const seeds = this.#seeds.length;
+    this.#context.effects.log.warn("isolated", "no other member is alive: trying seeds and lost members", {
+      lost,
+      seeds,
+      tried: this.#tried.length,
+    });
+    this.#context.effects.emit({ type: "isolated", lost, seeds, tried: this.#tried });
+  }
+
+  #tellHealed(via: HealingAttempt | undefined): void {
+    const { effects, table } = this.#context;
+    const tried = this.#tried;
+    const members = table.liveCount;
+    this.#isIsolated = false;
+    this.#tried = [];
+    effects.log.info("healed", "lost members are back", { members, via: via?.address });
+    effects.emit(via === undefined ? { type: "healed", members, tried } : { type: "healed", members, via, tried });
+  }
+}

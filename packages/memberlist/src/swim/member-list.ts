@@ -1,0 +1,43 @@
+import type { Address } from "../api/address.ts";
+import type { MemberInfo } from "../api/member-info.ts";
+import type { Node, NodeState } from "../api/node.ts";
+import { addressOf } from "./context.ts";
+import type { NodeTable } from "./node-table.ts";
+
+/** All that are alive or suspect. */
+export function liveNodes(table: NodeTable): Node[] {
+  const nodes: Node[] = [];
+  for (const record of table.records()) {
+    if (!record.isDeadOrLeft) nodes.push(record.snapshot());
+  }
+  return nodes;
+}
+
+/** Where members that are alive are, but for the one of this name: all of them, or `limit` of them. */
+export function aliveAddresses(table: NodeTable, except: string, limit: number): Address[] {
+  const found: Address[] = [];
+  for (const record of table.records()) {
+    if (found.length >= limit) break;
+    if (record.state === "alive" && record.name !== except) found.push(addressOf(record));
+  }
+  return found;
+}
+
+/** All that are in one of these states, and how they came to be. @param wallTime now, in ms since the Unix epoch */
+export function memberInfos(table: NodeTable, states: readonly NodeState[], now: number, wallTime: number): MemberInfo[] {
+  return table
+    .records()
+    .filter(({ state }) => states.includes(state))
+    .map((record) => {
+      const age = now - record.stateChangedAt;
+      const { rtt, cause, suspicion } = record;
+      return Object.freeze({
+        ...record.snapshot(),
+        since: wallTime - age,
+        age,
+        rtt,
+        cause,
+        accusers: suspicion?.accusers ?? [],
+      });
+    });
+}

@@ -1,0 +1,408 @@
+import type { LeaveCause, SuspectCause } from "../api/causes.ts";
+import { errorMessage, MemberlistError } from "../api/errors.ts";
+import type { Node } from "../api/node.ts";
+import { equalBytes } from "../wire/bytes.ts";
+import type { AliveLayout } from "../wire/messages/alive-layout.ts";
+import { metaMaxSize } from "../wire/constants.ts";
+import { encodeAlive, encodeDead, encodeSuspect } from "../wire/messages/encode.ts";
+import type { Alive, Dead, PushNodeState, Suspect, Versions } from "../wire/messages/types.ts";
+import { decodeText } from "../wire/text.ts";
+import type { Relocation } from "./relocation.ts";
+import { applyAwareness, applyPort, nextIncarnation, type EngineContext } from "./context.ts";
+import type { Gossip } from "./gossip.ts";
+import type { Healing } from "./healing.ts";
+import { makeNode, NodeRecord } from "./node-table.ts";
+import { suspicionTimeout } from "./scaling.ts";
+import { Suspicion } from "./suspicion.ts";
+import { nodeStateName, protocolChecks } from "./versions.ts";
+
+/** What a suspicion is timed by where `probeInterval` is 0, in ms: the LAN default. */
+const defaultProbeInterval = 1000;
+
+/** Names up to here, in bytes, are looked up before their message is decoded. */
+const shortNameMax = 256;
+
+/** Nodes that are made for the merge delegate in one go: at most some 3 ms. */
+const shownInOneGo = 2_000;
+
+export interface AliveOptions {
+  /** The message is our own about ourselves: taken over, not refuted. */
+  readonly bootstrap?: boolean;
+  /** Our broadcast of it has gone out. */
+  readonly finished?: () => void;
+}
+
+export interface DeadOptions {
+  readonly finished?: () => void;
+  readonly cause?: LeaveCause;
+}
+
+/** The transitions of the node table: what each claim about a node does. Source: PROTOCOL.md section 5. */
+export class Membership {
+  readonly #context: EngineContext;
+  readonly #gossip: Gossip;
+  readonly #healing: Healing;
+  readonly #relocation: Relocation;
+
+  constructor(context: EngineContext, gossip: Gossip, healing: Healing, relocation: Relocation) {
+    this.#context = context;
+    this.#gossip = gossip;
+    this.#healing = healing;
+    this.#relocation = relocation;
+  }
+
+  alive(claim: Alive, options: AliveOptions = {}): void {
+    const { config, effects, table, now } = this.#context;
+    const isLocal = claim.node === config.name;
+    if (isLocal && (this.#context.hasLeft || this.#isOutdated(claim))) return;
+    if (!this.#isAcceptable(claim)) return;
+
+    let record = table.get(claim.node);
+    let isTakeover = false;
+    if (record === undefined) {
+      // Nothing is below incarnation 0, so a node that claims it could never be told from one that is unknown.
+      if (claim.incarnation === 0 && !isLocal) return;
+      if (!this.#isAllowed(claim)) return;
+      if (!isLocal && !this.#hasRoom(claim.node)) return;
+      record = new NodeRecord(claim.node, claim.addr, claim.port, table.keepMeta(claim.meta), now);
+      table.add(record);
+    } else if (record.addr !== claim.addr || record.port !== claim.port) {
+      if (!this.#isAllowed(claim)) return;
+      if (!this.#mayTakeOver(record)) {
+        this.#tellConflict(record, claim);
+        return;
+      }
+      effects.log.info("address_taken_over", `${record.name} has moved to another address`, {
+        node: record.name,
+        before: `${record.addr}:${record.port}`,
+        now: `${claim.addr}:${claim.port}`,
+      });
+      isTakeover = true;
+    }
+    if (isLocal ? claim.incarnation < record.incarnation : claim.incarnation <= record.incarnation && !isTakeover) return;
+
+    this.#clearSuspicion(record);
+    if (isLocal && options.bootstrap !== true) {
+      if (isSameClaim(record, claim)) return;
+      this.#refute(record, claim.incarnation, "");
+    } else {
+      this.#takeOver(record, claim, options.finished);
+    }
+  }
+
+  /** Whether a claim that says nothing new need not be looked at: nobody is to be asked about it, and it is from no older protocol. */
+  get dropsRepeats(): boolean {
+    const { allowList, config, questions } = this.#context;
+    return !questions.hasAliveDelegate && !allowList.restricts && config.protocolVersion >= 2;
+  }
+
+  /**
+   * Who is known already as an alive message says: nothing would come of it. Each member hears the same news many times over, so these are
+   * dropped before they are decoded. What is looked at further, or counted where it is refused, is not dropped here.
+   */
+  repeated(bytes: Uint8Array, layout: AliveLayout): NodeRecord | undefined {
+    // A long name is not decoded twice: one that is not UTF-8 is dear.
+    if (!this.dropsRepeats || layout.nameSize > shortNameMax) return undefined;
+    const { config, table } = this.#context;
+    const record = table.get(decodeText(bytes, layout.nameAt, layout.nameSize));
+    return record !== undefined && record.name !== config.name && record.isRepeatedBy(bytes, layout) ? record : undefined;
+  }
+
+  /** @param cause how we know */
+  suspect(claim: Suspect, cause: SuspectCause = { code: "accused", from: claim.from }): void {
+    const { config, effects, table, now } = this.#context;
+    const record = table.get(claim.node);
+    if (record === undefined || claim.incarnation < record.incarnation) return;
+    if (record.suspicion !== undefined) {
+      if (record.suspicion.confirm(claim.from)) {
+        this.#gossip.broadcast(claim.node, encodeSuspect(claim));
+        this.#armSuspicion(record, record.suspicion);
+      }
+      return;
+    }
+    if (record.state !== "alive") return;
+    if (record.name === config.name) {
+      if (!this.#context.isRelocating) this.#refute(record, claim.incarnation, claim.from);
+      return;
+    }
+    this.#gossip.broadcast(claim.node, encodeSuspect(claim));
+    effects.stats.increment("memberlist.msg.suspect", 1);
+    table.setState(record, "suspect", now, { incarnation: claim.incarnation });
+    record.cause = cause;
+    record.suspicion = this.#newSuspicion(claim.from);
+    this.#armSuspicion(record, record.suspicion);
+    effects.emit({ type: "suspect", node: record.snapshot(), from: claim.from, cause });
+  }
+
+  /** @param options `finished`: our broadcast of it has gone out. `cause`: where it is not the claim itself */
+  dead(claim: Dead, { finished, cause }: DeadOptions = {}): void {
+    const { config, effects, table, now } = this.#context;
+    // The table may have forgotten him, or take him for dead: that he left on purpose is news all the same.
+    if (claim.node === claim.from) this.#healing.left(claim.node, claim.incarnation);
+    const record = table.get(claim.node);
+    if (record === undefined || claim.incarnation < record.incarnation) return;
+    this.#clearSuspicion(record);
+    if (record.isDeadOrLeft) return;
+    if (record.name === config.name && !this.#context.hasLeft) {
+      if (!this.#context.isRelocating) this.#refute(record, claim.incarnation, claim.from);
+      return;
+    }
+    this.#gossip.broadcast(claim.node, encodeDead(claim), finished);
+    effects.stats.increment("memberlist.msg.dead", 1);
+    table.change(record, { incarnation: claim.incarnation });
+    const why = cause ?? causeOfClaim(claim, record);
+    table.setState(record, claim.node === claim.from ? "left" : "dead", now);
+    record.cause = why;
+    effects.emit({ type: "leave", node: record.snapshot(), cause: why });
+    if (record.state === "dead") this.#healing.died(record);
+  }
+
+  /**
+   * Whether the nodes out of a push/pull may be merged at all. Yields between parts of the work.
+   *
+   * @throws MemberlistError `incompatible_versions`, or `merge_refused` by the merge delegate
+   */
+  *checkMerge(remote: readonly PushNodeState[], join: boolean): Generator<undefined, void> {
+    const { questions, table } = this.#context;
+    // A copy: the table may change meanwhile.
+    yield* protocolChecks(remote, [...table.records()]);
+    if (join && questions.hasMergeDelegate) {
+      const peers: Node[] = [];
+      for (const node of remote) {
+        if (peers.length % shownInOneGo === shownInOneGo - 1) yield;
+        const port = applyPort(this.#context, node.port);
+        peers.push(makeNode({ ...node, port }, node.vsn, nodeStateName(node.state) ?? "dead"));
+      }
+      const refusal = questions.refusesMerge(peers);
+      if (refusal !== undefined) {
+        throw new MemberlistError("merge_refused", `the merge delegate refused: ${errorMessage(refusal)}`, { cause: refusal });
+      }
+    }
+  }
+
+  /** Takes in one of the nodes that {@link checkMerge} has let pass. */
+  mergeOne(remote: PushNodeState): void {
+    const { incarnation, name, addr, isMapped, meta, vsn } = remote;
+    const port = applyPort(this.#context, remote.port);
+    const state = nodeStateName(remote.state);
+    switch (state) {
+      case "alive":
+        this.alive({ incarnation, node: name, addr, isMapped, port, meta, vsn });
+        break;
+      case "left":
+        this.dead({ incarnation, node: name, from: name });
+        break;
+      case "suspect":
+      // Never dead at once: the node gets its chance to refute.
+      case "dead":
+        this.suspect({ incarnation, node: name, from: this.#context.config.name }, { code: "push_pull", state });
+        break;
+      case undefined:
+        break;
+    }
+  }
+
+  /** An address, metadata within bounds, versions that make sense, and no objection by the alive delegate. */
+  #isAcceptable(claim: Alive): boolean {
+    const { effects, questions } = this.#context;
+    if (claim.addr === "" || claim.meta.length > metaMaxSize) {
+      effects.stats.count(claim.addr === "" ? "dropped.bad_address" : "dropped.meta_too_large");
+      effects.log.warn(
+        "bad_alive",
+        `ignored an alive message about ${claim.node}: it has no address, or metadata over ${metaMaxSize} bytes`,
+        {
+          node: claim.node,
+          metaSize: claim.meta.length,
+        },
+      );
+      return false;
+    }
+    const [pMin = 0, pMax = 0] = claim.vsn;
+    if (claim.vsn.length >= 3 && (pMin === 0 || pMin > pMax)) {
+      effects.stats.count("dropped.bad_versions");
+      effects.log.warn("bad_versions", `ignored an alive message about ${claim.node}: its protocol versions are invalid`, {
+        node: claim.node,
+        versions: claim.vsn,
+      });
+      return false;
+    }
+    if (!questions.hasAliveDelegate) return true;
+    const refusal =
+      claim.vsn.length < 6
+        ? "it has no versions"
+        : questions.refusesAlive(makeNode({ ...claim, name: claim.node }, claim.vsn, "alive"));
+    if (refusal === undefined) return true;
+    effects.stats.count("dropped.alive_refused");
+    effects.log.warn("alive_refused", `ignored an alive message about ${claim.node}: ${refusal}`, { node: claim.node });
+    return false;
+  }
+
+  /** It is about ourselves, where we were before: what we said there goes around for a while. */
+  #isOutdated({ node, addr, port, incarnation }: Alive): boolean {
+    if (this.#context.isRelocating) return true;
+    const record = this.#context.table.get(node);
+    return record !== undefined && incarnation < record.incarnation && this.#relocation.wasAt(addr, port);
+  }
+
+  #isAllowed(claim: Alive): boolean {
+    const { allowList, effects } = this.#context;
+    if (allowList.allows(claim.addr)) return true;
+    effects.stats.count("dropped.address_not_allowed");
+    effects.log.warn(
+      "address_not_allowed",
+      `ignored an alive message about ${claim.node}: ${claim.addr} is outside cidrsAllowed`,
+      {
+        node: claim.node,
+        addr: claim.addr,
+      },
+    );
+    return false;
+  }
+
+  /** Whether the table may have one more member. */
+  #hasRoom(node: string): boolean {
+    const { config, effects, table } = this.#context;
+    const { maxMembers } = config.limits;
+    if (table.size < maxMembers) return true;
+    effects.stats.count("limit.maxMembers");
+    effects.log.warn("too_many_members", `ignored the new member ${node}: limits.maxMembers (${maxMembers}) is reached`, {
+      node,
+      maxMembers,
+    });
+    return false;
+  }
+
+  #mayTakeOver(record: NodeRecord): boolean {
+    if (record.state === "left") return true;
+    const { deadNodeReclaimTime } = this.#context.config;
+    const deadFor = this.#context.now - record.stateChangedAt;
+    return record.state === "dead" && deadNodeReclaimTime > 0 && deadFor > deadNodeReclaimTime;
+  }
+
+  #tellConflict(record: NodeRecord, claim: Alive): void {
+    const { effects } = this.#context;
+    effects.stats.count("dropped.name_conflict");
+    effects.log.warn("name_conflict", `two nodes use the name ${record.name}: names must be unique in a cluster`, {
+      node: record.name,
+      mine: `${record.addr}:${record.port}`,
+      theirs: `${claim.addr}:${claim.port}`,
+      state: record.state,
+    });
+    const other = makeNode({ ...claim, name: claim.node }, claim.vsn, "alive");
+    effects.emit({ type: "conflict", node: record.snapshot(), other });
+  }
+
+  #takeOver(record: NodeRecord, claim: Alive, finished: (() => void) | undefined): void {
+    const { effects, table, now } = this.#context;
+    if (this.#gossip.mayHold(claim.node)) this.#gossip.broadcast(claim.node, encodeAlive(claim), finished);
+    else this.#gossip.refuse(claim.node.length, finished);
+    effects.stats.increment("memberlist.msg.alive", 1);
+    const before = record.state;
+    const isMetaChanged = !equalBytes(record.meta, claim.meta);
+    // What the round trip was to another address says nothing.
+    if (record.addr !== claim.addr || record.port !== claim.port) record.rtt = undefined;
+    record.cause = undefined;
+    record.isMapped = claim.isMapped;
+    table.forgetRepeat(record);
+    const fields = {
+      addr: claim.addr,
+      port: claim.port,
+      incarnation: claim.incarnation,
+      meta: isMetaChanged ? table.keepMeta(claim.meta) : record.meta,
+      versions: claim.vsn.length >= 6 ? table.internVersions(claim.vsn) : record.versions,
+    };
+    if (before === "alive") table.change(record, fields);
+    else table.setState(record, "alive", now, fields);
+    const node = record.snapshot();
+    if (before === "dead" || before === "left") effects.emit({ type: "join", node });
+    else if (before === "suspect") effects.emit({ type: "alive", node });
+    if (isMetaChanged && (before === "alive" || before === "suspect")) effects.emit({ type: "update", node });
+    this.#healing.returned(record.name);
+  }
+
+  /** Contradicts a claim about us. */
+  #refute(record: NodeRecord, accused: number, from: string): void {
+    const { effects, table } = this.#context;
+    const incarnation = nextIncarnation(this.#context, accused);
+    table.change(record, { incarnation });
+    applyAwareness(this.#context, 1);
+    const { name: node, addr, isMapped, port, meta, versions: vsn } = record;
+    this.#gossip.broadcast(node, encodeAlive({ incarnation, node, addr, isMapped, port, meta, vsn }));
+    effects.log.warn("refute", "refuting an accusation: this node is alive", { accuser: from, incarnation });
+    effects.emit({ type: "refute", node: record.snapshot(), from });
+  }
+
+  #newSuspicion(from: string): Suspicion {
+    const { config, table, tunables, now } = this.#context;
+    const { suspicionMult, suspicionMaxTimeoutMult, probeInterval } = config;
+    // Ourselves and the suspect cannot confirm; without enough others none are waited for.
+    const wanted = tunables.suspicionConfirmations ?? suspicionMult - 2;
+    const k = table.size - 2 < wanted ? 0 : wanted;
+    // With probing off others still suspect: a timeout of nothing would leave no time to contradict.
+    const interval = probeInterval > 0 ? probeInterval : defaultProbeInterval;
+    const min = suspicionTimeout(suspicionMult, table.size, interval);
+    return new Suspicion({ from, k, min, max: suspicionMaxTimeoutMult * min, startedAt: now });
+  }
+
+  #armSuspicion(record: NodeRecord, suspicion: Suspicion): void {
+    const { timers, now } = this.#context;
+    timers.cancel(suspicion.timer);
+    const at = Math.max(suspicion.endsAt(), now);
+    suspicion.timer = timers.set(at, () => this.#suspicionEnded(record, suspicion));
+  }
+
+  #suspicionEnded(record: NodeRecord, suspicion: Suspicion): void {
+    if (record.suspicion !== suspicion || record.state !== "suspect") return;
+    const { config, effects, now } = this.#context;
+    const { accusers } = suspicion;
+    const suspectFor = now - record.stateChangedAt;
+    if (suspicion.confirmations < suspicion.k) effects.stats.increment("memberlist.degraded.timeout", 1);
+    effects.log.info("marked_dead", `marked ${record.name} as dead: it did not refute the suspicion in time`, {
+      node: record.name,
+      confirmations: suspicion.confirmations,
+      accusers,
+      suspectFor,
+    });
+    const cause: LeaveCause = {
+      code: "suspicion_timeout",
+      suspicion: suspectCauseOf(record),
+      accusers,
+      confirmationsWanted: suspicion.k,
+      suspectFor,
+    };
+    this.dead({ incarnation: record.incarnation, node: record.name, from: config.name }, { cause });
+  }
+
+  /** For `late` ms no contradiction could be heard: those who are suspected get them back. */
+  eventLoopBlocked(late: number): void {
+    for (const record of this.#context.table.records()) {
+      const { suspicion } = record;
+      if (suspicion === undefined) continue;
+      suspicion.postpone(late);
+      this.#armSuspicion(record, suspicion);
+    }
+  }
+
+  #clearSuspicion(record: NodeRecord): void {
+    this.#context.timers.cancel(record.suspicion?.timer);
+    record.suspicion = undefined;
+  }
+}
+
+function causeOfClaim({ node, from }: Dead, record: NodeRecord): LeaveCause {
+  return node === from ? { code: "left" } : { code: "declared_dead", from, suspicion: suspectCauseOf(record) };
+}
+
+function suspectCauseOf({ cause, state }: NodeRecord): SuspectCause | undefined {
+  return state === "suspect" ? (cause as SuspectCause | undefined) : undefined;
+}
+
+function isSameClaim(record: NodeRecord, claim: Alive): boolean {
+  return (
+    claim.incarnation === record.incarnation && equalBytes(claim.meta, record.meta) && versionsEqual(claim.vsn, record.versions)
+  );
+}
+
+function versionsEqual(a: Versions, b: Versions): boolean {
+  return a.length === b.length && a.every((version, i) => version === b[i]);
+}

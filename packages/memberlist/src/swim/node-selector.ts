@@ -1,0 +1,77 @@
+import { randomOffset, type Random } from "../ports/random.ts";
+import type { SelectPurpose } from "../api/select-nodes.ts";
+import type { Effects, Questions } from "./effects.ts";
+import type { NodeRecord, NodeTable } from "./node-table.ts";
+
+interface SelectorParts {
+  readonly effects: Effects;
+  readonly questions: Questions;
+  readonly random: Random;
+  readonly table: NodeTable;
+}
+
+/**
+ * Random members for a round, as the application's `selectNodes` would have them. The last of them is always chosen from all, so that
+ * a hook can favour some members, and yet cuts nobody off.
+ */
+export class NodeSelector {
+  readonly #parts: SelectorParts;
+
+  constructor(parts: SelectorParts) {
+    this.#parts = parts;
+  }
+
+  /** Up to k distinct members for which `isEligible` holds. */
+  choose(purpose: SelectPurpose, k: number, isEligible: (record: NodeRecord) => boolean): NodeRecord[] {
+    const { questions, random, table } = this.#parts;
+    if (!questions.hasSelectNodes) return table.randomNodes(k, isEligible);
+    if (k < 1) return [];
+    const candidates = table.records().filter(isEligible);
+    const selected = [...this.#ask(purpose, candidates)];
+    // One target in all: it is now of those selected, now of all, in turns that nobody can foresee.
+    const chosen = sample(random, selected, k > 1 ? k - 1 : randomOffset(random, 2));
+    const rest = candidates.filter((record) => !chosen.includes(record));
+    const others = sample(random, rest, k - chosen.length);
+    return [...chosen, ...others];
+  }
+
+  /** As a filter for the probe list, which has an order of its own: the members that this round may have. */
+  filter(purpose: SelectPurpose, isEligible: (record: NodeRecord) => boolean): (record: NodeRecord) => boolean {
+    const { questions, random, table } = this.#parts;
+    if (!questions.hasSelectNodes || randomOffset(random, 2) === 0) return isEligible;
+    const selected = this.#ask(purpose, table.records().filter(isEligible));
+    return (record) => selected.has(record);
+  }
+
+  /** The candidates that the hook takes; all where its answer is of no use. */
+  #ask(purpose: SelectPurpose, candidates: readonly NodeRecord[]): ReadonlySet<NodeRecord> {
+    const { effects, questions, table } = this.#parts;
+    if (candidates.length === 0) return new Set();
+    const eligible = new Set(candidates);
+    const answer = questions.selectNodes(
+      purpose,
+      candidates.map((record) => record.snapshot()),
+    );
+    const selected = new Set<NodeRecord>();
+    for (const name of answer) {
+      const record = table.get(name);
+      if (record !== undefined && eligible.has(record)) selected.add(record);
+    }
+    if (selected.size > 0) return selected;
+    effects.stats.count("select_nodes_error");
+    effects.log.warn("select_nodes_error", "selectNodes returned none of the candidates: using all of them", { purpose });
+    return eligible;
+  }
+}
+
+/** Up to k of the items, at random; their order is lost. */
+function sample<T>(random: Random, items: T[], k: number): T[] {
+  const count = Math.min(k, items.length);
+  for (let i = 0; i < count; i++) {
+    const j = i + randomOffset(random, items.length - i);
+    const item = items[i] as T;
+    items[i] = items[j] as T;
+    items[j] = item;
+  }
+  return items.slice(0, count);
+}

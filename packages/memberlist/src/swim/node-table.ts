@@ -1,0 +1,307 @@
+import type { LeaveCause, SuspectCause } from "../api/causes.ts";
+import type { Node, NodeState } from "../api/node.ts";
+import { randomOffset, shuffle, type Random } from "../ports/random.ts";
+import type { AliveLayout } from "../wire/messages/alive-layout.ts";
+import { isIpAt } from "../wire/ip.ts";
+import { copyBytes } from "../wire/bytes.ts";
+import type { PushNodeState, Versions } from "../wire/messages/types.ts";
+import { AddressIndex } from "./address-index.ts";
+import { Repeats } from "./repeats.ts";
+import type { Suspicion } from "./suspicion.ts";
+import { nodeStateNumber } from "./versions.ts";
+
+/** What a node without version information is taken to speak. */
+const noVersions: Versions = Object.freeze([0, 0, 0, 0, 0, 0]);
+
+/** Metadata up to this length shares memory, so many bytes at a time: one that stays keeps no more than that. */
+const sharedMetaMax = 128;
+const metaSlabSize = 1024;
+
+/** What changes about a member at once. */
+export type NodeFields = Partial<Pick<Node, "addr" | "port" | "meta" | "incarnation"> & { readonly versions: Versions }>;
+
+/**
+ * What this node knows about one member. Only the engine changes it; everybody else gets {@link snapshot}s. What a snapshot has is
+ * kept nowhere else: there are tens of thousands of records in a large cluster.
+ */
+export class NodeRecord {
+  versions: Versions;
+  /** The member's IPv4 address came in 16 bytes: we relay it in the same form, which Go peers compare. */
+  isMapped: true | undefined;
+  /** When `state` last changed, in ms on the engine's clock. */
+  stateChangedAt: number;
+  suspicion: Suspicion | undefined;
+  /** Why it is suspect, dead or left; undefined while it is alive. */
+  cause: SuspectCause | LeaveCause | undefined;
+  /** The moving estimate of its round trip, in ms. */
+  rtt: number | undefined;
+  /** The number of an alive message that says no more than we know of it; 0: none is remembered. */
+  repeat = 0;
+  #node: Node;
+
+  /** It is dead, and of incarnation 0, until it is said to be otherwise. */
+  constructor(name: string, addr: string, port: number, meta: Uint8Array, now: number) {
+    this.versions = noVersions;
+    this.stateChangedAt = now;
+    this.#node = makeNode({ name, addr, port, meta, incarnation: 0 }, noVersions, "dead");
+  }
+
+  get name(): string {
+    return this.#node.name;
+  }
+
+  get addr(): string {
+    return this.#node.addr;
+  }
+
+  get port(): number {
+    return this.#node.port;
+  }
+
+  get meta(): Uint8Array {
+    return this.#node.meta;
+  }
+
+  get incarnation(): number {
+    return this.#node.incarnation;
+  }
+
+  get state(): NodeState {
+    return this.#node.state;
+  }
+
+  get isDeadOrLeft(): boolean {
+    return this.state === "dead" || this.state === "left";
+  }
+
+  /** Only through {@link NodeTable.setState}, which keeps count. */
+  changeState(state: NodeState, now: number, { versions = this.versions, ...fields }: NodeFields = {}): void {
+    this.versions = versions;
+    this.#node = makeNode({ ...this.#node, ...fields }, versions, state);
+    this.stateChangedAt = now;
+  }
+
+  /** A direct ping was answered. The estimate moves by an eighth of the difference, as TCP's does (RFC 6298). */
+  addRtt(rtt: number): void {
+    this.rtt = this.rtt === undefined ? rtt : this.rtt + (rtt - this.rtt) / 8;
+  }
+
+  /** Whether an alive message has the address, the metadata and the versions that we know, and no news. */
+  isRepeatedBy(bytes: Uint8Array, claim: AliveLayout): boolean {
+    const { addrAt, addrSize, metaAt, metaSize, vsnAt, vsnSize } = claim;
+    const { versions } = this;
+    const { addr, incarnation, meta, port } = this.#node;
+    if (claim.incarnation > incarnation || claim.port !== port) return false;
+    if (metaSize !== meta.length || vsnSize !== versions.length || versions === noVersions) return false;
+    for (let i = 0; i < vsnSize; i++) if (bytes[vsnAt + i] !== versions[i]) return false;
+    for (let i = 0; i < metaSize; i++) if (bytes[metaAt + i] !== meta[i]) return false;
+    return isIpAt(bytes, addrAt, addrSize, addr);
+  }
+
+  /** Only through {@link NodeTable.change}, which knows who is at which address. */
+  change({ versions = this.versions, ...fields }: NodeFields): void {
+    this.versions = versions;
+    this.#node = makeNode({ ...this.#node, ...fields }, versions, this.state);
+  }
+
+  /** Takes over a snapshot that others have, too; its name and its state are those of the record. */
+  share(snapshot: Node, versions: Versions): void {
+    this.versions = versions;
+    this.#node = snapshot;
+  }
+
+  snapshot(): Node {
+    return this.#node;
+  }
+
+  /** As a push/pull tells it. */
+  pushState(): PushNodeState {
+    const { name, addr, port, meta, incarnation, state } = this.#node;
+    return { name, addr, isMapped: this.isMapped, port, meta, incarnation, state: nodeStateNumber(state), vsn: this.versions };
+  }
+}
+
+/** A node as delegates and callers see it. */
+export function makeNode(
+  of: Pick<Node, "name" | "addr" | "port" | "meta" | "incarnation">,
+  versions: Versions,
+  state: NodeState,
+): Node {
+  const { 0: pMin = 0, 1: pMax = 0, 2: pCur = 0, 3: dMin = 0, 4: dMax = 0, 5: dCur = 0 } = versions;
+  const { name, addr, port, meta, incarnation } = of;
+  return Object.freeze({ name, addr, port, meta, state, incarnation, pMin, pMax, pCur, dMin, dMax, dCur });
+}
+
+/** All known members, dead ones included, in the order in which they are probed. */
+export class NodeTable {
+  readonly #random: Random;
+  readonly #byName: Map<string, NodeRecord> = new Map();
+  readonly #versions: Map<string, Versions> = new Map();
+  /** One of them: what was last asked for. */
+  #lastVersions: Versions = noVersions;
+  readonly #repeats: Repeats = new Repeats();
+  /** Where everybody is but the dead: those who left are not to be called back. */
+  readonly #occupied: AddressIndex = new AddressIndex();
+  #list: NodeRecord[] = [];
+  #metaSlab: ArrayBuffer | undefined;
+  #metaUsed = 0;
+  #live = 0;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  /** How many nodes are known, ourselves and the dead included: the n of every formula. */
+  get size(): number {
+    return this.#list.length;
+  }
+
+  /** How many are alive or suspect, ourselves included. */
+  get liveCount(): number {
+    return this.#live;
+  }
+
+  get(name: string): NodeRecord | undefined {
+    return this.#byName.get(name);
+  }
+
+  at(index: number): NodeRecord | undefined {
+    return this.#list[index];
+  }
+
+  records(): readonly NodeRecord[] {
+    return this.#list;
+  }
+
+  /** Adds a node at a random place, so that the time until a new node is first probed is low on average. */
+  add(record: NodeRecord): void {
+    this.#byName.set(record.name, record);
+    if (!record.isDeadOrLeft) this.#live++;
+    if (record.state !== "dead") this.#occupied.add(record.addr, record.port);
+    const offset = randomOffset(this.#random, this.#list.length);
+    this.#list.push(record);
+    this.#list[this.#list.length - 1] = this.#list[offset] as NodeRecord;
+    this.#list[offset] = record;
+  }
+
+  /** @param fields what else changes with it */
+  setState(record: NodeRecord, state: NodeState, now: number, fields: NodeFields = {}): void {
+    const wasLive = !record.isDeadOrLeft;
+    const { addr, port, state: before } = record;
+    record.changeState(state, now, fields);
+    this.#moved(record, addr, port, before);
+    if (wasLive && record.isDeadOrLeft) this.#live--;
+    else if (!wasLive && !record.isDeadOrLeft) this.#live++;
+  }
+
+  /** Changes a record whose state stays. */
+  change(record: NodeRecord, fields: NodeFields): void {
+    const { addr, port, state } = record;
+    record.change(fields);
+    this.#moved(record, addr, port, state);
+  }
+
+  /** Whether a member that is not dead, one that left included, has this address. */
+  isOccupied(addr: string, port: number): boolean {
+    return this.#occupied.has(addr, port);
+  }
+
+  /**
+   * Forgets the nodes that have been dead or left for longer than `deadFor` ms, and shuffles the rest.
+   *
+   * @returns the forgotten
+   */
+  reapAndShuffle(deadFor: number, now: number): NodeRecord[] {
+    const reaped: NodeRecord[] = [];
+    const kept: NodeRecord[] = [];
+    for (const record of this.#list) {
+      const isOver = record.isDeadOrLeft && now - record.stateChangedAt > deadFor;
+      (isOver ? reaped : kept).push(record);
+    }
+    for (const record of reaped) {
+      this.#byName.delete(record.name);
+      if (record.state !== "dead") this.#occupied.delete(record.addr, record.port);
+      this.forgetRepeat(record);
+    }
+    shuffle(this.#random, kept);
+    this.#list = kept;
+    return reaped;
+  }
+
+  /** Up to k distinct random nodes for which `isEligible` holds. In a small cluster the search is exhaustive. */
+  randomNodes(k: number, isEligible: (record: NodeRecord) => boolean): NodeRecord[] {
+    const n = this.#list.length;
+    const chosen: NodeRecord[] = [];
+    if (n < k * 3) {
+      const candidates = this.#list.filter(isEligible);
+      shuffle(this.#random, candidates);
+      return candidates.slice(0, k);
+    }
+    for (let attempt = 0; attempt < 3 * n && chosen.length < k; attempt++) {
+      const record = this.#list[randomOffset(this.#random, n)] as NodeRecord;
+      if (isEligible(record) && !chosen.includes(record)) chosen.push(record);
+    }
+    return chosen;
+  }
+
+  /** Whether an alive message is remembered as one that says no more than we know. */
+  isRepeat(number: number): boolean {
+    return this.#repeats.has(number);
+  }
+
+  /** Remembers an alive message, of the number that it has in this process, that says no more about the member than we know. */
+  rememberRepeat(record: NodeRecord, number: number): void {
+    this.forgetRepeat(record);
+    record.repeat = number;
+    this.#repeats.add(number);
+  }
+
+  /** What is known of the member changes. */
+  forgetRepeat(record: NodeRecord): void {
+    this.#repeats.delete(record.repeat);
+    record.repeat = 0;
+  }
+
+  /** @param before the state that it had at that address */
+  #moved(record: NodeRecord, addr: string, port: number, before: NodeState): void {
+    const isThere = record.state !== "dead";
+    if (isThere === (before !== "dead") && record.addr === addr && record.port === port) return;
+    if (before !== "dead") this.#occupied.delete(addr, port);
+    if (isThere) this.#occupied.add(record.addr, record.port);
+  }
+
+  /** A copy of metadata. An array of its own costs some 240 bytes beside what is in it, a view of a shared one 104. */
+  keepMeta(meta: Uint8Array): Uint8Array {
+    const { length } = meta;
+    if (length === 0 || length > sharedMetaMax) return copyBytes(meta);
+    if (this.#metaSlab === undefined || this.#metaUsed + length > this.#metaSlab.byteLength) {
+      // Full, or gone: an application may have transferred the metadata of a member.
+      this.#metaSlab = new ArrayBuffer(metaSlabSize);
+      this.#metaUsed = 0;
+    }
+    const kept = new Uint8Array(this.#metaSlab, this.#metaUsed, length);
+    kept.set(meta);
+    this.#metaUsed += length;
+    return kept;
+  }
+
+  /** The six versions out of a message: nearly all members share a handful of them, so each is kept once. */
+  internVersions(vsn: Versions): Versions {
+    if (startsWith(vsn, this.#lastVersions)) return this.#lastVersions;
+    const key = vsn.slice(0, 6).join();
+    let versions = this.#versions.get(key);
+    if (versions === undefined) {
+      versions = Object.freeze(vsn.slice(0, 6));
+      // A hostile peer can make up 2^48 of them: past a bound they are simply not shared.
+      if (this.#versions.size < 256) this.#versions.set(key, versions);
+      else return versions;
+    }
+    this.#lastVersions = versions;
+    return versions;
+  }
+}
+
+function startsWith(vsn: Versions, six: Versions): boolean {
+  for (let i = 0; i < 6; i++) if (vsn[i] !== six[i]) return false;
+  return true;
+}

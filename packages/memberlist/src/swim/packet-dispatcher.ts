@@ -1,0 +1,215 @@
+import type { Address } from "../api/address.ts";
+import { scanAlive } from "../wire/messages/alive-layout.ts";
+import { decompressBody } from "../wire/compression/compress.ts";
+import { visitCompound } from "../wire/compound.ts";
+import { maxBadPartsPerPacket, maxDecompressedPacketBytes, maxRepliesPerPacket, messageType } from "../wire/constants.ts";
+import {
+  decodeAckResp,
+  decodeAlive,
+  decodeDead,
+  decodeIndirectPing,
+  decodeNackResp,
+  decodePing,
+  decodeSuspect,
+} from "../wire/messages/decode.ts";
+import type { AckHandlers } from "./ack-handlers.ts";
+import { applyPort, type EngineContext } from "./context.ts";
+import { DroppedMessages } from "./dropped-messages.ts";
+import { HandoffQueue, type HandoffMessage } from "./handoff-queue.ts";
+import type { Membership } from "./membership.ts";
+import { numberRepeat, repeatNumber } from "./repeats.ts";
+import type { Responder } from "./responder.ts";
+
+export interface PacketParts {
+  readonly context: EngineContext;
+  readonly membership: Membership;
+  readonly responder: Responder;
+  readonly acks: AckHandlers;
+}
+
+/**
+ * Takes packets apart and hands each message to whom it concerns. The work that one packet can cause is bounded: it may be compressed once,
+ * around everything, and hold one compound, of at most 255 messages; few of them may be bad, or ask for a reply. Source: PROTOCOL.md
+ * sections 2 and 3.
+ */
+export class PacketDispatcher {
+  readonly #parts: PacketParts;
+  readonly #handoff: HandoffQueue;
+  readonly #dropped: DroppedMessages;
+  /** What the packet may still ask for, and how many more of its messages may be bad. */
+  #repliesLeft = 0;
+  #badPartsLeft = 0;
+
+  constructor(parts: PacketParts) {
+    this.#parts = parts;
+    this.#handoff = new HandoffQueue(parts.context.config.handoffQueueDepth);
+    this.#dropped = new DroppedMessages(parts.context.effects);
+  }
+
+  get waiting(): number {
+    return this.#handoff.size;
+  }
+
+  /** Whether all of it could be decoded, as far as it is decoded at once. */
+  receive(message: Uint8Array, from: Address, receivedAt: number): boolean {
+    this.#repliesLeft = maxRepliesPerPacket;
+    this.#badPartsLeft = maxBadPartsPerPacket;
+    const isCompressed = message[0] === messageType.compress;
+    try {
+      const content = isCompressed ? this.#decompress(message) : message;
+      if (content[0] === messageType.compound) this.#compound(content.subarray(1), from, receivedAt);
+      else this.#message(content, from, receivedAt);
+    } catch (error) {
+      this.#dropped.addError(error, message[0], from);
+    }
+    return this.#dropped.report() === 0;
+  }
+
+  drain(limit: number): void {
+    for (let i = 0; i < limit; i++) {
+      const message = this.#handoff.shift();
+      if (message === undefined) break;
+      try {
+        this.#handle(message);
+      } catch (error) {
+        this.#dropped.addError(error, message.type, message.from);
+      }
+    }
+    this.#dropped.report();
+  }
+
+  clear(): void {
+    this.#handoff.clear();
+  }
+
+  #decompress(message: Uint8Array): Uint8Array {
+    const { maxDecompressedBytes } = this.#parts.context.config.limits;
+    return decompressBody(message.subarray(1), Math.min(maxDecompressedBytes, maxDecompressedPacketBytes));
+  }
+
+  /** A bad part does not take the others with it, unless there are too many. */
+  #compound(body: Uint8Array, from: Address, receivedAt: number): void {
+    let left = 0;
+    const truncated = visitCompound(body, (start, end) => {
+      if (body[start] === messageType.alive && this.#isRepeat(body, start + 1, end)) return;
+      if (this.#badPartsLeft === 0) left++;
+      else this.#part(body.subarray(start, end), from, receivedAt);
+    });
+    if (truncated > 0) {
+      const text = `${truncated} messages of a compound were cut off`;
+      this.#dropped.add("truncated", text, messageType.compound, from);
+    }
+    if (left > 0) {
+      const text = `they came in a packet after ${maxBadPartsPerPacket} bad ones`;
+      this.#dropped.add("too_many_bad_parts", text, messageType.compound, from, left);
+    }
+  }
+
+  #part(part: Uint8Array, from: Address, receivedAt: number): void {
+    try {
+      this.#message(part, from, receivedAt);
+    } catch (error) {
+      this.#badPartsLeft--;
+      this.#dropped.addError(error, part[0], from);
+    }
+  }
+
+  /** One message. What can be refused without decoding it costs no exception. */
+  #message(message: Uint8Array, from: Address, receivedAt: number): void {
+    const { acks, responder } = this.#parts;
+    const type = message[0];
+    if (type === undefined) {
+      this.#dropped.add("empty", "the message type is missing", type, from);
+      return;
+    }
+    const body = message.subarray(1);
+    switch (type) {
+      case messageType.compound:
+        this.#dropped.add("nested_compound", "a compound inside a compound", type, from);
+        break;
+      case messageType.compress:
+        this.#dropped.add("nested_compress", "compressed inside a compressed message or a compound", type, from);
+        break;
+      case messageType.ping:
+        if (this.#mayReply(type, from)) responder.ping(decodePing(body), from);
+        break;
+      case messageType.indirectPing:
+        if (this.#mayReply(type, from)) responder.indirectPing(decodeIndirectPing(body), from);
+        break;
+      case messageType.ackResp:
+        acks.ack(decodeAckResp(body), receivedAt);
+        break;
+      case messageType.nackResp:
+        acks.nack(decodeNackResp(body).seqNo);
+        break;
+      case messageType.alive:
+        if (!this.#isRepeat(body, 0, body.length)) this.#handOff({ type, body, from });
+        break;
+      case messageType.suspect:
+      case messageType.dead:
+      case messageType.user:
+        this.#handOff({ type, body, from });
+        break;
+      default:
+        this.#dropped.add("unknown_type", `message type ${type} is not supported`, type, from);
+    }
+  }
+
+  /** Whether a packet that has asked for replies already may ask for one more: replies go to an address that the packet names. */
+  #mayReply(type: number, from: Address): boolean {
+    if (this.#repliesLeft > 0) {
+      this.#repliesLeft--;
+      return true;
+    }
+    this.#dropped.add("too_many_replies", `a packet asks for more than ${maxRepliesPerPacket} replies`, type, from);
+    return false;
+  }
+
+  /** Whether an alive message (its body, from `start` to `end`) says what is known: it takes no place in the queue then. */
+  #isRepeat(bytes: Uint8Array, start: number, end: number): boolean {
+    const { membership, context } = this.#parts;
+    if (!membership.dropsRepeats) return false;
+    const number = repeatNumber(bytes, start, end);
+    if (context.table.isRepeat(number)) return true;
+    const layout = scanAlive(bytes, start, end);
+    const record = layout && membership.repeated(bytes, layout);
+    if (record === undefined) return false;
+    context.table.rememberRepeat(record, number > 0 ? number : numberRepeat(bytes, start, end));
+    return true;
+  }
+
+  #handOff(message: HandoffMessage): void {
+    if (this.#handoff.push(message)) return;
+    this.#dropped.add("handoff_full", "too many wait already", message.type, message.from);
+  }
+
+  #handle({ type, body, from }: HandoffMessage): void {
+    const { context, membership } = this.#parts;
+    switch (type) {
+      case messageType.alive:
+        this.#alive(body, from);
+        break;
+      case messageType.suspect:
+        membership.suspect(decodeSuspect(body));
+        break;
+      case messageType.dead:
+        membership.dead(decodeDead(body));
+        break;
+      case messageType.user:
+        context.effects.emit({ type: "message", message: body });
+        break;
+    }
+  }
+
+  #alive(body: Uint8Array, from: Address): void {
+    const { context, membership } = this.#parts;
+    const claim = decodeAlive(body);
+    const isAllowed = context.allowList.allows(from.host) && (claim.addr === "" || context.allowList.allows(claim.addr));
+    if (!isAllowed) {
+      context.effects.stats.count("dropped.address_not_allowed");
+      context.effects.log.debug("address_not_allowed", `blocked an alive message for ${claim.node}`, { addr: claim.addr, from });
+      return;
+    }
+    membership.alive({ ...claim, port: applyPort(context, claim.port) });
+  }
+}

@@ -1,0 +1,273 @@
+import type { ProbeFailed } from "../api/causes.ts";
+import { keepable } from "../wire/bytes.ts";
+import { makeCompound } from "../wire/compound.ts";
+import { encodeIndirectPing, encodePing, encodeSuspect } from "../wire/messages/encode.ts";
+import type { Ping } from "../wire/messages/types.ts";
+import type { AckHandlers } from "./ack-handlers.ts";
+import { addressOf, applyAwareness, nextSeqNo, type EngineContext } from "./context.ts";
+import type { Gossip } from "./gossip.ts";
+import type { Membership } from "./membership.ts";
+import type { NodeRecord } from "./node-table.ts";
+import type { ScheduledTimer } from "./timers.ts";
+
+/** From this protocol version on a node answers pings over a stream. */
+const streamPingProtocolVersion = 3;
+/** From this protocol version on a node sends nacks. */
+const nackProtocolVersion = 4;
+
+export interface ProbeParts {
+  readonly context: EngineContext;
+  readonly gossip: Gossip;
+  readonly membership: Membership;
+  readonly acks: AckHandlers;
+}
+
+/** Failure detection: one node after another is probed. Source: PROTOCOL.md section 6. */
+export class Prober {
+  readonly #parts: ProbeParts;
+  #index = 0;
+  #current: Probe | undefined;
+  #isTickMissed = false;
+
+  constructor(parts: ProbeParts) {
+    this.#parts = parts;
+  }
+
+  /** Probes the next node. A probe that outlasts the interval delays the next one, as poor health is meant to. */
+  tick(): void {
+    if (this.#current !== undefined) {
+      this.#isTickMissed = true;
+      return;
+    }
+    const target = this.#nextTarget();
+    if (target !== undefined) this.probe(target);
+  }
+
+  probe(target: NodeRecord): void {
+    this.#current = new Probe(this.#parts, target, () => this.#ended());
+    this.#current.start();
+  }
+
+  /** For `late` ms nothing was heard: the probe under way gets them back. */
+  eventLoopBlocked(late: number): void {
+    this.#current?.eventLoopBlocked(late);
+  }
+
+  #ended(): void {
+    this.#current = undefined;
+    if (!this.#isTickMissed) return;
+    this.#isTickMissed = false;
+    this.tick();
+  }
+
+  /** The next of the list that is neither ourselves nor dead; at its end the list is reaped and shuffled. */
+  #nextTarget(): NodeRecord | undefined {
+    const { config, selector, table, now } = this.#parts.context;
+    const mayBeProbed = (record: NodeRecord): boolean => record.name !== config.name && !record.isDeadOrLeft;
+    const isWanted = selector.filter("probe", mayBeProbed);
+    // Twice around at most, and two ends of the list: whoever is there to be probed is found.
+    for (let checked = 0; checked < 2 * table.size + 2; checked++) {
+      if (this.#index >= table.size) {
+        table.reapAndShuffle(config.gossipToTheDeadTime, now);
+        this.#index = 0;
+        continue;
+      }
+      const record = table.at(this.#index++);
+      if (record !== undefined && isWanted(record)) return record;
+    }
+    return undefined;
+  }
+}
+
+/** One probe of one node: directly, then through others and over a stream, then the verdict. */
+class Probe {
+  readonly #parts: ProbeParts;
+  readonly #target: NodeRecord;
+  readonly #ended: () => void;
+  readonly #ping: Ping;
+  readonly #interval: number;
+  /** The incarnation at which the target is probed, and, if it does not answer, suspected. */
+  readonly #incarnation: number;
+  #timer: ScheduledTimer | undefined;
+  #deadline = 0;
+  #isOver = false;
+  #isIndirect = false;
+  #sendFailed = false;
+  #expectedNacks = 0;
+  #nacks = 0;
+  #helpers: readonly NodeRecord[] = [];
+  #isStreamTried = false;
+  /** Undefined while the stream is still trying. */
+  #streamAnswered: boolean | undefined = false;
+  #isPastDeadline = false;
+
+  constructor(parts: ProbeParts, target: NodeRecord, ended: () => void) {
+    const { context } = parts;
+    this.#parts = parts;
+    this.#target = target;
+    this.#ended = ended;
+    this.#incarnation = target.incarnation;
+    this.#interval = context.awareness.scaleTimeout(context.config.probeInterval);
+    this.#ping = makePing(context, target.name);
+  }
+
+  start(): void {
+    const { context, acks } = this.#parts;
+    const { config, effects, now } = context;
+    const sentAt = now;
+    if (this.#interval > config.probeInterval) effects.stats.increment("memberlist.degraded.probe", 1);
+    this.#deadline = now + this.#interval;
+    acks.set(this.#ping.seqNo, this.#deadline, {
+      ack: (payload, receivedAt) => this.#acked(payload, receivedAt - sentAt),
+      nack: () => this.#nacks++,
+    });
+    context.gate.pass("probe", () => this.#sendPing());
+  }
+
+  #sendPing(): void {
+    const { context, gossip } = this.#parts;
+    const { config, timers } = context;
+    this.#timer = timers.set(Math.min(context.now + config.probeTimeout, this.#deadline), () => this.#timedOut());
+    const ping = encodePing(this.#ping);
+    const to = addressOf(this.#target);
+    const onFailed = (): void => this.#pingFailed();
+    if (this.#target.state === "alive" || !context.tunables.buddy) {
+      gossip.send(ping, to, onFailed);
+    } else {
+      // Told of the suspicion in the same packet, it can refute at once.
+      const suspect = encodeSuspect({ incarnation: this.#incarnation, node: this.#target.name, from: config.name });
+      gossip.sendAlone(makeCompound([ping, suspect]), to, onFailed);
+    }
+  }
+
+  eventLoopBlocked(late: number): void {
+    const { acks, context } = this.#parts;
+    if (this.#isPastDeadline) return;
+    this.#deadline += late;
+    acks.postpone(this.#ping.seqNo, late);
+    context.timers.postpone(this.#timer, late);
+  }
+
+  #acked(payload: Uint8Array, rtt: number): void {
+    if (!this.#isIndirect) {
+      this.#target.addRtt(rtt);
+      const node = this.#target.snapshot();
+      this.#parts.context.effects.emit({ type: "pingComplete", node, rtt, payload: keepable(payload) });
+    }
+    this.#end(this.#sendFailed ? 0 : -1);
+  }
+
+  #pingFailed(): void {
+    if (this.#isOver || this.#isIndirect) return;
+    this.#sendFailed = true;
+    this.#goIndirect();
+  }
+
+  #timedOut(): void {
+    this.#parts.context.effects.log.debug(
+      "ping_timeout",
+      `no ack from ${this.#target.name} in time: asking other members to ping it`,
+      {
+        node: this.#target.name,
+      },
+    );
+    this.#parts.context.gate.pass("probe", () => this.#goIndirect());
+  }
+
+  /** Through others, and over a stream at the same time: UDP alone may be what is broken. */
+  #goIndirect(): void {
+    if (this.#isOver) return;
+    const { context, gossip } = this.#parts;
+    const { config, effects, selector, timers } = context;
+    this.#isIndirect = true;
+    timers.cancel(this.#timer);
+    this.#timer = timers.set(this.#deadline, () => this.#pastDeadline());
+    const helpers = selector.choose(
+      "indirectProbe",
+      config.indirectChecks,
+      (record) => record.name !== config.name && record !== this.#target && record.state === "alive",
+    );
+    this.#helpers = helpers;
+    for (const helper of helpers) {
+      const nack = context.tunables.lhaProbe && (helper.versions[1] ?? 0) >= nackProtocolVersion;
+      if (nack) this.#expectedNacks++;
+      const message = encodeIndirectPing({ ...this.#ping, target: this.#target.addr, port: this.#target.port, nack });
+      gossip.send(message, addressOf(helper));
+    }
+    if (!this.#mayPingByStream()) return;
+    this.#streamAnswered = undefined;
+    this.#isStreamTried = true;
+    effects.pingByStream(this.#ping, addressOf(this.#target), this.#deadline, (contacted) => {
+      this.#streamAnswered = contacted;
+      if (this.#isPastDeadline) this.#giveVerdict();
+    });
+  }
+
+  #mayPingByStream(): boolean {
+    if (this.#parts.context.questions.disablesTcpPings(this.#target.name)) return false;
+    return (this.#target.versions[1] ?? 0) >= streamPingProtocolVersion;
+  }
+
+  #pastDeadline(): void {
+    this.#isPastDeadline = true;
+    if (this.#streamAnswered !== undefined) this.#giveVerdict();
+  }
+
+  #giveVerdict(): void {
+    if (this.#isOver) return;
+    const { context, membership } = this.#parts;
+    const { name } = this.#target;
+    if (this.#streamAnswered === true) {
+      context.effects.stats.count("probe.stream_only");
+      context.effects.log.warn(
+        "udp_unreachable",
+        `${name} answers over TCP but not over UDP: check that the network lets its UDP port through`,
+        {
+          node: name,
+        },
+      );
+      this.#end(this.#sendFailed ? 0 : -1);
+      return;
+    }
+    const missedNacks = Math.max(this.#expectedNacks - this.#nacks, 0);
+    const cause = this.#failure();
+    context.effects.log.info("suspect", `suspecting ${name}: no ack received`, { node: name, ...cause });
+    membership.suspect({ incarnation: this.#incarnation, node: name, from: context.config.name }, cause);
+    this.#end(this.#expectedNacks > 0 ? missedNacks : 1);
+  }
+
+  #failure(): ProbeFailed {
+    return {
+      code: "probe_failed",
+      direct: this.#sendFailed ? "send_failed" : "no_ack",
+      indirect: this.#helpers.map(({ name }) => name),
+      nacks: this.#nacks,
+      nacksExpected: this.#expectedNacks,
+      stream: this.#isStreamTried ? "failed" : "not_tried",
+      elapsed: this.#parts.context.now - (this.#deadline - this.#interval),
+      rtt: this.#target.rtt,
+    };
+  }
+
+  #end(awarenessDelta: number): void {
+    const { context, acks } = this.#parts;
+    this.#isOver = true;
+    context.timers.cancel(this.#timer);
+    acks.delete(this.#ping.seqNo);
+    applyAwareness(context, awarenessDelta);
+    context.effects.stats.sample("memberlist.probeNode", context.now - (this.#deadline - this.#interval));
+    this.#ended();
+  }
+}
+
+/** A ping in our own name. */
+export function makePing(context: EngineContext, node: string): Ping {
+  const { advertised, config, isAddressLost } = context;
+  return {
+    seqNo: nextSeqNo(context),
+    node,
+    sourceAddr: isAddressLost ? "" : advertised.addr,
+    sourcePort: isAddressLost ? 0 : advertised.port,
+    sourceNode: config.name,
+  };
+}

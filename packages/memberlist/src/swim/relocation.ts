@@ -1,0 +1,121 @@
+import type { AdvertisedAddress } from "../ports/transport.ts";
+import { encodeAlive, encodeDead } from "../wire/messages/encode.ts";
+import { nextIncarnation, type EngineContext } from "./context.ts";
+import type { Gossip } from "./gossip.ts";
+import type { NodeRecord } from "./node-table.ts";
+import type { ScheduledTimer } from "./timers.ts";
+
+/** Rounds of gossip that each message has beyond those in which it reaches all if nothing is lost. */
+const spareRounds = 2;
+/** How long a round takes where there is no gossip, and messages ride along on pings and acks, in ms. */
+const defaultRound = 1_000;
+/** How many earlier addresses are remembered. */
+const formerMax = 8;
+
+/**
+ * Moves this node to another address while it runs. Peers refuse a known name at another address, unless its node has left
+ * (PROTOCOL.md section 5), and they take a leave only of a node that is alive. So three messages go out one after the other, each with
+ * the time that gossip takes to reach everybody: alive at the old address, since peers may have found us dead there; that we leave; and
+ * alive at the new address. Nothing that is said about us meanwhile is refuted, which would undo the leave.
+ */
+export class Relocation {
+  readonly #context: EngineContext;
+  readonly #gossip: Gossip;
+  readonly #former: AdvertisedAddress[] = [];
+  #timer: ScheduledTimer | undefined;
+  #waiting: (() => void)[] = [];
+
+  constructor(context: EngineContext, gossip: Gossip) {
+    this.#context = context;
+    this.#gossip = gossip;
+  }
+
+  get isUnderWay(): boolean {
+    return this.#context.isRelocating;
+  }
+
+  /** Where this node was before: what is older than its last move, and says so, is no conflict. */
+  wasAt(addr: string, port: number): boolean {
+    return this.#former.some((address) => address.addr === addr && address.port === port);
+  }
+
+  /** A second move during the first one changes where that ends. */
+  start(to: AdvertisedAddress): void {
+    const context = this.#context;
+    context.advertised = to;
+    const record = this.#local();
+    if (record === undefined || context.isRelocating) return;
+    if (record.addr === to.addr && record.port === to.port) return;
+    context.isRelocating = true;
+    if (context.table.liveCount <= 1) {
+      this.#arrive();
+      return;
+    }
+    this.#claim(record);
+    this.#after(() => {
+      const local = this.#local();
+      if (local === undefined) return;
+      const { incarnation, name } = local;
+      this.#gossip.broadcast(name, encodeDead({ incarnation, node: name, from: name }));
+      this.#after(() => this.#arrive());
+    });
+  }
+
+  /** Calls back once no move is under way. */
+  whenDone(action: () => void): void {
+    if (this.isUnderWay) this.#waiting.push(action);
+    else action();
+  }
+
+  /** We leave for good, or stop. */
+  cancel(): void {
+    this.#context.timers.cancel(this.#timer);
+    this.#end();
+  }
+
+  #arrive(): void {
+    const context = this.#context;
+    const { advertised, effects, table } = context;
+    const record = this.#local();
+    if (record !== undefined) {
+      const { addr, port, name: node } = record;
+      this.#former.push({ addr, port });
+      if (this.#former.length > formerMax) this.#former.shift();
+      table.change(record, { addr: advertised.addr, port: advertised.port });
+      this.#claim(record);
+      const fields = { node, before: `${addr}:${port}`, now: `${advertised.addr}:${advertised.port}` };
+      effects.log.info("address_changed", "this node is at another address now", fields);
+    }
+    this.#end();
+  }
+
+  #end(): void {
+    this.#context.isRelocating = false;
+    for (const action of this.#waiting.splice(0)) action();
+  }
+
+  /** Tells all that we are alive where the record says, under a higher incarnation. */
+  #claim(record: NodeRecord): void {
+    const incarnation = nextIncarnation(this.#context);
+    this.#context.table.change(record, { incarnation });
+    const { name: node, addr, port, meta, versions: vsn } = record;
+    this.#gossip.broadcast(node, encodeAlive({ incarnation, node, addr, port, meta, vsn }));
+  }
+
+  /** Once gossip has reached everybody: each round about doubles the members that have heard. */
+  #after(action: () => void): void {
+    const { config, now, table, timers } = this.#context;
+    const round = config.gossipInterval > 0 ? config.gossipInterval : defaultRound;
+    const rounds = Math.ceil(Math.log2(Math.max(2, table.liveCount))) + spareRounds;
+    this.#timer = timers.set(now + round * rounds, () => {
+      if (this.isUnderWay) action();
+    });
+  }
+
+  /** Ourselves, as long as we are a member. */
+  #local(): NodeRecord | undefined {
+    const { config, hasLeft, table } = this.#context;
+    const record = table.get(config.name);
+    return hasLeft || record === undefined || record.isDeadOrLeft ? undefined : record;
+  }
+}

@@ -1,0 +1,90 @@
+import { messageType } from "../constants.ts";
+import { DecodeError } from "../decode-error.ts";
+import { bytesField, readFields, uintField } from "../messages/fields.ts";
+import { lzwCompress, lzwDecompress, lzwShortened } from "./lzw.ts";
+import { LzwCompressor, newDictionary } from "./lzw-compressor.ts";
+import { LzwDecompressor, newExpansions } from "./lzw-decompressor.ts";
+import { lzwMachine } from "./lzw-wasm.ts";
+import { sharedWriter } from "../messages/msgpack-writer.ts";
+import type { YieldToEventLoop } from "../messages/push-pull.ts";
+
+/** The only algorithm there is. */
+const algorithmLzw = 0;
+/** Type byte and map, up to the compressed bytes: at most. */
+const headerMax = 17;
+/** Bytes that are compressed or decompressed in one go: 1 to 3 ms. Then comes a breath. */
+const doneInOneGo = 128 * 1024;
+
+/** A compress message that holds `message`; it may be the larger of the two. */
+export function compressMessage(message: Uint8Array): Uint8Array {
+  return withHeader(lzwCompress(message, headerMax));
+}
+
+/**
+ * As {@link compressMessage}, where that is smaller; undefined where it is not, or does not look as if it would be.
+ *
+ * @returns a view that is valid until something else is compressed or decompressed
+ */
+export function compressedView(message: Uint8Array): Uint8Array | undefined {
+  const compressed = lzwShortened(message, headerMax);
+  if (compressed === undefined) return undefined;
+  const view = withHeader(compressed);
+  return view.length < message.length ? view : undefined;
+}
+
+/** As {@link compressMessage}, with yields in between where it is long. `message` may not change meanwhile. */
+export async function compressInParts(message: Uint8Array, yieldToEventLoop: YieldToEventLoop): Promise<Uint8Array> {
+  const atOnce = lzwMachine()?.compress(message, headerMax, false);
+  if (atOnce instanceof Uint8Array) return withHeader(atOnce.slice());
+  const compressor = new LzwCompressor(message, newDictionary(), headerMax);
+  while (!compressor.run(doneInOneGo)) await yieldToEventLoop();
+  return withHeader(compressor.take());
+}
+
+/** @param compressed behind as much room as the header may take, which it gets */
+function withHeader(compressed: Uint8Array): Uint8Array {
+  const writer = sharedWriter();
+  writer.byte(messageType.compress);
+  writer.map(2);
+  writer.key("Algo");
+  writer.uint(algorithmLzw);
+  writer.key("Buf");
+  writer.bytesHeader(compressed.length - headerMax);
+  const start = headerMax - writer.length;
+  compressed.set(writer.view(), start);
+  return compressed.subarray(start);
+}
+
+/**
+ * The content of a compress message, given without its type byte.
+ *
+ * @param maxBytes what the content may have at most; checked while it is decompressed
+ * @throws DecodeError `unknown_algorithm`, `too_large`, `bad_lzw`, and what the map may bring
+ */
+export function decompressBody(body: Uint8Array, maxBytes: number): Uint8Array {
+  return lzwDecompress(compressedOf(body), maxBytes);
+}
+
+/** As {@link decompressBody}, with yields in between where it is long. `body` may not change meanwhile. */
+export async function decompressInParts(
+  body: Uint8Array,
+  maxBytes: number,
+  yieldToEventLoop: YieldToEventLoop,
+): Promise<Uint8Array> {
+  const compressed = compressedOf(body);
+  const atOnce = lzwMachine()?.decompress(compressed, maxBytes);
+  if (atOnce !== undefined) return atOnce;
+  const decompressor = new LzwDecompressor(compressed, maxBytes, newExpansions());
+  do {
+    await yieldToEventLoop();
+    await decompressor.makeRoom(doneInOneGo, yieldToEventLoop);
+  } while (!decompressor.run(doneInOneGo));
+  return decompressor.take();
+}
+
+function compressedOf(body: Uint8Array): Uint8Array {
+  const fields = readFields(body);
+  const algorithm = uintField(fields, "Algo", 0xff);
+  if (algorithm !== algorithmLzw) throw new DecodeError("unknown_algorithm", `compressed by unknown algorithm ${algorithm}`);
+  return bytesField(fields, "Buf");
+}

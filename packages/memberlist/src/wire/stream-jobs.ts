@@ -1,0 +1,93 @@
+import type { AesGcm, Crypto, DecodeJob, PacketEncodeJob, EncodeJob } from "../ports/crypto.ts";
+import { emptyBytes } from "./bytes.ts";
+import { encodePacket } from "./packet.ts";
+import { packPackets, unpackPackets } from "./packet-batch.ts";
+import {
+  decryptLongPayload,
+  decryptPayload,
+  encryptLongPayload,
+  encryptPayload,
+  type EncryptionVersion,
+  type PayloadCipher,
+} from "./encryption.ts";
+import type { YieldToEventLoop } from "./messages/push-pull.ts";
+import {
+  decodeInParts,
+  decodeStreamPayload,
+  encodeInParts,
+  encodeStreamMessage,
+  type StreamPayload,
+  type StreamSecurity,
+} from "./stream-layers.ts";
+
+/*
+ * The jobs of an Offload, done where they are called: what an implementation runs in its threads, and what it falls back on. The
+ * bytes and the errors are those of a message that never left the event loop, since the functions are the same.
+ */
+
+/** See {@link Offload.seal}. */
+export function doEncodeJob(crypto: Crypto, message: Uint8Array, job: EncodeJob): Uint8Array {
+  return encodeStreamMessage(message, job, sealing(crypto, job));
+}
+
+/** As {@link doEncodeJob}, for an event loop: with yields in between. */
+export function doEncodeJobInParts(
+  crypto: Crypto,
+  message: Uint8Array,
+  job: EncodeJob,
+  yieldToEventLoop: YieldToEventLoop,
+): Promise<Uint8Array> {
+  return encodeInParts(message, job, sealing(crypto, job), yieldToEventLoop);
+}
+
+/** See {@link Offload.open}. */
+export function doDecodeJob(crypto: Crypto, payload: Uint8Array, job: DecodeJob): Uint8Array {
+  return decodeStreamPayload(payloadOf(payload, job), job.maxDecompressedBytes, opening(crypto, job));
+}
+
+/** As {@link doDecodeJob}, for an event loop: with yields in between. */
+export function doDecodeJobInParts(
+  crypto: Crypto,
+  payload: Uint8Array,
+  job: DecodeJob,
+  yieldToEventLoop: YieldToEventLoop,
+): Promise<Uint8Array> {
+  return decodeInParts(payloadOf(payload, job), job.maxDecompressedBytes, opening(crypto, job), yieldToEventLoop);
+}
+
+function sealing(crypto: Crypto, { encrypt }: EncodeJob): StreamSecurity {
+  if (encrypt === undefined) return { label: emptyBytes };
+  return { label: encrypt.label, cipher: cipherOf(crypto, [encrypt.key], encrypt.version) };
+}
+
+function opening(crypto: Crypto, { decrypt }: DecodeJob): StreamSecurity {
+  return decrypt === undefined ? { label: emptyBytes } : { label: decrypt.label, cipher: cipherOf(crypto, decrypt.keys, 1) };
+}
+
+function payloadOf(bytes: Uint8Array, { decrypt }: DecodeJob): StreamPayload {
+  return { bytes, isEncrypted: decrypt !== undefined };
+}
+
+/** See {@link PacketOffload.seal}. */
+export function doEncodePackets(crypto: Crypto, batch: Uint8Array, { compress, label, encrypt }: PacketEncodeJob): Uint8Array {
+  const cipher = encrypt === undefined ? undefined : cipherOf(crypto, [encrypt.key], encrypt.version);
+  const layers = { compress, label, cipher, checksum: crypto.crc32 };
+  return packPackets(unpackPackets(batch).map(({ bytes, crc }) => ({ bytes: encodePacket(bytes, { ...layers, crc }), crc })));
+}
+
+/** A cipher whose keys stay as they are; the first encrypts. */
+function cipherOf(crypto: Crypto, keys: readonly Uint8Array[], version: EncryptionVersion): PayloadCipher {
+  const prepared = keys.map((key) => crypto.aesGcm(key));
+  return {
+    isOn: true,
+    encrypts: true,
+    verifyIncoming: true,
+    version,
+    encrypt: (payload, additionalData, headroom) =>
+      encryptPayload(prepared[0] as AesGcm, version, payload, additionalData, headroom),
+    decrypt: (payload, additionalData) => decryptPayload(prepared, payload, additionalData),
+    encryptLong: (payload, additionalData, headroom) =>
+      encryptLongPayload(prepared[0] as AesGcm, version, payload, additionalData, headroom),
+    decryptLong: (payload, additionalData) => decryptLongPayload(prepared, payload, additionalData),
+  };
+}

@@ -1,0 +1,271 @@
+import { describe, expect, it } from "vitest";
+import {
+  ConfigError,
+  lanConfig,
+  localConfig,
+  resolveConfig,
+  wanConfig,
+  type Config,
+  type Limits,
+  type ResolvedConfig,
+} from "../../src/config/config.ts";
+import { Keyring } from "../../src/encryption/keyring.ts";
+import { SeededRandom } from "../../src/testing/seeded-random.ts";
+import { VirtualClock } from "../../src/testing/virtual-clock.ts";
+
+const s = 1_000;
+const presets: readonly [field: keyof Config, lan: unknown, wan: unknown, local: unknown][] = [
+  ["label", "", "", ""],
+  ["skipInboundLabelCheck", false, false, false],
+  ["bindAddr", "0.0.0.0", "0.0.0.0", "0.0.0.0"],
+  ["bindPort", 7946, 7946, 7946],
+  ["advertiseAddr", "", "", ""],
+  ["advertisePort", 0, 0, 0],
+  ["addressCheckInterval", 5 * s, 5 * s, 5 * s],
+  ["protocolVersion", 2, 2, 2],
+  ["tcpTimeout", 10 * s, 30 * s, 1 * s],
+  ["indirectChecks", 3, 3, 1],
+  ["retransmitMult", 4, 4, 2],
+  ["suspicionMult", 4, 6, 3],
+  ["suspicionMaxTimeoutMult", 6, 6, 6],
+  ["pushPullInterval", 30 * s, 60 * s, 15 * s],
+  ["probeTimeout", 500, 3 * s, 200],
+  ["probeInterval", 1 * s, 5 * s, 1 * s],
+  ["disableTcpPings", false, false, false],
+  ["awarenessMaxMultiplier", 8, 8, 8],
+  ["gossipNodes", 3, 4, 3],
+  ["gossipInterval", 200, 500, 100],
+  ["gossipToTheDeadTime", 30 * s, 60 * s, 15 * s],
+  ["gossipVerifyIncoming", true, true, true],
+  ["gossipVerifyOutgoing", true, true, true],
+  ["enableCompression", true, true, true],
+  ["userBroadcastShare", 0.25, 0.25, 0.25],
+  ["lagAwareness", true, true, true],
+  ["coalesceMessages", true, true, true],
+  ["delegateProtocolVersion", 0, 0, 0],
+  ["delegateProtocolMin", 0, 0, 0],
+  ["delegateProtocolMax", 0, 0, 0],
+  ["handoffQueueDepth", 1024, 1024, 1024],
+  ["udpBufferSize", 1400, 1400, 1400],
+  ["deadNodeReclaimTime", 0, 0, 0],
+  ["requireNodeNames", false, false, false],
+  ["queueCheckInterval", 30 * s, 30 * s, 30 * s],
+  ["dnsConfigPath", "/etc/resolv.conf", "/etc/resolv.conf", "/etc/resolv.conf"],
+  ["metricLabels", {}, {}, {}],
+  ["eventsCapacity", 1024, 1024, 1024],
+  ["healingInterval", 30 * s, 60 * s, 15 * s],
+  ["healingTimeout", 86_400 * s, 86_400 * s, 86_400 * s],
+];
+
+describe("presets", () => {
+  it.each(presets)("%s", (field, lan, wan, local) => {
+    const at = field as keyof ReturnType<typeof lanConfig>;
+    expect([lanConfig()[at], wanConfig()[at], localConfig()[at]]).toEqual([lan, wan, local]);
+  });
+
+  it("have no other field, and no list of allowed networks (all are allowed)", () => {
+    const fields = presets.map(([field]) => field).toSorted();
+    for (const preset of [lanConfig(), wanConfig(), localConfig()]) expect(Object.keys(preset).toSorted()).toEqual(fields);
+  });
+
+  it("are fresh each time", () => {
+    const first = lanConfig();
+    first.bindPort = 1;
+    expect(lanConfig().bindPort).toBe(7946);
+    expect(lanConfig().metricLabels).not.toBe(first.metricLabels);
+  });
+
+  it("speak protocol version 2, which every Go peer understands [DefaultLANConfig_protocolVersion]", () => {
+    expect(lanConfig().protocolVersion).toBe(2);
+  });
+
+  it("are valid with a name", () => {
+    for (const preset of [lanConfig(), wanConfig(), localConfig()]) {
+      expect(resolveConfig({ ...preset, name: "web-1" }).name).toBe("web-1");
+    }
+  });
+});
+
+describe("resolveConfig", () => {
+  it("fills in the LAN's values for what is missing or undefined", () => {
+    const resolved = resolveConfig({ name: "a", bindPort: undefined, gossipNodes: 7 });
+    expect(resolved).toMatchObject({ ...lanConfig(), name: "a", gossipNodes: 7 });
+  });
+
+  it("brings the runtime's clock and randomness, or keeps ours", () => {
+    const clock = new VirtualClock();
+    const random = new SeededRandom(1);
+    const given = resolveConfig({ name: "a", clock, random });
+    expect(given.clock).toBe(clock);
+    expect(given.random).toBe(random);
+    const filled = resolveConfig({ name: "a" });
+    expect(filled.clock.now()).toBeTypeOf("number");
+    expect(filled.random.next()).toBeLessThan(1);
+  });
+
+  it("shares nothing mutable with the caller", () => {
+    const config = {
+      name: "a",
+      cidrsAllowed: ["10.0.0.0/8"],
+      metricLabels: { dc: "a" },
+      meta: Uint8Array.of(1),
+      secretKey: new Uint8Array(16),
+    };
+    const resolved = resolveConfig(config);
+    config.name = "b";
+    config.cidrsAllowed.push("0.0.0.0/0");
+    config.metricLabels.dc = "b";
+    config.meta[0] = 9;
+    config.secretKey[0] = 9;
+    expect(resolved).toMatchObject({ name: "a", cidrsAllowed: ["10.0.0.0/8"], metricLabels: { dc: "a" } });
+    expect([resolved.meta?.[0], resolved.secretKey?.[0]]).toEqual([1, 0]);
+  });
+
+  it("fills in the limits that are left out, of which a peer's streams are never more than all", () => {
+    const limits: Limits = { maxUserMsgBytes: 5, maxPushStateNodes: undefined };
+    const resolved = resolveConfig({ name: "a", limits });
+    expect(resolved.limits).toEqual({
+      maxPushStateBytes: 20 * 1024 * 1024,
+      maxPushStateNodes: 1_048_576,
+      maxUserMsgBytes: 5,
+      maxDecompressedBytes: 40 * 1024 * 1024,
+      maxPushPullRequests: 128,
+      maxPushPullRequestsPerPeer: 64,
+      maxInboundStreams: 1_024,
+      maxInboundStreamsPerPeer: 256,
+      maxInboundStreamBytes: 256 * 1024 * 1024,
+      maxMembers: 131_072,
+      maxPushPullAnswerBytes: 128 * 1024 * 1024,
+      maxMembershipBroadcasts: 16_384,
+      maxMembershipBroadcastBytes: 16 * 1024 * 1024,
+    });
+    expect(Object.isFrozen(resolved.limits)).toBe(true);
+    expect(resolveConfig(resolved)).toEqual(resolved);
+    expect(resolveConfig({ name: "a", limits: { maxInboundStreams: 7 } }).limits.maxInboundStreamsPerPeer).toBe(7);
+    expect(resolveConfig({ name: "a", limits: { maxPushPullRequests: 7 } }).limits.maxPushPullRequestsPerPeer).toBe(7);
+  });
+
+  it("is frozen", () => {
+    const resolved = resolveConfig({ name: "a", cidrsAllowed: [], metricLabels: {} }) as {
+      -readonly [K in keyof ResolvedConfig]: unknown;
+    };
+    expect(() => {
+      resolved.name = "b";
+    }).toThrow(TypeError);
+    expect(Object.isFrozen(resolved.cidrsAllowed)).toBe(true);
+    expect(Object.isFrozen(resolved.metricLabels)).toBe(true);
+  });
+
+  it("gives the same when it is resolved again", () => {
+    const once = resolveConfig({ ...wanConfig(), name: "a", secretKey: new Uint8Array(32), cidrsAllowed: [] });
+    expect(resolveConfig(once)).toEqual(once);
+  });
+
+  it("takes an empty secret key as none [Create_secretKeyEmpty]", () => {
+    expect(resolveConfig({ name: "a", secretKey: new Uint8Array(0) }).secretKey).toBeUndefined();
+  });
+
+  it("tells all networks from none", () => {
+    expect(resolveConfig({ name: "a" }).cidrsAllowed).toBeUndefined();
+    expect(resolveConfig({ name: "a", cidrsAllowed: [] }).cidrsAllowed).toEqual([]);
+  });
+
+  it("keeps the keyring itself, whose changes take effect later", () => {
+    const keyring = new Keyring([], new Uint8Array(16));
+    expect(resolveConfig({ name: "a", keyring }).keyring).toBe(keyring);
+  });
+});
+
+describe("ConfigError", () => {
+  const failure = (config: unknown): ConfigError => {
+    try {
+      resolveConfig(config as Config);
+    } catch (error) {
+      if (error instanceof ConfigError) return error;
+    }
+    throw new Error("no ConfigError");
+  };
+
+  it("names every wrong field at once, with its value and what is allowed, a line each", () => {
+    const error = failure({ name: "", tcpTimeout: -1, bindPort: 70_000, label: 5 });
+    expect(error.code).toBe("invalid_config");
+    expect(error.name).toBe("ConfigError");
+    expect(error.issues.map(({ field, value }) => [field, value])).toEqual([
+      ["name", ""],
+      ["label", 5],
+      ["bindPort", 70_000],
+      ["tcpTimeout", -1],
+    ]);
+    expect(error.message.split("\n")).toEqual([
+      "invalid config:",
+      '  name must be a string of 1 to 255 bytes (UTF-8); it is ""',
+      "  label must be a string of at most 255 bytes (UTF-8); it is 5",
+      "  bindPort must be a whole number from 0 to 65535; it is 70000",
+      "  tcpTimeout must be a duration of 1 to 2147483647 ms; it is -1",
+    ]);
+    expect(error.details).toEqual({ fields: ["name", "label", "bindPort", "tcpTimeout"] });
+  });
+
+  it("says that the name is missing", () => {
+    expect(failure({}).message).toContain("name must be a string of 1 to 255 bytes (UTF-8); it is missing");
+  });
+
+  it.each([undefined, null, 5, "x", []])("refuses %j for a config", (config) => {
+    expect(failure(config).issues.map(({ field }) => field)).toEqual(["config"]);
+  });
+
+  it.each([
+    ["tcpTimout", "tcpTimeout"],
+    ["TCPTimeout", "tcpTimeout"],
+    ["UDPBufferSize", "udpBufferSize"],
+    ["cidrAllowed", "cidrsAllowed"],
+    ["gossipNode", "gossipNodes"],
+    ["advertiseAddress", "advertiseAddr"],
+  ])("suggests the field that %s was meant for", (wrong, right) => {
+    const [issue] = failure({ name: "a", [wrong]: 1 }).issues;
+    expect(issue).toMatchObject({ field: wrong, message: `"${wrong}" is not a config field; did you mean ${right}?` });
+  });
+
+  it.each(["colour", "msgpackUseNewTimeFormat", "x", "__proto_", "constructor", "toString"])(
+    "suggests nothing for %s",
+    (wrong) => {
+      expect(failure({ name: "a", [wrong]: 1 }).message).toBe(`invalid config:\n  "${wrong}" is not a config field`);
+    },
+  );
+
+  it("never shows a secret, nor what might be a misspelt one", () => {
+    const key = "hunter2hunter2hunter2";
+    const bytes = new TextEncoder().encode(key);
+    const keyring = { secret: key, getKeys: 1 };
+    for (const wrong of [
+      { secretKey: key },
+      { secretKey: bytes },
+      { secretkey: key },
+      { keyring },
+      { keyring: key },
+      { keyrin: key },
+    ]) {
+      const error = failure({ name: "a", ...wrong });
+      const shown = `${error.message} ${error.stack} ${JSON.stringify(error.issues)} ${JSON.stringify(error.details)}`;
+      expect(shown).not.toContain("hunter2");
+      expect(shown).not.toContain(bytes.slice(0, 4).join(","));
+    }
+    expect(failure({ name: "a", secretKey: bytes }).message).toContain("it is 21 bytes (not shown)");
+  });
+
+  it("cuts long values short", () => {
+    expect(failure({ name: "n".repeat(100_000) }).message.length).toBeLessThan(300);
+    expect(failure({ name: "a", cidrsAllowed: Array.from({ length: 10_000 }, () => "nonsense") }).message.length).toBeLessThan(
+      500,
+    );
+  });
+
+  it("refuses two places to log to [Create_invalidLoggerSettings]", () => {
+    const log = (): void => {};
+    const logger = { debug: log, info: log, warn: log, error: log };
+    const logOutput = { write: log };
+    expect(failure({ name: "a", logger, logOutput }).issues.map(({ field }) => field)).toEqual(["logOutput"]);
+    expect(resolveConfig({ name: "a", logger }).logger).toBe(logger);
+    expect(resolveConfig({ name: "a", logOutput }).logOutput).toBe(logOutput);
+  });
+});

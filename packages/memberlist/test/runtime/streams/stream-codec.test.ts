@@ -1,0 +1,303 @@
+import { describe, expect, it } from "vitest";
+import { KeyringCipher } from "../../../src/encryption/keyring-cipher.ts";
+import { StreamCodec } from "../../../src/runtime/streams/stream-codec.ts";
+import { Keyring } from "../../../src/encryption/keyring.ts";
+import type { Crypto, DecodeJob, EncodeJob } from "../../../src/ports/crypto.ts";
+import { maxDecompressedBytes } from "../../../src/wire/constants.ts";
+import { doDecodeJob, doEncodeJob } from "../../../src/wire/stream-jobs.ts";
+import { StreamReader } from "../../../src/wire/stream-reader.ts";
+import { aesCrypto, flipped, patterned } from "../../wire/aes.ts";
+import { ascii } from "../../wire/hex.ts";
+import { rejectionOf } from "../../wire/reason.ts";
+
+const [a, b] = [patterned(16, 1), patterned(32, 2)];
+const label = ascii("dc1");
+const threshold = 1000;
+const limits = { maxPushStateBytes: 1e6, maxPushStateNodes: 10, maxUserMsgBytes: 1e6, maxDecompressedBytes };
+const config = { protocolVersion: 2, gossipVerifyIncoming: false, gossipVerifyOutgoing: true };
+
+interface Options {
+  readonly ring?: Keyring;
+  readonly compress?: boolean;
+  readonly limitReached?: (messages: number) => void;
+  readonly protocolVersion?: number;
+}
+
+/** A codec of streams, and the jobs that were done elsewhere. */
+function codec({ ring, compress = true, limitReached = () => {}, protocolVersion = 2 }: Options = {}): {
+  readonly streams: StreamCodec;
+  readonly inline: StreamCodec;
+  readonly cipher: KeyringCipher | undefined;
+  readonly jobs: (EncodeJob | DecodeJob)[];
+} {
+  const jobs: (EncodeJob | DecodeJob)[] = [];
+  const cipher =
+    ring &&
+    new KeyringCipher({
+      config: { ...config, protocolVersion },
+      keyring: ring,
+      crypto: aesCrypto,
+      numMembers: () => 1,
+      onKeyLimitReached: limitReached,
+      messagesPerKeyMax: 3,
+    });
+  const options = { security: { label, cipher }, compress, yieldToEventLoop: async () => undefined };
+  const offload = {
+    threshold,
+    seal: async (message: Uint8Array, job: EncodeJob) => {
+      jobs.push(job);
+      return doEncodeJob(aesCrypto, message, job);
+    },
+    open: async (payload: Uint8Array, job: DecodeJob) => {
+      jobs.push(job);
+      return doDecodeJob(aesCrypto, payload, job);
+    },
+  };
+  return {
+    streams: new StreamCodec({ ...options, offload }),
+    inline: new StreamCodec({ ...options, offload: undefined }),
+    cipher,
+    jobs,
+  };
+}
+
+/** A user message: the type and what has no pattern that LZW finds. */
+function message(size: number): Uint8Array {
+  return Uint8Array.from({ length: size }, (_, i) => (i === 0 ? 8 : (i * i * 31 + (i >> 3) * 17) & 0xff));
+}
+
+async function opened(streams: StreamCodec, bytes: Uint8Array): Promise<Uint8Array> {
+  const { type, body } = await streams.read(new StreamReader(bytes), limits);
+  const rest: number[] = [type];
+  for (let next = await body.peekByte(); next !== undefined; next = await body.peekByte()) rest.push(await body.readByte());
+  return Uint8Array.from(rest);
+}
+
+const layers = [
+  { name: "compressed", ring: false, compress: true },
+  { name: "encrypted", ring: true, compress: false },
+  { name: "compressed and encrypted", ring: true, compress: true },
+].flatMap((layer) => [1, 2].map((protocolVersion) => ({ ...layer, protocolVersion })));
+
+describe.each(layers)("a stream message, $name, version $protocolVersion", ({ ring, compress, protocolVersion }) => {
+  const make = () => codec({ ring: ring ? new Keyring([], a) : undefined, compress, protocolVersion });
+
+  it.each([threshold - 1, threshold])("of %i bytes is the same wherever it is done", async (size) => {
+    const { streams, inline, jobs } = make();
+    const there = await streams.seal(message(size));
+    expect(jobs).toHaveLength(size < threshold ? 0 : 1);
+    expect(await opened(inline, there)).toEqual(message(size));
+    const here = await inline.seal(message(size));
+    expect(here.length).toBe(there.length);
+    expect(await opened(streams, here)).toEqual(message(size));
+  });
+
+  it("is opened elsewhere when it is long as it comes in", async () => {
+    const { streams, inline, jobs } = make();
+    expect(await opened(streams, await inline.seal(message(3 * threshold)))).toEqual(message(3 * threshold));
+    expect(jobs).toHaveLength(1);
+  });
+
+  it("is refused the same when it is tampered with", async () => {
+    const { streams, inline, jobs } = make();
+    const bytes = await inline.seal(message(3 * threshold));
+    const bad = ring ? flipped(bytes, 300) : bytes.slice(0, -300);
+    expect(await rejectionOf(streams.read(new StreamReader(bad), limits))).toBe(
+      await rejectionOf(inline.read(new StreamReader(bad), limits)),
+    );
+    expect(jobs).toHaveLength(ring ? 1 : 0);
+  });
+});
+
+describe("what goes elsewhere", () => {
+  it("is nothing that has no layers", async () => {
+    const { streams, jobs } = codec({ compress: false });
+    const long = message(10 * threshold);
+    expect(streams.seal(long)).toBe(long);
+    expect(await opened(streams, long)).toEqual(long);
+    expect(jobs).toEqual([]);
+  });
+
+  it("is no short message that becomes a long one, and one that becomes too long is refused", async () => {
+    const { streams, inline, jobs } = codec({ ring: new Keyring([], a) });
+    const sizes = [10 * threshold, 200 * threshold];
+    for (const size of sizes) {
+      const zeros = new Uint8Array(size);
+      zeros[0] = 8;
+      const bytes = await inline.seal(zeros);
+      expect(bytes.length).toBeLessThan(threshold);
+      expect(await opened(streams, bytes)).toEqual(zeros);
+    }
+    expect(jobs).toHaveLength(0);
+    const bytes = await inline.seal(new Uint8Array(50 * threshold));
+    const few = { ...limits, maxDecompressedBytes: 30 * threshold };
+    expect(await rejectionOf(streams.read(new StreamReader(bytes), few))).toBe("too_large");
+  });
+
+  it("has the keys of the moment, and counts for the wear of the key", async () => {
+    const worn: number[] = [];
+    const ring = new Keyring([b], a);
+    const { streams, jobs, cipher } = codec({ ring, limitReached: (messages) => worn.push(messages) });
+    await streams.seal(message(threshold));
+    ring.useKey(b);
+    const sealed = await streams.seal(message(threshold));
+    expect(jobs.map((job) => ("encrypt" in job ? job.encrypt?.key : undefined))).toEqual([a, b]);
+    await opened(streams, sealed);
+    expect(jobs.at(-1)).toMatchObject({ decrypt: { keys: [b, a], label } });
+    for (let i = 0; i < 2; i++) await streams.seal(message(threshold));
+    expect(worn).toEqual([3]);
+    if (cipher !== undefined) cipher.verifyOutgoing = false;
+    await streams.seal(message(threshold));
+    expect(jobs.at(-1)).toEqual({ compress: true });
+  });
+});
+
+describe("long work where nothing is done elsewhere", () => {
+  const mib = 1024 * 1024;
+  const zeros = (size: number): Uint8Array => new Uint8Array(size).fill(8, 0, 1);
+
+  interface Turn {
+    readonly streams: StreamCodec;
+    /** Lets the next part be done; how often something has waited for that. */
+    readonly yields: () => number;
+  }
+
+  function inParts(ring?: Keyring): Turn {
+    let yields = 0;
+    const cipher =
+      ring && new KeyringCipher({ config, keyring: ring, crypto: aesCrypto, numMembers: () => 1, onKeyLimitReached: () => {} });
+    const yieldToEventLoop = async (): Promise<void> => {
+      yields++;
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    const streams = new StreamCodec({ security: { label, cipher }, compress: true, offload: undefined, yieldToEventLoop });
+    return { streams, yields: () => yields };
+  }
+
+  it("is done in parts, and comes to the same", async () => {
+    for (const ring of [undefined, new Keyring([], a)]) {
+      const { streams, yields } = inParts(ring);
+      const bytes = await streams.seal(zeros(4 * mib));
+      expect(yields()).toBeGreaterThan(20);
+      const before = yields();
+      const { type, body } = await streams.read(new StreamReader(bytes), limits);
+      expect(yields() - before).toBeGreaterThan(20);
+      expect([type, (await body.readExactly(4 * mib - 1)).every((byte) => byte === 0)]).toEqual([8, true]);
+    }
+    const { streams } = codec();
+    expect(await inParts().streams.seal(zeros(4 * mib))).toEqual(await streams.seal(zeros(4 * mib)));
+  });
+
+  it.each([1, 2])(
+    "is encrypted and decrypted by a key's long ways where it has them, version of protocol %i",
+    async (protocolVersion) => {
+      const calls: string[] = [];
+      const withLong: Crypto = {
+        aesGcm: (key) => {
+          const plain = aesCrypto.aesGcm(key);
+          return {
+            seal: (...args) => (calls.push("seal"), plain.seal(...args)),
+            open: (...args) => (calls.push("open"), plain.open(...args)),
+            sealLong: async (...args) => (calls.push("sealLong"), plain.seal(...args)),
+            openLong: async (...args) => (calls.push("openLong"), plain.open(...args)),
+          };
+        },
+      };
+      const make = (ring: Keyring): StreamCodec => {
+        const options = { config: { ...config, protocolVersion }, numMembers: () => 1, onKeyLimitReached: () => {} };
+        const cipher = new KeyringCipher({ ...options, keyring: ring, crypto: withLong });
+        return new StreamCodec({
+          security: { label, cipher },
+          compress: false,
+          offload: undefined,
+          yieldToEventLoop: async () => undefined,
+        });
+      };
+      const [sender, receiver] = [make(new Keyring([], b)), make(new Keyring([b], a))];
+      const bytes = await sender.seal(message(70_000));
+      expect(calls).toEqual(["sealLong"]);
+      expect(await opened(receiver, bytes)).toEqual(message(70_000));
+      // Of two keys the second fits.
+      expect(calls.splice(0)).toEqual(["sealLong", "openLong", "openLong"]);
+      expect(await rejectionOf(receiver.read(new StreamReader(flipped(bytes, 300)), limits))).toBe("decrypt_failed");
+      calls.splice(0);
+      expect(await opened(receiver, await sender.seal(message(60_000)))).toEqual(message(60_000));
+      expect(calls).toEqual(["seal", "open", "open"]);
+    },
+  );
+
+  it("is done in one go where it is short", async () => {
+    const { streams, yields } = inParts();
+    expect(streams.seal(message(60_000))).toBeInstanceOf(Uint8Array);
+    await opened(streams, await streams.seal(message(60_000)));
+    // Nothing waited: one turn has ended since.
+    expect(yields()).toBe(1);
+  });
+
+  it("is one message at a time, and none that nobody waits for", async () => {
+    const { streams, yields } = inParts();
+    const bomb = await streams.seal(message(2 * mib));
+    expect(bomb.length).toBeGreaterThan(64 * 1024);
+    let wanted = true;
+    const ends: string[] = [];
+    const read = (name: string, isWanted = (): boolean => wanted): Promise<unknown> =>
+      streams.read(new StreamReader(bomb), { ...limits, maxUserMsgBytes: 8 * mib }, { isWanted }).then(
+        () => ends.push(name),
+        (error: unknown) => ends.push(`${name} ${(error as { code: string }).code}`),
+      );
+    const before = yields();
+    const reads = [read("first"), read("second"), read("third", () => true)];
+    await new Promise((resolve) => setImmediate(resolve));
+    // Two at a time would have waited twice.
+    expect(yields() - before).toBeLessThanOrEqual(2);
+    wanted = false;
+    await Promise.all(reads);
+    expect(ends).toEqual(["first aborted", "second aborted", "third"]);
+  });
+
+  it("is not what many short messages come to in one turn of the event loop", async () => {
+    const { streams } = inParts();
+    const short = await streams.seal(zeros(mib / 2));
+    expect(short.length).toBeLessThan(10_000);
+    const done = new Set<number>();
+    const reads = Array.from({ length: 20 }, async (_, i) => {
+      await streams.read(new StreamReader(short), limits);
+      done.add(i);
+    });
+    const afterTurns: number[] = [];
+    while (done.size < 20) {
+      await new Promise((resolve) => setImmediate(resolve));
+      afterTurns.push(done.size);
+    }
+    await Promise.all(reads);
+    const most = Math.max(...afterTurns.map((count, i) => count - (afterTurns[i - 1] ?? 0)));
+    expect(most).toBeLessThanOrEqual(3);
+  });
+
+  it("is not what many long messages come to in one turn of the event loop, though none of them waits for anything", async () => {
+    const { streams } = inParts(new Keyring([], a));
+    // None of our keys fits: whoever can reach us can send these.
+    const strange = flipped(await streams.seal(message(200_000)), 300);
+    const done: (string | undefined)[] = [];
+    const reads = Array.from({ length: 20 }, async () => {
+      done.push(await rejectionOf(streams.read(new StreamReader(strange), limits)));
+    });
+    const inTurns: number[] = [];
+    while (done.length < 20) {
+      const before = done.length;
+      await new Promise((resolve) => setImmediate(resolve));
+      inTurns.push(done.length - before);
+    }
+    await Promise.all(reads);
+    expect(new Set(done)).toEqual(new Set(["decrypt_failed"]));
+    expect(Math.max(...inTurns)).toBe(1);
+  });
+
+  it("is not in the way of what is refused", async () => {
+    const { streams } = inParts();
+    const few = { ...limits, maxDecompressedBytes: 2 * mib };
+    const bomb = await streams.seal(zeros(8 * mib));
+    const reads = [few, limits].map((bounds) => rejectionOf(streams.read(new StreamReader(bomb), bounds)));
+    expect(await Promise.all(reads)).toEqual(["too_large", ""]);
+  });
+});

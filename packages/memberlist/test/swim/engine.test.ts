@@ -1,0 +1,242 @@
+import { describe, expect, it } from "vitest";
+import { makeNode } from "../../src/swim/node-table.ts";
+import type { MemberlistError } from "../../src/api/errors.ts";
+import type { Node } from "../../src/api/node.ts";
+import { EngineHarness, stranger, type HarnessOptions } from "./engine-harness.ts";
+import { ack, alive, dead, encodeMessage, hostOf, suspect } from "./messages.ts";
+
+const foo: Uint8Array = Uint8Array.of(102, 111, 111);
+
+function started(options: HarnessOptions = {}): EngineHarness {
+  const node = new EngineHarness(options).start();
+  node.takeBroadcasts();
+  node.takeEvents();
+  return node;
+}
+
+function errorOf(action: () => void): Partial<MemberlistError> {
+  try {
+    action();
+  } catch (error) {
+    return error as MemberlistError;
+  }
+  return {};
+}
+
+describe("what is known about members", () => {
+  it("is asked for by state, with how long it has been so, why, and since when", () => {
+    const config = { probeInterval: 10_000, probeTimeout: 100 };
+    const node = started({ fixedRandom: 0, config });
+    node.deliver(alive("n2"));
+    node.advance(20);
+    node.deliver(ack(node.sentOf("ping")[0]?.seqNo ?? -1));
+    node.deliverAll(alive("n3"), suspect("n3", 1, "n9"), alive("n4"), dead("n4", 1, "n4"));
+    node.jump(500);
+    const infos = node.engine.memberInfos(["alive", "suspect"], node.now, 1_700_000_000_000);
+    expect(infos.map(({ name }) => name).toSorted()).toEqual(["n1", "n2", "n3"]);
+    const info = (name: string): unknown => infos.find((one) => one.name === name);
+    const alsoAlive = { state: "alive", cause: undefined, accusers: [] };
+    expect(info("n2")).toMatchObject({ ...alsoAlive, age: 520, since: 1_700_000_000_000 - 520, rtt: 20, port: 7946 });
+    // News of one that stays alive is no change of its state.
+    node.deliver(alive("n2", { incarnation: 2, meta: foo }));
+    expect(node.engine.memberInfos(["alive"], node.now, 0).find(({ name }) => name === "n2")).toMatchObject({
+      age: 520,
+      meta: foo,
+    });
+    const cause = { code: "accused", from: "n9" };
+    expect(info("n3")).toMatchObject({ state: "suspect", age: 500, rtt: undefined, accusers: ["n9"], cause });
+    expect(Object.isFrozen(info("n3"))).toBe(true);
+    expect(node.engine.memberInfos(["left"], node.now, 0)).toMatchObject([{ name: "n4", cause: { code: "left" }, accusers: [] }]);
+    expect(node.engine.states().toSorted()).toEqual(["alive", "alive", "left", "suspect"]);
+  });
+
+  it("can be read one by one, each as it is when it is asked for", () => {
+    const node = started();
+    node.deliver(alive("n2"));
+    const nodes = node.engine.localNodes();
+    expect(nodes.length).toBe(2);
+    node.deliverAll(alive("n3"), suspect("n2"));
+    expect(nodes.length).toBe(2);
+    const byName = [nodes.at(0), nodes.at(1)].toSorted((a, b) => ((a?.name ?? "") < (b?.name ?? "") ? -1 : 1));
+    expect(byName).toMatchObject([
+      { name: "n1", state: 0 },
+      { name: "n2", state: 1, addr: hostOf("n2") },
+    ]);
+    expect(nodes.at(2)).toBeUndefined();
+    expect(node.engine.dropsRepeats).toBe(true);
+    expect(started({ questions: { hasAliveDelegate: true } }).engine.dropsRepeats).toBe(false);
+  });
+
+  it("is where the alive among them are, ourselves left out, and as many of them as asked for", () => {
+    const node = started();
+    expect(node.engine.someAlive(10)).toEqual([]);
+    node.deliverAll(alive("n2"), alive("n3"), alive("n4"), alive("n5"), suspect("n4"), dead("n5"));
+    expect(new Set(node.engine.someAlive(10).map(({ name }) => name))).toEqual(new Set(["n2", "n3"]));
+    expect(node.engine.someAlive(2)).toHaveLength(2);
+    expect(node.engine.someAlive(1)).toHaveLength(1);
+    expect(node.engine.someAlive(0)).toEqual([]);
+    expect(node.engine.numKnown).toBe(5);
+    expect(node.engine.numMembers).toBe(4);
+    const at = (name: string): { host: string; port: number; name: string } => ({ host: hostOf(name), port: 7946, name: "" });
+    expect(["n1", "n3", "n4", "n5", "n6"].map((name) => node.engine.isOccupied(at(name)))).toEqual([
+      true,
+      true,
+      true,
+      false,
+      false,
+    ]);
+  });
+
+  it("has a live peer where anybody else is alive or suspect, be we a member or not", () => {
+    const node = started();
+    expect(node.engine.hasLivePeer).toBe(false);
+    node.deliverAll(alive("n2"), suspect("n2"));
+    expect(node.engine.hasLivePeer).toBe(true);
+    node.run(() => node.engine.leave(() => undefined));
+    expect(node.engine.hasLivePeer).toBe(true);
+    node.deliver(dead("n2"));
+    expect(node.engine.hasLivePeer).toBe(false);
+  });
+
+  it("has ourselves even where our own rules refused us: as dead, or as left", () => {
+    const refusesAlive = (): string => "nobody at all";
+    const node = started({ questions: { hasAliveDelegate: true, refusesAlive } });
+    expect(node.known()).toEqual([]);
+    expect(node.engine.localNode).toMatchObject({
+      name: "n1",
+      addr: "127.0.0.1",
+      port: 7946,
+      state: "dead",
+      incarnation: 1,
+      pMax: 5,
+    });
+    expect(node.engine.hasLivePeer).toBe(false);
+    let finished = 0;
+    node.run(() => node.engine.leave(() => finished++));
+    expect(finished).toBe(1);
+    expect(node.engine.localNode).toMatchObject({ name: "n1", state: "left" });
+    expect(node.takeEvents()).toEqual([]);
+  });
+});
+
+describe("a rejoin", () => {
+  it("makes us a member again, under a higher incarnation and with new metadata", () => {
+    const node = started();
+    node.deliver(alive("n2"));
+    node.run(() => node.engine.leave(() => undefined));
+    node.takeBroadcasts();
+    node.takeEvents();
+    const { incarnation } = node.engine;
+    node.run(() => node.engine.comeBack(foo));
+    expect(node.engine.hasLeft).toBe(false);
+    expect(node.engine.localNode).toMatchObject({ state: "alive", incarnation: incarnation + 1, meta: foo });
+    expect(node.eventTypes()).toEqual(["join n1"]);
+    expect(node.takeBroadcasts()).toMatchObject([{ kind: "alive", node: "n1", incarnation: incarnation + 1, meta: foo }]);
+    // And we contradict again.
+    node.deliver(suspect("n1", incarnation + 1));
+    expect(node.eventTypes()).toEqual(["refute n1"]);
+  });
+});
+
+describe("our own pings", () => {
+  it("name no address for the ack while ours is lost, until we have another", () => {
+    const node = started();
+    const ping = (): unknown => {
+      node.run(() => node.engine.ping({ host: hostOf("n2"), port: 7946, name: "n2" }, () => undefined));
+      return node.sentOf("ping").at(-1);
+    };
+    expect(ping()).toMatchObject({ sourceAddr: "127.0.0.1", sourcePort: 7946 });
+    node.engine.isAddressLost = true;
+    expect(ping()).toMatchObject({ sourceAddr: "", sourcePort: 0, sourceNode: "n1" });
+    node.run(() => node.engine.moveTo({ addr: "127.0.5.5", port: 8000 }));
+    expect(ping()).toMatchObject({ sourceAddr: "127.0.5.5", sourcePort: 8000 });
+  });
+});
+
+it("a packet of which nothing was dropped is said to be so", () => {
+  const node = started();
+  const receive = (bytes: Uint8Array): boolean => node.run(() => node.engine.receive(bytes, stranger, node.now));
+  expect(receive(encodeMessage(alive("n2")))).toBe(true);
+  expect(receive(Uint8Array.of(99))).toBe(false);
+});
+
+describe("our own message", () => {
+  it("has all that the config says of us", () => {
+    const config = { protocolVersion: 3, delegateProtocolMin: 1, delegateProtocolMax: 4, delegateProtocolVersion: 2 };
+    const node = new EngineHarness({ config }).start(foo);
+    expect(node.takeBroadcasts()).toEqual([alive("n1", { meta: foo, vsn: [1, 5, 3, 1, 4, 2] })]);
+  });
+
+  it("is refused with metadata that no packet can hold, and nothing changes", () => {
+    const node = started({ config: { udpBufferSize: 300 } });
+    const meta = new Uint8Array(280);
+    const error = errorOf(() => node.run(() => node.engine.update(meta, () => undefined)));
+    expect(error).toMatchObject({ code: "meta_too_large", details: { size: 280, udpBufferSize: 300 } });
+    expect(node.engine.localNode).toMatchObject({ incarnation: 1, meta: new Uint8Array(0) });
+    expect(node.engine.numQueuedBroadcasts).toBe(0);
+    const late = new EngineHarness({ config: { udpBufferSize: 300 } });
+    expect(errorOf(() => late.start(meta))).toMatchObject({ code: "meta_too_large" });
+    expect(late.known()).toEqual([]);
+    expect(late.engine.nextTimerAt()).toBeUndefined();
+  });
+});
+
+describe("nodes that are introduced", () => {
+  function node(name: string, versions: readonly number[] = [1, 5, 4, 0, 2, 1]): Node {
+    return makeNode({ name, addr: hostOf(name), port: 7000, meta: foo, incarnation: 7 }, versions, "alive");
+  }
+
+  it("are members at once, as they are, and nothing is broadcast about them", () => {
+    const harness = started();
+    harness.deliver(alive("n3"));
+    harness.takeEvents();
+    const n2 = node("n2");
+    harness.run(() => harness.engine.introduce([node("n1"), n2, node("n3")]));
+    expect(harness.engine.numQueuedBroadcasts).toBe(0);
+    expect(harness.takeEvents()).toEqual([{ type: "join", node: n2 }]);
+    expect(harness.node("n2")).toMatchObject({ state: "alive", incarnation: 7, port: 7000, meta: foo, vsn: [1, 5, 4, 0, 2, 1] });
+    expect(harness.engine.members().find(({ name }) => name === "n2")).toBe(n2);
+    expect(harness.node("n3")).toMatchObject({ incarnation: 1, port: 7946 });
+    expect(harness.engine.localNode).toMatchObject({ incarnation: 1, port: 7946 });
+    expect(harness.engine.numMembers).toBe(3);
+  });
+
+  it("find push/pulls that are spread over an interval of their new number", () => {
+    const nodes = Array.from({ length: 64 }, (_, i) => node(`n${i + 2}`));
+    for (const [interval, chance, expected] of [
+      [1000, 0, [10, 3000]],
+      [1000, 0.25, [750, 3750]],
+      [0, 0.5, []],
+    ] as const) {
+      const harness = started({ config: { pushPullInterval: interval, probeInterval: 0 } });
+      harness.random.fixed = chance;
+      const begin = harness.now;
+      const times: number[] = [];
+      harness.run(() => harness.engine.introduce(nodes));
+      for (let ms = 0; ms < 4000; ms += 10) {
+        harness.advance(10);
+        if (harness.pushPulls.length > times.length) times.push(harness.now - begin);
+      }
+      expect(times).toEqual(expected);
+    }
+  });
+});
+
+it("a stop leaves no timer and nothing that waits", () => {
+  const node = started({ config: { pushPullInterval: 1000, gossipInterval: 100 } });
+  node.deliver(alive("n2"), undefined, false);
+  expect([node.engine.hasHandoff, node.engine.nextTimerAt() !== undefined]).toEqual([true, true]);
+  node.engine.stop();
+  expect([node.engine.hasHandoff, node.engine.nextTimerAt()]).toEqual([false, undefined]);
+  expect(node.node("n2")).toBeUndefined();
+});
+
+it("the queue of broadcasts is sampled every queueCheckInterval", () => {
+  const node = new EngineHarness({ config: { queueCheckInterval: 500, probeInterval: 0 } }).start();
+  node.advance(499);
+  expect(node.metrics.has("memberlist.queue.broadcasts")).toBe(false);
+  node.advance(1);
+  node.deliver(alive("n2"));
+  node.advance(500);
+  expect(node.metrics.get("memberlist.queue.broadcasts")).toEqual([1, 2]);
+});

@@ -1,0 +1,122 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { HandoffQueue, type HandoffMessage } from "../../src/swim/handoff-queue.ts";
+import { maxHandoffBytes, messageType } from "../../src/wire/constants.ts";
+import { EngineHarness, stranger } from "./engine-harness.ts";
+import { alive, ping, suspect, type Message } from "./messages.ts";
+
+function message(type: number, tag: number): HandoffMessage {
+  return { type, body: Uint8Array.of(tag), from: stranger };
+}
+
+describe("HandoffQueue", () => {
+  it("hands out alive messages first, and each kind in the order in which it came", () => {
+    const queue = new HandoffQueue(10);
+    const { alive: a, suspect: s, dead, user } = messageType;
+    [message(s, 1), message(a, 2), message(user, 3), message(a, 4), message(dead, 5)].forEach((item) => queue.push(item));
+    expect(queue.size).toBe(5);
+    const order = Array.from({ length: 5 }, () => queue.shift()?.body[0]);
+    expect(order).toEqual([2, 4, 1, 3, 5]);
+    expect(queue.shift()).toBeUndefined();
+  });
+
+  it("takes at most the depth, of alive messages and of the rest each", () => {
+    const queue = new HandoffQueue(3);
+    const taken = Array.from({ length: 5 }, (_, i) => queue.push(message(messageType.user, i)));
+    expect(taken).toEqual([true, true, true, false, false]);
+    expect(queue.push(message(messageType.alive, 9))).toBe(true);
+    expect(queue.size).toBe(4);
+    queue.shift();
+    queue.shift();
+    expect(queue.push(message(messageType.dead, 7))).toBe(true);
+    expect(queue.push(message(messageType.dead, 8))).toBe(false);
+    queue.clear();
+    expect(queue.size).toBe(0);
+    expect(queue.shift()).toBeUndefined();
+  });
+
+  it("takes at most 16 MiB, of alive messages and of the rest each", () => {
+    const queue = new HandoffQueue(100_000);
+    const body = new Uint8Array(65_000);
+    const of = (type: number): HandoffMessage => ({ type, body, from: stranger });
+    let taken = 0;
+    while (queue.push(of(messageType.user))) taken++;
+    expect(taken).toBe(Math.floor(maxHandoffBytes / body.length));
+    expect(queue.push(message(messageType.suspect, 1))).toBe(true);
+    expect(queue.push(of(messageType.alive))).toBe(true);
+    queue.shift();
+    queue.shift();
+    expect(queue.push(of(messageType.user))).toBe(true);
+    queue.clear();
+    expect(queue.push(of(messageType.user))).toBe(true);
+  });
+
+  it("copies what is a small part of its packet, and only that", () => {
+    const queue = new HandoffQueue(10);
+    const packet = new Uint8Array(1024 * 1024).fill(7);
+    const of = (body: Uint8Array): HandoffMessage => ({ type: messageType.user, body, from: stranger });
+    const usual = new Uint8Array(1400);
+    const [small, most, short] = [packet.subarray(5, 105), packet.subarray(1), usual.subarray(1, 101)];
+    for (const body of [small, most, short]) queue.push(of(body));
+    const copy = queue.shift()?.body;
+    expect(copy).toEqual(small);
+    expect(copy?.buffer.byteLength).toBe(100);
+    expect(queue.shift()?.body).toBe(most);
+    expect(queue.shift()?.body).toBe(short);
+  });
+
+  it("behaves as two plain lists", () => {
+    const step = fc.oneof(fc.constantFrom(3, 4, 5, 8), fc.constant("shift" as const));
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), fc.integer({ min: 1, max: 8 }), (steps, depth) => {
+        const queue = new HandoffQueue(depth);
+        const lists: [alive: number[], rest: number[]] = [[], []];
+        for (const [tag, type] of steps.entries()) {
+          const list = lists[type === messageType.alive ? 0 : 1];
+          const fits = type !== "shift" && list.length < depth;
+          if (fits) list.push(tag & 255);
+          const expected = type === "shift" ? (lists[0].shift() ?? lists[1].shift()) : fits;
+          expect(type === "shift" ? queue.shift()?.body[0] : queue.push(message(type, tag & 255))).toBe(expected);
+          expect(queue.size).toBe(lists[0].length + lists[1].length);
+        }
+      }),
+    );
+  });
+});
+
+describe("messages that wait", () => {
+  it("do not hold up a ping, and are handled by the batch", () => {
+    const node = new EngineHarness().start();
+    const waiting: Message[] = [alive("n2"), alive("n3"), alive("n4")];
+    for (const item of waiting) node.deliver(item, stranger, false);
+    node.deliver(ping(), stranger, false);
+    expect(node.sentOf("ack")).toHaveLength(1);
+    expect(node.engine.numMembers).toBe(1);
+    node.run(() => node.engine.drainHandoff(2));
+    expect(node.engine.numMembers).toBe(3);
+    expect(node.engine.hasHandoff).toBe(true);
+    node.drain();
+    expect(node.engine.numMembers).toBe(4);
+    expect(node.engine.hasHandoff).toBe(false);
+  });
+
+  it("lets an alive that came last go before the suspicion that came first", () => {
+    const node = new EngineHarness().start();
+    node.deliver(alive("n2"));
+    node.deliver(suspect("n2", 1), stranger, false);
+    node.deliver(alive("n2", { incarnation: 2 }), stranger, false);
+    node.drain();
+    expect(node.state("n2")).toBe("alive");
+  });
+
+  it("are dropped, counted and warned of over handoffQueueDepth", () => {
+    const node = new EngineHarness({ config: { handoffQueueDepth: 4 } }).start();
+    for (let i = 2; i < 12; i++) node.deliver(alive(`n${i}`), stranger, false);
+    for (let i = 0; i < 10; i++) node.deliver(suspect("n2"), stranger, false);
+    expect(node.count("dropped.handoff_full")).toBe(12);
+    expect(node.logged("handoff_full")).toHaveLength(12);
+    node.drain();
+    expect(node.engine.numMembers).toBe(5);
+    expect(node.state("n2")).toBe("suspect");
+  });
+});

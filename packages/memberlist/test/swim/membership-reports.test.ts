@@ -1,0 +1,248 @@
+import { describe, expect, it } from "vitest";
+import type { Node } from "../../src/api/node.ts";
+import { EngineHarness, mergeAll, stranger, type HarnessOptions } from "./engine-harness.ts";
+import { ack, alive, dead, goodVersions, hostOf, suspect } from "./messages.ts";
+
+const foo: Uint8Array = Uint8Array.of(102, 111, 111);
+
+function started(options: HarnessOptions = {}): EngineHarness {
+  const node = new EngineHarness(options).start();
+  node.takeBroadcasts();
+  node.takeEvents();
+  return node;
+}
+
+function pushed(name: string, state: number, incarnation: number = 1) {
+  return { name, addr: hostOf(name), port: 7946, meta: new Uint8Array(0), incarnation, state, vsn: goodVersions };
+}
+
+describe("a message about a member", () => {
+  it("is counted by its kind when it changes something", () => {
+    const node = started();
+    node.metrics.clear();
+    node.deliverAll(alive("n2"), alive("n2"), suspect("n2"), suspect("n2"), dead("n2"), dead("n2"));
+    expect(Object.fromEntries(node.metrics)).toMatchObject({
+      "memberlist.msg.alive": [1],
+      "memberlist.msg.suspect": [1],
+      "memberlist.msg.dead": [1],
+    });
+  });
+
+  it("of an incarnation that is known changes nothing, whatever else it says", () => {
+    const node = started();
+    node.deliver(alive("n2", { incarnation: 5 }));
+    node.takeBroadcasts();
+    node.takeEvents();
+    node.deliverAll(alive("n2", { incarnation: 5, meta: foo }), alive("n2", { incarnation: 4, meta: foo }));
+    expect(node.node("n2")).toMatchObject({ incarnation: 5, meta: new Uint8Array(0) });
+    expect(node.takeEvents()).toEqual([]);
+    expect(node.engine.numQueuedBroadcasts).toBe(0);
+    node.deliverAll(suspect("n2", 5), alive("n2", { incarnation: 5, meta: foo }));
+    expect(node.state("n2")).toBe("suspect");
+  });
+
+  it("at another port of the same host is a conflict", () => {
+    const node = started();
+    node.deliverAll(alive("n2"), alive("n2", { incarnation: 2, port: 7947 }));
+    expect(node.node("n2")).toMatchObject({ port: 7946, incarnation: 1 });
+    expect(node.takeEvents().at(-1)).toMatchObject({ type: "conflict", other: { port: 7947, state: "alive" } });
+    expect(node.count("dropped.name_conflict")).toBe(1);
+    expect(node.logged("name_conflict")).toMatchObject([{ level: "warn" }]);
+  });
+
+  it("is ignored without an address, or with too much metadata, each counted by its cause", () => {
+    const node = started();
+    node.deliver(alive("n2", { addr: "" }));
+    expect(node.count("dropped.bad_address")).toBe(1);
+    node.deliverAll(alive("n2", { meta: new Uint8Array(513) }));
+    expect(node.count("dropped.meta_too_large")).toBe(1);
+    expect(node.logged("bad_alive").map(({ level }) => level)).toEqual(["warn", "warn"]);
+    expect(node.node("n2")).toBeUndefined();
+    node.deliver(alive("n2", { meta: new Uint8Array(512) }));
+    expect(node.node("n2")?.meta).toHaveLength(512);
+  });
+
+  it("may have one protocol version only", () => {
+    const node = started();
+    node.deliver(alive("n2", { vsn: [2, 2, 2, 0, 0, 0] }));
+    expect(node.state("n2")).toBe("alive");
+    node.deliver(alive("n3", { vsn: [3, 2, 2, 0, 0, 0] }));
+    expect(node.logged("bad_versions")).toMatchObject([{ level: "warn" }]);
+  });
+
+  it("from outside cidrsAllowed, or about an address outside, is counted and logged", () => {
+    const node = started({ config: { cidrsAllowed: ["127.0.0.0/16"] } });
+    const inside = { ...stranger, host: "127.0.0.50" };
+    node.deliver(alive("n3", { addr: "10.0.0.3" }), inside);
+    expect(node.count("dropped.address_not_allowed")).toBe(1);
+    expect(node.logged("address_not_allowed")).toMatchObject([{ level: "debug" }]);
+    node.run(() => mergeAll(node.engine, [{ ...pushed("n3", 0), addr: "10.0.0.3" }], false));
+    expect(node.count("dropped.address_not_allowed")).toBe(2);
+    expect(node.logged("address_not_allowed").at(-1)).toMatchObject({ level: "warn" });
+    // Without any address it is not outside, but bad.
+    node.deliver(alive("n4", { addr: "" }), inside);
+    expect([node.count("dropped.address_not_allowed"), node.count("dropped.bad_address")]).toEqual([2, 1]);
+    // A repeat is counted again: what cidrsAllowed keeps out is never taken for known.
+    node.deliver(alive("n2"), inside);
+    node.deliver(alive("n2"), stranger);
+    expect(node.count("dropped.address_not_allowed")).toBe(3);
+  });
+
+  it("about ourselves that is refuted names no accuser where it is an alive message", () => {
+    const node = started();
+    node.deliver(alive("n1", { incarnation: 4, meta: foo }));
+    expect(node.takeEvents()).toMatchObject([{ type: "refute", from: "", node: { incarnation: 5 } }]);
+  });
+});
+
+describe("an alive message that says what is known", () => {
+  /** Whether it waits to be handled, or was dropped as it came in. */
+  function waits(options: HarnessOptions, message = alive("n2", { meta: foo }), known = message): boolean {
+    const node = started(options);
+    node.deliver(known);
+    expect(node.engine.hasHandoff).toBe(false);
+    node.deliver(message, { ...stranger, host: "127.0.0.50" }, false);
+    return node.engine.hasHandoff;
+  }
+
+  it("is dropped as it comes in, unlike one with news", () => {
+    expect(waits({})).toBe(false);
+    expect(waits({}, alive("n2"), alive("n2", { incarnation: 2 }))).toBe(false);
+    expect(waits({ config: { protocolVersion: 3 } })).toBe(false);
+    expect(waits({}, alive("n2", { incarnation: 2 }), alive("n2"))).toBe(true);
+    expect(waits({}, alive("n2", { meta: foo }), alive("n2"))).toBe(true);
+    expect(waits({}, alive("n3"), alive("n2"))).toBe(true);
+  });
+
+  it("is looked at where its name is over 256 bytes, which is no name of a real member", () => {
+    expect(waits({}, alive("n".repeat(256)))).toBe(false);
+    expect(waits({}, alive("n".repeat(257)))).toBe(true);
+    expect(waits({ questions: { hasAliveDelegate: true } }, alive("n".repeat(257)))).toBe(true);
+  });
+
+  it("is looked at where somebody is to be asked about it, of protocol version 1, or about ourselves", () => {
+    expect(waits({ questions: { hasAliveDelegate: true } })).toBe(true);
+    expect(waits({ config: { cidrsAllowed: ["127.0.0.0/8"] } })).toBe(true);
+    expect(waits({ questions: { hasAliveDelegate: true }, config: { cidrsAllowed: ["127.0.0.0/8"] } })).toBe(true);
+    expect(waits({ config: { protocolVersion: 1 } })).toBe(true);
+    expect(waits({}, alive("n1", { vsn: [1, 5, 2, 0, 0, 0] }))).toBe(true);
+  });
+});
+
+describe("the alive delegate", () => {
+  it("hears of a node as alive, and of each message about it, the repeated ones included", () => {
+    const seen: Node[] = [];
+    const refusesAlive = (node: Node): string | undefined => {
+      seen.push(node);
+      return undefined;
+    };
+    const node = started({ questions: { hasAliveDelegate: true, refusesAlive } });
+    seen.length = 0;
+    node.deliverAll(alive("n2"), alive("n2"), alive("n2"));
+    expect(seen.map(({ name, state }) => `${name} ${state}`)).toEqual(["n2 alive", "n2 alive", "n2 alive"]);
+  });
+
+  it("is not asked about a node without versions, and the log says that they are missing", () => {
+    const node = started({ questions: { hasAliveDelegate: true, refusesAlive: () => "never asked" } });
+    node.logs.length = 0;
+    node.deliver(alive("n2", { vsn: [1, 5, 2, 0, 0] }));
+    expect(node.logged("alive_refused")).toMatchObject([{ level: "warn", message: expect.stringMatching(/n2: .*versions/) }]);
+    expect(node.logged("alive_refused")[0]?.message).not.toContain("never asked");
+  });
+});
+
+describe("the cause", () => {
+  it("of a suspicion is the accusation, or what a push/pull brought", () => {
+    const node = started();
+    node.deliverAll(alive("n2"), alive("n3"), alive("n4"));
+    node.takeEvents();
+    node.deliver(suspect("n2", 1, "n9"));
+    node.run(() => mergeAll(node.engine, [pushed("n3", 1), pushed("n4", 2)], false));
+    expect(node.takeEvents()).toMatchObject([
+      { type: "suspect", node: { name: "n2" }, from: "n9", cause: { code: "accused", from: "n9" } },
+      { type: "suspect", node: { name: "n3" }, from: "n1", cause: { code: "push_pull", state: "suspect" } },
+      { type: "suspect", node: { name: "n4" }, from: "n1", cause: { code: "push_pull", state: "dead" } },
+    ]);
+  });
+
+  it("of a death is who declared it, with the suspicion before it, where there was one", () => {
+    const node = started();
+    node.deliverAll(alive("n2"), alive("n3"), alive("n4"), suspect("n3", 1, "n8"));
+    node.takeEvents();
+    node.deliverAll(dead("n2", 1, "n9"), dead("n3", 1, "n9"), dead("n4", 1, "n4"));
+    expect(node.takeEvents().map((event) => (event.type === "leave" ? event.cause : event.type))).toEqual([
+      { code: "declared_dead", from: "n9", suspicion: undefined },
+      { code: "declared_dead", from: "n9", suspicion: { code: "accused", from: "n8" } },
+      { code: "left" },
+    ]);
+  });
+
+  it("of a death by our own timer has all that the suspicion knew", () => {
+    const node = new EngineHarness();
+    for (const name of ["n2", "n3", "n4", "n5", "n6"]) node.deliver(alive(name));
+    node.deliverAll(suspect("n2", 1, "a"), suspect("n2", 1, "b"));
+    const begin = node.now;
+    node.takeEvents();
+    node.advance(60_000);
+    const [event] = node.takeEvents();
+    expect(event).toMatchObject({ type: "leave", node: { name: "n2", state: "dead" } });
+    expect(event).toMatchObject({
+      cause: {
+        code: "suspicion_timeout",
+        suspicion: { code: "accused", from: "a" },
+        accusers: ["a", "b"],
+        confirmationsWanted: 2,
+        suspectFor: expect.closeTo(11_381, -1),
+      },
+    });
+    expect(node.takeBroadcasts()).toContainEqual(dead("n2", 1, "n1"));
+    expect(node.now - begin).toBe(60_000);
+  });
+
+  it("of an earlier suspicion is gone once the node has refuted", () => {
+    const node = started();
+    node.deliverAll(alive("n2"), suspect("n2", 1, "n9"), alive("n2", { incarnation: 2 }));
+    node.takeEvents();
+    node.deliver(dead("n2", 2, "n8"));
+    expect(node.takeEvents()).toMatchObject([
+      { type: "leave", cause: { code: "declared_dead", from: "n8", suspicion: undefined } },
+    ]);
+  });
+});
+
+describe("the round trip of a member", () => {
+  /** Its ping is answered after 8 ms; then it dies, comes back, and no probe is answered any more. */
+  function rttAfter(back: { readonly addr?: string; readonly port?: number }): unknown {
+    const config = { probeInterval: 1000, probeTimeout: 100, disableTcpPings: true, suspicionMult: 1000 };
+    const node = new EngineHarness({ fixedRandom: 0, config }).start();
+    node.deliver(alive("n2"));
+    node.advance(8);
+    node.deliver(ack(node.sentOf("ping")[0]?.seqNo ?? -1));
+    node.deliverAll(dead("n2", 1, "n2"), alive("n2", { incarnation: 2, ...back }));
+    node.takeEvents();
+    node.advance(5000);
+    const verdict = node.takeEvents().find(({ type }) => type === "suspect");
+    return verdict?.type === "suspect" && verdict.cause.code === "probe_failed" ? verdict.cause.rtt : "no verdict";
+  }
+
+  it("is forgotten when it comes back at another host or port, and kept otherwise", () => {
+    expect(rttAfter({})).toBe(8);
+    expect(rttAfter({ port: 7947 })).toBeUndefined();
+    expect(rttAfter({ addr: "127.0.0.22" })).toBeUndefined();
+    expect(rttAfter({ addr: "127.0.0.22", port: 7947 })).toBeUndefined();
+  });
+});
+
+it("the merge delegate sees a node in a state that nobody has defined as dead", () => {
+  const asked: string[] = [];
+  const questions = {
+    hasMergeDelegate: true,
+    refusesMerge: (peers: readonly Node[]): unknown => {
+      asked.push(...peers.map(({ name, state }) => `${name} ${state}`));
+      return undefined;
+    },
+  };
+  const node = started({ questions });
+  node.run(() => mergeAll(node.engine, [pushed("n2", 1), pushed("n3", 7)], true));
+  expect(asked).toEqual(["n2 suspect", "n3 dead"]);
+});

@@ -1,0 +1,123 @@
+import { describe, expect, it } from "vitest";
+import type { Questions } from "../../src/swim/effects.ts";
+import type { SelectPurpose } from "../../src/api/select-nodes.ts";
+import { cluster } from "./virtual-cluster.ts";
+import { EngineHarness, type HarnessOptions } from "./engine-harness.ts";
+import { alive } from "./messages.ts";
+
+/** n1 among n2 to n9, of which n2, n3 and n4 are in its zone. */
+function zoned(select: Questions["selectNodes"], config: HarnessOptions["config"] = {}): EngineHarness {
+  const node = new EngineHarness({ name: "n1", config, questions: { hasSelectNodes: true, selectNodes: select } }).start();
+  for (let i = 2; i <= 9; i++) node.deliver(alive(`n${i}`, { incarnation: 1 }));
+  node.takeBroadcasts();
+  node.takeSent();
+  return node;
+}
+
+const zone = ["n2", "n3", "n4"];
+const gossipOn = { gossipInterval: 200, probeInterval: 0, retransmitMult: 1000 };
+
+/** To how many of the packets, of those that `rounds` of gossip send, the zone's members are the receivers. */
+function receivers(node: EngineHarness): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { to } of node.takeSent()) counts.set(to.name, (counts.get(to.name) ?? 0) + 1);
+  return counts;
+}
+
+function inZone(counts: Map<string, number>): number {
+  return zone.reduce((sum, name) => sum + (counts.get(name) ?? 0), 0);
+}
+
+function total(counts: Map<string, number>): number {
+  return [...counts.values()].reduce((sum, count) => sum + count, 0);
+}
+
+describe("gossip with selectNodes", () => {
+  it("goes to the chosen, but for one target of each round, which may be anybody", () => {
+    const node = zoned(() => zone, gossipOn);
+    node.deliver(alive("n9", { incarnation: 2 }));
+    node.advance(200 * 100);
+    const counts = receivers(node);
+    expect(total(counts)).toBe(300);
+    // Two of three, and now and then the third.
+    expect(inZone(counts)).toBeGreaterThanOrEqual(200);
+    expect(inZone(counts)).toBeLessThan(260);
+    expect(counts.size).toBe(8);
+  });
+
+  it.each([
+    ["nobody", (): string[] => []],
+    ["foreigners", (): string[] => ["n77", "n1"]],
+  ])("takes all the candidates when %s are chosen, and counts that", (_, select) => {
+    const node = zoned(select, gossipOn);
+    node.deliver(alive("n9", { incarnation: 2 }));
+    node.advance(200 * 50);
+    expect(receivers(node).size).toBe(8);
+    expect(node.count("select_nodes_error")).toBe(50);
+  });
+
+  it("never goes twice to one member in a round, nor to one that is no candidate", () => {
+    const node = zoned(() => ["n2", "n2", "n1", "n55"], gossipOn);
+    node.deliver(alive("n9", { incarnation: 2 }));
+    for (let round = 0; round < 50; round++) {
+      node.advance(200);
+      const counts = receivers(node);
+      expect([...counts.values()]).toEqual([1, 1, 1]);
+      expect(counts.get("n2")).toBe(1);
+    }
+  });
+});
+
+it("probes the chosen more, and everybody now and then", () => {
+  const node = zoned(() => zone, {
+    probeInterval: 1000,
+    probeTimeout: 10,
+    disableTcpPings: true,
+    indirectChecks: 0,
+    awarenessMaxMultiplier: 1,
+    suspicionMult: 1000,
+  });
+  const targets = new Map<string, number>();
+  for (let i = 0; i < 400; i++) {
+    node.advance(1000);
+    for (const { messages } of node.takeSent()) {
+      for (const message of messages)
+        if (message.kind === "ping") targets.set(message.node, (targets.get(message.node) ?? 0) + 1);
+    }
+  }
+  expect(targets.size).toBe(8);
+  expect(inZone(targets)).toBeGreaterThan(total(targets) * 0.55);
+});
+
+it("asks for each purpose, with all who will do", () => {
+  const asked = new Map<SelectPurpose, number>();
+  const node = zoned(
+    (purpose, candidates) => {
+      asked.set(purpose, Math.max(asked.get(purpose) ?? 0, candidates.length));
+      expect(candidates.map(({ name }) => name)).not.toContain("n1");
+      return zone;
+    },
+    { ...gossipOn, probeInterval: 1000, pushPullInterval: 1000 },
+  );
+  node.deliver(alive("n9", { incarnation: 2 }));
+  node.advance(20_000);
+  expect(Object.fromEntries(asked)).toEqual({ probe: 8, indirectProbe: 7, gossip: 8, pushPull: expect.any(Number) });
+});
+
+it("zones that only choose themselves still hear of one another", () => {
+  const members = cluster(0, { config: { gossipInterval: 200 } });
+  const half = (name: string): number => Number(name.slice(1)) % 2;
+  for (let i = 1; i <= 20; i++) {
+    const own = half(`n${i}`);
+    members.add(`n${i}`, {
+      questions: {
+        hasSelectNodes: true,
+        selectNodes: (_, candidates) => candidates.map(({ name }) => name).filter((name) => half(name) === own),
+      },
+    });
+  }
+  members.introduce();
+  members.crash("n1");
+  const others = members.nodes.slice(1);
+  expect(members.advance(120_000, () => others.every((node) => node.state("n1") === "dead"))).toBe(true);
+});

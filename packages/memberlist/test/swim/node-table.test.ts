@@ -1,0 +1,217 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { NodeRecord, NodeTable } from "../../src/swim/node-table.ts";
+import type { NodeState } from "../../src/api/node.ts";
+import { SeededRandom } from "../../src/testing/seeded-random.ts";
+import { EngineHarness, TestRandom } from "./engine-harness.ts";
+import { alive, dead, hostOf } from "./messages.ts";
+
+const states: readonly NodeState[] = ["alive", "suspect", "dead", "left"];
+
+function tableOf(wanted: readonly (readonly [state: NodeState, changedAt: number])[], seed: number = 1): NodeTable {
+  const table = new NodeTable(new SeededRandom(seed));
+  for (const [i, [state, changedAt]] of wanted.entries()) {
+    const record = new NodeRecord(`test${i}`, hostOf(`n${i}`), 7946, new Uint8Array(0), 0);
+    table.add(record);
+    table.setState(record, state, changedAt);
+  }
+  return table;
+}
+
+function names(table: NodeTable): string[] {
+  return table.records().map((record) => record.name);
+}
+
+describe("metadata that is kept", () => {
+  it("is a copy of its own, whatever else is kept beside it", () => {
+    const table = tableOf([]);
+    const given = Array.from({ length: 600 }, (_, i) => new Uint8Array((i * 7) % 513).fill(i));
+    const kept = given.map((meta) => table.keepMeta(meta));
+    const expected = given.map((meta) => meta.slice());
+    for (const meta of given) meta.fill(0xee);
+    expect(kept).toEqual(expected);
+  });
+
+  it("keeps no more memory than it may", () => {
+    const table = tableOf([]);
+    const buffers = Array.from({ length: 100 }, () => table.keepMeta(new Uint8Array(25)).buffer);
+    expect(new Set(buffers).size).toBeLessThan(5);
+    expect(Math.max(...buffers.map(({ byteLength }) => byteLength))).toBeLessThanOrEqual(1024);
+    expect(table.keepMeta(new Uint8Array(300)).buffer.byteLength).toBe(300);
+  });
+
+  it("is kept, too, after an application has transferred the buffer of another one", () => {
+    const table = tableOf([]);
+    const { buffer } = table.keepMeta(new Uint8Array(25));
+    structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
+    expect(table.keepMeta(Uint8Array.of(1, 2, 3))).toEqual(Uint8Array.of(1, 2, 3));
+  });
+});
+
+describe("the end of a round", () => {
+  it("puts the nodes into another order, and loses none [ShuffleNodes]", () => {
+    const orders = new Set<string>();
+    const table = tableOf(states.flatMap((state) => Array.from({ length: 5 }, () => [state, 0] as const)));
+    const before = names(table).toSorted();
+    for (let round = 0; round < 20; round++) {
+      expect(table.reapAndShuffle(1000, 0)).toEqual([]);
+      orders.add(names(table).join());
+      expect(names(table).toSorted()).toEqual(before);
+    }
+    expect(orders.size).toBe(20);
+  });
+
+  it("forgets who has been dead or left for too long, and nobody else [MoveDeadNodes]", () => {
+    const wanted: [NodeState, number][] = [
+      ["dead", 0],
+      ["alive", 0],
+      ["dead", 10],
+      ["left", 10],
+      ["left", 0],
+      ["alive", 0],
+      ["dead", 0],
+      ["suspect", 0],
+      ["left", 0],
+    ];
+    const table = tableOf(wanted);
+    expect(table.reapAndShuffle(15, 15)).toEqual([]);
+    const reaped = table.reapAndShuffle(15, 20);
+    expect(reaped.map((record) => record.name).toSorted()).toEqual(["test0", "test4", "test6", "test8"]);
+    expect(names(table).toSorted()).toEqual(["test1", "test2", "test3", "test5", "test7"]);
+    expect(table.get("test0")).toBeUndefined();
+    expect(table.get("test2")?.state).toBe("dead");
+    expect(table.size).toBe(5);
+    expect(table.liveCount).toBe(3);
+  });
+
+  it("keeps the dead for gossipToTheDeadTime in a running engine [ResetNodes]", () => {
+    const node = new EngineHarness({ config: { probeInterval: 10, probeTimeout: 5, gossipToTheDeadTime: 100 } }).start();
+    node.deliverAll(alive("n2"), alive("n3"), alive("n4"), dead("n3"));
+    node.advance(90);
+    expect(node.known()).toHaveLength(4);
+    expect(node.state("n3")).toBe("dead");
+    node.advance(200);
+    expect(node.state("n3")).toBeUndefined();
+    node.deliver(alive("n3"));
+    expect(node.state("n3")).toBe("alive");
+  });
+
+  it("leaves us able to say who we were, however long ago we left", () => {
+    const node = new EngineHarness({ config: { probeInterval: 10, probeTimeout: 5, gossipToTheDeadTime: 100 } }).start();
+    node.deliver(alive("n2"));
+    node.run(() => node.engine.leave(() => undefined));
+    node.advance(60_000);
+    expect(node.engine.localNode).toMatchObject({ name: "n1", addr: "127.0.0.1", state: "left" });
+    expect(node.engine.hasLivePeer).toBe(false);
+    expect(node.engine.members()).toEqual([]);
+    expect(node.engine.numMembers).toBe(0);
+  });
+});
+
+describe("NodeTable.randomNodes", () => {
+  const mixed = Array.from({ length: 90 }, (_, i) => [states[i % 3] as NodeState, 0] as const);
+  const isEligible = (record: NodeRecord): boolean => record.name !== "test0" && record.state === "alive";
+
+  it("chooses other nodes each time, all eligible and distinct [KRandomNodes]", () => {
+    const table = tableOf(mixed);
+    const choices = Array.from({ length: 3 }, () => table.randomNodes(3, isEligible));
+    for (const chosen of choices) {
+      expect(chosen).toHaveLength(3);
+      expect(new Set(chosen).size).toBe(3);
+      expect(chosen.every(isEligible)).toBe(true);
+    }
+    expect(
+      new Set(
+        choices.map((chosen) =>
+          chosen
+            .map(({ name }) => name)
+            .toSorted()
+            .join(),
+        ),
+      ).size,
+    ).toBe(3);
+  });
+
+  it("finds every eligible node of a small cluster [KRandomNodes]", () => {
+    for (let seed = 0; seed < 50; seed++) {
+      const chosen = tableOf(mixed.slice(0, 8), seed).randomNodes(3, isEligible);
+      expect(chosen.map(({ name }) => name).toSorted()).toEqual(["test3", "test6"]);
+    }
+  });
+
+  it("gives up in the end where too few are eligible", () => {
+    const table = tableOf(mixed);
+    expect(table.randomNodes(5, () => false)).toEqual([]);
+    expect(table.randomNodes(5, (record) => record.name === "test7").length).toBeLessThanOrEqual(1);
+    expect(table.randomNodes(0, () => true)).toEqual([]);
+  });
+
+  it("chooses everybody alike", () => {
+    for (const size of [6, 30]) {
+      const table = tableOf(Array.from({ length: size }, () => ["alive", 0] as const));
+      const counts = new Map<string, number>();
+      for (let i = 0; i < 200 * size; i++) {
+        for (const { name } of table.randomNodes(3, () => true)) counts.set(name, (counts.get(name) ?? 0) + 1);
+      }
+      expect(counts.size).toBe(size);
+      for (const count of counts.values()) expect(Math.abs(count - 600)).toBeLessThan(120);
+    }
+  });
+});
+
+describe("NodeTable", () => {
+  it("adds a node at a random place, and moves only the one that was there", () => {
+    const random = new TestRandom(1);
+    const table = new NodeTable(random);
+    const add = (name: string, at: number): void => {
+      random.fixed = at;
+      table.add(new NodeRecord(name, "127.0.0.1", 1, new Uint8Array(0), 0));
+    };
+    add("a", 0.9);
+    add("b", 0);
+    expect(names(table)).toEqual(["b", "a"]);
+    add("c", 0.99);
+    expect(names(table)).toEqual(["b", "c", "a"]);
+    add("d", 0.4);
+    expect(names(table)).toEqual(["b", "d", "a", "c"]);
+  });
+
+  it("counts the living as a recount would", () => {
+    const step = fc.record({ node: fc.nat(9), state: fc.constantFrom(...states), reap: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const table = tableOf(Array.from({ length: 10 }, () => ["alive", 0] as const));
+        for (const [now, { node, state, reap }] of steps.entries()) {
+          const record = table.get(`test${node}`);
+          if (record !== undefined) table.setState(record, state, now);
+          if (reap) table.reapAndShuffle(3, now);
+          expect(table.liveCount).toBe(table.records().filter((known) => !known.isDeadOrLeft).length);
+          expect(table.records().every((known) => table.get(known.name) === known)).toBe(true);
+        }
+      }),
+    );
+  });
+
+  it("gives snapshots that never change, and a new one after a change", () => {
+    const table = tableOf([["alive", 0]]);
+    const record = table.get("test0") as NodeRecord;
+    const before = record.snapshot();
+    expect(record.snapshot()).toBe(before);
+    table.setState(record, "suspect", 1);
+    expect(before.state).toBe("alive");
+    expect(record.snapshot().state).toBe("suspect");
+    expect(Object.isFrozen(before)).toBe(true);
+  });
+
+  it("keeps one copy of versions that many speak, and no record of a flood of made-up ones", () => {
+    const table = tableOf([]);
+    const common = table.internVersions([1, 5, 2, 0, 0, 0]);
+    expect(table.internVersions(Uint8Array.of(1, 5, 2, 0, 0, 0) as unknown as number[])).toBe(common);
+    expect(table.internVersions([1, 5, 2, 0, 0, 0, 99])).toBe(common);
+    for (let i = 0; i < 1000; i++) table.internVersions([1, 5, 2, i & 255, i >> 8, 7]);
+    expect(table.internVersions([1, 5, 2, 0, 0, 0])).toBe(common);
+    const late = [1, 5, 2, 231, 3, 7];
+    expect(table.internVersions(late)).toEqual(late);
+    expect(table.internVersions(late)).not.toBe(table.internVersions(late));
+  });
+});

@@ -1,0 +1,138 @@
+import { describe, expect, it } from "vitest";
+import { AckHandlers } from "../../src/swim/ack-handlers.ts";
+import { AddressIndex } from "../../src/swim/address-index.ts";
+import { DroppedMessages } from "../../src/swim/dropped-messages.ts";
+import { Periodic } from "../../src/swim/periodic.ts";
+import { TimerQueue } from "../../src/swim/timers.ts";
+import { makeCompound } from "../../src/wire/compound.ts";
+import type { PushNodeState } from "../../src/wire/messages/types.ts";
+import { EngineHarness, stranger, verifyProtocol } from "./engine-harness.ts";
+import { alive, encodeMessage, hostOf } from "./messages.ts";
+
+describe("periodic work", () => {
+  function periodic(): {
+    context: { now: number; timers: TimerQueue };
+    ticks: number[];
+    work: Periodic;
+    fire: (now: number) => void;
+  } {
+    const context = { now: 0, timers: new TimerQueue() };
+    const ticks: number[] = [];
+    const work = new Periodic({ context, delay: 50, interval: () => 100, tick: () => ticks.push(context.now) });
+    const fire = (now: number): void => {
+      context.now = now;
+      context.timers.fire(now);
+    };
+    return { context, ticks, work, fire };
+  }
+
+  it("keeps its rhythm when a tick is late, and skips the ticks that were missed", () => {
+    const { context, ticks, fire } = periodic();
+    fire(49);
+    fire(80);
+    expect(context.timers.nextAt()).toBe(150);
+    fire(150);
+    fire(460);
+    expect(ticks).toEqual([80, 150, 460]);
+    expect(context.timers.nextAt()).toBe(560);
+  });
+
+  it("ends with a stop, which nothing wakes it from", () => {
+    const { context, ticks, work, fire } = periodic();
+    fire(50);
+    work.stop();
+    work.wake();
+    fire(1000);
+    expect(ticks).toEqual([50]);
+    expect(context.timers.nextAt()).toBeUndefined();
+  });
+
+  it("that has been stopped while it slept is not woken", () => {
+    const context = { now: 0, timers: new TimerQueue() };
+    const work = new Periodic({ context, delay: 0, interval: () => 100, tick: () => undefined, hasWork: () => false });
+    context.timers.fire(0);
+    expect(context.timers.nextAt()).toBeUndefined();
+    work.stop();
+    work.wake();
+    expect(context.timers.nextAt()).toBeUndefined();
+  });
+});
+
+it("a wait for an ack that nobody waits for cannot be made longer, which is no error", () => {
+  const timers = new TimerQueue();
+  const acks = new AckHandlers(timers);
+  acks.postpone(5, 100);
+  expect([acks.size, timers.nextAt()]).toEqual([0, undefined]);
+});
+
+it("an address that nobody has can be taken out of the index, which is no error", () => {
+  const index = new AddressIndex();
+  index.delete("10.0.0.1", 7946);
+  index.add("10.0.0.1", 7946);
+  index.delete("10.0.0.1", 7947);
+  expect(index.has("10.0.0.1", 7946)).toBe(true);
+});
+
+describe("dropped messages", () => {
+  it("are only those that could not be decoded: any other error is thrown on", () => {
+    const dropped = new DroppedMessages({} as ConstructorParameters<typeof DroppedMessages>[0]);
+    expect(() => dropped.addError(new TypeError("a fault of ours"), 1, stranger)).toThrow("a fault of ours");
+  });
+
+  it("are not counted where none was dropped", () => {
+    const node = new EngineHarness();
+    node.deliver(makeCompound([alive("n2"), alive("n3")].map((message) => encodeMessage(message))));
+    expect([...node.counters.keys()].filter((name) => name.startsWith("dropped."))).toEqual([]);
+  });
+
+  it("are logged with their number and what is wrong with the first", () => {
+    const node = new EngineHarness();
+    node.deliver(Uint8Array.of(99));
+    node.deliver(makeCompound([Uint8Array.of(99), Uint8Array.of(98)]));
+    const [one, two] = node.logged("bad_message").map(({ message }) => message);
+    expect(one).toContain("message type 99 is not supported");
+    expect(one).not.toMatch(/ 1 /);
+    expect(two).toMatch(/ 2 messages.*message type 99 is not supported/);
+  });
+});
+
+describe("verifyProtocol", () => {
+  function remote(name: string, vsn: readonly number[]): PushNodeState {
+    return { name, addr: hostOf(name), port: 7946, meta: new Uint8Array(0), incarnation: 1, state: 0, vsn };
+  }
+
+  it("refuses a delegate version above what any one of the alive understands", () => {
+    const range = (min: number, max: number, current: number): readonly number[] => [1, 5, 2, min, max, current];
+    const check = (...nodes: readonly (readonly number[])[]): (() => void) => {
+      return () =>
+        verifyProtocol(
+          nodes.map((vsn, i) => remote(`n${i + 2}`, vsn)),
+          [],
+        );
+    };
+    expect(check(range(0, 1, 1), range(0, 3, 1))).not.toThrow();
+    expect(check(range(0, 1, 1), range(0, 3, 2))).toThrow(/delegate/);
+    expect(check(range(0, 3, 2), range(0, 1, 1))).toThrow(/delegate/);
+  });
+
+  it("says what is accepted, and which settings to change", () => {
+    const messageOf = (...all: readonly (readonly number[])[]): unknown => {
+      try {
+        verifyProtocol(
+          all.map((vsn, i) => remote(`n${i + 2}`, vsn)),
+          [],
+        );
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return undefined;
+    };
+    expect(messageOf([1, 3, 3, 0, 0, 0], [1, 5, 5, 0, 0, 0])).toMatch(
+      /n3 speaks protocol version 5.* 1 to 3 .*Set protocolVersion$/,
+    );
+    expect(messageOf([1, 2, 2, 0, 0, 0], [2, 5, 5, 0, 0, 0])).toMatch(/n3 speaks protocol version 5.* 2 to 2 /);
+    expect(messageOf([1, 2, 2, 0, 0, 0], [3, 5, 5, 0, 0, 0])).toMatch(/n2 speaks protocol version 2, and no version is accepted/);
+    const delegate = messageOf([1, 5, 2, 0, 1, 1], [1, 5, 2, 0, 3, 2]);
+    expect(delegate).toMatch(/n3 speaks delegate protocol version 2.* 0 to 1 .*delegateProtocolMin.*delegateProtocolVersion$/);
+  });
+});

@@ -1,0 +1,241 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { MemberlistError } from "../../src/api/errors.ts";
+import { makeCompound } from "../../src/wire/compound.ts";
+import { UnchangedNodes } from "../../src/wire/messages/unchanged-nodes.ts";
+import type { PushNodeState } from "../../src/wire/messages/types.ts";
+import { encodePushPull } from "../../src/wire/messages/push-pull.ts";
+import { readPushPull, type PushPullReading } from "../../src/wire/stream-frame.ts";
+import { StreamReader } from "../../src/wire/stream-reader.ts";
+import { EngineHarness, mergeAll } from "./engine-harness.ts";
+import { alive, dead, encodeMessage, suspect, type Message } from "./messages.ts";
+
+/** With a list of allowed networks, even one that allows all, each alive message is looked at: nothing is dropped as a repeat. */
+const looksAtAll = { cidrsAllowed: ["0.0.0.0/0", "::/0"] };
+
+const names = fc.constantFrom("n1", "n2", "n3", "é");
+const incarnations = fc.integer({ min: 0, max: 3 });
+const forms = fc.constantFrom<true | undefined>(undefined, true);
+const claimsAt = (addrs: readonly string[], ports: readonly number[]): fc.Arbitrary<Message> =>
+  fc.oneof(
+    fc
+      .record({
+        node: names,
+        incarnation: incarnations,
+        meta: fc.constantFrom(new Uint8Array(0), Uint8Array.of(1), Uint8Array.of(2)),
+        addr: fc.constantFrom(...addrs),
+        isMapped: forms,
+        port: fc.constantFrom(...ports),
+        vsn: fc.constantFrom<readonly number[]>(
+          [1, 5, 2, 0, 0, 0],
+          [1, 5, 3, 0, 0, 0],
+          [],
+          [0, 0, 0, 0, 0, 0],
+          [5, 1, 2, 0, 0, 0],
+        ),
+      })
+      .map(({ node, ...claim }) => alive(node, claim)),
+    fc.record({ node: names, incarnation: incarnations }).map(({ node, incarnation }) => suspect(node, incarnation)),
+    fc
+      .record({ node: names, incarnation: incarnations, from: names })
+      .map(({ node, incarnation, from }) => dead(node, incarnation, from)),
+  );
+
+/** What is remembered must be forgotten in time: when a member is, too, or comes back elsewhere. */
+const forgetful = { probeInterval: 10, probeTimeout: 5, suspicionMult: 1, gossipToTheDeadTime: 20, deadNodeReclaimTime: 10 };
+const configs = fc.constantFrom({}, forgetful);
+
+/** What one packet brings, and how long nothing does afterwards, in ms. */
+type Round = readonly [messages: readonly Message[], ms: number];
+
+const rounds = (claims: fc.Arbitrary<Message>): fc.Arbitrary<Round[]> =>
+  fc.array(fc.tuple(fc.array(claims, { minLength: 1, maxLength: 6 }), fc.constantFrom(0, 0, 15, 60)), { maxLength: 12 });
+
+/** What becomes of it in a node that drops repeats, and in one that looks at all. */
+function outcomesOf(all: readonly Round[], config: object): [plain: unknown, thorough: unknown] {
+  const plain = new EngineHarness({ config }).start();
+  const thorough = new EngineHarness({ config: { ...config, ...looksAtAll } }).start();
+  for (const [claims, ms] of all) {
+    const messages = claims.map((claim) => encodeMessage(claim));
+    for (const node of [plain, thorough]) {
+      node.deliver(messages.length === 1 ? (messages[0] as Uint8Array) : makeCompound(messages));
+      node.advance(ms);
+    }
+  }
+  return [outcome(plain), outcome(thorough)];
+}
+
+function outcome(node: EngineHarness): unknown {
+  const { counters, events, engine } = node;
+  return { counters: [...counters], events: [...events], state: engine.localState(), queued: engine.numQueuedBroadcasts };
+}
+
+describe("alive messages that say what is known", () => {
+  it("are dropped before they are decoded, and nothing is different for it", () => {
+    fc.assert(
+      fc.property(rounds(claimsAt(["127.0.0.2", "127.0.0.3", "2001:db8::1"], [0, 7946, 7947])), configs, (all, config) => {
+        const single = all.flatMap(([claims, ms]) => claims.map((claim, i): Round => [[claim], i === 0 ? ms : 0]));
+        const [plain, thorough] = outcomesOf(single, config);
+        expect(plain).toEqual(thorough);
+      }),
+      { numRuns: 1_000 },
+    );
+  }, 60_000);
+
+  it("are dropped out of compounds, too", () => {
+    // Nobody changes its address: by which of two in one packet a conflict is told of is a matter of their order, of which none is promised.
+    fc.assert(
+      fc.property(rounds(claimsAt(["127.0.0.2"], [0, 7946])), configs, (all, config) => {
+        const [plain, thorough] = outcomesOf(all, config);
+        expect(plain).toEqual(thorough);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it("are heard again of a member that was forgotten, or that has come back elsewhere", () => {
+    const node = new EngineHarness({ config: forgetful }).start();
+    const hear = (claim: Message): void => {
+      for (let i = 0; i < 3; i++) node.deliver(encodeMessage(claim));
+    };
+    hear(alive("n2"));
+    node.deliver(dead("n2"));
+    node.advance(200);
+    expect(node.state("n2")).toBeUndefined();
+    hear(alive("n2"));
+    expect(node.state("n2")).toBe("alive");
+    node.deliver(dead("n2", 1, "n2"));
+    // Once only: what comes again is remembered in the place of what was.
+    node.deliver(encodeMessage(alive("n2", { incarnation: 2, addr: "127.0.0.9" })));
+    expect(node.engine.members().find(({ name }) => name === "n2")?.addr).toBe("127.0.0.9");
+    expect(node.count("dropped.name_conflict")).toBe(0);
+    // What once said nothing new contradicts what is known by now.
+    hear(alive("n2"));
+    expect(node.count("dropped.name_conflict")).toBe(3);
+  });
+
+  it("are found again one by one by each member of a process, however many there are, and however long", () => {
+    const [one, other] = [new EngineHarness().start(), new EngineHarness().start()];
+    const claimsOf = (i: number): Uint8Array =>
+      encodeMessage(alive(`m${i}`, { meta: new Uint8Array((i * 13) % 200).fill(i), addr: `10.1.${i >> 8}.${i & 255}` }));
+    const all = Array.from({ length: 6_000 }, (_, i) => claimsOf(i));
+    for (let round = 0; round < 3; round++) for (const claim of all) one.deliver(claim);
+    expect(one.engine.numMembers).toBe(6_001);
+    for (const claim of all.slice(0, 50)) other.deliver(claim);
+    expect(other.engine.numMembers).toBe(51);
+  });
+
+  it("take no place in the queue of those that wait", () => {
+    const node = new EngineHarness({ config: { handoffQueueDepth: 1 } }).start();
+    node.deliver(encodeMessage(alive("n2")));
+    const repeated = encodeMessage(alive("n2"));
+    node.deliver(makeCompound([repeated, repeated, encodeMessage(alive("n3"))]));
+    expect(node.count("dropped.handoff_full")).toBe(0);
+    expect(node.engine.numMembers).toBe(3);
+  });
+});
+
+const limits = { maxPushStateBytes: 1e6, maxPushStateNodes: 100, maxUserMsgBytes: 1e6, maxDecompressedBytes: 1e6 };
+const states: fc.Arbitrary<PushNodeState> = fc.record({
+  name: names,
+  incarnation: incarnations,
+  meta: fc.constantFrom(new Uint8Array(0), Uint8Array.of(1), Uint8Array.of(2)),
+  addr: fc.constantFrom("127.0.0.2", "127.0.0.3", "2001:db8::1"),
+  isMapped: forms,
+  port: fc.constantFrom(0, 7946, 7947),
+  vsn: fc.oneof(
+    { weight: 9, arbitrary: fc.constantFrom<readonly number[]>([1, 5, 2, 0, 0, 0], [1, 5, 3, 0, 0, 0]) },
+    fc.constantFrom<readonly number[]>([], [1, 2, 2, 0, 0, 0]),
+  ),
+  state: fc.nat(4),
+});
+
+/** Gives a node a peer's state as a stream would. @returns how many of its nodes were decoded; and why they were refused, if they were */
+async function pushPull(
+  node: EngineHarness,
+  message: Uint8Array,
+  reading: PushPullReading,
+): Promise<{ decoded: number; refused?: unknown }> {
+  const { nodes } = await readPushPull(new StreamReader(message.subarray(1)), limits, reading);
+  try {
+    node.run(() => mergeAll(node.engine, nodes, false));
+    return { decoded: nodes.length };
+  } catch (error) {
+    return { decoded: nodes.length, refused: (error as MemberlistError).code };
+  }
+}
+
+/** Our own nodes, as they are now. */
+function knownOf({ engine }: EngineHarness): Promise<UnchangedNodes> {
+  return UnchangedNodes.of(encodePushPull(false, engine.localState(), new Uint8Array(0)), undefined);
+}
+
+describe("nodes of a push/pull that say what is known", () => {
+  it("are not even decoded, and nothing is different for it", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.array(states, { maxLength: 8 }), { maxLength: 8 }), async (pushPulls) => {
+        const plain = new EngineHarness().start();
+        const thorough = new EngineHarness().start();
+        for (const nodes of pushPulls) {
+          const message = encodePushPull(false, nodes, new Uint8Array(0));
+          const fast = await pushPull(plain, message, { known: await knownOf(plain) });
+          const whole = await pushPull(thorough, message, {});
+          expect(fast.refused).toBe(whole.refused);
+          expect(fast.decoded).toBeLessThanOrEqual(whole.decoded);
+        }
+        expect(outcome(plain)).toEqual(outcome(thorough));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("are the same when something has changed between our writing and our reading", async () => {
+    const claim = { meta: new Uint8Array(0), addr: "127.0.0.2", port: 7946, vsn: [1, 5, 2, 0, 0, 0] };
+    const told = fc.record({ name: names, incarnation: incarnations, state: fc.nat(4) }).map((node) => ({ ...claim, ...node }));
+    const someTold = fc.array(told, { maxLength: 8 });
+    await fc.assert(
+      fc.asyncProperty(someTold, someTold, someTold, configs, async (before, meanwhile, nodes, config) => {
+        const plain = new EngineHarness({ config }).start();
+        const thorough = new EngineHarness({ config }).start();
+        for (const node of [plain, thorough]) node.run(() => mergeAll(node.engine, before, false));
+        const known = await knownOf(plain);
+        for (const node of [plain, thorough]) {
+          node.run(() => mergeAll(node.engine, meanwhile, false));
+          node.advance(15);
+        }
+        const message = encodePushPull(false, nodes, new Uint8Array(0));
+        await pushPull(plain, message, { known });
+        await pushPull(thorough, message, {});
+        expect(outcome(plain)).toEqual(outcome(thorough));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("are all of them where two states are the same", async () => {
+    const node = new EngineHarness().start();
+    const others = Array.from({ length: 20 }, (_, i) => ({
+      name: `n${i + 2}`,
+      addr: i % 2 === 0 ? `127.0.1.${i}` : `2001:db8::${i}`,
+      port: 7946,
+      meta: new Uint8Array(i),
+      incarnation: 1 + i,
+      state: 0,
+      vsn: [1, 5, 2, 0, 0, 0],
+    }));
+    const message = encodePushPull(true, others, new Uint8Array(0));
+    expect(await pushPull(node, message, { known: await knownOf(node) })).toEqual({ decoded: 20 });
+    const known = await knownOf(node);
+    expect(await pushPull(node, message, { known })).toEqual({ decoded: 0 });
+    const same = encodePushPull(true, node.engine.localState(), new Uint8Array(0));
+    expect(await pushPull(node, same, { known })).toEqual({ decoded: 0 });
+    // Suspects and the dead are told of by other claims: these are looked at, also where we hold them for the same.
+    const suspects = encodePushPull(
+      true,
+      others.slice(0, 3).map((other) => ({ ...other, state: 1 })),
+      new Uint8Array(0),
+    );
+    expect(await pushPull(node, suspects, { known })).toEqual({ decoded: 3 });
+    expect(await pushPull(node, suspects, { known: await knownOf(node) })).toEqual({ decoded: 3 });
+  });
+});

@@ -1,0 +1,137 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { NodeRecord, NodeTable } from "../../src/swim/node-table.ts";
+import { EngineHarness } from "./engine-harness.ts";
+import { ack, alive, dead, suspect } from "./messages.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+interface Work {
+  /** Random numbers drawn and nodes looked at in the busiest tick, and in all. */
+  readonly most: number;
+  readonly total: number;
+}
+
+/** What a getter or method of a prototype does, before it is spied upon. */
+function original(of: object, name: string): (self: object, ...args: unknown[]) => never {
+  const { get, value } = Object.getOwnPropertyDescriptor(of, name) as { get?: () => never; value: () => never };
+  return (self, ...args) => Reflect.apply(get ?? value, self, args) as never;
+}
+
+/** Counts every look at a node from now on, until mocks are restored. */
+function countLooks(): { count: number } {
+  const looks = { count: 0 };
+  for (const property of ["state", "isDeadOrLeft"] as const) {
+    const read = original(NodeRecord.prototype, property);
+    vi.spyOn(NodeRecord.prototype, property, "get").mockImplementation(function look(this: NodeRecord) {
+      looks.count++;
+      return read(this);
+    });
+  }
+  for (const method of ["at", "get"] as const) {
+    const read = original(NodeTable.prototype, method);
+    vi.spyOn(NodeTable.prototype, method).mockImplementation(function look(this: NodeTable, key: number | string) {
+      looks.count++;
+      return read(this, key);
+    });
+  }
+  const readAll = original(NodeTable.prototype, "records");
+  vi.spyOn(NodeTable.prototype, "records").mockImplementation(function look(this: NodeTable) {
+    looks.count += this.size;
+    return readAll(this);
+  });
+  return looks;
+}
+
+/** Counts what the engine does in each of 60 ticks of `every` ms, with `n` members that answer every ping. */
+function workOfTicks(
+  n: number,
+  every: number,
+  config: { probeInterval: number; gossipInterval: number; pushPullInterval: number },
+): Work {
+  const node = new EngineHarness({ config: { ...config, probeTimeout: 50 } }).start();
+  for (let i = 2; i <= n; i++) node.deliver(alive(`n${i}`));
+  node.takeBroadcasts();
+  const looks = countLooks();
+
+  let most = 0;
+  let total = 0;
+  for (let tick = 0; tick < 60; tick++) {
+    // Something to gossip about, always.
+    node.deliver(suspect("n1", node.engine.localNode.incarnation));
+    node.takeSent();
+    looks.count = 0;
+    node.random.draws = 0;
+    node.advance(every);
+    for (const { seqNo } of node.sentOf("ping")) node.deliver(ack(seqNo));
+    const work = looks.count + node.random.draws;
+    most = Math.max(most, work);
+    total += work;
+  }
+  vi.restoreAllMocks();
+  expect(total).toBeGreaterThan(60);
+  expect(node.engine.numMembers).toBe(n);
+  return { most, total };
+}
+
+/** How many nodes the busiest of 60 ticks of healing looks at: of `n` members `lost` have died. */
+function workOfHealing(n: number, lost: number): number {
+  const config = { probeInterval: 0, probeTimeout: 20, disableTcpPings: true, healingInterval: 100, healingTimeout: 0 };
+  const node = new EngineHarness({ config }).start();
+  for (let i = 2; i <= n; i++) node.deliver(alive(`n${i}`));
+  for (let i = 2; i <= lost + 1; i++) node.deliver(dead(`n${i}`, 1, "n1"));
+  node.takeBroadcasts();
+  const looks = countLooks();
+  let most = 0;
+  for (let tick = 0; tick < 60; tick++) {
+    looks.count = 0;
+    node.advance(100);
+    most = Math.max(most, looks.count);
+  }
+  vi.restoreAllMocks();
+  expect(node.sentOf("ping").length).toBeGreaterThan(1);
+  return most;
+}
+
+describe("the work of a tick does not grow with the cluster", () => {
+  const off = { probeInterval: 0, gossipInterval: 0, pushPullInterval: 0 };
+
+  for (const [what, config] of [
+    ["probing", { ...off, probeInterval: 100 }],
+    ["gossip", { ...off, gossipInterval: 100 }],
+    // Stretched for larger clusters, so these ticks are more often idle.
+    ["push/pull", { ...off, pushPullInterval: 10 }],
+  ] as const) {
+    it(`for ${what}`, () => {
+      const small = workOfTicks(100, 100, config);
+      const large = workOfTicks(1000, 100, config);
+      expect(large.most).toBeLessThanOrEqual(small.most + 10);
+      expect(large.total).toBeLessThanOrEqual(small.total * 1.25);
+      expect(large.most).toBeLessThan(100);
+    });
+  }
+
+  it("for healing, however many members are lost", () => {
+    const small = workOfHealing(100, 20);
+    expect(workOfHealing(1_000, 200)).toBeLessThanOrEqual(small + 10);
+    expect(workOfHealing(1_000, 800)).toBeLessThanOrEqual(small + 10);
+  });
+
+  it("but for the reshuffle at the end of each round, which is linear", () => {
+    const node = new EngineHarness({ config: { probeInterval: 100, probeTimeout: 50 } }).start();
+    for (let i = 2; i <= 50; i++) node.deliver(alive(`n${i}`));
+    node.takeBroadcasts();
+    const draws: number[] = [];
+    for (let tick = 0; tick < 147; tick++) {
+      node.takeSent();
+      node.random.draws = 0;
+      node.advance(100);
+      for (const { seqNo } of node.sentOf("ping")) node.deliver(ack(seqNo));
+      draws.push(node.random.draws);
+    }
+    // Three rounds of 49 probes; each begins with one shuffle, but the first, which begins with the table as it was filled.
+    expect(draws.filter((count) => count === 0)).toHaveLength(145);
+    expect(draws.filter((count) => count > 0)).toEqual([49, 49]);
+  });
+});

@@ -1,0 +1,70 @@
+import { describe, expect, it, vi } from "vitest";
+import { lookUpBySystem, type SystemResolver } from "../../src/transport-kit/system-lookup.ts";
+
+const hosts = "127.0.0.1 localhost\n# 10.0.0.1 commented\n10.0.0.2\tListed.example alias # and a remark\n";
+const never = new AbortController().signal;
+
+interface Asked extends SystemResolver {
+  readonly lookup: ReturnType<typeof vi.fn<SystemResolver["lookup"]>>;
+  readonly ask: ReturnType<typeof vi.fn<(host: string, signal: AbortSignal) => Promise<unknown>>>;
+}
+
+function systemThat(ask: (host: string, signal: AbortSignal) => Promise<unknown>): Asked {
+  const lookup = vi.fn<SystemResolver["lookup"]>(() => Promise.resolve(["192.0.2.1"]));
+  return { lookup, ask: vi.fn<typeof ask>(ask), hosts: () => Promise.resolve(hosts) };
+}
+
+const failing = (fields: object) => (): Promise<unknown> => Promise.reject(Object.assign(new Error("no"), fields));
+
+describe("a look-up by the system", () => {
+  it.each([{ code: "ENOTFOUND" }, { code: "ENODATA" }, { code: "ESERVFAIL" }, { code: "ECONNREFUSED" }, { name: "NotFound" }])(
+    "is made when a name server has answered, whatever that is: %o",
+    async (fields) => {
+      const system = systemThat(failing(fields));
+      expect(await lookUpBySystem("a.example", system, never)).toEqual(["192.0.2.1"]);
+      expect([system.ask.mock.calls.length, system.lookup.mock.calls]).toEqual([1, [["a.example"]]]);
+    },
+  );
+
+  it.each([{ code: "ETIMEOUT" }, { code: "ECANCELLED" }, { name: "TimedOut" }, { name: "AbortError" }])(
+    "is not made when no name server answers: %o",
+    async (fields) => {
+      const system = systemThat(failing(fields));
+      await expect(lookUpBySystem("a.example", system, never)).rejects.toThrow("no name server has answered");
+      expect(system.lookup).not.toHaveBeenCalled();
+    },
+  );
+
+  it("is not made after it was aborted, before or while the name servers are asked", async () => {
+    const controller = new AbortController();
+    const system = systemThat(() => {
+      controller.abort();
+      return Promise.resolve([]);
+    });
+    await expect(lookUpBySystem("a.example", system, controller.signal)).rejects.toThrow("aborted");
+    await expect(lookUpBySystem("a.example", system, controller.signal)).rejects.toThrow("aborted");
+    expect([system.ask.mock.calls.length, system.lookup.mock.calls.length]).toEqual([1, 0]);
+  });
+
+  it.each(["localhost", "db.localhost.", "printer.local", "listed.example", "LISTED.example.", "alias"])(
+    "is made at once for a name that the system answers itself: %s",
+    async (host) => {
+      const system = systemThat(failing({ code: "ETIMEOUT" }));
+      expect(await lookUpBySystem(host, system, never)).toEqual(["192.0.2.1"]);
+    },
+  );
+
+  it.each(["commented", "10.0.0.2x", "remark"])("is not made for what the hosts file does not name: %s", async (host) => {
+    const system = systemThat(failing({ code: "ETIMEOUT" }));
+    await expect(lookUpBySystem(host, system, never)).rejects.toThrow("no name server");
+  });
+
+  it("is made at once where the name servers cannot be asked, and asks them where the hosts file cannot be read", async () => {
+    const system = systemThat(() => Promise.resolve([]));
+    expect(await lookUpBySystem("a.example", { ...system, ask: undefined }, never)).toEqual(["192.0.2.1"]);
+    expect(system.ask).not.toHaveBeenCalled();
+    const unreadable = { ...system, hosts: () => Promise.reject(new Error("denied")) };
+    expect(await lookUpBySystem("listed.example", unreadable, never)).toEqual(["192.0.2.1"]);
+    expect(system.ask).toHaveBeenCalledOnce();
+  });
+});

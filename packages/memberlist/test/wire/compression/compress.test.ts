@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { compressMessage, decompressBody, decompressInParts } from "../../../src/wire/compression/compress.ts";
+import { ascii, fromHex, toHex } from "../hex.ts";
+import { reasonOf } from "../reason.ts";
+
+const limit = 1 << 20;
+
+/** Why a promise was rejected. */
+async function outcomeOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+    return "ok";
+  } catch (error) {
+    return reasonOf(() => {
+      throw error;
+    });
+  }
+}
+
+describe("compress messages", () => {
+  it("holds the message, and gives it back [CompressDecompressPayload]", () => {
+    const message = compressMessage(ascii("testing"));
+    expect(message[0]).toBe(9);
+    expect(decompressBody(message.subarray(1), limit)).toEqual(ascii("testing"));
+  });
+
+  it("is the map that Go writes", () => {
+    expect(toHex(compressMessage(ascii("a")))).toBe("0982a4416c676f00a3427566a400c30404");
+  });
+
+  it("stops a message that grows over its limit [DecompressPayload_Limit]", () => {
+    const bomb = compressMessage(new Uint8Array(3 * limit));
+    expect(bomb.length).toBeLessThan(limit / 100);
+    expect(reasonOf(() => decompressBody(bomb.subarray(1), limit))).toBe("too_large");
+    expect(decompressBody(bomb.subarray(1), 3 * limit)).toHaveLength(3 * limit);
+  });
+
+  it("yields while it decompresses, and while it moves what it has to a larger buffer", async () => {
+    const size = 20 * limit;
+    const bomb = compressMessage(new Uint8Array(size));
+    let yields = 0;
+    const content = await decompressInParts(bomb.subarray(1), size, async () => void yields++);
+    expect([content.length, content.every((byte) => byte === 0)]).toEqual([size, true]);
+    const decompressing = Math.ceil(size / (128 * 1024));
+    // The buffer has doubled often enough for all moves together to copy at least half of it, 512 KiB at a time.
+    expect(yields).toBeGreaterThanOrEqual(decompressing + 20);
+  });
+
+  it("stops a message that grows over its limit in parts as in one go", async () => {
+    const bomb = compressMessage(new Uint8Array(8 * limit)).subarray(1);
+    const none = async (): Promise<void> => {};
+    expect(await outcomeOf(decompressInParts(bomb, 8 * limit - 1, none))).toBe("too_large");
+    expect(await decompressInParts(bomb, 8 * limit, none)).toHaveLength(8 * limit);
+  });
+
+  it.each([
+    ["another algorithm", "82a4416c676f01a3427566a400c30404", "unknown_algorithm"],
+    ["no bytes", "82a4416c676f00a3427566c0", "bad_lzw"],
+    ["bytes that are a number", "82a4416c676f00a342756605", "wrong_type"],
+    ["a map cut off", "82a4416c676f00a3427566a400c304", "truncated"],
+    ["nothing", "", "truncated"],
+  ])("refuses %s", (_, hex, reason) => {
+    expect(reasonOf(() => decompressBody(fromHex(hex), limit))).toBe(reason);
+  });
+
+  it("takes the bin family", () => {
+    expect(toHex(decompressBody(fromHex("82a3427566c40400c30404a4416c676f00"), limit))).toBe("61");
+  });
+});

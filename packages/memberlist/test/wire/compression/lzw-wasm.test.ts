@@ -1,0 +1,176 @@
+import * as fc from "fast-check";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { SeededRandom } from "../../../src/testing/seeded-random.ts";
+import { lzwCompress } from "../../../src/wire/compression/lzw.ts";
+import { LzwCompressor, newDictionary } from "../../../src/wire/compression/lzw-compressor.ts";
+import { LzwDecompressor, newExpansions } from "../../../src/wire/compression/lzw-decompressor.ts";
+import { lzwMachine } from "../../../src/wire/compression/lzw-wasm.ts";
+import { toHex } from "../hex.ts";
+import { reasonOf } from "../reason.ts";
+
+const machine = lzwMachine();
+
+/** The output in hex, or the reason why there is none. */
+type Outcome = string | undefined;
+
+function byMachine(input: Uint8Array, maxBytes: number): Outcome {
+  let output: Uint8Array | undefined;
+  const reason = reasonOf(() => (output = machine?.decompress(input, maxBytes)));
+  return reason === "" ? output && toHex(output) : reason;
+}
+
+function byTypeScript(input: Uint8Array, maxBytes: number): Outcome {
+  const decompressor = new LzwDecompressor(input, maxBytes, newExpansions());
+  const reason = reasonOf(() => decompressor.run(Infinity));
+  return reason === "" ? toHex(decompressor.take()) : reason;
+}
+
+/** Codes of 9 bits first, as a decompressor takes them; it need not like them. */
+function packed(codes: readonly number[]): Uint8Array {
+  const bits: number[] = [];
+  let width = 9;
+  let next = 257;
+  for (const code of codes) {
+    const limited = code % (1 << width);
+    for (let i = 0; i < width; i++) bits.push((limited >> i) & 1);
+    next = limited === 256 ? 257 : Math.min(next + 1, 4096);
+    if (limited === 256) width = 9;
+    else if (next === 1 << width && width < 12) width++;
+  }
+  return Uint8Array.from({ length: Math.ceil(bits.length / 8) }, (_, byte) =>
+    bits.slice(8 * byte, 8 * byte + 8).reduce((sum, bit, i) => sum | (bit << i), 0),
+  );
+}
+
+describe("LZW in WebAssembly", () => {
+  it("is there", () => {
+    expect(machine).toBeDefined();
+  });
+
+  it("makes the same as in TypeScript of what was compressed, up to the very limit", () => {
+    const few = fc.array(fc.constantFrom(0, 1, 255), { maxLength: 9000 }).map((bytes) => Uint8Array.from(bytes));
+    fc.assert(
+      fc.property(fc.oneof(fc.uint8Array({ maxLength: 9000 }), few), (bytes) => {
+        const compressed = lzwCompress(bytes);
+        expect(byMachine(compressed, bytes.length)).toBe(toHex(bytes));
+        const oneMore = lzwCompress(Uint8Array.from([...bytes, 0]));
+        expect(byMachine(oneMore, bytes.length)).toBe("too_large");
+      }),
+    );
+  });
+
+  it("makes the same as in TypeScript of whatever else comes, errors included", () => {
+    const code = fc.oneof(
+      fc.integer({ min: 0, max: 255 }),
+      fc.integer({ min: 256, max: 600 }),
+      fc.integer({ min: 0, max: 4095 }),
+      fc.constantFrom(256, 257, 258, 259),
+    );
+    const codes = fc.array(code, { maxLength: 400 }).map(packed);
+    // The code that is just being given out, again and again: each makes one byte more than the one before.
+    const steps = fc
+      .integer({ min: 1, max: 600 })
+      .map((count) => packed([65, ...Array.from({ length: count }, (_, i) => 258 + i), 257]));
+    fc.assert(
+      fc.property(
+        fc.oneof(codes, steps, fc.uint8Array({ maxLength: 600 })),
+        fc.integer({ min: 0, max: 300_000 }),
+        (bytes, max) => {
+          expect(byMachine(bytes, max)).toBe(byTypeScript(bytes, max));
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("goes on with a full dictionary, where the last code stays what it was", () => {
+    const codes = [
+      65,
+      ...Array.from({ length: 5000 }, (_, i) => (i < 3900 ? 66 + (i % 7) : i % 3 === 0 ? 4095 : 300 + i / 2)),
+      257,
+    ].map(Math.floor);
+    const bytes = packed(codes);
+    expect(byMachine(bytes, 400_000)).toBe(byTypeScript(bytes, 400_000));
+  });
+
+  it("compresses to the very bytes that TypeScript makes, at lengths where codes widen and where the dictionary is cleared", () => {
+    const noise = new SeededRandom(7);
+    const kinds: ((i: number) => number)[] = [
+      () => 0,
+      () => noise.next() * 256,
+      () => noise.next() * 3,
+      (i) => i >> 4,
+      (i) => i % 251,
+    ];
+    const sizes = [
+      1, 2, 3, 254, 255, 256, 257, 511, 512, 513, 766, 767, 768, 1023, 1790, 1791, 1792, 2047, 2048, 2049, 3837, 3838, 3839, 3840,
+      9000, 131_072,
+    ];
+    for (const [kind, byte] of kinds.entries()) {
+      for (const size of sizes) {
+        const input = new Uint8Array(size).map((_, i) => byte(i));
+        const compressor = new LzwCompressor(input, newDictionary());
+        compressor.run(Infinity);
+        const compressed = machine?.compress(input, 0, false);
+        expect(Buffer.compare(compressed as Uint8Array, compressor.take()), `${kind}, ${size} bytes`).toBe(0);
+      }
+    }
+    const few = fc.array(fc.constantFrom(0, 1, 255), { minLength: 1, maxLength: 6000 }).map((bytes) => Uint8Array.from(bytes));
+    fc.assert(
+      fc.property(fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 6000 }), few), fc.boolean(), (input, givesUp) => {
+        const compressor = new LzwCompressor(input, newDictionary(), 5, givesUp);
+        const expected = compressor.run(Infinity) ? toHex(compressor.take().subarray(5)) : "hopeless";
+        const compressed = machine?.compress(input, 5, givesUp);
+        expect(compressed instanceof Uint8Array ? toHex(compressed.subarray(5)) : compressed).toBe(expected);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("leaves to TypeScript what is too long to compress, or empty", () => {
+    expect(machine?.compress(new Uint8Array(1_572_865), 0, false)).toBeUndefined();
+    expect(machine?.compress(new Uint8Array(0), 0, false)).toBeUndefined();
+  });
+
+  it("says so where something does not fit its memory", () => {
+    expect(machine?.decompress(lzwCompress(new Uint8Array(5_000_000)), 5_000_000)).toBeUndefined();
+    expect(machine?.decompress(new Uint8Array(1_572_865), 1_000_000)).toBeUndefined();
+    expect(machine?.decompress(lzwCompress(new Uint8Array(300_000)), 1_000_000)).toHaveLength(300_000);
+  });
+
+  it("grows for a long input and a long output, and keeps what is right", () => {
+    const noise = new SeededRandom(3);
+    const short = lzwCompress(Uint8Array.of(1, 2, 3));
+    for (const size of [1_500_000, 40_000, 700_000]) {
+      const input = new Uint8Array(size).map(() => noise.next() * 20);
+      const compressed = lzwCompress(input);
+      expect(Buffer.compare(machine?.decompress(compressed, size) as Uint8Array, input)).toBe(0);
+      expect(reasonOf(() => machine?.decompress(compressed, size - 1))).toBe("too_large");
+      expect(machine?.decompress(short, 10)).toEqual(Uint8Array.of(1, 2, 3));
+    }
+  });
+
+  it("gives out memory of its own", () => {
+    const first = machine?.decompress(lzwCompress(Uint8Array.of(1, 2, 3)), 10);
+    machine?.decompress(lzwCompress(Uint8Array.of(9, 9, 9)), 10);
+    expect(first).toEqual(Uint8Array.of(1, 2, 3));
+    expect(first?.buffer.byteLength).toBe(3);
+  });
+});
+
+describe("without WebAssembly", () => {
+  afterEach(() => {
+    vi.unstubAllGlobals();
+    vi.resetModules();
+  });
+
+  it("decompresses all the same", async () => {
+    vi.stubGlobal("WebAssembly", undefined);
+    vi.resetModules();
+    const fresh = await import("../../../src/wire/compression/lzw.ts");
+    const { lzwMachine: freshMachine } = await import("../../../src/wire/compression/lzw-wasm.ts");
+    expect(freshMachine()).toBeUndefined();
+    const bytes = new Uint8Array(5000).map((_, i) => i >> 4);
+    expect(fresh.lzwDecompress(fresh.lzwCompress(bytes), 5000)).toEqual(bytes);
+  });
+});

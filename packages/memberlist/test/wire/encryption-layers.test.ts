@@ -1,0 +1,172 @@
+import { describe, expect, it } from "vitest";
+import { encodePing } from "../../src/wire/messages/encode.ts";
+import { decodePacket, encodePacket } from "../../src/wire/packet.ts";
+import type { PayloadCipher } from "../../src/wire/encryption.ts";
+import { readStreamMessage } from "../../src/wire/stream-frame.ts";
+import { encodeStreamMessage, type StreamSecurity } from "../../src/wire/stream-layers.ts";
+import { StreamReader } from "../../src/wire/stream-reader.ts";
+import { aes, cipherOf, flipped, patterned, transparent } from "./aes.ts";
+import { ascii, fromHex } from "./hex.ts";
+import { reasonOf, rejectionOf } from "./reason.ts";
+
+const none = new Uint8Array(0);
+const label = ascii("dc1");
+const key = aes(patterned(16, 1));
+const otherKey = aes(patterned(16, 2));
+const MiB = 1024 * 1024;
+const limits = {
+  maxPushStateBytes: 20 * MiB,
+  maxPushStateNodes: 10,
+  maxUserMsgBytes: 20 * MiB,
+  maxDecompressedBytes: 40 * MiB,
+};
+const ping = encodePing({ seqNo: 7, node: "n", sourceAddr: "", sourcePort: 0, sourceNode: "" });
+const repetitive = ascii(`\x08${"a".repeat(400)}`);
+
+describe("an encrypted packet", () => {
+  const open = (packet: Uint8Array, cipher: PayloadCipher | undefined, ours: Uint8Array = label): Uint8Array =>
+    decodePacket(packet, { label: ours, skipInboundLabelCheck: false, cipher });
+
+  it.each([
+    [0, 40],
+    [1, 24],
+  ] as const)("of version %i has its label outside, and compression and checksum inside", (version, less) => {
+    const cipher = cipherOf([key], { version });
+    const packet = encodePacket(repetitive, { compress: true, crc: true, label, cipher });
+    expect([...packet.subarray(0, 6)]).toEqual([244, 3, ...label, version]);
+    const plain = encodePacket(repetitive, { compress: true, crc: true, label: none });
+    expect(plain.length).toBeLessThan(repetitive.length);
+    expect(packet.length - plain.length).toBeGreaterThan(less);
+    expect(open(packet, cipher)[0]).toBe(9);
+    // The transparent cipher shows what is inside: the checksum, then the compressed message.
+    const shown = encodePacket(repetitive, { compress: true, crc: true, label: none, cipher: cipherOf([transparent]) });
+    expect(shown.subarray(13, -16)).toEqual(plain);
+  });
+
+  it("is plaintext while nothing is encrypted that goes out", () => {
+    const cipher = cipherOf([key], { encrypts: false });
+    expect(encodePacket(ping, { compress: false, crc: false, label: none, cipher })).toBe(ping);
+  });
+
+  it("is refused under another key, another label, and as plaintext", () => {
+    const cipher = cipherOf([key]);
+    const sealed = encodePacket(ping, { compress: false, crc: false, label, cipher });
+    expect(open(sealed, cipher)).toEqual(ping);
+    expect(reasonOf(() => open(sealed, cipherOf([otherKey])))).toBe("decrypt_failed");
+    expect(reasonOf(() => open(sealed, cipher, ascii("dc2")))).toBe("label_mismatch");
+    expect(reasonOf(() => open(flipped(sealed, 4, "1".charCodeAt(0) ^ "2".charCodeAt(0)), cipher, ascii("dc2")))).toBe(
+      "decrypt_failed",
+    );
+    for (const crc of [true, false]) {
+      expect(reasonOf(() => open(encodePacket(ping, { compress: false, crc, label }), cipher))).toBe("decrypt_failed");
+    }
+  });
+
+  it("has its checksum checked, too, and must hold a message", () => {
+    const cipher = cipherOf([transparent]);
+    const sealed = encodePacket(ping, { compress: false, crc: true, label: none, cipher });
+    expect(reasonOf(() => open(flipped(sealed, sealed.length - 17), cipher, none))).toBe("bad_crc");
+    expect(reasonOf(() => open(cipher.encrypt(none, none, 0), cipher, none))).toBe("empty");
+  });
+
+  it("may be plaintext as long as that is still taken, whatever it looks like", () => {
+    const cipher = cipherOf([key], { verifyIncoming: false });
+    const sealed = encodePacket(ping, { compress: false, crc: false, label, cipher });
+    expect(open(sealed, cipher)).toEqual(ping);
+    for (const first of [0, 1, 2, 8, 255]) {
+      const plain = Uint8Array.from([first, ...patterned(60, first)]);
+      expect(open(encodePacket(plain, { compress: false, crc: true, label }), cipher)).toEqual(plain);
+    }
+  });
+
+  it("shows a checksum error of plaintext that is still taken", () => {
+    const cipher = cipherOf([key], { verifyIncoming: false });
+    const plain = encodePacket(ping, { compress: false, crc: true, label: none });
+    expect(reasonOf(() => open(flipped(plain, plain.length - 1), cipher, none))).toBe("bad_crc");
+  });
+
+  it("is opened by nobody when the cipher itself fails otherwise", () => {
+    const failing = { decrypt: (): never => raise(new Error("a bug")), verifyIncoming: false };
+    expect(() => open(ping, cipherOf([key], failing), none)).toThrow("a bug");
+  });
+});
+
+describe("an encrypted stream message", () => {
+  const security = (fields: Partial<PayloadCipher> = {}, keys = [key]): StreamSecurity => ({
+    label,
+    cipher: cipherOf(keys, fields),
+  });
+  const refusal = (bytes: Uint8Array, ours: StreamSecurity | undefined): Promise<string> =>
+    rejectionOf(readStreamMessage(new StreamReader(bytes), limits, ours));
+
+  it.each([0, 1] as const)("of version %i is read as it was written [EncryptDecryptState]", async (version) => {
+    const sizes: number[] = [];
+    const ours = { ...security({ version }), onEncryptedSize: (bytes: number) => void sizes.push(bytes) };
+    for (const compress of [true, false]) {
+      const sealed = encodeStreamMessage(repetitive, { compress }, ours);
+      expect([sealed[0], sealed[5]]).toEqual([10, version]);
+      expect(new DataView(sealed.buffer).getUint32(1)).toBe(sealed.length - 5);
+      const { type, body } = await readStreamMessage(new StreamReader(sealed), limits, ours);
+      expect(type).toBe(8);
+      expect(await body.readExactly(400)).toEqual(repetitive.subarray(1));
+      expect(sizes.pop()).toBe(sealed.length - 5);
+    }
+  });
+
+  it("is refused under another key, another label, with any byte of its length or payload changed", async () => {
+    const sealed = encodeStreamMessage(ping, { compress: false }, security());
+    expect(await refusal(sealed, security())).toBe("");
+    expect(await refusal(sealed, security({}, [otherKey]))).toBe("decrypt_failed");
+    expect(await refusal(sealed, { ...security(), label: none })).toBe("decrypt_failed");
+    // One byte more than the announced length, and one less, are other additional data, even where the payload is whole.
+    const longer = flipped(Uint8Array.from([...sealed, 0]), 4, sealed[4]! ^ (sealed[4]! + 1));
+    expect(await refusal(longer, security())).toBe("decrypt_failed");
+    for (let at = 6; at < sealed.length; at++) expect(await refusal(flipped(sealed, at), security())).toBe("decrypt_failed");
+  });
+
+  it("is refused at every shorter length", async () => {
+    const sealed = encodeStreamMessage(ping, { compress: false }, security());
+    for (let size = 0; size < sealed.length; size++)
+      expect(await refusal(sealed.subarray(0, size), security())).toBe("stream_closed");
+  });
+
+  it("is refused when it announces more than the limit, before any of it is read", async () => {
+    expect(await refusal(fromHex("0a 01400001"), security())).toBe("limit_exceeded");
+    expect(await refusal(fromHex("0a ffffffff"), security())).toBe("limit_exceeded");
+    expect(await refusal(fromHex("0a 01400000"), security())).toBe("stream_closed");
+    expect(await refusal(fromHex("0a 00000000"), security())).toBe("decrypt_failed");
+  });
+
+  it("is refused without a key, and plaintext is refused where only encrypted is taken", async () => {
+    const sealed = encodeStreamMessage(ping, { compress: false }, security());
+    expect(await refusal(sealed, { label })).toBe("decrypt_failed");
+    expect(await refusal(sealed, security({ isOn: false }))).toBe("decrypt_failed");
+    expect(await refusal(ping, security())).toBe("not_encrypted");
+    expect(await refusal(ping, security({ verifyIncoming: false }))).toBe("");
+    // What comes encrypted has to be right, even while plaintext is still taken.
+    expect(await refusal(flipped(sealed, 20), security({ verifyIncoming: false }))).toBe("decrypt_failed");
+  });
+
+  it("must hold a message", async () => {
+    const sealed = encodeStreamMessage(none, { compress: false }, security());
+    expect(await refusal(sealed, security())).toBe("protocol_error");
+  });
+
+  it("is not sent when no peer would take it, and goes uncompressed when only that fits", () => {
+    const ours: StreamSecurity = { label: none, cipher: cipherOf([transparent]) };
+    const most = 20 * MiB - 29;
+    expect(encodeStreamMessage(new Uint8Array(most), { compress: false }, ours).length).toBe(5 + 20 * MiB);
+    expect(reasonOf(() => encodeStreamMessage(new Uint8Array(most + 1), { compress: false }, ours))).toBe("message_too_large");
+    // Incompressible: LZW would make it half as large again.
+    const noise = new Uint8Array(16 * MiB);
+    for (let i = 0, state = 1; i < noise.length; i++) {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+      noise[i] = state >>> 24;
+    }
+    expect(encodeStreamMessage(noise, { compress: true }, ours).length).toBe(5 + 16 * MiB + 29);
+  });
+});
+
+function raise(error: Error): never {
+  throw error;
+}

@@ -1,0 +1,179 @@
+import { describe, expect, it } from "vitest";
+import {
+  decryptPayload,
+  encryptedLength,
+  encryptionVersionOf,
+  encryptOverhead,
+  encryptPayload,
+  type EncryptionVersion,
+} from "../../src/wire/encryption.ts";
+import { aes, flipped, patterned, transparent } from "./aes.ts";
+import { ascii, fromHex } from "./hex.ts";
+import { reasonOf } from "./reason.ts";
+
+const none = new Uint8Array(0);
+const key = aes(patterned(16, 1));
+const other = aes(patterned(32, 2));
+const plaintext = ascii("this is a plain text message");
+const extra = ascii("random data");
+
+/** A payload of version 0 whose plaintext, padding included, is what it says. */
+const padded = (bytes: readonly number[]): Uint8Array =>
+  encryptPayload(transparent, 1, Uint8Array.from(bytes), none, 0).fill(0, 0, 1);
+
+describe("padding of version 0", () => {
+  it("makes whole blocks, tells its own length, and comes off again, for every length [PKCS7]", () => {
+    for (let size = 0; size <= 255; size++) {
+      const message = new Uint8Array(size).fill(size);
+      const sealed = encryptPayload(transparent, 0, message, none, 0);
+      const inside = sealed.subarray(13, -16);
+      const count = inside.length - size;
+      expect([inside.length % 16, count >= 1 && count <= 16]).toEqual([0, true]);
+      expect([...inside.subarray(size)]).toEqual(Array.from({ length: count }, () => count));
+      expect(decryptPayload([transparent], sealed, none)).toEqual(message);
+    }
+  });
+
+  it("is refused when it lies", () => {
+    const zeros = (count: number): number[] => Array.from({ length: count }, () => 0);
+    const good = [...zeros(12), 4, 4, 4, 4];
+    expect(decryptPayload([transparent], padded(good), none)).toEqual(new Uint8Array(12));
+    const lies: Record<string, readonly number[]> = {
+      "of no byte": zeros(16),
+      "longer than a block": [...zeros(15), 17],
+      "longer than the plaintext": [...zeros(15), 255],
+      "of differing bytes": [...zeros(12), 4, 4, 3, 4],
+      "cut off": [...zeros(13), 4, 4, 4],
+    };
+    const refusals = Object.entries(lies).map(([what, bytes]) => [
+      what,
+      reasonOf(() => decryptPayload([transparent], padded(bytes), none)),
+    ]);
+    expect(refusals).toEqual(Object.keys(lies).map((what) => [what, "decrypt_failed"]));
+  });
+});
+
+/** There and back, and nowhere else. */
+function expectRoundTrip(version: EncryptionVersion): void {
+  const sealed = encryptPayload(key, version, plaintext, extra, 0);
+  expect(sealed[0]).toBe(version);
+  expect(sealed.length).toBe(encryptedLength(version, plaintext.length));
+  expect(decryptPayload([key], sealed, extra)).toEqual(plaintext);
+  expect(reasonOf(() => decryptPayload([key], sealed, none))).toBe("decrypt_failed");
+  expect(reasonOf(() => decryptPayload([other], sealed, extra))).toBe("decrypt_failed");
+}
+
+describe("encryption", () => {
+  it("of version 0 comes back under the same key and additional data [EncryptDecrypt_V0]", () => {
+    expectRoundTrip(0);
+    expect(encryptedLength(0, plaintext.length)).toBe(29 + 32);
+  });
+
+  it("of version 1 comes back under the same key and additional data [EncryptDecrypt_V1]", () => {
+    expectRoundTrip(1);
+    expect(encryptedLength(1, plaintext.length)).toBe(29 + 28);
+  });
+});
+
+describe.each([0, 1] as const)("encryption of version %i", (version) => {
+  it("adds what it says at most, and leaves the headroom free", () => {
+    for (let size = 0; size < 70; size++) {
+      const sealed = encryptPayload(key, version, patterned(size, size), extra, 9);
+      const added = sealed.length - 9 - size;
+      expect(added).toBe(encryptedLength(version, size) - size);
+      expect(added).toBeLessThanOrEqual(encryptOverhead(version));
+      expect([...sealed.subarray(0, 9)]).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0]);
+      expect(decryptPayload([key], sealed.subarray(9), extra)).toEqual(patterned(size, size));
+    }
+  });
+
+  it("is refused with any bit changed after the version", () => {
+    const sealed = encryptPayload(key, version, plaintext, extra, 0);
+    for (let at = 1; at < sealed.length; at++) {
+      for (const bit of [1, 0x80])
+        expect(reasonOf(() => decryptPayload([key], flipped(sealed, at, bit), extra))).toBe("decrypt_failed");
+    }
+    for (let at = 0; at < extra.length; at++) {
+      expect(reasonOf(() => decryptPayload([key], sealed, flipped(extra, at)))).toBe("decrypt_failed");
+    }
+  });
+
+  it("is refused at every shorter length, and one byte longer", () => {
+    const sealed = encryptPayload(key, version, plaintext, extra, 0);
+    for (let size = 0; size < sealed.length; size++) {
+      expect(reasonOf(() => decryptPayload([key], sealed.subarray(0, size), extra))).toBe("decrypt_failed");
+    }
+    expect(reasonOf(() => decryptPayload([key], Uint8Array.from([...sealed, 0]), extra))).toBe("decrypt_failed");
+  });
+
+  it("tells one that is too short from a wrong key without asking any key", () => {
+    let asked = 0;
+    const counting = { ...transparent, open: () => void asked++ };
+    const shortest = encryptedLength(version, 0);
+    const ofSize = (size: number): Uint8Array => new Uint8Array(size).fill(version, 0, 1);
+    expect(reasonOf(() => decryptPayload([counting], ofSize(shortest - 1), none))).toBe("decrypt_failed");
+    expect(asked).toBe(0);
+    expect(reasonOf(() => decryptPayload([counting], ofSize(shortest), none))).toBe("decrypt_failed");
+    expect(asked).toBe(1);
+  });
+});
+
+describe("decryption", () => {
+  it("takes either version, whatever we send ourselves", () => {
+    expect([1, 2, 3, 4, 5].map(encryptionVersionOf)).toEqual([0, 1, 1, 1, 1]);
+    for (const version of [0, 1] as const) {
+      expect(decryptPayload([key], encryptPayload(key, version, plaintext, extra, 0), extra)).toEqual(plaintext);
+    }
+  });
+
+  it("refuses every other version", () => {
+    const sealed = encryptPayload(key, 1, plaintext, extra, 0);
+    for (let version = 2; version <= 255; version++) {
+      sealed[0] = version;
+      expect(reasonOf(() => decryptPayload([key], sealed, extra))).toBe("decrypt_failed");
+    }
+  });
+
+  it("takes padding for plaintext, or refuses, when the version was changed to the other one", () => {
+    const retag = (version: EncryptionVersion, as: EncryptionVersion, message: Uint8Array): Uint8Array => {
+      const sealed = encryptPayload(key, version, message, none, 0);
+      sealed[0] = as;
+      return sealed;
+    };
+    // The format authenticates no version: that is the most that somebody without the key can do to a message.
+    expect(decryptPayload([key], retag(0, 1, ascii("fourteen bytes")), none)).toEqual(
+      fromHex("666f75727465656e206279746573 0202"),
+    );
+    expect(reasonOf(() => decryptPayload([key], retag(1, 0, plaintext), none))).toBe("decrypt_failed");
+    expect(reasonOf(() => decryptPayload([key], retag(1, 0, ascii("sixteen bytes...")), none))).toBe("decrypt_failed");
+  });
+
+  it("tries every key, in order, and only as long as it has to", () => {
+    const asked: string[] = [];
+    const noting = (name: string, inner: typeof key): typeof key => ({
+      ...inner,
+      open: (sealed, data) => {
+        asked.push(name);
+        return inner.open(sealed, data);
+      },
+    });
+    const sealed = encryptPayload(other, 1, plaintext, extra, 0);
+    expect(decryptPayload([noting("a", key), noting("b", other), noting("c", key)], sealed, extra)).toEqual(plaintext);
+    expect(asked).toEqual(["a", "b"]);
+    expect(reasonOf(() => decryptPayload([], sealed, extra))).toBe("decrypt_failed");
+  });
+
+  it("goes on to the next key when a crypto throws, and never throws what the crypto did", () => {
+    const broken = {
+      ...transparent,
+      open: (): never => {
+        throw new Error("the crypto's own");
+      },
+    };
+    const sealed = encryptPayload(key, 1, plaintext, extra, 0);
+    expect(decryptPayload([broken, key], sealed, extra)).toEqual(plaintext);
+    expect(() => decryptPayload([key, broken].slice(1), sealed, extra)).toThrow(
+      expect.objectContaining({ reason: "decrypt_failed", cause: expect.objectContaining({ message: "the crypto's own" }) }),
+    );
+  });
+});

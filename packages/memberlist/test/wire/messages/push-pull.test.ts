@@ -1,0 +1,173 @@
+import { describe, expect, it } from "vitest";
+import type { PushNodeState } from "../../../src/wire/messages/types.ts";
+import { encodeLongPushPull, encodePushPull, encodeUserStream, nodesInOneGo } from "../../../src/wire/messages/push-pull.ts";
+import { readPushPull, readStreamMessage, readUserMessage, type StreamLimits } from "../../../src/wire/stream-frame.ts";
+import { encodeStreamMessage } from "../../../src/wire/stream-layers.ts";
+import { StreamReader } from "../../../src/wire/stream-reader.ts";
+import { ascii, fromHex, toHex } from "../hex.ts";
+import { rejectionOf } from "../reason.ts";
+import { streamOf } from "../stream-of.ts";
+
+const none = new Uint8Array(0);
+const limits: StreamLimits = {
+  maxPushStateBytes: 1000,
+  maxPushStateNodes: 500,
+  maxUserMsgBytes: 2000,
+  maxDecompressedBytes: 100_000,
+};
+const goNode =
+  "87a441646472a47f000001ab496e6361726e6174696f6e01a44d657461c0a44e616d65a26e31a4506f7274cd1f0aa5537461746503a356736ea6010502000000";
+const node: PushNodeState = {
+  name: "n1",
+  addr: "127.0.0.1",
+  port: 7946,
+  meta: none,
+  incarnation: 1,
+  state: 3,
+  vsn: [1, 5, 2, 0, 0, 0],
+};
+
+function nodes(count: number): PushNodeState[] {
+  return Array.from({ length: count }, (_, i) => ({
+    ...node,
+    name: `node-${i}`,
+    incarnation: i,
+    state: i % 4,
+    meta: Uint8Array.of(i, 1),
+  }));
+}
+
+describe("push/pull", () => {
+  it("is what Go writes", () => {
+    const message = encodePushPull(true, [node], ascii("user"));
+    expect(toHex(message)).toBe(`0683a44a6f696ec3a54e6f64657301ac5573657253746174654c656e04${goNode}75736572`);
+  });
+
+  it("counts nodes and bytes in Go's signed form", () => {
+    const message = toHex(encodePushPull(false, nodes(128), new Uint8Array(40_000)));
+    expect(message.startsWith("0683a44a6f696ec2a54e6f646573d10080ac5573657253746174654c656ed200009c40")).toBe(true);
+    expect(toHex(encodeUserStream(new Uint8Array(200)).subarray(0, 16))).toBe("0881aa557365724d73674c656ed100c8");
+  });
+
+  it.each([1, 7, 64, 1_000_000])("comes back in chunks of %i, compressed or not", async (chunkSize) => {
+    const sent = nodes(300);
+    const message = encodePushPull(true, new Set(sent), ascii("state"));
+    for (const compress of [false, true]) {
+      const reader = new StreamReader(streamOf(encodeStreamMessage(message, { compress }), chunkSize));
+      const { type, body } = await readStreamMessage(reader, limits);
+      expect(type).toBe(6);
+      expect(await readPushPull(body, limits)).toEqual({ join: true, nodes: sent, skipped: 0, userState: ascii("state") });
+    }
+  });
+
+  it("keeps none of the stream's bytes for a node's meta", async () => {
+    const { body } = await readStreamMessage(new StreamReader(encodePushPull(true, nodes(3), none)), limits);
+    const { nodes: received } = await readPushPull(body, limits);
+    expect(received.map(({ meta }) => meta.buffer.byteLength)).toEqual([2, 2, 2]);
+  });
+
+  it("fails when it is cut off anywhere", async () => {
+    const message = encodePushPull(true, nodes(2), ascii("state"));
+    for (let length = 1; length < message.length; length++) {
+      const reader = new StreamReader(message.subarray(1, length));
+      expect(await rejectionOf(readPushPull(reader, limits))).toBe("stream_closed");
+    }
+  });
+
+  it.each([
+    ["too many nodes", "83a44a6f696ec3a54e6f646573d101f5ac5573657253746174654c656e00"],
+    ["fewer than no nodes", "83a44a6f696ec3a54e6f646573ffac5573657253746174654c656e00"],
+    ["too much state", "83a44a6f696ec3a54e6f64657300ac5573657253746174654c656ed103e9"],
+    ["less than no state", "83a44a6f696ec3a54e6f64657300ac5573657253746174654c656eff"],
+  ])("refuses %s before it reads on", async (_, hex) => {
+    expect(await rejectionOf(readPushPull(new StreamReader(fromHex(hex)), limits))).toBe("limit_exceeded");
+  });
+
+  it("takes just as many nodes and as much state as its limits say", async () => {
+    const message = encodePushPull(false, nodes(500), new Uint8Array(1000));
+    expect((await readPushPull(new StreamReader(message.subarray(1)), limits)).nodes).toHaveLength(500);
+  });
+
+  it("refuses a node whose map is over 64 KiB, without waiting for it", async () => {
+    const header = "83a44a6f696ec3a54e6f64657301ac5573657253746174654c656e00";
+    const reader = new StreamReader(fromHex(`${header}81a44d657461db7fffffff`));
+    expect(await rejectionOf(readPushPull(reader, limits))).toBe("limit_exceeded");
+  });
+});
+
+describe("user messages on a stream", () => {
+  it.each([0, 1, 2000])("come back: %i bytes", async (size) => {
+    const message = new Uint8Array(size).fill(3);
+    const { type, body } = await readStreamMessage(new StreamReader(streamOf(encodeUserStream(message), 100)), limits);
+    expect(type).toBe(8);
+    expect(await readUserMessage(body, limits)).toEqual(message);
+  });
+
+  it.each(["81aa557365724d73674c656ed107d1", "81aa557365724d73674c656eff", "81aa557365724d73674c656ed37fffffff00000000"])(
+    "are refused by their length: %s",
+    async (hex) => {
+      const refused = await rejectionOf(readUserMessage(new StreamReader(fromHex(hex)), limits));
+      expect(["limit_exceeded", "out_of_range"]).toContain(refused);
+    },
+  );
+});
+
+describe("a long push/pull", () => {
+  const many = nodes(2 * nodesInOneGo + 1);
+
+  it("is written the same in parts, whatever becomes of the user state meanwhile", async () => {
+    const userState = ascii("state");
+    const whole = encodePushPull(true, many, userState);
+    let yields = 0;
+    const parts = await encodeLongPushPull(true, many, userState, async () => {
+      yields++;
+      userState.fill(0);
+    });
+    expect(yields).toBe(2);
+    expect(parts).toEqual(whole);
+  });
+
+  it.each([
+    [0, 0],
+    [nodesInOneGo, 0],
+    [nodesInOneGo + 1, 1],
+    [many.length, 2],
+  ])("is read in parts: %i nodes with %i yields", async (count, expected) => {
+    const reader = new StreamReader(encodePushPull(false, many.slice(0, count), ascii("state")).subarray(1));
+    let yields = 0;
+    const state = await readPushPull(
+      reader,
+      { ...limits, maxPushStateNodes: 10_000 },
+      { yieldToEventLoop: async () => void yields++ },
+    );
+    expect(yields).toBe(expected);
+    expect(state).toEqual({ join: false, nodes: many.slice(0, count), skipped: 0, userState: ascii("state") });
+  });
+});
+
+it("is read in smaller parts where nodes are large", async () => {
+  const large = Array.from({ length: 100 }, () => ({ ...node, meta: new Uint8Array(60_000) }));
+  const reader = new StreamReader(encodePushPull(false, large, none).subarray(1));
+  let yields = 0;
+  const reading = { yieldToEventLoop: async (): Promise<void> => void yields++ };
+  const { nodes } = await readPushPull(reader, { ...limits, maxPushStateNodes: 10_000 }, reading);
+  // Each is as much work as 117 usual ones.
+  expect([nodes.length, yields]).toEqual([100, 19]);
+});
+
+it("leaves out nodes that cannot be, and keeps the others", async () => {
+  const odd = [
+    { ...node, name: "x".repeat(4097) },
+    { ...node, name: "" },
+    { ...node, name: "n2" },
+    { ...node, name: "y".repeat(70_000) },
+  ];
+  // The third of them gets an address of five bytes.
+  const message = encodePushPull(false, [node, ...odd, node], none);
+  const text = toHex(message).replace(
+    "a47f000001ab496e6361726e6174696f6e01a44d657461c0a44e616d65a26e32",
+    "a57f00000100ab496e6361726e6174696f6e01a44d657461c0a44e616d65a26e32",
+  );
+  const { body } = await readStreamMessage(new StreamReader(fromHex(text)), limits);
+  expect(await readPushPull(body, { ...limits, maxPushStateBytes: 100_000 })).toMatchObject({ nodes: [node, node], skipped: 4 });
+});

@@ -1,0 +1,195 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { UnchangedNodes } from "../../../src/wire/messages/unchanged-nodes.ts";
+import type { PushNodeState } from "../../../src/wire/messages/types.ts";
+import { encodePushPull } from "../../../src/wire/messages/push-pull.ts";
+import { readPushPull } from "../../../src/wire/stream-frame.ts";
+import { StreamReader } from "../../../src/wire/stream-reader.ts";
+import { ascii, toHex } from "../hex.ts";
+import { streamOf } from "../stream-of.ts";
+
+const none = new Uint8Array(0);
+const limits = { maxPushStateBytes: 10_000, maxPushStateNodes: 100_000, maxUserMsgBytes: 1, maxDecompressedBytes: 1 };
+
+/** One of each form that a node is written in: addresses, numbers and byte strings of all widths. */
+const nodes: PushNodeState[] = [0, 127, 128, 255, 256, 65_535, 65_536, 2 ** 32 - 1].flatMap((incarnation, i) =>
+  [0, 1, 31, 32, 300].map((size, j) => ({
+    name: `${"n".repeat(1 + i * 12)}${j}`,
+    addr: i % 3 === 0 ? `2001:db8::${i}:${j}` : `10.0.${i}.${j}`,
+    port: [0, 127, 128, 7946][i % 4] as number,
+    meta: new Uint8Array(size).fill(i),
+    incarnation,
+    state: 0,
+    vsn: [1, 5, 2, 0, 0, 0],
+  })),
+);
+const written = nodes.map((node) => bytesOf(node));
+
+/** A node alone, as it stands in a message. */
+function bytesOf(node: PushNodeState): Uint8Array {
+  const header = encodePushPull(false, [], none).length;
+  return encodePushPull(false, [node], none).subarray(header);
+}
+
+/** A node that differs from all of them in what it is compared by only. */
+function like(node: PushNodeState, i: number): PushNodeState {
+  return { ...node, name: `other-${i}` };
+}
+
+async function decodedOf(message: Uint8Array, known: UnchangedNodes): Promise<{ decoded: string[]; userState: Uint8Array }> {
+  const state = await readPushPull(new StreamReader(message.subarray(1)), limits, { known });
+  return { decoded: state.nodes.map(({ name }) => name), userState: state.userState };
+}
+
+describe("our own nodes", () => {
+  it("are found in any order, and what is new between them is read", async () => {
+    const known = await UnchangedNodes.of(encodePushPull(true, nodes, ascii("ours")), undefined);
+    const [first, second] = [like(nodes[0] as PushNodeState, 1), like(nodes[9] as PushNodeState, 2)];
+    const theirs = encodePushPull(false, [first, ...nodes.toReversed(), second], ascii("theirs"));
+    expect(await decodedOf(theirs, known)).toEqual({ decoded: ["other-1", "other-2"], userState: ascii("theirs") });
+  });
+
+  it("are found on a stream, wherever its chunks end", async () => {
+    const message = encodePushPull(false, nodes, none);
+    const known = await UnchangedNodes.of(message, undefined);
+    for (const size of [1, 7, 100, 1000]) {
+      const { nodes: news } = await readPushPull(new StreamReader(streamOf(message.subarray(1), size)), limits, { known });
+      // Where a chunk ends within a node, it is read as any other.
+      expect(news.length).toBeLessThanOrEqual(size < 100 ? nodes.length : Math.ceil(message.length / size));
+      for (const node of news) expect(written).toContainEqual(bytesOf(node));
+    }
+  });
+
+  it("are looked at where they are not alive, or have no versions", async () => {
+    const [one] = nodes as [PushNodeState];
+    const odd = [
+      { ...one, state: 1 },
+      { ...one, state: 2 },
+      { ...one, state: 3 },
+      { ...one, vsn: [] },
+      { ...one, vsn: [0, 0, 0, 0, 0, 0] },
+    ];
+    for (const node of odd) {
+      const message = encodePushPull(false, [node], none);
+      expect((await decodedOf(message, await UnchangedNodes.of(message, undefined))).decoded).toEqual([one.name]);
+    }
+  });
+
+  it.each([10, 100, 1_000, 10_000])(
+    "are all found where they differ in little but their addresses, or their ports: %i",
+    async (count) => {
+      const [one] = nodes as [PushNodeState];
+      const name = (i: number): string => `n${i}`;
+      const byAddress = Array.from({ length: count }, (_, i) => ({ ...one, name: name(i), addr: `127.1.${i >> 8}.${i & 255}` }));
+      const byPort = Array.from({ length: count }, (_, i) => ({ ...one, name: name(i), addr: "10.0.0.1", port: 20_000 + i }));
+      const byBoth = Array.from({ length: count }, (_, i) => ({
+        ...one,
+        name: name(i),
+        addr: `2001:db8::${i >> 2}`,
+        port: 7946 + (i & 3),
+      }));
+      for (const all of [byAddress, byPort, byBoth]) {
+        const message = encodePushPull(false, all, none);
+        const known = await UnchangedNodes.of(message, undefined);
+        known.skip(message, message.length - all.reduce((sum, node) => sum + bytesOf(node).length, 0), message.length, Infinity);
+        expect(known.skipped).toBe(count);
+      }
+    },
+  );
+
+  it("are entered and gone over in parts, and a state may be empty", async () => {
+    const many = Array.from({ length: 10_000 }, (_, i) => ({
+      ...(nodes[0] as PushNodeState),
+      name: `n${i}`,
+      addr: `10.1.${i >> 8}.${i & 255}`,
+    }));
+    const message = encodePushPull(false, many, none);
+    let yields = 0;
+    const yieldToEventLoop = async (): Promise<void> => void yields++;
+    const known = await UnchangedNodes.of(message, yieldToEventLoop);
+    expect(yields).toBe(4);
+    const { nodes: news } = await readPushPull(new StreamReader(message.subarray(1)), limits, { known, yieldToEventLoop });
+    expect(news).toEqual([]);
+    expect(yields).toBe(8);
+    expect((await decodedOf(message, known)).decoded).toEqual([]);
+    const empty = encodePushPull(false, [], ascii("state"));
+    expect(await decodedOf(empty, await UnchangedNodes.of(empty, undefined))).toEqual({ decoded: [], userState: ascii("state") });
+  });
+
+  it("do not take longer to find where all have one address and port", async () => {
+    const many = Array.from({ length: 20_000 }, (_, i) => like(nodes[1] as PushNodeState, i));
+    const message = encodePushPull(false, many, none);
+    const known = await UnchangedNodes.of(message, undefined);
+    // Only the first few have a place: no look-up goes further than they do.
+    known.skip(message, message.indexOf(0x87), message.length, Infinity);
+    expect(known.skipped).toBe(16);
+  });
+
+  it("are found where their addresses were chosen for one place of a table whose hash has no secret", async () => {
+    const count = 10_000;
+    // The inverse of the hash's multiplier: each product has zeros where a place is taken from.
+    const inverse = 0x0e8b2f51;
+    expect(Math.imul(inverse, 0x9e3779b1)).toBe(1);
+    const many = Array.from({ length: count }, (_, i) => {
+      const word = Math.imul(i, inverse) ^ 7946;
+      const addr = [word & 255, (word >>> 8) & 255, (word >>> 16) & 255, word >>> 24].join(".");
+      return { ...(nodes[0] as PushNodeState), name: `n${i}`, addr, port: 7946 };
+    });
+    const message = encodePushPull(false, many, none);
+    const { nodes: news } = await readPushPull(new StreamReader(message.subarray(1)), limits, {
+      known: await UnchangedNodes.of(message, undefined),
+    });
+    expect(news.length).toBeLessThan(count / 20);
+  });
+
+  it.each([
+    ["known", "15"],
+    ["like those", "16"],
+  ])(
+    "do not hold up anything where all have one address, and long names that differ at their ends: they are %s",
+    async (_, last) => {
+      const named = (end: string): PushNodeState => ({ ...(nodes[1] as PushNodeState), name: `${"n".repeat(4_000)}${end}` });
+      const ours = Array.from({ length: 16 }, (__, i) => named(String(i).padStart(2, "0")));
+      const known = await UnchangedNodes.of(encodePushPull(false, ours, none), undefined);
+      const theirs = encodePushPull(
+        false,
+        Array.from({ length: 200 }, () => named(last)),
+        none,
+      );
+      let yields = 0;
+      const yieldToEventLoop = async (): Promise<void> => void yields++;
+      const { nodes: news } = await readPushPull(new StreamReader(theirs.subarray(1)), limits, { known, yieldToEventLoop });
+      expect(news).toHaveLength(last === "15" ? 0 : 200);
+      // Each is compared with 16 of ours, 64 KB, of which some 256 KB are read in one go.
+      expect(yields).toBeGreaterThanOrEqual(40);
+    },
+  );
+
+  it("are all that is gone over, whatever a peer writes", async () => {
+    const known = await UnchangedNodes.of(encodePushPull(false, nodes, none), undefined);
+    const ours = new Set(written.map((bytes) => toHex(bytes)));
+    const whole = fc.constantFrom(...written);
+    const changed = fc.tuple(whole, fc.nat(), fc.nat(255)).map(([bytes, at, value]) => bytes.with(at % bytes.length, value));
+    const cut = fc.tuple(whole, fc.nat()).map(([bytes, size]) => bytes.subarray(0, size % bytes.length));
+    const parts = fc.array(fc.oneof({ weight: 4, arbitrary: whole }, changed, cut, fc.uint8Array({ maxLength: 40 })));
+    fc.assert(
+      fc.property(parts, (pieces) => {
+        const bytes = Uint8Array.from(pieces.flatMap((piece) => [...piece]));
+        const taken: string[] = [];
+        let at = 0;
+        for (;;) {
+          const end = known.skip(bytes, at, bytes.length, 1);
+          if (end === at) break;
+          taken.push(toHex(bytes.subarray(at, end)));
+          at = end;
+        }
+        expect(taken.filter((one) => !ours.has(one))).toEqual([]);
+        // And all of it is, up to the first that is not ours.
+        const firstOther = pieces.findIndex((piece) => !ours.has(toHex(piece)));
+        const prefix = pieces.slice(0, firstOther < 0 ? undefined : firstOther).reduce((sum, { length }) => sum + length, 0);
+        expect(at).toBeGreaterThanOrEqual(prefix);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});
