@@ -27,6 +27,6 @@ export { lookUpBySystem, type SystemResolver } from "./transport-kit/system-look
 export { packetObjection, RouteTable } from "./transport-kit/route.ts";
 export { bindError, errnoOf } from "./transport-kit/socket-errors.ts";
 export { DecodeError, type DecodeReason } from "./wire/decode-error.ts";
-export { doDecodeJob, doDecodeJobInParts, doEncodeJob, doEncodeJobInParts, doEncodePackets } from "./wire/stream-jobs.ts";
+export { doDecodeJob, doDecodeJobInParts, doEncodeJob, doEncodeJobInParts } from "./wire/stream-jobs.ts";
 export { plainView } from "./wire/bytes.ts";
 export { packetBytes } from "./wire/packet-bytes.ts";

@@ -1,26 +1,17 @@
-import {
-  MemberlistError,
-  type Crypto,
-  type ErrorCode,
-  type DecodeJob,
-  type PacketEncodeJob,
-  type EncodeJob,
-} from "@memberlist/core";
+import { MemberlistError, type Crypto, type ErrorCode, type DecodeJob, type EncodeJob } from "@memberlist/core";
 import {
   DecodeError,
   doDecodeJob,
   doDecodeJobInParts,
   doEncodeJob,
   doEncodeJobInParts,
-  doEncodePackets,
   type DecodeReason,
 } from "@memberlist/core/internal";
 
 /** What a thread is given. */
 export type WorkerJob =
   | { readonly kind: "seal"; readonly bytes: Uint8Array; readonly job: EncodeJob }
-  | { readonly kind: "open"; readonly bytes: Uint8Array; readonly job: DecodeJob }
-  | { readonly kind: "packets"; readonly bytes: Uint8Array; readonly job: PacketEncodeJob };
+  | { readonly kind: "open"; readonly bytes: Uint8Array; readonly job: DecodeJob };
 
 /** A typed error on its way between threads: of a class, a clone keeps neither name nor fields. */
 export type WorkerFailure =
@@ -34,7 +25,6 @@ export type WorkerFailure =
 
 /** Does the work here, in whatever thread that is. Errors: see {@link Offload}. */
 export function doWorkerJob(crypto: Crypto, work: WorkerJob): Uint8Array {
-  if (work.kind === "packets") return doEncodePackets(crypto, work.bytes, work.job);
   return work.kind === "seal" ? doEncodeJob(crypto, work.bytes, work.job) : doDecodeJob(crypto, work.bytes, work.job);
 }
 
@@ -44,7 +34,6 @@ export async function doWorkerJobInParts(
   work: WorkerJob,
   yieldToEventLoop: () => Promise<void>,
 ): Promise<Uint8Array> {
-  if (work.kind === "packets") return doEncodePackets(crypto, work.bytes, work.job);
   if (work.kind === "seal") return doEncodeJobInParts(crypto, work.bytes, work.job, yieldToEventLoop);
   return doDecodeJobInParts(crypto, work.bytes, work.job, yieldToEventLoop);
 }

@@ -1,14 +1,6 @@
 import { access } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import {
-  errorMessage,
-  MemberlistError,
-  type Offload,
-  type DecodeJob,
-  type PacketOffload,
-  type PacketEncodeJob,
-  type EncodeJob,
-} from "@memberlist/core";
+import { errorMessage, MemberlistError, type Offload, type DecodeJob, type EncodeJob } from "@memberlist/core";
 import type { Log } from "@memberlist/core/internal";
 import { GuardedThread, loadPiscina, ThreadStartError } from "./guarded-thread.ts";
 import { answerOf, doWorkerJobInParts, errorOf, type WorkerFailure, type WorkerJob } from "./worker-job.ts";
@@ -23,8 +15,6 @@ export interface WorkerOptions {
    * thread and to warm it up costs some 200 ms of CPU time, and 4 MiB some 50 ms, in parts of 1 ms.
    */
   readonly threshold?: number;
-  /** For packets that the application sends many at once. Default: they are done on the event loop, which on two cores is as fast. */
-  readonly packets?: PacketWorkerOptions;
   /** True: all work is done on the event loop. Default false. */
   readonly off?: boolean;
   /**
@@ -32,14 +22,6 @@ export interface WorkerOptions {
    * one of this package. An application that is bundled with this package does not have it, and needs none: see the README.
    */
   readonly entry?: URL;
-}
-
-/** When the packets of a backlog are compressed and encrypted in the threads. */
-export interface PacketWorkerOptions {
-  /** So many packets sent in one turn of the event loop are done on it; those after them in threads. Default 64. */
-  readonly threshold?: number;
-  /** Packets that a thread gets in one go, at most. Default 64. */
-  readonly batchSize?: number;
 }
 
 export interface WorkerPoolOptions {
@@ -63,9 +45,7 @@ const attemptsMax = 2;
  */
 export class WorkerPool implements Offload {
   readonly threshold: number;
-  readonly packets: PacketOffload | undefined;
   readonly #options: WorkerPoolOptions;
-  readonly #threads: number;
   readonly #inline = new NodeCrypto();
   /** All threads, and those of them that have nothing to do. */
   readonly #all = new Set<GuardedThread>();
@@ -74,13 +54,6 @@ export class WorkerPool implements Offload {
   readonly #waiting: (() => void)[] = [];
   #free: number;
   #failures = 0;
-  /** Stream messages that are under way or wait: no packet waits for one. */
-  #messages = 0;
-  #batches = 0;
-  /** When a thread has last done something; it ends when it is idle for long, and takes its time to start. */
-  #lastDone = -Infinity;
-  /** A thread is being started for packets, or none can be had. */
-  #isWarming = false;
   #makeThread: Promise<() => GuardedThread> | undefined;
   /** No thread can be had, from here on. */
   #isInline = false;
@@ -100,9 +73,7 @@ export class WorkerPool implements Offload {
     checkCount("workers.threshold", threshold);
     this.#options = options;
     this.threshold = threshold;
-    this.#threads = threads;
     this.#free = threads;
-    this.packets = this.#packets(options.workers.packets);
   }
 
   /** Threads that died at work, did not start, or gave an answer that is not one. */
@@ -111,11 +82,11 @@ export class WorkerPool implements Offload {
   }
 
   seal(message: Uint8Array, job: EncodeJob, isWanted?: () => boolean): Promise<Uint8Array> {
-    return this.#doMessage({ kind: "seal", bytes: message, job }, isWanted);
+    return this.#do({ kind: "seal", bytes: message, job }, isWanted);
   }
 
   open(payload: Uint8Array, job: DecodeJob, isWanted?: () => boolean): Promise<Uint8Array> {
-    return this.#doMessage({ kind: "open", bytes: payload, job }, isWanted);
+    return this.#do({ kind: "open", bytes: payload, job }, isWanted);
   }
 
   /** Ends the threads, in the middle of their work too. Resolves when they are gone. May be called twice. */
@@ -126,54 +97,6 @@ export class WorkerPool implements Offload {
 
   async #end(): Promise<void> {
     await Promise.all([...this.#all].map((thread) => thread.close()));
-  }
-
-  #packets(options: PacketWorkerOptions | undefined): PacketOffload | undefined {
-    if (options === undefined) return undefined;
-    const { threshold = 64, batchSize = 64 } = options;
-    checkCount("workers.packets.threshold", threshold);
-    checkCount("workers.packets.batchSize", batchSize);
-    return { threshold, batchSize, isReady: () => this.#isReady(), seal: (batch, job) => this.#sealPackets(batch, job) };
-  }
-
-  /** A batch waits for one other at most, and for no thread that has to start first: that one is started for the next backlog. */
-  #isReady(): boolean {
-    if (this.#isInline || this.#closed !== undefined || this.#messages > 0) return false;
-    const { idleTimeout = defaultIdleTimeout } = this.#options;
-    if (performance.now() - this.#lastDone < idleTimeout / 2) return this.#batches < this.#threads * 2;
-    if (this.#batches === 0 && !this.#isWarming) this.#warm();
-    return false;
-  }
-
-  #warm(): void {
-    this.#isWarming = true;
-    const job = { compress: false, label: new Uint8Array() };
-    this.#doInThread({ kind: "packets", bytes: new Uint8Array(), job }).then(
-      (result) => {
-        this.#isWarming = result === undefined;
-        if (result !== undefined) this.#lastDone = performance.now();
-      },
-      () => undefined,
-    );
-  }
-
-  async #sealPackets(bytes: Uint8Array, job: PacketEncodeJob): Promise<Uint8Array> {
-    this.#batches++;
-    try {
-      return await this.#do({ kind: "packets", bytes, job });
-    } finally {
-      this.#batches--;
-      this.#lastDone = performance.now();
-    }
-  }
-
-  async #doMessage(work: WorkerJob, isWanted: (() => boolean) | undefined): Promise<Uint8Array> {
-    this.#messages++;
-    try {
-      return await this.#do(work, isWanted);
-    } finally {
-      this.#messages--;
-    }
   }
 
   async #do(work: WorkerJob, isWanted?: () => boolean): Promise<Uint8Array> {

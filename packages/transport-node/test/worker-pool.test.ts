@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Worker } from "node:worker_threads";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { MemberlistError, systemClock, type LogFields, type Logger, type PacketOffload } from "@memberlist/core";
+import { MemberlistError, systemClock, type LogFields, type Logger } from "@memberlist/core";
 import { createLog, DecodeError } from "@memberlist/core/internal";
 import { WorkerPool, type WorkerOptions } from "../src/worker-pool.ts";
 import { doWorkerJob, type WorkerJob } from "../src/worker-job.ts";
@@ -75,9 +75,7 @@ function letters(size: number): Uint8Array {
 }
 
 function run(pool: WorkerPool, work: WorkerJob): Promise<Uint8Array> {
-  if (work.kind === "seal") return pool.seal(work.bytes, work.job);
-  if (work.kind === "open") return pool.open(work.bytes, work.job);
-  return (pool.packets as PacketOffload).seal(work.bytes, work.job);
+  return work.kind === "seal" ? pool.seal(work.bytes, work.job) : pool.open(work.bytes, work.job);
 }
 
 function same(a: Uint8Array, b: Uint8Array): boolean {

@@ -100,11 +100,11 @@ export class KeyringCipher implements PayloadCipher {
     return decryptLongPayload(this.#opening, payload, additionalData);
   }
 
-  /** The key for `messages` that are encrypted elsewhere, each once. The array is ours. */
-  takeEncryptionKey(messages: number = 1): Uint8Array {
+  /** The key for one message that is encrypted elsewhere. The array is ours. */
+  takeEncryptionKey(): Uint8Array {
     this.#follow();
     const primary = this.#keys[0] as InstalledKey;
-    this.#wear(primary, messages);
+    this.#wear(primary);
     return primary.bytes;
   }
 
@@ -114,9 +114,9 @@ export class KeyringCipher implements PayloadCipher {
     return this.#keys.map(({ bytes }) => bytes);
   }
 
-  /** Counts messages. The others' messages under the same key are not known: they are taken to be as many as ours, each. */
-  #wear(key: InstalledKey, messages: number = 1): void {
-    key.sealed += messages;
+  /** Counts a message. Each other member is assumed to have encrypted as many messages with the key as this one. */
+  #wear(key: InstalledKey): void {
+    key.sealed++;
     const { numMembers, onKeyLimitReached } = this.#options;
     if (key.isLimitReached || key.sealed * Math.max(1, numMembers()) < this.#messagesMax) return;
     key.isLimitReached = true;

@@ -56,35 +56,6 @@ export interface Offload {
    * @throws what the same work throws on the event loop: DecodeError, or MemberlistError; `aborted`; `shutdown` once the transport is shut down
    */
   open(payload: Uint8Array, job: DecodeJob, isWanted?: () => boolean): Promise<Uint8Array>;
-
-  /** For packets that are sent many at once. Absent: every packet is done on the event loop. */
-  readonly packets?: PacketOffload;
-}
-
-/** Compresses and encrypts packets in batches: handing over one alone costs more than doing it. */
-export interface PacketOffload {
-  /** So many packets of a turn of the event loop are done on it; those after them come here. */
-  readonly threshold: number;
-  /** Packets in a batch, at most. */
-  readonly batchSize: number;
-  /** Whether a batch would be done at once. While it says no, packets are done on the event loop. */
-  isReady(): boolean;
-  /**
-   * Puts the layers around each message of a batch, in the same order.
-   *
-   * @param batch `packPackets()` of the core has made it, and knows what is in it
-   * @throws MemberlistError `shutdown` once the transport is shut down
-   */
-  seal(batch: Uint8Array, job: PacketEncodeJob): Promise<Uint8Array>;
-}
-
-/** What the packets of a batch get. It can be cloned to another thread. */
-export interface PacketEncodeJob {
-  readonly compress: boolean;
-  /** Empty for none. */
-  readonly label: Uint8Array;
-  /** Absent: they stay plaintext. */
-  readonly encrypt?: { readonly key: Uint8Array; readonly version: 0 | 1 };
 }
 
 /** What a message gets on a stream. It can be cloned to another thread. */

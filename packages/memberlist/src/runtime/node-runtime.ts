@@ -156,7 +156,7 @@ export class NodeRuntime {
     this.#addressWatch.stop();
     this.operations.endAll(new MemberlistError("shutdown", "the memberlist was shut down"));
     this.events.end();
-    await this.packets.stop();
+    this.packets.stop();
     await Promise.all([this.transport.shutdown(), this.#keeper.stop()]);
   }
 

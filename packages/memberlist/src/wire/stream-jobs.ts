@@ -1,7 +1,5 @@
-import type { AesGcm, Crypto, DecodeJob, PacketEncodeJob, EncodeJob } from "../ports/crypto.ts";
+import type { AesGcm, Crypto, DecodeJob, EncodeJob } from "../ports/crypto.ts";
 import { emptyBytes } from "./bytes.ts";
-import { encodePacket } from "./packet.ts";
-import { packPackets, unpackPackets } from "./packet-batch.ts";
 import {
   decryptLongPayload,
   decryptPayload,
@@ -66,13 +64,6 @@ function opening(crypto: Crypto, { decrypt }: DecodeJob): StreamSecurity {
 
 function payloadOf(bytes: Uint8Array, { decrypt }: DecodeJob): StreamPayload {
   return { bytes, isEncrypted: decrypt !== undefined };
-}
-
-/** See {@link PacketOffload.seal}. */
-export function doEncodePackets(crypto: Crypto, batch: Uint8Array, { compress, label, encrypt }: PacketEncodeJob): Uint8Array {
-  const cipher = encrypt === undefined ? undefined : cipherOf(crypto, [encrypt.key], encrypt.version);
-  const layers = { compress, label, cipher, checksum: crypto.crc32 };
-  return packPackets(unpackPackets(batch).map(({ bytes, crc }) => ({ bytes: encodePacket(bytes, { ...layers, crc }), crc })));
 }
 
 /** A cipher whose keys stay as they are; the first encrypts. */

@@ -15,8 +15,6 @@ export interface CoalescerOptions {
   readonly seal: (message: Uint8Array, crc: boolean) => Uint8Array;
   /** Sends a packet of `count` messages. @returns false when the transport asks for fewer packets */
   readonly write: (packet: Uint8Array, to: Address, count: number) => boolean;
-  /** Both, wherever the layers may be put around it. @throws MemberlistError `message_too_large` */
-  readonly send: (message: Uint8Array, to: Address, crc: boolean, count: number) => boolean;
   /** `count` messages could not be sent. */
   readonly failed: (error: unknown, count: number) => void;
 }
@@ -105,11 +103,11 @@ export class Coalescer {
   }
 
   #send(parts: readonly Uint8Array[], to: Address, crc: boolean): boolean {
-    const { compressedMax, seal, send, write } = this.#options;
+    const { compressedMax, seal, write } = this.#options;
     const [first] = parts;
     const message = parts.length === 1 && first !== undefined ? first : makeCompound(parts);
-    if (this.#fill === undefined || compressedMax === undefined) return send(message, to, crc, parts.length);
     const packet = seal(message, crc);
+    if (this.#fill === undefined || compressedMax === undefined) return write(packet, to, parts.length);
     this.#fill.learn(message.length, packet.length, this.#options.room());
     if (packet.length <= compressedMax || parts.length === 1) return write(packet, to, parts.length);
     // It compresses worse than what went before.

@@ -8,7 +8,6 @@ import { splitLabel } from "../../wire/label.ts";
 import { decodePacket, encodePacket, type DecodePacketOptions } from "../../wire/packet.ts";
 import type { KeyringCipher } from "../../encryption/keyring-cipher.ts";
 import { Coalescer } from "./coalescer.ts";
-import { PacketBatcher } from "./packet-batcher.ts";
 import type { Stats } from "../stats.ts";
 
 /** The most that a UDP datagram can carry, in bytes. */
@@ -40,8 +39,6 @@ export interface PacketsOptions {
 export class Packets {
   readonly #options: PacketsOptions;
   readonly #opening: DecodePacketOptions;
-  /** Undefined where the transport has nothing that does it. */
-  readonly #batcher: PacketBatcher | undefined;
   /** Undefined where the config does not want it. */
   readonly #coalescer: Coalescer | undefined;
   #isStopped = false;
@@ -51,15 +48,13 @@ export class Packets {
     const { config, transport, label, cipher } = options;
     const { skipInboundLabelCheck } = config;
     this.#opening = { label, skipInboundLabelCheck, cipher, checksum: transport.crypto?.crc32 };
-    this.#batcher = this.#makeBatcher();
     this.#coalescer = config.coalesceMessages ? this.#makeCoalescer() : undefined;
   }
 
-  /** From now on nothing comes in. Resolves when all that was sent is with the transport. */
-  async stop(): Promise<void> {
+  /** From now on nothing comes in. Messages that wait for a packet are sent now. */
+  stop(): void {
     this.#isStopped = true;
     this.#coalescer?.flush();
-    await this.#batcher?.drain();
   }
 
   /** As `TransportListener.packet`. */
@@ -80,12 +75,9 @@ export class Packets {
     return handlers.message(message, from, receivedAt);
   }
 
-  /**
-   * As {@link send}, for the application's messages: what goes to one receiver shares packets, and a backlog is compressed and encrypted
-   * elsewhere.
-   */
+  /** As {@link send}, for user messages: those to one receiver share packets. */
   sendUser(message: Uint8Array, to: Address, crc: boolean): boolean {
-    return this.#coalescer?.take(message, to, crc) ?? this.#sendMany(message, to, crc, 1);
+    return this.#coalescer?.take(message, to, crc) ?? this.send(message, to, crc);
   }
 
   /**
@@ -101,11 +93,6 @@ export class Packets {
   /** A packet could not be made, or not be sent. */
   failed(error: unknown, onFailed?: () => void): void {
     this.#sent(error instanceof Error ? error : new Error(String(error)), 1, onFailed);
-  }
-
-  /** As {@link send}, of a packet of `count` messages of the application. */
-  #sendMany(message: Uint8Array, to: Address, crc: boolean, count: number): boolean {
-    return this.#batcher?.take(message, to, crc, count) ?? this.#write(this.#seal(message, crc), to, count);
   }
 
   #seal(message: Uint8Array, crc: boolean): Uint8Array {
@@ -137,40 +124,14 @@ export class Packets {
     if (onFailed !== undefined) handlers.failed(onFailed);
   };
 
-  readonly #notMade = (error: unknown, count: number): void => {
-    this.#sent(error instanceof Error ? error : new Error(String(error)), count);
-  };
-
   #makeCoalescer(): Coalescer {
     const { config, room } = this.#options;
-    // What is compressed in threads is not known here.
-    const compresses = config.enableCompression && this.#batcher === undefined;
     return new Coalescer({
       room,
-      compressedMax: compresses ? config.udpBufferSize : undefined,
+      compressedMax: config.enableCompression ? config.udpBufferSize : undefined,
       seal: (message, crc) => this.#seal(message, crc),
       write: (packet, to, count) => this.#write(packet, to, count),
-      send: (message, to, crc, count) => this.#sendMany(message, to, crc, count),
-      failed: this.#notMade,
-    });
-  }
-
-  #makeBatcher(): PacketBatcher | undefined {
-    const { cipher, config, label, transport } = this.#options;
-    const offload = transport.crypto?.offload?.packets;
-    if (offload === undefined) return undefined;
-    const { enableCompression: compress } = config;
-    return new PacketBatcher({
-      offload,
-      clock: config.clock,
-      job: (count) => {
-        const layers = { compress, label };
-        if (cipher?.encrypts !== true) return compress ? layers : undefined;
-        return { ...layers, encrypt: { key: cipher.takeEncryptionKey(count), version: cipher.version } };
-      },
-      sendInline: (message, to, crc, count) => void this.#write(this.#seal(message, crc), to, count),
-      write: (packet, to, count) => this.#write(packet, to, count),
-      failed: this.#notMade,
+      failed: (error, count) => this.#sent(error instanceof Error ? error : new Error(String(error)), count),
     });
   }
 }

@@ -49,7 +49,6 @@ function setup(ratio?: (message: Uint8Array) => number): Setup {
       const { message, crc } = sealed.get(packet) as { message: Uint8Array; crc: boolean };
       return record(message, packet.length, to, crc, count);
     },
-    send: (message, to, crc, count) => record(message, message.length, to, crc, count),
     failed: (_error, count) => void failures.push(count),
   });
   return { coalescer, sent, failures, transport };
@@ -174,8 +173,7 @@ describe("what the transport says", () => {
       room: () => room,
       compressedMax: undefined,
       seal: (whole) => whole,
-      write: () => true,
-      send: (whole) => {
+      write: (whole) => {
         if (isBroken) throw new Error("no network");
         parts.push(...partsOf(whole).map((part) => part[1] as number));
         return true;
