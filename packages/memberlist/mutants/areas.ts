@@ -16,14 +16,14 @@ export interface Area {
 export const areas: readonly Area[] = [
   {
     name: "engine",
-    files: /^swim\/(?!broadcast-|node-|repeats|timers)[^/]+\.ts$/,
-    tests: /^swim\/(?!bounds|broadcast-queue|cluster|node-|repeats|work)[^/]+\.test\.ts$/,
+    files: /^swim\/(?!broadcast-|node-|timers)[^/]+\.ts$/,
+    tests: /^swim\/(?!bounds|broadcast-queue|cluster|duplicates|node-|work)[^/]+\.test\.ts$/,
     killedMin: 90,
   },
   {
     name: "engine-tables",
-    files: /^swim\/(broadcast-|node-|repeats|timers)[^/]*\.ts$/,
-    tests: /^swim\/(broadcast-queue|merge|membership-queue|node-|repeats|timers)[^/]*\.test\.ts$/,
+    files: /^swim\/(broadcast-|node-|timers)[^/]*\.ts$/,
+    tests: /^swim\/(broadcast-queue|duplicates|merge|membership-queue|node-|timers)[^/]*\.test\.ts$/,
     killedMin: 90,
   },
   { name: "wire", files: /^wire\/.+\.ts$/, tests: /^wire\/(?!fuzz).+\.test\.ts$/, killedMin: 0 },

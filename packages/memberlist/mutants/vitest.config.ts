@@ -5,10 +5,10 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 /** They take longest, and few mutants die by them alone: they are run last, and only where no other test has failed. */
 const slow: readonly string[] = [
   "swim/broadcast-queue-bounds",
+  "swim/duplicates",
   "swim/node-selector",
   "swim/node-table",
   "swim/probe-schedule",
-  "swim/repeats",
   "swim/user-share",
   "wire/compression/lzw-wasm",
 ];

@@ -2,13 +2,12 @@ export { InvariantError } from "./invariants.ts";
 export type { LatencyModel } from "./latency.ts";
 export { agreementBound } from "./liveness.ts";
 export type { NodeClock } from "./node-clock.ts";
-export type { NodeStatus, SimEvent, SimNode, View } from "./sim-node.ts";
+export type { AppConfig, NodeStatus, SimEvent, SimNode, View } from "./sim-node.ts";
 export type { SimNetwork, SimNetworkOptions } from "./sim-network.ts";
 export { settleByTicks } from "./settle.ts";
 export { simulate, type SimulateOptions } from "./simulate.ts";
 export {
   Simulation,
-  type AppConfig,
   type AppContext,
   type HoldOptions,
   type Invariant,

@@ -1,4 +1,4 @@
-import type { AppConfig } from "./simulation.ts";
+import type { AppConfig } from "./sim-node.ts";
 import { lanConfig, type ResolvedConfig } from "@memberlist/core";
 
 type Timing = Pick<

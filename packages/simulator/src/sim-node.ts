@@ -4,6 +4,9 @@ import type { MemoryTransport } from "@memberlist/core/testing";
 import type { AppClock } from "./app-clock.ts";
 import type { NodeClock } from "./node-clock.ts";
 
+/** What the application brings: its delegates, and any config field that is its own. */
+export type AppConfig = Partial<Omit<Config, "name" | "transport" | "clock" | "random">>;
+
 /** What a node was told, or said of others: join, leave (dead or left, see `subject.state`), update. */
 export interface SimEvent {
   /** Virtual time, in ms. */

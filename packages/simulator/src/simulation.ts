@@ -1,17 +1,14 @@
-import { lanConfig, MemberlistError, type Clock, type Config, type Memberlist, type Random } from "@memberlist/core";
+import { lanConfig, MemberlistError, type Clock, type Memberlist, type Random } from "@memberlist/core";
 import { nodeStateName, type Tunables } from "@memberlist/core/internal";
 import { SeededRandom, VirtualClock } from "@memberlist/core/testing";
 import { AppClock } from "./app-clock.ts";
 import { InvariantError, Invariants } from "./invariants.ts";
 import { agreementBound } from "./liveness.ts";
 import { NodeClock } from "./node-clock.ts";
-import { startLife, type Life, type NodeStatus, type SimEvent, type SimNode, type View } from "./sim-node.ts";
+import { startLife, type AppConfig, type Life, type NodeStatus, type SimEvent, type SimNode, type View } from "./sim-node.ts";
 import { checkRelease, checkSimulation } from "./simulation-rules.ts";
 import { SimNetwork, type SimNetworkOptions } from "./sim-network.ts";
 import { Trace } from "./trace.ts";
-
-/** What the application brings: its delegates, and any config field that is its own. */
-export type AppConfig = Partial<Omit<Config, "name" | "transport" | "clock" | "random">>;
 
 /** What a node's application may know when it is made. */
 export interface AppContext {

@@ -2,7 +2,6 @@ import { MemberlistError } from "../api/errors.ts";
 import { webCrypto } from "../ports/web-crypto.ts";
 import { equalBytes } from "../wire/bytes.ts";
 import { readCertificate } from "./certificate.ts";
-import type { CertificateAndKey } from "./cluster-ca.ts";
 import type { NodeIdentity } from "./identity.ts";
 import { certifiedNode } from "./node-certificate.ts";
 import { derOfPem } from "./pem.ts";
@@ -12,11 +11,11 @@ const rsa = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
 /**
  * Verifies a certificate that was just issued, as a peer will: by nothing that has made it.
  *
- * @param authority PEM
+ * @param authority PEM, as the certificate and its key are
  * @throws MemberlistError `invalid_argument`, since it is the authority that does not fit
  */
 export async function verifyIssued(
-  { certificate, key }: CertificateAndKey,
+  { certificate, key }: { readonly certificate: string; readonly key: string },
   authority: string,
   expected: NodeIdentity,
 ): Promise<void> {

@@ -331,7 +331,7 @@ export class NodeRuntime {
       stats,
       handlers: {
         localState: (join) => this.#states.localState(join),
-        dropsRepeats: () => this.#states.dropsRepeats,
+        dropsRepeats: () => this.#states.dropsDuplicates,
         merge: (state) => this.#states.merge(state),
         labelMismatch: (from, label) => this.#labelMismatches.add(from, "stream", label),
         message: (message) => this.run(() => this.#dispatcher.add({ type: "message", message })),

@@ -1,20 +1,8 @@
 import { MemberlistError } from "../api/errors.ts";
-import { BroadcastTier, type Entry } from "./broadcast-tier.ts";
+import { BroadcastTier, type Broadcast, type Entry } from "./broadcast-tier.ts";
 import { retransmitLimit } from "./scaling.ts";
 
-/** Something to be gossiped a limited number of times. */
-export interface Broadcast {
-  /** The bytes; must not change once queued. */
-  readonly message: Uint8Array;
-  /** A newer broadcast of the same name replaces this one. */
-  readonly name?: string;
-  /** True: never replaces another one, so that the queue is not searched. */
-  readonly unique?: boolean;
-  /** Whether queueing this one makes `other` obsolete. Asked only where neither is named or unique. */
-  invalidates?(other: Broadcast): boolean;
-  /** The broadcast is out: sent often enough, replaced, or pruned. */
-  finished?(): void;
-}
+export type { Broadcast } from "./broadcast-tier.ts";
 
 export interface TransmitLimitedQueueOptions {
   /** The size of the cluster, asked each time. */

@@ -1,6 +1,18 @@
-import type { Broadcast } from "./broadcast-queue.ts";
+/** Something to be gossiped a limited number of times. */
+export interface Broadcast {
+  /** The bytes; must not change once queued. */
+  readonly message: Uint8Array;
+  /** A newer broadcast of the same name replaces this one. */
+  readonly name?: string;
+  /** True: never replaces another one, so that the queue is not searched. */
+  readonly unique?: boolean;
+  /** Whether queueing this one makes `other` obsolete. Called only if neither is named or unique. */
+  invalidates?(other: Broadcast): boolean;
+  /** The broadcast is out: sent often enough, replaced, or pruned. */
+  finished?(): void;
+}
 
-/** A broadcast that waits. */
+/** A broadcast in the queue. */
 export interface Entry {
   readonly broadcast: Broadcast;
   /** The broadcast's. */

@@ -3,6 +3,7 @@ import type { CidrAllowList } from "../config/cidr.ts";
 import type { ResolvedConfig } from "../config/config.ts";
 import type { Random } from "../ports/random.ts";
 import type { AdvertisedAddress } from "../ports/transport.ts";
+import type { Ping } from "../wire/messages/types.ts";
 import type { Awareness } from "./awareness.ts";
 import type { Effects, Questions } from "./effects.ts";
 import type { NodeSelector } from "./node-selector.ts";
@@ -45,6 +46,18 @@ const u32 = 0x1_0000_0000;
 export function nextSeqNo(context: EngineContext): number {
   context.seqNo = (context.seqNo + 1) % u32;
   return context.seqNo;
+}
+
+/** A ping in our own name. */
+export function makePing(context: EngineContext, node: string): Ping {
+  const { advertised, config, isAddressLost } = context;
+  return {
+    seqNo: nextSeqNo(context),
+    node,
+    sourceAddr: isAddressLost ? "" : advertised.addr,
+    sourcePort: isAddressLost ? 0 : advertised.port,
+    sourceNode: config.name,
+  };
 }
 
 /** Raises our incarnation to the next one, and above `accused`. It stays a u32: at the very end of the range nothing is above. */

@@ -13,7 +13,7 @@ import type { NodeSource } from "../wire/messages/push-pull.ts";
 import type { Seed } from "../api/seeds.ts";
 import { AckHandlers } from "./ack-handlers.ts";
 import { Awareness } from "./awareness.ts";
-import { addressOf, applyAwareness, nextIncarnation, type EngineContext } from "./context.ts";
+import { addressOf, applyAwareness, makePing, nextIncarnation, type EngineContext } from "./context.ts";
 import type { Effects, Questions } from "./effects.ts";
 import { Gossip } from "./gossip.ts";
 import { Healing } from "./healing.ts";
@@ -24,7 +24,7 @@ import { NodeSelector } from "./node-selector.ts";
 import { makeNode, NodeTable, type NodeRecord } from "./node-table.ts";
 import { PacketDispatcher } from "./packet-dispatcher.ts";
 import { Periodic, type PeriodicOptions } from "./periodic.ts";
-import { makePing, Prober } from "./probe.ts";
+import { Prober } from "./probe.ts";
 import { Relocation } from "./relocation.ts";
 import { Responder } from "./responder.ts";
 import { pushPullScale } from "./scaling.ts";
@@ -257,11 +257,11 @@ export class Engine {
   }
 
   /**
-   * Whether a node of a push/pull that is alive, just as our own state has it, need not be looked at: neither {@link checkMerge} nor
-   * {@link mergeNodes} makes anything of it.
+   * Whether an alive node of a push/pull that is the same as in our own state can be skipped: neither {@link checkMerge} nor
+   * {@link mergeNodes} does anything for it.
    */
-  get dropsRepeats(): boolean {
-    return this.#membership.dropsRepeats;
+  get dropsDuplicates(): boolean {
+    return this.#membership.dropsDuplicates;
   }
 
   /** Whether {@link mergeNodes} may have them; yields between parts of the work. @throws MemberlistError `incompatible_versions` or `merge_refused`; nothing has changed then */

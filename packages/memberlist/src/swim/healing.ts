@@ -3,10 +3,9 @@ import { MemberlistError } from "../api/errors.ts";
 import type { HealingAttempt } from "../api/healing-events.ts";
 import { randomOffset } from "../ports/random.ts";
 import { seedName, type Seed } from "../api/seeds.ts";
-import type { EngineContext } from "./context.ts";
+import { makePing, type EngineContext } from "./context.ts";
 import { LostNodes, RetrySchedule, type LostNode } from "./lost-nodes.ts";
 import type { NodeRecord } from "./node-table.ts";
-import { makePing } from "./probe.ts";
 import type { ScheduledTimer } from "./timers.ts";
 
 /** How many seeds are remembered, the latest. */

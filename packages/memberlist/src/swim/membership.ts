@@ -2,7 +2,7 @@ import type { LeaveCause, SuspectCause } from "../api/causes.ts";
 import { errorMessage, MemberlistError } from "../api/errors.ts";
 import type { Node } from "../api/node.ts";
 import { equalBytes } from "../wire/bytes.ts";
-import type { AliveLayout } from "../wire/messages/alive-layout.ts";
+import { scanAlive } from "../wire/messages/alive-layout.ts";
 import { metaMaxSize } from "../wire/constants.ts";
 import { encodeAlive, encodeDead, encodeSuspect } from "../wire/messages/encode.ts";
 import type { Alive, Dead, PushNodeState, Suspect, Versions } from "../wire/messages/types.ts";
@@ -90,22 +90,25 @@ export class Membership {
     }
   }
 
-  /** Whether a claim that says nothing new need not be looked at: nobody is to be asked about it, and it is from no older protocol. */
-  get dropsRepeats(): boolean {
+  /** Whether duplicates can be dropped: no delegate or list of networks checks them, and the protocol is not an old one. */
+  get dropsDuplicates(): boolean {
     const { allowList, config, questions } = this.#context;
     return !questions.hasAliveDelegate && !allowList.restricts && config.protocolVersion >= 2;
   }
 
   /**
-   * Who is known already as an alive message says: nothing would come of it. Each member hears the same news many times over, so these are
-   * dropped before they are decoded. What is looked at further, or counted where it is refused, is not dropped here.
+   * Whether an alive message (its body, from `start` to `end`) changes nothing. A member receives the same membership updates many times
+   * over, so duplicates are found by comparing their fields with the table, without decoding them. A message that has to be checked
+   * further, or counted when it is refused, is not one.
    */
-  repeated(bytes: Uint8Array, layout: AliveLayout): NodeRecord | undefined {
-    // A long name is not decoded twice: one that is not UTF-8 is dear.
-    if (!this.dropsRepeats || layout.nameSize > shortNameMax) return undefined;
+  isDuplicate(bytes: Uint8Array, start: number, end: number): boolean {
+    if (!this.dropsDuplicates) return false;
+    const layout = scanAlive(bytes, start, end);
+    // A long name is not decoded twice: one that is not UTF-8 is slow to decode.
+    if (layout === undefined || layout.nameSize > shortNameMax) return false;
     const { config, table } = this.#context;
     const record = table.get(decodeText(bytes, layout.nameAt, layout.nameSize));
-    return record !== undefined && record.name !== config.name && record.isRepeatedBy(bytes, layout) ? record : undefined;
+    return record !== undefined && record.name !== config.name && record.isUnchangedBy(bytes, layout);
   }
 
   /** @param cause how we know */
@@ -303,7 +306,6 @@ export class Membership {
     if (record.addr !== claim.addr || record.port !== claim.port) record.rtt = undefined;
     record.cause = undefined;
     record.isMapped = claim.isMapped;
-    table.forgetRepeat(record);
     const fields = {
       addr: claim.addr,
       port: claim.port,

@@ -6,7 +6,6 @@ import { isIpAt } from "../wire/ip.ts";
 import { copyBytes } from "../wire/bytes.ts";
 import type { PushNodeState, Versions } from "../wire/messages/types.ts";
 import { AddressIndex } from "./address-index.ts";
-import { Repeats } from "./repeats.ts";
 import type { Suspicion } from "./suspicion.ts";
 import { nodeStateNumber } from "./versions.ts";
 
@@ -35,8 +34,6 @@ export class NodeRecord {
   cause: SuspectCause | LeaveCause | undefined;
   /** The moving estimate of its round trip, in ms. */
   rtt: number | undefined;
-  /** The number of an alive message that says no more than we know of it; 0: none is remembered. */
-  repeat = 0;
   #node: Node;
 
   /** It is dead, and of incarnation 0, until it is said to be otherwise. */
@@ -86,8 +83,8 @@ export class NodeRecord {
     this.rtt = this.rtt === undefined ? rtt : this.rtt + (rtt - this.rtt) / 8;
   }
 
-  /** Whether an alive message has the address, the metadata and the versions that we know, and no news. */
-  isRepeatedBy(bytes: Uint8Array, claim: AliveLayout): boolean {
+  /** Whether an alive message has the address, the metadata and the versions of this record, and no higher incarnation. */
+  isUnchangedBy(bytes: Uint8Array, claim: AliveLayout): boolean {
     const { addrAt, addrSize, metaAt, metaSize, vsnAt, vsnSize } = claim;
     const { versions } = this;
     const { addr, incarnation, meta, port } = this.#node;
@@ -139,7 +136,6 @@ export class NodeTable {
   readonly #versions: Map<string, Versions> = new Map();
   /** One of them: what was last asked for. */
   #lastVersions: Versions = noVersions;
-  readonly #repeats: Repeats = new Repeats();
   /** Where everybody is but the dead: those who left are not to be called back. */
   readonly #occupied: AddressIndex = new AddressIndex();
   #list: NodeRecord[] = [];
@@ -221,7 +217,6 @@ export class NodeTable {
     for (const record of reaped) {
       this.#byName.delete(record.name);
       if (record.state !== "dead") this.#occupied.delete(record.addr, record.port);
-      this.forgetRepeat(record);
     }
     shuffle(this.#random, kept);
     this.#list = kept;
@@ -242,24 +237,6 @@ export class NodeTable {
       if (isEligible(record) && !chosen.includes(record)) chosen.push(record);
     }
     return chosen;
-  }
-
-  /** Whether an alive message is remembered as one that says no more than we know. */
-  isRepeat(number: number): boolean {
-    return this.#repeats.has(number);
-  }
-
-  /** Remembers an alive message, of the number that it has in this process, that says no more about the member than we know. */
-  rememberRepeat(record: NodeRecord, number: number): void {
-    this.forgetRepeat(record);
-    record.repeat = number;
-    this.#repeats.add(number);
-  }
-
-  /** What is known of the member changes. */
-  forgetRepeat(record: NodeRecord): void {
-    this.#repeats.delete(record.repeat);
-    record.repeat = 0;
   }
 
   /** @param before the state that it had at that address */

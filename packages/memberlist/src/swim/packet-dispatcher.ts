@@ -1,5 +1,4 @@
 import type { Address } from "../api/address.ts";
-import { scanAlive } from "../wire/messages/alive-layout.ts";
 import { decompressBody } from "../wire/compression/compress.ts";
 import { visitCompound } from "../wire/compound.ts";
 import { maxBadPartsPerPacket, maxDecompressedPacketBytes, maxRepliesPerPacket, messageType } from "../wire/constants.ts";
@@ -17,7 +16,6 @@ import { applyPort, type EngineContext } from "./context.ts";
 import { DroppedMessages } from "./dropped-messages.ts";
 import { HandoffQueue, type HandoffMessage } from "./handoff-queue.ts";
 import type { Membership } from "./membership.ts";
-import { numberRepeat, repeatNumber } from "./repeats.ts";
 import type { Responder } from "./responder.ts";
 
 export interface PacketParts {
@@ -89,9 +87,10 @@ export class PacketDispatcher {
 
   /** A bad part does not take the others with it, unless there are too many. */
   #compound(body: Uint8Array, from: Address, receivedAt: number): void {
+    const { membership } = this.#parts;
     let left = 0;
     const truncated = visitCompound(body, (start, end) => {
-      if (body[start] === messageType.alive && this.#isRepeat(body, start + 1, end)) return;
+      if (body[start] === messageType.alive && membership.isDuplicate(body, start + 1, end)) return;
       if (this.#badPartsLeft === 0) left++;
       else this.#part(body.subarray(start, end), from, receivedAt);
     });
@@ -116,7 +115,7 @@ export class PacketDispatcher {
 
   /** One message. What can be refused without decoding it costs no exception. */
   #message(message: Uint8Array, from: Address, receivedAt: number): void {
-    const { acks, responder } = this.#parts;
+    const { acks, membership, responder } = this.#parts;
     const type = message[0];
     if (type === undefined) {
       this.#dropped.add("empty", "the message type is missing", type, from);
@@ -143,7 +142,7 @@ export class PacketDispatcher {
         acks.nack(decodeNackResp(body).seqNo);
         break;
       case messageType.alive:
-        if (!this.#isRepeat(body, 0, body.length)) this.#handOff({ type, body, from });
+        if (!membership.isDuplicate(body, 0, body.length)) this.#handOff({ type, body, from });
         break;
       case messageType.suspect:
       case messageType.dead:
@@ -163,19 +162,6 @@ export class PacketDispatcher {
     }
     this.#dropped.add("too_many_replies", `a packet asks for more than ${maxRepliesPerPacket} replies`, type, from);
     return false;
-  }
-
-  /** Whether an alive message (its body, from `start` to `end`) says what is known: it takes no place in the queue then. */
-  #isRepeat(bytes: Uint8Array, start: number, end: number): boolean {
-    const { membership, context } = this.#parts;
-    if (!membership.dropsRepeats) return false;
-    const number = repeatNumber(bytes, start, end);
-    if (context.table.isRepeat(number)) return true;
-    const layout = scanAlive(bytes, start, end);
-    const record = layout && membership.repeated(bytes, layout);
-    if (record === undefined) return false;
-    context.table.rememberRepeat(record, number > 0 ? number : numberRepeat(bytes, start, end));
-    return true;
   }
 
   #handOff(message: HandoffMessage): void {

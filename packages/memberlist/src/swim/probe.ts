@@ -4,7 +4,7 @@ import { makeCompound } from "../wire/compound.ts";
 import { encodeIndirectPing, encodePing, encodeSuspect } from "../wire/messages/encode.ts";
 import type { Ping } from "../wire/messages/types.ts";
 import type { AckHandlers } from "./ack-handlers.ts";
-import { addressOf, applyAwareness, nextSeqNo, type EngineContext } from "./context.ts";
+import { addressOf, applyAwareness, makePing, type EngineContext } from "./context.ts";
 import type { Gossip } from "./gossip.ts";
 import type { Membership } from "./membership.ts";
 import type { NodeRecord } from "./node-table.ts";
@@ -258,16 +258,4 @@ class Probe {
     context.effects.stats.sample("memberlist.probeNode", context.now - (this.#deadline - this.#interval));
     this.#ended();
   }
-}
-
-/** A ping in our own name. */
-export function makePing(context: EngineContext, node: string): Ping {
-  const { advertised, config, isAddressLost } = context;
-  return {
-    seqNo: nextSeqNo(context),
-    node,
-    sourceAddr: isAddressLost ? "" : advertised.addr,
-    sourcePort: isAddressLost ? 0 : advertised.port,
-    sourceNode: config.name,
-  };
 }

@@ -3,9 +3,8 @@ import { emptyBytes } from "../wire/bytes.ts";
 import { encodeAckResp, encodeNackResp, encodePing } from "../wire/messages/encode.ts";
 import type { IndirectPing, Ping } from "../wire/messages/types.ts";
 import type { AckHandlers } from "./ack-handlers.ts";
-import { applyPort, type EngineContext } from "./context.ts";
+import { applyPort, makePing, type EngineContext } from "./context.ts";
 import type { Gossip } from "./gossip.ts";
-import { makePing } from "./probe.ts";
 
 /** Answers pings, and pings others on somebody's behalf. Source: PROTOCOL.md section 3. */
 export class Responder {

@@ -1,7 +1,6 @@
 import { MemberlistError } from "../api/errors.ts";
 import type { NodeState } from "../api/node.ts";
 import type { PushNodeState, Versions } from "../wire/messages/types.ts";
-import type { NodeRecord } from "./node-table.ts";
 
 const stateNames: readonly NodeState[] = ["alive", "suspect", "dead", "left"];
 
@@ -12,6 +11,13 @@ export function nodeStateName(state: number): NodeState | undefined {
 
 export function nodeStateNumber(state: NodeState): number {
   return stateNames.indexOf(state);
+}
+
+/** What a member of the table speaks. */
+interface VersionedNode {
+  readonly name: string;
+  readonly state: NodeState;
+  readonly versions: Versions;
 }
 
 interface Range {
@@ -28,7 +34,7 @@ const checkedInOneGo = 5_000;
  *
  * @throws MemberlistError `incompatible_versions`
  */
-export function* protocolChecks(remote: readonly PushNodeState[], local: readonly NodeRecord[]): Generator<undefined, void> {
+export function* protocolChecks(remote: readonly PushNodeState[], local: readonly VersionedNode[]): Generator<undefined, void> {
   const protocol: Range = { min: 0, max: 255 };
   const delegate: Range = { min: 0, max: 255 };
   // Members share their arrays of versions: in a row of members with the same one, it is checked once.
@@ -40,7 +46,7 @@ export function* protocolChecks(remote: readonly PushNodeState[], local: readonl
   }
   for (let i = 0; i < local.length; i++) {
     if (i % checkedInOneGo === checkedInOneGo - 1) yield;
-    const { state, versions } = local[i] as NodeRecord;
+    const { state, versions } = local[i] as VersionedNode;
     if (state !== "alive" || versions === last) continue;
     narrow(protocol, delegate, versions);
     last = versions;
@@ -53,7 +59,7 @@ export function* protocolChecks(remote: readonly PushNodeState[], local: readonl
   last = undefined;
   for (let i = 0; i < local.length; i++) {
     if (i % checkedInOneGo === checkedInOneGo - 1) yield;
-    const { name, versions } = local[i] as NodeRecord;
+    const { name, versions } = local[i] as VersionedNode;
     if (versions === last) continue;
     check(name, versions, protocol, delegate);
     last = versions;

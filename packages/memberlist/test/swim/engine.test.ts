@@ -63,8 +63,8 @@ describe("what is known about members", () => {
       { name: "n2", state: 1, addr: hostOf("n2") },
     ]);
     expect(nodes.at(2)).toBeUndefined();
-    expect(node.engine.dropsRepeats).toBe(true);
-    expect(started({ questions: { hasAliveDelegate: true } }).engine.dropsRepeats).toBe(false);
+    expect(node.engine.dropsDuplicates).toBe(true);
+    expect(started({ questions: { hasAliveDelegate: true } }).engine.dropsDuplicates).toBe(false);
   });
 
   it("is where the alive among them are, ourselves left out, and as many of them as asked for", () => {

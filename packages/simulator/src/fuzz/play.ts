@@ -1,6 +1,7 @@
 import { SeededRandom } from "@memberlist/core/testing";
 import { Keyring } from "@memberlist/core";
-import { Simulation, type AppConfig } from "../simulation.ts";
+import type { AppConfig } from "../sim-node.ts";
+import { Simulation } from "../simulation.ts";
 import type { TrafficFaults } from "@memberlist/core/testing";
 import type { Schedule, Step } from "./schedule.ts";
 

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import type { LatencyModel } from "../latency.ts";
-import type { AppConfig } from "../simulation.ts";
+import type { AppConfig } from "../sim-node.ts";
 
 const stepKinds = [
   "add",

@@ -1,7 +1,8 @@
 import { lanConfig } from "@memberlist/core";
 import { settleByTicks } from "../settle.ts";
 import { simulate } from "../simulate.ts";
-import type { AppConfig, Simulation } from "../simulation.ts";
+import type { AppConfig } from "../sim-node.ts";
+import type { Simulation } from "../simulation.ts";
 
 /** One group under SWIM's plain failure detector: fixed timeouts, no Buddy, no probes over streams, no push/pull. All know each other from the start. */
 export interface SwimInput {

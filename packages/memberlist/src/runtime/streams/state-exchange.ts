@@ -24,10 +24,10 @@ export class StateExchange {
     return encodeLongPushPull(join, engine.localNodes(), userState, this.yieldToEventLoop);
   }
 
-  /** See {@link Engine.dropsRepeats}; a merge delegate is to see all nodes of a peer's state. */
-  get dropsRepeats(): boolean {
+  /** See {@link Engine.dropsDuplicates}; a merge delegate is to see all nodes of a peer's state. */
+  get dropsDuplicates(): boolean {
     const { delegates, engine } = this.#runtime;
-    return engine.dropsRepeats && !delegates.hasMergeDelegate;
+    return engine.dropsDuplicates && !delegates.hasMergeDelegate;
   }
 
   /** @throws MemberlistError `incompatible_versions` or `merge_refused`; nothing has changed then */

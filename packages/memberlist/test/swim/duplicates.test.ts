@@ -10,7 +10,7 @@ import { StreamReader } from "../../src/wire/stream-reader.ts";
 import { EngineHarness, mergeAll } from "./engine-harness.ts";
 import { alive, dead, encodeMessage, suspect, type Message } from "./messages.ts";
 
-/** With a list of allowed networks, even one that allows all, each alive message is looked at: nothing is dropped as a repeat. */
+/** With a list of allowed networks, even one that allows all, each alive message is decoded: none is dropped as a duplicate. */
 const looksAtAll = { cidrsAllowed: ["0.0.0.0/0", "::/0"] };
 
 const names = fc.constantFrom("n1", "n2", "n3", "é");
@@ -41,17 +41,17 @@ const claimsAt = (addrs: readonly string[], ports: readonly number[]): fc.Arbitr
       .map(({ node, incarnation, from }) => dead(node, incarnation, from)),
   );
 
-/** What is remembered must be forgotten in time: when a member is, too, or comes back elsewhere. */
+/** Members are forgotten soon, and may come back elsewhere. */
 const forgetful = { probeInterval: 10, probeTimeout: 5, suspicionMult: 1, gossipToTheDeadTime: 20, deadNodeReclaimTime: 10 };
 const configs = fc.constantFrom({}, forgetful);
 
-/** What one packet brings, and how long nothing does afterwards, in ms. */
+/** The messages of one packet, and the pause after it in ms. */
 type Round = readonly [messages: readonly Message[], ms: number];
 
 const rounds = (claims: fc.Arbitrary<Message>): fc.Arbitrary<Round[]> =>
   fc.array(fc.tuple(fc.array(claims, { minLength: 1, maxLength: 6 }), fc.constantFrom(0, 0, 15, 60)), { maxLength: 12 });
 
-/** What becomes of it in a node that drops repeats, and in one that looks at all. */
+/** The outcome in a node that drops duplicates, and in one that decodes all messages. */
 function outcomesOf(all: readonly Round[], config: object): [plain: unknown, thorough: unknown] {
   const plain = new EngineHarness({ config }).start();
   const thorough = new EngineHarness({ config: { ...config, ...looksAtAll } }).start();
@@ -70,8 +70,8 @@ function outcome(node: EngineHarness): unknown {
   return { counters: [...counters], events: [...events], state: engine.localState(), queued: engine.numQueuedBroadcasts };
 }
 
-describe("alive messages that say what is known", () => {
-  it("are dropped before they are decoded, and nothing is different for it", () => {
+describe("duplicate alive messages", () => {
+  it("are dropped without decoding, with the same outcome as if they were decoded", () => {
     fc.assert(
       fc.property(rounds(claimsAt(["127.0.0.2", "127.0.0.3", "2001:db8::1"], [0, 7946, 7947])), configs, (all, config) => {
         const single = all.flatMap(([claims, ms]) => claims.map((claim, i): Round => [[claim], i === 0 ? ms : 0]));
@@ -82,8 +82,8 @@ describe("alive messages that say what is known", () => {
     );
   }, 60_000);
 
-  it("are dropped out of compounds, too", () => {
-    // Nobody changes its address: by which of two in one packet a conflict is told of is a matter of their order, of which none is promised.
+  it("are dropped out of compounds, with the same outcome", () => {
+    // No member changes its address: which of two messages in one packet reports a conflict depends on their order, which is not promised.
     fc.assert(
       fc.property(rounds(claimsAt(["127.0.0.2"], [0, 7946])), configs, (all, config) => {
         const [plain, thorough] = outcomesOf(all, config);
@@ -93,7 +93,7 @@ describe("alive messages that say what is known", () => {
     );
   });
 
-  it("are heard again of a member that was forgotten, or that has come back elsewhere", () => {
+  it("are decoded again once the member was forgotten, or is back at another address", () => {
     const node = new EngineHarness({ config: forgetful }).start();
     const hear = (claim: Message): void => {
       for (let i = 0; i < 3; i++) node.deliver(encodeMessage(claim));
@@ -105,27 +105,15 @@ describe("alive messages that say what is known", () => {
     hear(alive("n2"));
     expect(node.state("n2")).toBe("alive");
     node.deliver(dead("n2", 1, "n2"));
-    // Once only: what comes again is remembered in the place of what was.
     node.deliver(encodeMessage(alive("n2", { incarnation: 2, addr: "127.0.0.9" })));
     expect(node.engine.members().find(({ name }) => name === "n2")?.addr).toBe("127.0.0.9");
     expect(node.count("dropped.name_conflict")).toBe(0);
-    // What once said nothing new contradicts what is known by now.
+    // What was a duplicate before contradicts the table now.
     hear(alive("n2"));
     expect(node.count("dropped.name_conflict")).toBe(3);
   });
 
-  it("are found again one by one by each member of a process, however many there are, and however long", () => {
-    const [one, other] = [new EngineHarness().start(), new EngineHarness().start()];
-    const claimsOf = (i: number): Uint8Array =>
-      encodeMessage(alive(`m${i}`, { meta: new Uint8Array((i * 13) % 200).fill(i), addr: `10.1.${i >> 8}.${i & 255}` }));
-    const all = Array.from({ length: 6_000 }, (_, i) => claimsOf(i));
-    for (let round = 0; round < 3; round++) for (const claim of all) one.deliver(claim);
-    expect(one.engine.numMembers).toBe(6_001);
-    for (const claim of all.slice(0, 50)) other.deliver(claim);
-    expect(other.engine.numMembers).toBe(51);
-  });
-
-  it("take no place in the queue of those that wait", () => {
+  it("take no place in the handoff queue", () => {
     const node = new EngineHarness({ config: { handoffQueueDepth: 1 } }).start();
     node.deliver(encodeMessage(alive("n2")));
     const repeated = encodeMessage(alive("n2"));
@@ -170,8 +158,8 @@ function knownOf({ engine }: EngineHarness): Promise<UnchangedNodes> {
   return UnchangedNodes.of(encodePushPull(false, engine.localState(), new Uint8Array(0)), undefined);
 }
 
-describe("nodes of a push/pull that say what is known", () => {
-  it("are not even decoded, and nothing is different for it", async () => {
+describe("unchanged nodes of a push/pull", () => {
+  it("are skipped without decoding, with the same outcome as if they were decoded", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.array(states, { maxLength: 8 }), { maxLength: 8 }), async (pushPulls) => {
         const plain = new EngineHarness().start();
@@ -189,7 +177,7 @@ describe("nodes of a push/pull that say what is known", () => {
     );
   });
 
-  it("are the same when something has changed between our writing and our reading", async () => {
+  it("are merged like others when the table has changed between our writing and our reading", async () => {
     const claim = { meta: new Uint8Array(0), addr: "127.0.0.2", port: 7946, vsn: [1, 5, 2, 0, 0, 0] };
     const told = fc.record({ name: names, incarnation: incarnations, state: fc.nat(4) }).map((node) => ({ ...claim, ...node }));
     const someTold = fc.array(told, { maxLength: 8 });
@@ -212,7 +200,7 @@ describe("nodes of a push/pull that say what is known", () => {
     );
   });
 
-  it("are all of them where two states are the same", async () => {
+  it("are all skipped if the two states are the same", async () => {
     const node = new EngineHarness().start();
     const others = Array.from({ length: 20 }, (_, i) => ({
       name: `n${i + 2}`,
@@ -229,7 +217,7 @@ describe("nodes of a push/pull that say what is known", () => {
     expect(await pushPull(node, message, { known })).toEqual({ decoded: 0 });
     const same = encodePushPull(true, node.engine.localState(), new Uint8Array(0));
     expect(await pushPull(node, same, { known })).toEqual({ decoded: 0 });
-    // Suspects and the dead are told of by other claims: these are looked at, also where we hold them for the same.
+    // Suspects and dead members are decoded even if we have them in the same state.
     const suspects = encodePushPull(
       true,
       others.slice(0, 3).map((other) => ({ ...other, state: 1 })),
