@@ -108,6 +108,16 @@ describe("an alive message about another node", () => {
     expect(node.logged("bad_versions").every(({ level }) => level === "warn")).toBe(true);
   });
 
+  it("keeps no more than six of the versions that a peer sends, in the table, the log and the gossip", () => {
+    const node = started();
+    const tail = Array.from({ length: 60_000 }, () => 9);
+    node.deliver(alive("n2", { vsn: [...goodVersions, ...tail] }));
+    expect(node.node("n2")?.vsn).toEqual(goodVersions);
+    expect(node.engine.numQueuedBroadcasts).toBe(1);
+    node.deliver(alive("n3", { vsn: [0, 5, 2, 0, 0, 0, ...tail] }));
+    expect(node.logged("bad_versions").map(({ fields }) => fields["versions"])).toEqual([[0, 5, 2, 0, 0, 0]]);
+  });
+
   it("may come without versions, and then takes none away", () => {
     const node = started();
     node.deliver(alive("n2", { vsn: [] }));

@@ -1,4 +1,4 @@
-import { textMaxSize } from "../constants.ts";
+import { textMaxSize, versionsMaxCount } from "../constants.ts";
 import { begin, digit, keyOf, position, string, stringSize, uint } from "./layout-cursor.ts";
 
 /**
@@ -23,10 +23,11 @@ export interface AliveLayout {
   end: number;
 }
 
-/** The versions of a claim. */
+/** The versions at `layout.vsnAt`; at most six are read. */
 export function versionsAt(bytes: Uint8Array, { vsnAt, vsnSize }: AliveLayout): number[] {
   const versions: number[] = [];
-  for (let i = vsnAt; i < vsnAt + vsnSize; i++) versions.push(bytes[i] as number);
+  const end = vsnAt + Math.min(vsnSize, versionsMaxCount);
+  for (let i = vsnAt; i < end; i++) versions.push(bytes[i] as number);
   return versions;
 }
 

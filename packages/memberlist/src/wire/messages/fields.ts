@@ -1,6 +1,6 @@
 import { DecodeError as MsgpackError, Decoder } from "@msgpack/msgpack";
 import { emptyBytes } from "../bytes.ts";
-import { textMaxSize } from "../constants.ts";
+import { textMaxSize, versionsMaxCount } from "../constants.ts";
 import { DecodeError } from "../decode-error.ts";
 import { bytesToIp, isMappedAt } from "../ip.ts";
 import type { Versions } from "./types.ts";
@@ -160,19 +160,14 @@ export function isMappedField(fields: Fields, key: string): true | undefined {
   return isMappedAt(bytes, 0, bytes.length);
 }
 
-/** Protocol versions: a byte string, or (Go takes it) an array of small integers. */
+/** Protocol versions: a byte string, or (as in Go) an array of small integers. The first six count: a peer chooses how many it sends. */
 export function versionsField(fields: Fields, key: string): Versions {
   const value = fields.get(key);
-  if (!Array.isArray(value)) {
-    const bytes = bytesField(fields, key);
-    const versions: number[] = [];
-    for (let i = 0; i < bytes.length; i++) versions.push(bytes[i] as number);
-    return versions;
-  }
+  if (!Array.isArray(value)) return Array.from(bytesField(fields, key).subarray(0, versionsMaxCount));
   for (const item of value as readonly unknown[]) {
     if (typeof item !== "number" || !Number.isInteger(item) || item < 0 || item > 0xff) throw wrongType(key, "bytes");
   }
-  return value as Versions;
+  return (value as Versions).slice(0, versionsMaxCount);
 }
 
 function wrongType(key: string, wanted: string): DecodeError {

@@ -41,7 +41,7 @@ export interface Dead {
   from: string;
 }
 
-/** [pMin, pMax, pCur, dMin, dMax, dCur]; may be shorter when a peer sent fewer. */
+/** [pMin, pMax, pCur, dMin, dMax, dCur]. Fewer where the peer sent fewer, never more. */
 export type Versions = readonly number[];
 
 /**

@@ -83,8 +83,9 @@ describe("the usual layout of a node of a push/pull", () => {
         const within = new Uint8Array([9, ...bytes, ...new Uint8Array(trailing)]);
         const layout = scanPushNode(within, 1, within.length);
         expect(layout).toMatchObject({ end: 1 + bytes.length, state: node.state });
-        expect(layout && pushNodeOf(within, layout)).toEqual(node);
-        expect(decodePushNode(bytes)).toEqual(node);
+        const read = { ...node, vsn: node.vsn.slice(0, 6) };
+        expect(layout && pushNodeOf(within, layout)).toEqual(read);
+        expect(decodePushNode(bytes)).toEqual(read);
         for (let end = 0; end < bytes.length; end++) expect(scanPushNode(bytes, 0, end)).toBeUndefined();
       }),
     );
