@@ -96,6 +96,23 @@ describe("streamOnly on sockets", () => {
     expect(streams.counters()["transport.unwelcomeLinks"]).toBeGreaterThan(0);
   });
 
+  it("reaches a peer at two of its addresses by two connections, and loses nothing", async () => {
+    const [first, bound] = await Promise.all(
+      ["127.0.0.1", "0.0.0.0"].map((bindAddr) => NodeTransport.create({ bindAddrs: [bindAddr], bindPort: 0, udp: false })),
+    );
+    const a = streamOnly(first!, { port: first!.bindPort });
+    const b = streamOnly(bound!, { port: bound!.bindPort });
+    const inbox = peer(b);
+    const hosts = process.platform === "linux" ? ["127.0.0.1", "127.0.0.2"] : ["127.0.0.1", "localhost"];
+    for (let i = 0; i < 100; i++) {
+      for (const host of hosts) a.writeTo(Uint8Array.of(i), { host, port: bound!.bindPort, name: "" });
+      await until(() => inbox.packets.length === 2 * (i + 1), `the packets of round ${i}`);
+    }
+    expect(b.counters).toMatchObject({ supersededPacketStreams: 0, refusedPacketStreams: 0 });
+    expect(a.counters).toMatchObject({ packetLinks: 2 });
+    await Promise.all([a.shutdown(), b.shutdown()]);
+  });
+
   it("is refused together with a transport of one's own", async () => {
     const transport = await NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0 });
     expect(await outcome(start("a", { transport }))).toBe("invalid_config");

@@ -49,6 +49,10 @@ export class InboundStream {
     this.#stream.close();
   }
 
+  get isCut(): boolean {
+    return this.#isCut;
+  }
+
   /** Ends it without waiting for anything. False: it had been cut before. */
   cut(): boolean {
     if (this.#isCut) return false;

@@ -1,15 +1,17 @@
+import { MemberlistError } from "../api/errors.ts";
+
 /**
  * Packets on a stream: a header of 15 bytes, then each packet behind its length (u16, big-endian). The header says that the stream carries
- * packets, which port the sender itself listens on, and which sender it is (8 random bytes, the same on all of its streams). No other stream
- * begins with its first byte: they begin with a message type (0 to 13) or a label (244). Source: PROTOCOL.md sections 1 and 4.
+ * packets, which port the sender itself listens on, and which of its links it belongs to (8 random bytes, the same on all connections of that link).
+ * No other stream begins with its first byte: they begin with a message type (0 to 13) or a label (244). Source: PROTOCOL.md sections 1 and 4.
  *
- * The other direction carries acknowledgements of 4 bytes: how many bytes of the stream have been read so far (u32, big-endian, wrapping).
- * So a sender notices a connection that has died, and has never more than a window of bytes under way.
+ * The other direction carries acknowledgements of 4 bytes: how many bytes of the stream have been handled so far (u32, big-endian, wrapping); the first
+ * one once a packet was accepted. So a sender notices a connection that has died, and has never more than a window of bytes under way.
  */
 const magic: readonly number[] = [0xe7, 0x4d, 0x4c, 0x50, 2];
 const portBytes = 2;
-export const senderIdBytes = 8;
-const headerBytes = magic.length + portBytes + senderIdBytes;
+export const linkIdBytes = 8;
+const headerBytes = magic.length + portBytes + linkIdBytes;
 const lengthBytes = 2;
 const ackBytes = 4;
 
@@ -25,8 +27,8 @@ export function beginsPackets(byte: number | undefined): boolean {
 }
 
 /** What a stream of packets begins with. */
-export function encodeHeader(port: number, senderId: Uint8Array): Uint8Array {
-  return Uint8Array.of(...magic, port >>> 8, port & 0xff, ...senderId);
+export function encodeHeader(port: number, linkId: Uint8Array): Uint8Array {
+  return Uint8Array.of(...magic, port >>> 8, port & 0xff, ...linkId);
 }
 
 /** A packet behind its length. */
@@ -61,72 +63,85 @@ export class AckReader {
   }
 }
 
-/** Takes a stream of packets apart. It holds no more than one frame that is not whole yet, and the last chunk. */
+/**
+ * Takes a stream of packets apart: {@link push} adds bytes, {@link next} returns one packet at a time, so that the caller decides how many it handles at
+ * once. It keeps at most one incomplete frame besides the last chunk.
+ */
 export class FrameReader {
-  /** What has come of the header or a frame that is not whole yet: the first {@link #held} bytes. */
+  /** Memory for an incomplete header or frame. */
   #buffer: Uint8Array = new Uint8Array(0);
-  #held = 0;
+  /** What {@link next} has not returned yet. */
+  #rest: Uint8Array = this.#buffer;
   /** Of the header; undefined until that is read. */
   port: number | undefined;
   /** Of the header, as hexadecimal digits. */
-  senderId = "";
+  linkId = "";
 
-  /** Whether a frame, or the header, has begun and is not whole. */
+  /** Whether a frame, or the header, has begun and is not complete. Valid once {@link next} has returned undefined. */
   get isPartial(): boolean {
-    return this.#held > 0;
+    return this.#rest.length > 0;
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#rest = this.#rest.length === 0 ? chunk : this.#appended(chunk);
   }
 
   /**
-   * The packets that these bytes complete, each with memory of its own.
+   * The next complete packet, with memory of its own; undefined when more bytes are needed.
    *
-   * @returns undefined when the bytes are not what a sender of packets sends: the stream is of no use any more
+   * @throws MemberlistError `protocol_error` when the bytes are not a stream of packets
    */
-  push(chunk: Uint8Array): Uint8Array[] | undefined {
-    let bytes = this.#held === 0 ? chunk : this.#append(chunk);
-    const packets: Uint8Array[] = [];
-    if (this.port === undefined) {
-      if (bytes.length < headerBytes) return this.#keep(bytes, packets);
-      if (!this.#readHeader(bytes)) return undefined;
-      bytes = bytes.subarray(headerBytes);
-    }
-    while (bytes.length >= lengthBytes) {
-      const length = ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0);
-      if (length === 0 || length > maxPacketBytes) return undefined;
-      if (bytes.length < lengthBytes + length) break;
-      packets.push(bytes.slice(lengthBytes, lengthBytes + length));
-      bytes = bytes.subarray(lengthBytes + length);
-    }
-    return this.#keep(bytes, packets);
+  next(): Uint8Array | undefined {
+    if (this.port === undefined && !this.#takeHeader()) return this.#keepRest();
+    const rest = this.#rest;
+    if (rest.length < lengthBytes) return this.#keepRest();
+    const length = ((rest[0] ?? 0) << 8) | (rest[1] ?? 0);
+    if (length === 0 || length > maxPacketBytes) throw malformed(`a packet of ${length} bytes`);
+    const end = lengthBytes + length;
+    if (rest.length < end) return this.#keepRest();
+    this.#rest = rest.subarray(end);
+    return rest.slice(lengthBytes, end);
   }
 
-  #readHeader(bytes: Uint8Array): boolean {
+  /** False: it is not complete. */
+  #takeHeader(): boolean {
+    const rest = this.#rest;
+    if (rest.length < headerBytes) return false;
+    if (magic.some((byte, index) => rest[index] !== byte)) throw malformed("an unknown header");
     const at = magic.length;
-    if (magic.some((byte, index) => bytes[index] !== byte)) return false;
-    this.port = ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
-    const id = bytes.subarray(at + portBytes, headerBytes);
-    this.senderId = Array.from(id, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    return this.port !== 0;
+    const port = ((rest[at] ?? 0) << 8) | (rest[at + 1] ?? 0);
+    if (port === 0) throw malformed("a header without a port");
+    const id = rest.subarray(at + portBytes, headerBytes);
+    this.linkId = Array.from(id, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    this.port = port;
+    this.#rest = rest.subarray(headerBytes);
+    return true;
   }
 
   /** The buffer grows by doubling: a frame that comes byte by byte is not copied for each of them. */
-  #append(chunk: Uint8Array): Uint8Array {
-    const total = this.#held + chunk.length;
+  #appended(chunk: Uint8Array): Uint8Array {
+    const kept = this.#rest.length;
+    const total = kept + chunk.length;
     if (total > this.#buffer.length) {
       const grown = new Uint8Array(Math.max(total, 2 * this.#buffer.length));
-      grown.set(this.#buffer.subarray(0, this.#held));
+      grown.set(this.#rest);
       this.#buffer = grown;
     }
-    this.#buffer.set(chunk, this.#held);
-    this.#held = total;
+    this.#buffer.set(chunk, kept);
     return this.#buffer.subarray(0, total);
   }
 
-  #keep(rest: Uint8Array, packets: Uint8Array[]): Uint8Array[] {
-    const isKept = rest.buffer === this.#buffer.buffer && rest.length === this.#held;
-    if (!isKept) {
-      this.#buffer = rest.slice();
-      this.#held = rest.length;
-    }
-    return packets;
+  /** The chunk's memory is the transport's; and a long buffer is not kept for a short rest. */
+  #keepRest(): undefined {
+    const rest = this.#rest;
+    const isKept = rest.buffer === this.#buffer.buffer && rest.byteOffset === this.#buffer.byteOffset;
+    if (isKept && rest.length > 0) return undefined;
+    this.#buffer = rest.slice();
+    this.#rest = this.#buffer;
+    return undefined;
   }
+}
+
+function malformed(what: string): MemberlistError {
+  return new MemberlistError("protocol_error", `not a stream of packets: ${what}`);
 }

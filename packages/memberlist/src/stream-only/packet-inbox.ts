@@ -1,12 +1,16 @@
 import type { Address } from "../api/address.ts";
-import { MemberlistError } from "../api/errors.ts";
 import { InboundSlots, type InboundSlot, type SlotLimits } from "../transport-kit/inbound-slots.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { TransportListener, TransportStream } from "../ports/transport.ts";
 import { InboundStream } from "./inbound-stream.ts";
-import { beginsPackets, FrameReader } from "./packet-frames.ts";
+import { TurnBudget } from "../util/turn-budget.ts";
+import { beginsPackets } from "./packet-frames.ts";
+import { PacketStream } from "./packet-stream.ts";
 
 type InboundLimits = SlotLimits<"maxInboundStreams", "maxInboundStreamsPerPeer">["limits"];
+
+/** What the packets of all streams may cost in one turn of the event loop, as {@link PacketStream.deliver} counts it: some 250 short packets, or one of 64 KiB. */
+const costPerTurn = 64 * 1024;
 
 export interface PacketInboxOptions {
   readonly clock: Clock;
@@ -18,15 +22,19 @@ export interface PacketInboxOptions {
   readonly limits: InboundLimits;
 }
 
-/** Tells streams of packets from the others by their first byte, and takes the packets out. */
+/** Finds out by its first byte whether a stream carries packets, and takes the packets out. */
 export class PacketInbox {
-  /** Streams cut because too many were open, they were too slow, or were not what they began as. */
+  /** Streams cut because too many were open, they were too slow, were not what they began as, or brought packets that were refused. */
   refused = 0;
+  /** Streams cut because their link has dialled again. */
+  superseded = 0;
   readonly #options: PacketInboxOptions;
   readonly #listener: TransportListener;
   readonly #slots: InboundSlots<"maxInboundStreams", "maxInboundStreamsPerPeer">;
-  /** Of each sender, the stream that brought an accepted packet last. */
-  readonly #bySender: Map<string, InboundStream> = new Map();
+  /** Shared by all streams. */
+  readonly #budget: TurnBudget;
+  /** Of each peer's link to us, the stream that brought an accepted packet last. */
+  readonly #byLink: Map<string, InboundStream> = new Map();
 
   constructor(listener: TransportListener, options: PacketInboxOptions) {
     this.#listener = listener;
@@ -36,6 +44,7 @@ export class PacketInbox {
       inAll: "maxInboundStreams",
       perHost: "maxInboundStreamsPerPeer",
     });
+    this.#budget = new TurnBudget(costPerTurn, () => new Promise((resolve) => options.clock.defer(resolve)));
   }
 
   accept(stream: TransportStream, from: Address): void {
@@ -64,47 +73,37 @@ export class PacketInbox {
   }
 
   /** Until the end of the stream. It is held for long only once it has brought a packet that was accepted. */
-  async #takePackets(inbound: InboundStream, first: Uint8Array, sender: Sender): Promise<void> {
-    const { clock, idleTimeout, timeout } = this.#options;
-    const frames = new FrameReader();
+  async #takePackets(inbound: InboundStream, first: Uint8Array, { host, slot, until }: Sender): Promise<void> {
+    const { clock } = this.#options;
+    const packets = new PacketStream(host, this.#listener, () => {
+      slot.prove();
+      this.#supersede(packets.linkKey, inbound);
+    });
     const acks = inbound.acknowledge();
-    let { until } = sender;
-    let isProven = false;
+    let unacked = 0;
     try {
       for (let chunk: Uint8Array | undefined = first; chunk !== undefined; chunk = await inbound.read(until)) {
-        const receivedAt = clock.now();
-        const wasPartial = frames.isPartial;
-        const packets = frames.push(chunk);
-        if (packets === undefined) throw new MemberlistError("protocol_error", "not a stream of packets");
-        acks.add(chunk.length);
-        const isAccepted = this.#deliver(packets, { host: sender.host, port: frames.port ?? 0, name: "" }, receivedAt);
-        if (isAccepted && !isProven) {
-          isProven = true;
-          sender.slot.prove();
-          this.#supersede(`${sender.host} ${frames.senderId}`, inbound);
+        packets.push(chunk, clock.now());
+        while (await this.#budget.run(() => !inbound.isCut && packets.deliver(this.#budget))) {
+          // The other streams get their turn.
         }
-        if (!isProven) continue;
-        if (!frames.isPartial) until = receivedAt + idleTimeout;
-        else if (!wasPartial || packets.length > 0) until = receivedAt + timeout;
+        unacked += chunk.length;
+        if (!packets.isProven) continue;
+        // An acknowledgement says that packets are accepted here. It follows their delivery, so that the window slows a fast sender down.
+        acks.add(unacked);
+        unacked = 0;
+        until = packets.deadline(this.#options);
       }
     } finally {
       acks.stop();
-      const key = `${sender.host} ${frames.senderId}`;
-      if (this.#bySender.get(key) === inbound) this.#bySender.delete(key);
+      if (this.#byLink.get(packets.linkKey) === inbound) this.#byLink.delete(packets.linkKey);
     }
   }
 
-  /** Whether one of them was accepted. */
-  #deliver(packets: readonly Uint8Array[], from: Address, receivedAt: number): boolean {
-    let isAccepted = false;
-    for (const packet of packets) if (this.#listener.packet(packet, from, receivedAt) !== false) isAccepted = true;
-    return isAccepted;
-  }
-
-  /** A sender that has dialled again has given its last connection up: what is still on its way there would be late. */
+  /** A link that has dialled again has given its last connection up: what is still on its way there would be late. */
   #supersede(key: string, inbound: InboundStream): void {
-    this.#bySender.get(key)?.cut();
-    this.#bySender.set(key, inbound);
+    if (this.#byLink.get(key)?.cut() === true) this.superseded++;
+    this.#byLink.set(key, inbound);
   }
 
   #refuse(inbound: InboundStream): void {

@@ -21,7 +21,7 @@ export interface PacketLinkOptions {
   readonly limits: LinkLimits;
   /** The peer has acknowledged something for the first time. */
   readonly onReached: () => void;
-  /** The peer has hung up before it took anything: it seems to speak UDP only. */
+  /** The peer has hung up before it accepted a packet: it seems to speak UDP only, or to have another key. */
   readonly onUnwelcome: () => void;
   /** Nothing has been sent for long, or the peer could not be reached: there is nothing to keep. */
   readonly onGone: () => void;
@@ -117,7 +117,7 @@ export class PacketLink {
     if (clock.now() < this.#unwelcomeUntil) {
       return new MemberlistError(
         "send_failed",
-        `${formatAddress(to)} accepts no packets over streams: does that member use streamOnly?`,
+        `${formatAddress(to)} accepts no packets over streams: does that member use streamOnly, and the same key and label?`,
         { details },
       );
     }

@@ -13,7 +13,7 @@ import type {
 } from "../ports/transport.ts";
 import type { Crypto } from "../ports/crypto.ts";
 import { LinkTable } from "./link-table.ts";
-import { encodeHeader, maxPacketBytes, senderIdBytes } from "./packet-frames.ts";
+import { encodeHeader, maxPacketBytes, linkIdBytes } from "./packet-frames.ts";
 import { PacketInbox } from "./packet-inbox.ts";
 import { PacketLink } from "./packet-link.ts";
 
@@ -22,7 +22,7 @@ export interface StreamOnlyOptions {
   readonly port: number;
   /** Default: that of the runtime. */
   readonly clock?: Clock;
-  /** Default: that of the runtime. It tells this sender's connections from others'; nothing secret depends on it. */
+  /** Default: that of the runtime. The connections of one link have a random id in common; nothing secret depends on it. */
   readonly random?: Random;
   /**
    * In ms: how long a peer's stream may take until it has brought a packet that is accepted, and then for each packet that it has begun.
@@ -104,6 +104,7 @@ class StreamOnlyTransport implements Transport {
       packetLinks: this.#links.size,
       unwelcomeLinks: this.#unwelcome,
       refusedPacketStreams: this.#inbox?.refused ?? 0,
+      supersededPacketStreams: this.#inbox?.superseded ?? 0,
       droppedPackets: this.#dropped,
     };
   }
@@ -181,15 +182,15 @@ class StreamOnlyTransport implements Transport {
 
   #makeLinks(): LinkTable {
     const { clock, maxLinks, port, random } = this.#options;
-    const senderId = Uint8Array.from({ length: senderIdBytes }, () => randomOffset(random, 256));
-    const header = encodeHeader(port, senderId);
+    const linkId = (): Uint8Array => Uint8Array.from({ length: linkIdBytes }, () => randomOffset(random, 256));
     return new LinkTable({
       maxLinks,
       now: () => clock.now(),
       create: (to, events) =>
         new PacketLink({
           to,
-          header,
+          // A peer may be reached by several addresses: each link has an id of its own, so that they do not supersede each other.
+          header: encodeHeader(port, linkId()),
           clock,
           limits: this.#options,
           dial: (...call) => this.#inner.dial(...call),

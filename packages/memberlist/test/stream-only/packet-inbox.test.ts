@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { encodeFrame, encodeHeader } from "../../src/stream-only/packet-frames.ts";
-import { Bench } from "./support.ts";
+import { Bench, type OpenStream } from "./support.ts";
 
 const header = encodeHeader(7946, new Uint8Array(8).fill(5));
 const frame = encodeFrame(Uint8Array.of(1, 2, 3));
@@ -34,18 +34,54 @@ describe("a stream of packets", () => {
     expect(stream.hasEnded).toBe(true);
   });
 
-  it("whose packets are not accepted is cut at the timeout, however many it brings", async () => {
+  it("whose packets are not accepted is cut at the timeout", async () => {
     const bench = new Bench();
     const end = bench.end({ timeout: 1000 }, () => false);
     const stream = await bench.bring(bench.raw(), end, bytes(header, frame));
-    for (let i = 0; i < 9; i++) {
-      await bench.clock.advance(100);
+    for (let i = 0; i < 2; i++) {
+      await bench.clock.advance(300);
       stream.write(frame);
     }
+    await bench.clock.advance(300);
     expect(stream.hasEnded).toBe(false);
     await bench.clock.advance(200);
     expect(stream.hasEnded).toBe(true);
-    expect(end.packets).toHaveLength(10);
+    expect(end.packets).toHaveLength(3);
+  });
+
+  it("is cut at its fourth packet that is not accepted, and what follows is not delivered", async () => {
+    const bench = new Bench();
+    const end = bench.end({}, () => false);
+    const stream = await bench.bring(bench.raw(), end, bytes(header, ...Array.from({ length: 5000 }, () => frame)));
+    expect(stream.hasEnded).toBe(true);
+    expect(end.packets).toHaveLength(4);
+    expect(end.count("refusedPacketStreams")).toBe(1);
+  });
+
+  it("may bring a few packets that are not accepted among those that are, and is cut when they are the most", async () => {
+    const bench = new Bench();
+    const end = bench.end({}, (packet) => packet.length > 1);
+    const refused = encodeFrame(Uint8Array.of(1));
+    const both = Array.from({ length: 500 }, () => bytes(frame, refused));
+    const stream = await bench.bring(bench.raw(), end, bytes(header, ...both));
+    await bench.clock.advance(10);
+    expect(end.packets).toHaveLength(1000);
+    expect(stream.hasEnded).toBe(false);
+    stream.write(bytes(...Array.from({ length: 1000 }, () => refused)));
+    await bench.clock.advance(20);
+    expect(stream.hasEnded).toBe(true);
+    expect(end.packets.length).toBeLessThan(1070);
+  });
+
+  it("acknowledges nothing until it has brought a packet that is accepted", async () => {
+    const bench = new Bench();
+    const end = bench.end({}, (packet) => packet.length > 1);
+    const stream = await bench.bring(bench.raw(), end, bytes(header, encodeFrame(Uint8Array.of(1))));
+    await bench.clock.advance(500);
+    expect(stream.received).toBe(0);
+    stream.write(frame);
+    await bench.clock.advance(20);
+    expect(stream.received).toBe(4);
   });
 
   it("that has brought an accepted packet may be idle, but each frame has its deadline", async () => {
@@ -74,7 +110,7 @@ describe("a stream of packets", () => {
     expect(stream.hasEnded).toBe(true);
   });
 
-  it("takes the place of the same sender's last one, and of no other's", async () => {
+  it("takes the place of the last one of the same link, and of no other's", async () => {
     const bench = new Bench();
     const end = bench.end();
     const raw = bench.raw();
@@ -86,6 +122,20 @@ describe("a stream of packets", () => {
     const second = await bench.bring(raw, end, bytes(header, frame));
     expect([first.hasEnded, stranger.hasEnded, second.hasEnded]).toEqual([true, false, false]);
     expect(end.count("refusedPacketStreams")).toBe(0);
+    expect(end.count("supersededPacketStreams")).toBe(1);
+  });
+
+  it("that has lost its place delivers nothing any more", async () => {
+    const bench = new Bench();
+    const end = bench.end();
+    const raw = bench.raw();
+    const [first, second] = [await bench.open(raw, end), await bench.open(raw, end)];
+    const frames = (length: number): Uint8Array[] => Array.from({ length }, () => frame);
+    first.write(bytes(header, ...frames(3000)));
+    second.write(bytes(header, ...frames(2)));
+    await bench.clock.advance(50);
+    expect([first.hasEnded, second.hasEnded]).toEqual([true, false]);
+    expect(end.packets.length).toBeLessThan(300);
   });
 
   it("is not displaced by one whose packets are not accepted", async () => {
@@ -106,5 +156,49 @@ describe("a stream of packets", () => {
     for (const { transport } of honest) transport.writeTo(Uint8Array.of(9), end.address);
     await bench.clock.advance(50);
     expect(end.packets).toHaveLength(3);
+  });
+});
+
+describe("a flood of short packets on many streams", () => {
+  it("is delivered in turns of the event loop that have about 250 packets each, and a packet of somebody else's is among the first", async () => {
+    const bench = new Bench();
+    let inTurn = 0;
+    let most = 0;
+    let before = 0;
+    const end = bench.end({}, (packet) => {
+      if (packet.length === 9) before = end.packets.length;
+      if (inTurn++ === 0) bench.clock.defer(() => (inTurn = 0));
+      most = Math.max(most, inTurn);
+      return true;
+    });
+    const honest = bench.end();
+    honest.transport.writeTo(new Uint8Array(8), end.address);
+    await bench.clock.advance(50);
+    const flood = bytes(...Array.from({ length: 2000 }, () => frame));
+    const streams: OpenStream[] = [];
+    for (let i = 0; i < 32; i++) streams.push(await bench.bring(bench.raw(`10.0.9.${i}`), end, header));
+    for (const stream of streams) stream.write(flood);
+    honest.transport.writeTo(new Uint8Array(9), end.address);
+    await bench.clock.advance(50);
+    expect(end.packets).toHaveLength(1 + 32 * 2000 + 1);
+    // What is deferred in one turn runs late in the next: there are two in between.
+    expect(most).toBeLessThanOrEqual(2 * 270);
+    expect(before).toBeLessThan(5000);
+  });
+
+  it("has turns of about 64 KiB", async () => {
+    const bench = new Bench();
+    let inTurn = 0;
+    let most = 0;
+    const end = bench.end({}, (packet) => {
+      if (inTurn === 0) bench.clock.defer(() => (inTurn = 0));
+      inTurn += packet.length;
+      most = Math.max(most, inTurn);
+      return true;
+    });
+    const flood = bytes(header, ...Array.from({ length: 40 }, () => encodeFrame(new Uint8Array(9000))));
+    for (let i = 0; i < 8; i++) await bench.bring(bench.raw(`10.0.9.${i}`), end, flood);
+    expect(end.packets).toHaveLength(320);
+    expect(most).toBeLessThanOrEqual(2 * (64 * 1024 + 9000));
   });
 });

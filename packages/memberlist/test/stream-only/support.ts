@@ -64,24 +64,32 @@ export class Bench {
 
   /** A stream to `to` that brings these bytes and stays open; whether it has ended since. */
   async bring(from: MemoryTransport, to: End, bytes: Uint8Array): Promise<OpenStream> {
+    const open = await this.open(from, to);
+    if (bytes.length > 0) open.write(bytes);
+    await this.clock.advance(20);
+    return open;
+  }
+
+  async open(from: MemoryTransport, to: End): Promise<OpenStream> {
     const stream = await this.clock.settle(from.dial(to.address, { timeout: 1000 }));
     const writer = stream.writable.getWriter();
-    const open: OpenStream = { hasEnded: false, write: (more) => void writer.write(more).catch(() => undefined) };
+    const write = (more: Uint8Array): void => void writer.write(more).catch(() => undefined);
+    const open: OpenStream = { hasEnded: false, received: 0, write };
     const reader = stream.readable.getReader();
     const readOn = async (): Promise<void> => {
-      while (!(await reader.read()).done);
+      for (let next = await reader.read(); !next.done; next = await reader.read()) open.received += next.value.length;
     };
     readOn().then(
       () => (open.hasEnded = true),
       () => (open.hasEnded = true),
     );
-    if (bytes.length > 0) open.write(bytes);
-    await this.clock.advance(20);
     return open;
   }
 }
 
 export interface OpenStream {
   hasEnded: boolean;
+  /** In bytes. */
+  received: number;
   write(bytes: Uint8Array): void;
 }
