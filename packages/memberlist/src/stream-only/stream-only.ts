@@ -12,6 +12,7 @@ import type {
   TransportStream,
 } from "../ports/transport.ts";
 import type { Crypto } from "../ports/crypto.ts";
+import { onAbort } from "../util/on-abort.ts";
 import { LinkTable } from "./link-table.ts";
 import { encodeHeader, maxPacketBytes, linkIdBytes } from "./packet-frames.ts";
 import { PacketInbox } from "./packet-inbox.ts";
@@ -75,6 +76,8 @@ class StreamOnlyTransport implements Transport {
   #inbox: PacketInbox | undefined;
   #dropped = 0;
   #unwelcome = 0;
+  /** Aborted when a shutdown begins: only what was sent before is still sent. */
+  readonly #stop: AbortController = new AbortController();
   #shutdown: Promise<void> | undefined;
 
   constructor(inner: Transport, { clock, timeout, idleTimeout, maxLinks, maxInboundStreams = 512, ...rest }: StreamOnlyOptions) {
@@ -126,22 +129,39 @@ class StreamOnlyTransport implements Transport {
     return link.code !== "limit_exceeded";
   }
 
-  dial(to: Address, options: DialOptions): Promise<TransportStream> {
-    return this.#inner.dial(to, options);
+  async dial(to: Address, options: DialOptions): Promise<TransportStream> {
+    const stop = this.#stop.signal;
+    const { signal } = options;
+    if (stop.aborted) throw shutdownError();
+    const giveUp = new AbortController();
+    const cancelled = (): void => giveUp.abort(signal?.reason);
+    const release = [onAbort(stop, () => giveUp.abort()), ...(signal === undefined ? [] : [onAbort(signal, cancelled)])];
+    if (signal?.aborted === true) cancelled();
+    try {
+      const stream = await this.#inner.dial(to, { ...options, signal: giveUp.signal });
+      if (!stop.aborted) return stream;
+      stream.close();
+    } catch (error) {
+      if (!stop.aborted) throw error;
+    } finally {
+      for (const stopListening of release) stopListening();
+    }
+    throw shutdownError();
   }
 
   listen(listener: TransportListener): void {
     const { clock, timeout, idleTimeout } = this.#options;
+    const stop = this.#stop.signal;
     const guarded: TransportListener = {
-      packet: (bytes, from, receivedAt) => this.#shutdown === undefined && listener.packet(bytes, from, receivedAt),
-      stream: (stream, from) => listener.stream(stream, from),
+      packet: (bytes, from, receivedAt) => !stop.aborted && listener.packet(bytes, from, receivedAt),
+      stream: (stream, from) => (stop.aborted ? stream.close() : listener.stream(stream, from)),
     };
     // Twice as long as a sender keeps a connection: it is the sender that closes it.
     const inbox = new PacketInbox(guarded, { clock, timeout, idleTimeout: 2 * idleTimeout, limits: this.#options });
     this.#inbox = inbox;
     this.#inner.listen({
       packet: (bytes, from, receivedAt) => guarded.packet(bytes, from, receivedAt),
-      stream: (stream, from) => inbox.accept(stream, from),
+      stream: (stream, from) => (stop.aborted ? stream.close() : inbox.accept(stream, from)),
     });
   }
 
@@ -151,6 +171,7 @@ class StreamOnlyTransport implements Transport {
   }
 
   async #close(): Promise<void> {
+    this.#stop.abort();
     const { clock } = this.#options;
     const links = [...this.#links.values()];
     if (links.length > 0) {
@@ -166,7 +187,7 @@ class StreamOnlyTransport implements Transport {
   }
 
   #objection(packet: Uint8Array, to: Address): MemberlistError | undefined {
-    if (this.#shutdown !== undefined) return shutdownError();
+    if (this.#stop.signal.aborted) return shutdownError();
     const refuse = (why: string): MemberlistError =>
       new MemberlistError("send_failed", `sending a packet to ${formatAddress(to)}: ${why}`, {
         details: { host: to.host, port: to.port, bytes: packet.length },

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Address } from "../../src/index.ts";
-import { Bench } from "./support.ts";
+import type { Address, MemberlistError } from "../../src/index.ts";
+import { encodeHeader } from "../../src/stream-only/packet-frames.ts";
+import { Bench, type End } from "./support.ts";
 
 const second = 1000;
 const u32 = (value: number): Uint8Array => Uint8Array.of(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
@@ -106,6 +107,78 @@ describe("shutdown", () => {
     await bench.clock.settle(Promise.all([a.transport.shutdown(), a.transport.shutdown()]));
     expect(bench.clock.now() - start).toBeLessThanOrEqual(500);
     expect(results.length).toBe(3);
+  });
+});
+
+describe("while a shutdown waits for acknowledgements", () => {
+  /** An end whose shutdown has just begun and takes half a second. */
+  const ending = async (bench: Bench): Promise<{ end: End; ended: Promise<void> }> => {
+    const [end, silent] = [bench.end(), bench.end()];
+    end.transport.writeTo(u32(1), silent.address);
+    await bench.clock.advance(100);
+    bench.network.partition([silent.address.host], [end.address.host]);
+    end.transport.writeTo(u32(2), silent.address);
+    await bench.clock.advance(10);
+    return { end, ended: end.transport.shutdown() };
+  };
+
+  it("streams that peers open are closed, those of packets, too", async () => {
+    const bench = new Bench();
+    const { end, ended } = await ending(bench);
+    const raw = bench.raw();
+    const streams = [await bench.open(raw, end), await bench.open(raw, end)];
+    streams[0]!.write(Uint8Array.of(0));
+    streams[1]!.write(Uint8Array.of(...encodeHeader(7946, new Uint8Array(8)), 0, 1, 9));
+    await bench.clock.advance(50);
+    expect(streams.map(({ hasEnded }) => hasEnded)).toEqual([true, true]);
+    expect([end.packets, end.streams]).toEqual([[], []]);
+    await bench.clock.settle(ended);
+  });
+
+  it("a stream that had begun, and turns out to be one for the listener, is closed", async () => {
+    const bench = new Bench();
+    const [target, raw] = [bench.end(), bench.raw()];
+    target.transport.writeTo(u32(1), raw.address);
+    const stream = await bench.open(raw, target);
+    await bench.clock.advance(10);
+    const ended = target.transport.shutdown();
+    stream.write(Uint8Array.of(0));
+    await bench.clock.advance(20);
+    expect(stream.hasEnded).toBe(true);
+    expect(target.streams).toEqual([]);
+    await bench.clock.settle(ended);
+  });
+
+  it("a dial rejects, one that is under way, too, and passes no stream on", async () => {
+    const bench = new Bench({ latency: 100 });
+    const [end, peer] = [bench.end(), bench.end()];
+    end.transport.writeTo(u32(1), peer.address);
+    await bench.clock.advance(500);
+    const outcome = (dial: Promise<unknown>): Promise<unknown> => dial.catch((error: MemberlistError) => error.code);
+    const underWay = outcome(end.transport.dial(peer.address, { timeout: 1000 }));
+    end.transport.writeTo(u32(2), peer.address);
+    const ended = end.transport.shutdown();
+    const later = outcome(end.transport.dial(peer.address, { timeout: 1000 }));
+    const start = bench.clock.now();
+    expect(await bench.clock.settle(Promise.all([underWay, later]))).toEqual(["shutdown", "shutdown"]);
+    expect(bench.clock.now() - start).toBeLessThan(50);
+    await bench.clock.settle(ended);
+    expect(peer.packets).toHaveLength(2);
+  });
+
+  it("a dial still ends by its own signal before the shutdown", async () => {
+    const bench = new Bench({ latency: 100 });
+    const [end, peer] = [bench.end(), bench.end()];
+    const giveUp = new AbortController();
+    const dial = end.transport
+      .dial(peer.address, { timeout: 1000, signal: giveUp.signal })
+      .catch((error: MemberlistError) => error.code);
+    giveUp.abort();
+    expect(await bench.clock.settle(dial)).toBe("aborted");
+    const aborted = end.transport
+      .dial(peer.address, { timeout: 1000, signal: giveUp.signal })
+      .catch((error: MemberlistError) => error.code);
+    expect(await bench.clock.settle(aborted)).toBe("aborted");
   });
 });
 

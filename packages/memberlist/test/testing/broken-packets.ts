@@ -195,6 +195,13 @@ export const brokenPackets: Broken = {
     [(inner) => ({ dial: (...call) => inner.dial(...call).catch(pending<never>) }), /but nothing happened/],
     [(inner) => ({ dial: (...call) => inner.dial(...call).catch(() => refusal("dial_failed")) }), /code shutdown, not/],
   ],
+  "a dial that begins during the shutdown rejects with shutdown": [
+    [
+      (inner) => ({ shutdown: () => new Promise<void>((resolve) => setTimeout(resolve, 50)).then(() => inner.shutdown()) }),
+      /but it resolved/,
+    ],
+    [(inner) => ({ dial: (...call) => inner.dial(...call).catch(() => refusal("dial_failed")) }), /code shutdown, not/],
+  ],
   "after shutdown, a dial rejects with shutdown": [
     [(inner) => ({ dial: (...call) => inner.dial(...call).catch(() => refusal("dial_failed")) }), /code shutdown, not/],
     [() => ({ shutdown: () => Promise.resolve() }), /but it resolved/],

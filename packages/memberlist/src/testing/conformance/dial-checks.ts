@@ -62,6 +62,18 @@ export const dialChecks: readonly Check[] = [
     },
   },
   {
+    name: "a dial that begins during the shutdown rejects with shutdown",
+    run: async (bench) => {
+      const [a, b] = await bench.pair();
+      await bench.arrives(a, b, Uint8Array.of(0), "writeTo: the packet never reached the listener");
+      // A shutdown may take its time to send it.
+      a.transport.writeTo(Uint8Array.of(1), b.address);
+      const shutdown = a.transport.shutdown();
+      await bench.rejects(a.transport.dial(b.address, { timeout: bench.deadline }), "shutdown", "dial, during shutdown");
+      await shutdown;
+    },
+  },
+  {
     name: "after shutdown, a dial rejects with shutdown",
     run: async (bench) => {
       const [a, b] = await bench.pair();
