@@ -13,13 +13,14 @@ import {
 import type { StreamReader } from "../../wire/stream-reader.ts";
 import type { KeyringCipher } from "../../encryption/keyring-cipher.ts";
 import { SerialQueue, type IsWanted } from "../../util/serial-queue.ts";
+import { TurnBudget } from "../../util/turn-budget.ts";
 
 /** Messages of at least so many bytes are done in parts: less takes under 1 ms. */
 const longMessage = 64 * 1024;
 /** How much larger than that a message may become by decompression before that is long work, too. */
 const growthInline = 16;
 /** Bytes of short messages whose layers are taken off in one turn of the event loop: what comes on many streams at once waits for the next. */
-const openedInTurn = 1024 * 1024;
+const decodedInTurn = 1024 * 1024;
 
 export interface StreamCodecOptions {
   /** Our label and our keys. */
@@ -49,13 +50,15 @@ export class StreamCodec {
   /** and from so many on not at once. */
   readonly #long: number;
   readonly #turns: SerialQueue;
-  #opened = 0;
+  /** For short messages, which are decoded in one piece. */
+  readonly #budget: TurnBudget;
 
   constructor(options: StreamCodecOptions) {
     this.#options = options;
     this.#offloaded = options.offload?.threshold ?? Infinity;
     this.#long = Math.min(longMessage, this.#offloaded);
     this.#turns = new SerialQueue(options.yieldToEventLoop);
+    this.#budget = new TurnBudget(decodedInTurn, options.yieldToEventLoop);
   }
 
   /** Our label; empty for none. */
@@ -94,20 +97,8 @@ export class StreamCodec {
     const { offload, security } = this.#options;
     const { cipher, label } = security;
     if (payload.bytes.length < this.#long) {
-      const maxInline = Math.min(maxDecompressedBytes, this.#long * growthInline);
-      // Nothing may come between this and what is opened then.
-      while (this.#opened > openedInTurn) await this.#options.yieldToEventLoop();
-      this.#beginTurn();
-      try {
-        const message = decodeStreamPayload(payload, maxInline, security);
-        this.#opened += message.length;
-        return message;
-      } catch (error) {
-        // 30 KiB may hold 40 MiB. What turns out to be long starts again where it holds up nobody.
-        const isTooLarge = error instanceof DecodeError && error.reason === "too_large";
-        this.#opened += isTooLarge ? maxInline : payload.bytes.length;
-        if (!isTooLarge || maxInline === maxDecompressedBytes) throw error;
-      }
+      const message = await this.#budget.run(() => this.#decodeAtOnce(payload, maxDecompressedBytes));
+      if (message !== undefined) return message;
     }
     if (offload === undefined || payload.bytes.length < this.#offloaded) {
       return this.#turns.take(isWanted, (yieldToEventLoop) =>
@@ -121,14 +112,19 @@ export class StreamCodec {
     return offload.open(payload.bytes, job, isWanted);
   }
 
-  /** From the next turn of the event loop on, nothing has been opened in it yet. */
-  #beginTurn(): void {
-    if (this.#opened > 0) return;
-    this.#opened = 1;
-    this.#options.yieldToEventLoop().then(
-      () => (this.#opened = 0),
-      () => undefined,
-    );
+  /** Returns undefined when the message turns out to be long (30 KiB may decompress to 40 MiB): the caller then decodes it in parts or elsewhere. */
+  #decodeAtOnce(payload: StreamPayload, maxDecompressedBytes: number): Uint8Array | undefined {
+    const maxAtOnce = Math.min(maxDecompressedBytes, this.#long * growthInline);
+    try {
+      const message = decodeStreamPayload(payload, maxAtOnce, this.#options.security);
+      this.#budget.spend(message.length);
+      return message;
+    } catch (error) {
+      const isTooLarge = error instanceof DecodeError && error.reason === "too_large";
+      this.#budget.spend(isTooLarge ? maxAtOnce : payload.bytes.length);
+      if (!isTooLarge || maxAtOnce === maxDecompressedBytes) throw error;
+      return undefined;
+    }
   }
 }
 

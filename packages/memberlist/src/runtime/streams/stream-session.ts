@@ -7,15 +7,15 @@ import type { YieldToEventLoop } from "../../wire/messages/push-pull.ts";
 import type { ByteAccount } from "../../util/byte-budget.ts";
 import type { Stats } from "../stats.ts";
 import type { StreamCodec } from "./stream-codec.ts";
-
-/** In bytes. */
-const writtenInOneGo = 512 * 1024;
+import type { StreamWrites } from "./stream-writes.ts";
 
 export interface StreamSessionOptions {
   readonly stream: TransportStream;
   readonly codec: StreamCodec;
   readonly stats: Stats;
   readonly yieldToEventLoop: YieldToEventLoop;
+  /** Shared by all streams. */
+  readonly writes: StreamWrites;
   /** What the stream may hold; absent: whatever its limits say, since we have opened it. */
   readonly account?: ByteAccount;
 }
@@ -82,12 +82,8 @@ export class StreamSession {
     this.#options.stream.close();
   }
 
-  /** In parts: a kernel that takes megabytes at once would hold up everything else while it copies them. */
-  async #write(bytes: Uint8Array): Promise<void> {
-    for (let from = 0; from === 0 || from < bytes.length; from += writtenInOneGo) {
-      const part = bytes.length <= writtenInOneGo ? bytes : bytes.subarray(from, from + writtenInOneGo);
-      await this.#attempt(() => this.#writer.write(part));
-    }
+  #write(bytes: Uint8Array): Promise<void> {
+    return this.#attempt(() => this.#options.writes.write(this.#writer, bytes));
   }
 
   async #attempt(action: () => Promise<void>): Promise<void> {

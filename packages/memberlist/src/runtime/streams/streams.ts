@@ -31,6 +31,7 @@ import { SharedStates, type StateLease } from "./shared-states.ts";
 import { StreamSession } from "./stream-session.ts";
 import type { Stats } from "../stats.ts";
 import { maxTimerDelay, type PendingOperations } from "../pending-operations.ts";
+import { StreamWrites } from "./stream-writes.ts";
 
 /** To enter so many bytes of our own state costs less than to decode one of a peer's nodes. */
 const oursForOne = 512;
@@ -91,6 +92,7 @@ export class Streams {
   readonly #budget: ByteBudget;
   /** Our state for push/pulls that peers begin. */
   readonly #states: SharedStates;
+  readonly #writes: StreamWrites;
 
   constructor(options: StreamsOptions) {
     this.#options = options;
@@ -99,6 +101,7 @@ export class Streams {
     this.#inbound = new InboundSlots({ limits, inAll: "maxInboundStreams", perHost: "maxInboundStreamsPerPeer" });
     this.#pushPulls = new InboundSlots({ limits, inAll: "maxPushPullRequests", perHost: "maxPushPullRequestsPerPeer" });
     this.#budget = new ByteBudget(limits.maxInboundStreamBytes);
+    this.#writes = new StreamWrites(options.yieldToEventLoop);
     this.#states = new SharedStates({
       clock: options.config.clock,
       operations: options.operations,
@@ -265,7 +268,7 @@ export class Streams {
 
   #session(stream: TransportStream, account?: ByteAccount): StreamSession {
     const { yieldToEventLoop, codec, stats } = this.#options;
-    return new StreamSession({ stream, codec, stats, yieldToEventLoop, account });
+    return new StreamSession({ stream, codec, stats, yieldToEventLoop, writes: this.#writes, account });
   }
 
   /** Others that hold fewer streams want one: the address with the most loses one of its own. */
