@@ -8,6 +8,7 @@ import {
   type ResolvedConfig,
   type Transport,
 } from "@memberlist/core";
+import { denoClock } from "./deno-clock.ts";
 import { DenoTransport } from "./deno-transport.ts";
 import { quicTransportFor } from "./quic/for-config.ts";
 import type { QuicConfig } from "./quic/quic-transport.ts";
@@ -44,7 +45,8 @@ interface Bound {
  */
 export async function createMemberlist(options: DenoConfig): Promise<Memberlist> {
   // The core says what is wrong with what is no object at all.
-  const { streamOnly = false, quic, ...config } = options ?? resolveConfig(options);
+  const { streamOnly = false, quic, clock = denoClock(), ...rest } = options ?? resolveConfig(options);
+  const config: Config = { ...rest, clock };
   if (typeof streamOnly !== "boolean") {
     throw new MemberlistError("invalid_config", "streamOnly must be true or false", { details: { fields: ["streamOnly"] } });
   }
