@@ -1,5 +1,7 @@
 /** What the processes of `bench attacks` say to each other: lines of JSON. */
 
+import type { WorstStall } from "./stall-watch.ts";
+
 /** The member that is attacked. */
 export interface VictimTask {
   readonly name: string;
@@ -15,8 +17,8 @@ export interface VictimReady {
 }
 
 export interface VictimMark {
-  /** The longest that its event loop stood still since the last mark, in ms. */
-  readonly stall: number;
+  /** Of its event loop, since the last mark. */
+  readonly stall: WorstStall;
   readonly members: number;
   readonly counters: Readonly<Record<string, number>>;
 }

@@ -68,7 +68,7 @@ async function victimPrograms(): Promise<ReadonlyMap<string, readonly [string, .
   const program = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
   const victims = new Map<string, readonly [string, ...string[]]>([["Node", [process.execPath, program("victim-program.mjs")]]]);
   const deno = await findOrFetch("deno", (line) => process.stderr.write(`${line}\n`));
-  const flags = ["run", "--no-config", "--no-prompt", "--allow-net", "--unstable-net"];
+  const flags = ["run", "--no-config", "--no-prompt", "--allow-all", "--unstable-net"];
   if (deno !== undefined) victims.set("Deno", [deno, ...flags, program("victim-deno-program.mjs")]);
   return victims;
 }
@@ -88,7 +88,18 @@ function failuresOf({ runtime, attack, outcome }: Row): string[] {
 }
 
 function report(rows: readonly Row[]): string {
-  const head = ["attack", "costs the attacker", "runtime", "CPU", "memory", "longest stall", "latest ack", "pings", "joins"];
+  const head = [
+    "attack",
+    "costs the attacker",
+    "runtime",
+    "CPU",
+    "memory",
+    "longest stall",
+    "most CPU in a turn",
+    "latest ack",
+    "pings",
+    "joins",
+  ];
   return table(
     head,
     rows.map(({ runtime, attack, outcome }) => [
@@ -97,7 +108,8 @@ function report(rows: readonly Row[]): string {
       runtime,
       `${figure(outcome.cpu / outcome.seconds, 0)} ms/s`,
       `+${figure(outcome.memory, 0)} MiB`,
-      `${figure(outcome.stall, 0)} ms`,
+      `${figure(outcome.stall.wall, 0)} ms`,
+      `${figure(outcome.stall.cpu, 0)} ms`,
       `${figure(outcome.pings.latest, 0)} ms`,
       `${outcome.pings.answered} of ${outcome.pings.sent}`,
       `${outcome.joined} of ${joinsWanted}`,

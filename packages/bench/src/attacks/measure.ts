@@ -6,6 +6,7 @@ import { createMemberlist, lanConfig, MemberlistError, type Config, type Memberl
 import { Child } from "../child.ts";
 import type { AttackCost, Pings, VictimMark, VictimReady } from "./attack-task.ts";
 import { victimName, type Attack } from "./attacks.ts";
+import type { WorstStall } from "./stall-watch.ts";
 
 /** How many others join during an attack. */
 export const joinsWanted = 20;
@@ -33,8 +34,7 @@ export interface Outcome {
   readonly cpu: number;
   /** How much its memory grew at most, in MiB. */
   readonly memory: number;
-  /** The longest that its event loop stood still, in ms. */
-  readonly stall: number;
+  readonly stall: WorstStall;
   readonly counters: Readonly<Record<string, number>>;
 }
 

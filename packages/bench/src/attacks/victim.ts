@@ -1,9 +1,7 @@
 import { createInterface } from "node:readline";
 import { lanConfig, type Config, type Memberlist } from "@memberlist/core";
 import type { VictimMark, VictimReady, VictimTask } from "./attack-task.ts";
-
-/** How often the event loop is looked at, in ms. */
-const lookEvery = 2;
+import { StallWatch } from "./stall-watch.ts";
 
 /** The member that is attacked, driven by lines of JSON as attack-task.ts says, until stdin ends. It has the defaults of a LAN. */
 export async function runVictim(createMemberlist: (config: Config) => Promise<Memberlist>): Promise<void> {
@@ -19,17 +17,10 @@ export async function runVictim(createMemberlist: (config: Config) => Promise<Me
     logger: { debug() {}, info() {}, warn() {}, error() {} },
     delegate: { localState: () => state },
   });
-  let stall = 0;
-  let lookedAt = performance.now();
-  setInterval(() => {
-    const now = performance.now();
-    stall = Math.max(stall, now - lookedAt - lookEvery);
-    lookedAt = now;
-  }, lookEvery);
+  const stalls = new StallWatch();
   answer({ port: members.localNode().port, pid: process.pid });
   for (let line = await lines.next(); line.done !== true; line = await lines.next()) {
-    answer({ stall, members: members.numMembers(), counters: { ...members.counters() } });
-    stall = 0;
+    answer({ stall: stalls.take(), members: members.numMembers(), counters: { ...members.counters() } });
   }
 }
 
