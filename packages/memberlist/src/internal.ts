@@ -12,20 +12,32 @@ export type { Tunables } from "./swim/tunables.ts";
 export { createInstrumented } from "./memberlist.ts";
 export type { Instruments } from "./create.ts";
 export { chooseAdvertiseAddress, defaultRoute, machineHas, type HostInterfaces } from "./transport-kit/advertise.ts";
-export { createFileStore, type StoreFiles } from "./transport-kit/file-store.ts";
-export { transportSlots, type InboundSlot } from "./transport-kit/inbound-slots.ts";
-export { planBind, withoutMapping, type BindTarget } from "./transport-kit/bind-target.ts";
+export { Backoff } from "./transport-kit/backoff.ts";
 export {
-  canonicalIps,
-  firstNameServer,
-  systemConfigPath,
-  type NameServer,
-  type ResolveContext,
-  type SystemLookup,
-} from "./transport-kit/name-server.ts";
-export { lookUpBySystem, type SystemResolver } from "./transport-kit/system-lookup.ts";
+  bindSockets,
+  checkBindPort,
+  createTransportLog,
+  listenBacklog,
+  type Binding,
+  type BoundSockets,
+  type ConnectionListener,
+} from "./transport-kit/bind-sockets.ts";
+export { planBind, withoutMapping, type BindTarget } from "./transport-kit/bind-target.ts";
+export { dialWithin } from "./transport-kit/dial.ts";
+export { createFileStore } from "./transport-kit/file-store.ts";
+export { firstNameServer, systemConfigPath, type NameServer } from "./transport-kit/name-server.ts";
+export { resolveHost, resolveService, type NameResolver, type SystemLookup } from "./transport-kit/resolver.ts";
 export { packetObjection, RouteTable } from "./transport-kit/route.ts";
 export { bindError, errnoOf } from "./transport-kit/socket-errors.ts";
+export {
+  SocketTransport,
+  type SocketRuntime,
+  type SocketTransportCounters,
+  type SocketTransportOptions,
+} from "./transport-kit/socket-transport.ts";
+export { TcpStream, type Connection } from "./transport-kit/tcp-stream.ts";
+export { AttemptEnded, atMost, withLimits } from "./transport-kit/time-limit.ts";
+export { type Datagram, type DatagramSocket, type PacketHandler, type SendDone } from "./transport-kit/udp-socket.ts";
 export { DecodeError, type DecodeReason } from "./wire/decode-error.ts";
 export { doDecodeJob, doDecodeJobInParts, doEncodeJob, doEncodeJobInParts } from "./wire/stream-jobs.ts";
 export { plainView } from "./wire/bytes.ts";

@@ -11,7 +11,7 @@ import {
 import { denoClock } from "./deno-clock.ts";
 import { DenoTransport } from "./deno-transport.ts";
 import { quicTransportFor } from "./quic/for-config.ts";
-import type { QuicConfig } from "./quic/quic-transport.ts";
+import type { QuicConfig } from "./quic/quic-config.ts";
 
 /** The core's config, and how the member's transport works. */
 export interface DenoConfig extends Config {

@@ -4,4 +4,5 @@ export { createMemberlist, type DenoConfig } from "./create-memberlist.ts";
 export { DenoTransport, type DenoTransportCounters, type DenoTransportOptions } from "./deno-transport.ts";
 export { fileStore } from "./file-store.ts";
 export { type CredentialsPem } from "./quic/credentials.ts";
-export { QuicTransport, type QuicConfig, type QuicTransportCounters, type QuicTransportOptions } from "./quic/quic-transport.ts";
+export { type QuicConfig } from "./quic/quic-config.ts";
+export { QuicTransport, type QuicTransportCounters, type QuicTransportOptions } from "./quic/quic-transport.ts";

@@ -1,75 +1,12 @@
 import { lookup } from "node:dns/promises";
-import { errorMessage, MemberlistError, type ErrorCode, type ResolveOptions, type SrvRecord } from "@memberlist/core";
-import {
-  canonicalIp,
-  canonicalIps,
-  lookUpBySystem,
-  type Log,
-  type ResolveContext,
-  type SystemResolver,
-} from "@memberlist/core/internal";
-import { nameServerOf } from "./name-server.ts";
+import { firstNameServer, isIp, systemConfigPath, type NameResolver } from "@memberlist/core/internal";
 import { requireFile } from "./permission.ts";
-import { AttemptEnded, withLimits } from "./time-limit.ts";
-
-/** The share of the whole time that a name server of one's own may take, so that the system's resolver still gets its turn. */
-const ownServerShare = 0.5;
 
 /**
- * Every address of `host`, by the system's resolver: its hosts file too, which `Deno.resolveDns` does not read, and with no
- * permission but `--allow-net`. For a name with a dot, the first name server of a `dnsConfigPath` that is not the system's is asked
- * first; if that fails or knows no address, the system's resolver is asked.
- *
- * @returns literal IPs, each once, in the order of the answer
- * @throws MemberlistError `resolve_failed`, `timeout` after `options.timeout` ms, `aborted`, or `shutdown`
+ * How Deno looks names up. `lookup` reads the system's hosts file, too, which `Deno.resolveDns` does not, and needs no permission but
+ * `--allow-net`. For the system's own `dnsConfigPath` Deno knows whom to ask.
  */
-export async function resolveHost(host: string, options: ResolveOptions, context: ResolveContext): Promise<string[]> {
-  const literal = canonicalIp(host);
-  if (literal !== undefined) return [literal];
-  const addresses = await lookUp(host, options, context.stop, async (signal) => {
-    const own = await ownServerFirst(host, options, context.log, signal);
-    if (own.length > 0) return own;
-    const { systemLookup: injected } = context;
-    const system = injected === undefined ? thisSystem : { ...thisSystem, lookup: injected, ask: undefined };
-    return canonicalIps(await lookUpBySystem(host, system, signal));
-  });
-  if (addresses.length === 0) throw failure("resolve_failed", host, "the name has no address");
-  return addresses;
-}
-
-/**
- * The SRV records of a service, by `Deno.resolveDns`. The system's name servers are asked, or the first one of another
- * `options.dnsConfigPath`, which Deno must be allowed to read.
- *
- * @throws MemberlistError `resolve_failed`, `timeout` after `options.timeout` ms, `aborted`, or `shutdown`
- */
-export async function resolveService(service: string, options: ResolveOptions, stop: AbortSignal): Promise<SrvRecord[]> {
-  const records = await lookUp(service, options, stop, async (signal) => {
-    const nameServer = await nameServerOf(options.dnsConfigPath);
-    return Deno.resolveDns(service, "SRV", { nameServer, signal });
-  });
-  if (records.length === 0) throw failure("resolve_failed", service, "the name has no SRV record");
-  return records.map(({ target, port, priority, weight }) => ({ host: target.replace(/\.$/, ""), port, priority, weight }));
-}
-
-async function ownServerFirst(host: string, options: ResolveOptions, log: Log, stop: AbortSignal): Promise<string[]> {
-  if (!host.includes(".")) return [];
-  try {
-    const nameServer = await nameServerOf(options.dnsConfigPath);
-    if (nameServer === undefined) return [];
-    return await withLimits({ timeout: options.timeout * ownServerShare, stop }, async (signal) => {
-      const asked = (["A", "AAAA"] as const).map((type) => Deno.resolveDns(host, type, { nameServer, signal }));
-      const answers = await Promise.allSettled(asked);
-      return canonicalIps(answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : [])));
-    });
-  } catch (error) {
-    const fields = { host, error };
-    log.debug("resolve_own_failed", `asking the name server of dnsConfigPath for ${host}: ${errorMessage(error)}`, fields);
-    return [];
-  }
-}
-
-const thisSystem: SystemResolver = {
+export const denoNames: NameResolver = {
   async lookup(host) {
     const found = await lookup(host, { all: true, verbatim: true });
     return found.map((entry) => entry.address);
@@ -80,28 +17,29 @@ const thisSystem: SystemResolver = {
     await requireFile("/etc/hosts", "read");
     return Deno.readTextFile("/etc/hosts");
   },
+  async askNameServer(host, dnsConfigPath, signal) {
+    const nameServer = await nameServerOf(dnsConfigPath);
+    if (nameServer === undefined) return [];
+    const asked = (["A", "AAAA"] as const).map((type) => Deno.resolveDns(host, type, { nameServer, signal }));
+    const answers = await Promise.allSettled(asked);
+    return answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
+  },
+  async services(service, dnsConfigPath, signal) {
+    const records = await Deno.resolveDns(service, "SRV", { nameServer: await nameServerOf(dnsConfigPath), signal });
+    return records.map(({ target, port, priority, weight }) => ({ host: target.replace(/\.$/, ""), port, priority, weight }));
+  },
 };
 
-/** Within the limits, and with the core's errors. */
-async function lookUp<T>(
-  name: string,
-  options: ResolveOptions,
-  stop: AbortSignal,
-  attempt: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  try {
-    return await withLimits({ ...options, stop }, attempt);
-  } catch (error) {
-    if (error instanceof AttemptEnded) throw failure(error.code, name, ended(error, options), error.cause);
-    throw failure("resolve_failed", name, errorMessage(error), error);
-  }
-}
-
-function ended({ code }: AttemptEnded, { timeout }: ResolveOptions): string {
-  if (code === "timeout") return `no answer within ${timeout} ms`;
-  return code === "aborted" ? "aborted" : "the transport is shut down";
-}
-
-function failure(code: ErrorCode, host: string, why: string, cause?: unknown): MemberlistError {
-  return new MemberlistError(code, `resolving "${host}": ${why}`, { cause, details: { host } });
+/**
+ * The first name server of a `dnsConfigPath`; undefined for the system's own path and for "".
+ *
+ * @throws Error where the file may not be read, cannot be read, or is not understood
+ */
+async function nameServerOf(dnsConfigPath: string): Promise<{ ipAddr: string; port: number } | undefined> {
+  if (dnsConfigPath === "" || dnsConfigPath === systemConfigPath) return undefined;
+  await requireFile(dnsConfigPath, "read");
+  const server = firstNameServer(await Deno.readTextFile(dnsConfigPath));
+  if (server === undefined) return undefined;
+  if (!isIp(server.host)) throw new Error(`"nameserver ${server.host}" is not an IP address`);
+  return { ipAddr: server.host, port: server.port };
 }

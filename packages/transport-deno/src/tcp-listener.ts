@@ -1,87 +1,49 @@
 import { errorMessage } from "@memberlist/core";
-import { bindError, type BindTarget, type Log } from "@memberlist/core/internal";
-
-/** Waits after errors of accept, in ms: doubling from the first to the last. Source: the Go transport. */
-const firstDelay = 5;
-const lastDelay = 1000;
-/** Connections that the kernel keeps until they are accepted, unless its own limit is lower: a flood must not make it drop others. */
-const backlog = 4096;
-
-export interface TcpListenerOptions {
-  readonly target: BindTarget;
-  /** 0: the kernel chooses. */
-  readonly port: number;
-  readonly log: Log;
-}
+import { Backoff, listenBacklog, type Binding, type Connection, type ConnectionListener } from "@memberlist/core/internal";
+import { TcpConnection } from "./tcp-connection.ts";
 
 /** A listening socket that survives errors of accept. */
-export class TcpListener {
+export class TcpListener implements ConnectionListener {
   readonly port: number;
   acceptErrors = 0;
   readonly #listener: Deno.TcpListener;
-  readonly #options: TcpListenerOptions;
+  readonly #binding: Binding;
+  readonly #backoff = new Backoff();
   #accepting: Promise<void> | undefined;
-  #wake: (() => void) | undefined;
-  #closing: Promise<void> | undefined;
+  #isClosing = false;
 
-  private constructor(listener: Deno.TcpListener, options: TcpListenerOptions) {
-    this.#listener = listener;
-    this.#options = options;
-    this.port = listener.addr.port;
+  constructor(binding: Binding) {
+    const { target, port } = binding;
+    this.#listener = Deno.listen({ hostname: target.address, port, tcpBacklog: listenBacklog });
+    this.#binding = binding;
+    this.port = this.#listener.addr.port;
   }
 
-  /** @throws MemberlistError `bind_failed` */
-  static listen(options: TcpListenerOptions): TcpListener {
-    const { target, port } = options;
-    try {
-      return new TcpListener(Deno.listen({ hostname: target.address, port, tcpBacklog: backlog }), options);
-    } catch (error) {
-      throw bindError("TCP", target, port, error as Error);
-    }
+  start(onConnection: (connection: Connection) => void): void {
+    this.#accepting ??= this.#accept(onConnection);
   }
 
-  /** Connections wait in the kernel until then. */
-  start(onConn: (conn: Deno.TcpConn) => void): void {
-    if (this.#closing === undefined) this.#accepting ??= this.#accept(onConn);
-  }
-
-  /** Stops accepting. Resolves when the listening socket is gone. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
-  }
-
-  async #close(): Promise<void> {
+  async close(): Promise<void> {
+    this.#isClosing = true;
     this.#listener.close();
-    this.#wake?.();
+    this.#backoff.end();
     await this.#accepting;
   }
 
-  async #accept(onConn: (conn: Deno.TcpConn) => void): Promise<void> {
-    const { log, target } = this.#options;
-    let delay = 0;
-    while (this.#closing === undefined) {
+  async #accept(onConnection: (connection: Connection) => void): Promise<void> {
+    const { log, target } = this.#binding;
+    while (!this.#isClosing) {
       try {
-        onConn(await this.#listener.accept());
-        delay = 0;
+        onConnection(new TcpConnection(await this.#listener.accept()));
+        this.#backoff.reset();
       } catch (error) {
-        // Closing ends the accept that waits with an error.
-        if (this.#closing !== undefined) return;
+        // Closing ends a pending accept with an error.
+        if (this.#isClosing) return;
         this.acceptErrors++;
-        delay = delay === 0 ? firstDelay : Math.min(delay * 2, lastDelay);
-        const fields = { address: target.address, port: this.port, error, retryAfter: delay };
+        const fields = { address: target.address, port: this.port, error, retryAfter: this.#backoff.next() };
         log.warn("tcp_accept_error", `accepting a TCP connection: ${errorMessage(error)}`, fields);
-        await this.#pause(delay);
+        await this.#backoff.pause();
       }
     }
-  }
-
-  async #pause(delay: number): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      timer = setTimeout(resolve, delay);
-    });
-    clearTimeout(timer);
   }
 }

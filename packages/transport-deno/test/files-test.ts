@@ -59,8 +59,8 @@ if (denied === undefined) {
       ["node.json"],
     );
     strictEqual((Deno.statSync(`${inner}/node.json`).mode ?? 0) & 0o777, 0o600);
-    await rejects(async () => fileStore(`${folder}/missing/node.json`).save("x"), /cannot write .*node\.json: No such file/);
-    await rejects(async () => fileStore(inner).load(), /Is a directory/);
+    await rejects(async () => fileStore(`${folder}/missing/node.json`).save("x"), /cannot write .*node\.json: ENOENT/);
+    await rejects(async () => fileStore(inner).load(), /EISDIR/);
   });
 
   Deno.test("fileStore brings a restarted node back by itself", async () => {

@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { connect } from "node:net";
 import { RECURSION_DESIRED, streamDecode, streamEncode, type Answer, type RecordType } from "dns-packet";
-import type { NameServer } from "@memberlist/core/internal";
+import { onAbort, type NameServer } from "@memberlist/core/internal";
 
 /** A DNS message over TCP: a length of 2 bytes, then at most this much. */
 const messageBytesMax = 65_535;
@@ -9,19 +9,13 @@ const messageBytesMax = 65_535;
 /** A question type that the package knows and its types do not. */
 const any = "ANY" as string as RecordType;
 
-export interface DnsQueryOptions {
-  /** In ms, for the whole exchange. */
-  readonly timeout: number;
-  readonly signal: AbortSignal;
-}
-
 /**
  * Asks `server` for everything about `name` over TCP.
  *
  * @returns the addresses of the A and AAAA records of the answer, in its order; other records (CNAME, say) are ignored
- * @throws Error when there is no usable answer in time
+ * @throws Error when there is no usable answer, or `signal` is aborted
  */
-export function queryAnyOverTcp(name: string, server: NameServer, options: DnsQueryOptions): Promise<string[]> {
+export function queryAnyOverTcp(name: string, server: NameServer, signal: AbortSignal): Promise<string[]> {
   const id = randomInt(65_536);
   const question = streamEncode({
     type: "query",
@@ -34,16 +28,13 @@ export function queryAnyOverTcp(name: string, server: NameServer, options: DnsQu
     let received = Buffer.alloc(0);
 
     const finish = (result: string[] | Error): void => {
-      clearTimeout(timer);
-      options.signal.removeEventListener("abort", aborted);
+      stopListening();
       socket.destroy();
       if (Array.isArray(result)) resolve(result);
       else reject(result);
     };
-    const aborted = (): void => finish(new Error("aborted"));
-    const timer = setTimeout(() => finish(new Error(`no answer within ${options.timeout} ms`)), options.timeout);
-    options.signal.addEventListener("abort", aborted, { once: true });
-    if (options.signal.aborted) aborted();
+    const stopListening = onAbort(signal, () => finish(new Error("aborted")));
+    if (signal.aborted) finish(new Error("aborted"));
 
     socket.on("error", finish);
     socket.once("close", () => finish(new Error("the name server closed the connection")));

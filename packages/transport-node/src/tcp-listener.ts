@@ -1,23 +1,20 @@
-import { createServer, type Server, type ServerOpts, type Socket } from "node:net";
-import { systemClock, type Clock, type ClockTimer } from "@memberlist/core";
-import { bindError, errnoOf, type BindTarget, type Log } from "@memberlist/core/internal";
+import { createServer, type ListenOptions, type Server, type ServerOpts, type Socket } from "node:net";
+import type { Clock } from "@memberlist/core";
+import {
+  Backoff,
+  errnoOf,
+  listenBacklog,
+  type Binding,
+  type Connection,
+  type ConnectionListener,
+} from "@memberlist/core/internal";
+import { TcpConnection } from "./tcp-connection.ts";
 
-/** Delays after errors of the listening socket, in ms: doubling from the first to the last. Source: the Go transport. */
-const firstDelay = 5;
-const lastDelay = 1000;
-/** Connections that the kernel keeps until they are accepted, unless its own limit is lower: a flood must not make it drop others. */
-const backlog = 4096;
 /** Errors of one incoming connection, not of the listening socket: the next one may well be fine. */
 const perConnection: ReadonlySet<string | undefined> = new Set(["ECONNABORTED", "EPROTO", "EPERM", "ECONNRESET"]);
 
-export interface TcpListenerOptions {
-  readonly target: BindTarget;
-  /** 0: the kernel chooses. */
-  readonly port: number;
-  readonly log: Log;
-  /** Gets each connection; it takes over its error events at once. */
-  readonly onSocket: (socket: Socket) => void;
-  /** For tests. */
+/** For tests. */
+export interface TcpListenerParts {
   readonly clock?: Pick<Clock, "setTimeout" | "clearTimeout">;
   readonly createServer?: (options: ServerOpts) => Server;
 }
@@ -27,40 +24,44 @@ export interface TcpListenerOptions {
  * on each turn of the event loop, which would starve the failure detector; so the socket is closed and opened again after
  * 5 ms, doubling up to 1 s until a connection gets through. Connections that are open live on.
  */
-export class TcpListener {
-  readonly target: BindTarget;
+export class TcpListener implements ConnectionListener {
   readonly port: number;
   acceptErrors = 0;
-  readonly #options: TcpListenerOptions;
-  readonly #clock: Pick<Clock, "setTimeout" | "clearTimeout">;
+  readonly #binding: Binding;
+  readonly #createServer: (options: ServerOpts) => Server;
+  readonly #backoff: Backoff;
   #server: Server;
-  #delay = 0;
-  #timer: ClockTimer = undefined;
+  #onConnection: ((connection: Connection) => void) | undefined;
+  /** Connections from before {@link start}. */
+  #early: Socket[] = [];
+  #isPausing = false;
   #reopening: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
-  private constructor(server: Server, options: TcpListenerOptions) {
+  private constructor(server: Server, binding: Binding, parts: TcpListenerParts) {
     this.#server = server;
-    this.#options = options;
-    this.#clock = options.clock ?? systemClock();
-    this.target = options.target;
+    this.#binding = binding;
+    this.#createServer = parts.createServer ?? createServer;
+    this.#backoff = new Backoff(parts.clock);
     const bound = server.address();
-    this.port = bound !== null && typeof bound === "object" ? bound.port : options.port;
+    this.port = bound !== null && typeof bound === "object" ? bound.port : binding.port;
     this.#adopt(server);
   }
 
-  /** @throws MemberlistError `bind_failed` */
-  static listen(options: TcpListenerOptions): Promise<TcpListener> {
-    const { target, port } = options;
+  static listen(binding: Binding, parts: TcpListenerParts = {}): Promise<TcpListener> {
     return new Promise((resolve, reject) => {
-      const server = open(options);
-      const fail = (error: Error): void => reject(bindError("TCP", target, port, error));
-      server.once("error", fail);
-      server.listen(listenOptions(target, port), () => {
-        server.off("error", fail);
-        resolve(new TcpListener(server, options));
+      const server = open(parts.createServer ?? createServer);
+      server.once("error", reject);
+      server.listen(listenOptions(binding, binding.port), () => {
+        server.off("error", reject);
+        resolve(new TcpListener(server, binding, parts));
       });
     });
+  }
+
+  start(onConnection: (connection: Connection) => void): void {
+    this.#onConnection = onConnection;
+    for (const socket of this.#early.splice(0)) onConnection(new TcpConnection(socket));
   }
 
   /** Stops accepting. Resolves when the listening socket, and the connections that came in by it, are gone. */
@@ -70,56 +71,64 @@ export class TcpListener {
   }
 
   async #close(): Promise<void> {
-    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
+    for (const socket of this.#early.splice(0)) socket.destroy();
+    this.#backoff.end();
     // To listen takes Node a moment, and a server closed within that moment would listen all the same.
     await this.#reopening;
-    // A server that is not listening calls that an error; here it is just as good.
+    // Node calls the close of a server that is not listening an error; here it is just as good.
     await new Promise<void>((resolve) => void this.#server.close(() => resolve()));
   }
 
   #adopt(server: Server): void {
     server.on("connection", (socket: Socket) => {
-      this.#delay = 0;
-      this.#options.onSocket(socket);
+      this.#backoff.reset();
+      this.#take(socket);
     });
     server.on("error", (error: Error) => this.#failed(server, error));
+  }
+
+  #take(socket: Socket): void {
+    if (this.#onConnection !== undefined) return this.#onConnection(new TcpConnection(socket));
+    socket.on("error", () => undefined);
+    if (this.#closing !== undefined) socket.destroy();
+    else this.#early.push(socket.pause());
   }
 
   #failed(server: Server, error: Error): void {
     if (this.#closing !== undefined || server !== this.#server) return;
     this.acceptErrors++;
-    const { log, target } = this.#options;
+    const { log, target } = this.#binding;
     const fields = { address: target.address, port: this.port, error };
     if (server.listening && perConnection.has(errnoOf(error))) {
       log.warn("tcp_accept_error", `accepting a TCP connection: ${error.message}`, fields);
       return;
     }
-    if (this.#timer !== undefined) return;
-    this.#delay = this.#delay === 0 ? firstDelay : Math.min(this.#delay * 2, lastDelay);
-    log.error("tcp_listen_error", `the TCP listener failed: ${error.message}`, { ...fields, retryAfter: this.#delay });
+    if (this.#isPausing) return;
+    const retryAfter = this.#backoff.next();
+    log.error("tcp_listen_error", `the TCP listener failed: ${error.message}`, { ...fields, retryAfter });
     server.close(() => undefined);
-    this.#timer = this.#clock.setTimeout(() => this.#reopen(), this.#delay);
+    this.#isPausing = true;
+    this.#reopening = this.#reopen();
   }
 
-  #reopen(): void {
-    this.#timer = undefined;
-    const server = open(this.#options);
+  async #reopen(): Promise<void> {
+    await this.#backoff.pause();
+    this.#isPausing = false;
+    if (this.#closing !== undefined) return;
+    const server = open(this.#createServer);
     this.#server = server;
     this.#adopt(server);
-    this.#reopening = new Promise((resolve) => {
+    await new Promise<void>((resolve) => {
       server.once("error", () => resolve());
-      server.listen(listenOptions(this.target, this.port), () => resolve());
+      server.listen(listenOptions(this.#binding, this.port), () => resolve());
     });
   }
 }
 
-function open(options: TcpListenerOptions): Server {
-  return (options.createServer ?? createServer)({ allowHalfOpen: true, noDelay: true });
+function open(create: (options: ServerOpts) => Server): Server {
+  return create({ allowHalfOpen: true, noDelay: true });
 }
 
-function listenOptions(
-  target: BindTarget,
-  port: number,
-): { host: string; port: number; ipv6Only: boolean; exclusive: true; backlog: number } {
-  return { host: target.address, port, ipv6Only: target.ipv6Only, exclusive: true, backlog };
+function listenOptions({ target }: Binding, port: number): ListenOptions {
+  return { host: target.address, port, ipv6Only: target.ipv6Only, exclusive: true, backlog: listenBacklog };
 }

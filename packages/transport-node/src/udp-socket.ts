@@ -1,6 +1,6 @@
-import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
-import { MemberlistError, errorMessage } from "@memberlist/core";
-import { bindError, errnoOf, withoutMapping, type BindTarget, type Log } from "@memberlist/core/internal";
+import { createSocket, type Socket } from "node:dgram";
+import { errorMessage } from "@memberlist/core";
+import { errnoOf, type Binding, type Datagram, type DatagramSocket, type PacketHandler } from "@memberlist/core/internal";
 
 /**
  * Packets handed to the kernel per turn of the event loop. A send is a system call made at once, and its callback comes before
@@ -8,154 +8,80 @@ import { bindError, errnoOf, withoutMapping, type BindTarget, type Log } from "@
  * and socket: sending no more than that keeps both directions going at the same pace, and costs one cheap turn per 32 packets.
  */
 const burst = 32;
-/** Sends that the kernel has not taken yet (its send buffer is full, libuv holds them); above that the queue holds the rest. */
+/** Sends that the kernel has not taken yet (its send buffer is full, libuv keeps them); the queue takes further ones. */
 const inFlightMax = 256;
-/** Bytes that may wait here, whatever the number of packets. */
-const pendingBytesMax = 16 * 1024 * 1024;
 
-export interface UdpSocketOptions {
-  readonly target: BindTarget;
+/** A bound `dgram` socket that paces its sends. */
+export class UdpSocket implements DatagramSocket {
   readonly port: number;
-  /** Bytes asked of the kernel for what has arrived and is not read yet. */
+  /** Linux counts its own book-keeping, and so reports twice what was asked. */
   readonly receiveBuffer: number;
-  /** Packets waiting, from which on {@link UdpSocket.send} answers false. */
-  readonly highWaterMark: number;
-  /** Packets waiting, above which further ones are dropped. */
-  readonly maxPending: number;
-  readonly log: Log;
-}
-
-export type PacketHandler = (bytes: Uint8Array, host: string, port: number, receivedAt: number) => void;
-export type SendDone = (error?: Error) => void;
-
-interface PendingSend {
-  readonly packet: Uint8Array;
-  readonly host: string;
-  readonly port: number;
-  readonly done: SendDone | undefined;
-}
-
-/** A bound `dgram` socket with paced, bounded sends. No error of the socket gets out as an exception. */
-export class UdpSocket {
-  readonly target: BindTarget;
-  readonly port: number;
-  /** Bytes that the kernel gives in fact (Linux counts its own book-keeping in, and so says twice what was asked). */
-  readonly receiveBuffer: number;
-  socketErrors = 0;
-  emptyPackets = 0;
-  droppedSends = 0;
+  waitingBytes = 0;
   readonly #socket: Socket;
-  readonly #options: UdpSocketOptions;
-  #onPacket: PacketHandler | undefined;
-  #queue: PendingSend[] = [];
+  #queue: Datagram[] = [];
   #head = 0;
-  #queuedBytes = 0;
   #inFlight = 0;
   #sentThisTurn = 0;
   #turnScheduled = false;
-  #closing: Promise<void> | undefined;
 
-  private constructor(socket: Socket, options: UdpSocketOptions) {
+  private constructor(socket: Socket, binding: Binding, receiveBuffer: number) {
     this.#socket = socket;
-    this.#options = options;
-    this.target = options.target;
     this.port = socket.address().port;
-    this.receiveBuffer = sizeReceiveBuffer(socket, options);
-    socket.on("error", (error) => {
-      this.socketErrors++;
-      // That a peer is gone is for the probes to find out.
-      const level = errnoOf(error) === "ECONNREFUSED" ? "debug" : "warn";
-      options.log[level]("udp_socket_error", `UDP socket: ${error.message}`, { address: this.target.address, error });
-    });
-    socket.on("message", (bytes, from) => this.#receive(bytes, from));
+    this.receiveBuffer = sizeReceiveBuffer(socket, binding, receiveBuffer);
+    // Without a listener it would be thrown. From `receive` on it is counted.
+    socket.on("error", () => undefined);
   }
 
-  /** @throws MemberlistError `bind_failed` */
-  static bind(options: UdpSocketOptions): Promise<UdpSocket> {
-    const { target, port } = options;
+  /** @param receiveBuffer bytes asked of the kernel for packets that have arrived and are not read yet */
+  static bind(binding: Binding, receiveBuffer: number): Promise<UdpSocket> {
+    const { family, ipv6Only, address } = binding.target;
     return new Promise((resolve, reject) => {
-      const socket = createSocket({
-        type: target.family === 4 ? "udp4" : "udp6",
-        ipv6Only: target.ipv6Only,
-        lookup: literalLookup(target.family),
-      });
+      const socket = createSocket({ type: family === 4 ? "udp4" : "udp6", ipv6Only, lookup: literalLookup(family) });
       const fail = (error: Error): void => {
         socket.close();
-        reject(bindError("UDP", target, port, error));
+        reject(error);
       };
       socket.once("error", fail);
-      socket.bind({ address: target.address, port, exclusive: true }, () => {
+      socket.bind({ address, port: binding.port, exclusive: true }, () => {
         socket.off("error", fail);
-        resolve(new UdpSocket(socket, options));
+        resolve(new UdpSocket(socket, binding, receiveBuffer));
       });
     });
   }
 
-  /** From here on packets are delivered; those that came before are gone. */
-  start(onPacket: PacketHandler): void {
-    this.#onPacket = onPacket;
+  get waiting(): number {
+    return this.#queue.length - this.#head;
   }
 
-  /**
-   * Sends to a literal IP of this socket's family.
-   *
-   * @param done called once, later: without an error when the kernel has the packet
-   * @returns false from the high-water mark on
-   */
-  send(packet: Uint8Array, host: string, port: number, done: SendDone | undefined): boolean {
-    if (this.#closing !== undefined) {
-      later(done, new MemberlistError("shutdown", "the transport is shut down"));
-      return false;
-    }
-    const waiting = this.#queue.length - this.#head;
-    if (waiting === 0 && this.#mayHandOver()) {
-      this.#handOver({ packet, host, port, done });
-      return true;
-    }
-    if (waiting >= this.#options.maxPending || this.#queuedBytes + packet.byteLength > pendingBytesMax) {
-      this.droppedSends++;
-      this.#options.log.warn(
-        "udp_send_queue_full",
-        "dropped a packet: too many are waiting to be sent. Pause when a send returns false",
-        { host, port, waiting },
-      );
-      later(done, new MemberlistError("limit_exceeded", "too many packets wait to be sent", { details: { waiting } }));
-      return false;
-    }
-    this.#queue.push({ packet, host, port, done });
-    this.#queuedBytes += packet.byteLength;
-    return waiting + 1 < this.#options.highWaterMark;
+  receive(packet: PacketHandler, failed: (error: unknown) => void): void {
+    this.#socket.on("error", failed);
+    this.#socket.on("message", (bytes, from) => {
+      const receivedAt = performance.now();
+      // A plain view: a Buffer's slice() shares memory where a Uint8Array's copies, and the receiver must not have to know.
+      packet(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), from.address, from.port, receivedAt);
+    });
   }
 
-  /** Hands what waits to the kernel, then closes. Resolves when the socket is gone. */
+  send(datagram: Datagram): void {
+    if (this.waiting === 0 && this.#mayHandOver()) return this.#handOver(datagram);
+    this.#queue.push(datagram);
+    this.waitingBytes += datagram.packet.byteLength;
+  }
+
   close(): Promise<void> {
-    this.#closing ??= new Promise((resolve) => {
-      while (this.#head < this.#queue.length) this.#handOver(this.#next());
+    while (this.waiting > 0) this.#handOver(this.#next());
+    return new Promise((resolve) => {
       this.#socket.close(() => resolve());
     });
-    return this.#closing;
-  }
-
-  #receive(bytes: Uint8Array, from: RemoteInfo): void {
-    const receivedAt = performance.now();
-    if (this.#onPacket === undefined || this.#closing !== undefined) return;
-    if (bytes.byteLength === 0) {
-      this.emptyPackets++;
-      this.#options.log.debug("udp_packet_empty", "an empty packet was dropped", { host: from.address, port: from.port });
-      return;
-    }
-    // A plain view: a Buffer's slice() shares memory where a Uint8Array's copies, and the receiver must not have to know.
-    const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#onPacket(plain, withoutMapping(from.address), from.port, receivedAt);
   }
 
   #mayHandOver(): boolean {
     return this.#sentThisTurn < burst && this.#inFlight < inFlightMax;
   }
 
-  #next(): PendingSend {
-    const next = this.#queue[this.#head++] as PendingSend;
-    this.#queuedBytes -= next.packet.byteLength;
+  #next(): Datagram {
+    const next = this.#queue[this.#head++] as Datagram;
+    this.waitingBytes -= next.packet.byteLength;
     if (this.#head === this.#queue.length || this.#head >= 1024) {
       this.#queue = this.#queue.slice(this.#head);
       this.#head = 0;
@@ -163,50 +89,34 @@ export class UdpSocket {
     return next;
   }
 
-  #handOver(send: PendingSend): void {
+  #handOver(datagram: Datagram): void {
     this.#sentThisTurn++;
     this.#inFlight++;
     this.#scheduleTurn();
     let inside = true;
     let isRetried = false;
     const sent = (error: Error | null): void => {
-      // A peer that is gone answers by ICMP, and the kernel tells of it at whatever the socket does next (seen on Bun): this packet
-      // was for somebody else, and has not been sent.
+      // A peer that is gone answers by ICMP, and the kernel reports that at the socket's next operation (seen on Bun): this packet
+      // was for another peer, and has not been sent.
       if (error !== null && errnoOf(error) === "ECONNREFUSED" && !isRetried) {
         isRetried = true;
         hand();
         return;
       }
       this.#inFlight--;
-      if (this.#head < this.#queue.length) this.#scheduleTurn();
-      if (error !== null && error !== undefined) this.#failed(send, error, inside);
-      else if (inside) later(send.done);
-      else send.done?.();
+      if (this.waiting > 0) this.#scheduleTurn();
+      if (inside) queueMicrotask(() => datagram.sent(error));
+      else datagram.sent(error);
     };
     const hand = (): void => {
       try {
-        this.#socket.send(send.packet, send.port, send.host, sent);
+        this.#socket.send(datagram.packet, datagram.port, datagram.host, sent);
       } catch (error) {
         sent(error as Error);
       }
     };
     hand();
     inside = false;
-  }
-
-  #failed(send: PendingSend, error: Error, inside: boolean): void {
-    const { host, port, done } = send;
-    this.#options.log.debug("udp_send_failed", `sending a UDP packet failed: ${error.message}`, {
-      host,
-      port,
-      bytes: send.packet.byteLength,
-    });
-    const failure = new MemberlistError("send_failed", `sending a packet to ${host} port ${port}: ${error.message}`, {
-      cause: error,
-      details: { host, port, bytes: send.packet.byteLength, errno: errnoOf(error) },
-    });
-    if (inside) later(done, failure);
-    else done?.(failure);
   }
 
   /** The next turn: after the loop has polled, and so after what has arrived was delivered. */
@@ -216,45 +126,37 @@ export class UdpSocket {
     setImmediate(() => {
       this.#turnScheduled = false;
       this.#sentThisTurn = 0;
-      while (this.#head < this.#queue.length && this.#mayHandOver()) this.#handOver(this.#next());
+      while (this.waiting > 0 && this.#mayHandOver()) this.#handOver(this.#next());
     });
   }
-}
-
-function later(done: SendDone | undefined, error?: Error): void {
-  if (done !== undefined) queueMicrotask(() => done(error));
 }
 
 type LookupCallback = (error: Error | null, address: string, family: number) => void;
 
 /**
- * `dgram` looks up every destination, a literal IP too; that costs a turn of the event loop and about half of the throughput. We
- * only ever send to literal IPs, so they are handed back at once. (Node passes a family as the second argument, others options.)
+ * `dgram` looks up every destination, a literal IP too; that costs a turn of the event loop and about half of the throughput. This socket
+ * sends to literal IPs only, so they are returned at once. (Node passes a family as the second argument, others options.)
  */
 function literalLookup(family: number): (hostname: string, options: unknown, callback: LookupCallback) => void {
   return (hostname, _options, callback) => callback(null, hostname, family);
 }
 
-/** Asks for the wanted size and halves it until the kernel accepts it; says what came of it. */
-function sizeReceiveBuffer(socket: Socket, options: UdpSocketOptions): number {
-  const { receiveBuffer: wanted, log, target } = options;
+/** Asks for the wanted size and halves it until the kernel accepts it; returns the size that it gives. */
+function sizeReceiveBuffer(socket: Socket, { log, target: { address } }: Binding, wanted: number): number {
   for (let size = wanted; size > 0; size = Math.floor(size / 2)) {
     try {
       socket.setRecvBufferSize(size);
       break;
     } catch (error) {
-      log.debug(
-        "udp_receive_buffer_refused",
-        `the kernel refused a UDP receive buffer of ${size} bytes: ${errorMessage(error)}`,
-        { address: target.address, size },
-      );
+      const message = `the kernel refused a UDP receive buffer of ${size} bytes: ${errorMessage(error)}`;
+      log.debug("udp_receive_buffer_refused", message, { address, size });
     }
   }
   const granted = receiveBufferSize(socket);
   if (granted < wanted) {
     const message =
       "the kernel grants a smaller UDP receive buffer than wanted; bursts may lose packets (Linux: net.core.rmem_max)";
-    log.info("udp_receive_buffer_small", message, { address: target.address, wanted, granted });
+    log.info("udp_receive_buffer_small", message, { address, wanted, granted });
   }
   return granted;
 }

@@ -128,7 +128,7 @@ describe("a port that the kernel chose, and that UDP cannot have", () => {
     let left = times;
     const spy = vi.spyOn(TcpListener, "listen");
     cleanups.push(() => spy.mockRestore());
-    return spy.mockImplementation((options) => listen(options.port === 0 && left-- > 0 ? { ...options, port } : options));
+    return spy.mockImplementation((binding) => listen(binding.port === 0 && left-- > 0 ? { ...binding, port } : binding));
   }
 
   it("is given back, and another one is tried", async () => {

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { streamDecode, streamEncode, type Answer, type DecodedPacket, type Packet } from "dns-packet";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { systemClock, type Logger } from "@memberlist/core";
-import { createLog, type ResolveContext } from "@memberlist/core/internal";
-import { resolveHost } from "../src/resolver.ts";
+import type { Logger } from "@memberlist/core";
+import { createTransportLog, resolveHost } from "@memberlist/core/internal";
+import { nodeNames } from "../src/resolver.ts";
 import { NodeTransport } from "../src/node-transport.ts";
 import { outcome, silent } from "./support.ts";
 
@@ -54,9 +54,10 @@ const records: Answer[] = [
   { type: "A", name: "join.service.consul", data: "127.0.0.1" },
 ];
 
-function context(logger?: Logger): ResolveContext & { stop: AbortSignal } {
+function context(logger: Logger = silent): Parameters<typeof resolveHost>[2] {
   return {
-    log: createLog({ logger: logger ?? silent, logOutput: undefined, clock: systemClock() }),
+    names: nodeNames,
+    log: createTransportLog({ logger }),
     stop: new AbortController().signal,
     systemLookup: system,
   };
@@ -104,7 +105,7 @@ describe("[ResolveAddr_TCP_First] a name with a dot", () => {
     const logger: Logger = { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
     const dnsConfigPath = await nameServer(() => undefined);
     expect(await resolveHost("a.example", { dnsConfigPath, timeout: 200 }, context(logger))).toEqual(["10.0.0.9"]);
-    expect(lines).toEqual(["debug resolve_tcp_failed"]);
+    expect(lines).toEqual(["debug resolve_name_server_failed"]);
   });
 
   it("is left to the system's resolver when the file is missing, empty, or not wanted", async () => {

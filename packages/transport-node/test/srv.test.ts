@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decode, encode, type Answer } from "dns-packet";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { resolveService } from "../src/srv.ts";
+import { resolveService } from "@memberlist/core/internal";
+import { nodeNames } from "../src/resolver.ts";
 import { outcome } from "./support.ts";
 
 const cleanups: (() => unknown)[] = [];
@@ -34,7 +35,7 @@ async function nameServer(answers: Answer[] | undefined): Promise<string> {
 }
 
 const service = "_memberlist._tcp.example.org";
-const running = new AbortController().signal;
+const running = { names: nodeNames, stop: new AbortController().signal };
 
 it("gives the records with their ports", async () => {
   const dnsConfigPath = await nameServer([
@@ -61,7 +62,7 @@ it("ends by its time, its signal, and a shutdown", async () => {
   caller.abort();
   expect(await aborted).toBe("aborted");
   const stop = new AbortController();
-  const stopped = outcome(resolveService(service, { dnsConfigPath, timeout: 5_000 }, stop.signal));
+  const stopped = outcome(resolveService(service, { dnsConfigPath, timeout: 5_000 }, { ...running, stop: stop.signal }));
   stop.abort();
   expect(await stopped).toBe("shutdown");
 });

@@ -1,12 +1,13 @@
 import { EventEmitter } from "node:events";
-import { connect, type Server, type Socket } from "node:net";
+import { connect, Socket, type Server } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { systemClock } from "@memberlist/core";
-import { createLog } from "@memberlist/core/internal";
+import { createTransportLog, type Binding, type Connection } from "@memberlist/core/internal";
 import { TcpListener } from "../src/tcp-listener.ts";
 import { silent, until } from "./support.ts";
 
-const target = { address: "127.0.0.1", family: 4, ipv6Only: false } as const;
+function binding(port: number): Binding {
+  return { target: { address: "127.0.0.1", family: 4, ipv6Only: false }, port, log: createTransportLog({ logger: silent }) };
+}
 
 /** A server whose every step is the test's. */
 class FakeServer extends EventEmitter {
@@ -52,11 +53,7 @@ async function bench(onServer: (server: FakeServer, index: number) => void = () 
   const servers: FakeServer[] = [];
   const delays: number[] = [];
   const timers = new Map<number, () => void>();
-  const listener = await TcpListener.listen({
-    target,
-    port: 7946,
-    log: createLog({ logger: silent, logOutput: undefined, clock: systemClock() }),
-    onSocket: () => undefined,
+  const listener = await TcpListener.listen(binding(7946), {
     clock: {
       setTimeout: (callback, delay) => {
         timers.set(delays.push(delay), callback);
@@ -99,7 +96,7 @@ describe("[Transport_TcpListenBackoff] errors of the listening socket", () => {
     await elapse();
     servers.at(-1)?.fail("EMFILE");
     await elapse();
-    servers.at(-1)?.emit("connection", {});
+    servers.at(-1)?.emit("connection", new Socket());
     servers.at(-1)?.fail("EMFILE");
     expect(delays).toEqual([5, 10, 5]);
   });
@@ -146,29 +143,25 @@ describe("a real listener", () => {
   afterEach(() => Promise.all(open.splice(0).map((listener) => listener.close())));
 
   it("accepts again on the same port after an error, and keeps the connections it has", async () => {
-    const sockets: Socket[] = [];
+    const connections: Connection[] = [];
     let server: Server | undefined;
     const { createServer } = await import("node:net");
-    const listener = await TcpListener.listen({
-      target,
-      port: 0,
-      log: createLog({ logger: silent, logOutput: undefined, clock: systemClock() }),
-      onSocket: (socket) => void sockets.push(socket.on("error", () => undefined)),
-      createServer: (options) => (server = createServer(options)),
-    });
+    const listener = await TcpListener.listen(binding(0), { createServer: (options) => (server = createServer(options)) });
     open.push(listener);
+    listener.start((connection) => void connections.push(connection));
     const first = connect(listener.port, "127.0.0.1");
-    await until(() => sockets.length === 1, "the first connection");
+    await until(() => connections.length === 1, "the first connection");
     const failing = server as unknown as Server;
     failing.emit("error", Object.assign(new Error("ENFILE"), { code: "ENFILE" }));
     await until(() => server !== failing && server?.listening === true, "the listener to be back");
     const second = connect(listener.port, "127.0.0.1");
-    await until(() => sockets.length === 2, "the second connection");
+    await until(() => connections.length === 2, "the second connection");
     let heard = "";
     first.on("data", (chunk: Buffer) => (heard += chunk.toString()));
-    sockets[0]?.write("still here");
+    await connections[0]?.write(Buffer.from("still here"));
     await until(() => heard === "still here", "the first connection to live");
     expect(listener.acceptErrors).toBe(1);
-    for (const socket of [first, second, ...sockets]) socket.destroy();
+    for (const socket of [first, second]) socket.destroy();
+    for (const connection of connections) connection.close();
   });
 });

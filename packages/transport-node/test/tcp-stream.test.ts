@@ -1,8 +1,9 @@
 import { connect, createServer, type Server, type ServerOpts, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Address } from "@memberlist/core";
+import { TcpStream } from "@memberlist/core/internal";
 import { NodeTransport } from "../src/node-transport.ts";
-import { TcpStream } from "../src/tcp-stream.ts";
+import { TcpConnection } from "../src/tcp-connection.ts";
 import { collect, outcome, pattern, peer, silent, until } from "./support.ts";
 
 const mebibyte = 1024 * 1024;
@@ -269,7 +270,7 @@ describe("a peer that goes away", () => {
     const sockets: Socket[] = [];
     const port = await rawPeer((socket) => void sockets.push(socket), { pauseOnConnect: true });
     const ours = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
-    const stream = new TcpStream(ours);
+    const stream = new TcpStream(new TcpConnection(ours));
     const writer = stream.writable.getWriter();
     await writer.write(new Uint8Array([1]));
     await until(() => sockets.length === 1, "the connection");

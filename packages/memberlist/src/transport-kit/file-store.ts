@@ -3,27 +3,34 @@ import { systemClock } from "../ports/clock.ts";
 import { randomBytes } from "../ports/web-crypto.ts";
 import type { Store } from "../ports/store.ts";
 import { bytesToHex } from "../wire/bytes.ts";
+import { errnoOf } from "./socket-errors.ts";
 
-/** What a runtime does for {@link createFileStore}: one file, and the files beside it, by their names in its folder. */
-export interface StoreFiles {
-  /** The file's absolute path, for messages. */
+/** An open file or folder, in the shape that `node:fs/promises` gives it. */
+interface OpenFile {
+  writeFile(content: string): Promise<void>;
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The part of `node:fs/promises` that {@link createFileStore} uses. */
+interface FileSystem {
+  open(path: string, flags: string, mode?: number): Promise<OpenFile>;
+  readFile(path: string, encoding: "utf8"): Promise<string>;
+  rename(from: string, to: string): Promise<void>;
+  rm(path: string, options: { readonly force: true }): Promise<void>;
+  readdir(folder: string): Promise<string[]>;
+  lstat(path: string): Promise<{ isFile(): boolean; readonly mtimeMs: number }>;
+}
+
+export interface FileStoreOptions {
+  readonly fs: FileSystem;
+  /** The file's absolute path, its name, and the path of another file in its folder. */
   readonly path: string;
-  /** Its name in its folder. */
   readonly name: string;
-  /** Undefined where there is no file. */
-  read(): Promise<string | undefined>;
-  /**
-   * Writes a new file, readable and writable by its owner only, and flushes it to the disk. Fails where there is anything of that name, a link
-   * included, and leaves nothing behind when it fails.
-   */
-  create(name: string, text: string): Promise<void>;
-  /** Renames another file to this one, which it replaces (a link itself, not what it points to). */
-  replaceBy(name: string): Promise<void>;
-  remove(name: string): Promise<void>;
-  /** The names in the folder. */
-  list(): Promise<readonly string[]>;
-  /** When a file was last written, in ms since the Unix epoch; undefined for what is not a regular file. */
-  modifiedAt(name: string): Promise<number | undefined>;
+  readonly folder: string;
+  readonly beside: (name: string) => string;
+  /** Rejects where the runtime does not permit that; asked before each access. */
+  readonly permit?: (path: string, ...access: readonly ("read" | "write")[]) => Promise<void>;
 }
 
 /** In bytes: nobody can guess such a name, to put a link there. */
@@ -32,54 +39,84 @@ const nameBytes = 16;
 const leftoverAge = 10 * 60_000;
 
 /**
- * A store in a file. A save writes a new file beside it, under a name by chance, and renames it; so a crash leaves the old content or the new
- * one, never a part. What saves that were killed have left is removed by the first load or save.
+ * A store in a file that only its owner can read. A save writes a new file beside it, under a random name, flushes it to the disk, and renames
+ * it; so a crash leaves the old content or the new one, never a part. The new file fails where there is anything of its name, a link included; a
+ * link at `path` itself is replaced, not followed. The first load or save removes what saves that were killed have left.
  */
-export function createFileStore(files: StoreFiles): Store {
+export function createFileStore(options: FileStoreOptions): Store {
+  const { fs, path, name, folder, beside, permit = () => Promise.resolve() } = options;
   let isSwept = false;
   const sweep = async (): Promise<void> => {
     if (isSwept) return;
     isSwept = true;
-    await removeLeftovers(files);
+    await permit(folder, "read", "write").then(
+      () => removeLeftovers(options),
+      // The load or save reports that.
+      () => undefined,
+    );
   };
   return {
     load: async () => {
       await sweep();
-      return files.read();
-    },
-    save: async (text) => {
-      await sweep();
-      const next = `${files.name}.${bytesToHex(randomBytes(nameBytes))}.tmp`;
+      await permit(path, "read");
       try {
-        await files.create(next, text);
-        await replace(files, next);
+        return await fs.readFile(path, "utf8");
       } catch (error) {
-        throw new Error(`cannot write ${files.path}: ${errorMessage(error)}`, { cause: error });
+        if (errnoOf(error) === "ENOENT") return undefined;
+        throw error;
+      }
+    },
+    save: async (content) => {
+      await sweep();
+      const next = beside(`${name}.${bytesToHex(randomBytes(nameBytes))}.tmp`);
+      try {
+        await permit(folder, "read", "write");
+        await write(await fs.open(next, "wx", 0o600), content, fs, next, path);
+        await flushFolder(fs, folder);
+      } catch (error) {
+        throw new Error(`cannot write ${path}: ${errorMessage(error)}`, { cause: error });
       }
     },
   };
 }
 
-async function replace(files: StoreFiles, next: string): Promise<void> {
+/** Writes the new file and renames it to `path`; leaves nothing behind when that fails. */
+async function write(opened: OpenFile, content: string, fs: FileSystem, next: string, path: string): Promise<void> {
   try {
-    await files.replaceBy(next);
+    try {
+      await opened.writeFile(content);
+      await opened.sync();
+    } finally {
+      await opened.close();
+    }
+    await fs.rename(next, path);
   } catch (error) {
-    await files.remove(next).catch(() => undefined);
+    await fs.rm(next, { force: true }).catch(() => undefined);
     throw error;
   }
 }
 
-/** Whatever goes wrong here, the store works without; another process may have been faster. */
-async function removeLeftovers(files: StoreFiles): Promise<void> {
-  const before = systemClock().wallTime() - leftoverAge;
-  const names = await files.list().catch(() => []);
-  for (const name of names) {
-    if (!isOurs(files.name, name)) continue;
-    const modifiedAt = await files.modifiedAt(name).catch(() => undefined);
-    if (modifiedAt !== undefined && modifiedAt < before) await files.remove(name).catch(() => undefined);
+/** So that the new name is on the disk, too. Not every system can do that: then it gets there a little later. */
+async function flushFolder(fs: FileSystem, folder: string): Promise<void> {
+  try {
+    const opened = await fs.open(folder, "r");
+    try {
+      await opened.sync();
+    } finally {
+      await opened.close();
+    }
+  } catch {
+    // The state is saved all the same.
   }
 }
 
-function isOurs(store: string, name: string): boolean {
-  return name.startsWith(`${store}.`) && /^[0-9a-f]{32}\.tmp$/.test(name.slice(store.length + 1));
+/** Whatever goes wrong here, the store works without; another process may have been faster. */
+async function removeLeftovers({ fs, name, folder, beside }: FileStoreOptions): Promise<void> {
+  const before = systemClock().wallTime() - leftoverAge;
+  const names = await fs.readdir(folder).catch(() => []);
+  for (const each of names) {
+    if (!each.startsWith(`${name}.`) || !/^[0-9a-f]{32}\.tmp$/.test(each.slice(name.length + 1))) continue;
+    const info = await fs.lstat(beside(each)).catch(() => undefined);
+    if (info?.isFile() === true && info.mtimeMs < before) await fs.rm(beside(each), { force: true }).catch(() => undefined);
+  }
 }

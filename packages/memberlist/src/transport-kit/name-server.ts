@@ -1,16 +1,4 @@
 import { canonicalIp } from "../api/address.ts";
-import type { Log } from "../ports/log.ts";
-
-/** How names are looked up the usual way; injected by tests. */
-export type SystemLookup = (host: string) => Promise<string[]>;
-
-/** What a transport's look-up needs besides the name. */
-export interface ResolveContext {
-  readonly log: Log;
-  /** Aborted by a shutdown of the transport. */
-  readonly stop: AbortSignal;
-  readonly systemLookup?: SystemLookup;
-}
 
 export interface NameServer {
   readonly host: string;
@@ -36,9 +24,4 @@ export function firstNameServer(config: string): NameServer | undefined {
     return { host, port };
   }
   return undefined;
-}
-
-/** The literal IPs among `addresses`, each once and in one spelling. */
-export function canonicalIps(addresses: readonly string[]): string[] {
-  return [...new Set(addresses.map((address) => canonicalIp(address)).filter((address) => address !== undefined))];
 }

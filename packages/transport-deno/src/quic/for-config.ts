@@ -1,6 +1,7 @@
 import { MemberlistError, type ResolvedConfig } from "@memberlist/core";
 import { Credentials } from "./credentials.ts";
-import { QuicTransport, type QuicConfig } from "./quic-transport.ts";
+import type { QuicConfig } from "./quic-config.ts";
+import { QuicTransport } from "./quic-transport.ts";
 
 /**
  * The QUIC transport that a member's config asks for. Its certificate has to be for the name and label of the config.

@@ -1,6 +1,5 @@
 import { errorMessage, MemberlistError, type Address, type TransportStream } from "@memberlist/core";
-import { withoutMapping } from "@memberlist/core/internal";
-import type { SendDone } from "../udp-socket.ts";
+import { withoutMapping, type SendDone } from "@memberlist/core/internal";
 import type { ControlStream } from "./control-stream.ts";
 import type { ProvenPeer } from "./handshake.ts";
 import { closeInfoOf, refusal } from "./refusal.ts";

@@ -1,5 +1,5 @@
 import { MemberlistError, type Address } from "@memberlist/core";
-import type { SendDone } from "../udp-socket.ts";
+import type { SendDone } from "@memberlist/core/internal";
 import type { PeerConnection } from "./peer-connection.ts";
 import { refusal } from "./refusal.ts";
 

@@ -1,6 +1,5 @@
 import {
   MemberlistError,
-  systemClock,
   type Address,
   type AdvertisedAddress,
   type Crypto,
@@ -15,54 +14,37 @@ import {
   type TransportStream,
 } from "@memberlist/core";
 import {
+  AttemptEnded,
+  atMost,
   bindError,
+  checkBindPort,
   chooseAdvertiseAddress,
-  createLog,
+  createTransportLog,
+  dialWithin,
   machineHas,
   packetObjection,
   planBind,
+  resolveHost,
+  resolveService,
   RouteTable,
+  withLimits,
   type BindTarget,
   type HostInterfaces,
   type Log,
+  type SendDone,
   type SystemLookup,
 } from "@memberlist/core/internal";
 import { denoCrypto } from "../deno-crypto.ts";
 import { requireUnstableNet } from "../permission.ts";
-import { resolveHost, resolveService } from "../resolver.ts";
+import { denoNames } from "../resolver.ts";
 import { thisMachine } from "../this-machine.ts";
-import { atMost, AttemptEnded, withLimits } from "../time-limit.ts";
-import type { SendDone } from "../udp-socket.ts";
 import { Acceptor } from "./acceptor.ts";
-import { checkNumbers } from "./check-numbers.ts";
-import { Credentials, type CredentialsPem } from "./credentials.ts";
+import { Credentials } from "./credentials.ts";
 import { connectionOptions, Dialler } from "./dialler.ts";
-import { newInstance, type Authorize, type HandshakeSide } from "./handshake.ts";
+import { newInstance, type HandshakeSide } from "./handshake.ts";
 import { packetBytesMax, type ConnectionEvents, type PeerConnection } from "./peer-connection.ts";
 import { PeerLinks } from "./peer-links.ts";
-
-/** What makes a member talk QUIC. Experimental, as Deno's QUIC is. See docs/quic.md. */
-export interface QuicConfig extends CredentialsPem {
-  /** Asked for each peer whose certificate is of our authority and label, in both directions; anything but true refuses it. Default: all of them. */
-  readonly authorize?: Authorize;
-  /** In ms: how long a connection may take from nothing to proven, and a peer may take to say what a stream is. Default 5,000. */
-  readonly handshakeTimeout?: number;
-  /**
-   * In ms without a sign of life of a peer, at least 100, after which it is taken for gone, and reached over a new connection. The shorter of both
-   * sides' counts; a third of it is the interval of the signs. Default 10,000.
-   */
-  readonly silenceTimeout?: number;
-  /** In ms without a packet or stream, after which a connection is closed. Default 120,000. */
-  readonly idleTimeout?: number;
-  /** Connections at a time; the one idle for longest makes room for a new one. Default 1,024. */
-  readonly maxConnections?: number;
-  /** Incoming connections that have not proven themselves yet, and as many of our own; further ones are refused. Default 256. */
-  readonly maxHandshakes?: number;
-  /** Streams that peers may have open at once; further ones are refused. Default 1,024. */
-  readonly maxInboundStreams?: number;
-  /** Packets on their way to one peer (and 4 MiB), four times as many in all; further ones are dropped. Default 4,096. */
-  readonly maxPendingSends?: number;
-}
+import { checkNumbers, type QuicConfig } from "./quic-config.ts";
 
 export interface QuicTransportOptions extends QuicConfig {
   /** A literal IP. `0.0.0.0` serves IPv4; `::` serves IPv6 and IPv4. */
@@ -124,7 +106,7 @@ export class QuicTransport implements Transport {
 
   private constructor(options: QuicTransportOptions, credentials: Credentials, target: BindTarget, bound: Bound) {
     this.#options = options;
-    this.#log = createLog({ logger: options.logger, logOutput: options.logOutput, clock: systemClock() });
+    this.#log = createTransportLog(options);
     this.#target = target;
     this.#routes = new RouteTable([{ target }]);
     this.#endpoint = bound.endpoint;
@@ -161,11 +143,9 @@ export class QuicTransport implements Transport {
    * @throws MemberlistError `invalid_config`, or `bind_failed`
    */
   static async create(options: QuicTransportOptions): Promise<QuicTransport> {
-    const [target] = planBind([options.bindAddr]);
-    const { bindPort } = options;
-    if (target === undefined || !Number.isInteger(bindPort) || bindPort < 0 || bindPort > 65_535) {
-      throw new MemberlistError("invalid_config", `bindPort: ${bindPort} is not between 0 and 65535`, { details: { bindPort } });
-    }
+    const { bindAddr, bindPort } = options;
+    const [target] = planBind([bindAddr]) as [BindTarget];
+    checkBindPort(bindPort);
     checkNumbers(options);
     const credentials = await Credentials.read(options);
     return new QuicTransport(options, credentials, target, bind(target, bindPort, credentials, silenceOf(options)));
@@ -207,26 +187,10 @@ export class QuicTransport implements Transport {
     return problem.code !== "shutdown";
   }
 
-  async dial(to: Address, options: DialOptions): Promise<TransportStream> {
-    const details = { host: to.host, port: to.port };
-    try {
-      return await withLimits({ ...options, stop: this.#stop.signal }, (signal) => {
-        const work = this.#openStream(to, signal, Math.min(patienceMax, options.timeout / 2));
-        this.#track(work);
-        return work;
-      });
-    } catch (error) {
-      if (error instanceof AttemptEnded) {
-        const why = error.code === "timeout" ? `no stream within ${options.timeout} ms` : error.code;
-        const message = `dialling ${to.host} port ${to.port}: ${why}`;
-        throw new MemberlistError(error.code, message, { cause: error.cause, details });
-      }
-      if (error instanceof MemberlistError) throw error;
-      throw new MemberlistError("dial_failed", `dialling ${to.host} port ${to.port}: ${String(error)}`, {
-        cause: error,
-        details,
-      });
-    }
+  dial(to: Address, options: DialOptions): Promise<TransportStream> {
+    return dialWithin(to, options, this.#stop.signal, (signal) =>
+      this.#track(this.#openStream(to, signal, Math.min(patienceMax, options.timeout / 2))),
+    );
   }
 
   listen(listener: TransportListener): void {
@@ -234,11 +198,12 @@ export class QuicTransport implements Transport {
   }
 
   resolve(host: string, options: ResolveOptions): Promise<string[]> {
-    return resolveHost(host, options, { log: this.#log, stop: this.#stop.signal, systemLookup: this.#options.systemLookup });
+    const { systemLookup } = this.#options;
+    return resolveHost(host, options, { names: denoNames, log: this.#log, stop: this.#stop.signal, systemLookup });
   }
 
   resolveSrv(service: string, options: ResolveOptions): Promise<SrvRecord[]> {
-    return resolveService(service, options, this.#stop.signal);
+    return resolveService(service, options, { names: denoNames, stop: this.#stop.signal });
   }
 
   shutdown(): Promise<void> {
@@ -267,11 +232,7 @@ export class QuicTransport implements Transport {
 
   async #connect(dialler: Dialler, to: Address, timeout: number): Promise<PeerConnection> {
     try {
-      return await withLimits({ timeout, stop: this.#stop.signal }, (signal) => {
-        const work = dialler.connect(to, signal);
-        this.#track(work);
-        return work;
-      });
+      return await withLimits({ timeout, stop: this.#stop.signal }, (signal) => this.#track(dialler.connect(to, signal)));
     } catch (error) {
       if (!(error instanceof AttemptEnded)) throw error;
       const { host, port } = to;
@@ -331,10 +292,11 @@ export class QuicTransport implements Transport {
     };
   }
 
-  #track(work: Promise<unknown>): void {
+  #track<T>(work: Promise<T>): Promise<T> {
     this.#working.add(work);
     const forget = (): unknown => this.#working.delete(work);
     work.then(forget, forget);
+    return work;
   }
 }
 

@@ -1,7 +1,8 @@
-import type { ErrorCode } from "@memberlist/core";
-import { onAbort } from "@memberlist/core/internal";
+import type { ErrorCode } from "../api/errors.ts";
+import { systemClock, type ClockTimer } from "../ports/clock.ts";
+import { onAbort } from "../util/on-abort.ts";
 
-/** What ends an attempt early. */
+/** The limits of one attempt. */
 export interface AttemptLimits {
   /** In ms. */
   readonly timeout: number;
@@ -11,7 +12,7 @@ export interface AttemptLimits {
   readonly stop: AbortSignal;
 }
 
-/** Why an attempt was ended early. */
+/** An attempt was ended by one of its limits. */
 export class AttemptEnded extends Error {
   readonly code: Extract<ErrorCode, "timeout" | "aborted" | "shutdown">;
 
@@ -22,14 +23,15 @@ export class AttemptEnded extends Error {
 }
 
 /**
- * Runs `attempt` with a signal that is aborted when it has to end early.
+ * Runs `attempt` with a signal that is aborted when the first limit is reached.
  *
- * @throws AttemptEnded without waiting for the attempt, whose late outcome is for `attempt` itself to clean up; else what it throws
+ * @throws AttemptEnded at once, without waiting for the attempt, which has to clean up its own late result; else what the attempt throws
  */
 export async function withLimits<T>(limits: AttemptLimits, attempt: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const { timeout, signal, stop } = limits;
   if (stop.aborted) throw new AttemptEnded("shutdown");
   if (signal?.aborted === true) throw new AttemptEnded("aborted", signal.reason);
+  const clock = systemClock();
   const giveUp = new AbortController();
   let release = (): void => undefined;
   const ended = new Promise<never>((_, reject) => {
@@ -39,10 +41,10 @@ export async function withLimits<T>(limits: AttemptLimits, attempt: (signal: Abo
     };
     const aborted = (): void => end(new AttemptEnded("aborted", signal?.reason));
     const stopped = (): void => end(new AttemptEnded("shutdown"));
-    const timer = setTimeout(() => end(new AttemptEnded("timeout")), timeout);
+    const timer = clock.setTimeout(() => end(new AttemptEnded("timeout")), timeout);
     const listening = [onAbort(stop, stopped), ...(signal === undefined ? [] : [onAbort(signal, aborted)])];
     release = () => {
-      clearTimeout(timer);
+      clock.clearTimeout(timer);
       for (const stopListening of listening) stopListening();
     };
   });
@@ -53,12 +55,13 @@ export async function withLimits<T>(limits: AttemptLimits, attempt: (signal: Abo
   }
 }
 
-/** Waits for what does not reject, but not for longer than that. */
+/** Waits for a promise that does not reject, but no longer than `ms`. */
 export async function atMost(ms: number, promise: Promise<unknown>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  const clock = systemClock();
+  let timer: ClockTimer = undefined;
   const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
+    timer = clock.setTimeout(resolve, ms);
   });
   await Promise.race([promise, late]);
-  clearTimeout(timer);
+  clock.clearTimeout(timer);
 }
