@@ -38,6 +38,7 @@ export {
 export { TcpStream, type Connection } from "./transport-kit/tcp-stream.ts";
 export { AttemptEnded, atMost, withLimits } from "./transport-kit/time-limit.ts";
 export { type Datagram, type DatagramSocket, type PacketHandler, type SendDone } from "./transport-kit/udp-socket.ts";
+export { datagramMaxBytes, nonceSize, tagSize } from "./wire/constants.ts";
 export { DecodeError, type DecodeReason } from "./wire/decode-error.ts";
 export { doDecodeJob, doDecodeJobInParts, doEncodeJob, doEncodeJobInParts } from "./wire/stream-jobs.ts";
 export { plainView } from "./wire/bytes.ts";

@@ -316,7 +316,9 @@ export class Memberlist implements AsyncDisposable {
   #sendPacket(address: Address, message: Uint8Array, crc: boolean): boolean {
     this.#checkRunning();
     checkBytes("a message", message);
-    return this.#runtime.sendUserPacket(encodeUser(message), packetAddress(address), crc);
+    const receiver = packetAddress(address);
+    this.#runtime.checkName(receiver);
+    return this.#runtime.packets.sendUser(encodeUser(message), receiver, crc);
   }
 
   #address(to: Node | Address | string): Address {

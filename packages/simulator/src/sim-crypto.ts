@@ -1,8 +1,6 @@
 import { createCipheriv, createDecipheriv, type CipherGCMTypes } from "node:crypto";
 import type { AesGcm, Crypto, Random } from "@memberlist/core";
-
-const nonceSize = 12;
-const tagSize = 16;
+import { nonceSize, tagSize } from "@memberlist/core/internal";
 
 /** AES-GCM whose nonces are of the simulation's seed, so that a run with encryption is the same run again. For nothing that is real. */
 export function simCrypto(random: Random): Crypto {

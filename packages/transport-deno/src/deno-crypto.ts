@@ -2,10 +2,8 @@ import { createCipheriv, createDecipheriv } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { gcm } from "@noble/ciphers/aes.js";
 import type { AesGcm, Crypto } from "@memberlist/core";
-import { plainView } from "@memberlist/core/internal";
+import { nonceSize, plainView, tagSize } from "@memberlist/core/internal";
 
-const nonceSize = 12;
-const tagSize = 16;
 const name = "AES-GCM";
 const options = { authTagLength: tagSize } as const;
 

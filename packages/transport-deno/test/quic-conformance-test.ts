@@ -2,7 +2,7 @@
 import { deepStrictEqual } from "node:assert/strict";
 import { systemClock, type Address } from "@memberlist/core";
 import { transportConformance, type ConformanceHarness } from "@memberlist/core/testing";
-import { packetBytesMax } from "../src/quic/peer-connection.ts";
+import { datagramMaxBytes } from "@memberlist/core/internal";
 import { QuicTransport } from "../src/quic/quic-transport.ts";
 import { RawDialler } from "./quic-attacker.ts";
 import { ca, certificateOf } from "./quic-support.ts";
@@ -54,7 +54,7 @@ function silent(): Promise<Address> {
 
 const harness: ConformanceHarness = {
   clock: systemClock(),
-  maxPacketBytes: packetBytesMax,
+  maxPacketBytes: datagramMaxBytes,
   deadline: 20_000,
   create: () => create("127.0.0.1"),
   createIpv6: () => create("::1"),

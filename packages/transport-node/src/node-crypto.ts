@@ -9,10 +9,8 @@ import {
 } from "node:crypto";
 import { crc32 } from "node:zlib";
 import type { AesGcm, Crypto, Offload } from "@memberlist/core";
-import { packetBytes, plainView } from "@memberlist/core/internal";
+import { nonceSize, packetBytes, plainView, tagSize } from "@memberlist/core/internal";
 
-const nonceSize = 12;
-const tagSize = 16;
 /** Nonces are drawn many at a time: asking the system for 12 bytes costs as much as asking for 12,000. */
 const noncesPerDraw = 1024;
 /** OpenSSL's outputs are memory of their own: many short ones use the same again, a long one is fetched from the system and costs more than AES. */

@@ -1,6 +1,7 @@
 import type { Config, PresetConfig } from "./fields.ts";
 import { durationMax, utf8Length } from "./rules.ts";
-import { compoundHeaderOverhead, compoundOverhead } from "../wire/constants.ts";
+import { compoundHeaderOverhead, compoundOverhead, crcOverhead } from "../wire/constants.ts";
+import { encryptOverhead } from "../wire/encryption.ts";
 
 /** The config with the defaults filled in, of which single fields may still be wrong. */
 export type MergedConfig = PresetConfig & Pick<Config, "name">;
@@ -18,9 +19,8 @@ const clusterScaleMax = 7;
 const aliveFixedBytes = 76;
 /** A dead message without its two names, at most: how a node says that it leaves. */
 const deadFixedBytes = 40;
-/** CRC and encryption at their largest (PROTOCOL.md section 2). */
-const crcBytes = 5;
-const encryptionBytes = 45;
+/** What encryption adds at most: with the padding of version 0. */
+const encryptionBytes = encryptOverhead(0);
 
 /** A packet that has room for our own alive and dead messages, which are the ones that a node cannot do without. */
 function ownMessageBytes(config: MergedConfig): number {
@@ -29,7 +29,7 @@ function ownMessageBytes(config: MergedConfig): number {
   const label = config.label === "" ? 0 : 2 + utf8Length(config.label);
   const name = utf8Length(config.name);
   const message = Math.max(aliveFixedBytes + name + (config.meta?.length ?? 0), deadFixedBytes + 2 * name);
-  return message + compoundHeaderOverhead + compoundOverhead + crcBytes + (encrypted ? encryptionBytes : 0) + label;
+  return message + compoundHeaderOverhead + compoundOverhead + crcOverhead + (encrypted ? encryptionBytes : 0) + label;
 }
 
 export const configCrossRules: readonly ConfigCrossRule[] = [

@@ -3,7 +3,7 @@ import { canonicalIp } from "../api/address.ts";
 import { parseCidr } from "./cidr.ts";
 import type { Config } from "./fields.ts";
 import { limitMaxima } from "./limits.ts";
-import { labelMaxSize, metaMaxSize, protocolVersionMax, protocolVersionMin } from "../wire/constants.ts";
+import { datagramMaxBytes, labelMaxSize, metaMaxSize, protocolVersionMax, protocolVersionMin } from "../wire/constants.ts";
 
 /** What one field may be. `expected` ends the sentence "must be …". */
 export interface ConfigRule {
@@ -17,9 +17,8 @@ export interface ConfigRule {
 export const durationMax: number = 2 ** 31 - 1;
 /** A name of this many bytes leaves room for full metadata, a label and encryption in a packet of the default size. */
 export const nameMaxSize: number = 255;
-/** What `udpBufferSize` may be: the least that holds a small alive message, and the most that UDP over IPv4 carries. */
+/** The smallest `udpBufferSize`: it holds a small alive message. */
 const udpBufferSizeMin: number = 128;
-const udpBufferSizeMax: number = 65_507;
 
 const countMax = 1_000;
 const capacityMax = 1_000_000;
@@ -196,7 +195,7 @@ export const configRules: { readonly [Field in keyof Required<Config>]: ConfigRu
   logOutput: shape(["write"]),
   logger: shape(["debug", "info", "warn", "error"]),
   handoffQueueDepth: integer(1, capacityMax),
-  udpBufferSize: integer(udpBufferSizeMin, udpBufferSizeMax),
+  udpBufferSize: integer(udpBufferSizeMin, datagramMaxBytes),
   deadNodeReclaimTime: durationOr("never"),
   requireNodeNames: boolean,
   cidrsAllowed: {

@@ -1,8 +1,6 @@
 import type { AesGcm, Crypto } from "../ports/crypto.ts";
 import { randomBytes } from "../ports/web-crypto.ts";
-
-const nonceSize = 12;
-const tagSize = 16;
+import { nonceSize, tagSize } from "../wire/constants.ts";
 
 /** AES-GCM in pure JavaScript (`@noble/ciphers`), for transports that bring no crypto: several times slower than what a runtime has. */
 export async function loadFallbackCrypto(): Promise<Crypto> {

@@ -36,10 +36,11 @@ export function engineEffects(runtime: NodeRuntime, emit: (event: EngineEvent) =
     emit,
     sendPacket: (message, to, crc, onFailed) => {
       try {
-        runtime.sendPacket(message, to, crc, onFailed);
+        runtime.checkName(to);
+        runtime.packets.send(message, to, crc, onFailed);
       } catch (error) {
         // Later, as for every other failure: the engine does not expect an answer while it asks.
-        clock.defer(() => runtime.packets.failed(error, onFailed));
+        clock.defer(() => runtime.packets.failed(error, 1, onFailed));
       }
     },
     pingByStream: (ping, to, deadline, done) => {

@@ -19,7 +19,8 @@ import { engineEffects } from "./engine-effects.ts";
 import { EventHub } from "./event-streams.ts";
 import { LabelMismatches } from "./label-mismatches.ts";
 import { EventDispatcher } from "./event-dispatcher.ts";
-import { Packets } from "./packets/packets.ts";
+import { PacketReceiver } from "./packets/packet-receiver.ts";
+import { PacketSender } from "./packets/packet-sender.ts";
 import { RecentEvents } from "./recent-events.ts";
 import { SavedStateKeeper, startIncarnation, type Loaded } from "./saved-state-keeper.ts";
 import { StateExchange } from "./streams/state-exchange.ts";
@@ -27,7 +28,7 @@ import { Stats } from "./stats.ts";
 import { StreamCodec } from "./streams/stream-codec.ts";
 import { Streams } from "./streams/streams.ts";
 import { UserBroadcasts } from "./user-broadcasts.ts";
-import { PendingOperations, type WaitOptions } from "./pending-operations.ts";
+import { PendingOperations, type OperationOptions } from "./pending-operations.ts";
 
 /** How many of the messages that wait are handled before the time is looked at: each takes some 0.05 ms at worst, */
 const handoffBatch = 32;
@@ -61,7 +62,7 @@ export class NodeRuntime {
   readonly log: Log;
   readonly stats: Stats;
   readonly operations: PendingOperations;
-  readonly packets: Packets;
+  readonly packets: PacketSender;
   readonly streams: Streams;
   readonly events: EventHub;
   readonly recent: RecentEvents = new RecentEvents();
@@ -73,6 +74,7 @@ export class NodeRuntime {
   readonly cipher: KeyringCipher | undefined;
   readonly transport: Transport;
   readonly #label: Uint8Array;
+  readonly #receiver: PacketReceiver;
   readonly #keeper: SavedStateKeeper;
   readonly #labelMismatches: LabelMismatches;
   readonly #dispatcher: EventDispatcher;
@@ -134,13 +136,18 @@ export class NodeRuntime {
     });
     this.#keeper = new SavedStateKeeper(this, loaded);
     this.#addressWatch = this.#makeAddressWatch(advertised);
-    this.packets = this.#makePackets();
+    this.packets = this.#makePacketSender();
+    this.#receiver = this.#makePacketReceiver();
     this.streams = this.#makeStreams();
   }
 
   start(meta: Uint8Array): void {
     this.transport.listen({
-      packet: (bytes, from, receivedAt) => this.packets.receive(bytes, from, receivedAt),
+      packet: (bytes, from, receivedAt) => {
+        if (this.#isStopped) return false;
+        const message = this.#receiver.decode(bytes, from);
+        return message !== undefined && this.run(() => this.engine.receive(message, from, receivedAt));
+      },
       stream: (stream, from) => this.streams.accept(stream, from),
     });
     this.run(() => this.engine.start(meta));
@@ -177,7 +184,7 @@ export class NodeRuntime {
   }
 
   /** Resolves once the state is such that `isTrue` holds; it may already be. */
-  waitUntil(isTrue: () => boolean, options: WaitOptions): Promise<void> {
+  waitUntil(isTrue: () => boolean, options: OperationOptions): Promise<void> {
     return this.operations.run<void>(options, (resolve) =>
       this.watch(() => {
         if (isTrue()) resolve();
@@ -199,18 +206,6 @@ export class NodeRuntime {
       "node_name_required",
       `requireNodeNames is set: pass the node's name with its address, as name/${formatAddress(to)}`,
     );
-  }
-
-  /** As {@link Packets.sendUser}. @throws MemberlistError `node_name_required`, `message_too_large` */
-  sendUserPacket(message: Uint8Array, to: Address, crc: boolean): boolean {
-    this.checkName(to);
-    return this.packets.sendUser(message, to, crc);
-  }
-
-  /** As {@link Packets.send}. @throws MemberlistError `node_name_required`, `message_too_large` */
-  sendPacket(message: Uint8Array, to: Address, crc: boolean, onFailed?: () => void): boolean {
-    this.checkName(to);
-    return this.packets.send(message, to, crc, onFailed);
   }
 
   /** Tells what has happened, and sees to it that the engine is called again when it wants to be. */
@@ -292,9 +287,9 @@ export class NodeRuntime {
     });
   }
 
-  #makePackets(): Packets {
+  #makePacketSender(): PacketSender {
     const { config, transport, cipher, log, stats } = this;
-    return new Packets({
+    return new PacketSender({
       config,
       transport,
       label: this.#label,
@@ -302,11 +297,21 @@ export class NodeRuntime {
       log,
       stats,
       room: () => this.engine.packetRoom,
-      handlers: {
-        message: (message, from, receivedAt) => this.run(() => this.engine.receive(message, from, receivedAt)),
-        labelMismatch: (from, label) => this.#labelMismatches.add(from, "packet", label),
-        failed: (onFailed) => this.run(onFailed),
-      },
+      onFailed: (react) => this.run(react),
+    });
+  }
+
+  #makePacketReceiver(): PacketReceiver {
+    const { config, cipher, log, stats } = this;
+    const { crypto } = this.transport;
+    return new PacketReceiver({
+      config,
+      label: this.#label,
+      cipher,
+      crypto,
+      log,
+      stats,
+      labelMismatches: this.#labelMismatches,
     });
   }
 

@@ -1,15 +1,13 @@
 import { MemberlistError } from "../api/errors.ts";
 import { onAbort } from "../util/on-abort.ts";
+import type { WaitOptions } from "../api/call-options.ts";
 import type { Clock } from "../ports/clock.ts";
 
-export interface WaitOptions {
+export interface OperationOptions extends WaitOptions {
   /** What is waited for, for the error's message. */
   readonly what: string;
   /** How far it has got, for the message of a timeout: `there are 3`. */
   readonly soFar?: () => string;
-  /** In ms; undefined, 0, or more than a timer can wait (2³¹ − 1): without end. */
-  readonly timeout?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
   /** What was asked for is under way even if the wait fails: every error of the wait has `stateChanged`. */
   readonly stateChanged?: boolean;
 }
@@ -28,11 +26,12 @@ export class PendingOperations {
   }
 
   /**
+   * @param options a `timeout` of 0, none, or more than a timer can wait (2³¹ − 1 ms): without end
    * @param start begins the work; may return a function that is called once the wait is over, however it ended
    * @throws MemberlistError `timeout`, `aborted`, or whatever {@link endAll} was given
    */
   run<T>(
-    options: WaitOptions,
+    options: OperationOptions,
     start: (resolve: (value: T) => void, reject: (error: unknown) => void) => (() => void) | void,
   ): Promise<T> {
     const { what, soFar, timeout, signal, stateChanged } = options;

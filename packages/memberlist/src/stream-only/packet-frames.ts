@@ -1,4 +1,5 @@
 import { MemberlistError } from "../api/errors.ts";
+import { datagramMaxBytes } from "../wire/constants.ts";
 
 /**
  * Packets on a stream: a header of 15 bytes, then each packet behind its length (u16, big-endian). The header says that the stream carries
@@ -14,9 +15,6 @@ export const linkIdBytes = 8;
 const headerBytes = magic.length + portBytes + linkIdBytes;
 const lengthBytes = 2;
 const ackBytes = 4;
-
-/** In bytes: as long as a UDP datagram may be. */
-export const maxPacketBytes = 65_507;
 
 /** What a frame adds to its packet, in bytes. */
 export const frameOverhead: number = lengthBytes;
@@ -96,7 +94,7 @@ export class FrameReader {
     const rest = this.#rest;
     if (rest.length < lengthBytes) return this.#keepRest();
     const length = ((rest[0] ?? 0) << 8) | (rest[1] ?? 0);
-    if (length === 0 || length > maxPacketBytes) throw malformed(`a packet of ${length} bytes`);
+    if (length === 0 || length > datagramMaxBytes) throw malformed(`a packet of ${length} bytes`);
     const end = lengthBytes + length;
     if (rest.length < end) return this.#keepRest();
     this.#rest = rest.subarray(end);

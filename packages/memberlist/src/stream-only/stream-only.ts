@@ -14,7 +14,8 @@ import type {
 import type { Crypto } from "../ports/crypto.ts";
 import { onAbort } from "../util/on-abort.ts";
 import { LinkTable } from "./link-table.ts";
-import { encodeHeader, maxPacketBytes, linkIdBytes } from "./packet-frames.ts";
+import { encodeHeader, linkIdBytes } from "./packet-frames.ts";
+import { datagramMaxBytes } from "../wire/constants.ts";
 import { PacketInbox } from "./packet-inbox.ts";
 import { PacketLink } from "./packet-link.ts";
 
@@ -193,7 +194,7 @@ class StreamOnlyTransport implements Transport {
         details: { host: to.host, port: to.port, bytes: packet.length },
       });
     if (packet.length === 0) return refuse("it is empty");
-    if (packet.length > maxPacketBytes) return refuse(`${packet.length} bytes exceed the limit of ${maxPacketBytes}`);
+    if (packet.length > datagramMaxBytes) return refuse(`${packet.length} bytes exceed the limit of ${datagramMaxBytes}`);
     return undefined;
   }
 

@@ -1,5 +1,5 @@
 import type { Address } from "../api/address.ts";
-import { compoundHeaderOverhead, compoundOverhead, userMsgOverhead } from "../wire/constants.ts";
+import { compoundHeaderOverhead, compoundOverhead, crcOverhead, userMsgOverhead } from "../wire/constants.ts";
 import { makeCompounds } from "../wire/compound.ts";
 import { encodeUser } from "../wire/messages/encode.ts";
 import { TransmitLimitedQueue } from "./broadcast-queue.ts";
@@ -7,8 +7,6 @@ import { addressOf, type EngineContext } from "./context.ts";
 import type { NodeRecord } from "./node-table.ts";
 import { retransmitLimit } from "./scaling.ts";
 
-/** The bytes that hasCrc puts in front of a packet. */
-const crcOverhead = 5;
 /** What each user broadcast costs in a compound, beside its own bytes. */
 const userOverhead: number = compoundOverhead + userMsgOverhead;
 /** From this protocol version on a node understands hasCrc. */

@@ -2,6 +2,7 @@ import { canonicalIp, formatAddress, hostPort, type Address } from "../api/addre
 import { MemberlistError } from "../api/errors.ts";
 import { onAbort } from "../util/on-abort.ts";
 import type { Clock, ClockTimer } from "../ports/clock.ts";
+import { datagramMaxBytes } from "../wire/constants.ts";
 import type { Crypto } from "../ports/crypto.ts";
 import type {
   AdvertisedAddress,
@@ -13,9 +14,6 @@ import type {
   TransportStream,
 } from "../ports/transport.ts";
 import type { MemoryStream } from "./memory-stream.ts";
-
-/** The largest UDP datagram over IPv4, in bytes. */
-const maxPacketBytes = 65_507;
 
 /** What a memory transport needs of its network. */
 export interface MemoryFabric {
@@ -233,9 +231,9 @@ export class MemoryTransport implements Transport {
 
   #sendError(packet: Uint8Array, to: Address): MemberlistError | undefined {
     if (this.#closed) return shutdownError();
-    if (packet.length <= maxPacketBytes) return undefined;
+    if (packet.length <= datagramMaxBytes) return undefined;
     return new MemberlistError("send_failed", `a packet of ${packet.length} bytes to ${formatAddress(to)} is too long for UDP`, {
-      details: { bytes: packet.length, limit: maxPacketBytes },
+      details: { bytes: packet.length, limit: datagramMaxBytes },
     });
   }
 }

@@ -20,6 +20,8 @@ export const messageType = {
 export const protocolVersionMin: number = 1;
 export const protocolVersionMax: number = 5;
 
+/** The most that a UDP datagram carries, bytes: no packet is longer, over whatever transport. */
+export const datagramMaxBytes: number = 65_507;
 /** Node metadata, bytes. */
 export const metaMaxSize: number = 512;
 /** A node's name, or any other text that a peer sends, bytes. Go has no limit; no real name comes near this one. */
@@ -36,6 +38,11 @@ export const compoundPartMaxBytes: number = 0xffff;
 /** Bytes that a compound message costs, and each of its parts (section 2). */
 export const compoundHeaderOverhead: number = 2;
 export const compoundOverhead: number = 2;
+/** The type byte and the checksum in front of a message. */
+export const crcOverhead: number = 5;
+/** The nonce and the tag of AES-GCM (section 2). */
+export const nonceSize: number = 12;
+export const tagSize: number = 16;
 /** The type byte in front of a user message. */
 export const userMsgOverhead: number = 1;
 

@@ -1,4 +1,5 @@
 import type { AesGcm } from "../ports/crypto.ts";
+import { nonceSize, tagSize } from "./constants.ts";
 import { DecodeError } from "./decode-error.ts";
 
 /** Encryption as packets use it: with whatever keys there are at the moment. */
@@ -29,8 +30,6 @@ export interface PayloadCipher extends PacketCipher {
 export type EncryptionVersion = 0 | 1;
 
 const versionSize = 1;
-const nonceSize = 12;
-const tagSize = 16;
 const blockSize = 16;
 /** What an encrypted payload has at least. */
 const minSize = versionSize + nonceSize + tagSize;

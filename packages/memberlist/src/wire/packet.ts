@@ -1,14 +1,12 @@
 import { emptyBytes, equalBytes } from "./bytes.ts";
 import { compressedView } from "./compression/compress.ts";
-import { messageType } from "./constants.ts";
+import { crcOverhead, messageType } from "./constants.ts";
 import { crc32 } from "./crc.ts";
 import { DecodeError } from "./decode-error.ts";
 import { labelOverhead, splitLabel, writeLabel } from "./label.ts";
 import { packetBytes } from "./packet-bytes.ts";
 import type { PacketCipher } from "./encryption.ts";
 
-/** The type byte and the checksum. */
-const crcHeaderSize = 5;
 /** Fewer bytes are summed sooner than a function of the runtime is called. */
 const nativeChecksumMin = 256;
 
@@ -72,7 +70,7 @@ export function decodePacket(packet: Uint8Array, options: DecodePacketOptions): 
 /** Puts checksum and label in front of a payload. */
 function frame(payload: Uint8Array, { crc, checksum }: EncodePacketOptions, label: Uint8Array): Uint8Array {
   const labelSize = labelOverhead(label);
-  const start = labelSize + (crc ? crcHeaderSize : 0);
+  const start = labelSize + (crc ? crcOverhead : 0);
   const packet = packetBytes(start + payload.length);
   packet.set(payload, start);
   if (crc) writeCrc(packet, labelSize, checksum);
@@ -98,7 +96,7 @@ function checksumFrom(packet: Uint8Array, from: number, checksum: Checksum | und
 
 /** Writes the checksum of all that follows it. */
 function writeCrc(packet: Uint8Array, at: number, checksum: Checksum | undefined): void {
-  const crc = checksumFrom(packet, at + crcHeaderSize, checksum);
+  const crc = checksumFrom(packet, at + crcOverhead, checksum);
   packet[at] = messageType.hasCrc;
   packet[at + 1] = crc >>> 24;
   packet[at + 2] = crc >>> 16;
@@ -122,9 +120,9 @@ function openLabel(packet: Uint8Array, options: DecodePacketOptions): Uint8Array
 
 /** A packet too short for a checksum is a message of an unknown type, as in Go. */
 function openCrc(packet: Uint8Array, checksum: Checksum | undefined): Uint8Array {
-  if (packet.length < crcHeaderSize || packet[0] !== messageType.hasCrc) return packet;
+  if (packet.length < crcOverhead || packet[0] !== messageType.hasCrc) return packet;
   const expected =
     (((packet[1] as number) << 24) | ((packet[2] as number) << 16) | ((packet[3] as number) << 8) | (packet[4] as number)) >>> 0;
-  if (checksumFrom(packet, crcHeaderSize, checksum) !== expected) throw new DecodeError("bad_crc", "the checksum does not match");
-  return packet.subarray(crcHeaderSize);
+  if (checksumFrom(packet, crcOverhead, checksum) !== expected) throw new DecodeError("bad_crc", "the checksum does not match");
+  return packet.subarray(crcOverhead);
 }

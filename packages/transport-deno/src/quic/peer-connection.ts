@@ -1,12 +1,10 @@
 import { errorMessage, MemberlistError, type Address, type TransportStream } from "@memberlist/core";
-import { withoutMapping, type SendDone } from "@memberlist/core/internal";
+import { datagramMaxBytes, withoutMapping, type SendDone } from "@memberlist/core/internal";
 import type { ControlStream } from "./control-stream.ts";
 import type { ProvenPeer } from "./handshake.ts";
 import { closeInfoOf, refusal } from "./refusal.ts";
 import { QuicStream } from "./quic-stream.ts";
 
-/** The longest packet, in bytes: that of a UDP datagram. */
-export const packetBytesMax = 65_507;
 /** What a dialled stream begins with in either direction: the answer says that it is taken. */
 const greeting = 1;
 
@@ -246,12 +244,12 @@ export class PeerConnection {
       reader.cancel().catch(() => undefined);
     }, timeout);
     try {
-      const bytes = new Uint8Array(packetBytesMax);
+      const bytes = new Uint8Array(datagramMaxBytes);
       let length = 0;
       for (;;) {
         const { done, value } = await reader.read();
         if (done) break;
-        if (length + value.length > packetBytesMax) throw new MemberlistError("limit_exceeded", "it is too long");
+        if (length + value.length > datagramMaxBytes) throw new MemberlistError("limit_exceeded", "it is too long");
         bytes.set(value, length);
         length += value.length;
       }

@@ -20,6 +20,7 @@ import {
   checkBindPort,
   chooseAdvertiseAddress,
   createTransportLog,
+  datagramMaxBytes,
   dialWithin,
   machineHas,
   packetObjection,
@@ -42,7 +43,7 @@ import { Acceptor } from "./acceptor.ts";
 import { Credentials } from "./credentials.ts";
 import { connectionOptions, Dialler } from "./dialler.ts";
 import { newInstance, type HandshakeSide } from "./handshake.ts";
-import { packetBytesMax, type ConnectionEvents, type PeerConnection } from "./peer-connection.ts";
+import type { ConnectionEvents, PeerConnection } from "./peer-connection.ts";
 import { PeerLinks } from "./peer-links.ts";
 import { checkNumbers, type QuicConfig } from "./quic-config.ts";
 
@@ -225,8 +226,8 @@ export class QuicTransport implements Transport {
   #objection(packet: Uint8Array, to: Address): MemberlistError | undefined {
     if (this.#stop.signal.aborted) return new MemberlistError("shutdown", "the transport is shut down");
     const problem = packetObjection(packet, to, this.#routes.find(to.host) !== undefined);
-    if (problem !== undefined || packet.byteLength <= packetBytesMax) return problem;
-    const details = { bytes: packet.byteLength, limit: packetBytesMax };
+    if (problem !== undefined || packet.byteLength <= datagramMaxBytes) return problem;
+    const details = { bytes: packet.byteLength, limit: datagramMaxBytes };
     return new MemberlistError("send_failed", `a packet of ${packet.byteLength} bytes is too long`, { details });
   }
 

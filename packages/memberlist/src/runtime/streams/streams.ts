@@ -1,4 +1,5 @@
 import type { Address } from "../../api/address.ts";
+import type { WaitOptions } from "../../api/call-options.ts";
 import type { ResolvedConfig } from "../../config/config.ts";
 import { errorMessage, MemberlistError } from "../../api/errors.ts";
 import type { ResolvedLimits } from "../../config/limits.ts";
@@ -68,11 +69,6 @@ export interface StreamsOptions {
   readonly stats: Stats;
   readonly handlers: StreamHandlers;
   readonly yieldToEventLoop: YieldToEventLoop;
-}
-
-export interface StreamCallOptions {
-  readonly timeout?: number;
-  readonly signal?: AbortSignal;
 }
 
 /** What a push/pull has shown of the peer. */
@@ -167,7 +163,7 @@ export class Streams {
    *   `message_too_large`, `stream_closed`, `stream_failed`, `incompatible_versions`, `merge_refused`; `decrypt_failed` (the peer has
    *   other keys than we, or we have none), `not_encrypted` (the peer answers in plaintext, which we refuse)
    */
-  async pushPull(to: Address, join: boolean, options: StreamCallOptions = {}): Promise<PeerView> {
+  async pushPull(to: Address, join: boolean, options: WaitOptions = {}): Promise<PeerView> {
     const { handlers, stats } = this.#options;
     const { count, state } = await this.#call(to, "push/pull", options, async (session) => {
       stats.increment("memberlist.tcp.connect", 1);
@@ -208,7 +204,7 @@ export class Streams {
   }
 
   /** Sends a user message; resolves when the network has all of it. Errors as for {@link pushPull}. */
-  async sendUser(to: Address, message: Uint8Array, options: StreamCallOptions = {}): Promise<void> {
+  async sendUser(to: Address, message: Uint8Array, options: WaitOptions = {}): Promise<void> {
     await this.#call(to, "a reliable message", options, async (session) => {
       await session.send(encodeUserStream(message));
       // Nothing comes back: that the network has all of it is all that can be known.
@@ -239,7 +235,7 @@ export class Streams {
   async #call<T>(
     to: Address,
     what: string,
-    { timeout = this.#options.config.tcpTimeout, signal }: StreamCallOptions,
+    { timeout = this.#options.config.tcpTimeout, signal }: WaitOptions,
     use: (session: StreamSession) => Promise<T>,
   ): Promise<T> {
     const { config, transport, operations } = this.#options;

@@ -1,0 +1,202 @@
+import type { Address } from "../../api/address.ts";
+import { errorMessage, MemberlistError } from "../../api/errors.ts";
+import type { ResolvedConfig } from "../../config/config.ts";
+import type { KeyringCipher } from "../../encryption/keyring-cipher.ts";
+import type { Log } from "../../ports/log.ts";
+import type { Transport } from "../../ports/transport.ts";
+import { makeCompound } from "../../wire/compound.ts";
+import { compoundMaxParts, compoundOverhead, datagramMaxBytes } from "../../wire/constants.ts";
+import { encodePacket, type EncodePacketOptions } from "../../wire/packet.ts";
+import type { Stats } from "../stats.ts";
+import { CompressedFill } from "./compressed-fill.ts";
+
+/** A packet with less room left than this, in bytes, is sent without waiting for more messages. */
+const smallRest = 32;
+
+export interface PacketSenderOptions {
+  readonly config: Pick<ResolvedConfig, "coalesceMessages" | "enableCompression" | "udpBufferSize">;
+  readonly transport: Pick<Transport, "writeTo" | "crypto">;
+  /** Ours; empty for none. */
+  readonly label: Uint8Array;
+  /** Undefined: no encryption. */
+  readonly cipher: KeyringCipher | undefined;
+  readonly log: Log;
+  readonly stats: Stats;
+  /** The bytes that a packet has for the parts of a compound. It changes with the keyring. */
+  readonly room: () => number;
+  /** Runs what the engine wants to be done when one of its packets cannot be sent. */
+  readonly onFailed: (react: () => void) => void;
+}
+
+/** User messages that wait for a packet to one receiver. */
+interface Pending {
+  readonly to: Address;
+  readonly crc: boolean;
+  readonly parts: Uint8Array[];
+  /** In a compound. */
+  size: number;
+}
+
+/**
+ * Sends packets: coalesce → compress → checksum → encrypt → label → write. The engine's messages skip the first step: it fills its packets
+ * itself. Source: PROTOCOL.md section 2.
+ */
+export class PacketSender {
+  readonly #options: PacketSenderOptions;
+  readonly #coalesces: boolean;
+  readonly #room: () => number;
+  readonly #packetMax: number;
+  readonly #layers: EncodePacketOptions;
+  readonly #layersWithCrc: EncodePacketOptions;
+  /** Undefined without compression: a packet then holds exactly what there is room for. */
+  readonly #fill: CompressedFill | undefined;
+  readonly #pending: Map<string, Pending> = new Map();
+  /** The one that got the last message: the next message usually goes there, too. */
+  #last: Pending | undefined;
+  /** False when the transport has asked for fewer packets while no caller was there to return it to. */
+  #mayGoOn = true;
+  #isStopped = false;
+
+  constructor(options: PacketSenderOptions) {
+    this.#options = options;
+    const { config, transport, label, cipher } = options;
+    this.#coalesces = config.coalesceMessages;
+    this.#room = options.room;
+    this.#packetMax = config.udpBufferSize;
+    this.#layers = { compress: config.enableCompression, crc: false, label, cipher, checksum: transport.crypto?.crc32 };
+    this.#layersWithCrc = { ...this.#layers, crc: true };
+    this.#fill = config.enableCompression ? new CompressedFill(config.udpBufferSize) : undefined;
+  }
+
+  /**
+   * Sends a user message. Messages to one receiver that are sent before the running code returns or awaits share packets, in their order:
+   * they share a system call, a checksum, an encryption, and what the compressor learns.
+   *
+   * @param message not to be changed from now on
+   * @returns false when the transport asks for fewer packets for now
+   * @throws MemberlistError `message_too_large`
+   */
+  sendUser(message: Uint8Array, to: Address, crc: boolean): boolean {
+    if (!this.#coalesces) return this.send(message, to, crc);
+    const size = compoundOverhead + message.length;
+    const room = this.#room();
+    const limit = this.#fill?.limit(room) ?? room;
+    let pending = this.#pendingFor(to, crc);
+    while (pending !== undefined && (pending.size + size > limit || pending.parts.length === compoundMaxParts)) {
+      this.#flush(pending);
+      // A handler of a failed send may have sent a message itself.
+      pending = this.#pendingFor(to, crc);
+    }
+    if (pending === undefined) {
+      if (size + smallRest > limit) return this.#sendParts([message], to, crc);
+      pending = this.#addPending(to, crc);
+    }
+    pending.parts.push(message);
+    pending.size += size;
+    if (pending.size + smallRest > limit) this.#flush(pending);
+    const mayGoOn = this.#mayGoOn;
+    this.#mayGoOn = true;
+    return mayGoOn;
+  }
+
+  /**
+   * Sends one message as a packet, at once.
+   *
+   * @param onFailed called when it cannot be sent, for a reason that lies with the receiver
+   * @returns false when the transport asks for fewer packets for now
+   * @throws MemberlistError `message_too_large`
+   */
+  send(message: Uint8Array, to: Address, crc: boolean, onFailed?: () => void): boolean {
+    return this.#write(this.#encode(message, crc), to, 1, onFailed);
+  }
+
+  /** Counts and logs that a packet of `count` messages could not be encoded or written. */
+  failed(error: unknown, count: number = 1, onFailed?: () => void): void {
+    if (this.#isStopped) return;
+    const { log, stats } = this.#options;
+    stats.count("send_failed", count);
+    log.warn("send_failed", `sending a packet failed: ${errorMessage(error)}`);
+    if (onFailed !== undefined) this.#options.onFailed(onFailed);
+  }
+
+  /** Sends the messages that wait for a packet. Failures are not reported from now on. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#flushAll();
+  }
+
+  #pendingFor(to: Address, crc: boolean): Pending | undefined {
+    const last = this.#last;
+    if (last !== undefined && isFor(last, to, crc)) return last;
+    return this.#pending.size === 0 ? undefined : this.#pending.get(keyOf(to, crc));
+  }
+
+  #addPending(to: Address, crc: boolean): Pending {
+    if (this.#pending.size === 0) queueMicrotask(this.#flushAll);
+    const pending = { to, crc, parts: [], size: 0 };
+    this.#pending.set(keyOf(to, crc), pending);
+    this.#last = pending;
+    return pending;
+  }
+
+  readonly #flushAll = (): void => {
+    for (const pending of this.#pending.values()) this.#flush(pending);
+  };
+
+  #flush(pending: Pending): void {
+    const { to, crc, parts } = pending;
+    this.#pending.delete(keyOf(to, crc));
+    if (this.#last === pending) this.#last = undefined;
+    try {
+      if (!this.#sendParts(parts, to, crc)) this.#mayGoOn = false;
+    } catch (error) {
+      this.failed(error, parts.length);
+    }
+  }
+
+  /** Sends messages in one packet, or in several where they compress worse than the ones before. */
+  #sendParts(parts: readonly Uint8Array[], to: Address, crc: boolean): boolean {
+    const [first] = parts;
+    const message = parts.length === 1 && first !== undefined ? first : makeCompound(parts);
+    const packet = this.#encode(message, crc);
+    this.#fill?.learn(message.length, packet.length, this.#room());
+    if (packet.length <= this.#packetMax || parts.length === 1) return this.#write(packet, to, parts.length);
+    const half = parts.length >> 1;
+    const mayGoOn = this.#sendParts(parts.slice(0, half), to, crc);
+    return this.#sendParts(parts.slice(half), to, crc) && mayGoOn;
+  }
+
+  /** Compress → checksum → encrypt → label. */
+  #encode(message: Uint8Array, crc: boolean): Uint8Array {
+    const packet = encodePacket(message, crc ? this.#layersWithCrc : this.#layers);
+    if (packet.length <= datagramMaxBytes) return packet;
+    throw new MemberlistError(
+      "message_too_large",
+      `a packet of ${packet.length} bytes exceeds what UDP carries (${datagramMaxBytes}): shorten the message, or use sendReliable`,
+      { details: { size: packet.length, limit: datagramMaxBytes } },
+    );
+  }
+
+  #write(packet: Uint8Array, to: Address, count: number, onFailed?: () => void): boolean {
+    const { stats, transport } = this.#options;
+    stats.increment("memberlist.udp.sent", packet.length);
+    if (count === 1 && onFailed === undefined) return transport.writeTo(packet, to, this.#written);
+    return transport.writeTo(packet, to, (error) => {
+      if (error !== undefined) this.failed(error, count, onFailed);
+    });
+  }
+
+  /** Of a packet of one message whose failure concerns nobody. */
+  readonly #written = (error?: Error): void => {
+    if (error !== undefined) this.failed(error);
+  };
+}
+
+function keyOf({ host, port, name }: Address, crc: boolean): string {
+  return `${crc ? "c" : "n"}${port} ${host} ${name}`;
+}
+
+function isFor(pending: Pending, to: Address, crc: boolean): boolean {
+  const other = pending.to;
+  return other.host === to.host && other.port === to.port && other.name === to.name && pending.crc === crc;
+}

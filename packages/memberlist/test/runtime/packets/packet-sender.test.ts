@@ -1,0 +1,222 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Address } from "../../../src/api/address.ts";
+import { systemClock } from "../../../src/ports/clock.ts";
+import { Log } from "../../../src/ports/log.ts";
+import { PacketSender } from "../../../src/runtime/packets/packet-sender.ts";
+import { Stats } from "../../../src/runtime/stats.ts";
+import { SeededRandom } from "../../../src/testing/seeded-random.ts";
+import { splitCompound } from "../../../src/wire/compound.ts";
+import { decompressBody } from "../../../src/wire/compression/compress.ts";
+import { compoundHeaderOverhead, crcOverhead } from "../../../src/wire/constants.ts";
+import { encodeUser } from "../../../src/wire/messages/encode.ts";
+import { decodePacket } from "../../../src/wire/packet.ts";
+
+const room = 1000;
+const udpBufferSize = compoundHeaderOverhead + crcOverhead + room;
+const label = new Uint8Array();
+
+interface Sent {
+  readonly to: Address;
+  readonly crc: boolean;
+  readonly size: number;
+  readonly parts: readonly Uint8Array[];
+}
+
+interface Setup {
+  readonly sender: PacketSender;
+  readonly sent: Sent[];
+  /** How many messages the failures so far have lost. */
+  readonly failed: () => number;
+  readonly transport: { mayGoOn: boolean; error: Error | undefined };
+}
+
+interface SetupOptions {
+  readonly enableCompression?: boolean;
+  readonly coalesceMessages?: boolean;
+  /** What the application does when it sees a warning. */
+  readonly onWarning?: (setup: Setup) => void;
+}
+
+function partsOf(packet: Uint8Array): readonly Uint8Array[] {
+  const outer = decodePacket(packet, { label, skipInboundLabelCheck: false });
+  const message = outer[0] === 9 ? decompressBody(outer.subarray(1), 100_000) : outer;
+  return message[0] === 7 ? splitCompound(message.subarray(1)).parts : [message];
+}
+
+function setup({ enableCompression = false, coalesceMessages = true, onWarning }: SetupOptions = {}): Setup {
+  const sent: Sent[] = [];
+  const stats = new Stats(undefined, {});
+  const transport: Setup["transport"] = { mayGoOn: true, error: undefined };
+  const ignore = (): void => undefined;
+  const logger = { debug: ignore, info: ignore, warn: () => onWarning?.(result), error: ignore };
+  const sender = new PacketSender({
+    config: { coalesceMessages, enableCompression, udpBufferSize },
+    transport: {
+      writeTo: (packet, to) => {
+        if (transport.error !== undefined) throw transport.error;
+        sent.push({ to, crc: packet[0] === 12, size: packet.length, parts: partsOf(packet) });
+        return transport.mayGoOn;
+      },
+    },
+    label,
+    cipher: undefined,
+    log: new Log(logger, systemClock()),
+    stats,
+    room: () => room,
+    onFailed: (react) => react(),
+  });
+  const result: Setup = { sender, sent, failed: () => stats.counters()["send_failed"] ?? 0, transport };
+  return result;
+}
+
+const a: Address = { host: "10.0.0.1", port: 7946, name: "a" };
+const b: Address = { host: "10.0.0.2", port: 7946, name: "b" };
+const random = new SeededRandom(1);
+/** Compresses well. */
+const message = (size: number, id: number): Uint8Array => encodeUser(new Uint8Array(size - 1).fill(id));
+/** Does not compress. */
+const noise = (size: number, id: number): Uint8Array =>
+  encodeUser(Uint8Array.from({ length: size - 1 }, (_, i) => (i === 0 ? id : Math.floor(random.next() * 256))));
+const endOfMicrotasks = (): Promise<void> => Promise.resolve().then(() => undefined);
+const counts = (sent: readonly Sent[]): number[] => sent.map(({ parts }) => parts.length);
+
+describe("user messages of one turn", () => {
+  it("share a packet to one receiver, sent when the running code returns", async () => {
+    const { sender, sent } = setup();
+    for (let i = 0; i < 3; i++) expect(sender.sendUser(message(10, i), a, true)).toBe(true);
+    expect(sent).toEqual([]);
+    await endOfMicrotasks();
+    const size = compoundHeaderOverhead + crcOverhead + 3 * 12;
+    expect(sent).toEqual([{ to: a, crc: true, size, parts: [0, 1, 2].map((i) => message(10, i)) }]);
+    sender.sendUser(message(10, 9), a, false);
+    await endOfMicrotasks();
+    expect(sent[1]).toEqual({ to: a, crc: false, size: 10, parts: [message(10, 9)] });
+  });
+
+  it("are kept apart by receiver, and by whether it takes a checksum", async () => {
+    const { sender, sent } = setup();
+    const other = { ...a, port: 7947 };
+    for (let i = 0; i < 2; i++) {
+      for (const to of [a, b, other]) sender.sendUser(message(10, i), to, true);
+      sender.sendUser(message(10, i), a, false);
+    }
+    await endOfMicrotasks();
+    expect(sent.map(({ to, crc, parts }) => [to, crc, parts.length])).toEqual([
+      [a, true, 2],
+      [b, true, 2],
+      [other, true, 2],
+      [a, false, 2],
+    ]);
+  });
+
+  it("do not wait once a packet is full, be it of bytes or of parts", () => {
+    const { sender, sent } = setup();
+    sender.sendUser(message(room - 2 - 40, 1), a, true);
+    expect(sent).toHaveLength(0);
+    sender.sendUser(message(20, 2), a, true);
+    expect(counts(sent)).toEqual([2]);
+    sender.sendUser(message(room - 2, 3), a, true);
+    expect(counts(sent)).toEqual([2, 1]);
+    for (let i = 0; i < 256; i++) sender.sendUser(message(1, 0), a, true);
+    expect(counts(sent)).toEqual([2, 1, 255]);
+  });
+
+  it("each get a packet at once without coalesceMessages", () => {
+    const { sender, sent } = setup({ coalesceMessages: false });
+    for (let i = 0; i < 3; i++) sender.sendUser(message(10, i), a, true);
+    expect(counts(sent)).toEqual([1, 1, 1]);
+  });
+
+  it("stay in order, and none is lost or over the limit, whatever their sizes", async () => {
+    const sizes = fc.array(fc.record({ size: fc.integer({ min: 2, max: 1300 }), isNoise: fc.boolean() }), { maxLength: 60 });
+    await fc.assert(
+      fc.asyncProperty(sizes, fc.boolean(), async (all, enableCompression) => {
+        const { sender, sent } = setup({ enableCompression });
+        const messages = all.map(({ size, isNoise }, i) => (isNoise ? noise(size, i) : message(size, i)));
+        for (const one of messages) sender.sendUser(one, a, true);
+        await endOfMicrotasks();
+        expect(sent.flatMap(({ parts }) => parts)).toEqual(messages);
+        expect(sent.every(({ parts, size }) => parts.length === 1 || size <= udpBufferSize)).toBe(true);
+      }),
+    );
+  });
+
+  it("are sent when the sender stops, and a failure is not reported then", () => {
+    const { sender, sent, failed, transport } = setup();
+    sender.sendUser(message(10, 1), a, true);
+    sender.stop();
+    expect(counts(sent)).toEqual([1]);
+    transport.error = new Error("closed");
+    sender.sendUser(message(10, 2), a, true);
+    sender.stop();
+    expect(failed()).toBe(0);
+  });
+});
+
+describe("messages that compress well", () => {
+  it("fill packets by their compressed size", () => {
+    const { sender, sent } = setup({ enableCompression: true });
+    for (let i = 0; i < 200; i++) sender.sendUser(message(900, i & 255), a, true);
+    expect(Math.min(...counts(sent.slice(-5)))).toBeGreaterThanOrEqual(4);
+    expect(Math.max(...sent.map(({ size }) => size))).toBeLessThanOrEqual(udpBufferSize);
+  });
+
+  it("are sent in smaller packets when they stop compressing", () => {
+    const { sender, sent } = setup({ enableCompression: true });
+    for (let i = 0; i < 100; i++) sender.sendUser(message(900, i), a, true);
+    const before = sent.length;
+    for (let i = 100; i < 200; i++) sender.sendUser(noise(900, i), a, true);
+    sender.stop();
+    // The first of these had begun before.
+    expect(new Set(counts(sent.slice(before + 2)))).toEqual(new Set([1]));
+    expect(Math.max(...sent.map(({ size }) => size))).toBeLessThanOrEqual(udpBufferSize);
+    expect(sent.flatMap(({ parts }) => parts.map((part) => part[1]))).toEqual(Array.from({ length: 200 }, (_, i) => i));
+  });
+});
+
+describe("the transport's answer", () => {
+  it("is returned once, by the next call, for a packet that goes out later", async () => {
+    const { sender, transport } = setup();
+    transport.mayGoOn = false;
+    expect(sender.sendUser(message(10, 1), a, true)).toBe(true);
+    await endOfMicrotasks();
+    transport.mayGoOn = true;
+    expect(sender.sendUser(message(10, 2), a, true)).toBe(false);
+    expect(sender.sendUser(message(10, 3), a, true)).toBe(true);
+  });
+
+  it("is returned at once for a packet that goes out at once", () => {
+    const { sender, transport } = setup();
+    transport.mayGoOn = false;
+    expect(sender.sendUser(message(room - 2, 1), a, true)).toBe(false);
+  });
+
+  it("counts for each message of a packet when it throws", async () => {
+    const { sender, failed, transport } = setup();
+    transport.error = new Error("no");
+    for (let i = 0; i < 3; i++) sender.sendUser(message(10, i), a, true);
+    await endOfMicrotasks();
+    expect(failed()).toBe(3);
+    sender.sendUser(message(10, 9), b, true);
+    await endOfMicrotasks();
+    expect(failed()).toBe(4);
+    // A message with a packet of its own fails in the call itself.
+    expect(() => sender.sendUser(message(2 * room, 1), a, true)).toThrow("no");
+    expect(failed()).toBe(4);
+  });
+
+  it("loses no message that is sent while a failure is reported", async () => {
+    const { sender, sent, transport } = setup({
+      onWarning: (setup) => {
+        setup.transport.error = undefined;
+        setup.sender.sendUser(message(10, 3), a, true);
+      },
+    });
+    transport.error = new Error("no network");
+    sender.sendUser(message(600, 1), a, true);
+    sender.sendUser(message(600, 2), a, true);
+    await endOfMicrotasks();
+    expect(sent.flatMap(({ parts }) => parts.map((part) => part[1]))).toEqual([3, 2]);
+  });
+});
