@@ -30,10 +30,12 @@ import { Streams } from "./streams/streams.ts";
 import { UserBroadcasts } from "./user-broadcasts.ts";
 import { PendingOperations, type OperationOptions } from "./pending-operations.ts";
 
-/** How many of the messages that wait are handled before the time is looked at: each takes some 0.05 ms at worst, */
+/** Queued messages that are handled before their events go out. */
 const handoffBatch = 32;
-/** and for how long before packets get their turn again, in ms. */
+/** How long queued messages are handled in one turn of the event loop, in ms. */
 const handoffTime = 2;
+/** How long the engine's timers wait for queued messages after a blocked event loop, in ms. */
+const catchUpTime = 200;
 
 /** The events after which other members are alive than before: these are what the store keeps. */
 const savedEvents: ReadonlySet<MemberEvent["type"]> = new Set<MemberEvent["type"]>(["join", "leave", "suspect", "alive"]);
@@ -83,6 +85,8 @@ export class NodeRuntime {
   readonly #states: StateExchange = new StateExchange(this);
   #depth = 0;
   #isDraining = false;
+  /** The event loop was blocked, and its timers wait for messages, until then at most. */
+  #catchUpUntil: number | undefined;
   #isStopped = false;
   /** Called after every change of the state. */
   readonly #watchers: Set<() => void> = new Set();
@@ -215,7 +219,7 @@ export class NodeRuntime {
     for (const check of this.#watchers) check();
     this.#keeper.look();
     if (this.engine.hasHandoff && !this.#isDraining) this.#drainLater();
-    this.#timer.set(this.engine.nextTimerAt() ?? Infinity);
+    if (this.#catchUpUntil === undefined) this.#timer.set(this.engine.nextTimerAt() ?? Infinity);
   }
 
   #drainLater(): void {
@@ -226,25 +230,34 @@ export class NodeRuntime {
   #drain(): void {
     const { clock } = this.config;
     const until = clock.now() + handoffTime;
+    const isTimeOver = (): boolean => clock.now() >= until;
     try {
       do {
         if (this.#isStopped) return;
-        this.run(() => this.engine.drainHandoff(handoffBatch));
-      } while (this.engine.hasHandoff && clock.now() < until);
+        this.run(() => this.engine.drainHandoff(handoffBatch, isTimeOver));
+      } while (this.engine.hasHandoff && !isTimeOver());
     } finally {
       // Whatever was thrown, the rest has its turn.
       this.#isDraining = false;
+      this.#endCatchUp();
     }
     if (this.engine.hasHandoff) this.#drainLater();
   }
 
+  /** Timers fire once the messages that came meanwhile are handled: one of them may be a refutation that is not late at all. */
   #eventLoopBlocked(late: number): void {
     if (this.#isStopped) return;
-    this.run(() => {
-      this.engine.eventLoopBlocked(late);
-      this.engine.drainHandoff(Infinity);
-      this.engine.fireTimers();
-    });
+    this.#catchUpUntil = this.config.clock.now() + catchUpTime;
+    this.#timer.clear();
+    this.run(() => this.engine.eventLoopBlocked(late));
+    this.#endCatchUp();
+  }
+
+  #endCatchUp(): void {
+    if (this.#catchUpUntil === undefined || this.#isStopped) return;
+    if (this.engine.hasHandoff && this.config.clock.now() < this.#catchUpUntil) return;
+    this.#catchUpUntil = undefined;
+    this.run(() => this.engine.fireTimers());
   }
 
   #publish(event: MemberEvent): void {

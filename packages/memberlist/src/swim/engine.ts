@@ -48,6 +48,8 @@ export interface EngineOptions {
   readonly seqNo: number;
 }
 
+const never = (): boolean => false;
+
 /** Leaves room to contradict. */
 const incarnationMax = 2 ** 32 - 1024;
 
@@ -205,9 +207,13 @@ export class Engine {
     return this.#packets.waiting > 0;
   }
 
-  /** Handles up to `limit` of the messages that wait. */
-  drainHandoff(limit: number): void {
-    this.#packets.drain(limit);
+  /**
+   * Handles up to `limit` of the messages that wait.
+   *
+   * @param isTimeOver asked after each message: what a message costs depends on its sender
+   */
+  drainHandoff(limit: number, isTimeOver: () => boolean = never): void {
+    this.#packets.drain(limit, isTimeOver);
   }
 
   /** Whether a ping that came over a stream is meant for us. */

@@ -63,8 +63,9 @@ export class PacketDispatcher {
     return this.#dropped.report() === 0;
   }
 
-  drain(limit: number): void {
-    for (let i = 0; i < limit; i++) {
+  /** See {@link Engine.drainHandoff}. */
+  drain(limit: number, isTimeOver: () => boolean): void {
+    for (let i = 0; i < limit && (i === 0 || !isTimeOver()); i++) {
       const message = this.#handoff.shift();
       if (message === undefined) break;
       try {

@@ -3,6 +3,7 @@ import {
   createMemberlist,
   lanConfig,
   type Clock,
+  type Config,
   type Memberlist,
   type Transport,
   type TransportListener,
@@ -44,7 +45,10 @@ class Process {
   }
 }
 
-async function start(process: Process): Promise<{ members: Memberlist; listener: TransportListener; sent: Uint8Array[] }> {
+async function start(
+  process: Process,
+  config: Partial<Config> = {},
+): Promise<{ members: Memberlist; listener: TransportListener; sent: Uint8Array[] }> {
   const sent: Uint8Array[] = [];
   let listener: TransportListener | undefined;
   const transport: Transport = {
@@ -65,6 +69,7 @@ async function start(process: Process): Promise<{ members: Memberlist; listener:
     random: { next: () => 0 },
     disableTcpPings: true,
     logOutput: { write: () => undefined },
+    ...config,
   });
   return { members, listener: listener as TransportListener, sent };
 }
@@ -101,5 +106,67 @@ it("passes no verdict on a node whose ack was waiting while the process was held
   const state = (): string | undefined => members.members().find(({ name }) => name === "b")?.state;
   for (let i = 0; i < 600 && state() !== "suspect"; i++) process.pass(100);
   expect(members.members().find(({ name }) => name === "b")?.state).toBe("suspect");
+  await members.shutdown();
+});
+
+const peer = { host: "10.0.0.2", port: 7946, name: "" };
+
+function aliveOf(node: string): Uint8Array {
+  return encodeAlive({ incarnation: 1, node, addr: peer.host, port: 7946, meta: emptyBytes, vsn: [1, 5, 2, 0, 0, 0] });
+}
+
+/** Each alive message takes 3 ms, which is more than the handling of messages may take in one turn. */
+function slowTo(process: Process): Partial<Config> {
+  return { alive: { notifyAlive: () => void (process.now += 3) } };
+}
+
+it("handles one queued message in a turn where each takes long", async () => {
+  const process = new Process();
+  const { members, listener } = await start(process, slowTo(process));
+  for (let i = 0; i < 10; i++) listener.packet(aliveOf(`n${i}`), peer, 0);
+  const handled: number[] = [];
+  for (let i = 0; i < 10; i++) {
+    process.pass(0);
+    handled.push(members.numMembers() - 1);
+  }
+  expect(handled).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  await members.shutdown();
+});
+
+it("handles one such message in a turn after a blocked event loop, too, and fires no timer before all are handled", async () => {
+  const process = new Process();
+  const { members, listener, sent } = await start(process, slowTo(process));
+  listener.packet(aliveOf("b"), peer, 0);
+  process.pass(0);
+  const before = sent.length;
+  process.pass(3000, () => {
+    for (let i = 0; i < 10; i++) listener.packet(aliveOf(`n${i}`), peer, 0);
+  });
+  for (let i = 0; i < 9; i++) {
+    expect(members.numMembers() - 2).toBeLessThanOrEqual(i + 1);
+    expect(sent).toHaveLength(before);
+    process.pass(0);
+  }
+  for (let i = 0; i < 3; i++) process.pass(0);
+  expect(members.numMembers()).toBe(12);
+  // The probe that was due.
+  expect(pings(sent.slice(before)).length).toBeGreaterThan(0);
+  expect(members.counters()["event_loop_blocked"]).toBe(1);
+  await members.shutdown();
+});
+
+it("fires the timers after a blocked event loop though messages never end", async () => {
+  const process = new Process();
+  const { members, listener, sent } = await start(process, slowTo(process));
+  listener.packet(aliveOf("b"), peer, 0);
+  process.pass(0);
+  const before = sent.length;
+  let count = 0;
+  const flood = (): void => {
+    for (let i = 0; i < 2; i++) listener.packet(aliveOf(`n${count++}`), peer, 0);
+  };
+  process.pass(3000, flood);
+  for (let i = 0; i < 100 && sent.length === before; i++) process.pass(0, flood);
+  expect(pings(sent.slice(before)).length).toBeGreaterThan(0);
   await members.shutdown();
 });
