@@ -1,4 +1,4 @@
-/** Which way imports go: leaves <- wire <- swim <- runtime <- facade; packages as in docs/architecture.md. */
+/** Which way imports go: leaves <- wire <- swim <- runtime <- facade; packages as in docs/internals/architecture.md. */
 const core = "^packages/memberlist/src";
 
 module.exports = {

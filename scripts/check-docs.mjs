@@ -1,8 +1,8 @@
-// Type-checks every ```ts block of the Markdown files, so that the docs' examples stay true to the API.
+// Type-checks every ```ts block of the Markdown files, so that the docs' examples stay true to the API, and looks for links that lead nowhere.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 
 const files = spawnSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "*.md"], { encoding: "utf8" })
   .stdout.split("\n")
@@ -12,8 +12,14 @@ rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 
 let examples = 0;
+let broken = 0;
 for (const file of files) {
   const text = readFileSync(file, "utf8");
+  for (const [, link = ""] of text.replaceAll(/```[\s\S]*?```|`[^`]*`/g, "").matchAll(/\]\(([^)\s]+)\)/g)) {
+    if (leads(file, link)) continue;
+    console.error(`${file}: the link ${link} leads nowhere`);
+    broken++;
+  }
   for (const [, code] of text.matchAll(/```ts\n([\s\S]*?)```/g)) {
     // A module of its own each; the name leads back to the file.
     writeFileSync(join(folder, `${file.replaceAll(/[^\w]/g, "_")}_${++examples}.ts`), `${code}\nexport {};\n`);
@@ -33,6 +39,7 @@ writeFileSync(
       noUnusedLocals: false,
       lib: ["ESNext"],
       paths: {
+        "@msgpack/msgpack": source("memberlist/node_modules/@msgpack/msgpack/dist.esm/index.d.ts"),
         "@memberlist/core": source("memberlist/src/index.ts"),
         "@memberlist/core/certificates": source("memberlist/src/certificates/index.ts"),
         "@memberlist/core/testing": source("memberlist/src/testing/index.ts"),
@@ -47,5 +54,26 @@ writeFileSync(
 );
 const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
 const { status } = spawnSync(process.execPath, [tsc, "-p", folder], { stdio: "inherit" });
-console.log(`docs: ${examples} examples in ${files.length} files ${status === 0 ? "type-check" : "do not all type-check"}`);
-process.exit(status ?? 1);
+console.log(
+  `docs: ${examples} examples in ${files.length} files ${status === 0 ? "type-check" : "do not all type-check"}, ${broken} broken links`,
+);
+process.exit(broken > 0 ? 1 : (status ?? 1));
+
+/** Whether a link of a page leads to a file, a folder or a heading that exists. Links to other sites are not tried. */
+function leads(file, link) {
+  if (/^[a-z]+:/.test(link)) return true;
+  const [path, heading] = link.split("#");
+  const target = path === "" ? file : join(dirname(file), path);
+  if (!existsSync(target)) return false;
+  return heading === undefined || headings(readFileSync(target, "utf8")).includes(heading);
+}
+
+/** The anchors of a page's headings, as GitHub makes them. */
+function headings(text) {
+  return [...text.replaceAll(/```[\s\S]*?```/g, "").matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}

@@ -1,10 +1,10 @@
 // Maps each behaviour that the Go library's own tests cover to our tests, which bear its name in brackets in their title.
-// usage: node scripts/parity.mjs           writes docs/parity.md
-//        node scripts/parity.mjs --check   fails when docs/parity.md is out of date, a behaviour has neither test nor reason,
+// usage: node scripts/parity.mjs           writes docs/internals/parity.md
+//        node scripts/parity.mjs --check   fails when docs/internals/parity.md is out of date, a behaviour has neither test nor reason,
 //                                          or a title names a behaviour that nobody knows
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 
-const page = "docs/parity.md";
+const page = "docs/internals/parity.md";
 
 /** By the Go library's test files, without their `Test` and `MemberList_`, `Memberlist_`. */
 const behaviours = {

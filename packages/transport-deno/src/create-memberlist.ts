@@ -17,12 +17,12 @@ import type { QuicConfig } from "./quic/quic-config.ts";
 export interface DenoConfig extends Config {
   /**
    * For networks that block UDP: packets go over pooled TCP connections, and no UDP socket is bound, so that `--unstable-net` is not
-   * needed. All members should do so; see docs/writing-a-transport.md for what works with members that do not. Default false.
+   * needed. All members should do so; see docs/guide/transports.md for what works with members that do not. Default false.
    */
   readonly streamOnly?: boolean;
   /**
    * Talk QUIC instead of UDP and TCP: encrypted, each peer proven to be the node that it says it is. Experimental; all members have to, and
-   * Go's cannot. See docs/quic.md.
+   * Go's cannot. See docs/guide/quic.md.
    */
   readonly quic?: QuicConfig;
 }

@@ -5,7 +5,7 @@ import { ControlStream, encodeFields } from "../src/quic/control-stream.ts";
 import { connectionOptions } from "../src/quic/dialler.ts";
 import { ca } from "./quic-support.ts";
 
-/** The messages of docs/quic.md, written down again: what a peer that keeps to no rule of ours may send. */
+/** The messages of docs/guide/quic.md, written down again: what a peer that keeps to no rule of ours may send. */
 export interface Challenge {
   readonly serverName: string;
   readonly diallerNonce: Uint8Array;

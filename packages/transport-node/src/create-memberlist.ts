@@ -15,7 +15,7 @@ export interface NodeConfig extends Config {
   readonly workers?: WorkerOptions;
   /**
    * For networks that block UDP: packets go over pooled TCP connections, and no UDP socket is bound. All members should do so; see
-   * docs/writing-a-transport.md for what works with members that do not. Default false.
+   * docs/guide/transports.md for what works with members that do not. Default false.
    */
   readonly streamOnly?: boolean;
 }

@@ -44,8 +44,8 @@ it("NodeTransport conforms under node:test, too", async () => {
   expect(passed).toBeGreaterThanOrEqual(ruleCount);
 }, 90_000);
 
-it("the transport of docs/writing-a-transport.md conforms, in under 110 lines", async () => {
-  const page = readFileSync(join(here, "../../../docs/writing-a-transport.md"), "utf8");
+it("the transport of docs/guide/transports.md conforms, in under 110 lines", async () => {
+  const page = readFileSync(join(here, "../../../docs/guide/transports.md"), "utf8");
   const program = /```ts\n([\s\S]*?)```/.exec(page)?.[1] ?? "";
   expect(program.split("\n").length).toBeLessThan(110);
   const { passed, failures } = await nodeTest("own-transport", program, here);

@@ -67,7 +67,7 @@ export async function createClusterCa(options: ClusterCaOptions = {}): Promise<C
 
 /**
  * Issues a node's certificate, with a fresh key. It says who the node is, as a URI (`memberlist:<label>/<name>`) and as a DNS name made
- * out of that, and is good for both sides of a TLS connection. Source: docs/quic.md.
+ * out of that, and is good for both sides of a TLS connection. Source: docs/guide/quic.md.
  *
  * The result is verified before it is returned: read back from its DER, the signature, the issuer and the key by the runtime's WebCrypto.
  *
