@@ -24,11 +24,12 @@ describe("the reference of the configuration", () => {
     const [, body = ""] = /export interface Config \{(.*?)^\}/ms.exec(source) ?? [];
     const fields = [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, name]) => name);
     expect(fields.length).toBeGreaterThan(50);
-    expect([...rows.keys()].toSorted()).toEqual(fields.toSorted());
+    expect(new Set(rows.keys())).toEqual(new Set(fields));
   });
 
   it("gives the defaults of each preset", () => {
     const [lan, wan, local] = [lanConfig(), wanConfig(), localConfig()] as unknown as Record<string, unknown>[];
+    expect(rows.size).toBeGreaterThan(0);
     for (const [name, row] of rows) {
       expect({ name, lan: row.lan, wan: row.wan ?? row.lan, local: row.local ?? row.lan }).toEqual({
         name,
