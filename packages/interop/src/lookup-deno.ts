@@ -1,5 +1,7 @@
 /** Run by test/name-lookup.test.ts. */
 import { createMemberlist } from "@memberlist/transport-deno";
-import { lookUpInVain } from "./lookup-run.ts";
+import { lookUpInVain, lookUpSearched } from "./lookup-run.ts";
 
-await lookUpInVain(createMemberlist, Number(Deno.args[0]));
+const task = Deno.args[0];
+if (task === "searched") await lookUpSearched(createMemberlist);
+else await lookUpInVain(createMemberlist, Number(task));

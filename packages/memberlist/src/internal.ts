@@ -25,7 +25,7 @@ export {
 export { planBind, withoutMapping, type BindTarget } from "./transport-kit/bind-target.ts";
 export { dialWithin } from "./transport-kit/dial.ts";
 export { createFileStore } from "./transport-kit/file-store.ts";
-export { firstNameServer, systemConfigPath, type NameServer } from "./transport-kit/name-server.ts";
+export { firstNameServer, nameServers, systemConfigPath, type NameServer } from "./transport-kit/name-server.ts";
 export { resolveHost, resolveService, type NameResolver, type SystemLookup } from "./transport-kit/resolver.ts";
 export { packetObjection, RouteTable } from "./transport-kit/route.ts";
 export { bindError, errnoOf } from "./transport-kit/socket-errors.ts";

@@ -1,5 +1,6 @@
 import { lookup } from "node:dns/promises";
-import { firstNameServer, isIp, systemConfigPath, type NameResolver } from "@memberlist/core/internal";
+import { formatAddress } from "@memberlist/core";
+import { firstNameServer, isIp, nameServers, systemConfigPath, type NameResolver } from "@memberlist/core/internal";
 import { requireFile } from "./permission.ts";
 
 /**
@@ -12,11 +13,9 @@ export const denoNames: NameResolver = {
     return found.map((entry) => entry.address);
   },
   // Elsewhere the system may ask other name servers for some names than for others.
-  ask: Deno.build.os === "linux" ? (host, signal) => Deno.resolveDns(host, "A", { signal }) : undefined,
-  async hosts() {
-    await requireFile("/etc/hosts", "read");
-    return Deno.readTextFile("/etc/hosts");
-  },
+  ask: Deno.build.os === "linux" ? askNameServers : undefined,
+  hosts: () => readFile("/etc/hosts"),
+  resolvConf: () => readFile(systemConfigPath),
   async askNameServer(host, dnsConfigPath, signal) {
     const nameServer = await nameServerOf(dnsConfigPath);
     if (nameServer === undefined) return [];
@@ -37,9 +36,44 @@ export const denoNames: NameResolver = {
  */
 async function nameServerOf(dnsConfigPath: string): Promise<{ ipAddr: string; port: number } | undefined> {
   if (dnsConfigPath === "" || dnsConfigPath === systemConfigPath) return undefined;
-  await requireFile(dnsConfigPath, "read");
-  const server = firstNameServer(await Deno.readTextFile(dnsConfigPath));
+  const server = firstNameServer(await readFile(dnsConfigPath));
   if (server === undefined) return undefined;
   if (!isIp(server.host)) throw new Error(`"nameserver ${server.host}" is not an IP address`);
   return { ipAddr: server.host, port: server.port };
+}
+
+/** `Deno.resolveDns` does not distinguish a name that does not exist from one without an address of the type. */
+async function askNameServers(name: string, signal: AbortSignal): Promise<void> {
+  if (!(await mayAskNameServers())) return;
+  try {
+    await Deno.resolveDns(name, "A", { signal });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    await Deno.resolveDns(name, "AAAA", { signal });
+  }
+}
+
+/**
+ * `Deno.resolveDns` needs the permission to reach the name servers. Without it, it would prompt, and block the program until somebody answers. `lookup`
+ * does not need it.
+ */
+async function mayAskNameServers(): Promise<boolean> {
+  if (await isGranted()) return true;
+  try {
+    const servers = [...nameServers(await readFile(systemConfigPath))];
+    const granted = await Promise.all(servers.map((server) => isGranted(formatAddress(server))));
+    return granted.length > 0 && granted.every(Boolean);
+  } catch {
+    return false;
+  }
+}
+
+async function isGranted(host?: string): Promise<boolean> {
+  const { state } = await Deno.permissions.query({ name: "net", host });
+  return state === "granted";
+}
+
+async function readFile(path: string): Promise<string> {
+  await requireFile(path, "read");
+  return Deno.readTextFile(path);
 }

@@ -12,6 +12,7 @@ export const nodeNames: NameResolver = {
   // Elsewhere the system may ask other name servers for some names than for others.
   ask: process.platform === "linux" ? (host, signal) => cancellable(signal, (resolver) => resolver.resolve4(host)) : undefined,
   hosts: () => readFile("/etc/hosts", "utf8"),
+  resolvConf: () => readFile(systemConfigPath, "utf8"),
   // ANY over TCP: the way to the longest list where a UDP answer would be cut (Consul's DNS, say).
   async askNameServer(host, dnsConfigPath, signal) {
     const server = firstNameServer(await readFile(dnsConfigPath, { encoding: "utf8", signal }));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { firstNameServer } from "../../src/transport-kit/name-server.ts";
+import { firstNameServer, nameServers, searchedNames } from "../../src/transport-kit/name-server.ts";
 
 describe("firstNameServer", () => {
   it.each([
@@ -17,5 +17,28 @@ describe("firstNameServer", () => {
 
   it.each(["nameserver 10.0.0.1:0", "nameserver 10.0.0.1:70000", "nameserver ::1:x"])("refuses %j", (config) => {
     expect(() => firstNameServer(config)).toThrow(/not understood/);
+  });
+});
+
+describe("nameServers", () => {
+  it("reads all, in their order", () => {
+    expect([...nameServers("nameserver 10.0.0.1\nsearch a\nnameserver ::1\n")].map(({ host }) => host)).toEqual([
+      "10.0.0.1",
+      "::1",
+    ]);
+  });
+});
+
+describe("searchedNames", () => {
+  it.each([
+    ["db", "nameserver 10.0.0.1\n", ["db."]],
+    ["db", "search ns.svc.test svc.test\noptions ndots:5\n", ["db.", "db.ns.svc.test.", "db.svc.test."]],
+    ["db.pool", "search  svc.test.\n", ["db.pool.", "db.pool.svc.test."]],
+    ["db", "search a b\nsearch c .\n", ["db.", "db.c."]],
+    ["db", "search a b\ndomain c d\n", ["db.", "db.c."]],
+    ["db.", "search a\n", ["db."]],
+    ["db", "# search a\nsearches b\nsearch\n", ["db."]],
+  ])("of %j with %j are those that the system may ask for", (host, config, names) => {
+    expect(searchedNames(host, config)).toEqual(names);
   });
 });

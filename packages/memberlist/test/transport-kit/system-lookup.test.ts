@@ -11,7 +11,7 @@ interface Asked extends SystemResolver {
 
 function systemThat(ask: (host: string, signal: AbortSignal) => Promise<unknown>): Asked {
   const lookup = vi.fn<SystemResolver["lookup"]>(() => Promise.resolve(["192.0.2.1"]));
-  return { lookup, ask: vi.fn<typeof ask>(ask), hosts: () => Promise.resolve(hosts) };
+  return { lookup, ask: vi.fn<typeof ask>(ask), hosts: () => Promise.resolve(hosts), resolvConf: () => Promise.resolve("") };
 }
 
 const failing = (fields: object) => (): Promise<unknown> => Promise.reject(Object.assign(new Error("no"), fields));
@@ -66,5 +66,55 @@ describe("a look-up by the system", () => {
     const unreadable = { ...system, hosts: () => Promise.reject(new Error("denied")) };
     expect(await lookUpBySystem("listed.example", unreadable, never)).toEqual(["192.0.2.1"]);
     expect(system.ask).toHaveBeenCalledOnce();
+  });
+
+  describe("where several domains are searched", () => {
+    const config = "nameserver 10.0.0.1\nsearch ns.svc.test svc.test\noptions ndots:5\n";
+    type Answers = Readonly<Record<string, object | "found" | "none">>;
+    /** A name server that answers for these names, and leaves others without an answer until `time` has passed. */
+    const searching = (answers: Answers, time = Infinity): Asked => {
+      const system = systemThat((name) => {
+        const answer = answers[name] ?? "none";
+        if (answer === "found") return Promise.resolve(["192.0.2.1"]);
+        if (answer !== "none") return failing(answer)();
+        const late = Object.assign(new Error("late"), { code: "ETIMEOUT" });
+        return new Promise((_, reject) => void (time < Infinity && setTimeout(() => reject(late), time)));
+      });
+      return { ...system, resolvConf: () => Promise.resolve(config) };
+    };
+    const unknown = { code: "ENOTFOUND" };
+
+    it.each([
+      ["in the last domain", { "node-0.pool.ns.svc.test.": unknown, "node-0.pool.svc.test.": "found" }],
+      ["in the first domain", { "node-0.pool.ns.svc.test.": "found" }],
+      ["with no address of the type", { "node-0.pool.ns.svc.test.": unknown, "node-0.pool.svc.test.": { code: "ENODATA" } }],
+      ["in none", { "node-0.pool.": "found" }],
+    ] as const)("is made once a name was found %s, while others are not answered", async (_, answers) => {
+      const system = searching(answers);
+      expect(await lookUpBySystem("node-0.pool", system, never)).toEqual(["192.0.2.1"]);
+      expect(system.lookup.mock.calls).toEqual([["node-0.pool"]]);
+      // A question that goes on would keep the process alive.
+      expect(system.ask.mock.calls.map(([, signal]) => signal.aborted)).toEqual([true, true, true]);
+      expect(system.ask.mock.calls.map(([name]) => name).sort()).toEqual([
+        "node-0.pool.",
+        "node-0.pool.ns.svc.test.",
+        "node-0.pool.svc.test.",
+      ]);
+    });
+
+    it("is made when the answer is that no name exists, and not made when an answer is missing", async () => {
+      const all = { "db.": unknown, "db.ns.svc.test.": unknown, "db.svc.test.": unknown };
+      expect(await lookUpBySystem("db", searching(all), never)).toEqual(["192.0.2.1"]);
+      const system = searching({ ...all, "db.": "none" }, 5);
+      await expect(lookUpBySystem("db", system, never)).rejects.toThrow("no name server has answered");
+      expect(system.lookup).not.toHaveBeenCalled();
+    });
+
+    it("a name with a dot at its end is asked for alone, and any as it is where the config cannot be read", async () => {
+      const system = searching({ "db.": "found", db: "found" });
+      await lookUpBySystem("db.", system, never);
+      await lookUpBySystem("db", { ...system, resolvConf: () => Promise.reject(new Error("denied")) }, never);
+      expect(system.ask.mock.calls.map(([name]) => name)).toEqual(["db.", "db"]);
+    });
   });
 });
