@@ -33,6 +33,7 @@ export type {
   HealedEvent,
   IsolatedEvent,
   AddressLostEvent,
+  ConflictEvent,
   LabelMismatchEvent,
   LogEvent,
   MemberEvent,

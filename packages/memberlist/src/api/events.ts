@@ -18,8 +18,7 @@ export type MemberEvent =
   | { readonly type: "alive"; readonly node: Node; readonly at: number }
   /** We have contradicted a claim about ourselves; `from` is who suspected us, "" where only old facts went around. */
   | { readonly type: "refute"; readonly node: Node; readonly from: string; readonly at: number }
-  /** `other` claims the name of `node`. */
-  | { readonly type: "conflict"; readonly node: Node; readonly other: Node; readonly at: number }
+  | ConflictEvent
   /** This process (`node`) was held up, by `probeTimeout` or more: its timers fired `late` ms after their time. */
   | { readonly type: "event_loop_blocked"; readonly node: Node; readonly late: number; readonly at: number }
   | AddressLostEvent
@@ -27,6 +26,19 @@ export type MemberEvent =
   | HealedEvent
   | LabelMismatchEvent
   | QueueFullEvent;
+
+/**
+ * Another node, `other`, uses the name of `node`. The first ten conflicts are reported at once, then one a second, for this node's own name and
+ * for all other names each; `dropped.name_conflict` counts all. The conflict delegate is called for the same ones.
+ */
+export interface ConflictEvent {
+  readonly type: "conflict";
+  readonly node: Node;
+  readonly other: Node;
+  /** Conflicts that were not reported since the last one that was. */
+  readonly suppressed: number;
+  readonly at: number;
+}
 
 /**
  * The machine has lost the address that this node (`node`) advertises: others cannot reach it, and will declare it dead. Where

@@ -197,7 +197,7 @@ export interface Config {
   delegateProtocolMax?: number;
   /** Told of joins, leaves and updates. */
   events?: EventDelegate;
-  /** Told of two nodes with one name. */
+  /** Notified when two nodes use one name: of the first ten conflicts at once, then of one a second. */
   conflict?: ConflictDelegate;
   /** May refuse the merge of a cluster that joins. */
   merge?: MergeDelegate;

@@ -18,7 +18,7 @@ export type EngineEvent =
   | { readonly type: "alive"; readonly node: Node }
   /** `from` said that we are suspect or dead, or ("") old facts about us went around; we have contradicted. */
   | { readonly type: "refute"; readonly node: Node; readonly from: string }
-  | { readonly type: "conflict"; readonly node: Node; readonly other: Node }
+  | { readonly type: "conflict"; readonly node: Node; readonly other: Node; readonly suppressed: number }
   /** Timers fired `late` ms after their time; `node` is ourselves. */
   | { readonly type: "event_loop_blocked"; readonly node: Node; readonly late: number }
   | Isolated

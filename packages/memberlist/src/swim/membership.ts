@@ -1,7 +1,8 @@
 import type { LeaveCause, SuspectCause } from "../api/causes.ts";
 import { errorMessage, MemberlistError } from "../api/errors.ts";
 import type { Node } from "../api/node.ts";
-import { equalBytes } from "../wire/bytes.ts";
+import { RateLimit } from "../util/rate-limit.ts";
+import { copyBytes, equalBytes } from "../wire/bytes.ts";
 import { scanAlive } from "../wire/messages/alive-layout.ts";
 import { metaMaxSize } from "../wire/constants.ts";
 import { encodeAlive, encodeDead, encodeSuspect } from "../wire/messages/encode.ts";
@@ -43,8 +44,13 @@ export class Membership {
   readonly #gossip: Gossip;
   readonly #healing: Healing;
   readonly #relocation: Relocation;
+  /** Conflicts about our own name have a limit of their own: a flood about other names does not hide them. */
+  readonly #ownConflicts: RateLimit;
+  readonly #otherConflicts: RateLimit;
 
   constructor(context: EngineContext, gossip: Gossip, healing: Healing, relocation: Relocation) {
+    this.#ownConflicts = new RateLimit(context.now);
+    this.#otherConflicts = new RateLimit(context.now);
     this.#context = context;
     this.#gossip = gossip;
     this.#healing = healing;
@@ -230,10 +236,7 @@ export class Membership {
       return false;
     }
     if (!questions.hasAliveDelegate) return true;
-    const refusal =
-      claim.vsn.length < 6
-        ? "it has no versions"
-        : questions.refusesAlive(makeNode({ ...claim, name: claim.node }, claim.vsn, "alive"));
+    const refusal = claim.vsn.length < 6 ? "it has no versions" : questions.refusesAlive(nodeOf(claim));
     if (refusal === undefined) return true;
     effects.stats.count("dropped.alive_refused");
     effects.log.warn("alive_refused", `ignored an alive message about ${claim.node}: ${refusal}`, { node: claim.node });
@@ -283,7 +286,7 @@ export class Membership {
   }
 
   #tellConflict(record: NodeRecord, claim: Alive): void {
-    const { effects } = this.#context;
+    const { config, effects, now } = this.#context;
     effects.stats.count("dropped.name_conflict");
     effects.log.warn("name_conflict", `two nodes use the name ${record.name}: names must be unique in a cluster`, {
       node: record.name,
@@ -291,8 +294,9 @@ export class Membership {
       theirs: `${claim.addr}:${claim.port}`,
       state: record.state,
     });
-    const other = makeNode({ ...claim, name: claim.node }, claim.vsn, "alive");
-    effects.emit({ type: "conflict", node: record.snapshot(), other });
+    const limit = record.name === config.name ? this.#ownConflicts : this.#otherConflicts;
+    const suppressed = limit.take(now);
+    if (suppressed !== undefined) effects.emit({ type: "conflict", node: record.snapshot(), other: nodeOf(claim), suppressed });
   }
 
   #takeOver(record: NodeRecord, claim: Alive, finished: (() => void) | undefined): void {
@@ -397,6 +401,11 @@ function causeOfClaim({ node, from }: Dead, record: NodeRecord): LeaveCause {
 
 function suspectCauseOf({ cause, state }: NodeRecord): SuspectCause | undefined {
   return state === "suspect" ? (cause as SuspectCause | undefined) : undefined;
+}
+
+/** The node of an alive message as delegates see it. Its metadata is a copy: a delegate that keeps it does not keep the packet. */
+function nodeOf(claim: Alive): Node {
+  return makeNode({ ...claim, name: claim.node, meta: copyBytes(claim.meta) }, claim.vsn, "alive");
 }
 
 function isSameClaim(record: NodeRecord, claim: Alive): boolean {

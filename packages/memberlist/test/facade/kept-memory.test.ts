@@ -4,7 +4,7 @@ import { compressMessage } from "../../src/wire/compression/compress.ts";
 import { encodeUser } from "../../src/wire/messages/encode.ts";
 import { encodePushPull, encodeUserStream } from "../../src/wire/messages/push-pull.ts";
 import { bytes, clusters } from "./cluster.ts";
-import { RawPeer } from "./raw-peer.ts";
+import { aliveMessage, RawPeer } from "./raw-peer.ts";
 
 const cluster = clusters();
 const mebibyte = 1024 * 1024;
@@ -49,5 +49,33 @@ describe("messages that the application keeps", () => {
     }
     expect(kept).toEqual([bytes("short"), bytes("state")]);
     expect(heldBy(kept)).toBeLessThan(100);
+  });
+
+  it("as nodes of the alive and the conflict delegate, and as events, do not hold on to alive messages that fill a packet", async () => {
+    const one = cluster();
+    const kept: Uint8Array[] = [];
+    const node = await one.start({
+      alive: { notifyAlive: ({ meta }) => void kept.push(meta) },
+      conflict: { notifyConflict: (_, { meta }) => void kept.push(meta) },
+    });
+    const events = node.members.events();
+    const peer = new RawPeer(one);
+    // A map of seven entries: the usual six, and an unknown one that fills the packet.
+    const padding = [0xa3, 0x7a, 0x7a, 0x7a, 0xdb, 0, 0x0f, 0xf0, 0];
+    for (const name of ["n1", "node-0"]) {
+      const message = aliveMessage(name, "10.9.9.9", { meta: bytes("meta") });
+      const padded = new Uint8Array(message.length + padding.length + 0x0ff000);
+      padded.set(message);
+      padded.set(padding, message.length);
+      padded[1] = 0x87;
+      peer.send(compressMessage(padded), node);
+    }
+    await one.advance(100);
+    expect(await events.next()).toMatchObject({ value: { type: "join" } });
+    const { value: conflict } = await events.next();
+    if (conflict?.type !== "conflict") throw new Error("no conflict event");
+    kept.push(conflict.other.meta);
+    expect(kept.filter(({ length }) => length > 0)).toEqual([bytes("meta"), bytes("meta"), bytes("meta"), bytes("meta")]);
+    expect(heldBy(kept)).toBeLessThan(2_048);
   });
 });

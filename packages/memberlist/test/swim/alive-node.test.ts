@@ -266,4 +266,20 @@ describe("an alive message with another address", () => {
     expect(node.engine.localNode).toMatchObject({ addr: "127.0.0.1", incarnation: 1 });
     expect(node.engine.numQueuedBroadcasts).toBe(0);
   });
+
+  it("is reported ten times at once and then once a second, for our own name and for all others each", () => {
+    const node = started();
+    node.deliver(alive("n2"));
+    node.takeEvents();
+    for (let i = 0; i < 30; i++) node.deliver(alive("n2", { ...moved, port: 1 + i }));
+    const reported = node.takeEvents();
+    expect(reported).toHaveLength(10);
+    for (let i = 0; i < 30; i++) node.deliver(alive("n1", { ...moved, port: 1 + i }));
+    expect(node.eventTypes()).toEqual(Array.from({ length: 10 }, () => "conflict n1"));
+    node.jump(1_000);
+    node.takeEvents();
+    for (let i = 0; i < 5; i++) node.deliver(alive("n2", moved));
+    expect(node.takeEvents()).toMatchObject([{ type: "conflict", suppressed: 20 }]);
+    expect(node.count("dropped.name_conflict")).toBe(65);
+  });
 });
