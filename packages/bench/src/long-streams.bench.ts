@@ -47,8 +47,8 @@ describe.each([16, 64, 256, 1024])("to compress and encrypt %i KiB", (size) => {
   const inline = new NodeCrypto();
   const bytes = letters(size * 1024);
   const job = { compress: true, encrypt: { key, version: 1, label: new Uint8Array() } } as const;
-  const work: WorkerJob = { kind: "seal", bytes, job };
+  const work: WorkerJob = { kind: "encode", bytes, job };
   const short = { time: 300, warmupTime: 100 };
-  bench("in a thread", async () => void (await pool.seal(bytes, job)), short);
+  bench("in a thread", async () => void (await pool.encode(bytes, job)), short);
   bench("on the event loop", () => void doWorkerJob(inline, work), short);
 });

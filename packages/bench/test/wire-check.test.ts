@@ -14,9 +14,9 @@ const wrap = (message: Uint8Array, compress: boolean): Uint8Array =>
 function encrypt(clear: Uint8Array): Uint8Array {
   const nonce = randomBytes(12);
   const cipher = createCipheriv("aes-128-gcm", key, nonce);
-  const sealed = cipher.update(clear);
+  const encrypted = cipher.update(clear);
   cipher.final();
-  return Buffer.concat([Buffer.from([1]), nonce, sealed, cipher.getAuthTag()]);
+  return Buffer.concat([Buffer.from([1]), nonce, encrypted, cipher.getAuthTag()]);
 }
 
 describe("contentOf", () => {

@@ -147,12 +147,12 @@ function inflate(message: Uint8Array): Uint8Array {
 }
 
 /** [version, nonce 12, ciphertext, tag 16]; version 0 is padded. */
-function decrypt(sealed: Uint8Array, key: Uint8Array, data: Uint8Array): Uint8Array {
+function decrypt(encrypted: Uint8Array, key: Uint8Array, data: Uint8Array): Uint8Array {
   const algorithm = `aes-${key.length * 8}-gcm` as "aes-128-gcm";
-  const decipher = createDecipheriv(algorithm, key, sealed.subarray(1, 13)).setAAD(data);
-  decipher.setAuthTag(sealed.subarray(-16));
-  const plain = new Uint8Array(Buffer.concat([decipher.update(sealed.subarray(13, -16)), decipher.final()]));
-  return sealed[0] === 0 ? plain.subarray(0, plain.length - (plain.at(-1) ?? 0)) : plain;
+  const decipher = createDecipheriv(algorithm, key, encrypted.subarray(1, 13)).setAAD(data);
+  decipher.setAuthTag(encrypted.subarray(-16));
+  const plain = new Uint8Array(Buffer.concat([decipher.update(encrypted.subarray(13, -16)), decipher.final()]));
+  return encrypted[0] === 0 ? plain.subarray(0, plain.length - (plain.at(-1) ?? 0)) : plain;
 }
 
 export function hex(bytes: Uint8Array): string {

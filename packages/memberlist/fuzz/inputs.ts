@@ -154,14 +154,14 @@ function bentOr(good: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Uint8Array> {
 
 /** How far the attacker wraps what it sends: as a member does, and then bent or not. */
 export interface Wrap {
-  readonly sealed: boolean;
+  readonly encrypted: boolean;
   readonly labelled: boolean;
   readonly crc: boolean;
   readonly bend: readonly Change[];
 }
 
 const wrap: fc.Arbitrary<Wrap> = fc.record({
-  sealed: fc.boolean(),
+  encrypted: fc.boolean(),
   labelled: fc.boolean(),
   crc: fc.boolean(),
   bend: fc.oneof({ weight: 3, arbitrary: fc.constant<Change[]>([]) }, { weight: 1, arbitrary: changes }),

@@ -167,15 +167,15 @@ class World {
     this.#slowest = Math.max(this.#slowest, this.#meter.end().total / packetMax);
   }
 
-  #wrapPacket(message: Uint8Array, { sealed, labelled, crc, bend: changes }: Wrap): Uint8Array {
-    const cipher = sealed ? this.#theirs : undefined;
+  #wrapPacket(message: Uint8Array, { encrypted, labelled, crc, bend: changes }: Wrap): Uint8Array {
+    const cipher = encrypted ? this.#theirs : undefined;
     const packet = encodePacket(message, { compress: false, crc, label: labelled ? this.#label : none, cipher });
     return bend(packet, changes);
   }
 
-  #wrapStream(message: Uint8Array, { sealed, labelled, bend: changes }: Wrap): Uint8Array {
+  #wrapStream(message: Uint8Array, { encrypted, labelled, bend: changes }: Wrap): Uint8Array {
     const label = labelled ? this.#label : none;
-    const body = encodeStreamMessage(message, { compress: false }, { label, cipher: sealed ? this.#theirs : undefined });
+    const body = encodeStreamMessage(message, { compress: false }, { label, cipher: encrypted ? this.#theirs : undefined });
     return bend(label.length === 0 ? body : addLabel(body, label), changes);
   }
 

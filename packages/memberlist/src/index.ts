@@ -50,7 +50,7 @@ export type { GossipVerify, ReadyOptions, UpdateNodeOptions, WaitOptions } from 
 export { createMemberlist, Memberlist } from "./memberlist.ts";
 export type { MemberInfo, MembersOptions } from "./api/member-info.ts";
 export type { Node, NodeState } from "./api/node.ts";
-export type { AesGcm, Crypto, Offload, DecodeJob, EncodeJob } from "./ports/crypto.ts";
+export type { AesGcm, Crypto } from "./ports/crypto.ts";
 export { systemClock, type Clock, type ClockTimer } from "./ports/clock.ts";
 export type { LogFields, Logger, LogLevel, LogOutput } from "./ports/logger.ts";
 export type { MetricLabels, Metrics } from "./ports/metrics.ts";

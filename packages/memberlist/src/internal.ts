@@ -40,6 +40,7 @@ export { AttemptEnded, atMost, withLimits } from "./transport-kit/time-limit.ts"
 export { type Datagram, type DatagramSocket, type PacketHandler, type SendDone } from "./transport-kit/udp-socket.ts";
 export { datagramMaxBytes, nonceSize, tagSize } from "./wire/constants.ts";
 export { DecodeError, type DecodeReason } from "./wire/decode-error.ts";
+export type { DecodeJob, EncodeJob, StreamWorkers, WorkerCrypto } from "./ports/stream-workers.ts";
 export { doDecodeJob, doDecodeJobInParts, doEncodeJob, doEncodeJobInParts } from "./wire/stream-jobs.ts";
 export { plainView } from "./wire/bytes.ts";
 export { packetBytes } from "./wire/packet-bytes.ts";

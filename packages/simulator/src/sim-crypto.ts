@@ -11,22 +11,22 @@ export function simCrypto(random: Random): Crypto {
 function aesGcm(key: Uint8Array, nextNonce: () => Uint8Array): AesGcm {
   const algorithm = `aes-${key.length * 8}-gcm` as CipherGCMTypes;
   return {
-    seal: (plaintext, additionalData, headroom) => {
+    encrypt: (plaintext, additionalData, headroom) => {
       const nonce = nextNonce();
       const cipher = createCipheriv(algorithm, key, nonce).setAAD(additionalData);
-      const sealed = new Uint8Array(headroom + nonceSize + plaintext.length + tagSize);
-      sealed.set(nonce, headroom);
+      const encrypted = new Uint8Array(headroom + nonceSize + plaintext.length + tagSize);
+      encrypted.set(nonce, headroom);
       // Of a stream cipher nothing is left for the end.
-      sealed.set(cipher.update(plaintext), headroom + nonceSize);
+      encrypted.set(cipher.update(plaintext), headroom + nonceSize);
       cipher.final();
-      sealed.set(cipher.getAuthTag(), headroom + nonceSize + plaintext.length);
-      return sealed;
+      encrypted.set(cipher.getAuthTag(), headroom + nonceSize + plaintext.length);
+      return encrypted;
     },
-    open: (sealed, additionalData) => {
-      const tagAt = sealed.length - tagSize;
-      const decipher = createDecipheriv(algorithm, key, sealed.subarray(0, nonceSize)).setAAD(additionalData);
-      decipher.setAuthTag(sealed.subarray(tagAt));
-      const plaintext = new Uint8Array(decipher.update(sealed.subarray(nonceSize, tagAt)));
+    decrypt: (encrypted, additionalData) => {
+      const tagAt = encrypted.length - tagSize;
+      const decipher = createDecipheriv(algorithm, key, encrypted.subarray(0, nonceSize)).setAAD(additionalData);
+      decipher.setAuthTag(encrypted.subarray(tagAt));
+      const plaintext = new Uint8Array(decipher.update(encrypted.subarray(nonceSize, tagAt)));
       try {
         decipher.final();
         return plaintext;

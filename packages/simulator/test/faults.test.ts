@@ -212,7 +212,7 @@ test("each part of Lifeguard can be switched off", async () => {
   expect(await deadAfter(3)).toBeGreaterThan(24_000);
 });
 
-test("a run with encryption is the same run again, and what is sent is sealed", async () => {
+test("a run with encryption is the same run again, and what it sends is encrypted", async () => {
   const play = async (seed: number): Promise<string> => {
     const sim = await simulate({
       nodes: 3,

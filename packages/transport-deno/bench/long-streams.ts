@@ -13,7 +13,7 @@ const state = letters(20 * 1024 * 1024);
 const secretKey = generateKey();
 
 function atOnce(crypto: Crypto): Crypto {
-  const aesGcm = (key: Uint8Array): AesGcm => ({ ...crypto.aesGcm(key), sealLong: undefined, openLong: undefined });
+  const aesGcm = (key: Uint8Array): AesGcm => ({ ...crypto.aesGcm(key), encryptLong: undefined, decryptLong: undefined });
   return { aesGcm };
 }
 

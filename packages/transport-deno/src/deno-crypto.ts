@@ -10,11 +10,11 @@ const options = { authTagLength: tagSize } as const;
 type WebKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
 /** AES-GCM without the layout around it. */
-interface KeyringCipher {
+interface RawCipher {
   /** @returns ciphertext and tag, in any number of parts */
   encrypt(nonce: Uint8Array, plaintext: Uint8Array, additionalData: Uint8Array): readonly Uint8Array[];
   /** @throws Error when the tag is wrong */
-  decrypt(nonce: Uint8Array, sealed: Uint8Array, additionalData: Uint8Array): Uint8Array;
+  decrypt(nonce: Uint8Array, encrypted: Uint8Array, additionalData: Uint8Array): Uint8Array;
 }
 
 /**
@@ -31,19 +31,19 @@ export const denoCrypto: Crypto = {
       (imported ??= crypto.subtle.importKey("raw", kept, name, false, ["encrypt", "decrypt"]));
     return {
       ...whole,
-      sealLong: async (plaintext, additionalData, headroom) => {
+      encryptLong: async (plaintext, additionalData, headroom) => {
         const nonce = crypto.getRandomValues(new Uint8Array(nonceSize));
         const parameters = { name, iv: nonce, additionalData: owned(additionalData) };
-        const sealed = await crypto.subtle.encrypt(parameters, await webKey(), owned(plaintext));
-        const framed = new Uint8Array(headroom + nonceSize + sealed.byteLength);
+        const encrypted = await crypto.subtle.encrypt(parameters, await webKey(), owned(plaintext));
+        const framed = new Uint8Array(headroom + nonceSize + encrypted.byteLength);
         framed.set(nonce, headroom);
-        framed.set(new Uint8Array(sealed), headroom + nonceSize);
+        framed.set(new Uint8Array(encrypted), headroom + nonceSize);
         return framed;
       },
-      openLong: async (sealed, additionalData) => {
-        const parameters = { name, iv: owned(sealed.subarray(0, nonceSize)), additionalData: owned(additionalData) };
+      decryptLong: async (encrypted, additionalData) => {
+        const parameters = { name, iv: owned(encrypted.subarray(0, nonceSize)), additionalData: owned(additionalData) };
         try {
-          return new Uint8Array(await crypto.subtle.decrypt(parameters, await webKey(), owned(sealed.subarray(nonceSize))));
+          return new Uint8Array(await crypto.subtle.decrypt(parameters, await webKey(), owned(encrypted.subarray(nonceSize))));
         } catch {
           return undefined;
         }
@@ -52,22 +52,22 @@ export const denoCrypto: Crypto = {
   },
 };
 
-function aesGcmBy(cipher: KeyringCipher): AesGcm {
+function aesGcmBy(cipher: RawCipher): AesGcm {
   return {
-    seal: (plaintext, additionalData, headroom) => {
+    encrypt: (plaintext, additionalData, headroom) => {
       const nonce = crypto.getRandomValues(new Uint8Array(nonceSize));
-      const sealed = new Uint8Array(headroom + nonceSize + plaintext.length + tagSize);
-      sealed.set(nonce, headroom);
+      const encrypted = new Uint8Array(headroom + nonceSize + plaintext.length + tagSize);
+      encrypted.set(nonce, headroom);
       let at = headroom + nonceSize;
       for (const part of cipher.encrypt(nonce, plaintext, additionalData)) {
-        sealed.set(part, at);
+        encrypted.set(part, at);
         at += part.length;
       }
-      return sealed;
+      return encrypted;
     },
-    open: (sealed, additionalData) => {
+    decrypt: (encrypted, additionalData) => {
       try {
-        return cipher.decrypt(sealed.subarray(0, nonceSize), sealed.subarray(nonceSize), additionalData);
+        return cipher.decrypt(encrypted.subarray(0, nonceSize), encrypted.subarray(nonceSize), additionalData);
       } catch {
         // Another key, other additional data, or tampered with: nothing tells which.
         return undefined;
@@ -81,7 +81,7 @@ function owned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes as Uint8Array<ArrayBuffer>;
 }
 
-function nativeCipher(key: Uint8Array): KeyringCipher {
+function nativeCipher(key: Uint8Array): RawCipher {
   const algorithm = key.length === 16 ? "aes-128-gcm" : "aes-256-gcm";
   return {
     encrypt: (nonce, plaintext, additionalData) => {
@@ -91,21 +91,21 @@ function nativeCipher(key: Uint8Array): KeyringCipher {
       cipher.final();
       return [ciphertext, cipher.getAuthTag()];
     },
-    decrypt: (nonce, sealed, additionalData) => {
-      const tagAt = sealed.length - tagSize;
+    decrypt: (nonce, encrypted, additionalData) => {
+      const tagAt = encrypted.length - tagSize;
       const decipher = createDecipheriv(algorithm, key, nonce, options);
       if (additionalData.length > 0) decipher.setAAD(additionalData);
-      decipher.setAuthTag(sealed.subarray(tagAt));
-      const plaintext = decipher.update(sealed.subarray(0, tagAt));
+      decipher.setAuthTag(encrypted.subarray(tagAt));
+      const plaintext = decipher.update(encrypted.subarray(0, tagAt));
       decipher.final();
       return plainView(plaintext);
     },
   };
 }
 
-function nobleCipher(key: Uint8Array): KeyringCipher {
+function nobleCipher(key: Uint8Array): RawCipher {
   return {
     encrypt: (nonce, plaintext, additionalData) => [gcm(key, nonce, additionalData).encrypt(plaintext)],
-    decrypt: (nonce, sealed, additionalData) => gcm(key, nonce, additionalData).decrypt(sealed),
+    decrypt: (nonce, encrypted, additionalData) => gcm(key, nonce, additionalData).decrypt(encrypted),
   };
 }

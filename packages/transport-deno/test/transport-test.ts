@@ -138,32 +138,32 @@ Deno.test("a wildcard bind finds no address without permission, and says what wo
 
 for (const size of [16, 24, 32]) {
   Deno.test(`what is long is encrypted elsewhere, and is the same, with a key of ${size} bytes`, async () => {
-    const { seal, open, sealLong, openLong } = denoCrypto.aesGcm(pattern(size));
-    if (sealLong === undefined || openLong === undefined) throw new Error("there is no way for long messages");
+    const { encrypt, decrypt, encryptLong, decryptLong } = denoCrypto.aesGcm(pattern(size));
+    if (encryptLong === undefined || decryptLong === undefined) throw new Error("there is no way for long messages");
     const [plaintext, additionalData] = [pattern(100_000), pattern(9)];
-    const long = await sealLong(plaintext, additionalData, 7);
+    const long = await encryptLong(plaintext, additionalData, 7);
     deepStrictEqual(long.subarray(0, 7), new Uint8Array(7));
-    deepStrictEqual(open(long.subarray(7), additionalData), plaintext);
-    const short = seal(plaintext, additionalData, 7);
+    deepStrictEqual(decrypt(long.subarray(7), additionalData), plaintext);
+    const short = encrypt(plaintext, additionalData, 7);
     strictEqual(long.length, short.length);
-    deepStrictEqual(await openLong(short.subarray(7), additionalData), plaintext);
+    deepStrictEqual(await decryptLong(short.subarray(7), additionalData), plaintext);
     deepStrictEqual(plaintext, pattern(100_000));
-    strictEqual(await openLong(short.subarray(7), pattern(8)), undefined);
-    strictEqual(await denoCrypto.aesGcm(pattern(size + 1).slice(1)).openLong?.(short.subarray(7), additionalData), undefined);
+    strictEqual(await decryptLong(short.subarray(7), pattern(8)), undefined);
+    strictEqual(await denoCrypto.aesGcm(pattern(size + 1).slice(1)).decryptLong?.(short.subarray(7), additionalData), undefined);
     // The nonce is new each time.
-    notDeepStrictEqual((await sealLong(plaintext, additionalData, 7)).subarray(7, 19), long.subarray(7, 19));
+    notDeepStrictEqual((await encryptLong(plaintext, additionalData, 7)).subarray(7, 19), long.subarray(7, 19));
   });
 
   Deno.test(`packets are what WebCrypto takes and makes, with a key of ${size} bytes`, async () => {
-    const { seal, open, sealLong, openLong } = denoCrypto.aesGcm(pattern(size));
-    if (sealLong === undefined || openLong === undefined) throw new Error("there is no way for long messages");
+    const { encrypt, decrypt, encryptLong, decryptLong } = denoCrypto.aesGcm(pattern(size));
+    if (encryptLong === undefined || decryptLong === undefined) throw new Error("there is no way for long messages");
     for (const length of [...Array(300).keys(), 1371, 1472, 1473, 4096, 65_536, 65_537, 0, 1]) {
       const [plaintext, additionalData] = [pattern(length), pattern(length % 30)];
-      const sealed = seal(plaintext, additionalData, 2).slice(2);
-      deepStrictEqual(await openLong(sealed, additionalData), plaintext);
-      deepStrictEqual(open(await sealLong(plaintext, additionalData, 0), additionalData), plaintext);
-      sealed[length] = (sealed[length] as number) ^ 4;
-      strictEqual(open(sealed, additionalData), undefined);
+      const encrypted = encrypt(plaintext, additionalData, 2).slice(2);
+      deepStrictEqual(await decryptLong(encrypted, additionalData), plaintext);
+      deepStrictEqual(decrypt(await encryptLong(plaintext, additionalData, 0), additionalData), plaintext);
+      encrypted[length] = (encrypted[length] as number) ^ 4;
+      strictEqual(decrypt(encrypted, additionalData), undefined);
     }
   });
 

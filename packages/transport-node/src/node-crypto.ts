@@ -8,8 +8,8 @@ import {
   type KeyObject,
 } from "node:crypto";
 import { crc32 } from "node:zlib";
-import type { AesGcm, Crypto, Offload } from "@memberlist/core";
-import { nonceSize, packetBytes, plainView, tagSize } from "@memberlist/core/internal";
+import type { AesGcm } from "@memberlist/core";
+import { nonceSize, packetBytes, plainView, tagSize, type StreamWorkers, type WorkerCrypto } from "@memberlist/core/internal";
 
 /** Nonces are drawn many at a time: asking the system for 12 bytes costs as much as asking for 12,000. */
 const noncesPerDraw = 1024;
@@ -21,44 +21,44 @@ const options = { authTagLength: tagSize } as const;
  * AES-GCM by `node:crypto` (OpenSSL), with prepared keys and a pool of random nonces, and CRC-32 by `node:zlib`. The pool is memory: a snapshot of
  * a running process that is started twice would use its nonces twice.
  */
-export class NodeCrypto implements Crypto {
-  readonly offload: Offload | undefined;
+export class NodeCrypto implements WorkerCrypto {
+  readonly streamWorkers: StreamWorkers | undefined;
   readonly crc32 = (bytes: Uint8Array): number => crc32(bytes);
   readonly #nonces: Uint8Array = new Uint8Array(nonceSize * noncesPerDraw);
   #nextNonce = this.#nonces.length;
 
-  /** @param offload where the long work of streams is done; absent: on the event loop */
-  constructor(offload?: Offload) {
-    this.offload = offload;
+  /** @param streamWorkers encode and decode long stream messages; absent: the event loop does */
+  constructor(streamWorkers?: StreamWorkers) {
+    this.streamWorkers = streamWorkers;
   }
 
   aesGcm(key: Uint8Array): AesGcm {
     const keyObject = createSecretKey(key);
     const algorithm = algorithmOf(key.length);
     return {
-      seal: (plaintext, additionalData, headroom) => this.#seal(algorithm, keyObject, plaintext, additionalData, headroom),
-      open: (sealed, additionalData) => open(algorithm, keyObject, sealed, additionalData),
+      encrypt: (plaintext, additionalData, headroom) => this.#encrypt(algorithm, keyObject, plaintext, additionalData, headroom),
+      decrypt: (encrypted, additionalData) => decrypt(algorithm, keyObject, encrypted, additionalData),
     };
   }
 
-  #seal(
+  #encrypt(
     algorithm: CipherGCMTypes,
     key: KeyObject,
     plaintext: Uint8Array,
     additionalData: Uint8Array,
     headroom: number,
   ): Uint8Array {
-    const sealed = packetBytes(headroom + nonceSize + plaintext.length + tagSize);
+    const encrypted = packetBytes(headroom + nonceSize + plaintext.length + tagSize);
     const nonce = this.#drawNonce();
     const cipher = createCipheriv(algorithm, key, nonce, options);
     if (additionalData.length > 0) cipher.setAAD(additionalData);
-    sealed.set(nonce, headroom);
+    encrypted.set(nonce, headroom);
     for (let from = 0; from < plaintext.length; from += updatedInOneGo) {
-      sealed.set(cipher.update(partOf(plaintext, from)), headroom + nonceSize + from);
+      encrypted.set(cipher.update(partOf(plaintext, from)), headroom + nonceSize + from);
     }
     cipher.final();
-    sealed.set(cipher.getAuthTag(), headroom + nonceSize + plaintext.length);
-    return sealed;
+    encrypted.set(cipher.getAuthTag(), headroom + nonceSize + plaintext.length);
+    return encrypted;
   }
 
   /** @returns a view of the pool, where no other draw writes until the pool is used up */
@@ -73,12 +73,17 @@ export class NodeCrypto implements Crypto {
   }
 }
 
-function open(algorithm: CipherGCMTypes, key: KeyObject, sealed: Uint8Array, additionalData: Uint8Array): Uint8Array | undefined {
-  const tagAt = sealed.length - tagSize;
-  const decipher = createDecipheriv(algorithm, key, sealed.subarray(0, nonceSize), options);
+function decrypt(
+  algorithm: CipherGCMTypes,
+  key: KeyObject,
+  encrypted: Uint8Array,
+  additionalData: Uint8Array,
+): Uint8Array | undefined {
+  const tagAt = encrypted.length - tagSize;
+  const decipher = createDecipheriv(algorithm, key, encrypted.subarray(0, nonceSize), options);
   if (additionalData.length > 0) decipher.setAAD(additionalData);
-  decipher.setAuthTag(sealed.subarray(tagAt));
-  const ciphertext = sealed.subarray(nonceSize, tagAt);
+  decipher.setAuthTag(encrypted.subarray(tagAt));
+  const ciphertext = encrypted.subarray(nonceSize, tagAt);
   const plaintext = update(decipher, ciphertext);
   try {
     decipher.final();

@@ -1,17 +1,19 @@
-import { MemberlistError, type Crypto, type ErrorCode, type DecodeJob, type EncodeJob } from "@memberlist/core";
+import { MemberlistError, type Crypto, type ErrorCode } from "@memberlist/core";
 import {
   DecodeError,
   doDecodeJob,
   doDecodeJobInParts,
   doEncodeJob,
   doEncodeJobInParts,
+  type DecodeJob,
   type DecodeReason,
+  type EncodeJob,
 } from "@memberlist/core/internal";
 
 /** What a thread is given. */
 export type WorkerJob =
-  | { readonly kind: "seal"; readonly bytes: Uint8Array; readonly job: EncodeJob }
-  | { readonly kind: "open"; readonly bytes: Uint8Array; readonly job: DecodeJob };
+  | { readonly kind: "encode"; readonly bytes: Uint8Array; readonly job: EncodeJob }
+  | { readonly kind: "decode"; readonly bytes: Uint8Array; readonly job: DecodeJob };
 
 /** A typed error on its way between threads: of a class, a clone keeps neither name nor fields. */
 export type WorkerFailure =
@@ -23,18 +25,18 @@ export type WorkerFailure =
       readonly details: Readonly<Record<string, unknown>>;
     };
 
-/** Does the work here, in whatever thread that is. Errors: see {@link Offload}. */
+/** Does the work in the calling thread. Errors: see {@link StreamWorkers}. */
 export function doWorkerJob(crypto: Crypto, work: WorkerJob): Uint8Array {
-  return work.kind === "seal" ? doEncodeJob(crypto, work.bytes, work.job) : doDecodeJob(crypto, work.bytes, work.job);
+  return work.kind === "encode" ? doEncodeJob(crypto, work.bytes, work.job) : doDecodeJob(crypto, work.bytes, work.job);
 }
 
-/** As {@link doWorkerJob}, on an event loop: with turns of it in between. */
+/** As {@link doWorkerJob}, with yields to the event loop in between. */
 export async function doWorkerJobInParts(
   crypto: Crypto,
   work: WorkerJob,
   yieldToEventLoop: () => Promise<void>,
 ): Promise<Uint8Array> {
-  if (work.kind === "seal") return doEncodeJobInParts(crypto, work.bytes, work.job, yieldToEventLoop);
+  if (work.kind === "encode") return doEncodeJobInParts(crypto, work.bytes, work.job, yieldToEventLoop);
   return doDecodeJobInParts(crypto, work.bytes, work.job, yieldToEventLoop);
 }
 

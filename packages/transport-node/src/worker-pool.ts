@@ -1,7 +1,7 @@
 import { access } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { errorMessage, MemberlistError, type Offload, type DecodeJob, type EncodeJob } from "@memberlist/core";
-import type { Log } from "@memberlist/core/internal";
+import { errorMessage, MemberlistError } from "@memberlist/core";
+import type { DecodeJob, EncodeJob, Log, StreamWorkers } from "@memberlist/core/internal";
 import { GuardedThread, loadPiscina, ThreadStartError } from "./guarded-thread.ts";
 import { answerOf, doWorkerJobInParts, errorOf, type WorkerFailure, type WorkerJob } from "./worker-job.ts";
 import { NodeCrypto } from "./node-crypto.ts";
@@ -43,7 +43,7 @@ const attemptsMax = 2;
  * no process alive. A job whose thread dies is done again, by another thread and then inline: none is lost. Where threads cannot be
  * had (a bundle, a limit of the container, missing permissions), everything is done inline, in parts; that is logged once.
  */
-export class WorkerPool implements Offload {
+export class WorkerPool implements StreamWorkers {
   readonly threshold: number;
   readonly #options: WorkerPoolOptions;
   readonly #inline = new NodeCrypto();
@@ -81,12 +81,12 @@ export class WorkerPool implements Offload {
     return this.#failures;
   }
 
-  seal(message: Uint8Array, job: EncodeJob, isWanted?: () => boolean): Promise<Uint8Array> {
-    return this.#do({ kind: "seal", bytes: message, job }, isWanted);
+  encode(message: Uint8Array, job: EncodeJob, isWanted?: () => boolean): Promise<Uint8Array> {
+    return this.#do({ kind: "encode", bytes: message, job }, isWanted);
   }
 
-  open(payload: Uint8Array, job: DecodeJob, isWanted?: () => boolean): Promise<Uint8Array> {
-    return this.#do({ kind: "open", bytes: payload, job }, isWanted);
+  decode(payload: Uint8Array, job: DecodeJob, isWanted?: () => boolean): Promise<Uint8Array> {
+    return this.#do({ kind: "decode", bytes: payload, job }, isWanted);
   }
 
   /** Ends the threads, in the middle of their work too. Resolves when they are gone. May be called twice. */

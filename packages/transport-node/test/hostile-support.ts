@@ -42,7 +42,7 @@ export class Attacker {
 }
 
 /** A packet as a member with the key sends it: version 1, without a label (PROTOCOL.md section 2). */
-export function sealed(message: Uint8Array, key: Uint8Array, aad: Uint8Array = new Uint8Array()): Uint8Array {
+export function encrypted(message: Uint8Array, key: Uint8Array, aad: Uint8Array = new Uint8Array()): Uint8Array {
   const nonce = randomBytes(12);
   const cipher = createCipheriv("aes-128-gcm", key, nonce);
   cipher.setAAD(aad);
@@ -50,10 +50,10 @@ export function sealed(message: Uint8Array, key: Uint8Array, aad: Uint8Array = n
 }
 
 /** A message on a stream as a member with the key sends it (section 4). */
-export function sealedStream(message: Uint8Array, key: Uint8Array): Uint8Array {
+export function encryptedStream(message: Uint8Array, key: Uint8Array): Uint8Array {
   const header = Buffer.from([10, 0, 0, 0, 0]);
   header.writeUInt32BE(message.length + 29, 1);
-  return Buffer.concat([header, sealed(message, key, header)]);
+  return Buffer.concat([header, encrypted(message, key, header)]);
 }
 
 /** Packets to this UDP port that the kernel has thrown away, since nobody read them in time: none has reached the process. Linux only. */

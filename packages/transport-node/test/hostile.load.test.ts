@@ -4,7 +4,7 @@ import { encodePing, encodeUser } from "../../memberlist/src/wire/messages/encod
 import { encodeUserStream } from "../../memberlist/src/wire/messages/push-pull.ts";
 import { createMemberlist, lanConfig, type Memberlist } from "../src/index.ts";
 import { bundled, workerEntry } from "./worker-bundle.ts";
-import { Attacker, droppedByKernel, MemoryWatch, sealed, sealedStream } from "./hostile-support.ts";
+import { Attacker, droppedByKernel, MemoryWatch, encrypted, encryptedStream } from "./hostile-support.ts";
 import { LoopWatch } from "./loop-watch.ts";
 import { silent, until } from "./support.ts";
 
@@ -104,11 +104,11 @@ describe.each([
     let attacker: Attacker;
     let watcher: Attacker;
 
-    const packet = (message: Uint8Array): Uint8Array => (key === undefined ? message : sealed(message, key));
-    const stream = (message: Uint8Array): Uint8Array => (key === undefined ? message : sealedStream(message, key));
+    const packet = (message: Uint8Array): Uint8Array => (key === undefined ? message : encrypted(message, key));
+    const stream = (message: Uint8Array): Uint8Array => (key === undefined ? message : encryptedStream(message, key));
     /** What who has the key can send, and who has not. */
-    const both = (messages: readonly Uint8Array[], seal: typeof packet): readonly Uint8Array[] =>
-      key === undefined ? messages : [...messages, ...messages.map(seal)];
+    const both = (messages: readonly Uint8Array[], encrypt: typeof packet): readonly Uint8Array[] =>
+      key === undefined ? messages : [...messages, ...messages.map(encrypt)];
     const counted = (prefix: string): number =>
       Object.entries(target.counters()).reduce((sum, [name, count]) => (name.startsWith(prefix) ? sum + count : sum), 0);
 

@@ -36,37 +36,37 @@ it("sums as the core does", () => {
   );
 });
 
-const sealedBy = (aes: AesGcm, message: Uint8Array, data: Uint8Array = none): Uint8Array => aes.seal(message, data, 0);
+const encryptedBy = (aes: AesGcm, message: Uint8Array, data: Uint8Array = none): Uint8Array => aes.encrypt(message, data, 0);
 
 describe.each(pairs)("AES-GCM by %s", { timeout: 60_000 }, (_name, ours, theirs) => {
-  it("is opened by the other, for every size of key, length and additional data", () => {
+  it("is decrypted by the other, for every size of key, length and additional data", () => {
     fc.assert(
       fc.property(key, plaintext, additionalData, fc.nat(20), (bytes, message, data, headroom) => {
         const before = [bytes.slice(), message.slice(), data.slice()];
-        const sealed = ours.aesGcm(bytes).seal(message, data, headroom);
-        expect(sealed.length).toBe(headroom + 12 + message.length + 16);
-        expect(sealed.subarray(0, headroom)).toEqual(new Uint8Array(headroom));
-        expect(theirs.aesGcm(bytes).open(sealed.subarray(headroom), data)).toEqual(message);
+        const encrypted = ours.aesGcm(bytes).encrypt(message, data, headroom);
+        expect(encrypted.length).toBe(headroom + 12 + message.length + 16);
+        expect(encrypted.subarray(0, headroom)).toEqual(new Uint8Array(headroom));
+        expect(theirs.aesGcm(bytes).decrypt(encrypted.subarray(headroom), data)).toEqual(message);
         expect([bytes, message, data]).toEqual(before);
       }),
       { numRuns: 150 },
     );
   });
 
-  it("is opened by the other at each length up to 300", () => {
-    const [sealing, opening] = [ours.aesGcm(patterned(24)), theirs.aesGcm(patterned(24))];
+  it("is decrypted by the other at each length up to 300", () => {
+    const [encrypting, decrypting] = [ours.aesGcm(patterned(24)), theirs.aesGcm(patterned(24))];
     for (let size = 0; size <= 300; size++) {
-      expect(opening.open(sealedBy(sealing, patterned(size), patterned(size % 40)), patterned(size % 40))).toEqual(
+      expect(decrypting.decrypt(encryptedBy(encrypting, patterned(size), patterned(size % 40)), patterned(size % 40))).toEqual(
         patterned(size),
       );
     }
   });
 
-  it("gives what it sealed itself back, a megabyte too", () => {
+  it("gives what it encrypted itself back, a megabyte too", () => {
     const aes = ours.aesGcm(patterned(32));
     for (const size of [0, 1, 65_536, 1_048_577]) {
-      const opened = aes.open(sealedBy(aes, patterned(size)), none) as Uint8Array;
-      expect(Buffer.compare(opened, patterned(size))).toBe(0);
+      const decrypted = aes.decrypt(encryptedBy(aes, patterned(size)), none) as Uint8Array;
+      expect(Buffer.compare(decrypted, patterned(size))).toBe(0);
     }
   });
 
@@ -74,25 +74,25 @@ describe.each(pairs)("AES-GCM by %s", { timeout: 60_000 }, (_name, ours, theirs)
     const aes = ours.aesGcm(patterned(16));
     const data = patterned(9);
     for (const size of [0, 5, 16, 33]) {
-      const sealed = sealedBy(aes, patterned(size), data);
-      for (let at = 0; at < sealed.length; at++) expect(aes.open(flipped(sealed, at), data)).toBeUndefined();
-      for (let at = 0; at < data.length; at++) expect(aes.open(sealed, flipped(data, at))).toBeUndefined();
-      expect(aes.open(sealed, none)).toBeUndefined();
-      expect(aes.open(sealed, data)).toEqual(patterned(size));
+      const encrypted = encryptedBy(aes, patterned(size), data);
+      for (let at = 0; at < encrypted.length; at++) expect(aes.decrypt(flipped(encrypted, at), data)).toBeUndefined();
+      for (let at = 0; at < data.length; at++) expect(aes.decrypt(encrypted, flipped(data, at))).toBeUndefined();
+      expect(aes.decrypt(encrypted, none)).toBeUndefined();
+      expect(aes.decrypt(encrypted, data)).toEqual(patterned(size));
     }
   });
 
   it("is refused at every shorter length that the core asks about, and longer", () => {
     const aes = ours.aesGcm(patterned(16));
-    const sealed = sealedBy(aes, patterned(40));
-    for (let size = 28; size < sealed.length; size++) expect(aes.open(sealed.subarray(0, size), none)).toBeUndefined();
-    expect(aes.open(Uint8Array.from([...sealed, 0]), none)).toBeUndefined();
+    const encrypted = encryptedBy(aes, patterned(40));
+    for (let size = 28; size < encrypted.length; size++) expect(aes.decrypt(encrypted.subarray(0, size), none)).toBeUndefined();
+    expect(aes.decrypt(Uint8Array.from([...encrypted, 0]), none)).toBeUndefined();
   });
 
   it("is refused under every other key", () => {
-    const sealed = sealedBy(ours.aesGcm(patterned(32)), patterned(20));
+    const encrypted = encryptedBy(ours.aesGcm(patterned(32)), patterned(20));
     for (const other of [flipped(patterned(32), 31), patterned(24), patterned(16)]) {
-      expect(ours.aesGcm(other).open(sealed, none)).toBeUndefined();
+      expect(ours.aesGcm(other).decrypt(encrypted, none)).toBeUndefined();
     }
   });
 
@@ -103,19 +103,19 @@ describe.each(pairs)("AES-GCM by %s", { timeout: 60_000 }, (_name, ours, theirs)
     const count = 2_500;
     const nonces = new Set<string>();
     const again = ours.aesGcm(patterned(16));
-    for (let i = 0; i < count; i++) nonces.add(String(sealedBy(i % 2 === 0 ? aes : again, none).subarray(0, 12)));
+    for (let i = 0; i < count; i++) nonces.add(String(encryptedBy(i % 2 === 0 ? aes : again, none).subarray(0, 12)));
     expect(nonces.size).toBe(count);
-    expect(theirs.aesGcm(patterned(16)).open(sealedBy(aes, patterned(3)), none)).toEqual(patterned(3));
+    expect(theirs.aesGcm(patterned(16)).decrypt(encryptedBy(aes, patterned(3)), none)).toEqual(patterned(3));
   });
 
   it("gives plain arrays of their own, no view of what came in or goes on", () => {
     const aes = ours.aesGcm(patterned(16));
-    const sealed = sealedBy(aes, patterned(64));
-    const opened = aes.open(sealed, none) as Uint8Array;
-    expect([sealed.constructor, opened.constructor]).toEqual([Uint8Array, Uint8Array]);
-    sealed.fill(0);
-    aes.open(sealedBy(aes, new Uint8Array(64)), none);
-    expect(opened).toEqual(patterned(64));
+    const encrypted = encryptedBy(aes, patterned(64));
+    const decrypted = aes.decrypt(encrypted, none) as Uint8Array;
+    expect([encrypted.constructor, decrypted.constructor]).toEqual([Uint8Array, Uint8Array]);
+    encrypted.fill(0);
+    aes.decrypt(encryptedBy(aes, new Uint8Array(64)), none);
+    expect(decrypted).toEqual(patterned(64));
   });
 });
 
@@ -165,7 +165,7 @@ describe("AES-GCM", () => {
     ] as const;
     for (const [secret, nonce, message, data, ciphertext, tag] of vectors) {
       for (const crypto of [node, fallback]) {
-        expect(crypto.aesGcm(hex(secret)).open(hex(nonce + ciphertext + tag), hex(data))).toEqual(hex(message));
+        expect(crypto.aesGcm(hex(secret)).decrypt(hex(nonce + ciphertext + tag), hex(data))).toEqual(hex(message));
       }
     }
   });

@@ -10,7 +10,7 @@ import {
   type Transport,
 } from "../src/index.ts";
 import { encodeUser } from "../../memberlist/src/wire/messages/encode.ts";
-import { sealed } from "./hostile-support.ts";
+import { encrypted } from "./hostile-support.ts";
 import { outcome, peer, silent, until, type Inbox } from "./support.ts";
 
 const members: Memberlist[] = [];
@@ -199,7 +199,7 @@ describe("streamOnly on sockets", () => {
     const key = new Uint8Array(16).fill(7);
     const message = encodeUser(Uint8Array.of(1));
     for (const [secretKey, good, bad] of [
-      [key, sealed(message, key), sealed(message, new Uint8Array(16))],
+      [key, encrypted(message, key), encrypted(message, new Uint8Array(16))],
       [undefined, message, Uint8Array.of(99, 1, 2)],
     ] as const) {
       const inner = await NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0, udp: false });

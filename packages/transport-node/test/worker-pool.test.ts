@@ -75,7 +75,7 @@ function letters(size: number): Uint8Array {
 }
 
 function run(pool: WorkerPool, work: WorkerJob): Promise<Uint8Array> {
-  return work.kind === "seal" ? pool.seal(work.bytes, work.job) : pool.open(work.bytes, work.job);
+  return work.kind === "encode" ? pool.encode(work.bytes, work.job) : pool.decode(work.bytes, work.job);
 }
 
 function same(a: Uint8Array, b: Uint8Array): boolean {
@@ -98,11 +98,11 @@ function endAtWork(count: number): void {
   };
 }
 
-const seal = { kind: "seal", bytes: message, job: { compress: true, encrypt: { key, version: 1, label } } } as const;
+const encode = { kind: "encode", bytes: message, job: { compress: true, encrypt: { key, version: 1, label } } } as const;
 /** Without the type byte and the length. */
-const open = {
-  kind: "open",
-  bytes: doWorkerJob(inline, seal).subarray(5),
+const decode = {
+  kind: "decode",
+  bytes: doWorkerJob(inline, encode).subarray(5),
   job: { decrypt: { keys: [other, key], label }, maxDecompressedBytes: max },
 } as const;
 
@@ -117,59 +117,59 @@ describe("what threads make", () => {
     const encrypt = version === undefined ? undefined : { key, version, label };
     const decrypt = version === undefined ? undefined : { keys: [other, key], label };
     for (const size of [1, 70_000, 1_000_000]) {
-      const work: WorkerJob = { kind: "seal", bytes: message.subarray(0, size), job: { compress, encrypt } };
+      const work: WorkerJob = { kind: "encode", bytes: message.subarray(0, size), job: { compress, encrypt } };
       const [there, here] = [await run(pool, work), doWorkerJob(inline, work)];
       expect(there.length).toBe(here.length);
-      const opening = (bytes: Uint8Array): WorkerJob => ({
-        kind: "open",
+      const decoding = (bytes: Uint8Array): WorkerJob => ({
+        kind: "decode",
         bytes: bytes.subarray(encrypt === undefined ? 1 : 5),
         job: { decrypt, maxDecompressedBytes: max },
       });
-      expect(same(doWorkerJob(inline, opening(there)), work.bytes)).toBe(true);
-      expect(same(await run(pool, opening(here)), work.bytes)).toBe(true);
+      expect(same(doWorkerJob(inline, decoding(there)), work.bytes)).toBe(true);
+      expect(same(await run(pool, decoding(here)), work.bytes)).toBe(true);
     }
     expect([workers.length > 0, pool.failures]).toEqual([true, 0]);
   });
 
   it("is the same byte for byte where there is no nonce", async () => {
-    const work: WorkerJob = { ...seal, job: { compress: true } };
+    const work: WorkerJob = { ...encode, job: { compress: true } };
     expect(same(await run(start(), work), doWorkerJob(inline, work))).toBe(true);
   });
 
   it("leaves the caller its bytes, and what lies around them", async () => {
     const pool = start();
     const whole = message.slice();
-    await pool.seal(whole.subarray(10, 500_000), { compress: true });
+    await pool.encode(whole.subarray(10, 500_000), { compress: true });
     expect(whole.buffer.byteLength).toBe(message.length);
     expect(same(whole, message)).toBe(true);
   });
 
   it("is a plain array that nothing else shares", async () => {
     const pool = start();
-    const opened = await run(pool, open);
+    const opened = await run(pool, decode);
     expect(Object.getPrototypeOf(opened)).toBe(Uint8Array.prototype);
     expect(opened.buffer.byteLength).toBe(opened.length);
   });
 });
 
 describe("what threads refuse", () => {
-  const tampered = open.bytes.slice();
+  const tampered = decode.bytes.slice();
   tampered[5_000] = (tampered[5_000] as number) ^ 1;
-  const plain = doWorkerJob(inline, { kind: "seal", bytes: message, job: { compress: true } }).subarray(1);
-  const sealedNothing = doWorkerJob(inline, { ...seal, bytes: new Uint8Array() });
+  const plain = doWorkerJob(inline, { kind: "encode", bytes: message, job: { compress: true } }).subarray(1);
+  const encodedNothing = doWorkerJob(inline, { ...encode, bytes: new Uint8Array() });
   const noise = letters(200_000).map((byte, i) => byte ^ (i * 151));
   const cases: readonly (readonly [string, string, WorkerJob])[] = [
-    ["a bit changed", "decrypt_failed", { ...open, bytes: tampered }],
-    ["another key", "decrypt_failed", { ...open, job: { decrypt: { keys: [other], label }, maxDecompressedBytes: max } }],
-    ["not an encryption version", "decrypt_failed", { ...open, bytes: noise }],
-    ["too large inside", "too_large", { ...open, job: { ...open.job, maxDecompressedBytes: 999_999 } }],
-    ["cut off", "bad_lzw", { kind: "open", bytes: cutOff(plain), job: { maxDecompressedBytes: max } }],
-    ["nothing inside", "protocol_error", { ...open, bytes: sealedNothing.subarray(5) }],
-    ["no map", "malformed", { kind: "open", bytes: noise.fill(0xc1), job: { maxDecompressedBytes: max } }],
+    ["a bit changed", "decrypt_failed", { ...decode, bytes: tampered }],
+    ["another key", "decrypt_failed", { ...decode, job: { decrypt: { keys: [other], label }, maxDecompressedBytes: max } }],
+    ["not an encryption version", "decrypt_failed", { ...decode, bytes: noise }],
+    ["too large inside", "too_large", { ...decode, job: { ...decode.job, maxDecompressedBytes: 999_999 } }],
+    ["cut off", "bad_lzw", { kind: "decode", bytes: cutOff(plain), job: { maxDecompressedBytes: max } }],
+    ["nothing inside", "protocol_error", { ...decode, bytes: encodedNothing.subarray(5) }],
+    ["no map", "malformed", { kind: "decode", bytes: noise.fill(0xc1), job: { maxDecompressedBytes: max } }],
     [
       "over 20 MiB encrypted",
       "message_too_large",
-      { ...seal, bytes: new Uint8Array(20 * 1024 * 1024), job: { ...seal.job, compress: false } },
+      { ...encode, bytes: new Uint8Array(20 * 1024 * 1024), job: { ...encode.job, compress: false } },
     ],
   ];
 
@@ -203,28 +203,28 @@ describe("a thread that dies", () => {
   it("is replaced, and its work done again", async () => {
     const pool = start({ threads: 1 });
     endAtWork(1);
-    expect(same(await run(pool, open), message)).toBe(true);
+    expect(same(await run(pool, decode), message)).toBe(true);
     expect([workers.length, pool.failures]).toEqual([2, 1]);
     expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["warn", "codec_worker_failed"]]);
-    expect(same(await run(pool, open), message)).toBe(true);
+    expect(same(await run(pool, decode), message)).toBe(true);
     expect([workers.length, pool.failures]).toEqual([2, 1]);
   });
 
   it("and whose replacement dies: the work is done inline, the next in a thread again", async () => {
     const pool = start({ threads: 1 });
     endAtWork(2);
-    expect(same(await run(pool, open), message)).toBe(true);
+    expect(same(await run(pool, decode), message)).toBe(true);
     expect([workers.length, pool.failures]).toEqual([2, 2]);
-    expect(same(await run(pool, open), message)).toBe(true);
+    expect(same(await run(pool, decode), message)).toBe(true);
     expect([workers.length, pool.failures]).toEqual([3, 2]);
   });
 
   it("before it ever ran: nothing is lost, and no thread is tried again", async () => {
     const pool = start({ threads: 1 });
     onWorker = (worker) => void worker.terminate().catch(() => undefined);
-    const results = await Promise.all([run(pool, open), run(pool, open)]);
+    const results = await Promise.all([run(pool, decode), run(pool, decode)]);
     expect(results.every((result) => same(result, message))).toBe(true);
-    expect(same(await run(pool, open), message)).toBe(true);
+    expect(same(await run(pool, decode), message)).toBe(true);
     expect([workers.length, pool.failures]).toEqual([1, 1]);
   });
 
@@ -232,9 +232,9 @@ describe("a thread that dies", () => {
     const pool = start({ threads: 2 });
     endAtWork(2);
     const sizes = Array.from({ length: 12 }, (_, i) => 80_000 + i * 10_000);
-    const jobs = sizes.map((size) => pool.seal(message.subarray(0, size), { compress: true }));
+    const jobs = sizes.map((size) => pool.encode(message.subarray(0, size), { compress: true }));
     const expected = sizes.map((size) =>
-      doWorkerJob(inline, { ...seal, bytes: message.subarray(0, size), job: { compress: true } }),
+      doWorkerJob(inline, { ...encode, bytes: message.subarray(0, size), job: { compress: true } }),
     );
     const results = await Promise.all(jobs);
     expect(results.map((result, i) => same(result, expected[i] as Uint8Array))).toEqual(sizes.map(() => true));
@@ -246,20 +246,20 @@ describe("threads", () => {
   it("are no more than allowed, start with the first job, and end when there is none", async () => {
     const pool = start({ threads: 2 }, 20);
     expect(workers).toHaveLength(0);
-    await Promise.all(Array.from({ length: 6 }, () => run(pool, open)));
+    await Promise.all(Array.from({ length: 6 }, () => run(pool, decode)));
     expect(workers.length).toBeLessThanOrEqual(2);
     await until(() => workers.every(({ threadId }) => threadId === -1), "the end of idle threads");
     const before = workers.length;
-    expect(same(await run(pool, open), message)).toBe(true);
+    expect(same(await run(pool, decode), message)).toBe(true);
     expect([workers.length, pool.failures]).toEqual([before + 1, 0]);
   });
 
   it("begin nothing that nobody waits for any more", async () => {
     const pool = start({ threads: 1 });
     const job = { compress: true };
-    const first = pool.seal(message, job);
-    const second = outcome(pool.seal(message, job, () => false));
-    const third = pool.seal(message, job, () => true);
+    const first = pool.encode(message, job);
+    const second = outcome(pool.encode(message, job, () => false));
+    const third = pool.encode(message, job, () => true);
     expect(await second).toBe("aborted");
     expect(same(await third, await first)).toBe(true);
   });
@@ -269,12 +269,12 @@ describe("threads", () => {
     const started = new Promise<void>((resolve) => {
       onWorker = (worker) => void worker.once("message", () => setImmediate(resolve));
     });
-    const jobs = [run(pool, seal), run(pool, seal)].map(outcome);
+    const jobs = [run(pool, encode), run(pool, encode)].map(outcome);
     await started;
     await pool.close();
     expect(await Promise.all(jobs)).toEqual(["shutdown", "shutdown"]);
     expect(workers.map(({ threadId }) => threadId)).toEqual([-1]);
-    expect(await outcome(run(pool, seal))).toBe("shutdown");
+    expect(await outcome(run(pool, encode))).toBe("shutdown");
     expect([workers.length, pool.failures]).toEqual([1, 0]);
     expect(lines).toEqual([]);
   });
@@ -282,16 +282,16 @@ describe("threads", () => {
   it("are not started by a pool that is closed first", async () => {
     const pool = start();
     await pool.close();
-    expect(await outcome(run(pool, seal))).toBe("shutdown");
+    expect(await outcome(run(pool, encode))).toBe("shutdown");
     expect(workers).toHaveLength(0);
   });
 
   it("that cannot be had: the work is done inline, which is logged once", async () => {
     // Running from its sources, the package has no worker file.
     const pool = start({ entry: undefined });
-    for (let i = 0; i < 3; i++) expect(same(await run(pool, open), message)).toBe(true);
+    for (let i = 0; i < 3; i++) expect(same(await run(pool, decode), message)).toBe(true);
     expect(
-      await outcome(run(pool, { ...open, job: { decrypt: { keys: [other], label }, maxDecompressedBytes: max } })),
+      await outcome(run(pool, { ...decode, job: { decrypt: { keys: [other], label }, maxDecompressedBytes: max } })),
     ).toContain("no key of this node decrypts it");
     expect([workers.length, pool.failures]).toEqual([0, 0]);
     expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["info", "codec_inline"]]);
@@ -299,7 +299,7 @@ describe("threads", () => {
 
   it("that cannot be had: no two jobs are done in one turn of the event loop, though they wait for nothing", async () => {
     const pool = start({ entry: undefined, threads: 1 });
-    const refused = { ...open, job: { decrypt: { keys: [other], label }, maxDecompressedBytes: max } };
+    const refused = { ...decode, job: { decrypt: { keys: [other], label }, maxDecompressedBytes: max } };
     // The pool is found to have no threads.
     await outcome(run(pool, refused));
     let done = 0;
@@ -316,7 +316,7 @@ describe("threads", () => {
 
   it("that cannot start, with a file that is no program: inline, and never tried again", async () => {
     const pool = start({ entry: new URL("../package.json", import.meta.url) });
-    for (let i = 0; i < 3; i++) expect(same(await run(pool, open), message)).toBe(true);
+    for (let i = 0; i < 3; i++) expect(same(await run(pool, decode), message)).toBe(true);
     expect(workers).toHaveLength(1);
     expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["info", "codec_inline"]]);
   });
@@ -326,19 +326,19 @@ describe("threads", () => {
     async (code) => {
       const pool = start({ threads: 2 });
       forbidThreads(code, 0);
-      const results = await Promise.all(Array.from({ length: 4 }, () => run(pool, open)));
+      const results = await Promise.all(Array.from({ length: 4 }, () => run(pool, decode)));
       expect(results.every((result) => same(result, message))).toBe(true);
       expect([workers.length, pool.failures > 0]).toEqual([0, true]);
       expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["info", "codec_inline"]]);
       await pool.close();
-      expect(same(await run(start({ entry: undefined }), open), message)).toBe(true);
+      expect(same(await run(start({ entry: undefined }), decode), message)).toBe(true);
     },
   );
 
   it("of which the second does not start: the work is done, and what the first has is not lost", async () => {
     const pool = start({ threads: 2 });
     forbidThreads("ERR_WORKER_INIT_FAILED", 1);
-    const results = await Promise.all(Array.from({ length: 6 }, () => run(pool, open)));
+    const results = await Promise.all(Array.from({ length: 6 }, () => run(pool, decode)));
     expect(results.every((result) => same(result, message))).toBe(true);
     expect([workers.length, pool.failures]).toEqual([1, 1]);
     await pool.close();
@@ -347,10 +347,10 @@ describe("threads", () => {
 
   it("that start again after they were idle, and then cannot: inline", async () => {
     const pool = start({ threads: 1 }, 20);
-    expect(same(await run(pool, open), message)).toBe(true);
+    expect(same(await run(pool, decode), message)).toBe(true);
     await until(() => workers.every(({ threadId }) => threadId === -1), "the end of the idle thread");
     forbidThreads("ERR_WORKER_INIT_FAILED", 0);
-    expect(same(await run(pool, open), message)).toBe(true);
+    expect(same(await run(pool, decode), message)).toBe(true);
     expect([workers.length, pool.failures]).toEqual([1, 1]);
   });
 
@@ -363,7 +363,7 @@ describe("threads", () => {
         await writeFile(entry, `export default () => (${answer});`);
         await symlink(new URL("../node_modules", import.meta.url), join(folder, "node_modules"));
         const pool = start({ entry, threads: 2 });
-        for (let i = 0; i < 3; i++) expect(same(await run(pool, open), message)).toBe(true);
+        for (let i = 0; i < 3; i++) expect(same(await run(pool, decode), message)).toBe(true);
         expect(pool.failures).toBe(1);
         expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["info", "codec_inline"]]);
         await pool.close();
@@ -376,7 +376,7 @@ describe("threads", () => {
   it("are not tried in a process that has no shared memory", async () => {
     vi.stubGlobal("SharedArrayBuffer", undefined);
     const pool = start();
-    expect(same(await run(pool, open), message)).toBe(true);
+    expect(same(await run(pool, decode), message)).toBe(true);
     expect([workers.length, lines.map(({ fields }) => fields.code)]).toEqual([0, ["codec_inline"]]);
   });
 

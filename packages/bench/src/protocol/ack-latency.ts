@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { encodePing } from "../../../memberlist/src/wire/messages/encode.ts";
 import type { Experiment } from "./experiments.ts";
-import { Member, sealed } from "./member.ts";
+import { Member, encrypted } from "./member.ts";
 
 const userState = 20 * 1024 * 1024 - 64 * 1024;
 /** Of some seconds each. */
@@ -21,7 +21,7 @@ export const ackLatency: Experiment = {
     for (let round = 0; round < Math.min(rounds, roundsMax); round++) {
       for (const kind of kinds) {
         const both = await Promise.all(
-          ["one", "other"].map((name) => Member.start(programs, kind, { ...sealed, name, userState })),
+          ["one", "other"].map((name) => Member.start(programs, kind, { ...encrypted, name, userState })),
         );
         const [one, other] = both as [Member, Member];
         const before = await pinged(one.port, "one", () => sleep(500));

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FakeMembers } from "./fake-members.ts";
 import type { Figures } from "./figure.ts";
-import { Member, sealed, type Kind, type Programs } from "./member.ts";
+import { Member, encrypted, type Kind, type Programs } from "./member.ts";
 
 interface Bench {
   readonly programs: Programs;
@@ -38,7 +38,7 @@ export const pushPull: Experiment = {
     const pairs = new Map<Kind, readonly [Member, Member]>();
     try {
       for (const kind of kinds) {
-        const both = await Promise.all(["one", "other"].map((name) => Member.start(programs, kind, { ...sealed, name })));
+        const both = await Promise.all(["one", "other"].map((name) => Member.start(programs, kind, { ...encrypted, name })));
         pairs.set(kind, both as [Member, Member]);
         for (const member of both) await fake.pushPull(member.port, clusterSize);
         await both[1]?.join(both[0] as Member);
@@ -60,7 +60,7 @@ export const pushPull: Experiment = {
       }
       for (let round = 0; round < rounds; round++) {
         for (const [kind, [one]] of pairs) {
-          const comer = await Member.start(programs, kind, { ...sealed, name: `new-${round}` });
+          const comer = await Member.start(programs, kind, { ...encrypted, name: `new-${round}` });
           await comer.do({ do: "reset" });
           const { took, stall, members } = await comer.join(one);
           await comer.end();

@@ -19,7 +19,7 @@ const still: MemberTask = {
 };
 
 /** A key, so that what is measured is compressed and encrypted. */
-export const sealed: Partial<MemberTask> = { key: Buffer.alloc(32, 7).toString("base64") };
+export const encrypted: Partial<MemberTask> = { key: Buffer.alloc(32, 7).toString("base64") };
 
 /** A member under test, in a process of its own. By default it does nothing on its own account: no probes, no gossip, no push/pulls. */
 export class Member {

@@ -1,3 +1,4 @@
+import { encryptOverhead } from "../../../memberlist/src/wire/encryption.ts";
 import { gossipPacket, nodesInPacket, randomBytes } from "../payloads.ts";
 import type { NodeTask } from "./node-task.ts";
 import { isBare, type RuntimeName } from "./runtimes.ts";
@@ -32,16 +33,16 @@ export function isUsual({ size, payload, mode }: Case, runtime: RuntimeName): bo
 
 /** User type, checksum; version, nonce and tag. */
 const plainOverhead = 1 + 5;
-const sealedOverhead = 1 + 12 + 16;
+const encryptedOverhead = encryptOverhead(1);
 const payloadCount = 16;
 
 /** What both nodes are told, except for who they are. */
 export function taskOf({ mode, size, payload }: Case): Omit<NodeTask, "role" | "port" | "acks"> {
-  const isSealed = mode === "encrypted" || mode === "both";
-  const length = size < 1400 ? size : size - plainOverhead - (isSealed ? sealedOverhead : 0);
+  const isEncrypted = mode === "encrypted" || mode === "both";
+  const length = size < 1400 ? size : size - plainOverhead - (isEncrypted ? encryptedOverhead : 0);
   return {
     compress: mode === "compressed" || mode === "both",
-    key: isSealed ? Buffer.alloc(16, 7).toString("base64") : null,
+    key: isEncrypted ? Buffer.alloc(16, 7).toString("base64") : null,
     buffer: Math.max(size, 1400),
     payloads: Array.from({ length: payloadCount }, (_, index) => {
       const bytes = Buffer.from(content(payload, length, index));

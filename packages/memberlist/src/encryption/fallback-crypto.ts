@@ -9,16 +9,16 @@ export async function loadFallbackCrypto(): Promise<Crypto> {
     aesGcm(key: Uint8Array): AesGcm {
       const kept = key.slice();
       return {
-        seal: (plaintext, additionalData, headroom) => {
+        encrypt: (plaintext, additionalData, headroom) => {
           const nonce = randomBytes(nonceSize);
-          const sealed = new Uint8Array(headroom + nonceSize + plaintext.length + tagSize);
-          sealed.set(nonce, headroom);
-          sealed.set(gcm(kept, nonce, additionalData).encrypt(plaintext), headroom + nonceSize);
-          return sealed;
+          const encrypted = new Uint8Array(headroom + nonceSize + plaintext.length + tagSize);
+          encrypted.set(nonce, headroom);
+          encrypted.set(gcm(kept, nonce, additionalData).encrypt(plaintext), headroom + nonceSize);
+          return encrypted;
         },
-        open: (sealed, additionalData) => {
+        decrypt: (encrypted, additionalData) => {
           try {
-            return gcm(kept, sealed.subarray(0, nonceSize), additionalData).decrypt(sealed.subarray(nonceSize));
+            return gcm(kept, encrypted.subarray(0, nonceSize), additionalData).decrypt(encrypted.subarray(nonceSize));
           } catch {
             // Another key, other additional data, or tampered with: nothing tells which.
             return undefined;

@@ -35,7 +35,7 @@ interface InstalledKey {
   readonly bytes: Uint8Array;
   readonly aes: AesGcm;
   /** How many messages we have encrypted with it. */
-  sealed: number;
+  messages: number;
   isLimitReached: boolean;
 }
 
@@ -49,8 +49,8 @@ export class KeyringCipher implements PayloadCipher {
   readonly #options: KeyringCipherOptions;
   readonly #messagesMax: number;
   #keys: readonly InstalledKey[] = [];
-  /** The same, as decryption wants them. */
-  #opening: readonly AesGcm[] = [];
+  /** The same, prepared for decryption. */
+  #aesKeys: readonly AesGcm[] = [];
   #revision = -1;
 
   constructor(options: KeyringCipherOptions) {
@@ -77,34 +77,34 @@ export class KeyringCipher implements PayloadCipher {
   encrypt(payload: Uint8Array, additionalData: Uint8Array, headroom: number): Uint8Array {
     this.#follow();
     const primary = this.#keys[0] as InstalledKey;
-    const sealed = encryptPayload(primary.aes, this.version, payload, additionalData, headroom);
-    // Only now: who is told of it may send, and `payload` may be lent until then.
-    this.#wear(primary);
-    return sealed;
+    const encrypted = encryptPayload(primary.aes, this.version, payload, additionalData, headroom);
+    // After the encryption: a handler of the event may send, which reuses the memory of `payload`.
+    this.#count(primary);
+    return encrypted;
   }
 
   decrypt(payload: Uint8Array, additionalData: Uint8Array): Uint8Array {
     this.#follow();
-    return decryptPayload(this.#opening, payload, additionalData);
+    return decryptPayload(this.#aesKeys, payload, additionalData);
   }
 
   encryptLong(payload: Uint8Array, additionalData: Uint8Array, headroom: number): Promise<Uint8Array> {
     this.#follow();
     const primary = this.#keys[0] as InstalledKey;
-    this.#wear(primary);
+    this.#count(primary);
     return encryptLongPayload(primary.aes, this.version, payload, additionalData, headroom);
   }
 
   decryptLong(payload: Uint8Array, additionalData: Uint8Array): Promise<Uint8Array> {
     this.#follow();
-    return decryptLongPayload(this.#opening, payload, additionalData);
+    return decryptLongPayload(this.#aesKeys, payload, additionalData);
   }
 
   /** The key for one message that is encrypted elsewhere. The array is ours. */
   takeEncryptionKey(): Uint8Array {
     this.#follow();
     const primary = this.#keys[0] as InstalledKey;
-    this.#wear(primary);
+    this.#count(primary);
     return primary.bytes;
   }
 
@@ -115,12 +115,12 @@ export class KeyringCipher implements PayloadCipher {
   }
 
   /** Counts a message. Each other member is assumed to have encrypted as many messages with the key as this one. */
-  #wear(key: InstalledKey): void {
-    key.sealed++;
+  #count(key: InstalledKey): void {
+    key.messages++;
     const { numMembers, onKeyLimitReached } = this.#options;
-    if (key.isLimitReached || key.sealed * Math.max(1, numMembers()) < this.#messagesMax) return;
+    if (key.isLimitReached || key.messages * Math.max(1, numMembers()) < this.#messagesMax) return;
     key.isLimitReached = true;
-    onKeyLimitReached(key.sealed);
+    onKeyLimitReached(key.messages);
   }
 
   /** Prepares the keys that are new in the keyring, and forgets those that are gone. */
@@ -130,9 +130,9 @@ export class KeyringCipher implements PayloadCipher {
     const known = this.#keys;
     this.#keys = keyring.getKeys().map((bytes) => {
       const same = known.find((key) => equalBytes(key.bytes, bytes));
-      return same ?? { bytes, aes: crypto.aesGcm(bytes), sealed: 0, isLimitReached: false };
+      return same ?? { bytes, aes: crypto.aesGcm(bytes), messages: 0, isLimitReached: false };
     });
-    this.#opening = this.#keys.map(({ aes }) => aes);
+    this.#aesKeys = this.#keys.map(({ aes }) => aes);
     this.#revision = keyring.revision;
   }
 }

@@ -7,6 +7,7 @@ import type { MemberEvent } from "../api/events.ts";
 import type { Keyring } from "../encryption/keyring.ts";
 import { createLog, type Log } from "../ports/log.ts";
 import type { Crypto } from "../ports/crypto.ts";
+import { streamWorkersOf } from "../ports/stream-workers.ts";
 import { randomU32 } from "../ports/random.ts";
 import type { AdvertisedAddress, Transport } from "../ports/transport.ts";
 import { labelOverhead } from "../wire/label.ts";
@@ -337,7 +338,7 @@ export class NodeRuntime {
         onEncryptedSize: (bytes) => stats.sample("memberlist.size.remote", bytes),
       },
       compress: config.enableCompression,
-      offload: transport.crypto?.offload,
+      workers: streamWorkersOf(transport.crypto),
       yieldToEventLoop: this.#states.yieldToEventLoop,
     });
     return new Streams({

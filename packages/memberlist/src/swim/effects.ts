@@ -32,7 +32,7 @@ export type EngineEvent =
  */
 export interface Effects {
   /**
-   * Seals one message as a packet and sends it.
+   * Encodes one message as a packet and sends it.
    *
    * @param crc whether the receiver understands a checksum
    * @param onFailed the packet could not be sent, for a reason that lies with the receiver

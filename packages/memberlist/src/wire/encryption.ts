@@ -62,7 +62,7 @@ export function encryptPayload(
   additionalData: Uint8Array,
   headroom: number,
 ): Uint8Array {
-  return withVersion(key.seal(padded(version, payload), additionalData, headroom + versionSize), version, headroom);
+  return withVersion(key.encrypt(padded(version, payload), additionalData, headroom + versionSize), version, headroom);
 }
 
 /** As {@link encryptPayload}, off the event loop where the key can. */
@@ -73,9 +73,9 @@ export async function encryptLongPayload(
   additionalData: Uint8Array,
   headroom: number,
 ): Promise<Uint8Array> {
-  if (key.sealLong === undefined) return encryptPayload(key, version, payload, additionalData, headroom);
-  const sealed = await key.sealLong(padded(version, payload), additionalData, headroom + versionSize);
-  return withVersion(sealed, version, headroom);
+  if (key.encryptLong === undefined) return encryptPayload(key, version, payload, additionalData, headroom);
+  const encrypted = await key.encryptLong(padded(version, payload), additionalData, headroom + versionSize);
+  return withVersion(encrypted, version, headroom);
 }
 
 /**
@@ -86,12 +86,12 @@ export async function encryptLongPayload(
  * @throws DecodeError `decrypt_failed`
  */
 export function decryptPayload(keys: readonly AesGcm[], payload: Uint8Array, additionalData: Uint8Array): Uint8Array {
-  const { version, sealed } = sealedPart(payload);
+  const { version, encrypted } = encryptedPart(payload);
   let cause: unknown;
   for (const key of keys) {
     let plaintext: Uint8Array | undefined;
     try {
-      plaintext = key.open(sealed, additionalData);
+      plaintext = key.decrypt(encrypted, additionalData);
     } catch (error) {
       // A crypto that throws rather than say undefined: the next key may be the right one, and no packet may stop the node.
       cause = error;
@@ -107,12 +107,13 @@ export async function decryptLongPayload(
   payload: Uint8Array,
   additionalData: Uint8Array,
 ): Promise<Uint8Array> {
-  const { version, sealed } = sealedPart(payload);
+  const { version, encrypted } = encryptedPart(payload);
   let cause: unknown;
   for (const key of keys) {
     let plaintext: Uint8Array | undefined;
     try {
-      plaintext = key.openLong === undefined ? key.open(sealed, additionalData) : await key.openLong(sealed, additionalData);
+      plaintext =
+        key.decryptLong === undefined ? key.decrypt(encrypted, additionalData) : await key.decryptLong(encrypted, additionalData);
     } catch (error) {
       cause = error;
     }
@@ -121,7 +122,7 @@ export async function decryptLongPayload(
   throw noKeyFits(cause);
 }
 
-function sealedPart(payload: Uint8Array): { readonly version: number; readonly sealed: Uint8Array } {
+function encryptedPart(payload: Uint8Array): { readonly version: number; readonly encrypted: Uint8Array } {
   const [version] = payload;
   if (version === undefined) throw new DecodeError("decrypt_failed", "an empty message where an encrypted one was expected");
   if (version > 1)
@@ -137,7 +138,7 @@ function sealedPart(payload: Uint8Array): { readonly version: number; readonly s
       "decrypt_failed",
       `${payload.length} bytes are too few, or not padded, for an encrypted message of version ${version}`,
     );
-  return { version, sealed: payload.subarray(versionSize) };
+  return { version, encrypted: payload.subarray(versionSize) };
 }
 
 function noKeyFits(cause: unknown): DecodeError {
@@ -148,9 +149,9 @@ function noKeyFits(cause: unknown): DecodeError {
   );
 }
 
-function withVersion(sealed: Uint8Array, version: EncryptionVersion, headroom: number): Uint8Array {
-  sealed[headroom] = version;
-  return sealed;
+function withVersion(encrypted: Uint8Array, version: EncryptionVersion, headroom: number): Uint8Array {
+  encrypted[headroom] = version;
+  return encrypted;
 }
 
 function padded(version: EncryptionVersion, payload: Uint8Array): Uint8Array {

@@ -62,7 +62,7 @@ export function encodePacket(message: Uint8Array, options: EncodePacketOptions):
  * @throws DecodeError `bad_label`, `double_label`, `label_mismatch`, `decrypt_failed`, `bad_crc`, `empty`
  */
 export function decodePacket(packet: Uint8Array, options: DecodePacketOptions): Uint8Array {
-  const message = openCrc(decrypt(openLabel(packet, options), options), options.checksum);
+  const message = removeCrc(decrypt(removeLabel(packet, options), options), options.checksum);
   if (message.length === 0) throw new DecodeError("empty", "a packet without a message");
   return message;
 }
@@ -104,7 +104,7 @@ function writeCrc(packet: Uint8Array, at: number, checksum: Checksum | undefined
   packet[at + 4] = crc;
 }
 
-function openLabel(packet: Uint8Array, options: DecodePacketOptions): Uint8Array {
+function removeLabel(packet: Uint8Array, options: DecodePacketOptions): Uint8Array {
   const { label, rest } = splitLabel(packet);
   if (options.skipInboundLabelCheck) {
     if (label.length > 0)
@@ -119,7 +119,7 @@ function openLabel(packet: Uint8Array, options: DecodePacketOptions): Uint8Array
 }
 
 /** A packet too short for a checksum is a message of an unknown type, as in Go. */
-function openCrc(packet: Uint8Array, checksum: Checksum | undefined): Uint8Array {
+function removeCrc(packet: Uint8Array, checksum: Checksum | undefined): Uint8Array {
   if (packet.length < crcOverhead || packet[0] !== messageType.hasCrc) return packet;
   const expected =
     (((packet[1] as number) << 24) | ((packet[2] as number) << 16) | ((packet[3] as number) << 8) | (packet[4] as number)) >>> 0;

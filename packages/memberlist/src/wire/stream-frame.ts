@@ -56,7 +56,7 @@ export interface RemoteState {
 const maxObjectBytes = 64 * 1024;
 
 /** Takes the layers off, here or elsewhere. See {@link decodeStreamPayload}. */
-export type PayloadDecrypter = (payload: StreamPayload) => Uint8Array | Promise<Uint8Array>;
+export type PayloadDecoder = (payload: StreamPayload) => Uint8Array | Promise<Uint8Array>;
 
 /**
  * The label that a dialled stream starts with; empty, with nothing read, when it starts with something else or has ended.
@@ -82,7 +82,7 @@ export async function readStreamLabel(reader: StreamReader): Promise<Uint8Array>
 /**
  * The next message, with its encryption and its compression undone.
  *
- * @param open undoes them; absent: {@link decodeStreamPayload}
+ * @param decode undoes them; absent: {@link decodeStreamPayload}
  * @throws MemberlistError `stream_closed` (`details.clean`: there was no message), `stream_failed`, `limit_exceeded`, or
  *   `protocol_error` for an empty message; DecodeError for what cannot be read: `decrypt_failed` (also where we have no keys),
  *   `not_encrypted`, …
@@ -91,10 +91,10 @@ export async function readStreamMessage(
   reader: StreamReader,
   limits: StreamLimits,
   security: StreamSecurity = { label: emptyBytes },
-  open: PayloadDecrypter = (payload) => decodeStreamPayload(payload, limits.maxDecompressedBytes, security),
+  decode: PayloadDecoder = (payload) => decodeStreamPayload(payload, limits.maxDecompressedBytes, security),
 ): Promise<StreamMessage> {
   const type = await reader.readByte();
-  if (type === messageType.encrypt) return inMemory(await open(await readEncrypted(reader, limits, security)));
+  if (type === messageType.encrypt) return inMemory(await decode(await readEncrypted(reader, limits, security)));
   if (security.cipher?.isOn === true && security.cipher.verifyIncoming) {
     throw new DecodeError(
       "not_encrypted",
@@ -103,7 +103,7 @@ export async function readStreamMessage(
   }
   if (type !== messageType.compress) return { type, body: reader };
   const bytes = await reader.readObject(maxCompressed(limits.maxDecompressedBytes), "maxDecompressedBytes");
-  return inMemory(await open({ bytes, isEncrypted: false }));
+  return inMemory(await decode({ bytes, isEncrypted: false }));
 }
 
 async function readEncrypted(

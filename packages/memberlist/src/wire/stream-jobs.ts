@@ -1,4 +1,5 @@
-import type { AesGcm, Crypto, DecodeJob, EncodeJob } from "../ports/crypto.ts";
+import type { AesGcm, Crypto } from "../ports/crypto.ts";
+import type { DecodeJob, EncodeJob } from "../ports/stream-workers.ts";
 import { emptyBytes } from "./bytes.ts";
 import {
   decryptLongPayload,
@@ -19,13 +20,13 @@ import {
 } from "./stream-layers.ts";
 
 /*
- * The jobs of an Offload, done where they are called: what an implementation runs in its threads, and what it falls back on. The
- * bytes and the errors are those of a message that never left the event loop, since the functions are the same.
+ * The jobs of StreamWorkers, done in the calling thread: an implementation runs these in its threads, and on the event loop when it has
+ * none. Bytes and errors are the same as without workers, since the functions are the same.
  */
 
-/** See {@link Offload.seal}. */
+/** See {@link StreamWorkers.encode}. */
 export function doEncodeJob(crypto: Crypto, message: Uint8Array, job: EncodeJob): Uint8Array {
-  return encodeStreamMessage(message, job, sealing(crypto, job));
+  return encodeStreamMessage(message, job, encodeSecurity(crypto, job));
 }
 
 /** As {@link doEncodeJob}, for an event loop: with yields in between. */
@@ -35,12 +36,12 @@ export function doEncodeJobInParts(
   job: EncodeJob,
   yieldToEventLoop: YieldToEventLoop,
 ): Promise<Uint8Array> {
-  return encodeInParts(message, job, sealing(crypto, job), yieldToEventLoop);
+  return encodeInParts(message, job, encodeSecurity(crypto, job), yieldToEventLoop);
 }
 
-/** See {@link Offload.open}. */
+/** See {@link StreamWorkers.decode}. */
 export function doDecodeJob(crypto: Crypto, payload: Uint8Array, job: DecodeJob): Uint8Array {
-  return decodeStreamPayload(payloadOf(payload, job), job.maxDecompressedBytes, opening(crypto, job));
+  return decodeStreamPayload(payloadOf(payload, job), job.maxDecompressedBytes, decodeSecurity(crypto, job));
 }
 
 /** As {@link doDecodeJob}, for an event loop: with yields in between. */
@@ -50,15 +51,15 @@ export function doDecodeJobInParts(
   job: DecodeJob,
   yieldToEventLoop: YieldToEventLoop,
 ): Promise<Uint8Array> {
-  return decodeInParts(payloadOf(payload, job), job.maxDecompressedBytes, opening(crypto, job), yieldToEventLoop);
+  return decodeInParts(payloadOf(payload, job), job.maxDecompressedBytes, decodeSecurity(crypto, job), yieldToEventLoop);
 }
 
-function sealing(crypto: Crypto, { encrypt }: EncodeJob): StreamSecurity {
+function encodeSecurity(crypto: Crypto, { encrypt }: EncodeJob): StreamSecurity {
   if (encrypt === undefined) return { label: emptyBytes };
   return { label: encrypt.label, cipher: cipherOf(crypto, [encrypt.key], encrypt.version) };
 }
 
-function opening(crypto: Crypto, { decrypt }: DecodeJob): StreamSecurity {
+function decodeSecurity(crypto: Crypto, { decrypt }: DecodeJob): StreamSecurity {
   return decrypt === undefined ? { label: emptyBytes } : { label: decrypt.label, cipher: cipherOf(crypto, decrypt.keys, 1) };
 }
 

@@ -85,9 +85,9 @@ function toEncrypt(
   return { payload, header, additionalData: concatBytes(header, label) };
 }
 
-function withHeader(sealed: Uint8Array, header: Uint8Array): Uint8Array {
-  sealed.set(header);
-  return sealed;
+function withHeader(encrypted: Uint8Array, header: Uint8Array): Uint8Array {
+  encrypted.set(header);
+  return encrypted;
 }
 
 /**

@@ -32,12 +32,12 @@ describe("KeyringCipher", () => {
     const ring = new Keyring([a, b, c], a);
     const ours = cipher(ring);
     for (const key of [a, c]) {
-      const sealed = cipher(new Keyring([], key)).encrypt(plaintext, extra, 0);
-      expect(ours.decrypt(sealed, extra)).toEqual(plaintext);
+      const encrypted = cipher(new Keyring([], key)).encrypt(plaintext, extra, 0);
+      expect(ours.decrypt(encrypted, extra)).toEqual(plaintext);
     }
-    const sealed = cipher(new Keyring([], c)).encrypt(plaintext, extra, 0);
+    const encrypted = cipher(new Keyring([], c)).encrypt(plaintext, extra, 0);
     ring.removeKey(c);
-    expect(reasonOf(() => ours.decrypt(sealed, extra))).toBe("decrypt_failed");
+    expect(reasonOf(() => ours.decrypt(encrypted, extra))).toBe("decrypt_failed");
   });
 
   it("encrypts with the primary key of the moment", () => {
@@ -82,7 +82,7 @@ describe("KeyringCipher", () => {
     expect(prepared).toEqual([a, b]);
   });
 
-  it("says once a key that it is worn out, by what all members together have encrypted", () => {
+  it("reports once for each key that it reached its usage limit, counted for all members together", () => {
     const told: number[] = [];
     let numMembers = 1;
     const ring = new Keyring([b], a);
@@ -124,7 +124,7 @@ describe("KeyringCipher", () => {
     expect(told).toEqual([2]);
   });
 
-  it("tells of it when the packet is sealed: who is told may send another one", () => {
+  it("reports the limit after the packet is encoded, so that the handler may send another one", () => {
     const message = new Uint8Array(600).fill(7);
     const ours = cipher(new Keyring([], a), {
       messagesPerKeyMax: 1,
@@ -135,11 +135,11 @@ describe("KeyringCipher", () => {
     expect(decompressBody(opened.subarray(1), 1000)).toEqual(message);
   });
 
-  it("never wears a key by decrypting", () => {
+  it("does not count what it decrypts", () => {
     const told: number[] = [];
     const ours = cipher(new Keyring([], a), { messagesPerKeyMax: 2, onKeyLimitReached: (messages) => void told.push(messages) });
-    const sealed = ours.encrypt(plaintext, extra, 0);
-    for (let i = 0; i < 10; i++) ours.decrypt(sealed, extra);
+    const encrypted = ours.encrypt(plaintext, extra, 0);
+    for (let i = 0; i < 10; i++) ours.decrypt(encrypted, extra);
     expect(told).toEqual([]);
   });
 });

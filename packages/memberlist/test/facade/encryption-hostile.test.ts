@@ -40,7 +40,7 @@ describe("packets that are not what they should be", () => {
       encodePacket(kill, plain),
       encodePacket(kill, { ...plain, crc: true }),
       encodePacket(aliveMessage("stranger", "10.9.9.9"), plain),
-      // Sealed under another label, and sent under ours.
+      // Encrypted with another label, and sent with ours.
       Uint8Array.from([...good.subarray(0, 5), ...relabelled.subarray(5)]),
       // Of the label nothing is left to see, but it is what was authenticated.
       Uint8Array.from([...good.subarray(0, 5), ...encodePacket(kill, { ...plain, label: new Uint8Array(), cipher })]),

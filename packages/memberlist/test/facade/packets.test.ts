@@ -83,10 +83,10 @@ describe("packets that come in", () => {
     const messages: string[] = [];
     const node = await one.start({ delegate: { notifyMsg: (message) => void messages.push(text(message)) } });
     const peer = new RawPeer(one);
-    const sealed = encodePacket(encodeUser(bytes("hello")), { compress: false, crc: true, label: noLabel });
-    expect(sealed.length).toBe(11);
-    peer.send(sealed, node);
-    const corrupt = sealed.slice();
+    const encoded = encodePacket(encodeUser(bytes("hello")), { compress: false, crc: true, label: noLabel });
+    expect(encoded.length).toBe(11);
+    peer.send(encoded, node);
+    const corrupt = encoded.slice();
     corrupt[1] = (corrupt[1] as number) ^ 0x10;
     peer.send(corrupt, node);
     await one.advance(10);

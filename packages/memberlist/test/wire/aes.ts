@@ -13,17 +13,17 @@ import {
 export function aes(key: Uint8Array, nextNonce: () => Uint8Array = () => randomBytes(12)): AesGcm {
   const algorithm = `aes-${key.length * 8}-gcm` as CipherGCMTypes;
   return {
-    seal: (plaintext, additionalData, headroom) => {
+    encrypt: (plaintext, additionalData, headroom) => {
       const nonce = nextNonce();
       const cipher = createCipheriv(algorithm, key, nonce).setAAD(additionalData);
       const parts = [new Uint8Array(headroom), nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()];
       return new Uint8Array(Buffer.concat(parts));
     },
-    open: (sealed, additionalData) => {
-      const decipher = createDecipheriv(algorithm, key, sealed.subarray(0, 12)).setAAD(additionalData);
-      decipher.setAuthTag(sealed.subarray(-16));
+    decrypt: (encrypted, additionalData) => {
+      const decipher = createDecipheriv(algorithm, key, encrypted.subarray(0, 12)).setAAD(additionalData);
+      decipher.setAuthTag(encrypted.subarray(-16));
       try {
-        return new Uint8Array(Buffer.concat([decipher.update(sealed.subarray(12, -16)), decipher.final()]));
+        return new Uint8Array(Buffer.concat([decipher.update(encrypted.subarray(12, -16)), decipher.final()]));
       } catch {
         return undefined;
       }
@@ -35,12 +35,12 @@ export const aesCrypto: Crypto = { aesGcm: (key) => aes(key) };
 
 /** No encryption at all: nonce and tag are zeros, and the plaintext stands between them to be seen and changed. */
 export const transparent: AesGcm = {
-  seal: (plaintext, _additionalData, headroom) => {
-    const sealed = new Uint8Array(headroom + 12 + plaintext.length + 16);
-    sealed.set(plaintext, headroom + 12);
-    return sealed;
+  encrypt: (plaintext, _additionalData, headroom) => {
+    const encrypted = new Uint8Array(headroom + 12 + plaintext.length + 16);
+    encrypted.set(plaintext, headroom + 12);
+    return encrypted;
   },
-  open: (sealed) => sealed.slice(12, -16),
+  decrypt: (encrypted) => encrypted.slice(12, -16),
 };
 
 /** A cipher whose keys stay as they are. The first encrypts. */

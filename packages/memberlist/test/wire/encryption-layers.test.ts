@@ -24,7 +24,7 @@ const ping = encodePing({ seqNo: 7, node: "n", sourceAddr: "", sourcePort: 0, so
 const repetitive = ascii(`\x08${"a".repeat(400)}`);
 
 describe("an encrypted packet", () => {
-  const open = (packet: Uint8Array, cipher: PayloadCipher | undefined, ours: Uint8Array = label): Uint8Array =>
+  const decode = (packet: Uint8Array, cipher: PayloadCipher | undefined, ours: Uint8Array = label): Uint8Array =>
     decodePacket(packet, { label: ours, skipInboundLabelCheck: false, cipher });
 
   it.each([
@@ -37,7 +37,7 @@ describe("an encrypted packet", () => {
     const plain = encodePacket(repetitive, { compress: true, crc: true, label: none });
     expect(plain.length).toBeLessThan(repetitive.length);
     expect(packet.length - plain.length).toBeGreaterThan(less);
-    expect(open(packet, cipher)[0]).toBe(9);
+    expect(decode(packet, cipher)[0]).toBe(9);
     // The transparent cipher shows what is inside: the checksum, then the compressed message.
     const shown = encodePacket(repetitive, { compress: true, crc: true, label: none, cipher: cipherOf([transparent]) });
     expect(shown.subarray(13, -16)).toEqual(plain);
@@ -50,44 +50,44 @@ describe("an encrypted packet", () => {
 
   it("is refused under another key, another label, and as plaintext", () => {
     const cipher = cipherOf([key]);
-    const sealed = encodePacket(ping, { compress: false, crc: false, label, cipher });
-    expect(open(sealed, cipher)).toEqual(ping);
-    expect(reasonOf(() => open(sealed, cipherOf([otherKey])))).toBe("decrypt_failed");
-    expect(reasonOf(() => open(sealed, cipher, ascii("dc2")))).toBe("label_mismatch");
-    expect(reasonOf(() => open(flipped(sealed, 4, "1".charCodeAt(0) ^ "2".charCodeAt(0)), cipher, ascii("dc2")))).toBe(
+    const encrypted = encodePacket(ping, { compress: false, crc: false, label, cipher });
+    expect(decode(encrypted, cipher)).toEqual(ping);
+    expect(reasonOf(() => decode(encrypted, cipherOf([otherKey])))).toBe("decrypt_failed");
+    expect(reasonOf(() => decode(encrypted, cipher, ascii("dc2")))).toBe("label_mismatch");
+    expect(reasonOf(() => decode(flipped(encrypted, 4, "1".charCodeAt(0) ^ "2".charCodeAt(0)), cipher, ascii("dc2")))).toBe(
       "decrypt_failed",
     );
     for (const crc of [true, false]) {
-      expect(reasonOf(() => open(encodePacket(ping, { compress: false, crc, label }), cipher))).toBe("decrypt_failed");
+      expect(reasonOf(() => decode(encodePacket(ping, { compress: false, crc, label }), cipher))).toBe("decrypt_failed");
     }
   });
 
   it("has its checksum checked, too, and must hold a message", () => {
     const cipher = cipherOf([transparent]);
-    const sealed = encodePacket(ping, { compress: false, crc: true, label: none, cipher });
-    expect(reasonOf(() => open(flipped(sealed, sealed.length - 17), cipher, none))).toBe("bad_crc");
-    expect(reasonOf(() => open(cipher.encrypt(none, none, 0), cipher, none))).toBe("empty");
+    const encrypted = encodePacket(ping, { compress: false, crc: true, label: none, cipher });
+    expect(reasonOf(() => decode(flipped(encrypted, encrypted.length - 17), cipher, none))).toBe("bad_crc");
+    expect(reasonOf(() => decode(cipher.encrypt(none, none, 0), cipher, none))).toBe("empty");
   });
 
   it("may be plaintext as long as that is still taken, whatever it looks like", () => {
     const cipher = cipherOf([key], { verifyIncoming: false });
-    const sealed = encodePacket(ping, { compress: false, crc: false, label, cipher });
-    expect(open(sealed, cipher)).toEqual(ping);
+    const encrypted = encodePacket(ping, { compress: false, crc: false, label, cipher });
+    expect(decode(encrypted, cipher)).toEqual(ping);
     for (const first of [0, 1, 2, 8, 255]) {
       const plain = Uint8Array.from([first, ...patterned(60, first)]);
-      expect(open(encodePacket(plain, { compress: false, crc: true, label }), cipher)).toEqual(plain);
+      expect(decode(encodePacket(plain, { compress: false, crc: true, label }), cipher)).toEqual(plain);
     }
   });
 
   it("shows a checksum error of plaintext that is still taken", () => {
     const cipher = cipherOf([key], { verifyIncoming: false });
     const plain = encodePacket(ping, { compress: false, crc: true, label: none });
-    expect(reasonOf(() => open(flipped(plain, plain.length - 1), cipher, none))).toBe("bad_crc");
+    expect(reasonOf(() => decode(flipped(plain, plain.length - 1), cipher, none))).toBe("bad_crc");
   });
 
   it("is opened by nobody when the cipher itself fails otherwise", () => {
     const failing = { decrypt: (): never => raise(new Error("a bug")), verifyIncoming: false };
-    expect(() => open(ping, cipherOf([key], failing), none)).toThrow("a bug");
+    expect(() => decode(ping, cipherOf([key], failing), none)).toThrow("a bug");
   });
 });
 
@@ -103,31 +103,32 @@ describe("an encrypted stream message", () => {
     const sizes: number[] = [];
     const ours = { ...security({ version }), onEncryptedSize: (bytes: number) => void sizes.push(bytes) };
     for (const compress of [true, false]) {
-      const sealed = encodeStreamMessage(repetitive, { compress }, ours);
-      expect([sealed[0], sealed[5]]).toEqual([10, version]);
-      expect(new DataView(sealed.buffer).getUint32(1)).toBe(sealed.length - 5);
-      const { type, body } = await readStreamMessage(new StreamReader(sealed), limits, ours);
+      const encrypted = encodeStreamMessage(repetitive, { compress }, ours);
+      expect([encrypted[0], encrypted[5]]).toEqual([10, version]);
+      expect(new DataView(encrypted.buffer).getUint32(1)).toBe(encrypted.length - 5);
+      const { type, body } = await readStreamMessage(new StreamReader(encrypted), limits, ours);
       expect(type).toBe(8);
       expect(await body.readExactly(400)).toEqual(repetitive.subarray(1));
-      expect(sizes.pop()).toBe(sealed.length - 5);
+      expect(sizes.pop()).toBe(encrypted.length - 5);
     }
   });
 
   it("is refused under another key, another label, with any byte of its length or payload changed", async () => {
-    const sealed = encodeStreamMessage(ping, { compress: false }, security());
-    expect(await refusal(sealed, security())).toBe("");
-    expect(await refusal(sealed, security({}, [otherKey]))).toBe("decrypt_failed");
-    expect(await refusal(sealed, { ...security(), label: none })).toBe("decrypt_failed");
+    const encrypted = encodeStreamMessage(ping, { compress: false }, security());
+    expect(await refusal(encrypted, security())).toBe("");
+    expect(await refusal(encrypted, security({}, [otherKey]))).toBe("decrypt_failed");
+    expect(await refusal(encrypted, { ...security(), label: none })).toBe("decrypt_failed");
     // One byte more than the announced length, and one less, are other additional data, even where the payload is whole.
-    const longer = flipped(Uint8Array.from([...sealed, 0]), 4, sealed[4]! ^ (sealed[4]! + 1));
+    const longer = flipped(Uint8Array.from([...encrypted, 0]), 4, encrypted[4]! ^ (encrypted[4]! + 1));
     expect(await refusal(longer, security())).toBe("decrypt_failed");
-    for (let at = 6; at < sealed.length; at++) expect(await refusal(flipped(sealed, at), security())).toBe("decrypt_failed");
+    for (let at = 6; at < encrypted.length; at++)
+      expect(await refusal(flipped(encrypted, at), security())).toBe("decrypt_failed");
   });
 
   it("is refused at every shorter length", async () => {
-    const sealed = encodeStreamMessage(ping, { compress: false }, security());
-    for (let size = 0; size < sealed.length; size++)
-      expect(await refusal(sealed.subarray(0, size), security())).toBe("stream_closed");
+    const encrypted = encodeStreamMessage(ping, { compress: false }, security());
+    for (let size = 0; size < encrypted.length; size++)
+      expect(await refusal(encrypted.subarray(0, size), security())).toBe("stream_closed");
   });
 
   it("is refused when it announces more than the limit, before any of it is read", async () => {
@@ -138,18 +139,18 @@ describe("an encrypted stream message", () => {
   });
 
   it("is refused without a key, and plaintext is refused where only encrypted is taken", async () => {
-    const sealed = encodeStreamMessage(ping, { compress: false }, security());
-    expect(await refusal(sealed, { label })).toBe("decrypt_failed");
-    expect(await refusal(sealed, security({ isOn: false }))).toBe("decrypt_failed");
+    const encrypted = encodeStreamMessage(ping, { compress: false }, security());
+    expect(await refusal(encrypted, { label })).toBe("decrypt_failed");
+    expect(await refusal(encrypted, security({ isOn: false }))).toBe("decrypt_failed");
     expect(await refusal(ping, security())).toBe("not_encrypted");
     expect(await refusal(ping, security({ verifyIncoming: false }))).toBe("");
     // What comes encrypted has to be right, even while plaintext is still taken.
-    expect(await refusal(flipped(sealed, 20), security({ verifyIncoming: false }))).toBe("decrypt_failed");
+    expect(await refusal(flipped(encrypted, 20), security({ verifyIncoming: false }))).toBe("decrypt_failed");
   });
 
   it("must hold a message", async () => {
-    const sealed = encodeStreamMessage(none, { compress: false }, security());
-    expect(await refusal(sealed, security())).toBe("protocol_error");
+    const encrypted = encodeStreamMessage(none, { compress: false }, security());
+    expect(await refusal(encrypted, security())).toBe("protocol_error");
   });
 
   it("is not sent when no peer would take it, and goes uncompressed when only that fits", () => {

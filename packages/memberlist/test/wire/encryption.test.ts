@@ -25,12 +25,12 @@ describe("padding of version 0", () => {
   it("makes whole blocks, tells its own length, and comes off again, for every length [PKCS7]", () => {
     for (let size = 0; size <= 255; size++) {
       const message = new Uint8Array(size).fill(size);
-      const sealed = encryptPayload(transparent, 0, message, none, 0);
-      const inside = sealed.subarray(13, -16);
+      const encrypted = encryptPayload(transparent, 0, message, none, 0);
+      const inside = encrypted.subarray(13, -16);
       const count = inside.length - size;
       expect([inside.length % 16, count >= 1 && count <= 16]).toEqual([0, true]);
       expect([...inside.subarray(size)]).toEqual(Array.from({ length: count }, () => count));
-      expect(decryptPayload([transparent], sealed, none)).toEqual(message);
+      expect(decryptPayload([transparent], encrypted, none)).toEqual(message);
     }
   });
 
@@ -55,12 +55,12 @@ describe("padding of version 0", () => {
 
 /** There and back, and nowhere else. */
 function expectRoundTrip(version: EncryptionVersion): void {
-  const sealed = encryptPayload(key, version, plaintext, extra, 0);
-  expect(sealed[0]).toBe(version);
-  expect(sealed.length).toBe(encryptedLength(version, plaintext.length));
-  expect(decryptPayload([key], sealed, extra)).toEqual(plaintext);
-  expect(reasonOf(() => decryptPayload([key], sealed, none))).toBe("decrypt_failed");
-  expect(reasonOf(() => decryptPayload([other], sealed, extra))).toBe("decrypt_failed");
+  const encrypted = encryptPayload(key, version, plaintext, extra, 0);
+  expect(encrypted[0]).toBe(version);
+  expect(encrypted.length).toBe(encryptedLength(version, plaintext.length));
+  expect(decryptPayload([key], encrypted, extra)).toEqual(plaintext);
+  expect(reasonOf(() => decryptPayload([key], encrypted, none))).toBe("decrypt_failed");
+  expect(reasonOf(() => decryptPayload([other], encrypted, extra))).toBe("decrypt_failed");
 }
 
 describe("encryption", () => {
@@ -78,37 +78,37 @@ describe("encryption", () => {
 describe.each([0, 1] as const)("encryption of version %i", (version) => {
   it("adds what it says at most, and leaves the headroom free", () => {
     for (let size = 0; size < 70; size++) {
-      const sealed = encryptPayload(key, version, patterned(size, size), extra, 9);
-      const added = sealed.length - 9 - size;
+      const encrypted = encryptPayload(key, version, patterned(size, size), extra, 9);
+      const added = encrypted.length - 9 - size;
       expect(added).toBe(encryptedLength(version, size) - size);
       expect(added).toBeLessThanOrEqual(encryptOverhead(version));
-      expect([...sealed.subarray(0, 9)]).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0]);
-      expect(decryptPayload([key], sealed.subarray(9), extra)).toEqual(patterned(size, size));
+      expect([...encrypted.subarray(0, 9)]).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0]);
+      expect(decryptPayload([key], encrypted.subarray(9), extra)).toEqual(patterned(size, size));
     }
   });
 
   it("is refused with any bit changed after the version", () => {
-    const sealed = encryptPayload(key, version, plaintext, extra, 0);
-    for (let at = 1; at < sealed.length; at++) {
+    const encrypted = encryptPayload(key, version, plaintext, extra, 0);
+    for (let at = 1; at < encrypted.length; at++) {
       for (const bit of [1, 0x80])
-        expect(reasonOf(() => decryptPayload([key], flipped(sealed, at, bit), extra))).toBe("decrypt_failed");
+        expect(reasonOf(() => decryptPayload([key], flipped(encrypted, at, bit), extra))).toBe("decrypt_failed");
     }
     for (let at = 0; at < extra.length; at++) {
-      expect(reasonOf(() => decryptPayload([key], sealed, flipped(extra, at)))).toBe("decrypt_failed");
+      expect(reasonOf(() => decryptPayload([key], encrypted, flipped(extra, at)))).toBe("decrypt_failed");
     }
   });
 
   it("is refused at every shorter length, and one byte longer", () => {
-    const sealed = encryptPayload(key, version, plaintext, extra, 0);
-    for (let size = 0; size < sealed.length; size++) {
-      expect(reasonOf(() => decryptPayload([key], sealed.subarray(0, size), extra))).toBe("decrypt_failed");
+    const encrypted = encryptPayload(key, version, plaintext, extra, 0);
+    for (let size = 0; size < encrypted.length; size++) {
+      expect(reasonOf(() => decryptPayload([key], encrypted.subarray(0, size), extra))).toBe("decrypt_failed");
     }
-    expect(reasonOf(() => decryptPayload([key], Uint8Array.from([...sealed, 0]), extra))).toBe("decrypt_failed");
+    expect(reasonOf(() => decryptPayload([key], Uint8Array.from([...encrypted, 0]), extra))).toBe("decrypt_failed");
   });
 
   it("tells one that is too short from a wrong key without asking any key", () => {
     let asked = 0;
-    const counting = { ...transparent, open: () => void asked++ };
+    const counting = { ...transparent, decrypt: () => void asked++ };
     const shortest = encryptedLength(version, 0);
     const ofSize = (size: number): Uint8Array => new Uint8Array(size).fill(version, 0, 1);
     expect(reasonOf(() => decryptPayload([counting], ofSize(shortest - 1), none))).toBe("decrypt_failed");
@@ -127,18 +127,18 @@ describe("decryption", () => {
   });
 
   it("refuses every other version", () => {
-    const sealed = encryptPayload(key, 1, plaintext, extra, 0);
+    const encrypted = encryptPayload(key, 1, plaintext, extra, 0);
     for (let version = 2; version <= 255; version++) {
-      sealed[0] = version;
-      expect(reasonOf(() => decryptPayload([key], sealed, extra))).toBe("decrypt_failed");
+      encrypted[0] = version;
+      expect(reasonOf(() => decryptPayload([key], encrypted, extra))).toBe("decrypt_failed");
     }
   });
 
   it("takes padding for plaintext, or refuses, when the version was changed to the other one", () => {
     const retag = (version: EncryptionVersion, as: EncryptionVersion, message: Uint8Array): Uint8Array => {
-      const sealed = encryptPayload(key, version, message, none, 0);
-      sealed[0] = as;
-      return sealed;
+      const encrypted = encryptPayload(key, version, message, none, 0);
+      encrypted[0] = as;
+      return encrypted;
     };
     // The format authenticates no version: that is the most that somebody without the key can do to a message.
     expect(decryptPayload([key], retag(0, 1, ascii("fourteen bytes")), none)).toEqual(
@@ -152,27 +152,27 @@ describe("decryption", () => {
     const asked: string[] = [];
     const noting = (name: string, inner: typeof key): typeof key => ({
       ...inner,
-      open: (sealed, data) => {
+      decrypt: (encrypted, data) => {
         asked.push(name);
-        return inner.open(sealed, data);
+        return inner.decrypt(encrypted, data);
       },
     });
-    const sealed = encryptPayload(other, 1, plaintext, extra, 0);
-    expect(decryptPayload([noting("a", key), noting("b", other), noting("c", key)], sealed, extra)).toEqual(plaintext);
+    const encrypted = encryptPayload(other, 1, plaintext, extra, 0);
+    expect(decryptPayload([noting("a", key), noting("b", other), noting("c", key)], encrypted, extra)).toEqual(plaintext);
     expect(asked).toEqual(["a", "b"]);
-    expect(reasonOf(() => decryptPayload([], sealed, extra))).toBe("decrypt_failed");
+    expect(reasonOf(() => decryptPayload([], encrypted, extra))).toBe("decrypt_failed");
   });
 
   it("goes on to the next key when a crypto throws, and never throws what the crypto did", () => {
     const broken = {
       ...transparent,
-      open: (): never => {
+      decrypt: (): never => {
         throw new Error("the crypto's own");
       },
     };
-    const sealed = encryptPayload(key, 1, plaintext, extra, 0);
-    expect(decryptPayload([broken, key], sealed, extra)).toEqual(plaintext);
-    expect(() => decryptPayload([key, broken].slice(1), sealed, extra)).toThrow(
+    const encrypted = encryptPayload(key, 1, plaintext, extra, 0);
+    expect(decryptPayload([broken, key], encrypted, extra)).toEqual(plaintext);
+    expect(() => decryptPayload([key, broken].slice(1), encrypted, extra)).toThrow(
       expect.objectContaining({ reason: "decrypt_failed", cause: expect.objectContaining({ message: "the crypto's own" }) }),
     );
   });

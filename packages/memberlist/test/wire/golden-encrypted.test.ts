@@ -112,9 +112,9 @@ describe("encrypted streams", () => {
 
   it.each(named("stream"))("encrypts %s byte for byte, under the same nonce", async (_name, vector) => {
     const message = await reencodeMessage(vector, securityOf(vector));
-    const sealed = encodeStreamMessage(message, { compress: isCompressed(vector) }, securityOf(vector));
+    const encoded = encodeStreamMessage(message, { compress: isCompressed(vector) }, securityOf(vector));
     const header = vector.layers.includes("label") ? hex(labelHeader(labelOf(vector))) : "";
-    expect(header + hex(sealed)).toBe(vector.hex);
+    expect(header + hex(encoded)).toBe(vector.hex);
   });
 
   it.each(named("stream"))("refuses %s with any byte of its length or behind the version changed", async (_name, vector) => {

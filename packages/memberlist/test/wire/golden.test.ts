@@ -52,8 +52,8 @@ describe(`packets of a Go peer (memberlist ${golden.memberlist})`, () => {
       const message = encodePacketMessage(vector);
       // The session's compression, not the packet's: what would only grow stays as it is.
       const compress = vector.name.includes("compressed");
-      const sealed = encodePacket(message, { compress, crc: vector.layers.includes("crc"), label: labelOf(vector) });
-      expect(hex(sealed)).toBe(vector.hex);
+      const encoded = encodePacket(message, { compress, crc: vector.layers.includes("crc"), label: labelOf(vector) });
+      expect(hex(encoded)).toBe(vector.hex);
     },
   );
 });
@@ -88,9 +88,9 @@ describe(`streams of a Go peer (memberlist ${golden.memberlist})`, () => {
 
   it.each(streams.map((vector) => [vector.name, vector] as const))("encodes %s byte for byte", async (_name, vector) => {
     const message = await reencodeMessage(vector);
-    const sealed = encodeStreamMessage(message, { compress: vector.layers.includes("compress") });
+    const encoded = encodeStreamMessage(message, { compress: vector.layers.includes("compress") });
     const header = vector.layers.includes("label") ? hex(labelHeader(labelOf(vector))) : "";
-    expect(header + hex(sealed)).toBe(vector.hex);
+    expect(header + hex(encoded)).toBe(vector.hex);
   });
 
   it("compresses on a stream even what only grows", () => {

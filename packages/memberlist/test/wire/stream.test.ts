@@ -125,9 +125,9 @@ describe("one message on a stream", () => {
 
   it("is compressed whenever compression is on, even if it grows", () => {
     const message = ascii("\x08a");
-    const sealed = encodeStreamMessage(message, { compress: true });
-    expect(sealed[0]).toBe(9);
-    expect(sealed.length).toBeGreaterThan(message.length);
+    const encoded = encodeStreamMessage(message, { compress: true });
+    expect(encoded[0]).toBe(9);
+    expect(encoded.length).toBeGreaterThan(message.length);
     expect(encodeStreamMessage(message, { compress: false })).toBe(message);
   });
 

@@ -16,7 +16,7 @@ export interface StateLease {
   /** The push/pull message. */
   readonly message: Uint8Array;
   /** The message as it goes onto a stream: compressed and encrypted. */
-  readonly sealed: Uint8Array;
+  readonly encoded: Uint8Array;
   /** The nodes of the message. */
   readonly known: () => Promise<UnchangedNodes>;
   /** The stream needs the state no longer. */
@@ -39,8 +39,8 @@ export interface SharedStatesOptions {
   readonly maxBytes: number;
   /** How long a request waits at most, in ms. Under pressure, a state is dropped after half of it. */
   readonly timeout: number;
-  readonly encode: (join: boolean) => Promise<Uint8Array>;
-  readonly seal: (message: Uint8Array, isWanted: IsWanted) => Uint8Array | Promise<Uint8Array>;
+  readonly localState: (join: boolean) => Promise<Uint8Array>;
+  readonly encode: (message: Uint8Array, isWanted: IsWanted) => Uint8Array | Promise<Uint8Array>;
 }
 
 interface Request {
@@ -133,12 +133,12 @@ export class SharedStates {
 
   /** Never throws. */
   async #serve(join: boolean, requests: readonly Request[]): Promise<void> {
-    const { clock, encode, seal } = this.#options;
+    const { clock, localState, encode } = this.#options;
     const begunAt = clock.now();
     try {
-      const message = await encode(join);
-      const sealed = await seal(message, () => requests.some(({ isOver, user }) => !isOver && user.isWanted()));
-      this.#share(message, sealed, requests);
+      const message = await localState(join);
+      const encoded = await encode(message, () => requests.some(({ isOver, user }) => !isOver && user.isWanted()));
+      this.#share(message, encoded, requests);
     } catch (error) {
       for (const request of requests) request.reject(error);
     }
@@ -146,9 +146,9 @@ export class SharedStates {
     this.#notBefore = took < quick ? 0 : clock.now() + Math.min(took, maxPause);
   }
 
-  #share(message: Uint8Array, sealed: Uint8Array, requests: readonly Request[]): void {
+  #share(message: Uint8Array, encoded: Uint8Array, requests: readonly Request[]): void {
     const { yieldToEventLoop, clock } = this.#options;
-    const bytes = message === sealed ? message.length : message.length + sealed.length;
+    const bytes = message === encoded ? message.length : message.length + encoded.length;
     const state: Shared = { bytes, encodedAt: clock.now(), users: new Set() };
     this.#lastBytes = bytes;
     let known: Promise<UnchangedNodes> | undefined;
@@ -157,7 +157,7 @@ export class SharedStates {
       state.users.add(user);
       resolve({
         message,
-        sealed,
+        encoded,
         known: () => (known ??= UnchangedNodes.of(message, yieldToEventLoop)),
         release: () => {
           if (state.users.delete(user) && state.users.size === 0) this.#forget(state);

@@ -1,4 +1,4 @@
-import type { Offload, DecodeJob, EncodeJob } from "../../ports/crypto.ts";
+import type { DecodeJob, EncodeJob, StreamWorkers } from "../../ports/stream-workers.ts";
 import { DecodeError } from "../../wire/decode-error.ts";
 import type { YieldToEventLoop } from "../../wire/messages/push-pull.ts";
 import { readStreamMessage, type StreamLimits, type StreamMessage } from "../../wire/stream-frame.ts";
@@ -27,14 +27,14 @@ export interface StreamCodecOptions {
   readonly security: StreamSecurity & { readonly cipher: KeyringCipher | undefined };
   readonly compress: boolean;
   /** What is done elsewhere; undefined: nothing is. */
-  readonly offload: Offload | undefined;
+  readonly workers: StreamWorkers | undefined;
   /** Between those parts. */
   readonly yieldToEventLoop: YieldToEventLoop;
 }
 
 export interface StreamReadOptions {
   /** Told how long a message is whose layers were taken off, in bytes; what it throws refuses the message. */
-  readonly onOpened?: ((bytes: number) => void) | undefined;
+  readonly onDecoded?: ((bytes: number) => void) | undefined;
   /** Long work is not begun, or given up, when this says no. */
   readonly isWanted?: IsWanted;
 }
@@ -46,7 +46,7 @@ export interface StreamReadOptions {
 export class StreamCodec {
   readonly #options: StreamCodecOptions;
   /** From so many bytes on work is done elsewhere, */
-  readonly #offloaded: number;
+  readonly #workersFrom: number;
   /** and from so many on not at once. */
   readonly #long: number;
   readonly #turns: SerialQueue;
@@ -55,8 +55,8 @@ export class StreamCodec {
 
   constructor(options: StreamCodecOptions) {
     this.#options = options;
-    this.#offloaded = options.offload?.threshold ?? Infinity;
-    this.#long = Math.min(longMessage, this.#offloaded);
+    this.#workersFrom = options.workers?.threshold ?? Infinity;
+    this.#long = Math.min(longMessage, this.#workersFrom);
     this.#turns = new SerialQueue(options.yieldToEventLoop);
     this.#budget = new TurnBudget(decodedInTurn, options.yieldToEventLoop);
   }
@@ -67,40 +67,40 @@ export class StreamCodec {
   }
 
   /** See {@link encodeStreamMessage}. A promise only when it is long; the message may not change meanwhile. */
-  seal(message: Uint8Array, isWanted: IsWanted = always): Uint8Array | Promise<Uint8Array> {
-    const { compress, offload, security } = this.#options;
+  encode(message: Uint8Array, isWanted: IsWanted = always): Uint8Array | Promise<Uint8Array> {
+    const { compress, workers, security } = this.#options;
     const { cipher, label } = security;
     const encrypts = cipher?.encrypts === true;
     if (message.length < this.#long || !(compress || encrypts)) return encodeStreamMessage(message, { compress }, security);
-    if (offload === undefined || message.length < this.#offloaded)
+    if (workers === undefined || message.length < this.#workersFrom)
       return this.#turns.take(isWanted, (yieldToEventLoop) => encodeInParts(message, { compress }, security, yieldToEventLoop));
     const job: EncodeJob = encrypts
       ? { compress, encrypt: { key: cipher.takeEncryptionKey(), version: cipher.version, label } }
       : { compress };
-    return offload.seal(message, job, isWanted);
+    return workers.encode(message, job, isWanted);
   }
 
   /** See {@link readStreamMessage}. */
   read(
     reader: StreamReader,
     limits: StreamLimits,
-    { onOpened, isWanted = always }: StreamReadOptions = {},
+    { onDecoded, isWanted = always }: StreamReadOptions = {},
   ): Promise<StreamMessage> {
     return readStreamMessage(reader, limits, this.#options.security, async (payload) => {
-      const message = await this.#open(payload, limits, isWanted);
-      onOpened?.(message.length);
+      const message = await this.#decode(payload, limits, isWanted);
+      onDecoded?.(message.length);
       return message;
     });
   }
 
-  async #open(payload: StreamPayload, { maxDecompressedBytes }: StreamLimits, isWanted: IsWanted): Promise<Uint8Array> {
-    const { offload, security } = this.#options;
+  async #decode(payload: StreamPayload, { maxDecompressedBytes }: StreamLimits, isWanted: IsWanted): Promise<Uint8Array> {
+    const { workers, security } = this.#options;
     const { cipher, label } = security;
     if (payload.bytes.length < this.#long) {
       const message = await this.#budget.run(() => this.#decodeAtOnce(payload, maxDecompressedBytes));
       if (message !== undefined) return message;
     }
-    if (offload === undefined || payload.bytes.length < this.#offloaded) {
+    if (workers === undefined || payload.bytes.length < this.#workersFrom) {
       return this.#turns.take(isWanted, (yieldToEventLoop) =>
         decodeInParts(payload, maxDecompressedBytes, security, yieldToEventLoop),
       );
@@ -109,7 +109,7 @@ export class StreamCodec {
       payload.isEncrypted && cipher !== undefined
         ? { decrypt: { keys: cipher.decryptionKeys(), label }, maxDecompressedBytes }
         : { maxDecompressedBytes };
-    return offload.open(payload.bytes, job, isWanted);
+    return workers.decode(payload.bytes, job, isWanted);
   }
 
   /** Returns undefined when the message turns out to be long (30 KiB may decompress to 40 MiB): the caller then decodes it in parts or elsewhere. */

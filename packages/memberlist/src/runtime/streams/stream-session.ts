@@ -47,11 +47,11 @@ export class StreamSession {
 
   /** One message at a time: a long one may be compressed and encrypted elsewhere before it is written. */
   async send(message: Uint8Array): Promise<void> {
-    await this.sendSealed(await this.#options.codec.seal(message, this.isOpen));
+    await this.sendEncoded(await this.#options.codec.encode(message, this.isOpen));
   }
 
   /** As {@link send}, of a message that is compressed and encrypted already. */
-  async sendSealed(bytes: Uint8Array): Promise<void> {
+  async sendEncoded(bytes: Uint8Array): Promise<void> {
     this.#options.stats.increment("memberlist.tcp.sent", bytes.length);
     await this.#write(bytes);
   }
@@ -59,7 +59,7 @@ export class StreamSession {
   /** The peer's next message. See `readStreamMessage` for its errors. */
   receive(limits: StreamLimits): Promise<StreamMessage> {
     const { account, codec } = this.#options;
-    return codec.read(this.reader, limits, { onOpened: account?.charge, isWanted: this.isOpen });
+    return codec.read(this.reader, limits, { onDecoded: account?.charge, isWanted: this.isOpen });
   }
 
   /** Nothing more will be sent; what was sent is on its way. */

@@ -104,8 +104,8 @@ export class Streams {
       yieldToEventLoop: options.yieldToEventLoop,
       maxBytes: limits.maxPushPullAnswerBytes,
       timeout: options.config.tcpTimeout,
-      encode: (join) => options.handlers.localState(join),
-      seal: (message, isWanted) => options.codec.seal(message, isWanted),
+      localState: (join) => options.handlers.localState(join),
+      encode: (message, isWanted) => options.codec.encode(message, isWanted),
     });
   }
 
@@ -341,7 +341,7 @@ export class Streams {
       const lease = await this.#states.take(header.join, { isWanted: session.isOpen, drop });
       ours = lease;
       const answer = async (): Promise<void> => {
-        await session.sendSealed(lease.sealed);
+        await session.sendEncoded(lease.encoded);
         await session.finishAnswer();
       };
       // Who asks waits for the answer: what need not be waited for is read after it, and both work at the same time.

@@ -27,7 +27,7 @@ interface Setup {
   take(join?: boolean, user?: Partial<StateUser>): Promise<StateLease>;
 }
 
-/** States of 100 bytes, sealed to 60 more. */
+/** States of 100 bytes, encoded to 60 more. */
 function setup(options: Partial<SharedStatesOptions> = {}): Setup {
   const clock = new VirtualClock();
   const waits = new PendingOperations(clock);
@@ -38,11 +38,11 @@ function setup(options: Partial<SharedStatesOptions> = {}): Setup {
     timeout,
     yieldToEventLoop: () => new Promise((resolve) => clock.defer(resolve)),
     maxBytes: 1_000,
-    encode: async (join) => {
+    localState: async (join) => {
       begun.push([join, clock.now()]);
       return encoded(join);
     },
-    seal: () => new Uint8Array(60),
+    encode: () => new Uint8Array(60),
     ...options,
   });
   const take = (join = false, user: Partial<StateUser> = {}): Promise<StateLease> =>
@@ -50,7 +50,7 @@ function setup(options: Partial<SharedStatesOptions> = {}): Setup {
   return { clock, waits, states, begun, take };
 }
 
-/** As long as it takes to encode: `time` ms. */
+/** As long as it takes to localState: `time` ms. */
 function slowly(clock: () => VirtualClock, time: number): () => Promise<Uint8Array> {
   return () => new Promise((resolve) => void clock().setTimeout(() => resolve(encoded(false)), time));
 }
@@ -61,7 +61,7 @@ describe("requests for our state", () => {
     const all = Promise.all([take(), take(true), take(), take(true), take()]);
     const leases = await clock.settle(all);
     expect(begun.map(([join]) => join)).toEqual([true, false]);
-    expect(new Set(leases.map(({ sealed }) => sealed)).size).toBe(2);
+    expect(new Set(leases.map(({ encoded }) => encoded)).size).toBe(2);
     expect(states.bytes).toBe(2 * 160);
     const known = leases[0]?.known();
     expect(leases[2]?.known()).toBe(known);
@@ -71,7 +71,7 @@ describe("requests for our state", () => {
   it("never get a state that was begun before they came: those that come meanwhile share the next", async () => {
     let begun = 0;
     const it: Setup = setup({
-      encode: () => {
+      localState: () => {
         begun++;
         return slowly(() => it.clock, 5)();
       },
@@ -91,7 +91,7 @@ describe("requests for our state", () => {
     const begunAt: number[] = [];
     let time = 100;
     const it: Setup = setup({
-      encode: () => {
+      localState: () => {
         begunAt.push(it.clock.now());
         return slowly(() => it.clock, time)();
       },
@@ -151,7 +151,7 @@ describe("requests for our state", () => {
   });
 
   it("are refused when it takes longer than their timeout, and hold nothing afterwards", async () => {
-    const it: Setup = setup({ encode: () => slowly(() => it.clock, timeout + 5)() });
+    const it: Setup = setup({ localState: () => slowly(() => it.clock, timeout + 5)() });
     const result = outcome(it.take());
     await it.clock.advance(timeout + 10);
     expect([await result, it.states.bytes]).toEqual(["timeout", 0]);
@@ -160,7 +160,7 @@ describe("requests for our state", () => {
   it("all fail where the state cannot be encoded, and the next are served", async () => {
     let failures = 1;
     const { clock, take } = setup({
-      seal: () => {
+      encode: () => {
         if (failures-- > 0) throw new MemberlistError("message_too_large", "too large");
         return new Uint8Array(1);
       },

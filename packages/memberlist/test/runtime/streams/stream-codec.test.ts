@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { KeyringCipher } from "../../../src/encryption/keyring-cipher.ts";
 import { StreamCodec } from "../../../src/runtime/streams/stream-codec.ts";
 import { Keyring } from "../../../src/encryption/keyring.ts";
-import type { Crypto, DecodeJob, EncodeJob } from "../../../src/ports/crypto.ts";
+import type { Crypto } from "../../../src/ports/crypto.ts";
+import type { DecodeJob, EncodeJob } from "../../../src/ports/stream-workers.ts";
 import { maxDecompressedBytes } from "../../../src/wire/constants.ts";
 import { doDecodeJob, doEncodeJob } from "../../../src/wire/stream-jobs.ts";
 import { StreamReader } from "../../../src/wire/stream-reader.ts";
@@ -42,20 +43,20 @@ function codec({ ring, compress = true, limitReached = () => {}, protocolVersion
       messagesPerKeyMax: 3,
     });
   const options = { security: { label, cipher }, compress, yieldToEventLoop: async () => undefined };
-  const offload = {
+  const workers = {
     threshold,
-    seal: async (message: Uint8Array, job: EncodeJob) => {
+    encode: async (message: Uint8Array, job: EncodeJob) => {
       jobs.push(job);
       return doEncodeJob(aesCrypto, message, job);
     },
-    open: async (payload: Uint8Array, job: DecodeJob) => {
+    decode: async (payload: Uint8Array, job: DecodeJob) => {
       jobs.push(job);
       return doDecodeJob(aesCrypto, payload, job);
     },
   };
   return {
-    streams: new StreamCodec({ ...options, offload }),
-    inline: new StreamCodec({ ...options, offload: undefined }),
+    streams: new StreamCodec({ ...options, workers }),
+    inline: new StreamCodec({ ...options, workers: undefined }),
     cipher,
     jobs,
   };
@@ -66,7 +67,7 @@ function message(size: number): Uint8Array {
   return Uint8Array.from({ length: size }, (_, i) => (i === 0 ? 8 : (i * i * 31 + (i >> 3) * 17) & 0xff));
 }
 
-async function opened(streams: StreamCodec, bytes: Uint8Array): Promise<Uint8Array> {
+async function decoded(streams: StreamCodec, bytes: Uint8Array): Promise<Uint8Array> {
   const { type, body } = await streams.read(new StreamReader(bytes), limits);
   const rest: number[] = [type];
   for (let next = await body.peekByte(); next !== undefined; next = await body.peekByte()) rest.push(await body.readByte());
@@ -84,23 +85,23 @@ describe.each(layers)("a stream message, $name, version $protocolVersion", ({ ri
 
   it.each([threshold - 1, threshold])("of %i bytes is the same wherever it is done", async (size) => {
     const { streams, inline, jobs } = make();
-    const there = await streams.seal(message(size));
+    const there = await streams.encode(message(size));
     expect(jobs).toHaveLength(size < threshold ? 0 : 1);
-    expect(await opened(inline, there)).toEqual(message(size));
-    const here = await inline.seal(message(size));
+    expect(await decoded(inline, there)).toEqual(message(size));
+    const here = await inline.encode(message(size));
     expect(here.length).toBe(there.length);
-    expect(await opened(streams, here)).toEqual(message(size));
+    expect(await decoded(streams, here)).toEqual(message(size));
   });
 
   it("is opened elsewhere when it is long as it comes in", async () => {
     const { streams, inline, jobs } = make();
-    expect(await opened(streams, await inline.seal(message(3 * threshold)))).toEqual(message(3 * threshold));
+    expect(await decoded(streams, await inline.encode(message(3 * threshold)))).toEqual(message(3 * threshold));
     expect(jobs).toHaveLength(1);
   });
 
   it("is refused the same when it is tampered with", async () => {
     const { streams, inline, jobs } = make();
-    const bytes = await inline.seal(message(3 * threshold));
+    const bytes = await inline.encode(message(3 * threshold));
     const bad = ring ? flipped(bytes, 300) : bytes.slice(0, -300);
     expect(await rejectionOf(streams.read(new StreamReader(bad), limits))).toBe(
       await rejectionOf(inline.read(new StreamReader(bad), limits)),
@@ -113,8 +114,8 @@ describe("what goes elsewhere", () => {
   it("is nothing that has no layers", async () => {
     const { streams, jobs } = codec({ compress: false });
     const long = message(10 * threshold);
-    expect(streams.seal(long)).toBe(long);
-    expect(await opened(streams, long)).toEqual(long);
+    expect(streams.encode(long)).toBe(long);
+    expect(await decoded(streams, long)).toEqual(long);
     expect(jobs).toEqual([]);
   });
 
@@ -124,12 +125,12 @@ describe("what goes elsewhere", () => {
     for (const size of sizes) {
       const zeros = new Uint8Array(size);
       zeros[0] = 8;
-      const bytes = await inline.seal(zeros);
+      const bytes = await inline.encode(zeros);
       expect(bytes.length).toBeLessThan(threshold);
-      expect(await opened(streams, bytes)).toEqual(zeros);
+      expect(await decoded(streams, bytes)).toEqual(zeros);
     }
     expect(jobs).toHaveLength(0);
-    const bytes = await inline.seal(new Uint8Array(50 * threshold));
+    const bytes = await inline.encode(new Uint8Array(50 * threshold));
     const few = { ...limits, maxDecompressedBytes: 30 * threshold };
     expect(await rejectionOf(streams.read(new StreamReader(bytes), few))).toBe("too_large");
   });
@@ -138,16 +139,16 @@ describe("what goes elsewhere", () => {
     const worn: number[] = [];
     const ring = new Keyring([b], a);
     const { streams, jobs, cipher } = codec({ ring, limitReached: (messages) => worn.push(messages) });
-    await streams.seal(message(threshold));
+    await streams.encode(message(threshold));
     ring.useKey(b);
-    const sealed = await streams.seal(message(threshold));
+    const encoded = await streams.encode(message(threshold));
     expect(jobs.map((job) => ("encrypt" in job ? job.encrypt?.key : undefined))).toEqual([a, b]);
-    await opened(streams, sealed);
+    await decoded(streams, encoded);
     expect(jobs.at(-1)).toMatchObject({ decrypt: { keys: [b, a], label } });
-    for (let i = 0; i < 2; i++) await streams.seal(message(threshold));
+    for (let i = 0; i < 2; i++) await streams.encode(message(threshold));
     expect(worn).toEqual([3]);
     if (cipher !== undefined) cipher.verifyOutgoing = false;
-    await streams.seal(message(threshold));
+    await streams.encode(message(threshold));
     expect(jobs.at(-1)).toEqual({ compress: true });
   });
 });
@@ -170,14 +171,14 @@ describe("long work where nothing is done elsewhere", () => {
       yields++;
       await new Promise((resolve) => setImmediate(resolve));
     };
-    const streams = new StreamCodec({ security: { label, cipher }, compress: true, offload: undefined, yieldToEventLoop });
+    const streams = new StreamCodec({ security: { label, cipher }, compress: true, workers: undefined, yieldToEventLoop });
     return { streams, yields: () => yields };
   }
 
   it("is done in parts, and comes to the same", async () => {
     for (const ring of [undefined, new Keyring([], a)]) {
       const { streams, yields } = inParts(ring);
-      const bytes = await streams.seal(zeros(4 * mib));
+      const bytes = await streams.encode(zeros(4 * mib));
       expect(yields()).toBeGreaterThan(20);
       const before = yields();
       const { type, body } = await streams.read(new StreamReader(bytes), limits);
@@ -185,7 +186,7 @@ describe("long work where nothing is done elsewhere", () => {
       expect([type, (await body.readExactly(4 * mib - 1)).every((byte) => byte === 0)]).toEqual([8, true]);
     }
     const { streams } = codec();
-    expect(await inParts().streams.seal(zeros(4 * mib))).toEqual(await streams.seal(zeros(4 * mib)));
+    expect(await inParts().streams.encode(zeros(4 * mib))).toEqual(await streams.encode(zeros(4 * mib)));
   });
 
   it.each([1, 2])(
@@ -196,10 +197,10 @@ describe("long work where nothing is done elsewhere", () => {
         aesGcm: (key) => {
           const plain = aesCrypto.aesGcm(key);
           return {
-            seal: (...args) => (calls.push("seal"), plain.seal(...args)),
-            open: (...args) => (calls.push("open"), plain.open(...args)),
-            sealLong: async (...args) => (calls.push("sealLong"), plain.seal(...args)),
-            openLong: async (...args) => (calls.push("openLong"), plain.open(...args)),
+            encrypt: (...args) => (calls.push("encrypt"), plain.encrypt(...args)),
+            decrypt: (...args) => (calls.push("decrypt"), plain.decrypt(...args)),
+            encryptLong: async (...args) => (calls.push("encryptLong"), plain.encrypt(...args)),
+            decryptLong: async (...args) => (calls.push("decryptLong"), plain.decrypt(...args)),
           };
         },
       };
@@ -209,34 +210,34 @@ describe("long work where nothing is done elsewhere", () => {
         return new StreamCodec({
           security: { label, cipher },
           compress: false,
-          offload: undefined,
+          workers: undefined,
           yieldToEventLoop: async () => undefined,
         });
       };
       const [sender, receiver] = [make(new Keyring([], b)), make(new Keyring([b], a))];
-      const bytes = await sender.seal(message(70_000));
-      expect(calls).toEqual(["sealLong"]);
-      expect(await opened(receiver, bytes)).toEqual(message(70_000));
+      const bytes = await sender.encode(message(70_000));
+      expect(calls).toEqual(["encryptLong"]);
+      expect(await decoded(receiver, bytes)).toEqual(message(70_000));
       // Of two keys the second fits.
-      expect(calls.splice(0)).toEqual(["sealLong", "openLong", "openLong"]);
+      expect(calls.splice(0)).toEqual(["encryptLong", "decryptLong", "decryptLong"]);
       expect(await rejectionOf(receiver.read(new StreamReader(flipped(bytes, 300)), limits))).toBe("decrypt_failed");
       calls.splice(0);
-      expect(await opened(receiver, await sender.seal(message(60_000)))).toEqual(message(60_000));
-      expect(calls).toEqual(["seal", "open", "open"]);
+      expect(await decoded(receiver, await sender.encode(message(60_000)))).toEqual(message(60_000));
+      expect(calls).toEqual(["encrypt", "decrypt", "decrypt"]);
     },
   );
 
   it("is done in one go where it is short", async () => {
     const { streams, yields } = inParts();
-    expect(streams.seal(message(60_000))).toBeInstanceOf(Uint8Array);
-    await opened(streams, await streams.seal(message(60_000)));
+    expect(streams.encode(message(60_000))).toBeInstanceOf(Uint8Array);
+    await decoded(streams, await streams.encode(message(60_000)));
     // Nothing waited: one turn has ended since.
     expect(yields()).toBe(1);
   });
 
   it("is one message at a time, and none that nobody waits for", async () => {
     const { streams, yields } = inParts();
-    const bomb = await streams.seal(message(2 * mib));
+    const bomb = await streams.encode(message(2 * mib));
     expect(bomb.length).toBeGreaterThan(64 * 1024);
     let wanted = true;
     const ends: string[] = [];
@@ -257,7 +258,7 @@ describe("long work where nothing is done elsewhere", () => {
 
   it("is not what many short messages come to in one turn of the event loop", async () => {
     const { streams } = inParts();
-    const short = await streams.seal(zeros(mib / 2));
+    const short = await streams.encode(zeros(mib / 2));
     expect(short.length).toBeLessThan(10_000);
     const done = new Set<number>();
     const reads = Array.from({ length: 20 }, async (_, i) => {
@@ -277,7 +278,7 @@ describe("long work where nothing is done elsewhere", () => {
   it("is not what many long messages come to in one turn of the event loop, though none of them waits for anything", async () => {
     const { streams } = inParts(new Keyring([], a));
     // None of our keys fits: whoever can reach us can send these.
-    const strange = flipped(await streams.seal(message(200_000)), 300);
+    const strange = flipped(await streams.encode(message(200_000)), 300);
     const done: (string | undefined)[] = [];
     const reads = Array.from({ length: 20 }, async () => {
       done.push(await rejectionOf(streams.read(new StreamReader(strange), limits)));
@@ -296,7 +297,7 @@ describe("long work where nothing is done elsewhere", () => {
   it("is not in the way of what is refused", async () => {
     const { streams } = inParts();
     const few = { ...limits, maxDecompressedBytes: 2 * mib };
-    const bomb = await streams.seal(zeros(8 * mib));
+    const bomb = await streams.encode(zeros(8 * mib));
     const reads = [few, limits].map((bounds) => rejectionOf(streams.read(new StreamReader(bomb), bounds)));
     expect(await Promise.all(reads)).toEqual(["too_large", ""]);
   });
