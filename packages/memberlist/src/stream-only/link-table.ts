@@ -2,29 +2,39 @@ import { canonicalIp, hostPort, type Address } from "../api/address.ts";
 import { MemberlistError } from "../api/errors.ts";
 import type { PacketLink } from "./packet-link.ts";
 
-/** In ms: a dial of this age makes room for another one. In a network where everybody is near, it would have succeeded. */
-const dialGrace = 100;
+/** In ms: a dial of this age makes room for another one, where nothing is known of the network. */
+const dialGraceMin = 100;
+/** The grace beside the time that peers needed to acknowledge something, and how much of it the latest peer decides. */
+const graceFactor = 1.5;
+const latestShare = 1 / 8;
 
 export interface LinkTableOptions {
-  /** Of links whose peer has acknowledged something. A quarter of it, besides, for those that have not got that far. */
+  /** Of links whose peer has acknowledged something. A quarter of it, besides, for those that have not got that far, and what these do not use. */
   readonly maxLinks: number;
+  /** In ms: how long a dial may take. */
+  readonly ackTimeout: number;
   readonly now: () => number;
   readonly create: (to: Address, events: { readonly onReached: () => void; readonly onGone: () => void }) => PacketLink;
 }
 
 /**
- * The links by address. A peer can make us send to any address, by a ping that names it. So links to peers that were never reached are counted
- * apart, and never take the place of one that was.
+ * The links by address. A peer can make us send to any address, by a ping that names it. So links that were never reached do not take the place of one
+ * that was, and links that a peer has made us begin do not take the place of one that we have begun ourselves.
  */
 export class LinkTable {
   readonly #options: LinkTableOptions;
-  readonly #maxUnreached: number;
+  /** Places that links which were never reached have for themselves. */
+  readonly #spare: number;
   /** The one used longest ago comes first. */
   readonly #links: Map<string, PacketLink> = new Map();
+  /** Those that a peer has made us begin, and that were not reached. */
+  readonly #forPeers: Set<PacketLink> = new Set();
+  /** How long peers took to acknowledge something for the first time, in ms, smoothed. */
+  #reachTime = 0;
 
   constructor(options: LinkTableOptions) {
     this.#options = options;
-    this.#maxUnreached = Math.max(1, options.maxLinks >> 2);
+    this.#spare = Math.max(1, options.maxLinks >> 2);
   }
 
   get size(): number {
@@ -39,40 +49,67 @@ export class LinkTable {
     this.#links.clear();
   }
 
-  /** The link to this peer; undefined when there is none, and no room for another one. */
-  get(to: Address): PacketLink | undefined {
+  /**
+   * The link to this peer; undefined when there is none, and no room for another one.
+   *
+   * @param forPeer a peer's packet makes us send: the address may be made up
+   */
+  get(to: Address, forPeer: boolean): PacketLink | undefined {
     const key = hostPort(canonicalIp(to.host) ?? to.host, to.port);
-    const link = this.#links.get(key) ?? this.#create(key, to);
+    const link = this.#links.get(key) ?? this.#create(key, to, forPeer);
     if (link === undefined) return undefined;
+    if (!forPeer) this.#forPeers.delete(link);
     this.#links.delete(key);
     this.#links.set(key, link);
     return link;
   }
 
-  #create(key: string, to: Address): PacketLink | undefined {
-    if (!this.#makeRoomToDial()) return undefined;
+  #create(key: string, to: Address, forPeer: boolean): PacketLink | undefined {
+    if (!this.#makeRoomToDial(forPeer)) return undefined;
     const link: PacketLink = this.#options.create(to, {
-      onReached: () => this.#bound(),
+      onReached: () => this.#reached(link),
       onGone: () => {
-        if (this.#links.get(key) === link) this.#links.delete(key);
+        if (this.#links.get(key) === link) this.#delete(key, link);
       },
     });
+    if (forPeer) this.#forPeers.add(link);
     return link;
   }
 
-  #makeRoomToDial(): boolean {
-    let unreached = 0;
-    let oldest: [string, PacketLink] | undefined;
+  #makeRoomToDial(forPeer: boolean): boolean {
+    if (this.#links.size < this.#options.maxLinks + this.#spare) return true;
+    const { now } = this.#options;
+    const due = now() - this.#dialGrace;
+    let ofPeers: [string, PacketLink] | undefined;
+    let own: [string, PacketLink] | undefined;
     for (const entry of this.#links) {
       const [, link] = entry;
       if (link.isReached) continue;
-      unreached++;
-      if (oldest === undefined || link.since < oldest[1].since) oldest = entry;
+      if (this.#forPeers.has(link)) ofPeers = olderOf(ofPeers, entry);
+      else own = olderOf(own, entry);
     }
-    if (unreached < this.#maxUnreached || oldest === undefined) return true;
-    if (this.#options.now() - oldest[1].since < dialGrace) return false;
-    this.#give(...oldest);
+    const isDue = (entry: [string, PacketLink] | undefined): boolean => entry !== undefined && entry[1].since <= due;
+    let victim: [string, PacketLink] | undefined;
+    if (ofPeers !== undefined && (!forPeer || isDue(ofPeers))) victim = ofPeers;
+    else if (isDue(own) && (!forPeer || this.#forPeers.size < this.#spare)) victim = own;
+    if (victim === undefined) return false;
+    this.#give(...victim);
     return true;
+  }
+
+  /** In ms. */
+  get #dialGrace(): number {
+    const { ackTimeout } = this.#options;
+    return Math.min(ackTimeout, Math.max(dialGraceMin, graceFactor * this.#reachTime));
+  }
+
+  #reached(link: PacketLink): void {
+    // A peer that has made us dial it may be slow on purpose.
+    if (!this.#forPeers.delete(link)) {
+      const time = this.#options.now() - link.since;
+      this.#reachTime = this.#reachTime === 0 ? time : this.#reachTime + (time - this.#reachTime) * latestShare;
+    }
+    this.#bound();
   }
 
   /** One more was reached: the host with the most links gives one up, an idle one first, and of those the one used longest ago. */
@@ -95,8 +132,17 @@ export class LinkTable {
     if (victim !== undefined) this.#give(...victim);
   }
 
-  #give(key: string, link: PacketLink): void {
+  #delete(key: string, link: PacketLink): void {
     this.#links.delete(key);
+    this.#forPeers.delete(link);
+  }
+
+  #give(key: string, link: PacketLink): void {
+    this.#delete(key, link);
     link.close(new MemberlistError("limit_exceeded", "the connection had to make room for another one"));
   }
+}
+
+function olderOf(one: [string, PacketLink] | undefined, other: [string, PacketLink]): [string, PacketLink] {
+  return one !== undefined && one[1].since <= other[1].since ? one : other;
 }

@@ -40,7 +40,7 @@ export interface StreamOnlyOptions {
   readonly idleTimeout?: number;
   /**
    * Connections for packets that are kept at once. A further one takes the place of one to the address with the most, or of the one that was
-   * used longest ago. A quarter as many, besides, may be under way to peers that were never reached. Default 256.
+   * used longest ago. A quarter as many, besides, and those that are not in use, may be under way to peers that were never reached. Default 256.
    */
   readonly maxLinks?: number;
   /**
@@ -77,6 +77,8 @@ class StreamOnlyTransport implements Transport {
   #inbox: PacketInbox | undefined;
   #dropped = 0;
   #unwelcome = 0;
+  /** What is sent meanwhile goes where a peer wants it to go. */
+  #isDelivering = false;
   /** Aborted when a shutdown begins: only what was sent before is still sent. */
   readonly #stop: AbortController = new AbortController();
   #shutdown: Promise<void> | undefined;
@@ -118,7 +120,7 @@ class StreamOnlyTransport implements Transport {
   }
 
   writeTo(packet: Uint8Array, to: Address, done?: (error?: Error) => void): boolean {
-    const link = this.#objection(packet, to) ?? this.#links.get(to) ?? this.#noRoom();
+    const link = this.#objection(packet, to) ?? this.#links.get(to, this.#isDelivering) ?? this.#noRoom();
     if (link instanceof PacketLink) {
       return link.send(packet, (error) => {
         if (error !== undefined) this.#dropped++;
@@ -154,7 +156,7 @@ class StreamOnlyTransport implements Transport {
     const { clock, timeout, idleTimeout } = this.#options;
     const stop = this.#stop.signal;
     const guarded: TransportListener = {
-      packet: (bytes, from, receivedAt) => !stop.aborted && listener.packet(bytes, from, receivedAt),
+      packet: (bytes, from, receivedAt) => !stop.aborted && this.#deliver(listener, bytes, from, receivedAt),
       stream: (stream, from) => (stop.aborted ? stream.close() : listener.stream(stream, from)),
     };
     // Twice as long as a sender keeps a connection: it is the sender that closes it.
@@ -164,6 +166,15 @@ class StreamOnlyTransport implements Transport {
       packet: (bytes, from, receivedAt) => guarded.packet(bytes, from, receivedAt),
       stream: (stream, from) => (stop.aborted ? stream.close() : inbox.accept(stream, from)),
     });
+  }
+
+  #deliver(listener: TransportListener, bytes: Uint8Array, from: Address, receivedAt: number): unknown {
+    this.#isDelivering = true;
+    try {
+      return listener.packet(bytes, from, receivedAt);
+    } finally {
+      this.#isDelivering = false;
+    }
   }
 
   shutdown(): Promise<void> {
@@ -203,10 +214,11 @@ class StreamOnlyTransport implements Transport {
   }
 
   #makeLinks(): LinkTable {
-    const { clock, maxLinks, port, random } = this.#options;
+    const { ackTimeout, clock, maxLinks, port, random } = this.#options;
     const linkId = (): Uint8Array => Uint8Array.from({ length: linkIdBytes }, () => randomOffset(random, 256));
     return new LinkTable({
       maxLinks,
+      ackTimeout,
       now: () => clock.now(),
       create: (to, events) =>
         new PacketLink({

@@ -198,7 +198,6 @@ describe("links to addresses where nobody is", () => {
     const dials = bench.network.stats.dials;
     let next = 10 << 16;
     for (let round = 0; round < 20; round++) {
-      // 500 a second: 64 at most are under way, and each has its time.
       for (let i = 0; i < 50; i++) target.transport.writeTo(u32(1), dead(next++));
       await bench.clock.advance(50);
       sendAll(honest);
@@ -206,8 +205,77 @@ describe("links to addresses where nobody is", () => {
     }
     expect(honest.map(({ packets }) => packets.length).filter((count) => count < 15)).toEqual([]);
     expect(honest.slice(0, 10).map(({ packets }) => packets.length)).toEqual(Array.from({ length: 10 }, () => 21));
-    expect(target.count("packetLinks")).toBeLessThanOrEqual(20 + 64);
-    expect(bench.network.stats.dials - dials).toBeLessThanOrEqual(20 * 64 + 10 * 20);
+    expect(target.count("packetLinks")).toBeLessThanOrEqual(256 + 64);
+    expect(bench.network.stats.dials - dials).toBeLessThanOrEqual(20 * 50 + 10);
+  });
+
+  it("leave room to reach all of 250 new peers at once", async () => {
+    const bench = new Bench();
+    const a = bench.end();
+    const peers = Array.from({ length: 250 }, () => bench.end());
+    for (const { address } of peers) a.transport.writeTo(u32(1), address);
+    await bench.clock.advance(100);
+    expect(peers.filter(({ packets }) => packets.length !== 1)).toEqual([]);
+    expect(a.count("droppedPackets")).toBe(0);
+  });
+
+  // A dial over 60 ms each way is acknowledged after 240 ms.
+  it.each([
+    ["sends", "sends"],
+    ["answers", "answers"],
+    ["answers", "sends"],
+  ] as const)(
+    "hinder no new peers far away, when there are 700 a second that a member %s to and it %s to the peers",
+    async (deadBy, liveBy) => {
+      const bench = new Bench({ latency: 60 });
+      const answers: Address[] = [];
+      const a = bench.end({}, () => {
+        for (const to of answers.splice(0)) a.transport.writeTo(u32(1), to);
+        return true;
+      });
+      const asker = await bench.open(bench.raw(), a);
+      asker.write(encodeHeader(7946, new Uint8Array(8)));
+      const send = (by: "sends" | "answers", to: Address): void => {
+        if (by === "answers") answers.push(to);
+        else a.transport.writeTo(u32(1), to);
+      };
+      const peers: End[] = [];
+      for (let i = 0; i < 300; i++) {
+        for (let k = 0; k < 7; k++) send(deadBy, dead((20 << 16) + i * 7 + k));
+        if (i % 50 === 0) {
+          const peer = bench.end();
+          peers.push(peer);
+          send(liveBy, peer.address);
+        }
+        asker.write(Uint8Array.of(0, 1, 1));
+        await bench.clock.advance(10);
+        expect(a.count("packetLinks")).toBeLessThanOrEqual(320);
+      }
+      await bench.clock.advance(500);
+      expect(peers.map(({ packets }) => packets.length)).toEqual([1, 1, 1, 1, 1, 1]);
+    },
+  );
+
+  it("that peers want an answer at never take the place of those that we begin, however new these are", async () => {
+    const bench = new Bench({ latency: 60 });
+    let next = 30 << 16;
+    const a = bench.end({}, () => {
+      for (let i = 0; i < 1000; i++) a.transport.writeTo(u32(1), dead(next++));
+      return true;
+    });
+    const asker = await bench.open(bench.raw(), a);
+    asker.write(Uint8Array.of(...encodeHeader(7946, new Uint8Array(8)), 0, 1, 1));
+    await bench.clock.advance(70);
+    expect(a.count("packetLinks")).toBe(320);
+    const peers = Array.from({ length: 200 }, () => bench.end());
+    for (const { address } of peers) a.transport.writeTo(u32(1), address);
+    for (let i = 0; i < 30; i++) {
+      asker.write(Uint8Array.of(0, 1, 1));
+      await bench.clock.advance(10);
+    }
+    expect(peers.filter(({ packets }) => packets.length !== 1)).toEqual([]);
+    // The others have their quarter all the same.
+    expect(a.count("packetLinks")).toBe(320);
   });
 
   it("are gone once the dial has failed", async () => {
