@@ -31,7 +31,7 @@ export interface NodeCertificateOptions {
   readonly name: string;
   /** The `label` of its config. Default "". */
   readonly label?: string;
-  /** In ms, from `validFrom` on. Default 1 year. */
+  /** In ms, from `validFrom` on; no longer than the authority is valid. Default 1 year, or until the authority expires. */
   readonly validFor?: number;
   /** Default: five minutes ago, for clocks that are behind. */
   readonly validFrom?: Date;
@@ -71,17 +71,19 @@ export async function createClusterCa(options: ClusterCaOptions = {}): Promise<C
  *
  * The result is verified before it is returned: read back from its DER, the signature, the issuer and the key by the runtime's WebCrypto.
  *
- * @throws MemberlistError `invalid_argument` for an invalid name, label or time, and for a `ca` that is not the PEM of an authority whose
- *   certificates peers accept (such as one whose name has several attributes in one part)
+ * @throws MemberlistError `invalid_argument` for an invalid name, label or time, for a `ca` that is not valid now or expires sooner than the
+ *   certificate, and for one that is not the PEM of an authority whose certificates peers accept (such as one whose name has several attributes in
+ *   one part)
  */
 export async function issueNodeCertificate(ca: CertificateAndKey, options: NodeCertificateOptions): Promise<CertificateAndKey> {
-  const { name, label = "", validFor = 365 * day, validFrom = aWhileAgo() } = options;
+  const { name, label = "", validFrom = aWhileAgo() } = options;
   if (name === "" || utf8Length(name) > nameMaxSize)
     throw new MemberlistError("invalid_argument", `name: a node's name has 1 to ${nameMaxSize} bytes of UTF-8`);
   if (utf8Length(label) > labelMaxSize)
     throw new MemberlistError("invalid_argument", `label: a label has at most ${labelMaxSize} bytes of UTF-8`);
   const forge = await loadForge();
   const issuer = readCa(forge, ca);
+  const validFor = validityWithin(issuer.certificate.validity, validFrom, options.validFor);
   const key = await generateRsaKey(forge);
   const certificate = blank(forge, { name, key, validFor, validFrom });
   certificate.setIssuer(readAttributes(forge, issuer.certificate));
@@ -160,6 +162,30 @@ function readAttributes(forge: Forge, { subject }: pki.Certificate): pki.Certifi
   return subject.attributes.map((attribute) =>
     isUtf8(attribute) ? { ...attribute, value: forge.util.decodeUtf8(attribute.value as string) } : attribute,
   );
+}
+
+/** For how long a certificate may be valid from `validFrom` on, in ms. @throws MemberlistError `invalid_argument` */
+function validityWithin(authority: pki.Certificate["validity"], validFrom: Date, wanted: number | undefined): number {
+  const now = systemClock().wallTime();
+  const expires = authority.notAfter.getTime();
+  const refuse = (what: string): MemberlistError =>
+    new MemberlistError("invalid_argument", `ca: the authority's certificate ${what}`);
+  if (now >= expires) {
+    throw refuse(
+      `expired on ${iso(authority.notAfter)}: make a new authority by createClusterCa, and issue the nodes' certificates again`,
+    );
+  }
+  if (now < authority.notBefore.getTime())
+    throw refuse(`is not valid before ${iso(authority.notBefore)}: is this machine's clock right?`);
+  const left = expires - validFrom.getTime();
+  if (left <= 0) throw refuse(`expires on ${iso(authority.notAfter)}, before validFrom`);
+  if (wanted === undefined) return Math.min(365 * day, left);
+  if (wanted > left) throw refuse(`expires on ${iso(authority.notAfter)}: validFor can be ${left} ms at most`);
+  return wanted;
+}
+
+function iso(date: Date): string {
+  return date.toISOString();
 }
 
 function isWellFormed(text: string): boolean {

@@ -3,7 +3,7 @@ import { createServer, connect, type TLSSocket } from "node:tls";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import forge from "node-forge";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { createClusterCa, issueNodeCertificate, type CertificateAndKey } from "../../src/certificates/index.ts";
 import { anyServerName, identityUri, parseIdentityUri, serverNameOf } from "../../src/certificates/identity.ts";
 
@@ -61,6 +61,39 @@ describe("issueNodeCertificate", () => {
     const validFrom = new Date("2020-01-02T03:04:05Z");
     const told = new X509Certificate((await issueNodeCertificate(ca, { name: "a", validFrom, validFor: day })).certificate);
     expect([Date.parse(told.validFrom), Date.parse(told.validTo)]).toEqual([validFrom.getTime(), validFrom.getTime() + day]);
+  });
+
+  it("is not valid for longer than its authority", async () => {
+    const short = await createClusterCa({ validFor: day });
+    const expires = Date.parse(new X509Certificate(short.certificate).validTo);
+    const usual = new X509Certificate((await issueNodeCertificate(short, { name: "a" })).certificate);
+    expect(Date.parse(usual.validTo)).toBe(expires);
+    const longer = issueNodeCertificate(short, { name: "a", validFor: 2 * day });
+    await expect(longer).rejects.toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringMatching(/validFor can be \d+ ms at most/),
+    });
+    const later = issueNodeCertificate(short, { name: "a", validFrom: new Date(expires) });
+    await expect(later).rejects.toMatchObject({ code: "invalid_argument", message: expect.stringContaining("before validFrom") });
+  });
+
+  it("is refused by an authority that has expired, or is not valid yet", async () => {
+    const fiveMinutes = 5 * 60_000;
+    // Valid from five minutes ago, for whole seconds.
+    const expired = await createClusterCa({ validFor: fiveMinutes - 1000 });
+    await expect(issueNodeCertificate(expired, { name: "a" })).rejects.toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringMatching(/expired on \S+: make a new authority/),
+    });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() - 2 * fiveMinutes });
+    try {
+      await expect(issueNodeCertificate(ca, { name: "a" })).rejects.toMatchObject({
+        code: "invalid_argument",
+        message: expect.stringContaining("not valid before"),
+      });
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("issues what TLS accepts for the node's name and for any node's, and for no other name", async () => {
