@@ -6,7 +6,7 @@ import { nodeStateName } from "../swim/versions.ts";
 import { isLoopback, isWildcard } from "../transport-kit/bind-target.ts";
 import type { Node } from "../api/node.ts";
 import type { PushNodeState } from "../wire/messages/types.ts";
-import type { PeerView } from "./streams/streams.ts";
+import type { PeerView } from "./streams/outbound-streams.ts";
 
 type Joiner = { readonly config: ResolvedConfig; readonly engine: Engine };
 

@@ -27,7 +27,10 @@ import { SavedStateKeeper, startIncarnation, type Loaded } from "./saved-state-k
 import { StateExchange } from "./streams/state-exchange.ts";
 import { Stats } from "./stats.ts";
 import { StreamCodec } from "./streams/stream-codec.ts";
-import { Streams } from "./streams/streams.ts";
+import { InboundStreams } from "./streams/inbound-streams.ts";
+import { OutboundStreams } from "./streams/outbound-streams.ts";
+import type { StreamContext } from "./streams/stream-session.ts";
+import { StreamWrites } from "./streams/stream-writes.ts";
 import { UserBroadcasts } from "./user-broadcasts.ts";
 import { PendingOperations, type OperationOptions } from "./pending-operations.ts";
 
@@ -66,7 +69,7 @@ export class NodeRuntime {
   readonly stats: Stats;
   readonly operations: PendingOperations;
   readonly packets: PacketSender;
-  readonly streams: Streams;
+  readonly streams: OutboundStreams;
   readonly events: EventHub;
   readonly recent: RecentEvents = new RecentEvents();
   readonly engine: Engine;
@@ -78,6 +81,7 @@ export class NodeRuntime {
   readonly transport: Transport;
   readonly #label: Uint8Array;
   readonly #receiver: PacketReceiver;
+  readonly #inboundStreams: InboundStreams;
   readonly #keeper: SavedStateKeeper;
   readonly #labelMismatches: LabelMismatches;
   readonly #dispatcher: EventDispatcher;
@@ -143,7 +147,14 @@ export class NodeRuntime {
     this.#addressWatch = this.#makeAddressWatch(advertised);
     this.packets = this.#makePacketSender();
     this.#receiver = this.#makePacketReceiver();
-    this.streams = this.#makeStreams();
+    const streams = this.#streamContext();
+    this.streams = new OutboundStreams({ ...streams, transport });
+    this.#inboundStreams = new InboundStreams({
+      ...streams,
+      engine: this.engine,
+      labelMismatches: this.#labelMismatches,
+      onUserMessage: (message) => this.run(() => this.#dispatcher.add({ type: "message", message })),
+    });
   }
 
   start(meta: Uint8Array): void {
@@ -153,7 +164,7 @@ export class NodeRuntime {
         const message = this.#receiver.decode(bytes, from);
         return message !== undefined && this.run(() => this.engine.receive(message, from, receivedAt));
       },
-      stream: (stream, from) => this.streams.accept(stream, from),
+      stream: (stream, from) => this.#inboundStreams.accept(stream, from),
     });
     this.run(() => this.engine.start(meta));
     this.#keeper.start();
@@ -329,7 +340,7 @@ export class NodeRuntime {
     });
   }
 
-  #makeStreams(): Streams {
+  #streamContext(): StreamContext {
     const { config, transport, cipher, operations, log, stats } = this;
     const codec = new StreamCodec({
       security: {
@@ -341,22 +352,7 @@ export class NodeRuntime {
       workers: streamWorkersOf(transport.crypto),
       yieldToEventLoop: this.#states.yieldToEventLoop,
     });
-    return new Streams({
-      config,
-      transport,
-      codec,
-      operations,
-      log,
-      stats,
-      handlers: {
-        localState: (join) => this.#states.localState(join),
-        dropsRepeats: () => this.#states.dropsDuplicates,
-        merge: (state) => this.#states.merge(state),
-        labelMismatch: (from, label) => this.#labelMismatches.add(from, "stream", label),
-        message: (message) => this.run(() => this.#dispatcher.add({ type: "message", message })),
-        isPingForUs: (ping) => this.engine.isPingForUs(ping),
-      },
-      yieldToEventLoop: this.#states.yieldToEventLoop,
-    });
+    const writes = new StreamWrites(this.#states.yieldToEventLoop);
+    return { config, codec, states: this.#states, writes, operations, log, stats };
   }
 }

@@ -2,9 +2,10 @@ import { MemberlistError } from "../../api/errors.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { UnchangedNodes } from "../../wire/messages/unchanged-nodes.ts";
 import { limitExceeded } from "../../wire/limit-exceeded.ts";
-import type { YieldToEventLoop } from "../../wire/messages/push-pull.ts";
 import type { IsWanted } from "../../util/serial-queue.ts";
 import type { PendingOperations } from "../pending-operations.ts";
+import type { StateExchange } from "./state-exchange.ts";
+import type { StreamCodec } from "./stream-codec.ts";
 
 /** A state that took less than this to encode, in ms, delays no other one. */
 const quick = 10;
@@ -33,14 +34,13 @@ export interface StateUser {
 export interface SharedStatesOptions {
   readonly clock: Clock;
   readonly operations: PendingOperations;
-  /** Lets packets and timers have their turn. */
-  readonly yieldToEventLoop: YieldToEventLoop;
+  /** Makes our state. */
+  readonly states: Pick<StateExchange, "localState" | "yieldToEventLoop">;
+  readonly codec: Pick<StreamCodec, "encode">;
   /** `limits.maxPushPullAnswerBytes`. */
   readonly maxBytes: number;
   /** How long a request waits at most, in ms. Under pressure, a state is dropped after half of it. */
   readonly timeout: number;
-  readonly localState: (join: boolean) => Promise<Uint8Array>;
-  readonly encode: (message: Uint8Array, isWanted: IsWanted) => Uint8Array | Promise<Uint8Array>;
 }
 
 interface Request {
@@ -114,7 +114,7 @@ export class SharedStates {
   }
 
   async #run(): Promise<void> {
-    const { yieldToEventLoop } = this.#options;
+    const { yieldToEventLoop } = this.#options.states;
     this.#isRunning = true;
     do {
       // All that is waiting to be read may hold requests, too.
@@ -133,11 +133,11 @@ export class SharedStates {
 
   /** Never throws. */
   async #serve(join: boolean, requests: readonly Request[]): Promise<void> {
-    const { clock, localState, encode } = this.#options;
+    const { clock, codec, states } = this.#options;
     const begunAt = clock.now();
     try {
-      const message = await localState(join);
-      const encoded = await encode(message, () => requests.some(({ isOver, user }) => !isOver && user.isWanted()));
+      const message = await states.localState(join);
+      const encoded = await codec.encode(message, () => requests.some(({ isOver, user }) => !isOver && user.isWanted()));
       this.#share(message, encoded, requests);
     } catch (error) {
       for (const request of requests) request.reject(error);
@@ -147,7 +147,7 @@ export class SharedStates {
   }
 
   #share(message: Uint8Array, encoded: Uint8Array, requests: readonly Request[]): void {
-    const { yieldToEventLoop, clock } = this.#options;
+    const { clock, states } = this.#options;
     const bytes = message === encoded ? message.length : message.length + encoded.length;
     const state: Shared = { bytes, encodedAt: clock.now(), users: new Set() };
     this.#lastBytes = bytes;
@@ -158,7 +158,7 @@ export class SharedStates {
       resolve({
         message,
         encoded,
-        known: () => (known ??= UnchangedNodes.of(message, yieldToEventLoop)),
+        known: () => (known ??= UnchangedNodes.of(message, states.yieldToEventLoop)),
         release: () => {
           if (state.users.delete(user) && state.users.size === 0) this.#forget(state);
         },

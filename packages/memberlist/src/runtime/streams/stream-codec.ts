@@ -26,28 +26,28 @@ export interface StreamCodecOptions {
   /** Our label and our keys. */
   readonly security: StreamSecurity & { readonly cipher: KeyringCipher | undefined };
   readonly compress: boolean;
-  /** What is done elsewhere; undefined: nothing is. */
+  /** Those of the transport; undefined where it has none. */
   readonly workers: StreamWorkers | undefined;
-  /** Between those parts. */
+  /** Called between the parts. */
   readonly yieldToEventLoop: YieldToEventLoop;
 }
 
 export interface StreamReadOptions {
-  /** Told how long a message is whose layers were taken off, in bytes; what it throws refuses the message. */
+  /** Called with the length of the decoded message, in bytes. An error that it throws rejects the message. */
   readonly onDecoded?: ((bytes: number) => void) | undefined;
-  /** Long work is not begun, or given up, when this says no. */
+  /** Long work is not begun, or is cancelled, when this returns false. */
   readonly isWanted?: IsWanted;
 }
 
 /**
- * The layers of stream messages: put on and taken off at once where that is quick; else here in parts, one message at a time, or, from
- * the length that the transport names, where it has it done.
+ * Encodes and decodes stream messages (compression and encryption): short ones at once; long ones in parts, one message at a time; those above
+ * the threshold of the transport's workers there.
  */
 export class StreamCodec {
   readonly #options: StreamCodecOptions;
-  /** From so many bytes on work is done elsewhere, */
+  /** Messages of at least so many bytes go to the workers. */
   readonly #workersFrom: number;
-  /** and from so many on not at once. */
+  /** Messages of at least so many bytes are not done at once. */
   readonly #long: number;
   readonly #turns: SerialQueue;
   /** For short messages, which are decoded in one piece. */

@@ -1,65 +1,73 @@
 import { errorMessage, MemberlistError } from "../../api/errors.ts";
+import type { ResolvedConfig } from "../../config/config.ts";
+import type { Log } from "../../ports/log.ts";
 import type { TransportStream } from "../../ports/transport.ts";
 import { labelHeader } from "../../wire/label.ts";
 import type { StreamLimits, StreamMessage } from "../../wire/stream-frame.ts";
 import { StreamReader } from "../../wire/stream-reader.ts";
-import type { YieldToEventLoop } from "../../wire/messages/push-pull.ts";
 import type { ByteAccount } from "../../util/byte-budget.ts";
 import type { Stats } from "../stats.ts";
+import type { PendingOperations } from "../pending-operations.ts";
+import type { StateExchange } from "./state-exchange.ts";
 import type { StreamCodec } from "./stream-codec.ts";
 import type { StreamWrites } from "./stream-writes.ts";
 
-export interface StreamSessionOptions {
-  readonly stream: TransportStream;
+/** What every stream of a node needs. */
+export interface StreamContext {
+  readonly config: ResolvedConfig;
   readonly codec: StreamCodec;
-  readonly stats: Stats;
-  readonly yieldToEventLoop: YieldToEventLoop;
-  /** Shared by all streams. */
+  readonly states: StateExchange;
   readonly writes: StreamWrites;
-  /** What the stream may hold; absent: whatever its limits say, since we have opened it. */
-  readonly account?: ByteAccount;
+  readonly operations: PendingOperations;
+  readonly log: Log;
+  readonly stats: Stats;
 }
 
-/** One stream in use: messages out, bytes in. */
+/** One stream in use: sends and receives whole messages. */
 export class StreamSession {
   readonly reader: StreamReader;
-  readonly #options: StreamSessionOptions;
+  readonly #stream: TransportStream;
+  readonly #codec: StreamCodec;
+  readonly #writes: StreamWrites;
+  readonly #stats: Stats;
+  readonly #account: ByteAccount | undefined;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   #isClosed = false;
 
-  constructor(options: StreamSessionOptions) {
-    this.#options = options;
-    const { account, yieldToEventLoop, stream } = options;
-    this.reader = new StreamReader(stream.readable, {
-      yieldToEventLoop,
-      onBytes: account === undefined ? undefined : account.charge,
-    });
-    this.#writer = options.stream.writable.getWriter();
+  /** @param account what the stream may hold; absent: what its limits say, since we have opened it */
+  constructor(stream: TransportStream, { codec, states, stats, writes }: StreamContext, account?: ByteAccount) {
+    this.#stream = stream;
+    this.#codec = codec;
+    this.#writes = writes;
+    this.#stats = stats;
+    this.#account = account;
+    const { yieldToEventLoop } = states;
+    this.reader = new StreamReader(stream.readable, { yieldToEventLoop, onBytes: account?.charge });
+    this.#writer = stream.writable.getWriter();
   }
 
   readonly isOpen = (): boolean => !this.#isClosed;
 
-  /** What a dialled stream starts with; the answer on it carries no label. */
+  /** A dialled stream starts with the label; the answer on it has none. */
   async sendLabel(): Promise<void> {
-    const { label } = this.#options.codec;
+    const { label } = this.#codec;
     if (label.length > 0) await this.#write(labelHeader(label));
   }
 
-  /** One message at a time: a long one may be compressed and encrypted elsewhere before it is written. */
+  /** Sends one message. A long one is encoded in parts or by workers first, so send one at a time. */
   async send(message: Uint8Array): Promise<void> {
-    await this.sendEncoded(await this.#options.codec.encode(message, this.isOpen));
+    await this.#sendEncoded(await this.#codec.encode(message, this.isOpen));
   }
 
-  /** As {@link send}, of a message that is compressed and encrypted already. */
-  async sendEncoded(bytes: Uint8Array): Promise<void> {
-    this.#options.stats.increment("memberlist.tcp.sent", bytes.length);
-    await this.#write(bytes);
+  /** The last message on this stream, which is compressed and encrypted already. */
+  async sendAnswer(encoded: Uint8Array): Promise<void> {
+    await this.#sendEncoded(encoded);
+    await this.finishAnswer();
   }
 
   /** The peer's next message. See `readStreamMessage` for its errors. */
   receive(limits: StreamLimits): Promise<StreamMessage> {
-    const { account, codec } = this.#options;
-    return codec.read(this.reader, limits, { onDecoded: account?.charge, isWanted: this.isOpen });
+    return this.#codec.read(this.reader, limits, { onDecoded: this.#account?.charge, isWanted: this.isOpen });
   }
 
   /** Nothing more will be sent; what was sent is on its way. */
@@ -79,11 +87,16 @@ export class StreamSession {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#options.stream.close();
+    this.#stream.close();
+  }
+
+  async #sendEncoded(bytes: Uint8Array): Promise<void> {
+    this.#stats.increment("memberlist.tcp.sent", bytes.length);
+    await this.#write(bytes);
   }
 
   #write(bytes: Uint8Array): Promise<void> {
-    return this.#attempt(() => this.#options.writes.write(this.#writer, bytes));
+    return this.#attempt(() => this.#writes.write(this.#writer, bytes));
   }
 
   async #attempt(action: () => Promise<void>): Promise<void> {

@@ -27,8 +27,10 @@ interface Setup {
   take(join?: boolean, user?: Partial<StateUser>): Promise<StateLease>;
 }
 
+type SetupOptions = Partial<SharedStatesOptions & SharedStatesOptions["states"] & SharedStatesOptions["codec"]>;
+
 /** States of 100 bytes, encoded to 60 more. */
-function setup(options: Partial<SharedStatesOptions> = {}): Setup {
+function setup({ localState, encode, ...options }: SetupOptions = {}): Setup {
   const clock = new VirtualClock();
   const waits = new PendingOperations(clock);
   const begun: (readonly [boolean, number])[] = [];
@@ -36,13 +38,16 @@ function setup(options: Partial<SharedStatesOptions> = {}): Setup {
     clock,
     operations: waits,
     timeout,
-    yieldToEventLoop: () => new Promise((resolve) => clock.defer(resolve)),
     maxBytes: 1_000,
-    localState: async (join) => {
-      begun.push([join, clock.now()]);
-      return encoded(join);
+    states: {
+      yieldToEventLoop: () => new Promise((resolve) => clock.defer(resolve)),
+      localState: async (join) => {
+        if (localState !== undefined) return localState(join);
+        begun.push([join, clock.now()]);
+        return encoded(join);
+      },
     },
-    encode: () => new Uint8Array(60),
+    codec: { encode: encode ?? (() => new Uint8Array(60)) },
     ...options,
   });
   const take = (join = false, user: Partial<StateUser> = {}): Promise<StateLease> =>
@@ -50,7 +55,7 @@ function setup(options: Partial<SharedStatesOptions> = {}): Setup {
   return { clock, waits, states, begun, take };
 }
 
-/** As long as it takes to localState: `time` ms. */
+/** A state that takes `time` ms. */
 function slowly(clock: () => VirtualClock, time: number): () => Promise<Uint8Array> {
   return () => new Promise((resolve) => void clock().setTimeout(() => resolve(encoded(false)), time));
 }

@@ -1,0 +1,56 @@
+import type { ResolvedConfig } from "../../config/config.ts";
+import type { Log } from "../../ports/log.ts";
+import type { PushPullHeader } from "../../wire/messages/types.ts";
+import type { UnchangedNodes } from "../../wire/messages/unchanged-nodes.ts";
+import { readPushPullNodes, type RemoteState } from "../../wire/stream-frame.ts";
+import type { StreamReader } from "../../wire/stream-reader.ts";
+import type { Stats } from "../stats.ts";
+import type { StateExchange } from "./state-exchange.ts";
+
+/** Scanning so many bytes of our own state costs less than decoding one of a peer's nodes. */
+const ownBytesPerNode = 512;
+
+export interface PushPullReaderOptions {
+  readonly config: Pick<ResolvedConfig, "limits">;
+  readonly states: StateExchange;
+  readonly log: Log;
+  readonly stats: Stats;
+}
+
+/** Reads the nodes of a peer's push/pull, without those that our own message has, too, byte for byte. */
+export class PushPullReader {
+  readonly #options: PushPullReaderOptions;
+
+  constructor(options: PushPullReaderOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The nodes that need not be decoded; undefined where to find them costs more than it saves, or all nodes have to be decoded.
+   *
+   * @param ours our own message
+   * @param scan finds its nodes
+   * @param nodes how many a peer's state has, where that is known
+   */
+  async unchanged(
+    ours: Uint8Array,
+    scan: () => Promise<UnchangedNodes>,
+    nodes: number = Infinity,
+  ): Promise<UnchangedNodes | undefined> {
+    const pays = nodes * ownBytesPerNode >= ours.length;
+    return pays && this.#options.states.dropsDuplicates ? scan() : undefined;
+  }
+
+  /** Errors: see `readPushPullHeader`. Nodes that are invalid are skipped, counted and logged. */
+  async read(body: StreamReader, header: PushPullHeader, known: UnchangedNodes | undefined): Promise<RemoteState> {
+    const { config, states, log, stats } = this.#options;
+    const { yieldToEventLoop } = states;
+    const state = await readPushPullNodes(body, header, config.limits, { yieldToEventLoop, known });
+    const { skipped } = state;
+    if (skipped > 0) {
+      stats.count("dropped.bad_node", skipped);
+      log.warn("bad_node", `skipped ${skipped} invalid nodes in a push/pull`, { skipped });
+    }
+    return state;
+  }
+}
