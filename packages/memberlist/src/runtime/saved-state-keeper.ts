@@ -6,8 +6,10 @@ import type { NodeRuntime } from "./node-runtime.ts";
 import { decodeSavedState, encodeSavedState, savedMembersMax, type SavedState } from "./saved-state.ts";
 import type { Address } from "../api/address.ts";
 
-/** How long changes of the membership are gathered, in ms. Our incarnation, and that we leave, are saved at once. */
+/** How long changes of the membership are gathered, in ms. */
 const saveDelay = 5_000;
+/** In ms: a new incarnation is saved at once, but only so long after the last save. Suspicions of us, which anybody can make up without a key, raise it. */
+const saveInterval = 1_000;
 /** How long a shutdown waits for the last save, in ms. */
 const lastSaveTimeout = 2_000;
 /** What a crash may have kept from being saved: a refutation or two more. */
@@ -56,8 +58,10 @@ export class SavedStateKeeper {
   #hasLeft = false;
   #isDirty = false;
   #saving: Promise<void> | undefined;
+  #savedAt = -Infinity;
   #timer: ClockTimer = undefined;
-  #isTimerSet = false;
+  /** When the timer saves, on the clock; Infinity: it is not set. */
+  #due = Infinity;
 
   constructor(runtime: NodeRuntime, loaded: Loaded) {
     this.#runtime = runtime;
@@ -83,33 +87,47 @@ export class SavedStateKeeper {
     });
   }
 
-  /** Something may have changed: our incarnation, or that we leave, is saved at once. */
+  /** Something may have changed: our incarnation, or that we leave. */
   look(): void {
     const { incarnation, hasLeft } = this.#runtime.engine;
     if ((incarnation === this.#incarnation && hasLeft === this.#hasLeft) || !this.#maySave) return;
+    const wait = hasLeft === this.#hasLeft ? this.#savedAt + saveInterval - this.#runtime.config.clock.now() : 0;
     this.#incarnation = incarnation;
     this.#hasLeft = hasLeft;
     this.#isDirty = true;
-    this.#save();
+    if (wait > 0) this.#saveIn(wait);
+    else this.#save();
   }
 
   /** The membership has changed. */
   changed(): void {
     if (!this.#maySave) return;
     this.#isDirty = true;
-    if (this.#isTimerSet) return;
-    this.#isTimerSet = true;
-    this.#timer = this.#runtime.config.clock.setTimeout(() => {
-      this.#isTimerSet = false;
+    this.#saveIn(saveDelay);
+  }
+
+  /** In so many ms, or sooner where that is planned already. */
+  #saveIn(delay: number): void {
+    const { clock } = this.#runtime.config;
+    const due = clock.now() + delay;
+    if (this.#due <= due) return;
+    this.#clearTimer();
+    this.#due = due;
+    this.#timer = clock.setTimeout(() => {
+      this.#due = Infinity;
       this.#save();
-    }, saveDelay);
+    }, delay);
+  }
+
+  #clearTimer(): void {
+    if (this.#due < Infinity) this.#runtime.config.clock.clearTimeout(this.#timer);
+    this.#due = Infinity;
   }
 
   /** Saves what is not saved yet. Resolves when that is done, has failed, or takes too long. */
   async stop(): Promise<void> {
     const { clock } = this.#runtime.config;
-    if (this.#isTimerSet) clock.clearTimeout(this.#timer);
-    this.#isTimerSet = false;
+    this.#clearTimer();
     this.#save();
     if (this.#saving === undefined) return;
     let timer: ClockTimer;
@@ -133,6 +151,7 @@ export class SavedStateKeeper {
     const { config, log, stats } = this.#runtime;
     while (this.#isDirty) {
       this.#isDirty = false;
+      this.#savedAt = config.clock.now();
       try {
         await config.store?.save(encodeSavedState(this.#snapshot()));
       } catch (error) {

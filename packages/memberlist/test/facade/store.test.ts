@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Store } from "../../src/index.ts";
+import { encodeSuspect } from "../../src/wire/messages/encode.ts";
 import { clusters, names, type Cluster, type TestNode } from "./cluster.ts";
 import { RawPeer } from "./raw-peer.ts";
 
@@ -102,6 +103,27 @@ describe("a restart with a store", () => {
     expect(changes.length).toBeGreaterThan(0);
     expect(remembered.filter(({ type }) => type === "label_mismatch")).toHaveLength(32);
     expect(remembered.map(({ at }) => at)).toEqual(remembered.map(({ at }) => at).toSorted((x, y) => x - y));
+  });
+
+  it("saves at most once a second while made-up suspicions raise its incarnation, then the latest, and a leave at once", async () => {
+    const one = cluster();
+    const { c, store } = await threeWithStore(one);
+    const { saves } = store;
+    const peer = new RawPeer(one);
+    const refuted = (): number => c.members.localNode().incarnation;
+    for (let i = 0; i < 100; i++) {
+      peer.send(encodeSuspect({ incarnation: refuted(), node: c.name, from: "made-up" }), c);
+      await one.advance(100);
+    }
+    expect(refuted()).toBeGreaterThan(90);
+    expect(store.saves - saves).toBeGreaterThan(5);
+    expect(store.saves - saves).toBeLessThanOrEqual(13);
+    await one.advance(1_000);
+    expect(store.saved.incarnation).toBe(refuted());
+    peer.send(encodeSuspect({ incarnation: refuted(), node: c.name, from: "made-up" }), c);
+    await one.advance(10);
+    await one.settle(c.members.leave());
+    expect(store.saved.members).toEqual([]);
   });
 
   it("comes back from the dead, too", async () => {
