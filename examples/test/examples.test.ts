@@ -12,7 +12,7 @@ it("an example on Node is one command, which runs on Node 20, too", () => {
   const { scripts } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
     scripts: Record<string, string>;
   };
-  expect(scripts["example"]).toBe("node examples/run.mjs");
+  expect(scripts["example"]).toBe("node scripts/run.mjs examples/node");
   const commands = ["agent", "registry", "chat", "leader"].map((example) => commandOf("node", example).join(" "));
   expect(commands).toEqual(["agent", "registry", "chat", "leader"].map((example) => `npx -y pnpm@12 example ${example}`));
 });

@@ -31,7 +31,7 @@ export class Program implements AsyncDisposable {
   /** Runs the example by its own command; the package manager's script is left out, a test of its own sees to that. */
   constructor(kind: Kind, example: string, args: readonly string[]) {
     const [, ...given] = commandOf(kind, example);
-    const rest = kind === "node" ? ["examples/run.mjs", example] : given;
+    const rest = kind === "node" ? ["scripts/run.mjs", "examples/node", example] : given;
     this.#child = spawn(programOf(kind) ?? kind, [...rest, ...args], { cwd: root, stdio: "pipe" });
     this.#ended = new Promise((resolve) => this.#child.once("close", (code) => resolve(code)).once("error", () => resolve(null)));
     this.#child.once("close", () => void (this.#hasEnded = true));

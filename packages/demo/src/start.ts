@@ -1,5 +1,6 @@
 /** The main job, `npx -y pnpm@12 start`: builds what the demonstration needs, the Go peer at the same time, and runs it. */
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import { BuildJob, type BuildResult } from "./build-job.ts";
 import { chooseProgress } from "./build-progress.ts";
 import { Interruption } from "./interruption.ts";
@@ -8,21 +9,23 @@ import { optionsOf, usage, type DemoOptions } from "./options.ts";
 /** Where Go's cache is cold, compiling may take so long, in ms, before the run goes on without: it should not take over a minute. */
 const goPatience = 45_000;
 
-// This runs bundled, from a folder of interop's: paths are taken from the program that was called.
-const demoFolder = new URL(".", pathToFileURL(process.argv[1] ?? ""));
-const workspace = fileURLToPath(new URL("../..", demoFolder));
+// Relative to the folder of interop in which the bundle of this file lies, and to its own folder alike.
+const workspaceUrl = new URL("../../../", import.meta.url);
+const workspace = fileURLToPath(workspaceUrl);
+/** Runs a program of this package from the sources. */
+const fromSources = ["scripts/run.mjs", "--bin", "packages/interop/bin"];
 
 /** @returns the arguments that tell the demonstration of the Go peer, or undefined when it cannot be run */
 async function build({ json, noGo, join }: DemoOptions, interruption: Interruption): Promise<readonly string[] | undefined> {
   const progress = chooseProgress(json, process.stdout);
   const wantsGo = !noGo && join.length === 0;
   progress.begin(wantsGo ? ["the packages", "the Go peer"] : ["the packages"]);
-  const turbo = fileURLToPath(new URL("../../scripts/turbo.mjs", demoFolder));
+  const turbo = createRequire(workspaceUrl).resolve("turbo/bin/turbo");
   const packages = new BuildJob(
     [process.execPath, turbo, "run", "build", "--filter=@memberlist/demo", "--output-logs=errors-only"],
     workspace,
   );
-  const go = wantsGo ? new BuildJob([process.execPath, process.argv[1] ?? "", "build-go"], workspace) : undefined;
+  const go = wantsGo ? new BuildJob([process.execPath, ...fromSources, "packages/demo/src/build-go.ts"], workspace) : undefined;
   const stop = (): void => [packages, go].forEach((job) => job?.kill());
   interruption.signal.addEventListener("abort", stop);
   try {
@@ -81,7 +84,7 @@ async function start(): Promise<number | undefined> {
   interruption.dispose();
   if (interruption.signal.aborted) return interruption.exitCode;
   if (goArgs === undefined) return 1;
-  const main = new URL("dist/main.js", demoFolder);
+  const main = new URL("packages/demo/dist/main.js", workspaceUrl);
   process.argv = [process.execPath, fileURLToPath(main), ...args, ...goArgs];
   await import(main.href);
   return undefined;

@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { until } from "@memberlist/interop";
 import type { DemoEvent } from "../src/demo-event.ts";
 
-const runner = fileURLToPath(new URL("../run.mjs", import.meta.url));
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const command = ["scripts/run.mjs", "--bin", "packages/interop/bin", "packages/demo/src/main.ts", "--json"];
 
 /** The demonstration in a process of its own, from the sources, with `--json`. */
 export class Program implements AsyncDisposable {
@@ -16,7 +17,7 @@ export class Program implements AsyncDisposable {
   #stderr = "";
 
   constructor(args: readonly string[]) {
-    this.#child = spawn(process.execPath, [runner, "main", "--json", ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = spawn(process.execPath, [...command, ...args], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
     if (this.#child.stdout === null || this.#child.stderr === null) throw new Error("no pipes");
     createInterface({ input: this.#child.stdout }).on("line", (line) => this.events.push(JSON.parse(line) as DemoEvent));
     this.#child.stderr.setEncoding("utf8").on("data", (text: string) => (this.#stderr += text));

@@ -52,7 +52,7 @@ async function runs(folder: string, id: RuntimeId, ...args: readonly string[]): 
 
 async function checkAll(temp: string): Promise<void> {
   process.stderr.write("building and packing\n");
-  await say(workspace, process.execPath, "scripts/turbo.mjs", "run", "build", "--output-logs=errors-only");
+  await say(workspace, "npx", "-y", "pnpm@12", "build");
   const tarballs = await packAll(temp);
   for (const tarball of tarballs) {
     await check(`${tarball.name}: the content of its tarball`, async () => {

@@ -3,10 +3,14 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 
-const program = fileURLToPath(new URL("../run.mjs", import.meta.url));
+const program = [
+  fileURLToPath(new URL("../../../scripts/run.mjs", import.meta.url)),
+  "--memory",
+  fileURLToPath(new URL("../src/cli/sim.ts", import.meta.url)),
+];
 
 async function traceOf(seed: number): Promise<string> {
-  const args = [program, "run", "--nodes", "12", "--seconds", "20", "--seed", String(seed)];
+  const args = [...program, "run", "--nodes", "12", "--seconds", "20", "--seed", String(seed)];
   const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 60_000 });
   const { trace } = JSON.parse(stdout) as { readonly trace: string };
   return trace;

@@ -1,12 +1,12 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import type { Plugin } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { bundleCli } from "../bundle.mjs";
+import { bundle } from "../../../scripts/bundle.mjs";
 
 /** A way to break the core: in one file, one piece of code becomes another. */
 interface Mutant {
@@ -98,14 +98,9 @@ function breaking({ file, code, becomes }: Mutant): Plugin {
 
 /** Fuzzes a core with these changes, without shrinking. @returns what failed, or "" */
 async function fuzz(name: string, plugins: Plugin[]): Promise<string> {
-  const cli = join(folder, `${name}.mjs`);
-  const start = join(folder, `${name}-start.mjs`);
-  await bundleCli(cli, plugins);
-  writeFileSync(
-    start,
-    `const { main } = await import(${JSON.stringify(pathToFileURL(cli).href)});\nprocess.exitCode = await main(process.argv);\n`,
-  );
-  const args = [start, "fuzz", "--seeds", String(seeds), "--jobs", "1", "--no-shrink"];
+  const program = join(folder, `${name}.mjs`);
+  await bundle(new URL("../src/cli/sim.ts", import.meta.url), pathToFileURL(program), plugins);
+  const args = [program, "fuzz", "--seeds", String(seeds), "--jobs", "1", "--no-shrink"];
   try {
     await promisify(execFile)(process.execPath, args, { timeout: 60_000 });
     return "";

@@ -6,7 +6,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it, vi } from "vitest";
 
-const program = fileURLToPath(new URL("../run.mjs", import.meta.url));
+const program = [
+  fileURLToPath(new URL("../../../scripts/run.mjs", import.meta.url)),
+  "--memory",
+  fileURLToPath(new URL("../src/cli/sim.ts", import.meta.url)),
+];
 const timeout = 60_000;
 
 /** All that it has started, and what that has. */
@@ -41,7 +45,7 @@ it.runIf(process.platform === "linux").each([
 ] as const)("%s ends the CLI and its workers, whatever they are about, and it says why", { timeout }, async (signal, code) => {
   const out = mkdtempSync(join(tmpdir(), "processes-"));
   // One run of so many takes a minute.
-  const args = [program, "lifeguard", "--agents", "500", "--jobs", "2", "--out", out];
+  const args = [...program, "lifeguard", "--agents", "500", "--jobs", "2", "--out", out];
   const runner = spawn(process.execPath, args, { stdio: "ignore" });
   const ended = once(runner, "exit");
   let children: number[] = [];

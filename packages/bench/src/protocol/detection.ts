@@ -4,8 +4,8 @@ import { promisify } from "node:util";
 import type { Experiment } from "./experiments.ts";
 
 const run = promisify(execFile);
-/** This file's code runs from `bin/`. */
-const program = fileURLToPath(new URL("../../interop/run.mjs", import.meta.url));
+/** Relative to `bin/`, where the bundle of this file lies. */
+const at = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 
 interface Report {
   readonly rounds: readonly { readonly go: number; readonly ts: number }[];
@@ -17,7 +17,7 @@ export const detection: Experiment = {
   steps: () => 1,
   run: async ({ kinds, rounds, figures, step }) => {
     if (!kinds.includes("go")) return;
-    const command = [program, "src/detection-time.ts", String(rounds)];
+    const command = [at("scripts/run.mjs"), at("packages/interop/src/detection-time.ts"), String(rounds)];
     const stdout = await run(process.execPath, command).then(
       (done) => done.stdout,
       // It fails when the medians are far apart: the figures say so here.

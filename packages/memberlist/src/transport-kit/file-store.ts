@@ -22,7 +22,7 @@ interface FileSystem {
   lstat(path: string): Promise<{ isFile(): boolean; readonly mtimeMs: number }>;
 }
 
-export interface FileStoreOptions {
+interface FileStoreOptions {
   readonly fs: FileSystem;
   /** The file's absolute path, its name, and the path of another file in its folder. */
   readonly path: string;

@@ -23,7 +23,7 @@ interface Options {
 }
 
 /** Runs the command from the folder of the package. Returns the exit code: 1 when a survivor is not explained, 2 for wrong arguments. */
-export async function main(args: readonly string[]): Promise<number> {
+async function main(args: readonly string[]): Promise<number> {
   let options: Options;
   try {
     options = parse(args);
@@ -96,3 +96,5 @@ function tell({ name, killedMin }: Area, { explained, killed, score, stale, unex
   process.stdout.write(`${lines.join("\n")}\n`);
   return unexplained.length === 0 && stale.length === 0 && score >= killedMin;
 }
+
+process.exitCode = await main(process.argv.slice(2));

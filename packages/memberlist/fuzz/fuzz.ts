@@ -28,7 +28,7 @@ async function costs(): Promise<number> {
 }
 
 /** Attacks whole nodes until the time is over. Returns the exit code: 1 when a case failed, 2 for wrong arguments. */
-export async function main(args: readonly string[]): Promise<number> {
+async function main(args: readonly string[]): Promise<number> {
   let minutes: number;
   let first: number;
   let onlyCosts: boolean;
@@ -75,3 +75,5 @@ export async function main(args: readonly string[]): Promise<number> {
     if (isOver) return 0;
   }
 }
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,3 @@
+import type { Plugin } from "esbuild";
+
+export function bundle(source: URL, outfile: URL, plugins?: readonly Plugin[]): Promise<void>;

@@ -1,0 +1,78 @@
+// Runs a TypeScript program from the sources of all packages, since Node 20 reads no TypeScript. Nothing has to have been built.
+//
+//   node scripts/run.mjs [--bin <folder>] [--memory] <program.ts, or a folder and a name in it> [arguments]
+//
+// The program is bundled to the `bin` folder of its package, or to the one given. If its package has programs that it starts
+// (`src/**/*-program.ts`), they and the threads of the Node transport are bundled beside it. With `--memory` it runs in a process that may use
+// most of the memory.
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { constants, totalmem } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { bundle } from "./bundle.mjs";
+
+const args = process.argv.slice(2);
+const option = (name) => args[0] === name && args.shift() !== undefined;
+const givenBin = option("--bin") ? resolve(args.shift()) : undefined;
+const wantsMemory = option("--memory");
+const program = programOf(resolve(args.shift() ?? ""));
+const root = packageOf(program);
+const bin = givenBin ?? join(root, "bin");
+
+await Promise.all([program, ...startedPrograms(root)].map((source) => bundleTo(bin, source)));
+const outfile = join(bin, `${basename(program, ".ts")}.mjs`);
+if (wantsMemory) await runWithMemory(outfile);
+else {
+  process.argv = [process.execPath, outfile, ...args];
+  await import(pathToFileURL(outfile).href);
+}
+
+/** A file, or that of the folder which the next argument names. */
+function programOf(path) {
+  if (path.endsWith(".ts")) return path;
+  const names = readdirSync(path)
+    // Each program begins with its command.
+    .filter((file) => file.endsWith(".ts") && readFileSync(join(path, file), "utf8").startsWith("// "))
+    .map((file) => basename(file, ".ts"));
+  const name = args.shift();
+  if (names.includes(name)) return join(path, `${name}.ts`);
+  console.error(`which program? ${names.join("|")} [--help]`);
+  return process.exit(2);
+}
+
+function packageOf(path) {
+  const folder = dirname(path);
+  return existsSync(join(folder, "package.json")) ? folder : packageOf(folder);
+}
+
+function startedPrograms(folder) {
+  const sources = join(folder, "src");
+  if (!existsSync(sources)) return [];
+  const found = readdirSync(sources, { recursive: true }).filter((file) => file.endsWith("-program.ts"));
+  const threads = fileURLToPath(new URL("../packages/transport-node/src/worker.ts", import.meta.url));
+  return found.length === 0 ? [] : [...found.map((file) => join(sources, file)), threads];
+}
+
+/** The transport looks for its threads' program as it is called in the published package. */
+function bundleTo(folder, source) {
+  const name = basename(source, ".ts");
+  return bundle(pathToFileURL(source), pathToFileURL(join(folder, name === "worker" ? "worker.js" : `${name}.mjs`)));
+}
+
+/** Thousands of simulated nodes take gigabytes. */
+async function runWithMemory(file) {
+  const memory = Math.min(totalmem(), process.constrainedMemory() || Infinity);
+  // Most of what a run makes is short-lived: a larger nursery saves a tenth of the time.
+  const flags = [`--max-old-space-size=${Math.floor((0.8 * memory) / 2 ** 20)}`, "--max-semi-space-size=64"];
+  // The channel tells it that this process is gone, however that was ended.
+  const child = spawn(process.execPath, [...flags, file, ...args], { stdio: ["inherit", "inherit", "inherit", "ipc"] });
+  // The terminal's signals reach the child, too; what ends this process alone has to end the child.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  const [code, signal] = await new Promise((done, failed) => {
+    child.once("error", failed);
+    child.once("exit", (...ended) => done(ended));
+  });
+  // As shells report it: 130 for Ctrl-C.
+  process.exitCode = code ?? 128 + constants.signals[signal];
+}
