@@ -58,8 +58,8 @@ export class GuardedThread {
   }
 
   /**
-   * @param work whose bytes are given away
-   * @returns what the thread answers, whatever that is
+   * @param work its bytes are transferred to the thread
+   * @returns the answer of the thread, unchecked
    * @throws ThreadStartError where the thread does not start; an Error when it dies at work, or its program throws
    */
   run(work: WorkerJob & { readonly bytes: Uint8Array<ArrayBuffer> }): Promise<unknown> {

@@ -18,7 +18,7 @@ const updatedInOneGo = 64 * 1024;
 const options = { authTagLength: tagSize } as const;
 
 /**
- * AES-GCM by `node:crypto` (OpenSSL), with prepared keys and a pool of random nonces, and CRC-32 by `node:zlib`. The pool is memory: a snapshot of
+ * AES-GCM by `node:crypto` (OpenSSL), with prepared keys and a pool of random nonces, and CRC-32 by `node:zlib`. The pool is memory: an image of
  * a running process that is started twice would use its nonces twice.
  */
 export class NodeCrypto implements WorkerCrypto {
@@ -88,7 +88,7 @@ function decrypt(
   try {
     decipher.final();
   } catch {
-    // Another key, other additional data, or tampered with: nothing tells which.
+    // Another key, other additional data, or tampered with: there is no way to distinguish them.
     return undefined;
   }
   return plainView(plaintext);

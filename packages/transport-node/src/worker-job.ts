@@ -10,12 +10,12 @@ import {
   type EncodeJob,
 } from "@memberlist/core/internal";
 
-/** What a thread is given. */
+/** The input of a thread. */
 export type WorkerJob =
   | { readonly kind: "encode"; readonly bytes: Uint8Array; readonly job: EncodeJob }
   | { readonly kind: "decode"; readonly bytes: Uint8Array; readonly job: DecodeJob };
 
-/** A typed error on its way between threads: of a class, a clone keeps neither name nor fields. */
+/** A typed error that can be cloned between threads: a clone of a class instance keeps neither name nor fields. */
 export type WorkerFailure =
   | { readonly type: "decode"; readonly reason: DecodeReason; readonly message: string }
   | {
@@ -40,7 +40,7 @@ export async function doWorkerJobInParts(
   return doDecodeJobInParts(crypto, work.bytes, work.job, yieldToEventLoop);
 }
 
-/** What a thread has answered; undefined for anything else, which is not this package's program. */
+/** The answer of a thread; undefined when it is not one: the thread does not run the program of this package. */
 export function answerOf(value: unknown): Uint8Array | WorkerFailure | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   if (value instanceof Uint8Array) return value;
@@ -51,7 +51,7 @@ export function answerOf(value: unknown): Uint8Array | WorkerFailure | undefined
   return isDecode || isMemberlist ? (value as WorkerFailure) : undefined;
 }
 
-/** Undefined for an error that is none of the library's. */
+/** Undefined for an error that is not one of the library. */
 export function failureOf(error: unknown): WorkerFailure | undefined {
   if (error instanceof DecodeError) return { type: "decode", reason: error.reason, message: error.message };
   if (!(error instanceof MemberlistError)) return undefined;

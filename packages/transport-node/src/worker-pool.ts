@@ -6,7 +6,7 @@ import { GuardedThread, loadPiscina, ThreadStartError } from "./guarded-thread.t
 import { answerOf, doWorkerJobInParts, errorOf, type WorkerFailure, type WorkerJob } from "./worker-job.ts";
 import { NodeCrypto } from "./node-crypto.ts";
 
-/** Threads for the compression and encryption of long stream messages, so that they do not hold up the event loop. */
+/** Threads for the compression and encryption of long stream messages, so that they do not block the event loop. */
 export interface WorkerOptions {
   /** How many at most. They start when they are needed. Default: one less than the machine has cores, at least 1 and at most 2. */
   readonly threads?: number;
@@ -55,7 +55,7 @@ export class WorkerPool implements StreamWorkers {
   #free: number;
   #failures = 0;
   #makeThread: Promise<() => GuardedThread> | undefined;
-  /** No thread can be had, from here on. */
+  /** No thread is available any more. */
   #isInline = false;
   #closed: Promise<void> | undefined;
 
@@ -106,7 +106,7 @@ export class WorkerPool implements StreamWorkers {
       const result = await this.#doInThread(work);
       if (result instanceof Uint8Array) return result;
       if (result !== undefined) throw errorOf(result);
-      // What was done before in this turn was long, too, and may have been one piece: a message that no key fits.
+      // A turn of its own: the job before it may have been one long piece, such as a message that no key fits.
       await turn();
       checkWanted(isWanted);
       return await doWorkerJobInParts(this.#inline, work, async () => {
@@ -175,12 +175,12 @@ export class WorkerPool implements StreamWorkers {
     const { workers, idleTimeout = defaultIdleTimeout } = this.#options;
     const entry = workers.entry ?? (await ownEntry());
     const piscina = loadPiscina(entry);
-    // Loading that took its time.
+    // Loading took long.
     await turn();
     return () => new GuardedThread(piscina, entry, idleTimeout);
   }
 
-  /** What keeps one thread from starting keeps the next one, too: there are no more of them. */
+  /** The cause that keeps one thread from starting keeps the next one, too: no thread is tried again. */
   #giveUp(cause: string, error?: unknown): void {
     if (this.#isInline || this.#closed !== undefined) return;
     this.#isInline = true;
@@ -214,15 +214,15 @@ function checkWanted(isWanted: (() => boolean) | undefined): void {
   if (isWanted?.() === false) throw new MemberlistError("aborted", "cancelled: the stream was closed");
 }
 
-/** Lets what waits on the event loop have its turn. */
+/** Yields to the event loop. */
 function turn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
 
-/** A copy; of many bytes, with turns of the event loop in between. */
+/** A copy; of many bytes, with yields to the event loop in between. */
 async function copyInParts(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
   if (bytes.length <= copiedInOneGo) return new Uint8Array(bytes);
-  // What was done before in this turn was long, too, and so may be what comes next: each part has a turn of its own.
+  // Each part has a turn of its own: the work before and after it may be long, too.
   await turn();
   const copy = new Uint8Array(bytes.length);
   for (let from = 0; from < bytes.length; from += copiedInOneGo) {

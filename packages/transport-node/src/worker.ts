@@ -5,10 +5,10 @@ import { NodeCrypto } from "./node-crypto.ts";
 /** Its nonces are its own: random, from a pool that no other thread has. */
 const crypto = new NodeCrypto();
 
-/** Results of no more bytes change hands as a copy. */
+/** Shorter results are copied, longer ones transferred. In bytes. */
 const copiedMax = 64 * 1024;
 
-/** What the threads of a {@link WorkerPool} run. The result changes hands without being copied. */
+/** What the threads of a {@link WorkerPool} run. A long result is transferred, not copied. */
 export default function workerEntry(work: WorkerJob): Uint8Array | WorkerFailure {
   try {
     const bytes = doWorkerJob(crypto, work);

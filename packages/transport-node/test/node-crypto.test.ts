@@ -28,7 +28,7 @@ function flipped(bytes: Uint8Array, at: number): Uint8Array {
   return copy;
 }
 
-it("sums as the core does", () => {
+it("computes the same CRC-32 as the core", () => {
   fc.assert(
     fc.property(plaintext, (bytes) => {
       expect(node.crc32(bytes)).toBe(crc32(bytes));
@@ -62,7 +62,7 @@ describe.each(pairs)("AES-GCM by %s", { timeout: 60_000 }, (_name, ours, theirs)
     }
   });
 
-  it("gives what it encrypted itself back, a megabyte too", () => {
+  it("decrypts what it has encrypted itself, a megabyte too", () => {
     const aes = ours.aesGcm(patterned(32));
     for (const size of [0, 1, 65_536, 1_048_577]) {
       const decrypted = aes.decrypt(encryptedBy(aes, patterned(size)), none) as Uint8Array;
@@ -70,7 +70,7 @@ describe.each(pairs)("AES-GCM by %s", { timeout: 60_000 }, (_name, ours, theirs)
     }
   });
 
-  it("is refused with any byte of nonce, ciphertext, tag or additional data changed", () => {
+  it("fails to decrypt with any byte of nonce, ciphertext, tag or additional data changed", () => {
     const aes = ours.aesGcm(patterned(16));
     const data = patterned(9);
     for (const size of [0, 5, 16, 33]) {
@@ -82,14 +82,14 @@ describe.each(pairs)("AES-GCM by %s", { timeout: 60_000 }, (_name, ours, theirs)
     }
   });
 
-  it("is refused at every shorter length that the core asks about, and longer", () => {
+  it("fails to decrypt at every shorter length from 28 bytes, and longer", () => {
     const aes = ours.aesGcm(patterned(16));
     const encrypted = encryptedBy(aes, patterned(40));
     for (let size = 28; size < encrypted.length; size++) expect(aes.decrypt(encrypted.subarray(0, size), none)).toBeUndefined();
     expect(aes.decrypt(Uint8Array.from([...encrypted, 0]), none)).toBeUndefined();
   });
 
-  it("is refused under every other key", () => {
+  it("fails to decrypt with every other key", () => {
     const encrypted = encryptedBy(ours.aesGcm(patterned(32)), patterned(20));
     for (const other of [flipped(patterned(32), 31), patterned(24), patterned(16)]) {
       expect(ours.aesGcm(other).decrypt(encrypted, none)).toBeUndefined();
@@ -108,7 +108,7 @@ describe.each(pairs)("AES-GCM by %s", { timeout: 60_000 }, (_name, ours, theirs)
     expect(theirs.aesGcm(patterned(16)).decrypt(encryptedBy(aes, patterned(3)), none)).toEqual(patterned(3));
   });
 
-  it("gives plain arrays of their own, no view of what came in or goes on", () => {
+  it("returns plain arrays, which share no memory with its arguments or other results", () => {
     const aes = ours.aesGcm(patterned(16));
     const encrypted = encryptedBy(aes, patterned(64));
     const decrypted = aes.decrypt(encrypted, none) as Uint8Array;

@@ -83,7 +83,7 @@ function same(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /** What an error says, for comparison. */
-function told(error: unknown): unknown {
+function shown(error: unknown): unknown {
   if (error instanceof DecodeError) return ["DecodeError", error.reason, error.message];
   if (error instanceof MemberlistError) return ["MemberlistError", error.code, error.message, error.details];
   return error;
@@ -106,13 +106,13 @@ const decode = {
   job: { decrypt: { keys: [other, key], label }, maxDecompressedBytes: max },
 } as const;
 
-describe("what threads make", () => {
+describe("the results of threads", () => {
   const kinds = ([undefined, 0, 1] as const).flatMap((version) => [
     { version, compress: true, layers: `${version === undefined ? "" : `encrypted as version ${version}, `}compressed` },
     ...(version === undefined ? [] : [{ version, compress: false, layers: `encrypted as version ${version}` }]),
   ]);
 
-  it.each(kinds)("opens inline, and what was made inline opens there: $layers", async ({ version, compress }) => {
+  it.each(kinds)("can be decoded on the event loop, and the other way round: $layers", async ({ version, compress }) => {
     const pool = start();
     const encrypt = version === undefined ? undefined : { key, version, label };
     const decrypt = version === undefined ? undefined : { keys: [other, key], label };
@@ -131,12 +131,12 @@ describe("what threads make", () => {
     expect([workers.length > 0, pool.failures]).toEqual([true, 0]);
   });
 
-  it("is the same byte for byte where there is no nonce", async () => {
+  it("are the same bytes as on the event loop where there is no nonce", async () => {
     const work: WorkerJob = { ...encode, job: { compress: true } };
     expect(same(await run(start(), work), doWorkerJob(inline, work))).toBe(true);
   });
 
-  it("leaves the caller its bytes, and what lies around them", async () => {
+  it("leave the caller its bytes and the rest of their buffer", async () => {
     const pool = start();
     const whole = message.slice();
     await pool.encode(whole.subarray(10, 500_000), { compress: true });
@@ -144,7 +144,7 @@ describe("what threads make", () => {
     expect(same(whole, message)).toBe(true);
   });
 
-  it("is a plain array that nothing else shares", async () => {
+  it("are plain arrays with memory of their own", async () => {
     const pool = start();
     const opened = await run(pool, decode);
     expect(Object.getPrototypeOf(opened)).toBe(Uint8Array.prototype);
@@ -152,7 +152,7 @@ describe("what threads make", () => {
   });
 });
 
-describe("what threads refuse", () => {
+describe("the errors of threads", () => {
   const tampered = decode.bytes.slice();
   tampered[5_000] = (tampered[5_000] as number) ^ 1;
   const plain = doWorkerJob(inline, { kind: "encode", bytes: message, job: { compress: true } }).subarray(1);
@@ -173,12 +173,12 @@ describe("what threads refuse", () => {
     ],
   ];
 
-  it.each(cases)("is what is refused inline: %s", async (_what, reason, work) => {
+  it.each(cases)("are the same as on the event loop: %s", async (_what, reason, work) => {
     let expected: unknown;
     try {
       doWorkerJob(inline, work);
     } catch (error) {
-      expected = told(error);
+      expected = shown(error);
     }
     expect(expected).toContain(reason);
     const pool = start();
@@ -186,7 +186,7 @@ describe("what threads refuse", () => {
       () => "no error",
       (thrown: unknown) => thrown,
     );
-    expect(told(error)).toEqual(expected);
+    expect(shown(error)).toEqual(expected);
     expect([workers.length, pool.failures]).toEqual([1, 0]);
   });
 });
@@ -210,7 +210,7 @@ describe("a thread that dies", () => {
     expect([workers.length, pool.failures]).toEqual([2, 1]);
   });
 
-  it("and whose replacement dies: the work is done inline, the next in a thread again", async () => {
+  it("hands its work to the event loop when its replacement dies, too; the next job gets a thread again", async () => {
     const pool = start({ threads: 1 });
     endAtWork(2);
     expect(same(await run(pool, decode), message)).toBe(true);
@@ -219,7 +219,7 @@ describe("a thread that dies", () => {
     expect([workers.length, pool.failures]).toEqual([3, 2]);
   });
 
-  it("before it ever ran: nothing is lost, and no thread is tried again", async () => {
+  it("before it ever ran loses nothing, and no thread is tried again", async () => {
     const pool = start({ threads: 1 });
     onWorker = (worker) => void worker.terminate().catch(() => undefined);
     const results = await Promise.all([run(pool, decode), run(pool, decode)]);
@@ -228,7 +228,7 @@ describe("a thread that dies", () => {
     expect([workers.length, pool.failures]).toEqual([1, 1]);
   });
 
-  it("loses nothing of what many wait for", async () => {
+  it("loses none of many waiting jobs", async () => {
     const pool = start({ threads: 2 });
     endAtWork(2);
     const sizes = Array.from({ length: 12 }, (_, i) => 80_000 + i * 10_000);
@@ -254,7 +254,7 @@ describe("threads", () => {
     expect([workers.length, pool.failures]).toEqual([before + 1, 0]);
   });
 
-  it("begin nothing that nobody waits for any more", async () => {
+  it("do not begin a job whose stream is closed", async () => {
     const pool = start({ threads: 1 });
     const job = { compress: true };
     const first = pool.encode(message, job);
@@ -264,7 +264,7 @@ describe("threads", () => {
     expect(same(await third, await first)).toBe(true);
   });
 
-  it("end in the middle of their work when the pool is closed, as does what waits for them", async () => {
+  it("end in the middle of their work when the pool is closed, and waiting jobs fail", async () => {
     const pool = start({ threads: 1 });
     const started = new Promise<void>((resolve) => {
       onWorker = (worker) => void worker.once("message", () => setImmediate(resolve));
@@ -286,7 +286,7 @@ describe("threads", () => {
     expect(workers).toHaveLength(0);
   });
 
-  it("that cannot be had: the work is done inline, which is logged once", async () => {
+  it("that are not available leave the work to the event loop, which is logged once", async () => {
     // Running from its sources, the package has no worker file.
     const pool = start({ entry: undefined });
     for (let i = 0; i < 3; i++) expect(same(await run(pool, decode), message)).toBe(true);
@@ -297,7 +297,7 @@ describe("threads", () => {
     expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["info", "codec_inline"]]);
   });
 
-  it("that cannot be had: no two jobs are done in one turn of the event loop, though they wait for nothing", async () => {
+  it("that are not available leave one job to each turn of the event loop", async () => {
     const pool = start({ entry: undefined, threads: 1 });
     const refused = { ...decode, job: { decrypt: { keys: [other], label }, maxDecompressedBytes: max } };
     // The pool is found to have no threads.
@@ -314,7 +314,7 @@ describe("threads", () => {
     expect(Math.max(...inTurns)).toBe(1);
   });
 
-  it("that cannot start, with a file that is no program: inline, and never tried again", async () => {
+  it("that cannot start, since their file is not a program, are never tried again", async () => {
     const pool = start({ entry: new URL("../package.json", import.meta.url) });
     for (let i = 0; i < 3; i++) expect(same(await run(pool, decode), message)).toBe(true);
     expect(workers).toHaveLength(1);
@@ -322,7 +322,7 @@ describe("threads", () => {
   });
 
   it.each(["ERR_WORKER_INIT_FAILED", "ERR_ACCESS_DENIED"])(
-    "that the process may not start (%s): inline, logged once, and nothing is left that rejects later",
+    "that the process may not start (%s) leave the work to the event loop, logged once, and no promise rejects later",
     async (code) => {
       const pool = start({ threads: 2 });
       forbidThreads(code, 0);
@@ -335,7 +335,7 @@ describe("threads", () => {
     },
   );
 
-  it("of which the second does not start: the work is done, and what the first has is not lost", async () => {
+  it("of which the second does not start do all work, and the job of the first is not lost", async () => {
     const pool = start({ threads: 2 });
     forbidThreads("ERR_WORKER_INIT_FAILED", 1);
     const results = await Promise.all(Array.from({ length: 6 }, () => run(pool, decode)));
@@ -345,7 +345,7 @@ describe("threads", () => {
     expect(workers.map(({ threadId }) => threadId)).toEqual([-1]);
   });
 
-  it("that start again after they were idle, and then cannot: inline", async () => {
+  it("that cannot start again after they were idle leave the work to the event loop", async () => {
     const pool = start({ threads: 1 }, 20);
     expect(same(await run(pool, decode), message)).toBe(true);
     await until(() => workers.every(({ threadId }) => threadId === -1), "the end of the idle thread");
@@ -355,7 +355,7 @@ describe("threads", () => {
   });
 
   it.each(["undefined", "{}", "null", "[1, 2]", '{ type: "decode" }', '"text"'])(
-    "that answer %s, as a program with a second piscina does: inline, logged once",
+    "that answer %s, as a program with a second piscina does, leave the work to the event loop, logged once",
     async (answer) => {
       const folder = await mkdtemp(join(tmpdir(), "crypto-"));
       try {
@@ -380,7 +380,7 @@ describe("threads", () => {
     expect([workers.length, lines.map(({ fields }) => fields.code)]).toEqual([0, ["codec_inline"]]);
   });
 
-  it("whose program was named and is not there: an error that names it", async () => {
+  it("whose configured program does not exist are refused with an error that names the file", async () => {
     const entry = new URL("./not-there.js", import.meta.url);
     const opened = NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0, workers: { entry } });
     const details = { fields: ["workers.entry"] };
@@ -388,7 +388,10 @@ describe("threads", () => {
     await expect(opened).rejects.toMatchObject({ code: "invalid_config", message, details });
   });
 
-  it.each([{ threads: 0 }, { threads: 1.5 }, { threshold: 0 }, { threshold: Number.NaN }])("are refused: %o", (options) => {
-    expect(() => start(options)).toThrow(expect.objectContaining({ code: "invalid_config" }));
-  });
+  it.each([{ threads: 0 }, { threads: 1.5 }, { threshold: 0 }, { threshold: Number.NaN }])(
+    "are refused with the options %o",
+    (options) => {
+      expect(() => start(options)).toThrow(expect.objectContaining({ code: "invalid_config" }));
+    },
+  );
 });

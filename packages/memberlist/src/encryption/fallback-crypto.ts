@@ -20,7 +20,7 @@ export async function loadFallbackCrypto(): Promise<Crypto> {
           try {
             return gcm(kept, encrypted.subarray(0, nonceSize), additionalData).decrypt(encrypted.subarray(nonceSize));
           } catch {
-            // Another key, other additional data, or tampered with: nothing tells which.
+            // Another key, other additional data, or tampered with: there is no way to distinguish them.
             return undefined;
           }
         },

@@ -25,7 +25,7 @@ export interface KeyringCipherOptions {
   readonly crypto: Crypto;
   /** How many nodes encrypt with the keys of the ring, ourselves included. */
   readonly numMembers: () => number;
-  /** Told once a key, when all members together have probably encrypted too many messages with it. `messages` are ours. */
+  /** Called once for each key, when all members together have probably encrypted too many messages with it. `messages` are ours. */
   readonly onKeyLimitReached: (messages: number) => void;
   /** Default 2^32. */
   readonly messagesPerKeyMax?: number;
@@ -100,7 +100,7 @@ export class KeyringCipher implements PayloadCipher {
     return decryptLongPayload(this.#aesKeys, payload, additionalData);
   }
 
-  /** The key for one message that is encrypted elsewhere. The array is ours. */
+  /** The key for one message that workers encrypt. The array is ours. */
   takeEncryptionKey(): Uint8Array {
     this.#follow();
     const primary = this.#keys[0] as InstalledKey;
@@ -108,7 +108,7 @@ export class KeyringCipher implements PayloadCipher {
     return primary.bytes;
   }
 
-  /** All keys, in the order in which they are tried, for a message that is decrypted elsewhere. The arrays are ours. */
+  /** All keys, in the order in which they are tried, for a message that workers decrypt. The arrays are ours. */
   decryptionKeys(): readonly Uint8Array[] {
     this.#follow();
     return this.#keys.map(({ bytes }) => bytes);

@@ -2,13 +2,13 @@ import type { AesGcm } from "../ports/crypto.ts";
 import { nonceSize, tagSize } from "./constants.ts";
 import { DecodeError } from "./decode-error.ts";
 
-/** Encryption as packets use it: with whatever keys there are at the moment. */
+/** Encryption of packets, with the current keys. */
 export interface PacketCipher {
   /** Whether there are keys: what comes in is decrypted. */
   readonly isOn: boolean;
   /** Whether what goes out is encrypted; only where there are keys. */
   readonly encrypts: boolean;
-  /** Whether what cannot be decrypted is refused, rather than taken as plaintext. */
+  /** Whether packets that fail to decrypt are rejected, rather than decoded as plaintext. */
   readonly verifyIncoming: boolean;
   /** What {@link encrypt} sends. */
   readonly version: EncryptionVersion;
@@ -18,7 +18,7 @@ export interface PacketCipher {
   decrypt(payload: Uint8Array, additionalData: Uint8Array): Uint8Array;
 }
 
-/** Encryption as streams use it, too: a long payload is left to whatever does it off the event loop. */
+/** Encryption as streams use it, too: a long payload may be encrypted off the event loop. */
 export interface PayloadCipher extends PacketCipher {
   /** See {@link encryptLongPayload}. */
   encryptLong(payload: Uint8Array, additionalData: Uint8Array, headroom: number): Promise<Uint8Array>;
@@ -80,7 +80,7 @@ export async function encryptLongPayload(
 
 /**
  * Decrypts a payload, trying every key. The version is not authenticated (the Go library's format has it so): where it was
- * changed to the other one, padding is taken for plaintext or plaintext for padding, and only a checksum inside can tell.
+ * changed to the other one, padding is taken for plaintext or plaintext for padding, and only a checksum inside shows that.
  *
  * @param payload version, nonce, ciphertext, tag
  * @throws DecodeError `decrypt_failed`
@@ -93,7 +93,7 @@ export function decryptPayload(keys: readonly AesGcm[], payload: Uint8Array, add
     try {
       plaintext = key.decrypt(encrypted, additionalData);
     } catch (error) {
-      // A crypto that throws rather than say undefined: the next key may be the right one, and no packet may stop the node.
+      // This crypto throws where it should return undefined. The next key may fit, and a packet must not stop the node.
       cause = error;
     }
     if (plaintext !== undefined) return withoutPadding(version, plaintext);

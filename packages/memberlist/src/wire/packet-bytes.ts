@@ -1,4 +1,4 @@
-/** Over this, in bytes, an array of its own is no dearer than the slab's rest. */
+/** Longer packets, in bytes, get an array of their own: it costs about as much as wasting the rest of a slab. */
 const sharedMax = 8 * 1024;
 const slabSize = 64 * 1024;
 
@@ -12,7 +12,7 @@ let used = 0;
  */
 export function packetBytes(size: number): Uint8Array<ArrayBuffer> {
   if (size > sharedMax) return new Uint8Array(size);
-  // Full, or gone: a transport, which owns its packets, may have transferred one.
+  // Full, or detached: a transport, which owns its packets, may have transferred one.
   if (slab === undefined || used + size > slab.byteLength) {
     slab = new ArrayBuffer(slabSize);
     used = 0;

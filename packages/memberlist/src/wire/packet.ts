@@ -7,7 +7,7 @@ import { labelOverhead, splitLabel, writeLabel } from "./label.ts";
 import { packetBytes } from "./packet-bytes.ts";
 import type { PacketCipher } from "./encryption.ts";
 
-/** Fewer bytes are summed sooner than a function of the runtime is called. */
+/** For fewer bytes our own checksum is faster than a call into the runtime. */
 const nativeChecksumMin = 256;
 
 /** CRC-32 (IEEE), as an unsigned number. */
@@ -47,7 +47,7 @@ export function encodePacket(message: Uint8Array, options: EncodePacketOptions):
   const { label, crc, cipher } = options;
   const labelSize = labelOverhead(label);
   if (cipher?.encrypts !== true) {
-    // What is compressed is only lent to us.
+    // The compressed bytes are a view of memory that the next compression reuses.
     return crc || labelSize > 0 || compressed !== undefined ? frame(payload, options, label) : payload;
   }
   const packet = cipher.encrypt(crc ? frame(payload, options, emptyBytes) : payload, label, labelSize);

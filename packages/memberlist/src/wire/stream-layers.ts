@@ -12,11 +12,11 @@ export interface StreamSecurity {
   readonly label: Uint8Array;
   /** Undefined: no encryption. */
   readonly cipher?: PayloadCipher | undefined;
-  /** Told how long each encrypted message is that comes in, in bytes, before it is read. */
+  /** Called with the length of each inbound encrypted message, in bytes, before it is read. */
   readonly onEncryptedSize?: (bytes: number) => void;
 }
 
-/** A message with its layers on, as it came off a stream. */
+/** An encoded message, as it was read from a stream. */
 export interface StreamPayload {
   /** Encrypted: version, nonce, ciphertext, tag. Else: what follows the type byte of a compress message. */
   readonly bytes: Uint8Array;

@@ -83,13 +83,13 @@ describe("KeyringCipher", () => {
   });
 
   it("reports once for each key that it reached its usage limit, counted for all members together", () => {
-    const told: number[] = [];
+    const reported: number[] = [];
     let numMembers = 1;
     const ring = new Keyring([b], a);
     const ours = cipher(ring, {
       messagesPerKeyMax: 40,
       numMembers: () => numMembers,
-      onKeyLimitReached: (messages) => void told.push(messages),
+      onKeyLimitReached: (messages) => void reported.push(messages),
     });
     const encrypt = (count: number): void => {
       for (let i = 0; i < count; i++) ours.encrypt(plaintext, extra, 0);
@@ -97,31 +97,31 @@ describe("KeyringCipher", () => {
     encrypt(7);
     numMembers = 4;
     encrypt(2);
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
     encrypt(1);
-    expect(told).toEqual([10]);
+    expect(reported).toEqual([10]);
     encrypt(100);
-    expect(told).toEqual([10]);
+    expect(reported).toEqual([10]);
     ring.useKey(b);
     encrypt(9);
     ring.useKey(a);
     encrypt(1);
-    expect(told).toEqual([10]);
+    expect(reported).toEqual([10]);
     ring.useKey(b);
     encrypt(1);
-    expect(told).toEqual([10, 10]);
+    expect(reported).toEqual([10, 10]);
   });
 
   it("counts the messages that are encrypted in a thread", () => {
-    const told: number[] = [];
+    const reported: number[] = [];
     const ours = cipher(new Keyring([], a), {
       messagesPerKeyMax: 2,
-      onKeyLimitReached: (messages) => void told.push(messages),
+      onKeyLimitReached: (messages) => void reported.push(messages),
     });
     expect(ours.takeEncryptionKey()).toEqual(a);
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
     ours.takeEncryptionKey();
-    expect(told).toEqual([2]);
+    expect(reported).toEqual([2]);
   });
 
   it("reports the limit after the packet is encoded, so that the handler may send another one", () => {
@@ -136,10 +136,13 @@ describe("KeyringCipher", () => {
   });
 
   it("does not count what it decrypts", () => {
-    const told: number[] = [];
-    const ours = cipher(new Keyring([], a), { messagesPerKeyMax: 2, onKeyLimitReached: (messages) => void told.push(messages) });
+    const reported: number[] = [];
+    const ours = cipher(new Keyring([], a), {
+      messagesPerKeyMax: 2,
+      onKeyLimitReached: (messages) => void reported.push(messages),
+    });
     const encrypted = ours.encrypt(plaintext, extra, 0);
     for (let i = 0; i < 10; i++) ours.decrypt(encrypted, extra);
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
   });
 });

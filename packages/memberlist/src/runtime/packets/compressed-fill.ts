@@ -1,17 +1,14 @@
-/** How many packets' worth of messages are put into one at most, and how many bytes. */
+/** A compressed packet holds at most so many times the room of an uncompressed one, and at most so many bytes of messages. */
 const growthMax = 8;
 const bytesMax = 60_000;
-/** What a bit more costs, compared with what there is: the more there is to refer to, the less. */
+/** One more byte costs so much of the average byte: the compressor has more to refer to. */
 const marginalShare = 0.75;
 /** How much of the way to the estimate the limit moves. */
 const step = 1 / 4;
-/** By which part of itself the limit that was too much comes back. */
+/** How much the ceiling rises again after each packet that fits. */
 const recovery = 1 / 256;
 
-/**
- * How many bytes of messages go into a packet that is compressed: found out from how well the last ones compressed, and from what has
- * turned out to be too much.
- */
+/** Estimates how many bytes of messages fit into a compressed packet, from how well the last packets compressed, and from those that were too long. */
 export class CompressedFill {
   readonly #packetMax: number;
   #estimate = 0;
@@ -22,12 +19,12 @@ export class CompressedFill {
     this.#packetMax = packetMax;
   }
 
-  /** @param room what fits uncompressed */
+  /** @param room the bytes that fit uncompressed */
   limit(room: number): number {
     return Math.max(room, Math.min(this.#estimate, this.#ceiling, room * growthMax, bytesMax));
   }
 
-  /** What became of a message of `size` bytes; one that fills less than half of a packet tells nothing. */
+  /** A message of `size` bytes became a packet of `packetSize`. Messages that fill less than half of a packet are ignored. */
   learn(size: number, packetSize: number, room: number): void {
     if (size * 2 < room) return;
     const left = this.#packetMax - packetSize;

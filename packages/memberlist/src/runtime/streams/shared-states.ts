@@ -58,8 +58,8 @@ interface Shared {
 }
 
 /**
- * Our state for peers that ask for it. Requests share an encoded state where all of them came before it was begun: nobody gets a state that is older than the
- * request. What comes while one is being encoded shares the next. So however many ask at once, two states are encoded at most, for a join and for others each.
+ * Our state for peers that request it. Requests share an encoded state if all of them came before its encoding began: no peer gets a state that is older than
+ * its request. Requests that come while a state is being encoded share the next one. So however many come at once, at most two states are encoded, for joins and for others each.
  *
  * The states in use are bounded together. A request that finds no room waits; a state that has been in use for half of the timeout makes room.
  */
@@ -74,7 +74,7 @@ export class SharedStates {
   #bytes = 0;
   /** The size of the last state: the next one will be about as large. */
   #lastBytes = 0;
-  /** When the next state may be begun: after a long one the rest of the program has as much time as that took. */
+  /** When the next state may be begun: after a long one, the rest of the program gets as much time as that took. */
   #notBefore = 0;
   #isRunning = false;
   #wakeUp: () => void = nothing;
@@ -117,7 +117,7 @@ export class SharedStates {
     const { yieldToEventLoop } = this.#options.states;
     this.#isRunning = true;
     do {
-      // All that is waiting to be read may hold requests, too.
+      // The input that waits to be read may contain more requests.
       await yieldToEventLoop();
       for (const [join, requests] of this.#requests) {
         if (requests.size === 0) continue;
@@ -175,7 +175,7 @@ export class SharedStates {
     this.#wakeUp();
   }
 
-  /** Resolves when a state may be begun, or nobody wants one any more. */
+  /** Resolves when a state may be begun, or no request is left. */
   async #untilReady(): Promise<void> {
     const { clock, maxBytes, timeout } = this.#options;
     while (this.#hasRequests) {

@@ -61,7 +61,7 @@ function slowly(clock: () => VirtualClock, time: number): () => Promise<Uint8Arr
 }
 
 describe("requests for our state", () => {
-  it("share one state where they come in the same moment, one for each join flag", async () => {
+  it("that come at the same time share one state, one for each join flag", async () => {
     const { clock, begun, states, take } = setup();
     const all = Promise.all([take(), take(true), take(), take(true), take()]);
     const leases = await clock.settle(all);
@@ -73,7 +73,7 @@ describe("requests for our state", () => {
     expect(known).toBeDefined();
   });
 
-  it("never get a state that was begun before they came: those that come meanwhile share the next", async () => {
+  it("never get a state that was begun before they came, and share the next one", async () => {
     let begun = 0;
     const it: Setup = setup({
       localState: () => {
@@ -109,7 +109,7 @@ describe("requests for our state", () => {
     expect([second - first, third - second]).toEqual([200, 4_000]);
   });
 
-  it("give back what they hold once each has released it, and not twice", async () => {
+  it("free their bytes once all have released the state, and only once", async () => {
     const { clock, states, take } = setup();
     const [a, b] = await clock.settle(Promise.all([take(), take()]));
     a?.release();
@@ -131,7 +131,7 @@ describe("requests for our state", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("drop the state that has been in use longest once it was for half of the timeout", async () => {
+  it("drop the state in use for longest after half of the timeout", async () => {
     const { clock, begun, states, take } = setup({ maxBytes: 500 });
     const dropped: string[] = [];
     const user = (name: string): Partial<StateUser> => ({
@@ -155,7 +155,7 @@ describe("requests for our state", () => {
     expect(clock.now()).toBe(0);
   });
 
-  it("are refused when it takes longer than their timeout, and hold nothing afterwards", async () => {
+  it("time out when encoding takes longer than their timeout, and hold nothing afterwards", async () => {
     const it: Setup = setup({ localState: () => slowly(() => it.clock, timeout + 5)() });
     const result = outcome(it.take());
     await it.clock.advance(timeout + 10);

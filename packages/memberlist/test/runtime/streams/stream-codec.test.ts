@@ -93,13 +93,13 @@ describe.each(layers)("a stream message, $name, version $protocolVersion", ({ ri
     expect(await decoded(streams, here)).toEqual(message(size));
   });
 
-  it("is opened elsewhere when it is long as it comes in", async () => {
+  it("is decoded by the workers when it is long as it comes in", async () => {
     const { streams, inline, jobs } = make();
     expect(await decoded(streams, await inline.encode(message(3 * threshold)))).toEqual(message(3 * threshold));
     expect(jobs).toHaveLength(1);
   });
 
-  it("is refused the same when it is tampered with", async () => {
+  it("is rejected with the same error when it is tampered with", async () => {
     const { streams, inline, jobs } = make();
     const bytes = await inline.encode(message(3 * threshold));
     const bad = ring ? flipped(bytes, 300) : bytes.slice(0, -300);
@@ -110,8 +110,8 @@ describe.each(layers)("a stream message, $name, version $protocolVersion", ({ ri
   });
 });
 
-describe("what goes elsewhere", () => {
-  it("is nothing that has no layers", async () => {
+describe("a message for the workers", () => {
+  it("has layers: without any, it stays on the event loop", async () => {
     const { streams, jobs } = codec({ compress: false });
     const long = message(10 * threshold);
     expect(streams.encode(long)).toBe(long);
@@ -119,7 +119,7 @@ describe("what goes elsewhere", () => {
     expect(jobs).toEqual([]);
   });
 
-  it("is no short message that becomes a long one, and one that becomes too long is refused", async () => {
+  it("is long itself: a short one that decompresses to a long one is not, and one that becomes too long is rejected", async () => {
     const { streams, inline, jobs } = codec({ ring: new Keyring([], a) });
     const sizes = [10 * threshold, 200 * threshold];
     for (const size of sizes) {
@@ -135,10 +135,10 @@ describe("what goes elsewhere", () => {
     expect(await rejectionOf(streams.read(new StreamReader(bytes), few))).toBe("too_large");
   });
 
-  it("has the keys of the moment, and counts for the wear of the key", async () => {
-    const worn: number[] = [];
+  it("uses the current keys, and counts towards the usage limit of the key", async () => {
+    const reported: number[] = [];
     const ring = new Keyring([b], a);
-    const { streams, jobs, cipher } = codec({ ring, limitReached: (messages) => worn.push(messages) });
+    const { streams, jobs, cipher } = codec({ ring, limitReached: (messages) => reported.push(messages) });
     await streams.encode(message(threshold));
     ring.useKey(b);
     const encoded = await streams.encode(message(threshold));
@@ -146,14 +146,14 @@ describe("what goes elsewhere", () => {
     await decoded(streams, encoded);
     expect(jobs.at(-1)).toMatchObject({ decrypt: { keys: [b, a], label } });
     for (let i = 0; i < 2; i++) await streams.encode(message(threshold));
-    expect(worn).toEqual([3]);
+    expect(reported).toEqual([3]);
     if (cipher !== undefined) cipher.verifyOutgoing = false;
     await streams.encode(message(threshold));
     expect(jobs.at(-1)).toEqual({ compress: true });
   });
 });
 
-describe("long work where nothing is done elsewhere", () => {
+describe("long work without workers", () => {
   const mib = 1024 * 1024;
   const zeros = (size: number): Uint8Array => new Uint8Array(size).fill(8, 0, 1);
 
@@ -175,7 +175,7 @@ describe("long work where nothing is done elsewhere", () => {
     return { streams, yields: () => yields };
   }
 
-  it("is done in parts, and comes to the same", async () => {
+  it("is done in parts, with the same result", async () => {
     for (const ring of [undefined, new Keyring([], a)]) {
       const { streams, yields } = inParts(ring);
       const bytes = await streams.encode(zeros(4 * mib));
@@ -189,45 +189,42 @@ describe("long work where nothing is done elsewhere", () => {
     expect(await inParts().streams.encode(zeros(4 * mib))).toEqual(await streams.encode(zeros(4 * mib)));
   });
 
-  it.each([1, 2])(
-    "is encrypted and decrypted by a key's long ways where it has them, version of protocol %i",
-    async (protocolVersion) => {
-      const calls: string[] = [];
-      const withLong: Crypto = {
-        aesGcm: (key) => {
-          const plain = aesCrypto.aesGcm(key);
-          return {
-            encrypt: (...args) => (calls.push("encrypt"), plain.encrypt(...args)),
-            decrypt: (...args) => (calls.push("decrypt"), plain.decrypt(...args)),
-            encryptLong: async (...args) => (calls.push("encryptLong"), plain.encrypt(...args)),
-            decryptLong: async (...args) => (calls.push("decryptLong"), plain.decrypt(...args)),
-          };
-        },
-      };
-      const make = (ring: Keyring): StreamCodec => {
-        const options = { config: { ...config, protocolVersion }, numMembers: () => 1, onKeyLimitReached: () => {} };
-        const cipher = new KeyringCipher({ ...options, keyring: ring, crypto: withLong });
-        return new StreamCodec({
-          security: { label, cipher },
-          compress: false,
-          workers: undefined,
-          yieldToEventLoop: async () => undefined,
-        });
-      };
-      const [sender, receiver] = [make(new Keyring([], b)), make(new Keyring([b], a))];
-      const bytes = await sender.encode(message(70_000));
-      expect(calls).toEqual(["encryptLong"]);
-      expect(await decoded(receiver, bytes)).toEqual(message(70_000));
-      // Of two keys the second fits.
-      expect(calls.splice(0)).toEqual(["encryptLong", "decryptLong", "decryptLong"]);
-      expect(await rejectionOf(receiver.read(new StreamReader(flipped(bytes, 300)), limits))).toBe("decrypt_failed");
-      calls.splice(0);
-      expect(await decoded(receiver, await sender.encode(message(60_000)))).toEqual(message(60_000));
-      expect(calls).toEqual(["encrypt", "decrypt", "decrypt"]);
-    },
-  );
+  it.each([1, 2])("uses encryptLong and decryptLong where the key has them, protocol version %i", async (protocolVersion) => {
+    const calls: string[] = [];
+    const withLong: Crypto = {
+      aesGcm: (key) => {
+        const plain = aesCrypto.aesGcm(key);
+        return {
+          encrypt: (...args) => (calls.push("encrypt"), plain.encrypt(...args)),
+          decrypt: (...args) => (calls.push("decrypt"), plain.decrypt(...args)),
+          encryptLong: async (...args) => (calls.push("encryptLong"), plain.encrypt(...args)),
+          decryptLong: async (...args) => (calls.push("decryptLong"), plain.decrypt(...args)),
+        };
+      },
+    };
+    const make = (ring: Keyring): StreamCodec => {
+      const options = { config: { ...config, protocolVersion }, numMembers: () => 1, onKeyLimitReached: () => {} };
+      const cipher = new KeyringCipher({ ...options, keyring: ring, crypto: withLong });
+      return new StreamCodec({
+        security: { label, cipher },
+        compress: false,
+        workers: undefined,
+        yieldToEventLoop: async () => undefined,
+      });
+    };
+    const [sender, receiver] = [make(new Keyring([], b)), make(new Keyring([b], a))];
+    const bytes = await sender.encode(message(70_000));
+    expect(calls).toEqual(["encryptLong"]);
+    expect(await decoded(receiver, bytes)).toEqual(message(70_000));
+    // Of two keys the second fits.
+    expect(calls.splice(0)).toEqual(["encryptLong", "decryptLong", "decryptLong"]);
+    expect(await rejectionOf(receiver.read(new StreamReader(flipped(bytes, 300)), limits))).toBe("decrypt_failed");
+    calls.splice(0);
+    expect(await decoded(receiver, await sender.encode(message(60_000)))).toEqual(message(60_000));
+    expect(calls).toEqual(["encrypt", "decrypt", "decrypt"]);
+  });
 
-  it("is done in one go where it is short", async () => {
+  it("is done at once when the message is short", async () => {
     const { streams, yields } = inParts();
     expect(streams.encode(message(60_000))).toBeInstanceOf(Uint8Array);
     await decoded(streams, await streams.encode(message(60_000)));
@@ -235,7 +232,7 @@ describe("long work where nothing is done elsewhere", () => {
     expect(yields()).toBe(1);
   });
 
-  it("is one message at a time, and none that nobody waits for", async () => {
+  it("is done for one message at a time, and never for a closed stream", async () => {
     const { streams, yields } = inParts();
     const bomb = await streams.encode(message(2 * mib));
     expect(bomb.length).toBeGreaterThan(64 * 1024);
@@ -294,7 +291,7 @@ describe("long work where nothing is done elsewhere", () => {
     expect(Math.max(...inTurns)).toBe(1);
   });
 
-  it("is not in the way of what is refused", async () => {
+  it("does not delay a message that is rejected", async () => {
     const { streams } = inParts();
     const few = { ...limits, maxDecompressedBytes: 2 * mib };
     const bomb = await streams.encode(zeros(8 * mib));
