@@ -3,11 +3,11 @@ import { errorMessage, MemberlistError } from "../api/errors.ts";
 import type { Node } from "../api/node.ts";
 import { RateLimit } from "../util/rate-limit.ts";
 import { copyBytes, equalBytes } from "../wire/bytes.ts";
-import { scanAlive } from "../wire/messages/alive-layout.ts";
 import { metaMaxSize } from "../wire/constants.ts";
 import { encodeAlive, encodeDead, encodeSuspect } from "../wire/messages/encode.ts";
+import { MessageCursor } from "../wire/messages/scan.ts";
+import { aliveSchema } from "../wire/messages/schema.ts";
 import type { Alive, Dead, PushNodeState, Suspect, Versions } from "../wire/messages/types.ts";
-import { decodeText } from "../wire/text.ts";
 import type { Relocation } from "./relocation.ts";
 import { applyAwareness, applyPort, nextIncarnation, type EngineContext } from "./context.ts";
 import type { Gossip } from "./gossip.ts";
@@ -44,6 +44,8 @@ export class Membership {
   readonly #gossip: Gossip;
   readonly #healing: Healing;
   readonly #relocation: Relocation;
+  /** Where the fields of an alive message stand that may be a duplicate. */
+  readonly #scanned: MessageCursor = new MessageCursor();
   /** Conflicts about our own name have a limit of their own: a flood about other names does not hide them. */
   readonly #ownConflicts: RateLimit;
   readonly #otherConflicts: RateLimit;
@@ -108,13 +110,14 @@ export class Membership {
    * further, or counted when it is refused, is not one.
    */
   isDuplicate(bytes: Uint8Array, start: number, end: number): boolean {
-    if (!this.dropsDuplicates) return false;
-    const layout = scanAlive(bytes, start, end);
+    const { node } = aliveSchema.of;
+    const message = this.#scanned;
+    if (!this.dropsDuplicates || !message.scan(aliveSchema, bytes, start, end)) return false;
     // A long name is not decoded twice: one that is not UTF-8 is slow to decode.
-    if (layout === undefined || layout.nameSize > shortNameMax) return false;
+    if (message.size(node) > shortNameMax) return false;
     const { config, table } = this.#context;
-    const record = table.get(decodeText(bytes, layout.nameAt, layout.nameSize));
-    return record !== undefined && record.name !== config.name && record.isUnchangedBy(bytes, layout);
+    const record = table.get(message.string(bytes, node));
+    return record !== undefined && record.name !== config.name && record.isUnchangedBy(bytes, message);
   }
 
   /** @param cause how we know */

@@ -1,9 +1,10 @@
 import type { LeaveCause, SuspectCause } from "../api/causes.ts";
 import type { Node, NodeState } from "../api/node.ts";
 import { randomOffset, shuffle, type Random } from "../ports/random.ts";
-import type { AliveLayout } from "../wire/messages/alive-layout.ts";
 import { isIpAt } from "../wire/ip.ts";
 import { copyBytes } from "../wire/bytes.ts";
+import type { MessageCursor } from "../wire/messages/scan.ts";
+import { aliveSchema } from "../wire/messages/schema.ts";
 import type { PushNodeState, Versions } from "../wire/messages/types.ts";
 import { AddressIndex } from "./address-index.ts";
 import type { Suspicion } from "./suspicion.ts";
@@ -84,15 +85,18 @@ export class NodeRecord {
   }
 
   /** Whether an alive message has the address, the metadata and the versions of this record, and no higher incarnation. */
-  isUnchangedBy(bytes: Uint8Array, claim: AliveLayout): boolean {
-    const { addrAt, addrSize, metaAt, metaSize, vsnAt, vsnSize } = claim;
+  isUnchangedBy(bytes: Uint8Array, message: MessageCursor): boolean {
     const { versions } = this;
     const { addr, incarnation, meta, port } = this.#node;
-    if (claim.incarnation > incarnation || claim.port !== port) return false;
-    if (metaSize !== meta.length || vsnSize !== versions.length || versions === noVersions) return false;
-    for (let i = 0; i < vsnSize; i++) if (bytes[vsnAt + i] !== versions[i]) return false;
-    for (let i = 0; i < metaSize; i++) if (bytes[metaAt + i] !== meta[i]) return false;
-    return isIpAt(bytes, addrAt, addrSize, addr);
+    const fields = aliveSchema.of;
+    if (message.number(fields.incarnation) > incarnation || message.number(fields.port) !== port) return false;
+    if (message.size(fields.meta) !== meta.length || message.size(fields.vsn) !== versions.length || versions === noVersions)
+      return false;
+    const vsnAt = message.start(fields.vsn);
+    for (let i = 0; i < versions.length; i++) if (bytes[vsnAt + i] !== versions[i]) return false;
+    const metaAt = message.start(fields.meta);
+    for (let i = 0; i < meta.length; i++) if (bytes[metaAt + i] !== meta[i]) return false;
+    return isIpAt(bytes, message.start(fields.addr), message.size(fields.addr), addr);
   }
 
   /** Only through {@link NodeTable.change}, which knows who is at which address. */

@@ -2,6 +2,7 @@ import ipaddr from "ipaddr.js";
 import { MemberlistError } from "../api/errors.ts";
 import { DecodeError } from "./decode-error.ts";
 
+export const ipv4Size = 4;
 export const ipv6Size = 16;
 const [dot, zero] = [0x2e, 0x30] as const;
 

@@ -3,7 +3,8 @@ import { emptyBytes, keepableInParts } from "./bytes.ts";
 import { messageType } from "./constants.ts";
 import { decodeAckResp, decodeErrResp, decodePing } from "./messages/decode.ts";
 import { DecodeError } from "./decode-error.ts";
-import { scanPushNode } from "./messages/alive-layout.ts";
+import { MessageCursor } from "./messages/scan.ts";
+import { pushNodeSchema } from "./messages/schema.ts";
 import type { UnchangedNodes } from "./messages/unchanged-nodes.ts";
 import { labelHeaderSize } from "./label.ts";
 import { limitExceeded, type StreamLimitName } from "./limit-exceeded.ts";
@@ -13,7 +14,7 @@ import {
   decodePushPullHeader,
   decodeUserHeader,
   nodesInOneGo,
-  pushNodeOf,
+  pushNodeAt,
   type YieldToEventLoop,
 } from "./messages/push-pull.ts";
 import {
@@ -173,6 +174,7 @@ export async function readPushPullNodes(
   { yieldToEventLoop, known }: PushPullReading = {},
 ): Promise<RemoteState> {
   const nodes: PushNodeState[] = [];
+  const cursor = new MessageCursor();
   const maxNodeBytes = Math.max(limits.maxPushStateBytes, maxObjectBytes);
   const workInOneGo = yieldToEventLoop === undefined ? Infinity : nodesInOneGo * knownForOne;
   let skipped = 0;
@@ -181,11 +183,12 @@ export async function readPushPullNodes(
   const skip = (bytes: Uint8Array, start: number, end: number): number =>
     (known as UnchangedNodes).skip(bytes, start, end, left, workInOneGo - work);
   const look = (bytes: Uint8Array, start: number, end: number): number => {
-    const layout = scanPushNode(bytes, start, end);
-    if (layout === undefined || layout.nameSize === 0 || layout.end - start > maxNodeBytes) return start;
-    nodes.push(pushNodeOf(bytes, layout));
-    work += extraWork(layout.end - start);
-    return layout.end;
+    if (!cursor.scan(pushNodeSchema, bytes, start, end)) return start;
+    const size = cursor.end - start;
+    if (cursor.size(pushNodeSchema.of.name) === 0 || size > maxNodeBytes) return start;
+    nodes.push(pushNodeAt(cursor, bytes));
+    work += extraWork(size);
+    return cursor.end;
   };
   while (left > 0) {
     if (work >= workInOneGo) {

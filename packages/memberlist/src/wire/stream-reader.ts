@@ -1,7 +1,7 @@
 import { errorMessage, MemberlistError } from "../api/errors.ts";
 import { copiedInOneGo, emptyBytes } from "./bytes.ts";
 import { limitExceeded, type StreamLimitName } from "./limit-exceeded.ts";
-import { scanObject } from "./messages/msgpack-scan.ts";
+import { scanObject } from "./messages/msgpack.ts";
 import type { YieldToEventLoop } from "./messages/push-pull.ts";
 
 export interface StreamReaderOptions {

@@ -6,7 +6,7 @@ import * as decode from "../../src/wire/messages/decode.ts";
 import * as encode from "../../src/wire/messages/encode.ts";
 import { splitLabel } from "../../src/wire/label.ts";
 import { lzwDecompress } from "../../src/wire/compression/lzw.ts";
-import { scanObject } from "../../src/wire/messages/msgpack-scan.ts";
+import { scanObject } from "../../src/wire/messages/msgpack.ts";
 import { decodePacket, encodePacket } from "../../src/wire/packet.ts";
 import { encodePushPull, encodeUserStream } from "../../src/wire/messages/push-pull.ts";
 import * as frame from "../../src/wire/stream-frame.ts";

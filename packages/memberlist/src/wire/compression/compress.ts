@@ -1,18 +1,23 @@
-import { messageType } from "../constants.ts";
+import { emptyBytes } from "../bytes.ts";
 import { DecodeError } from "../decode-error.ts";
-import { bytesField, readFields, uintField } from "../messages/fields.ts";
+import { locateFields } from "../messages/decode.ts";
+import { byteStringHeadSize, encode, putHead } from "../messages/encode.ts";
+import { MessageCursor } from "../messages/scan.ts";
+import { compressedSchema } from "../messages/schema.ts";
 import { lzwCompress, lzwDecompress, lzwShortened } from "./lzw.ts";
 import { LzwCompressor, newDictionary } from "./lzw-compressor.ts";
 import { LzwDecompressor, newExpansions } from "./lzw-decompressor.ts";
 import { lzwMachine } from "./lzw-wasm.ts";
-import { sharedWriter } from "../messages/msgpack-writer.ts";
 import type { YieldToEventLoop } from "../messages/push-pull.ts";
 
 /** The only algorithm there is. */
 const algorithmLzw = 0;
 /** Type byte and map, up to the compressed bytes: at most. */
 const headerMax = 17;
-/** Bytes that are compressed or decompressed in one go: 1 to 3 ms. Then comes a breath. */
+/** The header up to the length of the compressed bytes: a message without any, but for their nil. */
+const headerStart: Uint8Array = encode(compressedSchema, { algo: algorithmLzw, buf: emptyBytes }).subarray(0, -1);
+const cursor: MessageCursor = new MessageCursor();
+/** Bytes that are compressed or decompressed before it yields to the event loop: 1 to 3 ms. */
 const doneInOneGo = 128 * 1024;
 
 /** A compress message that holds `message`; it may be the larger of the two. */
@@ -43,15 +48,10 @@ export async function compressInParts(message: Uint8Array, yieldToEventLoop: Yie
 
 /** @param compressed behind as much room as the header may take, which it gets */
 function withHeader(compressed: Uint8Array): Uint8Array {
-  const writer = sharedWriter();
-  writer.byte(messageType.compress);
-  writer.map(2);
-  writer.key("Algo");
-  writer.uint(algorithmLzw);
-  writer.key("Buf");
-  writer.bytesHeader(compressed.length - headerMax);
-  const start = headerMax - writer.length;
-  compressed.set(writer.view(), start);
+  const size = compressed.length - headerMax;
+  const start = headerMax - headerStart.length - byteStringHeadSize(size);
+  compressed.set(headerStart, start);
+  putHead(compressed, start + headerStart.length, size);
   return compressed.subarray(start);
 }
 
@@ -83,8 +83,9 @@ export async function decompressInParts(
 }
 
 function compressedOf(body: Uint8Array): Uint8Array {
-  const fields = readFields(body);
-  const algorithm = uintField(fields, "Algo", 0xff);
+  const { algo, buf } = compressedSchema.of;
+  locateFields(cursor, compressedSchema, body);
+  const algorithm = cursor.number(algo);
   if (algorithm !== algorithmLzw) throw new DecodeError("unknown_algorithm", `compressed by unknown algorithm ${algorithm}`);
-  return bytesField(fields, "Buf");
+  return cursor.view(body, buf);
 }

@@ -1,23 +1,9 @@
 import { concatBytes, copyBytes } from "../bytes.ts";
-import { messageType } from "../constants.ts";
-import {
-  booleanField,
-  bytesField,
-  intField,
-  ipField,
-  isMappedField,
-  readFields,
-  readWholeFields,
-  textField,
-  uintField,
-  versionsField,
-} from "./fields.ts";
-import { versionsAt, type AliveLayout } from "./alive-layout.ts";
-import { bytesToIp, isMappedAt } from "../ip.ts";
+import { locateFields, locateInAnyForm } from "./decode.ts";
+import { encode, MessageWriter } from "./encode.ts";
+import { MessageCursor } from "./scan.ts";
+import { pushNodeSchema, pushPullSchema, userSchema } from "./schema.ts";
 import type { PushNodeState, PushPullHeader } from "./types.ts";
-import { sharedWriter } from "./msgpack-writer.ts";
-import { NodeWriter } from "./node-writer.ts";
-import { decodeText } from "../text.ts";
 
 /** Lets other work have its turn: resolves once the input that is already waiting has been handled. */
 export type YieldToEventLoop = () => Promise<void>;
@@ -27,6 +13,11 @@ export const nodesInOneGo: number = 500;
 
 /** What a node takes, about. */
 const usualNodeBytes = 112;
+/** The most that the header takes. */
+const headerMax = 64;
+
+/** Used by one decoder after the other: none keeps it. */
+const cursor: MessageCursor = new MessageCursor();
 
 /** Nodes that are written one after the other; each is asked for when it is its turn. */
 export interface NodeSource {
@@ -42,7 +33,7 @@ export interface NodeSource {
 export function encodePushPull(join: boolean, nodes: Iterable<PushNodeState>, userState: Uint8Array): Uint8Array {
   const all = [...nodes];
   const writer = writerOf(join, all.length, userState);
-  for (const node of all) writer.node(node);
+  for (const node of all) writer.write(pushNodeSchema, node);
   writer.raw(userState);
   return writer.view();
 }
@@ -59,81 +50,57 @@ export async function encodeLongPushPull(
   const kept = nodes.length > nodesInOneGo ? copyBytes(userState) : userState;
   for (let i = 0; i < nodes.length; i++) {
     if (i > 0 && i % nodesInOneGo === 0) await yieldToEventLoop();
-    writer.node(nodes.at(i) as PushNodeState);
+    writer.write(pushNodeSchema, nodes.at(i) as PushNodeState);
   }
   writer.raw(kept);
   return writer.view();
 }
 
-function writerOf(join: boolean, count: number, userState: Uint8Array): NodeWriter {
-  const head = sharedWriter();
-  head.byte(messageType.pushPull);
-  head.map(3);
-  head.key("Join");
-  head.boolean(join);
-  head.key("Nodes");
-  head.int(count);
-  head.key("UserStateLen");
-  head.int(userState.length);
-  return new NodeWriter(head.view(), count * usualNodeBytes + userState.length);
+function writerOf(join: boolean, count: number, userState: Uint8Array): MessageWriter {
+  const writer = new MessageWriter(headerMax + count * usualNodeBytes + userState.length);
+  writer.write(pushPullSchema, { join, nodes: count, userStateLen: userState.length });
+  return writer;
 }
 
 /** A whole user message for a stream: type byte, header with the length, the user's bytes. */
 export function encodeUserStream(message: Uint8Array): Uint8Array {
-  const head = sharedWriter();
-  head.byte(messageType.user);
-  head.map(1);
-  head.key("UserMsgLen");
-  head.int(message.length);
-  return concatBytes(head.view(), message);
+  return concatBytes(encode(userSchema, { userMsgLen: message.length }), message);
 }
 
 /** @throws DecodeError */
 export function decodePushPullHeader(bytes: Uint8Array): PushPullHeader {
-  const fields = readFields(bytes);
-  return {
-    nodes: intField(fields, "Nodes"),
-    userStateLen: intField(fields, "UserStateLen"),
-    join: booleanField(fields, "Join"),
-  };
+  const { nodes, userStateLen, join } = pushPullSchema.of;
+  locateFields(cursor, pushPullSchema, bytes);
+  return { nodes: cursor.number(nodes), userStateLen: cursor.number(userStateLen), join: cursor.boolean(join) };
 }
 
 /** The length in the header of a user message. @throws DecodeError */
 export function decodeUserHeader(bytes: Uint8Array): number {
-  return intField(readFields(bytes), "UserMsgLen");
+  locateFields(cursor, userSchema, bytes);
+  return cursor.number(userSchema.of.userMsgLen);
 }
 
 /**
- * One node's map; `object` is exactly one msgpack object, as a stream reader hands it out. The result shares nothing with it,
- * so that a meta that is kept does not keep a whole stream's bytes.
+ * One node's map; `object` is exactly one msgpack object, as a stream reader hands it out.
  *
  * @throws DecodeError
  */
 export function decodePushNode(object: Uint8Array): PushNodeState {
-  const fields = readWholeFields(object);
-  return {
-    name: textField(fields, "Name"),
-    addr: ipField(fields, "Addr"),
-    isMapped: isMappedField(fields, "Addr"),
-    port: uintField(fields, "Port", 0xffff),
-    meta: copyBytes(bytesField(fields, "Meta")),
-    incarnation: uintField(fields, "Incarnation", 0xffffffff),
-    state: intField(fields, "State"),
-    vsn: versionsField(fields, "Vsn"),
-  };
+  locateInAnyForm(cursor, pushNodeSchema, object);
+  return pushNodeAt(cursor, object);
 }
 
-/** As {@link decodePushNode}, of one that is written as usual. */
-export function pushNodeOf(bytes: Uint8Array, layout: AliveLayout): PushNodeState {
-  const { incarnation, port, state, addrAt, addrSize, metaAt, metaSize, nameAt, nameSize } = layout;
+/** The node whose fields were found in `bytes`. It shares nothing with them, so that metadata that is kept does not keep a whole stream's bytes. */
+export function pushNodeAt(found: MessageCursor, bytes: Uint8Array): PushNodeState {
+  const { name, addr, port, meta, incarnation, state, vsn } = pushNodeSchema.of;
   return {
-    name: decodeText(bytes, nameAt, nameSize),
-    addr: bytesToIp(bytes, addrAt, addrSize),
-    isMapped: isMappedAt(bytes, addrAt, addrSize),
-    port,
-    meta: copyBytes(bytes.subarray(metaAt, metaAt + metaSize)),
-    incarnation,
-    state,
-    vsn: versionsAt(bytes, layout),
+    name: found.string(bytes, name),
+    addr: found.string(bytes, addr),
+    isMapped: found.isMapped(bytes, addr),
+    port: found.number(port),
+    meta: copyBytes(found.view(bytes, meta)),
+    incarnation: found.number(incarnation),
+    state: found.number(state),
+    vsn: found.versions(bytes, vsn),
   };
 }

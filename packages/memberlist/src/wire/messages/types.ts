@@ -1,4 +1,4 @@
-/** The bodies of the messages (PROTOCOL.md section 1). Addresses are literal IPs as text; "" where the field is absent. */
+/** The messages (PROTOCOL.md section 1). Addresses are literal IPs as strings; "" where the field is absent. How each is written: schema.ts. */
 
 export interface Ping {
   seqNo: number;
@@ -79,6 +79,18 @@ export interface PushNodeState extends AddressForm {
   vsn: Versions;
 }
 
+/** What a user message on a stream starts with. */
+export interface UserHeader {
+  userMsgLen: number;
+}
+
 export interface ErrResp {
   error: string;
+}
+
+/** A compressed message. */
+export interface Compressed {
+  /** 0 is LZW, the only algorithm there is. */
+  algo: number;
+  buf: Uint8Array;
 }

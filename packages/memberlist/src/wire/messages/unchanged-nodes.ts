@@ -1,5 +1,6 @@
 import { randomBytes } from "../../ports/web-crypto.ts";
-import { scanObject } from "./msgpack-scan.ts";
+import { scanObject } from "./msgpack.ts";
+import { pushNodeSchema } from "./schema.ts";
 import { decodePushPullHeader, type YieldToEventLoop } from "./push-pull.ts";
 
 /** Nodes that are entered in one go: some 0.5 ms, several times that while the code is cold. Then comes a breath. */
@@ -8,19 +9,11 @@ const enteredInOneGo = 2_000;
 const placesMax = 16;
 /** What a node has, about, in bytes. To compare many more than that costs more than to go over it. */
 const usualBytes = 128;
-const hashMultiplier = 0x9e3779b1;
-/** Of this process's hash, drawn when it is needed first; 0 until then. */
-let secret = 0;
+const [firstMultiplier, secondMultiplier] = [0x9e3779b1, 0x85ebca6b] as const;
 
-const mapHead = 0x87;
 const nil = 0xc0;
-/** How long each key is, with its head. */
-const [addrKey, incarnationKey, metaKey, nameKey, portKey, stateKey, vsnKey] = [5, 12, 5, 5, 5, 6, 4] as const;
-
-/** What {@link walk} has found about a node: where it ends, 0 where it is none; where the byte of its state is and where its versions begin. */
-let end = 0;
-let stateAt = 0;
-let vsnAt = 0;
+const { addr, incarnation, meta, name, port, state, vsn } = pushNodeSchema.of;
+const mapHead = 0x80 + pushNodeSchema.fields.length;
 
 /**
  * The nodes of a push/pull message that we have written and that are alive, to be found by their bytes. In a settled cluster a peer's state has the same
@@ -32,10 +25,13 @@ export class UnchangedNodes {
   /** Open addressing: where in the message each node is; 0 is none. */
   readonly #places: Int32Array;
   readonly #shift: number;
+  /** Of the hash. Without it a peer could make up members that all get one place. */
+  readonly #secret: number;
   /** How many {@link skip} has gone over. */
   skipped = 0;
   /** What it has cost, in nodes of usual length: a peer may make up members with long names that differ at their ends. */
   work = 0;
+  readonly #found: Outline = { end: 0, stateAt: 0, vsnAt: 0 };
 
   private constructor(message: Uint8Array, count: number) {
     const bits = 33 - Math.clz32(count);
@@ -43,7 +39,7 @@ export class UnchangedNodes {
     this.#view = viewOf(message);
     this.#places = new Int32Array(1 << bits);
     this.#shift = 32 - bits;
-    if (secret === 0) secret = wordAt(randomBytes(4), 0);
+    this.#secret = wordAt(randomBytes(4), 0);
   }
 
   /** @param message ours, which may not change; with a breath after each so many nodes */
@@ -65,14 +61,18 @@ export class UnchangedNodes {
    * @returns where it has got to: no further than `max` nodes, nor than to the one with which {@link work} reaches `workMax`
    */
   skip(bytes: Uint8Array, start: number, stop: number, max: number, workMax: number = Infinity): number {
+    const found = this.#found;
     const places = this.#places;
+    const secret = this.#secret;
+    const shift = this.#shift;
     const mask = places.length - 1;
     const theirs = viewOf(bytes);
     const most = Math.min(max, workMax);
     let compared = 0;
     let at = start;
     for (this.skipped = 0; this.skipped < most && compared < workMax * usualBytes; this.skipped++) {
-      const place = walk(bytes, at, stop) >>> this.#shift;
+      const place = hashOf(outline(bytes, at, stop, found), secret) >>> shift;
+      const { end } = found;
       if (end === 0) break;
       const size = end - at;
       let same = 0;
@@ -91,16 +91,19 @@ export class UnchangedNodes {
 
   #enter(start: number, count: number): number {
     const message = this.#message;
+    const found = this.#found;
     const places = this.#places;
+    const secret = this.#secret;
+    const shift = this.#shift;
     const mask = places.length - 1;
     let at = start;
     for (let i = 0; i < count; i++) {
       const from = at;
-      const place = walk(message, from, message.length) >>> this.#shift;
-      if (end === 0) return at;
-      at = end;
-      // Who is not alive, or has no versions, is told of by claims that are always looked at.
-      if (message[stateAt] !== 0 || end === vsnAt || message[vsnAt] === 0) continue;
+      const place = hashOf(outline(message, from, message.length, found), secret) >>> shift;
+      if (found.end === 0) return at;
+      at = found.end;
+      // Nodes that are not alive, or have no versions, are always merged.
+      if (message[found.stateAt] !== 0 || at === found.vsnAt || message[found.vsnAt] === 0) continue;
       for (let looked = 0; looked < placesMax; looked++) {
         const slot = (place + looked) & mask;
         if (places[slot] !== 0) continue;
@@ -112,29 +115,42 @@ export class UnchangedNodes {
   }
 }
 
+/** What there is to know about a node that is written as we write it. */
+interface Outline {
+  /** Where it ends; 0 where it is written otherwise. */
+  end: number;
+  /** Where the byte of its state is, and where its versions begin. */
+  stateAt: number;
+  vsnAt: number;
+}
+
 /**
- * Finds the end of a node that is written as we write it, and looks at no more than what says how long its parts are: whether the rest is right shows
- * when it is compared.
+ * Goes over a node, and looks at no more than the lengths of its parts: comparing it with ours shows whether the rest is right.
  *
- * @returns a hash of address and port
+ * @returns a word of address and port
  */
-function walk(bytes: Uint8Array, start: number, stop: number): number {
-  end = 0;
+function outline(bytes: Uint8Array, start: number, stop: number, into: Outline): number {
+  into.end = 0;
   if (bytes[start] !== mapHead) return 0;
-  let at = behindString(bytes, start + 1 + addrKey);
+  let at = behindString(bytes, start + 1 + addr.keySize);
   // The last four bytes of the address, or what else stands there.
-  const addr = wordAt(bytes, at - 4);
-  at = behindUint(bytes, at + incarnationKey);
-  at = behindString(bytes, at + metaKey);
-  at = behindString(bytes, at + nameKey);
-  at = behindUint(bytes, at + portKey);
-  const port = ((bytes[at - 2] as number) << 8) | (bytes[at - 1] as number);
-  stateAt = at + stateKey;
-  vsnAt = stateAt + 1 + vsnKey + 1;
-  at = behindString(bytes, vsnAt - 1);
-  if (at <= stop) end = at;
-  // Of the product, the upper bits are what all bits of the factors are in. Without the secret a peer could make up members that all belong into one place.
-  return Math.imul(addr ^ port ^ secret, hashMultiplier);
+  const host = wordAt(bytes, at - 4);
+  at = behindUint(bytes, at + incarnation.keySize);
+  at = behindString(bytes, at + meta.keySize);
+  at = behindString(bytes, at + name.keySize);
+  at = behindUint(bytes, at + port.keySize);
+  const portNumber = ((bytes[at - 2] as number) << 8) | (bytes[at - 1] as number);
+  into.stateAt = at + state.keySize;
+  into.vsnAt = into.stateAt + 1 + vsn.keySize + 1;
+  at = behindString(bytes, into.vsnAt - 1);
+  if (at <= stop) into.end = at;
+  return host ^ portNumber;
+}
+
+/** The upper bits of a product depend on all bits of its factors; the second one spreads addresses that were chosen for the first. */
+function hashOf(address: number, secret: number): number {
+  const product = Math.imul(address ^ secret, firstMultiplier);
+  return Math.imul(product ^ (product >>> 15), secondMultiplier);
 }
 
 /**

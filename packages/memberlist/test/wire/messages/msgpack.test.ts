@@ -1,7 +1,7 @@
 import { encode } from "@msgpack/msgpack";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { scanObject } from "../../../src/wire/messages/msgpack-scan.ts";
+import { scanObject } from "../../../src/wire/messages/msgpack.ts";
 import { fromHex } from "../hex.ts";
 import { reasonOf } from "../reason.ts";
 

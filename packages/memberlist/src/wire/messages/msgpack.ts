@@ -6,8 +6,8 @@ const maxDepth = 16;
 /** Objects in one, what nests in it included: a message has under 30, unknown fields may add some, and a packet can have 255 such messages. */
 const maxObjects = 256;
 
-/** Objects still to come at each depth; filled by {@link scanObject} and kept between calls. */
-let pending: Float64Array | undefined;
+/** Objects still to come at each depth: the scratch memory of {@link scanObject}. */
+const pending: Float64Array = new Float64Array(maxDepth + 1);
 
 /**
  * Finds the end of the msgpack object at `offset` without decoding it.
@@ -18,7 +18,6 @@ let pending: Float64Array | undefined;
  * @throws DecodeError `malformed` (0xc1, or over 256 objects), `too_deep`
  */
 export function scanObject(bytes: Uint8Array, offset: number): number {
-  pending ??= new Float64Array(maxDepth + 1);
   const end = bytes.length;
   let at = offset;
   let depth = 0;
@@ -51,7 +50,7 @@ export function scanObject(bytes: Uint8Array, offset: number): number {
 /** Each object that is still to come has a byte at least. */
 function missingObjects(depth: number): number {
   let count = 0;
-  for (let i = 0; i <= depth; i++) count += (pending as Float64Array)[i] as number;
+  for (let i = 0; i <= depth; i++) count += pending[i] as number;
   return count;
 }
 
@@ -146,6 +145,48 @@ function payloadOf(bytes: Uint8Array, at: number, head: number): number {
       return 1 << (head - 0xd4);
     default:
       return 0;
+  }
+}
+
+/** Whether a map begins with this byte. */
+export function isMap(head: number): boolean {
+  return (head >= 0x80 && head <= 0x8f) || head === 0xde || head === 0xdf;
+}
+
+/** Whether an array begins with this byte. */
+export function isArray(head: number): boolean {
+  return (head >= 0x90 && head <= 0x9f) || head === 0xdc || head === 0xdd;
+}
+
+/** Whether a str or a bin begins with this byte. */
+export function isByteString(head: number): boolean {
+  return (head >= 0xa0 && head <= 0xbf) || (head >= 0xc4 && head <= 0xc6) || (head >= 0xd9 && head <= 0xdb);
+}
+
+/** The whole number or float at `at`; undefined for any other object. One over 2^53 may be rounded. */
+export function numberAt(bytes: Uint8Array, at: number): number | undefined {
+  const head = bytes[at] as number;
+  if (head < 0x80) return head;
+  if (head >= 0xe0) return head - 0x100;
+  if (head < 0xca || head > 0xd3) return undefined;
+  const value = new DataView(bytes.buffer, bytes.byteOffset + at + 1);
+  switch (head) {
+    case 0xca:
+      return value.getFloat32(0);
+    case 0xcb:
+      return value.getFloat64(0);
+    case 0xcf:
+      return Number(value.getBigUint64(0));
+    case 0xd0:
+      return value.getInt8(0);
+    case 0xd1:
+      return value.getInt16(0);
+    case 0xd2:
+      return value.getInt32(0);
+    case 0xd3:
+      return Number(value.getBigInt64(0));
+    default:
+      return uint(bytes, at + 1, 1 << (head - 0xcc));
   }
 }
 
