@@ -238,7 +238,7 @@ const missing = all.filter((name) => found.get(name).length === 0 && reasons[nam
 const text = render(found);
 const problems = [
   ...missing.map((name) => `${name} has neither a test nor a reason`),
-  ...unknown.map((name) => `${name} is no behaviour of the Go library's tests`),
+  ...unknown.map((name) => `${name} is not a behaviour of the Go library's tests`),
   ...Object.keys(reasons)
     .filter((name) => !known.has(name))
     .map((name) => `a reason for ${name}, which nobody knows`),

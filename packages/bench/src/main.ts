@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
-import { toldIfWrong } from "../../simulator/src/cli/usage-error.ts";
+import { reportUsageErrors } from "../../simulator/src/cli/usage-error.ts";
 import { addAttacks } from "./attacks/command.ts";
 import { addProtocol } from "./protocol/command.ts";
 import { addQuic } from "./quic/command.ts";
@@ -33,4 +33,4 @@ program
   .description("the benchmarks of single layers")
   .argument("[files...]", "of src/*.bench.ts, by a part of their names")
   .action(micro);
-if (!(await toldIfWrong(() => program.parseAsync()))) process.exitCode = 1;
+if (!(await reportUsageErrors(() => program.parseAsync()))) process.exitCode = 1;

@@ -18,7 +18,7 @@ describe("cases", () => {
     expect(payloadsOf({ size: 512, payload: "json", mode: "plain" }).map(([first]) => first)).toEqual([...Array(16).keys()]);
   });
 
-  it.each(["gossip", "json", "random"] as const)("have %s messages that are no copies of each other", (payload) => {
+  it.each(["gossip", "json", "random"] as const)("have %s messages that are not copies of each other", (payload) => {
     const [one, other] = payloadsOf({ size: 1400, payload, mode: "plain" });
     const together = lzwCompress(Buffer.concat([one!, other!])).length;
     const copies = lzwCompress(Buffer.concat([one!, one!])).length;

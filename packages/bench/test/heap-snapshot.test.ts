@@ -21,7 +21,7 @@ it("counts objects by constructor, and V8's own by kind", () => {
     snapshot([
       ["object", "Node", 40],
       ["object", "Node", 60],
-      ["string", "a text", 16],
+      ["string", "some text", 16],
       ["string", "another", 24],
       ["closure", "tick", 32],
       ["native", "ArrayBuffer", 8],

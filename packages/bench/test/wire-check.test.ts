@@ -20,7 +20,7 @@ function encrypt(clear: Uint8Array): Uint8Array {
 }
 
 describe("contentOf", () => {
-  it("sees through every layer, and tells which there were", () => {
+  it("sees through every layer, and names them", () => {
     const plain = contentOf(wrap(long, false), null);
     expect(plain).toMatchObject({ isEncrypted: false, isCompressed: false, hasCrc: true });
     const both = contentOf(encrypt(wrap(long, true)), key);

@@ -7,7 +7,7 @@ import {
   type PeerKind,
   type PeerNodeState,
 } from "@memberlist/interop";
-import type { AgentEvent, Tell } from "./demo-event.ts";
+import type { AgentEvent, Report } from "./demo-event.ts";
 
 export interface AgentPlan {
   readonly kind: PeerKind;
@@ -31,7 +31,7 @@ interface Change extends Seen {
 const changesMax = 1_000;
 const complaintsMax = 5;
 
-/** One agent of the cluster: its process, and what it has told about the others. A restart keeps the agent, not what it knew. */
+/** One agent of the cluster: its process, and what it has reported about the others. A restart keeps the agent, not what it knew. */
 export class Agent {
   readonly name: string;
   readonly plan: AgentPlan;
@@ -41,7 +41,7 @@ export class Agent {
   readonly metas: Map<string, { readonly text: string; readonly at: number }> = new Map();
   /** The user messages that it got: when each came first. */
   readonly messages: Map<string, number> = new Map();
-  readonly #tell: Tell;
+  readonly #report: Report;
   readonly #changes: Change[] = [];
   readonly #complaints: string[] = [];
   #peer: Peer | undefined;
@@ -49,10 +49,10 @@ export class Agent {
   #status: AgentEvent["status"] = "stopped";
   #address = "";
 
-  constructor(plan: AgentPlan, tell: Tell) {
+  constructor(plan: AgentPlan, report: Report) {
     this.name = plan.config.name;
     this.plan = plan;
-    this.#tell = tell;
+    this.#report = report;
   }
 
   get status(): AgentEvent["status"] {
@@ -92,7 +92,7 @@ export class Agent {
       throw error;
     }
     this.#address = peer.address;
-    // Its events tell the runtime and come before the rest.
+    // Its events name the runtime, and come before the rest.
     this.drain();
     this.#become("running");
   }
@@ -106,13 +106,13 @@ export class Agent {
   /** Broadcasts a user message. @returns when, in ms since the Unix epoch */
   async broadcast(text: string): Promise<number> {
     const at = epochMs();
-    // Its own words come back to it: that is no news.
+    // Its own messages return to it: nothing new.
     this.messages.set(text, at);
     await this.peer.broadcast(text);
     return at;
   }
 
-  /** Tells the others that it leaves. @returns when it began to, in ms since the Unix epoch */
+  /** Announces that it leaves. @returns when it began to, in ms since the Unix epoch */
   async leave(): Promise<number> {
     const at = epochMs();
     await this.peer.leave();
@@ -130,7 +130,7 @@ export class Agent {
     this.#become("killed");
   }
 
-  /** Takes what the agent has told since the last time. The peer's own record is emptied, so that a kept cluster may run for days. */
+  /** Takes what the agent has reported since the last time. The peer's own record is emptied, so that a kept cluster may run for days. */
   drain(): void {
     for (const event of this.#peer?.events.splice(0) ?? []) this.#take(event);
   }
@@ -155,14 +155,14 @@ export class Agent {
         const text = new TextDecoder().decode(fromBase64(event.node.meta));
         this.metas.set(node, { text, at: event.at });
         const address = addr.includes(":") ? `[${addr}]:${port}` : `${addr}:${port}`;
-        this.#tell({ event: "meta", at: event.at, observer, node, address, meta: text });
+        this.#report({ event: "meta", at: event.at, observer, node, address, meta: text });
         break;
       }
       case "message": {
         const text = new TextDecoder().decode(fromBase64(event.payload ?? ""));
         if (this.messages.has(text)) break;
         this.messages.set(text, event.at);
-        this.#tell({ event: "message", at: event.at, observer, text });
+        this.#report({ event: "message", at: event.at, observer, text });
         break;
       }
       case "log":
@@ -175,7 +175,7 @@ export class Agent {
   }
 
   #takeState(node: string, state: PeerNodeState | "forgotten", at: number): void {
-    // A new incarnation in the same state is no news here.
+    // A new incarnation in the same state changes nothing here.
     if (this.seen.get(node)?.state === state) return;
     if (state === "forgotten") this.seen.delete(node);
     else {
@@ -183,14 +183,14 @@ export class Agent {
       this.#changes.push({ node, state, at });
       if (this.#changes.length > changesMax) this.#changes.shift();
     }
-    this.#tell({ event: "state", at, observer: this.name, node, state });
+    this.#report({ event: "state", at, observer: this.name, node, state });
   }
 
   #become(status: AgentEvent["status"]): void {
     this.#status = status;
     const { kind } = this.plan;
     const { pid } = this.peer;
-    this.#tell({
+    this.#report({
       event: "agent",
       at: epochMs(),
       agent: this.name,

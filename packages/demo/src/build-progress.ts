@@ -26,19 +26,19 @@ class JsonProgress implements BuildProgress {
   }
 
   begin(what: readonly string[]): void {
-    for (const one of what) this.#tell({ status: "started", what: one });
+    for (const one of what) this.#report({ status: "started", what: one });
   }
 
   done(what: string, failure: string | undefined): void {
     const durationMs = Math.round(performance.now() - this.#since);
-    this.#tell({ status: failure === undefined ? "passed" : "failed", what, durationMs, reason: failure });
+    this.#report({ status: failure === undefined ? "passed" : "failed", what, durationMs, reason: failure });
   }
 
   end(): void {
     // Nothing is held back.
   }
 
-  #tell(fields: Omit<BuildEvent, "event" | "at">): void {
+  #report(fields: Omit<BuildEvent, "event" | "at">): void {
     const event: BuildEvent = { event: "build", at: Math.round(performance.timeOrigin + performance.now()), ...fields };
     this.#write(`${JSON.stringify(event)}\n`);
   }

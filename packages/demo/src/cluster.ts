@@ -1,8 +1,8 @@
 import { epochMs } from "@memberlist/interop";
 import { Agent, type AgentPlan } from "./agent.ts";
-import type { DemoEvent, Tell } from "./demo-event.ts";
+import type { DemoEvent, Report } from "./demo-event.ts";
 
-/** How often the agents' news are taken, in ms. Times are the agents' own and do not depend on it. */
+/** How often the agents' events are taken, in ms. Times are the agents' own and do not depend on it. */
 const drainInterval = 20;
 
 interface Wait {
@@ -15,17 +15,17 @@ export class Cluster {
   readonly agents: readonly Agent[];
   /** Rejects when an agent's process ends that nobody ended; never resolves. */
   readonly failed: Promise<never>;
-  readonly #tell: Tell;
-  /** What the agents have told in this round. */
-  #dispatcher: DemoEvent[] = [];
+  readonly #report: Report;
+  /** What the agents have reported in this round. */
+  #events: DemoEvent[] = [];
   readonly #timer: NodeJS.Timeout;
   readonly #waits: Set<Wait> = new Set();
   readonly #starting: Set<Promise<void>> = new Set();
   #fail: (error: Error) => void = () => undefined;
   #stopped = false;
 
-  constructor(plans: readonly AgentPlan[], tell: Tell) {
-    this.#tell = tell;
+  constructor(plans: readonly AgentPlan[], report: Report) {
+    this.#report = report;
     this.agents = plans.map((plan) => new Agent(plan, (event) => this.#take(event)));
     this.failed = new Promise((_resolve, reject) => {
       this.#fail = reject;
@@ -44,7 +44,7 @@ export class Cluster {
     return found;
   }
 
-  /** What is still missing of what is waited for, to say why a step failed. */
+  /** What is still missing of what is waited for, as the cause of a failed step. */
   get missing(): readonly string[] {
     return [...this.#waits].flatMap((wait) => wait.missing());
   }
@@ -108,7 +108,7 @@ export class Cluster {
     agent.lost();
     if (this.#stopped) return;
     const said = agent.complaints;
-    this.#tell({ event: "note", at: epochMs(), text: `${agent.name}'s process has ended` });
+    this.#report({ event: "note", at: epochMs(), text: `${agent.name}'s process has ended` });
     this.#fail(new Error(`${agent.name}'s process has ended by itself${said === "" ? "" : `\n${said}`}`));
   }
 
@@ -118,15 +118,15 @@ export class Cluster {
   }
 
   #take(event: DemoEvent): void {
-    this.#dispatcher.push(event);
+    this.#events.push(event);
     // What we do to an agent belongs before what comes of it.
     if (event.event === "agent") this.#flush();
   }
 
-  /** Tells the news of all agents in the order in which they happened. */
+  /** Reports the events of all agents in the order in which they happened. */
   #flush(): void {
-    const news = this.#dispatcher.sort((one, other) => one.at - other.at);
-    this.#dispatcher = [];
-    for (const event of news) this.#tell(event);
+    const events = this.#events.sort((one, other) => one.at - other.at);
+    this.#events = [];
+    for (const event of events) this.#report(event);
   }
 }

@@ -5,7 +5,7 @@ interface Timed {
   readonly at: number;
 }
 
-/** What `start --json` tells before the run: a build has begun, or is over. */
+/** What `start --json` prints before the run: a build has begun, or is over. */
 export interface BuildEvent extends Timed {
   readonly event: "build";
   readonly status: "started" | "passed" | "failed";
@@ -20,7 +20,7 @@ export interface BuildEvent extends Timed {
 export interface BeginEvent extends Timed {
   readonly event: "begin";
   readonly agents: readonly string[];
-  /** Which of the agents is the Go peer; absent: none, and a note says why. */
+  /** Which of the agents is the Go peer; absent: none, and a note gives the cause. */
   readonly go?: string;
   /** The fields that all agents share. */
   readonly config: Partial<PeerConfig>;
@@ -82,7 +82,7 @@ export interface StepEvent extends Timed {
   readonly reason?: string;
 }
 
-/** Something to tell in one line. */
+/** A remark of one line. */
 interface NoteEvent extends Timed {
   readonly event: "note";
   readonly text: string;
@@ -116,7 +116,7 @@ export interface KeepEvent extends Timed {
   readonly command: string;
 }
 
-/** All that a run tells; with `--json`, one a line. */
+/** All that a run reports; with `--json`, one a line. */
 export type DemoEvent =
   | BeginEvent
   | AgentEvent
@@ -129,4 +129,4 @@ export type DemoEvent =
   | KeepEvent;
 
 /** Takes an event: a view shows it. */
-export type Tell = (event: DemoEvent) => void;
+export type Report = (event: DemoEvent) => void;

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { epochMs, toBase64, type PeerConfig } from "@memberlist/interop";
 import type { AgentPlan } from "./agent.ts";
 import { Cluster } from "./cluster.ts";
-import type { StepResult, Tell } from "./demo-event.ts";
+import type { StepResult, Report } from "./demo-event.ts";
 import type { Interruption } from "./interruption.ts";
 import type { DemoOptions } from "./options.ts";
 import { runSteps } from "./run-steps.ts";
@@ -11,7 +11,7 @@ import { demoSteps, firstMeta } from "./steps.ts";
 
 /**
  * What all agents share: the library's preset for one machine, but twice as fast to find a failure, and with more repetitions,
- * because a user broadcast (other than membership) is not told again by push/pull.
+ * because a user broadcast (other than membership) is not repeated by push/pull.
  */
 export const sharedConfig: Readonly<Partial<PeerConfig>> = {
   preset: "local",
@@ -26,23 +26,23 @@ export const sharedConfig: Readonly<Partial<PeerConfig>> = {
 };
 
 /** Runs the whole demonstration. @returns the exit code */
-export async function runDemo(options: DemoOptions, tell: Tell, interruption: Interruption): Promise<number> {
+export async function runDemo(options: DemoOptions, report: Report, interruption: Interruption): Promise<number> {
   const since = epochMs();
   const plans = planAgents(options);
   const go = plans.find((plan) => plan.kind === "go")?.config.name;
   const agents = plans.map((plan) => plan.config.name);
-  tell({ event: "begin", at: since, agents, config: sharedConfig, ...(go !== undefined && { go }) });
-  if (go === undefined) tell({ event: "note", at: epochMs(), text: `no Go peer, all agents are Node: ${whyNoGo(options)}` });
+  report({ event: "begin", at: since, agents, config: sharedConfig, ...(go !== undefined && { go }) });
+  if (go === undefined) report({ event: "note", at: epochMs(), text: `no Go peer, all agents are Node: ${whyNoGo(options)}` });
 
   const { signal } = interruption;
-  const cluster = new Cluster(plans, tell);
+  const cluster = new Cluster(plans, report);
   try {
-    const steps = await runSteps(cluster, demoSteps(cluster), { tell, signal, deadlineScale: options.deadlineScale });
+    const steps = await runSteps(cluster, demoSteps(cluster), { report, signal, deadlineScale: options.deadlineScale });
     const failed = steps.find((step) => step.status === "failed");
     const keeps = options.keep && failed === undefined;
-    summarize(steps, since, keeps, signal.aborted, tell);
-    if (keeps) await keep(cluster, tell, signal);
-    // Ctrl-C is how a kept cluster ends: that is no failure.
+    summarize(steps, since, keeps, signal.aborted, report);
+    if (keeps) await keep(cluster, report, signal);
+    // Ctrl-C is how a kept cluster ends: that is not a failure.
     if (keeps && interruption.isOrderly) return 0;
     return interruption.exitCode === 0 && failed !== undefined ? 1 : interruption.exitCode;
   } finally {
@@ -74,10 +74,10 @@ function whyNoGo({ noGo, withoutGo }: DemoOptions): string {
   return withoutGo ?? "none was given (start builds it)";
 }
 
-function summarize(steps: readonly StepResult[], since: number, keeps: boolean, interrupted: boolean, tell: Tell): void {
+function summarize(steps: readonly StepResult[], since: number, keeps: boolean, interrupted: boolean, report: Report): void {
   const at = epochMs();
   const failed = steps.find((step) => step.status === "failed")?.step;
-  tell({
+  report({
     event: "summary",
     at,
     ok: failed === undefined && !interrupted,
@@ -89,11 +89,11 @@ function summarize(steps: readonly StepResult[], since: number, keeps: boolean, 
   });
 }
 
-async function keep(cluster: Cluster, tell: Tell, signal: AbortSignal): Promise<void> {
+async function keep(cluster: Cluster, report: Report, signal: AbortSignal): Promise<void> {
   const addresses = cluster.running.map((agent) => agent.address);
-  tell({ event: "keep", at: epochMs(), addresses, command: `npx -y pnpm@12 start --join ${addresses[0] ?? ""}` });
+  report({ event: "keep", at: epochMs(), addresses, command: `npx -y pnpm@12 start --join ${addresses[0] ?? ""}` });
   await aborted(signal);
-  tell({ event: "note", at: epochMs(), text: "stopping the agents" });
+  report({ event: "note", at: epochMs(), text: "stopping the agents" });
 }
 
 /** Resolves when the signal is aborted. */

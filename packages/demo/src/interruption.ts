@@ -14,7 +14,7 @@ export class Interruption {
 
   constructor() {
     for (const name of signals) process.on(name, this.#listener);
-    // The reader of a pipe has gone (`| head`): nobody is left to tell.
+    // The reader of a pipe has gone (`| head`): nobody is left to read.
     process.stdout.on("error", this.#brokenPipe);
   }
 

@@ -75,7 +75,7 @@ export class LiveTable {
   }
 
   #open(): void {
-    // However the process ends, the cursor comes back.
+    // However the process ends, the cursor is shown again.
     process.once("exit", this.#restore);
     this.#terminal.write(hideCursor);
     this.#timer = setInterval(() => {

@@ -9,7 +9,7 @@ const columns = 120;
 export class PlainView {
   readonly #write: (text: string) => void;
   readonly #paint: Paint;
-  /** What each agent knows of each node's metadata, to tell only changes. */
+  /** What each agent knows of each node's metadata, to show only changes. */
   readonly #metas: Map<string, string> = new Map();
   #since = 0;
   #nameColumns = 0;
@@ -21,7 +21,7 @@ export class PlainView {
   }
 
   show(event: DemoEvent): void {
-    if (this.#isOver) return; // What comes after the summary is the end of the processes: no news.
+    if (this.#isOver) return; // What comes after the summary is the end of the processes: nothing to show.
     switch (event.event) {
       case "begin":
         this.#since = event.at;

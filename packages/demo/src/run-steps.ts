@@ -1,10 +1,10 @@
 import { epochMs } from "@memberlist/interop";
 import type { Cluster } from "./cluster.ts";
-import type { Sighting, StepResult, Tell } from "./demo-event.ts";
+import type { Sighting, StepResult, Report } from "./demo-event.ts";
 import type { Step } from "./steps.ts";
 
 export interface RunOptions {
-  readonly tell: Tell;
+  readonly report: Report;
   /** Ends the run. */
   readonly signal: AbortSignal;
   /** Deadlines are multiplied by this. */
@@ -13,7 +13,7 @@ export interface RunOptions {
 
 /** Runs one step after the other until one fails. @returns what came of each, the skipped ones too */
 export async function runSteps(cluster: Cluster, steps: readonly Step[], options: RunOptions): Promise<readonly StepResult[]> {
-  const { tell, signal } = options;
+  const { report, signal } = options;
   const results: StepResult[] = [];
   let failed = false;
   for (const step of steps) {
@@ -23,18 +23,18 @@ export async function runSteps(cluster: Cluster, steps: readonly Step[], options
       continue;
     }
     const since = epochMs();
-    tell({ event: "step", at: since, step: name, title, status: "started" });
+    report({ event: "step", at: since, step: name, title, status: "started" });
     try {
       const seen = await within(cluster, step, options);
       const at = epochMs();
       results.push({ step: name, status: "passed", durationMs: at - since });
-      tell({ event: "step", at, step: name, title, status: "passed", durationMs: at - since, seen });
+      report({ event: "step", at, step: name, title, status: "passed", durationMs: at - since, seen });
     } catch (error) {
       failed = true;
       const at = epochMs();
       const reason = error instanceof Error ? error.message : String(error);
       results.push({ step: name, status: "failed", durationMs: at - since });
-      tell({ event: "step", at, step: name, title, status: "failed", durationMs: at - since, reason });
+      report({ event: "step", at, step: name, title, status: "failed", durationMs: at - since, reason });
     } finally {
       cluster.stopWaiting();
     }

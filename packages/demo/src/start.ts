@@ -15,7 +15,7 @@ const workspace = fileURLToPath(workspaceUrl);
 /** Runs a program of this package from the sources. */
 const fromSources = ["scripts/run.mjs", "--bin", "packages/interop/bin"];
 
-/** @returns the arguments that tell the demonstration of the Go peer, or undefined when it cannot be run */
+/** @returns the arguments that name the Go peer for the demonstration, or undefined when it cannot be run */
 async function build({ json, noGo, join }: DemoOptions, interruption: Interruption): Promise<readonly string[] | undefined> {
   const progress = chooseProgress(json, process.stdout);
   const wantsGo = !noGo && join.length === 0;
@@ -61,14 +61,14 @@ async function awaitGo(go: BuildJob): Promise<{ readonly args: readonly string[]
   return { args: ["--without-go", failure], failure };
 }
 
-/** One line: the first that tells of a failure. */
+/** One line: the first that describes a failure. */
 function whyNot({ code, output, durationMs }: BuildResult): string {
   if (code === 3) return "Go was not found";
   if (code === null && durationMs >= goPatience) {
     return `not built in ${goPatience / 1_000} s (the next start goes on from there)`;
   }
-  const telling = output.split("\n").find((line) => line.trim() !== "" && !/^(Command failed|#|go: downloading)/.test(line));
-  return `it could not be built: ${telling?.trim() ?? "ended"}`;
+  const first = output.split("\n").find((line) => line.trim() !== "" && !/^(Command failed|#|go: downloading)/.test(line));
+  return `it could not be built: ${first?.trim() ?? "ended"}`;
 }
 
 async function start(): Promise<number | undefined> {

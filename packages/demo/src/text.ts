@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from "node:util";
 
 export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan" | "magenta";
 
-/** Colours a text, or leaves it as it is. */
+/** Colours a string, or leaves it as it is. */
 export type Paint = (style: Style, text: string) => string;
 
 const escape = String.fromCharCode(27);
@@ -26,7 +26,7 @@ export function painter(colours: boolean): Paint {
   };
 }
 
-/** How many columns a text takes: all that is shown here is one column wide and one code unit long a character. */
+/** How many columns a string takes: all that is shown here is one column wide and one code unit long a character. */
 export function width(text: string): number {
   return stripVTControlCharacters(text).length;
 }

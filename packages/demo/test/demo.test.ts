@@ -33,7 +33,7 @@ if (deno === undefined)
 const limit = { timeout: 120_000 };
 
 describe("the main job", () => {
-  it("goes through all steps, tells what each agent saw, and exits with 0", { timeout: 90_000 }, async () => {
+  it("goes through all steps, reports what each agent saw, and exits with 0", { timeout: 90_000 }, async () => {
     await using program = new Program(programs);
     expect({ code: await program.ended, stderr: program.stderr }).toEqual({ code: 0, stderr: "" });
 
@@ -42,8 +42,8 @@ describe("the main job", () => {
     expect(begin?.agents).toEqual(names);
     expect(begin?.go).toBe(hasGo ? "go-5" : undefined);
     expect(program.events[0]).toBe(begin);
-    const told = program.of("step");
-    expect(told.map(({ step, status }) => `${step} ${status}`)).toEqual(
+    const reported = program.of("step");
+    expect(reported.map(({ step, status }) => `${step} ${status}`)).toEqual(
       steps.flatMap((step) => [`${step} started`, `${step} passed`]),
     );
 
@@ -62,16 +62,16 @@ describe("the main job", () => {
     const leaverSeen = names.filter((name) => name !== "node-4").map((observer) => statesOf(since, observer, "node-4").at(-1));
     expect(leaverSeen).toEqual(["left", "left", "left", "left"]);
 
-    expect(seenOf(told, "broadcast", "received")).toEqual(names.slice(0, 4));
+    expect(seenOf(reported, "broadcast", "received")).toEqual(names.slice(0, 4));
     expect(
       program
         .of("message")
         .map(({ observer }) => observer)
         .sort(),
     ).toEqual(names.slice(0, 4).sort());
-    expect(seenOf(told, "metadata", "updated")).toEqual(names.filter((name) => name !== "node-2"));
-    expect(seenOf(told, "kill", "dead")).toEqual(observers);
-    const kill = told.find(({ step, status }) => step === "kill" && status === "passed");
+    expect(seenOf(reported, "metadata", "updated")).toEqual(names.filter((name) => name !== "node-2"));
+    expect(seenOf(reported, "kill", "dead")).toEqual(observers);
+    const kill = reported.find(({ step, status }) => step === "kill" && status === "passed");
     // No agent may declare another dead before the shortest suspicion is over: 3 probe intervals.
     for (const after of Object.values(kill?.seen?.[1]?.after ?? {})) expect(after).toBeGreaterThan(1_500);
 
@@ -95,7 +95,7 @@ describe("the main job", () => {
 
   it("fails at once when an agent's process ends that nobody ended", { timeout: 90_000 }, async () => {
     await using program = new Program(programs);
-    await program.told("the kill step", () => program.of("step").find(({ step }) => step === "kill"));
+    await program.reported("the kill step", () => program.of("step").find(({ step }) => step === "kill"));
     const victim = program.of("agent").find(({ agent }) => agent === "node-2");
     process.kill(victim?.pid ?? Number.NaN, "SIGKILL");
     expect(await program.ended).toBe(1);
@@ -109,14 +109,14 @@ describe("the main job", () => {
 
   it("keeps the cluster running until Ctrl-C, lets one more agent join and sees it leave", { timeout: 120_000 }, async () => {
     await using program = new Program([...programs, "--no-go", "--keep"]);
-    const kept = await program.told("that it is kept", () => program.of("keep")[0]);
+    const kept = await program.reported("that it is kept", () => program.of("keep")[0]);
     expect(kept.addresses).toHaveLength(4);
     expect(kept.command).toContain(`--join ${kept.addresses[0]}`);
 
     const names = ["node-1", "node-2", "node-3", "node-5"];
     await using guest = new Program([...programs, "--join", kept.addresses[0] ?? "", "--name", "guest"]);
-    await guest.told("all four", () => (aliveOf(guest.events).size === 5 ? true : undefined));
-    // Whoever had not heard of the guest before it left would never hear of it: news of a stranger's end are ignored.
+    await guest.reported("all four", () => (aliveOf(guest.events).size === 5 ? true : undefined));
+    // Whoever had not heard of the guest before it left would never hear of it: messages about the end of an unknown node are ignored.
     await allSee(program, names, "guest", "alive");
     guest.interrupt();
     expect(await guest.ended).toBe(0);
@@ -132,7 +132,7 @@ describe("the main job", () => {
     limit,
     async () => {
       await using program = new Program([...programs, "--keep"]);
-      const kept = await program.told("that it is kept", () => program.of("keep")[0]);
+      const kept = await program.reported("that it is kept", () => program.of("keep")[0]);
       const names = ["node-1", "node-2", "node-3", hasGo ? "go-5" : "node-5"];
       // The command in the first line of the example: no permission but the network's.
       await using guest = new Example("deno", "agent", ["--name", "on-deno", "--join", kept.addresses[0] ?? ""]);
@@ -148,7 +148,7 @@ describe("the main job", () => {
 
   it("ends with 130 when it is interrupted before the end", { timeout: 60_000 }, async () => {
     await using program = new Program(programs);
-    await program.told("the kill step", () => program.of("step").find(({ step }) => step === "kill"));
+    await program.reported("the kill step", () => program.of("step").find(({ step }) => step === "kill"));
     program.interrupt();
     expect(await program.ended).toBe(130);
     expect(program.of("summary")[0]).toMatchObject({ ok: false, interrupted: true, failed: "kill" });
@@ -157,12 +157,12 @@ describe("the main job", () => {
 
   it("kills everything at the second Ctrl-C, even an agent that hangs", { timeout: 60_000 }, async () => {
     await using program = new Program([...programs, "--no-go"]);
-    await program.told("the kill step", () => program.of("step").find(({ step }) => step === "kill"));
+    await program.reported("the kill step", () => program.of("step").find(({ step }) => step === "kill"));
     const hanging = program.of("agent").find(({ agent }) => agent === "node-1");
     process.kill(hanging?.pid ?? Number.NaN, "SIGSTOP");
     program.interrupt();
-    await program.told("the summary", () => program.of("summary")[0]);
-    // The same key press may come twice, handed on by pnpm; a second one is told apart by its time.
+    await program.reported("the summary", () => program.of("summary")[0]);
+    // The same key press may come twice, handed on by pnpm; the time distinguishes a second one.
     const since = performance.now();
     const again = setInterval(() => program.interrupt(), 100);
     expect(await program.ended).toBe(130);
@@ -176,7 +176,7 @@ describe("the main job", () => {
 /** Waits until each of those that are left see a node in a state. */
 async function allSee(program: Program, observers: readonly string[], node: string, state: string): Promise<void> {
   for (const observer of observers) {
-    await program.told(`${observer} sees ${node} ${state}`, () => {
+    await program.reported(`${observer} sees ${node} ${state}`, () => {
       const latest = program.of("state").findLast((event) => event.node === node && event.observer === observer);
       return latest?.state === state ? latest : undefined;
     });
@@ -193,8 +193,8 @@ function aliveOf(events: readonly DemoEvent[]): ReadonlySet<string> {
 }
 
 /** Which agents saw it. */
-function seenOf(told: readonly (DemoEvent & { readonly event: "step" })[], step: string, what: string): readonly string[] {
-  const passed = told.find((event) => event.step === step && event.status === "passed");
+function seenOf(reported: readonly (DemoEvent & { readonly event: "step" })[], step: string, what: string): readonly string[] {
+  const passed = reported.find((event) => event.step === step && event.status === "passed");
   const after = passed?.seen?.find((sighting) => sighting.what === what)?.after ?? {};
   return Object.entries(after).flatMap(([agent, ms]) => (ms === undefined ? [] : [agent]));
 }

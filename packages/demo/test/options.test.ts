@@ -31,7 +31,7 @@ describe("the command line", () => {
     [["--deadline-scale", "x"], "above 0"],
     [["--keeps"], "'--keeps'"],
     [["keep"], "'keep'"],
-  ])("refuses %j and says why", (args, why) => {
+  ])("refuses %j and gives the cause", (args, why) => {
     expect(() => parseOptions(args)).toThrow(why);
   });
 

@@ -41,8 +41,8 @@ export class Program implements AsyncDisposable {
     this.#child.kill("SIGINT");
   }
 
-  /** Waits until it has told something. */
-  async told<Found>(what: string, find: () => Found | undefined): Promise<Found> {
+  /** Waits until it has reported something. */
+  async reported<Found>(what: string, find: () => Found | undefined): Promise<Found> {
     let over = false;
     const ended = this.ended.then(() => {
       over = true;

@@ -28,7 +28,7 @@ async function run(
   steps: readonly Step[],
   signal: AbortSignal = new AbortController().signal,
 ): Promise<readonly string[]> {
-  const results = await runSteps(cluster, steps, { tell: (event) => events.push(event), signal, deadlineScale: 0.01 });
+  const results = await runSteps(cluster, steps, { report: (event) => events.push(event), signal, deadlineScale: 0.01 });
   return results.map(({ step: name, status }) => `${name} ${status}`);
 }
 
@@ -37,7 +37,7 @@ function reasons(): readonly (string | undefined)[] {
 }
 
 describe("running the steps", () => {
-  it("runs one after the other, and tells what each has seen", async () => {
+  it("runs one after the other, and reports what each has seen", async () => {
     const order: string[] = [];
     const steps = ["one", "two"].map((name) =>
       step(name, () => {

@@ -2,7 +2,7 @@ import type { DemoEvent } from "../src/demo-event.ts";
 
 const names = ["node-1", "node-2", "go-3"];
 
-/** A short run, as a cluster would tell it. */
+/** A short run, as a cluster would report it. */
 export const sample: readonly DemoEvent[] = [
   { event: "begin", at: 1_000, agents: names, go: "go-3", config: { preset: "local", probeInterval: 500 } },
   { event: "step", at: 1_000, step: "start", title: "start 3 processes", status: "started" },

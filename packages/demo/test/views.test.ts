@@ -34,7 +34,7 @@ function live(events: readonly DemoEvent[], columns: number, rows: number = 40):
 }
 
 describe("plain lines", () => {
-  it("tell each change with its time and its observer, and the times of each step", () => {
+  it("show each change with its time and its observer, and the times of each step", () => {
     const text = plain([...sample, success]);
     expect(text).toContain("go-3 is the Go peer");
     expect(text).toContain("preset local, probeInterval 500 ms");
@@ -45,7 +45,7 @@ describe("plain lines", () => {
     expect(text.trimEnd().split("\n").at(-1)).toBe("all 2 steps passed in 3.00 s");
   });
 
-  it("tell metadata only when it has changed", () => {
+  it("show metadata only when it has changed", () => {
     expect(plain(sample).match(/metadata.*/g)).toEqual(['metadata   "v2" seen by go-3']);
   });
 
@@ -55,7 +55,7 @@ describe("plain lines", () => {
     expect(plain([...sample, success], true)).toContain(`${escape}[31mdead`);
   });
 
-  it("end with the summary: what is stopped then is no news", () => {
+  it("end with the summary: what is stopped then is not shown", () => {
     const stopped: DemoEvent = {
       event: "agent",
       at: 4_100,

@@ -56,7 +56,7 @@ export class Session {
   }
 
   /** Makes a peer known by its alive message. */
-  async introduce(fake: FakePeer): Promise<void> {
+  async preload(fake: FakePeer): Promise<void> {
     fake.send(fake.alive(), this.go.node);
     await this.go.waitForState(fake.name, "alive");
   }

@@ -18,7 +18,7 @@ const rawPing = (seqNo: number): Uint8Array => rawMessage(rawType.ping, { Node: 
 
 await Session.run("", {}, async (session) => {
   const fake = await session.fake("fake");
-  await session.introduce(fake);
+  await session.preload(fake);
   // What it says at first comes in compounds, with its own alive message and the echo of ours.
   await session.packet("compound", fake, (is) => is.layers.join() === "compound" && is.messages.length > 1);
   // Once those are out, an alive message by itself follows from an update.
@@ -142,7 +142,7 @@ await Session.run("failing-", failing, async (session) => {
   const helper = await session.fake("helper");
   const old = await session.fake("old", { vsn: [1, 3, 2, 0, 0, 0] });
   const failing = await session.fake("failing", { answerPings: false });
-  for (const fake of [helper, old, failing]) await session.introduce(fake);
+  for (const fake of [helper, old, failing]) await session.preload(fake);
   await session.packet("ping", failing, single("ping", ""));
   await session.packet(
     "indirect-ping-nack",
@@ -171,7 +171,7 @@ await Session.run("failing-", failing, async (session) => {
 });
 await Session.run("suspected-", { ...failing, suspicionMult: 20 }, async (session) => {
   const fake = await session.fake("failing", { answerPings: false });
-  await session.introduce(fake);
+  await session.preload(fake);
   await session.packet("ping-and-suspect", fake, (is) => is.messages.map((m) => m.type).join() === "ping,suspect");
   await session.answered("stream-push-pull-suspect", fake, emptyPushPull(false));
 });
@@ -184,7 +184,7 @@ await Session.run("payload-", { ackPayload: toBase64("payload of an ack"), meta:
 
 await Session.run("v6-", { bindAddr: "::1" }, async (session) => {
   const fake = await session.fake("fake", { host: "::1" });
-  await session.introduce(fake);
+  await session.preload(fake);
   await session.packet("compound", fake, (is) => is.layers.join() === "compound" && is.messages.length > 1);
   await session.go.updateMeta("x");
   await session.packet(
@@ -198,7 +198,7 @@ await Session.run("v6-", { bindAddr: "::1" }, async (session) => {
 // A transport that advertises IPv4 in 16 bytes.
 await Session.run("mapped-", { advertiseMapped: true }, async (session) => {
   const fake = await session.fake("fake");
-  await session.introduce(fake);
+  await session.preload(fake);
   await session.packet("compound", fake, (is) => is.layers.join() === "compound" && is.messages.length > 1);
   await session.go.updateMeta("x");
   await session.packet(
@@ -211,7 +211,7 @@ await Session.run("mapped-", { advertiseMapped: true }, async (session) => {
 
 await Session.run("compressed-", { enableCompression: true, meta: toBase64("a".repeat(200)) }, async (session) => {
   const fake = await session.fake("fake");
-  await session.introduce(fake);
+  await session.preload(fake);
   await session.packet("compound", fake, (is) => is.layers.join() === "compress,compound");
   await session.go.command("send", { node: "fake", mode: "bestEffort", payload: repetitive });
   await session.packet("user", fake, single("user", "compress"));
@@ -237,7 +237,7 @@ await Session.run("compressed-", { enableCompression: true, meta: toBase64("a".r
 for (const enableCompression of [false, true]) {
   await Session.run(enableCompression ? "crc-compressed-" : "crc-", { enableCompression }, async (session) => {
     const fake = await session.fake("fake", { vsn: [1, 5, 2, 0, 0, 0] });
-    await session.introduce(fake);
+    await session.preload(fake);
     await session.go.command("send", { node: "fake", mode: "bestEffort", payload: repetitive });
     await session.packet("user", fake, single("user", enableCompression ? "crc compress" : "crc"));
     await session.packet("compound", fake, (is) => is.layers.at(-1) === "compound" && is.layers[0] === "crc");

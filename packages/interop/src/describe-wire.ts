@@ -91,7 +91,7 @@ function messageMeaning(message: Uint8Array): WireMeaning {
   return { type, ...bodyMeaning(decodeRawMap(message, 1).map) };
 }
 
-/** A large payload is told by its SHA-256. */
+/** A large payload is shown as its SHA-256. */
 function userMeaning(payload: Uint8Array): WireMeaning {
   const size = payload.length;
   if (size <= 1024) return { type: "user", size, payload: hex(payload) };

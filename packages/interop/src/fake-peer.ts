@@ -26,7 +26,7 @@ export interface FakePeerOptions {
   readonly answerPings?: boolean;
 }
 
-/** A peer played by hand over raw sockets: it sends what it is told to, and keeps everything that it gets. */
+/** A peer played by hand over raw sockets: it sends what the test asks for, and keeps everything that it gets. */
 export class FakePeer {
   readonly name: string;
   readonly host: string;
@@ -84,7 +84,7 @@ export class FakePeer {
     this.#udp.send(packet, to.bindPort, to.bindAddr);
   }
 
-  /** Opens a stream, writes `bytes`, and gives all that comes back until the other side closes (or `timeout` ms have passed). */
+  /** Opens a stream, writes `bytes`, and returns all that arrives until the other side closes (or `timeout` ms have passed). */
   async exchange(
     bytes: Uint8Array,
     to: { readonly bindAddr: string; readonly bindPort: number },

@@ -33,11 +33,11 @@ export async function goAvailable(): Promise<boolean> {
   if ((await goVersion()) !== undefined) return true;
   const line = "interop: Go was not found, so nothing here runs against the Go library (install Go 1.25 or newer)";
   if (process.env["CI"]) throw new Error(line);
-  if (!told) process.stderr.write(`${line}\n`);
-  told = true;
+  if (!shown) process.stderr.write(`${line}\n`);
+  shown = true;
   return false;
 }
-let told = false;
+let shown = false;
 
 /** Builds the Go peer unless that has been done for these sources, and returns the path of the program. */
 export function buildGoPeer(): Promise<string> {

@@ -25,7 +25,7 @@ if (!Number.isInteger(blocks) || blocks < 1 || !Number.isInteger(processes) || p
   process.stdout.write(`${head.map((cell) => cell.padStart(16)).join("")}\n`);
   process.stdout.write(`${row("false", report.off)}\n${row("true", report.on)}\n`);
   process.stdout.write(
-    "excused: of members that this machine, too busy, had held up as well\nthe latest of each process's timers and packets, in ms: of packets from their receive time until they are handled\n",
+    "excused: of members that this busy machine had blocked as well\nthe latest of each process's timers and packets, in ms: of packets from their receive time until they are handled\n",
   );
   process.stdout.write(`${JSON.stringify(report)}\n`);
   if (report.on.accusations > share * report.off.accusations) process.exitCode = 1;

@@ -1,4 +1,4 @@
-/** What a process that is held up is told, as JSON in its argument. */
+/** The orders of a blocked process, as JSON in its argument. */
 export interface LagOrder {
   readonly name: string;
   readonly host: string;

@@ -9,7 +9,7 @@ export interface LagSum extends Omit<LagOutcome, "accusedAt"> {
   readonly blocks: number;
   /** Of members that were there all the time. */
   readonly accusations: number;
-  /** Of members that had just been held up themselves, because this machine is too busy: nobody's fault. */
+  /** Of members that had just been blocked themselves, because this machine is too busy: nobody's fault. */
   readonly excused: number;
 }
 
@@ -27,7 +27,7 @@ export interface LagOptions {
 
 /** Members that are well in each cluster. */
 const well = 4;
-/** How long a packet travels to the process that is held up, in ms. A block matters only where it falls between a ping and its ack. */
+/** How long a packet travels to the blocked process, in ms. A block matters only where it falls between a ping and its ack. */
 const latency = 400;
 
 const lookInterval = 20;
@@ -103,7 +103,7 @@ async function inCluster(program: string, i: number, order: Pick<LagOrder, "lagA
     for (let k = 0; k < well; k++) members.push(await startWell(`well-${k}`, `${base}.${k + 2}`, host));
     const seeds = members.map((member) => `${member.localNode().addr}:${member.localNode().port}`);
     for (const member of members.slice(1)) await member.join(seeds.slice(0, 1));
-    return await run(program, { ...order, name: "held-up", host, seeds });
+    return await run(program, { ...order, name: "blocked", host, seeds });
   } finally {
     await Promise.all(members.map((member) => member.shutdown()));
   }
@@ -128,7 +128,7 @@ function run(program: string, order: LagOrder): Promise<LagOutcome> {
     child.once("error", reject);
     child.once("close", (code) => {
       if (code === 0) resolve(JSON.parse(text) as LagOutcome);
-      else reject(new Error(`a process that is held up ended with ${code}`));
+      else reject(new Error(`a blocked process ended with ${code}`));
     });
   });
 }

@@ -53,7 +53,7 @@ export class MixedRun {
     }
   }
 
-  /** The second of each kind is killed, and comes back. */
+  /** The second of each kind is killed and started again. */
   get #victims(): readonly number[] {
     return this.#ids.flatMap((_, i) => (i % 2 === 1 ? [i] : []));
   }
@@ -125,7 +125,7 @@ export class MixedRun {
       }
       await this.#converged(this.#peers);
     },
-    /** The first of each kind, one after the other; everybody left is told so. */
+    /** The first of each kind, one after the other; everybody left is notified. */
     leave: async () => {
       const leavers = this.#peers.filter((_, i) => !this.#victims.includes(i));
       let others: readonly Peer[] = this.#peers;
@@ -133,10 +133,10 @@ export class MixedRun {
         others = others.filter((peer) => peer !== leaver);
         const since = others.map((peer) => peer.events.length);
         await leaver.leave();
-        const told = others.map((peer, i) =>
+        const notified = others.map((peer, i) =>
           peer.waitFor(isState(leaver.name, "left"), { what: `${leaver.name} has left`, from: since[i] }),
         );
-        await Promise.all(told);
+        await Promise.all(notified);
       }
       await this.#converged(others);
     },

@@ -83,7 +83,7 @@ export class PairRun {
         await from.command("send", { mode: "reliable", size: mebibyte, seed, node: to.name });
         await to.waitFor(isMessage(seededBytes(mebibyte, seed)), { what: "a reliable message of 1 MiB" });
       }),
-    /** Each is killed in turn, found dead by the other, and comes back as a new process: at its old address, or the name would be in conflict. */
+    /** Each is killed in turn, found dead by the other, and started as a new process: at its old address, or the name would be in conflict. */
     kill: async () => {
       for (const victim of [0, 1] as const) {
         const other = this.#peers[1 - victim] as Peer;
@@ -97,7 +97,7 @@ export class PairRun {
         await this.#converged();
       }
     },
-    /** Each leaves in turn; the other is told so, and does not find it dead. */
+    /** Each leaves in turn; the other is notified, and does not find it dead. */
     leave: async () => {
       await this.#create(secret, secret);
       for (const leaver of [0, 1] as const) {

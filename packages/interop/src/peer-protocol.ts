@@ -1,6 +1,6 @@
 /**
  * What the peers speak on stdin and stdout: one JSON object a line. The Go peer (go-peer/) and the TypeScript peer
- * (node-peer.ts) take the same commands and tell the same events, so that a test can put either in either place.
+ * (node-peer.ts) take the same commands and report the same events, so that a test can put either in either place.
  * Bytes are base64 text, durations are ms, and `at` is in ms since the Unix epoch with fractions: clocks of two processes
  * on one machine can be compared.
  */
@@ -54,7 +54,7 @@ export interface PeerConfig {
   advertiseMapped?: boolean;
   /** No UDP: packets go over streams. Of a TypeScript node; a Go node has no such thing. */
   streamOnly?: boolean;
-  /** Ours only: where the snapshot is kept, a file's path. */
+  /** Ours only: the path of the file with the saved state. */
   storePath?: string;
   /** Ours only: `advertiseAddr` is a function, by which the transport chooses again once the machine has lost the address. */
   followsAddress?: boolean;
@@ -120,7 +120,7 @@ export interface StateEvent extends Timed {
   readonly state: PeerNodeState | "forgotten";
   readonly incarnation: number;
 }
-/** The peer has contradicted a claim about itself; `from` is who made it, "" where that is not known. */
+/** The peer has refuted a message about itself; `from` is its sender, "" where that is not known. */
 interface RefuteEvent extends Timed {
   readonly event: "refute";
   readonly from: string;
@@ -177,7 +177,7 @@ type SendArgs = PayloadArgs &
 
 export interface CreatedNode {
   readonly name: string;
-  /** The address that the node tells others. */
+  /** The address that the node advertises. */
   readonly addr: string;
   readonly port: number;
   /** The one that its sockets have. */
@@ -209,7 +209,7 @@ export interface PeerCommands {
   listKeys: { args: None; result: { readonly keys: readonly string[] } };
   /** Ours alone: a Go node has what it was started with. */
   setGossipVerify: { args: { readonly incoming?: boolean; readonly outgoing?: boolean }; result: None };
-  /** Stops the node without telling others; another can be created then. */
+  /** Stops the node without a leave; another can be created then. */
   shutdown: { args: None; result: None };
   /** Ends the process. So does the end of stdin. */
   exit: { args: None; result: None };

@@ -48,7 +48,7 @@ const killRunning = (): void => running.forEach((peer) => peer.kill());
 /** A memberlist node in a process of its own, Go or TypeScript, driven over its stdin and stdout. */
 export class Peer {
   readonly kind: PeerKind;
-  /** All that the peer has told, oldest first. */
+  /** All that the peer has reported, oldest first. */
   readonly events: PeerEvent[] = [];
   /** Resolves once the process has ended. */
   readonly ended: Promise<void>;
@@ -76,7 +76,7 @@ export class Peer {
       this.#child.once("close", (code, signal) => end(`ended with ${signal ?? `code ${code}`}`));
       this.#child.once("error", (error) => end(`could not be run: ${error.message}`));
     });
-    this.#child.stdin?.on("error", () => undefined); // The process is gone: "close" tells.
+    this.#child.stdin?.on("error", () => undefined); // The process is gone: "close" reports it.
     this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr.push(text);
       if (this.#stderr.length > 200) this.#stderr.shift();
@@ -267,7 +267,7 @@ export class Peer {
     await this.stop();
   }
 
-  /** The latest of what the peer has told, for an error message. */
+  /** The latest of what the peer has reported, for an error message. */
   describe(count: number = 25): string {
     const lines = this.events.slice(-count).map((event) => `  ${JSON.stringify(event)}`);
     const stderr = this.#stderr.join("").trim();

@@ -126,7 +126,7 @@ class RawReader {
     const map: Record<string, RawValue> = {};
     for (let i = 0; i < count; i++) {
       const key = this.value();
-      if (!(key instanceof Uint8Array)) throw new Error("a key that is no text");
+      if (!(key instanceof Uint8Array)) throw new Error("a key that is not a string");
       map[new TextDecoder().decode(key)] = this.value();
     }
     return map;

@@ -53,7 +53,7 @@ export function findRuntime(id: RuntimeId): string | undefined {
 }
 
 /**
- * The program of a runtime, by npm if it is not there yet. `progress` is told one line before a download.
+ * The program of a runtime, by npm if it is not there yet. `progress` gets one line before a download.
  * Rejects with npm's own words when it cannot be fetched.
  */
 export async function fetchRuntime(id: RuntimeId, progress: (line: string) => void): Promise<string> {

@@ -249,9 +249,9 @@ export class TsPeer {
       logger: this.#logger(),
       delegate: this.#delegate(),
       events: {
-        notifyJoin: (node) => this.#told("join", node),
-        notifyLeave: (node) => this.#told("leave", node),
-        notifyUpdate: (node) => this.#told("update", node),
+        notifyJoin: (node) => this.#reportEvent("join", node),
+        notifyLeave: (node) => this.#reportEvent("leave", node),
+        notifyUpdate: (node) => this.#reportEvent("update", node),
       },
       conflict: {
         notifyConflict: (existing, other) =>
@@ -305,13 +305,13 @@ export class TsPeer {
     return size <= wholePayload ? { size, payload: toBase64(bytes) } : { size, sha256: this.#runtime.sha256(bytes) };
   }
 
-  #told(event: "join" | "leave" | "update", node: Node): void {
+  #reportEvent(event: "join" | "leave" | "update", node: Node): void {
     if (event === "leave") this.#gone.set(node.name, node);
     else this.#gone.delete(node.name);
     this.event({ event, at: epochMs(), node: describe(node) });
   }
 
-  /** Tells the changes of state that no delegate tells. */
+  /** Reports the changes of state that no delegate sees. */
   async #follow(members: Memberlist): Promise<void> {
     const { name, incarnation } = members.localNode();
     this.event({ event: "state", at: epochMs(), name, state: "alive", incarnation });

@@ -120,7 +120,7 @@ export class UdpProxy {
     if (this.#closed || this.#target === undefined) return;
     this.counts.forwarded++;
     this.onPacket?.(new Uint8Array(packet), from);
-    // A node that is gone is no error of the proxy's.
+    // A node that is gone is not an error of the proxy.
     this.#relay(from).send(packet, this.#target.port, this.#target.host, () => undefined);
   }
 

@@ -58,7 +58,7 @@ describeWithGo("a machine whose address changes, beside two Go members:", () => 
     },
   );
 
-  it.skipIf(why !== undefined)("is told that its address is lost where it cannot follow", { timeout: 120_000 }, async () => {
+  it.skipIf(why !== undefined)("reports that its address is lost where it cannot follow", { timeout: 120_000 }, async () => {
     const { moving } = await form(false);
     await network.change(network.right, 9);
     const line = await moving.waitFor((event) => JSON.stringify(event).includes("has lost the address"), {

@@ -40,7 +40,7 @@ describe.skipIf(bun === undefined)("the Node transport as it is, on Bun", () => 
       await victim.killAndWait();
       await onBun.waitFor(isState("victim", "dead"), { what: "the victim is dead", timeout: 20_000 });
 
-      // Bun tells the ICMP error of a dead peer at the next send, whoever that is to: no packet may be lost by it.
+      // Bun reports the ICMP error of a dead peer at the next send, whoever that is to: no packet may be lost by it.
       for (let seed = 100; seed < 130; seed++) {
         await onBun.command("send", { mode: "address", size: 10, seed: 1, addr: victim.address });
         await onBun.command("send", { mode: "bestEffort", size: 100, seed, node: peer.name });

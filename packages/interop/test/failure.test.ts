@@ -26,13 +26,13 @@ describeWithGo.each(["go", ours] as const)("a %s node that is killed", (kind) =>
       observers.map(async (observer) => {
         const suspect = await observer.waitFor(isState("victim", "suspect"), { what: "victim is suspect", timeout: 15_000 });
         const dead = await observer.waitFor(isState("victim", "dead"), { what: "victim is dead", timeout: 15_000 });
-        await observer.waitFor((event) => event.event === "leave" && event.node.name === "victim", { what: "told of it" });
+        await observer.waitFor((event) => event.event === "leave" && event.node.name === "victim", { what: "the event" });
         return { suspect: suspect.at - killedAt, dead: dead.at - killedAt };
       }),
     );
     const times = (of: "suspect" | "dead"): number[] => seen.map((one) => one[of]);
     expect(seen.every(({ suspect, dead }) => suspect < dead)).toBe(true);
-    // Whoever is first tells the others by gossip; that takes a few rounds at most.
+    // The first to notice spreads it by gossip; that takes a few rounds at most.
     expect(Math.max(...times("suspect")) - Math.min(...times("suspect"))).toBeLessThan(1_000);
     expect(Math.max(...times("dead")) - Math.min(...times("dead"))).toBeLessThan(1_000);
     await converged(...observers);
@@ -84,7 +84,7 @@ describeWithGo.each(["go", ours] as const)("a %s node that leaves", (kind) => {
     expect(await leaver.member("leaver")).toMatchObject({ state: "left" });
     await leaver.stop();
     for (const observer of observers) {
-      await observer.waitFor((event) => event.event === "leave" && event.node.name === "leaver", { what: "told of it" });
+      await observer.waitFor((event) => event.event === "leave" && event.node.name === "leaver", { what: "the event" });
     }
     const probed = observers.map((observer) => observer.events.length);
     for (const [i, observer] of observers.entries()) {
@@ -95,7 +95,7 @@ describeWithGo.each(["go", ours] as const)("a %s node that leaves", (kind) => {
   });
 });
 
-describeWithGo.each(pairs)("a %s node that comes back under its name, to a %s node", (kind, seedKind) => {
+describeWithGo.each(pairs)("a %s node that rejoins under its name, seen by a %s node", (kind, seedKind) => {
   const cluster = useCluster();
 
   it("at the same address, right after a crash, is alive, and known by what it says now", async () => {
@@ -161,7 +161,7 @@ describeWithGo.each(pairs)("a %s node that comes back under its name, to a %s no
 describeWithGo.each(pairs)("two %s nodes of one name, in the eyes of a %s node", (kind, observerKind) => {
   const cluster = useCluster();
 
-  it("are a conflict, which the delegate is told of; the first keeps the name", async () => {
+  it("are a conflict that the delegate is notified of; the first keeps the name", async () => {
     const observer = await cluster.start(observerKind, "observer", quick);
     const first = await cluster.start(kind, "twin", quick);
     await cluster.form(observer, first);

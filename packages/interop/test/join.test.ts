@@ -30,7 +30,7 @@ describeWithGo.each(pairs)("a %s node that joins a %s node", (joiner, seed) => {
     await converged(a, b);
   });
 
-  it("is told when nobody answers", async () => {
+  it("rejects when nobody answers", async () => {
     const a = await cluster.start(joiner, "a");
     const b = await cluster.start(seed, "b");
     await b.stop();

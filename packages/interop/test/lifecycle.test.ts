@@ -36,7 +36,7 @@ describeWithGo("one of ours, in a cluster of Go nodes,", () => {
       const text = new TextEncoder().encode(`round ${round}`);
       await go[0].broadcast(text);
       await ours.waitFor(isMessage(text), { what: "a broadcast of Go's" });
-      // It can be told of again, and probed. Go takes the time once the ping has been sent: on loopback the ack may be there before.
+      // Others can list it again, and probe it. Go takes the time once the ping has been sent: on loopback the ack may be there before.
       await ours.updateMeta("role=web");
       expect(await go[1].ping(ours)).toBeLessThan(1_000);
     }
@@ -71,17 +71,17 @@ describeWithGo("one of ours, in a cluster of Go nodes,", () => {
     const storePath = join(folder, `${what}.json`);
     const { go, ours, again } = await started({ storePath });
     const names = go.map(({ name }) => name);
-    await until(() => savedMembers(storePath, names), { what: "a snapshot with both", timeout: 15_000 });
+    await until(() => savedMembers(storePath, names), { what: "a saved state with both", timeout: 15_000 });
     await (kill ? ours.killAndWait() : ours.stop());
     if (buried) await Promise.all(go.map((peer) => peer.waitForState("ours", "dead", 20_000)));
     const old = await go[0].member("ours");
     const back = await again();
-    // Nobody has told it where they are.
+    // No seed was given.
     await Promise.all([back, ...go].map((peer) => peer.waitForAlive(["go-1", "go-2", "ours"])));
     await until(async () => ((await go[0].member("ours"))?.incarnation ?? 0) > (old?.incarnation ?? 0), { what: "the new life" });
     await back.updateMeta("four");
     for (const peer of go) {
-      await until(async () => (await peer.member("ours"))?.meta === toBase64("four"), { what: `${peer.name} has the news` });
+      await until(async () => (await peer.member("ours"))?.meta === toBase64("four"), { what: `${peer.name} has the update` });
     }
     expect(refutations(back)).toBe(0);
     for (const peer of go) {

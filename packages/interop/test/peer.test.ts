@@ -20,7 +20,7 @@ function drives(kind: PeerKind): void {
     expect(await peer.health()).toBe(0);
   });
 
-  it("survives lines that are no commands", async () => {
+  it("survives lines that are not commands", async () => {
     const peer = await cluster.start(kind, "a", quiet);
     for (const line of [
       "",
@@ -70,7 +70,7 @@ function drives(kind: PeerKind): void {
     await expect(peer.health()).rejects.toThrow("ended");
   });
 
-  it("tells at once when it is killed", async () => {
+  it("reports at once when it is killed", async () => {
     const peer = await cluster.start(kind, "a", quiet);
     const waiting = peer.waitFor((event) => event.event === "message", { what: "a message that never comes" });
     const [outcome] = await Promise.allSettled([waiting, peer.killAndWait()]);

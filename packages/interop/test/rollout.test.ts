@@ -41,14 +41,14 @@ describeWithGo("three Go members and three of ours", { timeout: 120_000 }, () =>
 
   /** Nobody was suspected, or found dead, or had to contradict such a thing, in anybody's eyes or logs. */
   function expectCalm(peers: readonly Peer[]): void {
-    const alarms = peers.flatMap((peer) =>
+    const accusations = peers.flatMap((peer) =>
       peer.events.filter(
         (event) =>
           (event.event === "state" && (event.state === "suspect" || event.state === "dead")) ||
           (event.event === "log" && /suspect .* has failed|refuting a suspect|marking .* as failed/i.test(event.line)),
       ),
     );
-    expect(alarms).toEqual([]);
+    expect(accusations).toEqual([]);
   }
 
   /** What becomes of newcomers with this config: of one that asks a Go member, and of one that asks one of ours. */
@@ -91,7 +91,7 @@ describeWithGo("three Go members and three of ours", { timeout: 120_000 }, () =>
     const ended: Peer[] = [];
     await expectUnderstanding(peers);
 
-    /** What Go's members cannot change while they run, they get by leaving and coming back. */
+    /** What Go's members cannot change while they run, they get by leaving and rejoining. */
     const restart = async (i: number, flags: Partial<PeerConfig>): Promise<void> => {
       const peer = peers[i] as Peer;
       const { name, bindAddr, bindPort } = peer.node;

@@ -36,7 +36,7 @@ describeWithGo.each(pairs)("push/pull between a %s node and a %s node", (left, r
     }
   });
 
-  it("brings nodes that no gossip has told of", async () => {
+  it("brings nodes that no gossip has mentioned", async () => {
     const a = await cluster.start(left, "a", { ...quiet, gossipNodes: 0 });
     const b = await cluster.start(right, "b", { ...quiet, gossipNodes: 0 });
     const c = await cluster.start(left, "c", { ...quiet, gossipNodes: 0 });
@@ -95,7 +95,7 @@ describeWithGo.each(pairs)("push/pull between a %s node and a %s node", (left, r
 describeWithGo.each(pairs)("pings from a %s node to a %s node", (left, right) => {
   const cluster = useCluster();
 
-  it("come back in a time that fits a loopback", async () => {
+  it("return within a time that fits a loopback", async () => {
     const a = await cluster.start(left, "a", quiet);
     const b = await cluster.start(right, "b", quiet);
     await cluster.form(a, b);

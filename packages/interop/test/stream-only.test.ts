@@ -111,7 +111,7 @@ describe.skipIf(why !== undefined)("where UDP is blocked", () => {
     await network[Symbol.asyncDispose]();
   });
 
-  it.each(ours)("members on UDP cannot gossip, and are told so (on %s)", limit, async (kind) => {
+  it.each(ours)("members on UDP cannot gossip, and are reported (on %s)", limit, async (kind) => {
     const [a, b] = [await start(kind, "a", {}, network.left), await start(kind, "b", {}, network.right)];
     await b.join(a);
     await converged(a, b);

@@ -6,7 +6,7 @@ const dictionarySize = 3_837;
 
 /**
  * Bytes whose dictionary entries all fell into the first slots of that table: each byte was looked for in thousands of places. No hash that a stranger can reckon
- * may come back, so they stay among the attacks.
+ * may return, so they stay among the attacks.
  */
 export function collidingBytes(size: number): Uint8Array {
   const slotOf = (code: number, byte: number): number => Math.imul((code << 8) | byte, oldMultiplier) >>> oldHashShift;

@@ -51,7 +51,7 @@ async function main(args: readonly string[]): Promise<number> {
   const start = performance.now();
   const elapsed = (): number => (performance.now() - start) / 1_000;
   let cases = 0;
-  let told = 0;
+  let shownAt = 0;
   process.stdout.write(`fuzz: ${minutes} min from seed ${first}\n`);
   for (let seed = first; ; seed++) {
     const property = fc.asyncProperty(attacks, async (given) => {
@@ -68,9 +68,9 @@ async function main(args: readonly string[]): Promise<number> {
       return 1;
     }
     const isOver = elapsed() >= minutes * 60;
-    if (isOver || elapsed() - told >= 5) {
-      told = elapsed();
-      process.stdout.write(`fuzz: ${told.toFixed(0)} s, ${cases} cases, up to seed ${seed}\n`);
+    if (isOver || elapsed() - shownAt >= 5) {
+      shownAt = elapsed();
+      process.stdout.write(`fuzz: ${shownAt.toFixed(0)} s, ${cases} cases, up to seed ${seed}\n`);
     }
     if (isOver) return 0;
   }

@@ -66,7 +66,7 @@ const crowd = fc.tuple(fc.constantFrom(50, 700, 3_000), fc.boolean(), oddNames).
 );
 const ping = fc.record({ seqNo: u32, node: names, ...source }).map((one) => encode.encodePing(one));
 
-/** Well-formed, whatever it claims. */
+/** Well-formed, whatever it says. */
 const single: fc.Arbitrary<Uint8Array> = fc.oneof(
   ping,
   fc

@@ -11,7 +11,7 @@ interface PacketCost {
   /** CPU ms of one packet: of the first, while the code is cold, and of the middle one. */
   readonly first: number;
   readonly median: number;
-  /** Packets that came back. */
+  /** Packets that were sent in return. */
   readonly replies: number;
 }
 

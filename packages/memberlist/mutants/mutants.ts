@@ -37,7 +37,7 @@ async function main(args: readonly string[]): Promise<number> {
     const files = options.files.filter((file) => area.files.test(file));
     if (files.length === 0) continue;
     const verdict = judge(await mutate(area, files, options), explanations);
-    if (!tell(area, verdict)) failed = true;
+    if (!report(area, verdict)) failed = true;
   }
   return failed ? 1 : 0;
 }
@@ -85,7 +85,7 @@ async function mutate(area: Area, files: readonly string[], { concurrency, force
 }
 
 /** Prints what came out. @returns whether all is well */
-function tell({ name, killedMin }: Area, { explained, killed, score, stale, unexplained }: Verdict): boolean {
+function report({ name, killedMin }: Area, { explained, killed, score, stale, unexplained }: Verdict): boolean {
   const total = killed + explained + unexplained.length;
   const lines = [`${name}: ${killed} of ${total} mutants killed (${score.toFixed(1)} %), ${explained} survivors explained`];
   for (const { at, becomes, file, line } of unexplained) lines.push(`  src/${file}:${at} survived: ${line}  =>  ${becomes}`);

@@ -83,11 +83,11 @@ export class Invariants {
     if (type === "join" ? isPresent : !isPresent) {
       this.#find(
         "events-in-order",
-        `${observer} told of the ${type} of ${subject.name}, who was ${isPresent ? "" : "not "}there`,
+        `${observer} reported the ${type} of ${subject.name}, who was ${isPresent ? "" : "not "}there`,
       );
     }
     if (isGone !== (type === "leave"))
-      this.#find("events-in-order", `${observer} told a ${type} of ${subject.name}, ${subject.state}`);
+      this.#find("events-in-order", `${observer} reported a ${type} of ${subject.name}, ${subject.state}`);
     if (type === "join") present.add(subject.name);
     if (type === "leave") present.delete(subject.name);
   }
@@ -137,7 +137,7 @@ export class Invariants {
       }
       if (before === undefined) continue;
       const wasGone = before.state === "dead" || before.state === "left";
-      // Forgotten in the meantime, it comes back as somebody new.
+      // Forgotten in the meantime, it returns as a new node.
       if (wasGone && at - before.since >= watched.forgetAfter) continue;
       const what = `${watched.name} had ${of} ${before.state} at ${before.incarnation}, now ${known} at ${incarnation}`;
       if (incarnation < before.incarnation) this.#find("incarnation-rises", what);

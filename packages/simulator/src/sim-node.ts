@@ -7,11 +7,11 @@ import type { NodeClock } from "./node-clock.ts";
 /** What the application brings: its delegates, and any config field that is its own. */
 export type AppConfig = Partial<Omit<Config, "name" | "transport" | "clock" | "random">>;
 
-/** What a node was told, or said of others: join, leave (dead or left, see `subject.state`), update. */
+/** What a node reported of others: join, leave (dead or left, see `subject.state`), update. */
 export interface SimEvent {
   /** Virtual time, in ms. */
   readonly at: number;
-  /** Who tells it. */
+  /** Who reports it. */
   readonly observer: string;
   readonly type: "join" | "leave" | "update";
   /** Of whom. */

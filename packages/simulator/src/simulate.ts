@@ -11,14 +11,14 @@ export interface SimulateOptions extends SimulationOptions {
   /** How many, "node-0" and up. Default 3. */
   readonly nodes?: number;
   /**
-   * How they get to know each other. `join`: they join the first, and time passes until all agree. `introduced`: they know each other from
+   * How they get to know each other. `join`: they join the first, and time passes until all agree. `preloaded`: they know each other from
    * the start, at no time and little cost. Default `join`.
    */
-  readonly start?: "join" | "introduced";
+  readonly start?: "join" | "preloaded";
 }
 
 /**
- * Starts a cluster in virtual time: its nodes have joined the first one (or been introduced), and all agree, when it returns.
+ * Starts a cluster in virtual time: its nodes have joined the first one (or been preloaded), and all agree, when it returns.
  *
  * @throws MemberlistError `timeout` when they do not agree within 10 virtual minutes; `invalid_argument`
  */
@@ -26,8 +26,8 @@ export async function simulate({ nodes = 3, start = "join", ...options }: Simula
   checkCluster({ nodes, start });
   const simulation = new Simulation(options);
   for (let i = 0; i < nodes; i++) await simulation.add();
-  if (start === "introduced") {
-    simulation.introduce();
+  if (start === "preloaded") {
+    simulation.preload();
     return simulation;
   }
   const joins = simulation.names.slice(1).map((name) => simulation.startJoin(name, ["node-0"]));

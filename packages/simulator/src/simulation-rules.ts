@@ -45,7 +45,7 @@ const rulesOfFaults = {
 
 const rulesOfSimulation = {
   seed: {
-    expected: "a text or a number",
+    expected: "a string or a number",
     accepts: (value: unknown) => typeof value === "string" || Number.isFinite(value),
   },
   config: anObject,
@@ -60,7 +60,7 @@ const rulesOfSimulation = {
 
 const rulesOfCluster = {
   nodes: { expected: "a whole number from 1", accepts: (value: unknown) => Number.isSafeInteger(value) && isNumber(value, 1) },
-  start: { expected: "join or introduced", accepts: (value: unknown) => value === "join" || value === "introduced" },
+  start: { expected: "join or preloaded", accepts: (value: unknown) => value === "join" || value === "preloaded" },
 } as const;
 
 /** @throws MemberlistError `invalid_argument` */
@@ -107,7 +107,7 @@ function check(options: object, rules: Readonly<Record<string, Rule>>): void {
   }
 }
 
-/** JSON has no NaN and no functions, and refuses what is no tree. */
+/** JSON has no NaN and no functions, and refuses what is not a tree. */
 function describe(value: unknown): string {
   if (typeof value === "number") return `${value}`;
   try {

@@ -48,7 +48,7 @@ export interface SimulationOptions extends SimNetworkOptions {
 export type Invariant = (simulation: Simulation) => string | undefined;
 
 export interface RestartOptions {
-  /** The application comes back with what it had (the same delegates), and joins everybody that it knew: time passes until that has ended. Default false. */
+  /** The application returns with what it had (the same delegates), and joins everybody that it knew: time passes until that has ended. Default false. */
   readonly memory?: boolean;
 }
 
@@ -85,7 +85,7 @@ export class Simulation {
   /** Time passes by `await clock.advance(ms)`, and by nothing else. */
   readonly clock: VirtualClock;
   readonly network: SimNetwork;
-  /** All that nodes have sent and told so far. */
+  /** All that nodes have sent and reported so far. */
   readonly trace: Trace = new Trace();
   /** Draws of the simulation's own seed, for schedules and applications. */
   readonly random: SeededRandom;
@@ -130,8 +130,8 @@ export class Simulation {
     return this.node(name);
   }
 
-  /** All who run know each other from now on, as if for long: no joins, and no news of it. To be called once, at the start. */
-  introduce(): void {
+  /** All who run know each other from now on, as if for long: no joins, and no messages about it. To be called once, at the start. */
+  preload(): void {
     const lives = [...this.#slots.values()].map(({ life }) => life);
     const nodes = lives.map(({ members }) => members.localNode());
     for (const { engine, run } of lives) run(() => engine.introduce(nodes));
@@ -200,7 +200,7 @@ export class Simulation {
     }
   }
 
-  /** Its process dies. Streams break, nobody is told. */
+  /** Its process dies. Streams break, nobody is notified. */
   async crash(name: string): Promise<void> {
     const slot = this.#slot(name);
     slot.status = "crashed";

@@ -1,4 +1,4 @@
-/** A running hash (cyrb53) of all that nodes send and tell: two runs did the same exactly when their traces are the same. */
+/** A running hash (cyrb53) of all that nodes send and report: two runs did the same exactly when their traces are the same. */
 export class Trace {
   #a = 0xdeadbeef;
   #b = 0x41c6ce57;

@@ -25,7 +25,7 @@ describe("an application", () => {
     const tickers = new Map<string, Ticker>();
     const sim = await simulate({
       nodes: 2,
-      start: "introduced",
+      start: "preloaded",
       app: (context) => {
         tickers.set(context.name, new Ticker(context));
         return {};
@@ -83,7 +83,7 @@ describe("an application", () => {
     await sim.end();
   });
 
-  it("cannot act once it is dead, and one that comes back with nothing is another", async () => {
+  it("cannot act once it is dead, and one that returns with nothing is another", async () => {
     const { sim, tickers } = await cluster();
     const { context } = tickers.get("node-0") as Ticker;
     const retry = (): void => void context.clock.setTimeout(() => expect.unreachable(), 10);
@@ -109,7 +109,7 @@ describe("an application", () => {
         drawn.push(random.next());
         return {};
       };
-      await (await simulate({ nodes: 3, start: "introduced", seed, app })).end();
+      await (await simulate({ nodes: 3, start: "preloaded", seed, app })).end();
       return drawn;
     };
     const first = await draws(1);
@@ -123,7 +123,7 @@ describe("what is wrong is said at once", () => {
     ["nodes", { nodes: 0 }, /nodes must be a whole number from 1; it is 0/],
     ["nodes", { nodes: 2.5 }, /nodes/],
     ["nodes", { nodes: "3" }, /nodes must be .* it is "3"/],
-    ["start", { start: "later" }, /start must be join or introduced/],
+    ["start", { start: "later" }, /start must be join or preloaded/],
     ["seed", { seed: NaN }, /seed/],
     ["loss", { loss: 2 }, /loss must be a share from 0 to 1, or a function; it is 2/],
     ["loss", { loss: -1 }, /loss/],
@@ -152,7 +152,7 @@ describe("what is wrong is said at once", () => {
   });
 
   it("of what is set later, and of time", async () => {
-    const sim = await simulate({ nodes: 2, start: "introduced" });
+    const sim = await simulate({ nodes: 2, start: "preloaded" });
     expect(() => sim.network.setLoss(1.5)).toThrow("loss must be");
     expect(() => sim.network.setLoss(1n as unknown as number)).toThrow(
       "loss must be a share from 0 to 1, or a function; it is a bigint",
@@ -180,7 +180,7 @@ describe("an invariant of one's own", () => {
       /^mine at 1000 ms \(seed 42\): it threw: TypeError: inside$/,
     ],
   ])("%s says which, when, and the seed", async (_, check, message) => {
-    const sim = await simulate({ nodes: 2, start: "introduced", seed: 42 });
+    const sim = await simulate({ nodes: 2, start: "preloaded", seed: 42 });
     sim.invariant("mine", check);
     const error = await sim.clock.advance(5_000).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(InvariantError);

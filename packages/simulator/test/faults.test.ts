@@ -120,11 +120,11 @@ test("where a held node's senders go on, it accuses one after another", async ()
   await sim.end();
 });
 
-test("an introduced cluster knows itself from the start, is told so, and says nothing of it", async () => {
+test("a preloaded cluster knows itself from the start, reports the joins, and gossips nothing about it", async () => {
   const joined: string[] = [];
   const sim = await simulate({
     nodes: 40,
-    start: "introduced",
+    start: "preloaded",
     app: ({ name }) => ({ events: { notifyJoin: (node) => joined.push(`${name} ${node.name}`) } }),
   });
   expect(sim.clock.now()).toBe(0);

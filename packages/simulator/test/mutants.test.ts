@@ -14,13 +14,13 @@ interface Mutant {
   readonly file: string;
   readonly code: string;
   readonly becomes: string;
-  /** The invariants that may tell: the first one that is broken ends the run. */
+  /** The invariants that may notice: the first one that is broken ends the run. */
   readonly found: RegExp;
 }
 
 const mutants: readonly Mutant[] = [
   {
-    what: "old news brings the dead back",
+    what: "an old message revives the dead",
     file: "swim/membership.ts",
     code: "claim.incarnation <= record.incarnation && !isTakeover",
     becomes: "claim.incarnation < record.incarnation && !isTakeover",
@@ -34,14 +34,14 @@ const mutants: readonly Mutant[] = [
     found: /alive-at-itself/,
   },
   {
-    what: "a refutation is no newer than what it refutes",
+    what: "a refutation is not newer than what it refutes",
     file: "swim/membership.ts",
     code: "const incarnation = nextIncarnation(this.#context, accused);",
     becomes: "const incarnation = accused;",
     found: /incarnation-owner|incarnation-rises|agreement/,
   },
   {
-    what: "the application is not told of the dead",
+    what: "the application is not notified of the dead",
     file: "swim/membership.ts",
     code: 'effects.emit({ type: "leave", node: record.snapshot(), cause: why });',
     becomes: "",

@@ -83,7 +83,7 @@ test(
 );
 
 test(
-  "SWIM: news that rides along on pings and acks reaches all, about as fast as by the paper's curve",
+  "SWIM: a message that rides along on pings and acks reaches all, about as fast as by the paper's curve",
   { timeout },
   async () => {
     const runs = await Promise.all([1, 2, 3, 4, 5].map((i) => swimInfection({ seed: `papers/${i}`, nodes: 60 })));
@@ -114,7 +114,7 @@ test("the interval of a share holds it, also at its ends", () => {
   expect(shareInterval(0, 50)[1]).toBeGreaterThan(0.05);
 });
 
-test("convergence: all hear the news, those who fail aside, and loss makes it slower", async () => {
+test("convergence: all get the message, those who fail aside, and loss makes it slower", async () => {
   const input = { seed: "papers", nodes: 40, loss: 0, failed: 0.1, fanout: 3, interval: 200 };
   const calm = await convergenceRun(input);
   expect(calm.nodes).toBe(36);

@@ -84,7 +84,7 @@ test("a replicated map under a partition: both sides go on, and agree once it ha
     [...values("colour"), ...values("shape")].every((value) => value === "green" || value === "round"),
   );
 
-  // It comes back with nothing, and has all of it from whom it joins.
+  // It returns with nothing, and gets all of it from whom it joins.
   await sim.restart("node-3");
   expect(map("node-3").entries.size).toBe(0);
   await sim.join("node-3", ["node-0"]);

@@ -5,7 +5,7 @@ import { Simulation, type AppContext } from "../src/index.ts";
 interface Spread {
   /** Until everybody who was there all the time had each broadcast, in ms; Infinity where that took longer than {@link limit}. */
   readonly took: readonly number[];
-  /** Membership news that waited at the node that broadcasts, at most. */
+  /** Membership updates that waited at the node that broadcasts, at most. */
   readonly membershipQueue: number;
 }
 
@@ -59,7 +59,7 @@ async function spread({ share, churn, sizes }: Setup): Promise<Spread> {
   const sim = new Simulation({ latency: [1, 20], checkInterval: 0, config, app });
   for (let i = 0; i < nodes; i++) await sim.add();
   await sim.clock.settle(Promise.all(sim.names.slice(1).map((name) => sim.startJoin(name, ["node-0"]))));
-  // Quiet is where the news of the start is out.
+  // Quiet is where the messages of the start are out.
   while (sim.nodes.some(({ members }) => members.numQueuedBroadcasts() > 0)) await sim.clock.advance(1_000);
   const failures: unknown[] = [];
   let steps = 0;

@@ -14,7 +14,7 @@ type Charts = Parameters<typeof writeReport>[3];
 const duration = 3_000;
 /** What is narrower in a flame graph cannot be seen. */
 const leastShare = 0.001;
-const functionsTold = 14;
+const functionsShown = 14;
 
 /** What a profiled run brought. */
 export interface Profiled {
@@ -52,7 +52,7 @@ export async function profile(runtime: Runtime, which: Case, durations: Duration
     const found = workAtTheEnd(JSON.parse(await readFile(file, "utf8")) as CpuProfile, duration * 1000);
     const title = `${which.size} bytes, ${which.payload}, ${which.mode}: what the ${role} does, at ${Math.round(rate)} messages/s`;
     charts[name(role)] = flameGraph(title, framesOf(found, naming, leastShare));
-    const heavy = heaviest(found, naming, functionsTold);
+    const heavy = heaviest(found, naming, functionsShown);
     summary[role] = heavy;
     const rows = heavy.map((one) => [`${(100 * one.share).toFixed(1)} %`, one.name]);
     parts.push(`${title}\n\n${table(["itself", "function"], rows)}`);

@@ -99,7 +99,7 @@ export const joinStorm: Experiment = {
   },
 };
 
-/** What 10,000 members add to a table that has some, once all news of them has been gossiped. */
+/** What 10,000 members add to a table that has some, once everything about them has been gossiped. */
 export const memoryPerMember: Experiment = {
   name: "memory",
   steps: (_rounds, kinds) => kinds,

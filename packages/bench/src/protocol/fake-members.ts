@@ -68,7 +68,7 @@ export class FakeMembers {
     await closed;
   }
 
-  /** All of them tell the member at once that they are alive, in full packets. @returns how many packets */
+  /** All of them announce at once that they are alive, in full packets. @returns how many packets */
   storm(port: number): number {
     let parts: Uint8Array[] = [];
     let size = 0;

@@ -9,7 +9,7 @@ const speed = 5;
 /** Of each size. */
 const nodesOfAKind = 3;
 const duration = 18_000;
-/** Until the news of 1,000 members, each of which is gossiped 16 times, is out: 13 s at this speed. */
+/** Until the messages about 1,000 members, each of which is gossiped 16 times, is out: 13 s at this speed. */
 const settling = 17_000;
 const lan = { probeInterval: 1000, probeTimeout: 500, gossipInterval: 200, pushPullInterval: 30_000 };
 

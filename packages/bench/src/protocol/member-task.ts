@@ -1,4 +1,4 @@
-/** What a member under test is told in the first line of its stdin, as JSON. The answer is `{port}`. Intervals in ms; 0: never. */
+/** The orders of a member under test, in the first line of its stdin, as JSON. The answer is `{port}`. Intervals in ms; 0: never. */
 export interface MemberTask {
   readonly name: string;
   readonly compress: boolean;
@@ -24,7 +24,7 @@ export interface MemberMark {
   readonly cpu: number;
   /** The longest since `reset` that the event loop did not come by (in Go: a goroutine that sleeps for 1 ms again and again), in ms. */
   readonly stall: number;
-  /** From the first to the last join that was told since `reset`, in ms. */
+  /** From the first to the last join that was reported since `reset`, in ms. */
   readonly joining: number;
   /** Of a `join`: how long it took, in ms. */
   readonly took: number;

@@ -38,7 +38,7 @@ function fittedGrowth(samples: readonly HeapSample[]): number {
   return ((above / below) * length) / 1e6;
 }
 
-/** In MB: how much a heap may grow over these samples. Fewer than ten minutes have the allowance of ten: they cannot tell noise from less. */
+/** In MB: how much a heap may grow over these samples. Fewer than ten minutes have the allowance of ten: less cannot be distinguished from noise. */
 function allowance(samples: readonly HeapSample[]): number {
   const length = (samples.at(-1)?.minute ?? 0) - (samples[0]?.minute ?? 0);
   return growthMax * Math.max(1, length / spanMinutes);
@@ -49,7 +49,7 @@ export interface GrowthVerdict {
   /** In MB, over the time of the samples. */
   readonly growth: number;
   readonly allowed: number;
-  /** False also where there are too few samples to tell. */
+  /** False also where there are too few samples to know. */
   readonly passed: boolean;
 }
 

@@ -2,19 +2,19 @@ import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
 /**
- * How a receiver tells its count to the sender: over a stream of its own, as four bytes (big-endian), after a share of the window and
+ * How a receiver reports its count to the sender: over a stream of its own, as four bytes (big-endian), after a share of the window and
  * when nothing more comes. So a sender never has more on its way than the receiver's socket holds, whatever it is written in.
  */
 
-/** A message count is told this often in one window. */
+/** A message count is reported this often in one window. */
 const acksPerWindow = 8;
-/** After that long, in ms, what has been counted is told all the same. */
+/** After that long, in ms, what has been counted is reported anyway. */
 const flushInterval = 5;
 
 export class AckSource {
   readonly port: number;
   #every = 1;
-  #told = 0;
+  #reported = 0;
   readonly #sockets = new Set<Socket>();
   readonly #count: () => number;
 
@@ -22,7 +22,7 @@ export class AckSource {
     this.port = port;
     this.#count = count;
     setInterval(() => {
-      if (this.#count() !== this.#told) this.#tell();
+      if (this.#count() !== this.#reported) this.#report();
     }, flushInterval).unref();
   }
 
@@ -44,18 +44,18 @@ export class AckSource {
 
   /** After each message. */
   counted(): void {
-    if (this.#count() - this.#told >= this.#every) this.#tell();
+    if (this.#count() - this.#reported >= this.#every) this.#report();
   }
 
-  #tell(): void {
-    this.#told = this.#count();
+  #report(): void {
+    this.#reported = this.#count();
     const bytes = Buffer.alloc(4);
-    bytes.writeUInt32BE(this.#told);
+    bytes.writeUInt32BE(this.#reported);
     for (const socket of this.#sockets) socket.write(bytes);
   }
 }
 
-/** @param acked is told the receiver's count whenever it comes */
+/** @param acked gets the receiver's count whenever it comes */
 export async function followAcks(port: number, acked: (count: number) => void): Promise<void> {
   const socket = connect(port, "127.0.0.1");
   await once(socket, "connect");

@@ -36,7 +36,7 @@ const plainOverhead = 1 + 5;
 const encryptedOverhead = encryptOverhead(1);
 const payloadCount = 16;
 
-/** What both nodes are told, except for who they are. */
+/** What both nodes have in common. */
 export function taskOf({ mode, size, payload }: Case): Omit<NodeTask, "role" | "port" | "acks"> {
   const isEncrypted = mode === "encrypted" || mode === "both";
   const length = size < 1400 ? size : size - plainOverhead - (isEncrypted ? encryptedOverhead : 0);
@@ -52,7 +52,7 @@ export function taskOf({ mode, size, payload }: Case): Omit<NodeTask, "role" | "
   };
 }
 
-/** Every payload has a content of its own, so that messages which share a packet are no copies of each other. */
+/** Every payload has a content of its own, so that messages which share a packet are not copies of each other. */
 function content(kind: PayloadKind, length: number, index: number): Uint8Array {
   if (kind === "random") return randomBytes(length, index + 1);
   if (kind === "gossip") return gossip(length, index);

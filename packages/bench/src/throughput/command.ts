@@ -57,7 +57,7 @@ export function addThroughput(program: Command): void {
 async function throughput(flags: Flags): Promise<void> {
   if (flags.profile === true) return profiles(flags);
   const { quick, rounds, json, out } = flags;
-  const entries = entriesOf(await runtimes(tell), flags);
+  const entries = entriesOf(await runtimes(print), flags);
   const roundCount = quick === true ? 1 : rounds;
   const lasting = quick === true ? quickDurations : durations;
   const settings = new Map<string, Setting>();
@@ -91,7 +91,7 @@ async function throughput(flags: Flags): Promise<void> {
 
 /** `--profile` */
 async function profiles(flags: Flags): Promise<void> {
-  const nodeOnly = (await runtimes(tell)).filter(({ name }) => name === "node");
+  const nodeOnly = (await runtimes(print)).filter(({ name }) => name === "node");
   makeFolder(flags.out);
   const progress = new Progress("bench --profile", entriesOf(nodeOnly, flags).length);
   for (const { runtime, which } of entriesOf(nodeOnly, flags)) {
@@ -127,7 +127,7 @@ function regExp(text: string): RegExp {
   }
 }
 
-function tell(line: string): void {
+function print(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 

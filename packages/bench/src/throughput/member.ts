@@ -26,7 +26,7 @@ export async function member(
   if (isReceiver) return { port: list.config.bindPort, send: () => false, sendTo: () => undefined };
   await list.join([`127.0.0.1:${task.port}`]);
   const to = list.members().find(({ name }) => name === "receiver");
-  if (to === undefined) throw new Error("the receiver is no member after the join");
+  if (to === undefined) throw new Error("the receiver is not a member after the join");
   return {
     port: 0,
     send: (message) => list.sendBestEffort(to, message),

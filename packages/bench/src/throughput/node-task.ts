@@ -1,4 +1,4 @@
-/** What a node of the bench is told in the first line of its stdin, as JSON; byte strings are base64. */
+/** The orders of a node of the bench, in the first line of its stdin, as JSON; byte strings are base64. */
 export interface NodeTask {
   readonly role: "sender" | "receiver";
   readonly compress: boolean;
@@ -10,7 +10,7 @@ export interface NodeTask {
   readonly payloads: readonly string[];
   /** Where the receiver listens for packets and streams; 0 for the receiver itself. */
   readonly port: number;
-  /** Where the receiver tells its count (see acks.ts); 0 for the receiver itself. */
+  /** Where the receiver reports its count (see acks.ts); 0 for the receiver itself. */
   readonly acks: number;
 }
 
@@ -39,7 +39,7 @@ export interface Mark {
   readonly count: number;
   /** Messages delivered that are not as they were sent. */
   readonly bad: number;
-  /** Packets that a receiver has had from the kernel; 0 where the node cannot tell. */
+  /** Packets that a receiver has had from the kernel; 0 where the node does not know. */
   readonly packets: number;
   /** CPU time of the process, in microseconds. */
   readonly cpu: number;

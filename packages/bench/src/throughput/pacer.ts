@@ -2,7 +2,7 @@ import type { Order } from "./node-task.ts";
 
 /** Without any progress for that long, in ms, what is on its way is given up for lost. */
 const lostAfter = 100;
-/** A sender at a rate that was held up catches up with that much at once, in ms. */
+/** A sender at a rate whose event loop was blocked catches up with that much at once, in ms. */
 const burst = 1;
 
 /**

@@ -32,7 +32,7 @@ export async function runProgram(create: (task: NodeTask, tally: Tally) => Promi
 
 interface Role {
   readonly acks: number;
-  /** Does what is asked, if anything is, and tells the count. */
+  /** Does what is asked, if anything is, and reports the count. */
   readonly follow: (order: Order) => number;
 }
 

@@ -56,7 +56,7 @@ const toGo = [
 ] as const;
 
 /**
- * What the library has to reach, as far as these rows tell. A message fills the buffer; where compression leaves room for another one in its packet, there
+ * What the library has to reach, as far as these rows show. A message fills the buffer; where compression leaves room for another one in its packet, there
  * are more messages than packets, so that both have to get there.
  */
 export function rateTargets(rows: readonly Row[]): Target[] {

@@ -24,12 +24,12 @@ const program = (name: string): string => fileURLToPath(new URL(name, import.met
 /**
  * Whoever can take part on this machine; Deno and Bun are fetched by npm once, as for `pnpm matrix`. In CI all have to.
  *
- * @param told in one line what is fetched, or why one does not take part
+ * @param report gets one line for what is fetched, or for what does not take part
  */
-export async function runtimes(told: (line: string) => void): Promise<readonly Runtime[]> {
+export async function runtimes(report: (line: string) => void): Promise<readonly Runtime[]> {
   const one = [1];
-  const deno = await findOrFetch("deno", told);
-  const bun = await findOrFetch("bun", told);
+  const deno = await findOrFetch("deno", report);
+  const bun = await findOrFetch("bun", report);
   const go = await buildGoNode();
   const memberProgram = [program("node-program.mjs"), "memberlist"] as const;
   return [
@@ -53,13 +53,13 @@ export async function runtimes(told: (line: string) => void): Promise<readonly R
   ];
 }
 
-/** Undefined where it cannot be fetched, which is told in one line; in CI that is an error. */
-export async function findOrFetch(id: "deno" | "bun", told: (line: string) => void): Promise<string | undefined> {
+/** Undefined where it cannot be fetched, which is reported in one line; in CI that is an error. */
+export async function findOrFetch(id: "deno" | "bun", report: (line: string) => void): Promise<string | undefined> {
   try {
-    return await fetchRuntime(id, told);
+    return await fetchRuntime(id, report);
   } catch (error) {
     if (process.env["CI"]) throw error;
-    told(`${id}: skipped, ${error instanceof Error ? error.message.split("\n")[0] : String(error)}`);
+    report(`${id}: skipped, ${error instanceof Error ? error.message.split("\n")[0] : String(error)}`);
     return undefined;
   }
 }

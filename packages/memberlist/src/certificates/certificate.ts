@@ -52,7 +52,7 @@ const usageBits: readonly (readonly [KeyUsage, number])[] = [
 type Extensions = ReadonlyMap<string, Uint8Array>;
 
 /**
- * Reads an X.509 certificate (RFC 5280), the extensions by their DER: what programs make of alternative names as text cannot be told apart
+ * Reads an X.509 certificate (RFC 5280), the extensions by their DER: what programs make of alternative names as text is ambiguous
  * from what stands in one of them. Checks no signature.
  *
  * @throws MemberlistError `invalid_argument` for what is not a certificate of version 3 in DER, has an extension twice, or a critical one that

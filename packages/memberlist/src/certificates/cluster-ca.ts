@@ -118,7 +118,7 @@ interface Blank {
 function blank(forge: Forge, { name, key, validFor, validFrom }: Blank): pki.Certificate {
   const validTo = dateOf(validFrom.getTime() + validFor);
   if (!(validFor > 0) || !Number.isFinite(validTo.getTime())) {
-    throw new MemberlistError("invalid_argument", `validFor: ${validFor} ms from ${String(validFrom)} on is no span of time`);
+    throw new MemberlistError("invalid_argument", `validFor: ${validFor} ms from ${String(validFrom)} on is not a span of time`);
   }
   const certificate = forge.pki.createCertificate();
   certificate.publicKey = forge.pki.setRsaPublicKey(key.n, key.e);

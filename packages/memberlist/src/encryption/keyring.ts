@@ -29,7 +29,7 @@ export class Keyring {
     for (const key of keys) this.addKey(key);
   }
 
-  /** How many keys there are; 0 is no encryption. */
+  /** How many keys there are; 0 means that nothing is encrypted. */
   get size(): number {
     return this.#keys.length;
   }

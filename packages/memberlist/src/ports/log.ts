@@ -7,7 +7,7 @@ import { RateLimit } from "../util/rate-limit.ts";
 
 /**
  * How the library itself logs: a stable code, a message, and fields. Each code has its own limit (10 lines at once, then one a
- * second), so that a flood of bad packets is not a flood of lines; the next line that gets through tells in `suppressed` how
+ * second), so that a flood of bad packets is not a flood of lines; the next line that gets through has in `suppressed` how
  * many did not. A logger that throws, or rejects, is ignored.
  *
  * A field that is an {@link Address} is logged as `host:port`; a `from` that is not known as `<unknown address>`. An `error` is logged
@@ -52,7 +52,7 @@ export class Log {
       const result: unknown = this.#logger[level](line, message);
       if (result instanceof Promise) result.catch(ignore);
     } catch {
-      // A broken logger must not break the protocol, and there is nowhere left to tell it.
+      // A broken logger must not break the protocol, and there is nowhere left to report it.
     }
   }
 

@@ -106,7 +106,7 @@ export class MemoryNetwork implements MemoryFabric {
   /**
    * A transport of this network, as if its sockets were open.
    *
-   * @throws MemberlistError `invalid_address` for a host that is no IP, `bind_failed` when the address is taken
+   * @throws MemberlistError `invalid_address` for a host that is not an IP, `bind_failed` when the address is taken
    */
   transport(options: MemoryTransportOptions = {}): MemoryTransport {
     const host = canonicalIp(options.host ?? this.#freeHost());

@@ -68,7 +68,7 @@ export class MemoryPipe {
   }
 
   /**
-   * Ends this direction, and tells the receiver that nobody listens to its own: "gone" after what was written, "reset" instead of what has not
+   * Ends this direction, and reports to the receiver that nobody listens to its own: "gone" after what was written, "reset" instead of what has not
    * arrived yet.
    */
   leave(how: "gone" | "reset"): void {

@@ -55,7 +55,7 @@ export class MemoryTransport implements Transport {
   #readTime = 0;
   #reading: ClockTimer;
   /** Callbacks of {@link writeTo} that wait for their turn. */
-  readonly #untold: (() => void)[] = [];
+  readonly #unreported: (() => void)[] = [];
   #listener: TransportListener | undefined;
   #closed = false;
 
@@ -112,7 +112,7 @@ export class MemoryTransport implements Transport {
   writeTo(packet: Uint8Array, to: Address, done?: (error?: Error) => void): boolean {
     const error = this.#sendError(packet, to);
     if (error === undefined) this.#send(new Uint8Array(packet), to);
-    if (done !== undefined) this.#tellLater(error === undefined ? done : () => done(error));
+    if (done !== undefined) this.#reportLater(error === undefined ? done : () => done(error));
     return true;
   }
 
@@ -194,12 +194,12 @@ export class MemoryTransport implements Transport {
     return Promise.reject(new MemberlistError("resolve_failed", `no such host: ${name}`, { details: { host: name } }));
   }
 
-  /** All that is sent at one instant is told of at once, at that instant. */
-  #tellLater(tell: () => void): void {
-    this.#untold.push(tell);
-    if (this.#untold.length > 1) return;
+  /** All that is sent at one instant is reported at once, at that instant. */
+  #reportLater(report: () => void): void {
+    this.#unreported.push(report);
+    if (this.#unreported.length > 1) return;
     this.#clock.defer(() => {
-      for (const each of this.#untold.splice(0)) each();
+      for (const each of this.#unreported.splice(0)) each();
     });
   }
 

@@ -17,7 +17,7 @@ export interface TrafficFaults {
 }
 
 const defaultReorderDelay = 50;
-/** A piece of a stream gets through after so many losses at the latest, so that a loss of 1 is no endless loop. */
+/** A piece of a stream gets through after so many losses at the latest, so that a loss of 1 does not loop without end. */
 const maxRetransmits = 6;
 
 /** Draws what happens to each packet and each piece of a stream. Randomness is drawn only for faults that are on. */

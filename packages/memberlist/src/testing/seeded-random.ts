@@ -35,7 +35,7 @@ export class SeededRandom implements Random {
   }
 }
 
-/** A text to as many 32-bit words as are asked for (FNV-1a over its code units, then the finaliser of MurmurHash3). */
+/** A string to as many 32-bit words as are asked for (FNV-1a over its code units, then the finaliser of MurmurHash3). */
 function hash(text: string): () => number {
   let state = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) state = Math.imul(state ^ text.charCodeAt(i), 0x01000193);

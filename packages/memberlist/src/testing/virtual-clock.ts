@@ -112,7 +112,7 @@ export class VirtualClock implements Clock {
    * Lets time pass, timer by timer, until `condition` is true; not at all when it is already.
    *
    * @returns how long it took, in ms of virtual time
-   * @throws MemberlistError `timeout` when it is not true after `limit`, which has passed then; `invalid_argument` for a limit that is no time
+   * @throws MemberlistError `timeout` when it is not true after `limit`, which has passed then; `invalid_argument` for a limit that is not a time
    */
   async runUntil(condition: () => boolean, options: RunOptions = {}): Promise<number> {
     const limit = checkedSpan(options.limit ?? defaultLimit, Infinity);

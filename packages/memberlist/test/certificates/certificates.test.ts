@@ -24,7 +24,7 @@ describe("createClusterCa", () => {
     expect(ca.certificate + ca.key).not.toContain("\r");
   });
 
-  it("makes another one each time, as long-lived as it is told", async () => {
+  it("makes another one each time, for as long as the options say", async () => {
     const other = await createClusterCa({ name: "Ünïcode", validFor: 3 * day });
     const certificate = new X509Certificate(other.certificate);
     expect(certificate.subject).toBe("CN=Ünïcode");
@@ -54,13 +54,13 @@ describe("issueNodeCertificate", () => {
     expect(verify("sha256", Buffer.from("x"), certificate.publicKey, signature)).toBe(true);
   });
 
-  it("is valid from a little ago for a year, or as it is told", async () => {
+  it("is valid from a little ago for a year, or as the options say", async () => {
     const usual = new X509Certificate((await issueNodeCertificate(ca, { name: "a" })).certificate);
     expect(Date.parse(usual.validTo) - Date.parse(usual.validFrom)).toBe(365 * day);
     expect(Date.parse(usual.validFrom)).toBeLessThan(Date.now() - 4 * 60_000);
     const validFrom = new Date("2020-01-02T03:04:05Z");
-    const told = new X509Certificate((await issueNodeCertificate(ca, { name: "a", validFrom, validFor: day })).certificate);
-    expect([Date.parse(told.validFrom), Date.parse(told.validTo)]).toEqual([validFrom.getTime(), validFrom.getTime() + day]);
+    const issued = new X509Certificate((await issueNodeCertificate(ca, { name: "a", validFrom, validFor: day })).certificate);
+    expect([Date.parse(issued.validFrom), Date.parse(issued.validTo)]).toEqual([validFrom.getTime(), validFrom.getTime() + day]);
   });
 
   it("is not valid for longer than its authority", async () => {
@@ -174,7 +174,7 @@ describe("issueNodeCertificate", () => {
       await expect(issueNodeCertificate(ca, { name })).rejects.toMatchObject({ code: "invalid_argument" });
   });
 
-  it("refuses what is no authority, or not its key", async () => {
+  it("refuses a certificate that is not an authority's, and a key that is not its own", async () => {
     const node = await issueNodeCertificate(ca, { name: "a" });
     for (const wrong of [node, { ...ca, key: node.key }, { ...ca, certificate: "no PEM" }, { ...ca, key: "no PEM" }])
       await expect(issueNodeCertificate(wrong, { name: "b" })).rejects.toMatchObject({ code: "invalid_argument" });

@@ -78,7 +78,7 @@ describe("a key as text", () => {
     expect(text.length > 8 && shown.includes(text.slice(2, 10))).toBe(false);
   });
 
-  it("is refused when it is no text, and so is a key that is no bytes", () => {
+  it("is refused when it is not a string, and so is a key that is not bytes", () => {
     for (const wrong of [undefined, null, 5, new Uint8Array(16)]) {
       expect(refusal(() => decodeKey(wrong as never))?.code).toBe("invalid_config");
     }

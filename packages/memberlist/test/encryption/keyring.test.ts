@@ -36,7 +36,7 @@ describe("Keyring", () => {
     expect(ring.getKeys()).toEqual([c]);
   });
 
-  it("adds a key once, however often it is told [Keyring_AddConcurrentKeys]", async () => {
+  it("adds a key once, however often it is added [Keyring_AddConcurrentKeys]", async () => {
     const ring = new Keyring([], a);
     await Promise.all(Array.from({ length: 10 }, async () => ring.addKey(b.slice())));
     expect(ring.getKeys()).toEqual([a, b]);

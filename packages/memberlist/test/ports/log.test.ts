@@ -56,7 +56,7 @@ describe("Log", () => {
     });
   });
 
-  it("lets ten lines of a code through at once and then one a second, and tells what it held back", () => {
+  it("lets ten lines of a code through at once and then one a second, and reports how many it left out", () => {
     const logger = new MemoryLogger();
     const clock = new VirtualClock();
     const log = new Log(logger, clock);
@@ -120,7 +120,7 @@ describe("Log", () => {
     ]);
   });
 
-  it("shows a stream's peer in a text line as from=host:port [Logging_Conn]", () => {
+  it("shows a stream's peer in a line of text as from=host:port [Logging_Conn]", () => {
     const text = textLines((logger, clock) => {
       new Log(logger, clock).warn("bad_stream", "a stream was closed", { from: address });
       new Log(logger, clock).warn("bad_stream", "a stream was closed", { from: "" });

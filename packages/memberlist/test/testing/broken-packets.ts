@@ -150,7 +150,7 @@ export const brokenPackets: Broken = {
     [(inner) => ({ finalAdvertiseAddr: (_, port) => inner.finalAdvertiseAddr("", port) }), /were not taken over/],
     [() => ({ finalAdvertiseAddr: (addr, port) => ({ addr, port }) }), /the bound port must be advertised/],
   ],
-  "what is no address is refused as advertise_address": [
+  "what is not an address is refused as advertise_address": [
     [() => ({ finalAdvertiseAddr: (addr, port) => ({ addr, port }) }), /but it resolved/],
     [() => ({ finalAdvertiseAddr: () => Promise.reject(new Error("no")) }), /code advertise_address, not Error: no/],
   ],

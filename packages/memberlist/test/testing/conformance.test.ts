@@ -27,7 +27,7 @@ describe("a broken transport fails", () => {
     }
   }
 
-  it("a shutdown that never ends is told, whatever the case", async () => {
+  it("reports a shutdown that never ends, whatever the case", async () => {
     const [first] = transportConformance(memoryHarness(() => ({ shutdown: () => pending() }), 100));
     await expect(first?.run()).rejects.toThrow(/shutdown: its promise never resolved/);
   });

@@ -110,7 +110,7 @@ describe("packets", () => {
     expect(packets).toHaveLength(1);
   });
 
-  it("tell when they are on their way, never at once", () => {
+  it("report later when they are on their way, never at once", () => {
     const net = network({ latency: 5 });
     const [a, b] = [net.transport(), net.transport()];
     const calls: unknown[][] = [];
@@ -120,7 +120,7 @@ describe("packets", () => {
     expect(calls).toEqual([[]]);
   });
 
-  it("tell when they could not be sent: after the shutdown, or too long", async () => {
+  it("report when they could not be sent: after the shutdown, or too long", async () => {
     const net = network();
     const [a, b] = [net.transport(), net.transport()];
     const packets = inbox(b);

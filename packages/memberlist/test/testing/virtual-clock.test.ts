@@ -160,7 +160,7 @@ describe("VirtualClock", () => {
     expect(clock.now()).toBe(10);
   });
 
-  it("tells the time of day", async () => {
+  it("gives the time of day", async () => {
     const clock = new VirtualClock({ start: 500, wallStart: 1_000_000 });
     await clock.advance(250);
     expect([clock.now(), clock.wallTime()]).toEqual([750, 1_000_250]);

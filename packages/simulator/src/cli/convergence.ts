@@ -23,14 +23,14 @@ interface ConvergenceFlags {
 
 const shares = [0.5, 0.9, 0.99, 0.9999] as const;
 
-/** `convergence`: how fast news goes round, measured, beside the analytic curve. */
+/** `convergence`: how fast a message spreads, measured, beside the analytic curve. */
 export function addConvergence(program: Command): void {
   program
     .command("convergence")
     .description("how fast a change reaches all by gossip, measured, beside the analytic curve of Serf's documentation")
     .option("--nodes <n>", "how many", wholeNumber(2), 100)
     .option("--loss <share>", "of the packets that are lost, 0 to less than 1", share, 0)
-    .option("--failed <share>", "of the nodes that fail as the news sets out, 0 to less than 1", share, 0)
+    .option("--failed <share>", "of the nodes that fail as the message sets out, 0 to less than 1", share, 0)
     .option("--fanout <n>", "gossipNodes: to how many each node sends in a round", wholeNumber(1), 3)
     .option("--interval <ms>", "gossipInterval: the time between two rounds", wholeNumber(1), 200)
     .option("--runs <n>", "how many are taken together", wholeNumber(1), 10)

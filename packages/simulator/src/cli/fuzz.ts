@@ -76,10 +76,10 @@ function parseSchedule(json: string): Schedule {
   try {
     schedule = JSON.parse(json) as Partial<Schedule> | null;
   } catch {
-    throw new InvalidArgumentError("it is no JSON");
+    throw new InvalidArgumentError("it is not JSON");
   }
   if (!Array.isArray(schedule?.steps) || schedule.size === undefined || schedule.config === undefined) {
-    throw new InvalidArgumentError("it is no schedule: one has steps, a size, a config, ...");
+    throw new InvalidArgumentError("it is not a schedule: one has steps, a size, a config, ...");
   }
   return schedule as Schedule;
 }

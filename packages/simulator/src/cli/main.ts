@@ -6,7 +6,7 @@ import { addRun } from "./run.ts";
 import { addScale } from "./scale.ts";
 import { addSeedLoad } from "./seed-load.ts";
 import { addSwim } from "./swim.ts";
-import { toldIfWrong } from "./usage-error.ts";
+import { reportUsageErrors } from "./usage-error.ts";
 import { addWorker } from "./workers.ts";
 
 /** The CLI. Each subcommand is a file here with a function that adds it. @returns the exit code */
@@ -21,7 +21,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   addSeedLoad(program);
   addWorker(program);
   try {
-    if (!(await toldIfWrong(() => program.parseAsync([...argv])))) return 1;
+    if (!(await reportUsageErrors(() => program.parseAsync([...argv])))) return 1;
     return typeof process.exitCode === "number" ? process.exitCode : 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode;

@@ -4,7 +4,7 @@ export class Progress {
   readonly #total: number;
   readonly #start: number = performance.now();
   #done = 0;
-  #toldAt = 0;
+  #shownAt = 0;
 
   constructor(what: string, total: number) {
     this.#what = what;
@@ -20,8 +20,8 @@ export class Progress {
     this.#done++;
     const { isTTY } = process.stderr;
     const interval = isTTY ? 0.2 : 5;
-    if (this.elapsed - this.#toldAt < interval && this.#done < this.#total) return;
-    this.#toldAt = this.elapsed;
+    if (this.elapsed - this.#shownAt < interval && this.#done < this.#total) return;
+    this.#shownAt = this.elapsed;
     const left = (this.elapsed / this.#done) * (this.#total - this.#done);
     const rest = this.#done < this.#total ? `, about ${span(left)} left` : "";
     const line = `${this.#what}: ${this.#done} of ${this.#total}, ${span(this.elapsed)}${rest}`;

@@ -121,7 +121,7 @@ async function swim({ quick = false, seed, jobs, out }: SwimFlags): Promise<void
   ];
   process.stdout.write(`${table(["", "measured", "95 %", "formula, so many", "formula, infinitely many"], rows)}\n`);
   const infectionRows = infection.map(({ period, measured, paper }) => [String(period), measured.toFixed(1), paper.toFixed(1)]);
-  process.stdout.write(`\n${table(["after periods", "have the news, mean", "paper's x(t)"], infectionRows)}\n`);
+  process.stdout.write(`\n${table(["after periods", "have the message, mean", "paper's x(t)"], infectionRows)}\n`);
   const data = { seed, quick, detection, loads, falsePositives, periods, infection };
   const files = await writeReport(out, "swim", data, {
     swim: detectionChart(periods),
@@ -136,7 +136,7 @@ function defined<T>(results: readonly (T | undefined)[]): T[] {
 
 export interface InfectionPoint {
   readonly period: number;
-  /** Members that have the news, the mean of all runs. */
+  /** Members that have the message, the mean of all runs. */
   readonly measured: number;
   readonly paper: number;
 }
@@ -155,12 +155,12 @@ export function infectionChart(infection: readonly InfectionPoint[]): TopLevelSp
     { period, source: "paper", members: paper },
   ]);
   return {
-    title: "News that rides along on pings and acks",
+    title: "Messages that ride along on pings and acks",
     width: 480,
     data: { values },
     mark: { type: "line", point: true },
     encoding: {
-      x: { field: "period", type: "quantitative", title: "periods after the news set out" },
+      x: { field: "period", type: "quantitative", title: "periods after the message set out" },
       y: { field: "members", type: "quantitative", title: "members that have it" },
       color: { field: "source", type: "nominal", title: null },
     },

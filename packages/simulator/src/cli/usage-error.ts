@@ -1,10 +1,10 @@
-/** Something that whoever called the command can put right. It is told in one line, without a stack. */
+/** Something that whoever called the command can put right. It is shown in one line, without a stack. */
 export class UsageError extends Error {
   override readonly name: string = "UsageError";
 }
 
-/** Runs a command. @returns whether it went well; what the caller can put right has been told, anything else is thrown */
-export async function toldIfWrong(run: () => Promise<unknown>): Promise<boolean> {
+/** Runs a command. @returns whether it went well; what the caller can put right has been shown, anything else is thrown */
+export async function reportUsageErrors(run: () => Promise<unknown>): Promise<boolean> {
   try {
     await run();
     return true;

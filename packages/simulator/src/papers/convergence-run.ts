@@ -7,7 +7,7 @@ export interface ConvergenceInput {
   readonly nodes: number;
   /** The share of packets that are lost. */
   readonly loss: number;
-  /** The share of nodes that fail as the news sets out. */
+  /** The share of nodes that fail as the message sets out. */
   readonly failed: number;
   /** `gossipNodes`. */
   readonly fanout: number;
@@ -15,7 +15,7 @@ export interface ConvergenceInput {
   readonly interval: number;
 }
 
-/** When each node that runs has heard a piece of news, in ms after it set out, in order. Those that never did, within `limit`, are left out. */
+/** When each node that runs has heard the message, in ms after it set out, in order. Those that never did, within `limit`, are left out. */
 export interface Infection {
   readonly heardAt: readonly number[];
   /** How many run. */
@@ -30,7 +30,7 @@ export async function convergenceRun(input: ConvergenceInput): Promise<Infection
   const simulation = await simulate({
     nodes,
     seed,
-    start: "introduced",
+    start: "preloaded",
     latency: [0.2, 1],
     checkInterval: 0,
     settle: settleByTicks,
@@ -45,7 +45,7 @@ export async function convergenceRun(input: ConvergenceInput): Promise<Infection
     },
   });
   const { clock, network } = simulation;
-  // The news sets out at any moment of a round.
+  // The message sets out at any moment of a round.
   await clock.advance(interval * (1 + simulation.random.next()));
   const names = simulation.names.slice(1);
   for (let left = Math.round(failed * nodes); left > 0; left--) {

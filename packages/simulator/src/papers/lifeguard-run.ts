@@ -68,7 +68,7 @@ export async function lifeguardRun(input: LifeguardInput): Promise<LifeguardOutc
   const { tunables, suspicionMaxTimeoutMult } = configurationOf(input.configuration);
   const simulation = await simulate({
     nodes: input.agents,
-    start: "introduced",
+    start: "preloaded",
     seed: input.seed,
     latency: [0.2, 1],
     checkInterval: 0,

@@ -37,7 +37,7 @@ async function group({ nodes, seed }: SwimInput, own: AppConfig): Promise<Simula
   const simulation = await simulate({
     nodes,
     seed,
-    start: "introduced",
+    start: "preloaded",
     latency: [0.2, 1],
     checkInterval: 0,
     settle: settleByTicks,
@@ -105,11 +105,11 @@ export async function swimLoad(input: SwimInput): Promise<SwimLoad> {
   return load;
 }
 
-/** For how many periods news is followed. */
+/** For how many periods a message is followed. */
 const infectionPeriods = 16;
 
 /**
- * How news spreads that rides along on pings and acks, and in no other way: there are no rounds of gossip.
+ * How a message spreads that rides along on pings and acks alone: there are no rounds of gossip.
  *
  * @returns how many members have it, at the end of each period; the first figure is at the start
  */
@@ -140,7 +140,7 @@ export function infectionCurve(n: number, t: number): number {
 }
 
 /**
- * How often a member that is alive is found to have failed. Suspicion is off: a verdict counts, and nobody dies of it. As in the paper, news
+ * How often a member that is alive is found to have failed. Suspicion is off: a verdict counts, and nobody dies of it. As in the paper, messages
  * rides along on pings and acks alone.
  *
  * @returns verdicts per member and period

@@ -81,13 +81,13 @@ export async function scaleColdStart({ seed, nodes }: ScaleInput): Promise<ColdS
   return outcome;
 }
 
-/** An introduced cluster: a minute of idling, then one in which members crash and new ones come. */
+/** A preloaded cluster: a minute of idling, then one in which members crash and new ones come. */
 export async function scaleSteady({ seed, nodes }: ScaleInput): Promise<Steady> {
   // What every first simulation makes once is not of these nodes.
   await (await simulate({ nodes: 10, checkInterval: 0, settle: settleByTicks })).end();
   const before = heapBytes();
   const start = performance.now();
-  const simulation = await simulate({ seed, nodes, start: "introduced", latency, checkInterval: 0, settle: settleByTicks });
+  const simulation = await simulate({ seed, nodes, start: "preloaded", latency, checkInterval: 0, settle: settleByTicks });
   const idle = await load(simulation, nodes, () => simulation.clock.advance(idleTime));
   const bytesPerNode = (heapBytes() - before) / nodes;
   const crashes = new Crashes(simulation);

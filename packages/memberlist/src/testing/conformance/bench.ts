@@ -72,7 +72,7 @@ export class Bench {
     return stream;
   }
 
-  /** Both ends of one stream. A byte has gone over it: some transports tell the peer of a stream with its first byte. */
+  /** Both ends of one stream. A byte has gone over it: some transports announce a stream with its first byte. */
   async connect(a: Peer, b: Peer, by?: Address): Promise<[near: StreamEnd, far: StreamEnd]> {
     const had = b.streams.length;
     const near = new StreamEnd(this, await this.dial(a, b, by));

@@ -1,4 +1,4 @@
-/** What Node's `Buffer` is to a transport: a view into a pool, whose `slice()` is no copy. On every runtime. */
+/** What Node's `Buffer` is to a transport: a view into a pool, whose `slice()` does not copy. On every runtime. */
 class PooledBytes extends Uint8Array<ArrayBuffer> {
   override slice(start?: number, end?: number): Uint8Array<ArrayBuffer> {
     return this.subarray(start, end);
