@@ -138,7 +138,7 @@ export class TsPeer {
     send: async (args) => {
       const members = this.#running();
       const bytes = payloadBytes(args);
-      if (args.mode === "address") members.sendToAddress({ ...parseAddress(args.addr, 0), name: args.node ?? "" }, bytes);
+      if (args.mode === "address") members.sendBestEffort({ ...parseAddress(args.addr, 0), name: args.node ?? "" }, bytes);
       else if (args.mode === "bestEffort") members.sendBestEffort(this.#find(args.node), bytes);
       else if (args.mode === "reliable") await members.sendReliable(this.#find(args.node), bytes);
       else throw new Error(`unknown mode ${JSON.stringify((args as { mode?: unknown }).mode)}`);

@@ -7,7 +7,7 @@ import { NodeRuntime } from "./runtime/node-runtime.ts";
 import { loadSavedState } from "./runtime/saved-state-keeper.ts";
 import type { Engine } from "./swim/engine.ts";
 import type { Tunables } from "./swim/tunables.ts";
-import { MemberlistError } from "./api/errors.ts";
+import { configError } from "./api/errors.ts";
 import { Keyring } from "./encryption/keyring.ts";
 import { emptyBytes } from "./wire/bytes.ts";
 
@@ -43,9 +43,9 @@ async function start(config: Config, { tunables, onEngine }: Instruments): Promi
   const resolved = resolveConfig(config);
   const { transport } = resolved;
   if (transport === undefined) {
-    throw new MemberlistError(
-      "invalid_config",
-      "config.transport is missing; a transport package's createMemberlist brings its own",
+    throw configError(
+      "transport",
+      "is missing: pass one, or use the createMemberlist of a transport package, which makes its own",
     );
   }
   const advertised = await finalAdvertiseAddr(transport, await askAdvertiseAddr(resolved), resolved.advertisePort);

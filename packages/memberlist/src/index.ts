@@ -1,13 +1,11 @@
 export { formatAddress, parseAddress, type Address } from "./api/address.ts";
 export type { NodeIdentity } from "./certificates/identity.ts";
 export {
-  ConfigError,
   lanConfig,
   localConfig,
   resolveConfig,
   wanConfig,
   type Config,
-  type ConfigIssue,
   type BroadcastQueueConfig,
   type Limits,
   type PresetConfig,
@@ -24,12 +22,17 @@ export {
   type QueueFullPolicy,
   type TransmitLimitedQueueOptions,
 } from "./swim/broadcast-queue.ts";
-export { errorMessage, MemberlistError, type ErrorCode, type MemberlistErrorOptions } from "./api/errors.ts";
-export type { BroadcastDelivery, BroadcastResult } from "./api/broadcast.ts";
-export type { BroadcastOptions } from "./runtime/broadcast.ts";
+export {
+  ConfigError,
+  errorMessage,
+  MemberlistError,
+  type ConfigIssue,
+  type ErrorCode,
+  type MemberlistErrorOptions,
+} from "./api/errors.ts";
+export type { BroadcastDelivery, BroadcastOptions, BroadcastResult } from "./api/broadcast.ts";
 export type {
   EventStream,
-  EventStreamOptions,
   HealedEvent,
   IsolatedEvent,
   AddressLostEvent,
@@ -41,15 +44,30 @@ export type {
   RecentEvent,
 } from "./api/events.ts";
 export type { HealingAttempt } from "./api/healing-events.ts";
-export type { JoinOptions } from "./runtime/join.ts";
 export type { MemberlistSummary } from "./runtime/summary.ts";
-export type { JoinAttempt, JoinConflict, JoinResult, SeedResult } from "./api/join.ts";
+export {
+  JoinError,
+  type JoinAttempt,
+  type JoinConflict,
+  type JoinOptions,
+  type JoinResult,
+  type SeedResult,
+} from "./api/join.ts";
 export { decodeKey, encodeKey, generateKey, type KeySize } from "./encryption/key.ts";
 export { Keyring } from "./encryption/keyring.ts";
-export type { GossipVerify, ReadyOptions, UpdateNodeOptions, WaitOptions } from "./api/call-options.ts";
+export type {
+  EventStreamOptions,
+  GossipVerify,
+  MembersOptions,
+  PingOptions,
+  ReadyOptions,
+  UpdateNodeOptions,
+  WaitOptions,
+} from "./api/call-options.ts";
 export { createMemberlist, Memberlist } from "./memberlist.ts";
-export type { MemberInfo, MembersOptions } from "./api/member-info.ts";
+export type { MemberInfo } from "./api/member-info.ts";
 export type { Node, NodeState } from "./api/node.ts";
+export type { Receiver } from "./api/receiver.ts";
 export type { AesGcm, Crypto } from "./ports/crypto.ts";
 export { systemClock, type Clock, type ClockTimer } from "./ports/clock.ts";
 export type { LogFields, Logger, LogLevel, LogOutput } from "./ports/logger.ts";

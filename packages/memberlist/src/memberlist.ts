@@ -1,39 +1,73 @@
-import { formatAddress, isIp, parseAddress, type Address } from "./api/address.ts";
-import { checkBytes, checkReceiver, checkStates, checkUserMessage } from "./api/arguments.ts";
-import type { GossipVerify, ReadyOptions, UpdateNodeOptions, WaitOptions } from "./api/call-options.ts";
-import type { Config, ResolvedConfig } from "./config/config.ts";
-import type { BroadcastResult } from "./api/broadcast.ts";
-import { broadcastMessage, type BroadcastOptions } from "./runtime/broadcast.ts";
-import type { NodeRuntime } from "./runtime/node-runtime.ts";
-import { checkJoinOptions, joinSeeds, type JoinOptions } from "./runtime/join.ts";
-import { LocalNode } from "./runtime/local-node.ts";
-import { summarize, type MemberlistSummary } from "./runtime/summary.ts";
+import { formatAddress, isIp, type Address } from "./api/address.ts";
+import { checkBytes, checkUserMessage } from "./api/arguments.ts";
+import { broadcastRules, type BroadcastOptions, type BroadcastResult } from "./api/broadcast.ts";
+import {
+  eventStreamRules,
+  gossipVerifyRules,
+  membersRules,
+  pingRules,
+  readyRules,
+  updateNodeRules,
+  waitRules,
+  type EventStreamOptions,
+  type GossipVerify,
+  type MembersOptions,
+  type PingOptions,
+  type ReadyOptions,
+  type UpdateNodeOptions,
+  type WaitOptions,
+} from "./api/call-options.ts";
 import { MemberlistError } from "./api/errors.ts";
-import type { EventStream, EventStreamOptions, RecentEvent } from "./api/events.ts";
-import type { JoinResult } from "./api/join.ts";
-import type { Keyring } from "./encryption/keyring.ts";
-import type { MemberInfo, MembersOptions } from "./api/member-info.ts";
+import type { EventStream, RecentEvent } from "./api/events.ts";
+import { joinRules, type JoinOptions, type JoinResult } from "./api/join.ts";
+import type { MemberInfo } from "./api/member-info.ts";
 import { nodeStates, type Node } from "./api/node.ts";
+import { checkOptions } from "./api/options.ts";
+import { addressOfReceiver, findReceiver, type Receiver } from "./api/receiver.ts";
 import { checkSeeds, type Seed } from "./api/seeds.ts";
+import type { Config, ResolvedConfig } from "./config/config.ts";
 import { startRuntime, type Instruments, type Started } from "./create.ts";
+import type { Keyring } from "./encryption/keyring.ts";
+import { broadcastMessage } from "./runtime/broadcast.ts";
+import { joinSeeds } from "./runtime/join.ts";
+import { LocalNode } from "./runtime/local-node.ts";
+import type { NodeRuntime } from "./runtime/node-runtime.ts";
+import { summarize, type MemberlistSummary } from "./runtime/summary.ts";
 import { encodeUser } from "./wire/messages/encode.ts";
 
 type Inspect = (value: unknown, options: unknown) => string;
-/** By which Node, Bun and Deno find out how to print something. */
+/** The hook by which Node, Bun and Deno print an object. */
 const inspectCustom = Symbol.for("nodejs.util.inspect.custom");
 
-/** How long `await using` waits for the leave to be out, in ms. */
+/** How long `await using` waits for the leave to be sent, in ms. */
 const disposeTimeout = 5_000;
 
+/** Set by the class itself, whose constructor is private: only the factories below make members. */
+let construct: (started: Started) => Memberlist;
+
 /**
- * A member of a cluster. Made by {@link createMemberlist}; the names are the Go library's.
- * After {@link shutdown} every method that talks to others fails with `shutdown`.
+ * A member of a cluster. {@link createMemberlist} makes one; its methods have the names of the Go library's.
+ *
+ * Every method that fails throws (or rejects with) a {@link MemberlistError}; branch on its `code`. Wrong arguments and unknown options are
+ * `invalid_argument`. After {@link shutdown} every method that sends something fails with `shutdown`; the others go on returning what was
+ * known last.
+ *
+ * @example
+ * const members = await createMemberlist({ ...lanConfig(), name: "web-1", label: "shop" });
+ * await members.join(["10.0.0.5", "10.0.0.6"]);
+ * members.members().map(({ name, addr }) => `${name} ${addr}`);
+ * await members.leave();
+ * await members.shutdown();
  */
 export class Memberlist implements AsyncDisposable {
   readonly #runtime: NodeRuntime;
   readonly #localNode: LocalNode;
   #config: ResolvedConfig;
   #shutdown: Promise<void> | undefined;
+
+  static {
+    construct = (started) => new Memberlist(started);
+  }
 
   private constructor({ runtime, meta }: Started) {
     this.#runtime = runtime;
@@ -45,45 +79,35 @@ export class Memberlist implements AsyncDisposable {
   }
 
   /**
-   * See {@link createMemberlist}.
+   * Joins a cluster: exchanges states with every address of every seed. After {@link leave}, it makes this node a member again under a
+   * higher incarnation, whatever the seeds answer.
    *
-   * @internal `instruments` are for our own packages
-   */
-  static async create(config: Config, instruments: Instruments = {}): Promise<Memberlist> {
-    return new Memberlist(await startRuntime(config, instruments));
-  }
-
-  /**
-   * Joins a cluster: exchanges states with every address of every seed. After {@link leave} it takes that back: whatever comes of the
-   * seeds, the node is a member again, under a higher incarnation.
-   *
-   * @param seeds each `host`, `host:port` or `name/host:port` (without a port, `bindPort`), or a function that finds some, as
-   *   `srvSeeds` makes one
-   * @returns how many addresses were reached, and what came of each address and each seed. This node's own address is flagged (`self`)
-   *   and not counted. Where another node has our name (`conflicts`), peers are reached, and yet do not list us
-   * @throws MemberlistError `join_failed` when fewer than `minReached` (default 1) were reached (`details.attempts`, `details.seeds`;
-   *   `cause` is the first failure, `timeout` where the join's time did not suffice), `aborted`, `shutdown`, `invalid_argument`;
-   *   where `stateChanged` is true, somebody was reached all the same
+   * @param seeds each is `host`, `host:port` or `name/host:port` (without a port: `bindPort`), or a function that finds some, such as
+   *   {@link srvSeeds} makes
+   * @returns how many addresses were reached, and the outcome for each address and each seed. This node's own address is flagged (`self`)
+   *   and not counted. `conflicts` lists other nodes with our name: peers are reached then, but do not list this node
+   * @throws JoinError `join_failed` if it reached fewer addresses than `minReached` (default 1), with `attempts` and `seeds`; the first
+   *   failure is its `cause`, with code `timeout` if the join ran out of time. `aborted` or `shutdown` if it was stopped.
+   *   `stateChanged` is true if somebody was reached all the same
+   * @throws MemberlistError `invalid_argument`, `shutdown`
    */
   async join(seeds: readonly Seed[], options: JoinOptions = {}): Promise<JoinResult> {
     this.#checkRunning();
     checkSeeds(seeds);
-    checkJoinOptions(options);
+    checkOptions("join", options, joinRules);
     this.#localNode.comeBack();
     return joinSeeds(this.#runtime, seeds, options);
   }
 
   /**
-   * Waits until there are enough members, suspects included: for a service that must not start alone. It joins nobody by itself.
+   * Waits until there are enough members, suspects included: for a service that must not start alone. It does not join anybody.
    *
-   * @throws MemberlistError `timeout` (default: without end), `aborted`, `shutdown`, `invalid_argument`; nothing has changed then
+   * @throws MemberlistError `timeout` (default: no limit), `aborted`, `shutdown`, `invalid_argument`; nothing has changed then
    */
   async ready(options: ReadyOptions = {}): Promise<void> {
     this.#checkRunning();
+    checkOptions("ready", options, readyRules);
     const { members = 2, timeout, signal } = options;
-    if (!Number.isInteger(members) || members < 1) {
-      throw new MemberlistError("invalid_argument", `members must be a whole number from 1, it is ${members}`);
-    }
     const { engine } = this.#runtime;
     const soFar = (): string => `there are ${engine.numMembers}`;
     await this.#runtime.waitUntil(() => engine.numMembers >= members, {
@@ -95,37 +119,42 @@ export class Memberlist implements AsyncDisposable {
   }
 
   /**
-   * Tells everybody that we leave, and waits until that is out (if anybody else is alive). The node goes on answering until
-   * {@link shutdown}. A second call waits for the same broadcast.
+   * Tells the other members that this node leaves, and waits until that was sent (if anybody else is alive). The node goes on answering
+   * until {@link shutdown}. A second call waits for the same broadcast.
    *
-   * @throws MemberlistError `timeout` (default 10 s), `aborted` or `shutdown`; where `stateChanged` is true we have left all the same
+   * @throws MemberlistError `timeout` (default 10 s), `aborted` or `shutdown`: the node has left all the same if `stateChanged` is true;
+   *   `invalid_argument`
    */
   async leave(options: WaitOptions = {}): Promise<void> {
     this.#checkRunning();
+    checkOptions("leave", options, waitRules);
     await this.#localNode.leave(options);
   }
 
   /**
-   * Publishes new metadata, and waits until it is out (if anybody else is alive).
+   * Publishes new metadata, and waits until it was sent (if anybody else is alive).
    *
-   * @throws MemberlistError `meta_too_large` (nothing has changed), `timeout` (default 10 s) or `aborted` (it goes out all the same)
+   * @throws MemberlistError `meta_too_large` and `left` (nothing has changed), `timeout` (default 10 s) or `aborted` (it is sent all the
+   *   same), `shutdown`, `invalid_argument`
    */
   async updateNode(options: UpdateNodeOptions = {}): Promise<void> {
     this.#checkRunning();
+    checkOptions("updateNode", options, updateNodeRules);
     await this.#localNode.update(options);
   }
 
   /**
    * Pings a node once, directly.
    *
-   * @param to a member, or an address: `name/host:port`, or `{host, port, name}`
+   * @param to a member, its name, or an address; see {@link Receiver}. A node answers only a ping with its own name, or with none
    * @returns the round trip in ms
-   * @throws MemberlistError `no_ping_response` when no ack came within `probeTimeout`, `invalid_address` for a host that is no
-   *   literal IP, `node_name_required`, `aborted`, `shutdown`
+   * @throws MemberlistError `no_ping_response` if no ack came within `probeTimeout`, `invalid_address` for a host that is not a
+   *   literal IP, `member_not_found`, `node_name_required`, `aborted`, `shutdown`, `invalid_argument`
    */
-  async ping(to: Node | Address | string, options: { readonly signal?: AbortSignal } = {}): Promise<number> {
+  async ping(to: Receiver, options: PingOptions = {}): Promise<number> {
     this.#checkRunning();
-    const address = packetAddress(this.#address(to));
+    checkOptions("ping", options, pingRules);
+    const address = packetAddress(addressOfReceiver(this.#find(to)));
     this.#runtime.checkName(address);
     return this.#runtime.operations.run<number>({ what: "ping", signal: options.signal }, (resolve, reject) => {
       this.#runtime.run(() =>
@@ -138,38 +167,38 @@ export class Memberlist implements AsyncDisposable {
   }
 
   /**
-   * Sends a user message in one packet, which may be lost. It reaches the peer's `delegate.notifyMsg`. Messages to one member that are
-   * sent before the running code lets go (returns, or awaits) share packets: see `coalesceMessages`.
+   * Sends a user message in one packet, which may be lost. The peer's `delegate.notifyMsg` gets it. Messages to one receiver that are sent
+   * before the running code returns or awaits share packets: see `coalesceMessages`. The packet has a checksum if `to` is a member (or its
+   * name) that understands one.
    *
-   * @returns false when packets pile up on this side: it was taken, but pause before sending much more
-   * @throws MemberlistError `message_too_large` (one packet holds 65,507 bytes less the overhead; what is over the path's MTU is
-   *   fragmented, and more easily lost), `node_name_required`, `shutdown`
+   * @param to a member, its name, or an address with a literal IP; see {@link Receiver}
+   * @returns false when packets pile up on this side: the message was taken, but pause before sending many more
+   * @throws MemberlistError `message_too_large` (one packet holds 65,507 bytes less the overhead; above the path's MTU it is
+   *   fragmented, and more easily lost), `invalid_address` for a host that is not a literal IP, `member_not_found`,
+   *   `node_name_required`, `shutdown`, `invalid_argument`
    */
-  sendBestEffort(to: Node, message: Uint8Array): boolean {
-    const address = this.#address(to);
-    return this.#sendPacket(address, message, to.pMax >= 5);
-  }
-
-  /**
-   * As {@link sendBestEffort}, to anybody: `ip:port`, `name/ip:port`, or `{host, port, name}`; a name says for whom it is, and is
-   * needed only with `requireNodeNames`.
-   *
-   * @throws MemberlistError as {@link sendBestEffort}, and `invalid_address` for a host that is no literal IP
-   */
-  sendToAddress(to: Address | string, message: Uint8Array): boolean {
-    return this.#sendPacket(this.#address(to), message, false);
-  }
-
-  /**
-   * Sends a user message over a stream. It resolves when the network has taken all of it.
-   *
-   * @param options `timeout` is `tcpTimeout` by default; with 0 only the connection is limited, by `tcpTimeout`
-   * @throws MemberlistError `message_too_large` over 20 MiB (less the overhead where it is encrypted), `dial_failed`, `stream_failed`,
-   *   `timeout`, `aborted`, `shutdown`
-   */
-  async sendReliable(to: Node | Address | string, message: Uint8Array, options: WaitOptions = {}): Promise<void> {
+  sendBestEffort(to: Receiver, message: Uint8Array): boolean {
     this.#checkRunning();
-    const address = this.#address(to);
+    const receiver = this.#find(to);
+    checkBytes("a message", message);
+    const crc = "pMax" in receiver && receiver.pMax >= 5;
+    const address = packetAddress(addressOfReceiver(receiver));
+    this.#runtime.checkName(address);
+    return this.#runtime.packets.sendUser(encodeUser(message), address, crc);
+  }
+
+  /**
+   * Sends a user message over a stream. It resolves when the network has taken all of it; the peer's `delegate.notifyMsg` gets it.
+   *
+   * @param to a member, its name, or an address; see {@link Receiver}
+   * @param options `timeout` is `tcpTimeout` by default; 0 limits only the connecting, by `tcpTimeout`
+   * @throws MemberlistError `message_too_large` over 20 MiB (less the overhead if encrypted), `dial_failed`, `stream_failed`,
+   *   `timeout`, `aborted`, `member_not_found`, `invalid_address`, `node_name_required`, `shutdown`, `invalid_argument`
+   */
+  async sendReliable(to: Receiver, message: Uint8Array, options: WaitOptions = {}): Promise<void> {
+    this.#checkRunning();
+    checkOptions("sendReliable", options, waitRules);
+    const address = addressOfReceiver(this.#find(to));
     this.#runtime.checkName(address);
     checkUserMessage(message);
     await this.#runtime.streams.sendUser(address, message, { timeout: this.#config.tcpTimeout, ...options });
@@ -177,55 +206,70 @@ export class Memberlist implements AsyncDisposable {
 
   /**
    * Gossips a user message: retransmitMult · ceil(log10(n + 1)) packets carry it to random members, whose `delegate.notifyMsg` gets it,
-   * once or more. As in Go, it is for them to send on what is new to them, so that it reaches all. It waits (a copy of it) in a queue
-   * of its own, beside the delegate's `getBroadcasts`, bounded by `broadcastQueue`.
+   * once or more. As in Go, it reaches all members only if those that receive a new message broadcast it on. A copy of the message waits
+   * in a queue of its own, beside the delegate's `getBroadcasts`, bounded by `broadcastQueue` of the config.
    *
    * @throws MemberlistError `message_too_large` over {@link maxPayload} (`details.size`, `details.limit`), or over 20 MiB by stream;
-   *   `queue_full` where `broadcastQueue.whenFull` is `reject`; `invalid_argument`, `shutdown`; `aborted` (`details.deliveries`)
+   *   `queue_full` if `broadcastQueue.whenFull` is `reject`; `invalid_argument`, `shutdown`; `aborted` (`details.deliveries`)
    */
   async broadcast(message: Uint8Array, options: BroadcastOptions = {}): Promise<BroadcastResult> {
     this.#checkRunning();
+    checkOptions("broadcast", options, broadcastRules);
     checkUserMessage(message);
     return broadcastMessage(this.#runtime, message, options);
   }
 
-  /** All members that are alive or suspect, ourselves included. */
+  /** All members that are alive or suspect, this node included. */
   members(): Node[];
   /**
-   * The members in these states, the dead and those who left included, each with since when and why it is in its state, and its RTT.
+   * The members in these states, by default all four: dead and left members are included. Each has the time and the cause of its state, and
+   * its round trip.
    *
-   * @throws MemberlistError `invalid_argument` for a state that there is not
+   * @throws MemberlistError `invalid_argument` for an unknown state or option
    */
   members(options: MembersOptions): MemberInfo[];
   members(options?: MembersOptions): Node[] {
     const { engine } = this.#runtime;
     if (options === undefined) return engine.members();
+    checkOptions("members", options, membersRules);
     const { clock } = this.#config;
-    return engine.memberInfos(checkStates(options.states ?? nodeStates), clock.now(), clock.wallTime());
+    return engine.memberInfos(options.states ?? nodeStates, clock.now(), clock.wallTime());
   }
 
-  /** How many {@link members} there are. */
+  /**
+   * The member of this name, in whatever state (look at `state`), with the time and the cause of its state, and its round trip; undefined
+   * for a name that is not known, or is forgotten again.
+   *
+   * @example
+   * if (members.get("web-2")?.state === "alive") await members.sendReliable("web-2", message);
+   */
+  get(name: string): MemberInfo | undefined {
+    const { clock } = this.#config;
+    return this.#runtime.engine.memberInfo(name, clock.now(), clock.wallTime());
+  }
+
+  /** How many members are alive or suspect, this node included. */
   numMembers(): number {
     return this.#runtime.engine.numMembers;
   }
 
-  /** Ourselves, as the others see us. */
+  /** This node, as the others see it. */
   localNode(): Node {
     return this.#runtime.engine.localNode;
   }
 
-  /** How well this process keeps up: 0 is healthy, `awarenessMaxMultiplier` - 1 the worst. */
+  /** Lifeguard's health score, from 0 (healthy) to `awarenessMaxMultiplier` - 1: this node probes (score + 1) times less often. */
   healthScore(): number {
     return this.#runtime.engine.healthScore;
   }
 
-  /** The protocol version that we speak, 1 to 5. */
+  /** The protocol version that this node speaks, 1 to 5. */
   protocolVersion(): number {
     return this.#config.protocolVersion;
   }
 
   /**
-   * The longest message, in bytes, that {@link broadcast} or a delegate's `getBroadcasts` gets into a packet: `udpBufferSize` less the
+   * The longest message, in bytes, that {@link broadcast} or a delegate's `getBroadcasts` can put into a packet: `udpBufferSize` less the
    * overhead of compound, checksum, label and (with a keyring) encryption. A longer one is never gossiped.
    */
   maxPayload(): number {
@@ -237,28 +281,46 @@ export class Memberlist implements AsyncDisposable {
     return this.#runtime.engine.numQueuedBroadcasts;
   }
 
-  /** What was dropped, refused or failed, by reason: `dropped.bad_crc`, `stream_dropped.limit_exceeded`, `delegate_error`, … */
+  /**
+   * How often something was dropped, refused or failed, by name: `dropped.bad_crc`, `stream_dropped.limit_exceeded`, `delegate_error`, …
+   * Only names that were counted are there; docs/reference/codes.md lists them all. The transport's begin with `transport.`.
+   */
   counters(): Readonly<Record<string, number>> {
     const { stats, transport } = this.#runtime;
     const ofTransport = Object.entries(transport.counters ?? {}).map(([name, count]) => [`transport.${name}`, count]);
     return { ...stats.counters(), ...Object.fromEntries(ofTransport) };
   }
 
-  /** Membership changes from now on, as an async iterator that ends at shutdown. */
+  /**
+   * Membership events from now on, as an async iterator that ends at {@link shutdown} or by its signal.
+   *
+   * Beside `config.events` (an `EventDelegate`): that is the Go library's callbacks, for joins, leaves and updates alone, from the start of
+   * the node on, and they run within the library, so they must not block. An iterator starts with this call, has all kinds of events
+   * (suspicions, refutations, conflicts, healing, … too), and buffers them for a slow reader, up to `capacity`; above that it drops the
+   * oldest, which `dropped` of the stream and the counter `dropped.event` count. Both get the events in the same order.
+   *
+   * @throws MemberlistError `invalid_argument`
+   *
+   * @example
+   * for await (const event of members.events()) {
+   *   if (event.type === "join") console.log(event.node.name, "joined");
+   * }
+   */
   events(options: EventStreamOptions = {}): EventStream {
+    checkOptions("events", options, eventStreamRules);
     return this.#runtime.events.open(this.#config.eventsCapacity, options);
   }
 
   /**
-   * What happened lately, the oldest first: the last 256 changes of the membership, and the last 256 log lines (drops, refusals,
-   * failures; 10 of a code at once, then one a second), whatever the logger's level. For the question why somebody was declared dead.
+   * The last 256 membership events and the last 256 log lines (drops, refusals, failures; 10 of a code at once, then one a second),
+   * whatever the logger's level; the oldest first. Use it to find out why a member was declared dead.
    */
   recentEvents(): RecentEvent[] {
     return this.#runtime.recent.list();
   }
 
   /**
-   * The keys in use, to be rotated while the node runs; undefined when it was created without `keyring` and `secretKey`. To be
+   * The keys in use, to be rotated while the node runs; undefined if it was created without `keyring` and `secretKey`. To be
    * able to switch encryption on later, create the node with an empty `new Keyring()`.
    */
   get keyring(): Keyring | undefined {
@@ -267,30 +329,33 @@ export class Memberlist implements AsyncDisposable {
 
   /**
    * Changes `gossipVerifyIncoming` and `gossipVerifyOutgoing` from now on: to switch encryption on (or off) in a running cluster,
-   * member by member. The order is in SECURITY.md.
+   * member by member. SECURITY.md has the order.
    *
-   * @throws MemberlistError `invalid_config` for a value that is no boolean, or on a node without a keyring; nothing has changed then
+   * @throws MemberlistError `invalid_argument`; `unsupported` on a node without a keyring; nothing has changed then
    */
   setGossipVerify(change: GossipVerify): void {
+    checkOptions("setGossipVerify", change, gossipVerifyRules);
     const { cipher } = this.#runtime;
-    if (cipher === undefined) throw new MemberlistError("invalid_config", "the node was created without keyring and secretKey");
+    if (cipher === undefined) {
+      throw new MemberlistError(
+        "unsupported",
+        "this node has no keyring: create it with keyring or secretKey (an empty Keyring will do)",
+      );
+    }
     const { gossipVerifyIncoming, gossipVerifyOutgoing } = this.#config;
     const { incoming = gossipVerifyIncoming, outgoing = gossipVerifyOutgoing } = change;
-    if (typeof incoming !== "boolean" || typeof outgoing !== "boolean") {
-      throw new MemberlistError("invalid_config", "incoming and outgoing must be true or false");
-    }
     cipher.verifyIncoming = incoming;
     cipher.verifyOutgoing = outgoing;
     this.#config = Object.freeze({ ...this.#config, gossipVerifyIncoming: incoming, gossipVerifyOutgoing: outgoing });
   }
 
-  /** The config in force, with its defaults filled in; a `secretKey` has become the primary key of `keyring`. */
+  /** The config in force, with the defaults filled in; a `secretKey` has become the primary key of `keyring`. */
   get config(): ResolvedConfig {
     return this.#config;
   }
 
   /**
-   * Stops everything and closes the transport; nothing then keeps the process alive. To the others it looks like a crash, which they
+   * Stops everything and closes the transport; then nothing keeps the process alive. To the others it looks like a crash, which they
    * find out by probing: call {@link leave} first, or use `await using`. May be called twice.
    */
   shutdown(): Promise<void> {
@@ -298,33 +363,23 @@ export class Memberlist implements AsyncDisposable {
     return this.#shutdown;
   }
 
-  /** What `await using` does at the end of its block: {@link leave}, for at most 5 s, then {@link shutdown}. */
+  /** Called by `await using` at the end of its block: {@link leave}, for at most 5 s, then {@link shutdown}. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#runtime.isStopped) {
       await this.#localNode.leave({ timeout: disposeTimeout }).catch(() => {
-        // Whoever has not heard of it finds out by probing.
+        // Members that have not heard of it find out by probing.
       });
     }
     await this.shutdown();
   }
 
-  /** This node in short, for `JSON.stringify` and `console.log`; never a key. */
+  /** A summary of this node, for `JSON.stringify` and `console.log`; never a key. */
   toJSON(): MemberlistSummary {
     return summarize(this.#runtime);
   }
 
-  #sendPacket(address: Address, message: Uint8Array, crc: boolean): boolean {
-    this.#checkRunning();
-    checkBytes("a message", message);
-    const receiver = packetAddress(address);
-    this.#runtime.checkName(receiver);
-    return this.#runtime.packets.sendUser(encodeUser(message), receiver, crc);
-  }
-
-  #address(to: Node | Address | string): Address {
-    if (typeof to === "string") return parseAddress(to, this.#config.bindPort);
-    checkReceiver(to);
-    return "host" in to ? to : { host: to.addr, port: to.port, name: to.name };
+  #find(to: Receiver): Node | Address {
+    return findReceiver(to, (name) => this.#runtime.engine.member(name), this.#config.bindPort);
   }
 
   #checkRunning(): void {
@@ -333,24 +388,27 @@ export class Memberlist implements AsyncDisposable {
 }
 
 /**
- * Starts a member. It knows nobody yet: {@link Memberlist.join} comes next.
+ * Starts a member on `config.transport`. It knows nobody yet: {@link Memberlist.join} comes next. Applications use the
+ * `createMemberlist` of a transport package instead, which makes the transport, too.
  *
- * @throws ConfigError `invalid_config` with every wrong field; MemberlistError `advertise_address`, `bind_failed`, `meta_too_large`.
- *   No socket is left open then.
+ * @throws ConfigError `invalid_config` with every wrong field
+ * @throws MemberlistError `advertise_address`, `bind_failed`, `meta_too_large`; the transport is shut down then
  */
 export function createMemberlist(config: Config): Promise<Memberlist> {
-  return Memberlist.create(config);
+  return createInstrumented(config, {});
 }
 
-/** As {@link createMemberlist}, with a look inside: for the simulator. */
-export function createInstrumented(config: Config, instruments: Instruments): Promise<Memberlist> {
-  return Memberlist.create(config, instruments);
+/** As {@link createMemberlist}, with access to the engine: for our own packages, such as the simulator. */
+export async function createInstrumented(config: Config, instruments: Instruments): Promise<Memberlist> {
+  return construct(await startRuntime(config, instruments));
 }
 
 /** @throws MemberlistError `invalid_address` */
 function packetAddress(address: Address): Address {
   if (isIp(address.host)) return address;
-  throw new MemberlistError("invalid_address", `a packet needs a literal IP, not ${address.host}`, { details: { address } });
+  throw new MemberlistError("invalid_address", `a packet needs a literal IP; the host is ${address.host}`, {
+    details: { address },
+  });
 }
 
 function noPingResponse(address: Address): MemberlistError {

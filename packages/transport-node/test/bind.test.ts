@@ -56,7 +56,7 @@ describe("planBind", () => {
   it.each([[[]], [["localhost"]], [["127.0.0.1:80"]], [["127.1"]], [[""]], [["::1", "0:0::1"]]])(
     "refuses %j",
     (addrs: string[]) => {
-      expect(() => planBind(addrs)).toThrow(expect.objectContaining({ code: "invalid_config" }));
+      expect(() => planBind(addrs)).toThrow(expect.objectContaining({ code: "invalid_argument" }));
     },
   );
 });

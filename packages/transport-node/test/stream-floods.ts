@@ -69,7 +69,7 @@ export async function joinsDuring(flood: Flood, { create, logger, attack }: Floo
       const from = seen();
       const { reached } = await other.join([`127.0.0.1:${port}`]).catch(() => ({ reached: 0 }));
       joined += reached;
-      if (reached > 0) other.sendToAddress({ host: "127.0.0.1", port, name: "target" }, Uint8Array.of(i));
+      if (reached > 0) other.sendBestEffort({ host: "127.0.0.1", port, name: "target" }, Uint8Array.of(i));
       // The attack goes on between the joins.
       await untilReached(() => seen() - from, 10);
     }

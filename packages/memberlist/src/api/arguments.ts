@@ -1,5 +1,4 @@
 import { MemberlistError } from "./errors.ts";
-import { nodeStates, type NodeState } from "./node.ts";
 import { copyBytes } from "../wire/bytes.ts";
 import { maxUserMsgBytes, metaMaxSize } from "../wire/constants.ts";
 
@@ -20,22 +19,11 @@ export function checkUserMessage(message: Uint8Array): void {
   });
 }
 
-/** Plain JavaScript has no types: a text would become so many zero bytes. */
+/** Plain JavaScript has no types: a string would become as many zero bytes. */
 export function checkBytes(what: string, bytes: unknown): void {
   if (bytes instanceof Uint8Array) return;
   throw new MemberlistError(
     "invalid_argument",
-    `${what} must be a Uint8Array, not ${bytes === null ? "null" : `of type ${typeof bytes}`}`,
+    `${what} must be a Uint8Array; it is ${bytes === null ? "null" : `a ${typeof bytes}`}`,
   );
-}
-
-/** Often it is what `members().find(…)` has not found. */
-export function checkReceiver(to: unknown): void {
-  if (typeof to === "object" && to !== null) return;
-  throw new MemberlistError("invalid_argument", `a receiver must be a member or an address, not ${String(to)}`);
-}
-
-export function checkStates(states: readonly NodeState[]): readonly NodeState[] {
-  if (Array.isArray(states) && states.every((state) => nodeStates.includes(state))) return states;
-  throw new MemberlistError("invalid_argument", `states must be a list of ${nodeStates.join(", ")}`);
 }

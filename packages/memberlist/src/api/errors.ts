@@ -24,6 +24,7 @@ export type ErrorCode =
   | "meta_too_large"
   | "queue_full"
   | "node_name_required"
+  | "member_not_found"
   | "no_ping_response"
   | "label_mismatch"
   | "untrusted_peer"
@@ -55,6 +56,51 @@ export class MemberlistError extends Error {
     this.details = options.details ?? {};
     this.stateChanged = options.stateChanged ?? false;
   }
+}
+
+/** One field of a config that is wrong. */
+export interface ConfigIssue {
+  /** The field's name, such as `probeTimeout` or `quic.certificate`; "config" for the whole. */
+  readonly field: string;
+  /** The value given, if it is a string, a number or the like; a description for objects; never any part of a secret. */
+  readonly value: unknown;
+  /** What the value must be. */
+  readonly expected: string;
+  /** The whole issue in one line. */
+  readonly message: string;
+}
+
+/**
+ * The config is wrong. Code `invalid_config`; `issues` lists every field that is wrong, and `details.fields` their names. Nothing has been
+ * opened or started.
+ *
+ * @example
+ * try {
+ *   await createMemberlist(config);
+ * } catch (error) {
+ *   if (error instanceof ConfigError) for (const { message } of error.issues) console.error(message);
+ * }
+ */
+export class ConfigError extends MemberlistError {
+  override readonly name: string = "ConfigError";
+  readonly issues: readonly ConfigIssue[];
+
+  constructor(issues: readonly ConfigIssue[], cause?: unknown) {
+    const lines = issues.map((issue) => `  ${issue.message}`).join("\n");
+    super("invalid_config", `invalid config:\n${lines}`, { cause, details: { fields: issues.map((issue) => issue.field) } });
+    this.issues = issues;
+  }
+}
+
+/** A {@link ConfigError} for one field, whose value is not shown. `problem` follows its name: "must be true or false". */
+export function configError(field: string, problem: string, cause?: unknown): ConfigError {
+  return new ConfigError([{ field, value: "(not shown)", expected: problem, message: `${field} ${problem}` }], cause);
+}
+
+/** What was thrown, if it is an error of ours; else one with this code, and that as its cause. */
+export function asMemberlistError(error: unknown, code: ErrorCode = "stream_failed"): MemberlistError {
+  if (error instanceof MemberlistError) return error;
+  return new MemberlistError(code, errorMessage(error), { cause: error });
 }
 
 /** The message of whatever was thrown. An error of another realm, as under Jest, is not an `instanceof` this one's. */

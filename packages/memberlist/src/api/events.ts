@@ -118,10 +118,3 @@ export interface EventStream extends AsyncIterableIterator<MemberEvent> {
   return(): Promise<IteratorResult<MemberEvent, undefined>>;
   [Symbol.asyncIterator](): EventStream;
 }
-
-export interface EventStreamOptions {
-  /** The most events that wait for the reader, from 1 (else `invalid_config`). Default: `eventsCapacity` (1024). */
-  readonly capacity?: number;
-  /** Ends the stream. */
-  readonly signal?: AbortSignal;
-}

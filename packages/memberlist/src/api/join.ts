@@ -1,11 +1,29 @@
-import type { MemberlistError } from "./errors.ts";
+import { MemberlistError, type MemberlistErrorOptions } from "./errors.ts";
 import type { Node } from "./node.ts";
+import { waitRules, type WaitOptions } from "./call-options.ts";
+import { integer, type Rules } from "../util/rules.ts";
 
-/** What came of one address that a join tried. */
+/** Options of {@link Memberlist.join}. */
+export interface JoinOptions extends WaitOptions {
+  /** For the whole join, in ms; 0 or undefined for no limit. Each address has `tcpTimeout` at most. */
+  readonly timeout?: number;
+  /** How many addresses are resolved or tried at the same time, from 1. Default 1: one after the other, as in Go. */
+  readonly concurrency?: number;
+  /**
+   * The join fails if it reaches fewer addresses. All are tried in any case. This node's own address does not count. Default 1, or 0
+   * if every seed is this node itself (it is the first of its cluster) or there are no seeds. With 0 the join does not fail because nobody
+   * answered.
+   */
+  readonly minReached?: number;
+}
+
+export const joinRules: Rules<JoinOptions> = { ...waitRules, concurrency: integer(1), minReached: integer(0) };
+
+/** The outcome for one address that a join tried. */
 export interface JoinAttempt {
-  /** As it was given to join; a function's name. */
+  /** The seed as it was given to join; a function's name. */
   readonly seed: string;
-  /** `host:port`; "" when the seed could not even be resolved. */
+  /** `host:port`; "" if the seed could not be resolved. */
   readonly address: string;
   /** Undefined when the peer was reached. */
   readonly error?: MemberlistError;
@@ -15,37 +33,72 @@ export interface JoinAttempt {
   readonly elapsed: number;
 }
 
-/** What came of one seed: of all the addresses that it stands for. */
+/** The outcome for one seed: for all the addresses that it stands for. */
 export interface SeedResult {
-  /** As it was given to join; a function's name. */
+  /** The seed as it was given to join; a function's name. */
   readonly seed: string;
   /** How many of its addresses were reached, this node's own not counted. */
   readonly reached: number;
   /** One of its addresses leads to this node itself. */
   readonly self?: true;
-  /** The first of its failures; it may be there even if another address was reached. */
+  /** The first failure; present even if another address of the seed was reached. */
   readonly error?: MemberlistError;
-  /** From the beginning of its resolution to the end of its last attempt, in ms. */
+  /** From the start of its resolution to the end of its last attempt, in ms. */
   readonly elapsed: number;
 }
 
-/** Another node that has our name. The peers that list it do not list us, until it has left, or is dead and forgotten. */
+/** Another node with our name. The peers that list it do not list us, until it has left, or is dead and forgotten. */
 export interface JoinConflict {
-  /** The seed by which we found out, as it was given to join. */
+  /** The seed whose peer listed it, as it was given to join. */
   readonly seed: string;
   /** `host:port` of the peer that lists it. */
   readonly address: string;
-  /** The other node. A `dead` one at an address that we had before is ourselves of an earlier run, and is soon forgotten. */
+  /** The other node. A `dead` one at an address that this node had before is this node's own earlier run, and is soon forgotten. */
   readonly node: Node;
 }
 
+/** The result of {@link Memberlist.join}. */
 export interface JoinResult {
   /** How many addresses were reached, this node's own not counted. */
   readonly reached: number;
-  /** Nodes with our name at another address, by the states of the peers that were reached; empty where all is well. */
+  /** Nodes with our name at another address, according to the peers that were reached; normally empty. */
   readonly conflicts: readonly JoinConflict[];
   /** One for each address, in the order of the seeds and of their resolution. */
   readonly attempts: readonly JoinAttempt[];
   /** One for each seed, in the order given. */
   readonly seeds: readonly SeedResult[];
+}
+
+/**
+ * A join did not reach enough addresses (`join_failed`), or was stopped before it had tried all (`aborted`, `shutdown`). It carries the
+ * outcome for each address that was tried. `cause` is the first failure of an address, or the reason of the signal. `stateChanged` is true
+ * if somebody was reached all the same.
+ *
+ * @example
+ * try {
+ *   await members.join(seeds);
+ * } catch (error) {
+ *   if (!(error instanceof JoinError)) throw error;
+ *   for (const { address, error: reason } of error.attempts) console.error(address, reason?.code);
+ * }
+ */
+export class JoinError extends MemberlistError implements JoinResult {
+  override readonly name: string = "JoinError";
+  readonly reached: number;
+  readonly conflicts: readonly JoinConflict[];
+  readonly attempts: readonly JoinAttempt[];
+  readonly seeds: readonly SeedResult[];
+
+  constructor(
+    code: "join_failed" | "aborted" | "shutdown",
+    message: string,
+    { reached, conflicts, attempts, seeds }: JoinResult,
+    options: MemberlistErrorOptions = {},
+  ) {
+    super(code, message, options);
+    this.reached = reached;
+    this.conflicts = conflicts;
+    this.attempts = attempts;
+    this.seeds = seeds;
+  }
 }

@@ -1,24 +1,19 @@
 import type { LeaveCause, SuspectCause } from "./causes.ts";
-import type { Node, NodeState } from "./node.ts";
+import type { Node } from "./node.ts";
 
-/** A member, and what this node knows about it besides: a picture of the moment, which does not change any more. */
+/** A member, and what this node knows about it besides: an immutable view of the moment. */
 export interface MemberInfo extends Node {
   /** When this node learned of `state`, in ms since the Unix epoch. */
   readonly since: number;
   /** How long ago that was, in ms. */
   readonly age: number;
   /**
-   * Its round trip in ms, as our own probes find it (acks of direct pings): a moving estimate that goes an eighth of the way to each
-   * new value. Undefined before the first one, and for ourselves.
+   * The round trip to the member in ms, measured by this node's own probes (acks of direct pings): a moving estimate that goes an eighth
+   * of the way to each new value. Undefined before the first ack, and for this node itself.
    */
   readonly rtt: number | undefined;
-  /** Why it is suspect, dead or left; undefined for who is alive. */
+  /** Why the member is suspect, dead or left; undefined while it is alive. */
   readonly cause: SuspectCause | LeaveCause | undefined;
-  /** Who suspects it now, the first one first. */
+  /** The names of the members that suspect it now, the first one first. */
   readonly accusers: readonly string[];
-}
-
-export interface MembersOptions {
-  /** In which states. The dead and those who left are forgotten some time after `gossipToTheDeadTime`. Default: all four. */
-  readonly states?: readonly NodeState[];
 }

@@ -1,10 +1,11 @@
 import type { pki } from "node-forge";
 import { loadForge, type Forge } from "./load-forge.ts";
-import { nameMaxSize, utf8Length } from "../config/rules.ts";
+import { configRules } from "../config/rules.ts";
+import { checkOptions } from "../api/options.ts";
+import { text, type Rule, type Rules } from "../util/rules.ts";
 import { errorMessage, MemberlistError } from "../api/errors.ts";
 import { dateOf, systemClock } from "../ports/clock.ts";
 import { randomBytes, webCrypto } from "../ports/web-crypto.ts";
-import { labelMaxSize } from "../wire/constants.ts";
 import { readCertificate } from "./certificate.ts";
 import { anyServerName, identityUri, serverNameOf } from "./identity.ts";
 import { checkAuthority } from "./node-certificate.ts";
@@ -37,6 +38,20 @@ export interface NodeCertificateOptions {
   readonly validFrom?: Date;
 }
 
+const validForRule: Rule = { expected: "a number of ms above 0", accepts: (value) => typeof value === "number" && value > 0 };
+
+const caRules: Rules<ClusterCaOptions> = {
+  name: text("a string of well-formed Unicode, not empty", (value) => value !== "" && isWellFormed(value)),
+  validFor: validForRule,
+};
+
+const certificateRules: Rules<NodeCertificateOptions> = {
+  name: configRules.name,
+  label: configRules.label,
+  validFor: validForRule,
+  validFrom: { expected: "a Date", accepts: isDate },
+};
+
 const day = 24 * 60 * 60 * 1000;
 const skew = 5 * 60 * 1000;
 /** RSA of this many bits: the one kind of key that node-forge signs certificates for. */
@@ -49,9 +64,8 @@ const keyBits = 2048;
  * @throws MemberlistError `invalid_argument`; `unsupported` where the runtime has no WebCrypto
  */
 export async function createClusterCa(options: ClusterCaOptions = {}): Promise<CertificateAndKey> {
+  checkOptions("createClusterCa", options, caRules);
   const { name = "memberlist cluster CA", validFor = 3650 * day } = options;
-  if (name === "" || !isWellFormed(name))
-    throw new MemberlistError("invalid_argument", "name: an authority's name must be a string of well-formed Unicode, not empty");
   const forge = await loadForge();
   const key = await generateRsaKey(forge);
   const certificate = blank(forge, { name, key, validFor, validFrom: aWhileAgo() });
@@ -76,11 +90,8 @@ export async function createClusterCa(options: ClusterCaOptions = {}): Promise<C
  *   one part)
  */
 export async function issueNodeCertificate(ca: CertificateAndKey, options: NodeCertificateOptions): Promise<CertificateAndKey> {
+  checkOptions("issueNodeCertificate", options, certificateRules, ["name"]);
   const { name, label = "", validFrom = aWhileAgo() } = options;
-  if (name === "" || utf8Length(name) > nameMaxSize)
-    throw new MemberlistError("invalid_argument", `name: a node's name has 1 to ${nameMaxSize} bytes of UTF-8`);
-  if (utf8Length(label) > labelMaxSize)
-    throw new MemberlistError("invalid_argument", `label: a label has at most ${labelMaxSize} bytes of UTF-8`);
   const forge = await loadForge();
   const issuer = readCa(forge, ca);
   const validFor = validityWithin(issuer.certificate.validity, validFrom, options.validFor);
@@ -105,6 +116,12 @@ export async function issueNodeCertificate(ca: CertificateAndKey, options: NodeC
   const issued = pem(forge, certificate, key);
   await verifyIssued(issued, ca.certificate, { name, label });
   return issued;
+}
+
+/** One of another realm will do. */
+function isDate(value: unknown): boolean {
+  const { getTime } = (value ?? {}) as Partial<Date>;
+  return typeof getTime === "function" && Number.isFinite(getTime.call(value));
 }
 
 interface Blank {

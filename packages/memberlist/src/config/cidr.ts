@@ -26,13 +26,13 @@ export function parseCidr(text: string): Cidr | undefined {
 /**
  * Reads a list of CIDRs.
  *
- * @throws MemberlistError `invalid_config`, naming each that is none
+ * @throws MemberlistError `invalid_argument`, naming each that is none
  */
 export function parseCidrs(texts: readonly string[]): Cidr[] {
   const parsed = texts.map(parseCidr);
   const wrong = texts.filter((_, index) => parsed[index] === undefined);
   if (wrong.length > 0) {
-    throw new MemberlistError("invalid_config", `not a CIDR: ${wrong.map((text) => JSON.stringify(text)).join(", ")}`, {
+    throw new MemberlistError("invalid_argument", `not a CIDR: ${wrong.map((text) => JSON.stringify(text)).join(", ")}`, {
       details: { cidrs: wrong },
     });
   }
@@ -48,7 +48,7 @@ export class CidrAllowList {
   readonly restricts: boolean;
   readonly #cidrs: readonly Cidr[];
 
-  /** @throws MemberlistError `invalid_config` for an entry that is not a CIDR */
+  /** @throws MemberlistError `invalid_argument` for an entry that is not a CIDR */
   constructor(cidrs: readonly string[] | undefined) {
     this.restricts = cidrs !== undefined;
     this.#cidrs = parseCidrs(cidrs ?? []);

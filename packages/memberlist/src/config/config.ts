@@ -9,7 +9,6 @@ import { copyBytes } from "../wire/bytes.ts";
 export { lanConfig, localConfig, wanConfig } from "./defaults.ts";
 export type { BroadcastQueueConfig, Config, PresetConfig, ResolvedConfig } from "./fields.ts";
 export type { Limits, ResolvedLimits } from "./limits.ts";
-export { ConfigError, type ConfigIssue } from "./validation.ts";
 
 /**
  * Fills in the LAN defaults for what is left out (or undefined), checks everything, and returns a frozen copy. Resolving a

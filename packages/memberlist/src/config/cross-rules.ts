@@ -1,5 +1,6 @@
 import type { Config, PresetConfig } from "./fields.ts";
-import { durationMax, utf8Length } from "./rules.ts";
+import { utf8Length } from "./rules.ts";
+import { maxTimerDelay } from "../ports/clock.ts";
 import { compoundHeaderOverhead, compoundOverhead, crcOverhead } from "../wire/constants.ts";
 import { encryptOverhead } from "../wire/encryption.ts";
 
@@ -41,16 +42,16 @@ export const configCrossRules: readonly ConfigCrossRule[] = [
   {
     fields: ["probeInterval", "suspicionMult", "suspicionMaxTimeoutMult"],
     violated: ({ probeInterval, suspicionMult, suspicionMaxTimeoutMult }) =>
-      probeInterval * suspicionMult * suspicionMaxTimeoutMult * clusterScaleMax > durationMax
+      probeInterval * suspicionMult * suspicionMaxTimeoutMult * clusterScaleMax > maxTimerDelay
         ? `so short that the longest suspicion (probeInterval · suspicionMult · suspicionMaxTimeoutMult · ${clusterScaleMax}) ` +
-          `is at most ${durationMax} ms; 0 switches probing off`
+          `is at most ${maxTimerDelay} ms; 0 switches probing off`
         : undefined,
   },
   {
     fields: ["probeInterval", "awarenessMaxMultiplier"],
     violated: ({ probeInterval, awarenessMaxMultiplier }) =>
-      probeInterval * awarenessMaxMultiplier > durationMax
-        ? `so short that probeInterval · awarenessMaxMultiplier is at most ${durationMax} ms; 0 switches probing off`
+      probeInterval * awarenessMaxMultiplier > maxTimerDelay
+        ? `so short that probeInterval · awarenessMaxMultiplier is at most ${maxTimerDelay} ms; 0 switches probing off`
         : undefined,
   },
   {

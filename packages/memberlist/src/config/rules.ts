@@ -1,22 +1,26 @@
-import { isQueueFullPolicy } from "../swim/broadcast-queue.ts";
+import { queueBoundRules } from "../swim/broadcast-queue.ts";
+import {
+  boolean,
+  clockRule,
+  duration,
+  durationOr,
+  integer,
+  isFunction,
+  isObject,
+  randomRule,
+  shape,
+  text,
+  type Rule,
+  type Rules,
+} from "../util/rules.ts";
 import { canonicalIp } from "../api/address.ts";
 import { parseCidr } from "./cidr.ts";
 import type { Config } from "./fields.ts";
 import { limitMaxima } from "./limits.ts";
 import { datagramMaxBytes, labelMaxSize, metaMaxSize, protocolVersionMax, protocolVersionMin } from "../wire/constants.ts";
 
-/** What one field may be. `expected` ends the sentence "must be …". */
-export interface ConfigRule {
-  readonly expected: string;
-  readonly accepts: (value: unknown) => boolean;
-  /** The value is a secret: no error shows any of it. */
-  readonly secret?: boolean;
-}
-
-/** The longest that timers of all runtimes can wait, in ms; they fire longer ones at once. */
-export const durationMax: number = 2 ** 31 - 1;
 /** A name of this many bytes leaves room for full metadata, a label and encryption in a packet of the default size. */
-export const nameMaxSize: number = 255;
+const nameMaxSize: number = 255;
 /** The smallest `udpBufferSize`: it holds a small alive message. */
 const udpBufferSizeMin: number = 128;
 
@@ -27,58 +31,12 @@ export function utf8Length(text: string): number {
   return new TextEncoder().encode(text).length;
 }
 
-const boolean: ConfigRule = { expected: "true or false", accepts: (value) => typeof value === "boolean" };
-
-function integer(min: number, max: number): ConfigRule {
-  return {
-    expected: `a whole number from ${min} to ${max}`,
-    accepts: (value) => Number.isInteger(value) && (value as number) >= min && (value as number) <= max,
-  };
-}
-
-function isDuration(value: unknown, min: number): boolean {
-  return typeof value === "number" && value >= min && value <= durationMax;
-}
-
-/** A duration that must pass. */
-const duration: ConfigRule = { expected: `a duration of 1 to ${durationMax} ms`, accepts: (value) => isDuration(value, 1) };
-/** A duration for which 0 has a meaning of its own. */
-function durationOr(zero: string): ConfigRule {
-  return {
-    expected: `0 (${zero}) or a duration of 1 to ${durationMax} ms`,
-    accepts: (value) => value === 0 || isDuration(value, 1),
-  };
-}
-
-function text(expected: string, accepts: (value: string) => boolean): ConfigRule {
-  return { expected, accepts: (value) => typeof value === "string" && accepts(value) };
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null;
-}
-
-/** An object, or an instance of any class, that has the methods. */
-function shape(required: readonly string[], optional: readonly string[] = []): ConfigRule {
-  const methods = [required.join(", "), optional.length > 0 ? `optionally ${optional.join(", ")}` : ""].filter(
-    (part) => part !== "",
-  );
-  return {
-    expected: `an object with the methods ${methods.join(", ")}`,
-    accepts: (value) =>
-      isObject(value) &&
-      !Array.isArray(value) &&
-      required.every((method) => typeof value[method] === "function") &&
-      optional.every((method) => value[method] === undefined || typeof value[method] === "function"),
-  };
-}
-
-const transportShape: ConfigRule = shape(
+const transportShape: Rule = shape(
   ["finalAdvertiseAddr", "writeTo", "dial", "listen", "shutdown"],
   ["hasAddress", "resolve", "resolveSrv"],
 );
 
-const transportRule: ConfigRule = {
+const transportRule: Rule = {
   expected: `${transportShape.expected}, and optionally a crypto with the method aesGcm`,
   accepts: (value) => transportShape.accepts(value) && isCrypto((value as { readonly crypto?: unknown }).crypto),
 };
@@ -87,7 +45,7 @@ function isCrypto(crypto: unknown): boolean {
   return crypto === undefined || (isObject(crypto) && typeof crypto["aesGcm"] === "function");
 }
 
-const keyringShape: ConfigRule = shape(["addKey", "useKey", "removeKey", "getKeys", "getPrimaryKey"]);
+const keyringShape: Rule = shape(["addKey", "useKey", "removeKey", "getKeys", "getPrimaryKey"]);
 
 /** One of another copy of this library will do. What lacks size or revision would look like an empty ring: plaintext. */
 function isKeyring(value: unknown): boolean {
@@ -99,28 +57,23 @@ function isKeyring(value: unknown): boolean {
 const limitNames: readonly string[] = Object.keys(limitMaxima);
 
 /** All bounds in one sentence, so that the one that is wrong can be put right. */
-const limitsRule: ConfigRule = {
+const limitsRule: Rule = {
   expected: `an object with whole numbers, each optional: ${Object.entries(limitMaxima)
     .map(([name, max]) => `${name} (1 to ${max})`)
     .join(", ")}`,
   accepts: (value) =>
     isObject(value) &&
-    !Array.isArray(value) &&
     Object.keys(value).every((name) => limitNames.includes(name)) &&
     Object.entries(limitMaxima).every(([name, max]) => value[name] === undefined || integer(1, max).accepts(value[name])),
 };
 
-const broadcastQueueRule: ConfigRule = {
+const broadcastQueueRule: Rule = {
   expected:
     "an object with, each optional: maxCount and maxBytes (1 or more), whenFull (dropOldest, dropMostSent, dropNewest or reject)",
   accepts: (value) =>
     isObject(value) &&
-    !Array.isArray(value) &&
-    Object.entries(value).every(([name, bound]) => {
-      if (name === "whenFull") return bound === undefined || isQueueFullPolicy(bound);
-      if (name !== "maxCount" && name !== "maxBytes") return false;
-      return bound === undefined || (typeof bound === "number" && bound >= 1);
-    }),
+    Object.keys(value).every((name) => Object.hasOwn(queueBoundRules, name)) &&
+    Object.entries(queueBoundRules).every(([name, rule]) => value[name] === undefined || rule.accepts(value[name])),
 };
 
 function isUnspecified(ip: string): boolean {
@@ -132,12 +85,12 @@ function isReachable(addr: string): boolean {
   return addr === "" || (ip !== undefined && !isUnspecified(ip) && !ip.includes("%"));
 }
 
-const port: ConfigRule = integer(0, 65_535);
-const multiplier: ConfigRule = integer(1, countMax);
-const delegateVersion: ConfigRule = integer(0, 255);
+const port: Rule = integer(0, 65_535);
+const multiplier: Rule = integer(1, countMax);
+const delegateVersion: Rule = integer(0, 255);
 
 /** A rule for each field; a field that is absent or undefined is not checked, save `name`. */
-export const configRules: { readonly [Field in keyof Required<Config>]: ConfigRule } = {
+export const configRules: Rules<Config> = {
   name: text(`a string of 1 to ${nameMaxSize} bytes (UTF-8)`, (value) => value !== "" && utf8Length(value) <= nameMaxSize),
   transport: transportRule,
   label: text(`a string of at most ${labelMaxSize} bytes (UTF-8)`, (value) => utf8Length(value) <= labelMaxSize),
@@ -160,7 +113,7 @@ export const configRules: { readonly [Field in keyof Required<Config>]: ConfigRu
   probeInterval: durationOr("off"),
   probeTimeout: duration,
   disableTcpPings: boolean,
-  disableTcpPingsForNode: { expected: "a function", accepts: (value) => typeof value === "function" },
+  disableTcpPingsForNode: isFunction,
   awarenessMaxMultiplier: multiplier,
   lagAwareness: boolean,
   gossipInterval: durationOr("off"),
@@ -175,7 +128,7 @@ export const configRules: { readonly [Field in keyof Required<Config>]: ConfigRu
     accepts: (value) => typeof value === "number" && value >= 0 && value <= 1,
   },
   broadcastQueue: broadcastQueueRule,
-  selectNodes: { expected: "a function", accepts: (value) => typeof value === "function" },
+  selectNodes: isFunction,
   secretKey: {
     expected: "a Uint8Array of 16, 24 or 32 bytes (or empty: no key)",
     accepts: (value) => value instanceof Uint8Array && [0, 16, 24, 32].includes(value.length),
@@ -205,8 +158,7 @@ export const configRules: { readonly [Field in keyof Required<Config>]: ConfigRu
   limits: limitsRule,
   metricLabels: {
     expected: "an object whose values are strings",
-    accepts: (value) =>
-      isObject(value) && !Array.isArray(value) && Object.values(value).every((label) => typeof label === "string"),
+    accepts: (value) => isObject(value) && Object.values(value).every((label) => typeof label === "string"),
   },
   queueCheckInterval: duration,
   meta: {
@@ -214,8 +166,8 @@ export const configRules: { readonly [Field in keyof Required<Config>]: ConfigRu
     accepts: (value) => value instanceof Uint8Array && value.length <= metaMaxSize,
   },
   metrics: shape(["increment", "gauge", "sample"]),
-  clock: shape(["now", "wallTime", "setTimeout", "clearTimeout", "defer"]),
-  random: shape(["next"]),
+  clock: clockRule,
+  random: randomRule,
   eventsCapacity: integer(1, capacityMax),
   healingInterval: durationOr("off"),
   healingTimeout: durationOr("for ever"),

@@ -1,33 +1,11 @@
-import { closest, distance } from "fastest-levenshtein";
 import { configCrossRules, type MergedConfig } from "./cross-rules.ts";
 import { lanConfig } from "./defaults.ts";
 import type { Config } from "./fields.ts";
-import { configRules, type ConfigRule } from "./rules.ts";
-import { MemberlistError } from "../api/errors.ts";
-
-/** One thing that is wrong in a config. */
-export interface ConfigIssue {
-  /** The field's name, or "config" for the whole. */
-  readonly field: string;
-  /** What was given, when that is a text, a number or the like; a description for objects; never anything of a secret. */
-  readonly value: unknown;
-  /** What it must be. */
-  readonly expected: string;
-  /** All of it in one line. */
-  readonly message: string;
-}
-
-/** Everything that is wrong in a config, at once. Nothing has been opened or started. Code `invalid_config`. */
-export class ConfigError extends MemberlistError {
-  override readonly name: string = "ConfigError";
-  readonly issues: readonly ConfigIssue[];
-
-  constructor(issues: readonly ConfigIssue[]) {
-    const lines = issues.map((issue) => `  ${issue.message}`).join("\n");
-    super("invalid_config", `invalid config:\n${lines}`, { details: { fields: issues.map((issue) => issue.field) } });
-    this.issues = issues;
-  }
-}
+import { configRules } from "./rules.ts";
+import { ConfigError, type ConfigIssue } from "../api/errors.ts";
+import { closestName } from "../util/closest-name.ts";
+import { describe, describeSecret, isPlain } from "../util/describe.ts";
+import type { Rule } from "../util/rules.ts";
 
 /**
  * Checks every field, and the rules between fields, with the LAN defaults for what is absent.
@@ -56,7 +34,7 @@ function findIssues(config: unknown): ConfigIssue[] {
   return [...issues, ...unknown.map(unknownIssue)];
 }
 
-function checkField(field: string, rule: ConfigRule, given: ReadonlyMap<string, unknown>): ConfigIssue[] {
+function checkField(field: string, rule: Rule, given: ReadonlyMap<string, unknown>): ConfigIssue[] {
   const value = given.get(field);
   if (value === undefined && field !== "name") return [];
   return rule.accepts(value) ? [] : [fieldIssue(field, value, rule.expected, rule.secret)];
@@ -73,56 +51,8 @@ function issue(field: string, value: unknown, expected: string, shown: string): 
 
 /** A misspelt `secretKey` is an unknown field, too: its value is not shown. */
 function unknownIssue(field: string): ConfigIssue {
-  const names = Object.keys(configRules);
-  const folded = field.toLowerCase();
-  const nearest = closest(
-    folded,
-    names.map((name) => name.toLowerCase()),
-  );
-  const near = distance(folded, nearest) <= Math.max(1, Math.floor(nearest.length / 3));
-  const name = near ? names.find((candidate) => candidate.toLowerCase() === nearest) : undefined;
+  const name = closestName(field, Object.keys(configRules));
   const hint = name === undefined ? "" : `; did you mean ${name}?`;
   const expected = name === undefined ? "left out" : `left out, or ${name}`;
   return { field, value: "(not shown)", expected, message: `${JSON.stringify(field)} is not a config field${hint}` };
-}
-
-type Plain = string | number | boolean | bigint | null | undefined;
-
-function isPlain(value: unknown): value is Plain {
-  return value === null || ["string", "number", "boolean", "undefined", "bigint"].includes(typeof value);
-}
-
-function describe(value: unknown): string {
-  if (typeof value === "string")
-    return value.length <= 80 ? JSON.stringify(value) : `${JSON.stringify(value.slice(0, 80))}… (${value.length} characters)`;
-  if (isPlain(value)) return value === undefined ? "missing" : String(value);
-  if (value instanceof Uint8Array) return `a Uint8Array of ${value.length} bytes`;
-  if (Array.isArray(value)) return `a list of ${value.length}${describeItems(value)}`;
-  return typeof value === "object" && value !== null ? `an object${describeProperties(value)}` : `a ${typeof value}`;
-}
-
-/** Which property is wrong is to be seen; texts might be secrets of the application's own objects. */
-function describeProperties(value: object): string {
-  const properties = Object.entries(value);
-  if (properties.length === 0) return "";
-  const shown = properties.slice(0, 20).map(([name, property]) => `${name}: ${describeProperty(property)}`);
-  return ` with ${shown.join(", ")}${properties.length > 20 ? ", …" : ""}`;
-}
-
-function describeProperty(value: unknown): string {
-  if (typeof value === "string") return "a string";
-  return isPlain(value) ? String(value) : `a ${typeof value}`;
-}
-
-/** Lists are CIDRs, which are no secret, and whose one wrong entry is to be found. */
-function describeItems(items: readonly unknown[]): string {
-  const shown = items
-    .slice(0, 20)
-    .map((item) => (typeof item === "string" ? JSON.stringify(item.slice(0, 80)) : `a ${typeof item}`));
-  return items.length === 0 ? "" : `: ${shown.join(", ")}${items.length > 20 ? ", …" : ""}`;
-}
-
-function describeSecret(value: unknown): string {
-  if (value instanceof Uint8Array) return `${value.length} bytes (not shown)`;
-  return `of type ${value === null ? "null" : typeof value} (not shown)`;
 }

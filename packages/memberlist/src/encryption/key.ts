@@ -13,7 +13,7 @@ const padding = "=";
  * member.
  *
  * @param size in bytes
- * @throws MemberlistError `invalid_config` for another size; `unsupported` where the runtime has no such source
+ * @throws MemberlistError `invalid_argument` for another size; `unsupported` where the runtime has no such source
  */
 export function generateKey(size: KeySize = 32): Uint8Array {
   checkKeySize(size);
@@ -23,7 +23,7 @@ export function generateKey(size: KeySize = 32): Uint8Array {
 /**
  * A key as text, for a file or an environment variable: base64 with its padding, as `consul keygen` and `serf keygen` print it.
  *
- * @throws MemberlistError `invalid_config` unless the key is 16, 24 or 32 bytes long
+ * @throws MemberlistError `invalid_argument` unless the key is 16, 24 or 32 bytes long
  */
 export function encodeKey(key: Uint8Array): string {
   checkKey(key);
@@ -41,7 +41,7 @@ export function encodeKey(key: Uint8Array): string {
  * The key that {@link encodeKey} wrote. Strict, because a key that is nearly right is a cluster of one: nothing is trimmed, and
  * there is one text for each key.
  *
- * @throws MemberlistError `invalid_config` for what is not base64, or not of a key's length; it shows nothing of the text
+ * @throws MemberlistError `invalid_argument` for what is not base64, or not of a key's length; it shows nothing of the text
  */
 export function decodeKey(text: string): Uint8Array {
   if (typeof text !== "string") throw notKey(`is ${text === null ? "null" : `of type ${typeof text}`}`);
@@ -69,20 +69,20 @@ export function decodeKey(text: string): Uint8Array {
   return key;
 }
 
-/** @throws MemberlistError `invalid_config` unless it is a `Uint8Array` of 16, 24 or 32 bytes */
+/** @throws MemberlistError `invalid_argument` unless it is a `Uint8Array` of 16, 24 or 32 bytes */
 export function checkKey(key: Uint8Array): void {
-  if (!(key instanceof Uint8Array)) throw new MemberlistError("invalid_config", "a key must be a Uint8Array");
+  if (!(key instanceof Uint8Array)) throw new MemberlistError("invalid_argument", "a key must be a Uint8Array");
   checkKeySize(key.length);
 }
 
 function checkKeySize(size: number): void {
   if (keySizes.includes(size)) return;
-  throw new MemberlistError("invalid_config", `a key must be 16, 24 or 32 bytes long, not ${size}`);
+  throw new MemberlistError("invalid_argument", `a key must be 16, 24 or 32 bytes long, not ${size}`);
 }
 
 function notKey(why: string): MemberlistError {
   return new MemberlistError(
-    "invalid_config",
+    "invalid_argument",
     `a key's text must be base64 of 16, 24 or 32 bytes (24, 32 or 44 characters); it ${why}`,
   );
 }

@@ -19,12 +19,12 @@ export class Keyring {
   /**
    * @param keys further keys that decrypt; may hold the primary key, too
    * @param primaryKey the key that encrypts, 16, 24 or 32 bytes; empty, and no `keys`: an empty ring, no encryption
-   * @throws MemberlistError `invalid_config` for keys without a primary one, or a key of another length
+   * @throws MemberlistError `invalid_argument` for keys without a primary one, or a key of another length
    */
   constructor(keys: readonly Uint8Array[] = [], primaryKey: Uint8Array = new Uint8Array(0)) {
     for (const hook of inspectHooks) Object.defineProperty(this, Symbol.for(hook), { value: () => this.toString() });
     if (keys.length === 0 && primaryKey.length === 0) return;
-    if (primaryKey.length === 0) throw new MemberlistError("invalid_config", "a keyring with keys needs a primary key");
+    if (primaryKey.length === 0) throw new MemberlistError("invalid_argument", "a keyring with keys needs a primary key");
     this.addKey(primaryKey);
     for (const key of keys) this.addKey(key);
   }
@@ -42,7 +42,7 @@ export class Keyring {
   /**
    * Accepts one more key. Nothing happens when it is there already. On an empty ring it becomes the primary key.
    *
-   * @throws MemberlistError `invalid_config` unless it is 16, 24 or 32 bytes long
+   * @throws MemberlistError `invalid_argument` unless it is 16, 24 or 32 bytes long
    */
   addKey(key: Uint8Array): void {
     checkKey(key);
@@ -52,23 +52,23 @@ export class Keyring {
   /**
    * Makes a key of the ring the primary one. Peers must know it before.
    *
-   * @throws MemberlistError `invalid_config` when it is not in the ring
+   * @throws MemberlistError `invalid_argument` when it is not in the ring
    */
   useKey(key: Uint8Array): void {
     const index = this.#indexOf(key);
     const chosen = this.#keys[index];
-    if (chosen === undefined) throw new MemberlistError("invalid_config", "the key is not in the keyring");
+    if (chosen === undefined) throw new MemberlistError("invalid_argument", "the key is not in the keyring");
     if (index > 0) this.#install([chosen, ...this.#keys.filter((other) => other !== chosen)]);
   }
 
   /**
    * Drops a key. Nothing happens when it is not there.
    *
-   * @throws MemberlistError `invalid_config` for the primary key
+   * @throws MemberlistError `invalid_argument` for the primary key
    */
   removeKey(key: Uint8Array): void {
     const index = this.#indexOf(key);
-    if (index === 0) throw new MemberlistError("invalid_config", "the primary key cannot be removed");
+    if (index === 0) throw new MemberlistError("invalid_argument", "the primary key cannot be removed");
     if (index > 0) this.#install(this.#keys.filter((_, position) => position !== index));
   }
 

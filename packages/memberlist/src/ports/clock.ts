@@ -13,6 +13,9 @@ export interface Clock {
 /** An opaque handle of {@link Clock.setTimeout}. */
 export type ClockTimer = unknown;
 
+/** The longest that timers of all runtimes can wait, in ms (24.8 days); they fire longer ones at once. */
+export const maxTimerDelay: number = 2 ** 31 - 1;
+
 interface Timers {
   readonly performance: { now(): number };
   readonly setTimeout: (callback: () => void, delay: number) => unknown;

@@ -1,21 +1,9 @@
-import type { BroadcastDelivery, BroadcastResult } from "../api/broadcast.ts";
-import { errorMessage, MemberlistError } from "../api/errors.ts";
+import type { BroadcastDelivery, BroadcastOptions, BroadcastResult } from "../api/broadcast.ts";
+import { asMemberlistError, MemberlistError } from "../api/errors.ts";
 import type { NodeRuntime } from "./node-runtime.ts";
 
 /** To how many members a long message is sent at the same time. */
 const concurrency = 8;
-
-export interface BroadcastOptions {
-  /** A newer message of the same name replaces one that still waits. */
-  readonly name?: string;
-  /**
-   * What becomes of a message over {@link Memberlist.maxPayload}: it is refused (the default), or sent to each other member over a
-   * stream, eight at a time.
-   */
-  readonly whenTooLong?: "refuse" | "stream";
-  /** Ends the sending over streams. */
-  readonly signal?: AbortSignal;
-}
 
 /** See {@link Memberlist.broadcast}. */
 export async function broadcastMessage(
@@ -24,10 +12,6 @@ export async function broadcastMessage(
   options: BroadcastOptions,
 ): Promise<BroadcastResult> {
   const { name, whenTooLong = "refuse", signal } = options;
-  if (whenTooLong !== "refuse" && whenTooLong !== "stream") {
-    throw new MemberlistError("invalid_argument", 'whenTooLong must be "refuse" or "stream"');
-  }
-  if (name !== undefined && typeof name !== "string") throw new MemberlistError("invalid_argument", "name must be a string");
   if (message.length <= runtime.engine.maxPayload || whenTooLong === "refuse") {
     const queued = runtime.userBroadcasts.queue(message, name);
     runtime.run(() => runtime.engine.wakeGossip());
@@ -64,9 +48,4 @@ async function sendToAll(runtime: NodeRuntime, message: Uint8Array, signal: Abor
   if (end === undefined) return { via: "stream", reached, deliveries };
   const stateChanged = end.stateChanged || reached > 0;
   throw new MemberlistError(end.code, end.message, { cause: end.cause, details: { deliveries }, stateChanged });
-}
-
-function asMemberlistError(error: unknown): MemberlistError {
-  if (error instanceof MemberlistError) return error;
-  return new MemberlistError("stream_failed", errorMessage(error), { cause: error });
 }

@@ -41,7 +41,7 @@ export class Delegates implements Questions {
     const guard = this.#guard;
     switch (event.type) {
       case "message":
-        guard.call("notifyMsg", undefined, () => delegate?.notifyMsg?.(event.message));
+        guard.call("notifyMsg", undefined, () => delegate?.notifyMsg?.(event.message, event.from));
         break;
       case "pingComplete":
         guard.call("notifyPingComplete", undefined, () => ping?.notifyPingComplete?.(event.node, event.rtt, event.payload));

@@ -1,9 +1,9 @@
 import type { Address } from "../api/address.ts";
 import type { Effects, EngineEvent } from "../swim/effects.ts";
-import { errorMessage, type MemberlistError } from "../api/errors.ts";
+import { asMemberlistError, errorMessage, type MemberlistError } from "../api/errors.ts";
 import type { Ping } from "../wire/messages/types.ts";
 import type { NodeRuntime } from "./node-runtime.ts";
-import { asMemberlistError, resolveSeed } from "./seed-resolver.ts";
+import { resolveSeed } from "./seed-resolver.ts";
 
 /** What the engine asks for, done by the runtime's packets and streams; each outcome comes back as an input of its own. */
 export function engineEffects(runtime: NodeRuntime, emit: (event: EngineEvent) => void): Effects {

@@ -1,5 +1,4 @@
-import type { Clock, ClockTimer } from "../ports/clock.ts";
-import { maxTimerDelay } from "./pending-operations.ts";
+import { maxTimerDelay, type Clock, type ClockTimer } from "../ports/clock.ts";
 
 /** A timer that fires this much after its time says that the process was held up, in ms. */
 const lateTimer = 20;

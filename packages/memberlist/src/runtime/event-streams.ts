@@ -1,6 +1,6 @@
-import { MemberlistError } from "../api/errors.ts";
 import { Fifo } from "../util/fifo.ts";
-import type { EventStream, EventStreamOptions, MemberEvent } from "../api/events.ts";
+import type { EventStreamOptions } from "../api/call-options.ts";
+import type { EventStream, MemberEvent } from "../api/events.ts";
 import { onAbort } from "../util/on-abort.ts";
 
 const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -18,9 +18,6 @@ export class EventHub {
 
   open(capacity: number, options: EventStreamOptions): EventStream {
     const { signal, capacity: wanted = capacity } = options;
-    if (!Number.isInteger(wanted) || wanted < 1) {
-      throw new MemberlistError("invalid_config", `the capacity of an event stream must be a whole number from 1, not ${wanted}`);
-    }
     const stream = new BufferedEventStream(wanted, {
       dropped: this.#onDropped,
       ended: () => {

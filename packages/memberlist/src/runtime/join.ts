@@ -1,38 +1,22 @@
 import { formatAddress, type Address } from "../api/address.ts";
-import { MemberlistError } from "../api/errors.ts";
-import type { JoinAttempt, JoinConflict, JoinResult, SeedResult } from "../api/join.ts";
+import { asMemberlistError, MemberlistError, type ErrorCode } from "../api/errors.ts";
+import {
+  JoinError,
+  type JoinAttempt,
+  type JoinConflict,
+  type JoinOptions,
+  type JoinResult,
+  type SeedResult,
+} from "../api/join.ts";
 import { seedName, type Seed } from "../api/seeds.ts";
 import type { NodeRuntime } from "./node-runtime.ts";
 import { isOurselves, namesakes } from "./join-peer.ts";
-import { asMemberlistError, resolveSeed } from "./seed-resolver.ts";
-import { checkTimeout } from "./pending-operations.ts";
-
-export interface JoinOptions {
-  /** For the whole join, in ms; 0 or undefined without end. Each address has `tcpTimeout` at most. */
-  readonly timeout?: number;
-  readonly signal?: AbortSignal;
-  /** How many addresses are resolved or tried at the same time, from 1. Default 1: one after the other, as Go does it. */
-  readonly concurrency?: number;
-  /**
-   * With fewer addresses reached the join fails. All are tried in any case. This node's own address does not count. Default 1, or 0
-   * where every seed is this node itself (it is the first of its cluster) or there are no seeds; with 0 it never fails for want of an
-   * answer.
-   */
-  readonly minReached?: number;
-}
-
-/** @throws MemberlistError `invalid_argument`; to be called before anything is done */
-export function checkJoinOptions({ concurrency = 1, minReached = 0, timeout = 0 }: JoinOptions): void {
-  checkCount("concurrency", concurrency, 1);
-  checkCount("minReached", minReached, 0);
-  checkTimeout("join", timeout);
-}
+import { resolveSeed } from "./seed-resolver.ts";
 
 /**
  * Push/pulls with every address of every seed. Source: PROTOCOL.md section 5, Join.
  *
- * @param options that {@link checkJoinOptions} has passed
- * @throws MemberlistError `join_failed` when fewer than `minReached` were reached, `aborted`, `shutdown`
+ * @throws JoinError `join_failed` when fewer than `minReached` were reached, `aborted`, `shutdown`
  */
 export async function joinSeeds(runtime: NodeRuntime, seeds: readonly Seed[], options: JoinOptions): Promise<JoinResult> {
   const { concurrency = 1 } = options;
@@ -51,6 +35,12 @@ interface SeedProgress {
   readonly attempts: (JoinAttempt | undefined)[];
   startedAt: number;
   endedAt: number;
+}
+
+interface Failure {
+  readonly address: string;
+  readonly since: number;
+  readonly error: MemberlistError;
 }
 
 type Step = () => Promise<void>;
@@ -80,7 +70,6 @@ class Join {
       for (let step = this.#next(running.size, concurrency); step !== undefined; step = this.#next(running.size, concurrency)) {
         const work: Promise<void> = step()
           .catch((error: unknown) => {
-            // The caller's own wish, or the end of everything: there is nothing left to try.
             this.#steps = [];
             end ??= asMemberlistError(error);
           })
@@ -89,7 +78,7 @@ class Join {
       }
       await Promise.race(running);
     }
-    if (end !== undefined) throw this.#gaveUp(end);
+    if (end !== undefined) throw this.#stopped(end);
     return this.#result();
   }
 
@@ -104,7 +93,7 @@ class Join {
       const addresses = await resolveSeed(this.#runtime, seed, lookup);
       this.#steps.unshift(...addresses.map((address, i) => () => this.#tryAddress(progress, i, address)));
     } catch (error) {
-      this.#failed(progress, 0, "", progress.startedAt, error);
+      this.#failed(progress, 0, { address: "", since: progress.startedAt, error: asMemberlistError(error, "resolve_failed") });
     }
   }
 
@@ -117,14 +106,13 @@ class Join {
       this.#note(progress, i, isOurselves(this.#runtime, address, view) ? { ...attempt, self: true } : attempt);
       for (const node of namesakes(this.#runtime, view)) this.#conflict({ seed: attempt.seed, address: attempt.address, node });
     } catch (error) {
-      this.#failed(progress, i, formatAddress(address), since, error);
+      this.#failed(progress, i, { address: formatAddress(address), since, error: asMemberlistError(error) });
     }
   }
 
-  #failed(progress: SeedProgress, i: number, address: string, since: number, reason: unknown): void {
+  #failed(progress: SeedProgress, i: number, { address, since, error }: Failure): void {
     const { seed } = progress;
-    const error = asMemberlistError(reason);
-    if (error.code === "aborted" || error.code === "shutdown") throw error;
+    if (isEnd(error.code)) throw error;
     this.#runtime.log.warn("join_attempt_failed", `could not join ${seed}: ${error.message}`, { seed, address });
     this.#note(progress, i, { seed, address, error, elapsed: this.#now() - since });
   }
@@ -161,11 +149,11 @@ class Join {
     return this.#progress.flatMap((progress) => progress.attempts.filter((attempt) => attempt !== undefined));
   }
 
-  /** Says what had been done by then. */
-  #gaveUp(error: MemberlistError): MemberlistError {
-    const attempts = this.#attempts();
-    const stateChanged = error.stateChanged || countReached(attempts) > 0;
-    return new MemberlistError(error.code, error.message, { cause: error.cause, details: { attempts }, stateChanged });
+  /** The caller's signal, or the shutdown, with the attempts made by then. */
+  #stopped({ code, message, cause, stateChanged }: MemberlistError): MemberlistError {
+    const result = this.#result();
+    const options = { cause, stateChanged: stateChanged || result.reached > 0 };
+    return isEnd(code) ? new JoinError(code, message, result, options) : new MemberlistError(code, message, options);
   }
 
   #now(): number {
@@ -180,8 +168,8 @@ class Join {
   }
 }
 
-function joinFailed({ reached, conflicts, attempts, seeds }: JoinResult, minReached: number): MemberlistError {
-  const failed = attempts.filter((attempt) => attempt.error !== undefined);
+function joinFailed(result: JoinResult, minReached: number): JoinError {
+  const { reached, attempts } = result;
   const missed = attempts.filter(({ error, self }) => error !== undefined || self === true);
   const reasons = missed.map(
     ({ seed, address, error }) => `\n  ${address === "" ? seed : address}: ${error?.message ?? "is this node itself"}`,
@@ -191,18 +179,18 @@ function joinFailed({ reached, conflicts, attempts, seeds }: JoinResult, minReac
       ? `could not join any of ${attempts.length} addresses`
       : `joined ${reached} of ${attempts.length} addresses, fewer than minReached (${minReached})`;
   const hint = attempts.some(({ self }) => self) ? "\nThe first node of a cluster joins with minReached: 0" : "";
-  return new MemberlistError("join_failed", `${what}${reasons.join("")}${hint}`, {
-    cause: failed[0]?.error,
-    details: { attempts, seeds, conflicts, minReached },
+  return new JoinError("join_failed", `${what}${reasons.join("")}${hint}`, result, {
+    cause: attempts.find(({ error }) => error !== undefined)?.error,
+    details: { minReached },
     stateChanged: reached > 0,
   });
 }
 
-function countReached(attempts: readonly JoinAttempt[]): number {
-  return attempts.filter(({ error, self }) => error === undefined && self !== true).length;
+/** The caller's own wish, or the end of everything: there is nothing left to try. */
+function isEnd(code: ErrorCode): code is "aborted" | "shutdown" {
+  return code === "aborted" || code === "shutdown";
 }
 
-function checkCount(name: string, value: number, min: number): void {
-  if (Number.isInteger(value) && value >= min) return;
-  throw new MemberlistError("invalid_argument", `${name} must be a whole number from ${min}, not ${value}`);
+function countReached(attempts: readonly JoinAttempt[]): number {
+  return attempts.filter(({ error, self }) => error === undefined && self !== true).length;
 }

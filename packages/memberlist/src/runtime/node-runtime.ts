@@ -153,7 +153,7 @@ export class NodeRuntime {
       ...streams,
       engine: this.engine,
       labelMismatches: this.#labelMismatches,
-      onUserMessage: (message) => this.run(() => this.#dispatcher.add({ type: "message", message })),
+      onUserMessage: (message, from) => this.run(() => this.#dispatcher.add({ type: "message", message, from })),
     });
   }
 

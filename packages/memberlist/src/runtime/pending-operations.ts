@@ -1,7 +1,7 @@
 import { MemberlistError } from "../api/errors.ts";
 import { onAbort } from "../util/on-abort.ts";
 import type { WaitOptions } from "../api/call-options.ts";
-import type { Clock } from "../ports/clock.ts";
+import { maxTimerDelay, type Clock } from "../ports/clock.ts";
 
 export interface OperationOptions extends WaitOptions {
   /** What is waited for, for the error's message. */
@@ -11,9 +11,6 @@ export interface OperationOptions extends WaitOptions {
   /** What was asked for is under way even if the wait fails: every error of the wait has `stateChanged`. */
   readonly stateChanged?: boolean;
 }
-
-/** The longest that a runtime's timer can wait, in ms: over three weeks. */
-export const maxTimerDelay: number = 2 ** 31 - 1;
 
 /** Everything that somebody waits for: each wait ends by its result, its timeout, its signal, or {@link endAll}. */
 export class PendingOperations {
@@ -36,7 +33,6 @@ export class PendingOperations {
   ): Promise<T> {
     const { what, soFar, timeout, signal, stateChanged } = options;
     return new Promise<T>((resolve, reject) => {
-      checkTimeout(what, timeout);
       if (this.#ended !== undefined) {
         reject(this.#ended);
         return;
@@ -90,12 +86,6 @@ export class PendingOperations {
 
 function afterChange({ code, message, cause, details }: MemberlistError): MemberlistError {
   return new MemberlistError(code, message, { cause, details, stateChanged: true });
-}
-
-/** @throws MemberlistError `invalid_argument` */
-export function checkTimeout(what: string, timeout: number | undefined): void {
-  if (timeout === undefined || timeout >= 0) return;
-  throw new MemberlistError("invalid_argument", `the timeout of ${what} must be a number of ms from 0, not ${timeout}`);
 }
 
 function aborted(what: string, signal: AbortSignal, stateChanged: boolean | undefined): MemberlistError {

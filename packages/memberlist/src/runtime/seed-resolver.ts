@@ -98,8 +98,3 @@ function providerFailed(name: string, error: unknown): MemberlistError {
 function isEnd(error: unknown): boolean {
   return error instanceof MemberlistError && (error.code === "aborted" || error.code === "shutdown");
 }
-
-export function asMemberlistError(error: unknown): MemberlistError {
-  if (error instanceof MemberlistError) return error;
-  return new MemberlistError("join_failed", errorMessage(error), { cause: error });
-}

@@ -1,5 +1,6 @@
 import { formatAddress, type Address } from "../api/address.ts";
 import { MemberlistError } from "../api/errors.ts";
+import { checkOptions } from "../api/options.ts";
 import { systemClock, type Clock } from "../ports/clock.ts";
 import { randomOffset, systemRandom, type Random } from "../ports/random.ts";
 import type {
@@ -13,6 +14,7 @@ import type {
 } from "../ports/transport.ts";
 import type { Crypto } from "../ports/crypto.ts";
 import { onAbort } from "../util/on-abort.ts";
+import { clockRule, duration, integer, randomRule, type Rules } from "../util/rules.ts";
 import { LinkTable } from "./link-table.ts";
 import { encodeHeader, linkIdBytes } from "./packet-frames.ts";
 import { datagramMaxBytes } from "../wire/constants.ts";
@@ -54,12 +56,26 @@ export interface StreamOnlyOptions {
   readonly maxPendingBytes?: number;
 }
 
+const streamOnlyRules: Rules<StreamOnlyOptions> = {
+  port: integer(1, 65_535),
+  clock: clockRule,
+  random: randomRule,
+  timeout: duration,
+  ackTimeout: duration,
+  idleTimeout: duration,
+  maxLinks: integer(1),
+  maxInboundStreams: integer(1),
+  maxInboundStreamsPerPeer: integer(1),
+  maxPendingBytes: integer(1),
+};
+
 /**
  * Packets over the streams of `transport`, for networks that block UDP: one connection for each peer that packets go to, kept and used
  * again. All members should do so. One that takes packets by UDP alone is kept as a member by pings over streams and push/pulls, but
  * hears no gossip from here; `counters.unwelcomeLinks` counts how often such a peer hung up.
  */
 export function streamOnly(transport: Transport, options: StreamOnlyOptions): Transport {
+  checkOptions("streamOnly", options, streamOnlyRules, ["port"]);
   return new StreamOnlyTransport(transport, options);
 }
 

@@ -1,4 +1,6 @@
 import { MemberlistError } from "../api/errors.ts";
+import { checkOptions } from "../api/options.ts";
+import { isFunction, oneOf, text, type Rule, type Rules } from "../util/rules.ts";
 import { BroadcastTier, type Broadcast, type Entry } from "./broadcast-tier.ts";
 import { retransmitLimit } from "./scaling.ts";
 
@@ -38,11 +40,23 @@ export type DropReason = "oldest" | "mostSent" | "newest" | "tooLong";
  */
 export type QueueFullPolicy = "dropOldest" | "dropMostSent" | "dropNewest" | "reject";
 
-const policies: readonly unknown[] = ["dropOldest", "dropMostSent", "dropNewest", "reject"] satisfies QueueFullPolicy[];
+const limit: Rule = { expected: "1 or more", accepts: (value) => typeof value === "number" && value >= 1 };
 
-export function isQueueFullPolicy(value: unknown): value is QueueFullPolicy {
-  return policies.includes(value);
-}
+/** What bounds a queue: of this one and of `broadcastQueue` in the config. */
+export const queueBoundRules: Rules<Pick<TransmitLimitedQueueOptions, "maxCount" | "maxBytes" | "whenFull">> = {
+  maxCount: limit,
+  maxBytes: limit,
+  whenFull: oneOf(["dropOldest", "dropMostSent", "dropNewest", "reject"] satisfies QueueFullPolicy[]),
+};
+
+const queueRules: Rules<TransmitLimitedQueueOptions> = {
+  ...queueBoundRules,
+  numNodes: isFunction,
+  retransmitMult: limit,
+  maxPayload: isFunction,
+  spared: text("a string"),
+  onDropped: isFunction,
+};
 
 export interface BroadcastQueueCounters {
   /** Broadcasts that wait now. */
@@ -98,11 +112,7 @@ export class TransmitLimitedQueue {
   /** @throws MemberlistError `invalid_argument` for a limit below 1 or an unknown policy */
   constructor(options: TransmitLimitedQueueOptions) {
     const { maxCount = defaultMaxCount, maxBytes = defaultMaxBytes, whenFull = "dropOldest" } = options;
-    checkLimit("maxCount", maxCount);
-    checkLimit("maxBytes", maxBytes);
-    if (!isQueueFullPolicy(whenFull)) {
-      throw new MemberlistError("invalid_argument", `whenFull must be one of ${policies.join(", ")}`);
-    }
+    checkOptions("TransmitLimitedQueue", options, queueRules, ["numNodes", "retransmitMult", "maxPayload"]);
     this.#numNodes = options.numNodes;
     this.#retransmitMult = options.retransmitMult;
     this.#maxPayload = options.maxPayload;
@@ -334,11 +344,6 @@ export class TransmitLimitedQueue {
     if (entry.newer === undefined) this.#newest = entry.older;
     else entry.newer.older = entry.older;
   }
-}
-
-function checkLimit(what: string, limit: number): void {
-  if (limit >= 1) return;
-  throw new MemberlistError("invalid_argument", `${what} must be 1 or more, not ${limit}`);
 }
 
 function refuseOver(limit: number, size: number, what: string): void {

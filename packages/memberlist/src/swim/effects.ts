@@ -23,7 +23,8 @@ export type EngineEvent =
   | { readonly type: "event_loop_blocked"; readonly node: Node; readonly late: number }
   | Isolated
   | Healed
-  | { readonly type: "message"; readonly message: Uint8Array }
+  /** `from` is where the packet or stream came from. */
+  | { readonly type: "message"; readonly message: Uint8Array; readonly from: Address }
   | { readonly type: "pingComplete"; readonly node: Node; readonly rtt: number; readonly payload: Uint8Array };
 
 /**

@@ -18,7 +18,7 @@ import type { Effects, Questions } from "./effects.ts";
 import { Gossip } from "./gossip.ts";
 import { Healing } from "./healing.ts";
 import { introduce } from "./preload.ts";
-import { aliveAddresses, liveNodes, memberInfos } from "./member-list.ts";
+import { aliveAddresses, liveNodes, memberInfo, memberInfos } from "./member-list.ts";
 import { Membership } from "./membership.ts";
 import { NodeSelector } from "./node-selector.ts";
 import { makeNode, NodeTable, type NodeRecord } from "./node-table.ts";
@@ -344,6 +344,17 @@ export class Engine {
   /** See {@link memberInfos}. */
   memberInfos(states: readonly NodeState[], now: number, wallTime: number): MemberInfo[] {
     return memberInfos(this.#context.table, states, now, wallTime);
+  }
+
+  /** See {@link memberInfo}; undefined for a name that is not known. */
+  memberInfo(name: string, now: number, wallTime: number): MemberInfo | undefined {
+    const record = this.#context.table.get(name);
+    return record && memberInfo(record, now, wallTime);
+  }
+
+  /** The member of this name, in whatever state. */
+  member(name: string): Node | undefined {
+    return this.#context.table.get(name)?.snapshot();
   }
 
   /** The state of everybody known, ourselves included. */

@@ -2,7 +2,7 @@ import type { Address } from "../api/address.ts";
 import type { MemberInfo } from "../api/member-info.ts";
 import type { Node, NodeState } from "../api/node.ts";
 import { addressOf } from "./context.ts";
-import type { NodeTable } from "./node-table.ts";
+import type { NodeRecord, NodeTable } from "./node-table.ts";
 
 /** All that are alive or suspect. */
 export function liveNodes(table: NodeTable): Node[] {
@@ -23,21 +23,23 @@ export function aliveAddresses(table: NodeTable, except: string, limit: number):
   return found;
 }
 
-/** All that are in one of these states, and how they came to be. @param wallTime now, in ms since the Unix epoch */
+/** The members in these states. @param wallTime now, in ms since the Unix epoch */
 export function memberInfos(table: NodeTable, states: readonly NodeState[], now: number, wallTime: number): MemberInfo[] {
   return table
     .records()
     .filter(({ state }) => states.includes(state))
-    .map((record) => {
-      const age = now - record.stateChangedAt;
-      const { rtt, cause, suspicion } = record;
-      return Object.freeze({
-        ...record.snapshot(),
-        since: wallTime - age,
-        age,
-        rtt,
-        cause,
-        accusers: suspicion?.accusers ?? [],
-      });
-    });
+    .map((record) => memberInfo(record, now, wallTime));
+}
+
+export function memberInfo(record: NodeRecord, now: number, wallTime: number): MemberInfo {
+  const age = now - record.stateChangedAt;
+  const { rtt, cause, suspicion } = record;
+  return Object.freeze({
+    ...record.snapshot(),
+    since: wallTime - age,
+    age,
+    rtt,
+    cause,
+    accusers: suspicion?.accusers ?? [],
+  });
 }

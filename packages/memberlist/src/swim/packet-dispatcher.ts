@@ -183,7 +183,7 @@ export class PacketDispatcher {
         membership.dead(decodeDead(body));
         break;
       case messageType.user:
-        context.effects.emit({ type: "message", message: body });
+        context.effects.emit({ type: "message", message: body, from });
         break;
     }
   }

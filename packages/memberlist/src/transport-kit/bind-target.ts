@@ -34,20 +34,20 @@ export interface BindTarget {
  * Decides how each address is bound. `::` alone among the IPv6 and IPv4 wildcards is dual stack: one socket serves both
  * families. As soon as an IPv4 address is bound next to it, it serves IPv6 only, since the kernel would refuse the overlap.
  *
- * @throws MemberlistError `invalid_config` for an empty list, a name, or an address given twice
+ * @throws MemberlistError `invalid_argument` for an empty list, a name, or an address given twice
  */
 export function planBind(bindAddrs: readonly string[]): BindTarget[] {
-  if (bindAddrs.length === 0) throw new MemberlistError("invalid_config", "bindAddrs: at least one address to bind is needed");
+  if (bindAddrs.length === 0) throw new MemberlistError("invalid_argument", "bindAddrs: at least one address to bind is needed");
   const addresses = bindAddrs.map((text) => {
     const address = canonicalIp(text);
     if (address !== undefined) return address;
-    throw new MemberlistError("invalid_config", `bindAddrs: "${text}" is not a literal IPv4 or IPv6 address`, {
+    throw new MemberlistError("invalid_argument", `bindAddrs: "${text}" is not a literal IPv4 or IPv6 address`, {
       details: { address: text },
     });
   });
   const twice = addresses.find((address, index) => addresses.indexOf(address) !== index);
   if (twice !== undefined) {
-    throw new MemberlistError("invalid_config", `bindAddrs: ${twice} is given twice`, { details: { address: twice } });
+    throw new MemberlistError("invalid_argument", `bindAddrs: ${twice} is given twice`, { details: { address: twice } });
   }
   const withIpv4 = addresses.some((address) => familyOf(address) === 4);
   return addresses.map((address) => ({

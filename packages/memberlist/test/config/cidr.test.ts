@@ -85,7 +85,7 @@ describe("parseCidrs", () => {
 
   it("names everything that is wrong", () => {
     expect(() => parseCidrs(["x", "10.0.0.0/8", "y/1"])).toThrow(
-      expect.objectContaining({ code: "invalid_config", message: 'not a CIDR: "x", "y/1"', details: { cidrs: ["x", "y/1"] } }),
+      expect.objectContaining({ code: "invalid_argument", message: 'not a CIDR: "x", "y/1"', details: { cidrs: ["x", "y/1"] } }),
     );
     expect(parseCidrs([" 10.0.0.0/8", "::/0 "]).map(({ bits }) => bits)).toEqual([8, 0]);
   });

@@ -1,6 +1,6 @@
+import { ConfigError } from "../../src/api/errors.ts";
 import { describe, expect, it } from "vitest";
 import {
-  ConfigError,
   lanConfig,
   localConfig,
   resolveConfig,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { ConfigError, lanConfig, resolveConfig, type Config } from "../../src/config/config.ts";
+import { ConfigError } from "../../src/api/errors.ts";
+import { lanConfig, resolveConfig, type Config } from "../../src/config/config.ts";
 import { configRules } from "../../src/config/rules.ts";
 import { Keyring } from "../../src/encryption/keyring.ts";
 import { limitMaxima } from "../../src/config/limits.ts";

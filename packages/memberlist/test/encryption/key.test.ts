@@ -27,7 +27,7 @@ describe("generateKey", () => {
   });
 
   it.each([0, 8, 17, 64, -1, NaN])("refuses a size of %s", (size) => {
-    expect(refusal(() => generateKey(size as 16))?.code).toBe("invalid_config");
+    expect(refusal(() => generateKey(size as 16))?.code).toBe("invalid_argument");
   });
 });
 
@@ -51,7 +51,7 @@ describe("a key as text", () => {
         const changed = text.slice(0, at) + (how === "remove" ? "" : character) + text.slice(how === "insert" ? at : at + 1);
         const decoded = { text: "" };
         const error = refusal(() => void (decoded.text = encodeKey(decodeKey(changed))));
-        expect(error?.code ?? decoded.text).toBe(error === undefined ? changed : "invalid_config");
+        expect(error?.code ?? decoded.text).toBe(error === undefined ? changed : "invalid_argument");
       }),
       { numRuns: 1_000 },
     );
@@ -73,18 +73,18 @@ describe("a key as text", () => {
     ["a character beyond ASCII", `Ā${good.slice(1)}`],
   ])("is refused with %s, and not shown", (_what, text) => {
     const error = refusal(() => decodeKey(text));
-    expect(error).toMatchObject({ code: "invalid_config" });
+    expect(error).toMatchObject({ code: "invalid_argument" });
     const shown = `${error?.message}${error?.stack}${JSON.stringify(error)}`;
     expect(text.length > 8 && shown.includes(text.slice(2, 10))).toBe(false);
   });
 
   it("is refused when it is not a string, and so is a key that is not bytes", () => {
     for (const wrong of [undefined, null, 5, new Uint8Array(16)]) {
-      expect(refusal(() => decodeKey(wrong as never))?.code).toBe("invalid_config");
+      expect(refusal(() => decodeKey(wrong as never))?.code).toBe("invalid_argument");
     }
     for (const wrong of [undefined, null, "0123456789abcdef", Array.from({ length: 16 }, () => 0), new Uint8Array(15)]) {
-      expect(refusal(() => encodeKey(wrong as never))?.code).toBe("invalid_config");
-      expect(refusal(() => new Keyring().addKey(wrong as never))?.code).toBe("invalid_config");
+      expect(refusal(() => encodeKey(wrong as never))?.code).toBe("invalid_argument");
+      expect(refusal(() => new Keyring().addKey(wrong as never))?.code).toBe("invalid_argument");
     }
   });
 });

@@ -26,12 +26,12 @@ describe("Keyring", () => {
 
   it("adds, uses and removes keys [Keyring_AddRemoveUse]", () => {
     const ring = new Keyring([], b);
-    expect(() => ring.useKey(c)).toThrow(expect.objectContaining({ code: "invalid_config" }));
+    expect(() => ring.useKey(c)).toThrow(expect.objectContaining({ code: "invalid_argument" }));
     ring.addKey(c);
     expect(ring.getKeys()).toEqual([b, c]);
     ring.useKey(c);
     expect(ring.getKeys()).toEqual([c, b]);
-    expect(() => ring.removeKey(c)).toThrow(expect.objectContaining({ code: "invalid_config" }));
+    expect(() => ring.removeKey(c)).toThrow(expect.objectContaining({ code: "invalid_argument" }));
     ring.removeKey(b);
     expect(ring.getKeys()).toEqual([c]);
   });
@@ -51,7 +51,7 @@ describe("Keyring", () => {
   });
 
   it.each([1, 15, 17, 23, 25, 31, 33, 64])("refuses a key of %i bytes", (size) => {
-    const refusal = expect.objectContaining({ code: "invalid_config" });
+    const refusal = expect.objectContaining({ code: "invalid_argument" });
     expect(() => new Keyring([], key(1, size))).toThrow(refusal);
     expect(() => new Keyring([key(1, size)], a)).toThrow(refusal);
     const ring = new Keyring([], a);
@@ -60,7 +60,7 @@ describe("Keyring", () => {
   });
 
   it("refuses keys without a primary one", () => {
-    expect(() => new Keyring([a])).toThrow(expect.objectContaining({ code: "invalid_config" }));
+    expect(() => new Keyring([a])).toThrow(expect.objectContaining({ code: "invalid_argument" }));
   });
 
   it("ignores the removal of a key it has not", () => {
@@ -121,7 +121,7 @@ describe("Keyring", () => {
               return (error as MemberlistError).code;
             }
           };
-          expect(act()).toBe(refused ? "invalid_config" : undefined);
+          expect(act()).toBe(refused ? "invalid_argument" : undefined);
           if (what === "add" && at < 0) model.push(id);
           if (what === "use" && at > 0) model.unshift(...model.splice(at, 1));
           if (what === "remove" && at > 0) model.splice(at, 1);

@@ -37,7 +37,7 @@ async function everything(one: Cluster, node: TestNode): Promise<void> {
   await one.settle(other.members.join([node.seed]));
   await one.settle(node.members.updateNode());
   await one.settle(other.members.updateNode({ meta: bytes("2") }));
-  other.members.sendToAddress(node.address, bytes("message"));
+  other.members.sendBestEffort(node.address, bytes("message"));
   new RawPeer(one).send(aliveMessage("other", "10.9.9.9", { incarnation: 50 }), node);
   await one.advance(5_000);
   await one.settle(other.members.leave());
@@ -61,7 +61,7 @@ describe("each method of each delegate", () => {
     const other = expect.objectContaining({ name: "other" });
     expect(Object.fromEntries(calls)).toEqual({
       nodeMeta: [512],
-      notifyMsg: [bytes("message")],
+      notifyMsg: [bytes("message"), { host: "10.0.0.2", port: 7946, name: "" }],
       getBroadcasts: [3, expect.any(Number)],
       localState: [true],
       mergeRemoteState: [bytes("other's state"), true],

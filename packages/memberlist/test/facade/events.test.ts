@@ -130,7 +130,7 @@ describe("events()", () => {
 
   it.each([0, -1, 1.5, Number.NaN, Infinity])("refuses a capacity of %s", async (capacity) => {
     const { members } = await cluster().start();
-    expect(thrown(() => members.events({ capacity }))).toBe("invalid_config");
+    expect(thrown(() => members.events({ capacity }))).toBe("invalid_argument");
   });
 
   it("ends by its signal, before, meanwhile and after the shutdown, and lets go of it", async () => {

@@ -38,7 +38,7 @@ export const identityEffects: Readonly<Record<Exclude<keyof Config, ProtocolFiel
 
   label: async (one) => {
     const peer = new RawPeer(one);
-    (await one.start({ label: "mine" })).members.sendToAddress("10.9.9.9", bytes("x"));
+    (await one.start({ label: "mine" })).members.sendBestEffort("10.9.9.9", bytes("x"));
     await one.advance(10);
     expect([...(peer.packets[0]?.bytes ?? [])]).toEqual([244, 4, ...bytes("mine"), 8, ...bytes("x")]);
   },
@@ -82,7 +82,7 @@ export const identityEffects: Readonly<Record<Exclude<keyof Config, ProtocolFiel
   enableCompression: async (one) => {
     const peer = new RawPeer(one);
     for (const enableCompression of [true, false]) {
-      (await one.start({ enableCompression })).members.sendToAddress("10.9.9.9", new Uint8Array(900));
+      (await one.start({ enableCompression })).members.sendBestEffort("10.9.9.9", new Uint8Array(900));
     }
     await one.advance(10);
     const [compressed = 0, plain = 0] = peer.packets.map((packet) => packet.bytes.length);
@@ -179,8 +179,8 @@ export const identityEffects: Readonly<Record<Exclude<keyof Config, ProtocolFiel
 
   requireNodeNames: async (one) => {
     const [a, b] = (await one.joined(2, { requireNodeNames: true })) as [TestNode, TestNode];
-    expect(thrown(() => a.members.sendToAddress(b.address, bytes("x")))).toBe("node_name_required");
-    expect(thrown(() => a.members.sendToAddress(b.seed, bytes("x")))).toBe("ok");
+    expect(thrown(() => a.members.sendBestEffort(b.address, bytes("x")))).toBe("node_name_required");
+    expect(thrown(() => a.members.sendBestEffort(b.seed, bytes("x")))).toBe("ok");
     expect(await outcome(a.members.sendReliable(b.address, bytes("x")))).toBe("node_name_required");
     expect(await outcome(a.members.ping(b.address))).toBe("node_name_required");
     const error = await one.settle(a.members.join([b.address]).catch((reason: unknown) => reason));

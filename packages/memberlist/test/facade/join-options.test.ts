@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { MemberlistError } from "../../src/index.ts";
+import type { JoinError } from "../../src/index.ts";
 import { clusters, outcome, type Cluster, type TestNode } from "./cluster.ts";
 import { RawPeer } from "./raw-peer.ts";
 
@@ -10,10 +10,10 @@ function silent(one: Cluster, host: string): RawPeer {
   return new RawPeer(one, host);
 }
 
-function failure(promise: Promise<unknown>): Promise<MemberlistError> {
+function failure(promise: Promise<unknown>): Promise<JoinError> {
   return promise.then(
     () => Promise.reject(new Error("it did not fail")),
-    (error: unknown) => error as MemberlistError,
+    (error: unknown) => error as JoinError,
   );
 }
 
@@ -48,7 +48,7 @@ describe("join() with options", () => {
     const seeds = ["10.9.0.1", "silent.example.com"];
     const error = await one.settle(failure(node.members.join(seeds, { concurrency })));
     expect(one.clock.now() - before).toBe(took);
-    const attempts = error.details["attempts"] as { address: string }[];
+    const attempts = error.attempts;
     expect(attempts.map(({ address }) => address)).toEqual(hosts.map((host) => `${host}:7946`));
   });
 
@@ -81,7 +81,7 @@ describe("join() with options", () => {
     cancel.abort();
     const error = await one.settle(join);
     expect(error).toMatchObject({ code: "aborted", stateChanged: true });
-    expect(error.details["attempts"]).toMatchObject([{ address: reached.address }]);
+    expect(error.attempts).toMatchObject([{ address: reached.address }]);
     const { dials } = one.network.stats;
     await one.advance(100);
     expect(one.network.stats.dials).toBe(dials);

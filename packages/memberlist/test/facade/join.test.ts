@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { EventStream, MemberEvent, MemberlistError, Node } from "../../src/index.ts";
+import { JoinError, type EventStream, type MemberEvent, type MemberlistError, type Node } from "../../src/index.ts";
 import { bytes, clusters, codes, names, outcome, type TestNode } from "./cluster.ts";
 import { aliveMessage, RawPeer } from "./raw-peer.ts";
 
@@ -43,14 +43,19 @@ describe("join()", () => {
     expect(node.members.numMembers()).toBe(seeds.length + 1);
   });
 
-  it("fails only when nobody was reached, and then tells of each", async () => {
+  it("fails only if nobody was reached, with a JoinError that has the outcome for each address", async () => {
     const one = cluster();
     const node = await one.start();
     const error = (await one.settle(
       node.members.join(["10.1.0.1", "not an address"]).catch((reason: unknown) => reason),
-    )) as MemberlistError;
-    expect(error).toMatchObject({ code: "join_failed", cause: expect.objectContaining({ code: "dial_failed" }) });
-    expect(error.details["attempts"]).toHaveLength(2);
+    )) as JoinError;
+    expect(error).toBeInstanceOf(JoinError);
+    expect(error).toMatchObject({ code: "join_failed", reached: 0, cause: expect.objectContaining({ code: "dial_failed" }) });
+    expect(error.attempts.map(({ address, error: reason }) => [address, reason?.code])).toEqual([
+      ["10.1.0.1:7946", "dial_failed"],
+      ["", "invalid_address"],
+    ]);
+    expect(error.seeds.map(({ seed }) => seed)).toEqual(["10.1.0.1", "not an address"]);
     expect(error.message).toContain("10.1.0.1:7946");
     expect(error.message).toContain("not an address");
     expect(codes(node).filter((code) => code === "join_attempt_failed")).toHaveLength(2);
@@ -115,7 +120,7 @@ describe("labels", () => {
     expect(await outcome(one.settle(without.members.join([a.seed])))).toBe("join_failed");
     expect(await outcome(one.settle(other.members.join([a.seed])))).toBe("join_failed");
     expect(await outcome(one.settle(a.members.join([without.seed, other.seed])))).toBe("join_failed");
-    for (const node of [without, other]) node.members.sendToAddress(a.seed, bytes("hello"));
+    for (const node of [without, other]) node.members.sendBestEffort(a.seed, bytes("hello"));
     await one.advance(10_000);
     expect([a, b, without, other].map(({ members }) => members.numMembers())).toEqual([2, 2, 1, 1]);
     expect(a.members.counters()).toMatchObject({ "stream_dropped.label_mismatch": 2, "dropped.label_mismatch": 2 });
@@ -134,7 +139,7 @@ describe("labels", () => {
       message: expect.stringContaining('its label may differ (ours is "green")'),
       cause: expect.objectContaining({ details: expect.objectContaining({ unanswered: true, label: "green" }) }),
     });
-    b.members.sendToAddress(a.seed, bytes("hello"));
+    b.members.sendBestEffort(a.seed, bytes("hello"));
     await one.advance(10);
     await a.members.shutdown();
     const told = await read(events);
@@ -309,7 +314,7 @@ describe("protocol versions", () => {
   });
 });
 
-it("says what had been done when it was given up", async () => {
+it("fails with a JoinError that has the attempts made by then if it is aborted", async () => {
   const one = cluster();
   const a = await one.start();
   const b = await one.start();
@@ -318,7 +323,7 @@ it("says what had been done when it was given up", async () => {
   one.network.block("10.0.0.2", "10.0.0.99", { packets: true, streams: true });
   await one.advance(20);
   controller.abort(new Error("enough"));
-  const error = (await one.settle(joining)) as MemberlistError;
-  expect(error).toMatchObject({ code: "aborted", stateChanged: true });
-  expect((error.details["attempts"] as unknown[]).length).toBe(1);
+  const error = await one.settle(joining);
+  expect(error).toBeInstanceOf(JoinError);
+  expect(error).toMatchObject({ code: "aborted", stateChanged: true, reached: 1, attempts: [{ address: a.address }] });
 });

@@ -97,7 +97,7 @@ it("a collector or a log output that rejects is nobody's unhandled rejection", a
   const reject = (): Promise<void> => Promise.reject(new Error("wrong"));
   const metrics = { increment: reject, gauge: reject, sample: reject };
   const [a] = (await one.joined(2, { metrics, logOutput: { write: reject } })) as [TestNode];
-  a.members.sendToAddress("10.0.0.77:7946", new Uint8Array(1));
+  a.members.sendBestEffort("10.0.0.77:7946", new Uint8Array(1));
   await one.advance(2000);
   expect(a.members.counters()["metrics_error"]).toBeGreaterThan(0);
 });

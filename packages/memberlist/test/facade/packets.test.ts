@@ -37,7 +37,7 @@ describe("packets that go out", () => {
     const one = cluster();
     const node = await one.start({ enableCompression: false, gossipInterval: 0, probeInterval: 1_000 });
     const peer = new RawPeer(one);
-    node.members.sendToAddress("10.9.9.9", bytes("abc"));
+    node.members.sendBestEffort("10.9.9.9", bytes("abc"));
     await one.advance(10);
     expect([...(peer.packets[0]?.bytes ?? [])]).toEqual([8, ...bytes("abc")]);
 
@@ -67,8 +67,8 @@ describe("packets that go out", () => {
     const one = cluster();
     const node = await one.start({ label: "ours", gossipInterval: 0, coalesceMessages: false });
     const peer = new RawPeer(one);
-    node.members.sendToAddress("10.9.9.9", bytes("abc"));
-    node.members.sendToAddress("10.9.9.9", new Uint8Array(1_000));
+    node.members.sendBestEffort("10.9.9.9", bytes("abc"));
+    node.members.sendBestEffort("10.9.9.9", new Uint8Array(1_000));
     await one.advance(10);
     const [small, large] = peer.packets.map((packet) => packet.bytes) as [Uint8Array, Uint8Array];
     expect([...small]).toEqual([244, 4, ...bytes("ours"), 8, ...bytes("abc")]);

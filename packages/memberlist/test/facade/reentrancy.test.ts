@@ -95,7 +95,7 @@ async function play(from: Callback, act: (members: Memberlist) => unknown): Prom
   await quiet(other.members.join([node.seed]));
   await quiet(node.members.updateNode());
   await quiet(other.members.updateNode({ meta: bytes("changed") }));
-  other.members.sendToAddress(node.address, bytes("message"));
+  other.members.sendBestEffort(node.address, bytes("message"));
   await quiet(twin.members.join([node.seed]));
   await one.advance(3_000);
   await twin.members.shutdown();
@@ -147,7 +147,7 @@ describe.each(callbacks)("from %s a delegate may", (from) => {
   it("send, by packet and by stream, also to itself, and ping", async () => {
     const scene = await play(from, (members) => {
       members.sendBestEffort(members.localNode(), bytes("note to self"));
-      members.sendToAddress("other/10.0.0.2", bytes("note"));
+      members.sendBestEffort("other/10.0.0.2", bytes("note"));
       return Promise.all([members.sendReliable(members.localNode(), bytes("by stream")), members.ping("node/10.0.0.1:7946")]);
     });
     expect(scene.calls).toBeGreaterThan(0);
@@ -221,7 +221,7 @@ describe("what a callback does", () => {
     members = node.members;
     const events = node.members.events();
     const other = await one.start();
-    for (const message of ["first", "second", "third"]) other.members.sendToAddress(node.address, bytes(message));
+    for (const message of ["first", "second", "third"]) other.members.sendBestEffort(node.address, bytes(message));
     await one.advance(100);
     expect(told).toEqual(["first"]);
     expect(await events.next()).toEqual({ done: true, value: undefined });

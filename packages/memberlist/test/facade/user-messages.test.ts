@@ -60,10 +60,10 @@ describe("user data", () => {
     await one.until(() => d1.states.some(([, join]) => !join) && d2.states.some(([, join]) => !join));
   });
 
-  it("reaches who it is sent to, in one packet each [SendTo]", async () => {
+  it("reaches the receiver in one packet each [SendTo]", async () => {
     const { one, nodes, boxes } = await pair();
-    nodes[0].members.sendToAddress(nodes[1].seed, bytes("ping"));
-    nodes[1].members.sendToAddress({ host: "10.0.0.1", port: 7946, name: "node-0" }, bytes("pong"));
+    nodes[0].members.sendBestEffort(nodes[1].seed, bytes("ping"));
+    nodes[1].members.sendBestEffort({ host: "10.0.0.1", port: 7946, name: "node-0" }, bytes("pong"));
     await one.advance(1_000);
     expect(boxes.map(({ messages }) => messages)).toEqual([["pong"], ["ping"]]);
   });
@@ -73,8 +73,8 @@ describe("user data", () => {
     const [a, b] = nodes;
     const to = b.members.members().find(({ name }) => name === a.name);
     if (to === undefined) throw new Error("no such member");
-    b.members.sendToAddress(a.address, bytes("to an address"));
-    b.members.sendToAddress({ host: to.addr, port: to.port, name: "" }, bytes("to an address in parts"));
+    b.members.sendBestEffort(a.address, bytes("to an address"));
+    b.members.sendBestEffort({ host: to.addr, port: to.port, name: "" }, bytes("to an address in parts"));
     expect(b.members.sendBestEffort(to, bytes("best effort"))).toBe(true);
     await one.settle(b.members.sendReliable(to, bytes("reliable")));
     await one.settle(b.members.sendReliable(a.address, bytes("reliable, to an address")));
@@ -95,7 +95,7 @@ describe("user data", () => {
     const { members } = nodes[0];
     const nobody = members.members().find(({ name }) => name === "no such member") as never;
     expect(thrown(() => members.sendBestEffort(nobody, bytes("x")))).toBe("invalid_argument");
-    expect(thrown(() => members.sendToAddress(null as never, bytes("x")))).toBe("invalid_argument");
+    expect(thrown(() => members.sendBestEffort(null as never, bytes("x")))).toBe("invalid_argument");
     expect(await outcome(members.sendReliable(nobody, bytes("x")))).toBe("invalid_argument");
     expect(await outcome(members.ping(nobody))).toBe("invalid_argument");
   });
@@ -130,7 +130,7 @@ describe("user data", () => {
     const to = b.members.localNode();
     const { packetsSent, dials } = one.network.stats;
     expect(thrown(() => a.members.sendBestEffort(to, new Uint8Array(65_507 - 8)))).toBe("message_too_large");
-    expect(thrown(() => a.members.sendToAddress(b.address, new Uint8Array(70_000)))).toBe("message_too_large");
+    expect(thrown(() => a.members.sendBestEffort(b.address, new Uint8Array(70_000)))).toBe("message_too_large");
     expect(await outcome(a.members.sendReliable(to, new Uint8Array(20 * 1024 * 1024 + 1)))).toBe("message_too_large");
     expect(one.network.stats).toMatchObject({ packetsSent, dials });
     // A label of 1 costs 3, a checksum 5, the type byte 1.
@@ -143,7 +143,7 @@ describe("user data", () => {
     const [a, b] = (await one.joined(2, { tcpTimeout: 700 })) as [TestNode, TestNode];
     expect(await outcome(one.settle(a.members.sendReliable("10.0.0.77:1", bytes("x"))))).toBe("dial_failed");
     expect(await outcome(a.members.sendReliable("no:such:thing", bytes("x")))).toBe("invalid_address");
-    expect(thrown(() => a.members.sendToAddress("", bytes("x")))).toBe("invalid_address");
+    expect(thrown(() => a.members.sendBestEffort("", bytes("x")))).toBe("invalid_address");
     one.network.partition([a.transport], [b.transport]);
     const before = one.clock.now();
     expect(await outcome(one.settle(a.members.sendReliable(b.seed, bytes("x"))))).toBe("timeout");

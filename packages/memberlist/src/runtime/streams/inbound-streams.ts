@@ -19,7 +19,7 @@ import { StreamSession, type StreamContext } from "./stream-session.ts";
 export interface InboundStreamsOptions extends StreamContext {
   readonly engine: Pick<Engine, "isPingForUs">;
   readonly labelMismatches: LabelMismatches;
-  readonly onUserMessage: (message: Uint8Array) => void;
+  readonly onUserMessage: (message: Uint8Array, from: Address) => void;
 }
 
 /** A stream that a peer has opened. */
@@ -138,7 +138,7 @@ export class InboundStreams {
         await this.#servePushPull(inbound, message);
         break;
       case messageType.user:
-        onUserMessage(await readUserMessage(message.body, this.#limits, states.yieldToEventLoop));
+        onUserMessage(await readUserMessage(message.body, this.#limits, states.yieldToEventLoop), from);
         break;
       case messageType.ping:
         await this.#servePing(session, message);

@@ -1,0 +1,53 @@
+import { isIp, parseAddress, type Address } from "./address.ts";
+import { MemberlistError } from "./errors.ts";
+import type { Node } from "./node.ts";
+import { describe } from "../util/describe.ts";
+
+/**
+ * The receiver of a message or a ping:
+ *
+ * - a member: a `Node`, as `members()`, `get(name)` and events have them;
+ * - a member's name, such as `"web-1"`;
+ * - an address as a string: `host:port`, `name/host:port`, or a literal IP, with the port `bindPort`;
+ * - an address as an object: `{ host, port, name }`, where `name` may be "".
+ *
+ * A string with ":" or "/", or that is a literal IP, is an address. For a member whose name looks like one, pass `members.get(name)`.
+ */
+export type Receiver = Node | Address | string;
+
+/**
+ * @param find the member of that name
+ * @param defaultPort of an address without a port
+ * @throws MemberlistError `member_not_found`, `invalid_address`, `invalid_argument`
+ */
+export function findReceiver(to: Receiver, find: (name: string) => Node | undefined, defaultPort: number): Node | Address {
+  if (typeof to === "string") {
+    if (isAddress(to)) return parseAddress(to, defaultPort);
+    const node = find(to);
+    if (node !== undefined) return node;
+    throw new MemberlistError(
+      "member_not_found",
+      `no member is named ${describe(to)}: look at members(), or pass an address such as host:port`,
+      { details: { name: to } },
+    );
+  }
+  if (isEndpoint(to)) return to;
+  // Often it is the undefined of `members().find(…)`.
+  throw new MemberlistError("invalid_argument", `a receiver must be a member, its name, or an address; it is ${describe(to)}`);
+}
+
+/** The address of what {@link findReceiver} found. */
+export function addressOfReceiver(to: Node | Address): Address {
+  return "host" in to ? to : { host: to.addr, port: to.port, name: to.name };
+}
+
+/** Plain JavaScript has no types. */
+function isEndpoint(to: unknown): boolean {
+  if (typeof to !== "object" || to === null) return false;
+  const { host, addr, port, name } = to as Partial<Node & Address>;
+  return typeof (host ?? addr) === "string" && typeof name === "string" && Number.isInteger(port);
+}
+
+function isAddress(text: string): boolean {
+  return text === "" || text.includes(":") || text.includes("/") || isIp(text);
+}

@@ -1,0 +1,35 @@
+import { expect, it } from "vitest";
+import { closestName } from "../../src/util/closest-name.ts";
+
+const names = ["timeout", "signal", "concurrency", "minReached", "probeInterval", "probeTimeout", "cidrsAllowed", "on"];
+
+it.each([
+  ["timeuot", "timeout"],
+  ["Timeout", "timeout"],
+  ["TIMEOUTS", "timeout"],
+  ["minreached", "minReached"],
+  ["minReach", "minReached"],
+  ["probeInterval", "probeInterval"],
+  ["probInterval", "probeInterval"],
+  ["probTimeout", "probeTimeout"],
+  ["CIDRsAllowed", "cidrsAllowed"],
+  ["of", "on"],
+])("takes %s for %s", (given, name) => {
+  expect(closestName(given, names)).toBe(name);
+});
+
+it.each(["", "x", "nothing", "concur", "signalling", "interval", "t".repeat(1_000_000)])("takes %.20s for no name", (given) => {
+  expect(closestName(given, names)).toBeUndefined();
+});
+
+it("takes the first of two names that are as close", () => {
+  expect(closestName("probe", ["probes", "prober"])).toBe("probes");
+});
+
+it("counts a letter that is replaced, inserted or left out as one", () => {
+  const name = "abcdefghi";
+  const wrong = ["abXdefghi", "abcXdefghi", "abdefghi"];
+  expect(wrong.map((given) => closestName(given, [name]))).toEqual([name, name, name]);
+  expect(closestName("XXXdefghi", [name])).toBe(name);
+  expect(closestName("XXXXefghi", [name])).toBeUndefined();
+});
