@@ -17,14 +17,17 @@ import {
 const defaultMaxMembers = 131_072;
 
 /**
- * What peers may make this node hold. Each can be lowered, to 1 at least; but for `maxMembers` none can be raised: what is over the
- * default, other members would refuse anyway. It bounds what is taken, not what is sent. A limit below what honest members send cuts this node off:
+ * What peers may make this node hold. Each can be lowered, to 1 at least. Only `maxMembers` and `maxPushStateNodes` can be raised: other members refuse
+ * what is over the other defaults. It bounds what is taken, not what is sent. A limit below what honest members send cuts this node off:
  * leave ample room. Source: PROTOCOL.md section 4.
  */
 export interface Limits {
   /** The application's state in a push/pull, in bytes. Default 20 MiB. */
   readonly maxPushStateBytes?: number;
-  /** Members in a push/pull; the dead that are still remembered count. Default 1,048,576. */
+  /**
+   * Members in a push/pull; the dead that are still remembered count. Default: twice `maxMembers` and 1,024 more, which is 263,168 where `maxMembers`
+   * has its default. At most 1,048,576.
+   */
   readonly maxPushStateNodes?: number;
   /** One user message on a stream, in bytes. Default 20 MiB. */
   readonly maxUserMsgBytes?: number;
@@ -58,8 +61,8 @@ export interface Limits {
    */
   readonly maxInboundStreamsPerPeer?: number;
   /**
-   * What all the streams that peers have open here may hold together, in bytes: what was read of each, and what it decompressed to, until
-   * it ends. The stream that goes over it is dropped. Default 256 MiB, which is some seven push/pulls of 20 MiB at once.
+   * What all the streams that peers have open here may hold together, in bytes: what was read of each, what it decompressed to, and the
+   * decoded members of push/pulls, until the work for it has ended. The stream that goes over it is dropped. Default 256 MiB, which is some seven push/pulls of 20 MiB at once.
    */
   readonly maxInboundStreamBytes?: number;
   /**
@@ -83,7 +86,7 @@ export type LimitName = keyof Limits;
 /** Every limit with its value. */
 export type ResolvedLimits = Readonly<Required<Limits>>;
 
-/** The most that each limit can be, which is its default, but for that of `maxMembers`. */
+/** The most that each limit can be. It is the default, too, except for `maxMembers` and `maxPushStateNodes`. */
 export const limitMaxima: ResolvedLimits = Object.freeze({
   maxPushStateBytes,
   maxPushStateNodes,
@@ -103,7 +106,10 @@ export const limitMaxima: ResolvedLimits = Object.freeze({
 /** The limits with the defaults filled in for what is left out or undefined. A fresh, frozen object. */
 export function resolveLimits(limits: Limits = {}): ResolvedLimits {
   const given = Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
-  const resolved = { ...limitMaxima, maxMembers: defaultMaxMembers, ...given };
+  const { maxMembers = defaultMaxMembers } = limits;
+  // A peer may know more members than this node does, such as dead ones that this node has forgotten.
+  const maxNodes = Math.min(2 * maxMembers + 1_024, limitMaxima.maxPushStateNodes);
+  const resolved = { ...limitMaxima, maxPushStateNodes: maxNodes, maxMembers, ...given };
   return Object.freeze({
     ...resolved,
     maxInboundStreamsPerPeer: Math.min(resolved.maxInboundStreamsPerPeer, resolved.maxInboundStreams),

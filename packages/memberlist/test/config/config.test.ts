@@ -126,7 +126,7 @@ describe("resolveConfig", () => {
     const resolved = resolveConfig({ name: "a", limits });
     expect(resolved.limits).toEqual({
       maxPushStateBytes: 20 * 1024 * 1024,
-      maxPushStateNodes: 1_048_576,
+      maxPushStateNodes: 263_168,
       maxUserMsgBytes: 5,
       maxDecompressedBytes: 40 * 1024 * 1024,
       maxPushPullRequests: 128,
@@ -143,6 +143,9 @@ describe("resolveConfig", () => {
     expect(resolveConfig(resolved)).toEqual(resolved);
     expect(resolveConfig({ name: "a", limits: { maxInboundStreams: 7 } }).limits.maxInboundStreamsPerPeer).toBe(7);
     expect(resolveConfig({ name: "a", limits: { maxPushPullRequests: 7 } }).limits.maxPushPullRequestsPerPeer).toBe(7);
+    const nodes = (given: Limits): number => resolveConfig({ name: "a", limits: given }).limits.maxPushStateNodes;
+    expect([nodes({ maxMembers: 10 }), nodes({ maxMembers: 1_048_576 })]).toEqual([1_044, 1_048_576]);
+    expect(nodes({ maxMembers: 10, maxPushStateNodes: 500_000 })).toBe(500_000);
   });
 
   it("is frozen", () => {

@@ -183,6 +183,25 @@ describe("what inbound streams hold together", () => {
   });
 });
 
+describe("the nodes of a push/pull", () => {
+  it("count with the memory that they take once they are decoded", async () => {
+    const state = (count: number): Uint8Array =>
+      encodePushPull(
+        false,
+        states(count).map((node) => ({ ...node, meta: new Uint8Array(0) })),
+        bytes("s"),
+      );
+    expect(state(14).length).toBeLessThan(2_000);
+    const limits = { maxInboundStreamBytes: 10_000 };
+    const one = cluster();
+    const within = await take(one, new RawPeer(one), limits, state(14));
+    expect([within.heard, within.node.members.counters()]).toEqual([[1], {}]);
+    const over = await take(one, new RawPeer(one, "10.9.9.8"), limits, state(40));
+    expect(over.heard).toEqual([]);
+    expect(over.node.members.counters()).toEqual({ "stream_dropped.limit_exceeded": 1, "limit.maxInboundStreamBytes": 1 });
+  });
+});
+
 describe("streams that are open at once", () => {
   const ping = encodePing({ seqNo: 23, node: "node-0", sourceAddr: "", sourcePort: 0, sourceNode: "" });
 

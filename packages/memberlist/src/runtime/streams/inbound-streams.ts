@@ -78,11 +78,13 @@ export class InboundStreams {
     operations
       .run<void>({ what: "an inbound stream", timeout: config.tcpTimeout }, (resolve, reject) => {
         cut = () => reject(this.#gaveWay("maxInboundStreams"));
-        this.#serve({ session, from, slot, drop: reject }).then(resolve, reject);
+        this.#serve({ session, from, slot, drop: reject })
+          // Not when the operation ends: the memory of the stream is in use until the work for it has ended, too.
+          .finally(account.close)
+          .then(resolve, reject);
         return () => session.close();
       })
       .finally(() => {
-        account.close();
         slot.leave();
         session.close();
       })
@@ -119,7 +121,7 @@ export class InboundStreams {
   }
 
   async #serve(inbound: Inbound): Promise<void> {
-    const { onUserMessage, states, stats } = this.#options;
+    const { onUserMessage, stats } = this.#options;
     const { session, from, slot } = inbound;
     await this.#checkLabel(session, from);
     let message: StreamMessage;
@@ -138,7 +140,7 @@ export class InboundStreams {
         await this.#servePushPull(inbound, message);
         break;
       case messageType.user:
-        onUserMessage(await readUserMessage(message.body, this.#limits, states.yieldToEventLoop), from);
+        onUserMessage(await readUserMessage(message.body, this.#limits, session.yieldToEventLoop), from);
         break;
       case messageType.ping:
         await this.#servePing(session, message);
@@ -190,12 +192,12 @@ export class InboundStreams {
         await session.sendAnswer(ours.encoded);
       }
       const known = await this.#reader.unchanged(ours.message, ours.known, header.nodes);
-      const state = await this.#reader.read(body, header, known);
+      const state = await this.#reader.read(session, body, header, known);
       slot.prove();
       pushPull.prove();
       if (!isHere) await session.sendAnswer(ours.encoded);
       ours.release();
-      await this.#options.states.merge(state);
+      await this.#options.states.merge(state, session.yieldToEventLoop);
     } finally {
       ours?.release();
       pushPull.leave();

@@ -49,7 +49,7 @@ export class OutboundStreams {
       stats.increment("memberlist.tcp.connect", 1);
       return this.#exchange(session, join);
     });
-    await states.merge({ ...state, join });
+    await states.merge({ ...state, join }, states.yieldToEventLoop);
     return { count, nodes: state.nodes };
   }
 
@@ -87,12 +87,12 @@ export class OutboundStreams {
     const ours = await states.localState(join);
     await session.send(ours);
     // While the peer works on its answer.
-    const known = await this.#reader.unchanged(ours, () => UnchangedNodes.of(ours, states.yieldToEventLoop));
+    const known = await this.#reader.unchanged(ours, () => UnchangedNodes.of(ours, session.yieldToEventLoop));
     const reply = await this.#receiveState(session);
     if (reply.type === messageType.err) await throwRemoteError(reply);
     expectType(reply, messageType.pushPull);
     const header = await readPushPullHeader(reply.body, config.limits);
-    return { count: header.nodes, state: await this.#reader.read(reply.body, header, known) };
+    return { count: header.nodes, state: await this.#reader.read(session, reply.body, header, known) };
   }
 
   /**

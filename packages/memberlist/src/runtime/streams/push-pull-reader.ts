@@ -6,6 +6,7 @@ import { readPushPullNodes, type RemoteState } from "../../wire/stream-frame.ts"
 import type { StreamReader } from "../../wire/stream-reader.ts";
 import type { Stats } from "../stats.ts";
 import type { StateExchange } from "./state-exchange.ts";
+import type { StreamSession } from "./stream-session.ts";
 
 /** Scanning so many bytes of our own state costs less than decoding one of a peer's nodes. */
 const ownBytesPerNode = 512;
@@ -42,10 +43,14 @@ export class PushPullReader {
   }
 
   /** Errors: see `readPushPullHeader`. Nodes that are invalid are skipped, counted and logged. */
-  async read(body: StreamReader, header: PushPullHeader, known: UnchangedNodes | undefined): Promise<RemoteState> {
-    const { config, states, log, stats } = this.#options;
-    const { yieldToEventLoop } = states;
-    const state = await readPushPullNodes(body, header, config.limits, { yieldToEventLoop, known });
+  async read(
+    { charge, yieldToEventLoop }: StreamSession,
+    body: StreamReader,
+    header: PushPullHeader,
+    known: UnchangedNodes | undefined,
+  ): Promise<RemoteState> {
+    const { config, log, stats } = this.#options;
+    const state = await readPushPullNodes(body, header, config.limits, { yieldToEventLoop, known, charge });
     const { skipped } = state;
     if (skipped > 0) {
       stats.count("dropped.bad_node", skipped);

@@ -30,8 +30,11 @@ export class StateExchange {
     return engine.dropsDuplicates && !delegates.hasMergeDelegate;
   }
 
-  /** @throws MemberlistError `incompatible_versions` or `merge_refused`; nothing has changed then */
-  async merge({ nodes, join, userState }: RemoteState): Promise<void> {
+  /**
+   * @param yieldToEventLoop awaited between parts of the work; what it throws ends the merge, and what was merged before stays
+   * @throws MemberlistError `incompatible_versions` or `merge_refused`; nothing has changed then
+   */
+  async merge({ nodes, join, userState }: RemoteState, yieldToEventLoop: YieldToEventLoop): Promise<void> {
     const { delegates, engine } = this.#runtime;
     const checks = engine.checkMerge(nodes, join);
     /** @returns where the next part begins; undefined while the checks go on */
@@ -47,7 +50,7 @@ export class StateExchange {
       const end = this.#runtime.run(() => part(merged));
       merged = end ?? 0;
       if (end === nodes.length) break;
-      await this.yieldToEventLoop();
+      await yieldToEventLoop();
     }
     // One of those who were told of the merge may have shut us down.
     if (userState.length > 0 && !this.#runtime.isStopped) delegates.mergeRemoteState(userState, join);

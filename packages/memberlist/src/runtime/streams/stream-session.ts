@@ -31,6 +31,7 @@ export class StreamSession {
   readonly #writes: StreamWrites;
   readonly #stats: Stats;
   readonly #account: ByteAccount | undefined;
+  readonly #states: StateExchange;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   #isClosed = false;
 
@@ -41,12 +42,28 @@ export class StreamSession {
     this.#writes = writes;
     this.#stats = stats;
     this.#account = account;
-    const { yieldToEventLoop } = states;
+    this.#states = states;
+    const { yieldToEventLoop } = this;
     this.reader = new StreamReader(stream.readable, { yieldToEventLoop, onBytes: account?.charge });
     this.#writer = stream.writable.getWriter();
   }
 
   readonly isOpen = (): boolean => !this.#isClosed;
+
+  /**
+   * Lets packets and timers have their turn between two parts of work for this stream.
+   *
+   * @throws MemberlistError `aborted` when the stream was closed meanwhile: nobody needs the rest of the work
+   */
+  readonly yieldToEventLoop = async (): Promise<void> => {
+    await this.#states.yieldToEventLoop();
+    if (this.#isClosed) throw new MemberlistError("aborted", "cancelled: the stream was closed");
+  };
+
+  /** Charges memory to the account of the stream, if it has one. */
+  get charge(): ((bytes: number) => void) | undefined {
+    return this.#account?.charge;
+  }
 
   /** A dialled stream starts with the label; the answer on it has none. */
   async sendLabel(): Promise<void> {

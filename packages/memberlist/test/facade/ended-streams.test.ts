@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import type { Clock } from "../../src/index.ts";
+import { compressMessage } from "../../src/wire/compression/compress.ts";
+import { encodePushPull, encodeUserStream } from "../../src/wire/messages/push-pull.ts";
+import type { PushNodeState } from "../../src/wire/messages/types.ts";
+import { clusters, type Cluster, type NodeConfig } from "./cluster.ts";
+import { RawPeer, type RawStream } from "./raw-peer.ts";
+
+const cluster = clusters();
+const tcpTimeout = 1_000;
+/** How long each turn of the event loop takes, in ms. */
+const turn = 110;
+const none = new Uint8Array(0);
+
+function states(count: number): PushNodeState[] {
+  return Array.from({ length: count }, (_, i) => ({
+    name: `n${i}`,
+    addr: "10.7.0.1",
+    port: 7946,
+    meta: none,
+    incarnation: 1,
+    state: 0,
+    vsn: [1, 5, 2, 0, 0, 0],
+  }));
+}
+
+/** A node whose event loop is so busy that a part of a push/pull takes so long. */
+function slow(one: Cluster): NodeConfig {
+  const clock: Clock = {
+    now: () => one.clock.now(),
+    wallTime: () => one.clock.wallTime(),
+    setTimeout: (callback, delay) => one.clock.setTimeout(callback, delay),
+    clearTimeout: (timer) => one.clock.clearTimeout(timer),
+    defer: (callback) => void one.clock.setTimeout(callback, turn),
+  };
+  return { clock, tcpTimeout, probeInterval: 0, gossipInterval: 0, pushPullInterval: 0, enableCompression: false };
+}
+
+/** Without waiting: the peer of a busy node has to wait long. */
+function send(stream: RawStream, bytes: Uint8Array): void {
+  stream.write(bytes).catch(() => undefined);
+}
+
+describe("the work for a push/pull", () => {
+  it("ends with its stream while nodes are read", async () => {
+    const one = cluster();
+    const node = await one.start(slow(one));
+    const stream = await new RawPeer(one).dial(node);
+    send(stream, compressMessage(encodePushPull(false, states(8_000), none)));
+    await one.advance(tcpTimeout);
+    expect(node.members.counters()).toMatchObject({ "stream_dropped.timeout": 1 });
+    await one.advance(10_000);
+    expect(node.members.numMembers()).toBe(1);
+  });
+
+  it("ends with its stream while nodes are merged, and what was merged stays", async () => {
+    const one = cluster();
+    const node = await one.start(slow(one));
+    const stream = await new RawPeer(one).dial(node);
+    send(stream, compressMessage(encodePushPull(false, states(3_000), none)));
+    await one.advance(tcpTimeout + turn);
+    const merged = node.members.numMembers();
+    expect(merged).toBeGreaterThan(1);
+    expect(merged).toBeLessThan(3_001);
+    await one.advance(10_000);
+    expect(node.members.numMembers()).toBe(merged);
+  });
+
+  it("counts as held by inbound streams until it has ended", async () => {
+    const one = cluster();
+    const limits = { maxInboundStreamBytes: 3_200_000 };
+    const node = await one.start({ ...slow(one), limits });
+    const state = compressMessage(encodePushPull(false, states(8_000), none));
+    const refused = (): number | undefined => node.members.counters()["limit.maxInboundStreamBytes"];
+    const first = await new RawPeer(one, "10.9.9.1").dial(node);
+    send(first, state);
+    await one.advance(tcpTimeout);
+    expect(node.members.counters()).toMatchObject({ "stream_dropped.timeout": 1 });
+    // The part that was begun before the stream ended is still under way.
+    const announced = await new RawPeer(one, "10.9.9.2").dial(node);
+    send(announced, encodeUserStream(new Uint8Array(2_000_000)));
+    await one.advance(1);
+    expect(refused()).toBe(1);
+    await one.advance(turn);
+    const last = await new RawPeer(one, "10.9.9.3").dial(node);
+    send(last, encodePushPull(false, states(10), none));
+    await one.advance(tcpTimeout);
+    expect(refused()).toBe(1);
+    expect(node.members.numMembers()).toBe(11);
+  });
+});
