@@ -1,4 +1,4 @@
-package main
+package peer
 
 import (
 	"bytes"
@@ -179,22 +179,36 @@ func (pc *peerConfig) build(p *peer) (*memberlist.Config, error) {
 	return c, nil
 }
 
+// Transport is a transport that says which port it has got.
+type Transport interface {
+	memberlist.Transport
+	GetAutoBindPort() int
+}
+
+// OpenTransport opens the sockets at BindAddr and BindPort of c.
+type OpenTransport func(c *memberlist.Config) (Transport, error)
+
+// OpenNet opens memberlist's own transport, over UDP and TCP.
+func OpenNet(c *memberlist.Config) (Transport, error) {
+	return memberlist.NewNetTransport(&memberlist.NetTransportConfig{
+		BindAddrs:    []string{c.BindAddr},
+		BindPort:     c.BindPort,
+		Logger:       c.Logger,
+		MetricLabels: c.MetricLabels,
+	})
+}
+
 // bind opens the sockets. memberlist would do it by itself, but then it would not let a port chosen by the kernel go
 // with an advertised port of another's (a proxy's).
-func (pc *peerConfig) bind(c *memberlist.Config) (*memberlist.NetTransport, error) {
+func (pc *peerConfig) bind(c *memberlist.Config, open OpenTransport) (Transport, error) {
 	tries := 1
 	if c.BindPort == 0 {
 		tries = 10
 	}
-	var transport *memberlist.NetTransport
+	var transport Transport
 	var err error
 	for range tries {
-		transport, err = memberlist.NewNetTransport(&memberlist.NetTransportConfig{
-			BindAddrs:    []string{c.BindAddr},
-			BindPort:     c.BindPort,
-			Logger:       c.Logger,
-			MetricLabels: c.MetricLabels,
-		})
+		transport, err = open(c)
 		if err == nil || !strings.Contains(err.Error(), "address already in use") {
 			break
 		}
@@ -220,11 +234,11 @@ func (pc *peerConfig) bind(c *memberlist.Config) (*memberlist.NetTransport, erro
 
 // mappedTransport advertises an IPv4 address in the 16 bytes of net.IP, which memberlist puts on the wire as they are.
 type mappedTransport struct {
-	*memberlist.NetTransport
+	Transport
 }
 
 func (t mappedTransport) FinalAdvertiseAddr(ip string, port int) (net.IP, int, error) {
-	addr, at, err := t.NetTransport.FinalAdvertiseAddr(ip, port)
+	addr, at, err := t.Transport.FinalAdvertiseAddr(ip, port)
 	return addr.To16(), at, err
 }
 

@@ -1,4 +1,4 @@
-package main
+package peer
 
 import (
 	"crypto/sha256"
@@ -45,7 +45,7 @@ func (p *peer) NodeMeta(int) []byte {
 
 func (p *peer) NotifyMsg(message []byte) {
 	payload := append([]byte{}, message...)
-	p.out.event("message", payloadFields(payload))
+	p.out.Event("message", payloadFields(payload))
 	p.mu.Lock()
 	first := false
 	if p.rebroadcast && !p.seen[string(payload)] {
@@ -78,25 +78,25 @@ func (p *peer) LocalState(bool) []byte {
 func (p *peer) MergeRemoteState(state []byte, join bool) {
 	fields := payloadFields(append([]byte{}, state...))
 	fields["join"] = join
-	p.out.event("userStateMerged", fields)
+	p.out.Event("userStateMerged", fields)
 }
 
 // memberlist.EventDelegate
 
 func (p *peer) NotifyJoin(n *memberlist.Node) {
-	p.out.event("join", map[string]any{"node": describe(n)})
+	p.out.Event("join", map[string]any{"node": describe(n)})
 }
 func (p *peer) NotifyLeave(n *memberlist.Node) {
-	p.out.event("leave", map[string]any{"node": describe(n)})
+	p.out.Event("leave", map[string]any{"node": describe(n)})
 }
 func (p *peer) NotifyUpdate(n *memberlist.Node) {
-	p.out.event("update", map[string]any{"node": describe(n)})
+	p.out.Event("update", map[string]any{"node": describe(n)})
 }
 
 // memberlist.ConflictDelegate
 
 func (p *peer) NotifyConflict(existing, other *memberlist.Node) {
-	p.out.event("conflict", map[string]any{"existing": describe(existing), "other": describe(other)})
+	p.out.Event("conflict", map[string]any{"existing": describe(existing), "other": describe(other)})
 }
 
 // memberlist.MergeDelegate
@@ -106,7 +106,7 @@ func (p *peer) NotifyMerge(peers []*memberlist.Node) error {
 	for i, n := range peers {
 		nodes[i] = describe(n)
 	}
-	p.out.event("merge", map[string]any{"nodes": nodes})
+	p.out.Event("merge", map[string]any{"nodes": nodes})
 	if p.refuseMerge != "" {
 		return errors.New(p.refuseMerge)
 	}
@@ -129,7 +129,7 @@ func (p *peer) AckPayload() []byte {
 }
 
 func (p *peer) NotifyPingComplete(n *memberlist.Node, rtt time.Duration, payload []byte) {
-	p.out.event("pingComplete", map[string]any{"node": n.Name, "rttMs": millis(rtt), "payload": nonNil(payload)})
+	p.out.Event("pingComplete", map[string]any{"node": n.Name, "rttMs": millis(rtt), "payload": nonNil(payload)})
 }
 
 // userBroadcast is a message for the transmit-limited queue; none replaces another.
@@ -155,8 +155,8 @@ func (l *logWriter) Write(line []byte) (int, error) {
 		}
 	}
 	if refuted := refutes.FindStringSubmatch(text); refuted != nil {
-		l.p.out.event("refute", map[string]any{"from": refuted[1]})
+		l.p.out.Event("refute", map[string]any{"from": refuted[1]})
 	}
-	l.p.out.event("log", map[string]any{"level": level, "line": text})
+	l.p.out.Event("log", map[string]any{"level": level, "line": text})
 	return len(line), nil
 }

@@ -1,4 +1,4 @@
-package main
+package peer
 
 import (
 	"net"
@@ -108,7 +108,7 @@ func (p *peer) watch(m *memberlist.Memberlist, stop <-chan struct{}) {
 		for name := range last {
 			if !present[name] {
 				delete(last, name)
-				p.out.event("state", map[string]any{"name": name, "state": "forgotten", "incarnation": 0})
+				p.out.Event("state", map[string]any{"name": name, "state": "forgotten", "incarnation": 0})
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package peer
 
 import (
 	"encoding/json"
@@ -13,7 +13,8 @@ import (
 
 // peer is one node and the state of its delegates.
 type peer struct {
-	out *writer
+	out  *Writer
+	open OpenTransport
 
 	mu          sync.Mutex
 	list        *memberlist.Memberlist
@@ -29,10 +30,6 @@ type peer struct {
 	refuseMerge string
 	refuseAlive map[string]bool
 	queue       *memberlist.TransmitLimitedQueue
-}
-
-func newPeer(out *writer) *peer {
-	return &peer{out: out, seen: map[string]bool{}}
 }
 
 type command func(p *peer, line []byte) (any, error)
@@ -55,7 +52,7 @@ var commands = map[string]command{
 	"shutdown":     shutdown,
 }
 
-// slowCommands wait for the network; each runs apart, so that others are answered meanwhile.
+// slowCommands wait for the network.
 var slowCommands = map[string]bool{
 	"join": true, "leave": true, "send": true, "updateMeta": true, "ping": true, "shutdown": true,
 }
@@ -113,7 +110,7 @@ func create(p *peer, line []byte) (any, error) {
 		}
 		return 1
 	}}
-	transport, err := pc.bind(c)
+	transport, err := pc.bind(c, p.open)
 	if err != nil {
 		return nil, err
 	}

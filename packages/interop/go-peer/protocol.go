@@ -1,4 +1,4 @@
-package main
+package peer
 
 import (
 	"bufio"
@@ -15,9 +15,9 @@ type request struct {
 	Cmd string          `json:"cmd"`
 }
 
-// writer puts answers and events on stdout, in order, without ever holding up the caller: event delegates are called
+// Writer puts answers and events on stdout, in order, without ever holding up the caller: event delegates are called
 // while memberlist holds its locks.
-type writer struct {
+type Writer struct {
 	mu     sync.Mutex
 	wake   *sync.Cond
 	queue  []map[string]any
@@ -25,14 +25,15 @@ type writer struct {
 	done   chan struct{}
 }
 
-func newWriter(w io.Writer) *writer {
-	out := &writer{done: make(chan struct{})}
+// NewWriter starts writing to w.
+func NewWriter(w io.Writer) *Writer {
+	out := &Writer{done: make(chan struct{})}
 	out.wake = sync.NewCond(&out.mu)
 	go out.loop(bufio.NewWriterSize(w, 64<<10))
 	return out
 }
 
-func (w *writer) loop(to *bufio.Writer) {
+func (w *Writer) loop(to *bufio.Writer) {
 	defer close(w.done)
 	for {
 		w.mu.Lock()
@@ -57,15 +58,15 @@ func (w *writer) loop(to *bufio.Writer) {
 	}
 }
 
-func (w *writer) put(line map[string]any) {
+func (w *Writer) put(line map[string]any) {
 	w.mu.Lock()
 	w.queue = append(w.queue, line)
 	w.mu.Unlock()
 	w.wake.Signal()
 }
 
-// flush waits until everything is out; nothing may be put afterwards.
-func (w *writer) flush() {
+// Flush waits until everything is out; nothing may be put afterwards.
+func (w *Writer) Flush() {
 	w.mu.Lock()
 	w.closed = true
 	w.mu.Unlock()
@@ -73,11 +74,12 @@ func (w *writer) flush() {
 	<-w.done
 }
 
-func (w *writer) event(name string, fields map[string]any) {
+// Event puts an event that happens now.
+func (w *Writer) Event(name string, fields map[string]any) {
 	w.eventAt(name, time.Now(), fields)
 }
 
-func (w *writer) eventAt(name string, at time.Time, fields map[string]any) {
+func (w *Writer) eventAt(name string, at time.Time, fields map[string]any) {
 	line := map[string]any{"event": name, "at": epochMillis(at)}
 	for key, value := range fields {
 		line[key] = value
@@ -85,7 +87,7 @@ func (w *writer) eventAt(name string, at time.Time, fields map[string]any) {
 	w.put(line)
 }
 
-func (w *writer) answer(id json.RawMessage, result any, err error) {
+func (w *Writer) answer(id json.RawMessage, result any, err error) {
 	line := map[string]any{"id": id}
 	if err != nil {
 		line["error"] = err.Error()
@@ -99,7 +101,7 @@ func (w *writer) answer(id json.RawMessage, result any, err error) {
 }
 
 // run answers one command. A panic (memberlist has some, such as leaving after a shutdown) is an error like another.
-func (w *writer) run(req request, line []byte, p *peer) {
+func (w *Writer) run(req request, line []byte, commands map[string]Command) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			w.answer(req.ID, nil, fmt.Errorf("panic: %v", cause))
@@ -110,7 +112,7 @@ func (w *writer) run(req request, line []byte, p *peer) {
 		w.answer(req.ID, nil, fmt.Errorf("unknown command %q", req.Cmd))
 		return
 	}
-	result, err := command(p, line)
+	result, err := command(line)
 	w.answer(req.ID, result, err)
 }
 

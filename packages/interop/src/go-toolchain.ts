@@ -8,15 +8,26 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 const packageDir = fileURLToPath(new URL("..", import.meta.url));
-const sourceDir = join(packageDir, "go-peer");
 
 /** Where built peers are kept; not committed. */
 export const binDir: string = join(packageDir, "bin");
 
-let version: Promise<string | undefined> | undefined;
-let building: Promise<string> | undefined;
+/** The Go programs of this package, each in a folder and a Go module of its own. All are built on go-peer. */
+export type GoProgram = "go-peer" | "go-alertmanager" | "go-dskit" | "go-serf";
 
-/** What `go version` says, or undefined where there is no Go. Asked once. */
+/** Extra arguments of `go build`, and the package. */
+const buildArguments: Readonly<Record<GoProgram, readonly string[]>> = {
+  "go-peer": ["./cmd"],
+  "go-alertmanager": ["."],
+  // The fork of memberlist that dskit uses takes its metrics from another module by default.
+  "go-dskit": ["-tags", "hashicorpmetrics", "."],
+  "go-serf": ["."],
+};
+
+let version: Promise<string | undefined> | undefined;
+const building = new Map<GoProgram, Promise<string>>();
+
+/** The output of `go version`, or undefined if there is no Go. */
 export function goVersion(): Promise<string | undefined> {
   version ??= run("go", ["version"]).then(
     ({ stdout }) => stdout.trim(),
@@ -26,8 +37,8 @@ export function goVersion(): Promise<string | undefined> {
 }
 
 /**
- * Whether the Go peer can be built here. If not, says so in one line (once); in CI that is an error instead, so that the
- * suite never passes there without having met Go.
+ * Whether Go programs can be built here. If not, prints so in one line (once); in CI it throws instead, so that the
+ * suite never passes there without the Go library.
  */
 export async function goAvailable(): Promise<boolean> {
   if ((await goVersion()) !== undefined) return true;
@@ -41,20 +52,27 @@ let shown = false;
 
 /** Builds the Go peer unless that has been done for these sources, and returns the path of the program. */
 export function buildGoPeer(): Promise<string> {
-  building ??= build();
-  return building;
+  return buildGoProgram("go-peer");
 }
 
-async function build(): Promise<string> {
+/** The same for any of the Go programs. The first build fetches Go modules and takes a minute or two. */
+export function buildGoProgram(name: GoProgram): Promise<string> {
+  const known = building.get(name) ?? build(name);
+  building.set(name, known);
+  return known;
+}
+
+async function build(name: GoProgram): Promise<string> {
   const toolchain = await goVersion();
-  if (toolchain === undefined) throw new Error("the Go peer cannot be built: Go was not found");
-  const program = join(binDir, `go-peer-${sourceHash(toolchain)}${process.platform === "win32" ? ".exe" : ""}`);
+  if (toolchain === undefined) throw new Error(`${name} cannot be built: Go was not found`);
+  const suffix = process.platform === "win32" ? ".exe" : "";
+  const program = join(binDir, `${name}-${sourceHash(name, toolchain)}${suffix}`);
   if (existsSync(program)) return program;
   await mkdir(binDir, { recursive: true });
   const unfinished = `${program}.${process.pid}`;
   try {
-    await run("go", ["build", "-trimpath", "-o", unfinished, "."], { cwd: sourceDir });
-    // Several test processes may build at once; whichever renames last has made the same program.
+    await run("go", ["build", "-trimpath", "-o", unfinished, ...buildArguments[name]], { cwd: join(packageDir, name) });
+    // Several test processes may build at once. They make the same program, so the last one to rename wins.
     await rename(unfinished, program);
   } finally {
     await rm(unfinished, { force: true });
@@ -62,12 +80,11 @@ async function build(): Promise<string> {
   return program;
 }
 
-function sourceHash(toolchain: string): string {
+function sourceHash(name: GoProgram, toolchain: string): string {
   const hash = createHash("sha256").update(toolchain);
-  for (const file of readdirSync(sourceDir)
-    .filter((name) => /\.(go|mod|sum)$/.test(name))
-    .sort()) {
-    hash.update(`\0${file}\0`).update(readFileSync(join(sourceDir, file)));
+  for (const folder of new Set(["go-peer", "go-peer/cmd", name])) {
+    const files = readdirSync(join(packageDir, folder)).filter((file) => /\.(go|mod|sum)$/.test(file));
+    for (const file of files.sort()) hash.update(`\0${file}\0`).update(readFileSync(join(packageDir, folder, file)));
   }
   return hash.digest("hex").slice(0, 16);
 }

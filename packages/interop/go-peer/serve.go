@@ -1,6 +1,7 @@
-// Command go-peer is one memberlist node driven by JSON lines: commands on stdin, answers and events on stdout.
-// The vocabulary is described in ../src/peer-protocol.ts, which the TypeScript peer shares.
-package main
+// Package peer is a program with one memberlist node in it, driven by JSON lines: commands on stdin, answers and events on stdout.
+// The vocabulary is described in ../src/peer-protocol.ts, which the TypeScript peer shares. The programs beside this folder use it
+// over other transports, and with Serf.
+package peer
 
 import (
 	"bufio"
@@ -16,20 +17,35 @@ import (
 // maxLine bounds one command; a 20 MiB payload in base64 fits.
 const maxLine = 64 << 20
 
-func main() {
-	out := newWriter(os.Stdout)
-	p := newPeer(out)
-	out.event("ready", map[string]any{
+// Command does what one line of stdin asks for. Its result goes into the answer.
+type Command func(line []byte) (any, error)
+
+// Run is the whole program: one node, over the transport that open makes.
+func Run(open OpenTransport) {
+	out := NewWriter(os.Stdout)
+	p := &peer{out: out, open: open, seen: map[string]bool{}}
+	bound := make(map[string]Command, len(commands))
+	for name, command := range commands {
+		bound[name] = func(line []byte) (any, error) { return command(p, line) }
+	}
+	Serve(out, bound, slowCommands)
+	p.close()
+	out.Flush()
+}
+
+// Serve answers commands until stdin ends, or one is "exit". Those in slow wait for the network: each runs apart, so that others
+// are answered meanwhile.
+func Serve(out *Writer, commands map[string]Command, slow map[string]bool) {
+	out.Event("ready", map[string]any{
 		"pid":        os.Getpid(),
 		"runtime":    runtime.Version(),
 		"memberlist": memberlistVersion(),
 	})
-
 	lines := bufio.NewReaderSize(os.Stdin, 64<<10)
 	for {
 		line, err := readLine(lines)
 		if errors.Is(err, io.EOF) {
-			break
+			return
 		}
 		if err != nil {
 			out.answer(nil, nil, err)
@@ -45,16 +61,14 @@ func main() {
 		}
 		if req.Cmd == "exit" {
 			out.answer(req.ID, nil, nil)
-			break
+			return
 		}
-		if slowCommands[req.Cmd] {
-			go out.run(req, line, p)
+		if slow[req.Cmd] {
+			go out.run(req, line, commands)
 		} else {
-			out.run(req, line, p)
+			out.run(req, line, commands)
 		}
 	}
-	p.close()
-	out.flush()
 }
 
 // readLine returns the next line without its end; a line over maxLine is skipped and reported.
@@ -83,6 +97,9 @@ func memberlistVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, dep := range info.Deps {
 			if dep.Path == "github.com/hashicorp/memberlist" {
+				if dep.Replace != nil {
+					return dep.Replace.Path + " " + dep.Replace.Version
+				}
 				return dep.Version
 			}
 		}
