@@ -1,5 +1,57 @@
 // deno run --allow-net --unstable-net examples/deno/agent.ts
-import { agent } from "../shared/agent.ts";
-import { start } from "./runtime.ts";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { createMemberlist, decodeKey, encodeKey, formatAddress, generateKey, lanConfig } from "@memberlist/transport-deno";
 
-await start(agent);
+// Joins a cluster and prints each change of the membership.
+
+const { values } = parseArgs({
+  options: {
+    name: { type: "string", default: `node-${crypto.randomUUID().slice(0, 8)}` }, // unique in the cluster
+    bind: { type: "string", default: "127.0.0.1" },
+    port: { type: "string", default: "0" }, // 0: a free port
+    join: { type: "string", multiple: true, default: [] }, // host:port of any member
+    key: { type: "string", default: encodeKey(generateKey()) }, // the first member makes one, the others get it
+  },
+});
+const stop = new AbortController();
+process.once("SIGINT", () => stop.abort()).once("SIGTERM", () => stop.abort());
+
+const members = await createMemberlist({
+  ...lanConfig(),
+  name: values.name,
+  label: "example", // keeps clusters apart that share a network
+  secretKey: decodeKey(values.key), // encrypts everything
+  bindAddr: values.bind,
+  bindPort: Number(values.port),
+});
+try {
+  const events = members.events({ signal: stop.signal });
+  const { addr, port } = members.localNode();
+  print(`${values.name} is running. Others: --join ${formatAddress({ host: addr, port })} --key ${values.key}`);
+  if (values.join.length > 0) await members.join(values.join, { signal: stop.signal });
+  print(`members: ${names()}`);
+
+  for await (const event of events) {
+    if (!("node" in event)) continue;
+    const { name, addr: host, port: at, state } = event.node;
+    print(`${event.type} ${name} ${formatAddress({ host, port: at })} (${state}); members: ${names()}`);
+  }
+  // Without this, the others would find out by probing and report a failure.
+  await members.leave();
+} catch (error) {
+  print(String(error));
+  process.exitCode = 1;
+} finally {
+  await members.shutdown();
+}
+
+function names(): string {
+  const all = members.members().map(({ name }) => name);
+  return all.sort().join(" ");
+}
+
+/** Names come from other members: their control characters must not reach the terminal. */
+function print(line: string): void {
+  console.log(line.replaceAll(/\p{Cc}/gu, "?"));
+}

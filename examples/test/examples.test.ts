@@ -1,29 +1,52 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { commandOf, Program, programOf, type Kind } from "./program.ts";
+import { commandOf, Program, programOf, sourceOf, type Kind } from "./program.ts";
 
 const kinds: readonly Kind[] = ["node", "deno", "bun"];
+const examples = ["agent", "registry", "chat", "leader"];
 const missing = kinds.filter((kind) => programOf(kind) === undefined);
-if (missing.length > 0) process.stdout.write(`the examples are not tried on ${missing.join(" and ")}: not there\n`);
+if (missing.length > 0)
+  process.stdout.write(`the examples are not run on ${missing.join(" and ")}, which this machine does not have\n`);
 
 const limit = { timeout: 90_000 };
 
-it("an example on Node is one command, which runs on Node 20, too", () => {
+it("runs an example on Node by one command, which works on Node 20, too", () => {
   const { scripts } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
     scripts: Record<string, string>;
   };
   expect(scripts["example"]).toBe("node scripts/run.mjs examples/node");
-  const commands = ["agent", "registry", "chat", "leader"].map((example) => commandOf("node", example).join(" "));
-  expect(commands).toEqual(["agent", "registry", "chat", "leader"].map((example) => `npx -y pnpm@12 example ${example}`));
+  const commands = examples.map((example) => commandOf("node", example).join(" "));
+  expect(commands).toEqual(examples.map((example) => `npx -y pnpm@12 example ${example}`));
 });
 
-/** Each with a member on Node beside it, so that other runtimes are in a cluster with that. */
+describe.each(examples)("the %s example", (example) => {
+  it("is one file of less than 80 lines, which imports the transport package and the runtime's own modules only", () => {
+    const lines = sourceOf("node", example);
+    expect(lines.length - 1).toBeLessThan(80);
+    const imported = lines.flatMap((line) => /from "(.*)"/.exec(line)?.[1] ?? []);
+    expect(imported.filter((name) => !name.startsWith("node:"))).toEqual(["@memberlist/transport-node"]);
+  });
+
+  it("differs between Node, Deno and Bun by its first line and its imports only", () => {
+    const body = (kind: Kind): string[] => sourceOf(kind, example).filter((line, i) => i > 0 && !line.startsWith("import "));
+    expect(body("deno")).toEqual(body("node"));
+    expect(body("bun")).toEqual(body("node"));
+  });
+
+  it("has a label and a key", () => {
+    const source = sourceOf("node", example).join("\n");
+    expect(source).toMatch(/label: "example"/);
+    expect(source).toMatch(/secretKey: decodeKey\(values\.key\)/);
+  });
+});
+
+/** Each runs with a member on Node, so that clusters are mixed. */
 describe.each(kinds)("on %s", (kind) => {
   const absent = programOf(kind) === undefined;
 
   it.skipIf(absent)("the agent joins, prints the membership, and leaves", limit, async () => {
     await using a = new Program("node", "agent", ["--name", "a"]);
-    await using b = new Program(kind, "agent", ["--name", "b", "--join", await a.address()]);
+    await using b = new Program(kind, "agent", ["--name", "b", ...(await a.invitation())]);
     await b.says(/members: a b\n/);
     await a.says(/join b 127\.0\.0\.1:\d+ \(alive\); members: a b\n/);
     expect(await b.stop()).toBe(0);
@@ -31,29 +54,36 @@ describe.each(kinds)("on %s", (kind) => {
     expect(await a.stop()).toBe(0);
   });
 
-  it.skipIf(absent)("the registry knows what all offer, and forgets what a gone node did", limit, async () => {
-    await using a = new Program("node", "registry", ["--name", "a", "--service", "web=8080"]);
-    await using b = new Program(kind, "registry", ["--name", "b", "--service", "web=8081", "--join", await a.address()]);
-    await b.says(/web: 127\.0\.0\.1:8080 \(a\), 127\.0\.0\.1:8081 \(b\)\n/);
-    await a.says(/web: 127\.0\.0\.1:8080 \(a\), 127\.0\.0\.1:8081 \(b\)\n/);
-    b.type("db=5432");
-    await a.says(/db: 127\.0\.0\.1:5432 \(b\)\n/);
-    b.type("nonsense");
-    await b.says(/"nonsense" is neither name=port nor -name/);
-    a.type("-web");
-    await b.says(/web: 127\.0\.0\.1:8081 \(b\)\n/);
-    expect(await b.stop()).toBe(0);
-    await a.says(/no services\n/);
-    expect(await a.stop()).toBe(0);
-  });
+  it.skipIf(absent)(
+    "the registry shows the services of all members, and forgets those of a member that left",
+    limit,
+    async () => {
+      await using a = new Program("node", "registry", ["--name", "a"]);
+      a.type("web=8080");
+      await using b = new Program(kind, "registry", ["--name", "b", ...(await a.invitation())]);
+      b.type("web=8081");
+      const both = /web: 127\.0\.0\.1:8080 \(a\)\nweb: 127\.0\.0\.1:8081 \(b\)\n/;
+      await b.says(both);
+      await a.says(both);
+      b.type("db=5432");
+      await a.says(/db: 127\.0\.0\.1:5432 \(b\)\n/);
+      b.type("nonsense");
+      await b.says(/"nonsense" is neither name=port nor -name/);
+      a.type("-web");
+      await b.says(/db: 127\.0\.0\.1:5432 \(b\)\nweb: 127\.0\.0\.1:8081 \(b\)\n/);
+      expect(await b.stop()).toBe(0);
+      await a.says(/web: 127\.0\.0\.1:8081 \(b\)\nno services\n/);
+      expect(await a.stop()).toBe(0);
+    },
+  );
 
-  it.skipIf(absent)("what is typed into the chat reaches all, once", limit, async () => {
+  it.skipIf(absent)("a line of the chat reaches every member once, without its control characters", limit, async () => {
     await using a = new Program("node", "chat", ["--name", "a"]);
-    const address = await a.address();
-    await using b = new Program(kind, "chat", ["--name", "b", "--join", address]);
-    await b.address();
-    await using c = new Program(kind, "chat", ["--name", "c", "--join", address]);
-    // A line is told only to those who are known by then: wait for answers of both.
+    const invitation = await a.invitation();
+    await using b = new Program(kind, "chat", ["--name", "b", ...invitation]);
+    await b.invitation();
+    await using c = new Program(kind, "chat", ["--name", "c", ...invitation]);
+    // Gossip reaches the members that are known by then: wait for lines from both.
     c.type("here is c");
     await a.says(/c: here is c\n/);
     await b.says(/c: here is c\n/);
@@ -68,10 +98,10 @@ describe.each(kinds)("on %s", (kind) => {
     expect(await a.endInput()).toBe(0);
   });
 
-  it.skipIf(absent)("the leader is the lowest name, and the next one takes over", limit, async () => {
+  it.skipIf(absent)("the lowest name leads, and the next one takes over", limit, async () => {
     await using b = new Program(kind, "leader", ["--name", "b"]);
     await b.says(/leader: b \(this node\)\n/);
-    await using a = new Program("node", "leader", ["--name", "a", "--join", await b.address()]);
+    await using a = new Program("node", "leader", ["--name", "a", ...(await b.invitation())]);
     await a.says(/leader: a \(this node\)\n/);
     await b.says(/leader: a\n/);
     expect(await a.stop()).toBe(0);
@@ -79,7 +109,7 @@ describe.each(kinds)("on %s", (kind) => {
     expect(await b.stop()).toBe(0);
   });
 
-  it.skipIf(absent)("a wrong command line, and a join that fails, end with 1 and a reason", limit, async () => {
+  it.skipIf(absent)("a wrong option and a failed join end the program with code 1 and the reason", limit, async () => {
     await using wrong = new Program(kind, "agent", ["--nmae", "b"]);
     expect(await wrong.endInput()).toBe(1);
     expect(wrong.output).toMatch(/Unknown option '--nmae'/);
@@ -87,10 +117,19 @@ describe.each(kinds)("on %s", (kind) => {
     expect(await alone.endInput()).toBe(1);
     expect(alone.output).toMatch(/127\.0\.0\.1:1/);
   });
+
+  it.skipIf(absent)("a member with another key does not get in", limit, async () => {
+    await using a = new Program("node", "agent", ["--name", "a"]);
+    const [, address = ""] = await a.invitation();
+    await using stranger = new Program(kind, "agent", ["--name", "stranger", "--join", address]);
+    expect(await stranger.endInput()).toBe(1);
+    expect(await a.stop()).toBe(0);
+    expect(a.output).not.toMatch(/stranger \S+ \(alive\)/);
+  });
 });
 
 it.skipIf(programOf("deno") === undefined)(
-  "members over QUIC find each other; strangers and impostors do not get in",
+  "members over QUIC join each other and refuse strangers and impostors",
   limit,
   async () => {
     await using program = new Program("deno", "quic", []);

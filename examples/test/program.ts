@@ -8,27 +8,31 @@ export type Kind = "node" | "deno" | "bun";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** The program of a runtime, where it is on this machine. */
+/** The program of a runtime; undefined if this machine does not have it. */
 export function programOf(kind: Kind): string | undefined {
   return kind === "node" ? process.execPath : findRuntime(kind);
 }
 
+export function sourceOf(kind: Kind, example: string): string[] {
+  return readFileSync(`${root}examples/${kind}/${example}.ts`, "utf8").split("\n");
+}
+
 /** The command in the first comment line of an example. */
 export function commandOf(kind: Kind, example: string): string[] {
-  const [first = ""] = readFileSync(`${root}examples/${kind}/${example}.ts`, "utf8").split("\n");
+  const [first = ""] = sourceOf(kind, example);
   const [slashes, ...command] = first.split(" ");
   if (slashes !== "//" || command.length < 3) throw new Error(`examples/${kind}/${example}.ts does not begin with its command`);
   return command;
 }
 
-/** An example that runs in a process of its own. */
+/** A running example, in a process of its own. */
 export class Program implements AsyncDisposable {
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #ended: Promise<number | null>;
   #output = "";
   #hasEnded = false;
 
-  /** Runs the example by its own command; the package manager's script is left out, a test of its own sees to that. */
+  /** Runs the example by its own command, but on Node without the package manager, whose script has a test of its own. */
   constructor(kind: Kind, example: string, args: readonly string[]) {
     const [, ...given] = commandOf(kind, example);
     const rest = kind === "node" ? ["scripts/run.mjs", "examples/node", example] : given;
@@ -44,7 +48,7 @@ export class Program implements AsyncDisposable {
     return this.#output;
   }
 
-  /** The exit code, once it ends by itself. */
+  /** The exit code, once the program ends by itself. */
   get ended(): Promise<number | null> {
     return this.#ended;
   }
@@ -53,28 +57,29 @@ export class Program implements AsyncDisposable {
   async says(text: RegExp): Promise<RegExpExecArray> {
     const found = (): RegExpExecArray | null => {
       const match = text.exec(this.#output);
-      if (match === null && this.#hasEnded) throw new Error(`it ended before ${String(text)}\n${this.#output}`);
+      if (match === null && this.#hasEnded) throw new Error(`the program ended before ${String(text)}\n${this.#output}`);
       return match;
     };
     return until(found, { what: String(text), timeout: 20_000, details: () => this.#output });
   }
 
-  /** Where others join it. */
-  async address(): Promise<string> {
-    return (await this.says(/--join (\S+)\n/))[1] ?? "";
+  /** The options with which others join it, as it prints them. */
+  async invitation(): Promise<string[]> {
+    const [, address = "", key = ""] = await this.says(/--join (\S+) --key (\S+)\n/);
+    return ["--join", address, "--key", key];
   }
 
   type(line: string): void {
     this.#child.stdin.write(`${line}\n`);
   }
 
-  /** As Ctrl-C does it; returns the exit code. */
+  /** Like Ctrl-C; returns the exit code. */
   stop(): Promise<number | null> {
     this.#child.kill("SIGINT");
     return this.#ended;
   }
 
-  /** As Ctrl-D does it. */
+  /** Like Ctrl-D; returns the exit code. */
   endInput(): Promise<number | null> {
     this.#child.stdin.end();
     return this.#ended;
