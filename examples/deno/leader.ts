@@ -5,7 +5,7 @@ import { createMemberlist, decodeKey, encodeKey, formatAddress, generateKey, lan
 
 // The member with the lowest name leads. This costs nothing, and it is not consensus:
 //
-// - a partition has a leader on each side, because neither side can tell the other from dead members;
+// - a partition has a leader on each side, because each side takes the other for dead;
 // - while an update travels (some gossip rounds, and seconds for a failure) nodes may follow different leaders;
 // - a leader that is cut off or paused goes on believing that it leads.
 //

@@ -2,12 +2,12 @@
 import { createClusterCa, issueNodeCertificate, type CertificateAndKey } from "@memberlist/core/certificates";
 import { createMemberlist, formatAddress, lanConfig, type Memberlist } from "@memberlist/transport-deno";
 
-// Once for a cluster, where certificates are issued. Its key stays there; its certificate goes to every member.
+// Make this once, where certificates are issued. The authority's key stays there; its certificate goes to every member.
 const authority = await createClusterCa();
 
-/** A member over QUIC. In a real cluster its three PEM texts come from files (`Deno.readTextFile`), and only its own key is among them. */
+/** A member over QUIC. In a real cluster its three PEM strings come from files (`Deno.readTextFile`), and it has no key but its own. */
 async function member(name: string, issuedBy: CertificateAndKey): Promise<Memberlist> {
-  // Where the authority's key is, once for each node.
+  // Do this once for each node, where the authority's key is.
   const { certificate, key } = await issueNodeCertificate(issuedBy, { name, label: "example" });
   const ca = authority.certificate + issuedBy.certificate;
   const config = { ...lanConfig(), name, label: "example", bindAddr: "127.0.0.1", bindPort: 0 };
@@ -15,7 +15,7 @@ async function member(name: string, issuedBy: CertificateAndKey): Promise<Member
     ...config,
     quic: { ca: name === "stranger" ? ca : authority.certificate, certificate, key },
     delegate: { notifyMsg: (message) => console.log(`${name} received: ${new TextDecoder().decode(message)}`) },
-    // What is wrong with a peer is told to the caller of join, too.
+    // The caller of join gets these errors as well.
     logger: { debug: nothing, info: nothing, warn: nothing, error: console.error },
   });
 }
@@ -26,7 +26,7 @@ const [a, b, c] = [await member("a", authority), await member("b", authority), a
 const { addr, port } = a.localNode();
 const seed = formatAddress({ host: addr, port });
 await b.join([seed]);
-// With a name in front it has to be that node, whoever else has a certificate of this cluster.
+// With a name in front, the peer must be that node: another certificate of this cluster is not enough.
 await c.join([`a/${seed}`]);
 for (const each of [a, b, c]) await each.ready({ members: 3, timeout: 30_000 });
 console.log(
@@ -40,7 +40,7 @@ console.log(
 const [to] = c.members().filter(({ name }) => name === "b");
 if (to !== undefined) await c.sendReliable(to, new TextEncoder().encode("hello from c"));
 
-// Somebody with an authority of their own: a certificate is not enough.
+// A stranger with an authority of its own is refused.
 const stranger = await member("stranger", await createClusterCa());
 try {
   await stranger.join([seed]);
