@@ -35,7 +35,7 @@ try {
   if (values.join.length > 0) await members.join(values.join, { signal: stop.signal });
   for await (const text of createInterface({ input: process.stdin, signal: stop.signal })) {
     const id = crypto.randomUUID();
-    await gossip(new TextEncoder().encode(JSON.stringify({ id, from: values.name, text })), id);
+    gossip(new TextEncoder().encode(JSON.stringify({ id, from: values.name, text })), id);
   }
   await members.leave();
 } catch (error) {
@@ -51,17 +51,13 @@ function notifyMsg(message: Uint8Array): void {
   const { id, from, text } = decode(message);
   if (typeof id !== "string" || seen.has(id)) return;
   print(`${String(from)}: ${String(text)}`);
-  void gossip(message, id);
+  gossip(message, id);
 }
 
-async function gossip(message: Uint8Array, id: string): Promise<void> {
+function gossip(message: Uint8Array, id: string): void {
   seen.add(id);
   if (seen.size > 10_000) seen.delete(seen.values().next().value ?? "");
-  try {
-    await members.broadcast(message);
-  } catch (error) {
-    print(String(error)); // message_too_large
-  }
+  members.broadcast(message).catch((error: unknown) => print(String(error))); // message_too_large
 }
 
 /** Nothing for a message that is not a line of this chat. */

@@ -37,8 +37,7 @@ console.log(
     .join(" ")}`,
 );
 
-const [to] = c.members().filter(({ name }) => name === "b");
-if (to !== undefined) await c.sendReliable(to, new TextEncoder().encode("hello from c"));
+await c.sendReliable("b", new TextEncoder().encode("hello from c"));
 
 // A stranger with an authority of its own is refused.
 const stranger = await member("stranger", await createClusterCa());
