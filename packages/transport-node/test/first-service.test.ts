@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { runInThisContext } from "node:vm";
 import { expect, it } from "vitest";
 
-it("the README's example does what it says", async () => {
-  const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
-  const examples = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code as string);
+it("the guide's first program sends a message between two members", async () => {
+  const page = readFileSync(new URL("../../../docs/guide/first-service.md", import.meta.url), "utf8");
+  const examples = [...page.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code as string);
   const example = examples.find((code) => code.includes("localConfig()"))!;
   // Types and the import go; what is left is JavaScript.
   const code = example.replace(/^import .*$/m, "").replace(": Delegate", "");
