@@ -1,5 +1,5 @@
 import { formatAddress, isIp, type Address } from "./api/address.ts";
-import { checkBytes, checkUserMessage } from "./api/arguments.ts";
+import { checkBytes, checkNodeName, checkUserMessage } from "./api/arguments.ts";
 import { broadcastRules, type BroadcastOptions, type BroadcastResult } from "./api/broadcast.ts";
 import {
   eventStreamRules,
@@ -155,7 +155,7 @@ export class Memberlist implements AsyncDisposable {
     this.#checkRunning();
     checkOptions("ping", options, pingRules);
     const address = packetAddress(addressOfReceiver(this.#find(to)));
-    this.#runtime.checkName(address);
+    checkNodeName(address, this.#config);
     return this.#runtime.operations.run<number>({ what: "ping", signal: options.signal }, (resolve, reject) => {
       this.#runtime.run(() =>
         this.#runtime.engine.ping(address, (rtt) => {
@@ -183,7 +183,7 @@ export class Memberlist implements AsyncDisposable {
     checkBytes("a message", message);
     const crc = "pMax" in receiver && receiver.pMax >= 5;
     const address = packetAddress(addressOfReceiver(receiver));
-    this.#runtime.checkName(address);
+    checkNodeName(address, this.#config);
     return this.#runtime.packets.sendUser(encodeUser(message), address, crc);
   }
 
@@ -199,7 +199,7 @@ export class Memberlist implements AsyncDisposable {
     this.#checkRunning();
     checkOptions("sendReliable", options, waitRules);
     const address = addressOfReceiver(this.#find(to));
-    this.#runtime.checkName(address);
+    checkNodeName(address, this.#config);
     checkUserMessage(message);
     await this.#runtime.streams.sendUser(address, message, { timeout: this.#config.tcpTimeout, ...options });
   }
@@ -286,9 +286,7 @@ export class Memberlist implements AsyncDisposable {
    * Only names that were counted are there; docs/reference/codes.md lists them all. The transport's begin with `transport.`.
    */
   counters(): Readonly<Record<string, number>> {
-    const { stats, transport } = this.#runtime;
-    const ofTransport = Object.entries(transport.counters ?? {}).map(([name, count]) => [`transport.${name}`, count]);
-    return { ...stats.counters(), ...Object.fromEntries(ofTransport) };
+    return this.#runtime.counters();
   }
 
   /**

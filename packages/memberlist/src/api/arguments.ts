@@ -1,3 +1,4 @@
+import { formatAddress, type Address } from "./address.ts";
 import { MemberlistError } from "./errors.ts";
 import { copyBytes } from "../wire/bytes.ts";
 import { maxUserMsgBytes, metaMaxSize } from "../wire/constants.ts";
@@ -25,5 +26,14 @@ export function checkBytes(what: string, bytes: unknown): void {
   throw new MemberlistError(
     "invalid_argument",
     `${what} must be a Uint8Array; it is ${bytes === null ? "null" : `a ${typeof bytes}`}`,
+  );
+}
+
+/** @throws MemberlistError `node_name_required` for an address without a name, with `requireNodeNames` */
+export function checkNodeName(to: Address, { requireNodeNames }: { readonly requireNodeNames: boolean }): void {
+  if (to.name !== "" || !requireNodeNames) return;
+  throw new MemberlistError(
+    "node_name_required",
+    `requireNodeNames is set: pass the node's name with its address, as name/${formatAddress(to)}`,
   );
 }

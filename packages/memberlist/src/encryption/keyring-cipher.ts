@@ -23,8 +23,6 @@ export interface KeyringCipherOptions {
   readonly config: Pick<ResolvedConfig, "protocolVersion" | "gossipVerifyIncoming" | "gossipVerifyOutgoing">;
   readonly keyring: Keyring;
   readonly crypto: Crypto;
-  /** How many nodes encrypt with the keys of the ring, ourselves included. */
-  readonly numMembers: () => number;
   /** Called once for each key, when all members together have probably encrypted too many messages with it. `messages` are ours. */
   readonly onKeyLimitReached: (messages: number) => void;
   /** Default 2^32. */
@@ -45,6 +43,8 @@ export class KeyringCipher implements PayloadCipher {
   verifyIncoming: boolean;
   /** See {@link Config.gossipVerifyOutgoing}. May change at any time. */
   verifyOutgoing: boolean;
+  /** How many nodes encrypt with the keys of the ring, ourselves included. The runtime keeps it up to date. */
+  numMembers = 1;
   readonly version: EncryptionVersion;
   readonly #options: KeyringCipherOptions;
   readonly #messagesMax: number;
@@ -117,8 +117,8 @@ export class KeyringCipher implements PayloadCipher {
   /** Counts a message. Each other member is assumed to have encrypted as many messages with the key as this one. */
   #count(key: InstalledKey): void {
     key.messages++;
-    const { numMembers, onKeyLimitReached } = this.#options;
-    if (key.isLimitReached || key.messages * Math.max(1, numMembers()) < this.#messagesMax) return;
+    const { onKeyLimitReached } = this.#options;
+    if (key.isLimitReached || key.messages * Math.max(1, this.numMembers) < this.#messagesMax) return;
     key.isLimitReached = true;
     onKeyLimitReached(key.messages);
   }

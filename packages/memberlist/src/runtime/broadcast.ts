@@ -1,30 +1,39 @@
 import type { BroadcastDelivery, BroadcastOptions, BroadcastResult } from "../api/broadcast.ts";
 import { asMemberlistError, MemberlistError } from "../api/errors.ts";
-import type { NodeRuntime } from "./node-runtime.ts";
+import type { ResolvedConfig } from "../config/config.ts";
+import type { Engine } from "../swim/engine.ts";
+import type { OutboundStreams } from "./streams/outbound-streams.ts";
 
 /** To how many members a long message is sent at the same time. */
 const concurrency = 8;
 
+/** The parts of a node that a broadcast uses. */
+interface BroadcastParts {
+  readonly config: ResolvedConfig;
+  readonly engine: Engine;
+  readonly streams: OutboundStreams;
+  /** Runs an input of the engine. */
+  run<T>(input: () => T): T;
+}
+
 /** See {@link Memberlist.broadcast}. */
 export async function broadcastMessage(
-  runtime: NodeRuntime,
+  parts: BroadcastParts,
   message: Uint8Array,
   options: BroadcastOptions,
 ): Promise<BroadcastResult> {
   const { name, whenTooLong = "refuse", signal } = options;
-  if (message.length <= runtime.engine.maxPayload || whenTooLong === "refuse") {
-    const queued = runtime.userBroadcasts.queue(message, name);
-    runtime.run(() => runtime.engine.wakeGossip());
-    return { via: "gossip", queued };
+  if (message.length <= parts.engine.maxPayload || whenTooLong === "refuse") {
+    return { via: "gossip", queued: parts.run(() => parts.engine.broadcast(message, name)) };
   }
-  // What is older must not arrive after this one.
-  if (name !== undefined) runtime.userBroadcasts.cancel(name);
-  return sendToAll(runtime, message, signal);
+  // An older message must not arrive after this one.
+  if (name !== undefined) parts.run(() => parts.engine.cancelBroadcast(name));
+  return sendToAll(parts, message, signal);
 }
 
-async function sendToAll(runtime: NodeRuntime, message: Uint8Array, signal: AbortSignal | undefined): Promise<BroadcastResult> {
-  const { clock, name, tcpTimeout } = runtime.config;
-  const nodes = runtime.engine.members().filter((node) => node.name !== name);
+async function sendToAll(parts: BroadcastParts, message: Uint8Array, signal: AbortSignal | undefined): Promise<BroadcastResult> {
+  const { clock, name, tcpTimeout } = parts.config;
+  const nodes = parts.engine.members().filter((node) => node.name !== name);
   const deliveries: BroadcastDelivery[] = [];
   let end: MemberlistError | undefined;
   let next = 0;
@@ -33,7 +42,7 @@ async function sendToAll(runtime: NodeRuntime, message: Uint8Array, signal: Abor
       const since = clock.now();
       const address = { host: node.addr, port: node.port, name: node.name };
       try {
-        await runtime.streams.sendUser(address, message, { timeout: tcpTimeout, signal });
+        await parts.streams.sendUser(address, message, { timeout: tcpTimeout, signal });
         deliveries.push({ node, elapsed: clock.now() - since });
       } catch (reason) {
         const error = asMemberlistError(reason);

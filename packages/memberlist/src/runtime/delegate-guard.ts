@@ -16,8 +16,7 @@ export class DelegateGuard {
   call<T>(method: string, fallback: T, call: () => T): T {
     try {
       const result = call();
-      // A delegate may be an async function although its result is not waited for: its rejection must not end the process.
-      if (isPromise(result)) result.then(undefined, (error: unknown) => this.report(method, error));
+      this.catchRejection(method, result);
       return result;
     } catch (error) {
       this.report(method, error);
@@ -44,15 +43,19 @@ export class DelegateGuard {
   /** Asks a delegate for its consent. @returns what it threw, or undefined when it did not object */
   objection(method: string, call: () => void): unknown {
     try {
-      const result: unknown = call();
-      if (isPromise(result)) result.then(undefined, (error: unknown) => this.report(method, error));
+      this.catchRejection(method, call());
       return undefined;
     } catch (error) {
       return error ?? "no reason given";
     }
   }
 
-  /** Logs and counts what a delegate did wrong. */
+  /** A delegate may be an async function although its result is not awaited: its rejection must not end the process. */
+  catchRejection(method: string, result: unknown): void {
+    if (isPromise(result)) result.then(undefined, (error: unknown) => this.report(method, error));
+  }
+
+  /** Logs and counts an error of a delegate. */
   report(method: string, error: unknown): void {
     this.#stats.count("delegate_error");
     this.#log.error("delegate_error", `the delegate's ${method} failed: ${errorMessage(error)}`, { method, error });

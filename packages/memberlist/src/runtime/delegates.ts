@@ -1,6 +1,7 @@
 import type { ResolvedConfig } from "../config/config.ts";
 import { errorMessage } from "../api/errors.ts";
-import type { EngineEvent, Questions } from "../swim/effects.ts";
+import type { EngineEvent } from "../swim/outputs.ts";
+import type { EngineDelegates } from "../swim/ports.ts";
 import type { Log } from "../ports/log.ts";
 import type { Node } from "../api/node.ts";
 import type { SelectPurpose } from "../api/select-nodes.ts";
@@ -8,10 +9,19 @@ import { emptyBytes } from "../wire/bytes.ts";
 import { maxPushStateBytes, metaMaxSize } from "../wire/constants.ts";
 import { DelegateGuard } from "./delegate-guard.ts";
 import type { Stats } from "./stats.ts";
-import type { UserBroadcasts } from "./user-broadcasts.ts";
 
-/** The application: its six delegates and its callbacks, each asked and told under guard. */
-export class Delegates implements Questions {
+/** The method of a delegate that is called for an event. */
+const notifiedBy: Partial<Record<EngineEvent["type"], string>> = {
+  message: "notifyMsg",
+  pingComplete: "notifyPingComplete",
+  join: "notifyJoin",
+  leave: "notifyLeave",
+  update: "notifyUpdate",
+  conflict: "notifyConflict",
+};
+
+/** The six delegates and the callbacks of the config. Each call is guarded: what a delegate throws goes no further. */
+export class Delegates implements EngineDelegates {
   readonly hasAliveDelegate: boolean;
   readonly hasMergeDelegate: boolean;
   readonly hasSelectNodes: boolean;
@@ -19,13 +29,8 @@ export class Delegates implements Questions {
   readonly #guard: DelegateGuard;
   readonly #log: Log;
   readonly #stats: Stats;
-  /** The messages of `broadcast()`. */
-  readonly #own: UserBroadcasts;
-  /** Whether the messages of `broadcast()` come before the delegate's in the next packet: in turns, so that none starves. */
-  #ownFirst = false;
 
-  constructor(config: ResolvedConfig, log: Log, stats: Stats, own: UserBroadcasts) {
-    this.#own = own;
+  constructor(config: ResolvedConfig, log: Log, stats: Stats) {
     this.#config = config;
     this.#guard = new DelegateGuard(log, stats);
     this.#log = log;
@@ -35,36 +40,23 @@ export class Delegates implements Questions {
     this.hasSelectNodes = config.selectNodes !== undefined;
   }
 
-  /** Tells the delegate whom it concerns. Suspicions and refutations concern none: they are for `events()`. */
-  tell(event: EngineEvent): void {
+  /** Notifies the delegate that the event is for. Some events are for `events()` only. */
+  notify(event: EngineEvent): void {
     const { delegate, events, conflict, ping } = this.#config;
-    const guard = this.#guard;
-    switch (event.type) {
-      case "message":
-        guard.call("notifyMsg", undefined, () => delegate?.notifyMsg?.(event.message, event.from));
-        break;
-      case "pingComplete":
-        guard.call("notifyPingComplete", undefined, () => ping?.notifyPingComplete?.(event.node, event.rtt, event.payload));
-        break;
-      case "join":
-        guard.call("notifyJoin", undefined, () => events?.notifyJoin?.(event.node));
-        break;
-      case "leave":
-        guard.call("notifyLeave", undefined, () => events?.notifyLeave?.(event.node));
-        break;
-      case "update":
-        guard.call("notifyUpdate", undefined, () => events?.notifyUpdate?.(event.node));
-        break;
-      case "conflict":
-        guard.call("notifyConflict", undefined, () => conflict?.notifyConflict(event.node, event.other));
-        break;
-      case "suspect":
-      case "event_loop_blocked":
-      case "alive":
-      case "refute":
-      case "isolated":
-      case "healed":
-        break;
+    const method = notifiedBy[event.type];
+    if (method === undefined) return;
+    try {
+      let result: unknown;
+      // No closure for each call: there may be a message in every packet.
+      if (event.type === "message") result = delegate?.notifyMsg?.(event.message, event.from);
+      else if (event.type === "pingComplete") result = ping?.notifyPingComplete?.(event.node, event.rtt, event.payload);
+      else if (event.type === "join") result = events?.notifyJoin?.(event.node);
+      else if (event.type === "leave") result = events?.notifyLeave?.(event.node);
+      else if (event.type === "update") result = events?.notifyUpdate?.(event.node);
+      else if (event.type === "conflict") result = conflict?.notifyConflict(event.node, event.other);
+      this.#guard.catchRejection(method, result);
+    } catch (error) {
+      this.#guard.report(method, error);
     }
   }
 
@@ -86,22 +78,11 @@ export class Delegates implements Questions {
     return this.#guard.bytes("ackPayload", emptyBytes, () => this.#config.ping?.ackPayload?.());
   }
 
-  get hasUserBroadcasts(): boolean {
-    return this.#own.hasAny || this.#config.delegate?.getBroadcasts !== undefined;
+  get hasBroadcasts(): boolean {
+    return this.#config.delegate?.getBroadcasts !== undefined;
   }
 
-  userBroadcasts(overhead: number, limit: number): readonly Uint8Array[] {
-    this.#ownFirst = !this.#ownFirst;
-    if (!this.#own.hasAny) return this.#delegateBroadcasts(overhead, limit);
-    const fromOwn = (room: number): readonly Uint8Array[] => this.#own.getBroadcasts(overhead, room);
-    const fromDelegate = (room: number): readonly Uint8Array[] => this.#delegateBroadcasts(overhead, room);
-    const [first, second] = this.#ownFirst ? [fromOwn, fromDelegate] : [fromDelegate, fromOwn];
-    const messages = first(limit);
-    const left = messages.reduce((room, message) => room - overhead - message.length, limit);
-    return left > overhead ? [...messages, ...second(left)] : messages;
-  }
-
-  #delegateBroadcasts(overhead: number, limit: number): readonly Uint8Array[] {
+  getBroadcasts(overhead: number, limit: number): readonly Uint8Array[] {
     const messages = this.#guard.bytesList("getBroadcasts", () => this.#config.delegate?.getBroadcasts?.(overhead, limit));
     let free = limit;
     return messages.filter((message) => {

@@ -1,4 +1,5 @@
 import { formatAddress, type Address } from "../api/address.ts";
+import { checkNodeName } from "../api/arguments.ts";
 import { asMemberlistError, MemberlistError, type ErrorCode } from "../api/errors.ts";
 import {
   JoinError,
@@ -8,20 +9,34 @@ import {
   type JoinResult,
   type SeedResult,
 } from "../api/join.ts";
+import type { ResolvedConfig } from "../config/config.ts";
 import { seedName, type Seed } from "../api/seeds.ts";
-import type { NodeRuntime } from "./node-runtime.ts";
+import type { Log } from "../ports/log.ts";
+import type { Engine } from "../swim/engine.ts";
 import { isOurselves, namesakes } from "./join-peer.ts";
-import { resolveSeed } from "./seed-resolver.ts";
+import type { SeedResolver } from "./seed-resolver.ts";
+import type { OutboundStreams } from "./streams/outbound-streams.ts";
+
+/** The parts of a node that a join uses. */
+interface JoinParts {
+  readonly config: ResolvedConfig;
+  readonly log: Log;
+  readonly engine: Engine;
+  readonly seeds: SeedResolver;
+  readonly streams: OutboundStreams;
+  /** Runs an input of the engine. */
+  run(input: () => void): void;
+}
 
 /**
  * Push/pulls with every address of every seed. Source: PROTOCOL.md section 5, Join.
  *
  * @throws JoinError `join_failed` when fewer than `minReached` were reached, `aborted`, `shutdown`
  */
-export async function joinSeeds(runtime: NodeRuntime, seeds: readonly Seed[], options: JoinOptions): Promise<JoinResult> {
+export async function joinSeeds(parts: JoinParts, seeds: readonly Seed[], options: JoinOptions): Promise<JoinResult> {
   const { concurrency = 1 } = options;
-  runtime.run(() => runtime.engine.remember(seeds));
-  const result = await new Join(runtime, seeds, options).run(concurrency);
+  parts.run(() => parts.engine.remember(seeds));
+  const result = await new Join(parts, seeds, options).run(concurrency);
   const isAlone = result.attempts.every(({ self }) => self === true);
   const { minReached = isAlone ? 0 : 1 } = options;
   if (result.reached < minReached) throw joinFailed(result, minReached);
@@ -46,7 +61,7 @@ interface Failure {
 type Step = () => Promise<void>;
 
 class Join {
-  readonly #runtime: NodeRuntime;
+  readonly #parts: JoinParts;
   readonly #signal: AbortSignal | undefined;
   readonly #deadline: number;
   readonly #progress: readonly SeedProgress[];
@@ -54,9 +69,9 @@ class Join {
   /** What is still to be done; a seed that has been resolved puts its addresses in front. */
   #steps: Step[];
 
-  constructor(runtime: NodeRuntime, seeds: readonly Seed[], { timeout, signal }: JoinOptions) {
-    const now = runtime.config.clock.now();
-    this.#runtime = runtime;
+  constructor(parts: JoinParts, seeds: readonly Seed[], { timeout, signal }: JoinOptions) {
+    const now = parts.config.clock.now();
+    this.#parts = parts;
     this.#signal = signal;
     this.#deadline = timeout === undefined || timeout === 0 ? Infinity : now + timeout;
     this.#progress = seeds.map((seed) => ({ seed: seedName(seed), attempts: [], startedAt: now, endedAt: now }));
@@ -90,7 +105,7 @@ class Join {
     progress.startedAt = this.#now();
     try {
       const lookup = { timeLeft: () => this.#timeLeft(), signal: this.#signal };
-      const addresses = await resolveSeed(this.#runtime, seed, lookup);
+      const addresses = await this.#parts.seeds.resolve(seed, lookup);
       this.#steps.unshift(...addresses.map((address, i) => () => this.#tryAddress(progress, i, address)));
     } catch (error) {
       this.#failed(progress, 0, { address: "", since: progress.startedAt, error: asMemberlistError(error, "resolve_failed") });
@@ -100,11 +115,11 @@ class Join {
   async #tryAddress(progress: SeedProgress, i: number, address: Address): Promise<void> {
     const since = this.#now();
     try {
-      this.#runtime.checkName(address);
-      const view = await this.#runtime.streams.pushPull(address, true, { timeout: this.#timeLeft(), signal: this.#signal });
+      checkNodeName(address, this.#parts.config);
+      const view = await this.#parts.streams.pushPull(address, true, { timeout: this.#timeLeft(), signal: this.#signal });
       const attempt = { seed: progress.seed, address: formatAddress(address), elapsed: this.#now() - since };
-      this.#note(progress, i, isOurselves(this.#runtime, address, view) ? { ...attempt, self: true } : attempt);
-      for (const node of namesakes(this.#runtime, view)) this.#conflict({ seed: attempt.seed, address: attempt.address, node });
+      this.#note(progress, i, isOurselves(this.#parts, address, view) ? { ...attempt, self: true } : attempt);
+      for (const node of namesakes(this.#parts, view)) this.#conflict({ seed: attempt.seed, address: attempt.address, node });
     } catch (error) {
       this.#failed(progress, i, { address: formatAddress(address), since, error: asMemberlistError(error) });
     }
@@ -113,7 +128,7 @@ class Join {
   #failed(progress: SeedProgress, i: number, { address, since, error }: Failure): void {
     const { seed } = progress;
     if (isEnd(error.code)) throw error;
-    this.#runtime.log.warn("join_attempt_failed", `could not join ${seed}: ${error.message}`, { seed, address });
+    this.#parts.log.warn("join_attempt_failed", `could not join ${seed}: ${error.message}`, { seed, address });
     this.#note(progress, i, { seed, address, error, elapsed: this.#now() - since });
   }
 
@@ -157,12 +172,12 @@ class Join {
   }
 
   #now(): number {
-    return this.#runtime.config.clock.now();
+    return this.#parts.config.clock.now();
   }
 
   /** In whole ms, as it stands in errors. @throws MemberlistError `timeout` when there is none */
   #timeLeft(): number {
-    const left = Math.min(this.#runtime.config.tcpTimeout, this.#deadline - this.#now());
+    const left = Math.min(this.#parts.config.tcpTimeout, this.#deadline - this.#now());
     if (left <= 0) throw new MemberlistError("timeout", "the join's timeout passed before this address was tried");
     return Math.max(1, Math.round(left));
   }

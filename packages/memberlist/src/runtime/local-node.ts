@@ -1,43 +1,56 @@
 import { checkMeta } from "../api/arguments.ts";
 import type { UpdateNodeOptions, WaitOptions } from "../api/call-options.ts";
 import { MemberlistError } from "../api/errors.ts";
-import type { NodeRuntime } from "./node-runtime.ts";
+import type { Engine } from "../swim/engine.ts";
+import type { Delegates } from "./delegates.ts";
+import type { PendingOperations } from "./pending-operations.ts";
 
 /** How long to wait for a broadcast to be out, in ms, where the caller does not say. */
 const defaultTimeout = 10_000;
 
-/** What we tell the others of ourselves: our metadata, that we leave, and that we are back. */
+/** The parts of a node that {@link LocalNode} uses. */
+interface LocalNodeParts {
+  readonly engine: Engine;
+  readonly delegates: Delegates;
+  readonly operations: PendingOperations;
+  /** Runs an input of the engine. */
+  run(input: () => void): void;
+  /** Calls `check` now and after every input, until what it returns is called. */
+  watch(check: () => void): () => void;
+}
+
+/** The changes of our own node that we broadcast: our metadata, that we leave, and that we rejoin. */
 export class LocalNode {
-  readonly #runtime: NodeRuntime;
+  readonly #parts: LocalNodeParts;
   #meta: Uint8Array;
   /** That we leave is out. */
   #left: Promise<void> | undefined;
 
-  /** @param meta what the runtime was started with */
-  constructor(runtime: NodeRuntime, meta: Uint8Array) {
-    this.#runtime = runtime;
+  /** @param meta the metadata that the engine was started with */
+  constructor(parts: LocalNodeParts, meta: Uint8Array) {
+    this.#parts = parts;
     this.#meta = meta;
   }
 
   /** See {@link Memberlist.leave}. */
   async leave(options: WaitOptions): Promise<void> {
     await this.#broadcastOut("leave", options, (finished) => {
-      this.#left ??= new Promise((resolve) => this.#runtime.engine.leave(resolve));
+      this.#left ??= new Promise((resolve) => this.#parts.engine.leave(resolve));
       this.#left.then(finished, finished);
     });
   }
 
   /** Takes a leave back, where there was one. */
   comeBack(): void {
-    const { engine } = this.#runtime;
+    const { engine } = this.#parts;
     if (!engine.hasLeft) return;
     this.#left = undefined;
-    this.#runtime.run(() => engine.comeBack(this.#meta));
+    this.#parts.run(() => engine.comeBack(this.#meta));
   }
 
   /** See {@link Memberlist.updateNode}. */
   async update(options: UpdateNodeOptions): Promise<void> {
-    const { delegates, engine } = this.#runtime;
+    const { delegates, engine } = this.#parts;
     if (engine.hasLeft) throw new MemberlistError("left", "this node has left the cluster: join again before updateNode");
     const meta = checkMeta(options.meta ?? delegates.nodeMeta(this.#meta));
     await this.#broadcastOut("updateNode", options, (finished) => {
@@ -49,10 +62,10 @@ export class LocalNode {
   /** Waits until a broadcast is out, or nobody is there any more to hear it: the others may be leaving, too. */
   async #broadcastOut(what: string, options: WaitOptions, start: (finished: () => void) => void): Promise<void> {
     const { timeout = defaultTimeout, signal } = options;
-    await this.#runtime.operations.run<void>({ what, timeout, signal, stateChanged: true }, (resolve) => {
-      this.#runtime.run(() => start(() => resolve()));
-      return this.#runtime.watch(() => {
-        if (!this.#runtime.engine.hasLivePeer) resolve();
+    await this.#parts.operations.run<void>({ what, timeout, signal, stateChanged: true }, (resolve) => {
+      this.#parts.run(() => start(() => resolve()));
+      return this.#parts.watch(() => {
+        if (!this.#parts.engine.hasLivePeer) resolve();
       });
     });
   }

@@ -1,38 +1,36 @@
-import { formatAddress, hostPort, type Address } from "../api/address.ts";
-import type { ResolvedConfig } from "../config/config.ts";
+import { hostPort, type Address } from "../api/address.ts";
 import { MemberlistError } from "../api/errors.ts";
-import { Engine } from "../swim/engine.ts";
-import type { Tunables } from "../swim/tunables.ts";
 import type { MemberEvent } from "../api/events.ts";
+import type { ResolvedConfig } from "../config/config.ts";
+import { KeyringCipher } from "../encryption/keyring-cipher.ts";
 import type { Keyring } from "../encryption/keyring.ts";
-import { createLog, type Log } from "../ports/log.ts";
 import type { Crypto } from "../ports/crypto.ts";
+import { createLog, type Log } from "../ports/log.ts";
 import { streamWorkersOf } from "../ports/stream-workers.ts";
 import { randomU32 } from "../ports/random.ts";
 import type { AdvertisedAddress, Transport } from "../ports/transport.ts";
+import { Engine } from "../swim/engine.ts";
+import type { Tunables } from "../swim/tunables.ts";
 import { labelOverhead } from "../wire/label.ts";
 import { encodeText } from "../wire/text.ts";
 import { AddressWatch } from "./address-watch.ts";
-import { EngineTimer } from "./engine-timer.ts";
 import { Delegates } from "./delegates.ts";
-import { KeyringCipher } from "../encryption/keyring-cipher.ts";
-import { engineEffects } from "./engine-effects.ts";
+import { EngineTimer } from "./engine-timer.ts";
 import { EventHub } from "./event-streams.ts";
 import { LabelMismatches } from "./label-mismatches.ts";
-import { EventDispatcher } from "./event-dispatcher.ts";
+import { OutputHandler } from "./output-handler.ts";
 import { PacketReceiver } from "./packets/packet-receiver.ts";
 import { PacketSender } from "./packets/packet-sender.ts";
+import { PendingOperations, type OperationOptions } from "./pending-operations.ts";
 import { RecentEvents } from "./recent-events.ts";
 import { SavedStateKeeper, startIncarnation, type Loaded } from "./saved-state-keeper.ts";
-import { StateExchange } from "./streams/state-exchange.ts";
+import { SeedResolver } from "./seed-resolver.ts";
 import { Stats } from "./stats.ts";
-import { StreamCodec } from "./streams/stream-codec.ts";
 import { InboundStreams } from "./streams/inbound-streams.ts";
 import { OutboundStreams } from "./streams/outbound-streams.ts";
-import type { StreamContext } from "./streams/stream-session.ts";
+import { StateExchange } from "./streams/state-exchange.ts";
+import { StreamCodec } from "./streams/stream-codec.ts";
 import { StreamWrites } from "./streams/stream-writes.ts";
-import { UserBroadcasts } from "./user-broadcasts.ts";
-import { PendingOperations, type OperationOptions } from "./pending-operations.ts";
 
 /** Queued messages that are handled before their events go out. */
 const handoffBatch = 32;
@@ -41,7 +39,7 @@ const handoffTime = 2;
 /** How long the engine's timers wait for queued messages after a blocked event loop, in ms. */
 const catchUpTime = 200;
 
-/** The events after which other members are alive than before: these are what the store keeps. */
+/** The events after which other members are alive than before: the saved state changes with them. */
 const savedEvents: ReadonlySet<MemberEvent["type"]> = new Set<MemberEvent["type"]>(["join", "leave", "suspect", "alive"]);
 
 /** The keys, and what encrypts with them. */
@@ -54,7 +52,7 @@ export interface NodeRuntimeOptions {
   readonly config: ResolvedConfig;
   readonly transport: Transport;
   readonly advertised: AdvertisedAddress;
-  /** Undefined: everything is sent and taken in plaintext. */
+  /** Undefined: packets and streams are in plaintext. */
   readonly encryption: Encryption | undefined;
   /** For experiments; a member of a real cluster has none. */
   readonly tunables?: Partial<Tunables>;
@@ -62,110 +60,132 @@ export interface NodeRuntimeOptions {
   readonly loaded: Loaded;
 }
 
-/** Drives the engine: transport, clock and delegates in; packets, streams, timers and events out. */
+/**
+ * Runs one node: packets, timers, streams and calls go into the engine as inputs; after each input the engine's outputs are handled and
+ * its timer is set.
+ */
 export class NodeRuntime {
   readonly config: ResolvedConfig;
   readonly log: Log;
-  readonly stats: Stats;
+  readonly engine: Engine;
+  readonly delegates: Delegates;
   readonly operations: PendingOperations;
   readonly packets: PacketSender;
   readonly streams: OutboundStreams;
+  readonly seeds: SeedResolver;
   readonly events: EventHub;
-  readonly recent: RecentEvents = new RecentEvents();
-  readonly engine: Engine;
-  readonly delegates: Delegates;
-  readonly userBroadcasts: UserBroadcasts;
-  readonly keyring: Keyring | undefined;
+  readonly recent: RecentEvents;
   /** Undefined without a keyring. */
   readonly cipher: KeyringCipher | undefined;
-  readonly transport: Transport;
-  readonly #label: Uint8Array;
+  readonly keyring: Keyring | undefined;
+  readonly #stats: Stats;
+  readonly #transport: Transport;
   readonly #receiver: PacketReceiver;
   readonly #inboundStreams: InboundStreams;
+  readonly #outputs: OutputHandler;
   readonly #keeper: SavedStateKeeper;
-  readonly #labelMismatches: LabelMismatches;
-  readonly #dispatcher: EventDispatcher;
   readonly #timer: EngineTimer;
   readonly #addressWatch: AddressWatch;
-  readonly #states: StateExchange = new StateExchange(this);
+  /** Called after every input. */
+  readonly #watchers: Set<() => void> = new Set();
   #depth = 0;
   #isDraining = false;
   /** The event loop was blocked, and its timers wait for messages, until then at most. */
   #catchUpUntil: number | undefined;
   #isStopped = false;
-  /** Called after every change of the state. */
-  readonly #watchers: Set<() => void> = new Set();
 
   constructor({ config, transport, advertised, encryption, tunables, loaded }: NodeRuntimeOptions) {
     const { clock } = config;
-    this.config = config;
-    this.transport = transport;
-    this.#label = encodeText(config.label);
-    this.log = createLog(config, (event) => this.recent.addLine(event));
-    this.stats = new Stats(config.metrics, config.metricLabels);
-    this.operations = new PendingOperations(clock);
-    this.events = new EventHub(() => this.stats.count("dropped.event"));
-    this.#labelMismatches = new LabelMismatches(clock, (event) => this.#publish(event));
-    this.userBroadcasts = new UserBroadcasts({
-      config,
-      log: this.log,
-      stats: this.stats,
-      numNodes: () => this.engine.numMembers,
-      maxPayload: () => this.engine.maxPayload,
-      tell: (event) => this.#publish(event),
-    });
-    this.delegates = new Delegates(config, this.log, this.stats, this.userBroadcasts);
-    this.#dispatcher = new EventDispatcher({
-      clock,
-      isStopped: () => this.#isStopped,
-      toDelegates: (event) => this.delegates.tell(event),
-      toFollowers: (event) => this.#publish(event),
-    });
-    this.keyring = encryption?.keyring;
-    this.cipher = this.#makeCipher(encryption);
-    this.engine = new Engine({
+    const label = encodeText(config.label);
+    const recent = new RecentEvents();
+    const log = createLog(config, (event) => recent.addLine(event));
+    const stats = new Stats(config.metrics, config.metricLabels);
+    const operations = new PendingOperations(clock);
+    const delegates = new Delegates(config, log, stats);
+    const cipher = encryption && makeCipher(encryption, config, log, stats);
+    const engine = new Engine({
       config,
       random: config.random,
-      effects: engineEffects(this, (event) => this.#dispatcher.add(event)),
-      questions: this.delegates,
+      delegates,
+      log,
+      stats,
       advertised,
       tunables,
-      layerOverhead: () => labelOverhead(this.#label) + (this.cipher?.overhead ?? 0),
+      layerOverhead: () => labelOverhead(label) + (cipher?.overhead ?? 0),
       now: clock.now(),
       incarnation: startIncarnation(loaded),
       seqNo: randomU32(config.random),
     });
-    const { gate } = tunables ?? {};
-    if (gate !== undefined) gate.run = (goOn) => void (this.#isStopped || this.run(goOn));
+    const input: InputParts = { isStopped: () => this.#isStopped, run: (action) => this.run(action) };
+    const seeds = new SeedResolver({ config, transport, operations, log });
+    const labelMismatches = new LabelMismatches(clock, (event) => this.#publish(event));
+    const room = (): number => engine.packetRoom;
+    const packets = new PacketSender({ config, transport, label, cipher, log, stats, room, onFailed: input.run });
+    const states = new StateExchange({ ...input, engine, delegates, clock });
+    const { yieldToEventLoop } = states;
+    const codec = new StreamCodec({
+      security: { label, cipher, onEncryptedSize: (bytes) => stats.sample("memberlist.size.remote", bytes) },
+      compress: config.enableCompression,
+      workers: streamWorkersOf(transport.crypto),
+      yieldToEventLoop,
+    });
+    const context = { config, codec, states, writes: new StreamWrites(yieldToEventLoop), operations, log, stats };
+    const streams = new OutboundStreams({ ...context, transport });
+    this.config = config;
+    this.log = log;
+    this.engine = engine;
+    this.delegates = delegates;
+    this.operations = operations;
+    this.packets = packets;
+    this.streams = streams;
+    this.seeds = seeds;
+    this.events = new EventHub(() => stats.count("dropped.event"));
+    this.recent = recent;
+    this.cipher = cipher;
+    this.keyring = encryption?.keyring;
+    this.#stats = stats;
+    this.#transport = transport;
+    this.#receiver = new PacketReceiver({ config, label, cipher, crypto: transport.crypto, log, stats, labelMismatches });
+    this.#keeper = new SavedStateKeeper({ ...input, config, log, stats, engine, operations, streams, loaded });
+    this.#inboundStreams = new InboundStreams({
+      ...context,
+      engine,
+      labelMismatches,
+      onUserMessage: (message, from) => this.run(() => engine.outputs.events.push({ type: "message", message, from })),
+    });
+    this.#outputs = new OutputHandler({
+      ...input,
+      config,
+      log,
+      stats,
+      outputs: engine.outputs,
+      delegates,
+      packets,
+      streams,
+      seeds,
+      publish: (event) => this.#publish(event),
+    });
     this.#timer = new EngineTimer({
       clock,
       lagAwareness: config.lagAwareness,
-      onTime: (at) => this.run(() => this.engine.fireTimers(at)),
+      onTime: (at) => this.run(() => engine.fireTimers(at)),
       onLate: (late) => this.#eventLoopBlocked(late),
     });
-    this.#keeper = new SavedStateKeeper(this, loaded);
-    this.#addressWatch = this.#makeAddressWatch(advertised);
-    this.packets = this.#makePacketSender();
-    this.#receiver = this.#makePacketReceiver();
-    const streams = this.#streamContext();
-    this.streams = new OutboundStreams({ ...streams, transport });
-    this.#inboundStreams = new InboundStreams({
-      ...streams,
-      engine: this.engine,
-      labelMismatches: this.#labelMismatches,
-      onUserMessage: (message, from) => this.run(() => this.#dispatcher.add({ type: "message", message, from })),
+    this.#addressWatch = new AddressWatch({
+      config,
+      transport,
+      log,
+      stats,
+      advertised,
+      onLost: (isLost, address) => this.#addressLost(isLost, address),
+      onMoved: (to) => this.run(() => engine.moveTo(to)),
     });
+    const { gate } = tunables ?? {};
+    if (gate !== undefined) gate.run = (goOn) => void (this.#isStopped || this.run(goOn));
   }
 
   start(meta: Uint8Array): void {
-    this.transport.listen({
-      packet: (bytes, from, receivedAt) => {
-        if (this.#isStopped) return false;
-        const message = this.#receiver.decode(bytes, from);
-        return message !== undefined && this.run(() => this.engine.receive(message, from, receivedAt));
-      },
-      stream: (stream, from) => this.#inboundStreams.accept(stream, from),
-    });
+    this.#transport.listen({ packet: this.#receive, stream: (stream, from) => this.#inboundStreams.accept(stream, from) });
     this.run(() => this.engine.start(meta));
     this.#keeper.start();
     this.#addressWatch.start();
@@ -180,26 +200,30 @@ export class NodeRuntime {
     this.operations.endAll(new MemberlistError("shutdown", "the memberlist was shut down"));
     this.events.end();
     this.packets.stop();
-    await Promise.all([this.transport.shutdown(), this.#keeper.stop()]);
+    await Promise.all([this.#transport.shutdown(), this.#keeper.stop()]);
   }
 
   get isStopped(): boolean {
     return this.#isStopped;
   }
 
-  /** Every input of the engine goes through here: it gets the time, then its events are told and its timer is armed. */
-  run<T>(action: () => T): T {
-    this.engine.now = this.config.clock.now();
-    this.#depth++;
+  /** Those of this node, and, with the prefix `transport.`, those of its transport. */
+  counters(): Readonly<Record<string, number>> {
+    const ofTransport = Object.entries(this.#transport.counters ?? {}).map(([name, count]) => [`transport.${name}`, count]);
+    return { ...this.#stats.counters(), ...Object.fromEntries(ofTransport) };
+  }
+
+  /** Runs an input of the engine: sets its time before it, and handles its outputs after it. Inputs may be nested. */
+  run<T>(input: () => T): T {
+    this.#begin();
     try {
-      return action();
+      return input();
     } finally {
-      this.#depth--;
-      if (this.#depth === 0) this.#settle();
+      this.#end();
     }
   }
 
-  /** Resolves once the state is such that `isTrue` holds; it may already be. */
+  /** Resolves once `isTrue` holds; it may already. */
   waitUntil(isTrue: () => boolean, options: OperationOptions): Promise<void> {
     return this.operations.run<void>(options, (resolve) =>
       this.watch(() => {
@@ -208,53 +232,71 @@ export class NodeRuntime {
     );
   }
 
-  /** Calls `check` now, and after every change of the state, until what is returned is called. */
+  /** Calls `check` now and after every input, until what it returns is called. */
   watch(check: () => void): () => void {
     this.#watchers.add(check);
     check();
     return () => this.#watchers.delete(check);
   }
 
-  /** @throws MemberlistError `node_name_required` */
-  checkName(to: Address): void {
-    if (to.name !== "" || !this.config.requireNodeNames) return;
-    throw new MemberlistError(
-      "node_name_required",
-      `requireNodeNames is set: pass the node's name with its address, as name/${formatAddress(to)}`,
-    );
+  /** An input as any other, without a closure for each packet. */
+  readonly #receive = (packet: Uint8Array, from: Address, receivedAt: number): boolean => {
+    if (this.#isStopped) return false;
+    const message = this.#receiver.decode(packet, from);
+    if (message === undefined) return false;
+    this.#begin();
+    try {
+      return this.engine.receive(message, from, receivedAt);
+    } finally {
+      this.#end();
+    }
+  };
+
+  #begin(): void {
+    this.engine.now = this.config.clock.now();
+    this.#depth++;
   }
 
-  /** Tells what has happened, and sees to it that the engine is called again when it wants to be. */
-  #settle(): void {
-    this.#dispatcher.tell();
+  #end(): void {
+    this.#depth--;
+    if (this.#depth > 0 || this.#isStopped) return;
+    const { engine, cipher } = this;
+    if (cipher !== undefined) cipher.numMembers = engine.numMembers;
+    this.#outputs.handle();
     if (this.#isStopped) return;
     for (const check of this.#watchers) check();
     this.#keeper.look();
-    if (this.engine.hasHandoff && !this.#isDraining) this.#drainLater();
-    if (this.#catchUpUntil === undefined) this.#timer.set(this.engine.nextTimerAt() ?? Infinity);
+    if (engine.hasHandoff && !this.#isDraining) this.#drainLater();
+    if (this.#catchUpUntil === undefined) this.#timer.set(engine.nextTimerAt() ?? Infinity);
   }
 
   #drainLater(): void {
     this.#isDraining = true;
-    this.config.clock.defer(() => this.#drain());
+    this.config.clock.defer(this.#drain);
   }
 
-  #drain(): void {
-    const { clock } = this.config;
-    const until = clock.now() + handoffTime;
-    const isTimeOver = (): boolean => clock.now() >= until;
+  /** Handles queued messages for a short while; the others wait until packets were read. */
+  readonly #drain = (): void => {
+    const { engine, config } = this;
+    const until = config.clock.now() + handoffTime;
+    const isTimeOver = (): boolean => config.clock.now() >= until;
     try {
       do {
         if (this.#isStopped) return;
-        this.run(() => this.engine.drainHandoff(handoffBatch, isTimeOver));
-      } while (this.engine.hasHandoff && !isTimeOver());
+        this.#begin();
+        try {
+          engine.drainHandoff(handoffBatch, isTimeOver);
+        } finally {
+          this.#end();
+        }
+      } while (engine.hasHandoff && !isTimeOver());
     } finally {
-      // Whatever was thrown, the rest has its turn.
+      // The rest has its turn even if something was thrown.
       this.#isDraining = false;
       this.#endCatchUp();
     }
-    if (this.engine.hasHandoff) this.#drainLater();
-  }
+    if (engine.hasHandoff) this.#drainLater();
+  };
 
   /** Timers fire once the messages that came meanwhile are handled: one of them may be a refutation that is not late at all. */
   #eventLoopBlocked(late: number): void {
@@ -272,87 +314,36 @@ export class NodeRuntime {
     this.run(() => this.engine.fireTimers());
   }
 
+  #addressLost(isLost: boolean, { addr, port }: AdvertisedAddress): void {
+    const { engine, config } = this;
+    this.run(() => (engine.isAddressLost = isLost));
+    if (!isLost) return;
+    const address = hostPort(addr, port);
+    this.#publish({ type: "address_lost", node: engine.localNode, address, at: config.clock.wallTime() });
+  }
+
   #publish(event: MemberEvent): void {
     this.recent.add(event);
     this.events.push(event);
     if (savedEvents.has(event.type)) this.#keeper.changed();
   }
+}
 
-  #makeCipher(encryption: Encryption | undefined): KeyringCipher | undefined {
-    const { config, log } = this;
-    if (encryption === undefined) return undefined;
-    return new KeyringCipher({
-      ...encryption,
-      config,
-      numMembers: () => this.engine.numMembers,
-      onKeyLimitReached: (messages) => {
-        this.stats.count("key_limit_reached");
-        log.warn("key_limit_reached", "the primary key has about reached its usage limit: rotate it, see SECURITY.md", {
-          messages,
-        });
-      },
-    });
-  }
+/** How the parts of a node run inputs of the engine. */
+interface InputParts {
+  readonly isStopped: () => boolean;
+  readonly run: <T>(input: () => T) => T;
+}
 
-  #makeAddressWatch(advertised: AdvertisedAddress): AddressWatch {
-    const { config, log, stats, transport } = this;
-    return new AddressWatch({
-      config,
-      transport,
-      log,
-      stats,
-      advertised,
-      onLost: (isLost, { addr, port }) => {
-        this.run(() => (this.engine.isAddressLost = isLost));
-        if (!isLost) return;
-        const address = hostPort(addr, port);
-        this.#publish({ type: "address_lost", node: this.engine.localNode, address, at: config.clock.wallTime() });
-      },
-      onMoved: (to) => this.run(() => this.engine.moveTo(to)),
-    });
-  }
-
-  #makePacketSender(): PacketSender {
-    const { config, transport, cipher, log, stats } = this;
-    return new PacketSender({
-      config,
-      transport,
-      label: this.#label,
-      cipher,
-      log,
-      stats,
-      room: () => this.engine.packetRoom,
-      onFailed: (react) => this.run(react),
-    });
-  }
-
-  #makePacketReceiver(): PacketReceiver {
-    const { config, cipher, log, stats } = this;
-    const { crypto } = this.transport;
-    return new PacketReceiver({
-      config,
-      label: this.#label,
-      cipher,
-      crypto,
-      log,
-      stats,
-      labelMismatches: this.#labelMismatches,
-    });
-  }
-
-  #streamContext(): StreamContext {
-    const { config, transport, cipher, operations, log, stats } = this;
-    const codec = new StreamCodec({
-      security: {
-        label: this.#label,
-        cipher,
-        onEncryptedSize: (bytes) => stats.sample("memberlist.size.remote", bytes),
-      },
-      compress: config.enableCompression,
-      workers: streamWorkersOf(transport.crypto),
-      yieldToEventLoop: this.#states.yieldToEventLoop,
-    });
-    const writes = new StreamWrites(this.#states.yieldToEventLoop);
-    return { config, codec, states: this.#states, writes, operations, log, stats };
-  }
+function makeCipher(encryption: Encryption, config: ResolvedConfig, log: Log, stats: Stats): KeyringCipher {
+  return new KeyringCipher({
+    ...encryption,
+    config,
+    onKeyLimitReached: (messages) => {
+      stats.count("key_limit_reached");
+      log.warn("key_limit_reached", "the primary key has about reached its usage limit: rotate it, see SECURITY.md", {
+        messages,
+      });
+    },
+  });
 }

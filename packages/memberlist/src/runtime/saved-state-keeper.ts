@@ -2,7 +2,11 @@ import { errorMessage, MemberlistError } from "../api/errors.ts";
 import { shuffle } from "../ports/random.ts";
 import type { ClockTimer } from "../ports/clock.ts";
 import type { ResolvedConfig } from "../config/config.ts";
-import type { NodeRuntime } from "./node-runtime.ts";
+import type { Log } from "../ports/log.ts";
+import type { Engine } from "../swim/engine.ts";
+import type { PendingOperations } from "./pending-operations.ts";
+import type { Stats } from "./stats.ts";
+import type { OutboundStreams } from "./streams/outbound-streams.ts";
 import { decodeSavedState, encodeSavedState, savedMembersMax, type SavedState } from "./saved-state.ts";
 import type { Address } from "../api/address.ts";
 
@@ -49,10 +53,22 @@ export function startIncarnation({ snapshot }: Loaded): number {
   return snapshot === undefined ? 0 : snapshot.incarnation + incarnationMargin;
 }
 
+export interface SavedStateKeeperOptions {
+  readonly config: ResolvedConfig;
+  readonly log: Log;
+  readonly stats: Stats;
+  readonly engine: Engine;
+  readonly operations: PendingOperations;
+  readonly streams: OutboundStreams;
+  readonly loaded: Loaded;
+  readonly isStopped: () => boolean;
+  /** Runs an input of the engine. */
+  readonly run: (input: () => void) => void;
+}
+
 /** Keeps the store up to date, and finds the cluster again after a restart. */
 export class SavedStateKeeper {
-  readonly #runtime: NodeRuntime;
-  readonly #loaded: Loaded;
+  readonly #options: SavedStateKeeperOptions;
   #members: readonly Address[];
   #incarnation = -1;
   #hasLeft = false;
@@ -63,23 +79,22 @@ export class SavedStateKeeper {
   /** When the timer saves, on the clock; Infinity: it is not set. */
   #due = Infinity;
 
-  constructor(runtime: NodeRuntime, loaded: Loaded) {
-    this.#runtime = runtime;
-    this.#loaded = loaded;
-    this.#members = loaded.snapshot?.members ?? [];
+  constructor(options: SavedStateKeeperOptions) {
+    this.#options = options;
+    this.#members = options.loaded.snapshot?.members ?? [];
   }
 
   /** To be called once the engine runs. */
   start(): void {
-    const { log, stats } = this.#runtime;
-    const { problem, reason } = this.#loaded;
+    const { isStopped, loaded, log, stats } = this.#options;
+    const { problem, reason } = loaded;
     if (problem !== undefined) {
       stats.count(problem);
       log.warn(problem, `ignored what the store had: ${reason}`, { reason });
     }
     if (this.#members.length === 0) return;
     this.#rejoin(this.#members).catch((error: unknown) => {
-      if (this.#runtime.isStopped) return;
+      if (isStopped()) return;
       stats.count("rejoin_failed");
       log.warn("rejoin_failed", `could not rejoin through any of the saved members, call join: ${errorMessage(error)}`, {
         members: this.#members.length,
@@ -89,9 +104,9 @@ export class SavedStateKeeper {
 
   /** Something may have changed: our incarnation, or that we leave. */
   look(): void {
-    const { incarnation, hasLeft } = this.#runtime.engine;
+    const { incarnation, hasLeft } = this.#options.engine;
     if ((incarnation === this.#incarnation && hasLeft === this.#hasLeft) || !this.#maySave) return;
-    const wait = hasLeft === this.#hasLeft ? this.#savedAt + saveInterval - this.#runtime.config.clock.now() : 0;
+    const wait = hasLeft === this.#hasLeft ? this.#savedAt + saveInterval - this.#options.config.clock.now() : 0;
     this.#incarnation = incarnation;
     this.#hasLeft = hasLeft;
     this.#isDirty = true;
@@ -108,7 +123,7 @@ export class SavedStateKeeper {
 
   /** In so many ms, or sooner where that is planned already. */
   #saveIn(delay: number): void {
-    const { clock } = this.#runtime.config;
+    const { clock } = this.#options.config;
     const due = clock.now() + delay;
     if (this.#due <= due) return;
     this.#clearTimer();
@@ -120,13 +135,13 @@ export class SavedStateKeeper {
   }
 
   #clearTimer(): void {
-    if (this.#due < Infinity) this.#runtime.config.clock.clearTimeout(this.#timer);
+    if (this.#due < Infinity) this.#options.config.clock.clearTimeout(this.#timer);
     this.#due = Infinity;
   }
 
   /** Saves what is not saved yet. Resolves when that is done, has failed, or takes too long. */
   async stop(): Promise<void> {
-    const { clock } = this.#runtime.config;
+    const { clock } = this.#options.config;
     this.#clearTimer();
     this.#save();
     if (this.#saving === undefined) return;
@@ -138,7 +153,7 @@ export class SavedStateKeeper {
 
   /** The snapshot of somebody else is not overwritten: two nodes were given one store. */
   get #maySave(): boolean {
-    return this.#runtime.config.store !== undefined && this.#loaded.problem !== "store_foreign";
+    return this.#options.config.store !== undefined && this.#options.loaded.problem !== "store_foreign";
   }
 
   /** One save at a time; what changes meanwhile is saved after it. */
@@ -148,7 +163,7 @@ export class SavedStateKeeper {
   }
 
   async #saveAll(): Promise<void> {
-    const { config, log, stats } = this.#runtime;
+    const { config, log, stats } = this.#options;
     while (this.#isDirty) {
       this.#isDirty = false;
       this.#savedAt = config.clock.now();
@@ -162,7 +177,7 @@ export class SavedStateKeeper {
   }
 
   #snapshot(): SavedState {
-    const { config, engine } = this.#runtime;
+    const { config, engine } = this.#options;
     const { name, label } = config;
     const latest = engine.someAlive(savedMembersMax);
     // Cut off from all, we want to find them again; after a leave, nobody.
@@ -176,7 +191,7 @@ export class SavedStateKeeper {
    * meanwhile does not answer that, and learns nothing of us.
    */
   async #rejoin(saved: readonly Address[]): Promise<void> {
-    const { config, log, streams } = this.#runtime;
+    const { config, isStopped, log, streams } = this.#options;
     const members = [...saved];
     shuffle(config.random, members);
     let failure: unknown;
@@ -190,7 +205,7 @@ export class SavedStateKeeper {
         } catch (error) {
           failure = error;
         }
-        if (this.#runtime.isStopped) return;
+        if (isStopped()) return;
       }
     }
     throw failure ?? new MemberlistError("no_ping_response", "none of them answered a ping");
@@ -202,9 +217,9 @@ export class SavedStateKeeper {
   }
 
   #ping(member: Address): Promise<boolean> {
-    const { engine, operations } = this.#runtime;
+    const { engine, operations, run } = this.#options;
     return operations.run<boolean>({ what: "ping" }, (resolve) => {
-      this.#runtime.run(() => engine.ping(member, (rtt) => resolve(rtt !== undefined), { bare: true }));
+      run(() => engine.ping(member, (rtt) => resolve(rtt !== undefined), { bare: true }));
     });
   }
 }

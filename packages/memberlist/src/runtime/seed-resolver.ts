@@ -1,7 +1,10 @@
 import { isIp, parseAddress, type Address } from "../api/address.ts";
 import { errorMessage, MemberlistError } from "../api/errors.ts";
 import { seedName, type Seed, type SeedProvider } from "../api/seeds.ts";
-import type { NodeRuntime } from "./node-runtime.ts";
+import type { ResolvedConfig } from "../config/config.ts";
+import type { Log } from "../ports/log.ts";
+import type { SrvRecord, Transport } from "../ports/transport.ts";
+import type { PendingOperations } from "./pending-operations.ts";
 
 export interface SeedLookup {
   /** Gives the ms that are left. @throws MemberlistError `timeout` when there are none */
@@ -9,84 +12,89 @@ export interface SeedLookup {
   readonly signal?: AbortSignal | undefined;
 }
 
-/**
- * Everything that a seed stands for now. A name's addresses come in the order of the answer.
- *
- * @throws MemberlistError `resolve_failed` where that is nothing, `invalid_address`, `timeout`, `aborted`, `shutdown`
- */
-export async function resolveSeed(runtime: NodeRuntime, seed: Seed, lookup: SeedLookup): Promise<readonly Address[]> {
-  if (typeof seed === "string") return resolveText(runtime, seed, lookup);
-  const texts = await askProvider(runtime, seed, lookup);
-  const found = new Map<string, Address>();
-  let failure: unknown;
-  for (const text of texts) {
-    try {
-      for (const address of await resolveText(runtime, text, lookup)) found.set(`${address.host} ${address.port}`, address);
-    } catch (error) {
-      if (isEnd(error)) throw error;
-      runtime.log.warn("seed_unresolved", `could not resolve ${text}, returned by ${seedName(seed)}: ${errorMessage(error)}`, {
-        seed: text,
-      });
-      failure ??= error;
-    }
-  }
-  if (found.size > 0) return [...found.values()];
-  throw failure ?? new MemberlistError("resolve_failed", `${seedName(seed)} returned no seeds`);
+export interface SeedResolverOptions {
+  readonly config: ResolvedConfig;
+  readonly transport: Transport;
+  readonly operations: PendingOperations;
+  readonly log: Log;
 }
 
-async function resolveText(runtime: NodeRuntime, text: string, { timeLeft, signal }: SeedLookup): Promise<readonly Address[]> {
-  const { config, transport, operations } = runtime;
-  const address = parseAddress(text, config.bindPort);
-  if (isIp(address.host)) return [address];
-  const timeout = timeLeft();
-  const hosts = await operations.run<readonly string[]>(
-    { what: `resolving ${address.host}`, timeout, signal },
-    (resolve, reject) => {
-      if (transport.resolve === undefined) {
+/** Finds the addresses of seeds: literal addresses, host names, and functions that return either. */
+export class SeedResolver {
+  readonly #options: SeedResolverOptions;
+
+  constructor(options: SeedResolverOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * All addresses that a seed stands for now. A name's addresses come in the order of the answer.
+   *
+   * @throws MemberlistError `resolve_failed` if there are none, `invalid_address`, `timeout`, `aborted`, `shutdown`
+   */
+  async resolve(seed: Seed, lookup: SeedLookup): Promise<readonly Address[]> {
+    if (typeof seed === "string") return this.#resolveText(seed, lookup);
+    const texts = await this.#askProvider(seed, lookup);
+    const found = new Map<string, Address>();
+    let failure: unknown;
+    for (const text of texts) {
+      try {
+        for (const address of await this.#resolveText(text, lookup)) found.set(`${address.host} ${address.port}`, address);
+      } catch (error) {
+        if (isEnd(error)) throw error;
+        const message = `could not resolve ${text}, returned by ${seedName(seed)}: ${errorMessage(error)}`;
+        this.#options.log.warn("seed_unresolved", message, { seed: text });
+        failure ??= error;
+      }
+    }
+    if (found.size > 0) return [...found.values()];
+    throw failure ?? new MemberlistError("resolve_failed", `${seedName(seed)} returned no seeds`);
+  }
+
+  async #resolveText(text: string, { timeLeft, signal }: SeedLookup): Promise<readonly Address[]> {
+    const { config, transport, operations } = this.#options;
+    const address = parseAddress(text, config.bindPort);
+    if (isIp(address.host)) return [address];
+    const timeout = timeLeft();
+    const hosts = await operations.run<readonly string[]>(
+      { what: `resolving ${address.host}`, timeout, signal },
+      (resolve, reject) => {
+        if (transport.resolve === undefined) {
+          throw new MemberlistError(
+            "resolve_failed",
+            `this transport cannot resolve host names: pass a literal IP instead of ${address.host}`,
+          );
+        }
+        transport.resolve(address.host, { dnsConfigPath: config.dnsConfigPath, timeout, signal }).then(resolve, reject);
+      },
+    );
+    if (hosts.length === 0) throw new MemberlistError("resolve_failed", `${address.host} resolved to no address`);
+    return hosts.map((host) => ({ ...address, host }));
+  }
+
+  async #askProvider(provider: SeedProvider, { timeLeft, signal }: SeedLookup): Promise<readonly string[]> {
+    const { config, transport, operations } = this.#options;
+    const timeout = timeLeft();
+    const name = seedName(provider);
+    const stop = new AbortController();
+    const resolveSrv = async (service: string): Promise<SrvRecord[]> => {
+      if (transport.resolveSrv === undefined) {
         throw new MemberlistError(
-          "resolve_failed",
-          `this transport cannot resolve host names: pass a literal IP instead of ${address.host}`,
+          "unsupported",
+          `this transport cannot look up SRV records, so srvSeeds("${service}") does not work on it`,
         );
       }
-      transport.resolve(address.host, { dnsConfigPath: config.dnsConfigPath, timeout, signal }).then(resolve, reject);
-    },
-  );
-  if (hosts.length === 0) throw new MemberlistError("resolve_failed", `${address.host} resolved to no address`);
-  return hosts.map((host) => ({ ...address, host }));
-}
-
-async function askProvider(
-  { config, transport, operations }: NodeRuntime,
-  provider: SeedProvider,
-  { timeLeft, signal }: SeedLookup,
-): Promise<readonly string[]> {
-  const timeout = timeLeft();
-  const name = seedName(provider);
-  const stop = new AbortController();
-  const answer = await operations.run<unknown>({ what: `asking ${name} for seeds`, timeout, signal }, (resolve, reject) => {
-    const ask = async (): Promise<unknown> =>
-      await provider({
-        signal: stop.signal,
-        timeout,
-        resolveSrv: async (service) => {
-          if (transport.resolveSrv === undefined) {
-            throw new MemberlistError(
-              "unsupported",
-              `this transport cannot look up SRV records, so srvSeeds("${service}") does not work on it`,
-            );
-          }
-          return await transport.resolveSrv(service, {
-            dnsConfigPath: config.dnsConfigPath,
-            timeout: timeLeft(),
-            signal: stop.signal,
-          });
-        },
-      });
-    ask().then(resolve, (error: unknown) => reject(providerFailed(name, error)));
-    return () => stop.abort();
-  });
-  if (Array.isArray(answer) && answer.every((text) => typeof text === "string")) return answer;
-  throw new MemberlistError("resolve_failed", `${name} must return a list of strings`);
+      const options = { dnsConfigPath: config.dnsConfigPath, timeout: timeLeft(), signal: stop.signal };
+      return await transport.resolveSrv(service, options);
+    };
+    const answer = await operations.run<unknown>({ what: `asking ${name} for seeds`, timeout, signal }, (resolve, reject) => {
+      const ask = async (): Promise<unknown> => await provider({ signal: stop.signal, timeout, resolveSrv });
+      ask().then(resolve, (error: unknown) => reject(providerFailed(name, error)));
+      return () => stop.abort();
+    });
+    if (Array.isArray(answer) && answer.every((text) => typeof text === "string")) return answer;
+    throw new MemberlistError("resolve_failed", `${name} must return a list of strings`);
+  }
 }
 
 function providerFailed(name: string, error: unknown): MemberlistError {

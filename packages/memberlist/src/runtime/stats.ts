@@ -1,4 +1,4 @@
-import type { EngineStats } from "../swim/effects.ts";
+import type { EngineStats } from "../swim/ports.ts";
 import type { MetricLabels, Metrics } from "../ports/metrics.ts";
 
 /** Counts for `members.counters()`, and metrics for whoever collects them. */

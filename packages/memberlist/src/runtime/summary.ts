@@ -1,6 +1,16 @@
 import { formatAddress } from "../api/address.ts";
 import { nodeStates, type NodeState } from "../api/node.ts";
-import type { NodeRuntime } from "./node-runtime.ts";
+import type { ResolvedConfig } from "../config/config.ts";
+import type { Keyring } from "../encryption/keyring.ts";
+import type { Engine } from "../swim/engine.ts";
+
+/** The parts of a node that the summary is about. */
+interface SummarizedParts {
+  readonly config: ResolvedConfig;
+  readonly engine: Engine;
+  readonly isStopped: boolean;
+  readonly keyring: Keyring | undefined;
+}
 
 /** A node in short. */
 export interface MemberlistSummary {
@@ -18,7 +28,7 @@ export interface MemberlistSummary {
   readonly encrypted: boolean;
 }
 
-export function summarize({ config, engine, isStopped, keyring }: NodeRuntime): MemberlistSummary {
+export function summarize({ config, engine, isStopped, keyring }: SummarizedParts): MemberlistSummary {
   const { name, addr, port, state, incarnation } = engine.localNode;
   return {
     name,

@@ -5,9 +5,10 @@ import type { Random } from "../ports/random.ts";
 import type { AdvertisedAddress } from "../ports/transport.ts";
 import type { Ping } from "../wire/messages/types.ts";
 import type { Awareness } from "./awareness.ts";
-import type { Effects, Questions } from "./effects.ts";
 import type { NodeSelector } from "./node-selector.ts";
 import type { NodeRecord, NodeTable } from "./node-table.ts";
+import type { Outputs } from "./outputs.ts";
+import type { EngineDelegates, EngineLog, EngineStats } from "./ports.ts";
 import type { TimerQueue } from "./timers.ts";
 import type { SendGate } from "./send-gate.ts";
 import type { Tunables } from "./tunables.ts";
@@ -19,8 +20,10 @@ export interface EngineContext {
   readonly tunables: Tunables;
   readonly gate: SendGate;
   readonly random: Random;
-  readonly effects: Effects;
-  readonly questions: Questions;
+  readonly outputs: Outputs;
+  readonly delegates: EngineDelegates;
+  readonly log: EngineLog;
+  readonly stats: EngineStats;
   readonly timers: TimerQueue;
   readonly table: NodeTable;
   readonly selector: NodeSelector;
@@ -73,7 +76,7 @@ export function addressOf(record: NodeRecord): Address {
 /** Changes our health score, and says so where it did change. */
 export function applyAwareness(context: EngineContext, delta: number): void {
   if (!context.awareness.applyDelta(delta)) return;
-  context.effects.stats.gauge("memberlist.health.score", context.awareness.score);
+  context.stats.gauge("memberlist.health.score", context.awareness.score);
 }
 
 /** The port out of a message. Peers of protocol version 1 send none: then it is the one that everybody binds. */

@@ -1,6 +1,6 @@
 import type { Address } from "../api/address.ts";
 import { DecodeError, type DecodeReason } from "../wire/decode-error.ts";
-import type { Effects } from "./effects.ts";
+import type { EngineLog, EngineStats } from "./ports.ts";
 
 /** Why a message of a packet was dropped: `dropped.` and this is its counter. */
 export type DropReason =
@@ -25,11 +25,13 @@ interface Drop {
  * messages, which are worth one line.
  */
 export class DroppedMessages {
-  readonly #effects: Effects;
+  readonly #log: EngineLog;
+  readonly #stats: EngineStats;
   readonly #drops: Map<DropReason, Drop> = new Map();
 
-  constructor(effects: Effects) {
-    this.#effects = effects;
+  constructor(log: EngineLog, stats: EngineStats) {
+    this.#log = log;
+    this.#stats = stats;
   }
 
   /**
@@ -56,17 +58,16 @@ export class DroppedMessages {
    */
   report(): number {
     if (this.#drops.size === 0) return 0;
-    const { log, stats } = this.#effects;
     let bad = 0;
     for (const [reason, { count }] of this.#drops) {
-      stats.count(`dropped.${reason}`, count);
+      this.#stats.count(`dropped.${reason}`, count);
       if (reason !== "handoff_full") bad += count;
     }
     const full = this.#drops.get("handoff_full");
-    if (full !== undefined) log.warn("handoff_full", lineOf(full.count, full), fieldsOf(full.count, full));
+    if (full !== undefined) this.#log.warn("handoff_full", lineOf(full.count, full), fieldsOf(full.count, full));
     if (bad > 0) {
       const first = [...this.#drops.values()].find(({ reason }) => reason !== "handoff_full") as Drop;
-      log.warn("bad_message", lineOf(bad, first), fieldsOf(bad, first));
+      this.#log.warn("bad_message", lineOf(bad, first), fieldsOf(bad, first));
     }
     this.#drops.clear();
     return bad;

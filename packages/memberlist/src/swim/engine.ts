@@ -14,7 +14,6 @@ import type { Seed } from "../api/seeds.ts";
 import { AckHandlers } from "./ack-handlers.ts";
 import { Awareness } from "./awareness.ts";
 import { addressOf, applyAwareness, makePing, nextIncarnation, type EngineContext } from "./context.ts";
-import type { Effects, Questions } from "./effects.ts";
 import { Gossip } from "./gossip.ts";
 import { Healing } from "./healing.ts";
 import { introduce } from "./preload.ts";
@@ -22,8 +21,10 @@ import { aliveAddresses, liveNodes, memberInfo, memberInfos } from "./member-lis
 import { Membership } from "./membership.ts";
 import { NodeSelector } from "./node-selector.ts";
 import { makeNode, NodeTable, type NodeRecord } from "./node-table.ts";
+import { Outputs } from "./outputs.ts";
 import { PacketDispatcher } from "./packet-dispatcher.ts";
 import { Periodic, type PeriodicOptions } from "./periodic.ts";
+import type { EngineDelegates, EngineLog, EngineStats } from "./ports.ts";
 import { Prober } from "./probe.ts";
 import { Relocation } from "./relocation.ts";
 import { Responder } from "./responder.ts";
@@ -35,8 +36,9 @@ import { defaultTunables, type Tunables } from "./tunables.ts";
 export interface EngineOptions {
   readonly config: ResolvedConfig;
   readonly random: Random;
-  readonly effects: Effects;
-  readonly questions: Questions;
+  readonly delegates: EngineDelegates;
+  readonly log: EngineLog;
+  readonly stats: EngineStats;
   readonly advertised: AdvertisedAddress;
   readonly tunables?: Partial<Tunables>;
   /** The bytes that label and encryption add to each packet; it changes with the keyring. */
@@ -54,10 +56,11 @@ const never = (): boolean => false;
 const incarnationMax = 2 ** 32 - 1024;
 
 /**
- * The protocol: synchronous, and without I/O, a clock or randomness of its own. Whoever calls a method sets {@link now}
- * first and looks at {@link nextTimerAt} afterwards. Source: PROTOCOL.md sections 3 to 7.
+ * The protocol: synchronous, and without I/O, a clock or randomness of its own. The caller sets {@link now} before each input; after it
+ * the caller takes the {@link outputs}, and sets a timer for {@link nextTimerAt}. Source: PROTOCOL.md sections 3 to 7.
  */
 export class Engine {
+  readonly outputs: Outputs = new Outputs();
   readonly #context: EngineContext;
   readonly #gossip: Gossip;
   readonly #healing: Healing;
@@ -73,7 +76,7 @@ export class Engine {
   #claim: Alive | undefined;
 
   constructor(options: EngineOptions) {
-    const { config, random, effects, questions, advertised, layerOverhead, now } = options;
+    const { config, random, delegates, log, stats, advertised, layerOverhead, now } = options;
     const timers = new TimerQueue();
     const tunables = { ...defaultTunables, ...options.tunables };
     const table = new NodeTable(random);
@@ -83,11 +86,13 @@ export class Engine {
       tunables,
       gate: tunables.gate ?? new SendGate(),
       random,
-      effects,
-      questions,
+      outputs: this.outputs,
+      delegates,
+      log,
+      stats,
       timers,
       table,
-      selector: new NodeSelector({ effects, questions, random, table }),
+      selector: new NodeSelector({ delegates, log, stats, random, table }),
       awareness: new Awareness(tunables.lhaProbe ? config.awarenessMaxMultiplier : 1),
       advertised,
       isAddressLost: false,
@@ -98,7 +103,7 @@ export class Engine {
       incarnation: Math.min(options.incarnation ?? 0, incarnationMax),
     };
     this.#context = context;
-    this.#gossip = new Gossip(context, layerOverhead, () => this.wakeGossip());
+    this.#gossip = new Gossip(context, layerOverhead, () => this.#wakeGossip());
     this.#healing = new Healing(context, (to, done) => this.ping(to, done, { bare: true }));
     this.#relocation = new Relocation(context, this.#gossip);
     this.#membership = new Membership(context, this.#gossip, this.#healing, this.#relocation);
@@ -146,7 +151,7 @@ export class Engine {
     this.#repeat({
       delay: queueCheckInterval,
       interval: () => queueCheckInterval,
-      tick: () => this.#context.effects.stats.sample("memberlist.queue.broadcasts", this.#gossip.numQueued),
+      tick: () => this.#context.stats.sample("memberlist.queue.broadcasts", this.#gossip.numQueued),
     });
   }
 
@@ -170,17 +175,17 @@ export class Engine {
    * score worsens by 1 for each `probeTimeout`, which is about what Lifeguard takes off for a probe that went unanswered.
    */
   eventLoopBlocked(late: number): void {
-    const { config, effects } = this.#context;
-    effects.stats.sample("memberlist.timer.late", late);
+    const { config, log, outputs, stats } = this.#context;
+    stats.sample("memberlist.timer.late", late);
     this.#prober.eventLoopBlocked(late);
     this.#membership.eventLoopBlocked(late);
     const missed = Math.floor(late / config.probeTimeout);
     if (missed === 0) return;
-    effects.stats.count("event_loop_blocked");
-    effects.log.warn("event_loop_blocked", `the event loop was blocked, or the process paused, for ${Math.round(late)} ms`, {
+    stats.count("event_loop_blocked");
+    log.warn("event_loop_blocked", `the event loop was blocked, or the process paused, for ${Math.round(late)} ms`, {
       late,
     });
-    effects.emit({ type: "event_loop_blocked", node: this.localNode, late });
+    outputs.events.push({ type: "event_loop_blocked", node: this.localNode, late });
     applyAwareness(this.#context, missed);
   }
 
@@ -193,9 +198,21 @@ export class Engine {
     this.#context.timers.fire(until);
   }
 
-  /** Something waits to be gossiped: the ticks, which rest while there is nothing, go on. */
-  wakeGossip(): void {
-    this.#gossipTicks?.wake();
+  /**
+   * Queues a user broadcast, in place of one of the same name that is still in the queue.
+   *
+   * @returns false if it was dropped at once
+   * @throws MemberlistError `queue_full`, `message_too_large`; nothing has changed then
+   */
+  broadcast(message: Uint8Array, name: string | undefined): boolean {
+    const queued = this.#gossip.userBroadcasts.queue(message, name);
+    this.#wakeGossip();
+    return queued;
+  }
+
+  /** Drops the user broadcast of that name, if it is still in the queue. */
+  cancelBroadcast(name: string): void {
+    this.#gossip.userBroadcasts.cancel(name);
   }
 
   /** A packet's message: its label and checksum are off already. */
@@ -402,6 +419,11 @@ export class Engine {
     return this.#gossip.numQueued;
   }
 
+  /** There is something to gossip: the ticks, which pause while there is nothing, go on. */
+  #wakeGossip(): void {
+    this.#gossipTicks?.wake();
+  }
+
   #local(): NodeRecord | undefined {
     return this.#context.table.get(this.#context.config.name);
   }
@@ -458,9 +480,9 @@ export class Engine {
   }
 
   #pushPull(): void {
-    const { config, effects, selector } = this.#context;
+    const { config, outputs, selector } = this.#context;
     const [target] = selector.choose("pushPull", 1, (record) => record.name !== config.name && record.state === "alive");
-    if (target !== undefined) effects.pushPull(addressOf(target));
+    if (target !== undefined) outputs.requests.push({ type: "pushPull", to: addressOf(target) });
   }
 
   /** A random part of the interval, so that nodes started together do not stay in step. */

@@ -6,6 +6,7 @@ import { TransmitLimitedQueue } from "./broadcast-queue.ts";
 import { addressOf, type EngineContext } from "./context.ts";
 import type { NodeRecord } from "./node-table.ts";
 import { retransmitLimit } from "./scaling.ts";
+import { UserBroadcasts } from "./user-broadcasts.ts";
 
 /** What each user broadcast costs in a compound, beside its own bytes. */
 const userOverhead: number = compoundOverhead + userMsgOverhead;
@@ -17,6 +18,7 @@ const crcProtocolVersion = 5;
  * to random nodes. Source: PROTOCOL.md section 7.
  */
 export class Gossip {
+  readonly userBroadcasts: UserBroadcasts;
   readonly #context: EngineContext;
   readonly #queue: TransmitLimitedQueue;
   readonly #layerOverhead: () => number;
@@ -43,6 +45,7 @@ export class Gossip {
       onDropped: ({ message }, why) => (why === "tooLong" ? this.#tooLarge(message.length) : this.#full(message)),
     });
     this.#layerOverhead = layerOverhead;
+    this.userBroadcasts = new UserBroadcasts(context, () => this.maxPayload);
   }
 
   get numQueued(): number {
@@ -109,12 +112,12 @@ export class Gossip {
   sendAlone(message: Uint8Array, to: Address, onFailed?: () => void): void {
     const record = to.name === "" ? undefined : this.#context.table.get(to.name);
     const crc = record !== undefined && (record.versions[1] ?? 0) >= crcProtocolVersion;
-    this.#context.effects.sendPacket(message, to, crc, onFailed);
+    this.#context.outputs.packets.push({ message, to, crc, onFailed });
   }
 
   /** Whether there is, or may be, something to say. */
   get hasAny(): boolean {
-    return this.#queue.numQueued() > 0 || this.#context.questions.hasUserBroadcasts;
+    return this.#queue.numQueued() > 0 || this.userBroadcasts.hasAny;
   }
 
   /** One round: to `gossipNodes` random nodes, as long as there is something to say. */
@@ -132,23 +135,19 @@ export class Gossip {
   }
 
   #full(message: Uint8Array): void {
-    const { config, effects } = this.#context;
+    const { config, log, stats } = this.#context;
     const { count } = this.#queue.counters();
     const { maxMembershipBroadcasts: most, maxMembershipBroadcastBytes: bytesMax } = config.limits;
     const isForCount = count >= most && message.length <= bytesMax;
-    effects.stats.count(`limit.${isForCount ? "maxMembershipBroadcasts" : "maxMembershipBroadcastBytes"}`);
-    effects.log.warn(
-      "membership_queue_full",
-      "the queue of membership updates is full, some were dropped; push/pulls carry them",
-      {
-        count,
-        size: message.length,
-      },
-    );
+    stats.count(`limit.${isForCount ? "maxMembershipBroadcasts" : "maxMembershipBroadcastBytes"}`);
+    log.warn("membership_queue_full", "the queue of membership updates is full, some were dropped; push/pulls carry them", {
+      count,
+      size: message.length,
+    });
   }
 
   #tooLarge(size: number): void {
-    const { log, stats } = this.#context.effects;
+    const { log, stats } = this.#context;
     stats.count("dropped.broadcast_too_large");
     log.warn("broadcast_too_large", "a membership update does not fit into a packet, and is not gossiped", { size });
   }
@@ -169,7 +168,7 @@ export class Gossip {
   #broadcasts(limit: number): Uint8Array[] {
     if (limit <= compoundOverhead) return [];
     const share = this.#userShare(limit);
-    if (!this.#context.questions.hasUserBroadcasts) return this.#queue.getBroadcasts(compoundOverhead, limit);
+    if (!this.userBroadcasts.hasAny) return this.#queue.getBroadcasts(compoundOverhead, limit);
     if (share <= userOverhead) {
       const messages = this.#queue.getBroadcasts(compoundOverhead, limit);
       return [...messages, ...this.#userBroadcasts(limit - packedLength(messages))];
@@ -195,7 +194,7 @@ export class Gossip {
 
   #userBroadcasts(limit: number): Uint8Array[] {
     if (limit <= userOverhead) return [];
-    const messages = this.#context.questions.userBroadcasts(userOverhead, limit).map(encodeUser);
+    const messages = this.userBroadcasts.take(userOverhead, limit).map(encodeUser);
     this.#userCredit = Math.max(this.#userCredit - packedLength(messages), 0);
     return messages;
   }

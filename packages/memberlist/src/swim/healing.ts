@@ -144,9 +144,9 @@ export class Healing {
   }
 
   #trySeed({ seed, schedule }: RememberedSeed): void {
-    const { effects, random } = this.#context;
+    const { outputs, random } = this.#context;
     const attempt = this.#begin({ seed: seedName(seed) }, schedule);
-    effects.lookUpSeed(seed, (addresses, error) => {
+    const done = (addresses: readonly Address[], error?: MemberlistError): void => {
       if (error !== undefined) {
         this.#ended(attempt, undefined, error);
         return;
@@ -157,14 +157,15 @@ export class Healing {
         this.#pushPull(attempt, address);
         return;
       }
-      // All that it stands for are alive.
+      // All members that it stands for are alive.
       this.#try = undefined;
       schedule.tried(false, this.#context.now, this.#context.config.healingInterval);
-    });
+    };
+    outputs.requests.push({ type: "resolveSeed", seed, done });
   }
 
   #tryLost({ name, addr, port, schedule }: LostNode): void {
-    const { config, effects, questions } = this.#context;
+    const { config, delegates, outputs } = this.#context;
     const address: Address = { host: addr, port, name };
     const attempt = this.#begin({ node: name }, schedule);
     const answered = (isThere: boolean): void => {
@@ -172,31 +173,33 @@ export class Healing {
       else this.#ended(attempt, address, new MemberlistError("no_ping_response", `${name} did not answer a ping`));
     };
     this.#ping(address, (rtt) => {
-      if (rtt !== undefined || questions.disablesTcpPings(name)) {
+      if (rtt !== undefined || delegates.disablesTcpPings(name)) {
         answered(rtt !== undefined);
         return;
       }
       const deadline = this.#context.now + Math.min(config.tcpTimeout, 2 * config.probeTimeout);
-      effects.pingByStream(makePing(this.#context, name), address, deadline, answered);
+      const ping = makePing(this.#context, name);
+      outputs.requests.push({ type: "streamPing", ping, to: address, deadline, done: answered });
     });
   }
 
   #pushPull(attempt: Try, address: Address): void {
-    const { effects, hasLeft } = this.#context;
+    const { hasLeft, outputs } = this.#context;
     if (hasLeft) {
       this.#try = undefined;
       return;
     }
-    effects.joinAddress(address, (error) => this.#ended(attempt, address, error));
+    const done = (error?: MemberlistError): void => this.#ended(attempt, address, error);
+    outputs.requests.push({ type: "join", to: address, done });
   }
 
   #ended(attempt: Try, address: Address | undefined, error: MemberlistError | undefined): void {
-    const { config, effects, now, table, timers } = this.#context;
+    const { config, now, stats, table, timers } = this.#context;
     const elapsed = now - attempt.startedAt;
     const made: HealingAttempt = { ...attempt.of, address: address === undefined ? "" : formatAddress(address), elapsed };
     const done: HealingAttempt = error === undefined ? made : { ...made, error };
     this.#tried = [...this.#tried, done].slice(-triedMax);
-    effects.stats.count(error === undefined ? "healing.reached" : "healing.failed");
+    stats.count(error === undefined ? "healing.reached" : "healing.failed");
     attempt.schedule.tried(error === undefined, now, config.healingInterval);
     const isStillDead = address !== undefined && this.#isKnownDead(address);
     if (error === undefined && isStillDead && attempt.followUps < followUpsMax && table.liveCount <= attempt.liveBefore) {
@@ -229,21 +232,21 @@ export class Healing {
     this.#isIsolated = true;
     const lost = this.#lost.size;
     const seeds = this.#seeds.length;
-    this.#context.effects.log.warn("isolated", "no other member is alive: trying seeds and lost members", {
+    this.#context.log.warn("isolated", "no other member is alive: trying seeds and lost members", {
       lost,
       seeds,
       tried: this.#tried.length,
     });
-    this.#context.effects.emit({ type: "isolated", lost, seeds, tried: this.#tried });
+    this.#context.outputs.events.push({ type: "isolated", lost, seeds, tried: this.#tried });
   }
 
   #tellHealed(via: HealingAttempt | undefined): void {
-    const { effects, table } = this.#context;
+    const { log, outputs, table } = this.#context;
     const tried = this.#tried;
     const members = table.liveCount;
     this.#isIsolated = false;
     this.#tried = [];
-    effects.log.info("healed", "lost members are back", { members, via: via?.address });
-    effects.emit(via === undefined ? { type: "healed", members, tried } : { type: "healed", members, via, tried });
+    log.info("healed", "lost members are back", { members, via: via?.address });
+    outputs.events.push(via === undefined ? { type: "healed", members, tried } : { type: "healed", members, via, tried });
   }
 }

@@ -60,7 +60,7 @@ export class Membership {
   }
 
   alive(claim: Alive, options: AliveOptions = {}): void {
-    const { config, effects, table, now } = this.#context;
+    const { config, log, table, now } = this.#context;
     const isLocal = claim.node === config.name;
     if (isLocal && (this.#context.hasLeft || this.#isOutdated(claim))) return;
     if (!this.#isAcceptable(claim)) return;
@@ -80,7 +80,7 @@ export class Membership {
         this.#tellConflict(record, claim);
         return;
       }
-      effects.log.info("address_taken_over", `${record.name} has moved to another address`, {
+      log.info("address_taken_over", `${record.name} has moved to another address`, {
         node: record.name,
         before: `${record.addr}:${record.port}`,
         now: `${claim.addr}:${claim.port}`,
@@ -100,8 +100,8 @@ export class Membership {
 
   /** Whether duplicates can be dropped: no delegate or list of networks checks them, and the protocol is not an old one. */
   get dropsDuplicates(): boolean {
-    const { allowList, config, questions } = this.#context;
-    return !questions.hasAliveDelegate && !allowList.restricts && config.protocolVersion >= 2;
+    const { allowList, config, delegates } = this.#context;
+    return !delegates.hasAliveDelegate && !allowList.restricts && config.protocolVersion >= 2;
   }
 
   /**
@@ -122,7 +122,7 @@ export class Membership {
 
   /** @param cause how we know */
   suspect(claim: Suspect, cause: SuspectCause = { code: "accused", from: claim.from }): void {
-    const { config, effects, table, now } = this.#context;
+    const { config, outputs, stats, table, now } = this.#context;
     const record = table.get(claim.node);
     if (record === undefined || claim.incarnation < record.incarnation) return;
     if (record.suspicion !== undefined) {
@@ -138,17 +138,17 @@ export class Membership {
       return;
     }
     this.#gossip.broadcast(claim.node, encodeSuspect(claim));
-    effects.stats.increment("memberlist.msg.suspect", 1);
+    stats.increment("memberlist.msg.suspect", 1);
     table.setState(record, "suspect", now, { incarnation: claim.incarnation });
     record.cause = cause;
     record.suspicion = this.#newSuspicion(claim.from);
     this.#armSuspicion(record, record.suspicion);
-    effects.emit({ type: "suspect", node: record.snapshot(), from: claim.from, cause });
+    outputs.events.push({ type: "suspect", node: record.snapshot(), from: claim.from, cause });
   }
 
   /** @param options `finished`: our broadcast of it has gone out. `cause`: where it is not the claim itself */
   dead(claim: Dead, { finished, cause }: DeadOptions = {}): void {
-    const { config, effects, table, now } = this.#context;
+    const { config, outputs, stats, table, now } = this.#context;
     // The table may have forgotten him, or take him for dead: that he left on purpose is news all the same.
     if (claim.node === claim.from) this.#healing.left(claim.node, claim.incarnation);
     const record = table.get(claim.node);
@@ -160,12 +160,12 @@ export class Membership {
       return;
     }
     this.#gossip.broadcast(claim.node, encodeDead(claim), finished);
-    effects.stats.increment("memberlist.msg.dead", 1);
+    stats.increment("memberlist.msg.dead", 1);
     table.change(record, { incarnation: claim.incarnation });
     const why = cause ?? causeOfClaim(claim, record);
     table.setState(record, claim.node === claim.from ? "left" : "dead", now);
     record.cause = why;
-    effects.emit({ type: "leave", node: record.snapshot(), cause: why });
+    outputs.events.push({ type: "leave", node: record.snapshot(), cause: why });
     if (record.state === "dead") this.#healing.died(record);
   }
 
@@ -175,17 +175,17 @@ export class Membership {
    * @throws MemberlistError `incompatible_versions`, or `merge_refused` by the merge delegate
    */
   *checkMerge(remote: readonly PushNodeState[], join: boolean): Generator<undefined, void> {
-    const { questions, table } = this.#context;
+    const { delegates, table } = this.#context;
     // A copy: the table may change meanwhile.
     yield* protocolChecks(remote, [...table.records()]);
-    if (join && questions.hasMergeDelegate) {
+    if (join && delegates.hasMergeDelegate) {
       const peers: Node[] = [];
       for (const node of remote) {
         if (peers.length % shownInOneGo === shownInOneGo - 1) yield;
         const port = applyPort(this.#context, node.port);
         peers.push(makeNode({ ...node, port }, node.vsn, nodeStateName(node.state) ?? "dead"));
       }
-      const refusal = questions.refusesMerge(peers);
+      const refusal = delegates.refusesMerge(peers);
       if (refusal !== undefined) {
         throw new MemberlistError("merge_refused", `the merge delegate refused: ${errorMessage(refusal)}`, { cause: refusal });
       }
@@ -216,10 +216,10 @@ export class Membership {
 
   /** An address, metadata within bounds, versions that make sense, and no objection by the alive delegate. */
   #isAcceptable(claim: Alive): boolean {
-    const { effects, questions } = this.#context;
+    const { delegates, log, stats } = this.#context;
     if (claim.addr === "" || claim.meta.length > metaMaxSize) {
-      effects.stats.count(claim.addr === "" ? "dropped.bad_address" : "dropped.meta_too_large");
-      effects.log.warn(
+      stats.count(claim.addr === "" ? "dropped.bad_address" : "dropped.meta_too_large");
+      log.warn(
         "bad_alive",
         `ignored an alive message about ${claim.node}: it has no address, or metadata over ${metaMaxSize} bytes`,
         {
@@ -231,18 +231,18 @@ export class Membership {
     }
     const [pMin = 0, pMax = 0] = claim.vsn;
     if (claim.vsn.length >= 3 && (pMin === 0 || pMin > pMax)) {
-      effects.stats.count("dropped.bad_versions");
-      effects.log.warn("bad_versions", `ignored an alive message about ${claim.node}: its protocol versions are invalid`, {
+      stats.count("dropped.bad_versions");
+      log.warn("bad_versions", `ignored an alive message about ${claim.node}: its protocol versions are invalid`, {
         node: claim.node,
         versions: claim.vsn,
       });
       return false;
     }
-    if (!questions.hasAliveDelegate) return true;
-    const refusal = claim.vsn.length < 6 ? "it has no versions" : questions.refusesAlive(nodeOf(claim));
+    if (!delegates.hasAliveDelegate) return true;
+    const refusal = claim.vsn.length < 6 ? "it has no versions" : delegates.refusesAlive(nodeOf(claim));
     if (refusal === undefined) return true;
-    effects.stats.count("dropped.alive_refused");
-    effects.log.warn("alive_refused", `ignored an alive message about ${claim.node}: ${refusal}`, { node: claim.node });
+    stats.count("dropped.alive_refused");
+    log.warn("alive_refused", `ignored an alive message about ${claim.node}: ${refusal}`, { node: claim.node });
     return false;
   }
 
@@ -254,27 +254,23 @@ export class Membership {
   }
 
   #isAllowed(claim: Alive): boolean {
-    const { allowList, effects } = this.#context;
+    const { allowList, log, stats } = this.#context;
     if (allowList.allows(claim.addr)) return true;
-    effects.stats.count("dropped.address_not_allowed");
-    effects.log.warn(
-      "address_not_allowed",
-      `ignored an alive message about ${claim.node}: ${claim.addr} is outside cidrsAllowed`,
-      {
-        node: claim.node,
-        addr: claim.addr,
-      },
-    );
+    stats.count("dropped.address_not_allowed");
+    log.warn("address_not_allowed", `ignored an alive message about ${claim.node}: ${claim.addr} is outside cidrsAllowed`, {
+      node: claim.node,
+      addr: claim.addr,
+    });
     return false;
   }
 
   /** Whether the table may have one more member. */
   #hasRoom(node: string): boolean {
-    const { config, effects, table } = this.#context;
+    const { config, log, stats, table } = this.#context;
     const { maxMembers } = config.limits;
     if (table.size < maxMembers) return true;
-    effects.stats.count("limit.maxMembers");
-    effects.log.warn("too_many_members", `ignored the new member ${node}: limits.maxMembers (${maxMembers}) is reached`, {
+    stats.count("limit.maxMembers");
+    log.warn("too_many_members", `ignored the new member ${node}: limits.maxMembers (${maxMembers}) is reached`, {
       node,
       maxMembers,
     });
@@ -289,9 +285,9 @@ export class Membership {
   }
 
   #tellConflict(record: NodeRecord, claim: Alive): void {
-    const { config, effects, now } = this.#context;
-    effects.stats.count("dropped.name_conflict");
-    effects.log.warn("name_conflict", `two nodes use the name ${record.name}: names must be unique in a cluster`, {
+    const { config, log, outputs, stats, now } = this.#context;
+    stats.count("dropped.name_conflict");
+    log.warn("name_conflict", `two nodes use the name ${record.name}: names must be unique in a cluster`, {
       node: record.name,
       mine: `${record.addr}:${record.port}`,
       theirs: `${claim.addr}:${claim.port}`,
@@ -299,14 +295,15 @@ export class Membership {
     });
     const limit = record.name === config.name ? this.#ownConflicts : this.#otherConflicts;
     const suppressed = limit.take(now);
-    if (suppressed !== undefined) effects.emit({ type: "conflict", node: record.snapshot(), other: nodeOf(claim), suppressed });
+    if (suppressed === undefined) return;
+    outputs.events.push({ type: "conflict", node: record.snapshot(), other: nodeOf(claim), suppressed });
   }
 
   #takeOver(record: NodeRecord, claim: Alive, finished: (() => void) | undefined): void {
-    const { effects, table, now } = this.#context;
+    const { outputs, stats, table, now } = this.#context;
     if (this.#gossip.mayHold(claim.node)) this.#gossip.broadcast(claim.node, encodeAlive(claim), finished);
     else this.#gossip.refuse(claim.node.length, finished);
-    effects.stats.increment("memberlist.msg.alive", 1);
+    stats.increment("memberlist.msg.alive", 1);
     const before = record.state;
     const isMetaChanged = !equalBytes(record.meta, claim.meta);
     // What the round trip was to another address says nothing.
@@ -323,22 +320,22 @@ export class Membership {
     if (before === "alive") table.change(record, fields);
     else table.setState(record, "alive", now, fields);
     const node = record.snapshot();
-    if (before === "dead" || before === "left") effects.emit({ type: "join", node });
-    else if (before === "suspect") effects.emit({ type: "alive", node });
-    if (isMetaChanged && (before === "alive" || before === "suspect")) effects.emit({ type: "update", node });
+    if (before === "dead" || before === "left") outputs.events.push({ type: "join", node });
+    else if (before === "suspect") outputs.events.push({ type: "alive", node });
+    if (isMetaChanged && (before === "alive" || before === "suspect")) outputs.events.push({ type: "update", node });
     this.#healing.returned(record.name);
   }
 
   /** Contradicts a claim about us. */
   #refute(record: NodeRecord, accused: number, from: string): void {
-    const { effects, table } = this.#context;
+    const { log, outputs, table } = this.#context;
     const incarnation = nextIncarnation(this.#context, accused);
     table.change(record, { incarnation });
     applyAwareness(this.#context, 1);
     const { name: node, addr, isMapped, port, meta, versions: vsn } = record;
     this.#gossip.broadcast(node, encodeAlive({ incarnation, node, addr, isMapped, port, meta, vsn }));
-    effects.log.warn("refute", "refuting an accusation: this node is alive", { accuser: from, incarnation });
-    effects.emit({ type: "refute", node: record.snapshot(), from });
+    log.warn("refute", "refuting an accusation: this node is alive", { accuser: from, incarnation });
+    outputs.events.push({ type: "refute", node: record.snapshot(), from });
   }
 
   #newSuspicion(from: string): Suspicion {
@@ -362,11 +359,11 @@ export class Membership {
 
   #suspicionEnded(record: NodeRecord, suspicion: Suspicion): void {
     if (record.suspicion !== suspicion || record.state !== "suspect") return;
-    const { config, effects, now } = this.#context;
+    const { config, log, stats, now } = this.#context;
     const { accusers } = suspicion;
     const suspectFor = now - record.stateChangedAt;
-    if (suspicion.confirmations < suspicion.k) effects.stats.increment("memberlist.degraded.timeout", 1);
-    effects.log.info("marked_dead", `marked ${record.name} as dead: it did not refute the suspicion in time`, {
+    if (suspicion.confirmations < suspicion.k) stats.increment("memberlist.degraded.timeout", 1);
+    log.info("marked_dead", `marked ${record.name} as dead: it did not refute the suspicion in time`, {
       node: record.name,
       confirmations: suspicion.confirmations,
       accusers,

@@ -1,11 +1,12 @@
 import { randomOffset, type Random } from "../ports/random.ts";
 import type { SelectPurpose } from "../api/select-nodes.ts";
-import type { Effects, Questions } from "./effects.ts";
 import type { NodeRecord, NodeTable } from "./node-table.ts";
+import type { EngineDelegates, EngineLog, EngineStats } from "./ports.ts";
 
 interface SelectorParts {
-  readonly effects: Effects;
-  readonly questions: Questions;
+  readonly delegates: EngineDelegates;
+  readonly log: EngineLog;
+  readonly stats: EngineStats;
   readonly random: Random;
   readonly table: NodeTable;
 }
@@ -23,8 +24,8 @@ export class NodeSelector {
 
   /** Up to k distinct members for which `isEligible` holds. */
   choose(purpose: SelectPurpose, k: number, isEligible: (record: NodeRecord) => boolean): NodeRecord[] {
-    const { questions, random, table } = this.#parts;
-    if (!questions.hasSelectNodes) return table.randomNodes(k, isEligible);
+    const { delegates, random, table } = this.#parts;
+    if (!delegates.hasSelectNodes) return table.randomNodes(k, isEligible);
     if (k < 1) return [];
     const candidates = table.records().filter(isEligible);
     const selected = [...this.#ask(purpose, candidates)];
@@ -37,18 +38,18 @@ export class NodeSelector {
 
   /** As a filter for the probe list, which has an order of its own: the members that this round may have. */
   filter(purpose: SelectPurpose, isEligible: (record: NodeRecord) => boolean): (record: NodeRecord) => boolean {
-    const { questions, random, table } = this.#parts;
-    if (!questions.hasSelectNodes || randomOffset(random, 2) === 0) return isEligible;
+    const { delegates, random, table } = this.#parts;
+    if (!delegates.hasSelectNodes || randomOffset(random, 2) === 0) return isEligible;
     const selected = this.#ask(purpose, table.records().filter(isEligible));
     return (record) => selected.has(record);
   }
 
   /** The candidates that the hook takes; all where its answer is of no use. */
   #ask(purpose: SelectPurpose, candidates: readonly NodeRecord[]): ReadonlySet<NodeRecord> {
-    const { effects, questions, table } = this.#parts;
+    const { delegates, log, stats, table } = this.#parts;
     if (candidates.length === 0) return new Set();
     const eligible = new Set(candidates);
-    const answer = questions.selectNodes(
+    const answer = delegates.selectNodes(
       purpose,
       candidates.map((record) => record.snapshot()),
     );
@@ -58,8 +59,8 @@ export class NodeSelector {
       if (record !== undefined && eligible.has(record)) selected.add(record);
     }
     if (selected.size > 0) return selected;
-    effects.stats.count("select_nodes_error");
-    effects.log.warn("select_nodes_error", "selectNodes returned none of the candidates: using all of them", { purpose });
+    stats.count("select_nodes_error");
+    log.warn("select_nodes_error", "selectNodes returned none of the candidates: using all of them", { purpose });
     return eligible;
   }
 }

@@ -41,7 +41,7 @@ export class PacketDispatcher {
   constructor(parts: PacketParts) {
     this.#parts = parts;
     this.#handoff = new HandoffQueue(parts.context.config.handoffQueueDepth);
-    this.#dropped = new DroppedMessages(parts.context.effects);
+    this.#dropped = new DroppedMessages(parts.context.log, parts.context.stats);
   }
 
   get waiting(): number {
@@ -183,7 +183,7 @@ export class PacketDispatcher {
         membership.dead(decodeDead(body));
         break;
       case messageType.user:
-        context.effects.emit({ type: "message", message: body, from });
+        context.outputs.events.push({ type: "message", message: body, from });
         break;
     }
   }
@@ -193,8 +193,8 @@ export class PacketDispatcher {
     const claim = decodeAlive(body);
     const isAllowed = context.allowList.allows(from.host) && (claim.addr === "" || context.allowList.allows(claim.addr));
     if (!isAllowed) {
-      context.effects.stats.count("dropped.address_not_allowed");
-      context.effects.log.debug("address_not_allowed", `blocked an alive message for ${claim.node}`, { addr: claim.addr, from });
+      context.stats.count("dropped.address_not_allowed");
+      context.log.debug("address_not_allowed", `blocked an alive message for ${claim.node}`, { addr: claim.addr, from });
       return;
     }
     membership.alive({ ...claim, port: applyPort(context, claim.port) });

@@ -113,9 +113,9 @@ class Probe {
 
   start(): void {
     const { context, acks } = this.#parts;
-    const { config, effects, now } = context;
+    const { config, stats, now } = context;
     const sentAt = now;
-    if (this.#interval > config.probeInterval) effects.stats.increment("memberlist.degraded.probe", 1);
+    if (this.#interval > config.probeInterval) stats.increment("memberlist.degraded.probe", 1);
     this.#deadline = now + this.#interval;
     acks.set(this.#ping.seqNo, this.#deadline, {
       ack: (payload, receivedAt) => this.#acked(payload, receivedAt - sentAt),
@@ -152,7 +152,7 @@ class Probe {
     if (!this.#isIndirect) {
       this.#target.addRtt(rtt);
       const node = this.#target.snapshot();
-      this.#parts.context.effects.emit({ type: "pingComplete", node, rtt, payload: keepable(payload) });
+      this.#parts.context.outputs.events.push({ type: "pingComplete", node, rtt, payload: keepable(payload) });
     }
     this.#end(this.#sendFailed ? 0 : -1);
   }
@@ -164,13 +164,9 @@ class Probe {
   }
 
   #timedOut(): void {
-    this.#parts.context.effects.log.debug(
-      "ping_timeout",
-      `no ack from ${this.#target.name} in time: asking other members to ping it`,
-      {
-        node: this.#target.name,
-      },
-    );
+    this.#parts.context.log.debug("ping_timeout", `no ack from ${this.#target.name} in time: asking other members to ping it`, {
+      node: this.#target.name,
+    });
     this.#parts.context.gate.pass("probe", () => this.#goIndirect());
   }
 
@@ -178,7 +174,7 @@ class Probe {
   #goIndirect(): void {
     if (this.#isOver) return;
     const { context, gossip } = this.#parts;
-    const { config, effects, selector, timers } = context;
+    const { config, outputs, selector, timers } = context;
     this.#isIndirect = true;
     timers.cancel(this.#timer);
     this.#timer = timers.set(this.#deadline, () => this.#pastDeadline());
@@ -197,14 +193,15 @@ class Probe {
     if (!this.#mayPingByStream()) return;
     this.#streamAnswered = undefined;
     this.#isStreamTried = true;
-    effects.pingByStream(this.#ping, addressOf(this.#target), this.#deadline, (contacted) => {
+    const done = (contacted: boolean): void => {
       this.#streamAnswered = contacted;
       if (this.#isPastDeadline) this.#giveVerdict();
-    });
+    };
+    outputs.requests.push({ type: "streamPing", ping: this.#ping, to: addressOf(this.#target), deadline: this.#deadline, done });
   }
 
   #mayPingByStream(): boolean {
-    if (this.#parts.context.questions.disablesTcpPings(this.#target.name)) return false;
+    if (this.#parts.context.delegates.disablesTcpPings(this.#target.name)) return false;
     return (this.#target.versions[1] ?? 0) >= streamPingProtocolVersion;
   }
 
@@ -218,8 +215,8 @@ class Probe {
     const { context, membership } = this.#parts;
     const { name } = this.#target;
     if (this.#streamAnswered === true) {
-      context.effects.stats.count("probe.stream_only");
-      context.effects.log.warn(
+      context.stats.count("probe.stream_only");
+      context.log.warn(
         "udp_unreachable",
         `${name} answers over TCP but not over UDP: check that the network lets its UDP port through`,
         {
@@ -231,7 +228,7 @@ class Probe {
     }
     const missedNacks = Math.max(this.#expectedNacks - this.#nacks, 0);
     const cause = this.#failure();
-    context.effects.log.info("suspect", `suspecting ${name}: no ack received`, { node: name, ...cause });
+    context.log.info("suspect", `suspecting ${name}: no ack received`, { node: name, ...cause });
     membership.suspect({ incarnation: this.#incarnation, node: name, from: context.config.name }, cause);
     this.#end(this.#expectedNacks > 0 ? missedNacks : 1);
   }
@@ -255,7 +252,7 @@ class Probe {
     context.timers.cancel(this.#timer);
     acks.delete(this.#ping.seqNo);
     applyAwareness(context, awarenessDelta);
-    context.effects.stats.sample("memberlist.probeNode", context.now - (this.#deadline - this.#interval));
+    context.stats.sample("memberlist.probeNode", context.now - (this.#deadline - this.#interval));
     this.#ended();
   }
 }

@@ -75,7 +75,7 @@ export class Relocation {
 
   #arrive(): void {
     const context = this.#context;
-    const { advertised, effects, table } = context;
+    const { advertised, log, table } = context;
     const record = this.#local();
     if (record !== undefined) {
       const { addr, port, name: node } = record;
@@ -84,7 +84,7 @@ export class Relocation {
       table.change(record, { addr: advertised.addr, port: advertised.port });
       this.#claim(record);
       const fields = { node, before: `${addr}:${port}`, now: `${advertised.addr}:${advertised.port}` };
-      effects.log.info("address_changed", "this node is at another address now", fields);
+      log.info("address_changed", "this node is at another address now", fields);
     }
     this.#end();
   }

@@ -20,16 +20,16 @@ export class Responder {
 
   ping(ping: Ping, from: Address): void {
     if (!this.isForUs(ping)) return;
-    const payload = this.#context.questions.ackPayload();
+    const payload = this.#context.delegates.ackPayload();
     this.#send(encodeAckResp({ seqNo: ping.seqNo, payload }), replyAddress(ping, from), from);
   }
 
   /** A ping for a name that is not ours: a node has come back under another name at this address. */
   isForUs(ping: Ping): boolean {
-    const { config, effects } = this.#context;
+    const { config, log, stats } = this.#context;
     if (ping.node === "" || ping.node === config.name) return true;
-    effects.stats.count("dropped.ping_for_other_node");
-    effects.log.warn(
+    stats.count("dropped.ping_for_other_node");
+    log.warn(
       "ping_for_other_node",
       `ignored a ping for node ${ping.node}: this node is ${config.name}. Its address may have been the other's before`,
       { node: ping.node },

@@ -14,7 +14,7 @@ const extra = ascii("random data");
 const config = { protocolVersion: 2, gossipVerifyIncoming: true, gossipVerifyOutgoing: true };
 
 function cipher(keyring: Keyring, options: Partial<KeyringCipherOptions> = {}): KeyringCipher {
-  return new KeyringCipher({ config, keyring, crypto: aesCrypto, numMembers: () => 1, onKeyLimitReached: () => {}, ...options });
+  return new KeyringCipher({ config, keyring, crypto: aesCrypto, onKeyLimitReached: () => {}, ...options });
 }
 
 /** Notes which keys are prepared. */
@@ -84,18 +84,16 @@ describe("KeyringCipher", () => {
 
   it("reports once for each key that it reached its usage limit, counted for all members together", () => {
     const reported: number[] = [];
-    let numMembers = 1;
     const ring = new Keyring([b], a);
     const ours = cipher(ring, {
       messagesPerKeyMax: 40,
-      numMembers: () => numMembers,
       onKeyLimitReached: (messages) => void reported.push(messages),
     });
     const encrypt = (count: number): void => {
       for (let i = 0; i < count; i++) ours.encrypt(plaintext, extra, 0);
     };
     encrypt(7);
-    numMembers = 4;
+    ours.numMembers = 4;
     encrypt(2);
     expect(reported).toEqual([]);
     encrypt(1);

@@ -147,14 +147,14 @@ describe("an alive message about another node", () => {
 describe("the alive delegate", () => {
   it("sees whole nodes, and is obeyed when it refuses one", () => {
     const seen: Node[] = [];
-    const questions = {
+    const delegates = {
       hasAliveDelegate: true,
       refusesAlive: (peer: Node): string | undefined => {
         seen.push(peer);
         return peer.name === "n3" ? "no n3 here" : undefined;
       },
     };
-    const node = started({ questions });
+    const node = started({ delegates });
     node.deliverAll(alive("n2", { meta: foo }), alive("n3"));
     expect(seen.slice(-2)).toMatchObject([{ name: "n2", meta: foo, pMax: 5 }, { name: "n3" }]);
     expect(
@@ -168,7 +168,7 @@ describe("the alive delegate", () => {
   });
 
   it("needs all six versions", () => {
-    const node = started({ questions: { hasAliveDelegate: true } });
+    const node = started({ delegates: { hasAliveDelegate: true } });
     node.deliver(alive("n2", { vsn: [1, 5, 2] }));
     expect(node.node("n2")).toBeUndefined();
     expect(node.count("dropped.alive_refused")).toBe(1);

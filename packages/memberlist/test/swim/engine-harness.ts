@@ -1,13 +1,13 @@
 import type { Address } from "../../src/api/address.ts";
 import { resolveConfig, type Config, type ResolvedConfig } from "../../src/config/config.ts";
 import { Engine } from "../../src/swim/engine.ts";
-import type { Effects, EngineEvent, Questions } from "../../src/swim/effects.ts";
+import type { EngineEvent, EngineRequest } from "../../src/swim/outputs.ts";
+import type { EngineDelegates, EngineLog, EngineStats } from "../../src/swim/ports.ts";
 import type { Tunables } from "../../src/swim/tunables.ts";
 import type { NodeRecord } from "../../src/swim/node-table.ts";
 import { protocolChecks } from "../../src/swim/versions.ts";
 import type { NodeState } from "../../src/api/node.ts";
 import type { Random } from "../../src/ports/random.ts";
-import type { Seed } from "../../src/api/seeds.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import type { Ping, PushNodeState } from "../../src/wire/messages/types.ts";
 import { decodeMessages, encodeMessage, hostOf, ping, type Message, type MessageKind, type MessageOf } from "./messages.ts";
@@ -59,7 +59,7 @@ export interface HarnessNetwork {
 export interface HarnessOptions {
   readonly name?: string;
   readonly config?: Partial<Config>;
-  readonly questions?: Partial<Questions>;
+  readonly delegates?: Partial<EngineDelegates>;
   readonly network?: HarnessNetwork;
   readonly seed?: number;
   /** Every random number: with 0, whoever is added last comes first in the probe list, and nothing is staggered. */
@@ -89,27 +89,29 @@ export class TestRandom implements Random {
 
 const stateNames: readonly NodeState[] = ["alive", "suspect", "dead", "left"];
 
-/** One engine with a manual clock, whose every effect is recorded. Gossip, push/pull and healing are off unless the config says otherwise. */
+type SeedLookUp = Omit<EngineRequest & { readonly type: "resolveSeed" }, "type">;
+type PeerJoin = Omit<EngineRequest & { readonly type: "join" }, "type">;
+
+/** One engine with a manual clock, whose outputs are all recorded. Gossip, push/pull and healing are off unless the config says otherwise. */
 export class EngineHarness {
   readonly config: ResolvedConfig;
   readonly engine: Engine;
   readonly random: TestRandom;
   readonly address: Address;
-  readonly sent: SentPacket[] = [];
-  readonly events: EngineEvent[] = [];
   readonly logs: LogLine[] = [];
   readonly counters: Map<string, number> = new Map();
   readonly metrics: Map<string, number[]> = new Map();
-  readonly streamPings: StreamPing[] = [];
-  readonly pushPulls: Address[] = [];
-  /** Seeds that healing asks for, and peers that it joins. */
-  readonly lookUps: { readonly seed: Seed; readonly done: Parameters<Effects["lookUpSeed"]>[1] }[] = [];
-  readonly joins: { readonly to: Address; readonly done: Parameters<Effects["joinAddress"]>[1] }[] = [];
   now: number;
   readonly #network: HarnessNetwork | undefined;
+  readonly #sent: SentPacket[] = [];
+  readonly #events: EngineEvent[] = [];
+  readonly #streamPings: StreamPing[] = [];
+  readonly #pushPulls: Address[] = [];
+  readonly #lookUps: SeedLookUp[] = [];
+  readonly #joins: PeerJoin[] = [];
 
   constructor(options: HarnessOptions = {}) {
-    const { name = "n1", config = {}, questions = {}, seed = 1, now = 1_000_000, layerOverhead = 0, seqNo = 0 } = options;
+    const { name = "n1", config = {}, delegates = {}, seed = 1, now = 1_000_000, layerOverhead = 0, seqNo = 0 } = options;
     this.now = now;
     this.#network = options.network;
     this.random = new TestRandom(seed);
@@ -126,8 +128,9 @@ export class EngineHarness {
     this.engine = new Engine({
       config: this.config,
       random: this.random,
-      effects: this.#effects(),
-      questions: { ...noQuestions, disablesTcpPings: this.#disablesTcpPings, ...questions },
+      log: this.#log(),
+      stats: this.#stats(),
+      delegates: { ...noDelegates, disablesTcpPings: this.#disablesTcpPings, ...delegates },
       advertised: { addr: this.address.host, port: this.address.port },
       layerOverhead: typeof layerOverhead === "number" ? () => layerOverhead : layerOverhead,
       tunables: options.tunables,
@@ -161,8 +164,45 @@ export class EngineHarness {
   }
 
   run<T>(action: () => T): T {
+    this.#handleOutputs();
     this.engine.now = this.now;
-    return action();
+    try {
+      return action();
+    } finally {
+      this.#handleOutputs();
+    }
+  }
+
+  get sent(): SentPacket[] {
+    this.#handleOutputs();
+    return this.#sent;
+  }
+
+  get events(): EngineEvent[] {
+    this.#handleOutputs();
+    return this.#events;
+  }
+
+  get streamPings(): StreamPing[] {
+    this.#handleOutputs();
+    return this.#streamPings;
+  }
+
+  get pushPulls(): Address[] {
+    this.#handleOutputs();
+    return this.#pushPulls;
+  }
+
+  /** Seeds that healing asks for. */
+  get lookUps(): SeedLookUp[] {
+    this.#handleOutputs();
+    return this.#lookUps;
+  }
+
+  /** Peers that healing joins. */
+  get joins(): PeerJoin[] {
+    this.#handleOutputs();
+    return this.#joins;
   }
 
   /** Lets time pass; timers fire in order, each at its own time. A stream ping that nobody has answered fails at its deadline. */
@@ -250,63 +290,81 @@ export class EngineHarness {
     return Math.min(this.engine.nextTimerAt() ?? Infinity, ...deadlines);
   }
 
-  #effects(): Effects {
+  #log(): EngineLog {
     const log =
       (level: LogLine["level"]) =>
       (code: string, message: string, fields: Readonly<Record<string, unknown>> = {}): void => {
         this.logs.push({ level, code, message, fields });
       };
+    return { debug: log("debug"), info: log("info"), warn: log("warn") };
+  }
+
+  #stats(): EngineStats {
     const metric = (name: string, value: number): void => {
       const values = this.metrics.get(name);
       if (values === undefined) this.metrics.set(name, [value]);
       else values.push(value);
     };
-    return {
-      log: { debug: log("debug"), info: log("info"), warn: log("warn") },
-      stats: {
-        count: (name, times = 1) => this.counters.set(name, this.count(name) + times),
-        increment: metric,
-        gauge: metric,
-        sample: metric,
-      },
-      lookUpSeed: (seed, done) => void this.lookUps.push({ seed, done: (...found) => this.run(() => done(...found)) }),
-      joinAddress: (to, done) => void this.joins.push({ to, done: (error) => this.run(() => done(error)) }),
-      emit: (event) => this.events.push(event),
-      sendPacket: (bytes, to, crc, onFailed) => {
-        const fail = (): void => this.run(() => onFailed?.());
-        const packet: SentPacket = { at: this.now, bytes, messages: decodeMessages(bytes), to, crc, fail };
-        this.sent.push(packet);
-        this.#network?.packet(this, packet);
-      },
-      pingByStream: (message, to, deadline, done) => {
-        const answer = (contacted: boolean): void => {
+    const count = (name: string, times: number = 1): void => void this.counters.set(name, this.count(name) + times);
+    return { count, increment: metric, gauge: metric, sample: metric };
+  }
+
+  /** Takes the outputs as the runtime does. Tests may call the engine without {@link run}: so it is done before each look at them, too. */
+  #handleOutputs(): void {
+    const { outputs } = this.engine;
+    const { packets, requests, events } = outputs;
+    outputs.packets = [];
+    outputs.requests = [];
+    outputs.events = [];
+    for (const { message, to, crc, onFailed } of packets) {
+      const fail = (): void => this.run(() => onFailed?.());
+      const packet: SentPacket = { at: this.now, bytes: message, messages: decodeMessages(message), to, crc, fail };
+      this.#sent.push(packet);
+      this.#network?.packet(this, packet);
+    }
+    for (const request of requests) this.#start(request);
+    this.#events.push(...events);
+  }
+
+  #start(request: EngineRequest): void {
+    switch (request.type) {
+      case "resolveSeed":
+        this.#lookUps.push({ seed: request.seed, done: (...found) => this.run(() => request.done(...found)) });
+        break;
+      case "join":
+        this.#joins.push({ to: request.to, done: (error) => this.run(() => request.done(error)) });
+        break;
+      case "pushPull":
+        this.#pushPulls.push(request.to);
+        this.#network?.pushPull(this, request.to);
+        break;
+      case "streamPing": {
+        const { ping: message, to, deadline } = request;
+        const done = (contacted: boolean): void => {
           if (streamPing.isAnswered) return;
           streamPing.isAnswered = true;
-          this.run(() => done(contacted));
+          this.run(() => request.done(contacted));
         };
-        const streamPing: StreamPing = { ping: message, to, deadline, done: answer, isAnswered: false };
-        this.streamPings.push(streamPing);
+        const streamPing: StreamPing = { ping: message, to, deadline, done, isAnswered: false };
+        this.#streamPings.push(streamPing);
         this.#network?.streamPing(this, streamPing);
-      },
-      pushPull: (to) => {
-        this.pushPulls.push(to);
-        this.#network?.pushPull(this, to);
-      },
-    };
+        break;
+      }
+    }
   }
 }
 
 /** A sender that is nobody's member. */
 export const stranger: Address = { host: "10.9.9.9", port: 999, name: "" };
 
-const noQuestions: Omit<Questions, "disablesTcpPings"> = {
+const noDelegates: Omit<EngineDelegates, "disablesTcpPings"> = {
   hasAliveDelegate: false,
   refusesAlive: () => undefined,
   hasMergeDelegate: false,
   refusesMerge: () => undefined,
   ackPayload: () => new Uint8Array(0),
-  hasUserBroadcasts: false,
-  userBroadcasts: () => [],
+  hasBroadcasts: false,
+  getBroadcasts: () => [],
   hasSelectNodes: false,
   selectNodes: () => [],
 };

@@ -64,7 +64,7 @@ describe("what is known about members", () => {
     ]);
     expect(nodes.at(2)).toBeUndefined();
     expect(node.engine.dropsDuplicates).toBe(true);
-    expect(started({ questions: { hasAliveDelegate: true } }).engine.dropsDuplicates).toBe(false);
+    expect(started({ delegates: { hasAliveDelegate: true } }).engine.dropsDuplicates).toBe(false);
   });
 
   it("is where the alive among them are, ourselves left out, and as many of them as asked for", () => {
@@ -100,7 +100,7 @@ describe("what is known about members", () => {
 
   it("has ourselves even where our own rules refused us: as dead, or as left", () => {
     const refusesAlive = (): string => "nobody at all";
-    const node = started({ questions: { hasAliveDelegate: true, refusesAlive } });
+    const node = started({ delegates: { hasAliveDelegate: true, refusesAlive } });
     expect(node.known()).toEqual([]);
     expect(node.engine.localNode).toMatchObject({
       name: "n1",

@@ -21,13 +21,13 @@ function sized(name: string, size: number): MessageOf<"alive"> {
 }
 
 /** Asks for user broadcasts, and fills what it is given to the last byte. */
-function filling(): { limits: number[]; questions: HarnessOptions["questions"] } {
+function filling(): { limits: number[]; delegates: HarnessOptions["delegates"] } {
   const limits: number[] = [];
-  const userBroadcasts = (overhead: number, limit: number): Uint8Array[] => {
+  const getBroadcasts = (overhead: number, limit: number): Uint8Array[] => {
     limits.push(limit);
     return [new Uint8Array(limit - overhead)];
   };
-  return { limits, questions: { hasUserBroadcasts: true, userBroadcasts } };
+  return { limits, delegates: { hasBroadcasts: true, getBroadcasts } };
 }
 
 describe("a message", () => {
@@ -39,20 +39,20 @@ describe("a message", () => {
 
   it("is filled up to udpBufferSize, less the headers, and not a byte further", () => {
     for (const layerOverhead of [0, 29]) {
-      const { questions } = filling();
-      const node = started({ questions, layerOverhead, config: { udpBufferSize: 500 } });
+      const { delegates } = filling();
+      const node = started({ delegates, layerOverhead, config: { udpBufferSize: 500 } });
       node.deliver(ping({ seqNo: 7 }));
       expect(node.sent.at(-1)?.bytes.length).toBe(500 - packetHeaders + 2 - layerOverhead);
     }
   });
 
   it("that leaves no room for another is not filled up", () => {
-    const { limits, questions } = filling();
+    const { limits, delegates } = filling();
     const payload = new Uint8Array(470);
     const size = encodeMessage(ack(7, payload)).length;
     // Room for the lengths of two messages, and for nothing in the second.
     const udpBufferSize = packetHeaders + 2 + size + 2;
-    const node = new EngineHarness({ questions: { ...questions, ackPayload: () => payload }, config: { udpBufferSize } });
+    const node = new EngineHarness({ delegates: { ...delegates, ackPayload: () => payload }, config: { udpBufferSize } });
     node.deliver(ping({ seqNo: 7 }));
     expect(node.sent.at(-1)?.messages).toEqual([ack(7, payload)]);
     expect(limits).toEqual([]);
@@ -71,12 +71,12 @@ describe("user broadcasts", () => {
   /** Asked for nothing yet: what they may take is saved up. */
   function saving(userBroadcastShare: number): { limits: number[]; node: EngineHarness } {
     const limits: number[] = [];
-    const userBroadcasts = (_overhead: number, limit: number): Uint8Array[] => {
+    const getBroadcasts = (_overhead: number, limit: number): Uint8Array[] => {
       limits.push(limit);
       return [];
     };
     const node = started({
-      questions: { hasUserBroadcasts: true, userBroadcasts },
+      delegates: { hasBroadcasts: true, getBroadcasts },
       config: { udpBufferSize: 500, userBroadcastShare },
     });
     for (let i = 0; i < 20; i++) node.deliver(ping({ seqNo: 7 }));
@@ -206,7 +206,7 @@ describe("a round of gossip", () => {
       return ["n2"];
     };
     const config = { gossipInterval: 100, pushPullInterval: 500 };
-    const node = started({ config, questions: { hasSelectNodes: true, selectNodes } });
+    const node = started({ config, delegates: { hasSelectNodes: true, selectNodes } });
     node.deliver(alive("n2"));
     node.advance(2000);
     expect(new Set(purposes)).toEqual(new Set(["gossip", "pushPull"]));

@@ -129,14 +129,14 @@ describe("a round of gossip", () => {
 describe("user broadcasts", () => {
   it("get what our own messages leave, with their overhead counted", () => {
     const asked: [overhead: number, limit: number][] = [];
-    const questions = {
-      hasUserBroadcasts: true,
-      userBroadcasts: (overhead: number, limit: number): Uint8Array[] => {
+    const delegates = {
+      hasBroadcasts: true,
+      getBroadcasts: (overhead: number, limit: number): Uint8Array[] => {
         asked.push([overhead, limit]);
         return [Uint8Array.of(1), Uint8Array.of(2, 3)];
       },
     };
-    const node = gossiping({ questions, config: { gossipNodes: 1 } });
+    const node = gossiping({ delegates, config: { gossipNodes: 1 } });
     node.deliver(alive("n2"));
     node.takeBroadcasts();
     asked.length = 0;
@@ -154,11 +154,11 @@ describe("user broadcasts", () => {
 
   it("go out even where we have nothing to say, and are not asked for without peers", () => {
     let asked = 0;
-    const userBroadcasts = (): Uint8Array[] => {
+    const getBroadcasts = (): Uint8Array[] => {
       asked++;
       return [Uint8Array.of(7)];
     };
-    const node = gossiping({ questions: { hasUserBroadcasts: true, userBroadcasts } });
+    const node = gossiping({ delegates: { hasBroadcasts: true, getBroadcasts } });
     node.advance(1000);
     expect(asked).toBe(0);
     node.deliver(alive("n2"));
@@ -172,13 +172,13 @@ describe("user broadcasts", () => {
     const count = 300;
     const tiny = Array.from({ length: count }, (_, i) => Uint8Array.of(i >> 8, i));
     let isAsked = false;
-    const userBroadcasts = (): Uint8Array[] => {
+    const getBroadcasts = (): Uint8Array[] => {
       if (isAsked) return [];
       isAsked = true;
       return tiny;
     };
     const build = (): EngineHarness => {
-      const node = gossiping({ questions: { hasUserBroadcasts: true, userBroadcasts }, config: { udpBufferSize: 2000 } });
+      const node = gossiping({ delegates: { hasBroadcasts: true, getBroadcasts }, config: { udpBufferSize: 2000 } });
       isAsked = true;
       node.deliver(alive("n2"));
       node.takeBroadcasts();
@@ -212,7 +212,7 @@ describe("the size of packets", () => {
     fc.assert(
       fc.property(setup, ({ members, users, udpBufferSize, layerOverhead }) => {
         // As a delegate's own queue does: as many as fit.
-        const userBroadcasts = (overhead: number, limit: number): Uint8Array[] => {
+        const getBroadcasts = (overhead: number, limit: number): Uint8Array[] => {
           let free = limit;
           return users.filter(({ length }) => {
             if (overhead + length > free) return false;
@@ -221,7 +221,7 @@ describe("the size of packets", () => {
           });
         };
         const config = { udpBufferSize, probeInterval: 1000, gossipInterval: 200 };
-        const node = new EngineHarness({ config, layerOverhead, questions: { hasUserBroadcasts: true, userBroadcasts } }).start();
+        const node = new EngineHarness({ config, layerOverhead, delegates: { hasBroadcasts: true, getBroadcasts } }).start();
         for (const [i, { name: peer, meta, end }] of members.entries()) {
           node.deliver(alive(peer, { meta, addr: `127.0.1.${i}`, vsn: goodVersions }));
           if (end !== "alive") node.deliver(end === "dead" ? dead(peer) : suspect(peer));

@@ -117,13 +117,13 @@ describe("an alive message that says what is known", () => {
   it("is looked at where its name is over 256 bytes, which is no name of a real member", () => {
     expect(waits({}, alive("n".repeat(256)))).toBe(false);
     expect(waits({}, alive("n".repeat(257)))).toBe(true);
-    expect(waits({ questions: { hasAliveDelegate: true } }, alive("n".repeat(257)))).toBe(true);
+    expect(waits({ delegates: { hasAliveDelegate: true } }, alive("n".repeat(257)))).toBe(true);
   });
 
   it("is looked at where somebody is to be asked about it, of protocol version 1, or about ourselves", () => {
-    expect(waits({ questions: { hasAliveDelegate: true } })).toBe(true);
+    expect(waits({ delegates: { hasAliveDelegate: true } })).toBe(true);
     expect(waits({ config: { cidrsAllowed: ["127.0.0.0/8"] } })).toBe(true);
-    expect(waits({ questions: { hasAliveDelegate: true }, config: { cidrsAllowed: ["127.0.0.0/8"] } })).toBe(true);
+    expect(waits({ delegates: { hasAliveDelegate: true }, config: { cidrsAllowed: ["127.0.0.0/8"] } })).toBe(true);
     expect(waits({ config: { protocolVersion: 1 } })).toBe(true);
     expect(waits({}, alive("n1", { vsn: [1, 5, 2, 0, 0, 0] }))).toBe(true);
   });
@@ -136,14 +136,14 @@ describe("the alive delegate", () => {
       seen.push(node);
       return undefined;
     };
-    const node = started({ questions: { hasAliveDelegate: true, refusesAlive } });
+    const node = started({ delegates: { hasAliveDelegate: true, refusesAlive } });
     seen.length = 0;
     node.deliverAll(alive("n2"), alive("n2"), alive("n2"));
     expect(seen.map(({ name, state }) => `${name} ${state}`)).toEqual(["n2 alive", "n2 alive", "n2 alive"]);
   });
 
   it("is not asked about a node without versions, and the log says that they are missing", () => {
-    const node = started({ questions: { hasAliveDelegate: true, refusesAlive: () => "never asked" } });
+    const node = started({ delegates: { hasAliveDelegate: true, refusesAlive: () => "never asked" } });
     node.logs.length = 0;
     node.deliver(alive("n2", { vsn: [1, 5, 2, 0, 0] }));
     expect(node.logged("alive_refused")).toMatchObject([{ level: "warn", message: expect.stringMatching(/n2: .*versions/) }]);
@@ -235,14 +235,14 @@ describe("the round trip of a member", () => {
 
 it("the merge delegate sees a node in a state that nobody has defined as dead", () => {
   const asked: string[] = [];
-  const questions = {
+  const delegates = {
     hasMergeDelegate: true,
     refusesMerge: (peers: readonly Node[]): unknown => {
       asked.push(...peers.map(({ name, state }) => `${name} ${state}`));
       return undefined;
     },
   };
-  const node = started({ questions });
+  const node = started({ delegates });
   node.run(() => mergeAll(node.engine, [pushed("n2", 1), pushed("n3", 7)], true));
   expect(asked).toEqual(["n2 suspect", "n3 dead"]);
 });

@@ -122,14 +122,14 @@ describe("the merge delegate", () => {
   it("is asked on a join only, hears of everybody, and can refuse without a trace", () => {
     const asked: (readonly Node[])[] = [];
     let refusal: unknown;
-    const questions = {
+    const delegates = {
       hasMergeDelegate: true,
       refusesMerge: (peers: readonly Node[]): unknown => {
         asked.push(peers);
         return refusal;
       },
     };
-    const node = started({ questions, config: { bindPort: 7100 } });
+    const node = started({ delegates, config: { bindPort: 7100 } });
     merge(node, [remote("n2", "alive")], false);
     expect(asked).toEqual([]);
     refusal = new Error("other cluster");

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
-import type { Questions } from "../../src/swim/effects.ts";
+import type { EngineDelegates } from "../../src/swim/ports.ts";
 import type { SelectPurpose } from "../../src/api/select-nodes.ts";
 import { cluster } from "./virtual-cluster.ts";
 import { EngineHarness, type HarnessOptions } from "./engine-harness.ts";
 import { alive } from "./messages.ts";
 
 /** n1 among n2 to n9, of which n2, n3 and n4 are in its zone. */
-function zoned(select: Questions["selectNodes"], config: HarnessOptions["config"] = {}): EngineHarness {
-  const node = new EngineHarness({ name: "n1", config, questions: { hasSelectNodes: true, selectNodes: select } }).start();
+function zoned(select: EngineDelegates["selectNodes"], config: HarnessOptions["config"] = {}): EngineHarness {
+  const node = new EngineHarness({ name: "n1", config, delegates: { hasSelectNodes: true, selectNodes: select } }).start();
   for (let i = 2; i <= 9; i++) node.deliver(alive(`n${i}`, { incarnation: 1 }));
   node.takeBroadcasts();
   node.takeSent();
@@ -110,7 +110,7 @@ it("zones that only choose themselves still hear of one another", () => {
   for (let i = 1; i <= 20; i++) {
     const own = half(`n${i}`);
     members.add(`n${i}`, {
-      questions: {
+      delegates: {
         hasSelectNodes: true,
         selectNodes: (_, candidates) => candidates.map(({ name }) => name).filter((name) => half(name) === own),
       },

@@ -6,6 +6,7 @@ import { Periodic } from "../../src/swim/periodic.ts";
 import { TimerQueue } from "../../src/swim/timers.ts";
 import { makeCompound } from "../../src/wire/compound.ts";
 import type { PushNodeState } from "../../src/wire/messages/types.ts";
+import type { EngineLog, EngineStats } from "../../src/swim/ports.ts";
 import { EngineHarness, stranger, verifyProtocol } from "./engine-harness.ts";
 import { alive, encodeMessage, hostOf } from "./messages.ts";
 
@@ -75,7 +76,7 @@ it("an address that nobody has can be taken out of the index, which is no error"
 
 describe("dropped messages", () => {
   it("are only those that could not be decoded: any other error is thrown on", () => {
-    const dropped = new DroppedMessages({} as ConstructorParameters<typeof DroppedMessages>[0]);
+    const dropped = new DroppedMessages({} as EngineLog, {} as EngineStats);
     expect(() => dropped.addError(new TypeError("a fault of ours"), 1, stranger)).toThrow("a fault of ours");
   });
 

@@ -64,7 +64,7 @@ describe("the helpers of a probe", () => {
       purposes.push(purpose);
       return ["n2", "n3"];
     };
-    const node = probing([alive("n3"), alive("n2")], { questions: { hasSelectNodes: true, selectNodes } });
+    const node = probing([alive("n3"), alive("n2")], { delegates: { hasSelectNodes: true, selectNodes } });
     node.random.fixed = 0.9;
     node.advance(1000);
     expect(new Set(purposes)).toEqual(new Set(["probe", "indirectProbe"]));

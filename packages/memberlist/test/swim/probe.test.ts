@@ -88,7 +88,7 @@ describe("a probe that is answered", () => {
   it("tells the round trip and the payload of a direct ack", () => {
     const members = new VirtualCluster({ latency: 7 });
     const n1 = members.add("n1", { fixedRandom: 0 });
-    members.add("n2", { config: { probeInterval: 0 }, questions: { ackPayload: () => Uint8Array.of(9) } });
+    members.add("n2", { config: { probeInterval: 0 }, delegates: { ackPayload: () => Uint8Array.of(9) } });
     n1.deliver(alive("n2"));
     n1.takeEvents();
     members.advance(100);

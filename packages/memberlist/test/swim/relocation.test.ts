@@ -182,7 +182,7 @@ describe("a move to another address", () => {
   });
 
   it("of a node that was never a member is only a note of where it is", () => {
-    const node = new EngineHarness({ questions: { hasAliveDelegate: true, refusesAlive: () => "nobody" } }).start();
+    const node = new EngineHarness({ delegates: { hasAliveDelegate: true, refusesAlive: () => "nobody" } }).start();
     move(node);
     node.advance(10_000);
     expect([node.sent, node.takeEvents()]).toEqual([[], []]);

@@ -53,7 +53,7 @@ describe("a ping", () => {
   });
 
   it("is answered with the ping delegate's payload", () => {
-    const node = started({ questions: { ackPayload: () => Uint8Array.of(1, 2) } });
+    const node = started({ delegates: { ackPayload: () => Uint8Array.of(1, 2) } });
     node.deliver(ping(asker));
     expect(node.sentOf("ack")).toEqual([ack(42, Uint8Array.of(1, 2))]);
   });

@@ -12,9 +12,9 @@ interface Traffic {
 function traffic(userBroadcastShare: number, size: number): Traffic {
   const node = new EngineHarness({
     config: { userBroadcastShare, gossipInterval: 200, gossipNodes: 1, probeInterval: 0, retransmitMult: 1000 },
-    questions: {
-      hasUserBroadcasts: true,
-      userBroadcasts: (overhead, limit) =>
+    delegates: {
+      hasBroadcasts: true,
+      getBroadcasts: (overhead, limit) =>
         Array.from({ length: Math.floor(limit / (overhead + size)) }, () => new Uint8Array(size)),
     },
   }).start();
@@ -59,9 +59,9 @@ class Saver {
   constructor(retransmitMult: number) {
     this.node = new EngineHarness({
       config: { userBroadcastShare: 0.25, gossipInterval: 200, gossipNodes: 1, probeInterval: 0, retransmitMult },
-      questions: {
-        hasUserBroadcasts: true,
-        userBroadcasts: (overhead, limit) => (this.#isTalking && limit >= overhead + 1200 ? [new Uint8Array(1200)] : []),
+      delegates: {
+        hasBroadcasts: true,
+        getBroadcasts: (overhead, limit) => (this.#isTalking && limit >= overhead + 1200 ? [new Uint8Array(1200)] : []),
       },
     }).start();
   }

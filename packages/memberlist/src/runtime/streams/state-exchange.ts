@@ -1,32 +1,43 @@
 import { encodeLongPushPull, nodesInOneGo, type YieldToEventLoop } from "../../wire/messages/push-pull.ts";
 import type { PushNodeState } from "../../wire/messages/types.ts";
 import type { RemoteState } from "../../wire/stream-frame.ts";
-import type { NodeRuntime } from "../node-runtime.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Engine } from "../../swim/engine.ts";
+import type { Delegates } from "../delegates.ts";
 
 /** A node with more bytes than this, in its name and its metadata, counts for more than one. */
 const usualBytes = 512;
 
-/** The two states of a push/pull: our own is written, and a peer's merged, in parts, so that packets and timers get their turn. */
+export interface StateExchangeOptions {
+  readonly engine: Engine;
+  readonly delegates: Delegates;
+  readonly clock: Clock;
+  readonly isStopped: () => boolean;
+  /** Runs an input of the engine. */
+  readonly run: <T>(input: () => T) => T;
+}
+
+/** The two states of a push/pull: encodes our own and merges a peer's, both in parts, so that packets and timers get their turn. */
 export class StateExchange {
-  readonly #runtime: NodeRuntime;
+  readonly #options: StateExchangeOptions;
   /** Lets packets and timers have their turn. */
   readonly yieldToEventLoop: YieldToEventLoop;
 
-  constructor(runtime: NodeRuntime) {
-    this.#runtime = runtime;
-    this.yieldToEventLoop = () => new Promise((resolve) => runtime.config.clock.defer(resolve));
+  constructor(options: StateExchangeOptions) {
+    this.#options = options;
+    this.yieldToEventLoop = () => new Promise((resolve) => options.clock.defer(resolve));
   }
 
-  /** Our nodes and the application's state, as one push/pull message. */
+  /** Our nodes and the delegate's state, as one push/pull message. */
   localState(join: boolean): Promise<Uint8Array> {
-    const { delegates, engine } = this.#runtime;
+    const { delegates, engine } = this.#options;
     const userState = delegates.localState(join);
     return encodeLongPushPull(join, engine.localNodes(), userState, this.yieldToEventLoop);
   }
 
   /** See {@link Engine.dropsDuplicates}; a merge delegate is to see all nodes of a peer's state. */
   get dropsDuplicates(): boolean {
-    const { delegates, engine } = this.#runtime;
+    const { delegates, engine } = this.#options;
     return engine.dropsDuplicates && !delegates.hasMergeDelegate;
   }
 
@@ -35,7 +46,7 @@ export class StateExchange {
    * @throws MemberlistError `incompatible_versions` or `merge_refused`; nothing has changed then
    */
   async merge({ nodes, join, userState }: RemoteState, yieldToEventLoop: YieldToEventLoop): Promise<void> {
-    const { delegates, engine } = this.#runtime;
+    const { delegates, engine, isStopped, run } = this.#options;
     const checks = engine.checkMerge(nodes, join);
     /** @returns where the next part begins; undefined while the checks go on */
     const part = (from: number): number | undefined => {
@@ -46,14 +57,14 @@ export class StateExchange {
     };
     let merged = 0;
     for (;;) {
-      if (this.#runtime.isStopped) return;
-      const end = this.#runtime.run(() => part(merged));
+      if (isStopped()) return;
+      const end = run(() => part(merged));
       merged = end ?? 0;
       if (end === nodes.length) break;
       await yieldToEventLoop();
     }
-    // One of those who were told of the merge may have shut us down.
-    if (userState.length > 0 && !this.#runtime.isStopped) delegates.mergeRemoteState(userState, join);
+    // A delegate that was notified of the merge may have shut us down.
+    if (userState.length > 0 && !isStopped()) delegates.mergeRemoteState(userState, join);
   }
 }
 

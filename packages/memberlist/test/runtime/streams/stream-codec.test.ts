@@ -38,7 +38,6 @@ function codec({ ring, compress = true, limitReached = () => {}, protocolVersion
       config: { ...config, protocolVersion },
       keyring: ring,
       crypto: aesCrypto,
-      numMembers: () => 1,
       onKeyLimitReached: limitReached,
       messagesPerKeyMax: 3,
     });
@@ -165,8 +164,7 @@ describe("long work without workers", () => {
 
   function inParts(ring?: Keyring): Turn {
     let yields = 0;
-    const cipher =
-      ring && new KeyringCipher({ config, keyring: ring, crypto: aesCrypto, numMembers: () => 1, onKeyLimitReached: () => {} });
+    const cipher = ring && new KeyringCipher({ config, keyring: ring, crypto: aesCrypto, onKeyLimitReached: () => {} });
     const yieldToEventLoop = async (): Promise<void> => {
       yields++;
       await new Promise((resolve) => setImmediate(resolve));
@@ -203,7 +201,7 @@ describe("long work without workers", () => {
       },
     };
     const make = (ring: Keyring): StreamCodec => {
-      const options = { config: { ...config, protocolVersion }, numMembers: () => 1, onKeyLimitReached: () => {} };
+      const options = { config: { ...config, protocolVersion }, onKeyLimitReached: () => {} };
       const cipher = new KeyringCipher({ ...options, keyring: ring, crypto: withLong });
       return new StreamCodec({
         security: { label, cipher },

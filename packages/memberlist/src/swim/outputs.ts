@@ -1,0 +1,70 @@
+import type { Address } from "../api/address.ts";
+import type { LeaveCause, SuspectCause } from "../api/causes.ts";
+import type { MemberlistError } from "../api/errors.ts";
+import type { QueueFullEvent } from "../api/events.ts";
+import type { Healed, Isolated } from "../api/healing-events.ts";
+import type { Node } from "../api/node.ts";
+import type { Seed } from "../api/seeds.ts";
+import type { Ping } from "../wire/messages/types.ts";
+
+/** What has happened, for delegates and `events()`. */
+export type EngineEvent =
+  | { readonly type: "join"; readonly node: Node }
+  | { readonly type: "leave"; readonly node: Node; readonly cause: LeaveCause }
+  | { readonly type: "update"; readonly node: Node }
+  /** `from` accused the node. */
+  | { readonly type: "suspect"; readonly node: Node; readonly from: string; readonly cause: SuspectCause }
+  /** A suspect turned out to be alive. */
+  | { readonly type: "alive"; readonly node: Node }
+  /** `from` said that we are suspect or dead, or ("") an outdated message about us was going around; we refuted it. */
+  | { readonly type: "refute"; readonly node: Node; readonly from: string }
+  | { readonly type: "conflict"; readonly node: Node; readonly other: Node; readonly suppressed: number }
+  /** Timers fired `late` ms after their time; `node` is ourselves. */
+  | { readonly type: "event_loop_blocked"; readonly node: Node; readonly late: number }
+  | Omit<QueueFullEvent, "at">
+  | Isolated
+  | Healed
+  /** `from` is where the packet or stream came from. */
+  | { readonly type: "message"; readonly message: Uint8Array; readonly from: Address }
+  | { readonly type: "pingComplete"; readonly node: Node; readonly rtt: number; readonly payload: Uint8Array };
+
+/** One message to encode as a packet and send. */
+export interface PacketOutput {
+  readonly message: Uint8Array;
+  readonly to: Address;
+  /** Whether the receiver understands a checksum. */
+  readonly crc: boolean;
+  /** To be called, as an input of its own, if the packet could not be sent for a reason that lies with the receiver. */
+  readonly onFailed: (() => void) | undefined;
+}
+
+/** Work that takes time. `done` is called once, as an input of its own, unless the node is shut down before. */
+export type EngineRequest =
+  /** Ping over a stream. `done` is called by `deadline`, in ms on the engine's clock. */
+  | {
+      readonly type: "streamPing";
+      readonly ping: Ping;
+      readonly to: Address;
+      readonly deadline: number;
+      readonly done: (contacted: boolean) => void;
+    }
+  /** A push/pull that is not a join. */
+  | { readonly type: "pushPull"; readonly to: Address }
+  /** Find out which addresses a seed stands for now. */
+  | {
+      readonly type: "resolveSeed";
+      readonly seed: Seed;
+      readonly done: (addresses: readonly Address[], error?: MemberlistError) => void;
+    }
+  /** The push/pull of a join. `done` is called when the peer's state is merged, or with an error. */
+  | { readonly type: "join"; readonly to: Address; readonly done: (error?: MemberlistError) => void };
+
+/**
+ * What the engine wants done. It only collects; the runtime takes the lists after each input: it sends the packets, then starts the
+ * requests, then notifies the events, each list in order.
+ */
+export class Outputs {
+  packets: PacketOutput[] = [];
+  requests: EngineRequest[] = [];
+  events: EngineEvent[] = [];
+}
