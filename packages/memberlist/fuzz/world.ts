@@ -10,7 +10,7 @@ import { addLabel } from "../src/wire/label.ts";
 import { decodePacket, encodePacket } from "../src/wire/packet.ts";
 import type { PayloadCipher } from "../src/wire/encryption.ts";
 import { encodeStreamMessage } from "../src/wire/stream-layers.ts";
-import { encodeText } from "../src/wire/text.ts";
+import { encodeUtf8 } from "../src/wire/utf8.ts";
 import { aes, aesCrypto, cipherOf, patterned } from "../test/wire/aes.ts";
 import { bend, type Case, type Step, type Wrap } from "./inputs.ts";
 import { threadTime, TurnMeter } from "./turn-meter.ts";
@@ -57,7 +57,7 @@ class World {
     this.clock = new VirtualClock({ settle: this.#meter.settle });
     this.#network = new MemoryNetwork({ clock: this.clock, random: this.#random.fork() });
     this.#case = given;
-    this.#label = encodeText(given.label);
+    this.#label = encodeUtf8(given.label);
     const nonces = this.#random.fork();
     const nonce = (): Uint8Array => Uint8Array.from({ length: 12 }, () => Math.floor(nonces.next() * 256));
     this.#ours = given.encrypted ? cipherOf([aes(key, nonce)]) : undefined;

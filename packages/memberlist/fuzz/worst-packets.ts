@@ -2,7 +2,7 @@ import { makeCompound } from "../src/wire/compound.ts";
 import { compressMessage } from "../src/wire/compression/compress.ts";
 import { compoundMaxParts, messageType } from "../src/wire/constants.ts";
 import * as encode from "../src/wire/messages/encode.ts";
-import { encodeText } from "../src/wire/text.ts";
+import { encodeUtf8 } from "../src/wire/utf8.ts";
 
 /** A message that is made to cost its receiver as much as it can. */
 export interface WorstPacket {
@@ -57,7 +57,7 @@ const shortKey = (i: number): readonly number[] => [
   1,
 ];
 const numberKey = (i: number): readonly number[] => {
-  const digits = encodeText(String(i * 65_536));
+  const digits = encodeUtf8(String(i * 65_536));
   return [0xa0 | digits.length, ...digits, 1];
 };
 const badKey = (i: number): readonly number[] => [0xa3, 0xff, 0x80 | (i & 0x3f), 0x80 | ((i >>> 6) & 0x3f), 1];
@@ -85,7 +85,7 @@ export const worstPackets: readonly WorstPacket[] = [
   { name: "255 pings cut off", make: () => parts(() => Uint8Array.of(ping, 0x85)) },
   { name: "255 acks that are not msgpack", make: () => parts(() => Uint8Array.of(ackResp, 0xc1)) },
   { name: "255 suspects that are not msgpack", make: () => parts(() => Uint8Array.of(suspect, 0xc1)) },
-  { name: "255 alives of a wrong type", make: () => parts(() => raw(alive, [0x81, 0xa4], encodeText("Node"), [7])) },
+  { name: "255 alives of a wrong type", make: () => parts(() => raw(alive, [0x81, 0xa4], encodeUtf8("Node"), [7])) },
   {
     name: "255 pings that name an address",
     make: (round) =>
@@ -132,11 +132,11 @@ export const worstPackets: readonly WorstPacket[] = [
         raw(
           alive,
           [0x82, 0xa4],
-          encodeText("Node"),
+          encodeUtf8("Node"),
           [0xa3],
-          encodeText(longName(3, round * 255 + i)),
+          encodeUtf8(longName(3, round * 255 + i)),
           [0xa3],
-          encodeText("Vsn"),
+          encodeUtf8("Vsn"),
           [0xdc, 0, 240],
           new Uint8Array(240).fill(1),
         ),
@@ -210,9 +210,9 @@ export const worstPackets: readonly WorstPacket[] = [
       raw(
         messageType.compress,
         [0x82, 0xa4],
-        encodeText("Algo"),
+        encodeUtf8("Algo"),
         [0, 0xa3],
-        encodeText("Buf"),
+        encodeUtf8("Buf"),
         [0xda, 0xff, 0x00],
         Uint8Array.from({ length: 0xff00 }, (_, i) => (i * 2_654_435_761 + round) >>> 13),
       ),

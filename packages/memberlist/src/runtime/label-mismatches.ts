@@ -2,7 +2,7 @@ import { formatAddress, type Address } from "../api/address.ts";
 import type { LabelMismatchEvent } from "../api/events.ts";
 import type { Clock } from "../ports/clock.ts";
 import { RateLimit } from "../util/rate-limit.ts";
-import { decodeText } from "../wire/text.ts";
+import { decodeUtf8 } from "../wire/utf8.ts";
 
 /** Tells of labels that are not ours, at a bounded rate: whoever can send a packet can send a flood of them. */
 export class LabelMismatches {
@@ -20,7 +20,7 @@ export class LabelMismatches {
   add(from: Address, over: LabelMismatchEvent["over"], label: Uint8Array): void {
     const suppressed = this.#limit.take(this.#clock.now());
     if (suppressed === undefined) return;
-    const event = { type: "label_mismatch", from: formatAddress(from), over, label: decodeText(label), suppressed } as const;
+    const event = { type: "label_mismatch", from: formatAddress(from), over, label: decodeUtf8(label), suppressed } as const;
     this.#tell({ ...event, at: this.#clock.wallTime() });
   }
 }

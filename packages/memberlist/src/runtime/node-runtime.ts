@@ -12,7 +12,7 @@ import type { AdvertisedAddress, Transport } from "../ports/transport.ts";
 import { Engine } from "../swim/engine.ts";
 import type { Tunables } from "../swim/tunables.ts";
 import { labelOverhead } from "../wire/label.ts";
-import { encodeText } from "../wire/text.ts";
+import { encodeUtf8 } from "../wire/utf8.ts";
 import { AddressWatch } from "./address-watch.ts";
 import { Delegates } from "./delegates.ts";
 import { EngineTimer } from "./engine-timer.ts";
@@ -96,7 +96,7 @@ export class NodeRuntime {
 
   constructor({ config, transport, advertised, encryption, tunables, loaded }: NodeRuntimeOptions) {
     const { clock } = config;
-    const label = encodeText(config.label);
+    const label = encodeUtf8(config.label);
     const recent = new RecentEvents();
     const log = createLog(config, (event) => recent.addLine(event));
     const stats = new Stats(config.metrics, config.metricLabels);

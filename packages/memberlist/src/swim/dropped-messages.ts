@@ -1,5 +1,5 @@
 import type { Address } from "../api/address.ts";
-import { DecodeError, type DecodeReason } from "../wire/decode-error.ts";
+import { DecodeError, type DecodeReason } from "../wire/errors.ts";
 import type { EngineLog, EngineStats } from "./ports.ts";
 
 /** Why a message of a packet was dropped: `dropped.` and this is its counter. */

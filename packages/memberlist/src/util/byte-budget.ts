@@ -1,4 +1,4 @@
-import { limitExceeded } from "../wire/limit-exceeded.ts";
+import { limitExceeded } from "../wire/errors.ts";
 
 /** What one stream holds of the budget. */
 export interface ByteAccount {

@@ -1,6 +1,6 @@
 import { compoundHeaderOverhead, compoundMaxParts, compoundOverhead, compoundPartMaxBytes, messageType } from "./constants.ts";
-import { DecodeError } from "./decode-error.ts";
-import { packetBytes } from "./packet-bytes.ts";
+import { DecodeError } from "./errors.ts";
+import { packetBytes } from "./bytes.ts";
 
 export interface CompoundParts {
   /** The whole parts, as views of the body. */

@@ -24,8 +24,8 @@ export const protocolVersionMax: number = 5;
 export const datagramMaxBytes: number = 65_507;
 /** Node metadata, bytes. */
 export const metaMaxSize: number = 512;
-/** A node's name, or any other text that a peer sends, bytes. Go has no limit; no real name comes near this one. */
-export const textMaxSize: number = 4096;
+/** A node's name, or any other string that a peer sends, bytes. Go has no limit; no real name comes near this one. */
+export const stringMaxSize: number = 4096;
 /** Versions in a message about a member. Like Go, this library reads no more of them. */
 export const versionsMaxCount: number = 6;
 /** A label, bytes. */

@@ -1,5 +1,14 @@
+import { crcOverhead, messageType } from "./constants.ts";
+import { DecodeError } from "./errors.ts";
+
 /** The IEEE polynomial, bits reversed. */
 const polynomial = 0xedb88320;
+
+/** For fewer bytes our own checksum is faster than a call into the runtime. */
+const nativeChecksumMin = 256;
+
+/** CRC-32 (IEEE), as an unsigned number. */
+export type Checksum = (bytes: Uint8Array) => number;
 
 /** Eight tables of 256, so that eight bytes are taken at a time; made when first needed. */
 let tables: Int32Array | undefined;
@@ -46,4 +55,32 @@ function makeTables(): Int32Array {
     made[i] = (previous >>> 8) ^ (made[previous & 0xff] as number);
   }
   return made;
+}
+
+function checksumFrom(packet: Uint8Array, from: number, checksum: Checksum | undefined): number {
+  if (checksum === undefined || packet.length - from < nativeChecksumMin) return crc32(packet, from);
+  return checksum(packet.subarray(from));
+}
+
+/** Writes the header at `at`, with the checksum of all that follows it. */
+export function writeCrc(packet: Uint8Array, at: number, checksum: Checksum | undefined): void {
+  const crc = checksumFrom(packet, at + crcOverhead, checksum);
+  packet[at] = messageType.hasCrc;
+  packet[at + 1] = crc >>> 24;
+  packet[at + 2] = crc >>> 16;
+  packet[at + 3] = crc >>> 8;
+  packet[at + 4] = crc;
+}
+
+/**
+ * Checks a packet that has a checksum, and takes that off. A packet too short for one is a message of an unknown type, as in Go.
+ *
+ * @throws DecodeError `bad_crc`
+ */
+export function removeCrc(packet: Uint8Array, checksum: Checksum | undefined): Uint8Array {
+  if (packet.length < crcOverhead || packet[0] !== messageType.hasCrc) return packet;
+  const expected =
+    (((packet[1] as number) << 24) | ((packet[2] as number) << 16) | ((packet[3] as number) << 8) | (packet[4] as number)) >>> 0;
+  if (checksumFrom(packet, crcOverhead, checksum) !== expected) throw new DecodeError("bad_crc", "the checksum does not match");
+  return packet.subarray(crcOverhead);
 }

@@ -1,6 +1,6 @@
 import type { AesGcm } from "../ports/crypto.ts";
 import { nonceSize, tagSize } from "./constants.ts";
-import { DecodeError } from "./decode-error.ts";
+import { DecodeError } from "./errors.ts";
 
 /** Encryption of packets, with the current keys. */
 export interface PacketCipher {

@@ -1,14 +1,14 @@
 import ipaddr from "ipaddr.js";
 import { MemberlistError } from "../api/errors.ts";
-import { DecodeError } from "./decode-error.ts";
+import { DecodeError } from "./errors.ts";
 
 export const ipv4Size = 4;
 export const ipv6Size = 16;
 const [dot, zero] = [0x2e, 0x30] as const;
 
-/** The addresses of members come again and again, with each message: what was written once is found by its bytes. A power of two. */
+/** Each message repeats the addresses of members, so strings are kept and found by their bytes. A power of two. */
 const recentIps = 8 * 1024;
-let recent: { readonly keys: Uint8Array; readonly texts: string[]; readonly sizes: Uint8Array } | undefined;
+let recent: { readonly keys: Uint8Array; readonly strings: string[]; readonly sizes: Uint8Array } | undefined;
 
 /**
  * Writes a literal IP as it goes on the wire, into `bytes` from `at` on: 4 bytes for IPv4 (and for IPv4-mapped IPv6), 16 for IPv6. A
@@ -42,20 +42,20 @@ export function bytesToIp(bytes: Uint8Array, at: number = 0, size: number = byte
   for (let i = at; i < at + size; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
   recent ??= {
     keys: new Uint8Array(recentIps * ipv6Size),
-    texts: Array.from({ length: recentIps }, () => ""),
+    strings: Array.from({ length: recentIps }, () => ""),
     sizes: new Uint8Array(recentIps),
   };
-  const { keys, texts, sizes } = recent;
+  const { keys, strings, sizes } = recent;
   const slot = (hash ^ (hash >>> 15)) & (recentIps - 1);
   const keyAt = slot * ipv6Size;
   let same = sizes[slot] === size;
   for (let i = 0; same && i < size; i++) same = keys[keyAt + i] === bytes[at + i];
-  if (same) return texts[slot] as string;
-  const text = size === 4 ? `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}` : ipv6Text(bytes, at);
+  if (same) return strings[slot] as string;
+  const ip = size === 4 ? `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}` : ipv6String(bytes, at);
   keys.set(bytes.subarray(at, at + size), keyAt);
   sizes[slot] = size;
-  texts[slot] = text;
-  return text;
+  strings[slot] = ip;
+  return ip;
 }
 
 /** True where an address of `size` bytes from `at` on is IPv4 in 16 bytes, else undefined: what a message says of its form. */
@@ -65,7 +65,7 @@ export function isMappedAt(bytes: Uint8Array, at: number, size: number): true | 
   return true;
 }
 
-/** Whether {@link bytesToIp} of the same bytes is `ip`, an IP that it has made or that is written as it would. An IPv4 costs no text. */
+/** Whether {@link bytesToIp} of the same bytes is `ip`, an IP that it has made or that is written as it would. IPv4 is compared without making a string. */
 export function isIpAt(bytes: Uint8Array, at: number, size: number, ip: string): boolean {
   if (size !== 4) return bytesToIp(bytes, at, size) === ip;
   let i = 0;
@@ -79,7 +79,7 @@ export function isIpAt(bytes: Uint8Array, at: number, size: number, ip: string):
   return i === ip.length;
 }
 
-function ipv6Text(bytes: Uint8Array, at: number): string {
+function ipv6String(bytes: Uint8Array, at: number): string {
   const parsed = new ipaddr.IPv6(Array.from(bytes.subarray(at, at + ipv6Size)));
   return parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toString() : parsed.toRFC5952String();
 }

@@ -1,6 +1,6 @@
-import { emptyBytes } from "./bytes.ts";
+import { emptyBytes, equalBytes } from "./bytes.ts";
 import { labelMaxSize, messageType } from "./constants.ts";
-import { DecodeError } from "./decode-error.ts";
+import { DecodeError } from "./errors.ts";
 
 /** The type byte and the length byte. */
 export const labelHeaderSize: number = 2;
@@ -58,4 +58,18 @@ export function splitLabel(packet: Uint8Array): LabelledBytes {
   if (size === 0) throw new DecodeError("bad_label", "a label header with an empty label");
   if (size === undefined || packet.length < labelHeaderSize + size) throw new DecodeError("bad_label", "a label cut off");
   return { label: packet.subarray(labelHeaderSize, labelHeaderSize + size), rest: packet.subarray(labelHeaderSize + size) };
+}
+
+/**
+ * Checks the label that a packet or a stream came with.
+ *
+ * @param isRemovedBefore `skipInboundLabelCheck`: a front-end has taken our label off, so that one that is still there is an error
+ * @throws DecodeError `double_label`, `label_mismatch`
+ */
+export function checkLabel(label: Uint8Array, ours: Uint8Array, isRemovedBefore: boolean, of: "packet" | "stream"): void {
+  if (isRemovedBefore) {
+    if (label.length === 0) return;
+    throw new DecodeError("double_label", `a ${of} with a label, but skipInboundLabelCheck says that labels were removed before`);
+  }
+  if (!equalBytes(label, ours)) throw new DecodeError("label_mismatch", `the label of the ${of} differs from ours`);
 }

@@ -1,17 +1,10 @@
-import { emptyBytes, equalBytes } from "./bytes.ts";
+import { emptyBytes, packetBytes } from "./bytes.ts";
 import { compressedView } from "./compression/compress.ts";
-import { crcOverhead, messageType } from "./constants.ts";
-import { crc32 } from "./crc.ts";
-import { DecodeError } from "./decode-error.ts";
-import { labelOverhead, splitLabel, writeLabel } from "./label.ts";
-import { packetBytes } from "./packet-bytes.ts";
+import { crcOverhead } from "./constants.ts";
+import { removeCrc, writeCrc, type Checksum } from "./crc.ts";
+import { DecodeError } from "./errors.ts";
+import { checkLabel, labelOverhead, splitLabel, writeLabel } from "./label.ts";
 import type { PacketCipher } from "./encryption.ts";
-
-/** For fewer bytes our own checksum is faster than a call into the runtime. */
-const nativeChecksumMin = 256;
-
-/** CRC-32 (IEEE), as an unsigned number. */
-type Checksum = (bytes: Uint8Array) => number;
 
 export interface EncodePacketOptions {
   /** Compress, where it makes the message smaller. */
@@ -62,7 +55,9 @@ export function encodePacket(message: Uint8Array, options: EncodePacketOptions):
  * @throws DecodeError `bad_label`, `double_label`, `label_mismatch`, `decrypt_failed`, `bad_crc`, `empty`
  */
 export function decodePacket(packet: Uint8Array, options: DecodePacketOptions): Uint8Array {
-  const message = removeCrc(decrypt(removeLabel(packet, options), options), options.checksum);
+  const { label, rest } = splitLabel(packet);
+  checkLabel(label, options.label, options.skipInboundLabelCheck, "packet");
+  const message = removeCrc(decrypt(rest, options), options.checksum);
   if (message.length === 0) throw new DecodeError("empty", "a packet without a message");
   return message;
 }
@@ -87,42 +82,4 @@ function decrypt(packet: Uint8Array, { cipher, label }: DecodePacketOptions): Ui
     if (cipher.verifyIncoming || !(error instanceof DecodeError)) throw error;
     return packet;
   }
-}
-
-function checksumFrom(packet: Uint8Array, from: number, checksum: Checksum | undefined): number {
-  if (checksum === undefined || packet.length - from < nativeChecksumMin) return crc32(packet, from);
-  return checksum(packet.subarray(from));
-}
-
-/** Writes the checksum of all that follows it. */
-function writeCrc(packet: Uint8Array, at: number, checksum: Checksum | undefined): void {
-  const crc = checksumFrom(packet, at + crcOverhead, checksum);
-  packet[at] = messageType.hasCrc;
-  packet[at + 1] = crc >>> 24;
-  packet[at + 2] = crc >>> 16;
-  packet[at + 3] = crc >>> 8;
-  packet[at + 4] = crc;
-}
-
-function removeLabel(packet: Uint8Array, options: DecodePacketOptions): Uint8Array {
-  const { label, rest } = splitLabel(packet);
-  if (options.skipInboundLabelCheck) {
-    if (label.length > 0)
-      throw new DecodeError(
-        "double_label",
-        "a packet with a label, but skipInboundLabelCheck says that labels were removed before",
-      );
-  } else if (!equalBytes(label, options.label)) {
-    throw new DecodeError("label_mismatch", "the label of the packet differs from ours");
-  }
-  return rest;
-}
-
-/** A packet too short for a checksum is a message of an unknown type, as in Go. */
-function removeCrc(packet: Uint8Array, checksum: Checksum | undefined): Uint8Array {
-  if (packet.length < crcOverhead || packet[0] !== messageType.hasCrc) return packet;
-  const expected =
-    (((packet[1] as number) << 24) | ((packet[2] as number) << 16) | ((packet[3] as number) << 8) | (packet[4] as number)) >>> 0;
-  if (checksumFrom(packet, crcOverhead, checksum) !== expected) throw new DecodeError("bad_crc", "the checksum does not match");
-  return packet.subarray(crcOverhead);
 }

@@ -2,12 +2,11 @@ import { MemberlistError } from "../api/errors.ts";
 import { emptyBytes, keepableInParts } from "./bytes.ts";
 import { messageType } from "./constants.ts";
 import { decodeAckResp, decodeErrResp, decodePing } from "./messages/decode.ts";
-import { DecodeError } from "./decode-error.ts";
+import { DecodeError, limitExceeded, type StreamLimitName } from "./errors.ts";
 import { MessageCursor } from "./messages/scan.ts";
 import { pushNodeSchema } from "./messages/schema.ts";
 import type { UnchangedNodes } from "./messages/unchanged-nodes.ts";
 import { labelHeaderSize } from "./label.ts";
-import { limitExceeded, type StreamLimitName } from "./limit-exceeded.ts";
 import type { AckResp, ErrResp, Ping, PushNodeState, PushPullHeader } from "./messages/types.ts";
 import {
   decodePushNode,
@@ -134,8 +133,8 @@ function inMemory(message: Uint8Array): StreamMessage {
 export interface PushPullReading {
   /** Awaited now and then, see {@link nodesInOneGo}; absent: all that has arrived is decoded in one go. */
   readonly yieldToEventLoop?: YieldToEventLoop;
-  /** Nodes that say nothing new, and are not even decoded: most of a push/pull is known already. Absent: all are decoded. */
-  readonly known?: UnchangedNodes | undefined;
+  /** Nodes that change nothing are skipped without decoding them: most of a push/pull. Absent: all are decoded. */
+  readonly unchanged?: UnchangedNodes | undefined;
   /** Called for each decoded node with the bytes that it takes in memory, about. What it throws ends the read. */
   readonly charge?: ((bytes: number) => void) | undefined;
 }
@@ -151,13 +150,13 @@ function memoryOf(size: number): number {
 /** A node with more bytes than this counts for more than one. */
 const usualNodeBytes = 512;
 
-/** What a large node costs beyond a usual one, in the unit of {@link knownForOne}. */
+/** What a large node costs beyond a usual one, in the unit of {@link skippedForOne}. */
 function extraWork(bytes: number): number {
-  return knownForOne * Math.floor(bytes / usualNodeBytes);
+  return skippedForOne * Math.floor(bytes / usualNodeBytes);
 }
 
-/** So many nodes that are known are gone over in the time that it takes to decode one, while the code is cold. */
-const knownForOne = 4;
+/** Nodes that are skipped in the time that it takes to decode one, while the code is cold. */
+const skippedForOne = 4;
 
 /**
  * How the body of a push/pull message begins.
@@ -181,17 +180,17 @@ export async function readPushPullNodes(
   reader: StreamReader,
   header: PushPullHeader,
   limits: StreamLimits,
-  { yieldToEventLoop, known, charge }: PushPullReading = {},
+  { yieldToEventLoop, unchanged, charge }: PushPullReading = {},
 ): Promise<RemoteState> {
   const nodes: PushNodeState[] = [];
   const cursor = new MessageCursor();
   const maxNodeBytes = Math.max(limits.maxPushStateBytes, maxObjectBytes);
-  const workInOneGo = yieldToEventLoop === undefined ? Infinity : nodesInOneGo * knownForOne;
+  const workInOneGo = yieldToEventLoop === undefined ? Infinity : nodesInOneGo * skippedForOne;
   let skipped = 0;
   let work = 0;
   let left = header.nodes;
   const skip = (bytes: Uint8Array, start: number, end: number): number =>
-    (known as UnchangedNodes).skip(bytes, start, end, left, workInOneGo - work);
+    (unchanged as UnchangedNodes).skip(bytes, start, end, left, workInOneGo - work);
   const look = (bytes: Uint8Array, start: number, end: number): number => {
     if (!cursor.scan(pushNodeSchema, bytes, start, end)) return start;
     const size = cursor.end - start;
@@ -207,14 +206,14 @@ export async function readPushPullNodes(
       await yieldToEventLoop?.();
     }
     // No promise for each of ten thousand nodes: they are taken from what has arrived.
-    if (known !== undefined) {
+    if (unchanged !== undefined) {
       const hasSkipped = reader.tryRead(skip);
-      work += known.work;
-      left -= known.skipped;
+      work += unchanged.work;
+      left -= unchanged.skipped;
       if (hasSkipped) continue;
     }
     left--;
-    work += knownForOne;
+    work += skippedForOne;
     if (reader.tryRead(look)) continue;
     const object =
       reader.tryObject(maxNodeBytes, "maxPushStateBytes") ?? (await reader.readObject(maxNodeBytes, "maxPushStateBytes"));

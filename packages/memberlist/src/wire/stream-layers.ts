@@ -2,7 +2,7 @@ import { MemberlistError } from "../api/errors.ts";
 import { concatBytes, emptyBytes } from "./bytes.ts";
 import { compressInParts, compressMessage, decompressBody, decompressInParts } from "./compression/compress.ts";
 import { maxPushStateBytes, messageType } from "./constants.ts";
-import { DecodeError } from "./decode-error.ts";
+import { DecodeError } from "./errors.ts";
 import type { YieldToEventLoop } from "./messages/push-pull.ts";
 import { encryptedLength, type PayloadCipher } from "./encryption.ts";
 import { StreamReader } from "./stream-reader.ts";

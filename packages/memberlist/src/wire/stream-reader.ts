@@ -1,6 +1,6 @@
 import { errorMessage, MemberlistError } from "../api/errors.ts";
 import { copiedInOneGo, emptyBytes } from "./bytes.ts";
-import { limitExceeded, type StreamLimitName } from "./limit-exceeded.ts";
+import { limitExceeded, type StreamLimitName } from "./errors.ts";
 import { scanObject } from "./messages/msgpack.ts";
 import type { YieldToEventLoop } from "./messages/push-pull.ts";
 

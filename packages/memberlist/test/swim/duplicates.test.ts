@@ -166,7 +166,7 @@ describe("unchanged nodes of a push/pull", () => {
         const thorough = new EngineHarness().start();
         for (const nodes of pushPulls) {
           const message = encodePushPull(false, nodes, new Uint8Array(0));
-          const fast = await pushPull(plain, message, { known: await knownOf(plain) });
+          const fast = await pushPull(plain, message, { unchanged: await knownOf(plain) });
           const whole = await pushPull(thorough, message, {});
           expect(fast.refused).toBe(whole.refused);
           expect(fast.decoded).toBeLessThanOrEqual(whole.decoded);
@@ -186,13 +186,13 @@ describe("unchanged nodes of a push/pull", () => {
         const plain = new EngineHarness({ config }).start();
         const thorough = new EngineHarness({ config }).start();
         for (const node of [plain, thorough]) node.run(() => mergeAll(node.engine, before, false));
-        const known = await knownOf(plain);
+        const unchanged = await knownOf(plain);
         for (const node of [plain, thorough]) {
           node.run(() => mergeAll(node.engine, meanwhile, false));
           node.advance(15);
         }
         const message = encodePushPull(false, nodes, new Uint8Array(0));
-        await pushPull(plain, message, { known });
+        await pushPull(plain, message, { unchanged });
         await pushPull(thorough, message, {});
         expect(outcome(plain)).toEqual(outcome(thorough));
       }),
@@ -212,18 +212,18 @@ describe("unchanged nodes of a push/pull", () => {
       vsn: [1, 5, 2, 0, 0, 0],
     }));
     const message = encodePushPull(true, others, new Uint8Array(0));
-    expect(await pushPull(node, message, { known: await knownOf(node) })).toEqual({ decoded: 20 });
-    const known = await knownOf(node);
-    expect(await pushPull(node, message, { known })).toEqual({ decoded: 0 });
+    expect(await pushPull(node, message, { unchanged: await knownOf(node) })).toEqual({ decoded: 20 });
+    const unchanged = await knownOf(node);
+    expect(await pushPull(node, message, { unchanged })).toEqual({ decoded: 0 });
     const same = encodePushPull(true, node.engine.localState(), new Uint8Array(0));
-    expect(await pushPull(node, same, { known })).toEqual({ decoded: 0 });
+    expect(await pushPull(node, same, { unchanged })).toEqual({ decoded: 0 });
     // Suspects and dead members are decoded even if we have them in the same state.
     const suspects = encodePushPull(
       true,
       others.slice(0, 3).map((other) => ({ ...other, state: 1 })),
       new Uint8Array(0),
     );
-    expect(await pushPull(node, suspects, { known })).toEqual({ decoded: 3 });
-    expect(await pushPull(node, suspects, { known: await knownOf(node) })).toEqual({ decoded: 3 });
+    expect(await pushPull(node, suspects, { unchanged })).toEqual({ decoded: 3 });
+    expect(await pushPull(node, suspects, { unchanged: await knownOf(node) })).toEqual({ decoded: 3 });
   });
 });

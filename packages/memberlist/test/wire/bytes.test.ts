@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { copiedInOneGo, equalBytes, keepable, keepableInParts } from "../../src/wire/bytes.ts";
+import { copiedInOneGo, equalBytes, keepable, keepableInParts, packetBytes } from "../../src/wire/bytes.ts";
 
 const large = new Uint8Array(4 * 1024 * 1024).map((_, i) => i);
 
@@ -35,5 +35,29 @@ describe("keepableInParts", () => {
     expect((await keepableInParts(large, yieldNow)) === large).toBe(true);
     expect((await keepableInParts(large.subarray(0, 9), yieldNow)).buffer.byteLength).toBe(9);
     expect(yields).toBe(2);
+  });
+});
+
+describe("packetBytes", () => {
+  it("gives zeroed bytes of the requested length that no other packet has", () => {
+    const all = Array.from({ length: 500 }, (_, i) => packetBytes((i * 37) % 3000));
+    for (const [i, bytes] of all.entries()) {
+      expect(bytes).toHaveLength((i * 37) % 3000);
+      expect(bytes.every((byte) => byte === 0)).toBe(true);
+      bytes.fill((i % 255) + 1);
+    }
+    expect(all.every((bytes, i) => bytes.every((byte) => byte === (i % 255) + 1))).toBe(true);
+  });
+
+  it("takes short packets from shared memory, and gives long ones an array of their own", () => {
+    const buffers = new Set(Array.from({ length: 100 }, () => packetBytes(1400).buffer));
+    expect(buffers.size).toBeLessThan(10);
+    expect(packetBytes(10_000).buffer.byteLength).toBe(10_000);
+  });
+
+  it("goes on after a buffer with other packets was transferred", () => {
+    const { buffer } = packetBytes(100);
+    structuredClone(buffer, { transfer: [buffer] });
+    expect(packetBytes(100)).toEqual(new Uint8Array(100));
   });
 });

@@ -1,5 +1,5 @@
 import { MemberlistError } from "../../src/api/errors.ts";
-import { DecodeError } from "../../src/wire/decode-error.ts";
+import { DecodeError } from "../../src/wire/errors.ts";
 
 /** What `action` threw: the reason of a DecodeError, the code of a MemberlistError; "" for nothing. Anything else is thrown on. */
 export function reasonOf(action: () => unknown): string {

@@ -3,7 +3,7 @@ import type { KeyringCipher } from "../../encryption/keyring-cipher.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Crypto } from "../../ports/crypto.ts";
 import type { ResolvedConfig } from "../../config/config.ts";
-import { DecodeError } from "../../wire/decode-error.ts";
+import { DecodeError } from "../../wire/errors.ts";
 import { splitLabel } from "../../wire/label.ts";
 import { decodePacket, type DecodePacketOptions } from "../../wire/packet.ts";
 import type { LabelMismatches } from "../label-mismatches.ts";

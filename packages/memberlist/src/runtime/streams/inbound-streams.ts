@@ -5,11 +5,11 @@ import type { TransportStream } from "../../ports/transport.ts";
 import type { Engine } from "../../swim/engine.ts";
 import { InboundSlots, type InboundSlot } from "../../transport-kit/inbound-slots.ts";
 import { ByteBudget } from "../../util/byte-budget.ts";
-import { emptyBytes, equalBytes } from "../../wire/bytes.ts";
+import { emptyBytes } from "../../wire/bytes.ts";
 import { messageType } from "../../wire/constants.ts";
-import { DecodeError } from "../../wire/decode-error.ts";
-import { limitExceeded } from "../../wire/limit-exceeded.ts";
+import { DecodeError, limitExceeded } from "../../wire/errors.ts";
 import { encodeAckResp, encodeErrResp } from "../../wire/messages/encode.ts";
+import { checkLabel } from "../../wire/label.ts";
 import { readPing, readPushPullHeader, readStreamLabel, readUserMessage, type StreamMessage } from "../../wire/stream-frame.ts";
 import type { LabelMismatches } from "../label-mismatches.ts";
 import { PushPullReader } from "./push-pull-reader.ts";
@@ -163,15 +163,11 @@ export class InboundStreams {
   async #checkLabel(session: StreamSession, from: Address): Promise<void> {
     const { codec, config, labelMismatches } = this.#options;
     const label = await readStreamLabel(session.reader);
-    if (config.skipInboundLabelCheck) {
-      if (label.length > 0)
-        throw new DecodeError(
-          "double_label",
-          "a stream with a label, but skipInboundLabelCheck says that labels were removed before",
-        );
-    } else if (!equalBytes(label, codec.label)) {
-      labelMismatches.add(from, "stream", label);
-      throw new DecodeError("label_mismatch", "the label of the stream differs from ours");
+    try {
+      checkLabel(label, codec.label, config.skipInboundLabelCheck, "stream");
+    } catch (error) {
+      if (error instanceof DecodeError && error.reason === "label_mismatch") labelMismatches.add(from, "stream", label);
+      throw error;
     }
   }
 
@@ -191,8 +187,8 @@ export class InboundStreams {
         pushPull.prove();
         await session.sendAnswer(ours.encoded);
       }
-      const known = await this.#reader.unchanged(ours.message, ours.known, header.nodes);
-      const state = await this.#reader.read(session, body, header, known);
+      const unchanged = await this.#reader.unchanged(ours.message, ours.unchanged, header.nodes);
+      const state = await this.#reader.read(session, body, header, unchanged);
       slot.prove();
       pushPull.prove();
       if (!isHere) await session.sendAnswer(ours.encoded);

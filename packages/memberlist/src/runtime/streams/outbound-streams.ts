@@ -3,7 +3,7 @@ import type { WaitOptions } from "../../api/call-options.ts";
 import { errorMessage, MemberlistError } from "../../api/errors.ts";
 import type { Transport } from "../../ports/transport.ts";
 import { messageType } from "../../wire/constants.ts";
-import { DecodeError } from "../../wire/decode-error.ts";
+import { DecodeError } from "../../wire/errors.ts";
 import { encodePing } from "../../wire/messages/encode.ts";
 import { encodeUserStream } from "../../wire/messages/push-pull.ts";
 import type { Ping, PushNodeState } from "../../wire/messages/types.ts";
@@ -87,12 +87,12 @@ export class OutboundStreams {
     const ours = await states.localState(join);
     await session.send(ours);
     // While the peer works on its answer.
-    const known = await this.#reader.unchanged(ours, () => UnchangedNodes.of(ours, session.yieldToEventLoop));
+    const unchanged = await this.#reader.unchanged(ours, () => UnchangedNodes.of(ours, session.yieldToEventLoop));
     const reply = await this.#receiveState(session);
     if (reply.type === messageType.err) await throwRemoteError(reply);
     expectType(reply, messageType.pushPull);
     const header = await readPushPullHeader(reply.body, config.limits);
-    return { count: header.nodes, state: await this.#reader.read(session, reply.body, header, known) };
+    return { count: header.nodes, state: await this.#reader.read(session, reply.body, header, unchanged) };
   }
 
   /**

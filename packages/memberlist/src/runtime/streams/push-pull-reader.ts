@@ -47,10 +47,10 @@ export class PushPullReader {
     { charge, yieldToEventLoop }: StreamSession,
     body: StreamReader,
     header: PushPullHeader,
-    known: UnchangedNodes | undefined,
+    unchanged: UnchangedNodes | undefined,
   ): Promise<RemoteState> {
     const { config, log, stats } = this.#options;
-    const state = await readPushPullNodes(body, header, config.limits, { yieldToEventLoop, known, charge });
+    const state = await readPushPullNodes(body, header, config.limits, { yieldToEventLoop, unchanged, charge });
     const { skipped } = state;
     if (skipped > 0) {
       stats.count("dropped.bad_node", skipped);

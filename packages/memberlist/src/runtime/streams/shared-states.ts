@@ -1,7 +1,7 @@
 import { MemberlistError } from "../../api/errors.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { UnchangedNodes } from "../../wire/messages/unchanged-nodes.ts";
-import { limitExceeded } from "../../wire/limit-exceeded.ts";
+import { limitExceeded } from "../../wire/errors.ts";
 import type { IsWanted } from "../../util/serial-queue.ts";
 import type { PendingOperations } from "../pending-operations.ts";
 import type { StateExchange } from "./state-exchange.ts";
@@ -19,7 +19,7 @@ export interface StateLease {
   /** The message as it goes onto a stream: compressed and encrypted. */
   readonly encoded: Uint8Array;
   /** The nodes of the message. */
-  readonly known: () => Promise<UnchangedNodes>;
+  readonly unchanged: () => Promise<UnchangedNodes>;
   /** The stream needs the state no longer. */
   readonly release: () => void;
 }
@@ -151,14 +151,14 @@ export class SharedStates {
     const bytes = message === encoded ? message.length : message.length + encoded.length;
     const state: Shared = { bytes, encodedAt: clock.now(), users: new Set() };
     this.#lastBytes = bytes;
-    let known: Promise<UnchangedNodes> | undefined;
+    let unchanged: Promise<UnchangedNodes> | undefined;
     for (const { isOver, resolve, user } of requests) {
       if (isOver) continue;
       state.users.add(user);
       resolve({
         message,
         encoded,
-        known: () => (known ??= UnchangedNodes.of(message, states.yieldToEventLoop)),
+        unchanged: () => (unchanged ??= UnchangedNodes.of(message, states.yieldToEventLoop)),
         release: () => {
           if (state.users.delete(user) && state.users.size === 0) this.#forget(state);
         },

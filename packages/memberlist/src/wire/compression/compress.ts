@@ -1,5 +1,5 @@
 import { emptyBytes } from "../bytes.ts";
-import { DecodeError } from "../decode-error.ts";
+import { DecodeError } from "../errors.ts";
 import { locateFields } from "../messages/decode.ts";
 import { byteStringHeadSize, encode, putHead } from "../messages/encode.ts";
 import { MessageCursor } from "../messages/scan.ts";

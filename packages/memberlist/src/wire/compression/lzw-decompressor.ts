@@ -1,5 +1,5 @@
 import { copiedInOneGo } from "../bytes.ts";
-import { DecodeError } from "../decode-error.ts";
+import { DecodeError } from "../errors.ts";
 import { clearCode, endCode, maxCode, maxWidth, minWidth, outputOf, scratchOf } from "./lzw-codes.ts";
 
 /** Room behind the output: expansions are copied by four bytes, and may write that much too far. */

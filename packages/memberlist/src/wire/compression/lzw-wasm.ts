@@ -1,7 +1,12 @@
-import { sharedMachine } from "./wasm-instance.ts";
 import { lzw } from "./lzw-wasm-bytes.ts";
-import { DecodeError } from "../decode-error.ts";
+import { DecodeError } from "../errors.ts";
 import { hashBitsFor, hashKey, lzwWorst } from "./lzw-codes.ts";
+
+/** What is used here of the global; the types of Node and of Deno do not agree on it. */
+declare const WebAssembly: {
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (module: object) => { readonly exports: unknown };
+};
 
 /** What is compressed or decompressed in one go, in bytes: some 7 ms for the longest. */
 const inputMax = 1536 * 1024;
@@ -107,5 +112,25 @@ class LzwMachine {
   }
 }
 
-/** The machine that all share. Undefined where there is no WebAssembly. */
-export const lzwMachine: () => LzwMachine | undefined = sharedMachine(lzw, (exports) => new LzwMachine(exports as Exports));
+/** Undefined where WebAssembly, or a feature of it that the module uses, is absent or forbidden (Node's `--jitless`). */
+function newMachine(): LzwMachine | undefined {
+  if (typeof WebAssembly === "undefined") return undefined;
+  const bytes = Uint8Array.from(atob(lzw), (character) => character.charCodeAt(0));
+  try {
+    return new LzwMachine(new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as Exports);
+  } catch {
+    return undefined;
+  }
+}
+
+let machine: LzwMachine | undefined;
+let isTried = false;
+
+/** The machine that all share, made when it is needed first. Undefined where there is no WebAssembly. */
+export function lzwMachine(): LzwMachine | undefined {
+  if (!isTried) {
+    isTried = true;
+    machine = newMachine();
+  }
+  return machine;
+}

@@ -1,5 +1,5 @@
 import { versionsMaxCount } from "../constants.ts";
-import { DecodeError } from "../decode-error.ts";
+import { DecodeError } from "../errors.ts";
 import { childrenOf, headSizeOf, isArray, isByteString, isMap, numberAt, scanObject } from "./msgpack.ts";
 import { MessageCursor } from "./scan.ts";
 import {

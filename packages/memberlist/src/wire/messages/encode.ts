@@ -1,7 +1,7 @@
 import { messageType } from "../constants.ts";
 import { writeIp } from "../ip.ts";
-import { packetBytes } from "../packet-bytes.ts";
-import { encodeText } from "../text.ts";
+import { packetBytes } from "../bytes.ts";
+import { encodeUtf8 } from "../utf8.ts";
 import {
   ackSchema,
   aliveSchema,
@@ -235,7 +235,7 @@ function putString(bytes: Uint8Array, start: number, string: string): number {
     const unit = string.charCodeAt(i);
     if (unit >= 0x80) {
       // Longer than it has characters.
-      const whole = encodeText(string);
+      const whole = encodeUtf8(string);
       at = putHead(bytes, start, whole.length);
       bytes.set(whole, at);
       return at + whole.length;

@@ -1,4 +1,4 @@
-import { DecodeError } from "../decode-error.ts";
+import { DecodeError } from "../errors.ts";
 
 /** How deep maps and arrays may nest. Messages nest once; what unknown fields hold is skipped. */
 const maxDepth = 16;

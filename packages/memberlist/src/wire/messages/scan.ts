@@ -1,7 +1,7 @@
 import { emptyBytes } from "../bytes.ts";
 import { versionsMaxCount } from "../constants.ts";
 import { bytesToIp, ipv4Size, ipv6Size, isMappedAt } from "../ip.ts";
-import { decodeText } from "../text.ts";
+import { decodeUtf8 } from "../utf8.ts";
 import type { Field, Schema } from "./schema.ts";
 import type { Versions } from "./types.ts";
 
@@ -140,7 +140,7 @@ export class MessageCursor {
   string(bytes: Uint8Array, field: Field<"string" | "ip" | "relayedIp">): string {
     const at = this.start(field);
     const size = this.size(field);
-    return field.isIp ? bytesToIp(bytes, at, size) : decodeText(bytes, at, size);
+    return field.isIp ? bytesToIp(bytes, at, size) : decodeUtf8(bytes, at, size);
   }
 
   /** See {@link isMappedAt}. */

@@ -1,6 +1,6 @@
-import { messageType, textMaxSize } from "../constants.ts";
+import { messageType, stringMaxSize } from "../constants.ts";
 import { ipv6Size } from "../ip.ts";
-import { encodeText } from "../text.ts";
+import { encodeUtf8 } from "../utf8.ts";
 import type {
   AckResp,
   Alive,
@@ -75,7 +75,7 @@ const maxOf: Readonly<Record<Kind, number>> = {
   uint32: 0xffffffff,
   int: Number.MAX_SAFE_INTEGER,
   boolean: 1,
-  string: textMaxSize,
+  string: stringMaxSize,
   bytes: Infinity,
   ip: ipv6Size,
   relayedIp: ipv6Size,
@@ -115,7 +115,7 @@ export class Field<K extends Kind = Kind> {
     this.isNumber = numberKinds.has(this.kind);
     this.isIp = this.kind === "ip" || this.kind === "relayedIp";
     this.max = maxOf[this.kind];
-    this.key = Uint8Array.of(0xa0 | property.length, ...encodeText(this.name));
+    this.key = Uint8Array.of(0xa0 | property.length, ...encodeUtf8(this.name));
     this.keySize = this.key.length;
     const view = new DataView(this.key.buffer);
     const last = this.keySize - 4;

@@ -3,11 +3,11 @@ import { scanObject } from "./msgpack.ts";
 import { pushNodeSchema } from "./schema.ts";
 import { decodePushPullHeader, type YieldToEventLoop } from "./push-pull.ts";
 
-/** Nodes that are entered in one go: some 0.5 ms, several times that while the code is cold. Then comes a breath. */
+/** Nodes that are entered before it yields to the event loop: some 0.5 ms, several times that while the code is cold. */
 const enteredInOneGo = 2_000;
-/** Places that are looked at for a node, from where it should be: a peer may make up members that all belong into one place. */
+/** Places that are searched for a node, from its hash on: a peer may make up members that all have one hash. */
 const placesMax = 16;
-/** What a node has, about, in bytes. To compare many more than that costs more than to go over it. */
+/** The usual length of a node, in bytes. Comparing many more than that costs more than going over the node. */
 const usualBytes = 128;
 const [firstMultiplier, secondMultiplier] = [0x9e3779b1, 0x85ebca6b] as const;
 
@@ -17,7 +17,7 @@ const mapHead = 0x80 + pushNodeSchema.fields.length;
 
 /**
  * The nodes of a push/pull message that we have written and that are alive, to be found by their bytes. In a settled cluster a peer's state has the same
- * nodes in another order: what says byte for byte what we have just said is no news.
+ * nodes in another order, and nodes that are byte for byte the same change nothing.
  */
 export class UnchangedNodes {
   readonly #message: Uint8Array;
@@ -27,9 +27,9 @@ export class UnchangedNodes {
   readonly #shift: number;
   /** Of the hash. Without it a peer could make up members that all get one place. */
   readonly #secret: number;
-  /** How many {@link skip} has gone over. */
+  /** How many nodes {@link skip} has skipped. */
   skipped = 0;
-  /** What it has cost, in nodes of usual length: a peer may make up members with long names that differ at their ends. */
+  /** What that has cost, in nodes of usual length: a peer may make up members with long names that differ at their ends. */
   work = 0;
   readonly #found: Outline = { end: 0, stateAt: 0, vsnAt: 0 };
 
@@ -42,21 +42,21 @@ export class UnchangedNodes {
     this.#secret = wordAt(randomBytes(4), 0);
   }
 
-  /** @param message ours, which may not change; with a breath after each so many nodes */
+  /** @param message ours, which may not change; yields to the event loop while it is indexed */
   static async of(message: Uint8Array, yieldToEventLoop: YieldToEventLoop | undefined): Promise<UnchangedNodes> {
     const from = scanObject(message, 1);
     const { nodes: count } = decodePushPullHeader(message.subarray(1, from));
-    const known = new UnchangedNodes(message, count);
+    const unchanged = new UnchangedNodes(message, count);
     let at = from;
     for (let left = count; left > 0; left -= enteredInOneGo) {
       if (left < count) await yieldToEventLoop?.();
-      at = known.#enter(at, Math.min(left, enteredInOneGo));
+      at = unchanged.#enter(at, Math.min(left, enteredInOneGo));
     }
-    return known;
+    return unchanged;
   }
 
   /**
-   * Goes over nodes that are known, from `start` on.
+   * Skips nodes that stand in our message, too, from `start` on.
    *
    * @returns where it has got to: no further than `max` nodes, nor than to the one with which {@link work} reaches `workMax`
    */
@@ -77,9 +77,9 @@ export class UnchangedNodes {
       const size = end - at;
       let same = 0;
       for (let looked = 0; looked < placesMax && same < size; looked++) {
-        const known = places[(place + looked) & mask] as number;
-        if (known === 0) break;
-        same = sameBytes(theirs, at, this.#view, known, size);
+        const ours = places[(place + looked) & mask] as number;
+        if (ours === 0) break;
+        same = sameBytes(theirs, at, this.#view, ours, size);
         compared += same;
       }
       if (same < size) break;

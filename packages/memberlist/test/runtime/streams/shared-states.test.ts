@@ -68,9 +68,9 @@ describe("requests for our state", () => {
     expect(begun.map(([join]) => join)).toEqual([true, false]);
     expect(new Set(leases.map(({ encoded }) => encoded)).size).toBe(2);
     expect(states.bytes).toBe(2 * 160);
-    const known = leases[0]?.known();
-    expect(leases[2]?.known()).toBe(known);
-    expect(known).toBeDefined();
+    const unchanged = leases[0]?.unchanged();
+    expect(leases[2]?.unchanged()).toBe(unchanged);
+    expect(unchanged).toBeDefined();
   });
 
   it("never get a state that was begun before they came, and share the next one", async () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { encodeDead, MessageWriter } from "../../../src/wire/messages/encode.ts";
 import { pushNodeSchema, pushPullSchema } from "../../../src/wire/messages/schema.ts";
 import type { PushNodeState } from "../../../src/wire/messages/types.ts";
-import { encodeText } from "../../../src/wire/text.ts";
+import { encodeUtf8 } from "../../../src/wire/utf8.ts";
 import { ascii, toHex } from "../hex.ts";
 
 const sizes = fc.constantFrom(0, 1, 31, 32, 255, 256, 512, 70_000);
@@ -48,7 +48,7 @@ function nodeInHex({ addr, incarnation, meta, name, port, state, vsn }: PushNode
     ["Addr", addresses[addr] as string],
     ["Incarnation", uint(incarnation)],
     ["Meta", nilable(meta)],
-    ["Name", bytes(encodeText(name))],
+    ["Name", bytes(encodeUtf8(name))],
     ["Port", uint(port)],
     ["State", number(state, 2)],
     ["Vsn", nilable(Uint8Array.from(vsn))],

@@ -36,31 +36,31 @@ function like(node: PushNodeState, i: number): PushNodeState {
   return { ...node, name: `other-${i}` };
 }
 
-async function decodedOf(message: Uint8Array, known: UnchangedNodes): Promise<{ decoded: string[]; userState: Uint8Array }> {
-  const state = await readPushPull(new StreamReader(message.subarray(1)), limits, { known });
+async function decodedOf(message: Uint8Array, unchanged: UnchangedNodes): Promise<{ decoded: string[]; userState: Uint8Array }> {
+  const state = await readPushPull(new StreamReader(message.subarray(1)), limits, { unchanged });
   return { decoded: state.nodes.map(({ name }) => name), userState: state.userState };
 }
 
-describe("our own nodes", () => {
-  it("are found in any order, and what is new between them is read", async () => {
-    const known = await UnchangedNodes.of(encodePushPull(true, nodes, ascii("ours")), undefined);
+describe("the filter of unchanged nodes", () => {
+  it("finds our nodes in any order, and leaves the new ones between them to be decoded", async () => {
+    const unchanged = await UnchangedNodes.of(encodePushPull(true, nodes, ascii("ours")), undefined);
     const [first, second] = [like(nodes[0] as PushNodeState, 1), like(nodes[9] as PushNodeState, 2)];
     const theirs = encodePushPull(false, [first, ...nodes.toReversed(), second], ascii("theirs"));
-    expect(await decodedOf(theirs, known)).toEqual({ decoded: ["other-1", "other-2"], userState: ascii("theirs") });
+    expect(await decodedOf(theirs, unchanged)).toEqual({ decoded: ["other-1", "other-2"], userState: ascii("theirs") });
   });
 
-  it("are found on a stream, wherever its chunks end", async () => {
+  it("finds them on a stream, wherever its chunks end", async () => {
     const message = encodePushPull(false, nodes, none);
-    const known = await UnchangedNodes.of(message, undefined);
+    const unchanged = await UnchangedNodes.of(message, undefined);
     for (const size of [1, 7, 100, 1000]) {
-      const { nodes: news } = await readPushPull(new StreamReader(streamOf(message.subarray(1), size)), limits, { known });
+      const { nodes: decoded } = await readPushPull(new StreamReader(streamOf(message.subarray(1), size)), limits, { unchanged });
       // Where a chunk ends within a node, it is read as any other.
-      expect(news.length).toBeLessThanOrEqual(size < 100 ? nodes.length : Math.ceil(message.length / size));
-      for (const node of news) expect(written).toContainEqual(bytesOf(node));
+      expect(decoded.length).toBeLessThanOrEqual(size < 100 ? nodes.length : Math.ceil(message.length / size));
+      for (const node of decoded) expect(written).toContainEqual(bytesOf(node));
     }
   });
 
-  it("are looked at where they are not alive, or have no versions", async () => {
+  it("leaves nodes that are not alive, or have no versions, to be decoded", async () => {
     const [one] = nodes as [PushNodeState];
     const odd = [
       { ...one, state: 1 },
@@ -76,7 +76,7 @@ describe("our own nodes", () => {
   });
 
   it.each([10, 100, 1_000, 10_000])(
-    "are found where they differ in little but their addresses, or their ports: %i",
+    "finds nodes that differ in little but their addresses, or their ports: %i",
     async (count) => {
       const [one] = nodes as [PushNodeState];
       const name = (i: number): string => `n${i}`;
@@ -90,14 +90,14 @@ describe("our own nodes", () => {
       }));
       for (const all of [byAddress, byPort, byBoth]) {
         const message = encodePushPull(false, all, none);
-        const known = await UnchangedNodes.of(message, undefined);
+        const unchanged = await UnchangedNodes.of(message, undefined);
         // A few may find no place, as in any table.
-        expect((await decodedOf(message, known)).decoded.length).toBeLessThanOrEqual(count / 20);
+        expect((await decodedOf(message, unchanged)).decoded.length).toBeLessThanOrEqual(count / 20);
       }
     },
   );
 
-  it("are entered and gone over in parts, and a state may be empty", async () => {
+  it("yields to the event loop while it indexes and skips nodes, and takes an empty state", async () => {
     const many = Array.from({ length: 10_000 }, (_, i) => ({
       ...(nodes[0] as PushNodeState),
       name: `n${i}`,
@@ -106,26 +106,26 @@ describe("our own nodes", () => {
     const message = encodePushPull(false, many, none);
     let yields = 0;
     const yieldToEventLoop = async (): Promise<void> => void yields++;
-    const known = await UnchangedNodes.of(message, yieldToEventLoop);
+    const unchanged = await UnchangedNodes.of(message, yieldToEventLoop);
     expect(yields).toBe(4);
-    const { nodes: news } = await readPushPull(new StreamReader(message.subarray(1)), limits, { known, yieldToEventLoop });
-    expect(news).toEqual([]);
+    const { nodes: decoded } = await readPushPull(new StreamReader(message.subarray(1)), limits, { unchanged, yieldToEventLoop });
+    expect(decoded).toEqual([]);
     expect(yields).toBe(8);
-    expect((await decodedOf(message, known)).decoded).toEqual([]);
+    expect((await decodedOf(message, unchanged)).decoded).toEqual([]);
     const empty = encodePushPull(false, [], ascii("state"));
     expect(await decodedOf(empty, await UnchangedNodes.of(empty, undefined))).toEqual({ decoded: [], userState: ascii("state") });
   });
 
-  it("do not take longer to find where all have one address and port", async () => {
+  it("searches no more than 16 places where all nodes have one address and port", async () => {
     const many = Array.from({ length: 20_000 }, (_, i) => like(nodes[1] as PushNodeState, i));
     const message = encodePushPull(false, many, none);
-    const known = await UnchangedNodes.of(message, undefined);
+    const unchanged = await UnchangedNodes.of(message, undefined);
     // Only the first few have a place: no look-up goes further than they do.
-    known.skip(message, message.indexOf(0x87), message.length, Infinity);
-    expect(known.skipped).toBe(16);
+    unchanged.skip(message, message.indexOf(0x87), message.length, Infinity);
+    expect(unchanged.skipped).toBe(16);
   });
 
-  it("are found where their addresses were chosen for one place of a table whose hash has no secret", async () => {
+  it("finds nodes whose addresses were chosen for one place of a table whose hash has no secret", async () => {
     const count = 10_000;
     // The inverse of the hash's multiplier: each product has zeros where a place is taken from.
     const inverse = 0x0e8b2f51;
@@ -136,21 +136,21 @@ describe("our own nodes", () => {
       return { ...(nodes[0] as PushNodeState), name: `n${i}`, addr, port: 7946 };
     });
     const message = encodePushPull(false, many, none);
-    const { nodes: news } = await readPushPull(new StreamReader(message.subarray(1)), limits, {
-      known: await UnchangedNodes.of(message, undefined),
+    const { nodes: decoded } = await readPushPull(new StreamReader(message.subarray(1)), limits, {
+      unchanged: await UnchangedNodes.of(message, undefined),
     });
-    expect(news.length).toBeLessThan(count / 20);
+    expect(decoded.length).toBeLessThan(count / 20);
   });
 
   it.each([
-    ["known", "15"],
+    ["ours", "15"],
     ["like those", "16"],
   ])(
-    "do not hold up anything where all have one address, and long names that differ at their ends: they are %s",
+    "yields to the event loop where all nodes have one address, and long names that differ at their ends: %s",
     async (_, last) => {
       const named = (end: string): PushNodeState => ({ ...(nodes[1] as PushNodeState), name: `${"n".repeat(4_000)}${end}` });
       const ours = Array.from({ length: 16 }, (__, i) => named(String(i).padStart(2, "0")));
-      const known = await UnchangedNodes.of(encodePushPull(false, ours, none), undefined);
+      const unchanged = await UnchangedNodes.of(encodePushPull(false, ours, none), undefined);
       const theirs = encodePushPull(
         false,
         Array.from({ length: 200 }, () => named(last)),
@@ -158,15 +158,18 @@ describe("our own nodes", () => {
       );
       let yields = 0;
       const yieldToEventLoop = async (): Promise<void> => void yields++;
-      const { nodes: news } = await readPushPull(new StreamReader(theirs.subarray(1)), limits, { known, yieldToEventLoop });
-      expect(news).toHaveLength(last === "15" ? 0 : 200);
+      const { nodes: decoded } = await readPushPull(new StreamReader(theirs.subarray(1)), limits, {
+        unchanged,
+        yieldToEventLoop,
+      });
+      expect(decoded).toHaveLength(last === "15" ? 0 : 200);
       // Each is compared with 16 of ours, 64 KB, of which some 256 KB are read in one go.
       expect(yields).toBeGreaterThanOrEqual(40);
     },
   );
 
-  it("are all that is gone over, whatever a peer writes", async () => {
-    const known = await UnchangedNodes.of(encodePushPull(false, nodes, none), undefined);
+  it("skips nothing but our nodes, whatever a peer writes", async () => {
+    const unchanged = await UnchangedNodes.of(encodePushPull(false, nodes, none), undefined);
     const ours = new Set(written.map((bytes) => toHex(bytes)));
     const whole = fc.constantFrom(...written);
     const changed = fc.tuple(whole, fc.nat(), fc.nat(255)).map(([bytes, at, value]) => bytes.with(at % bytes.length, value));
@@ -178,7 +181,7 @@ describe("our own nodes", () => {
         const taken: string[] = [];
         let at = 0;
         for (;;) {
-          const end = known.skip(bytes, at, bytes.length, 1);
+          const end = unchanged.skip(bytes, at, bytes.length, 1);
           if (end === at) break;
           taken.push(toHex(bytes.subarray(at, end)));
           at = end;

@@ -7,55 +7,55 @@ const unitsMax = 4096;
 /** What stands for any other lone surrogate. */
 const replacement = 0xfffd;
 /** Up to here one `fromCharCode` call beats a TextDecoder. */
-const shortTextMax = 128;
+const shortStringMax = 128;
 
 /**
- * The names of members come again and again, with each message: a text that was made once is found by its bytes, in one of two places, so
- * that two names that fall on the same one do not drive each other out. A power of two.
+ * Each message repeats the names of members, so decoded strings are kept and found by their bytes. Each has two slots: two names with one hash do
+ * not push each other out. A power of two.
  */
-const recentTexts = 16 * 1024;
+const recentStrings = 16 * 1024;
 let recent: string[] | undefined;
 
 /**
- * The bytes of `text` in UTF-8. A lone surrogate U+DC80 to U+DCFF becomes the byte that {@link decodeText} escaped; any other
+ * The bytes of `value` in UTF-8. A lone surrogate U+DC80 to U+DCFF becomes the byte that {@link decodeUtf8} escaped; any other
  * lone surrogate becomes U+FFFD.
  */
-export function encodeText(text: string): Uint8Array {
-  const { length } = text;
-  for (let i = 0; i < length; i++) if (text.charCodeAt(i) >= 0x80) return encodeUnicode(text);
+export function encodeUtf8(value: string): Uint8Array {
+  const { length } = value;
+  for (let i = 0; i < length; i++) if (value.charCodeAt(i) >= 0x80) return encodeUnicode(value);
   const bytes = new Uint8Array(length);
-  for (let i = 0; i < length; i++) bytes[i] = text.charCodeAt(i);
+  for (let i = 0; i < length; i++) bytes[i] = value.charCodeAt(i);
   return bytes;
 }
 
 /**
- * The text of `size` bytes from `at` on. Nothing is lost: valid UTF-8 decodes as usual, and each byte that is not part of a valid
- * sequence becomes a lone surrogate that {@link encodeText} turns back into that byte. So two names that differ in bytes differ as text.
+ * The string of `size` bytes from `at` on. Nothing is lost: valid UTF-8 decodes as usual, and each byte that is not part of a valid
+ * sequence becomes a lone surrogate that {@link encodeUtf8} turns back into that byte. So two names that differ in bytes differ as strings.
  */
-export function decodeText(bytes: Uint8Array, at: number = 0, size: number = bytes.length - at): string {
+export function decodeUtf8(bytes: Uint8Array, at: number = 0, size: number = bytes.length - at): string {
   if (size === 0) return "";
   let hash = size;
   const end = at + size;
   for (let i = at; i < end; i++) {
     const byte = bytes[i] as number;
-    if (byte >= 0x80 || size > shortTextMax) return decodeUnicode(bytes.subarray(at, end));
+    if (byte >= 0x80 || size > shortStringMax) return decodeUnicode(bytes.subarray(at, end));
     hash = Math.imul(hash ^ byte, 0x01000193);
   }
-  recent ??= Array.from({ length: recentTexts }, () => "");
-  const first = (hash ^ (hash >>> 15)) & (recentTexts - 2);
-  const known = recent[first] as string;
-  if (isAsciiAt(bytes, at, size, known)) return known;
-  const other = recent[first + 1] as string;
+  recent ??= Array.from({ length: recentStrings }, () => "");
+  const slot = (hash ^ (hash >>> 15)) & (recentStrings - 2);
+  const first = recent[slot] as string;
+  if (isAsciiAt(bytes, at, size, first)) return first;
+  const other = recent[slot + 1] as string;
   if (isAsciiAt(bytes, at, size, other)) return other;
-  const text = String.fromCharCode.apply(null, bytes.subarray(at, end) as unknown as number[]);
-  recent[first + 1] = known;
-  recent[first] = text;
-  return text;
+  const value = String.fromCharCode.apply(null, bytes.subarray(at, end) as unknown as number[]);
+  recent[slot + 1] = first;
+  recent[slot] = value;
+  return value;
 }
 
-function isAsciiAt(bytes: Uint8Array, at: number, size: number, text: string): boolean {
-  if (text.length !== size) return false;
-  for (let i = 0; i < size; i++) if (text.charCodeAt(i) !== bytes[at + i]) return false;
+function isAsciiAt(bytes: Uint8Array, at: number, size: number, value: string): boolean {
+  if (value.length !== size) return false;
+  for (let i = 0; i < size; i++) if (value.charCodeAt(i) !== bytes[at + i]) return false;
   return true;
 }
 
@@ -71,11 +71,11 @@ function decodeUnicode(bytes: Uint8Array): string {
 }
 
 /** One pass over the code units: a peer's name may be thousands of bytes of which none is valid. */
-function encodeUnicode(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length * 3);
+function encodeUnicode(value: string): Uint8Array {
+  const bytes = new Uint8Array(value.length * 3);
   let at = 0;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
+  for (let i = 0; i < value.length; i++) {
+    const unit = value.charCodeAt(i);
     if (unit < 0x80) {
       bytes[at++] = unit;
     } else if (isEscape(unit)) {
@@ -83,8 +83,8 @@ function encodeUnicode(text: string): Uint8Array {
     } else if (unit < 0x800) {
       bytes[at++] = 0xc0 | (unit >>> 6);
       bytes[at++] = 0x80 | (unit & 0x3f);
-    } else if (isPairAt(text, i, unit)) {
-      const point = 0x10000 + ((unit & 0x3ff) << 10) + (text.charCodeAt(++i) & 0x3ff);
+    } else if (isPairAt(value, i, unit)) {
+      const point = 0x10000 + ((unit & 0x3ff) << 10) + (value.charCodeAt(++i) & 0x3ff);
       bytes[at++] = 0xf0 | (point >>> 18);
       bytes[at++] = 0x80 | ((point >>> 12) & 0x3f);
       bytes[at++] = 0x80 | ((point >>> 6) & 0x3f);
@@ -105,23 +105,23 @@ function isEscape(unit: number): boolean {
 }
 
 /** Whether `unit`, which is at `i`, is the first half of a surrogate pair. */
-function isPairAt(text: string, i: number, unit: number): boolean {
+function isPairAt(value: string, i: number, unit: number): boolean {
   if (unit < 0xd800 || unit >= 0xdc00) return false;
-  const next = text.charCodeAt(i + 1);
+  const next = value.charCodeAt(i + 1);
   return next >= 0xdc00 && next < 0xe000;
 }
 
-/** Code units of one text after the other. An array: fromCharCode takes its elements twice as fast as a Uint16Array's. */
+/** Code units of one string after the other. An array: fromCharCode takes its elements twice as fast as a Uint16Array's. */
 const units: number[] = [];
 
 /** One pass over the bytes, as {@link encodeUnicode}. */
 function decodeEscaped(bytes: Uint8Array): string {
-  let text = "";
+  let value = "";
   let count = 0;
   let at = 0;
   while (at < bytes.length) {
     if (count >= unitsMax) {
-      text += textOf(count);
+      value += stringOfUnits(count);
       count = 0;
     }
     const lead = bytes[at] as number;
@@ -144,10 +144,10 @@ function decodeEscaped(bytes: Uint8Array): string {
       }
     }
   }
-  return text + textOf(count);
+  return value + stringOfUnits(count);
 }
 
-function textOf(count: number): string {
+function stringOfUnits(count: number): string {
   units.length = count;
   return String.fromCharCode.apply(null, units);
 }

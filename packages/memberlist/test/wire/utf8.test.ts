@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { decodeText, encodeText } from "../../src/wire/text.ts";
+import { decodeUtf8, encodeUtf8 } from "../../src/wire/utf8.ts";
 import { ascii } from "./hex.ts";
 
 /** Long names of which no byte, every second byte, or all but one byte are valid UTF-8. */
@@ -26,10 +26,10 @@ describe("names as text", () => {
     }
     vi.stubGlobal("TextDecoder", CountingDecoder);
     vi.resetModules();
-    const text = await import("../../src/wire/text.ts");
-    expect(text.encodeText(text.decodeText(Uint8Array.of(0xc3, 0xa9)))).toEqual(Uint8Array.of(0xc3, 0xa9));
+    const text = await import("../../src/wire/utf8.ts");
+    expect(text.encodeUtf8(text.decodeUtf8(Uint8Array.of(0xc3, 0xa9)))).toEqual(Uint8Array.of(0xc3, 0xa9));
     expect(calls).toBe(1);
-    for (const name of badNames) expect(text.encodeText(text.decodeText(name))).toEqual(name);
+    for (const name of badNames) expect(text.encodeUtf8(text.decodeUtf8(name))).toEqual(name);
     expect(calls).toBe(1);
   });
 
@@ -45,14 +45,14 @@ describe("names as text", () => {
     ["over U+10FFFF", [0xf4, 0x90, 0x80, 0x80], "\udcf4\udc90\udc80\udc80"],
     ["valid text behind a stray byte", [0x80, 0xc3, 0xa9], "\udc80é"],
   ])("decodes %s and encodes it back", (_, bytes, text) => {
-    expect(decodeText(Uint8Array.from(bytes))).toBe(text);
-    expect([...encodeText(text)]).toEqual(bytes);
+    expect(decodeUtf8(Uint8Array.from(bytes))).toBe(text);
+    expect([...encodeUtf8(text)]).toEqual(bytes);
   });
 
   it("keeps any bytes", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
-        expect(encodeText(decodeText(bytes))).toEqual(bytes);
+        expect(encodeUtf8(decodeUtf8(bytes))).toEqual(bytes);
       }),
     );
   });
@@ -65,8 +65,8 @@ describe("names as text", () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 15 }), (pieces) => {
         const bytes = Uint8Array.from(pieces.flat());
-        const text = decodeText(bytes);
-        expect(encodeText(text)).toEqual(bytes);
+        const text = decodeUtf8(bytes);
+        expect(encodeUtf8(text)).toEqual(bytes);
         // What is valid decodes as the standard says.
         const valid = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
         expect(text.replaceAll(/[\ud800-\udfff\ufffd]/gu, "")).toBe(valid.replaceAll("\ufffd", ""));
@@ -77,17 +77,17 @@ describe("names as text", () => {
   it("keeps any well-formed text", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 60 }), (text) => {
-        expect(decodeText(encodeText(text))).toBe(text);
+        expect(decodeUtf8(encodeUtf8(text))).toBe(text);
       }),
     );
   });
 
   it("encodes a lone surrogate that escapes nothing as U+FFFD", () => {
-    expect([...encodeText("a\ud800b\udc00")]).toEqual([0x61, 0xef, 0xbf, 0xbd, 0x62, 0xef, 0xbf, 0xbd]);
+    expect([...encodeUtf8("a\ud800b\udc00")]).toEqual([0x61, 0xef, 0xbf, 0xbd, 0x62, 0xef, 0xbf, 0xbd]);
   });
 
   it("decodes long ASCII", () => {
     const text = "n".repeat(5000);
-    expect(decodeText(ascii(text))).toBe(text);
+    expect(decodeUtf8(ascii(text))).toBe(text);
   });
 });
