@@ -215,8 +215,12 @@ export async function readPushPullNodes(
     left--;
     work += skippedForOne;
     if (reader.tryRead(look)) continue;
-    const object =
-      reader.tryObject(maxNodeBytes, "maxPushStateBytes") ?? (await reader.readObject(maxNodeBytes, "maxPushStateBytes"));
+    let object = reader.tryObject(maxNodeBytes, "maxPushStateBytes");
+    if (object === undefined) {
+      object = await reader.readObject(maxNodeBytes, "maxPushStateBytes");
+      // Another turn of the event loop, in which other streams may have done work, too.
+      work = workInOneGo;
+    }
     work += extraWork(object.length);
     charge?.(memoryOf(object.length));
     const node = decodeNode(object);

@@ -12,9 +12,9 @@ const tcpTimeout = 1_000;
 const turn = 110;
 const none = new Uint8Array(0);
 
-function states(count: number): PushNodeState[] {
+function states(count: number, from: number = 0): PushNodeState[] {
   return Array.from({ length: count }, (_, i) => ({
-    name: `n${i}`,
+    name: `n${from + i}`,
     addr: "10.7.0.1",
     port: 7946,
     meta: none,
@@ -88,4 +88,34 @@ describe("the work for a push/pull", () => {
     expect(refused()).toBe(1);
     expect(node.members.numMembers()).toBe(11);
   });
+
+  it.each(["in one packet each", "behind a first byte"])(
+    "is done in one part a turn of all push/pulls together: %s",
+    async (how) => {
+      const one = cluster();
+      const node = await one.start({ ...slow(one), tcpTimeout: 60_000 });
+      const streams: RawStream[] = [];
+      for (let i = 0; i < 8; i++) streams.push(await new RawPeer(one, `10.9.9.${i}`).dial(node));
+      const isWhole = how === "in one packet each";
+      for (const [i, stream] of streams.entries()) {
+        const state = encodePushPull(false, states(400, i * 400), none);
+        if (isWhole) send(stream, compressMessage(state));
+        else send(stream, state.subarray(0, 1));
+      }
+      if (!isWhole) {
+        await one.advance(10 * turn);
+        for (const [i, stream] of streams.entries()) send(stream, encodePushPull(false, states(400, i * 400), none).subarray(1));
+      }
+      const added: number[] = [];
+      for (let known = 1; added.length < 100 && known < 3_201;) {
+        await one.advance(turn);
+        const now = node.members.numMembers();
+        added.push(now - known);
+        known = now;
+      }
+      expect(added.filter((count) => count > 0)).toEqual(Array.from({ length: 8 }, () => 400));
+      // Each was read in a turn of its own, too.
+      expect(added.length).toBeGreaterThanOrEqual(16);
+    },
+  );
 });

@@ -140,7 +140,7 @@ export class InboundStreams {
         await this.#servePushPull(inbound, message);
         break;
       case messageType.user:
-        onUserMessage(await readUserMessage(message.body, this.#limits, session.yieldToEventLoop), from);
+        onUserMessage(await readUserMessage(message.body, this.#limits, session.nextPart), from);
         break;
       case messageType.ping:
         await this.#servePing(session, message);
@@ -193,7 +193,7 @@ export class InboundStreams {
       pushPull.prove();
       if (!isHere) await session.sendAnswer(ours.encoded);
       ours.release();
-      await this.#options.states.merge(state, session.yieldToEventLoop);
+      await this.#options.states.merge(state, session.nextPart);
     } finally {
       ours?.release();
       pushPull.leave();

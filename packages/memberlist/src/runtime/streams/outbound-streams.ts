@@ -49,7 +49,7 @@ export class OutboundStreams {
       stats.increment("memberlist.tcp.connect", 1);
       return this.#exchange(session, join);
     });
-    await states.merge({ ...state, join }, states.yieldToEventLoop);
+    await states.merge({ ...state, join }, states.nextPart);
     return { count, nodes: state.nodes };
   }
 
@@ -87,7 +87,7 @@ export class OutboundStreams {
     const ours = await states.localState(join);
     await session.send(ours);
     // While the peer works on its answer.
-    const unchanged = await this.#reader.unchanged(ours, () => UnchangedNodes.of(ours, session.yieldToEventLoop));
+    const unchanged = await this.#reader.unchanged(ours, () => UnchangedNodes.of(ours, session.nextPart));
     const reply = await this.#receiveState(session);
     if (reply.type === messageType.err) await throwRemoteError(reply);
     expectType(reply, messageType.pushPull);

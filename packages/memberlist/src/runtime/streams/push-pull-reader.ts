@@ -44,13 +44,14 @@ export class PushPullReader {
 
   /** Errors: see `readPushPullHeader`. Nodes that are invalid are skipped, counted and logged. */
   async read(
-    { charge, yieldToEventLoop }: StreamSession,
+    { charge, nextPart }: StreamSession,
     body: StreamReader,
     header: PushPullHeader,
     unchanged: UnchangedNodes | undefined,
   ): Promise<RemoteState> {
     const { config, log, stats } = this.#options;
-    const state = await readPushPullNodes(body, header, config.limits, { yieldToEventLoop, unchanged, charge });
+    await nextPart();
+    const state = await readPushPullNodes(body, header, config.limits, { yieldToEventLoop: nextPart, unchanged, charge });
     const { skipped } = state;
     if (skipped > 0) {
       stats.count("dropped.bad_node", skipped);

@@ -35,7 +35,7 @@ export interface SharedStatesOptions {
   readonly clock: Clock;
   readonly operations: PendingOperations;
   /** Makes our state. */
-  readonly states: Pick<StateExchange, "localState" | "yieldToEventLoop">;
+  readonly states: Pick<StateExchange, "localState" | "nextPart" | "yieldToEventLoop">;
   readonly codec: Pick<StreamCodec, "encode">;
   /** `limits.maxPushPullAnswerBytes`. */
   readonly maxBytes: number;
@@ -158,7 +158,7 @@ export class SharedStates {
       resolve({
         message,
         encoded,
-        unchanged: () => (unchanged ??= UnchangedNodes.of(message, states.yieldToEventLoop)),
+        unchanged: () => (unchanged ??= UnchangedNodes.of(message, states.nextPart)),
         release: () => {
           if (state.users.delete(user) && state.users.size === 0) this.#forget(state);
         },

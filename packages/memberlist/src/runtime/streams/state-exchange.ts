@@ -1,4 +1,5 @@
 import { encodeLongPushPull, nodesInOneGo, type YieldToEventLoop } from "../../wire/messages/push-pull.ts";
+import { TurnBudget } from "../../util/turn-budget.ts";
 import type { PushNodeState } from "../../wire/messages/types.ts";
 import type { RemoteState } from "../../wire/stream-frame.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -23,16 +24,29 @@ export class StateExchange {
   /** Lets packets and timers have their turn. */
   readonly yieldToEventLoop: YieldToEventLoop;
 
+  /**
+   * Awaited before each part of the work for push/pulls, to read, write or merge up to {@link nodesInOneGo} nodes: one part is done in a turn of the event
+   * loop, however many push/pulls there are.
+   */
+  readonly nextPart: YieldToEventLoop;
+
   constructor(options: StateExchangeOptions) {
     this.#options = options;
     this.yieldToEventLoop = () => new Promise((resolve) => options.clock.defer(resolve));
+    const parts = new TurnBudget(1, this.yieldToEventLoop);
+    this.nextPart = async () => {
+      // Work that the last part has deferred has its turn before the next part.
+      await this.yieldToEventLoop();
+      await parts.run(() => parts.spend(1));
+    };
   }
 
   /** Our nodes and the delegate's state, as one push/pull message. */
-  localState(join: boolean): Promise<Uint8Array> {
+  async localState(join: boolean): Promise<Uint8Array> {
     const { delegates, engine } = this.#options;
+    await this.nextPart();
     const userState = delegates.localState(join);
-    return encodeLongPushPull(join, engine.localNodes(), userState, this.yieldToEventLoop);
+    return encodeLongPushPull(join, engine.localNodes(), userState, this.nextPart);
   }
 
   /** See {@link Engine.dropsDuplicates}; a merge delegate is to see all nodes of a peer's state. */
@@ -42,10 +56,10 @@ export class StateExchange {
   }
 
   /**
-   * @param yieldToEventLoop awaited between parts of the work; what it throws ends the merge, and what was merged before stays
+   * @param nextPart {@link nextPart}, or a function that awaits it; what it throws ends the merge, and what was merged before stays
    * @throws MemberlistError `incompatible_versions` or `merge_refused`; nothing has changed then
    */
-  async merge({ nodes, join, userState }: RemoteState, yieldToEventLoop: YieldToEventLoop): Promise<void> {
+  async merge({ nodes, join, userState }: RemoteState, nextPart: YieldToEventLoop): Promise<void> {
     const { delegates, engine, isStopped, run } = this.#options;
     const checks = engine.checkMerge(nodes, join);
     /** @returns where the next part begins; undefined while the checks go on */
@@ -57,11 +71,11 @@ export class StateExchange {
     };
     let merged = 0;
     for (;;) {
+      await nextPart();
       if (isStopped()) return;
       const end = run(() => part(merged));
       merged = end ?? 0;
       if (end === nodes.length) break;
-      await yieldToEventLoop();
     }
     // A delegate that was notified of the merge may have shut us down.
     if (userState.length > 0 && !isStopped()) delegates.mergeRemoteState(userState, join);

@@ -43,20 +43,19 @@ export class StreamSession {
     this.#stats = stats;
     this.#account = account;
     this.#states = states;
-    const { yieldToEventLoop } = this;
-    this.reader = new StreamReader(stream.readable, { yieldToEventLoop, onBytes: account?.charge });
+    this.reader = new StreamReader(stream.readable, { yieldToEventLoop: this.nextPart, onBytes: account?.charge });
     this.#writer = stream.writable.getWriter();
   }
 
   readonly isOpen = (): boolean => !this.#isClosed;
 
   /**
-   * Lets packets and timers have their turn between two parts of work for this stream.
+   * See {@link StateExchange.nextPart}.
    *
    * @throws MemberlistError `aborted` when the stream was closed meanwhile: nobody needs the rest of the work
    */
-  readonly yieldToEventLoop = async (): Promise<void> => {
-    await this.#states.yieldToEventLoop();
+  readonly nextPart = async (): Promise<void> => {
+    await this.#states.nextPart();
     if (this.#isClosed) throw new MemberlistError("aborted", "cancelled: the stream was closed");
   };
 

@@ -41,6 +41,7 @@ function setup({ localState, encode, ...options }: SetupOptions = {}): Setup {
     maxBytes: 1_000,
     states: {
       yieldToEventLoop: () => new Promise((resolve) => clock.defer(resolve)),
+      nextPart: () => new Promise((resolve) => clock.defer(resolve)),
       localState: async (join) => {
         if (localState !== undefined) return localState(join);
         begun.push([join, clock.now()]);
