@@ -22,8 +22,8 @@ const mutants: readonly Mutant[] = [
   {
     what: "an old message revives the dead",
     file: "swim/membership.ts",
-    code: "claim.incarnation <= record.incarnation && !isTakeover",
-    becomes: "claim.incarnation < record.incarnation && !isTakeover",
+    code: "message.incarnation <= record.incarnation && !isTakeover",
+    becomes: "message.incarnation < record.incarnation && !isTakeover",
     found: /gone-is-final/,
   },
   {
@@ -64,9 +64,9 @@ const mutants: readonly Mutant[] = [
   {
     what: "others' incarnations are raised",
     file: "swim/membership.ts",
-    code: "this.#gossip.broadcast(claim.node, encodeDead(claim), finished);",
+    code: "this.#gossip.broadcast(message.node, encodeDead(message), finished);",
     becomes:
-      "claim = { ...claim, incarnation: claim.incarnation + 1 }; this.#gossip.broadcast(claim.node, encodeDead(claim), finished);",
+      "message = { ...message, incarnation: message.incarnation + 1 }; this.#gossip.broadcast(message.node, encodeDead(message), finished);",
     found: /incarnation-owner/,
   },
   {

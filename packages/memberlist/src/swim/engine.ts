@@ -73,7 +73,7 @@ export class Engine {
   #gossipTicks: Periodic | undefined;
   #pushPulls: Periodic | undefined;
   /** What we last said of ourselves. */
-  #claim: Alive | undefined;
+  #alive: Alive | undefined;
 
   constructor(options: EngineOptions) {
     const { config, random, delegates, log, stats, advertised, layerOverhead, now } = options;
@@ -292,7 +292,7 @@ export class Engine {
     return this.#membership.checkMerge(remote, join);
   }
 
-  /** Some or all of a push/pull's nodes: each is a claim of its own, and other input may come in between. */
+  /** Some or all of a push/pull's nodes: each is a membership update of its own, and other input may come in between. */
   mergeNodes(remote: readonly PushNodeState[]): void {
     for (const node of remote) this.#membership.mergeOne(node);
   }
@@ -398,8 +398,8 @@ export class Engine {
     const local = this.#local();
     if (local !== undefined) return local.snapshot();
     const { hasLeft, incarnation } = this.#context;
-    const claim = this.#claim as Alive;
-    return makeNode({ ...claim, name: claim.node, incarnation }, claim.vsn, hasLeft ? "left" : "dead");
+    const alive = this.#alive as Alive;
+    return makeNode({ ...alive, name: alive.node, incarnation }, alive.vsn, hasLeft ? "left" : "dead");
   }
 
   get healthScore(): number {
@@ -442,8 +442,8 @@ export class Engine {
   }
 
   #ownAlive(meta: Uint8Array): Alive {
-    this.#claim = this.#makeAlive(meta, nextIncarnation(this.#context));
-    return this.#claim;
+    this.#alive = this.#makeAlive(meta, nextIncarnation(this.#context));
+    return this.#alive;
   }
 
   #makeAlive(meta: Uint8Array, incarnation: number): Alive {

@@ -38,7 +38,7 @@ export interface DeadOptions {
   readonly cause?: LeaveCause;
 }
 
-/** The transitions of the node table: what each claim about a node does. Source: PROTOCOL.md section 5. */
+/** The transitions of the node table: what each alive, suspect and dead message does. Source: PROTOCOL.md section 5. */
 export class Membership {
   readonly #context: EngineContext;
   readonly #gossip: Gossip;
@@ -59,42 +59,42 @@ export class Membership {
     this.#relocation = relocation;
   }
 
-  alive(claim: Alive, options: AliveOptions = {}): void {
+  alive(message: Alive, options: AliveOptions = {}): void {
     const { config, log, table, now } = this.#context;
-    const isLocal = claim.node === config.name;
-    if (isLocal && (this.#context.hasLeft || this.#isOutdated(claim))) return;
-    if (!this.#isAcceptable(claim)) return;
+    const isLocal = message.node === config.name;
+    if (isLocal && (this.#context.hasLeft || this.#isOutdated(message))) return;
+    if (!this.#isAcceptable(message)) return;
 
-    let record = table.get(claim.node);
+    let record = table.get(message.node);
     let isTakeover = false;
     if (record === undefined) {
-      // Nothing is below incarnation 0, so a node that claims it could never be told from one that is unknown.
-      if (claim.incarnation === 0 && !isLocal) return;
-      if (!this.#isAllowed(claim)) return;
-      if (!isLocal && !this.#hasRoom(claim.node)) return;
-      record = new NodeRecord(claim.node, claim.addr, claim.port, table.keepMeta(claim.meta), now);
+      // Nothing is below incarnation 0, so a node that had it could never be told from one that is unknown.
+      if (message.incarnation === 0 && !isLocal) return;
+      if (!this.#isAllowed(message)) return;
+      if (!isLocal && !this.#hasRoom(message.node)) return;
+      record = new NodeRecord(message.node, message.addr, message.port, table.keepMeta(message.meta), now);
       table.add(record);
-    } else if (record.addr !== claim.addr || record.port !== claim.port) {
-      if (!this.#isAllowed(claim)) return;
+    } else if (record.addr !== message.addr || record.port !== message.port) {
+      if (!this.#isAllowed(message)) return;
       if (!this.#mayTakeOver(record)) {
-        this.#tellConflict(record, claim);
+        this.#reportConflict(record, message);
         return;
       }
       log.info("address_taken_over", `${record.name} has moved to another address`, {
         node: record.name,
         before: `${record.addr}:${record.port}`,
-        now: `${claim.addr}:${claim.port}`,
+        now: `${message.addr}:${message.port}`,
       });
       isTakeover = true;
     }
-    if (isLocal ? claim.incarnation < record.incarnation : claim.incarnation <= record.incarnation && !isTakeover) return;
+    if (isLocal ? message.incarnation < record.incarnation : message.incarnation <= record.incarnation && !isTakeover) return;
 
     this.#clearSuspicion(record);
     if (isLocal && options.bootstrap !== true) {
-      if (isSameClaim(record, claim)) return;
-      this.#refute(record, claim.incarnation, "");
+      if (isUnchanged(record, message)) return;
+      this.#refute(record, message.incarnation, "");
     } else {
-      this.#takeOver(record, claim, options.finished);
+      this.#takeOver(record, message, options.finished);
     }
   }
 
@@ -121,49 +121,49 @@ export class Membership {
   }
 
   /** @param cause how we know */
-  suspect(claim: Suspect, cause: SuspectCause = { code: "accused", from: claim.from }): void {
+  suspect(message: Suspect, cause: SuspectCause = { code: "accused", from: message.from }): void {
     const { config, outputs, stats, table, now } = this.#context;
-    const record = table.get(claim.node);
-    if (record === undefined || claim.incarnation < record.incarnation) return;
+    const record = table.get(message.node);
+    if (record === undefined || message.incarnation < record.incarnation) return;
     if (record.suspicion !== undefined) {
-      if (record.suspicion.confirm(claim.from)) {
-        this.#gossip.broadcast(claim.node, encodeSuspect(claim));
+      if (record.suspicion.confirm(message.from)) {
+        this.#gossip.broadcast(message.node, encodeSuspect(message));
         this.#armSuspicion(record, record.suspicion);
       }
       return;
     }
     if (record.state !== "alive") return;
     if (record.name === config.name) {
-      if (!this.#context.isRelocating) this.#refute(record, claim.incarnation, claim.from);
+      if (!this.#context.isRelocating) this.#refute(record, message.incarnation, message.from);
       return;
     }
-    this.#gossip.broadcast(claim.node, encodeSuspect(claim));
+    this.#gossip.broadcast(message.node, encodeSuspect(message));
     stats.increment("memberlist.msg.suspect", 1);
-    table.setState(record, "suspect", now, { incarnation: claim.incarnation });
+    table.setState(record, "suspect", now, { incarnation: message.incarnation });
     record.cause = cause;
-    record.suspicion = this.#newSuspicion(claim.from);
+    record.suspicion = this.#newSuspicion(message.from);
     this.#armSuspicion(record, record.suspicion);
-    outputs.events.push({ type: "suspect", node: record.snapshot(), from: claim.from, cause });
+    outputs.events.push({ type: "suspect", node: record.snapshot(), from: message.from, cause });
   }
 
-  /** @param options `finished`: our broadcast of it has gone out. `cause`: where it is not the claim itself */
-  dead(claim: Dead, { finished, cause }: DeadOptions = {}): void {
+  /** @param options `finished`: our broadcast of it has gone out. `cause`: where it is not the message itself */
+  dead(message: Dead, { finished, cause }: DeadOptions = {}): void {
     const { config, outputs, stats, table, now } = this.#context;
     // The table may have forgotten him, or take him for dead: that he left on purpose is news all the same.
-    if (claim.node === claim.from) this.#healing.left(claim.node, claim.incarnation);
-    const record = table.get(claim.node);
-    if (record === undefined || claim.incarnation < record.incarnation) return;
+    if (message.node === message.from) this.#healing.left(message.node, message.incarnation);
+    const record = table.get(message.node);
+    if (record === undefined || message.incarnation < record.incarnation) return;
     this.#clearSuspicion(record);
     if (record.isDeadOrLeft) return;
     if (record.name === config.name && !this.#context.hasLeft) {
-      if (!this.#context.isRelocating) this.#refute(record, claim.incarnation, claim.from);
+      if (!this.#context.isRelocating) this.#refute(record, message.incarnation, message.from);
       return;
     }
-    this.#gossip.broadcast(claim.node, encodeDead(claim), finished);
+    this.#gossip.broadcast(message.node, encodeDead(message), finished);
     stats.increment("memberlist.msg.dead", 1);
-    table.change(record, { incarnation: claim.incarnation });
-    const why = cause ?? causeOfClaim(claim, record);
-    table.setState(record, claim.node === claim.from ? "left" : "dead", now);
+    table.change(record, { incarnation: message.incarnation });
+    const why = cause ?? causeOf(message, record);
+    table.setState(record, message.node === message.from ? "left" : "dead", now);
     record.cause = why;
     outputs.events.push({ type: "leave", node: record.snapshot(), cause: why });
     if (record.state === "dead") this.#healing.died(record);
@@ -215,34 +215,34 @@ export class Membership {
   }
 
   /** An address, metadata within bounds, versions that make sense, and no objection by the alive delegate. */
-  #isAcceptable(claim: Alive): boolean {
+  #isAcceptable(message: Alive): boolean {
     const { delegates, log, stats } = this.#context;
-    if (claim.addr === "" || claim.meta.length > metaMaxSize) {
-      stats.count(claim.addr === "" ? "dropped.bad_address" : "dropped.meta_too_large");
+    if (message.addr === "" || message.meta.length > metaMaxSize) {
+      stats.count(message.addr === "" ? "dropped.bad_address" : "dropped.meta_too_large");
       log.warn(
         "bad_alive",
-        `ignored an alive message about ${claim.node}: it has no address, or metadata over ${metaMaxSize} bytes`,
+        `ignored an alive message about ${message.node}: it has no address, or metadata over ${metaMaxSize} bytes`,
         {
-          node: claim.node,
-          metaSize: claim.meta.length,
+          node: message.node,
+          metaSize: message.meta.length,
         },
       );
       return false;
     }
-    const [pMin = 0, pMax = 0] = claim.vsn;
-    if (claim.vsn.length >= 3 && (pMin === 0 || pMin > pMax)) {
+    const [pMin = 0, pMax = 0] = message.vsn;
+    if (message.vsn.length >= 3 && (pMin === 0 || pMin > pMax)) {
       stats.count("dropped.bad_versions");
-      log.warn("bad_versions", `ignored an alive message about ${claim.node}: its protocol versions are invalid`, {
-        node: claim.node,
-        versions: claim.vsn,
+      log.warn("bad_versions", `ignored an alive message about ${message.node}: its protocol versions are invalid`, {
+        node: message.node,
+        versions: message.vsn,
       });
       return false;
     }
     if (!delegates.hasAliveDelegate) return true;
-    const refusal = claim.vsn.length < 6 ? "it has no versions" : delegates.refusesAlive(nodeOf(claim));
+    const refusal = message.vsn.length < 6 ? "it has no versions" : delegates.refusesAlive(nodeOf(message));
     if (refusal === undefined) return true;
     stats.count("dropped.alive_refused");
-    log.warn("alive_refused", `ignored an alive message about ${claim.node}: ${refusal}`, { node: claim.node });
+    log.warn("alive_refused", `ignored an alive message about ${message.node}: ${refusal}`, { node: message.node });
     return false;
   }
 
@@ -253,13 +253,13 @@ export class Membership {
     return record !== undefined && incarnation < record.incarnation && this.#relocation.wasAt(addr, port);
   }
 
-  #isAllowed(claim: Alive): boolean {
+  #isAllowed(message: Alive): boolean {
     const { allowList, log, stats } = this.#context;
-    if (allowList.allows(claim.addr)) return true;
+    if (allowList.allows(message.addr)) return true;
     stats.count("dropped.address_not_allowed");
-    log.warn("address_not_allowed", `ignored an alive message about ${claim.node}: ${claim.addr} is outside cidrsAllowed`, {
-      node: claim.node,
-      addr: claim.addr,
+    log.warn("address_not_allowed", `ignored an alive message about ${message.node}: ${message.addr} is outside cidrsAllowed`, {
+      node: message.node,
+      addr: message.addr,
     });
     return false;
   }
@@ -284,38 +284,38 @@ export class Membership {
     return record.state === "dead" && deadNodeReclaimTime > 0 && deadFor > deadNodeReclaimTime;
   }
 
-  #tellConflict(record: NodeRecord, claim: Alive): void {
+  #reportConflict(record: NodeRecord, message: Alive): void {
     const { config, log, outputs, stats, now } = this.#context;
     stats.count("dropped.name_conflict");
     log.warn("name_conflict", `two nodes use the name ${record.name}: names must be unique in a cluster`, {
       node: record.name,
       mine: `${record.addr}:${record.port}`,
-      theirs: `${claim.addr}:${claim.port}`,
+      theirs: `${message.addr}:${message.port}`,
       state: record.state,
     });
     const limit = record.name === config.name ? this.#ownConflicts : this.#otherConflicts;
     const suppressed = limit.take(now);
     if (suppressed === undefined) return;
-    outputs.events.push({ type: "conflict", node: record.snapshot(), other: nodeOf(claim), suppressed });
+    outputs.events.push({ type: "conflict", node: record.snapshot(), other: nodeOf(message), suppressed });
   }
 
-  #takeOver(record: NodeRecord, claim: Alive, finished: (() => void) | undefined): void {
+  #takeOver(record: NodeRecord, message: Alive, finished: (() => void) | undefined): void {
     const { outputs, stats, table, now } = this.#context;
-    if (this.#gossip.mayHold(claim.node)) this.#gossip.broadcast(claim.node, encodeAlive(claim), finished);
-    else this.#gossip.refuse(claim.node.length, finished);
+    if (this.#gossip.mayHold(message.node)) this.#gossip.broadcast(message.node, encodeAlive(message), finished);
+    else this.#gossip.refuse(message.node.length, finished);
     stats.increment("memberlist.msg.alive", 1);
     const before = record.state;
-    const isMetaChanged = !equalBytes(record.meta, claim.meta);
+    const isMetaChanged = !equalBytes(record.meta, message.meta);
     // What the round trip was to another address says nothing.
-    if (record.addr !== claim.addr || record.port !== claim.port) record.rtt = undefined;
+    if (record.addr !== message.addr || record.port !== message.port) record.rtt = undefined;
     record.cause = undefined;
-    record.isMapped = claim.isMapped;
+    record.isMapped = message.isMapped;
     const fields = {
-      addr: claim.addr,
-      port: claim.port,
-      incarnation: claim.incarnation,
-      meta: isMetaChanged ? table.keepMeta(claim.meta) : record.meta,
-      versions: claim.vsn.length >= 6 ? table.internVersions(claim.vsn) : record.versions,
+      addr: message.addr,
+      port: message.port,
+      incarnation: message.incarnation,
+      meta: isMetaChanged ? table.keepMeta(message.meta) : record.meta,
+      versions: message.vsn.length >= 6 ? table.internVersions(message.vsn) : record.versions,
     };
     if (before === "alive") table.change(record, fields);
     else table.setState(record, "alive", now, fields);
@@ -326,7 +326,7 @@ export class Membership {
     this.#healing.returned(record.name);
   }
 
-  /** Contradicts a claim about us. */
+  /** Contradicts a message about us. */
   #refute(record: NodeRecord, accused: number, from: string): void {
     const { log, outputs, table } = this.#context;
     const incarnation = nextIncarnation(this.#context, accused);
@@ -395,7 +395,7 @@ export class Membership {
   }
 }
 
-function causeOfClaim({ node, from }: Dead, record: NodeRecord): LeaveCause {
+function causeOf({ node, from }: Dead, record: NodeRecord): LeaveCause {
   return node === from ? { code: "left" } : { code: "declared_dead", from, suspicion: suspectCauseOf(record) };
 }
 
@@ -404,13 +404,15 @@ function suspectCauseOf({ cause, state }: NodeRecord): SuspectCause | undefined 
 }
 
 /** The node of an alive message as delegates see it. Its metadata is a copy: a delegate that keeps it does not keep the packet. */
-function nodeOf(claim: Alive): Node {
-  return makeNode({ ...claim, name: claim.node, meta: copyBytes(claim.meta) }, claim.vsn, "alive");
+function nodeOf(message: Alive): Node {
+  return makeNode({ ...message, name: message.node, meta: copyBytes(message.meta) }, message.vsn, "alive");
 }
 
-function isSameClaim(record: NodeRecord, claim: Alive): boolean {
+function isUnchanged(record: NodeRecord, message: Alive): boolean {
   return (
-    claim.incarnation === record.incarnation && equalBytes(claim.meta, record.meta) && versionsEqual(claim.vsn, record.versions)
+    message.incarnation === record.incarnation &&
+    equalBytes(message.meta, record.meta) &&
+    versionsEqual(message.vsn, record.versions)
   );
 }
 

@@ -190,13 +190,13 @@ export class PacketDispatcher {
 
   #alive(body: Uint8Array, from: Address): void {
     const { context, membership } = this.#parts;
-    const claim = decodeAlive(body);
-    const isAllowed = context.allowList.allows(from.host) && (claim.addr === "" || context.allowList.allows(claim.addr));
+    const message = decodeAlive(body);
+    const isAllowed = context.allowList.allows(from.host) && (message.addr === "" || context.allowList.allows(message.addr));
     if (!isAllowed) {
       context.stats.count("dropped.address_not_allowed");
-      context.log.debug("address_not_allowed", `blocked an alive message for ${claim.node}`, { addr: claim.addr, from });
+      context.log.debug("address_not_allowed", `blocked an alive message for ${message.node}`, { addr: message.addr, from });
       return;
     }
-    membership.alive({ ...claim, port: applyPort(context, claim.port) });
+    membership.alive({ ...message, port: applyPort(context, message.port) });
   }
 }

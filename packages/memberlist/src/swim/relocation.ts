@@ -51,7 +51,7 @@ export class Relocation {
       this.#arrive();
       return;
     }
-    this.#claim(record);
+    this.#announce(record);
     this.#after(() => {
       const local = this.#local();
       if (local === undefined) return;
@@ -82,7 +82,7 @@ export class Relocation {
       this.#former.push({ addr, port });
       if (this.#former.length > formerMax) this.#former.shift();
       table.change(record, { addr: advertised.addr, port: advertised.port });
-      this.#claim(record);
+      this.#announce(record);
       const fields = { node, before: `${addr}:${port}`, now: `${advertised.addr}:${advertised.port}` };
       log.info("address_changed", "this node is at another address now", fields);
     }
@@ -95,7 +95,7 @@ export class Relocation {
   }
 
   /** Tells all that we are alive where the record says, under a higher incarnation. */
-  #claim(record: NodeRecord): void {
+  #announce(record: NodeRecord): void {
     const incarnation = nextIncarnation(this.#context);
     this.#context.table.change(record, { incarnation });
     const { name: node, addr, port, meta, versions: vsn } = record;

@@ -8,7 +8,7 @@ import type { PushNodeState, PushPullHeader } from "./types.ts";
 /** Lets other work have its turn: resolves once the input that is already waiting has been handled. */
 export type YieldToEventLoop = () => Promise<void>;
 
-/** Nodes of a push/pull that are read, written or merged in one go: 1 to 5 ms of work. Then comes a breath. */
+/** Nodes of a push/pull that are read, written or merged before it yields to the event loop: 1 to 5 ms of work. */
 export const nodesInOneGo: number = 500;
 
 /** What a node takes, about. */
@@ -38,7 +38,7 @@ export function encodePushPull(join: boolean, nodes: Iterable<PushNodeState>, us
   return writer.view();
 }
 
-/** As {@link encodePushPull}, with a breath after each {@link nodesInOneGo} nodes. There may not be more or fewer `nodes` meanwhile. */
+/** As {@link encodePushPull}, and yields to the event loop after each {@link nodesInOneGo} nodes. There may not be more or fewer `nodes` meanwhile. */
 export async function encodeLongPushPull(
   join: boolean,
   nodes: NodeSource,
