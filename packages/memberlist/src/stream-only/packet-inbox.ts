@@ -47,6 +47,11 @@ export class PacketInbox {
     this.#budget = new TurnBudget(costPerTurn, () => new Promise((resolve) => options.clock.defer(resolve)));
   }
 
+  /** A packet that is being delivered leads to work that costs so much besides. */
+  spend(cost: number): void {
+    this.#budget.spend(cost);
+  }
+
   accept(stream: TransportStream, from: Address): void {
     const inbound = new InboundStream(stream, this.#options.clock);
     const slot = this.#slots.enter(from.host, () => this.#refuse(inbound));

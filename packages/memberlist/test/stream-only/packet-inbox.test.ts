@@ -186,6 +186,26 @@ describe("a flood of short packets on many streams", () => {
     expect(before).toBeLessThan(5000);
   });
 
+  it("makes the member dial about 32 addresses in a turn, if each packet wants its answer elsewhere", async () => {
+    const bench = new Bench();
+    let inTurn = 0;
+    let most = 0;
+    const end = bench.end({}, () => {
+      end.transport.writeTo(Uint8Array.of(1), {
+        host: `10.1.${end.packets.length >> 8}.${end.packets.length & 255}`,
+        port: 1,
+        name: "",
+      });
+      if (inTurn++ === 0) bench.clock.defer(() => (inTurn = 0));
+      most = Math.max(most, inTurn);
+      return true;
+    });
+    const flood = bytes(header, ...Array.from({ length: 300 }, () => frame));
+    await bench.bring(bench.raw(), end, flood);
+    expect(end.packets).toHaveLength(300);
+    expect(most).toBeLessThanOrEqual(2 * 32);
+  });
+
   it("has turns of about 64 KiB", async () => {
     const bench = new Bench();
     let inTurn = 0;
