@@ -177,11 +177,22 @@ export type Step =
       readonly pieces: number;
       readonly end: "finish" | "close" | "leave";
     }
+  /** A stream of packets, as `streamOnly` sends them, with these in turn, so many in all. */
+  | {
+      readonly kind: "packetStream";
+      readonly packets: readonly { readonly message: Uint8Array; readonly wrap: Wrap }[];
+      readonly count: number;
+      /** Of the stream as a whole. */
+      readonly bend: readonly Change[];
+      readonly end: "finish" | "close" | "leave";
+    }
   /** A packet that one of the members sent to the other comes once more, from the attacker. */
   | { readonly kind: "replay"; readonly which: number }
   | { readonly kind: "wait"; readonly ms: number };
 
 export interface Case {
+  /** Whether the members send packets over streams. */
+  readonly streamOnly: boolean;
   readonly encrypted: boolean;
   /** Whether the attacker has the key, where there is one. */
   readonly insider: boolean;
@@ -203,12 +214,23 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       end: fc.constantFrom("finish" as const, "close" as const, "leave" as const),
     }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("packetStream" as const),
+      packets: fc.array(fc.record({ message: bentOr(single), wrap }), { minLength: 1, maxLength: 6 }),
+      count: fc.constantFrom(1, 10, 500, 5_000),
+      bend: fc.oneof({ weight: 3, arbitrary: fc.constant<Change[]>([]) }, { weight: 1, arbitrary: changes }),
+      end: fc.constantFrom("finish" as const, "close" as const, "leave" as const),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("replay" as const), which: fc.nat(1_000) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.nat(3_000) }) },
 );
 
 /** What one attack is. It says all: the nodes' own randomness is always the same. */
 export const attacks: fc.Arbitrary<Case> = fc.record({
+  streamOnly: fc.boolean(),
   encrypted: fc.boolean(),
   insider: fc.boolean(),
   label: fc.constantFrom("", "blue"),

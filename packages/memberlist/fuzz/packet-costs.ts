@@ -1,5 +1,6 @@
 import { createMemberlist, lanConfig, type Memberlist } from "../src/index.ts";
 import { MemoryNetwork, SeededRandom, VirtualClock } from "../src/testing/index.ts";
+import { maxRepliesPerPacket } from "../src/wire/constants.ts";
 import { worstPackets, type WorstPacket } from "./worst-packets.ts";
 
 /** How often each packet is sent. */
@@ -60,14 +61,19 @@ async function costOf({ name, make }: WorstPacket): Promise<PacketCost> {
   return { name, bytes, first, median, replies: replies / rounds };
 }
 
-/** The costs of {@link worstPackets}, a line each for `write`. @returns those that cost over `limit` ms of CPU */
+/**
+ * The costs of {@link worstPackets}, a line each for `write`.
+ *
+ * @returns those that cost over `limit` ms of CPU, or lead to more replies than a packet may
+ */
 export async function packetCosts(write: (line: string) => void, limit: number): Promise<readonly string[]> {
   const tooDear: string[] = [];
   for (const line of ["| packet | bytes | first, CPU ms | then | replies |", "| --- | --- | --- | --- | --- |"]) write(line);
   for (const packet of worstPackets) {
     const { name, bytes, first, median, replies } = await costOf(packet);
     write(`| ${name} | ${bytes} | ${first.toFixed(1)} | ${median.toFixed(1)} | ${replies.toFixed(1)} |`);
-    if (median > limit) tooDear.push(name);
+    if (median > limit) tooDear.push(`${name}: over ${limit} ms of CPU`);
+    if (replies > maxRepliesPerPacket) tooDear.push(`${name}: over ${maxRepliesPerPacket} replies`);
   }
   return tooDear;
 }

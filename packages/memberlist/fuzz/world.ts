@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
-import { createMemberlist, lanConfig, type Memberlist } from "../src/index.ts";
-import { MemoryNetwork, SeededRandom, settlePromises, VirtualClock, type MemoryTransport } from "../src/testing/index.ts";
+import { createMemberlist, lanConfig, streamOnly, type Memberlist, type Transport, type TransportStream } from "../src/index.ts";
+import { encodeFrame, encodeHeader } from "../src/stream-only/packet-frames.ts";
+import { MemoryNetwork, SeededRandom, settlePromises, VirtualClock } from "../src/testing/index.ts";
 import { splitCompound } from "../src/wire/compound.ts";
 import { decompressBody } from "../src/wire/compression/compress.ts";
 import { messageType } from "../src/wire/constants.ts";
@@ -23,6 +24,8 @@ const turnMax = 25;
 const slowPlays = 4;
 /** Memory that may be behind whatever the application or the table keeps, in bytes. */
 const keptMax = 2_048;
+/** In bytes. */
+const packetStreamMax = 200_000;
 /** So many packets between members are remembered, for replay. */
 const recordedMax = 200;
 const none = new Uint8Array(0);
@@ -30,6 +33,8 @@ const wrongKey = patterned(16, 9);
 const key = patterned(16, 1);
 const seqNo = 0x7eaddead;
 const isAlive = encodePing({ seqNo, node: "target", sourceAddr: "", sourcePort: 0, sourceNode: "" });
+
+type StreamStep = Extract<Step, { kind: "stream" }>;
 
 /** Two whole members in virtual time, and somebody who attacks the first of them. */
 class World {
@@ -46,7 +51,9 @@ class World {
   readonly #kept: Uint8Array[] = [];
   readonly #problems: string[] = [];
   readonly #members: Memberlist[] = [];
-  #attacker: MemoryTransport | undefined;
+  #attacker: Transport | undefined;
+  /** Streams of packets that the attacker has left open: a member keeps those that bring good ones. */
+  readonly #left: TransportStream[] = [];
   #openStreams = 0;
   /** How far over what it may take the slowest packet, or turn for a stream, was. */
   #slowest = 0;
@@ -78,14 +85,14 @@ class World {
     return this.#members[0] as Memberlist;
   }
 
-  get #transport(): MemoryTransport {
-    return this.#attacker as MemoryTransport;
+  get #transport(): Transport {
+    return this.#attacker as Transport;
   }
 
   async start(): Promise<void> {
     for (const name of ["target", "friend"]) this.#members.push(await this.#member(name));
     await this.clock.settle(this.#members[1]?.join(["target/10.0.0.1:7946"]) as Promise<unknown>);
-    this.#attacker = this.#network.transport({ host: "10.9.9.9" });
+    this.#attacker = this.#overStreams(this.#network.transport({ host: "10.9.9.9" }));
     this.#attacker.listen({
       packet: (packet) => void this.#heard.push(packet),
       stream: (stream) => stream.close(),
@@ -104,7 +111,10 @@ class World {
         break;
       }
       case "stream":
-        await this.#stream(step);
+        await this.#stream(step, this.#wrapStream(step.message, step.wrap));
+        break;
+      case "packetStream":
+        await this.#stream({ ...step, pieces: 1 }, this.#packetStream(step));
         break;
       case "wait":
         await this.clock.advance(step.ms);
@@ -114,13 +124,15 @@ class World {
 
   /** What is wrong in the end, after everything has had its time; nothing, if all is well. */
   async end(): Promise<readonly string[]> {
+    for (const stream of this.#left.splice(0)) stream.close();
     // Everything that hangs has been cut by then, and an accused member has refuted.
     await this.clock.advance(tcpTimeout + 4_000);
     if (this.#openStreams > 0) this.#problems.push(`${this.#openStreams} streams are open after tcpTimeout`);
     this.#checkMembers();
     this.#checkKept();
     await this.#checkAnswers();
-    for (const members of this.#members) await members.shutdown();
+    for (const members of this.#members) await this.clock.settle(members.shutdown());
+    await this.clock.settle(this.#transport.shutdown());
     await this.clock.advance(1_000);
     if (this.clock.pending > 0) this.#problems.push(`${this.clock.pending} timers wait after the shutdown`);
     await settlePromises();
@@ -129,7 +141,7 @@ class World {
 
   async #member(name: string): Promise<Memberlist> {
     const { encrypted, label, compress, protocolVersion } = this.#case;
-    const transport = Object.assign(this.#network.transport(), { crypto: aesCrypto });
+    const transport = this.#overStreams(Object.assign(this.#network.transport(), { crypto: aesCrypto }));
     const writeTo = transport.writeTo.bind(transport);
     transport.writeTo = (packet, to, done) => {
       if (this.#recorded.length < recordedMax) this.#recorded.push(packet.slice());
@@ -156,6 +168,11 @@ class World {
     });
   }
 
+  #overStreams(transport: Transport): Transport {
+    const { clock } = this;
+    return this.#case.streamOnly ? streamOnly(transport, { port: 7946, clock, random: this.#random.fork() }) : transport;
+  }
+
   get #address(): { readonly host: string; readonly port: number; readonly name: string } {
     return { host: "10.0.0.1", port: 7946, name: "target" };
   }
@@ -163,7 +180,7 @@ class World {
   async #packet(packet: Uint8Array): Promise<void> {
     this.#transport.writeTo(packet, this.#address);
     this.#meter.start();
-    await this.clock.advance(2);
+    await this.clock.advance(this.#case.streamOnly ? 10 : 2);
     this.#slowest = Math.max(this.#slowest, this.#meter.end().total / packetMax);
   }
 
@@ -179,8 +196,19 @@ class World {
     return bend(label.length === 0 ? body : addLabel(body, label), changes);
   }
 
-  async #stream({ message, wrap, pieces, end }: Extract<Step, { kind: "stream" }>): Promise<void> {
-    const bytes = this.#wrapStream(message, wrap);
+  #packetStream({ packets, count, bend: changes }: Extract<Step, { kind: "packetStream" }>): Uint8Array {
+    const wrapped = packets.map(({ message, wrap }) => this.#wrapPacket(message, wrap)).filter(({ length }) => length > 0);
+    const frames = Array.from({ length: wrapped.length === 0 ? 0 : count }, (_, i) =>
+      encodeFrame(wrapped[i % wrapped.length] as Uint8Array),
+    );
+    const bytes = Buffer.concat([encodeHeader(7946, new Uint8Array(8)), ...frames]).subarray(0, packetStreamMax);
+    return changes.length === 0 ? bytes : bend(bytes, changes);
+  }
+
+  async #stream(
+    { pieces, end, kind }: Pick<StreamStep, "pieces" | "end"> & { readonly kind: string },
+    bytes: Uint8Array,
+  ): Promise<void> {
     const stream = await this.clock.settle(this.#transport.dial(this.#address, { timeout: 1_000 }));
     this.#openStreams++;
     const isOver = this.#drain(stream.readable).then(() => this.#openStreams--);
@@ -195,6 +223,7 @@ class World {
     }
     if (end === "finish") writer.close().catch(() => undefined);
     if (end === "close") stream.close();
+    if (end === "leave" && kind === "packetStream") this.#left.push(stream);
     await this.clock.advance(3);
     this.#slowest = Math.max(this.#slowest, this.#meter.end().longest / turnMax);
   }

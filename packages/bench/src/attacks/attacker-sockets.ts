@@ -15,6 +15,8 @@ interface StreamAttack {
   readonly reads?: boolean;
 }
 
+/** For how long a stream stays half open that the other side has ended, in ms. */
+const halfOpenTime = 1_500;
 /** How often packets and streams are sent, in ms. */
 const interval = 5;
 
@@ -26,6 +28,7 @@ export class AttackerSockets {
   #packets = 0;
   #streams = 0;
   #bytes = 0;
+  #reflected = 0;
 
   constructor(port: number, seconds: number) {
     this.#port = port;
@@ -37,7 +40,13 @@ export class AttackerSockets {
   }
 
   get cost(): AttackCost {
-    return { packets: this.#packets, streams: this.#streams, bytes: this.#bytes };
+    return { packets: this.#packets, streams: this.#streams, bytes: this.#bytes, reflected: this.#reflected };
+  }
+
+  /** Counts the packets that come to this address, until the process ends. */
+  async countReflected(host: string, port: number): Promise<void> {
+    const socket = createSocket("udp4").on("message", () => this.#reflected++);
+    await new Promise<void>((resolve) => socket.bind(port, host, resolve));
   }
 
   /** Sends the packets in turn, over and over. @param most how many in all */
@@ -92,6 +101,8 @@ export class AttackerSockets {
     this.#open.add(socket);
     socket.on("error", () => undefined);
     socket.on("close", () => this.#open.delete(socket));
+    // It stays half open for as long as the other side may wait for it.
+    if (staysOpen) socket.on("end", () => void setTimeout(() => socket.destroy(), halfOpenTime).unref());
     if (reads) socket.resume();
     else socket.pause();
     if (staysOpen) socket.write(payload);

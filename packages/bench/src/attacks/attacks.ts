@@ -4,9 +4,19 @@ import { encodePing, encodeUser } from "../../../memberlist/src/wire/messages/en
 import { encodeUserStream } from "../../../memberlist/src/wire/messages/push-pull.ts";
 import { collidingBytes } from "../../../memberlist/fuzz/colliding-bytes.ts";
 import type { AttackerSockets } from "./attacker-sockets.ts";
-import { emptyPushPull, madeUpMembers, nestedCompound, oddNames, oddPushPull, pingsNaming, wideMap } from "./craft.ts";
+import {
+  emptyPushPull,
+  madeUpMembers,
+  nestedCompound,
+  oddNames,
+  oddPushPull,
+  packetStream,
+  pingsNaming,
+  wideMap,
+} from "./craft.ts";
 
 const MiB = 2 ** 20;
+const none = new Uint8Array(0);
 
 export interface Attack {
   readonly name: string;
@@ -16,6 +26,12 @@ export interface Attack {
   readonly encrypted?: boolean;
   /** The application's state in a push/pull, in bytes. Default 0. */
   readonly stateBytes?: number;
+  /** Whether the member, and all who are honest, send packets over streams. */
+  readonly streamOnly?: boolean;
+  /** Goes on for so many seconds after the joins, in the second half of which it must not make the member write its store. Default 0. */
+  readonly quietSeconds?: number;
+  /** By how much the member's memory may grow, in MiB. Default 128. */
+  readonly maxMemory?: number;
   /** Sends until {@link AttackerSockets.isOver}. */
   readonly run: (sockets: AttackerSockets) => Promise<void>;
 }
@@ -23,8 +39,8 @@ export interface Attack {
 /** The name of the member that is attacked. */
 export const victimName = "victim";
 
-/** Nobody listens there. */
-const elsewhere = { host: "127.9.9.9", port: 9 } as const;
+/** Somebody else, whom an attacker wants to hit. */
+const elsewhere = { host: "127.9.9.9", port: 19_009 } as const;
 /** Hosts that an attacker has. */
 const hosts = ["127.0.1.1", "127.0.1.2", "127.0.1.3", "127.0.1.4"] as const;
 const oneHost = hosts.slice(0, 1);
@@ -40,9 +56,20 @@ export const attacks: readonly Attack[] = [
   {
     name: "reflection",
     title: "pings that name somebody else's address, compressed: thousands a packet",
-    run: (sockets) => sockets.packets(pingsNaming(elsewhere.host, elsewhere.port, victimName), 6),
+    run: async (sockets) => {
+      await sockets.countReflected(elsewhere.host, elsewhere.port);
+      await sockets.packets(pingsNaming(elsewhere.host, elsewhere.port, victimName), 6);
+    },
   },
-  { name: "odd-names", title: "names that are not UTF-8, in packets", run: (sockets) => sockets.packets([oddNames()], 3) },
+  {
+    name: "odd-names",
+    title: "names that are not UTF-8, in packets",
+    run: (sockets) =>
+      sockets.packets(
+        Array.from({ length: 20 }, (_, round) => oddNames(round)),
+        3,
+      ),
+  },
   {
     name: "odd-push-pull",
     title: "1,000 members with names that are not UTF-8, in push/pulls",
@@ -65,6 +92,7 @@ export const attacks: readonly Attack[] = [
   {
     name: "stream-bombs",
     title: "messages of 31 kB on streams that decompress to 38 MiB",
+    maxMemory: 384,
     run: (sockets) =>
       sockets.streams([compressMessage(encodeUserStream(new Uint8Array(38 * MiB)))], { perSecond: 3, hosts: oneHost }),
   },
@@ -85,12 +113,14 @@ export const attacks: readonly Attack[] = [
   {
     name: "push-pulls",
     title: "push/pulls of 29 bytes, 128 at a time, 8 MiB of application state",
+    maxMemory: 320,
     stateBytes: 8 * MiB,
     run: (sockets) => sockets.streams([emptyPushPull()], { perSecond: 200, hosts: hosts.slice(0, 2), atOnce: 128, reads: false }),
   },
   {
     name: "made-up-members",
     title: "10,000 made-up members a second",
+    maxMemory: 256,
     run: async (sockets) => {
       const meta = (): Uint8Array => new Uint8Array(20);
       for (let round = 0; !sockets.isOver; round++) {
@@ -103,6 +133,7 @@ export const attacks: readonly Attack[] = [
     name: "labels",
     title: "packets of 4 bytes with another label",
     encrypted: true,
+    quietSeconds: 12,
     run: (sockets) => sockets.packets([Uint8Array.of(messageType.hasLabel, 1, 0x78, messageType.ping)], 500),
   },
   {
@@ -114,20 +145,59 @@ export const attacks: readonly Attack[] = [
   {
     name: "junk-streams",
     title: "streams of 5 MiB that do not decrypt",
+    maxMemory: 256,
     encrypted: true,
     run: (sockets) => sockets.streams([encryptedJunk(5 * MiB)], { perSecond: 4, hosts: oneHost }),
   },
   {
     name: "wrong-byte",
     title: "streams that begin with a wrong byte, from one address",
+    maxMemory: 320,
     run: (sockets) =>
-      sockets.streams([Uint8Array.of(0xff)], { perSecond: 1_100, hosts: oneHost, atOnce: 4_000, staysOpen: true }),
+      sockets.streams([Uint8Array.of(0xff)], { perSecond: 1_400, hosts: oneHost, atOnce: 4_000, staysOpen: true }),
   },
   {
     name: "silent-streams",
     title: "as many open streams as there is room for, from four addresses, a byte each",
+    maxMemory: 320,
     run: (sockets) =>
       sockets.streams([Uint8Array.of(messageType.user)], { perSecond: 1_000, hosts, atOnce: 1_500, staysOpen: true }),
+  },
+  {
+    name: "packet-streams",
+    title: "streamOnly: streams of 2 MB of packets of one byte that do not decode",
+    streamOnly: true,
+    run: (sockets) => sockets.streams([packetStream([Uint8Array.of(99)], 700_000)], { perSecond: 40, hosts, staysOpen: true }),
+  },
+  {
+    name: "packet-streams-encrypted",
+    title: "streamOnly: streams of 2 MB of packets of one byte that do not decrypt",
+    streamOnly: true,
+    encrypted: true,
+    run: (sockets) => sockets.streams([packetStream([Uint8Array.of(1)], 700_000)], { perSecond: 40, hosts, staysOpen: true }),
+  },
+  {
+    name: "message-streams",
+    title: "streamOnly: streams of 2 MB of user messages without content",
+    streamOnly: true,
+    run: (sockets) =>
+      sockets.streams([packetStream([encodeUser(none)], 700_000)], { perSecond: 10, hosts, atOnce: 32, staysOpen: true }),
+  },
+  {
+    name: "dead-addresses",
+    title: "streamOnly: 700 pings a second that name addresses where nobody is",
+    streamOnly: true,
+    run: (sockets) => {
+      const name = (i: number): Uint8Array =>
+        encodePing({ seqNo: i, node: victimName, sourceAddr: `10.255.${i >> 8}.${i & 255}`, sourcePort: 7946, sourceNode: "" });
+      const streams = Array.from({ length: 100 }, (_, i) =>
+        packetStream(
+          Array.from({ length: 70 }, (_each, k) => name(i * 70 + k)),
+          70,
+        ),
+      );
+      return sockets.streams(streams, { perSecond: 10, hosts: oneHost });
+    },
   },
   {
     name: "pings",

@@ -1,6 +1,5 @@
 import { fileURLToPath } from "node:url";
 import { InvalidArgumentError, type Command } from "commander";
-import { lanConfig } from "@memberlist/core";
 import { wholeNumber } from "../../../simulator/src/cli/numbers.ts";
 import { outputFolder } from "../../../simulator/src/cli/output-path.ts";
 import { Progress } from "../../../simulator/src/cli/progress.ts";
@@ -9,10 +8,12 @@ import { figure, table } from "../../../simulator/src/cli/table.ts";
 import { findOrFetch } from "../throughput/runtimes.ts";
 import { attacks, type Attack } from "./attacks.ts";
 import { joinsWanted, measure, type Outcome } from "./measure.ts";
+import { failuresOf } from "./verdict.ts";
 
 interface Flags {
   readonly seconds: number;
   readonly only?: readonly Attack[];
+  readonly victim?: string;
   readonly json?: true;
   readonly out: string;
 }
@@ -23,8 +24,6 @@ interface Row {
   readonly outcome: Outcome;
 }
 
-const { probeTimeout } = lanConfig();
-
 /** `pnpm bench attacks`. */
 export function addAttacks(program: Command): void {
   program
@@ -32,6 +31,7 @@ export function addAttacks(program: Command): void {
     .description("what crafted packets and streams cost a member on Node and Deno, and whether it still answers pings and joins")
     .option("--seconds <n>", "of each attack", wholeNumber(2), 10)
     .option("--only <names>", `of ${attacks.map(({ name }) => name).join(", ")}; separated by commas`, attacksNamed)
+    .option("--victim <program>", "attack this program on Node, of another version: see attack-task.ts")
     .option("--json", "print what was measured as JSON instead of the table")
     .option("--out <folder>", "where the JSON goes", outputFolder, "bench-results")
     .action(run);
@@ -45,8 +45,8 @@ function attacksNamed(names: string): readonly Attack[] {
   });
 }
 
-async function run({ seconds, only = attacks, json, out }: Flags): Promise<void> {
-  const victims = await victimPrograms();
+async function run({ seconds, only = attacks, victim, json, out }: Flags): Promise<void> {
+  const victims = await victimPrograms(victim);
   const progress = new Progress("bench attacks", only.length * victims.size);
   const rows: Row[] = [];
   for (const attack of only) {
@@ -59,32 +59,21 @@ async function run({ seconds, only = attacks, json, out }: Flags): Promise<void>
   else process.stdout.write(`${report(rows)}\n`);
   const files = await writeReport(out, "attacks", { seconds, rows }, {});
   process.stderr.write(`written: ${files.join(", ")}\n`);
-  const failures = rows.flatMap(failuresOf);
+  const failures = rows.flatMap(({ runtime, attack, outcome }) =>
+    failuresOf(attack, outcome).map((what) => `${attack.name} on ${runtime}: ${what}`),
+  );
   for (const failure of failures) process.stderr.write(`${failure}\n`);
   if (failures.length > 0) process.exitCode = 1;
 }
 
-async function victimPrograms(): Promise<ReadonlyMap<string, readonly [string, ...string[]]>> {
+async function victimPrograms(other?: string): Promise<ReadonlyMap<string, readonly [string, ...string[]]>> {
+  if (other !== undefined) return new Map([["Node", [process.execPath, other]]]);
   const program = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
   const victims = new Map<string, readonly [string, ...string[]]>([["Node", [process.execPath, program("victim-program.mjs")]]]);
   const deno = await findOrFetch("deno", (line) => process.stderr.write(`${line}\n`));
   const flags = ["run", "--no-config", "--no-prompt", "--allow-all", "--unstable-net"];
   if (deno !== undefined) victims.set("Deno", [deno, ...flags, program("victim-deno-program.mjs")]);
   return victims;
-}
-
-/** What the member must not have suffered. */
-function failuresOf({ runtime, attack, outcome }: Row): string[] {
-  const { pings, unread, joined, suspected } = outcome;
-  const failures: string[] = [];
-  // A ping that the kernel threw away has not reached the member.
-  if (pings.answered + unread < pings.sent)
-    failures.push(`${pings.sent - pings.answered} of ${pings.sent} pings were not answered`);
-  if (pings.latest > probeTimeout)
-    failures.push(`an ack came after ${figure(pings.latest, 0)} ms (probeTimeout is ${probeTimeout})`);
-  if (joined < joinsWanted) failures.push(`${joinsWanted - joined} of ${joinsWanted} joins failed`);
-  if (suspected > 0) failures.push(`it was suspected ${suspected} times`);
-  return failures.map((what) => `${attack.name} on ${runtime}: ${what}`);
 }
 
 function report(rows: readonly Row[]): string {

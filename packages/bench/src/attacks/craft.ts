@@ -2,6 +2,7 @@ import { compoundMaxParts, messageType } from "../../../memberlist/src/wire/cons
 import { compressMessage } from "../../../memberlist/src/wire/compression/compress.ts";
 import { makeCompound } from "../../../memberlist/src/wire/compound.ts";
 import { encodeAlive, encodePing } from "../../../memberlist/src/wire/messages/encode.ts";
+import { encodeFrame, encodeHeader } from "../../../memberlist/src/stream-only/packet-frames.ts";
 import { encodePushPull } from "../../../memberlist/src/wire/messages/push-pull.ts";
 
 const none = new Uint8Array(0);
@@ -28,22 +29,43 @@ export function wideMap(type: number, count: number): Uint8Array {
   return bytes;
 }
 
-/** 120 dead messages about names of 4,096 bytes that are not UTF-8, compressed: just under 1 MiB. */
-export function oddNames(): Uint8Array {
-  const name = new Uint8Array(4_096).fill(0xff);
+/**
+ * 120 dead messages about names of 4,096 bytes, every second of which is not UTF-8, compressed: just under 1 MiB. Each round has other names, so that none is
+ * known already.
+ */
+export function oddNames(round: number): Uint8Array {
+  const from = messageWithNames(messageType.dead);
+  const dead = (tag: number): Uint8Array => {
+    const bytes = from.slice();
+    const view = new DataView(bytes.buffer);
+    // The last bytes of both names.
+    view.setUint32(oddNameSize + 6, 0x80808080 | tag);
+    view.setUint32(bytes.length - 4, 0xc0c0c0c0 | tag);
+    return bytes;
+  };
+  return compressMessage(makeCompound(Array.from({ length: 120 }, (_, i) => dead(round * 120 + i))));
+}
+
+const oddNameSize = 4_096;
+
+function messageWithNames(type: number): Uint8Array {
   const text = (value: string): number[] => [0xa0 + value.length, ...new TextEncoder().encode(value)];
-  const raw = [0xda, 0x10, 0x00, ...name];
-  const dead = Uint8Array.from([
-    messageType.dead,
-    0x83,
-    ...text("From"),
-    ...raw,
-    ...text("Incarnation"),
-    1,
-    ...text("Node"),
-    ...raw,
+  const name = [
+    0xda,
+    oddNameSize >>> 8,
+    oddNameSize & 255,
+    ...Array.from({ length: oddNameSize }, (_, i) => (i % 2 === 0 ? 0x61 : 0xff)),
+  ];
+  return Uint8Array.from([type, 0x83, ...text("From"), ...name, ...text("Incarnation"), 1, ...text("Node"), ...name]);
+}
+
+/** A stream of packets, as streamOnly's begins, with these packets again and again. */
+export function packetStream(packets: readonly Uint8Array[], count: number): Uint8Array {
+  const header = encodeHeader(7946, new Uint8Array(8).fill(7));
+  return Buffer.concat([
+    header,
+    ...Array.from({ length: count }, (_, i) => encodeFrame(packets[i % packets.length] as Uint8Array)),
   ]);
-  return compressMessage(makeCompound(Array.from({ length: 120 }, () => dead)));
 }
 
 /** A push/pull of `count` members whose names are 255 bytes that are not UTF-8. */

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { createMemberlist, lanConfig, MemberlistError, type Config, type Memberlist } from "@memberlist/transport-node";
+import { createMemberlist, lanConfig, MemberlistError, type Memberlist, type NodeConfig } from "@memberlist/transport-node";
 import { Child } from "../child.ts";
 import type { AttackCost, Pings, VictimMark, VictimReady } from "./attack-task.ts";
 import { victimName, type Attack } from "./attacks.ts";
@@ -35,6 +35,10 @@ export interface Outcome {
   /** How much its memory grew at most, in MiB. */
   readonly memory: number;
   readonly stall: WorstStall;
+  /** How often it wrote its store while nobody joined; 0 where the attack has no such time. */
+  readonly quietSaves: number;
+  /** Refusals of strangers that it remembers at the end. */
+  readonly refusals: number;
   readonly counters: Readonly<Record<string, number>>;
 }
 
@@ -52,9 +56,10 @@ export async function measure(attack: Attack, victim: readonly [string, ...strin
   const watcher = new Child("the watcher", [process.execPath, program]);
   let friend: Memberlist | undefined;
   try {
-    const stateBytes = attack.stateBytes ?? 0;
-    const { port, pid } = await target.ask<VictimReady>({ name: victimName, key: key?.toString("base64") ?? null, stateBytes });
-    const config = { ...lanConfig(), bindPort: 0, logger: silent, ...(key === undefined ? {} : { secretKey: key }) };
+    const { stateBytes = 0, streamOnly = false, quietSeconds = 0 } = attack;
+    const common = { name: victimName, key: key?.toString("base64") ?? null, streamOnly };
+    const { port, pid } = await target.ask<VictimReady>({ ...common, stateBytes });
+    const config = { ...lanConfig(), streamOnly, bindPort: 0, logger: silent, ...(key === undefined ? {} : { secretKey: key }) };
     let suspected = 0;
     friend = await createMemberlist({ ...config, name: "friend", bindAddr: "127.0.0.5" });
     await friend.join([`127.0.0.1:${port}`]);
@@ -67,9 +72,13 @@ export async function measure(attack: Attack, victim: readonly [string, ...strin
     await target.ask<VictimMark>({});
     const usage = new ProcessUsage(pid);
     const unreadBefore = unreadPackets(port);
-    await watcher.ask({ do: "watch", port, name: victimName, key: key?.toString("base64") ?? null });
-    await attacker.ask({ do: "attack", attack: attack.name, port, seconds });
-    const joined = await joins(config, port, seconds);
+    await watcher.ask({ do: "watch", port, ...common });
+    await attacker.ask({ do: "attack", attack: attack.name, port, seconds: seconds + quietSeconds });
+    const joined = await joins(config, port, seconds, quietSeconds > 0);
+    // What the joins have changed is saved within 5 s.
+    await sleep((1_000 * quietSeconds) / 2);
+    const half = await target.ask<VictimMark>({});
+    await sleep((1_000 * quietSeconds) / 2);
     const cost = await attacker.ask<AttackCost>({});
     const used = usage.end();
     const mark = await target.ask<VictimMark>({});
@@ -77,14 +86,34 @@ export async function measure(attack: Attack, victim: readonly [string, ...strin
     const unread = unreadPackets(port) - unreadBefore;
     await friend.shutdown();
     await following;
-    return { cost, seconds, pings, unread, joined, suspected, ...used, stall: mark.stall, counters: mark.counters };
+    const { counters, refusals } = mark;
+    const quietSaves = mark.saves - half.saves;
+    const stall = { wall: Math.max(half.stall.wall, mark.stall.wall), cpu: Math.max(half.stall.cpu, mark.stall.cpu) };
+    return {
+      cost,
+      seconds: seconds + quietSeconds,
+      pings,
+      unread,
+      joined,
+      suspected,
+      ...used,
+      stall,
+      quietSaves,
+      refusals,
+      counters,
+    };
   } finally {
     await Promise.all([friend?.shutdown(), attacker.end(), watcher.end(), target.end()]);
   }
 }
 
-/** Members that join one after the other during an attack, and leave again. @returns how many reached the attacked member */
-async function joins(config: Omit<Config, "name">, port: number, seconds: number): Promise<number> {
+/**
+ * Members that join one after the other during an attack, and end again.
+ *
+ * @param leaves so that nobody changes later, when their death is found
+ * @returns how many reached the attacked member
+ */
+async function joins(config: Omit<NodeConfig, "name">, port: number, seconds: number, leaves: boolean): Promise<number> {
   let reached = 0;
   const start = performance.now();
   for (let i = 0; i < joinsWanted; i++) {
@@ -97,6 +126,7 @@ async function joins(config: Omit<Config, "name">, port: number, seconds: number
     } catch (error) {
       if (!(error instanceof MemberlistError)) throw error;
     }
+    if (leaves) await one.leave();
     await one.shutdown();
   }
   await sleep(Math.max(0, start + 1_000 * seconds - performance.now()));
