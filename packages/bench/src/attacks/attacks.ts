@@ -194,6 +194,7 @@ export const attacks: readonly Attack[] = [
         packetStream(
           Array.from({ length: 70 }, (_each, k) => name(i * 70 + k)),
           70,
+          i,
         ),
       );
       return sockets.streams(streams, { perSecond: 10, hosts: oneHost });

@@ -59,9 +59,9 @@ function messageWithNames(type: number): Uint8Array {
   return Uint8Array.from([type, 0x83, ...text("From"), ...name, ...text("Incarnation"), 1, ...text("Node"), ...name]);
 }
 
-/** A stream of packets, as streamOnly's begins, with these packets again and again. */
-export function packetStream(packets: readonly Uint8Array[], count: number): Uint8Array {
-  const header = encodeHeader(7946, new Uint8Array(8).fill(7));
+/** A stream of packets, as streamOnly's begins, with these packets again and again. @param link streams of one link end each other */
+export function packetStream(packets: readonly Uint8Array[], count: number, link: number = 0): Uint8Array {
+  const header = encodeHeader(7946, new Uint8Array(8).fill(link));
   return Buffer.concat([
     header,
     ...Array.from({ length: count }, (_, i) => encodeFrame(packets[i % packets.length] as Uint8Array)),
