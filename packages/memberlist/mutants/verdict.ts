@@ -21,6 +21,8 @@ export interface Explanation {
   readonly file: string;
   /** The first line that the mutants change, without indentation. */
   readonly line: string;
+  /** Which of the file's lines that read so, from 1 on; absent where there is one. */
+  readonly nth?: number;
   /** What the mutants make of it, in one line. */
   readonly becomes: readonly string[];
   readonly reason: string;
@@ -31,7 +33,10 @@ export interface Verdict {
   /** Survivors that are explained. */
   readonly explained: number;
   /** Survivors that are not, in the form of the list, with where they are. */
-  readonly unexplained: readonly (Pick<Explanation, "file" | "line"> & { readonly becomes: string; readonly at: number })[];
+  readonly unexplained: readonly (Pick<Explanation, "file" | "line" | "nth"> & {
+    readonly becomes: string;
+    readonly at: number;
+  })[];
   /** Explained mutants that are killed, or no longer there. */
   readonly stale: readonly Explanation[];
   /** Killed mutants out of all, in percent. */
@@ -45,7 +50,7 @@ const survived: ReadonlySet<string> = new Set(["Survived", "NoCoverage"]);
 export function judge(report: Report, explanations: readonly Explanation[]): Verdict {
   const used = new Set<string>();
   const explainedBecomes = new Set(
-    explanations.flatMap(({ file, line, becomes }) => becomes.map((text) => key(file, line, text))),
+    explanations.flatMap((explanation) => explanation.becomes.map((text) => key(explanation, text))),
   );
   const unexplained: Verdict["unexplained"][number][] = [];
   const files = new Set<string>();
@@ -58,19 +63,21 @@ export function judge(report: Report, explanations: readonly Explanation[]): Ver
     for (const mutant of mutants) {
       if (killed.has(mutant.status)) killedCount++;
       if (!survived.has(mutant.status)) continue;
+      const at = mutant.location.start.line;
       const { line, becomes } = changeOf(lines, mutant);
-      const id = key(file, line, becomes);
+      const place = { file, line, ...nthOf(lines, at) };
+      const id = key(place, becomes);
       if (explainedBecomes.has(id)) explained++;
-      else unexplained.push({ file, line, becomes, at: mutant.location.start.line });
+      else unexplained.push({ ...place, becomes, at });
       used.add(id);
     }
   }
   const stale = explanations
     .filter(({ file }) => files.has(file))
-    .map((explanation) => {
-      const { file, line, becomes } = explanation;
-      return { ...explanation, becomes: becomes.filter((text) => !used.has(key(file, line, text))) };
-    })
+    .map((explanation) => ({
+      ...explanation,
+      becomes: explanation.becomes.filter((text) => !used.has(key(explanation, text))),
+    }))
     .filter(({ becomes }) => becomes.length > 0);
   const total = killedCount + explained + unexplained.length;
   return { killed: killedCount, explained, unexplained, stale, score: total === 0 ? 100 : (100 * killedCount) / total };
@@ -87,6 +94,35 @@ function changeOf(
   return { line: first.trim(), becomes: becomes.trim().replaceAll(/\s+/g, " ") };
 }
 
-function key(...parts: readonly string[]): string {
-  return JSON.stringify(parts);
+/** Which of the lines that read as the one with this number it is; nothing where it is the only one. */
+function nthOf(lines: readonly string[], at: number): { nth?: number } {
+  const line = lines[at - 1]?.trim();
+  const isEqual = (other: string): boolean => other.trim() === line;
+  if (lines.filter(isEqual).length < 2) return {};
+  return { nth: lines.slice(0, at).filter(isEqual).length };
+}
+
+function key({ file, line, nth }: Pick<Explanation, "file" | "line" | "nth">, becomes: string): string {
+  return JSON.stringify([file, line, nth ?? 0, becomes]);
+}
+
+/**
+ * What is wrong with the list without a mutation run: explanations whose line is not in its file any more, or of which it is not clear what line they mean.
+ *
+ * @param sourceOf the content of a file below `src`; undefined: there is none
+ */
+export function misplaced(
+  explanations: readonly Explanation[],
+  sourceOf: (file: string) => string | undefined,
+): readonly string[] {
+  return explanations.flatMap(({ file, line, nth }) => {
+    const wrong = (what: string): string[] => [`${file}: ${line}: ${what}`];
+    const source = sourceOf(file);
+    if (source === undefined) return wrong("there is no such file");
+    const count = source.split("\n").filter((other) => other.trim() === line).length;
+    if (count === 0) return wrong("the line is not there any more");
+    if (count === 1) return nth === undefined ? [] : wrong("the line is there once: leave out nth");
+    if (nth === undefined) return wrong(`the line is there ${count} times: say which by nth`);
+    return Number.isInteger(nth) && nth >= 1 && nth <= count ? [] : wrong(`the line is there ${count} times: nth is ${nth}`);
+  });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { judge, type Explanation, type Report } from "../mutants/verdict.ts";
+import { judge, misplaced, type Explanation, type Report } from "../mutants/verdict.ts";
 
 const source = ["function half(n: number): number {", "  if (n > 10) return n / 2;", "  return n;", "}", ""].join("\n");
 
@@ -67,5 +67,48 @@ describe("the verdict on a mutation run", () => {
         at: 1,
       },
     ]);
+  });
+
+  it("tells two lines that read the same apart by their order", () => {
+    const twice = [
+      "function half(n: number): number {",
+      "  if (n > 10) return n / 2;",
+      "  n++;",
+      "  if (n > 10) return n / 2;",
+      "}",
+      "",
+    ].join("\n");
+    const of = (line: number) => mutant("Survived", [line, 7], [line, 13], "n >= 10");
+    const both: Report = { files: { "src/swim/half.ts": { source: twice, mutants: [of(2), of(4)] } } };
+    const second = { ...explanation, nth: 2 };
+    expect(judge(both, [second])).toMatchObject({
+      explained: 1,
+      stale: [],
+      unexplained: [{ line: explanation.line, nth: 1, at: 2 }],
+    });
+    expect(judge(both, [explanation])).toMatchObject({ explained: 0, stale: [explanation] });
+  });
+});
+
+describe("the check of the list without a mutation run", () => {
+  const sourceOf = (file: string): string | undefined =>
+    file === "swim/half.ts" ? `${source}\n  // twice\n// twice\n` : undefined;
+  const of = (fields: Partial<Explanation>): readonly string[] => misplaced([{ ...explanation, ...fields }], sourceOf);
+
+  it("accepts lines that stand in their files", () => {
+    expect(of({})).toEqual([]);
+    expect(of({ line: "// twice", nth: 2 })).toEqual([]);
+  });
+
+  it.each<[Partial<Explanation>, RegExp]>([
+    [{ file: "swim/third.ts" }, /no such file/],
+    [{ line: "return m;" }, /not there any more/],
+    [{ line: "  return n;" }, /not there any more/],
+    [{ nth: 1 }, /leave out nth/],
+    [{ line: "// twice" }, /2 times: say which/],
+    [{ line: "// twice", nth: 3 }, /nth is 3/],
+    [{ line: "// twice", nth: 0 }, /nth is 0/],
+  ])("reports an explanation with %o", (fields, problem) => {
+    expect(of(fields)).toEqual([expect.stringMatching(problem)]);
   });
 });
