@@ -43,6 +43,7 @@ writeFileSync(
         "@memberlist/core": source("memberlist/src/index.ts"),
         "@memberlist/core/certificates": source("memberlist/src/certificates/index.ts"),
         "@memberlist/core/testing": source("memberlist/src/testing/index.ts"),
+        "@memberlist/core/transport": source("memberlist/src/transport-kit/index.ts"),
         "@memberlist/core/internal": source("memberlist/src/internal.ts"),
         "@memberlist/simulator": source("simulator/src/index.ts"),
         "@memberlist/transport-deno": source("transport-deno/src/index.ts"),

@@ -1,7 +1,8 @@
 // bun --conditions=@memberlist/source examples/bun/agent.ts
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { createMemberlist, decodeKey, encodeKey, formatAddress, generateKey, lanConfig } from "@memberlist/transport-node";
+import { createMemberlist, decodeKey, generateKey, lanConfig } from "@memberlist/transport-node";
+import { formatAddress } from "@memberlist/core/transport";
 
 // Joins a cluster and prints each change of the membership.
 
@@ -11,7 +12,7 @@ const { values } = parseArgs({
     bind: { type: "string", default: "127.0.0.1" },
     port: { type: "string", default: "0" }, // 0: a free port
     join: { type: "string", multiple: true, default: [] }, // host:port of any member
-    key: { type: "string", default: encodeKey(generateKey()) }, // the first member makes one, the others get it
+    key: { type: "string", default: generateKey() }, // the first member makes one, the others get it
   },
 });
 const stop = new AbortController();

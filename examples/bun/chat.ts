@@ -2,7 +2,8 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
-import { createMemberlist, decodeKey, encodeKey, formatAddress, generateKey, lanConfig } from "@memberlist/transport-node";
+import { createMemberlist, decodeKey, generateKey, lanConfig } from "@memberlist/transport-node";
+import { formatAddress } from "@memberlist/core/transport";
 
 // Sends each line of stdin to all members by gossip. A line travels in a packet, so it is short (some 1,300 bytes), may arrive out of order,
 // and never reaches a node that joins later. Ctrl-D ends the program.
@@ -13,7 +14,7 @@ const { values } = parseArgs({
     bind: { type: "string", default: "127.0.0.1" },
     port: { type: "string", default: "0" }, // 0: a free port
     join: { type: "string", multiple: true, default: [] }, // host:port of any member
-    key: { type: "string", default: encodeKey(generateKey()) }, // the first member makes one, the others get it
+    key: { type: "string", default: generateKey() }, // the first member makes one, the others get it
   },
 });
 const stop = new AbortController();

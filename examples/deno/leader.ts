@@ -1,7 +1,8 @@
 // deno run --allow-net --unstable-net examples/deno/leader.ts
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { createMemberlist, decodeKey, encodeKey, formatAddress, generateKey, lanConfig } from "@memberlist/transport-deno";
+import { createMemberlist, decodeKey, generateKey, lanConfig } from "@memberlist/transport-deno";
+import { formatAddress } from "@memberlist/core/transport";
 
 // The member with the lowest name leads. This costs nothing, and it is not consensus:
 //
@@ -18,7 +19,7 @@ const { values } = parseArgs({
     bind: { type: "string", default: "127.0.0.1" },
     port: { type: "string", default: "0" }, // 0: a free port
     join: { type: "string", multiple: true, default: [] }, // host:port of any member
-    key: { type: "string", default: encodeKey(generateKey()) }, // the first member makes one, the others get it
+    key: { type: "string", default: generateKey() }, // the first member makes one, the others get it
   },
 });
 const stop = new AbortController();

@@ -1,6 +1,7 @@
 // deno run --allow-net --unstable-net examples/deno/quic.ts
 import { createClusterCa, issueNodeCertificate, type CertificateAndKey } from "@memberlist/core/certificates";
-import { createMemberlist, formatAddress, lanConfig, type Memberlist } from "@memberlist/transport-deno";
+import { createMemberlist, lanConfig, type Memberlist } from "@memberlist/transport-deno";
+import { formatAddress } from "@memberlist/core/transport";
 
 // Make this once, where certificates are issued. The authority's key stays there; its certificate goes to every member.
 const authority = await createClusterCa();

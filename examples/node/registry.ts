@@ -2,7 +2,8 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
-import { createMemberlist, decodeKey, encodeKey, formatAddress, generateKey, lanConfig } from "@memberlist/transport-node";
+import { createMemberlist, decodeKey, generateKey, lanConfig } from "@memberlist/transport-node";
+import { formatAddress } from "@memberlist/core/transport";
 
 // A service registry without a server. Each node's metadata (512 bytes) lists its services, gossip brings it to all others, and a dead node's
 // services go with it. Look-ups are local. Lines on stdin change this node's services: `web=8080` adds one, `-web` removes it.
@@ -13,7 +14,7 @@ const { values } = parseArgs({
     bind: { type: "string", default: "127.0.0.1" },
     port: { type: "string", default: "0" }, // 0: a free port
     join: { type: "string", multiple: true, default: [] }, // host:port of any member
-    key: { type: "string", default: encodeKey(generateKey()) }, // the first member makes one, the others get it
+    key: { type: "string", default: generateKey() }, // the first member makes one, the others get it
   },
 });
 const stop = new AbortController();

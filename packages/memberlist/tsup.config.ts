@@ -6,6 +6,7 @@ export default defineConfig({
     internal: "src/internal.ts",
     "certificates/index": "src/certificates/index.ts",
     "testing/index": "src/testing/index.ts",
+    "transport-kit/index": "src/transport-kit/index.ts",
   },
   format: ["esm"],
   platform: "neutral",

@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { createMemberlist, generateKey, lanConfig, type WorkerOptions } from "@memberlist/transport-node";
+import { createMemberlist, decodeKey, generateKey, lanConfig, type WorkerOptions } from "@memberlist/transport-node";
 import { letters } from "./payloads.ts";
 
 /** What a push/pull of 20 MiB each way, compressed and encrypted, came to; in ms. */
@@ -11,7 +11,7 @@ export interface ExchangeFigures {
 }
 
 const state = letters(20 * 1024 * 1024);
-const secretKey = generateKey();
+const secretKey = decodeKey(generateKey());
 
 async function exchange(workers: WorkerOptions): Promise<ExchangeFigures> {
   const delegate = { localState: () => state };

@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 import { afterAll, bench, describe } from "vitest";
-import { generateKey, systemClock } from "@memberlist/transport-node";
+import { decodeKey, generateKey } from "@memberlist/transport-node";
+import { systemClock } from "@memberlist/core/transport";
 import { createLog } from "@memberlist/core/internal";
 import { WorkerPool } from "../../transport-node/src/worker-pool.ts";
 import { doWorkerJob, type WorkerJob } from "../../transport-node/src/worker-job.ts";
@@ -10,7 +11,7 @@ import type { ExchangeFigures } from "./long-streams-program.ts";
 import { letters } from "./payloads.ts";
 
 const entry = await bundledWorker();
-const key = generateKey();
+const key = decodeKey(generateKey());
 const once = { iterations: 5, time: 0, warmupIterations: 1, warmupTime: 0 };
 
 const program = fork(await bundledForThread(new URL("long-streams-program.ts", import.meta.url)), { execArgv: [] });

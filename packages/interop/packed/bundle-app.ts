@@ -1,7 +1,7 @@
 /** What each bundler makes one file of, run where nothing is installed: two members, a join, a long message, a name looked up. */
 import { rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { createMemberlist, decodeKey, encodeKey, generateKey, localConfig } from "@memberlist/transport-node";
+import { createMemberlist, decodeKey, generateKey, localConfig } from "@memberlist/transport-node";
 
 /** More than is compressed and encrypted on the event loop where there are threads. */
 const messageSize = 6 * 1024 * 1024;
@@ -46,7 +46,7 @@ async function nameServer(): Promise<{ path: string; close: () => void }> {
 
 async function main(): Promise<void> {
   const names = await nameServer();
-  const secretKey = decodeKey(encodeKey(generateKey()));
+  const secretKey = decodeKey(generateKey());
   const base = {
     ...localConfig(),
     bindAddr: "127.0.0.1",

@@ -1,11 +1,11 @@
-import { decodeKey, encodeKey, generateKey, localConfig, type Config, type Memberlist } from "@memberlist/core";
+import { decodeKey, generateKey, localConfig, type Config, type Memberlist } from "@memberlist/core";
 
 /** More than a packet holds, and more than is encrypted on the event loop. */
 const messageSize = 1024 * 1024;
 
 /** Two members in this process, encrypted and labelled: join, a reliable message, metadata, leave. Rejects when something fails; whoever runs it sees to a deadline. */
 export async function runCluster(createMemberlist: (config: Config) => Promise<Memberlist>): Promise<void> {
-  const secretKey = decodeKey(encodeKey(generateKey()));
+  const secretKey = decodeKey(generateKey());
   const base = { ...localConfig(), bindAddr: "127.0.0.1", bindPort: 0, label: "packed", secretKey };
   let received: (message: Uint8Array) => void = () => undefined;
   const arrival = new Promise<Uint8Array>((resolve) => {

@@ -1,6 +1,7 @@
 /** Every entry point, for a compiler that is given the web's types and no runtime's. */
 export type * as core from "@memberlist/core";
 export type * as certificates from "@memberlist/core/certificates";
+export type * as transport from "@memberlist/core/transport";
 export type * as internal from "@memberlist/core/internal";
 export type * as testing from "@memberlist/core/testing";
 export type * as simulator from "@memberlist/simulator";

@@ -1,9 +1,7 @@
 import {
-  errorMessage,
   Keyring,
   lanConfig,
   localConfig,
-  parseAddress,
   TransmitLimitedQueue,
   wanConfig,
   type Config,
@@ -15,6 +13,8 @@ import {
   type Node,
   type Store,
 } from "@memberlist/core";
+import { errorMessage } from "@memberlist/core/internal";
+import { parseAddress } from "@memberlist/core/transport";
 import {
   epochMs,
   fromBase64,

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
-import { createMemberlist, lanConfig, streamOnly, type Memberlist, type Transport, type TransportStream } from "../src/index.ts";
+import { createMemberlist, lanConfig, type Memberlist, type Transport, type TransportStream } from "../src/index.ts";
+import { streamOnly } from "../src/stream-only/stream-only.ts";
 import { encodeFrame, encodeHeader } from "../src/stream-only/packet-frames.ts";
 import { MemoryNetwork, SeededRandom, settlePromises, VirtualClock } from "../src/testing/index.ts";
 import { splitCompound } from "../src/wire/compound.ts";

@@ -1,9 +1,14 @@
 /** What our own transport packages share with the core. Not for others: it changes without notice. */
 export { canonicalIp, isIp } from "./api/address.ts";
+export { configError, errorMessage } from "./api/errors.ts";
+export { checkConfigPart, checkOptions } from "./api/options.ts";
+export { resolveConfig } from "./config/config.ts";
 export { readCertificate, type CertificateFields } from "./certificates/certificate.ts";
 export { anyServerName, serverNameOf } from "./certificates/identity.ts";
 export { certifiedNode, checkAuthority, type CertificateRole } from "./certificates/node-certificate.ts";
 export { createLog, Log } from "./ports/log.ts";
+export { boolean, duration, integer, isFunction, isObject, shape, text, type Rule, type Rules } from "./util/rules.ts";
+export { maxTimerDelay } from "./ports/clock.ts";
 export { onAbort } from "./util/on-abort.ts";
 export { nodeStateName } from "./swim/versions.ts";
 export { SendGate } from "./swim/send-gate.ts";
@@ -15,7 +20,6 @@ export { chooseAdvertiseAddress, defaultRoute, machineHas, type HostInterfaces }
 export { Backoff } from "./transport-kit/backoff.ts";
 export {
   bindSockets,
-  checkBindPort,
   createTransportLog,
   listenBacklog,
   type Binding,
@@ -24,13 +28,14 @@ export {
 } from "./transport-kit/bind-sockets.ts";
 export { planBind, withoutMapping, type BindTarget } from "./transport-kit/bind-target.ts";
 export { dialWithin } from "./transport-kit/dial.ts";
-export { createFileStore } from "./transport-kit/file-store.ts";
+export { checkPath, createFileStore } from "./transport-kit/file-store.ts";
 export { firstNameServer, nameServers, systemConfigPath, type NameServer } from "./transport-kit/name-server.ts";
 export { resolveHost, resolveService, type NameResolver, type SystemLookup } from "./transport-kit/resolver.ts";
 export { packetObjection, RouteTable } from "./transport-kit/route.ts";
 export { bindError, errnoOf } from "./transport-kit/socket-errors.ts";
 export {
   SocketTransport,
+  socketTransportRules,
   type SocketRuntime,
   type SocketTransportCounters,
   type SocketTransportOptions,

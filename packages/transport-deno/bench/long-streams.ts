@@ -6,11 +6,11 @@
  */
 import type { AesGcm, Crypto } from "@memberlist/core";
 import { letters } from "../../bench/src/payloads.ts";
-import { createMemberlist, DenoTransport, generateKey, lanConfig, type Memberlist } from "../src/index.ts";
+import { createMemberlist, DenoTransport, decodeKey, generateKey, lanConfig, type Memberlist } from "../src/index.ts";
 
 const rounds = Number(Deno.args[0] ?? 5);
 const state = letters(20 * 1024 * 1024);
-const secretKey = generateKey();
+const secretKey = decodeKey(generateKey());
 
 function atOnce(crypto: Crypto): Crypto {
   const aesGcm = (key: Uint8Array): AesGcm => ({ ...crypto.aesGcm(key), encryptLong: undefined, decryptLong: undefined });

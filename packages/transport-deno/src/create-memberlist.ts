@@ -1,13 +1,12 @@
 import {
   createMemberlist as createOnTransport,
-  MemberlistError,
-  resolveConfig,
-  streamOnly as overStreams,
   type Config,
   type Memberlist,
   type ResolvedConfig,
   type Transport,
 } from "@memberlist/core";
+import { configError, resolveConfig } from "@memberlist/core/internal";
+import { streamOnly as overStreams } from "@memberlist/core/transport";
 import { denoClock } from "./deno-clock.ts";
 import { DenoTransport } from "./deno-transport.ts";
 import { quicTransportFor } from "./quic/for-config.ts";
@@ -41,23 +40,21 @@ interface Bound {
  *
  * Permissions: `--allow-net`, and `--unstable-net` for UDP and QUIC. See {@link DenoTransport} for what others add.
  *
- * @throws MemberlistError `invalid_config`, `bind_failed`, `advertise_address`, or what the core's `createMemberlist` throws
+ * @throws ConfigError `invalid_config`
+ * @throws MemberlistError `bind_failed`, `advertise_address`, `meta_too_large`; `unsupported` without `--unstable-net`
  */
 export async function createMemberlist(options: DenoConfig): Promise<Memberlist> {
-  // The core says what is wrong with what is no object at all.
+  // resolveConfig refuses null and undefined.
   const { streamOnly = false, quic, clock = denoClock(), ...rest } = options ?? resolveConfig(options);
   const config: Config = { ...rest, clock };
   if (typeof streamOnly !== "boolean") {
-    throw new MemberlistError("invalid_config", "streamOnly must be true or false", { details: { fields: ["streamOnly"] } });
+    throw configError("streamOnly", "must be true or false");
   }
   const how = [...(streamOnly ? ["streamOnly"] : []), ...(quic === undefined ? [] : ["quic"])];
-  if (how.length > 1) throw new MemberlistError("invalid_config", `${how.join(" and ")} exclude each other: set one of them`);
+  if (how.length > 1) throw configError("streamOnly", "excludes quic: set one of them");
   if (config.transport !== undefined) {
     if (how.length === 0) return createOnTransport(config);
-    throw new MemberlistError(
-      "invalid_config",
-      `leave out ${how.join()} where config.transport is given: it is for the transport that is made here`,
-    );
+    throw configError("transport", `leave out ${how.join()} beside it: that is for the transport that is made here`);
   }
   const resolved = resolveConfig(config);
   const { port, transport } = await (quic === undefined ? overSockets(resolved, streamOnly) : overQuic(resolved, quic));

@@ -1,4 +1,5 @@
-import { systemClock, type Clock } from "@memberlist/core";
+import { type Clock } from "@memberlist/core";
+import { systemClock } from "@memberlist/core/transport";
 
 /** For how long deferred callbacks may follow each other before the event loop polls for input, in ms. */
 const pollEvery = 4;

@@ -1,7 +1,9 @@
 import type { Crypto } from "@memberlist/core";
 import {
   bindSockets,
+  checkOptions,
   createTransportLog,
+  socketTransportRules,
   SocketTransport,
   type BoundSockets,
   type SocketRuntime,
@@ -56,9 +58,10 @@ export class DenoTransport extends SocketTransport {
   /**
    * Binds everything, or nothing: when one address fails, what was bound before is closed again.
    *
-   * @throws MemberlistError `invalid_config`, or `bind_failed`
+   * @throws MemberlistError `invalid_argument`, or `bind_failed`
    */
   static async create(options: DenoTransportOptions): Promise<DenoTransport> {
+    checkOptions("DenoTransport.create", options, socketTransportRules, ["bindAddrs", "bindPort"]);
     return new DenoTransport(options, await bindSockets(options, runtime, createTransportLog(options)));
   }
 }

@@ -1,7 +1,7 @@
 import * as fs from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Store } from "@memberlist/core";
-import { createFileStore } from "@memberlist/core/internal";
+import { checkPath, createFileStore } from "@memberlist/core/internal";
 import { requireFile } from "./permission.ts";
 
 /**
@@ -12,9 +12,12 @@ import { requireFile } from "./permission.ts";
  * Permissions: `--allow-read` and `--allow-write` for the folder. Where they are missing, the node starts without its saved state, and logs that
  * (`store_load_failed`, `store_save_failed`). Deno never prompts for them.
  *
+ * @throws MemberlistError `invalid_argument` for a path that is not a string, or is empty
+ *
  * @param path a relative one is resolved once, now: a later `Deno.chdir` does not move the file
  */
 export function fileStore(path: string): Store {
+  checkPath(path);
   const file = resolve(path);
   const folder = dirname(file);
   return createFileStore({

@@ -1,4 +1,5 @@
 export * from "@memberlist/core";
+export * from "@memberlist/core/transport";
 export { type HostInterfaces, type SystemLookup } from "@memberlist/core/internal";
 export { createMemberlist, type DenoConfig } from "./create-memberlist.ts";
 export { DenoTransport, type DenoTransportCounters, type DenoTransportOptions } from "./deno-transport.ts";

@@ -1,5 +1,5 @@
 import { lookup } from "node:dns/promises";
-import { formatAddress } from "@memberlist/core";
+import { formatAddress } from "@memberlist/core/transport";
 import { firstNameServer, isIp, nameServers, systemConfigPath, type NameResolver } from "@memberlist/core/internal";
 import { requireFile } from "./permission.ts";
 

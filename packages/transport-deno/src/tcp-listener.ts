@@ -1,5 +1,11 @@
-import { errorMessage } from "@memberlist/core";
-import { Backoff, listenBacklog, type Binding, type Connection, type ConnectionListener } from "@memberlist/core/internal";
+import {
+  errorMessage,
+  Backoff,
+  listenBacklog,
+  type Binding,
+  type Connection,
+  type ConnectionListener,
+} from "@memberlist/core/internal";
 import { TcpConnection } from "./tcp-connection.ts";
 
 /** A listening socket that survives errors of accept. */

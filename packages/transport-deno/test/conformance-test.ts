@@ -3,10 +3,11 @@
  * that answers no connection; deno.test.ts makes one.
  */
 import { deepStrictEqual } from "node:assert/strict";
-import { systemClock, type Address, type Transport } from "@memberlist/core";
+import { type Address, type Transport } from "@memberlist/core";
+import { systemClock, streamOnly } from "@memberlist/core/transport";
 import { transportConformance, type ConformanceHarness } from "@memberlist/core/testing";
 import { tcpClient, tcpRelay } from "../../transport-node/test/tcp-peers.ts";
-import { DenoTransport, streamOnly } from "../src/index.ts";
+import { DenoTransport } from "../src/index.ts";
 import { countHandles } from "./open-handles.ts";
 import { silent } from "./support.ts";
 

@@ -1,6 +1,7 @@
 /** Run by Deno with its sanitizers (quic.test.ts starts it): all rules for transports, on QUIC. */
 import { deepStrictEqual } from "node:assert/strict";
-import { systemClock, type Address } from "@memberlist/core";
+import { type Address } from "@memberlist/core";
+import { systemClock } from "@memberlist/core/transport";
 import { transportConformance, type ConformanceHarness } from "@memberlist/core/testing";
 import { datagramMaxBytes } from "@memberlist/core/internal";
 import { QuicTransport } from "../src/quic/quic-transport.ts";

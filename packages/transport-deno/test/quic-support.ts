@@ -19,9 +19,9 @@ export function certificateOf(name: string, label = ""): Promise<CertificateAndK
 /** A transport on loopback with a certificate of our authority. */
 export async function start(
   name: string,
-  options: Partial<QuicTransportOptions> & { label?: string } = {},
+  { label, ...options }: Partial<QuicTransportOptions> & { label?: string } = {},
 ): Promise<QuicTransport> {
-  const { certificate, key } = await certificateOf(name, options.label);
+  const { certificate, key } = await certificateOf(name, label);
   return QuicTransport.create({
     bindAddr: "127.0.0.1",
     bindPort: 0,

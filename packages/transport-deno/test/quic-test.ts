@@ -329,8 +329,8 @@ Deno.test("start is all or nothing", async () => {
     code: "bind_failed",
     details: { errno: "EADDRINUSE", protocol: "UDP", address: "127.0.0.1", port: a.bindPort },
   });
-  await rejects(start("b", { bindPort: 65_536 }), { code: "invalid_config" });
-  await rejects(start("b", { bindAddr: "name" }), { code: "invalid_config" });
+  await rejects(start("b", { bindPort: 65_536 }), { code: "invalid_argument" });
+  await rejects(start("b", { bindAddr: "name" }), { code: "invalid_argument" });
   await a.shutdown();
 });
 

@@ -125,7 +125,7 @@ Deno.test("start is all or nothing", async () => {
   });
   const free = await bind("127.0.0.2", a.bindPort);
   await Promise.all([a.shutdown(), free.shutdown()]);
-  await rejects(bind("name"), { code: "invalid_config" });
+  await rejects(bind("name"), { code: "invalid_argument" });
 });
 
 Deno.test("a wildcard bind finds no address without permission, and says what would help", async () => {

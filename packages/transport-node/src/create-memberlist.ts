@@ -1,17 +1,12 @@
-import {
-  createMemberlist as createOnTransport,
-  MemberlistError,
-  resolveConfig,
-  streamOnly as overStreams,
-  type Config,
-  type Memberlist,
-} from "@memberlist/core";
+import { createMemberlist as createOnTransport, type Config, type Memberlist } from "@memberlist/core";
+import { configError, resolveConfig } from "@memberlist/core/internal";
+import { streamOnly as overStreams } from "@memberlist/core/transport";
 import type { WorkerOptions } from "./worker-pool.ts";
 import { NodeTransport } from "./node-transport.ts";
 
-/** What a member on UDP and TCP is told: the core's config, and how its transport works. */
+/** The config of a member on UDP and TCP: the core's, and how its transport works. */
 export interface NodeConfig extends Config {
-  /** For the transport that is made here; with one of your own, `invalid_config`. */
+  /** Threads for long stream messages. Not together with a `transport` of your own. */
   readonly workers?: WorkerOptions;
   /**
    * For networks that block UDP: packets go over pooled TCP connections, and no UDP socket is bound. All members should do so; see
@@ -26,20 +21,18 @@ export interface NodeConfig extends Config {
  *
  * Start is atomic: a wrong config opens no socket, and when anything fails later the sockets are closed again.
  *
- * @throws MemberlistError `invalid_config`, `bind_failed`, `advertise_address`, or what the core's `createMemberlist` throws
+ * @throws ConfigError `invalid_config`
+ * @throws MemberlistError `bind_failed`, `advertise_address`, `meta_too_large`
  */
 export async function createMemberlist(options: NodeConfig): Promise<Memberlist> {
-  // The core says what is wrong with what is no object at all.
+  // resolveConfig refuses null and undefined.
   const { workers, streamOnly = false, ...config } = options ?? resolveConfig(options);
   if (typeof streamOnly !== "boolean") {
-    throw new MemberlistError("invalid_config", "streamOnly must be true or false", { details: { fields: ["streamOnly"] } });
+    throw configError("streamOnly", "must be true or false");
   }
   if (config.transport !== undefined) {
     if (workers === undefined && !streamOnly) return createOnTransport(config);
-    throw new MemberlistError(
-      "invalid_config",
-      "leave out workers and streamOnly where config.transport is given: they are for the transport that is made here",
-    );
+    throw configError("transport", "leave out workers and streamOnly beside it: they are for the transport that is made here");
   }
   const { bindAddr, bindPort, logger, logOutput } = resolveConfig(config);
   const sockets = await NodeTransport.create({ bindAddrs: [bindAddr], bindPort, logger, logOutput, workers, udp: !streamOnly });

@@ -1,16 +1,19 @@
 import * as fs from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Store } from "@memberlist/core";
-import { createFileStore } from "@memberlist/core/internal";
+import { checkPath, createFileStore } from "@memberlist/core/internal";
 
 /**
  * Keeps a node's saved state in a file that only its owner can read. Each save writes a new file beside it, under a random name, flushes it to the
  * disk and renames it: a crash leaves the old state or the new one, never a part. A link at `path` is replaced, not followed. The next start
  * removes files that a killed save left behind, once they are ten minutes old. The folder must exist; give each node a file of its own.
  *
+ * @throws MemberlistError `invalid_argument` for a path that is not a string, or is empty
+ *
  * @param path a relative one is resolved once, now: a later `process.chdir` does not move the file
  */
 export function fileStore(path: string): Store {
+  checkPath(path);
   const file = resolve(path);
   const folder = dirname(file);
   return createFileStore({ fs, path: file, name: basename(file), folder, beside: (name) => join(folder, name) });

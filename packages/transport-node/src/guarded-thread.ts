@@ -1,6 +1,6 @@
 import nodeModule from "node:module";
 import type * as piscinaModule from "piscina";
-import { errorMessage } from "@memberlist/core";
+import { errorMessage } from "@memberlist/core/internal";
 import type { WorkerJob } from "./worker-job.ts";
 
 type PiscinaModule = typeof piscinaModule;

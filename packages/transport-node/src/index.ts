@@ -1,4 +1,5 @@
 export * from "@memberlist/core";
+export * from "@memberlist/core/transport";
 export { type HostInterfaces, type SystemLookup } from "@memberlist/core/internal";
 export { type WorkerOptions } from "./worker-pool.ts";
 export { createMemberlist, type NodeConfig } from "./create-memberlist.ts";

@@ -1,9 +1,15 @@
 import { MemberlistError, type Crypto } from "@memberlist/core";
 import {
   bindSockets,
+  checkConfigPart,
+  checkOptions,
   createTransportLog,
+  integer,
+  isObject,
+  socketTransportRules,
   SocketTransport,
   type BoundSockets,
+  type Rules,
   type SocketRuntime,
   type SocketTransportCounters,
   type SocketTransportOptions,
@@ -14,7 +20,7 @@ import { connectTcp } from "./tcp-connection.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { thisMachine } from "./this-machine.ts";
 import { UdpSocket } from "./udp-socket.ts";
-import { WorkerPool, type WorkerOptions } from "./worker-pool.ts";
+import { WorkerPool, workerRules, type WorkerOptions } from "./worker-pool.ts";
 
 /**
  * In `bindAddrs`, `0.0.0.0` serves IPv4; `::` serves IPv6 and, when no IPv4 address is bound next to it, IPv4 as well.
@@ -25,6 +31,12 @@ export interface NodeTransportOptions extends SocketTransportOptions {
   /** Threads for long stream messages. */
   readonly workers?: WorkerOptions;
 }
+
+const rules: Rules<NodeTransportOptions> = {
+  ...socketTransportRules,
+  udpReceiveBuffer: integer(1),
+  workers: { expected: "an object", accepts: isObject },
+};
 
 /** Errors so far, for metrics. */
 export type NodeTransportCounters = SocketTransportCounters & {
@@ -54,10 +66,12 @@ export class NodeTransport extends SocketTransport {
   /**
    * Binds everything, or nothing: when one address fails, what was bound before is closed again.
    *
-   * @throws MemberlistError `invalid_config`, or `bind_failed`
+   * @throws MemberlistError `invalid_argument`, or `bind_failed`; ConfigError `invalid_config` for `workers`
    */
   static async create(options: NodeTransportOptions): Promise<NodeTransport> {
+    checkOptions("NodeTransport.create", options, rules, ["bindAddrs", "bindPort"]);
     const { workers = {}, udpReceiveBuffer = 2 * 1024 * 1024 } = options;
+    checkConfigPart("workers", workers, workerRules);
     const log = createTransportLog(options);
     const pool = workers.off === true ? undefined : await WorkerPool.open({ workers, log });
     const runtime: SocketRuntime = {

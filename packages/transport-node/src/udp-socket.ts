@@ -1,6 +1,12 @@
 import { createSocket, type Socket } from "node:dgram";
-import { errorMessage } from "@memberlist/core";
-import { errnoOf, type Binding, type Datagram, type DatagramSocket, type PacketHandler } from "@memberlist/core/internal";
+import {
+  errorMessage,
+  errnoOf,
+  type Binding,
+  type Datagram,
+  type DatagramSocket,
+  type PacketHandler,
+} from "@memberlist/core/internal";
 
 /**
  * Packets handed to the kernel per turn of the event loop. A send is a system call made at once, and its callback comes before

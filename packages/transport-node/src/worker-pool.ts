@@ -1,7 +1,17 @@
 import { access } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { errorMessage, MemberlistError } from "@memberlist/core";
-import type { DecodeJob, EncodeJob, Log, StreamWorkers } from "@memberlist/core/internal";
+import { MemberlistError } from "@memberlist/core";
+import {
+  boolean,
+  configError,
+  errorMessage,
+  integer,
+  type DecodeJob,
+  type EncodeJob,
+  type Log,
+  type Rules,
+  type StreamWorkers,
+} from "@memberlist/core/internal";
 import { GuardedThread, loadPiscina, ThreadStartError } from "./guarded-thread.ts";
 import { answerOf, doWorkerJobInParts, errorOf, type WorkerFailure, type WorkerJob } from "./worker-job.ts";
 import { NodeCrypto } from "./node-crypto.ts";
@@ -31,6 +41,13 @@ export interface WorkerPoolOptions {
   readonly idleTimeout?: number;
 }
 
+export const workerRules: Rules<WorkerOptions> = {
+  threads: integer(1),
+  threshold: integer(1),
+  off: boolean,
+  entry: { expected: "a URL", accepts: (value) => value instanceof URL },
+};
+
 const defaultThreshold = 4 * 1024 * 1024;
 const defaultIdleTimeout = 10_000;
 /** Bytes that are copied in one go: some 0.3 ms. */
@@ -59,18 +76,15 @@ export class WorkerPool implements StreamWorkers {
   #isInline = false;
   #closed: Promise<void> | undefined;
 
-  /** @throws MemberlistError `invalid_config` */
+  /** @throws ConfigError `invalid_config` */
   static async open(options: WorkerPoolOptions): Promise<WorkerPool> {
     const { entry } = options.workers;
     if (entry !== undefined) await checkEntry(entry);
     return new WorkerPool(options);
   }
 
-  /** @throws MemberlistError `invalid_config` */
   constructor(options: WorkerPoolOptions) {
     const { threads = Math.min(2, Math.max(1, availableParallelism() - 1)), threshold = defaultThreshold } = options.workers;
-    checkCount("workers.threads", threads);
-    checkCount("workers.threshold", threshold);
     this.#options = options;
     this.threshold = threshold;
     this.#free = threads;
@@ -233,12 +247,10 @@ async function copyInParts(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> 
 }
 
 async function checkEntry(entry: URL): Promise<void> {
-  const details = { fields: ["workers.entry"] };
   try {
     await access(entry);
   } catch (cause) {
-    const message = `workers.entry: ${String(entry)} is not a file that can be read: ${errorMessage(cause)}`;
-    throw new MemberlistError("invalid_config", message, { cause, details });
+    throw configError("workers.entry", `${String(entry)} is not a file that can be read: ${errorMessage(cause)}`, cause);
   }
 }
 
@@ -256,13 +268,6 @@ async function ownEntry(): Promise<URL> {
     const advice = "as in a bundle. To have threads, keep @memberlist/transport-node out of the bundle (external)";
     throw new Error(`the threads' program is not next to this module, ${advice}`, { cause });
   }
-}
-
-function checkCount(field: string, value: number): void {
-  if (Number.isSafeInteger(value) && value >= 1) return;
-  throw new MemberlistError("invalid_config", `${field}: ${value} is not a whole number of at least 1`, {
-    details: { [field]: value },
-  });
 }
 
 function shutDown(): MemberlistError {

@@ -193,8 +193,18 @@ describe("a failed start leaves nothing open", () => {
     expect(await outcome(NodeTransport.create({ bindAddrs: ["127.31.7.1", "192.0.2.1"], bindPort: 0 }))).toBe("bind_failed");
   });
 
+  it.each([
+    ["workres", { workres: { off: true } }],
+    ["udpReceiveBuffer", { udpReceiveBuffer: 0 }],
+    ["maxInboundStreams", { maxInboundStreams: Number.NaN }],
+    ["bindAddrs", { bindAddrs: "127.0.0.1" }],
+  ])("nor opens anything for a wrong option: %s", async (option, wrong) => {
+    const created = NodeTransport.create({ bindAddrs: ["127.31.7.1"], bindPort: 0, ...(wrong as object) });
+    await expect(created).rejects.toMatchObject({ code: "invalid_argument", details: { option } });
+  });
+
   it.each([-1, 65_536, 1.5, Number.NaN])("nor opens anything for the port %s", async (bindPort) => {
-    expect(await outcome(NodeTransport.create({ bindAddrs: ["127.31.7.1"], bindPort }))).toBe("invalid_config");
+    expect(await outcome(NodeTransport.create({ bindAddrs: ["127.31.7.1"], bindPort }))).toBe("invalid_argument");
   });
 
   it("and a shut-down transport can be started again on its port", async () => {

@@ -1,6 +1,7 @@
-import { systemClock, type Address, type Transport } from "@memberlist/core";
+import { type Address, type Transport } from "@memberlist/core";
+import { systemClock, streamOnly } from "@memberlist/core/transport";
 import type { ConformanceHarness } from "@memberlist/core/testing";
-import { NodeTransport, streamOnly } from "../src/index.ts";
+import { NodeTransport } from "../src/index.ts";
 import { tcpClient, tcpRelay } from "./tcp-peers.ts";
 
 /** NodeTransport on loopback; `streams`: its packets go over TCP, too. */

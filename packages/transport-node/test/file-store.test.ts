@@ -13,6 +13,10 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 describe("fileStore()", () => {
+  it.each(["", undefined, 5])("refuses the path %j", (path) => {
+    expect(() => fileStore(path as string)).toThrow(expect.objectContaining({ code: "invalid_argument" }));
+  });
+
   it("has nothing before the first save, then what was saved last, for its owner only, and leaves no other file", async () => {
     const path = join(folder, "node.json");
     const store = fileStore(path);

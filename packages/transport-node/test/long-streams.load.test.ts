@@ -2,7 +2,15 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createMemberlist, generateKey, localConfig, NodeTransport, type Memberlist, type NodeConfig } from "../src/index.ts";
+import {
+  createMemberlist,
+  decodeKey,
+  generateKey,
+  localConfig,
+  NodeTransport,
+  type Memberlist,
+  type NodeConfig,
+} from "../src/index.ts";
 import { bundled, workerEntry } from "./worker-bundle.ts";
 import { LoopWatch } from "./loop-watch.ts";
 import { outcome, silent, until } from "./support.ts";
@@ -80,7 +88,7 @@ function expectWhole({ states, received }: Exchange): void {
 }
 
 describe("a push/pull of 20 MiB, compressed and encrypted", () => {
-  const secretKey = generateKey();
+  const secretKey = decodeKey(generateKey());
   const cases: readonly (readonly [string, readonly [Uint8Array, Uint8Array]])[] = [
     ["of letters", [letters(stateSize, 1), letters(stateSize, 2)]],
     ["that a few bytes hold", [new Uint8Array(stateSize), new Uint8Array(stateSize).fill(1)]],
@@ -105,15 +113,15 @@ describe("a push/pull of 20 MiB, compressed and encrypted", () => {
 
 describe("what is not long", () => {
   it("starts no thread", async () => {
-    expectWhole(await exchange([letters(30_000, 1), letters(60_000, 2)], { secretKey: generateKey() }));
+    expectWhole(await exchange([letters(30_000, 1), letters(60_000, 2)], { secretKey: decodeKey(generateKey()) }));
     expect(threads).toBe(0);
   });
 
   it("is by default what has less than 4 MiB, as it goes out and as it comes in", async () => {
     const workers = { entry: bundles.url(0) };
-    expectWhole(await exchange([letters(4_000_000, 1), letters(4_000_000, 2)], { workers, secretKey: generateKey() }));
+    expectWhole(await exchange([letters(4_000_000, 1), letters(4_000_000, 2)], { workers, secretKey: decodeKey(generateKey()) }));
     expect(threads).toBe(0);
-    expectWhole(await exchange([letters(4_200_000, 1), letters(100, 2)], { workers, secretKey: generateKey() }));
+    expectWhole(await exchange([letters(4_200_000, 1), letters(100, 2)], { workers, secretKey: decodeKey(generateKey()) }));
     expect(threads).toBeGreaterThan(0);
   });
 
@@ -133,8 +141,8 @@ describe("what is not long", () => {
 describe("messages by way of the threads", () => {
   it("are refused with another key as they are without, and the peer is told", async () => {
     const localState = (): Uint8Array => letters(200_000, 1);
-    const a = await start("a", { secretKey: generateKey(), delegate: { localState } });
-    const b = await start("b", { secretKey: generateKey(), delegate: { localState } });
+    const a = await start("a", { secretKey: decodeKey(generateKey()), delegate: { localState } });
+    const b = await start("b", { secretKey: decodeKey(generateKey()), delegate: { localState } });
     const result = await outcome(b.join([addressOf(a)]));
     expect(result).toBe("join_failed");
     await until(() => a.counters()["stream_dropped.decrypt_failed"] === 1, "the refusal is counted");
@@ -144,7 +152,7 @@ describe("messages by way of the threads", () => {
   it("are all there, whatever order the threads end in", async () => {
     const sizes = Array.from({ length: 10 }, (_, i) => 900_000 - i * 80_000);
     const got = new Set<number>();
-    const secretKey = generateKey();
+    const secretKey = decodeKey(generateKey());
     const a = await start("a", { secretKey, delegate: { notifyMsg: (message) => void got.add(message.length) } });
     const b = await start("b", { secretKey });
     await b.join([addressOf(a)]);

@@ -1,14 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import {
-  createMemberlist,
-  localConfig,
-  NodeTransport,
-  streamOnly,
-  type Memberlist,
-  type NodeConfig,
-  type Transport,
-} from "../src/index.ts";
+import { createMemberlist, localConfig, NodeTransport, type Memberlist, type NodeConfig, type Transport } from "../src/index.ts";
+import { streamOnly } from "@memberlist/core/transport";
 import { encodeUser } from "../../memberlist/src/wire/messages/encode.ts";
 import { encrypted } from "./hostile-support.ts";
 import { outcome, peer, silent, until, type Inbox } from "./support.ts";

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Worker } from "node:worker_threads";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { MemberlistError, systemClock, type LogFields, type Logger } from "@memberlist/core";
+import { MemberlistError, type LogFields, type Logger } from "@memberlist/core";
+import { systemClock } from "@memberlist/core/transport";
 import { createLog, DecodeError } from "@memberlist/core/internal";
 import { WorkerPool, type WorkerOptions } from "../src/worker-pool.ts";
 import { doWorkerJob, type WorkerJob } from "../src/worker-job.ts";
@@ -388,10 +389,17 @@ describe("threads", () => {
     await expect(opened).rejects.toMatchObject({ code: "invalid_config", message, details });
   });
 
-  it.each([{ threads: 0 }, { threads: 1.5 }, { threshold: 0 }, { threshold: Number.NaN }])(
-    "are refused with the options %o",
-    (options) => {
-      expect(() => start(options)).toThrow(expect.objectContaining({ code: "invalid_config" }));
-    },
-  );
+  it.each([
+    { threads: 0 },
+    { threads: 1.5 },
+    { threshold: 0 },
+    { threshold: Number.NaN },
+    { thread: 1 },
+    { off: 1 },
+    { entry: "x" },
+  ])("are refused with the options %o", async (workers) => {
+    const created = NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0, workers: workers as WorkerOptions });
+    const fields = [`workers.${Object.keys(workers).join()}`];
+    await expect(created).rejects.toMatchObject({ code: "invalid_config", details: { fields } });
+  });
 });

@@ -2,7 +2,8 @@
 import { createSocket } from "node:dgram";
 import { createInterface } from "node:readline";
 import type { AesGcm } from "@memberlist/core";
-import { NodeTransport, streamOnly } from "@memberlist/transport-node";
+import { NodeTransport } from "@memberlist/transport-node";
+import { streamOnly } from "@memberlist/core/transport";
 import { NodeCrypto } from "../../../transport-node/src/node-crypto.ts";
 import { splitCompound } from "../../../memberlist/src/wire/compound.ts";
 import { decompressBody } from "../../../memberlist/src/wire/compression/compress.ts";

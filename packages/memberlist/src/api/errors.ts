@@ -92,9 +92,9 @@ export class ConfigError extends MemberlistError {
   }
 }
 
-/** A {@link ConfigError} for one field, whose value is not shown. `problem` follows its name: "must be true or false". */
+/** A {@link ConfigError} for one field, whose value is not shown. `problem`, such as "must be true or false", follows its name. */
 export function configError(field: string, problem: string, cause?: unknown): ConfigError {
-  return new ConfigError([{ field, value: "(not shown)", expected: problem, message: `${field} ${problem}` }], cause);
+  return new ConfigError([{ field, value: "(not shown)", expected: problem, message: `${field}: ${problem}` }], cause);
 }
 
 /** What was thrown, if it is an error of ours; else one with this code, and that as its cause. */

@@ -1,7 +1,7 @@
 import { closestName } from "../util/closest-name.ts";
-import { describe } from "../util/describe.ts";
+import { describe, describeSecret } from "../util/describe.ts";
 import { isObject, type Rules } from "../util/rules.ts";
-import { MemberlistError } from "./errors.ts";
+import { configError, MemberlistError } from "./errors.ts";
 
 /**
  * Checks the options of a call: each that is not undefined, or is `required`, against its rule, and that there are no others.
@@ -16,18 +16,47 @@ export function checkOptions<T extends object>(
   required: readonly (keyof T & string)[] = [],
 ): void {
   if (!isObject(options)) throw new MemberlistError("invalid_argument", `the options of ${call} must be an object`);
-  const given: Readonly<Record<string, unknown>> = options;
-  for (const [option, rule] of Object.entries<Rules<T>[keyof T]>(rules)) {
-    const value = given[option];
-    if (value === undefined && !(required as readonly string[]).includes(option)) continue;
-    if (!rule.accepts(value)) throw invalid(option, `must be ${rule.expected}; it is ${describe(value)}`, call);
-  }
-  const unknown = Object.keys(given).find((option) => !Object.hasOwn(rules, option));
-  if (unknown === undefined) return;
-  const name = closestName(unknown, Object.keys(rules));
-  throw invalid(unknown, `is not an option${name === undefined ? "" : `; did you mean ${name}?`}`, call);
+  const wrong = findWrong<T>(options, rules, required);
+  if (wrong === undefined) return;
+  const { option, problem } = wrong;
+  throw new MemberlistError("invalid_argument", `${call}: ${option} ${problem}`, { details: { option } });
 }
 
-function invalid(option: string, problem: string, call: string): MemberlistError {
-  return new MemberlistError("invalid_argument", `${call}: ${option} ${problem}`, { details: { option } });
+/**
+ * As {@link checkOptions}, for an object within a config: `quic`.
+ *
+ * @throws ConfigError `invalid_config` for the first field that is wrong: `quic.idleTimeout`
+ */
+export function checkConfigPart<T extends object>(
+  field: string,
+  part: T,
+  rules: Rules<T>,
+  required: readonly (keyof T & string)[] = [],
+): void {
+  if (!isObject(part)) throw configError(field, "must be an object");
+  const wrong = findWrong<T>(part, rules, required);
+  if (wrong !== undefined) throw configError(`${field}.${wrong.option}`, wrong.problem);
+}
+
+interface WrongOption {
+  readonly option: string;
+  readonly problem: string;
+}
+
+function findWrong<T>(
+  given: Readonly<Record<string, unknown>>,
+  rules: Rules<T>,
+  required: readonly string[],
+): WrongOption | undefined {
+  for (const [option, rule] of Object.entries<Rules<T>[keyof T]>(rules)) {
+    const value = given[option];
+    if (value === undefined && !required.includes(option)) continue;
+    if (rule.accepts(value)) continue;
+    const shown = rule.secret === true ? describeSecret(value) : describe(value);
+    return { option, problem: `must be ${rule.expected}; it is ${shown}` };
+  }
+  const unknown = Object.keys(given).find((option) => !Object.hasOwn(rules, option));
+  if (unknown === undefined) return undefined;
+  const name = closestName(unknown, Object.keys(rules));
+  return { option: unknown, problem: `is not an option${name === undefined ? "" : `; did you mean ${name}?`}` };
 }

@@ -1,8 +1,9 @@
 import { formatAddress } from "./address.ts";
 import { MemberlistError } from "./errors.ts";
+import { describe } from "../util/describe.ts";
 import type { SrvRecord } from "../ports/transport.ts";
 
-/** What a {@link SeedProvider} is handed. */
+/** The argument of a {@link SeedProvider}. */
 export interface SeedRequest {
   /** Aborted when nobody waits for the answer any more: the time is up, the join was aborted, the node shut down. */
   readonly signal: AbortSignal;
@@ -17,20 +18,30 @@ export interface SeedRequest {
 }
 
 /**
- * Says where members may be found: texts as `join` takes them (`host`, `host:port`, `name/host:port`). It is asked again on each try; no
- * seeds, or a failure, fails that try alone. The function's name stands for it in results.
+ * Finds addresses of members, as strings that `join` takes (`host`, `host:port`, `name/host:port`). It is called again on each try; if it
+ * returns none, or fails, that try alone fails. Results name it by the function's name.
  */
 export type SeedProvider = (request: SeedRequest) => readonly string[] | Promise<readonly string[]>;
 
-/** An address or a host name (A and AAAA, looked up again on each try), or something that finds them. */
+/** An address, a host name (A and AAAA, looked up again on each try), or a function that finds them. */
 export type Seed = string | SeedProvider;
 
 /**
- * The members that a service's SRV records name, with their ports, by ascending priority and then by descending weight.
+ * A seed that looks up a service's SRV records on each try: their hosts and ports, by ascending priority and then by descending weight.
  *
  * @param service such as `_memberlist._tcp.example.org`
+ * @throws MemberlistError `invalid_argument`
+ *
+ * @example
+ * await members.join([srvSeeds("_memberlist._tcp.example.org")]);
  */
 export function srvSeeds(service: string): SeedProvider {
+  if (typeof service !== "string" || service === "") {
+    throw new MemberlistError(
+      "invalid_argument",
+      `srvSeeds: the service must be a string, not empty; it is ${describe(service)}`,
+    );
+  }
   const provider = async (request: SeedRequest): Promise<readonly string[]> => {
     const records = await request.resolveSrv(service);
     return records
@@ -41,7 +52,7 @@ export function srvSeeds(service: string): SeedProvider {
   return Object.defineProperty(provider, "name", { value: `srv ${service}` });
 }
 
-/** What stands for a seed in results and logs. */
+/** The name of a seed in results and logs. */
 export function seedName(seed: Seed): string {
   return typeof seed === "string" ? seed : seed.name || "(a seed provider)";
 }
@@ -49,5 +60,5 @@ export function seedName(seed: Seed): string {
 /** @throws MemberlistError `invalid_argument` */
 export function checkSeeds(seeds: unknown): asserts seeds is readonly Seed[] {
   if (Array.isArray(seeds) && seeds.every((seed) => typeof seed === "string" || typeof seed === "function")) return;
-  throw new MemberlistError("invalid_argument", "join takes a list of addresses and of functions that find some");
+  throw new MemberlistError("invalid_argument", "join: seeds must be a list of strings and of functions that find some");
 }

@@ -9,24 +9,23 @@ const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const padding = "=";
 
 /**
- * A new key for {@link Config.secretKey} or a {@link Keyring}, from the runtime's cryptographic source. Give the same to every
- * member.
+ * A new key from the runtime's cryptographic source, as a string for a secret store or an environment variable: base64 with its padding, as
+ * `consul keygen` and `serf keygen` print it. Every member of the cluster gets the same; {@link decodeKey} reads it.
  *
  * @param size in bytes
- * @throws MemberlistError `invalid_argument` for another size; `unsupported` where the runtime has no such source
+ * @throws MemberlistError `invalid_argument` for another size; `unsupported` if the runtime has no such source
+ *
+ * @example
+ * console.log(generateKey()); // once, into your secret store
+ * const secretKey = decodeKey(process.env["GOSSIP_KEY"] ?? "");
  */
-export function generateKey(size: KeySize = 32): Uint8Array {
+export function generateKey(size: KeySize = 32): string {
   checkKeySize(size);
-  return randomBytes(size);
+  return encodeKey(randomBytes(size));
 }
 
-/**
- * A key as text, for a file or an environment variable: base64 with its padding, as `consul keygen` and `serf keygen` print it.
- *
- * @throws MemberlistError `invalid_argument` unless the key is 16, 24 or 32 bytes long
- */
+/** A key in base64, with its padding. */
 export function encodeKey(key: Uint8Array): string {
-  checkKey(key);
   let text = "";
   for (let at = 0; at < key.length; at += 3) {
     const rest = key.length - at;
@@ -38,10 +37,10 @@ export function encodeKey(key: Uint8Array): string {
 }
 
 /**
- * The key that {@link encodeKey} wrote. Strict, because a key that is nearly right is a cluster of one: nothing is trimmed, and
- * there is one text for each key.
+ * Reads a key that {@link generateKey} made, for `secretKey` or a {@link Keyring}. It is strict, because a member whose key is almost right is
+ * alone: nothing is trimmed, and each key has one string.
  *
- * @throws MemberlistError `invalid_argument` for what is not base64, or not of a key's length; it shows nothing of the text
+ * @throws MemberlistError `invalid_argument` for a string that is not base64, or not of a key's length; the message shows none of it
  */
 export function decodeKey(text: string): Uint8Array {
   if (typeof text !== "string") throw notKey(`is ${text === null ? "null" : `of type ${typeof text}`}`);
@@ -83,7 +82,7 @@ function checkKeySize(size: number): void {
 function notKey(why: string): MemberlistError {
   return new MemberlistError(
     "invalid_argument",
-    `a key's text must be base64 of 16, 24 or 32 bytes (24, 32 or 44 characters); it ${why}`,
+    `a key must be a string of base64 for 16, 24 or 32 bytes (24, 32 or 44 characters); it ${why}`,
   );
 }
 

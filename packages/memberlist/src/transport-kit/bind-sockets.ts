@@ -64,20 +64,13 @@ export function createTransportLog({ logger, logOutput }: Pick<BindOptions, "log
   return createLog({ logger, logOutput, clock: systemClock() });
 }
 
-/** @throws MemberlistError `invalid_config` */
-export function checkBindPort(bindPort: number): void {
-  if (Number.isInteger(bindPort) && bindPort >= 0 && bindPort <= 65_535) return;
-  throw new MemberlistError("invalid_config", `bindPort: ${bindPort} is not between 0 and 65535`, { details: { bindPort } });
-}
-
 /**
  * Binds everything, or nothing: when one address fails, what was bound before is closed again.
  *
- * @throws MemberlistError `invalid_config`, or `bind_failed`
+ * @throws MemberlistError `invalid_argument`, or `bind_failed`
  */
 export async function bindSockets(options: BindOptions, binder: SocketBinder, log: Log): Promise<BoundSockets> {
   const targets = planBind(options.bindAddrs);
-  checkBindPort(options.bindPort);
   for (let attempt = 1; ; attempt++) {
     try {
       return await bindAll(options, binder, targets, log);

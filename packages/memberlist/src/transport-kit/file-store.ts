@@ -1,4 +1,5 @@
-import { errorMessage } from "../api/errors.ts";
+import { errorMessage, MemberlistError } from "../api/errors.ts";
+import { describe } from "../util/describe.ts";
 import { systemClock } from "../ports/clock.ts";
 import { randomBytes } from "../ports/web-crypto.ts";
 import type { Store } from "../ports/store.ts";
@@ -37,6 +38,12 @@ interface FileStoreOptions {
 const nameBytes = 16;
 /** What a save that was killed has left is removed after so long, in ms. A save takes much less. */
 const leftoverAge = 10 * 60_000;
+
+/** @throws MemberlistError `invalid_argument` */
+export function checkPath(path: unknown): void {
+  if (typeof path === "string" && path !== "") return;
+  throw new MemberlistError("invalid_argument", `fileStore: the path must be a string, not empty; it is ${describe(path)}`);
+}
 
 /**
  * A store in a file that only its owner can read. A save writes a new file beside it, under a random name, flushes it to the disk, and renames

@@ -10,6 +10,7 @@ import type {
   TransportListener,
   TransportStream,
 } from "../ports/transport.ts";
+import { boolean, integer, isFunction, shape, type Rules } from "../util/rules.ts";
 import { chooseAdvertiseAddress, machineHas, type HostInterfaces } from "./advertise.ts";
 import type { BindOptions, BoundSockets, ConnectionListener, SocketBinder } from "./bind-sockets.ts";
 import { withoutMapping, type BindTarget } from "./bind-target.ts";
@@ -37,6 +38,23 @@ export interface SocketTransportOptions extends BindOptions {
    */
   readonly systemLookup?: SystemLookup;
 }
+
+export const socketTransportRules: Rules<SocketTransportOptions> = {
+  bindAddrs: {
+    expected: "a list of literal IPs",
+    accepts: (value) => Array.isArray(value) && value.every((addr) => typeof addr === "string"),
+  },
+  bindPort: integer(0, 65_535),
+  logger: shape(["debug", "info", "warn", "error"]),
+  logOutput: shape(["write"]),
+  sendHighWaterMark: integer(1),
+  maxPendingSends: integer(1),
+  udp: boolean,
+  maxInboundStreams: integer(1),
+  maxInboundStreamsPerPeer: integer(1),
+  hostInterfaces: shape(["list", "defaultInterface"]),
+  systemLookup: isFunction,
+};
 
 /** Errors so far, for metrics. */
 export type SocketTransportCounters = {

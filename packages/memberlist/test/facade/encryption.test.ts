@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import { encodeKey, Keyring, type Crypto } from "../../src/index.ts";
+import { Keyring, type Crypto } from "../../src/index.ts";
+import { encodeKey } from "../../src/encryption/key.ts";
 import { aesCrypto, patterned } from "../wire/aes.ts";
 import { bytes, clusters, codes, names, outcome, text, type NodeConfig, type TestNode } from "./cluster.ts";
 import { Alarms, allSee, rejection, sentPackets, shows } from "./encryption-support.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createClusterCa, issueNodeCertificate } from "../../src/certificates/index.ts";
-import { MemberlistError, streamOnly, TransmitLimitedQueue, type Memberlist } from "../../src/index.ts";
+import { MemberlistError, srvSeeds, TransmitLimitedQueue, type Memberlist } from "../../src/index.ts";
+import { streamOnly } from "../../src/stream-only/stream-only.ts";
 import { MemoryNetwork, SeededRandom, VirtualClock } from "../../src/testing/index.ts";
 import { bytes, clusters } from "./cluster.ts";
 
@@ -93,6 +94,10 @@ it("does not begin what it refuses the options of", async () => {
   });
   expect(second.members.localNode()).toMatchObject({ state: "alive", meta: bytes("") });
   expect(first.members.numMembers()).toBe(2);
+});
+
+it.each(["", undefined, 5])("srvSeeds() refuses the service %j", (service) => {
+  expect(() => srvSeeds(service as string)).toThrow(expect.objectContaining({ code: "invalid_argument" }));
 });
 
 describe("the options of what is made", () => {

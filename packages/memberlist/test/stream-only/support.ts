@@ -1,4 +1,5 @@
-import { streamOnly, type Address, type StreamOnlyOptions, type Transport } from "../../src/index.ts";
+import { type Address, type Transport } from "../../src/index.ts";
+import { streamOnly, type StreamOnlyOptions } from "../../src/stream-only/stream-only.ts";
 import {
   MemoryNetwork,
   SeededRandom,

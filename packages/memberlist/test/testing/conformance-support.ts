@@ -1,11 +1,5 @@
-import {
-  MemberlistError,
-  systemClock,
-  type Address,
-  type Transport,
-  type TransportListener,
-  type TransportStream,
-} from "../../src/index.ts";
+import { MemberlistError, type Address, type Transport, type TransportListener, type TransportStream } from "../../src/index.ts";
+import { systemClock } from "../../src/ports/clock.ts";
 import {
   MemoryNetwork,
   SeededRandom,

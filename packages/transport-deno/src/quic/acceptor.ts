@@ -1,4 +1,5 @@
-import { errorMessage, MemberlistError } from "@memberlist/core";
+import { MemberlistError } from "@memberlist/core";
+import { errorMessage } from "@memberlist/core/internal";
 import type { Log } from "@memberlist/core/internal";
 import { ControlStream } from "./control-stream.ts";
 import { admit, type HandshakeSide, type ProvenPeer } from "./handshake.ts";

@@ -1,6 +1,14 @@
 import { createHash, createPrivateKey, sign, verify, X509Certificate, type KeyObject } from "node:crypto";
-import { errorMessage, MemberlistError, type NodeIdentity } from "@memberlist/core";
-import { certifiedNode, checkAuthority, readCertificate, serverNameOf, type CertificateRole } from "@memberlist/core/internal";
+import type { ConfigError, NodeIdentity } from "@memberlist/core";
+import {
+  configError,
+  errorMessage,
+  certifiedNode,
+  checkAuthority,
+  readCertificate,
+  serverNameOf,
+  type CertificateRole,
+} from "@memberlist/core/internal";
 import { refusal } from "./refusal.ts";
 
 /** What a node proves itself by, and whom it believes. All PEM. */
@@ -48,7 +56,7 @@ export class Credentials {
   }
 
   /**
-   * @throws MemberlistError `invalid_config` when a PEM cannot be read, the key is not that of the certificate, or the certificate would
+   * @throws ConfigError `invalid_config` when a PEM cannot be read, the key is not that of the certificate, or the certificate would
    *   not be accepted by a peer with the same authorities; the cause says why
    */
   static async read(pem: CredentialsPem): Promise<Credentials> {
@@ -145,6 +153,6 @@ function attempt<T>(field: keyof CredentialsPem, read: () => T): T {
   }
 }
 
-function invalid(field: keyof CredentialsPem, why: string, cause?: unknown): MemberlistError {
-  return new MemberlistError("invalid_config", `quic.${field}: ${why}`, { cause, details: { field: `quic.${field}` } });
+function invalid(field: keyof CredentialsPem, why: string, cause?: unknown): ConfigError {
+  return configError(`quic.${field}`, why, cause);
 }

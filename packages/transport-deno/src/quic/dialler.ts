@@ -1,5 +1,5 @@
-import { errorMessage, MemberlistError, type Address, type NodeIdentity } from "@memberlist/core";
-import { anyServerName, serverNameOf } from "@memberlist/core/internal";
+import { MemberlistError, type Address, type NodeIdentity } from "@memberlist/core";
+import { errorMessage, anyServerName, serverNameOf } from "@memberlist/core/internal";
 import { ControlStream } from "./control-stream.ts";
 import { alpnProtocol, challenge, prove, type HandshakeSide, type ProvenPeer } from "./handshake.ts";
 import { PeerConnection, type PeerConnectionOptions } from "./peer-connection.ts";

@@ -1,5 +1,5 @@
-import { errorMessage, MemberlistError, type Address, type TransportStream } from "@memberlist/core";
-import { datagramMaxBytes, withoutMapping, type SendDone } from "@memberlist/core/internal";
+import { MemberlistError, type Address, type TransportStream } from "@memberlist/core";
+import { errorMessage, datagramMaxBytes, withoutMapping, type SendDone } from "@memberlist/core/internal";
 import type { ControlStream } from "./control-stream.ts";
 import type { ProvenPeer } from "./handshake.ts";
 import { closeInfoOf, refusal } from "./refusal.ts";

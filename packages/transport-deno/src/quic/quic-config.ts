@@ -1,4 +1,4 @@
-import { MemberlistError } from "@memberlist/core";
+import { integer, isFunction, maxTimerDelay, type Rule, type Rules } from "@memberlist/core/internal";
 import type { CredentialsPem } from "./credentials.ts";
 import type { Authorize } from "./handshake.ts";
 
@@ -25,26 +25,20 @@ export interface QuicConfig extends CredentialsPem {
   readonly maxPendingSends?: number;
 }
 
-/** The least that each may be. Less makes no member, or, as what is no number, takes a limit away. */
-const least = {
-  handshakeTimeout: 1,
-  silenceTimeout: 100,
-  idleTimeout: 1,
-  maxConnections: 1,
-  maxHandshakes: 1,
-  maxInboundStreams: 1,
-  maxPendingSends: 1,
-} as const satisfies Partial<Record<keyof QuicConfig, number>>;
+const pem: Rule = { expected: "a string of PEM", accepts: (value) => typeof value === "string", secret: true };
 
-/** What timers can wait, in ms. */
-const most = 2 ** 31 - 1;
+/** Less makes no member, or, if it is not a number, takes a limit away. */
+const limits: Rules<Omit<QuicConfig, keyof CredentialsPem | "authorize">> = {
+  handshakeTimeout: integer(1, maxTimerDelay),
+  silenceTimeout: integer(100, maxTimerDelay),
+  idleTimeout: integer(1, maxTimerDelay),
+  maxConnections: integer(1),
+  maxHandshakes: integer(1),
+  maxInboundStreams: integer(1),
+  maxPendingSends: integer(1),
+};
 
-/** @throws MemberlistError `invalid_config` for a number that the transport cannot work with */
-export function checkNumbers(config: QuicConfig): void {
-  for (const field of Object.keys(least) as (keyof typeof least)[]) {
-    const value = config[field];
-    if (value === undefined || (Number.isInteger(value) && value >= least[field] && value <= most)) continue;
-    const message = `quic.${field}: must be a whole number from ${least[field]} to ${most}, not ${String(value)}`;
-    throw new MemberlistError("invalid_config", message, { details: { field: `quic.${field}` } });
-  }
-}
+export const quicRules: Rules<QuicConfig> = { ...limits, ca: pem, certificate: pem, key: pem, authorize: isFunction };
+
+/** The fields that have no default. */
+export const quicRequired: readonly (keyof QuicConfig)[] = ["ca", "certificate", "key"];

@@ -1,5 +1,5 @@
-import { errorMessage, MemberlistError, type TransportStream } from "@memberlist/core";
-import { atMost } from "@memberlist/core/internal";
+import { MemberlistError, type TransportStream } from "@memberlist/core";
+import { errorMessage, atMost } from "@memberlist/core/internal";
 
 export interface QuicStreamParts {
   readonly reader: ReadableStreamDefaultReader<Uint8Array>;

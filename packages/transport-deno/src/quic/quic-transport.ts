@@ -17,7 +17,13 @@ import {
   AttemptEnded,
   atMost,
   bindError,
-  checkBindPort,
+  checkOptions,
+  configError,
+  integer,
+  isFunction,
+  shape,
+  text,
+  type Rules,
   chooseAdvertiseAddress,
   createTransportLog,
   datagramMaxBytes,
@@ -45,7 +51,7 @@ import { connectionOptions, Dialler } from "./dialler.ts";
 import { newInstance, type HandshakeSide } from "./handshake.ts";
 import type { ConnectionEvents, PeerConnection } from "./peer-connection.ts";
 import { PeerLinks } from "./peer-links.ts";
-import { checkNumbers, type QuicConfig } from "./quic-config.ts";
+import { quicRequired, quicRules, type QuicConfig } from "./quic-config.ts";
 
 export interface QuicTransportOptions extends QuicConfig {
   /** A literal IP. `0.0.0.0` serves IPv4; `::` serves IPv6 and IPv4. */
@@ -61,7 +67,17 @@ export interface QuicTransportOptions extends QuicConfig {
   readonly systemLookup?: SystemLookup;
 }
 
-/** What went wrong so far, for metrics. */
+const rules: Rules<QuicTransportOptions> = {
+  ...quicRules,
+  bindAddr: text("a literal IP"),
+  bindPort: integer(0, 65_535),
+  logger: shape(["debug", "info", "warn", "error"]),
+  logOutput: shape(["write"]),
+  hostInterfaces: shape(["list", "defaultInterface"]),
+  systemLookup: isFunction,
+};
+
+/** Errors so far, for metrics. */
 export type QuicTransportCounters = {
   readonly quicRefusedPeers: number;
   readonly quicFailedConnections: number;
@@ -141,13 +157,12 @@ export class QuicTransport implements Transport {
   /**
    * Reads the certificates and binds the port, or leaves nothing open.
    *
-   * @throws MemberlistError `invalid_config`, or `bind_failed`
+   * @throws MemberlistError `invalid_argument`, or `bind_failed`; ConfigError `invalid_config` for the certificates
    */
   static async create(options: QuicTransportOptions): Promise<QuicTransport> {
     const { bindAddr, bindPort } = options;
+    checkOptions("QuicTransport.create", options, rules, [...quicRequired, "bindAddr", "bindPort"]);
     const [target] = planBind([bindAddr]) as [BindTarget];
-    checkBindPort(bindPort);
-    checkNumbers(options);
     const credentials = await Credentials.read(options);
     return new QuicTransport(options, credentials, target, bind(target, bindPort, credentials, silenceOf(options)));
   }
@@ -323,6 +338,6 @@ function bind(target: BindTarget, port: number, { pem }: Credentials, silenceTim
     return { endpoint, listener: endpoint.listen(options) };
   } catch (cause) {
     endpoint.close();
-    throw new MemberlistError("invalid_config", `quic: Deno rejected the certificate: ${String(cause)}`, { cause });
+    throw configError("quic.certificate", `Deno rejected it: ${String(cause)}`, cause);
   }
 }

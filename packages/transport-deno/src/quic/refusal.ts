@@ -1,4 +1,5 @@
-import { errorMessage, MemberlistError, type ErrorCode } from "@memberlist/core";
+import { MemberlistError, type ErrorCode } from "@memberlist/core";
+import { errorMessage } from "@memberlist/core/internal";
 
 /** Why a peer is not talked to, as the code of our error and as the application error code of QUIC that tells the peer. */
 const closeCodes: Readonly<Record<RefusalCode, number>> = {
