@@ -1,6 +1,7 @@
+import { DecodeError as MsgpackError, Decoder } from "@msgpack/msgpack";
 import { versionsMaxCount } from "../constants.ts";
 import { DecodeError } from "../errors.ts";
-import { childrenOf, headSizeOf, isArray, isByteString, isMap, numberAt, scanObject } from "./msgpack.ts";
+import { childrenOf, headSizeOf, isByteString, isMap, scanObject } from "./msgpack.ts";
 import { MessageCursor } from "./scan.ts";
 import {
   ackSchema,
@@ -23,8 +24,11 @@ import type { AckResp, Alive, Dead, ErrResp, IndirectPing, NackResp, Ping, Suspe
  */
 
 const nil = 0xc0;
-const no = 0xc2;
-const yes = 0xc3;
+const nothing: Uint8Array = Uint8Array.of(nil);
+/** Of memory that an array lies in, in bytes: the library keeps what it has decoded last. */
+const keptMax = 64 * 1024;
+
+const decoder: Decoder = new Decoder({ rawStrings: true });
 
 /** Used by one decoder after the other: none keeps it. */
 const cursor: MessageCursor = new MessageCursor();
@@ -155,52 +159,56 @@ function hasNameAt({ key }: Field, body: Uint8Array, from: number): boolean {
 }
 
 function locateValue(into: MessageCursor, field: Field, body: Uint8Array, at: number, end: number): void {
-  const { kind } = field;
-  if (kind === "boolean") into.setNumber(field, booleanAt(body, at, field));
-  else if (field.isNumber) into.setNumber(field, integerAt(body, at, field));
-  else if (kind === "versions" && isArray(body[at] as number)) into.setVersions(versionsIn(body, at, field));
-  else locateBytes(into, field, body, at, end);
+  const head = body[at] as number;
+  if (head === nil || isByteString(head)) return locateBytes(into, field, body, at, end);
+  const value = decodeValue(body.subarray(at, end));
+  if (field.kind === "boolean") into.setNumber(field, booleanOf(value, field));
+  else if (field.isNumber) into.setNumber(field, integerOf(value, field));
+  else if (field.kind === "versions" && Array.isArray(value)) into.setVersions(versionsOf(value, field));
+  else throw wrongType(field, "a byte string");
 }
 
-/** An integer in whatever form; nil is 0. */
-function integerAt(body: Uint8Array, at: number, field: Field): number {
-  if (body[at] === nil) return 0;
-  const value = numberAt(body, at);
-  if (value === undefined || !Number.isInteger(value)) throw wrongType(field, "an integer");
+/** Any value but a string, by the library. It is whole, and holds at most 256 others: `scanObject` has seen to that. */
+function decodeValue(bytes: Uint8Array): unknown {
+  try {
+    return decoder.decode(bytes);
+  } catch (error) {
+    throw new DecodeError("malformed", error instanceof MsgpackError ? error.message : "not msgpack", error);
+  } finally {
+    if (bytes.buffer.byteLength > keptMax) decoder.decode(nothing);
+  }
+}
+
+/** An integer in whatever form. */
+function integerOf(value: unknown, field: Field): number {
+  if (typeof value !== "number" || !Number.isInteger(value)) throw wrongType(field, "an integer");
   const min = field.kind === "int" ? -field.max : 0;
-  if (value < min || value > field.max)
-    throw new DecodeError("out_of_range", `${field.name} is ${value}, not ${min} to ${field.max}`);
-  return value;
+  if (value >= min && value <= field.max) return value;
+  throw new DecodeError("out_of_range", `${field.name} is ${value}, not ${min} to ${field.max}`);
 }
 
-/** Go takes the numbers 0 and 1, too; nil is false. */
-function booleanAt(body: Uint8Array, at: number, field: Field): number {
-  const head = body[at];
-  if (head === nil || head === no) return 0;
-  if (head === yes) return 1;
-  const value = numberAt(body, at);
-  if (value !== 0 && value !== 1) throw wrongType(field, "a boolean");
-  return value;
+/** Go takes the numbers 0 and 1, too. */
+function booleanOf(value: unknown, field: Field): number {
+  if (value === false || value === 0) return 0;
+  if (value === true || value === 1) return 1;
+  throw wrongType(field, "a boolean");
 }
 
 /** Go takes an array of small integers for a byte string. */
-function versionsIn(body: Uint8Array, start: number, field: Field): number[] {
-  const head = body[start] as number;
-  const versions: number[] = [];
-  let at = start + headSizeOf(head);
-  for (let left = childrenOf(body, start, head); left > 0; left--) {
-    const value = numberAt(body, at);
-    if (value === undefined || !Number.isInteger(value) || value < 0 || value > 0xff) throw wrongType(field, "bytes");
-    if (versions.length < versionsMaxCount) versions.push(value);
-    at = scanObject(body, at);
-  }
-  return versions;
+function versionsOf(values: readonly unknown[], field: Field): number[] {
+  const isByte = (value: unknown): value is number =>
+    typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 0xff;
+  if (!values.every(isByte)) throw wrongType(field, "bytes");
+  return values.slice(0, versionsMaxCount);
 }
 
-/** A byte string of the str or bin family; nil is empty. What is too long is refused before it is decoded: it would cost many times its size. */
+/** A byte string of the str or bin family, or nil, which is nothing for every kind. What is too long is refused before it is decoded: it would cost many times its size. */
 function locateBytes(into: MessageCursor, field: Field, body: Uint8Array, at: number, end: number): void {
   const head = body[at] as number;
-  if (head !== nil && !isByteString(head)) throw wrongType(field, "a byte string");
+  if (field.isNumber) {
+    if (head !== nil) throw wrongType(field, field.kind === "boolean" ? "a boolean" : "an integer");
+    return into.setNumber(field, 0);
+  }
   const from = at + headSizeOf(head);
   const size = end - from;
   if (size > field.max && !field.isIp) throw new DecodeError("too_large", `${field.name} has ${size} bytes, over ${field.max}`);

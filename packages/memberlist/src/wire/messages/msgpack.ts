@@ -153,41 +153,9 @@ export function isMap(head: number): boolean {
   return (head >= 0x80 && head <= 0x8f) || head === 0xde || head === 0xdf;
 }
 
-/** Whether an array begins with this byte. */
-export function isArray(head: number): boolean {
-  return (head >= 0x90 && head <= 0x9f) || head === 0xdc || head === 0xdd;
-}
-
 /** Whether a str or a bin begins with this byte. */
 export function isByteString(head: number): boolean {
   return (head >= 0xa0 && head <= 0xbf) || (head >= 0xc4 && head <= 0xc6) || (head >= 0xd9 && head <= 0xdb);
-}
-
-/** The whole number or float at `at`; undefined for any other object. One over 2^53 may be rounded. */
-export function numberAt(bytes: Uint8Array, at: number): number | undefined {
-  const head = bytes[at] as number;
-  if (head < 0x80) return head;
-  if (head >= 0xe0) return head - 0x100;
-  if (head < 0xca || head > 0xd3) return undefined;
-  const value = new DataView(bytes.buffer, bytes.byteOffset + at + 1);
-  switch (head) {
-    case 0xca:
-      return value.getFloat32(0);
-    case 0xcb:
-      return value.getFloat64(0);
-    case 0xcf:
-      return Number(value.getBigUint64(0));
-    case 0xd0:
-      return value.getInt8(0);
-    case 0xd1:
-      return value.getInt16(0);
-    case 0xd2:
-      return value.getInt32(0);
-    case 0xd3:
-      return Number(value.getBigInt64(0));
-    default:
-      return uint(bytes, at + 1, 1 << (head - 0xcc));
-  }
 }
 
 function uint(bytes: Uint8Array, at: number, size: number): number {
