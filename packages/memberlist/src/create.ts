@@ -6,15 +6,15 @@ import { askAdvertiseAddr, finalAdvertiseAddr } from "./runtime/advertised-addre
 import { NodeRuntime } from "./runtime/node-runtime.ts";
 import { loadSavedState } from "./runtime/saved-state-keeper.ts";
 import type { Engine } from "./swim/engine.ts";
-import type { Tunables } from "./swim/tunables.ts";
+import type { EngineHooks } from "./swim/hooks.ts";
 import { configError } from "./api/errors.ts";
 import { Keyring } from "./encryption/keyring.ts";
 import { emptyBytes } from "./wire/bytes.ts";
 
 /** What our own packages may ask of a node that they start: see `createInstrumented` of `./internal`. */
 export interface Instruments {
-  readonly tunables?: Partial<Tunables>;
-  /** Gets the engine before it starts. It may be looked at; what changes it goes through `run`, as every input does. */
+  readonly hooks?: Partial<EngineHooks>;
+  /** Gets the engine before it starts. Reads need nothing; changes go through `run`, as every input does. After a shutdown it does nothing. */
   readonly onEngine?: (engine: Engine, run: (input: () => void) => void) => void;
 }
 
@@ -39,7 +39,7 @@ export async function startRuntime(config: Config, instruments: Instruments): Pr
   }
 }
 
-async function start(config: Config, { tunables, onEngine }: Instruments): Promise<Started> {
+async function start(config: Config, { hooks, onEngine }: Instruments): Promise<Started> {
   const resolved = resolveConfig(config);
   const { transport } = resolved;
   if (transport === undefined) {
@@ -54,8 +54,10 @@ async function start(config: Config, { tunables, onEngine }: Instruments): Promi
   // From here on only the keyring has the key: it never shows one, where a config that is printed would.
   const running = Object.freeze({ ...resolved, keyring, secretKey: undefined });
   const loaded = await loadSavedState(running);
-  const runtime = new NodeRuntime({ config: running, transport, advertised, encryption, tunables, loaded });
-  onEngine?.(runtime.engine, (input) => runtime.run(input));
+  const runtime = new NodeRuntime({ config: running, transport, advertised, encryption, hooks, loaded });
+  onEngine?.(runtime.engine, (input) => {
+    if (!runtime.isStopped) runtime.run(input);
+  });
   const meta = checkMeta(runtime.delegates.nodeMeta(resolved.meta ?? emptyBytes));
   if (isPublicIp(advertised.addr) && (keyring?.size ?? 0) === 0) {
     runtime.log.warn("public_without_encryption", `advertising the public address ${advertised.addr} without encryption`);

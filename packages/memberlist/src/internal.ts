@@ -11,9 +11,9 @@ export { boolean, duration, integer, isFunction, isObject, shape, text, type Rul
 export { maxTimerDelay } from "./ports/clock.ts";
 export { onAbort } from "./util/on-abort.ts";
 export { nodeStateName } from "./swim/versions.ts";
-export { SendGate } from "./swim/send-gate.ts";
+export type { EngineHooks, Sender } from "./swim/hooks.ts";
+export { NodeRecord } from "./swim/node-table.ts";
 export type { Engine } from "./swim/engine.ts";
-export type { Tunables } from "./swim/tunables.ts";
 export { createInstrumented } from "./memberlist.ts";
 export type { Instruments } from "./create.ts";
 export { chooseAdvertiseAddress, defaultRoute, machineHas, type HostInterfaces } from "./transport-kit/advertise.ts";

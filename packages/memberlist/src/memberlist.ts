@@ -95,7 +95,7 @@ export class Memberlist implements AsyncDisposable {
     this.#checkRunning();
     checkSeeds(seeds);
     checkOptions("join", options, joinRules);
-    this.#localNode.comeBack();
+    this.#localNode.rejoin();
     return joinSeeds(this.#runtime, seeds, options);
   }
 

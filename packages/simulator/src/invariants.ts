@@ -112,7 +112,7 @@ export class Invariants {
     const self = members.localNode();
     const expected = status === "left" ? "left" : "alive";
     if (self.state !== expected) this.#find("alive-at-itself", `${name} sees itself ${self.state}`);
-    this.#lookAtViews(watched, engine.localState(), at);
+    this.#lookAtViews(watched, engine.pushPull.localState(), at);
     const listed = members.members().map((node) => node.name);
     if (listed.length !== present.size || listed.some((other) => !present.has(other))) {
       this.#find("events-match-table", `${name} lists ${listed.toSorted().join()}, events say ${[...present].toSorted().join()}`);
@@ -124,7 +124,7 @@ export class Invariants {
     if (timers > maxTimers(this.#watched.size)) this.#find("timers-bound", `${name} has ${timers} timers`);
   }
 
-  #lookAtViews(watched: Watched, state: ReturnType<Life["engine"]["localState"]>, at: number): void {
+  #lookAtViews(watched: Watched, state: ReturnType<Life["engine"]["pushPull"]["localState"]>, at: number): void {
     const views: Watched["views"] = new Map();
     for (const { name: of, state: number, incarnation } of state) {
       const known = nodeStateName(number) ?? "dead";

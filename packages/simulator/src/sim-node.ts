@@ -1,8 +1,10 @@
 import type { Config, Memberlist, Node, NodeState } from "@memberlist/core";
-import { createInstrumented, SendGate, type Engine, type Tunables } from "@memberlist/core/internal";
+import { createInstrumented, type Engine } from "@memberlist/core/internal";
 import type { MemoryTransport } from "@memberlist/core/testing";
 import type { AppClock } from "./app-clock.ts";
 import type { NodeClock } from "./node-clock.ts";
+import { SendGate } from "./send-gate.ts";
+import { configOf, hooksOf, type Tunables } from "./tunables.ts";
 
 /** What the application brings: its delegates, and any config field that is its own. */
 export type AppConfig = Partial<Omit<Config, "name" | "transport" | "clock" | "random">>;
@@ -25,7 +27,7 @@ export interface LifeOptions {
   readonly clock: NodeClock;
   readonly appClock: AppClock;
   readonly transport: MemoryTransport;
-  readonly tunables?: Partial<Tunables>;
+  readonly tunables: Partial<Tunables>;
   readonly onEvent: (type: SimEvent["type"], subject: Node) => void;
 }
 
@@ -45,12 +47,13 @@ export interface Life {
 /** Starts a member. The simulation hears of each event first, then the application. */
 export async function startLife({ config, clock, appClock, transport, tunables, onEvent }: LifeOptions): Promise<Life> {
   const own = config.events;
-  const gate = new SendGate();
   let engine: Engine | undefined;
   let run: Life["run"] = () => {};
+  const gate = new SendGate((goOn) => run(goOn));
   const members = await createInstrumented(
     {
       ...config,
+      ...configOf(tunables),
       clock,
       transport,
       events: {
@@ -68,7 +71,7 @@ export async function startLife({ config, clock, appClock, transport, tunables, 
         },
       },
     },
-    { tunables: { ...tunables, gate }, onEngine: (made, input) => ([engine, run] = [made, input]) },
+    { hooks: hooksOf(tunables, gate), onEngine: (made, input) => ([engine, run] = [made, input]) },
   );
   if (engine === undefined) throw new Error("the member has no engine");
   return { members, clock, appClock, transport, engine, run, gate };

@@ -1,5 +1,5 @@
 import { lanConfig, MemberlistError, type Clock, type Memberlist, type Random } from "@memberlist/core";
-import { nodeStateName, type Tunables } from "@memberlist/core/internal";
+import { nodeStateName } from "@memberlist/core/internal";
 import { SeededRandom, VirtualClock } from "@memberlist/core/testing";
 import { AppClock } from "./app-clock.ts";
 import { InvariantError, Invariants } from "./invariants.ts";
@@ -7,8 +7,10 @@ import { agreementBound } from "./liveness.ts";
 import { NodeClock } from "./node-clock.ts";
 import { startLife, type AppConfig, type Life, type NodeStatus, type SimEvent, type SimNode, type View } from "./sim-node.ts";
 import { checkRelease, checkSimulation } from "./simulation-rules.ts";
+import { preload } from "./preload.ts";
 import { SimNetwork, type SimNetworkOptions } from "./sim-network.ts";
 import { Trace } from "./trace.ts";
+import type { Tunables } from "./tunables.ts";
 
 /** What a node's application may know when it is made. */
 export interface AppContext {
@@ -134,7 +136,7 @@ export class Simulation {
   preload(): void {
     const lives = [...this.#slots.values()].map(({ life }) => life);
     const nodes = lives.map(({ members }) => members.localNode());
-    for (const { engine, run } of lives) run(() => engine.introduce(nodes));
+    for (const { engine, run } of lives) run(() => preload(engine, nodes));
   }
 
   get names(): string[] {
@@ -160,7 +162,7 @@ export class Simulation {
   /** What a node thinks of everybody whom it has in its table, dead ones included. */
   views(name: string): Map<string, View> {
     const views = new Map<string, View>();
-    for (const node of this.#slot(name).life.engine.localState()) {
+    for (const node of this.#slot(name).life.engine.pushPull.localState()) {
       views.set(node.name, { state: nodeStateName(node.state) ?? "dead", incarnation: node.incarnation });
     }
     return views;
@@ -364,7 +366,7 @@ export class Simulation {
       clock,
       appClock,
       transport,
-      tunables: this.#options.tunables,
+      tunables: this.#options.tunables ?? {},
       onEvent: (type, subject) => {
         const event = { at: this.clock.now(), observer: name, type, subject };
         this.trace.add(`${this.#stamp()} ${name} ${type} ${subject.name} ${subject.state} ${subject.incarnation}`, subject.meta);

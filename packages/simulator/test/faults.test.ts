@@ -130,6 +130,9 @@ test("a preloaded cluster knows itself from the start, reports the joins, and go
   expect(sim.clock.now()).toBe(0);
   expect(sim.agrees()).toBe(true);
   expect(new Set(joined).size).toBe(40 * 40);
+  // All share the view of each node: of thousands there would be millions.
+  const of7 = sim.nodes.map(({ members }) => members.members().find(({ name }) => name === "node-7"));
+  expect(new Set(of7).size).toBe(1);
   expect(sim.nodes.every(({ members }) => members.numQueuedBroadcasts() === 0)).toBe(true);
   const { stats } = sim.network;
   await sim.clock.advance(30_000);

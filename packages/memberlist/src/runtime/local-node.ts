@@ -40,12 +40,12 @@ export class LocalNode {
     });
   }
 
-  /** Takes a leave back, where there was one. */
-  comeBack(): void {
+  /** Makes this node a member again if it has left. */
+  rejoin(): void {
     const { engine } = this.#parts;
     if (!engine.hasLeft) return;
     this.#left = undefined;
-    this.#parts.run(() => engine.comeBack(this.#meta));
+    this.#parts.run(() => engine.rejoin(this.#meta));
   }
 
   /** See {@link Memberlist.updateNode}. */

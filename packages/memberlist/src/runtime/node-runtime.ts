@@ -10,7 +10,7 @@ import { streamWorkersOf } from "../ports/stream-workers.ts";
 import { randomU32 } from "../ports/random.ts";
 import type { AdvertisedAddress, Transport } from "../ports/transport.ts";
 import { Engine } from "../swim/engine.ts";
-import type { Tunables } from "../swim/tunables.ts";
+import type { EngineHooks } from "../swim/hooks.ts";
 import { labelOverhead } from "../wire/label.ts";
 import { encodeUtf8 } from "../wire/utf8.ts";
 import { AddressWatch } from "./address-watch.ts";
@@ -55,7 +55,7 @@ export interface NodeRuntimeOptions {
   /** Undefined: packets and streams are in plaintext. */
   readonly encryption: Encryption | undefined;
   /** For experiments; a member of a real cluster has none. */
-  readonly tunables?: Partial<Tunables>;
+  readonly hooks?: Partial<EngineHooks> | undefined;
   /** What the store had. */
   readonly loaded: Loaded;
 }
@@ -94,7 +94,7 @@ export class NodeRuntime {
   #catchUpUntil: number | undefined;
   #isStopped = false;
 
-  constructor({ config, transport, advertised, encryption, tunables, loaded }: NodeRuntimeOptions) {
+  constructor({ config, transport, advertised, encryption, hooks, loaded }: NodeRuntimeOptions) {
     const { clock } = config;
     const label = encodeUtf8(config.label);
     const recent = new RecentEvents();
@@ -110,7 +110,7 @@ export class NodeRuntime {
       log,
       stats,
       advertised,
-      tunables,
+      hooks,
       layerOverhead: () => labelOverhead(label) + (cipher?.overhead ?? 0),
       now: clock.now(),
       incarnation: startIncarnation(loaded),
@@ -119,7 +119,7 @@ export class NodeRuntime {
     const input: InputParts = { isStopped: () => this.#isStopped, run: (action) => this.run(action) };
     const seeds = new SeedResolver({ config, transport, operations, log });
     const labelMismatches = new LabelMismatches(clock, (event) => this.#publish(event));
-    const room = (): number => engine.packetRoom;
+    const room = (): number => engine.gossip.packetRoom;
     const packets = new PacketSender({ config, transport, label, cipher, log, stats, room, onFailed: input.run });
     const states = new StateExchange({ ...input, engine, delegates, clock });
     const { yieldToEventLoop } = states;
@@ -180,8 +180,6 @@ export class NodeRuntime {
       onLost: (isLost, address) => this.#addressLost(isLost, address),
       onMoved: (to) => this.run(() => engine.moveTo(to)),
     });
-    const { gate } = tunables ?? {};
-    if (gate !== undefined) gate.run = (goOn) => void (this.#isStopped || this.run(goOn));
   }
 
   start(meta: Uint8Array): void {

@@ -2,9 +2,10 @@ import type { Address } from "../api/address.ts";
 import { checkNodeName } from "../api/arguments.ts";
 import { asMemberlistError, errorMessage, type MemberlistError } from "../api/errors.ts";
 import type { MemberEvent } from "../api/events.ts";
+import type { Seed } from "../api/seeds.ts";
 import type { ResolvedConfig } from "../config/config.ts";
 import type { Log } from "../ports/log.ts";
-import type { EngineEvent, EngineRequest, Outputs, PacketOutput } from "../swim/outputs.ts";
+import type { EngineAction, EngineEvent, Outputs } from "../swim/outputs.ts";
 import type { Delegates } from "./delegates.ts";
 import type { PacketSender } from "./packets/packet-sender.ts";
 import type { SeedResolver } from "./seed-resolver.ts";
@@ -27,7 +28,9 @@ export interface OutputHandlerOptions {
   readonly publish: (event: MemberEvent) => void;
 }
 
-/** Does what the engine's outputs ask for. The outcome of a request comes back as an input of its own. */
+type ActionOf<T extends EngineAction["type"]> = EngineAction & { readonly type: T };
+
+/** Does what the engine's outputs ask for. The outcome of an action comes back as an input of its own. */
 export class OutputHandler {
   readonly #options: OutputHandlerOptions;
   #isNotifying = false;
@@ -37,24 +40,43 @@ export class OutputHandler {
   }
 
   /**
-   * Takes all outputs of the last input: sends the packets, starts the requests, then notifies the events. A delegate may call back into
-   * the library: what that input sends goes out at once, and its events are notified after those of this one.
+   * Takes all outputs of the last input: does the actions, then notifies the events. A delegate may call back into the library: the actions
+   * of that input are done at once, and its events are notified after those of this one.
    */
   handle(): void {
     const { outputs } = this.#options;
-    const { packets, requests } = outputs;
-    if (packets.length > 0) {
-      outputs.packets = [];
-      for (const packet of packets) this.#send(packet);
-    }
-    if (requests.length > 0) {
-      outputs.requests = [];
-      for (const request of requests) this.#start(request);
+    const { actions } = outputs;
+    if (actions.length > 0) {
+      outputs.actions = [];
+      for (const action of actions) this.#do(action);
     }
     if (outputs.events.length > 0 && !this.#isNotifying) this.#notifyAll();
   }
 
-  #send({ message, to, crc, onFailed }: PacketOutput): void {
+  #do(action: EngineAction): void {
+    const { log, streams } = this.#options;
+    switch (action.type) {
+      case "packet":
+        this.#send(action);
+        break;
+      case "streamPing":
+        this.#pingByStream(action).catch((error: unknown) => {
+          log.error("internal_error", `a ping over a stream failed: ${errorMessage(error)}`, { error });
+        });
+        break;
+      case "pushPull":
+        streams.pushPull(action.to, false).catch((error: unknown) => this.#pushPullFailed(action.to, error));
+        break;
+      case "resolveSeed":
+        this.#answer(this.#resolve(action.seed), (addresses, error) => action.done(addresses ?? [], error));
+        break;
+      case "join":
+        this.#answer(this.#join(action.to), (_, error) => action.done(error));
+        break;
+    }
+  }
+
+  #send({ message, to, crc, onFailed }: ActionOf<"packet">): void {
     const { config, packets } = this.#options;
     try {
       checkNodeName(to, config);
@@ -65,31 +87,13 @@ export class OutputHandler {
     }
   }
 
-  #start(request: EngineRequest): void {
-    const { config, log, streams } = this.#options;
-    switch (request.type) {
-      case "streamPing":
-        this.#pingByStream(request).catch((error: unknown) => {
-          log.error("internal_error", `a ping over a stream failed: ${errorMessage(error)}`, { error });
-        });
-        break;
-      case "pushPull":
-        streams.pushPull(request.to, false).catch((error: unknown) => this.#pushPullFailed(request.to, error));
-        break;
-      case "resolveSeed": {
-        const deadline = config.clock.now() + config.tcpTimeout;
-        const timeLeft = (): number => Math.max(1, Math.ceil(deadline - config.clock.now()));
-        const found = this.#options.seeds.resolve(request.seed, { timeLeft });
-        this.#answer(found, (addresses, error) => request.done(addresses ?? [], error));
-        break;
-      }
-      case "join":
-        this.#answer(this.#join(request.to), (_, error) => request.done(error));
-        break;
-    }
+  #resolve(seed: Seed): Promise<readonly Address[]> {
+    const { clock, tcpTimeout } = this.#options.config;
+    const deadline = clock.now() + tcpTimeout;
+    return this.#options.seeds.resolve(seed, { timeLeft: () => Math.max(1, Math.ceil(deadline - clock.now())) });
   }
 
-  async #pingByStream({ ping, to, deadline, done }: EngineRequest & { readonly type: "streamPing" }): Promise<void> {
+  async #pingByStream({ ping, to, deadline, done }: ActionOf<"streamPing">): Promise<void> {
     const { config, isStopped, run, streams } = this.#options;
     const timeout = Math.ceil(deadline - config.clock.now());
     const contacted = timeout > 0 && (await streams.ping(to, ping, timeout));

@@ -3,22 +3,21 @@ import type { CidrAllowList } from "../config/cidr.ts";
 import type { ResolvedConfig } from "../config/config.ts";
 import type { Random } from "../ports/random.ts";
 import type { AdvertisedAddress } from "../ports/transport.ts";
-import type { Ping } from "../wire/messages/types.ts";
+import { protocolVersionMax, protocolVersionMin } from "../wire/constants.ts";
+import type { Alive, Ping } from "../wire/messages/types.ts";
 import type { Awareness } from "./awareness.ts";
+import type { EngineHooks } from "./hooks.ts";
 import type { NodeSelector } from "./node-selector.ts";
 import type { NodeRecord, NodeTable } from "./node-table.ts";
 import type { Outputs } from "./outputs.ts";
 import type { EngineDelegates, EngineLog, EngineStats } from "./ports.ts";
 import type { TimerQueue } from "./timers.ts";
-import type { SendGate } from "./send-gate.ts";
-import type { Tunables } from "./tunables.ts";
 
 /** What the parts of one engine share. */
 export interface EngineContext {
   readonly config: ResolvedConfig;
   readonly allowList: CidrAllowList;
-  readonly tunables: Tunables;
-  readonly gate: SendGate;
+  readonly hooks: EngineHooks;
   readonly random: Random;
   readonly outputs: Outputs;
   readonly delegates: EngineDelegates;
@@ -61,6 +60,14 @@ export function makePing(context: EngineContext, node: string): Ping {
     sourcePort: isAddressLost ? 0 : advertised.port,
     sourceNode: config.name,
   };
+}
+
+/** An alive message about ourselves. */
+export function makeAlive({ advertised, config }: EngineContext, meta: Uint8Array, incarnation: number): Alive {
+  const { protocolVersion, delegateProtocolMin, delegateProtocolMax, delegateProtocolVersion } = config;
+  const delegateVersions = [delegateProtocolMin, delegateProtocolMax, delegateProtocolVersion];
+  const vsn = [protocolVersionMin, protocolVersionMax, protocolVersion, ...delegateVersions];
+  return { incarnation, node: config.name, addr: advertised.addr, port: advertised.port, meta, vsn };
 }
 
 /** Raises our incarnation to the next one, and above `accused`. It stays a u32: at the very end of the range nothing is above. */

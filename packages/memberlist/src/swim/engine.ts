@@ -6,17 +6,15 @@ import type { MemberInfo } from "../api/member-info.ts";
 import type { Node, NodeState } from "../api/node.ts";
 import { randomOffset, type Random } from "../ports/random.ts";
 import type { AdvertisedAddress } from "../ports/transport.ts";
-import { protocolVersionMax, protocolVersionMin } from "../wire/constants.ts";
-import type { Alive, Ping, PushNodeState } from "../wire/messages/types.ts";
-import { encodeAlive, encodePing } from "../wire/messages/encode.ts";
-import type { NodeSource } from "../wire/messages/push-pull.ts";
+import type { Alive, Ping } from "../wire/messages/types.ts";
+import { encodeAlive } from "../wire/messages/encode.ts";
 import type { Seed } from "../api/seeds.ts";
 import { AckHandlers } from "./ack-handlers.ts";
 import { Awareness } from "./awareness.ts";
-import { addressOf, applyAwareness, makePing, nextIncarnation, type EngineContext } from "./context.ts";
+import { applyAwareness, makeAlive, nextIncarnation, type EngineContext } from "./context.ts";
 import { Gossip } from "./gossip.ts";
 import { Healing } from "./healing.ts";
-import { introduce } from "./preload.ts";
+import { defaultHooks, type EngineHooks } from "./hooks.ts";
 import { aliveAddresses, liveNodes, memberInfo, memberInfos } from "./member-list.ts";
 import { Membership } from "./membership.ts";
 import { NodeSelector } from "./node-selector.ts";
@@ -25,13 +23,12 @@ import { Outputs } from "./outputs.ts";
 import { PacketDispatcher } from "./packet-dispatcher.ts";
 import { Periodic, type PeriodicOptions } from "./periodic.ts";
 import type { EngineDelegates, EngineLog, EngineStats } from "./ports.ts";
+import { pingOnce, type PingOnceOptions, type PingOnceParts } from "./ping-once.ts";
 import { Prober } from "./probe.ts";
+import { PushPull } from "./push-pull.ts";
 import { Relocation } from "./relocation.ts";
 import { Responder } from "./responder.ts";
-import { pushPullScale } from "./scaling.ts";
-import { SendGate } from "./send-gate.ts";
 import { TimerQueue } from "./timers.ts";
-import { defaultTunables, type Tunables } from "./tunables.ts";
 
 export interface EngineOptions {
   readonly config: ResolvedConfig;
@@ -40,7 +37,7 @@ export interface EngineOptions {
   readonly log: EngineLog;
   readonly stats: EngineStats;
   readonly advertised: AdvertisedAddress;
-  readonly tunables?: Partial<Tunables>;
+  readonly hooks?: Partial<EngineHooks> | undefined;
   /** The bytes that label and encryption add to each packet; it changes with the keyring. */
   readonly layerOverhead: () => number;
   readonly now: number;
@@ -61,30 +58,29 @@ const incarnationMax = 2 ** 32 - 1024;
  */
 export class Engine {
   readonly outputs: Outputs = new Outputs();
-  readonly #context: EngineContext;
-  readonly #gossip: Gossip;
+  readonly context: EngineContext;
+  readonly gossip: Gossip;
+  readonly pushPull: PushPull;
   readonly #healing: Healing;
   readonly #relocation: Relocation;
   readonly #membership: Membership;
   readonly #acks: AckHandlers;
+  readonly #pingParts: PingOnceParts;
   readonly #prober: Prober;
   readonly #responder: Responder;
   readonly #packets: PacketDispatcher;
   #gossipTicks: Periodic | undefined;
-  #pushPulls: Periodic | undefined;
   /** What we last said of ourselves. */
   #alive: Alive | undefined;
 
   constructor(options: EngineOptions) {
     const { config, random, delegates, log, stats, advertised, layerOverhead, now } = options;
     const timers = new TimerQueue();
-    const tunables = { ...defaultTunables, ...options.tunables };
     const table = new NodeTable(random);
     const context: EngineContext = {
       config,
       allowList: new CidrAllowList(config.cidrsAllowed),
-      tunables,
-      gate: tunables.gate ?? new SendGate(),
+      hooks: { ...defaultHooks, ...options.hooks },
       random,
       outputs: this.outputs,
       delegates,
@@ -93,7 +89,7 @@ export class Engine {
       timers,
       table,
       selector: new NodeSelector({ delegates, log, stats, random, table }),
-      awareness: new Awareness(tunables.lhaProbe ? config.awarenessMaxMultiplier : 1),
+      awareness: new Awareness(config.awarenessMaxMultiplier),
       advertised,
       isAddressLost: false,
       isRelocating: false,
@@ -102,14 +98,16 @@ export class Engine {
       seqNo: options.seqNo,
       incarnation: Math.min(options.incarnation ?? 0, incarnationMax),
     };
-    this.#context = context;
-    this.#gossip = new Gossip(context, layerOverhead, () => this.#wakeGossip());
-    this.#healing = new Healing(context, (to, done) => this.ping(to, done, { bare: true }));
-    this.#relocation = new Relocation(context, this.#gossip);
-    this.#membership = new Membership(context, this.#gossip, this.#healing, this.#relocation);
+    this.context = context;
+    this.gossip = new Gossip(context, layerOverhead, () => this.#wakeGossip());
     this.#acks = new AckHandlers(timers);
-    this.#prober = new Prober({ context, gossip: this.#gossip, membership: this.#membership, acks: this.#acks });
-    this.#responder = new Responder(context, this.#gossip, this.#acks);
+    this.#pingParts = { context, gossip: this.gossip, acks: this.#acks };
+    this.#healing = new Healing(this.#pingParts);
+    this.#relocation = new Relocation(context, this.gossip);
+    this.#membership = new Membership(context, this.gossip, this.#healing, this.#relocation);
+    this.pushPull = new PushPull(context, this.#membership);
+    this.#prober = new Prober({ ...this.#pingParts, membership: this.#membership });
+    this.#responder = new Responder(context, this.gossip, this.#acks);
     this.#packets = new PacketDispatcher({
       context,
       membership: this.#membership,
@@ -120,7 +118,7 @@ export class Engine {
 
   /** The time of the input that is about to be handled, in ms. */
   set now(now: number) {
-    this.#context.now = now;
+    this.context.now = now;
   }
 
   /**
@@ -131,7 +129,7 @@ export class Engine {
   start(meta: Uint8Array): void {
     this.#checkMeta(meta);
     this.#membership.alive(this.#ownAlive(meta), { bootstrap: true });
-    const { probeInterval, gossipInterval, gossipNodes, pushPullInterval, queueCheckInterval } = this.#context.config;
+    const { probeInterval, gossipInterval, gossipNodes, queueCheckInterval } = this.context.config;
     if (probeInterval > 0) {
       this.#repeat({
         delay: this.#stagger(probeInterval),
@@ -143,30 +141,21 @@ export class Engine {
       this.#gossipTicks = this.#repeat({
         delay: this.#stagger(gossipInterval),
         interval: () => gossipInterval,
-        tick: () => this.#context.gate.pass("gossip", () => this.#gossip.tick()),
-        hasWork: () => this.#gossip.hasAny,
+        tick: () => this.context.hooks.onSend("gossip", () => this.gossip.tick()),
+        hasWork: () => this.gossip.hasAny,
       });
     }
-    if (pushPullInterval > 0) this.#startPushPulls(this.#stagger(pushPullInterval) + pushPullInterval);
+    this.pushPull.start();
     this.#repeat({
       delay: queueCheckInterval,
       interval: () => queueCheckInterval,
-      tick: () => this.#context.stats.sample("memberlist.queue.broadcasts", this.#gossip.numQueued),
+      tick: () => this.context.stats.sample("memberlist.queue.broadcasts", this.gossip.numQueued),
     });
-  }
-
-  /** For experiments: these nodes, ourselves among them, have known each other for long. To be called once, after {@link start}. */
-  introduce(nodes: readonly Node[]): void {
-    const { config, table } = this.#context;
-    introduce(this.#context, nodes);
-    this.#gossip.forget();
-    this.#pushPulls?.stop();
-    if (config.pushPullInterval > 0) this.#startPushPulls(this.#stagger(pushPullScale(config.pushPullInterval, table.size)));
   }
 
   /** Stops everything; no timer is left. */
   stop(): void {
-    this.#context.timers.clear();
+    this.context.timers.clear();
     this.#packets.clear();
   }
 
@@ -175,7 +164,7 @@ export class Engine {
    * score worsens by 1 for each `probeTimeout`, which is about what Lifeguard takes off for a probe that went unanswered.
    */
   eventLoopBlocked(late: number): void {
-    const { config, log, outputs, stats } = this.#context;
+    const { config, log, outputs, stats } = this.context;
     stats.sample("memberlist.timer.late", late);
     this.#prober.eventLoopBlocked(late);
     this.#membership.eventLoopBlocked(late);
@@ -186,16 +175,16 @@ export class Engine {
       late,
     });
     outputs.events.push({ type: "event_loop_blocked", node: this.localNode, late });
-    applyAwareness(this.#context, missed);
+    applyAwareness(this.context, missed);
   }
 
   nextTimerAt(): number | undefined {
-    return this.#context.timers.nextAt();
+    return this.context.timers.nextAt();
   }
 
   /** @param until what is due by then fires, in ms: a timer of the runtime may come a fraction of a millisecond early. Default {@link now} */
-  fireTimers(until: number = this.#context.now): void {
-    this.#context.timers.fire(until);
+  fireTimers(until: number = this.context.now): void {
+    this.context.timers.fire(until);
   }
 
   /**
@@ -205,14 +194,14 @@ export class Engine {
    * @throws MemberlistError `queue_full`, `message_too_large`; nothing has changed then
    */
   broadcast(message: Uint8Array, name: string | undefined): boolean {
-    const queued = this.#gossip.userBroadcasts.queue(message, name);
+    const queued = this.gossip.userBroadcasts.queue(message, name);
     this.#wakeGossip();
     return queued;
   }
 
   /** Drops the user broadcast of that name, if it is still in the queue. */
   cancelBroadcast(name: string): void {
-    this.#gossip.userBroadcasts.cancel(name);
+    this.gossip.userBroadcasts.cancel(name);
   }
 
   /** A packet's message: its label and checksum are off already. */
@@ -238,63 +227,14 @@ export class Engine {
     return this.#responder.isForUs(ping);
   }
 
-  /**
-   * Pings a node outside the probe schedule.
-   *
-   * @param done gets the RTT in ms, or undefined when no ack came within `probeTimeout`
-   * @param options `bare`: no broadcasts ride along, so that who else may be there learns nothing
-   */
-  ping(to: Address, done: (rtt: number | undefined) => void, { bare = false }: { readonly bare?: boolean } = {}): void {
-    const { config, timers, now } = this.#context;
-    const ping = makePing(this.#context, to.name);
-    let isDone = false;
-    const finish = (rtt: number | undefined): void => {
-      if (isDone) return;
-      isDone = true;
-      timers.cancel(timer);
-      this.#acks.delete(ping.seqNo);
-      done(rtt);
-    };
-    const until = now + config.probeTimeout;
-    const timer = timers.set(until, () => finish(undefined));
-    this.#acks.set(ping.seqNo, until, { ack: (_payload, receivedAt) => finish(receivedAt - now) });
-    const failed = (): void => finish(undefined);
-    if (bare) this.#gossip.sendAlone(encodePing(ping), to, failed);
-    else this.#gossip.send(encodePing(ping), to, failed);
+  /** See {@link pingOnce}. */
+  ping(to: Address, done: (rtt: number | undefined) => void, options?: PingOnceOptions): void {
+    pingOnce(this.#pingParts, to, done, options);
   }
 
   /** Seeds that are given to join: those that are not alive are tried again, see {@link Healing}. */
   remember(seeds: readonly Seed[]): void {
     this.#healing.remember(seeds);
-  }
-
-  /** Our view of everybody, as a push/pull tells it. */
-  localState(): PushNodeState[] {
-    return this.#context.table.records().map((record) => record.pushState());
-  }
-
-  /** As {@link localState}, of each as it is when it is asked for. */
-  localNodes(): NodeSource {
-    const records = [...this.#context.table.records()];
-    return { length: records.length, at: (index) => records[index]?.pushState() };
-  }
-
-  /**
-   * Whether an alive node of a push/pull that is the same as in our own state can be skipped: neither {@link checkMerge} nor
-   * {@link mergeNodes} does anything for it.
-   */
-  get dropsDuplicates(): boolean {
-    return this.#membership.dropsDuplicates;
-  }
-
-  /** Whether {@link mergeNodes} may have them; yields between parts of the work. @throws MemberlistError `incompatible_versions` or `merge_refused`; nothing has changed then */
-  checkMerge(remote: readonly PushNodeState[], join: boolean): Generator<undefined, void> {
-    return this.#membership.checkMerge(remote, join);
-  }
-
-  /** Some or all of a push/pull's nodes: each is a membership update of its own, and other input may come in between. */
-  mergeNodes(remote: readonly PushNodeState[]): void {
-    for (const node of remote) this.#membership.mergeOne(node);
   }
 
   /**
@@ -309,114 +249,109 @@ export class Engine {
 
   /** Others are to reach us at another address from now on, see {@link Relocation}. */
   moveTo(advertised: AdvertisedAddress): void {
-    this.#context.isAddressLost = false;
+    this.context.isAddressLost = false;
     this.#relocation.start(advertised);
   }
 
   /** Whether the machine has lost the address that we advertise. Pings then ask for acks to where they come from. */
   set isAddressLost(isLost: boolean) {
-    this.#context.isAddressLost = isLost;
+    this.context.isAddressLost = isLost;
   }
 
   /** Tells everybody that we leave. `finished` is called once the broadcast is out. */
   leave(finished: () => void): void {
-    const { config } = this.#context;
+    const { config } = this.context;
     this.#relocation.cancel();
-    this.#context.hasLeft = true;
+    this.context.hasLeft = true;
     const local = this.#local();
     // Refused by our own rules, we were never a member: there is nothing to take back.
     if (local === undefined) finished();
     else this.#membership.dead({ incarnation: local.incarnation, node: config.name, from: config.name }, { finished });
   }
 
-  /** Takes a leave back: we are a member again, under a higher incarnation. */
-  comeBack(meta: Uint8Array): void {
-    this.#context.hasLeft = false;
+  /** After a leave: we are a member again, under a higher incarnation. */
+  rejoin(meta: Uint8Array): void {
+    this.context.hasLeft = false;
     this.#membership.alive(this.#ownAlive(meta), { bootstrap: true });
   }
 
   get incarnation(): number {
-    return this.#context.incarnation;
+    return this.context.incarnation;
   }
 
   get hasLeft(): boolean {
-    return this.#context.hasLeft;
+    return this.context.hasLeft;
   }
 
   /** Whether anybody else is alive. */
   get hasLivePeer(): boolean {
-    return this.#context.table.liveCount > (this.#local()?.isDeadOrLeft === false ? 1 : 0);
+    return this.context.table.liveCount > (this.#local()?.isDeadOrLeft === false ? 1 : 0);
   }
 
   /** See {@link liveNodes}. */
   members(): Node[] {
-    return liveNodes(this.#context.table);
+    return liveNodes(this.context.table);
   }
 
   /** See {@link aliveAddresses}. */
   someAlive(limit: number): Address[] {
-    return aliveAddresses(this.#context.table, this.#context.config.name, limit);
+    return aliveAddresses(this.context.table, this.context.config.name, limit);
   }
 
   /** See {@link memberInfos}. */
   memberInfos(states: readonly NodeState[], now: number, wallTime: number): MemberInfo[] {
-    return memberInfos(this.#context.table, states, now, wallTime);
+    return memberInfos(this.context.table, states, now, wallTime);
   }
 
   /** See {@link memberInfo}; undefined for a name that is not known. */
   memberInfo(name: string, now: number, wallTime: number): MemberInfo | undefined {
-    const record = this.#context.table.get(name);
+    const record = this.context.table.get(name);
     return record && memberInfo(record, now, wallTime);
   }
 
   /** The member of this name, in whatever state. */
   member(name: string): Node | undefined {
-    return this.#context.table.get(name)?.snapshot();
+    return this.context.table.get(name)?.snapshot();
   }
 
   /** The state of everybody known, ourselves included. */
   states(): NodeState[] {
-    return this.#context.table.records().map(({ state }) => state);
+    return this.context.table.records().map(({ state }) => state);
   }
 
   /** How many nodes are known, ourselves and the dead included. */
   get numKnown(): number {
-    return this.#context.table.size;
+    return this.context.table.size;
   }
 
   /** Whether a member that is not dead has this address. */
   isOccupied({ host, port }: Address): boolean {
-    return this.#context.table.isOccupied(host, port);
+    return this.context.table.isOccupied(host, port);
   }
 
   get numMembers(): number {
-    return this.#context.table.liveCount;
+    return this.context.table.liveCount;
   }
 
   /** Ourselves. Our own table may not have us: refused by our own rules, or forgotten a while after we left. */
   get localNode(): Node {
     const local = this.#local();
     if (local !== undefined) return local.snapshot();
-    const { hasLeft, incarnation } = this.#context;
+    const { hasLeft, incarnation } = this.context;
     const alive = this.#alive as Alive;
     return makeNode({ ...alive, name: alive.node, incarnation }, alive.vsn, hasLeft ? "left" : "dead");
   }
 
   get healthScore(): number {
-    return this.#context.awareness.score;
-  }
-
-  /** What a packet has for the parts of a compound, in bytes. */
-  get packetRoom(): number {
-    return this.#gossip.packetRoom;
+    return this.context.awareness.score;
   }
 
   get maxPayload(): number {
-    return this.#gossip.maxPayload;
+    return this.gossip.maxPayload;
   }
 
   get numQueuedBroadcasts(): number {
-    return this.#gossip.numQueued;
+    return this.gossip.numQueued;
   }
 
   /** There is something to gossip: the ticks, which pause while there is nothing, go on. */
@@ -425,13 +360,13 @@ export class Engine {
   }
 
   #local(): NodeRecord | undefined {
-    return this.#context.table.get(this.#context.config.name);
+    return this.context.table.get(this.context.config.name);
   }
 
   /** @throws MemberlistError `meta_too_large` when no packet can hold an alive message with it */
   #checkMeta(meta: Uint8Array): void {
-    const { udpBufferSize } = this.#context.config;
-    if (this.#gossip.fits(encodeAlive(this.#makeAlive(meta, this.#context.incarnation + 1)))) return;
+    const { udpBufferSize } = this.context.config;
+    if (this.gossip.fits(encodeAlive(makeAlive(this.context, meta, this.context.incarnation + 1)))) return;
     throw new MemberlistError(
       "meta_too_large",
       `metadata of ${meta.length} bytes does not fit into a packet of ${udpBufferSize} bytes: shorten it, or raise udpBufferSize`,
@@ -442,51 +377,16 @@ export class Engine {
   }
 
   #ownAlive(meta: Uint8Array): Alive {
-    this.#alive = this.#makeAlive(meta, nextIncarnation(this.#context));
+    this.#alive = makeAlive(this.context, meta, nextIncarnation(this.context));
     return this.#alive;
   }
 
-  #makeAlive(meta: Uint8Array, incarnation: number): Alive {
-    const { config, advertised } = this.#context;
-    const { protocolVersion, delegateProtocolMin, delegateProtocolMax, delegateProtocolVersion } = config;
-    return {
-      incarnation,
-      node: config.name,
-      addr: advertised.addr,
-      port: advertised.port,
-      meta,
-      vsn: [
-        protocolVersionMin,
-        protocolVersionMax,
-        protocolVersion,
-        delegateProtocolMin,
-        delegateProtocolMax,
-        delegateProtocolVersion,
-      ],
-    };
-  }
-
   #repeat(options: Omit<PeriodicOptions, "context">): Periodic {
-    return new Periodic({ context: this.#context, ...options });
-  }
-
-  #startPushPulls(delay: number): void {
-    const { pushPullInterval } = this.#context.config;
-    this.#pushPulls = this.#repeat({
-      delay,
-      interval: () => pushPullScale(pushPullInterval, this.#context.table.size),
-      tick: () => this.#context.gate.pass("pushPull", () => this.#pushPull()),
-    });
-  }
-
-  #pushPull(): void {
-    const { config, outputs, selector } = this.#context;
-    const [target] = selector.choose("pushPull", 1, (record) => record.name !== config.name && record.state === "alive");
-    if (target !== undefined) outputs.requests.push({ type: "pushPull", to: addressOf(target) });
+    return new Periodic({ context: this.context, ...options });
   }
 
   /** A random part of the interval, so that nodes started together do not stay in step. */
   #stagger(interval: number): number {
-    return randomOffset(this.#context.random, interval);
+    return randomOffset(this.context.random, interval);
   }
 }

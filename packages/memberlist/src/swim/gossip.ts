@@ -112,7 +112,7 @@ export class Gossip {
   sendAlone(message: Uint8Array, to: Address, onFailed?: () => void): void {
     const record = to.name === "" ? undefined : this.#context.table.get(to.name);
     const crc = record !== undefined && (record.versions[1] ?? 0) >= crcProtocolVersion;
-    this.#context.outputs.packets.push({ message, to, crc, onFailed });
+    this.#context.outputs.actions.push({ type: "packet", message, to, crc, onFailed });
   }
 
   /** Whether there is, or may be, something to say. */

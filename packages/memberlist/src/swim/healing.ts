@@ -6,6 +6,7 @@ import { seedName, type Seed } from "../api/seeds.ts";
 import { makePing, type EngineContext } from "./context.ts";
 import { LostNodes, RetrySchedule, type LostNode } from "./lost-nodes.ts";
 import type { NodeRecord } from "./node-table.ts";
+import { pingOnce, type PingOnceParts } from "./ping-once.ts";
 import type { ScheduledTimer } from "./timers.ts";
 
 /** How many seeds are remembered, the latest. */
@@ -20,9 +21,6 @@ interface RememberedSeed {
   readonly seed: Seed;
   readonly schedule: RetrySchedule;
 }
-
-/** Pings once; the answer is the RTT in ms, or undefined. */
-export type PingOnce = (to: Address, done: (rtt: number | undefined) => void) => void;
 
 /** One try under way, with the follow-ups that belong to it. */
 interface Try {
@@ -42,7 +40,7 @@ interface Try {
  */
 export class Healing {
   readonly #context: EngineContext;
-  readonly #ping: PingOnce;
+  readonly #pingParts: PingOnceParts;
   readonly #lost: LostNodes;
   #seeds: RememberedSeed[] = [];
   #tried: HealingAttempt[] = [];
@@ -50,10 +48,10 @@ export class Healing {
   #try: Try | undefined;
   #isIsolated = false;
 
-  constructor(context: EngineContext, ping: PingOnce) {
-    this.#context = context;
-    this.#ping = ping;
-    this.#lost = new LostNodes(context.random);
+  constructor(pingParts: PingOnceParts) {
+    this.#context = pingParts.context;
+    this.#pingParts = pingParts;
+    this.#lost = new LostNodes(pingParts.context.random);
   }
 
   /** Seeds that were given to join. */
@@ -161,7 +159,7 @@ export class Healing {
       this.#try = undefined;
       schedule.tried(false, this.#context.now, this.#context.config.healingInterval);
     };
-    outputs.requests.push({ type: "resolveSeed", seed, done });
+    outputs.actions.push({ type: "resolveSeed", seed, done });
   }
 
   #tryLost({ name, addr, port, schedule }: LostNode): void {
@@ -172,15 +170,16 @@ export class Healing {
       if (isThere) this.#pushPull(attempt, address);
       else this.#ended(attempt, address, new MemberlistError("no_ping_response", `${name} did not answer a ping`));
     };
-    this.#ping(address, (rtt) => {
+    const ponged = (rtt: number | undefined): void => {
       if (rtt !== undefined || delegates.disablesTcpPings(name)) {
         answered(rtt !== undefined);
         return;
       }
       const deadline = this.#context.now + Math.min(config.tcpTimeout, 2 * config.probeTimeout);
       const ping = makePing(this.#context, name);
-      outputs.requests.push({ type: "streamPing", ping, to: address, deadline, done: answered });
-    });
+      outputs.actions.push({ type: "streamPing", ping, to: address, deadline, done: answered });
+    };
+    pingOnce(this.#pingParts, address, ponged, { bare: true });
   }
 
   #pushPull(attempt: Try, address: Address): void {
@@ -190,7 +189,7 @@ export class Healing {
       return;
     }
     const done = (error?: MemberlistError): void => this.#ended(attempt, address, error);
-    outputs.requests.push({ type: "join", to: address, done });
+    outputs.actions.push({ type: "join", to: address, done });
   }
 
   #ended(attempt: Try, address: Address | undefined, error: MemberlistError | undefined): void {

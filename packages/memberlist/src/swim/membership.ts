@@ -1,5 +1,4 @@
 import type { LeaveCause, SuspectCause } from "../api/causes.ts";
-import { errorMessage, MemberlistError } from "../api/errors.ts";
 import type { Node } from "../api/node.ts";
 import { RateLimit } from "../util/rate-limit.ts";
 import { copyBytes, equalBytes } from "../wire/bytes.ts";
@@ -7,24 +6,20 @@ import { metaMaxSize } from "../wire/constants.ts";
 import { encodeAlive, encodeDead, encodeSuspect } from "../wire/messages/encode.ts";
 import { MessageCursor } from "../wire/messages/scan.ts";
 import { aliveSchema } from "../wire/messages/schema.ts";
-import type { Alive, Dead, PushNodeState, Suspect, Versions } from "../wire/messages/types.ts";
+import type { Alive, Dead, Suspect, Versions } from "../wire/messages/types.ts";
 import type { Relocation } from "./relocation.ts";
-import { applyAwareness, applyPort, nextIncarnation, type EngineContext } from "./context.ts";
+import { applyAwareness, nextIncarnation, type EngineContext } from "./context.ts";
 import type { Gossip } from "./gossip.ts";
 import type { Healing } from "./healing.ts";
 import { makeNode, NodeRecord } from "./node-table.ts";
 import { suspicionTimeout } from "./scaling.ts";
 import { Suspicion } from "./suspicion.ts";
-import { nodeStateName, protocolChecks } from "./versions.ts";
 
 /** What a suspicion is timed by where `probeInterval` is 0, in ms: the LAN default. */
 const defaultProbeInterval = 1000;
 
 /** Names up to here, in bytes, are looked up before their message is decoded. */
 const shortNameMax = 256;
-
-/** Nodes that are made for the merge delegate in one go: at most some 3 ms. */
-const shownInOneGo = 2_000;
 
 export interface AliveOptions {
   /** The message is our own about ourselves: taken over, not refuted. */
@@ -169,51 +164,6 @@ export class Membership {
     if (record.state === "dead") this.#healing.died(record);
   }
 
-  /**
-   * Whether the nodes out of a push/pull may be merged at all. Yields between parts of the work.
-   *
-   * @throws MemberlistError `incompatible_versions`, or `merge_refused` by the merge delegate
-   */
-  *checkMerge(remote: readonly PushNodeState[], join: boolean): Generator<undefined, void> {
-    const { delegates, table } = this.#context;
-    // A copy: the table may change meanwhile.
-    yield* protocolChecks(remote, [...table.records()]);
-    if (join && delegates.hasMergeDelegate) {
-      const peers: Node[] = [];
-      for (const node of remote) {
-        if (peers.length % shownInOneGo === shownInOneGo - 1) yield;
-        const port = applyPort(this.#context, node.port);
-        peers.push(makeNode({ ...node, port }, node.vsn, nodeStateName(node.state) ?? "dead"));
-      }
-      const refusal = delegates.refusesMerge(peers);
-      if (refusal !== undefined) {
-        throw new MemberlistError("merge_refused", `the merge delegate refused: ${errorMessage(refusal)}`, { cause: refusal });
-      }
-    }
-  }
-
-  /** Takes in one of the nodes that {@link checkMerge} has let pass. */
-  mergeOne(remote: PushNodeState): void {
-    const { incarnation, name, addr, isMapped, meta, vsn } = remote;
-    const port = applyPort(this.#context, remote.port);
-    const state = nodeStateName(remote.state);
-    switch (state) {
-      case "alive":
-        this.alive({ incarnation, node: name, addr, isMapped, port, meta, vsn });
-        break;
-      case "left":
-        this.dead({ incarnation, node: name, from: name });
-        break;
-      case "suspect":
-      // Never dead at once: the node gets its chance to refute.
-      case "dead":
-        this.suspect({ incarnation, node: name, from: this.#context.config.name }, { code: "push_pull", state });
-        break;
-      case undefined:
-        break;
-    }
-  }
-
   /** An address, metadata within bounds, versions that make sense, and no objection by the alive delegate. */
   #isAcceptable(message: Alive): boolean {
     const { delegates, log, stats } = this.#context;
@@ -339,10 +289,10 @@ export class Membership {
   }
 
   #newSuspicion(from: string): Suspicion {
-    const { config, table, tunables, now } = this.#context;
+    const { config, hooks, table, now } = this.#context;
     const { suspicionMult, suspicionMaxTimeoutMult, probeInterval } = config;
     // Ourselves and the suspect cannot confirm; without enough others none are waited for.
-    const wanted = tunables.suspicionConfirmations ?? suspicionMult - 2;
+    const wanted = hooks.confirmations(suspicionMult);
     const k = table.size - 2 < wanted ? 0 : wanted;
     // With probing off others still suspect: a timeout of nothing would leave no time to contradict.
     const interval = probeInterval > 0 ? probeInterval : defaultProbeInterval;

@@ -28,18 +28,19 @@ export type EngineEvent =
   | { readonly type: "message"; readonly message: Uint8Array; readonly from: Address }
   | { readonly type: "pingComplete"; readonly node: Node; readonly rtt: number; readonly payload: Uint8Array };
 
-/** One message to encode as a packet and send. */
-export interface PacketOutput {
-  readonly message: Uint8Array;
-  readonly to: Address;
-  /** Whether the receiver understands a checksum. */
-  readonly crc: boolean;
-  /** To be called, as an input of its own, if the packet could not be sent for a reason that lies with the receiver. */
-  readonly onFailed: (() => void) | undefined;
-}
-
-/** Work that takes time. `done` is called once, as an input of its own, unless the node is shut down before. */
-export type EngineRequest =
+/** Something to do. What takes time calls `done` once, as an input of its own, unless the node is shut down before. */
+export type EngineAction =
+  /**
+   * Encode a message as a packet and send it. `crc`: the receiver understands a checksum. `onFailed` is to be called, as an input of its
+   * own, if the packet could not be sent for a reason that lies with the receiver.
+   */
+  | {
+      readonly type: "packet";
+      readonly message: Uint8Array;
+      readonly to: Address;
+      readonly crc: boolean;
+      readonly onFailed: (() => void) | undefined;
+    }
   /** Ping over a stream. `done` is called by `deadline`, in ms on the engine's clock. */
   | {
       readonly type: "streamPing";
@@ -60,11 +61,10 @@ export type EngineRequest =
   | { readonly type: "join"; readonly to: Address; readonly done: (error?: MemberlistError) => void };
 
 /**
- * What the engine wants done. It only collects; the runtime takes the lists after each input: it sends the packets, then starts the
- * requests, then notifies the events, each list in order.
+ * What the engine wants done. It only collects; the runtime takes the lists after each input: it does the actions, then notifies the
+ * events, each list in order.
  */
 export class Outputs {
-  packets: PacketOutput[] = [];
-  requests: EngineRequest[] = [];
+  actions: EngineAction[] = [];
   events: EngineEvent[] = [];
 }

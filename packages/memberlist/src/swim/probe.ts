@@ -121,7 +121,7 @@ class Probe {
       ack: (payload, receivedAt) => this.#acked(payload, receivedAt - sentAt),
       nack: () => this.#nacks++,
     });
-    context.gate.pass("probe", () => this.#sendPing());
+    context.hooks.onSend("probe", () => this.#sendPing());
   }
 
   #sendPing(): void {
@@ -131,7 +131,7 @@ class Probe {
     const ping = encodePing(this.#ping);
     const to = addressOf(this.#target);
     const onFailed = (): void => this.#pingFailed();
-    if (this.#target.state === "alive" || !context.tunables.buddy) {
+    if (this.#target.state === "alive" || !context.hooks.buddySystem) {
       gossip.send(ping, to, onFailed);
     } else {
       // Told of the suspicion in the same packet, it can refute at once.
@@ -167,7 +167,7 @@ class Probe {
     this.#parts.context.log.debug("ping_timeout", `no ack from ${this.#target.name} in time: asking other members to ping it`, {
       node: this.#target.name,
     });
-    this.#parts.context.gate.pass("probe", () => this.#goIndirect());
+    this.#parts.context.hooks.onSend("probe", () => this.#goIndirect());
   }
 
   /** Through others, and over a stream at the same time: UDP alone may be what is broken. */
@@ -185,7 +185,7 @@ class Probe {
     );
     this.#helpers = helpers;
     for (const helper of helpers) {
-      const nack = context.tunables.lhaProbe && (helper.versions[1] ?? 0) >= nackProtocolVersion;
+      const nack = context.hooks.nacks && (helper.versions[1] ?? 0) >= nackProtocolVersion;
       if (nack) this.#expectedNacks++;
       const message = encodeIndirectPing({ ...this.#ping, target: this.#target.addr, port: this.#target.port, nack });
       gossip.send(message, addressOf(helper));
@@ -197,7 +197,7 @@ class Probe {
       this.#streamAnswered = contacted;
       if (this.#isPastDeadline) this.#giveVerdict();
     };
-    outputs.requests.push({ type: "streamPing", ping: this.#ping, to: addressOf(this.#target), deadline: this.#deadline, done });
+    outputs.actions.push({ type: "streamPing", ping: this.#ping, to: addressOf(this.#target), deadline: this.#deadline, done });
   }
 
   #mayPingByStream(): boolean {

@@ -16,7 +16,7 @@ function started(): EngineHarness {
 
 /** The form of n2's address in the state that a push/pull sends. */
 function formOf(node: EngineHarness): true | undefined {
-  return node.engine.localState().find(({ name }) => name === "n2")?.isMapped;
+  return node.engine.pushPull.localState().find(({ name }) => name === "n2")?.isMapped;
 }
 
 /** The re-broadcast messages, by which a Go peer sees the bytes. */
@@ -38,9 +38,9 @@ describe("an IPv4 address of 16 bytes", () => {
     const byGossip = started();
     byGossip.deliver(mapped(1));
     const byPushPull = started();
-    byPushPull.run(() => mergeAll(byPushPull.engine, byGossip.engine.localState(), false));
+    byPushPull.run(() => mergeAll(byPushPull.engine, byGossip.engine.pushPull.localState(), false));
     for (const node of [byGossip, byPushPull]) {
-      const state = node.engine.localState().find(({ name }) => name === "n2");
+      const state = node.engine.pushPull.localState().find(({ name }) => name === "n2");
       expect(state).toMatchObject({ addr: "127.0.0.2", isMapped: true });
       const head = encodePushPull(false, [], new Uint8Array(0)).length;
       expect(decodePushNode(encodePushPull(false, [state as never], new Uint8Array(0)).slice(head))).toEqual(state);

@@ -166,7 +166,7 @@ describe("leaving", () => {
     node.takeBroadcasts();
     node.takeEvents();
     node.deliverAll(suspect("n1", 1), dead("n1", 1), suspect("n1", 9), dead("n1", 9), alive("n1", { incarnation: 9 }));
-    node.run(() => mergeAll(node.engine, new EngineHarness().start().engine.localState(), false));
+    node.run(() => mergeAll(node.engine, new EngineHarness().start().engine.pushPull.localState(), false));
     expect(node.takeEvents()).toEqual([]);
     expect(node.engine.numQueuedBroadcasts).toBe(0);
     expect(node.engine.healthScore).toBe(0);

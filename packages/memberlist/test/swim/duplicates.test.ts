@@ -67,7 +67,12 @@ function outcomesOf(all: readonly Round[], config: object): [plain: unknown, tho
 
 function outcome(node: EngineHarness): unknown {
   const { counters, events, engine } = node;
-  return { counters: [...counters], events: [...events], state: engine.localState(), queued: engine.numQueuedBroadcasts };
+  return {
+    counters: [...counters],
+    events: [...events],
+    state: engine.pushPull.localState(),
+    queued: engine.numQueuedBroadcasts,
+  };
 }
 
 describe("duplicate alive messages", () => {
@@ -155,7 +160,7 @@ async function pushPull(
 
 /** Our own nodes, as they are now. */
 function knownOf({ engine }: EngineHarness): Promise<UnchangedNodes> {
-  return UnchangedNodes.of(encodePushPull(false, engine.localState(), new Uint8Array(0)), undefined);
+  return UnchangedNodes.of(encodePushPull(false, engine.pushPull.localState(), new Uint8Array(0)), undefined);
 }
 
 describe("unchanged nodes of a push/pull", () => {
@@ -215,7 +220,7 @@ describe("unchanged nodes of a push/pull", () => {
     expect(await pushPull(node, message, { unchanged: await knownOf(node) })).toEqual({ decoded: 20 });
     const unchanged = await knownOf(node);
     expect(await pushPull(node, message, { unchanged })).toEqual({ decoded: 0 });
-    const same = encodePushPull(true, node.engine.localState(), new Uint8Array(0));
+    const same = encodePushPull(true, node.engine.pushPull.localState(), new Uint8Array(0));
     expect(await pushPull(node, same, { unchanged })).toEqual({ decoded: 0 });
     // Suspects and dead members are decoded even if we have them in the same state.
     const suspects = encodePushPull(

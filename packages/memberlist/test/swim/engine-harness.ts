@@ -1,9 +1,9 @@
 import type { Address } from "../../src/api/address.ts";
 import { resolveConfig, type Config, type ResolvedConfig } from "../../src/config/config.ts";
 import { Engine } from "../../src/swim/engine.ts";
-import type { EngineEvent, EngineRequest } from "../../src/swim/outputs.ts";
+import type { EngineEvent, EngineAction } from "../../src/swim/outputs.ts";
 import type { EngineDelegates, EngineLog, EngineStats } from "../../src/swim/ports.ts";
-import type { Tunables } from "../../src/swim/tunables.ts";
+import type { EngineHooks } from "../../src/swim/hooks.ts";
 import type { NodeRecord } from "../../src/swim/node-table.ts";
 import { protocolChecks } from "../../src/swim/versions.ts";
 import type { NodeState } from "../../src/api/node.ts";
@@ -66,7 +66,7 @@ export interface HarnessOptions {
   readonly fixedRandom?: number;
   readonly now?: number;
   readonly layerOverhead?: number | (() => number);
-  readonly tunables?: Partial<Tunables>;
+  readonly hooks?: Partial<EngineHooks>;
   /** Sequence numbers start above it. Default 0. */
   readonly seqNo?: number;
 }
@@ -89,8 +89,8 @@ export class TestRandom implements Random {
 
 const stateNames: readonly NodeState[] = ["alive", "suspect", "dead", "left"];
 
-type SeedLookUp = Omit<EngineRequest & { readonly type: "resolveSeed" }, "type">;
-type PeerJoin = Omit<EngineRequest & { readonly type: "join" }, "type">;
+type SeedLookUp = Omit<EngineAction & { readonly type: "resolveSeed" }, "type">;
+type PeerJoin = Omit<EngineAction & { readonly type: "join" }, "type">;
 
 /** One engine with a manual clock, whose outputs are all recorded. Gossip, push/pull and healing are off unless the config says otherwise. */
 export class EngineHarness {
@@ -133,7 +133,7 @@ export class EngineHarness {
       delegates: { ...noDelegates, disablesTcpPings: this.#disablesTcpPings, ...delegates },
       advertised: { addr: this.address.host, port: this.address.port },
       layerOverhead: typeof layerOverhead === "number" ? () => layerOverhead : layerOverhead,
-      tunables: options.tunables,
+      hooks: options.hooks,
       now,
       seqNo,
     });
@@ -230,7 +230,7 @@ export class EngineHarness {
 
   /** Everybody known, the dead included. */
   known(): KnownNode[] {
-    return this.engine.localState().map((node) => ({ ...node, state: stateNames[node.state] as NodeState }));
+    return this.engine.pushPull.localState().map((node) => ({ ...node, state: stateNames[node.state] as NodeState }));
   }
 
   node(name: string): KnownNode | undefined {
@@ -312,38 +312,39 @@ export class EngineHarness {
   /** Takes the outputs as the runtime does. Tests may call the engine without {@link run}: so it is done before each look at them, too. */
   #handleOutputs(): void {
     const { outputs } = this.engine;
-    const { packets, requests, events } = outputs;
-    outputs.packets = [];
-    outputs.requests = [];
+    const { actions, events } = outputs;
+    outputs.actions = [];
     outputs.events = [];
-    for (const { message, to, crc, onFailed } of packets) {
-      const fail = (): void => this.run(() => onFailed?.());
-      const packet: SentPacket = { at: this.now, bytes: message, messages: decodeMessages(message), to, crc, fail };
-      this.#sent.push(packet);
-      this.#network?.packet(this, packet);
-    }
-    for (const request of requests) this.#start(request);
+    for (const action of actions) this.#do(action);
     this.#events.push(...events);
   }
 
-  #start(request: EngineRequest): void {
-    switch (request.type) {
+  #do(action: EngineAction): void {
+    switch (action.type) {
+      case "packet": {
+        const { message, to, crc, onFailed } = action;
+        const fail = (): void => this.run(() => onFailed?.());
+        const packet: SentPacket = { at: this.now, bytes: message, messages: decodeMessages(message), to, crc, fail };
+        this.#sent.push(packet);
+        this.#network?.packet(this, packet);
+        break;
+      }
       case "resolveSeed":
-        this.#lookUps.push({ seed: request.seed, done: (...found) => this.run(() => request.done(...found)) });
+        this.#lookUps.push({ seed: action.seed, done: (...found) => this.run(() => action.done(...found)) });
         break;
       case "join":
-        this.#joins.push({ to: request.to, done: (error) => this.run(() => request.done(error)) });
+        this.#joins.push({ to: action.to, done: (error) => this.run(() => action.done(error)) });
         break;
       case "pushPull":
-        this.#pushPulls.push(request.to);
-        this.#network?.pushPull(this, request.to);
+        this.#pushPulls.push(action.to);
+        this.#network?.pushPull(this, action.to);
         break;
       case "streamPing": {
-        const { ping: message, to, deadline } = request;
+        const { ping: message, to, deadline } = action;
         const done = (contacted: boolean): void => {
           if (streamPing.isAnswered) return;
           streamPing.isAnswered = true;
-          this.run(() => request.done(contacted));
+          this.run(() => action.done(contacted));
         };
         const streamPing: StreamPing = { ping: message, to, deadline, done, isAnswered: false };
         this.#streamPings.push(streamPing);
@@ -371,8 +372,8 @@ const noDelegates: Omit<EngineDelegates, "disablesTcpPings"> = {
 
 /** Takes in all of a push/pull, as the runtime does in parts. */
 export function mergeAll(engine: Engine, remote: readonly PushNodeState[], join: boolean): void {
-  Array.from(engine.checkMerge(remote, join));
-  engine.mergeNodes(remote);
+  Array.from(engine.pushPull.check(remote, join));
+  engine.pushPull.merge(remote);
 }
 
 /** Checks versions in one go, as the runtime does in parts. */

@@ -1,7 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { makeNode } from "../../src/swim/node-table.ts";
 import type { MemberlistError } from "../../src/api/errors.ts";
-import type { Node } from "../../src/api/node.ts";
 import { EngineHarness, stranger, type HarnessOptions } from "./engine-harness.ts";
 import { ack, alive, dead, encodeMessage, hostOf, suspect } from "./messages.ts";
 
@@ -53,7 +51,7 @@ describe("what is known about members", () => {
   it("can be read one by one, each as it is when it is asked for", () => {
     const node = started();
     node.deliver(alive("n2"));
-    const nodes = node.engine.localNodes();
+    const nodes = node.engine.pushPull.localNodes();
     expect(nodes.length).toBe(2);
     node.deliverAll(alive("n3"), suspect("n2"));
     expect(nodes.length).toBe(2);
@@ -63,8 +61,8 @@ describe("what is known about members", () => {
       { name: "n2", state: 1, addr: hostOf("n2") },
     ]);
     expect(nodes.at(2)).toBeUndefined();
-    expect(node.engine.dropsDuplicates).toBe(true);
-    expect(started({ delegates: { hasAliveDelegate: true } }).engine.dropsDuplicates).toBe(false);
+    expect(node.engine.pushPull.dropsDuplicates).toBe(true);
+    expect(started({ delegates: { hasAliveDelegate: true } }).engine.pushPull.dropsDuplicates).toBe(false);
   });
 
   it("is where the alive among them are, ourselves left out, and as many of them as asked for", () => {
@@ -127,7 +125,7 @@ describe("a rejoin", () => {
     node.takeBroadcasts();
     node.takeEvents();
     const { incarnation } = node.engine;
-    node.run(() => node.engine.comeBack(foo));
+    node.run(() => node.engine.rejoin(foo));
     expect(node.engine.hasLeft).toBe(false);
     expect(node.engine.localNode).toMatchObject({ state: "alive", incarnation: incarnation + 1, meta: foo });
     expect(node.eventTypes()).toEqual(["join n1"]);
@@ -181,45 +179,24 @@ describe("our own message", () => {
   });
 });
 
-describe("nodes that are introduced", () => {
-  function node(name: string, versions: readonly number[] = [1, 5, 4, 0, 2, 1]): Node {
-    return makeNode({ name, addr: hostOf(name), port: 7000, meta: foo, incarnation: 7 }, versions, "alive");
-  }
-
-  it("are members at once, as they are, and nothing is broadcast about them", () => {
-    const harness = started();
-    harness.deliver(alive("n3"));
-    harness.takeEvents();
-    const n2 = node("n2");
-    harness.run(() => harness.engine.introduce([node("n1"), n2, node("n3")]));
-    expect(harness.engine.numQueuedBroadcasts).toBe(0);
-    expect(harness.takeEvents()).toEqual([{ type: "join", node: n2 }]);
-    expect(harness.node("n2")).toMatchObject({ state: "alive", incarnation: 7, port: 7000, meta: foo, vsn: [1, 5, 4, 0, 2, 1] });
-    expect(harness.engine.members().find(({ name }) => name === "n2")).toBe(n2);
-    expect(harness.node("n3")).toMatchObject({ incarnation: 1, port: 7946 });
-    expect(harness.engine.localNode).toMatchObject({ incarnation: 1, port: 7946 });
-    expect(harness.engine.numMembers).toBe(3);
-  });
-
-  it("find push/pulls that are spread over an interval of their new number", () => {
-    const nodes = Array.from({ length: 64 }, (_, i) => node(`n${i + 2}`));
-    for (const [interval, chance, expected] of [
-      [1000, 0, [10, 3000]],
-      [1000, 0.25, [750, 3750]],
-      [0, 0.5, []],
-    ] as const) {
-      const harness = started({ config: { pushPullInterval: interval, probeInterval: 0 } });
-      harness.random.fixed = chance;
-      const begin = harness.now;
-      const times: number[] = [];
-      harness.run(() => harness.engine.introduce(nodes));
-      for (let ms = 0; ms < 4000; ms += 10) {
-        harness.advance(10);
-        if (harness.pushPulls.length > times.length) times.push(harness.now - begin);
-      }
-      expect(times).toEqual(expected);
+it("push/pulls that are restarted come within an interval of a cluster of the new size", () => {
+  for (const [interval, chance, expected] of [
+    [1000, 0, [10, 3000]],
+    [1000, 0.25, [750, 3750]],
+    [0, 0.5, []],
+  ] as const) {
+    const harness = started({ config: { pushPullInterval: interval, probeInterval: 0, suspicionMult: 1_000 } });
+    for (let i = 0; i < 64; i++) harness.deliver(alive(`n${i + 2}`));
+    harness.random.fixed = chance;
+    const begin = harness.now;
+    const times: number[] = [];
+    harness.run(() => harness.engine.pushPull.restart());
+    for (let ms = 0; ms < 4000; ms += 10) {
+      harness.advance(10);
+      if (harness.pushPulls.length > times.length) times.push(harness.now - begin);
     }
-  });
+    expect(times).toEqual(expected);
+  }
 });
 
 it("a stop leaves no timer and nothing that waits", () => {

@@ -172,7 +172,7 @@ describe("the longest user broadcast", () => {
   it("is what udpBufferSize leaves after all headers, and never less than nothing", () => {
     expect(started({ config: { udpBufferSize: 1400 } }).engine.maxPayload).toBe(1400 - packetHeaders - 3);
     expect(started({ config: { udpBufferSize: 1400 }, layerOverhead: 45 }).engine.maxPayload).toBe(1400 - 45 - packetHeaders - 3);
-    expect(started({ config: { udpBufferSize: 500 } }).engine.packetRoom).toBe(500 - packetHeaders);
+    expect(started({ config: { udpBufferSize: 500 } }).engine.gossip.packetRoom).toBe(500 - packetHeaders);
     const crowded = new EngineHarness({ config: { udpBufferSize: 128 }, layerOverhead: 120 });
     expect(crowded.engine.maxPayload).toBe(0);
   });

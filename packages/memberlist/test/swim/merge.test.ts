@@ -107,7 +107,7 @@ describe("merging a peer's state", () => {
     const node = started({ config: { probeInterval: 0 } });
     node.deliverAll(alive("n2", { meta: Uint8Array.of(4) }), alive("n3"), alive("n4"), dead("n4", 1, "n4"));
     const other = new EngineHarness({ name: "n5", config: { probeInterval: 0 } }).start();
-    merge(other, node.engine.localState());
+    merge(other, node.engine.pushPull.localState());
     for (const name of ["n1", "n2", "n3"]) expect(other.node(name)).toEqual(node.node(name));
     expect(
       other

@@ -24,11 +24,11 @@ function seqNoOf(node: EngineHarness): number {
 }
 
 describe("the first packet of a probe", () => {
-  it("carries a suspicion to a suspect only, and not with buddy off", () => {
+  it("carries a suspicion to a suspect only, and not without the Buddy System", () => {
     expect(kinds(probing([alive("n2")]))).toEqual([["ping"]]);
     expect(kinds(probing([alive("n2"), suspect("n2")]))).toEqual([["ping", "suspect"]]);
-    expect(kinds(probing([alive("n2"), suspect("n2")], { tunables: { buddy: false } }))).toEqual([["ping"]]);
-    expect(kinds(probing([alive("n2")], { tunables: { buddy: false } }))).toEqual([["ping"]]);
+    expect(kinds(probing([alive("n2"), suspect("n2")], { hooks: { buddySystem: false } }))).toEqual([["ping"]]);
+    expect(kinds(probing([alive("n2")], { hooks: { buddySystem: false } }))).toEqual([["ping"]]);
   });
 
   it("that turns out not to have been sent, after its probe was answered, asks nobody else", () => {
@@ -50,8 +50,8 @@ describe("the helpers of a probe", () => {
     expect(node.logged("ping_timeout")).toMatchObject([{ level: "debug" }]);
   });
 
-  it("are not asked for nacks with LHA-Probe off, and our health then stays as it is", () => {
-    const node = probing([alive("n3"), alive("n2")], { tunables: { lhaProbe: false } });
+  it("are not asked for nacks without LHA-Probe, and the health score then stays 0", () => {
+    const node = probing([alive("n3"), alive("n2")], { hooks: { nacks: false }, config: { awarenessMaxMultiplier: 1 } });
     node.advance(200);
     expect(node.sentOf("indirectPing").map(({ nack }) => nack)).toEqual([false]);
     expect(node.state("n2")).toBe("suspect");

@@ -51,7 +51,8 @@ export class VirtualCluster implements HarnessNetwork {
   /** Tells everybody about everybody, and forgets the events and broadcasts of it. */
   introduce(): void {
     for (const node of this.nodes) {
-      for (const other of this.nodes) if (other !== node) node.run(() => mergeAll(node.engine, other.engine.localState(), false));
+      for (const other of this.nodes)
+        if (other !== node) node.run(() => mergeAll(node.engine, other.engine.pushPull.localState(), false));
     }
     for (const node of this.nodes) {
       node.takeBroadcasts();
@@ -110,8 +111,8 @@ export class VirtualCluster implements HarnessNetwork {
     const target = this.#at(to);
     if (target === undefined || this.#isDown(target) || this.refusesStream(from.config.name, target.config.name)) return;
     this.#later(() => {
-      const theirs = target.engine.localState();
-      target.run(() => mergeAll(target.engine, from.engine.localState(), false));
+      const theirs = target.engine.pushPull.localState();
+      target.run(() => mergeAll(target.engine, from.engine.pushPull.localState(), false));
       from.run(() => mergeAll(from.engine, theirs, false));
     });
   }

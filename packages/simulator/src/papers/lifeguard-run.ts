@@ -1,7 +1,7 @@
 import { lanConfig } from "@memberlist/core";
-import type { Tunables } from "@memberlist/core/internal";
 import { settleByTicks } from "../settle.ts";
 import { simulate } from "../simulate.ts";
+import type { Tunables } from "../tunables.ts";
 import type { Simulation } from "../simulation.ts";
 
 /** The five configurations of the Lifeguard paper, in its order. */

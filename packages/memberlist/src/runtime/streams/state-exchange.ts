@@ -46,13 +46,13 @@ export class StateExchange {
     const { delegates, engine } = this.#options;
     await this.nextPart();
     const userState = delegates.localState(join);
-    return encodeLongPushPull(join, engine.localNodes(), userState, this.nextPart);
+    return encodeLongPushPull(join, engine.pushPull.localNodes(), userState, this.nextPart);
   }
 
-  /** See {@link Engine.dropsDuplicates}; a merge delegate is to see all nodes of a peer's state. */
+  /** See {@link PushPull.dropsDuplicates}; a merge delegate is to see all nodes of a peer's state. */
   get dropsDuplicates(): boolean {
     const { delegates, engine } = this.#options;
-    return engine.dropsDuplicates && !delegates.hasMergeDelegate;
+    return engine.pushPull.dropsDuplicates && !delegates.hasMergeDelegate;
   }
 
   /**
@@ -61,12 +61,12 @@ export class StateExchange {
    */
   async merge({ nodes, join, userState }: RemoteState, nextPart: YieldToEventLoop): Promise<void> {
     const { delegates, engine, isStopped, run } = this.#options;
-    const checks = engine.checkMerge(nodes, join);
+    const checks = engine.pushPull.check(nodes, join);
     /** @returns where the next part begins; undefined while the checks go on */
     const part = (from: number): number | undefined => {
       if (from === 0 && checks.next().done !== true) return undefined;
       const end = partEnd(nodes, from);
-      engine.mergeNodes(nodes.slice(from, end));
+      engine.pushPull.merge(nodes.slice(from, end));
       return end;
     };
     let merged = 0;
