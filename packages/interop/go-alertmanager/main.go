@@ -1,5 +1,5 @@
 // Command go-alertmanager is the Go peer over the transport that Alertmanager uses for gossip over mutual TLS. The environment says
-// where the certificates are: TLS_CA, TLS_CERT and TLS_KEY are paths of PEM files.
+// where the certificates are: TLS_CA, TLS_CERT and TLS_KEY are paths of PEM files. TLS_SERVER_NAME is the name in all certificates.
 package main
 
 import (
@@ -23,6 +23,6 @@ func open(c *memberlist.Config) (peer.Transport, error) {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	return cluster.NewTLSTransport(context.Background(), logger, prometheus.NewRegistry(), c.BindAddr, c.BindPort, &cluster.TLSTransportConfig{
 		TLSServerConfig: &web.TLSConfig{TLSCertPath: cert, TLSKeyPath: key, ClientAuth: "RequireAndVerifyClientCert", ClientCAs: ca},
-		TLSClientConfig: &config.TLSConfig{CAFile: ca, CertFile: cert, KeyFile: key},
+		TLSClientConfig: &config.TLSConfig{CAFile: ca, CertFile: cert, KeyFile: key, ServerName: os.Getenv("TLS_SERVER_NAME")},
 	})
 }
