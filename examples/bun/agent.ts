@@ -2,7 +2,6 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { createMemberlist, decodeKey, generateKey, lanConfig } from "@memberlist/transport-node";
-import { formatAddress } from "@memberlist/core/transport";
 
 // Joins a cluster and prints each change of the membership.
 
@@ -28,15 +27,14 @@ const members = await createMemberlist({
 });
 try {
   const events = members.events({ signal: stop.signal });
-  const { addr, port } = members.localNode();
-  print(`${values.name} is running. Others: --join ${formatAddress({ host: addr, port })} --key ${values.key}`);
+  print(`${values.name} is running. Others: --join ${members.toJSON().address} --key ${values.key}`);
   if (values.join.length > 0) await members.join(values.join, { signal: stop.signal });
   print(`members: ${names()}`);
 
   for await (const event of events) {
     if (!("node" in event)) continue;
-    const { name, addr: host, port: at, state } = event.node;
-    print(`${event.type} ${name} ${formatAddress({ host, port: at })} (${state}); members: ${names()}`);
+    const { name, addr, port, state } = event.node;
+    print(`${event.type} ${name} at ${addr} port ${port} (${state}); members: ${names()}`);
   }
   // Without this, the others would find out by probing and report a failure.
   await members.leave();

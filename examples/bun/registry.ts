@@ -3,7 +3,6 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { createMemberlist, decodeKey, generateKey, lanConfig } from "@memberlist/transport-node";
-import { formatAddress } from "@memberlist/core/transport";
 
 // A service registry without a server. Each node's metadata (512 bytes) lists its services, gossip brings it to all others, and a dead node's
 // services go with it. Look-ups are local. Lines on stdin change this node's services: `web=8080` adds one, `-web` removes it.
@@ -31,8 +30,7 @@ const members = await createMemberlist({
 });
 try {
   const events = members.events({ signal: stop.signal });
-  const { addr, port } = members.localNode();
-  print(`${values.name} is running. Others: --join ${formatAddress({ host: addr, port })} --key ${values.key}`);
+  print(`${values.name} is running. Others: --join ${members.toJSON().address} --key ${values.key}`);
   if (values.join.length > 0) await members.join(values.join, { signal: stop.signal });
   table().forEach(print);
   const commands = readCommands();
@@ -66,7 +64,7 @@ function table(): string[] {
   const lines = members.members().flatMap(({ name, addr, meta }) => {
     try {
       const offers = Object.entries(JSON.parse(new TextDecoder().decode(meta)) as object);
-      return offers.map(([service, port]) => `${service}: ${formatAddress({ host: addr, port: Number(port) })} (${name})`);
+      return offers.map(([service, port]) => `${service}: ${addr} port ${port} (${name})`);
     } catch {
       return [];
     }

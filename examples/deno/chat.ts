@@ -3,7 +3,6 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { createMemberlist, decodeKey, generateKey, lanConfig } from "@memberlist/transport-deno";
-import { formatAddress } from "@memberlist/core/transport";
 
 // Sends each line of stdin to all members by gossip. A line travels in a packet, so it is short (some 1,300 bytes), may arrive out of order,
 // and never reaches a node that joins later. Ctrl-D ends the program.
@@ -31,8 +30,7 @@ const members = await createMemberlist({
   delegate: { notifyMsg },
 });
 try {
-  const { addr, port } = members.localNode();
-  print(`${values.name} is running. Others: --join ${formatAddress({ host: addr, port })} --key ${values.key}`);
+  print(`${values.name} is running. Others: --join ${members.toJSON().address} --key ${values.key}`);
   if (values.join.length > 0) await members.join(values.join, { signal: stop.signal });
   for await (const text of createInterface({ input: process.stdin, signal: stop.signal })) {
     const id = crypto.randomUUID();

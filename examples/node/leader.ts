@@ -2,7 +2,6 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { createMemberlist, decodeKey, generateKey, lanConfig } from "@memberlist/transport-node";
-import { formatAddress } from "@memberlist/core/transport";
 
 // The member with the lowest name leads. This costs nothing, and it is not consensus:
 //
@@ -36,8 +35,7 @@ const members = await createMemberlist({
 let leader = "";
 try {
   const events = members.events({ signal: stop.signal });
-  const { addr, port } = members.localNode();
-  print(`${values.name} is running. Others: --join ${formatAddress({ host: addr, port })} --key ${values.key}`);
+  print(`${values.name} is running. Others: --join ${members.toJSON().address} --key ${values.key}`);
   if (values.join.length > 0) await members.join(values.join, { signal: stop.signal });
   choose();
   for await (const _ of events) choose();

@@ -48,9 +48,9 @@ describe.each(kinds)("on %s", (kind) => {
     await using a = new Program("node", "agent", ["--name", "a"]);
     await using b = new Program(kind, "agent", ["--name", "b", ...(await a.invitation())]);
     await b.says(/members: a b\n/);
-    await a.says(/join b 127\.0\.0\.1:\d+ \(alive\); members: a b\n/);
+    await a.says(/join b at 127\.0\.0\.1 port \d+ \(alive\); members: a b\n/);
     expect(await b.stop()).toBe(0);
-    await a.says(/leave b 127\.0\.0\.1:\d+ \(left\); members: a\n/);
+    await a.says(/leave b at 127\.0\.0\.1 port \d+ \(left\); members: a\n/);
     expect(await a.stop()).toBe(0);
   });
 
@@ -62,17 +62,17 @@ describe.each(kinds)("on %s", (kind) => {
       a.type("web=8080");
       await using b = new Program(kind, "registry", ["--name", "b", ...(await a.invitation())]);
       b.type("web=8081");
-      const both = /web: 127\.0\.0\.1:8080 \(a\)\nweb: 127\.0\.0\.1:8081 \(b\)\n/;
+      const both = /web: 127\.0\.0\.1 port 8080 \(a\)\nweb: 127\.0\.0\.1 port 8081 \(b\)\n/;
       await b.says(both);
       await a.says(both);
       b.type("db=5432");
-      await a.says(/db: 127\.0\.0\.1:5432 \(b\)\n/);
+      await a.says(/db: 127\.0\.0\.1 port 5432 \(b\)\n/);
       b.type("nonsense");
       await b.says(/"nonsense" is neither name=port nor -name/);
       a.type("-web");
-      await b.says(/db: 127\.0\.0\.1:5432 \(b\)\nweb: 127\.0\.0\.1:8081 \(b\)\n/);
+      await b.says(/db: 127\.0\.0\.1 port 5432 \(b\)\nweb: 127\.0\.0\.1 port 8081 \(b\)\n/);
       expect(await b.stop()).toBe(0);
-      await a.says(/web: 127\.0\.0\.1:8081 \(b\)\nno services\n/);
+      await a.says(/web: 127\.0\.0\.1 port 8081 \(b\)\nno services\n/);
       expect(await a.stop()).toBe(0);
     },
   );

@@ -3,7 +3,7 @@ import { createServer, type AddressInfo, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createClusterCa, issueNodeCertificate } from "@memberlist/core/certificates";
 import { anyServerName } from "@memberlist/core/internal";
-import { systemClock, type Address, type Transport } from "@memberlist/core";
+import { systemClock, type Address, type Transport } from "@memberlist/core/transport";
 import { transportConformance, type ConformanceHarness } from "@memberlist/core/testing";
 import { NodeTransport } from "@memberlist/transport-node";
 import { silentPort, type SilentPort } from "../../packages/transport-node/test/silent-port.ts";

@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { isIP, type AddressInfo, type Socket } from "node:net";
 import { connect, createServer, type SecureContextOptions, type TLSSocket } from "node:tls";
-import { formatAddress, MemberlistError, parseAddress } from "@memberlist/core";
-import type { Address, DialOptions, Transport, TransportListener, TransportStream } from "@memberlist/core";
+import { MemberlistError } from "@memberlist/core";
+import { formatAddress, parseAddress, type Address, type DialOptions, type Transport } from "@memberlist/core/transport";
+import type { TransportListener, TransportStream } from "@memberlist/core/transport";
 import { PbfReader, PbfWriter } from "pbf";
 
 const [version, streamKind, packetKind] = ["v0.1.0", 0, 1];
@@ -18,8 +19,7 @@ export async function alertmanagerTransport(bindAddr: string, bindPort: number, 
   const stop = new AbortController();
   const sockets = new Set<Socket>();
   const links = new Map<string, Promise<TLSSocket>>(); // By peer, for packets; resolved when the packets before are written.
-  let waiting = 0;
-  let ownAddress = "";
+  let [waiting, ownAddress] = [0, ""];
   let listener: TransportListener | undefined;
   function keep<S extends Socket>(socket: S): S {
     sockets.add(socket);

@@ -1,8 +1,9 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { isIP } from "node:net";
-import { formatAddress, MemberlistError, parseAddress } from "@memberlist/core";
-import type { Address, AdvertisedAddress, DialOptions, Transport, TransportListener, TransportStream } from "@memberlist/core";
+import { MemberlistError } from "@memberlist/core";
+import { formatAddress, parseAddress, type Address, type AdvertisedAddress, type DialOptions } from "@memberlist/core/transport";
+import type { Transport, TransportListener, TransportStream } from "@memberlist/core/transport";
 
 const [packetType, streamType] = [1, 2];
 const [maxPacketBytes, digestBytes] = [65_507, 16];

@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { createMemberlist, formatAddress, localConfig, MemberlistError, type Memberlist, type Transport } from "@memberlist/core";
+import { createMemberlist, localConfig, MemberlistError, type Memberlist } from "@memberlist/core";
+import type { Transport } from "@memberlist/core/transport";
 import { createClusterCa, issueNodeCertificate, type CertificateAndKey } from "@memberlist/core/certificates";
 import { anyServerName } from "@memberlist/core/internal";
 import { NodeTransport } from "@memberlist/transport-node";
@@ -75,11 +76,6 @@ async function startGo(wire: Wire, name: string): Promise<Peer> {
   return peer;
 }
 
-function addressOf(members: Memberlist): string {
-  const { addr, port } = members.localNode();
-  return formatAddress({ host: addr, port });
-}
-
 function has(received: readonly Uint8Array[], bytes: Uint8Array): boolean {
   return received.some((message) => Buffer.compare(message, bytes) === 0);
 }
@@ -101,7 +97,7 @@ describeWithGo.each(["alertmanager", "dskit"] as const)("over the transport of %
     const [go, later] = [await startGo(wire, "go"), await startGo(wire, "later")];
     const { members, received } = await startOurs("ours", await wire.open(nextHost()));
     await members.join([go.address]);
-    await later.join(addressOf(members));
+    await later.join(members.toJSON().address);
     const names = ["go", "later", "ours"];
     await Promise.all([go, later].map((peer) => peer.waitForAlive(names, 20_000)));
     await expect.poll(() => members.numMembers(), { timeout: 20_000 }).toBe(3);
@@ -164,7 +160,7 @@ describeWithGo("over mutual TLS", () => {
     const { certificate: cert, key } = await issueNodeCertificate(foreign, { name: "any" });
     const tls = { ca: foreign.certificate, cert, key, servername: anyServerName };
     const { members } = await startOurs("ours", await alertmanagerTransport(nextHost(), 0, tls));
-    await expect(go.join(addressOf(members))).rejects.toThrow(/certificate/);
+    await expect(go.join(members.toJSON().address)).rejects.toThrow(/certificate/);
     expect(members.numMembers()).toBe(1);
     await members.shutdown();
   });
