@@ -72,7 +72,7 @@ export async function alertmanagerTransport(bindAddr: string, bindPort: number, 
   const bound = server.address() as AddressInfo;
   return {
     finalAdvertiseAddr: (addr, port) => {
-      if (addr !== "" && isIP(addr) === 0) throw new MemberlistError("advertise_address", `${addr} is not a literal IP`);
+      if (addr !== "" && isIP(addr) === 0) throw new MemberlistError("advertise_address_failed", `${addr} is not a literal IP`);
       ownAddress = formatAddress({ host: addr || bound.address, port: port || bound.port });
       return { addr: addr || bound.address, port: port || bound.port };
     },

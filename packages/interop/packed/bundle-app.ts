@@ -15,7 +15,7 @@ function loggerOf(
   // A machine that is busy with other bundles is not a fault of this one.
   const problem = (fields: { code?: unknown }, text: string): void =>
     void (fields.code !== "event_loop_blocked" && problems.push(`${member}: ${String(fields.code)} ${text}`));
-  const info = (fields: { code?: unknown }): void => void (fields.code === "codec_inline" && inlined.push(member));
+  const info = (fields: { code?: unknown }): void => void (fields.code === "workers_unavailable" && inlined.push(member));
   return { debug: () => undefined, info, warn: problem, error: problem };
 }
 
@@ -76,7 +76,7 @@ async function main(): Promise<void> {
     await Promise.all([one, two].map((member) => member.shutdown()));
     names.close();
   }
-  if (inlined.length > 2) problems.push(`"codec_inline" is logged ${inlined.length} times`);
+  if (inlined.length > 2) problems.push(`"workers_unavailable" is logged ${inlined.length} times`);
   if (problems.length > 0) throw new Error(problems.join("\n"));
   process.stdout.write(`all is well${inlined.length > 0 ? ", without threads" : ""}\n`);
 }

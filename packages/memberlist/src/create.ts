@@ -27,7 +27,7 @@ export interface Started {
 /**
  * From a config to a running runtime: all or nothing.
  *
- * @throws ConfigError `invalid_config`; MemberlistError `advertise_address`, `bind_failed`, `meta_too_large`. The transport is shut down then.
+ * @throws ConfigError `invalid_config`; MemberlistError `advertise_address_failed`, `bind_failed`, `meta_too_large`. The transport is shut down then.
  */
 export async function startRuntime(config: Config, instruments: Instruments): Promise<Started> {
   try {

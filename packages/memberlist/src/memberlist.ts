@@ -282,7 +282,7 @@ export class Memberlist implements AsyncDisposable {
   }
 
   /**
-   * How often something was dropped, refused or failed, by name: `dropped.bad_crc`, `stream_dropped.limit_exceeded`, `delegate_error`, …
+   * How often something was dropped, refused or failed, by name: `dropped.bad_crc`, `stream_dropped.limit_exceeded`, `delegate_failed`, …
    * Only names that were counted are there; docs/reference/codes.md lists them all. The transport's begin with `transport.`.
    */
   counters(): Readonly<Record<string, number>> {
@@ -390,7 +390,7 @@ export class Memberlist implements AsyncDisposable {
  * `createMemberlist` of a transport package instead, which makes the transport, too.
  *
  * @throws ConfigError `invalid_config` with every wrong field
- * @throws MemberlistError `advertise_address`, `bind_failed`, `meta_too_large`; the transport is shut down then
+ * @throws MemberlistError `advertise_address_failed`, `bind_failed`, `meta_too_large`; the transport is shut down then
  */
 export function createMemberlist(config: Config): Promise<Memberlist> {
   return createInstrumented(config, {});

@@ -41,7 +41,7 @@ interface Bound {
  * Permissions: `--allow-net`, and `--unstable-net` for UDP and QUIC. See {@link DenoTransport} for what others add.
  *
  * @throws ConfigError `invalid_config`
- * @throws MemberlistError `bind_failed`, `advertise_address`, `meta_too_large`; `unsupported` without `--unstable-net`
+ * @throws MemberlistError `bind_failed`, `advertise_address_failed`, `meta_too_large`; `unsupported` without `--unstable-net`
  */
 export async function createMemberlist(options: DenoConfig): Promise<Memberlist> {
   // resolveConfig refuses null and undefined.

@@ -47,7 +47,7 @@ export class TcpListener implements ConnectionListener {
         if (this.#isClosing) return;
         this.acceptErrors++;
         const fields = { address: target.address, port: this.port, error, retryAfter: this.#backoff.next() };
-        log.warn("tcp_accept_error", `accepting a TCP connection: ${errorMessage(error)}`, fields);
+        log.warn("tcp_accept_failed", `accepting a TCP connection: ${errorMessage(error)}`, fields);
         await this.#backoff.pause();
       }
     }

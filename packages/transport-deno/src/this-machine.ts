@@ -9,7 +9,7 @@ export const thisMachine: HostInterfaces = {
     if (Deno.permissions.querySync({ name: "sys", kind: "networkInterfaces" }).state !== "granted") {
       const why =
         "bound to a wildcard: finding a private address to advertise needs --allow-sys=networkInterfaces, or set advertiseAddr";
-      throw new MemberlistError("advertise_address", why, { details: { candidates: [] } });
+      throw new MemberlistError("advertise_address_failed", why, { details: { candidates: [] } });
     }
     const byName: Record<string, { address: string; internal: boolean }[]> = {};
     // Which of them are loopback is seen by their addresses.

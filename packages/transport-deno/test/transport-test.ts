@@ -130,7 +130,7 @@ Deno.test("start is all or nothing", async () => {
 
 Deno.test("a wildcard bind finds no address without permission, and says what would help", async () => {
   const a = await bind("0.0.0.0");
-  await rejects(a.finalAdvertiseAddr("", 0), { code: "advertise_address", message: /--allow-sys=networkInterfaces/ });
+  await rejects(a.finalAdvertiseAddr("", 0), { code: "advertise_address_failed", message: /--allow-sys=networkInterfaces/ });
   deepStrictEqual(await a.finalAdvertiseAddr("10.1.2.3", 0), { addr: "10.1.2.3", port: a.bindPort });
   deepStrictEqual(a.hasAddress("127.0.0.1"), undefined);
   await a.shutdown();

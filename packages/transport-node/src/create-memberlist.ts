@@ -22,7 +22,7 @@ export interface NodeConfig extends Config {
  * Start is atomic: a wrong config opens no socket, and when anything fails later the sockets are closed again.
  *
  * @throws ConfigError `invalid_config`
- * @throws MemberlistError `bind_failed`, `advertise_address`, `meta_too_large`
+ * @throws MemberlistError `bind_failed`, `advertise_address_failed`, `meta_too_large`
  */
 export async function createMemberlist(options: NodeConfig): Promise<Memberlist> {
   // resolveConfig refuses null and undefined.

@@ -100,12 +100,12 @@ export class TcpListener implements ConnectionListener {
     const { log, target } = this.#binding;
     const fields = { address: target.address, port: this.port, error };
     if (server.listening && perConnection.has(errnoOf(error))) {
-      log.warn("tcp_accept_error", `accepting a TCP connection: ${error.message}`, fields);
+      log.warn("tcp_accept_failed", `accepting a TCP connection: ${error.message}`, fields);
       return;
     }
     if (this.#isPausing) return;
     const retryAfter = this.#backoff.next();
-    log.error("tcp_listen_error", `the TCP listener failed: ${error.message}`, { ...fields, retryAfter });
+    log.error("tcp_listen_failed", `the TCP listener failed: ${error.message}`, { ...fields, retryAfter });
     server.close(() => undefined);
     this.#isPausing = true;
     this.#reopening = this.#reopen();

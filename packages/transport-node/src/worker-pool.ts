@@ -159,7 +159,7 @@ export class WorkerPool implements StreamWorkers {
           return undefined;
         }
         const fields = { kind: work.kind, size: work.bytes.length, attempt, error };
-        this.#options.log.warn("codec_worker_failed", `a thread failed, its work is done again: ${errorMessage(error)}`, fields);
+        this.#options.log.warn("worker_failed", `a thread failed, its work is done again: ${errorMessage(error)}`, fields);
       }
     }
     return undefined;
@@ -199,13 +199,13 @@ export class WorkerPool implements StreamWorkers {
     if (this.#isInline || this.#closed !== undefined) return;
     this.#isInline = true;
     const message = `long messages are compressed and encrypted on the event loop, in parts, and not in threads: ${cause}`;
-    this.#options.log.info("codec_inline", message, error === undefined ? {} : { error });
+    this.#options.log.info("workers_unavailable", message, error === undefined ? {} : { error });
   }
 
   #drop(thread: GuardedThread): void {
     this.#all.delete(thread);
     thread.close().catch((error: unknown) => {
-      this.#options.log.debug("codec_inline", `ending a thread: ${errorMessage(error)}`, { error });
+      this.#options.log.debug("workers_unavailable", `ending a thread: ${errorMessage(error)}`, { error });
     });
   }
 

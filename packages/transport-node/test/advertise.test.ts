@@ -37,7 +37,10 @@ describe("[AdvertiseAddr] a configured address", () => {
   it.each(["web-1.example", "10.1", "10.0.0.1:80", "0.0.0.0", "::", "224.0.0.1", "ff02::1", "255.255.255.255"])(
     "%s is refused",
     async (addr) => {
-      await expect(choose(["0.0.0.0"], nothing, addr)).rejects.toMatchObject({ code: "advertise_address", details: { addr } });
+      await expect(choose(["0.0.0.0"], nothing, addr)).rejects.toMatchObject({
+        code: "advertise_address_failed",
+        details: { addr },
+      });
     },
   );
 
@@ -74,14 +77,16 @@ describe("without one", () => {
     expect((await choose(["::"], host({ eth0: ["10.0.0.5", "fd00::5"] }))).addr).toBe("fd00::5");
     expect((await choose(["::"], host({ eth0: ["10.0.0.5", "fe80::5"] }))).addr).toBe("10.0.0.5");
     expect((await choose(["0.0.0.0", "::"], host({ eth0: ["fd00::5"] }))).addr).toBe("fd00::5");
-    await expect(choose(["::", "127.0.0.1"], host({ eth0: ["10.0.0.5"] }))).rejects.toMatchObject({ code: "advertise_address" });
+    await expect(choose(["::", "127.0.0.1"], host({ eth0: ["10.0.0.5"] }))).rejects.toMatchObject({
+      code: "advertise_address_failed",
+    });
   });
 
   it("and without a private one, the error says why each candidate was not taken", async () => {
     const machine = host({ lo: ["127.0.0.1"], eth0: ["8.8.8.8", "fe80::1", "fd00::1"], odd0: ["192.0.2.1"] });
     const failure = await choose(["0.0.0.0"], machine).catch((error: unknown) => error);
     expect(failure).toMatchObject({
-      code: "advertise_address",
+      code: "advertise_address_failed",
       details: {
         candidates: [
           { interface: "lo", address: "127.0.0.1", reason: "loopback" },

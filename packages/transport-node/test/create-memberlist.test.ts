@@ -82,7 +82,9 @@ describe("createMemberlist", () => {
   it("leaves no socket open when the start fails later", async () => {
     const bindPort = await freePort();
     // A literal IP, so the config is right; the transport refuses it once it is bound.
-    expect(await outcome(createMemberlist(config("a", { bindPort, advertiseAddr: "224.0.0.1" })))).toBe("advertise_address");
+    expect(await outcome(createMemberlist(config("a", { bindPort, advertiseAddr: "224.0.0.1" })))).toBe(
+      "advertise_address_failed",
+    );
     const delegate = { nodeMeta: (): Uint8Array => new Uint8Array(513) };
     expect(await outcome(createMemberlist(config("a", { bindPort, delegate })))).toBe("meta_too_large");
     expect(await isFree(bindPort)).toBe(true);

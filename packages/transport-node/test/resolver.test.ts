@@ -105,7 +105,7 @@ describe("[ResolveAddr_TCP_First] a name with a dot", () => {
     const logger: Logger = { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
     const dnsConfigPath = await nameServer(() => undefined);
     expect(await resolveHost("a.example", { dnsConfigPath, timeout: 200 }, context(logger))).toEqual(["10.0.0.9"]);
-    expect(lines).toEqual(["debug resolve_name_server_failed"]);
+    expect(lines).toEqual(["debug name_server_failed"]);
   });
 
   it("is left to the system's resolver when the file is missing, empty, or not wanted", async () => {

@@ -206,7 +206,7 @@ describe("a thread that dies", () => {
     endAtWork(1);
     expect(same(await run(pool, decode), message)).toBe(true);
     expect([workers.length, pool.failures]).toEqual([2, 1]);
-    expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["warn", "codec_worker_failed"]]);
+    expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["warn", "worker_failed"]]);
     expect(same(await run(pool, decode), message)).toBe(true);
     expect([workers.length, pool.failures]).toEqual([2, 1]);
   });
@@ -295,7 +295,7 @@ describe("threads", () => {
       await outcome(run(pool, { ...decode, job: { decrypt: { keys: [other], label }, maxDecompressedBytes: max } })),
     ).toContain("no key of this node decrypts it");
     expect([workers.length, pool.failures]).toEqual([0, 0]);
-    expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["info", "codec_inline"]]);
+    expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["info", "workers_unavailable"]]);
   });
 
   it("that are not available leave one job to each turn of the event loop", async () => {
@@ -319,7 +319,7 @@ describe("threads", () => {
     const pool = start({ entry: new URL("../package.json", import.meta.url) });
     for (let i = 0; i < 3; i++) expect(same(await run(pool, decode), message)).toBe(true);
     expect(workers).toHaveLength(1);
-    expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["info", "codec_inline"]]);
+    expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["info", "workers_unavailable"]]);
   });
 
   it.each(["ERR_WORKER_INIT_FAILED", "ERR_ACCESS_DENIED"])(
@@ -330,7 +330,7 @@ describe("threads", () => {
       const results = await Promise.all(Array.from({ length: 4 }, () => run(pool, decode)));
       expect(results.every((result) => same(result, message))).toBe(true);
       expect([workers.length, pool.failures > 0]).toEqual([0, true]);
-      expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["info", "codec_inline"]]);
+      expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["info", "workers_unavailable"]]);
       await pool.close();
       expect(same(await run(start({ entry: undefined }), decode), message)).toBe(true);
     },
@@ -366,7 +366,7 @@ describe("threads", () => {
         const pool = start({ entry, threads: 2 });
         for (let i = 0; i < 3; i++) expect(same(await run(pool, decode), message)).toBe(true);
         expect(pool.failures).toBe(1);
-        expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["info", "codec_inline"]]);
+        expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["info", "workers_unavailable"]]);
         await pool.close();
       } finally {
         await rm(folder, { recursive: true });
@@ -378,7 +378,7 @@ describe("threads", () => {
     vi.stubGlobal("SharedArrayBuffer", undefined);
     const pool = start();
     expect(same(await run(pool, decode), message)).toBe(true);
-    expect([workers.length, lines.map(({ fields }) => fields.code)]).toEqual([0, ["codec_inline"]]);
+    expect([workers.length, lines.map(({ fields }) => fields.code)]).toEqual([0, ["workers_unavailable"]]);
   });
 
   it("whose configured program does not exist are refused with an error that names the file", async () => {

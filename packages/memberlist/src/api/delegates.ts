@@ -3,7 +3,7 @@ import type { Node } from "./node.ts";
 
 /**
  * The application's side of gossip (`config.delegate`). Every method is optional. The library calls it after its own state is committed, so
- * a method may call back into the library. What it throws (or rejects with) is logged and counted as `delegate_error`, and breaks nothing.
+ * a method may call back into the library. What it throws (or rejects with) is logged and counted as `delegate_failed`, and breaks nothing.
  *
  * @example
  * const delegate: Delegate = {

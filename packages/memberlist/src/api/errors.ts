@@ -3,7 +3,7 @@ export type ErrorCode =
   | "invalid_config"
   | "invalid_argument"
   | "invalid_address"
-  | "advertise_address"
+  | "advertise_address_failed"
   | "bind_failed"
   | "resolve_failed"
   | "dial_failed"

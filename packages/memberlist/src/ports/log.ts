@@ -1,4 +1,5 @@
 import { formatAddress } from "../api/address.ts";
+import type { LogCode } from "../api/codes.ts";
 import type { ResolvedConfig } from "../config/fields.ts";
 import type { LogEvent } from "../api/events.ts";
 import type { Clock } from "./clock.ts";
@@ -13,7 +14,7 @@ import { RateLimit } from "../util/rate-limit.ts";
  * A field that is an {@link Address} is logged as `host:port`; a `from` that is not known as `<unknown address>`. An `error` is logged
  * as `err`: the key by which pino and bunyan know that it is one.
  */
-export class Log {
+export class Log<Code extends string = LogCode> {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #limits: Map<string, RateLimit> = new Map();
@@ -27,23 +28,23 @@ export class Log {
     this.#onLine = onLine;
   }
 
-  debug(code: string, message: string, fields?: Readonly<Record<string, unknown>>): void {
+  debug(code: Code, message: string, fields?: Readonly<Record<string, unknown>>): void {
     this.#write("debug", code, message, fields);
   }
 
-  info(code: string, message: string, fields?: Readonly<Record<string, unknown>>): void {
+  info(code: Code, message: string, fields?: Readonly<Record<string, unknown>>): void {
     this.#write("info", code, message, fields);
   }
 
-  warn(code: string, message: string, fields?: Readonly<Record<string, unknown>>): void {
+  warn(code: Code, message: string, fields?: Readonly<Record<string, unknown>>): void {
     this.#write("warn", code, message, fields);
   }
 
-  error(code: string, message: string, fields?: Readonly<Record<string, unknown>>): void {
+  error(code: Code, message: string, fields?: Readonly<Record<string, unknown>>): void {
     this.#write("error", code, message, fields);
   }
 
-  #write(level: LogLevel, code: string, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
+  #write(level: LogLevel, code: Code, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
     const suppressed = this.#admit(code);
     if (suppressed === undefined) return;
     try {

@@ -11,7 +11,7 @@ export interface Transport {
    *
    * @param addr the configured `advertiseAddr`, or "" to let the transport choose (the bound or a private address)
    * @param port the configured `advertisePort`, or 0 for the bound port
-   * @throws MemberlistError `advertise_address`, whose message lists the candidates
+   * @throws MemberlistError `advertise_address_failed`, whose message lists the candidates
    */
   finalAdvertiseAddr(addr: string, port: number): AdvertisedAddress | Promise<AdvertisedAddress>;
 

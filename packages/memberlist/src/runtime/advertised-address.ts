@@ -7,7 +7,7 @@ import type { AdvertisedAddress, Transport } from "../ports/transport.ts";
 /**
  * What `advertiseAddr` is now: the literal IP, or "" where the transport chooses.
  *
- * @throws MemberlistError `advertise_address` where the function fails, gives something else than a string, or takes longer than `tcpTimeout`
+ * @throws MemberlistError `advertise_address_failed` where the function fails, gives something else than a string, or takes longer than `tcpTimeout`
  */
 export async function askAdvertiseAddr({ advertiseAddr, clock, tcpTimeout }: ResolvedConfig): Promise<string> {
   if (typeof advertiseAddr === "string") return advertiseAddr;
@@ -20,7 +20,9 @@ export async function askAdvertiseAddr({ advertiseAddr, clock, tcpTimeout }: Res
     if (typeof addr !== "string") throw new Error(`it returned something else than a string: ${typeof addr}`);
     return addr;
   } catch (error) {
-    throw new MemberlistError("advertise_address", `the function advertiseAddr failed: ${errorMessage(error)}`, { cause: error });
+    throw new MemberlistError("advertise_address_failed", `the function advertiseAddr failed: ${errorMessage(error)}`, {
+      cause: error,
+    });
   } finally {
     clock.clearTimeout(timer);
   }
@@ -30,14 +32,14 @@ export async function askAdvertiseAddr({ advertiseAddr, clock, tcpTimeout }: Res
  * Asks the transport, and brings the answer into the one form that addresses are compared in.
  *
  * @param addr what `advertiseAddr` is
- * @throws MemberlistError `advertise_address`
+ * @throws MemberlistError `advertise_address_failed`
  */
 export async function finalAdvertiseAddr(transport: Transport, addr: string, advertisePort: number): Promise<AdvertisedAddress> {
   const chosen = await transport.finalAdvertiseAddr(addr, advertisePort);
   const ip = canonicalIp(chosen.addr);
   if (ip === undefined || chosen.port < 1 || chosen.port > 65_535) {
     throw new MemberlistError(
-      "advertise_address",
+      "advertise_address_failed",
       `the transport's finalAdvertiseAddr returned ${chosen.addr} port ${chosen.port}; it must return a literal IP and a port`,
       { details: { addr: chosen.addr, port: chosen.port } },
     );
@@ -45,7 +47,7 @@ export async function finalAdvertiseAddr(transport: Transport, addr: string, adv
   if (ip.includes("%")) {
     // The wire has no zones: what came back of our own address would not be the address that we know.
     const message = `the address to advertise, ${ip}, has a zone, which means nothing on other machines: set bindAddr to an address without a zone, or advertiseAddr to one that others can reach`;
-    throw new MemberlistError("advertise_address", message, { details: { addr: ip, field: "bindAddr" } });
+    throw new MemberlistError("advertise_address_failed", message, { details: { addr: ip, field: "bindAddr" } });
   }
   return { addr: ip, port: chosen.port };
 }

@@ -57,8 +57,8 @@ export class DelegateGuard {
 
   /** Logs and counts an error of a delegate. */
   report(method: string, error: unknown): void {
-    this.#stats.count("delegate_error");
-    this.#log.error("delegate_error", `the delegate's ${method} failed: ${errorMessage(error)}`, { method, error });
+    this.#stats.count("delegate_failed");
+    this.#log.error("delegate_failed", `the delegate's ${method} failed: ${errorMessage(error)}`, { method, error });
   }
 }
 

@@ -43,7 +43,7 @@ export class SeedResolver {
       } catch (error) {
         if (isEnd(error)) throw error;
         const message = `could not resolve ${text}, returned by ${seedName(seed)}: ${errorMessage(error)}`;
-        this.#options.log.warn("seed_unresolved", message, { seed: text });
+        this.#options.log.warn("seed_resolve_failed", message, { seed: text });
         failure ??= error;
       }
     }

@@ -1,9 +1,10 @@
+import type { CounterName } from "../api/codes.ts";
 import type { EngineStats } from "../swim/ports.ts";
 import type { MetricLabels, Metrics } from "../ports/metrics.ts";
 
 /** Counts for `members.counters()`, and metrics for whoever collects them. */
 export class Stats implements EngineStats {
-  readonly #counters: Map<string, number> = new Map();
+  readonly #counters: Map<CounterName, number> = new Map();
   readonly #metrics: Metrics | undefined;
   readonly #labels: MetricLabels;
 
@@ -13,7 +14,7 @@ export class Stats implements EngineStats {
   }
 
   /** A count is a metric, too: `memberlist.` and its name. */
-  count(name: string, times: number = 1): void {
+  count(name: CounterName, times: number = 1): void {
     this.#counters.set(name, (this.#counters.get(name) ?? 0) + times);
     this.increment(`memberlist.${name}`, times);
   }
@@ -35,7 +36,7 @@ export class Stats implements EngineStats {
   }
 
   readonly #failed = (): void => {
-    this.#counters.set("metrics_error", (this.#counters.get("metrics_error") ?? 0) + 1);
+    this.#counters.set("metrics_failed", (this.#counters.get("metrics_failed") ?? 0) + 1);
   };
 
   /** A collector that throws, or rejects, must not stop the protocol; it shows in the counters. */

@@ -1,15 +1,10 @@
 import type { Address } from "../api/address.ts";
+import type { MessageDropReason } from "../api/codes.ts";
 import { DecodeError, type DecodeReason } from "../wire/errors.ts";
 import type { EngineLog, EngineStats } from "./ports.ts";
 
 /** Why a message of a packet was dropped: `dropped.` and this is its counter. */
-export type DropReason =
-  | DecodeReason
-  | "handoff_full"
-  | "nested_compound"
-  | "nested_compress"
-  | "too_many_bad_parts"
-  | "too_many_replies";
+export type DropReason = DecodeReason | MessageDropReason;
 
 interface Drop {
   count: number;
@@ -67,7 +62,7 @@ export class DroppedMessages {
     if (full !== undefined) this.#log.warn("handoff_full", lineOf(full.count, full), fieldsOf(full.count, full));
     if (bad > 0) {
       const first = [...this.#drops.values()].find(({ reason }) => reason !== "handoff_full") as Drop;
-      this.#log.warn("bad_message", lineOf(bad, first), fieldsOf(bad, first));
+      this.#log.warn("message_dropped", lineOf(bad, first), fieldsOf(bad, first));
     }
     this.#drops.clear();
     return bad;

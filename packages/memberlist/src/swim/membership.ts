@@ -170,7 +170,7 @@ export class Membership {
     if (message.addr === "" || message.meta.length > metaMaxSize) {
       stats.count(message.addr === "" ? "dropped.bad_address" : "dropped.meta_too_large");
       log.warn(
-        "bad_alive",
+        "alive_dropped",
         `ignored an alive message about ${message.node}: it has no address, or metadata over ${metaMaxSize} bytes`,
         {
           node: message.node,
@@ -182,7 +182,7 @@ export class Membership {
     const [pMin = 0, pMax = 0] = message.vsn;
     if (message.vsn.length >= 3 && (pMin === 0 || pMin > pMax)) {
       stats.count("dropped.bad_versions");
-      log.warn("bad_versions", `ignored an alive message about ${message.node}: its protocol versions are invalid`, {
+      log.warn("versions_rejected", `ignored an alive message about ${message.node}: its protocol versions are invalid`, {
         node: message.node,
         versions: message.vsn,
       });
@@ -220,7 +220,7 @@ export class Membership {
     const { maxMembers } = config.limits;
     if (table.size < maxMembers) return true;
     stats.count("limit.maxMembers");
-    log.warn("too_many_members", `ignored the new member ${node}: limits.maxMembers (${maxMembers}) is reached`, {
+    log.warn("member_limit_reached", `ignored the new member ${node}: limits.maxMembers (${maxMembers}) is reached`, {
       node,
       maxMembers,
     });

@@ -59,8 +59,8 @@ export class NodeSelector {
       if (record !== undefined && eligible.has(record)) selected.add(record);
     }
     if (selected.size > 0) return selected;
-    stats.count("select_nodes_error");
-    log.warn("select_nodes_error", "selectNodes returned none of the candidates: using all of them", { purpose });
+    stats.count("select_nodes_failed");
+    log.warn("select_nodes_failed", "selectNodes returned none of the candidates: using all of them", { purpose });
     return eligible;
   }
 }

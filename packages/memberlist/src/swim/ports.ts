@@ -1,3 +1,4 @@
+import type { CounterName, LogCode } from "../api/codes.ts";
 import type { Node } from "../api/node.ts";
 import type { SelectPurpose } from "../api/select-nodes.ts";
 
@@ -23,15 +24,15 @@ export interface EngineDelegates {
 
 /** Log lines, each with a stable code. */
 export interface EngineLog {
-  debug(code: string, message: string, fields?: Readonly<Record<string, unknown>>): void;
-  info(code: string, message: string, fields?: Readonly<Record<string, unknown>>): void;
-  warn(code: string, message: string, fields?: Readonly<Record<string, unknown>>): void;
+  debug(code: LogCode, message: string, fields?: Readonly<Record<string, unknown>>): void;
+  info(code: LogCode, message: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(code: LogCode, message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
 /** Counters and metrics. */
 export interface EngineStats {
   /** Counts something for `members.counters()`, `times` times. Default 1. */
-  count(name: string, times?: number): void;
+  count(name: CounterName, times?: number): void;
   increment(metric: string, value: number): void;
   gauge(metric: string, value: number): void;
   sample(metric: string, value: number): void;

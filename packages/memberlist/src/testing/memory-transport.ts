@@ -102,9 +102,13 @@ export class MemoryTransport implements Transport {
   finalAdvertiseAddr(addr: string, port: number): AdvertisedAddress {
     const ip = addr === "" ? this.host : canonicalIp(addr);
     if (ip === undefined) {
-      throw new MemberlistError("advertise_address", `${JSON.stringify(addr)} is not a literal IP; candidates: ${this.host}`, {
-        details: { address: addr, candidates: [this.host] },
-      });
+      throw new MemberlistError(
+        "advertise_address_failed",
+        `${JSON.stringify(addr)} is not a literal IP; candidates: ${this.host}`,
+        {
+          details: { address: addr, candidates: [this.host] },
+        },
+      );
     }
     return { addr: ip, port: port === 0 ? this.port : port };
   }

@@ -47,7 +47,7 @@ interface Candidate {
  *
  * Port: the configured one when > 0, else the bound one.
  *
- * @throws MemberlistError `advertise_address`; `details.candidates` and the message say why each candidate was not taken
+ * @throws MemberlistError `advertise_address_failed`; `details.candidates` and the message say why each candidate was not taken
  */
 export async function chooseAdvertiseAddress(request: AdvertiseRequest): Promise<AdvertisedAddress> {
   const port = request.port > 0 ? request.port : request.boundPort;
@@ -60,7 +60,7 @@ export async function chooseAdvertiseAddress(request: AdvertiseRequest): Promise
 function configured(text: string): string {
   const addr = canonicalIp(text);
   const wrong = (why: string): MemberlistError =>
-    new MemberlistError("advertise_address", `advertiseAddr "${text}" ${why}`, { details: { addr: text } });
+    new MemberlistError("advertise_address_failed", `advertiseAddr "${text}" ${why}`, { details: { addr: text } });
   if (addr === undefined) throw wrong("is not a literal IPv4 or IPv6 address");
   const range = ipaddr.parse(addr).range();
   if (range === "unspecified" || range === "multicast" || range === "broadcast")
@@ -81,7 +81,7 @@ async function privateAddress(bound: readonly BindTarget[], host: HostInterfaces
   const list = candidates.map((candidate) => `${candidate.interface} ${candidate.address} (${candidate.reason})`).join(", ");
   const names = bound.map((target) => target.address).join(", ");
   const message = `bound to ${names}, and no private address to advertise was found; set advertiseAddr. Candidates: ${list || "none"}`;
-  throw new MemberlistError("advertise_address", message, {
+  throw new MemberlistError("advertise_address_failed", message, {
     details: { candidates: candidates.map(({ interface: name, address, reason }) => ({ interface: name, address, reason })) },
   });
 }

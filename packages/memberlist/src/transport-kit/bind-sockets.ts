@@ -78,7 +78,7 @@ export async function bindSockets(options: BindOptions, binder: SocketBinder, lo
       // The kernel chose the port for the first socket only; another process may have it for the next one. Then it is tried again.
       const details = error instanceof MemberlistError ? error.details : {};
       if (options.bindPort !== 0 || details["errno"] !== "EADDRINUSE" || attempt === bindAttempts) throw error;
-      log.debug("bind_retry", "the port that the kernel chose is not free for all sockets", { ...details, attempt });
+      log.debug("bind_retried", "the port that the kernel chose is not free for all sockets", { ...details, attempt });
     }
   }
 }

@@ -76,7 +76,7 @@ async function nameServerFirst(
     return canonicalIps(await withLimits(limits, (signal) => names.askNameServer(host, dnsConfigPath, signal)));
   } catch (error) {
     const message = `the name server of dnsConfigPath did not resolve ${host}, asking the system: ${errorMessage(error)}`;
-    log.debug("resolve_name_server_failed", message, { host, error });
+    log.debug("name_server_failed", message, { host, error });
     return [];
   }
 }

@@ -56,7 +56,7 @@ export class Datagram {
     try {
       this.#done?.(error === undefined || error === null ? undefined : this.#failure(error));
     } catch (thrown) {
-      this.#log.error("udp_send_callback", `the callback of a send threw: ${errorMessage(thrown)}`, { error: thrown });
+      this.#log.error("udp_send_callback_failed", `the callback of a send threw: ${errorMessage(thrown)}`, { error: thrown });
     }
   }
 
@@ -137,7 +137,7 @@ export class UdpSocket {
     // An ICMP answer about a peer that is gone. The probes find that out.
     const level = errnoOf(error) === "ECONNREFUSED" ? "debug" : "warn";
     const fields = { address: this.target.address, error };
-    this.#options.log[level]("udp_socket_error", `UDP socket: ${errorMessage(error)}`, fields);
+    this.#options.log[level]("udp_socket_failed", `UDP socket: ${errorMessage(error)}`, fields);
   }
 }
 

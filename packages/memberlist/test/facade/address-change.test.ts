@@ -165,7 +165,7 @@ describe("advertiseAddr as a function", () => {
     const fails = (): never => {
       throw new Error("metadata service is down");
     };
-    expect(await outcome(one.start({ advertiseAddr: fails }))).toBe("advertise_address");
+    expect(await outcome(one.start({ advertiseAddr: fails }))).toBe("advertise_address_failed");
   });
 
   it("moves a node that is alone, and one that has left is at the new address when it joins again", async () => {

@@ -175,7 +175,7 @@ describe("packets", () => {
       await one.advance(1_000);
     }
     expect(node.members.counters()).toEqual({ "dropped.unknown_type": 2_500 });
-    const lines = node.log.filter(({ fields }) => fields.code === "bad_message");
+    const lines = node.log.filter(({ fields }) => fields.code === "message_dropped");
     expect(lines.length).toBeGreaterThanOrEqual(10);
     expect(lines.length).toBeLessThanOrEqual(10 + 5);
     expect(lines.reduce((sum, { fields }) => sum + Number(fields["suppressed"] ?? 0), 0)).toBeGreaterThan(1_900);

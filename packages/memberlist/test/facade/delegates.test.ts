@@ -75,7 +75,7 @@ describe("each method of each delegate", () => {
       notifyAlive: [self],
     });
     expect([...calls.keys()].toSorted()).toEqual(allMethods.map(([, method]) => method).toSorted());
-    expect(node.members.counters()).not.toHaveProperty("delegate_error");
+    expect(node.members.counters()).not.toHaveProperty("delegate_failed");
   });
 
   it.each(allMethods)("%s.%s may throw: that is counted and logged, or an objection, and breaks nothing", async (_, broken) => {
@@ -94,8 +94,8 @@ describe("each method of each delegate", () => {
     await everything(one, node);
     expect(broke).toBeGreaterThan(0);
     const isObjection = broken === "notifyMerge" || broken === "notifyAlive";
-    expect(node.members.counters()["delegate_error"] ?? 0).toBe(isObjection ? 0 : broke);
-    const line = node.log.find(({ fields: { code } }) => code === "delegate_error");
+    expect(node.members.counters()["delegate_failed"] ?? 0).toBe(isObjection ? 0 : broke);
+    const line = node.log.find(({ fields: { code } }) => code === "delegate_failed");
     expect([line?.level, line?.fields["method"]]).toEqual(isObjection ? [undefined, undefined] : ["error", broken]);
     // It still works.
     isBroken = false;
@@ -120,7 +120,7 @@ describe("each method of each delegate", () => {
       await everything(one, node);
       expect(broke).toBeGreaterThan(0);
       // Where bytes are wanted, a promise is one error and its rejection is another.
-      expect(node.members.counters()["delegate_error"]).toBe(broken in results ? 2 * broke : broke);
+      expect(node.members.counters()["delegate_failed"]).toBe(broken in results ? 2 * broke : broke);
       const friend = await one.start({ name: "friend" });
       await one.settle(friend.members.join([node.seed]));
       await one.until(() => names(node).join() === "friend,node");
@@ -136,7 +136,7 @@ describe("each method of each delegate", () => {
         ...delegates((method) => (method === broken ? nonsense : results[method])),
       });
       await everything(one, node);
-      expect(node.members.counters()["delegate_error"]).toBeGreaterThan(0);
+      expect(node.members.counters()["delegate_failed"]).toBeGreaterThan(0);
       expect(node.members.localNode().state).toBe("alive");
       expect(text(node.members.localNode().meta)).toBe(broken === "nodeMeta" ? "from the config" : "meta");
     }
@@ -171,7 +171,7 @@ describe("a delegate's metadata", () => {
     meta = undefined;
     await one.settle(node.members.updateNode());
     expect(text(node.members.localNode().meta)).toBe("good");
-    expect(node.members.counters()).toEqual({ delegate_error: 1 });
+    expect(node.members.counters()).toEqual({ delegate_failed: 1 });
   });
 
   it("is left out of the push/pull when the state is over the limit, and the push/pull still works", async () => {
@@ -184,7 +184,7 @@ describe("a delegate's metadata", () => {
     });
     expect((await one.settle(b.members.join([a.seed]))).reached).toBe(1);
     expect(merged).toEqual([]);
-    expect(a.members.counters()).toEqual({ delegate_error: 1 });
+    expect(a.members.counters()).toEqual({ delegate_failed: 1 });
   });
 });
 
@@ -216,7 +216,7 @@ describe("snapshots", () => {
     list.length = 0;
     expect(a.members.numMembers()).toBe(1);
     expect(a.members.members()).toHaveLength(1);
-    expect(codes(a)).not.toContain("delegate_error");
+    expect(codes(a)).not.toContain("delegate_failed");
   });
 });
 
@@ -229,7 +229,7 @@ describe("what the application gets wrong", () => {
     const [a, b] = (await one.joined(2, (i) => (i === 0 ? { disableTcpPingsForNode } : {}))) as [TestNode, TestNode];
     one.network.block(a.transport.address, b.transport.address, { packets: true, streams: false });
     await one.advance(5000);
-    expect(a.members.counters()["delegate_error"]).toBeGreaterThan(0);
+    expect(a.members.counters()["delegate_failed"]).toBeGreaterThan(0);
     expect(a.members.counters()["probe.stream_only"]).toBeGreaterThan(0);
     expect(a.members.numMembers()).toBe(2);
   });

@@ -63,7 +63,7 @@ describe("packets that are not what they should be", () => {
       "dropped.bad_label": cutLabels.length,
     });
     // The log says it at a bounded rate, and that some were left out.
-    expect(codes(a).filter((code) => code === "bad_packet").length).toBeLessThan(30);
+    expect(codes(a).filter((code) => code === "packet_dropped").length).toBeLessThan(30);
   });
 
   it("are noise to a node without a key", async () => {

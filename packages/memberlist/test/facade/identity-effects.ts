@@ -166,7 +166,7 @@ export const identityEffects: Readonly<Record<Exclude<keyof Config, ProtocolFiel
     new RawPeer(one).send(Uint8Array.of(200), node);
     await one.advance(10);
     expect(lines).toEqual([
-      expect.stringMatching(/^2026-01-01T00:00:00\.\d+Z \[WARN\] memberlist: .*code=bad_message.*from=10\.9\.9\.9:7946.*\n$/),
+      expect.stringMatching(/^2026-01-01T00:00:00\.\d+Z \[WARN\] memberlist: .*code=message_dropped.*from=10\.9\.9\.9:7946.*\n$/),
     ]);
   },
 
@@ -174,7 +174,7 @@ export const identityEffects: Readonly<Record<Exclude<keyof Config, ProtocolFiel
     const node = await one.start();
     new RawPeer(one).send(Uint8Array.of(200), node);
     await one.advance(10);
-    expect(codes(node)).toEqual(["bad_message"]);
+    expect(codes(node)).toEqual(["message_dropped"]);
   },
 
   requireNodeNames: async (one) => {

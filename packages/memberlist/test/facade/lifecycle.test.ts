@@ -32,14 +32,19 @@ function watched(one: Cluster, changes: Partial<Transport> = {}): { transport: T
 describe("a create that fails", () => {
   const failing: readonly (readonly [string, string, Partial<Config>, Partial<Transport>])[] = [
     ["a wrong config", "invalid_config", { probeInterval: -1 }, {}],
-    ["an advertised address that is none", "advertise_address", {}, { finalAdvertiseAddr: () => ({ addr: "web-1", port: 1 }) }],
+    [
+      "an advertised address that is none",
+      "advertise_address_failed",
+      {},
+      { finalAdvertiseAddr: () => ({ addr: "web-1", port: 1 }) },
+    ],
     [
       "an advertised address with a zone",
-      "advertise_address",
+      "advertise_address_failed",
       {},
       { finalAdvertiseAddr: () => ({ addr: "fe80::1%lo", port: 1 }) },
     ],
-    ["an advertised port of 0", "advertise_address", {}, { finalAdvertiseAddr: () => ({ addr: "10.0.0.1", port: 0 }) }],
+    ["an advertised port of 0", "advertise_address_failed", {}, { finalAdvertiseAddr: () => ({ addr: "10.0.0.1", port: 0 }) }],
     ["metadata that is too large", "meta_too_large", { delegate: { nodeMeta: () => new Uint8Array(513) } }, {}],
     [
       "a transport that cannot say",
@@ -63,7 +68,7 @@ describe("a create that fails", () => {
     const one = cluster();
     const { transport } = watched(one, { finalAdvertiseAddr: () => ({ addr: "fe80::1%lo", port: 7946 }) });
     await expect(createMemberlist(config(one, { transport }))).rejects.toMatchObject({
-      code: "advertise_address",
+      code: "advertise_address_failed",
       message: expect.stringMatching(/fe80::1%lo, has a zone.*bindAddr.*advertiseAddr/),
     });
   });

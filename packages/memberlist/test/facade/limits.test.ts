@@ -219,7 +219,7 @@ describe("streams that are open at once", () => {
     expect(node.members.counters()).toEqual({ "stream_dropped.too_many_streams": 2, "limit.maxInboundStreamsPerPeer": 2 });
     expect(await answers(one, node, greedy)).toBe(false);
     expect(await answers(one, node, new RawPeer(one, "10.9.9.2"))).toBe(true);
-    const line = node.log.find(({ fields }) => fields.code === "too_many_streams");
+    const line = node.log.find(({ fields }) => fields.code === "stream_limit_reached");
     expect(line?.fields).toMatchObject({ limit: "maxInboundStreamsPerPeer", most: 4, open: 4 });
     expect(line?.fields["from"]).toContain("10.9.9.1");
   });
@@ -248,6 +248,6 @@ describe("streams that are open at once", () => {
     const peer = new RawPeer(one);
     for (let i = 0; i < 101; i++) await peer.dial(node);
     expect(node.members.counters()).toEqual({ "stream_dropped.too_many_streams": 100, "limit.maxInboundStreams": 100 });
-    expect(codes(node).filter((code) => code === "too_many_streams").length).toBeLessThan(15);
+    expect(codes(node).filter((code) => code === "stream_limit_reached").length).toBeLessThan(15);
   });
 });

@@ -95,7 +95,7 @@ describe("packets that come in", () => {
     expect(node.log).toEqual([
       expect.objectContaining({
         level: "warn",
-        fields: expect.objectContaining({ code: "bad_packet", reason: "bad_crc", from: "10.9.9.9:7946" }),
+        fields: expect.objectContaining({ code: "packet_dropped", reason: "bad_crc", from: "10.9.9.9:7946" }),
       }),
     ]);
   });

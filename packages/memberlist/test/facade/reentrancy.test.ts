@@ -169,7 +169,7 @@ describe.each(callbacks)("from %s a delegate may", (from) => {
     expect(scene.calls).toBeGreaterThan(0);
     expect(scene.calls).toBeLessThanOrEqual(3);
     expect(scene.node.transport.listening).toBe(false);
-    expect(scene.node.members.counters()).not.toHaveProperty("delegate_error");
+    expect(scene.node.members.counters()).not.toHaveProperty("delegate_failed");
   });
 
   it("join, even from within a join", async () => {

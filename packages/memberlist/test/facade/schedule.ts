@@ -272,7 +272,7 @@ export class Run {
     }
     this.#look();
     for (const { log, name } of live) {
-      const internal = log.find(({ fields }) => ["internal_error", "delegate_error"].includes(fields.code));
+      const internal = log.find(({ fields }) => ["internal_error", "delegate_failed"].includes(fields.code));
       if (internal !== undefined) this.problems.push(`${name}: ${internal.message}`);
     }
   }

@@ -74,7 +74,7 @@ describe("a function that finds seeds", () => {
     const node = await one.start();
     const { reached } = await one.settle(node.members.join([async () => Promise.resolve(["unknown.example.org", seed.seed])]));
     expect(reached).toBe(1);
-    expect(codes(node)).toContain("seed_unresolved");
+    expect(codes(node)).toContain("seed_resolve_failed");
   });
 
   it.each<[what: string, provider: Seed]>([

@@ -23,5 +23,5 @@ it.each<[string, unknown]>([
   const [first, ...others] = nodes;
   await one.settle(first!.members.updateNode({ meta: bytes("news") }));
   await one.until(() => others.every(({ members }) => members.members().some(({ meta }) => meta.length === 4)));
-  expect(first?.members.counters()["select_nodes_error"]).toBeGreaterThan(0);
+  expect(first?.members.counters()["select_nodes_failed"]).toBeGreaterThan(0);
 });

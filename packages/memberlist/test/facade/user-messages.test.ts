@@ -182,7 +182,7 @@ describe("user broadcasts", () => {
     expect(new Set(asked.map(([overhead]) => overhead))).toEqual(new Set([3]));
     expect(new Set(received)).toEqual(new Set([600]));
     expect(a.members.counters()["dropped.broadcast_over_limit"]).toBeGreaterThan(0);
-    expect(a.members.counters()).not.toHaveProperty("delegate_error");
+    expect(a.members.counters()).not.toHaveProperty("delegate_failed");
   });
 
   it("ride along on acks, too", async () => {

@@ -34,23 +34,23 @@ function textLines(act: (logger: Logger, clock: VirtualClock) => void, level?: L
 describe("Log", () => {
   it.each(logLevels)("hands %s lines on with their code", (level) => {
     const logger = new MemoryLogger();
-    new Log(logger, new VirtualClock())[level]("a_code", "a message", { n: 1, code: "another" });
+    new Log<string>(logger, new VirtualClock())[level]("a_code", "a message", { n: 1, code: "another" });
     expect(logger.lines).toEqual([{ level, fields: { code: "a_code", n: 1 }, message: "a message" }]);
   });
 
   it("names an error err, as pino and bunyan want it", () => {
     const logger = new MemoryLogger();
     const error = new Error("no route");
-    new Log(logger, new VirtualClock()).warn("send_failed", "a message", { error, host: "a" });
+    new Log<string>(logger, new VirtualClock()).warn("send_failed", "a message", { error, host: "a" });
     expect(logger.lines[0]?.fields).toEqual({ code: "send_failed", err: error, host: "a" });
   });
 
   it("shows the error's type, message and stack in a line of pino", () => {
     let line = "";
     const logger = pino({ level: "debug" }, { write: (text: string) => (line += text) });
-    new Log(logger, new VirtualClock()).error("delegate_error", "it failed", { error: new RangeError("too far") });
+    new Log<string>(logger, new VirtualClock()).error("delegate_failed", "it failed", { error: new RangeError("too far") });
     expect(JSON.parse(line)).toMatchObject({
-      code: "delegate_error",
+      code: "delegate_failed",
       msg: "it failed",
       err: { type: "RangeError", message: "too far", stack: expect.stringContaining("log.test.ts") },
     });
@@ -59,9 +59,9 @@ describe("Log", () => {
   it("lets ten lines of a code through at once and then one a second, and reports how many it left out", () => {
     const logger = new MemoryLogger();
     const clock = new VirtualClock();
-    const log = new Log(logger, clock);
+    const log = new Log<string>(logger, clock);
     const flood = (count: number): void => {
-      for (let i = 0; i < count; i++) log.warn("bad_packet", "a packet was dropped");
+      for (let i = 0; i < count; i++) log.warn("packet_dropped", "a packet was dropped");
     };
     const taken = (): unknown[] => logger.lines.splice(0).map(({ fields }) => fields["suppressed"] ?? 0);
     flood(25);
@@ -85,7 +85,7 @@ describe("Log", () => {
 
   it("limits each code by itself", () => {
     const logger = new MemoryLogger();
-    const log = new Log(logger, new VirtualClock());
+    const log = new Log<string>(logger, new VirtualClock());
     for (let i = 0; i < 50; i++) log.warn("flood", "much");
     log.warn("rare", "little");
     expect(logger.lines.filter(({ fields }) => fields.code === "rare")).toHaveLength(1);
@@ -96,20 +96,20 @@ describe("Log", () => {
       throw new Error("broken");
     };
     const rejecting = (() => Promise.reject(new Error("rejected"))) as () => void;
-    const log = new Log({ debug: broken, info: rejecting, warn: broken, error: rejecting }, new VirtualClock());
+    const log = new Log<string>({ debug: broken, info: rejecting, warn: broken, error: rejecting }, new VirtualClock());
     for (const level of logLevels) expect(() => log[level]("x", "y")).not.toThrow();
     const fields = {
       get bad(): never {
         return broken();
       },
     };
-    expect(() => new Log(new MemoryLogger(), new VirtualClock()).warn("x", "y", fields)).not.toThrow();
+    expect(() => new Log<string>(new MemoryLogger(), new VirtualClock()).warn("x", "y", fields)).not.toThrow();
     await new VirtualClock().advance(0);
   });
 
   it("writes an address as host:port [Logging_Address]", () => {
     const logger = new MemoryLogger();
-    const log = new Log(logger, new VirtualClock());
+    const log = new Log<string>(logger, new VirtualClock());
     log.warn("a", "m", { from: { host: "127.0.0.1", port: 80, name: "" }, to: address });
     log.warn("b", "m", { from: undefined });
     log.warn("c", "m", { other: undefined });
@@ -122,8 +122,8 @@ describe("Log", () => {
 
   it("shows a stream's peer in a line of text as from=host:port [Logging_Conn]", () => {
     const text = textLines((logger, clock) => {
-      new Log(logger, clock).warn("bad_stream", "a stream was closed", { from: address });
-      new Log(logger, clock).warn("bad_stream", "a stream was closed", { from: "" });
+      new Log<string>(logger, clock).warn("bad_stream", "a stream was closed", { from: address });
+      new Log<string>(logger, clock).warn("bad_stream", "a stream was closed", { from: "" });
     });
     expect(text.split("\n").map((line) => line.split("memberlist: ")[1])).toEqual([
       "a stream was closed code=bad_stream from=[::1]:7946",
@@ -186,7 +186,7 @@ describe("createLog", () => {
 
   it("prefers the logger that is given", () => {
     const logger = new MemoryLogger();
-    createLog(resolveConfig({ name: "a", logger })).debug("x", "y");
+    (createLog(resolveConfig({ name: "a", logger })) as Log<string>).debug("x", "y");
     expect(logger.lines).toHaveLength(1);
   });
 
@@ -197,14 +197,14 @@ describe("createLog", () => {
       logOutput: { write: (line) => lines.push(line) },
       clock: new VirtualClock({ wallStart }),
     });
-    createLog(config).debug("x", "y");
+    (createLog(config) as Log<string>).debug("x", "y");
     expect(lines).toEqual(["2026-11-23T06:54:22.123Z [DEBUG] memberlist: y code=x\n"]);
   });
 
   it("else writes warnings and errors to the console, and looks for that only then", () => {
     const log = createLog(resolveConfig({ name: "a" }));
     const spies = logLevels.map((level) => vi.spyOn(console, level).mockImplementation(() => {}));
-    for (const level of logLevels) log[level]("x", "y");
+    for (const level of logLevels) (log as Log<string>)[level]("x", "y");
     expect(spies.map((spy) => spy.mock.calls)).toEqual([
       [],
       [],

@@ -105,7 +105,7 @@ describe("an alive message about another node", () => {
     expect(node.node("n2")).toBeUndefined();
     expect(node.engine.numQueuedBroadcasts).toBe(0);
     expect(node.count("dropped.bad_versions")).toBe(5);
-    expect(node.logged("bad_versions").every(({ level }) => level === "warn")).toBe(true);
+    expect(node.logged("versions_rejected").every(({ level }) => level === "warn")).toBe(true);
   });
 
   it("keeps no more than six of the versions that a peer sends, in the table, the log and the gossip", () => {
@@ -115,7 +115,7 @@ describe("an alive message about another node", () => {
     expect(node.node("n2")?.vsn).toEqual(goodVersions);
     expect(node.engine.numQueuedBroadcasts).toBe(1);
     node.deliver(alive("n3", { vsn: [0, 5, 2, 0, 0, 0, ...tail] }));
-    expect(node.logged("bad_versions").map(({ fields }) => fields["versions"])).toEqual([[0, 5, 2, 0, 0, 0]]);
+    expect(node.logged("versions_rejected").map(({ fields }) => fields["versions"])).toEqual([[0, 5, 2, 0, 0, 0]]);
   });
 
   it("may come without versions, and then takes none away", () => {

@@ -21,7 +21,7 @@ describe("limits.maxMembers", () => {
         .toSorted(),
     ).toEqual(["n1", "n2", "n3", "n4", "n5"]);
     expect(node.count("limit.maxMembers")).toBe(99);
-    expect(node.logged("too_many_members")[0]?.message).toContain("limits.maxMembers (5)");
+    expect(node.logged("member_limit_reached")[0]?.message).toContain("limits.maxMembers (5)");
     expect(node.eventTypes().filter((type) => type.startsWith("join"))).toHaveLength(5);
   });
 

@@ -56,7 +56,7 @@ describe("a message about a member", () => {
     expect(node.count("dropped.bad_address")).toBe(1);
     node.deliverAll(alive("n2", { meta: new Uint8Array(513) }));
     expect(node.count("dropped.meta_too_large")).toBe(1);
-    expect(node.logged("bad_alive").map(({ level }) => level)).toEqual(["warn", "warn"]);
+    expect(node.logged("alive_dropped").map(({ level }) => level)).toEqual(["warn", "warn"]);
     expect(node.node("n2")).toBeUndefined();
     node.deliver(alive("n2", { meta: new Uint8Array(512) }));
     expect(node.node("n2")?.meta).toHaveLength(512);
@@ -67,7 +67,7 @@ describe("a message about a member", () => {
     node.deliver(alive("n2", { vsn: [2, 2, 2, 0, 0, 0] }));
     expect(node.state("n2")).toBe("alive");
     node.deliver(alive("n3", { vsn: [3, 2, 2, 0, 0, 0] }));
-    expect(node.logged("bad_versions")).toMatchObject([{ level: "warn" }]);
+    expect(node.logged("versions_rejected")).toMatchObject([{ level: "warn" }]);
   });
 
   it("from outside cidrsAllowed, or about an address outside, is counted and logged", () => {

@@ -53,7 +53,7 @@ describe("gossip with selectNodes", () => {
     node.deliver(alive("n9", { incarnation: 2 }));
     node.advance(200 * 50);
     expect(receivers(node).size).toBe(8);
-    expect(node.count("select_nodes_error")).toBe(50);
+    expect(node.count("select_nodes_failed")).toBe(50);
   });
 
   it("never goes twice to one member in a round, nor to one that is no candidate", () => {

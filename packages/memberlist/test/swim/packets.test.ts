@@ -27,7 +27,7 @@ describe("a packet without a message", () => {
     const node = started();
     node.deliver(new Uint8Array(0));
     expect(node.count("dropped.empty")).toBe(1);
-    expect(node.logged("bad_message")[0]?.message).toContain("type is missing");
+    expect(node.logged("message_dropped")[0]?.message).toContain("type is missing");
     node.deliver(makeCompound([new Uint8Array(0), encodeUser(hello)]));
     expect(node.count("dropped.empty")).toBe(2);
     expect(messagesHeard(node)).toEqual([hello]);
@@ -62,7 +62,7 @@ describe("a packet", () => {
     expect(messagesHeard(node)).toEqual([hello]);
     expect(node.sentOf("ack")).toHaveLength(1);
     // The bad alive message only shows when it is handled.
-    expect(node.logged("bad_message")).toHaveLength(2);
+    expect(node.logged("message_dropped")).toHaveLength(2);
     expect(node.count("dropped.unknown_type")).toBe(1);
   });
 
@@ -72,7 +72,7 @@ describe("a packet", () => {
     node.deliver(whole.subarray(0, whole.length - 7));
     expect(messagesHeard(node)).toEqual([hello]);
     expect(node.count("dropped.truncated")).toBe(1);
-    expect(node.logged("bad_message")[0]?.message).toContain("2 messages");
+    expect(node.logged("message_dropped")[0]?.message).toContain("2 messages");
   });
 
   it("of a type that belongs on a stream, or to nobody, is dropped", () => {
@@ -114,7 +114,7 @@ describe("the work of one packet", () => {
     node.deliver(manyEmptyParts);
     expect(node.count("dropped.nested_compound")).toBe(255);
     expect(node.count("dropped.empty")).toBe(0);
-    expect(node.logged("bad_message")).toMatchObject([{ fields: { reason: "nested_compound", count: 255 } }]);
+    expect(node.logged("message_dropped")).toMatchObject([{ fields: { reason: "nested_compound", count: 255 } }]);
   });
 
   it("counts bad parts by their reasons, and logs them in one line", () => {
@@ -124,7 +124,7 @@ describe("the work of one packet", () => {
     expect(node.count("dropped.empty")).toBe(3);
     expect(node.count("dropped.unknown_type")).toBe(2);
     expect(node.count("dropped.malformed")).toBe(1);
-    expect(node.logged("bad_message")).toMatchObject([{ fields: { reason: "empty", count: 6 } }]);
+    expect(node.logged("message_dropped")).toMatchObject([{ fields: { reason: "empty", count: 6 } }]);
   });
 
   it("ends with a few parts that cannot be decoded: the rest of the compound is dropped and counted", () => {
@@ -148,7 +148,7 @@ describe("the work of one packet", () => {
     node.deliver(makeCompound(pings));
     expect(node.sentOf("ack")).toHaveLength(maxRepliesPerPacket);
     expect(node.count("dropped.too_many_replies")).toBe(200 - maxRepliesPerPacket);
-    expect(node.logged("bad_message")).toHaveLength(1);
+    expect(node.logged("message_dropped")).toHaveLength(1);
     node.takeSent();
     const requests = Array.from({ length: 10 }, (_, seqNo) => encodeMessage(indirectPing({ ...victim, seqNo, nack: true })));
     node.deliver(makeCompound([...pings.slice(0, 2), ...requests]));

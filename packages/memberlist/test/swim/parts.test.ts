@@ -90,7 +90,7 @@ describe("dropped messages", () => {
     const node = new EngineHarness();
     node.deliver(Uint8Array.of(99));
     node.deliver(makeCompound([Uint8Array.of(99), Uint8Array.of(98)]));
-    const [one, two] = node.logged("bad_message").map(({ message }) => message);
+    const [one, two] = node.logged("message_dropped").map(({ message }) => message);
     expect(one).toContain("message type 99 is not supported");
     expect(one).not.toMatch(/ 1 /);
     expect(two).toMatch(/ 2 messages.*message type 99 is not supported/);

@@ -58,7 +58,7 @@ describe("addresses", () => {
     expect(transport.finalAdvertiseAddr("", 0)).toEqual({ addr: "10.0.0.1", port: 80 });
     expect(transport.finalAdvertiseAddr("1.2.3.4", 81)).toEqual({ addr: "1.2.3.4", port: 81 });
     expect(() => transport.finalAdvertiseAddr("web-1", 0)).toThrow(
-      expect.objectContaining({ code: "advertise_address", message: expect.stringContaining("10.0.0.1") }),
+      expect.objectContaining({ code: "advertise_address_failed", message: expect.stringContaining("10.0.0.1") }),
     );
   });
 

@@ -52,7 +52,9 @@ export class Acceptor {
       if (this.#underWay.size >= maxHandshakes) {
         incoming.refuse();
         this.failedConnections++;
-        log.warn("quic_handshakes_limit", "a connection was refused: too many handshakes are under way", { maxHandshakes });
+        log.warn("quic_handshake_limit_reached", "a connection was refused: too many handshakes are under way", {
+          maxHandshakes,
+        });
         continue;
       }
       const work = this.#receive(incoming);

@@ -303,7 +303,7 @@ export class QuicTransport implements Transport {
       dropped: (why, from) => {
         if (this.#stop.signal.aborted) return;
         this.#badInput++;
-        this.#log.debug("quic_dropped", `dropped: ${why}`, { from });
+        this.#log.debug("quic_input_dropped", `dropped: ${why}`, { from });
       },
     };
   }

@@ -48,6 +48,6 @@ export class PacketReceiver {
     const { labelMismatches, log, stats } = this.#options;
     stats.count(`dropped.${reason}`);
     if (reason === "label_mismatch") labelMismatches.add(from, "packet", splitLabel(packet).label);
-    log.warn("bad_packet", `dropping a packet: ${message}`, { reason, from });
+    log.warn("packet_dropped", `dropping a packet: ${message}`, { reason, from });
   }
 }

@@ -1,4 +1,5 @@
 import type { Address } from "../../api/address.ts";
+import type { StreamDropReason } from "../../api/codes.ts";
 import { errorMessage, MemberlistError } from "../../api/errors.ts";
 import type { ResolvedLimits } from "../../config/limits.ts";
 import type { TransportStream } from "../../ports/transport.ts";
@@ -7,7 +8,7 @@ import { InboundSlots, type InboundSlot } from "../../transport-kit/inbound-slot
 import { ByteBudget } from "../../util/byte-budget.ts";
 import { emptyBytes } from "../../wire/bytes.ts";
 import { messageType } from "../../wire/constants.ts";
-import { DecodeError, limitExceeded } from "../../wire/errors.ts";
+import { DecodeError, limitExceeded, type StreamLimitName } from "../../wire/errors.ts";
 import { encodeAckResp, encodeErrResp } from "../../wire/messages/encode.ts";
 import { checkLabel } from "../../wire/label.ts";
 import { readPing, readPushPullHeader, readStreamLabel, readUserMessage, type StreamMessage } from "../../wire/stream-frame.ts";
@@ -101,7 +102,7 @@ export class InboundStreams {
     const most = this.#limits[limit];
     const fields = { reason: "too_many_streams", from, limit, most, open: this.#slots.taken };
     // A code of its own: in a flood of these, the log's bound must not hide why other streams were dropped.
-    log.warn("too_many_streams", `refused a stream: limits.${limit} (${most}) is reached`, fields);
+    log.warn("stream_limit_reached", `refused a stream: limits.${limit} (${most}) is reached`, fields);
   }
 
   #failed(error: unknown, from: Address): void {
@@ -209,13 +210,13 @@ export class InboundStreams {
 }
 
 /** The name of the limit that the error is about. */
-function limitOf(error: unknown): string | undefined {
+function limitOf(error: unknown): StreamLimitName | undefined {
   if (!(error instanceof MemberlistError) || error.code !== "limit_exceeded") return undefined;
   const { name } = error.details;
-  return typeof name === "string" ? name : undefined;
+  return name as StreamLimitName | undefined;
 }
 
-function reasonOf(error: unknown): string {
+function reasonOf(error: unknown): StreamDropReason {
   if (error instanceof DecodeError) return error.reason;
   return error instanceof MemberlistError ? error.code : "failed";
 }

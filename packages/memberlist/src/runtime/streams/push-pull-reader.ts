@@ -55,7 +55,7 @@ export class PushPullReader {
     const { skipped } = state;
     if (skipped > 0) {
       stats.count("dropped.bad_node", skipped);
-      log.warn("bad_node", `skipped ${skipped} invalid nodes in a push/pull`, { skipped });
+      log.warn("node_skipped", `skipped ${skipped} invalid nodes in a push/pull`, { skipped });
     }
     return state;
   }

@@ -33,7 +33,7 @@ export const addressChecks: readonly Check[] = [
     run: async (bench) => {
       const { transport } = await bench.peer();
       const refused = Promise.resolve().then(() => transport.finalAdvertiseAddr("not an address", 0));
-      await bench.rejects(refused, "advertise_address", 'finalAdvertiseAddr("not an address")');
+      await bench.rejects(refused, "advertise_address_failed", 'finalAdvertiseAddr("not an address")');
     },
   },
   {
