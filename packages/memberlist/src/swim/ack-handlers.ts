@@ -25,7 +25,7 @@ export class AckHandlers {
     return this.#waiting.size;
   }
 
-  /** @param until when the handler is forgotten, in ms; it is not told */
+  /** @param until when the handler is forgotten, in ms; nothing calls it then */
   set(seqNo: number, until: number, handler: AckHandler): void {
     const timer = this.#timers.set(until, () => this.#waiting.delete(seqNo));
     this.#waiting.set(seqNo, { handler, timer });

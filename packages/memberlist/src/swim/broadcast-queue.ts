@@ -20,11 +20,11 @@ export interface TransmitLimitedQueueOptions {
   readonly maxCount?: number;
   /** How many bytes of messages may wait, 1 or more; Infinity for no limit. Default 8 MiB. */
   readonly maxBytes?: number;
-  /** What becomes of a broadcast that there is no room for. Default `dropOldest`: the newest news counts. */
+  /** Which broadcast goes when the queue is full. Default `dropOldest`: the newest updates matter most. */
   readonly whenFull?: QueueFullPolicy;
   /** The broadcast of this name is never given up for another one by `dropMostSent`. */
   readonly spared?: string;
-  /** Told of each broadcast that was lost (not of one that was refused by an error), after the change, and after its `finished`. */
+  /** Called for each dropped broadcast, after its `finished`, once the queue has changed. Not called for one refused with an error. */
   onDropped?(broadcast: Broadcast, why: DropReason): void;
 }
 
@@ -143,9 +143,9 @@ export class TransmitLimitedQueue {
     for (const old of obsolete) this.#remove(old);
     const dropped = isFull ? this.#makeRoomFor(length) : [];
     this.#add({ broadcast, message: broadcast.message, id: this.#nextId++, transmits: 0, older: undefined, newer: undefined });
-    // Told last: a callback may queue again.
+    // Notified last: a callback may queue again.
     for (const old of obsolete) old.broadcast.finished?.();
-    for (const old of dropped) this.#tellDropped(old.broadcast, this.#whenFull === "dropMostSent" ? "mostSent" : "oldest");
+    for (const old of dropped) this.#notifyDropped(old.broadcast, this.#whenFull === "dropMostSent" ? "mostSent" : "oldest");
     return true;
   }
 
@@ -282,7 +282,7 @@ export class TransmitLimitedQueue {
       });
     }
     this.#droppedNewest++;
-    this.#tellDropped(broadcast, "newest");
+    this.#notifyDropped(broadcast, "newest");
   }
 
   #dropTooLong(longest: number): void {
@@ -296,10 +296,10 @@ export class TransmitLimitedQueue {
       }
     }
     this.#droppedTooLong += dropped.length;
-    for (const { broadcast } of dropped) this.#tellDropped(broadcast, "tooLong");
+    for (const { broadcast } of dropped) this.#notifyDropped(broadcast, "tooLong");
   }
 
-  #tellDropped(broadcast: Broadcast, why: DropReason): void {
+  #notifyDropped(broadcast: Broadcast, why: DropReason): void {
     broadcast.finished?.();
     this.#onDropped?.(broadcast, why);
   }

@@ -238,7 +238,7 @@ export class Engine {
   }
 
   /**
-   * Tells everybody about new metadata. `finished` is called once the broadcast is out.
+   * Broadcasts new metadata. `finished` is called once the broadcast is out.
    *
    * @throws MemberlistError `meta_too_large` when no packet can hold it; nothing has changed then
    */
@@ -258,7 +258,7 @@ export class Engine {
     this.context.isAddressLost = isLost;
   }
 
-  /** Tells everybody that we leave. `finished` is called once the broadcast is out. */
+  /** Broadcasts that this node leaves. `finished` is called once the broadcast is out. */
   leave(finished: () => void): void {
     const { config } = this.context;
     this.#relocation.cancel();
@@ -311,7 +311,7 @@ export class Engine {
 
   /** The member of this name, in whatever state. */
   member(name: string): Node | undefined {
-    return this.context.table.get(name)?.snapshot();
+    return this.context.table.get(name)?.view();
   }
 
   /** The state of everybody known, ourselves included. */
@@ -336,7 +336,7 @@ export class Engine {
   /** Ourselves. Our own table may not have us: refused by our own rules, or forgotten a while after we left. */
   get localNode(): Node {
     const local = this.#local();
-    if (local !== undefined) return local.snapshot();
+    if (local !== undefined) return local.view();
     const { hasLeft, incarnation } = this.context;
     const alive = this.#alive as Alive;
     return makeNode({ ...alive, name: alive.node, incarnation }, alive.vsn, hasLeft ? "left" : "dead");

@@ -22,17 +22,17 @@ export class Gossip {
   readonly #context: EngineContext;
   readonly #queue: TransmitLimitedQueue;
   readonly #layerOverhead: () => number;
-  readonly #onNews: () => void;
+  readonly #onQueued: () => void;
   /** What user broadcasts have saved up of their share of packets, in bytes. */
   #userCredit = 0;
 
   /**
    * @param layerOverhead the bytes that label and encryption add to a packet
-   * @param onNews there is something to gossip
+   * @param onQueued called when a message has been queued
    */
-  constructor(context: EngineContext, layerOverhead: () => number, onNews: () => void) {
+  constructor(context: EngineContext, layerOverhead: () => number, onQueued: () => void) {
     this.#context = context;
-    this.#onNews = onNews;
+    this.#onQueued = onQueued;
     this.#queue = new TransmitLimitedQueue({
       numNodes: () => context.table.size,
       retransmitMult: context.config.retransmitMult,
@@ -61,7 +61,7 @@ export class Gossip {
     const fits = this.fits(message);
     if (fits && message.length <= this.#context.config.limits.maxMembershipBroadcastBytes) {
       this.#queue.queueBroadcast({ name, message, finished });
-      this.#onNews();
+      this.#onQueued();
       return;
     }
     finished?.();
@@ -178,9 +178,9 @@ export class Gossip {
   }
 
   /**
-   * What user broadcasts may take of `limit` bytes before our own have their turn: what ours leave. Where ours want more than their
-   * part, it is what user broadcasts have saved up: at most what one of them, as long as a packet, needs to be sent often enough. So
-   * one that comes now and then, however long, is as fast as without news of ours, and many have their share and no more.
+   * How many of `limit` bytes user broadcasts may take before membership messages: whatever membership messages leave, or else the
+   * bytes that user broadcasts have saved up. The savings are capped at the bytes that one packet-sized user broadcast needs for all its
+   * transmits. So an occasional user broadcast, however long, is never delayed, and a stream of them gets its share and no more.
    */
   #userShare(limit: number): number {
     const { config, table } = this.#context;

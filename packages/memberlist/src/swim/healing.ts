@@ -14,7 +14,7 @@ const seedsMax = 64;
 const triedMax = 16;
 /** How often a peer that was reached, but is still dead to us, is tried at once again. */
 const followUpsMax = 3;
-/** How long news takes to get around before that, where there is no gossip, in ms. */
+/** The delay before a follow-up where there is no gossip to spread the update, in ms. */
 const defaultFollowUpDelay = 1_000;
 
 interface RememberedSeed {
@@ -69,13 +69,13 @@ export class Healing {
     if (!this.#isOn || record.name === this.#context.config.name) return;
     this.#lost.add(record, this.#context.now);
     this.#arm();
-    if (this.#isAlone && !this.#context.hasLeft) this.#tellIsolated();
+    if (this.#isAlone && !this.#context.hasLeft) this.#reportIsolated();
   }
 
   /** A member is alive, at whichever address: what was remembered under its name is of no use any more. */
   returned(name: string): void {
     this.#lost.delete(name);
-    if (this.#isIsolated && this.#try === undefined && !this.#isAlone) this.#tellHealed(undefined);
+    if (this.#isIsolated && this.#try === undefined && !this.#isAlone) this.#reportHealed(undefined);
   }
 
   /** Somebody says of himself that he leaves: he is never called back. */
@@ -213,8 +213,8 @@ export class Healing {
     }
     this.#try = undefined;
     if (table.liveCount > attempt.liveBefore && (error === undefined || this.#isIsolated))
-      this.#tellHealed(error === undefined ? done : undefined);
-    else if (this.#isAlone) this.#tellIsolated();
+      this.#reportHealed(error === undefined ? done : undefined);
+    else if (this.#isAlone) this.#reportIsolated();
   }
 
   /** Whether the table has a dead member at this address. Only those that are remembered as lost, a bounded number, are looked at. */
@@ -226,7 +226,7 @@ export class Healing {
     return false;
   }
 
-  #tellIsolated(): void {
+  #reportIsolated(): void {
     if (this.#isIsolated) return;
     this.#isIsolated = true;
     const lost = this.#lost.size;
@@ -239,7 +239,7 @@ export class Healing {
     this.#context.outputs.events.push({ type: "isolated", lost, seeds, tried: this.#tried });
   }
 
-  #tellHealed(via: HealingAttempt | undefined): void {
+  #reportHealed(via: HealingAttempt | undefined): void {
     const { log, outputs, table } = this.#context;
     const tried = this.#tried;
     const members = table.liveCount;

@@ -8,7 +8,7 @@ import type { NodeRecord, NodeTable } from "./node-table.ts";
 export function liveNodes(table: NodeTable): Node[] {
   const nodes: Node[] = [];
   for (const record of table.records()) {
-    if (!record.isDeadOrLeft) nodes.push(record.snapshot());
+    if (!record.isDeadOrLeft) nodes.push(record.view());
   }
   return nodes;
 }
@@ -35,7 +35,7 @@ export function memberInfo(record: NodeRecord, now: number, wallTime: number): M
   const age = now - record.stateChangedAt;
   const { rtt, cause, suspicion } = record;
   return Object.freeze({
-    ...record.snapshot(),
+    ...record.view(),
     since: wallTime - age,
     age,
     rtt,

@@ -63,7 +63,7 @@ export class Membership {
     let record = table.get(message.node);
     let isTakeover = false;
     if (record === undefined) {
-      // Nothing is below incarnation 0, so a node that had it could never be told from one that is unknown.
+      // No incarnation is below 0, so a node that had 0 would look like an unknown one.
       if (message.incarnation === 0 && !isLocal) return;
       if (!this.#isAllowed(message)) return;
       if (!isLocal && !this.#hasRoom(message.node)) return;
@@ -138,13 +138,13 @@ export class Membership {
     record.cause = cause;
     record.suspicion = this.#newSuspicion(message.from);
     this.#armSuspicion(record, record.suspicion);
-    outputs.events.push({ type: "suspect", node: record.snapshot(), from: message.from, cause });
+    outputs.events.push({ type: "suspect", node: record.view(), from: message.from, cause });
   }
 
   /** @param options `finished`: our broadcast of it has gone out. `cause`: where it is not the message itself */
   dead(message: Dead, { finished, cause }: DeadOptions = {}): void {
     const { config, outputs, stats, table, now } = this.#context;
-    // The table may have forgotten him, or take him for dead: that he left on purpose is news all the same.
+    // The table may have forgotten the node or think it dead: healing must learn all the same that it left on purpose.
     if (message.node === message.from) this.#healing.left(message.node, message.incarnation);
     const record = table.get(message.node);
     if (record === undefined || message.incarnation < record.incarnation) return;
@@ -160,7 +160,7 @@ export class Membership {
     const why = cause ?? causeOf(message, record);
     table.setState(record, message.node === message.from ? "left" : "dead", now);
     record.cause = why;
-    outputs.events.push({ type: "leave", node: record.snapshot(), cause: why });
+    outputs.events.push({ type: "leave", node: record.view(), cause: why });
     if (record.state === "dead") this.#healing.died(record);
   }
 
@@ -246,7 +246,7 @@ export class Membership {
     const limit = record.name === config.name ? this.#ownConflicts : this.#otherConflicts;
     const suppressed = limit.take(now);
     if (suppressed === undefined) return;
-    outputs.events.push({ type: "conflict", node: record.snapshot(), other: nodeOf(message), suppressed });
+    outputs.events.push({ type: "conflict", node: record.view(), other: nodeOf(message), suppressed });
   }
 
   #takeOver(record: NodeRecord, message: Alive, finished: (() => void) | undefined): void {
@@ -269,7 +269,7 @@ export class Membership {
     };
     if (before === "alive") table.change(record, fields);
     else table.setState(record, "alive", now, fields);
-    const node = record.snapshot();
+    const node = record.view();
     if (before === "dead" || before === "left") outputs.events.push({ type: "join", node });
     else if (before === "suspect") outputs.events.push({ type: "alive", node });
     if (isMetaChanged && (before === "alive" || before === "suspect")) outputs.events.push({ type: "update", node });
@@ -285,7 +285,7 @@ export class Membership {
     const { name: node, addr, isMapped, port, meta, versions: vsn } = record;
     this.#gossip.broadcast(node, encodeAlive({ incarnation, node, addr, isMapped, port, meta, vsn }));
     log.warn("refute", "refuting an accusation: this node is alive", { accuser: from, incarnation });
-    outputs.events.push({ type: "refute", node: record.snapshot(), from });
+    outputs.events.push({ type: "refute", node: record.view(), from });
   }
 
   #newSuspicion(from: string): Suspicion {

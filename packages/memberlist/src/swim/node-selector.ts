@@ -51,7 +51,7 @@ export class NodeSelector {
     const eligible = new Set(candidates);
     const answer = delegates.selectNodes(
       purpose,
-      candidates.map((record) => record.snapshot()),
+      candidates.map((record) => record.view()),
     );
     const selected = new Set<NodeRecord>();
     for (const name of answer) {

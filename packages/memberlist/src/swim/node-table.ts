@@ -21,8 +21,8 @@ const metaSlabSize = 1024;
 export type NodeFields = Partial<Pick<Node, "addr" | "port" | "meta" | "incarnation"> & { readonly versions: Versions }>;
 
 /**
- * What this node knows about one member. Only the engine changes it; everybody else gets {@link snapshot}s. What a snapshot has is
- * kept nowhere else: there are tens of thousands of records in a large cluster.
+ * The engine's record of one member. Only the engine changes it; everybody else gets its frozen {@link view}. The record keeps no second
+ * copy of the view's fields, because a large cluster has tens of thousands of records.
  */
 export class NodeRecord {
   versions: Versions;
@@ -105,17 +105,17 @@ export class NodeRecord {
     this.#node = makeNode({ ...this.#node, ...fields }, versions, this.state);
   }
 
-  /** Takes over a snapshot that others have, too; its name and its state are those of the record. */
-  share(snapshot: Node, versions: Versions): void {
+  /** Takes over a view that other nodes share. It must have the record's name and state. */
+  share(view: Node, versions: Versions): void {
     this.versions = versions;
-    this.#node = snapshot;
+    this.#node = view;
   }
 
-  snapshot(): Node {
+  view(): Node {
     return this.#node;
   }
 
-  /** As a push/pull tells it. */
+  /** The record as a push/pull sends it. */
   pushState(): PushNodeState {
     const { name, addr, port, meta, incarnation, state } = this.#node;
     return { name, addr, isMapped: this.isMapped, port, meta, incarnation, state: nodeStateNumber(state), vsn: this.versions };

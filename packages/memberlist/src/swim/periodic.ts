@@ -12,7 +12,7 @@ export interface PeriodicOptions {
   readonly hasWork?: () => boolean;
 }
 
-/** Work that is done again and again. Its ticks keep their rhythm; those missed while the process was held up are skipped, not made up for. */
+/** Repeated work. Its ticks keep their rhythm; ticks missed while the event loop was blocked are skipped, not made up for. */
 export class Periodic {
   readonly #options: PeriodicOptions;
   #at: number;

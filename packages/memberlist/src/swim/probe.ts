@@ -134,7 +134,7 @@ class Probe {
     if (this.#target.state === "alive" || !context.hooks.buddySystem) {
       gossip.send(ping, to, onFailed);
     } else {
-      // Told of the suspicion in the same packet, it can refute at once.
+      // The target learns of the suspicion in the same packet, so it can refute at once.
       const suspect = encodeSuspect({ incarnation: this.#incarnation, node: this.#target.name, from: config.name });
       gossip.sendAlone(makeCompound([ping, suspect]), to, onFailed);
     }
@@ -151,7 +151,7 @@ class Probe {
   #acked(payload: Uint8Array, rtt: number): void {
     if (!this.#isIndirect) {
       this.#target.addRtt(rtt);
-      const node = this.#target.snapshot();
+      const node = this.#target.view();
       this.#parts.context.outputs.events.push({ type: "pingComplete", node, rtt, payload: keepable(payload) });
     }
     this.#end(this.#sendFailed ? 0 : -1);

@@ -34,7 +34,7 @@ export class Relocation {
     return this.#context.isRelocating;
   }
 
-  /** Where this node was before: what is older than its last move, and says so, is no conflict. */
+  /** Whether this node had that address before its last move. A message with such an address is old, and not a conflict. */
   wasAt(addr: string, port: number): boolean {
     return this.#former.some((address) => address.addr === addr && address.port === port);
   }
@@ -94,7 +94,7 @@ export class Relocation {
     for (const action of this.#waiting.splice(0)) action();
   }
 
-  /** Tells all that we are alive where the record says, under a higher incarnation. */
+  /** Broadcasts that this node is alive at the record's address, under a higher incarnation. */
   #announce(record: NodeRecord): void {
     const incarnation = nextIncarnation(this.#context);
     this.#context.table.change(record, { incarnation });

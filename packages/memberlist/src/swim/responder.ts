@@ -24,7 +24,7 @@ export class Responder {
     this.#send(encodeAckResp({ seqNo: ping.seqNo, payload }), replyAddress(ping, from), from);
   }
 
-  /** A ping for a name that is not ours: a node has come back under another name at this address. */
+  /** False for another node's name: a node has restarted under another name at this address. */
   isForUs(ping: Ping): boolean {
     const { config, log, stats } = this.#context;
     if (ping.node === "" || ping.node === config.name) return true;

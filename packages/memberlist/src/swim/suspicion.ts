@@ -48,7 +48,7 @@ export class Suspicion {
     return this.#accusers.size - 1;
   }
 
-  /** Counts an accusation by `from`. @returns whether it was news: distinct, and still wanted */
+  /** Counts an accusation by `from`. @returns whether it counts: its accuser is new, and confirmations are still wanted */
   confirm(from: string): boolean {
     if (this.confirmations >= this.k || this.#accusers.has(from)) return false;
     this.#accusers.add(from);

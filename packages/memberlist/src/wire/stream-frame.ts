@@ -232,7 +232,7 @@ export async function readPushPullNodes(
 }
 
 /**
- * A node, or undefined where its name or address is none: somebody has told a member of it who believes anything, and that must
+ * Decodes a node; undefined if its name or address is invalid. One careless member may have accepted an invalid node, and that must
  * not keep others from exchanging states with that member.
  */
 function decodeNode(bytes: Uint8Array): PushNodeState | undefined {

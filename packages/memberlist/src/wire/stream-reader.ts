@@ -5,7 +5,7 @@ import { scanObject } from "./messages/msgpack.ts";
 import type { YieldToEventLoop } from "./messages/push-pull.ts";
 
 export interface StreamReaderOptions {
-  /** Told of each chunk that arrives, in bytes. What it throws ends the read. */
+  /** Called with the size of each arriving chunk, in bytes. An error that it throws ends the read. */
   readonly onBytes?: ((count: number) => void) | undefined;
   /** Awaited between the parts of a long copy; absent: it is done in one go. */
   readonly yieldToEventLoop?: YieldToEventLoop | undefined;
@@ -105,7 +105,7 @@ export class StreamReader {
     this.#reader = undefined;
   }
 
-  /** Tells the peer's side that nothing more is wanted. Never rejects. */
+  /** Signals the peer that nothing more is wanted. Never rejects. */
   async cancel(): Promise<void> {
     const reader = this.#reader;
     this.#reader = undefined;

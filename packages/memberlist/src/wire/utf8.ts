@@ -4,9 +4,9 @@ let decoder: InstanceType<typeof TextDecoder> | undefined;
 const escapeBase = 0xdc00;
 /** The code units that one `fromCharCode` call gets: more arguments may not fit on the stack. */
 const unitsMax = 4096;
-/** What stands for any other lone surrogate. */
+/** Replaces any other lone surrogate. */
 const replacement = 0xfffd;
-/** Up to here one `fromCharCode` call beats a TextDecoder. */
+/** Up to this length one `fromCharCode` call beats TextDecoder. */
 const shortStringMax = 128;
 
 /**

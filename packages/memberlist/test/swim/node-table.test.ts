@@ -192,14 +192,14 @@ describe("NodeTable", () => {
     );
   });
 
-  it("gives snapshots that never change, and a new one after a change", () => {
+  it("returns frozen views, and a new one after each change", () => {
     const table = tableOf([["alive", 0]]);
     const record = table.get("test0") as NodeRecord;
-    const before = record.snapshot();
-    expect(record.snapshot()).toBe(before);
+    const before = record.view();
+    expect(record.view()).toBe(before);
     table.setState(record, "suspect", 1);
     expect(before.state).toBe("alive");
-    expect(record.snapshot().state).toBe("suspect");
+    expect(record.view().state).toBe("suspect");
     expect(Object.isFrozen(before)).toBe(true);
   });
 

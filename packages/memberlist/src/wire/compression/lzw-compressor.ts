@@ -36,8 +36,8 @@ export function sharedDictionary(): Dictionary {
 }
 
 /**
- * Whether so much output for so much input tells that it will not be shorter in the end: with a sixteenth more than the input after
- * 254 codes, there is nothing in it that comes twice. Asked whenever the codes get longer.
+ * Whether the output so far shows that the result will not be shorter than the input. Output that is a sixteenth longer than the
+ * input after 254 codes means that the input repeats nothing. Checked whenever the codes get longer.
  */
 function isHopeless(written: number, read: number): boolean {
   return written - (written >>> 4) >= read;

@@ -23,7 +23,7 @@ export class MessageCursor {
   /** Where byte strings begin, and how long they are. */
   readonly #starts: Int32Array = new Int32Array(fieldsMax);
   readonly #sizes: Int32Array = new Int32Array(fieldsMax);
-  /** Versions that are no byte string. */
+  /** Versions that came as an array instead of a byte string. */
   #versions: Versions | undefined;
   #end = 0;
 
