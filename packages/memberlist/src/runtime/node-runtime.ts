@@ -244,7 +244,7 @@ export class NodeRuntime {
     if (message === undefined) return false;
     this.#begin();
     try {
-      return this.engine.receive(message, from, receivedAt);
+      return this.engine.packets.receive(message, from, receivedAt);
     } finally {
       this.#end();
     }
@@ -264,7 +264,7 @@ export class NodeRuntime {
     if (this.#isStopped) return;
     for (const check of this.#watchers) check();
     this.#keeper.look();
-    if (engine.hasHandoff && !this.#isDraining) this.#drainLater();
+    if (engine.packets.waiting > 0 && !this.#isDraining) this.#drainLater();
     if (this.#catchUpUntil === undefined) this.#timer.set(engine.nextTimerAt() ?? Infinity);
   }
 
@@ -283,17 +283,17 @@ export class NodeRuntime {
         if (this.#isStopped) return;
         this.#begin();
         try {
-          engine.drainHandoff(handoffBatch, isTimeOver);
+          engine.packets.drain(handoffBatch, isTimeOver);
         } finally {
           this.#end();
         }
-      } while (engine.hasHandoff && !isTimeOver());
+      } while (engine.packets.waiting > 0 && !isTimeOver());
     } finally {
       // The rest has its turn even if something was thrown.
       this.#isDraining = false;
       this.#endCatchUp();
     }
-    if (engine.hasHandoff) this.#drainLater();
+    if (engine.packets.waiting > 0) this.#drainLater();
   };
 
   /** Timers fire once the messages that came meanwhile are handled: one of them may be a refutation that is not late at all. */
@@ -307,7 +307,7 @@ export class NodeRuntime {
 
   #endCatchUp(): void {
     if (this.#catchUpUntil === undefined || this.#isStopped) return;
-    if (this.engine.hasHandoff && this.config.clock.now() < this.#catchUpUntil) return;
+    if (this.engine.packets.waiting > 0 && this.config.clock.now() < this.#catchUpUntil) return;
     this.#catchUpUntil = undefined;
     this.run(() => this.engine.fireTimers());
   }

@@ -5,7 +5,7 @@ import type { MemberEvent } from "../api/events.ts";
 import type { Seed } from "../api/seeds.ts";
 import type { ResolvedConfig } from "../config/config.ts";
 import type { Log } from "../ports/log.ts";
-import type { EngineAction, EngineEvent, Outputs } from "../swim/outputs.ts";
+import type { EngineAction, Outputs } from "../swim/outputs.ts";
 import type { Delegates } from "./delegates.ts";
 import type { PacketSender } from "./packets/packet-sender.ts";
 import type { SeedResolver } from "./seed-resolver.ts";
@@ -44,13 +44,27 @@ export class OutputHandler {
    * of that input are done at once, and its events are notified after those of this one.
    */
   handle(): void {
-    const { outputs } = this.#options;
+    const { config, delegates, isStopped, outputs, publish } = this.#options;
     const { actions } = outputs;
     if (actions.length > 0) {
       outputs.actions = [];
       for (const action of actions) this.#do(action);
     }
-    if (outputs.events.length > 0 && !this.#isNotifying) this.#notifyAll();
+    if (outputs.events.length === 0 || this.#isNotifying) return;
+    this.#isNotifying = true;
+    try {
+      for (let { events } = outputs; events.length > 0; { events } = outputs) {
+        outputs.events = [];
+        for (const event of events) {
+          // A delegate may have shut us down: nothing is notified after that.
+          if (isStopped()) return;
+          delegates.notify(event);
+          if (event.type !== "message" && event.type !== "pingComplete") publish({ ...event, at: config.clock.wallTime() });
+        }
+      }
+    } finally {
+      this.#isNotifying = false;
+    }
   }
 
   #do(action: EngineAction): void {
@@ -121,27 +135,5 @@ export class OutputHandler {
       (result) => answer(result),
       (error: unknown) => answer(undefined, asMemberlistError(error)),
     );
-  }
-
-  #notifyAll(): void {
-    const { isStopped, outputs } = this.#options;
-    this.#isNotifying = true;
-    try {
-      for (let { events } = outputs; events.length > 0; { events } = outputs) {
-        outputs.events = [];
-        for (const event of events) {
-          // A delegate may have shut us down: nothing is notified after that.
-          if (!isStopped()) this.#notify(event);
-        }
-      }
-    } finally {
-      this.#isNotifying = false;
-    }
-  }
-
-  #notify(event: EngineEvent): void {
-    const { config, delegates, publish } = this.#options;
-    delegates.notify(event);
-    if (event.type !== "message" && event.type !== "pingComplete") publish({ ...event, at: config.clock.wallTime() });
   }
 }

@@ -47,8 +47,6 @@ export interface EngineOptions {
   readonly seqNo: number;
 }
 
-const never = (): boolean => false;
-
 /** Leaves room to contradict. */
 const incarnationMax = 2 ** 32 - 1024;
 
@@ -61,6 +59,7 @@ export class Engine {
   readonly context: EngineContext;
   readonly gossip: Gossip;
   readonly pushPull: PushPull;
+  readonly packets: PacketDispatcher;
   readonly #healing: Healing;
   readonly #relocation: Relocation;
   readonly #membership: Membership;
@@ -68,7 +67,6 @@ export class Engine {
   readonly #pingParts: PingOnceParts;
   readonly #prober: Prober;
   readonly #responder: Responder;
-  readonly #packets: PacketDispatcher;
   #gossipTicks: Periodic | undefined;
   /** What we last said of ourselves. */
   #alive: Alive | undefined;
@@ -108,7 +106,7 @@ export class Engine {
     this.pushPull = new PushPull(context, this.#membership);
     this.#prober = new Prober({ ...this.#pingParts, membership: this.#membership });
     this.#responder = new Responder(context, this.gossip, this.#acks);
-    this.#packets = new PacketDispatcher({
+    this.packets = new PacketDispatcher({
       context,
       membership: this.#membership,
       responder: this.#responder,
@@ -156,7 +154,7 @@ export class Engine {
   /** Stops everything; no timer is left. */
   stop(): void {
     this.context.timers.clear();
-    this.#packets.clear();
+    this.packets.clear();
   }
 
   /**
@@ -202,24 +200,6 @@ export class Engine {
   /** Drops the user broadcast of that name, if it is still in the queue. */
   cancelBroadcast(name: string): void {
     this.gossip.userBroadcasts.cancel(name);
-  }
-
-  /** A packet's message: its label and checksum are off already. */
-  receive(message: Uint8Array, from: Address, receivedAt: number): boolean {
-    return this.#packets.receive(message, from, receivedAt);
-  }
-
-  get hasHandoff(): boolean {
-    return this.#packets.waiting > 0;
-  }
-
-  /**
-   * Handles up to `limit` of the messages that wait.
-   *
-   * @param isTimeOver asked after each message: what a message costs depends on its sender
-   */
-  drainHandoff(limit: number, isTimeOver: () => boolean = never): void {
-    this.#packets.drain(limit, isTimeOver);
   }
 
   /** Whether a ping that came over a stream is meant for us. */

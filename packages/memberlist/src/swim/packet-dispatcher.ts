@@ -18,6 +18,8 @@ import { HandoffQueue, type HandoffMessage } from "./handoff-queue.ts";
 import type { Membership } from "./membership.ts";
 import type { Responder } from "./responder.ts";
 
+const never = (): boolean => false;
+
 export interface PacketParts {
   readonly context: EngineContext;
   readonly membership: Membership;
@@ -63,8 +65,12 @@ export class PacketDispatcher {
     return this.#dropped.report() === 0;
   }
 
-  /** See {@link Engine.drainHandoff}. */
-  drain(limit: number, isTimeOver: () => boolean): void {
+  /**
+   * Handles up to `limit` of the queued messages.
+   *
+   * @param isTimeOver called after each message: what a message costs depends on its sender. Default: time is never over
+   */
+  drain(limit: number, isTimeOver: () => boolean = never): void {
     for (let i = 0; i < limit && (i === 0 || !isTimeOver()); i++) {
       const message = this.#handoff.shift();
       if (message === undefined) break;
@@ -143,12 +149,13 @@ export class PacketDispatcher {
         acks.nack(decodeNackResp(body).seqNo);
         break;
       case messageType.alive:
-        if (!membership.isDuplicate(body, 0, body.length)) this.#handOff({ type, body, from });
-        break;
       case messageType.suspect:
       case messageType.dead:
       case messageType.user:
-        this.#handOff({ type, body, from });
+        if (type === messageType.alive && membership.isDuplicate(body, 0, body.length)) break;
+        if (!this.#handoff.push({ type, body, from })) {
+          this.#dropped.add("handoff_full", "too many wait already", type, from);
+        }
         break;
       default:
         this.#dropped.add("unknown_type", `message type ${type} is not supported`, type, from);
@@ -163,11 +170,6 @@ export class PacketDispatcher {
     }
     this.#dropped.add("too_many_replies", `a packet asks for more than ${maxRepliesPerPacket} replies`, type, from);
     return false;
-  }
-
-  #handOff(message: HandoffMessage): void {
-    if (this.#handoff.push(message)) return;
-    this.#dropped.add("handoff_full", "too many wait already", message.type, message.from);
   }
 
   #handle({ type, body, from }: HandoffMessage): void {

@@ -150,7 +150,7 @@ export class EngineHarness {
   /** Hands a packet to the engine, and, unless told otherwise, lets it handle what then waits. */
   deliver(packet: Message | Uint8Array, from: Address = stranger, drain: boolean = true): void {
     this.run(() => {
-      this.engine.receive(packet instanceof Uint8Array ? packet : encodeMessage(packet), from, this.now);
+      this.engine.packets.receive(packet instanceof Uint8Array ? packet : encodeMessage(packet), from, this.now);
       if (drain) this.drain();
     });
   }
@@ -160,7 +160,7 @@ export class EngineHarness {
   }
 
   drain(): void {
-    while (this.engine.hasHandoff) this.engine.drainHandoff(256);
+    while (this.engine.packets.waiting > 0) this.engine.packets.drain(256);
   }
 
   run<T>(action: () => T): T {

@@ -153,7 +153,7 @@ describe("our own pings", () => {
 
 it("a packet of which nothing was dropped is said to be so", () => {
   const node = started();
-  const receive = (bytes: Uint8Array): boolean => node.run(() => node.engine.receive(bytes, stranger, node.now));
+  const receive = (bytes: Uint8Array): boolean => node.run(() => node.engine.packets.receive(bytes, stranger, node.now));
   expect(receive(encodeMessage(alive("n2")))).toBe(true);
   expect(receive(Uint8Array.of(99))).toBe(false);
 });
@@ -202,9 +202,9 @@ it("push/pulls that are restarted come within an interval of a cluster of the ne
 it("a stop leaves no timer and nothing that waits", () => {
   const node = started({ config: { pushPullInterval: 1000, gossipInterval: 100 } });
   node.deliver(alive("n2"), undefined, false);
-  expect([node.engine.hasHandoff, node.engine.nextTimerAt() !== undefined]).toEqual([true, true]);
+  expect([node.engine.packets.waiting > 0, node.engine.nextTimerAt() !== undefined]).toEqual([true, true]);
   node.engine.stop();
-  expect([node.engine.hasHandoff, node.engine.nextTimerAt()]).toEqual([false, undefined]);
+  expect([node.engine.packets.waiting > 0, node.engine.nextTimerAt()]).toEqual([false, undefined]);
   expect(node.node("n2")).toBeUndefined();
 });
 

@@ -92,12 +92,12 @@ describe("messages that wait", () => {
     node.deliver(ping(), stranger, false);
     expect(node.sentOf("ack")).toHaveLength(1);
     expect(node.engine.numMembers).toBe(1);
-    node.run(() => node.engine.drainHandoff(2));
+    node.run(() => node.engine.packets.drain(2));
     expect(node.engine.numMembers).toBe(3);
-    expect(node.engine.hasHandoff).toBe(true);
+    expect(node.engine.packets.waiting).toBeGreaterThan(0);
     node.drain();
     expect(node.engine.numMembers).toBe(4);
-    expect(node.engine.hasHandoff).toBe(false);
+    expect(node.engine.packets.waiting).toBe(0);
   });
 
   it("lets an alive that came last go before the suspicion that came first", () => {

@@ -100,9 +100,9 @@ describe("an alive message that says what is known", () => {
   function waits(options: HarnessOptions, message = alive("n2", { meta: foo }), known = message): boolean {
     const node = started(options);
     node.deliver(known);
-    expect(node.engine.hasHandoff).toBe(false);
+    expect(node.engine.packets.waiting).toBe(0);
     node.deliver(message, { ...stranger, host: "127.0.0.50" }, false);
-    return node.engine.hasHandoff;
+    return node.engine.packets.waiting > 0;
   }
 
   it("is dropped as it comes in, unlike one with news", () => {

@@ -198,7 +198,7 @@ describe("a ping outside the schedule", () => {
     const { node, results } = pinging();
     const arrived = node.now + 3;
     node.jump(400);
-    node.run(() => node.engine.receive(encodeMessage(ack(1)), stranger, arrived));
+    node.run(() => node.engine.packets.receive(encodeMessage(ack(1)), stranger, arrived));
     expect(results).toEqual([3]);
   });
 });
