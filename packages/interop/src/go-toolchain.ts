@@ -42,7 +42,7 @@ export function goVersion(): Promise<string | undefined> {
  */
 export async function goAvailable(): Promise<boolean> {
   if ((await goVersion()) !== undefined) return true;
-  const line = "interop: Go was not found, so nothing here runs against the Go library (install Go 1.25 or newer)";
+  const line = "interop: Go was not found, so nothing here runs against the Go library (install Go 1.26 or newer)";
   if (process.env["CI"]) throw new Error(line);
   if (!shown) process.stderr.write(`${line}\n`);
   shown = true;

@@ -217,6 +217,35 @@ export interface PeerCommands {
 
 export type PeerCommandName = keyof PeerCommands;
 
+/** The config of a Serf node (go-serf/). */
+export interface SerfConfig {
+  name: string;
+  bindAddr: string;
+  protocolVersion: number;
+  tags: Readonly<Record<string, string>>;
+  /** Base64. */
+  secretKey?: string;
+  /** Refuse members by the rules of Consul's LAN pool. */
+  consul?: boolean;
+}
+
+export interface SerfMember {
+  readonly name: string;
+  readonly status: "none" | "alive" | "leaving" | "left" | "failed";
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** The commands of the Serf peer (go-serf/). */
+export interface SerfCommands extends Pick<PeerCommands, "join" | "leave"> {
+  create: { args: { readonly config: SerfConfig }; result: CreatedNode };
+  serfMembers: { args: None; result: { readonly members: readonly SerfMember[] } };
+  userEvent: { args: { readonly name: string; readonly payload: string }; result: None };
+  /** Asks all members to acknowledge within `timeout` ms. */
+  query: { args: { readonly name: string; readonly timeout: number }; result: { readonly acked: readonly string[] } };
+  /** Asks all members for their keys. */
+  serfKeys: { args: None; result: { readonly nodes: number; readonly answered: number; readonly errors: number } };
+}
+
 /** `id` is null when the command had none that could be read. */
 export type PeerAnswer =
   | { readonly id: number; readonly result: unknown }

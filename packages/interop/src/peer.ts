@@ -13,6 +13,7 @@ import {
   type PeerEvent,
   type PeerMember,
   type PeerNodeState,
+  type SerfCommands,
 } from "./peer-protocol.ts";
 import { until } from "./until.ts";
 
@@ -137,8 +138,12 @@ export class Peer {
 
   /** Gives a command and waits for its answer; an error answer rejects with the peer's text. */
   command<Name extends PeerCommandName>(name: Name, args: PeerCommands[Name]["args"]): Promise<PeerCommands[Name]["result"]> {
-    const id = ++this.#lastId;
-    return this.#request(id, name, JSON.stringify({ ...args, id, cmd: name })) as Promise<PeerCommands[Name]["result"]>;
+    return this.#command(name, args) as Promise<PeerCommands[Name]["result"]>;
+  }
+
+  /** The same for a Serf peer. */
+  serf<Name extends keyof SerfCommands>(name: Name, args: SerfCommands[Name]["args"]): Promise<SerfCommands[Name]["result"]> {
+    return this.#command(name, args) as Promise<SerfCommands[Name]["result"]>;
   }
 
   /** Sends a line as it is, well-formed or not. */
@@ -273,6 +278,11 @@ export class Peer {
     const stderr = this.#stderr.join("").trim();
     const head = `latest events of ${this.#node?.name ?? "a peer without a node"} (${this.kind}, pid ${this.pid}):`;
     return [head, ...lines, ...(stderr === "" ? [] : ["its stderr:", stderr.slice(-4_000)])].join("\n");
+  }
+
+  #command(name: string, args: object): Promise<unknown> {
+    const id = ++this.#lastId;
+    return this.#request(id, name, JSON.stringify({ ...args, id, cmd: name }));
   }
 
   #request(id: number, what: string, line: string): Promise<unknown> {
