@@ -1,12 +1,5 @@
-import {
-  createMemberlist as createOnTransport,
-  type Config,
-  type Memberlist,
-  type ResolvedConfig,
-  type Transport,
-} from "@memberlist/core";
-import { configError, resolveConfig } from "@memberlist/core/internal";
-import { streamOnly as overStreams } from "@memberlist/core/transport";
+import type { Config, Memberlist } from "@memberlist/core";
+import { configError, createWithTransport, resolveConfig } from "@memberlist/core/internal";
 import { denoClock } from "./deno-clock.ts";
 import { DenoTransport } from "./deno-transport.ts";
 import { quicTransportFor } from "./quic/for-config.ts";
@@ -26,12 +19,6 @@ export interface DenoConfig extends Config {
   readonly quic?: QuicConfig;
 }
 
-/** A transport, and the port that it is bound to. */
-interface Bound {
-  readonly transport: Transport;
-  readonly port: number;
-}
-
 /**
  * Starts a member on Deno. Without `config.transport`, UDP and TCP (or QUIC) are bound on `config.bindAddr` and `config.bindPort` (0: a
  * free port; the effective one becomes the member's `bindPort`).
@@ -45,35 +32,11 @@ interface Bound {
  */
 export async function createMemberlist(options: DenoConfig): Promise<Memberlist> {
   // resolveConfig refuses null and undefined.
-  const { streamOnly = false, quic, clock = denoClock(), ...rest } = options ?? resolveConfig(options);
-  const config: Config = { ...rest, clock };
-  if (typeof streamOnly !== "boolean") {
-    throw configError("streamOnly", "must be true or false");
-  }
-  const how = [...(streamOnly ? ["streamOnly"] : []), ...(quic === undefined ? [] : ["quic"])];
-  if (how.length > 1) throw configError("streamOnly", "excludes quic: set one of them");
-  if (config.transport !== undefined) {
-    if (how.length === 0) return createOnTransport(config);
-    throw configError("transport", `leave out ${how.join()} beside it: that is for the transport that is made here`);
-  }
-  const resolved = resolveConfig(config);
-  const { port, transport } = await (quic === undefined ? overSockets(resolved, streamOnly) : overQuic(resolved, quic));
-  try {
-    return await createOnTransport({ ...config, bindPort: port, transport });
-  } catch (error) {
-    await transport.shutdown();
-    throw error;
-  }
-}
-
-async function overSockets(config: ResolvedConfig, streamOnly: boolean): Promise<Bound> {
-  const { bindAddr, bindPort, logger, logOutput } = config;
-  const sockets = await DenoTransport.create({ bindAddrs: [bindAddr], bindPort, logger, logOutput, udp: !streamOnly });
-  const { bindPort: port } = sockets;
-  return { port, transport: streamOnly ? overStreams(sockets, { port }) : sockets };
-}
-
-async function overQuic(config: ResolvedConfig, quic: QuicConfig): Promise<Bound> {
-  const transport = await quicTransportFor(config, quic);
-  return { port: transport.bindPort, transport };
+  const { streamOnly, quic, clock = denoClock(), ...config } = options ?? resolveConfig(options);
+  if (streamOnly === true && quic !== undefined) throw configError("streamOnly", "excludes quic: set one of them");
+  return createWithTransport({ ...config, clock }, { streamOnly, quic }, (resolved) => {
+    if (quic !== undefined) return quicTransportFor(resolved, quic);
+    const { bindAddr, bindPort, logger, logOutput } = resolved;
+    return DenoTransport.create({ bindAddrs: [bindAddr], bindPort, logger, logOutput, udp: streamOnly !== true });
+  });
 }

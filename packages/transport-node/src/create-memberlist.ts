@@ -1,8 +1,7 @@
-import { createMemberlist as createOnTransport, type Config, type Memberlist } from "@memberlist/core";
-import { configError, resolveConfig } from "@memberlist/core/internal";
-import { streamOnly as overStreams } from "@memberlist/core/transport";
-import type { WorkerOptions } from "./worker-pool.ts";
+import type { Config, Memberlist } from "@memberlist/core";
+import { createWithTransport, resolveConfig } from "@memberlist/core/internal";
 import { NodeTransport } from "./node-transport.ts";
+import type { WorkerOptions } from "./worker-pool.ts";
 
 /** The config of a member on UDP and TCP: the core's, and how its transport works. */
 export interface NodeConfig extends Config {
@@ -26,22 +25,8 @@ export interface NodeConfig extends Config {
  */
 export async function createMemberlist(options: NodeConfig): Promise<Memberlist> {
   // resolveConfig refuses null and undefined.
-  const { workers, streamOnly = false, ...config } = options ?? resolveConfig(options);
-  if (typeof streamOnly !== "boolean") {
-    throw configError("streamOnly", "must be true or false");
-  }
-  if (config.transport !== undefined) {
-    if (workers === undefined && !streamOnly) return createOnTransport(config);
-    throw configError("transport", "leave out workers and streamOnly beside it: they are for the transport that is made here");
-  }
-  const { bindAddr, bindPort, logger, logOutput } = resolveConfig(config);
-  const sockets = await NodeTransport.create({ bindAddrs: [bindAddr], bindPort, logger, logOutput, workers, udp: !streamOnly });
-  const { bindPort: port } = sockets;
-  const transport = streamOnly ? overStreams(sockets, { port }) : sockets;
-  try {
-    return await createOnTransport({ ...config, bindPort: port, transport });
-  } catch (error) {
-    await transport.shutdown();
-    throw error;
-  }
+  const { workers, streamOnly, ...config } = options ?? resolveConfig(options);
+  return createWithTransport(config, { workers, streamOnly }, ({ bindAddr, bindPort, logger, logOutput }) =>
+    NodeTransport.create({ bindAddrs: [bindAddr], bindPort, logger, logOutput, workers, udp: streamOnly !== true }),
+  );
 }

@@ -1,0 +1,32 @@
+import { configError } from "../api/errors.ts";
+import { resolveConfig, type Config, type ResolvedConfig } from "../config/config.ts";
+import { createMemberlist, type Memberlist } from "../memberlist.ts";
+import type { Transport } from "../ports/transport.ts";
+import { streamOnly as overStreams } from "../stream-only/stream-only.ts";
+
+/**
+ * Starts a member on a transport that is made for it, or on the one that the config brings.
+ *
+ * @param own what a transport package adds to the config; only the transport that is made here uses it
+ * @param open makes that transport, bound to `bindAddr` and `bindPort`
+ * @throws ConfigError `invalid_config`; what `open` or the core's `createMemberlist` throws. No socket stays open then.
+ */
+export async function createWithTransport(
+  config: Config,
+  own: { readonly streamOnly?: boolean } & Readonly<Record<string, unknown>>,
+  open: (resolved: ResolvedConfig) => Promise<Transport & { readonly bindPort: number }>,
+): Promise<Memberlist> {
+  const { streamOnly = false } = own;
+  if (typeof streamOnly !== "boolean") throw configError("streamOnly", "must be true or false");
+  if (config.transport !== undefined) {
+    const names = Object.keys(own).filter((name) => own[name] !== undefined && own[name] !== false);
+    if (names.length === 0) return createMemberlist(config);
+    throw configError(
+      "transport",
+      `leave out ${names.join(" and ")} beside it: only the transport that createMemberlist makes uses it`,
+    );
+  }
+  const made = await open(resolveConfig(config));
+  const { bindPort } = made;
+  return createMemberlist({ ...config, bindPort, transport: streamOnly ? overStreams(made, { port: bindPort }) : made });
+}
