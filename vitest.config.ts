@@ -1,10 +1,10 @@
 import type { ViteUserConfig } from "vitest/config";
 import { reporters, sources } from "./vitest.shared.ts";
 
-/** Tests that load the machine, or measure how late something is: they run last, one after another, beside nothing else. */
+/** `pnpm test:load`: tests that load the machine, or measure how late something is. They run one after another. */
 const loadTests = "packages/*/test/**/*.load.test.ts";
 
-/** `pnpm test`. Nothing has to be built first. The interop suite has a config of its own. */
+/** `pnpm test` runs the unit tests. Nothing has to be built first. The interop suite has its own config. */
 const config: ViteUserConfig = {
   test: {
     reporters,
@@ -16,6 +16,8 @@ const config: ViteUserConfig = {
           include: ["packages/*/test/**/*.test.ts", "examples/test/**/*.test.ts"],
           exclude: [loadTests, "packages/interop/test/**", "**/node_modules/**"],
           testTimeout: 20_000,
+          // Most concurrent tests wait for deadlines.
+          maxConcurrency: 8,
           sequence: { groupOrder: 0 },
         },
       },

@@ -65,7 +65,7 @@ async function runWithMemory(file) {
   const memory = Math.min(totalmem(), process.constrainedMemory() || Infinity);
   // Most of what a run makes is short-lived: a larger nursery saves a tenth of the time.
   const flags = [`--max-old-space-size=${Math.floor((0.8 * memory) / 2 ** 20)}`, "--max-semi-space-size=64"];
-  // The channel tells it that this process is gone, however that was ended.
+  // The channel closes when this process is gone, however that was ended.
   const child = spawn(process.execPath, [...flags, file, ...args], { stdio: ["inherit", "inherit", "inherit", "ipc"] });
   // The terminal's signals reach the child, too; what ends this process alone has to end the child.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));

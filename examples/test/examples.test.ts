@@ -135,7 +135,7 @@ it.skipIf(programOf("deno") === undefined)(
     await using program = new Program("deno", "quic", []);
     await program.says(/members: a b c\n/);
     await program.says(/b received: hello from c\n/);
-    await program.says(/stranger: .*\n.*the peer has refused us: the certificate is not signed by this cluster's authority\n/);
+    await program.says(/stranger: .*\n.*the peer refused this node: the certificate is not signed by this cluster's authority\n/);
     await program.says(/c, looking for b at the address of a: .*\n.*it is node "a", not "b"\n/);
     expect(await program.ended).toBe(0);
   },

@@ -27,14 +27,14 @@ describe.skipIf(deno === "")(
       await rm(folder, { recursive: true });
     });
 
-    it("type-checks", async () => {
+    it("the sources type-check", async () => {
       const files = ["transport", "conformance", "stream-only", "stream-floods", "files", "file-store"].map(
         (name) => `${tests}/${name}-test.ts`,
       );
       await expect(run(deno, ["check", "packages/transport-deno/src/index.ts", ...files], { cwd: root })).resolves.toBeDefined();
     });
 
-    it.each(["memberlist", "transport-deno"])("would be taken by JSR as it is, and sends its sources alone: %s", async (name) => {
+    it.each(["memberlist", "transport-deno"])("JSR accepts %s as it is, and gets its sources alone", async (name) => {
       const options = { cwd: `${root}packages/${name}`, env: { ...process.env, NO_COLOR: "1" } };
       const { stderr } = await run(deno, ["publish", "--dry-run", "--allow-dirty"], options);
       expect(stderr).toMatch(/Success Dry run complete/);
@@ -43,26 +43,26 @@ describe.skipIf(deno === "")(
       expect(sent.filter((path) => !/^(README\.md|deno\.json|src\/.*)$/.test(path))).toEqual([]);
     });
 
-    it("passes its own tests, which leak nothing", async () => {
+    it("DenoTransport passes its own tests, without leaks", async () => {
       expect(await denoTest("transport-test.ts", network)).toMatch(/ok \| \d+ passed \| 0 failed/);
     });
 
-    it("conforms to all rules for transports, by UDP and over streams alone, and leaves nothing open after any", async () => {
+    it("DenoTransport passes the conformance suite, with UDP and over streams alone, and leaves nothing open", async () => {
       const said = await denoTest("conformance-test.ts", network, [String(silent.address.port)]);
       const ruleCount = transportConformance(memoryHarness()).length;
       expect(said).toContain(`ok | ${2 * (ruleCount + 1)} passed | 0 failed`);
     });
 
-    it("has clusters without UDP, where nothing unstable is allowed", async () => {
+    it("members form a cluster without UDP and without --unstable-net", async () => {
       expect(await denoTest("stream-only-test.ts", ["--allow-net"])).toMatch(/ok \| \d+ passed \| 0 failed/);
     });
 
-    it("keeps its store in one place, by files that nobody else can have put there", async () => {
+    it("fileStore keeps its path, and never opens a file that others put there", async () => {
       const said = await denoTest("file-store-test.ts", ["--allow-read", "--allow-write"], [folder]);
       expect(said).toMatch(/ok \| 2 passed \| 0 failed/);
     });
 
-    it("looks SRV records up, and keeps a store in a file: with the permission for that folder, and says what is missing without", async () => {
+    it("SRV look-ups and fileStore work with the permission for a folder, and name the missing permission without it", async () => {
       await using server = await nameServer(folder);
       await writeFile(join(folder, "resolv.conf"), `nameserver 127.0.0.1:${server.port}\n`);
       const files = [`--allow-read=${folder}`, `--allow-write=${folder}`];

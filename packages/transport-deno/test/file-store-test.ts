@@ -6,7 +6,7 @@ import { fileStore } from "../src/index.ts";
 
 const [folder = ""] = Deno.args;
 
-Deno.test("fileStore opens no file that is there already, replaces a link, and removes old leftovers of its own alone", async () => {
+Deno.test("fileStore never opens an existing file, replaces a link, and removes only its own old temporary files", async () => {
   const inner = `${folder}/links`;
   await Deno.mkdir(inner);
   const [path, victim] = [`${inner}/node.json`, `${inner}/victim`];
@@ -41,7 +41,7 @@ Deno.test("fileStore opens no file that is there already, replaces a link, and r
   strictEqual((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
 });
 
-Deno.test("fileStore stays where it was when the working directory changes", async () => {
+Deno.test("fileStore keeps its path when the working directory changes", async () => {
   const before = Deno.cwd();
   const [first, second] = [`${folder}/first`, `${folder}/second`];
   for (const each of [first, second]) await Deno.mkdir(each);

@@ -31,7 +31,7 @@ if (denied === undefined) {
     await Promise.all([rejects(stopped, { code: "shutdown" }), transport.shutdown()]);
   });
 
-  Deno.test("where the name server of dnsConfigPath knows no address, the system's resolver is asked", async () => {
+  Deno.test("the system's resolver is asked if the name server of dnsConfigPath knows no address", async () => {
     const transport = await bind();
     strictEqual((await transport.resolve("localhost.", options)).includes("127.0.0.1"), true);
     await transport.shutdown();
@@ -46,7 +46,7 @@ if (denied === undefined) {
     await Promise.all([a.shutdown(), b.shutdown()]);
   });
 
-  Deno.test("fileStore has nothing at first, then what was saved last, for its owner only, and leaves no other file", async () => {
+  Deno.test("fileStore loads the last save, from a file that only its owner can read, and leaves no other file", async () => {
     const inner = `${folder}/store`;
     await Deno.mkdir(inner);
     const store = fileStore(`${inner}/node.json`);
@@ -63,7 +63,7 @@ if (denied === undefined) {
     await rejects(async () => fileStore(inner).load(), /EISDIR/);
   });
 
-  Deno.test("fileStore brings a restarted node back by itself", async () => {
+  Deno.test("fileStore restores the cluster of a restarted node", async () => {
     const store = fileStore(`${folder}/b.json`);
     const a = await createMemberlist({ ...local, name: "a" });
     const b = await createMemberlist({ ...local, name: "b", store });
@@ -79,7 +79,7 @@ if (denied === undefined) {
     await Promise.all([a.shutdown(), again.shutdown()]);
   });
 } else {
-  Deno.test("without permission for a file, the error names it, nothing is prompted for, and a member starts all the same", async () => {
+  Deno.test("without permission for a file, the error names it, Deno does not prompt, and the member starts", async () => {
     const transport = await bind();
     await rejects(transport.resolveSrv(service, options), { code: "resolve_failed", message: /--allow-read=.*resolv\.conf/ });
     await transport.shutdown();

@@ -1,6 +1,6 @@
 type Closable = { close(): void };
 
-/** Counts the sockets that are open in this process, from the call on: Deno itself tells nobody. */
+/** Counts the sockets that are open in this process, from the call on: Deno does not report them. */
 export function countHandles(): () => number {
   const open = new Set<Closable>();
   const track = <T extends Closable>(handle: T): T => {

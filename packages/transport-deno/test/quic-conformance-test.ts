@@ -83,7 +83,7 @@ const harness: ConformanceHarness = {
 };
 
 const cases = transportConformance(harness);
-Deno.test("QUIC conforms: only what QUIC on Deno does not have is left out", () => {
+Deno.test("QuicTransport skips only the rules that QUIC on Deno cannot meet", () => {
   const left = cases.filter(({ notApplicable }) => notApplicable !== undefined).map(({ notApplicable }) => notApplicable);
   // Deno frees the port of an endpoint when nothing refers to it any more: quic-test.ts restarts a peer behind a relay.
   deepStrictEqual(left, ["the harness says cannotReset", "the harness has no createAt"]);

@@ -24,7 +24,7 @@ for (const name of ["", "server"])
     await a.shutdown();
   });
 
-Deno.test("a connection that is one too many for its dialler is closed", async () => {
+Deno.test("a connection above the limit of its dialler is closed", async () => {
   const [a, b, c] = [await start("a", { maxConnections: 1 }), await start("b"), await start("c")];
   for (const each of [b, c]) each.listen({ packet: nothing, stream: nothing });
   const stream = await a.dial(addressOf(b), dialOptions);
@@ -34,7 +34,7 @@ Deno.test("a connection that is one too many for its dialler is closed", async (
   await Promise.all([a, b, c].map((transport) => transport.shutdown()));
 });
 
-Deno.test("a long packet that is not whole in time is dropped, and counted", async () => {
+Deno.test("a long packet that stays incomplete is dropped, and counted", async () => {
   const a = await start("a");
   const b = await start("b", { handshakeTimeout: 1000 });
   const lengths: number[] = [];
@@ -53,7 +53,7 @@ Deno.test("a long packet that is not whole in time is dropped, and counted", asy
   await Promise.all([a.shutdown(), b.shutdown()]);
 });
 
-Deno.test("long packets that were sent before a shutdown arrive", async () => {
+Deno.test("long packets sent before a shutdown arrive", async () => {
   const [a, b] = [await start("a"), await start("b")];
   let arrived = 0;
   b.listen({ packet: () => void arrived++, stream: nothing });
@@ -68,7 +68,7 @@ Deno.test("long packets that were sent before a shutdown arrive", async () => {
   await b.shutdown();
 });
 
-Deno.test("a peer that reads nothing of a stream does not keep its place", async () => {
+Deno.test("a peer that does not read a stream does not keep its slot", async () => {
   const a = await start("a");
   const b = await start("b", { maxInboundStreams: 1, handshakeTimeout: 1000 });
   const accepted: TransportStream[] = [];
@@ -89,7 +89,7 @@ Deno.test("a peer that reads nothing of a stream does not keep its place", async
       () => false,
     );
   const end = performance.now() + 10_000;
-  while (!(await again())) if (performance.now() > end) throw new Error("the place was never free again");
+  while (!(await again())) if (performance.now() > end) throw new Error("the slot was never free again");
   strictEqual(accepted.length, 2);
   unread.close();
   await Promise.all([a.shutdown(), b.shutdown()]);

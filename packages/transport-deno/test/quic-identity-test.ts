@@ -1,4 +1,4 @@
-/** Run by Deno (quic.test.ts starts it): who is let in over QUIC, and what those are told who are not. */
+/** Run by Deno (quic.test.ts starts it): which peers are accepted over QUIC, and what refused peers get. */
 import { match, rejects, strictEqual } from "node:assert/strict";
 import { createClusterCa, issueNodeCertificate, type CertificateAndKey } from "@memberlist/core/certificates";
 import { serverNameOf } from "@memberlist/core/internal";
@@ -23,7 +23,7 @@ async function listener(name = "server", label = ""): Promise<{ server: QuicTran
   return { server, refusals };
 }
 
-/** That the listener has refused one peer for this reason, and let nobody in. */
+/** Checks that the listener refused one peer for this cause, and accepted none. */
 async function refusedOnce(server: QuicTransport, refusals: readonly string[], code: string): Promise<void> {
   await until(() => refusals.length === 1, "a line about the refusal");
   strictEqual(refusals[0], code);
@@ -39,7 +39,7 @@ async function show(listener: RawListener, shown: CertificateAndKey): Promise<vo
   await control.send([random(32), random(16), der(shown), random(256)]);
 }
 
-Deno.test("a node whose certificate is of another authority is refused: by the dialler", async () => {
+Deno.test("the dialler refuses a node with a certificate of another authority", async () => {
   const { certificate, key } = await issueNodeCertificate(otherCa, { name: "server" });
   const stranger = await start("server", { ca: otherCa.certificate, certificate, key });
   const a = await start("a");
@@ -51,20 +51,20 @@ Deno.test("a node whose certificate is of another authority is refused: by the d
   await Promise.all([a.shutdown(), stranger.shutdown()]);
 });
 
-Deno.test("a node whose certificate is of another authority is refused: by the listener, which tells it", async () => {
+Deno.test("the listener refuses a node with a certificate of another authority, and sends the cause", async () => {
   const { server, refusals } = await listener();
   const { certificate, key } = await issueNodeCertificate(otherCa, { name: "a" });
   // It believes both authorities, so that only the listener has something against it.
   const stranger = await start("a", { ca: otherCa.certificate + ca.certificate, certificate, key });
   await rejects(stranger.dial(addressOf(server, "server"), dialOptions), {
     code: "untrusted_peer",
-    message: /the peer has refused us: the certificate is not signed by this cluster's authority/,
+    message: /the peer refused this node: the certificate is not signed by this cluster's authority/,
   });
   await refusedOnce(server, refusals, "untrusted_peer");
   await Promise.all([server.shutdown(), stranger.shutdown()]);
 });
 
-Deno.test("a node of the right authority under another name than the one expected is refused, by name", async () => {
+Deno.test("a node with a certificate for another name than expected is refused as wrong_peer", async () => {
   const { server } = await listener();
   const a = await start("a");
   await rejects(a.dial(addressOf(server, "b"), dialOptions), { code: "wrong_peer", message: /it is node "server", not "b"/ });
@@ -77,7 +77,7 @@ Deno.test("a node of the right authority under another name than the one expecte
   await Promise.all([a.shutdown(), server.shutdown()]);
 });
 
-Deno.test("a node with another label is refused: by the dialler, whether it expects a name or not", async () => {
+Deno.test("the dialler refuses a node with another label, with and without an expected name", async () => {
   const { server } = await listener("server", "blue");
   const a = await start("a", { label: "green" });
   for (const name of ["", "server"]) {
@@ -86,7 +86,7 @@ Deno.test("a node with another label is refused: by the dialler, whether it expe
   await Promise.all([a.shutdown(), server.shutdown()]);
 });
 
-Deno.test("a node with another label is refused: by the listener", async () => {
+Deno.test("the listener refuses a node with another label", async () => {
   const { server, refusals } = await listener();
   const raw = await RawDialler.connect(server.bindPort, "server");
   await raw.prove(await certificateOf("a", "blue"));
@@ -97,7 +97,7 @@ Deno.test("a node with another label is refused: by the listener", async () => {
   await server.shutdown();
 });
 
-Deno.test("an expired certificate, and one that is not valid yet, are refused: by the dialler", async () => {
+Deno.test("the dialler refuses an expired certificate, and one that is not valid yet", async () => {
   for (const validFrom of [new Date(Date.now() - 2 * day), new Date(Date.now() + day)]) {
     const expired = new RawListener(await issueNodeCertificate(ca, { name: "server", validFrom, validFor: day }));
     const accepted = expired.accept();
@@ -111,7 +111,7 @@ Deno.test("an expired certificate, and one that is not valid yet, are refused: b
   }
 });
 
-Deno.test("an expired certificate, and one that is not valid yet, are refused: by the listener", async () => {
+Deno.test("the listener refuses an expired certificate, and one that is not valid yet", async () => {
   for (const validFrom of [new Date(Date.now() - 2 * day), new Date(Date.now() + day)]) {
     const { server, refusals } = await listener();
     const raw = await RawDialler.connect(server.bindPort, "server");
@@ -122,7 +122,7 @@ Deno.test("an expired certificate, and one that is not valid yet, are refused: b
   }
 });
 
-Deno.test("a name inside of another name of a certificate is not the node's, by the listener and by the dialler", async () => {
+Deno.test("listener and dialler compare whole names of a certificate, not parts of a name", async () => {
   const inside: readonly GeneralName[] = [
     [2, "x, URI:memberlist:/admin"],
     [1, "x@example.com, URI:memberlist:/admin"],
@@ -149,7 +149,7 @@ Deno.test("a name inside of another name of a certificate is not the node's, by 
   await a.shutdown();
 });
 
-Deno.test("a certificate is good for the roles of its key usage alone", async () => {
+Deno.test("a certificate is valid for the roles of its key usage only", async () => {
   const names = async (name: string): Promise<Extension> =>
     altNames([2, await serverNameOf({ name, label: "" })], [6, `memberlist:/${name}`]);
   const { server, refusals } = await listener();
@@ -182,7 +182,7 @@ Deno.test("members of an authority whose name is not ASCII accept each other", a
   await Promise.all([a.shutdown(), server.shutdown()]);
 });
 
-Deno.test("a connection ends with the peer's certificate", async () => {
+Deno.test("a connection ends when the peer's certificate expires", async () => {
   const validFrom = new Date(Date.now() - day);
   // Certificates count in seconds.
   const validFor = day + 3000;
@@ -192,17 +192,17 @@ Deno.test("a connection ends with the peer's certificate", async () => {
   (await a.dial(addressOf(server), dialOptions)).close();
   strictEqual(server.connections, 1);
   await until(() => server.connections === 0, "the connection's end");
-  await rejects(a.dial(addressOf(server), dialOptions), { code: "certificate_expired", message: /refused us.*expired/ });
+  await rejects(a.dial(addressOf(server), dialOptions), { code: "certificate_expired", message: /refused this node.*expired/ });
   await Promise.all([a.shutdown(), server.shutdown()]);
 });
 
-Deno.test("who is not authorised is refused, in both directions", async () => {
+Deno.test("a peer that authorize rejects is refused, in both directions", async () => {
   const server = await start("server", { authorize: ({ name }) => name !== "a" });
   server.listen({ packet: nothing, stream: nothing });
   const [a, b] = [await start("a"), await start("b")];
   await rejects(a.dial(addressOf(server), dialOptions), {
     code: "not_authorized",
-    message: /refused us: node "a" is not authorised/,
+    message: /refused this node: node "a" is not authorised/,
   });
   a.listen({ packet: nothing, stream: nothing });
   await rejects(server.dial(addressOf(a), dialOptions), { code: "not_authorized", message: /node "a" is not authorised/ });
@@ -228,7 +228,7 @@ Deno.test("a certificate without its key, and a proof with a bit changed, are re
   await server.shutdown();
 });
 
-Deno.test("a proof is good for no other connection to the same node", async () => {
+Deno.test("a proof is not valid for another connection to the same node", async () => {
   const { server } = await listener();
   const own = await certificateOf("a");
   const first = await RawDialler.connect(server.bindPort, "server");
@@ -242,7 +242,7 @@ Deno.test("a proof is good for no other connection to the same node", async () =
   await server.shutdown();
 });
 
-Deno.test("a proof that was made to one node is refused by another: it cannot be relayed", async () => {
+Deno.test("a proof made for one node is refused by another, so it cannot be relayed", async () => {
   const { server, refusals } = await listener();
   const mallory = await certificateOf("mallory");
   const between = new RawListener(mallory);
@@ -268,7 +268,7 @@ Deno.test("a proof that was made to one node is refused by another: it cannot be
   await Promise.all([a.shutdown(), server.shutdown()]);
 });
 
-Deno.test("a member that passes itself off as another one gets no proof at all", async () => {
+Deno.test("a member that impersonates another one gets no proof", async () => {
   const { server } = await listener();
   const mallory = await certificateOf("mallory");
   const between = new RawListener(mallory);
@@ -295,7 +295,7 @@ Deno.test("a member that passes itself off as another one gets no proof at all",
   await Promise.all([a.shutdown(), server.shutdown()]);
 });
 
-Deno.test("a member starts with a certificate for its own name and label only", async () => {
+Deno.test("a member starts only with a certificate for its own name and label", async () => {
   const { certificate, key } = await certificateOf("a", "blue");
   const quic = { ca: ca.certificate, certificate, key };
   const base = { ...lanConfig(), bindAddr: "127.0.0.1", bindPort: 0, logger: silent };
@@ -307,7 +307,7 @@ Deno.test("a member starts with a certificate for its own name and label only", 
   await (await createMemberlist({ ...base, name: "a", label: "blue", quic })).shutdown();
 });
 
-Deno.test("credentials that no peer would accept are a wrong config", async () => {
+Deno.test("credentials that no peer would accept are refused as invalid_config", async () => {
   const [a, b] = [await certificateOf("a"), await certificateOf("b")];
   const expired = await issueNodeCertificate(ca, { name: "a", validFrom: new Date(Date.now() - 2 * day), validFor: day });
   for (const [wrong, message] of [
@@ -323,7 +323,7 @@ Deno.test("credentials that no peer would accept are a wrong config", async () =
     await rejects(start("a", wrong), { code: "invalid_config", message });
 });
 
-Deno.test("a start that fails by its certificate has taken no port, and numbers that take a limit away are a wrong config", async () => {
+Deno.test("a start that fails by its certificate binds no port, and numbers that would remove a limit are refused", async () => {
   const { certificate, key } = await certificateOf("a");
   const probe = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const { port } = probe.addr as Deno.NetAddr;
@@ -345,7 +345,7 @@ Deno.test("a start that fails by its certificate has taken no port, and numbers 
   await (await createMemberlist({ ...base, name: "a", quic })).shutdown();
 });
 
-Deno.test("an authorize that answers with a promise lets nobody in", async () => {
+Deno.test("an authorize that returns a promise accepts no peer", async () => {
   const authorize = (async () => true) as unknown as () => boolean;
   const { server } = await listener();
   const a = await start("a", { authorize });

@@ -41,7 +41,7 @@ async function countBytes(stream: TransportStream | undefined): Promise<number> 
   return bytes;
 }
 
-Deno.test("packets of any length arrive, on one connection, with the certified name of their sender", async () => {
+Deno.test("packets of any length arrive on one connection, with the certified name of their sender", async () => {
   const [[a], [b, { packets }]] = [await listening("a"), await listening("b")];
   const lengths = [1, 1100, 1162, 1163, 1400, 1500, 3000, 65_507];
   for (const length of lengths) strictEqual(await sent(a, pattern(length), addressOf(b, "b")), undefined);
@@ -56,7 +56,7 @@ Deno.test("packets of any length arrive, on one connection, with the certified n
   await Promise.all([a.shutdown(), b.shutdown()]);
 });
 
-Deno.test("either side uses the connection, whoever has dialled it", async () => {
+Deno.test("both sides use the connection, whichever dialled it", async () => {
   const [[a, atA], [b, atB]] = [await listening("a"), await listening("b")];
   await sent(a, pattern(10), addressOf(b, "b"));
   await until(() => atB.packets.length === 1, "the first packet");
@@ -69,7 +69,7 @@ Deno.test("either side uses the connection, whoever has dialled it", async () =>
   await Promise.all([a.shutdown(), b.shutdown()]);
 });
 
-Deno.test("dialled by both at once, nothing is lost, and one connection is left", async () => {
+Deno.test("when both sides dial at once, nothing is lost and one connection remains", async () => {
   const [[a, atA], [b, atB]] = [await listening("a"), await listening("b")];
   const both = await Promise.all([sent(a, pattern(1), addressOf(b, "b")), sent(b, pattern(1), addressOf(a, "a"))]);
   deepStrictEqual(both, [undefined, undefined]);
@@ -87,7 +87,7 @@ Deno.test("dialled by both at once, nothing is lost, and one connection is left"
   await Promise.all([a.shutdown(), b.shutdown()]);
 });
 
-Deno.test("a peer that died without a word and was started again is reached again, by streams and by packets", async () => {
+Deno.test("a peer that crashed and restarted is reached again, by streams and by packets", async () => {
   const [a] = await listening("a", { silenceTimeout: 1500 });
   const [before] = await listening("b");
   const relay = new UdpRelay(before.bindPort);
@@ -107,7 +107,7 @@ Deno.test("a peer that died without a word and was started again is reached agai
   await relay.close();
 });
 
-Deno.test("a peer that shuts down is known to be gone at once, and is reached again when it is back", async () => {
+Deno.test("a shutdown of a peer is noticed at once, and the restarted peer is reached again", async () => {
   const [[a], [b]] = [await listening("a"), await listening("b")];
   const relay = new UdpRelay(b.bindPort);
   const to = { host: "127.0.0.1", port: relay.port, name: "b" };
@@ -122,7 +122,7 @@ Deno.test("a peer that shuts down is known to be gone at once, and is reached ag
   await relay.close();
 });
 
-Deno.test("what was sent before a shutdown arrives", async () => {
+Deno.test("packets and streams sent before a shutdown arrive", async () => {
   const [[a], [b, { packets, streams }]] = [await listening("a"), await listening("b")];
   const stream = await a.dial(addressOf(b), dialOptions);
   const writer = stream.writable.getWriter();
@@ -138,7 +138,7 @@ Deno.test("what was sent before a shutdown arrives", async () => {
   await b.shutdown();
 });
 
-Deno.test("of too many connections, the one idle for longest makes room", async () => {
+Deno.test("the connection that is idle for longest makes room for a new one", async () => {
   const [a] = await listening("a", { maxConnections: 2 });
   const peers = [(await listening("b"))[0], (await listening("c"))[0], (await listening("d"))[0]] as const;
   for (const peer of peers) strictEqual(await sent(a, pattern(1), addressOf(peer)), undefined);
@@ -151,7 +151,7 @@ Deno.test("of too many connections, the one idle for longest makes room", async 
   await Promise.all([a, ...peers].map((transport) => transport.shutdown()));
 });
 
-Deno.test("a connection that nobody uses is closed", async () => {
+Deno.test("an idle connection is closed", async () => {
   const [[a], [b]] = [await listening("a", { idleTimeout: 500 }), await listening("b")];
   const stream = await a.dial(addressOf(b), dialOptions);
   // A stream is use.
@@ -162,7 +162,7 @@ Deno.test("a connection that nobody uses is closed", async () => {
   await Promise.all([a.shutdown(), b.shutdown()]);
 });
 
-Deno.test("packets that wait are bounded: further ones are dropped, and counted", async () => {
+Deno.test("waiting packets are bounded: further ones are dropped, and counted", async () => {
   const [a] = await listening("a", { maxPendingSends: 10, handshakeTimeout: 500 });
   const silence = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const nobody = { host: "127.0.0.1", port: (silence.addr as Deno.NetAddr).port, name: "b" };
@@ -171,7 +171,7 @@ Deno.test("packets that wait are bounded: further ones are dropped, and counted"
   );
   deepStrictEqual(codes, [...Array<string>(10).fill("dial_failed"), "limit_exceeded", "limit_exceeded"]);
   strictEqual(a.counters.quicDroppedSends, 2);
-  // Another peer is not held up by that.
+  // That does not delay another peer.
   const [b, { packets }] = await listening("b");
   strictEqual(await sent(a, pattern(1), addressOf(b)), undefined);
   await until(() => packets.length === 1, "a packet to somebody else");
@@ -179,7 +179,7 @@ Deno.test("packets that wait are bounded: further ones are dropped, and counted"
   silence.close();
 });
 
-Deno.test("attempts at connections are bounded", async () => {
+Deno.test("connection attempts are bounded", async () => {
   const [a] = await listening("a", { maxHandshakes: 2, handshakeTimeout: 1000 });
   const silence = Array.from({ length: 3 }, () => Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 }));
   const codes = await Promise.all(
@@ -193,7 +193,7 @@ Deno.test("attempts at connections are bounded", async () => {
   for (const socket of silence) socket.close();
 });
 
-Deno.test("a packet that is too long comes to nothing, and harms nothing", async () => {
+Deno.test("a packet that is too long is dropped without further effect", async () => {
   const [[a], [b, { packets }]] = [await listening("a"), await listening("b")];
   const connect = Deno.connectQuic;
   const conns: Deno.QuicConn[] = [];
@@ -232,7 +232,7 @@ Deno.test("streams beyond the limit are refused, and counted", async () => {
   await Promise.all([a.shutdown(), b.shutdown()]);
 });
 
-Deno.test("a handshake that stands still ends in time, and only so many are under way", async () => {
+Deno.test("a stalled handshake ends in time, and the number of handshakes is bounded", async () => {
   const [b] = await listening("b", { handshakeTimeout: 1500, maxHandshakes: 2 });
   const silentOnes = [await RawDialler.connect(b.bindPort, "b"), await RawDialler.connect(b.bindPort, "b")];
   await silentOnes[1]?.challenge();
@@ -248,7 +248,7 @@ Deno.test("a handshake that stands still ends in time, and only so many are unde
   await Promise.all([a.shutdown(), b.shutdown()]);
 });
 
-Deno.test("a TLS handshake that goes no further takes a place, until it is forgotten", async () => {
+Deno.test("a stalled TLS handshake occupies a slot until it times out", async () => {
   const [b] = await listening("b", { maxHandshakes: 1, silenceTimeout: 1500 });
   const relay = new UdpRelay(b.bindPort);
   relay.answers = false;
@@ -323,7 +323,7 @@ for (const [what, send] of [
     await b.shutdown();
   });
 
-Deno.test("start is all or nothing", async () => {
+Deno.test("a failed start leaves no port bound", async () => {
   const [a] = await listening("a");
   await rejects(start("b", { bindPort: a.bindPort }), {
     code: "bind_failed",

@@ -18,16 +18,16 @@ describe.skipIf(deno === "")(
   "QUIC on Deno, from the TypeScript sources, with no permission but the network's",
   { timeout: 120_000 },
   () => {
-    it("type-checks", async () => {
+    it("the sources type-check", async () => {
       const files = ["quic-conformance", "quic-identity", "quic", "quic-ends"].map(fileOf);
       await expect(run(deno, ["check", ...files], { cwd })).resolves.toBeDefined();
     });
 
     it.each([
-      ["conforms to all rules for transports, and leaves nothing open after any", "quic-conformance", ruleCount + 1],
-      ["lets in those who prove who they are, and nobody else", "quic-identity", 20],
-      ["keeps a connection for each peer, within its bounds; has clusters", "quic", 25],
-      ["ends in time what a peer does not end, and loses nothing at its own end", "quic-ends", 6],
+      ["QuicTransport passes the conformance suite, and leaves nothing open", "quic-conformance", ruleCount + 1],
+      ["QuicTransport accepts peers that prove their identity, and no others", "quic-identity", 20],
+      ["QuicTransport keeps a bounded number of connections, one for each peer, and members form clusters", "quic", 25],
+      ["QuicTransport ends stalled handshakes and streams in time, and loses no packets at its shutdown", "quic-ends", 6],
     ])("%s", async (_, name, count) => {
       const args = ["test", "--no-check", "--no-prompt", "--allow-net", "--unstable-net", fileOf(name)];
       const ran = run(deno, args, { cwd, env: { ...process.env, NO_COLOR: "1" }, timeout: 110_000 });

@@ -32,7 +32,7 @@ const names = (member: Memberlist): string =>
     .sort()
     .join();
 
-Deno.test("a cluster without UDP forms, is probed by packets over streams, broadcasts, and sees a kill and a leave", async () => {
+Deno.test("a cluster without UDP forms, probes and broadcasts over streams, and sees a kill and a leave", async () => {
   const heard: string[] = [];
   const members = [];
   for (const name of ["a", "b", "c", "d"]) {
@@ -57,7 +57,7 @@ Deno.test("a cluster without UDP forms, is probed by packets over streams, broad
   await Promise.all([a.shutdown(), b.shutdown()]);
 });
 
-Deno.test("streamOnly is refused together with a transport of one's own", async () => {
+Deno.test("streamOnly is refused together with config.transport", async () => {
   const transport = await DenoTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0, udp: false, logger: silent });
   await rejects(start("a", { transport }), { code: "invalid_config" });
   const failed = await new Promise<unknown>((resolve) => {

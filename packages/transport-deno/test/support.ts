@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import type { Logger, Transport, TransportStream } from "@memberlist/core";
 import { DenoTransport } from "../src/deno-transport.ts";
 
@@ -9,7 +10,7 @@ export function bind(bindAddr = "127.0.0.1", bindPort = 0): Promise<DenoTranspor
   return DenoTransport.create({ bindAddrs: [bindAddr], bindPort, logger: silent });
 }
 
-/** @param what is missing when time is up, or what tells it then */
+/** @param what the condition in words, or a function that describes it, for the error */
 export async function until(condition: () => boolean, what: string | (() => string), limit = 10_000): Promise<void> {
   const deadline = performance.now() + limit;
   while (!condition()) {
@@ -30,11 +31,13 @@ export async function collect(readable: ReadableStream<Uint8Array>): Promise<Uin
   const reader = readable.getReader();
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) return Uint8Array.from(chunks.flatMap((chunk) => [...chunk]));
+    if (done) return Uint8Array.from(Buffer.concat(chunks));
     chunks.push(value);
   }
 }
 
 export function pattern(size: number): Uint8Array {
-  return Uint8Array.from({ length: size }, (_, i) => (i * 31 + (i >>> 8)) & 0xff);
+  const bytes = new Uint8Array(size);
+  for (let i = 0; i < size; i++) bytes[i] = (i * 31 + (i >>> 8)) & 0xff;
+  return bytes;
 }

@@ -6,7 +6,7 @@ import { denoCrypto } from "../src/deno-crypto.ts";
 import { DenoTransport } from "../src/deno-transport.ts";
 import { bind, collect, inbox, nothing, pattern, silent, until } from "./support.ts";
 
-Deno.test("packets arrive, each in memory of its own; what cannot be sent is an error of the callback", async () => {
+Deno.test("packets arrive, each in its own memory, and the callback gets the error of a packet that cannot be sent", async () => {
   const [a, b] = [await bind(), await bind()];
   const { packets } = inbox(b);
   const to = { host: "127.0.0.1", port: b.bindPort, name: "" };
@@ -50,7 +50,7 @@ Deno.test("packets arrive while deferred work goes on without a pause", async ()
   await Promise.all([a.shutdown(), b.shutdown()]);
 });
 
-Deno.test("a dual-stack socket talks IPv4 both ways, and says plain IPv4 addresses", async () => {
+Deno.test("a dual-stack socket sends and receives IPv4, and reports plain IPv4 addresses", async () => {
   const [six, four] = [await bind("::"), await bind()];
   const { packets } = inbox(four);
   const hosts: string[] = [];
@@ -62,7 +62,7 @@ Deno.test("a dual-stack socket talks IPv4 both ways, and says plain IPv4 address
   await Promise.all([six.shutdown(), four.shutdown()]);
 });
 
-Deno.test("a stream carries 1 MiB and its end; what was written arrives though the writer closes at once", async () => {
+Deno.test("a stream carries 1 MiB and its end, and written bytes arrive though the writer closes at once", async () => {
   const [a, b] = [await bind(), await bind()];
   const { streams } = inbox(b);
   const sent = pattern(1024 * 1024);
@@ -79,7 +79,7 @@ Deno.test("a stream carries 1 MiB and its end; what was written arrives though t
   await Promise.all([a.shutdown(), b.shutdown()]);
 });
 
-Deno.test("closing ends a read that waits", async () => {
+Deno.test("close() ends a pending read", async () => {
   const [a, b] = [await bind(), await bind()];
   inbox(b);
   const stream = await a.dial({ host: "127.0.0.1", port: b.bindPort, name: "" }, { timeout: 1000 });
@@ -89,7 +89,7 @@ Deno.test("closing ends a read that waits", async () => {
   await Promise.all([a.shutdown(), b.shutdown()]);
 });
 
-Deno.test("streams beyond the limit are closed and counted", async () => {
+Deno.test("streams above the limit are closed and counted", async () => {
   const a = await bind();
   const b = await DenoTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0, logger: silent, maxInboundStreams: 1 });
   inbox(b);
@@ -101,7 +101,7 @@ Deno.test("streams beyond the limit are closed and counted", async () => {
   await Promise.all([a.shutdown(), b.shutdown()]);
 });
 
-Deno.test("dialling and resolving fail with the core's codes", async () => {
+Deno.test("dial and resolve fail with the core's error codes", async () => {
   const [a, b] = [await bind(), await bind()];
   const { bindPort } = b;
   await b.shutdown();
@@ -116,7 +116,7 @@ Deno.test("dialling and resolving fail with the core's codes", async () => {
   await rejects(a.dial(to, { timeout: 1000 }), { code: "shutdown" });
 });
 
-Deno.test("start is all or nothing", async () => {
+Deno.test("a failed start leaves no port bound", async () => {
   const a = await bind();
   const taken = DenoTransport.create({ bindAddrs: ["127.0.0.2", "127.0.0.1"], bindPort: a.bindPort, logger: silent });
   await rejects(taken, {
@@ -128,7 +128,7 @@ Deno.test("start is all or nothing", async () => {
   await rejects(bind("name"), { code: "invalid_argument" });
 });
 
-Deno.test("a wildcard bind finds no address without permission, and says what would help", async () => {
+Deno.test("a wildcard bind without permission fails as advertise_address, and names the flag", async () => {
   const a = await bind("0.0.0.0");
   await rejects(a.finalAdvertiseAddr("", 0), { code: "advertise_address_failed", message: /--allow-sys=networkInterfaces/ });
   deepStrictEqual(await a.finalAdvertiseAddr("10.1.2.3", 0), { addr: "10.1.2.3", port: a.bindPort });
@@ -137,7 +137,7 @@ Deno.test("a wildcard bind finds no address without permission, and says what wo
 });
 
 for (const size of [16, 24, 32]) {
-  Deno.test(`what is long is encrypted elsewhere, and is the same, with a key of ${size} bytes`, async () => {
+  Deno.test(`long messages are encrypted by WebCrypto with the same result, with a key of ${size} bytes`, async () => {
     const { encrypt, decrypt, encryptLong, decryptLong } = denoCrypto.aesGcm(pattern(size));
     if (encryptLong === undefined || decryptLong === undefined) throw new Error("there is no way for long messages");
     const [plaintext, additionalData] = [pattern(100_000), pattern(9)];
@@ -154,7 +154,7 @@ for (const size of [16, 24, 32]) {
     notDeepStrictEqual((await encryptLong(plaintext, additionalData, 7)).subarray(7, 19), long.subarray(7, 19));
   });
 
-  Deno.test(`packets are what WebCrypto takes and makes, with a key of ${size} bytes`, async () => {
+  Deno.test(`packets are compatible with WebCrypto, with a key of ${size} bytes`, async () => {
     const { encrypt, decrypt, encryptLong, decryptLong } = denoCrypto.aesGcm(pattern(size));
     if (encryptLong === undefined || decryptLong === undefined) throw new Error("there is no way for long messages");
     for (const length of [...Array(300).keys(), 1371, 1472, 1473, 4096, 65_536, 65_537, 0, 1]) {
@@ -167,7 +167,7 @@ for (const size of [16, 24, 32]) {
     }
   });
 
-  Deno.test(`two members with a key of ${size} bytes find each other, talk and leave`, async () => {
+  Deno.test(`two members with a key of ${size} bytes find each other, exchange messages and leave`, async () => {
     const received: Uint8Array[] = [];
     const start = (name: string): Promise<Memberlist> =>
       createMemberlist({

@@ -35,7 +35,7 @@ describe("[AdvertiseAddr] a configured address", () => {
   });
 
   it.each(["web-1.example", "10.1", "10.0.0.1:80", "0.0.0.0", "::", "224.0.0.1", "ff02::1", "255.255.255.255"])(
-    "%s is refused",
+    "refuses %s as an advertise address",
     async (addr) => {
       await expect(choose(["0.0.0.0"], nothing, addr)).rejects.toMatchObject({
         code: "advertise_address_failed",
@@ -44,14 +44,14 @@ describe("[AdvertiseAddr] a configured address", () => {
     },
   );
 
-  it("goes with the configured port, else with the bound one", async () => {
+  it("is advertised with the configured port, otherwise with the bound port", async () => {
     expect(await choose(["127.0.0.1"], nothing, "10.1.2.3", 8000)).toEqual({ addr: "10.1.2.3", port: 8000 });
     expect(await choose(["127.0.0.1"], nothing, "", 8000)).toEqual({ addr: "127.0.0.1", port: 8000 });
   });
 });
 
-describe("without one", () => {
-  it("the first bound address is taken", async () => {
+describe("without a configured address", () => {
+  it("the transport advertises the first bound address", async () => {
     expect(await choose(["192.0.2.7", "::1"], nothing)).toEqual({ addr: "192.0.2.7", port: 7946 });
     expect((await choose(["::1"], nothing)).addr).toBe("::1");
   });
@@ -67,13 +67,13 @@ describe("without one", () => {
     expect((await choose(["0.0.0.0"], machine)).addr).toBe(address);
   });
 
-  it("the interface of the default route comes first", async () => {
+  it("the transport prefers the interface of the default route", async () => {
     const machine = host({ docker0: ["172.17.0.1"], eth0: ["10.0.0.5"] }, "eth0");
     expect((await choose(["0.0.0.0"], machine)).addr).toBe("10.0.0.5");
     expect((await choose(["0.0.0.0"], host({ docker0: ["172.17.0.1"], eth0: ["10.0.0.5"] }))).addr).toBe("172.17.0.1");
   });
 
-  it(":: prefers a unique local address, and takes IPv4 only where it is dual stack", async () => {
+  it("a transport on :: prefers a unique local address, and advertises IPv4 only if it is dual stack", async () => {
     expect((await choose(["::"], host({ eth0: ["10.0.0.5", "fd00::5"] }))).addr).toBe("fd00::5");
     expect((await choose(["::"], host({ eth0: ["10.0.0.5", "fe80::5"] }))).addr).toBe("10.0.0.5");
     expect((await choose(["0.0.0.0", "::"], host({ eth0: ["fd00::5"] }))).addr).toBe("fd00::5");
@@ -82,7 +82,7 @@ describe("without one", () => {
     });
   });
 
-  it("and without a private one, the error says why each candidate was not taken", async () => {
+  it("the error lists each candidate with its cause if none is private", async () => {
     const machine = host({ lo: ["127.0.0.1"], eth0: ["8.8.8.8", "fe80::1", "fd00::1"], odd0: ["192.0.2.1"] });
     const failure = await choose(["0.0.0.0"], machine).catch((error: unknown) => error);
     expect(failure).toMatchObject({
@@ -101,7 +101,7 @@ describe("without one", () => {
     await expect(choose(["0.0.0.0"], nothing)).rejects.toThrow(/Candidates: none/);
   });
 
-  it("the transport answers with its own port and interfaces", async () => {
+  it("the transport uses its own port and interfaces", async () => {
     const transport = await NodeTransport.create({
       bindAddrs: ["0.0.0.0"],
       bindPort: 0,
@@ -114,14 +114,14 @@ describe("without one", () => {
   });
 });
 
-describe("whether the machine has an address", () => {
-  it("is known for the real interfaces", async () => {
+describe("hasAddress", () => {
+  it("knows the addresses of the real interfaces", async () => {
     const transport = await NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0 });
     expect([transport.hasAddress("127.0.0.1"), transport.hasAddress("203.0.113.9")]).toEqual([true, false]);
     await transport.shutdown();
   });
 
-  it("is not known where the interfaces cannot be listed", async () => {
+  it("returns undefined where the interfaces cannot be listed", async () => {
     const hidden = {
       ...host({}),
       list: () => {
@@ -134,18 +134,18 @@ describe("whether the machine has an address", () => {
   });
 });
 
-describe("the default route", () => {
+describe("defaultRoute", () => {
   const header = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT";
   const route = (name: string, destination: string, metric: number, mask: string): string =>
     [name, destination, "0100000A", "0003", "0", "0", metric, mask, "0", "0", "0"].join("\t");
 
-  it("is the one with the lowest metric", () => {
+  it("returns the interface with the lowest metric", () => {
     const table = [header, route("docker0", "000011AC", 0, "0000FFFF"), route("wlan0", "00000000", 600, "00000000")];
     expect(defaultRoute([...table, route("eth0", "00000000", 100, "00000000"), ""].join("\n"))).toBe("eth0");
     expect(defaultRoute(table.join("\n"))).toBe("wlan0");
   });
 
-  it("may be missing", () => {
+  it("returns undefined if there is no default route", () => {
     expect(defaultRoute(header)).toBeUndefined();
     expect(defaultRoute([header, route("tun0", "00000000", 0, "00000080")].join("\n"))).toBeUndefined();
     expect(defaultRoute("")).toBeUndefined();

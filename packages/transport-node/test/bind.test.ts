@@ -49,7 +49,7 @@ describe("planBind", () => {
     expect(planBind(["::1"])[0]).toMatchObject({ ipv6Only: true });
   });
 
-  it("knows an address by one spelling", () => {
+  it("keeps one spelling of each address", () => {
     expect(planBind(["::ffff:127.0.0.1", "0:0::1"]).map((target) => target.address)).toEqual(["127.0.0.1", "::1"]);
   });
 
@@ -61,8 +61,8 @@ describe("planBind", () => {
   );
 });
 
-describe("binding", () => {
-  it("to port 0 takes one port for both protocols on all addresses", async () => {
+describe("a transport", () => {
+  it("bound to port 0 uses one port for both protocols on all addresses", async () => {
     const made = await transport(["127.0.0.1", "127.0.0.2", "::1"]);
     expect(made.bindPort).toBeGreaterThan(0);
     expect(made.boundAddresses).toEqual(["127.0.0.1", "127.0.0.2", "::1"].map((addr) => ({ addr, port: made.bindPort })));
@@ -72,7 +72,7 @@ describe("binding", () => {
     }
   });
 
-  it("serves every address, in the receiver's family", async () => {
+  it("serves every bound address, and sends in the receiver's address family", async () => {
     const made = await transport(["127.0.0.1", "127.0.0.2", "::1"]);
     const inbox = peer(made);
     for (const host of ["127.0.0.1", "127.0.0.2", "::1"]) {
@@ -91,7 +91,7 @@ describe("binding", () => {
     }
   });
 
-  it("[Join_IPv6] to :: alone serves both families, and IPv4 peers are known by their IPv4 address", async () => {
+  it("[Join_IPv6] bound to :: alone serves both families, and reports IPv4 peers by their IPv4 address", async () => {
     const dual = await transport(["::"]);
     const inbox = peer(dual);
     for (const host of ["127.0.0.1", "::1"]) {
@@ -110,7 +110,7 @@ describe("binding", () => {
     }
   });
 
-  it("takes 0.0.0.0 and :: side by side", async () => {
+  it("binds 0.0.0.0 and :: side by side", async () => {
     const both = await transport(["0.0.0.0", "::"]);
     const inbox = peer(both);
     for (const host of ["127.0.0.1", "::1"]) {
@@ -121,7 +121,7 @@ describe("binding", () => {
   });
 });
 
-describe("a port that the kernel chose, and that UDP cannot have", () => {
+describe("a port that the kernel chose for TCP, and that is taken for UDP", () => {
   /** Makes the first `times` choices of the kernel fall on `port`. */
   function choose(port: number, times: number): { mock: { calls: unknown[] } } {
     const listen = TcpListener.listen.bind(TcpListener);
@@ -131,7 +131,7 @@ describe("a port that the kernel chose, and that UDP cannot have", () => {
     return spy.mockImplementation((binding) => listen(binding.port === 0 && left-- > 0 ? { ...binding, port } : binding));
   }
 
-  it("is given back, and another one is tried", async () => {
+  it("is released, and the transport tries another one", async () => {
     const taken = await takeUdp(0, "127.31.7.1");
     const { port } = taken.address();
     const spy = choose(port, 3);
@@ -142,7 +142,7 @@ describe("a port that the kernel chose, and that UDP cannot have", () => {
     await expectFree(port, "127.31.7.1");
   });
 
-  it("ten times over is bind_failed", async () => {
+  it("fails as bind_failed after ten attempts", async () => {
     const taken = await takeUdp(0, "127.31.7.1");
     const { port } = taken.address();
     const spy = choose(port, Infinity);
@@ -154,7 +154,7 @@ describe("a port that the kernel chose, and that UDP cannot have", () => {
 });
 
 describe("a failed start leaves nothing open", () => {
-  it("when TCP is taken", async () => {
+  it("if TCP is taken", async () => {
     const taken = await takeTcp(0, "127.31.7.1");
     const { port } = taken.address() as { port: number };
     await expect(NodeTransport.create({ bindAddrs: ["127.31.7.1"], bindPort: port })).rejects.toMatchObject({
@@ -165,7 +165,7 @@ describe("a failed start leaves nothing open", () => {
     await expectFree(port, "127.31.7.1");
   });
 
-  it("when UDP is taken and TCP is not", async () => {
+  it("if UDP is taken and TCP is not", async () => {
     const taken = await takeUdp(0, "127.31.7.1");
     const { port } = taken.address();
     await expect(NodeTransport.create({ bindAddrs: ["127.31.7.1"], bindPort: port })).rejects.toMatchObject({
@@ -176,7 +176,7 @@ describe("a failed start leaves nothing open", () => {
     await expectFree(port, "127.31.7.1");
   });
 
-  it("when the second address fails, and a peer has connected to the first by then", async () => {
+  it("if the second address fails after a peer connected to the first", async () => {
     const taken = await takeUdp(0, "127.31.7.2");
     const { port } = taken.address();
     const failing = outcome(NodeTransport.create({ bindAddrs: ["127.31.7.1", "127.31.7.2"], bindPort: port }));
@@ -189,7 +189,7 @@ describe("a failed start leaves nothing open", () => {
     await expectFree(port, "127.31.7.2");
   });
 
-  it("when an address is not this machine's", async () => {
+  it("if an address does not belong to this machine", async () => {
     expect(await outcome(NodeTransport.create({ bindAddrs: ["127.31.7.1", "192.0.2.1"], bindPort: 0 }))).toBe("bind_failed");
   });
 
@@ -198,16 +198,16 @@ describe("a failed start leaves nothing open", () => {
     ["udpReceiveBuffer", { udpReceiveBuffer: 0 }],
     ["maxInboundStreams", { maxInboundStreams: Number.NaN }],
     ["bindAddrs", { bindAddrs: "127.0.0.1" }],
-  ])("nor opens anything for a wrong option: %s", async (option, wrong) => {
+  ])("if the option %s is wrong", async (option, wrong) => {
     const created = NodeTransport.create({ bindAddrs: ["127.31.7.1"], bindPort: 0, ...(wrong as object) });
     await expect(created).rejects.toMatchObject({ code: "invalid_argument", details: { option } });
   });
 
-  it.each([-1, 65_536, 1.5, Number.NaN])("nor opens anything for the port %s", async (bindPort) => {
+  it.each([-1, 65_536, 1.5, Number.NaN])("if the port is %s", async (bindPort) => {
     expect(await outcome(NodeTransport.create({ bindAddrs: ["127.31.7.1"], bindPort }))).toBe("invalid_argument");
   });
 
-  it("and a shut-down transport can be started again on its port", async () => {
+  it("and its port can be bound again after a shutdown", async () => {
     const first = await transport(["127.31.7.1"]);
     await first.shutdown();
     const second = await transport(["127.31.7.1"], first.bindPort);

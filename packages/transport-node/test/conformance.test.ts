@@ -9,13 +9,13 @@ beforeAll(async () => {
 });
 afterAll(() => silent.close());
 
-describe("NodeTransport conforms", () => {
+describe("NodeTransport passes the conformance suite", () => {
   it.each(transportConformance(nodeHarness(() => silent.address)))("$name", async ({ run }) => {
     await expect(run()).resolves.toBeUndefined();
   });
 });
 
-describe("streamOnly conforms on NodeTransport, without UDP", () => {
+describe("streamOnly passes the conformance suite on NodeTransport without UDP", () => {
   it.each(transportConformance(nodeHarness(() => silent.address, "streams")))("$name", async ({ run }) => {
     await expect(run()).resolves.toBeUndefined();
   });

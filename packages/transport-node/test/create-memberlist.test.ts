@@ -40,7 +40,7 @@ afterEach(async () => {
 });
 
 describe("the package's names", () => {
-  it("are the core's, with a createMemberlist of its own", () => {
+  it("include all names of the core, and its own createMemberlist", () => {
     expect(Object.keys(ours)).toEqual(expect.arrayContaining([...Object.keys(core), "NodeTransport"]));
     expect(ours.createMemberlist).not.toBe(core.createMemberlist);
     expect(ours.lanConfig).toBe(core.lanConfig);
@@ -48,11 +48,11 @@ describe("the package's names", () => {
 });
 
 describe("createMemberlist", () => {
-  it.each([undefined, null, { ...config("a"), streamOnly: "false" }])("refuses %o by code", async (wrong) => {
+  it.each([undefined, null, { ...config("a"), streamOnly: "false" }])("refuses %o as invalid_config", async (wrong) => {
     expect(await outcome(createMemberlist(wrong as unknown as Config))).toBe("invalid_config");
   });
 
-  it("[Transport_Join] makes a transport of its own; members on any port find each other", async () => {
+  it("[Transport_Join] binds a transport, and members on any port find each other", async () => {
     const [a, b] = [await start("a"), await start("b")];
     const port = a.localNode().port;
     expect(port).toBeGreaterThan(0);
@@ -63,13 +63,13 @@ describe("createMemberlist", () => {
     expect(await isFree(port)).toBe(true);
   });
 
-  it("uses the transport that it is given", async () => {
+  it("uses config.transport", async () => {
     const transport = await NodeTransport.create({ bindAddrs: ["127.0.0.2"], bindPort: 0 });
     const member = await start("a", { transport });
     expect(member.localNode()).toMatchObject({ addr: "127.0.0.2", port: transport.bindPort });
   });
 
-  it("opens no socket for a wrong config", async () => {
+  it("opens no socket for an invalid config", async () => {
     const bindPort = await freePort();
     const taken = createServer();
     await new Promise<void>((resolve) => void taken.listen(bindPort, "127.0.0.1", resolve));
@@ -79,7 +79,7 @@ describe("createMemberlist", () => {
     await new Promise((resolve) => taken.close(resolve));
   });
 
-  it("leaves no socket open when the start fails later", async () => {
+  it("leaves no socket open if the start fails later", async () => {
     const bindPort = await freePort();
     // A literal IP, so the config is right; the transport refuses it once it is bound.
     expect(await outcome(createMemberlist(config("a", { bindPort, advertiseAddr: "224.0.0.1" })))).toBe(

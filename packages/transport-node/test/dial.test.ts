@@ -48,7 +48,7 @@ beforeEach(async () => {
 afterEach(() => transport.shutdown());
 
 describe("dial", () => {
-  it("fails as dial_failed with the cause when nobody listens", async () => {
+  it("fails as dial_failed, with the cause, when no process listens", async () => {
     const other = await NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0 });
     await other.shutdown();
     await expect(transport.dial({ host: "127.0.0.1", port: other.bindPort, name: "" }, { timeout: 1000 })).rejects.toMatchObject({
@@ -58,17 +58,17 @@ describe("dial", () => {
     });
   });
 
-  it("fails as dial_failed for what is no port", async () => {
+  it("fails as dial_failed for an invalid port", async () => {
     expect(await outcome(transport.dial({ host: "127.0.0.1", port: 70_000, name: "" }, { timeout: 1000 }))).toBe("dial_failed");
   });
 
-  it("fails as timeout when nobody answers, and not before the time is up", async () => {
+  it("fails as timeout without an answer, and not before the timeout", async () => {
     const started = performance.now();
     expect(await outcome(transport.dial(silent, { timeout: 60 }))).toBe("timeout");
     expect(performance.now() - started).toBeGreaterThan(55);
   });
 
-  it("fails as aborted, before and while connecting", async () => {
+  it("fails as aborted when the signal is aborted before or while it connects", async () => {
     const reason = new Error("changed my mind");
     await expect(transport.dial(silent, { timeout: 5000, signal: AbortSignal.abort(reason) })).rejects.toMatchObject({
       code: "aborted",
@@ -81,7 +81,7 @@ describe("dial", () => {
     expect(await dialling).toBe("aborted");
   });
 
-  it("fails as shutdown when the transport is shut down, while connecting and after", async () => {
+  it("fails as shutdown when the transport is shut down before or while it connects", async () => {
     const dialling = outcome(transport.dial(silent, { timeout: 5000 }));
     await new Promise((resolve) => setImmediate(resolve));
     await transport.shutdown();
@@ -89,7 +89,7 @@ describe("dial", () => {
     expect(await outcome(transport.dial(silent, { timeout: 5000 }))).toBe("shutdown");
   });
 
-  it("leaves an established stream alone when the signal is aborted later", async () => {
+  it("keeps an established stream open when the signal is aborted later", async () => {
     const other = await NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0 });
     const controller = new AbortController();
     const to = { host: "127.0.0.1", port: other.bindPort, name: "" };
@@ -99,7 +99,7 @@ describe("dial", () => {
     await other.shutdown();
   });
 
-  it("warns of no leak, however many dials wait for one signal and for the shutdown", async () => {
+  it("causes no leak warning when many dials share one signal", async () => {
     const warnings: string[] = [];
     const onWarning = ({ name }: Error): void => void warnings.push(name);
     process.on("warning", onWarning);

@@ -17,7 +17,7 @@ describe("fileStore()", () => {
     expect(() => fileStore(path as string)).toThrow(expect.objectContaining({ code: "invalid_argument" }));
   });
 
-  it("has nothing before the first save, then what was saved last, for its owner only, and leaves no other file", async () => {
+  it("loads the last save, from a file that only its owner can read, and leaves no other file", async () => {
     const path = join(folder, "node.json");
     const store = fileStore(path);
     expect(await store.load()).toBeUndefined();
@@ -28,13 +28,13 @@ describe("fileStore()", () => {
     expect((await stat(path)).mode & 0o777).toBe(0o600);
   });
 
-  it("says where it could not write or read", async () => {
+  it("names the file that it could not write or read", async () => {
     const store = fileStore(join(folder, "missing", "node.json"));
     await expect(store.save("x")).rejects.toThrow(/cannot write .*node\.json: ENOENT/);
     await expect(fileStore(folder).load()).rejects.toThrow(/EISDIR/);
   });
 
-  it("opens no file that is there already: not by a link under the next name either", async () => {
+  it("never opens an existing file, not even through a link under the next name", async () => {
     const victim = join(folder, "victim");
     await writeFile(victim, "precious");
     const path = join(folder, "node.json");
@@ -48,7 +48,7 @@ describe("fileStore()", () => {
     expect((await readdir(folder)).sort()).toEqual([next, "victim"]);
     const names = new Set<string>();
     for (let i = 0; i < 20; i++) {
-      // The rename fails, and tells the name.
+      // The rename fails, and its error has the name.
       await rm(path, { force: true, recursive: true });
       await mkdir(path);
       const failure: unknown = await fileStore(path)
@@ -62,7 +62,7 @@ describe("fileStore()", () => {
     expect((await readdir(folder)).sort()).toEqual(["node.json", next, "victim"]);
   });
 
-  it("replaces a file that others can read, and a link rather than what it points to", async () => {
+  it("replaces a file that others can read, and replaces a link instead of its target", async () => {
     const [path, target] = [join(folder, "node.json"), join(folder, "target")];
     await writeFile(path, "old", { mode: 0o644 });
     await fileStore(path).save("new");
@@ -76,7 +76,7 @@ describe("fileStore()", () => {
     expect(await readFile(path, "utf8")).toBe("new");
   });
 
-  it("removes what its own killed saves have left, once that is old, and nothing else", async () => {
+  it("removes old files of its own killed saves, and no other file", async () => {
     const hex = "0123456789abcdef".repeat(2);
     const [old, young] = [`node.json.${hex}.tmp`, `node.json.${hex.replace("0", "1")}.tmp`];
     const others = [`other.json.${hex}.tmp`, "node.json.tmp", "node.json.1234.tmp", `node.json.${hex}.tmp.bak`, young];
@@ -94,7 +94,7 @@ describe("fileStore()", () => {
     expect(await readdir(folder)).toContain(old);
   });
 
-  it("stays where it was when the working directory changes", async () => {
+  it("keeps its path when the working directory changes", async () => {
     const [first, second] = [join(folder, "first"), join(folder, "second")];
     await mkdir(first);
     await mkdir(second);
@@ -108,7 +108,7 @@ describe("fileStore()", () => {
     expect(await store.load()).toBe("text");
   });
 
-  it("takes a missing file for none in another realm, too", async () => {
+  it("recognizes a missing file by its code in another realm", async () => {
     // As in Jest, whose `Error` is not the one of the file system.
     const { Error: own } = globalThis;
     globalThis.Error = class extends own {} as ErrorConstructor;
@@ -119,7 +119,7 @@ describe("fileStore()", () => {
     }
   });
 
-  it("brings a restarted node back by itself, and a broken file does no harm", async () => {
+  it("restores the cluster of a restarted node, and ignores a broken file", async () => {
     const path = join(folder, "b.json");
     const bind = { ...localConfig(), bindAddr: "127.0.0.1", bindPort: 0, logOutput: { write: () => {} } };
     await using a = await createMemberlist({ ...bind, name: "a" });

@@ -209,7 +209,7 @@ describe.each([
       expect(target.counters()["dropped.too_large"]).toBe(12);
     });
 
-    it("under lies in each length field of a packet", async () => {
+    it("under wrong values in each length field of a packet", async () => {
       const packets = Array.from({ length: 50 }, () => both(packetLies, packet)).flat();
       await withstands(async () => {
         await attacker.run("packets", { port, packets, pause: 0 });
@@ -218,7 +218,7 @@ describe.each([
       expect(counted("dropped.")).toBeGreaterThanOrEqual(packets.length);
     });
 
-    it("under lies in each length field of a stream, and closes each by tcpTimeout", async () => {
+    it("under wrong values in each length field of a stream, and closes each by tcpTimeout", async () => {
       const payloads = [...outerLies, ...both(streamLies, stream)];
       await withstands(async () => {
         const ends = await attacker.run<{ ms: number }[]>("streams", { port, payloads: [...payloads, ...payloads, ...payloads] });
@@ -261,7 +261,7 @@ describe.each([
       expect(counted("dropped.")).toBeGreaterThan(10_000);
     });
 
-    it("under streams that bring a byte a second, which it cuts at tcpTimeout", async () => {
+    it("under streams that send a byte a second, which it closes at tcpTimeout", async () => {
       await withstands(async () => {
         const payload = stream(encodeUserStream(new Uint8Array(100)));
         const lives = await attacker.run<number[]>("drip", { port, payload, count: 50, every: 1_000 });

@@ -94,30 +94,26 @@ describe("a push/pull of 20 MiB, compressed and encrypted", () => {
     ["that a few bytes hold", [new Uint8Array(stateSize), new Uint8Array(stateSize).fill(1)]],
   ];
 
-  it.each(cases)(
-    "arrives whole, %s, and the threads keep it from holding up the event loop",
-    { timeout: 180_000 },
-    async (_what, states) => {
-      const without = await exchange(states, { secretKey, workers: { off: true } });
-      expectWhole(without);
-      expect(threads).toBe(0);
-      const result = await exchange(states, { secretKey });
-      expectWhole(result);
-      expect(threads).toBeGreaterThan(0);
-      // Loosely: fetching 20 MiB of memory for the copy of the state takes some machines a multiple of the usual 10 ms.
-      expect(result.stall).toBeLessThan(60);
-      expect(without.stall).toBeLessThan(250);
-    },
-  );
+  it.each(cases)("arrives whole, %s, and the threads keep the event loop free", { timeout: 180_000 }, async (_what, states) => {
+    const without = await exchange(states, { secretKey, workers: { off: true } });
+    expectWhole(without);
+    expect(threads).toBe(0);
+    const result = await exchange(states, { secretKey });
+    expectWhole(result);
+    expect(threads).toBeGreaterThan(0);
+    // Loosely: fetching 20 MiB of memory for the copy of the state takes some machines a multiple of the usual 10 ms.
+    expect(result.stall).toBeLessThan(60);
+    expect(without.stall).toBeLessThan(250);
+  });
 });
 
-describe("what is not long", () => {
+describe("a short message", () => {
   it("starts no thread", async () => {
     expectWhole(await exchange([letters(30_000, 1), letters(60_000, 2)], { secretKey: decodeKey(generateKey()) }));
     expect(threads).toBe(0);
   });
 
-  it("is by default what has less than 4 MiB, as it goes out and as it comes in", async () => {
+  it("is one of less than 4 MiB by default, sent or received", async () => {
     const workers = { entry: bundles.url(0) };
     expectWhole(await exchange([letters(4_000_000, 1), letters(4_000_000, 2)], { workers, secretKey: decodeKey(generateKey()) }));
     expect(threads).toBe(0);
@@ -125,21 +121,21 @@ describe("what is not long", () => {
     expect(threads).toBeGreaterThan(0);
   });
 
-  it("is what is under the threshold", async () => {
+  it("is one under the configured threshold", async () => {
     const workers = { entry: bundles.url(0), threshold: 20_000 };
     expectWhole(await exchange([letters(30_000, 1), letters(60_000, 2)], { workers }));
     expect(threads).toBeGreaterThan(0);
   });
 
-  it("and is neither compressed nor encrypted starts none however long it is", async () => {
+  it("starts no thread at any length if it is neither compressed nor encrypted", async () => {
     const plain = { enableCompression: false };
     expectWhole(await exchange([letters(1_000_000, 1), letters(1_000_000, 2)], plain));
     expect(threads).toBe(0);
   });
 });
 
-describe("messages by way of the threads", () => {
-  it("are refused with another key as they are without, and the peer is told", async () => {
+describe("messages that threads process", () => {
+  it("are refused under another key as they are without threads, and the peer gets the error", async () => {
     const localState = (): Uint8Array => letters(200_000, 1);
     const a = await start("a", { secretKey: decodeKey(generateKey()), delegate: { localState } });
     const b = await start("b", { secretKey: decodeKey(generateKey()), delegate: { localState } });
@@ -149,7 +145,7 @@ describe("messages by way of the threads", () => {
     expect([a, b].map((members) => members.counters()["transport.workerFailures"])).toEqual([0, 0]);
   });
 
-  it("are all there, whatever order the threads end in", async () => {
+  it("all arrive, in whatever order the threads finish", async () => {
     const sizes = Array.from({ length: 10 }, (_, i) => 900_000 - i * 80_000);
     const got = new Set<number>();
     const secretKey = decodeKey(generateKey());
@@ -157,7 +153,7 @@ describe("messages by way of the threads", () => {
     const b = await start("b", { secretKey });
     await b.join([addressOf(a)]);
     const [to] = b.members().filter(({ name }) => name === "a");
-    if (to === undefined) throw new Error("a is no member");
+    if (to === undefined) throw new Error("a is not a member");
     await Promise.all(sizes.map((size, i) => b.sendReliable(to, letters(size, i))));
     await until(() => got.size === sizes.length, "all messages");
     expect([...got].toSorted((x, y) => y - x)).toEqual(sizes);
@@ -177,20 +173,20 @@ describe("a process", () => {
     return { output, status };
   }
 
-  it.each(["pool", "closed-pool"])("ends by itself after a job of a %s", async (what) => {
+  it.each(["pool", "closed-pool"])("exits after a job of a %s", async (what) => {
     const before = performance.now();
     expect(await run(what)).toEqual({ output: "done 1\n", status: 0 });
     // An idle thread ends by itself only after 10 s.
     expect(performance.now() - before).toBeLessThan(9_000);
   });
 
-  it("ends by itself when its members are shut down", async () => {
+  it("exits when its members are shut down", async () => {
     expect(await run("members")).toEqual({ output: "done 2\n", status: 0 });
   });
 });
 
-describe("a transport of one's own", () => {
-  it("takes no workers with it", async () => {
+describe("a custom transport", () => {
+  it("excludes the workers option", async () => {
     const transport = await NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0 });
     expect(await outcome(start("a", { transport }))).toBe("invalid_config");
     expect(await outcome(start("a", { transport, workers: undefined }))).toBe("ok");

@@ -57,13 +57,17 @@ async function broadcastAlone(config: Partial<Config>, passed: () => Promise<voi
   }
 }
 
-it("without peers for an hour of virtual time, at 1,000 broadcasts a second, memory is flat", { timeout: 300_000 }, async () => {
-  const clock = new VirtualClock();
-  const transport = new MemoryNetwork({ clock, random: new SeededRandom(1) }).transport();
-  expect(await broadcastAlone({ transport, clock }, () => clock.advance(1_000))).toBeLessThan(mib);
-});
+it(
+  "memory stays flat during an hour of virtual time without peers, at 1,000 broadcasts a second",
+  { timeout: 300_000 },
+  async () => {
+    const clock = new VirtualClock();
+    const transport = new MemoryNetwork({ clock, random: new SeededRandom(1) }).transport();
+    expect(await broadcastAlone({ transport, clock }, () => clock.advance(1_000))).toBeLessThan(mib);
+  },
+);
 
-it("on real sockets, in real time, the same broadcasts leave memory as flat", { timeout: 300_000 }, async () => {
+it("memory stays flat on real sockets in real time, at 1,000 broadcasts a second", { timeout: 300_000 }, async () => {
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   expect(await broadcastAlone({ bindAddr: "127.0.0.1", bindPort: 0 }, turn)).toBeLessThan(mib);
 });

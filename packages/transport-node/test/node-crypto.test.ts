@@ -39,7 +39,7 @@ it("computes the same CRC-32 as the core", () => {
 const encryptedBy = (aes: AesGcm, message: Uint8Array, data: Uint8Array = none): Uint8Array => aes.encrypt(message, data, 0);
 
 describe.each(pairs)("AES-GCM by %s", { timeout: 60_000 }, (_name, ours, theirs) => {
-  it("is decrypted by the other, for every size of key, length and additional data", () => {
+  it("can be decrypted by the other, for each size of key, message and additional data", () => {
     fc.assert(
       fc.property(key, plaintext, additionalData, fc.nat(20), (bytes, message, data, headroom) => {
         const before = [bytes.slice(), message.slice(), data.slice()];
@@ -53,7 +53,7 @@ describe.each(pairs)("AES-GCM by %s", { timeout: 60_000 }, (_name, ours, theirs)
     );
   });
 
-  it("is decrypted by the other at each length up to 300", () => {
+  it("can be decrypted by the other at each length up to 300", () => {
     const [encrypting, decrypting] = [ours.aesGcm(patterned(24)), theirs.aesGcm(patterned(24))];
     for (let size = 0; size <= 300; size++) {
       expect(decrypting.decrypt(encryptedBy(encrypting, patterned(size), patterned(size % 40)), patterned(size % 40))).toEqual(
@@ -96,7 +96,7 @@ describe.each(pairs)("AES-GCM by %s", { timeout: 60_000 }, (_name, ours, theirs)
     }
   });
 
-  it("has a new nonce each time, and keeps the key that it was made with", () => {
+  it("uses a new nonce each time, and keeps its key when the caller changes the array", () => {
     const bytes = patterned(16);
     const aes = ours.aesGcm(bytes);
     bytes.fill(0);
@@ -120,7 +120,7 @@ describe.each(pairs)("AES-GCM by %s", { timeout: 60_000 }, (_name, ours, theirs)
 });
 
 describe("AES-GCM", () => {
-  it("is that of the standard: the test vectors of McGrew and Viega", () => {
+  it("passes the test vectors of McGrew and Viega", () => {
     const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "hex"));
     const vectors = [
       // Cases 1, 2, 4 (AES-128 with additional data), 10 (192) and 16 (256).

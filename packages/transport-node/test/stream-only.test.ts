@@ -61,7 +61,7 @@ async function pairOf(): Promise<Pair> {
 const header = (port: number): number[] => [0xe7, 0x4d, 0x4c, 0x50, 2, port >> 8, port & 255, 1, 2, 3, 4, 5, 6, 7, 8];
 
 describe("streamOnly on sockets", () => {
-  it("a cluster without a single UDP socket forms, gossips, and sees a kill and a leave", async () => {
+  it("forms a cluster without any UDP socket, which gossips, and sees a kill and a leave", async () => {
     const [a, b, c, d] = [await start("a"), await start("b"), await start("c"), await start("d")];
     expect(udpHandles()).toBe(0);
     for (const member of [b, c, d]) await member.join([at(a)]);
@@ -79,17 +79,17 @@ describe("streamOnly on sockets", () => {
     for (const member of [a, b]) await until(() => names(member) === "a,b", "the one that left to be gone");
   });
 
-  it("with a member on UDP: both stay members, and both are told that only streams get through", async () => {
+  it("keeps a member on UDP in the cluster, and both report that only streams get through", async () => {
     const [streams, udp] = [await start("streams"), await start("udp", { streamOnly: false })];
     await streams.join([at(udp)]);
-    const told = (member: Memberlist): boolean => (member.counters()["probe.stream_only"] ?? 0) >= 5;
-    await until(() => told(streams) && told(udp), "pings that only streams answered", 15_000);
+    const reported = (member: Memberlist): boolean => (member.counters()["probe.stream_only"] ?? 0) >= 5;
+    await until(() => reported(streams) && reported(udp), "pings that only streams answered", 15_000);
     expect(names(streams)).toBe("streams,udp");
     expect(names(udp)).toBe("streams,udp");
     expect(streams.counters()["transport.unwelcomeLinks"]).toBeGreaterThan(0);
   });
 
-  it("reaches a peer at two of its addresses by two connections, and loses nothing", async () => {
+  it("reaches a peer at two of its addresses over two connections, without loss", async () => {
     const [first, bound] = await Promise.all(
       ["127.0.0.1", "0.0.0.0"].map((bindAddr) => NodeTransport.create({ bindAddrs: [bindAddr], bindPort: 0, udp: false })),
     );
@@ -106,13 +106,13 @@ describe("streamOnly on sockets", () => {
     await Promise.all([a.shutdown(), b.shutdown()]);
   });
 
-  it("is refused together with a transport of one's own", async () => {
+  it("is refused together with config.transport", async () => {
     const transport = await NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0 });
     expect(await outcome(start("a", { transport }))).toBe("invalid_config");
     await transport.shutdown();
   });
 
-  it("keeps one connection per peer, closes it when idle, and dials again after the peer's restart", async () => {
+  it("keeps one connection for each peer, closes it when idle, and dials again after a restart of the peer", async () => {
     const { a, bound, inbox } = await pairOf();
     const to = { host: "127.0.0.1", port: bound.bindPort, name: "" };
     for (let i = 0; i < 5; i++) {
@@ -134,7 +134,7 @@ describe("streamOnly on sockets", () => {
   it.each([
     ["keeps silent", []],
     ["has another version", [0xe7, 0x4d, 0x4c, 0x50, 9, ...header(1).slice(5)]],
-    ["claims no port", header(0)],
+    ["announces no port", header(0)],
     ["has a packet without bytes", [...header(1), 0, 0]],
     ["has a packet over the limit", [...header(1), 0xff, 0xff]],
   ])("closes and counts a stream that %s", async (_, bytes) => {
@@ -150,7 +150,7 @@ describe("streamOnly on sockets", () => {
     await Promise.all([a.shutdown(), b.shutdown()]);
   });
 
-  it("bounds the packet streams of one address, so that it does not shut out the others; those that end make room", async () => {
+  it("bounds the packet streams of one address, so that it cannot shut out others; streams that end make room", async () => {
     const [first, bound] = await Promise.all(
       [0, 1].map(() => NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0, udp: false })),
     );
@@ -188,7 +188,7 @@ describe("streamOnly on sockets", () => {
     await Promise.all([a.shutdown(), b.shutdown()]);
   });
 
-  it("holds a stream for long only once it has brought a packet that the member accepts: with a key, one that decrypts", async () => {
+  it("keeps a stream for long only after a packet that the member accepts: with a key, one that decrypts", async () => {
     const key = new Uint8Array(16).fill(7);
     const message = encodeUser(Uint8Array.of(1));
     for (const [secretKey, good, bad] of [
@@ -213,7 +213,7 @@ describe("streamOnly on sockets", () => {
     }
   });
 
-  it("looks SRV records up as the transport below does", async () => {
+  it("resolves SRV records as its underlying transport does", async () => {
     const inner = await NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0, udp: false });
     const records = [{ host: "a.example", port: 7, priority: 1, weight: 1 }];
     inner.resolveSrv = (service) => Promise.resolve(service === "_m._tcp.example" ? records : []);
@@ -222,7 +222,7 @@ describe("streamOnly on sockets", () => {
     await transport.shutdown();
   });
 
-  it("bounds what waits for a peer that does not read, and the packets for others still arrive", async () => {
+  it("bounds the packets that wait for a peer that does not read, and delivers those for others", async () => {
     const { a, bound, inbox } = await pairOf();
     const lazy = await NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0, udp: false });
     lazy.listen({ packet: () => undefined, stream: () => undefined });

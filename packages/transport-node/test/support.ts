@@ -41,7 +41,7 @@ export async function collect(readable: ReadableStream<Uint8Array>): Promise<Uin
   }
 }
 
-/** What a promise settled as: its error's code, or "ok". */
+/** The code of a promise's error, or "ok". */
 export async function outcome(promise: Promise<unknown>): Promise<string> {
   try {
     await promise;
@@ -51,7 +51,7 @@ export async function outcome(promise: Promise<unknown>): Promise<string> {
   }
 }
 
-/** Bytes that tell where a hole or a swap is. */
+/** Bytes that show where some are missing or swapped. */
 export function pattern(size: number): Uint8Array {
   const bytes = new Uint8Array(size);
   for (let i = 0; i < size; i++) bytes[i] = (i * 31 + (i >>> 8)) & 0xff;

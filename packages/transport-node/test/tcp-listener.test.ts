@@ -77,8 +77,8 @@ async function bench(onServer: (server: FakeServer, index: number) => void = () 
   return { servers, delays, elapse, pending: () => timers.size, listener };
 }
 
-describe("[Transport_TcpListenBackoff] errors of the listening socket", () => {
-  it("are retried after 5 ms, doubling to 1 s", async () => {
+describe("[Transport_TcpListenBackoff] a listener", () => {
+  it("opens its socket again 5 ms after an error, doubling to 1 s", async () => {
     const { servers, delays, elapse, listener } = await bench();
     for (let i = 0; i < 10; i++) {
       servers.at(-1)?.fail("ENFILE");
@@ -90,7 +90,7 @@ describe("[Transport_TcpListenBackoff] errors of the listening socket", () => {
     expect(listener.acceptErrors).toBe(10);
   });
 
-  it("start over at 5 ms once a connection got through", async () => {
+  it("starts again at 5 ms after a connection was accepted", async () => {
     const { servers, delays, elapse } = await bench();
     servers.at(-1)?.fail("EMFILE");
     await elapse();
@@ -101,14 +101,14 @@ describe("[Transport_TcpListenBackoff] errors of the listening socket", () => {
     expect(delays).toEqual([5, 10, 5]);
   });
 
-  it("in one burst cost one retry", async () => {
+  it("retries once after a burst of errors", async () => {
     const { servers, delays, pending } = await bench();
     for (let i = 0; i < 5; i++) servers[0]?.fail("ENFILE");
     expect(delays).toEqual([5]);
     expect(pending()).toBe(1);
   });
 
-  it("go on when listening again fails", async () => {
+  it("goes on when listening again fails", async () => {
     const { servers, delays, elapse } = await bench((server, index) => (server.failToListen = index === 1 || index === 2));
     servers[0]?.fail("ENFILE");
     await elapse();
@@ -118,7 +118,7 @@ describe("[Transport_TcpListenBackoff] errors of the listening socket", () => {
     expect(servers[3]?.listening).toBe(true);
   });
 
-  it("that concern one connection only leave the listener as it is", async () => {
+  it("keeps its socket after an error of one connection", async () => {
     const { servers, delays, listener } = await bench();
     servers[0]?.fail("ECONNABORTED");
     expect(servers[0]?.listening).toBe(true);
@@ -126,7 +126,7 @@ describe("[Transport_TcpListenBackoff] errors of the listening socket", () => {
     expect(listener.acceptErrors).toBe(1);
   });
 
-  it("are not retried once closed: no timer, no server is left", async () => {
+  it("leaves no timer and no server once it is closed", async () => {
     const waiting = await bench();
     waiting.servers[0]?.fail("ENFILE");
     await waiting.listener.close();
@@ -142,7 +142,7 @@ describe("a real listener", () => {
   const open: TcpListener[] = [];
   afterEach(() => Promise.all(open.splice(0).map((listener) => listener.close())));
 
-  it("accepts again on the same port after an error, and keeps the connections it has", async () => {
+  it("accepts again on the same port after an error, and keeps its connections", async () => {
     const connections: Connection[] = [];
     let server: Server | undefined;
     const { createServer } = await import("node:net");

@@ -62,7 +62,7 @@ describe("a stream", () => {
     await Promise.all([dialled.gone, accepted.gone]);
   });
 
-  it("hands out plain bytes, and names the peer it came from", async () => {
+  it("delivers plain byte arrays, and the address of the peer", async () => {
     const [a, b] = [await transport(), await transport()];
     const inbox = peer(b);
     const dialled = await dial(a, b.bindPort);
@@ -74,7 +74,7 @@ describe("a stream", () => {
     expect(inbox.streams[0]?.from.port).not.toBe(a.bindPort);
   });
 
-  it("that a peer opened before listen is delivered by listen", async () => {
+  it("is delivered by listen if the peer opened it before", async () => {
     const [a, b] = [await transport(), await transport()];
     const dialled = await dial(a, b.bindPort);
     const writer = dialled.writable.getWriter();
@@ -86,7 +86,7 @@ describe("a stream", () => {
     expect(Buffer.compare(got, pattern(100))).toBe(0);
   });
 
-  it("holds the writer back while the peer does not read, and goes on when it does", async () => {
+  it("pauses the writer while the peer does not read, and goes on when it does", async () => {
     const { dialled, accepted } = await pair();
     const writer = dialled.writable.getWriter();
     const total = 64 * mebibyte;
@@ -106,7 +106,7 @@ describe("a stream", () => {
     await sending;
   });
 
-  it("above the limit is closed at once and counted; a slot that is freed can be used", async () => {
+  it("above the limit is closed at once and counted, and a freed slot can be used again", async () => {
     const [a, b] = [await transport(), await transport(1)];
     const inbox = peer(b);
     const first = await dial(a, b.bindPort);
@@ -124,7 +124,7 @@ describe("a stream", () => {
   });
 });
 
-describe("a stream that was closed here and waits for its peer", () => {
+describe("a closed stream that waits for its peer", () => {
   it("makes room for a new one at once", async () => {
     const b = await transport(1);
     const inbox = peer(b);
@@ -140,7 +140,7 @@ describe("a stream that was closed here and waits for its peer", () => {
   });
 });
 
-describe("abort", () => {
+describe("writable.abort()", () => {
   it("resets the connection at once, even while a write waits for a peer that does not read", async () => {
     const sockets: Socket[] = [];
     const port = await rawPeer((socket) => void sockets.push(socket.pause()));
@@ -159,8 +159,8 @@ describe("abort", () => {
   });
 });
 
-describe("close", () => {
-  it("loses nothing that a resolved write took, even with input left unread", async () => {
+describe("close()", () => {
+  it("loses no bytes of a resolved write, even with unread input", async () => {
     for (const unread of [0, 512 * 1024]) {
       const message = pattern(mebibyte);
       let received: Uint8Array | undefined;
@@ -189,7 +189,7 @@ describe("close", () => {
     }
   });
 
-  it("followed by the transport's shutdown loses nothing either", async () => {
+  it("loses no bytes when the transport is shut down right after", async () => {
     const message = pattern(mebibyte);
     let received: Uint8Array | undefined;
     const port = await rawPeer((socket) => {
@@ -206,7 +206,7 @@ describe("close", () => {
     expect(Buffer.compare(received ?? new Uint8Array(), message)).toBe(0);
   });
 
-  it("ends both directions at once for our side, may be called twice, and never throws", async () => {
+  it("ends both directions of this side at once, may be called twice, and never throws", async () => {
     const { dialled, accepted } = await pair();
     const reading = dialled.readable.getReader().read();
     const writer = dialled.writable.getWriter();
@@ -220,7 +220,7 @@ describe("close", () => {
     dialled.close();
   });
 
-  it("does not wait for ever for a half-dead peer", async () => {
+  it("does not wait forever for a peer that stops reading", async () => {
     const port = await rawPeer((socket) => socket.pause(), { allowHalfOpen: true });
     const stream = await dial(await transport(), port);
     const writer = stream.writable.getWriter();
@@ -232,7 +232,7 @@ describe("close", () => {
     expect(await stuck).toBe("stream_closed");
   });
 
-  it("of the writable only sends FIN and keeps reading", async () => {
+  it("of the writable sends FIN only, and reading goes on", async () => {
     let ended = false;
     const port = await rawPeer(
       (socket) => {
@@ -251,7 +251,7 @@ describe("close", () => {
   });
 });
 
-describe("a peer that goes away", () => {
+describe("a peer that resets the connection", () => {
   /**
    * A peer that resets for sure: it never reads, and closing a socket with unread input makes the kernel send RST at once.
    * (`resetAndDestroy` sends FIN first; a reader that sees that one stops reading and never sees the RST.)
@@ -266,7 +266,7 @@ describe("a peer that goes away", () => {
     return { stream, reset: () => void socket.destroy() };
   }
 
-  it("by a reset after its answer: the answer is read first, then the error", async () => {
+  it("after its answer: the reader gets the answer, then the error", async () => {
     const sockets: Socket[] = [];
     const port = await rawPeer((socket) => void sockets.push(socket), { pauseOnConnect: true });
     const ours = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
@@ -284,7 +284,7 @@ describe("a peer that goes away", () => {
     expect(await outcome(writer.write(new Uint8Array([2])))).toBe("stream_failed");
   });
 
-  it("by a reset that comes together with its answer: the answer is read, and close ends the stream", async () => {
+  it("together with its answer: the reader gets the answer, and close ends the stream", async () => {
     const { stream, reset } = await resettingPeer("answer");
     await stream.writable.getWriter().write(new Uint8Array([1]));
     reset();
@@ -296,7 +296,7 @@ describe("a peer that goes away", () => {
     await stream.gone;
   });
 
-  it("while nobody reads or writes causes no unhandled rejection or exception", async () => {
+  it("causes no unhandled rejection or exception while nobody reads or writes", async () => {
     const unhandled: unknown[] = [];
     const keep = (error: unknown): void => void unhandled.push(error);
     process.on("unhandledRejection", keep);
@@ -320,7 +320,7 @@ describe("a peer that goes away", () => {
     }
   });
 
-  it("is noticed by a pending write", async () => {
+  it("fails a pending write", async () => {
     const { stream, reset } = await resettingPeer("");
     const writing = outcome(stream.writable.getWriter().write(new Uint8Array(64 * mebibyte)));
     reset();
@@ -328,7 +328,7 @@ describe("a peer that goes away", () => {
   });
 });
 
-describe("shutdown", () => {
+describe("shutdown()", () => {
   it("ends open streams, pending reads and writes, and resolves when the handles are gone", async () => {
     const { dialled, accepted, a, b } = await pair();
     const reading = outcome(accepted.readable.getReader().read());

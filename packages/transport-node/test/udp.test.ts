@@ -40,7 +40,7 @@ describe("packets over UDP", () => {
     expect(packet?.receivedAt).toBeLessThanOrEqual(performance.now());
   });
 
-  it("are carried up to the largest UDP payload, and a larger one fails without harm", async () => {
+  it("arrive up to the largest UDP payload, and a larger one fails without further effect", async () => {
     const [a, b] = [await transport(), await transport()];
     const inbox = peer(b);
     expect(await sent(a, pattern(65_507), at(b))).toBeUndefined();
@@ -51,7 +51,7 @@ describe("packets over UDP", () => {
     await until(() => inbox.packets.length === 2, "the next packet");
   });
 
-  it("are refused through done, never synchronously, when they cannot be sent", async () => {
+  it("that cannot be sent are refused through done, never synchronously", async () => {
     const a = await transport();
     const cases: [Uint8Array, Address][] = [
       [pattern(1), { host: "localhost", port: 9, name: "" }],
@@ -69,7 +69,7 @@ describe("packets over UDP", () => {
     }
   });
 
-  it("call done once each, later, when the kernel has them", async () => {
+  it("call done once each, later, when the kernel has accepted them", async () => {
     const [a, b] = [await transport(), await transport()];
     const counts = Array.from({ length: 200 }, () => 0);
     let inside = true;
@@ -85,7 +85,7 @@ describe("packets over UDP", () => {
     expect(counts.every((count) => count === 1)).toBe(true);
   });
 
-  it("without bytes are dropped and counted", async () => {
+  it("of zero bytes are dropped and counted", async () => {
     const b = await transport();
     const inbox = peer(b);
     const raw = createSocket("udp4");
@@ -97,7 +97,7 @@ describe("packets over UDP", () => {
     expect(b.counters.udpEmptyPackets).toBe(1);
   });
 
-  it("that came before listen do no harm", async () => {
+  it("that arrive before listen have no effect", async () => {
     const [a, b] = [await transport(), await transport()];
     expect(await sent(a, pattern(10), at(b))).toBeUndefined();
     await new Promise((resolve) => setImmediate(resolve));
@@ -107,8 +107,8 @@ describe("packets over UDP", () => {
   });
 });
 
-describe("pacing", () => {
-  it("says false from the high-water mark on, drops above the bound, and sends the rest in order", async () => {
+describe("writeTo", () => {
+  it("returns false from the high-water mark on, drops packets above the bound, and sends the rest in order", async () => {
     const [a, b] = [await transport({ sendHighWaterMark: 8, maxPendingSends: 16 }), await transport()];
     const inbox = peer(b);
     const results: (Error | undefined)[] = [];
@@ -127,7 +127,7 @@ describe("pacing", () => {
     expect(a.writeTo(new Uint8Array([1]), at(b))).toBe(true);
   });
 
-  it("lets the same process receive while a loop sends without ever yielding by itself", async () => {
+  it("lets the same process receive while a loop sends without a pause", async () => {
     const [a, b] = [await transport(), await transport()];
     const inbox = peer(b);
     const total = 20_000;
@@ -137,7 +137,7 @@ describe("pacing", () => {
     expect(inbox.packets.length / total).toBeGreaterThan(0.95);
   });
 
-  it("hands over what waits when the transport is shut down", async () => {
+  it("sends the waiting packets when the transport is shut down", async () => {
     const [a, b] = [await transport(), await transport()];
     const inbox = peer(b);
     for (let i = 0; i < 200; i++) a.writeTo(new Uint8Array([i]), at(b));
@@ -152,14 +152,14 @@ describe("pacing", () => {
 });
 
 describe("the receive buffer", () => {
-  it("is asked for, and reported", async () => {
+  it("has the requested size, which the transport reports", async () => {
     const small = await transport({ udpReceiveBuffer: 16 * 1024 });
     const standard = await transport();
     expect(small.udpReceiveBuffers[0]).toBeGreaterThanOrEqual(16 * 1024);
     expect(standard.udpReceiveBuffers[0]).toBeGreaterThan(small.udpReceiveBuffers[0] ?? Infinity);
   });
 
-  it("that is more than the kernel gives is told, and is no failure; nor is a logger that throws", async () => {
+  it("may be smaller than requested, which is logged; a logger that throws has no effect", async () => {
     const lines: string[] = [];
     const write = (fields: { code: string }): void => {
       lines.push(fields.code);

@@ -201,7 +201,7 @@ function cutOff(plain: Uint8Array): Uint8Array {
 }
 
 describe("a thread that dies", () => {
-  it("is replaced, and its work done again", async () => {
+  it("is replaced, and its work is done again", async () => {
     const pool = start({ threads: 1 });
     endAtWork(1);
     expect(same(await run(pool, decode), message)).toBe(true);
@@ -244,7 +244,7 @@ describe("a thread that dies", () => {
 });
 
 describe("threads", () => {
-  it("are no more than allowed, start with the first job, and end when there is none", async () => {
+  it("number no more than allowed, start with the first job, and end when idle", async () => {
     const pool = start({ threads: 2 }, 20);
     expect(workers).toHaveLength(0);
     await Promise.all(Array.from({ length: 6 }, () => run(pool, decode)));
@@ -280,7 +280,7 @@ describe("threads", () => {
     expect(lines).toEqual([]);
   });
 
-  it("are not started by a pool that is closed first", async () => {
+  it("are not started by a closed pool", async () => {
     const pool = start();
     await pool.close();
     expect(await outcome(run(pool, encode))).toBe("shutdown");
@@ -374,7 +374,7 @@ describe("threads", () => {
     },
   );
 
-  it("are not tried in a process that has no shared memory", async () => {
+  it("are not started in a process without shared memory", async () => {
     vi.stubGlobal("SharedArrayBuffer", undefined);
     const pool = start();
     expect(same(await run(pool, decode), message)).toBe(true);

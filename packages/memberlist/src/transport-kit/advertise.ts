@@ -33,7 +33,7 @@ interface Candidate {
   readonly interface: string;
   readonly address: string;
   readonly family: IpFamily;
-  /** Why it is not taken; "" when it may be. */
+  /** The cause for not taking it; "" when it may be taken. */
   readonly reason: string;
 }
 

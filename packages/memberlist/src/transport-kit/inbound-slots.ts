@@ -1,23 +1,23 @@
 import type { LimitName, ResolvedLimits } from "../config/limits.ts";
 
-/** What is counted, and the limits on it in all and for each host. */
+/** The names of the limits, in total and for each host, and their values. */
 export interface SlotLimits<InAll extends LimitName, PerHost extends LimitName> {
   readonly limits: Pick<ResolvedLimits, InAll | PerHost>;
   readonly inAll: InAll;
   readonly perHost: PerHost;
 }
 
-/** The place that one of a host's has, until it leaves or has to make room. Each call is harmless once it has left. */
+/** The place of one stream, until it leaves or has to make room. Each call is harmless once it has left. */
 export interface InboundSlot {
-  /** The peer has sent everything that it had to send: where slots of this host must go, this one goes last. */
+  /** The peer has sent a whole message: when slots of this host have to make room, this one goes last. */
   prove(): void;
-  /** We are done with it, and only wait for the peer to close: it makes room as soon as another needs it. */
+  /** This side is done with it, and only waits for the peer to close: it makes room as soon as another stream needs it. */
   linger(): void;
   leave(): void;
 }
 
 /**
- * Counts what peers have under way here, in all and for each host. One host alone must not shut out the others:
+ * Counts the streams that peers have open here, in total and for each host. One host alone must not shut out the others:
  *
  * - A host at its own limit gets a further slot only by giving up the oldest of its lingering ones.
  * - When all are taken, the host with the most lingering slots loses its oldest. Where none lingers, the host with the most slots loses
@@ -41,9 +41,9 @@ export class InboundSlots<InAll extends LimitName, PerHost extends LimitName> {
   }
 
   /**
-   * A slot for one more of `host`'s; or else the name of the limit that stands against it.
+   * A slot for one more stream of `host`, or the name of the limit that was reached.
    *
-   * @param cut ends it at once, since it has to make room; it has left already
+   * @param cut ends the stream at once, because it has to make room; its slot is free already
    */
   enter(host: string, cut: () => void): InboundSlot | InAll | PerHost {
     const isFull = this.#taken >= this.#inAllMax;
@@ -82,7 +82,7 @@ interface Entry {
   readonly cut: () => void;
 }
 
-/** Those of one host; the oldest of each kind comes first. */
+/** The slots of one host; the oldest of each kind comes first. */
 class HostSlots {
   readonly #onLeave: () => void;
   readonly #lingering: Set<Entry> = new Set();
@@ -138,13 +138,13 @@ class HostSlots {
 }
 
 export interface TransportSlotOptions {
-  /** Default 2,048: twice what the core serves. So the core, which knows what each has sent, chooses the one that makes room. */
+  /** Default 2,048: twice what the core serves. So the core, which knows what each stream has sent, chooses the one that makes room. */
   readonly maxInboundStreams?: number;
   /** Default 512, for the same reason, or `maxInboundStreams` where that is less. */
   readonly maxInboundStreamsPerPeer?: number;
 }
 
-/** What a transport counts its peers' streams by, those that linger included. */
+/** The slots of a transport: it counts its peers' streams, including those that linger. */
 export function transportSlots(options: TransportSlotOptions): InboundSlots<"maxInboundStreams", "maxInboundStreamsPerPeer"> {
   const { maxInboundStreams = 2048, maxInboundStreamsPerPeer = Math.min(512, maxInboundStreams) } = options;
   return new InboundSlots({

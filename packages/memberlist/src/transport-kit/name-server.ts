@@ -8,7 +8,7 @@ export interface NameServer {
 /** The system's own configuration: all of its name servers and rules apply then. */
 export const systemConfigPath = "/etc/resolv.conf";
 
-/** More than any real resolv.conf has; what a wrong path names is not searched to its end. */
+/** More than any real resolv.conf has; a large file under a wrong path is not searched to its end. */
 const configCharsMax = 64 * 1024;
 
 /** The name servers of a resolv.conf, in their order: `1.2.3.4`, `1.2.3.4:53`, `::1`, or `[::1]:53`. @throws Error at one that is not understood */

@@ -8,7 +8,7 @@ import { AttemptEnded, withLimits } from "./time-limit.ts";
 /** Looks a name up in place of the system's resolver. */
 export type SystemLookup = (host: string) => Promise<string[]>;
 
-/** What a runtime knows of names. Each look-up gives up when its `signal` is aborted. */
+/** How a runtime resolves names. Each look-up gives up when its `signal` is aborted. */
 export interface NameResolver extends SystemResolver {
   /** The addresses that the first name server of a `dnsConfigPath` answers; none where it is not to be asked. */
   askNameServer(host: string, dnsConfigPath: string, signal: AbortSignal): Promise<string[]>;

@@ -19,7 +19,7 @@ export class RouteTable<Socket extends { readonly target: BindTarget }> {
     this.#sockets = sockets;
   }
 
-  /** Undefined: no socket reaches it, or it is no literal IP. Remembered, since it is asked for each packet. */
+  /** Undefined: no socket reaches it, or it is not a literal IP. The answer is kept, since each packet asks for it. */
   find(host: string): Route<Socket> | undefined {
     const known = this.#routes.get(host);
     if (known !== undefined) return known;
@@ -30,7 +30,7 @@ export class RouteTable<Socket extends { readonly target: BindTarget }> {
   }
 }
 
-/** Why a packet cannot be sent: `send_failed`, or undefined when it can. */
+/** The error of a packet that cannot be sent, `send_failed`; undefined when it can. */
 export function packetObjection(packet: Uint8Array, to: Address, hasRoute: boolean): MemberlistError | undefined {
   const details = { host: to.host, port: to.port };
   const refuse = (why: string): MemberlistError =>

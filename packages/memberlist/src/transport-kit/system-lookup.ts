@@ -2,9 +2,9 @@ import { onAbort } from "../util/on-abort.ts";
 import { searchedNames } from "./name-server.ts";
 import { errnoOf } from "./socket-errors.ts";
 
-/** What a runtime knows of names. */
+/** How a runtime resolves names. */
 export interface SystemResolver {
-  /** By the system, with all of its sources. It cannot be stopped, and keeps the process alive until it ends. */
+  /** Asks the system, with all of its sources. It cannot be stopped, and keeps the process alive until it ends. */
   readonly lookup: (host: string) => Promise<string[]>;
   /**
    * Asks the system's name servers about a name, without a search list where it ends in a dot; ends when `signal` is aborted. Resolves without asking
@@ -16,7 +16,7 @@ export interface SystemResolver {
   readonly resolvConf: () => Promise<string>;
 }
 
-/** How an attempt ends that no name server has answered. */
+/** The errors of an attempt that no name server answered. */
 const unanswered: ReadonlySet<string | undefined> = new Set(["ETIMEOUT", "ECANCELLED", "TimedOut", "AbortError"]);
 
 /** The name exists, without an address of the type that was asked for. */

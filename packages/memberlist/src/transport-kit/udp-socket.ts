@@ -13,7 +13,7 @@ export type SendDone = (error?: Error) => void;
 /** The runtime's bound UDP socket. */
 export interface DatagramSocket {
   readonly port: number;
-  /** Bytes that the kernel gives the socket to receive into; undefined where the runtime cannot tell. */
+  /** Bytes that the kernel gives the socket to receive into; undefined where the runtime does not report it. */
   readonly receiveBuffer?: number;
   /** Packets that wait for the kernel, and their bytes. */
   readonly waiting: number;

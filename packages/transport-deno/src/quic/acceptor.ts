@@ -87,7 +87,7 @@ export class Acceptor {
       await this.#welcome(connection);
     } catch (error) {
       connection.close(error);
-      await this.#tell(connection, error);
+      await this.#closeFor(connection, error);
     } finally {
       clearTimeout(timer);
       this.#unproven.delete(connection);
@@ -106,7 +106,7 @@ export class Acceptor {
   }
 
   /** What went wrong on this side, and what the peer has said of it. */
-  async #tell(connection: PeerConnection, error: unknown): Promise<void> {
+  async #closeFor(connection: PeerConnection, error: unknown): Promise<void> {
     const { log } = this.#options;
     const info = await connection.gone;
     const theirs = info === undefined ? undefined : refusalOf(info);

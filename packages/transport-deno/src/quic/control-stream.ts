@@ -44,7 +44,7 @@ export class ControlStream {
     }
   }
 
-  /** Tells the peer that we are leaving. */
+  /** Announces to the peer that this node leaves. */
   async end(): Promise<void> {
     try {
       await this.#writer.close();

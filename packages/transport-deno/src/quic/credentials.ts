@@ -57,7 +57,7 @@ export class Credentials {
 
   /**
    * @throws ConfigError `invalid_config` when a PEM cannot be read, the key is not that of the certificate, or the certificate would
-   *   not be accepted by a peer with the same authorities; the cause says why
+   *   not be accepted by a peer with the same authorities; its `cause` has the details
    */
   static async read(pem: CredentialsPem): Promise<Credentials> {
     const authorities = attempt("ca", () => (pem.ca.match(certificatePem) ?? []).map((text) => new X509Certificate(text)));

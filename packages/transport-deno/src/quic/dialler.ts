@@ -70,18 +70,18 @@ export class Dialler {
     const giveUp = (): void => connection.close();
     signal.addEventListener("abort", giveUp, { once: true });
     try {
-      await this.#introduce(connection, identity, serverName);
+      await this.#handshake(connection, identity, serverName);
       signal.throwIfAborted();
       return connection;
     } catch (error) {
       connection.close(error);
-      throw (await toldBy(connection.gone)) ?? error;
+      throw (await refusedBy(connection.gone)) ?? error;
     } finally {
       signal.removeEventListener("abort", giveUp);
     }
   }
 
-  async #introduce(connection: PeerConnection, identity: NodeIdentity, serverName: string): Promise<void> {
+  async #handshake(connection: PeerConnection, identity: NodeIdentity, serverName: string): Promise<void> {
     const { side } = this.#options;
     const control = new ControlStream(await connection.openControl());
     const asked = await challenge(control, side, serverName);
@@ -105,7 +105,7 @@ export class Dialler {
       return peer.identity;
     } catch (error) {
       conn.close(closeInfoOf(error));
-      throw (await toldBy(gone)) ?? error;
+      throw (await refusedBy(gone)) ?? error;
     } finally {
       signal.removeEventListener("abort", giveUp);
     }
@@ -151,7 +151,7 @@ function notWho({ identity }: Pick<ProvenPeer, "identity">, expected: NodeIdenti
 }
 
 /** Why the peer has closed the connection, if it has said so. */
-async function toldBy(gone: Promise<Deno.QuicCloseInfo | undefined>): Promise<MemberlistError | undefined> {
+async function refusedBy(gone: Promise<Deno.QuicCloseInfo | undefined>): Promise<MemberlistError | undefined> {
   const info = await gone;
   return info === undefined ? undefined : refusalOf(info);
 }

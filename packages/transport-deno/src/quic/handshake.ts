@@ -13,7 +13,7 @@ export type Authorize = (peer: NodeIdentity) => boolean;
 /** One side of a handshake. */
 export interface HandshakeSide {
   readonly credentials: Credentials;
-  /** Of this process: tells a node that was started again from the one before. */
+  /** Random for each process: it distinguishes a restarted node from the one before. */
   readonly instance: Uint8Array;
   readonly authorize: Authorize | undefined;
 }
@@ -90,7 +90,7 @@ export async function prove(control: ControlStream, side: HandshakeSide, serverN
  * The listener's side. Undefined when the dialler only asked who we are, and has hung up.
  *
  * @param serverName what the dialler has asked TLS for
- * @param onProven called before the peer is told that it is in: what it sends then must find somebody
+ * @param onProven called before the peer learns that it is accepted: there must be a receiver for what it sends then
  * @throws MemberlistError a refusal, or `protocol_error`
  */
 export async function admit(

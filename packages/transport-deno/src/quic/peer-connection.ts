@@ -8,7 +8,7 @@ import { QuicStream } from "./quic-stream.ts";
 /** What a dialled stream begins with in either direction: the answer says that it is taken. */
 const greeting = 1;
 
-/** What a connection tells of. */
+/** The events of a connection. */
 export interface ConnectionEvents {
   packet(bytes: Uint8Array, from: Address, receivedAt: number): void;
   /** @returns false when there are too many */
@@ -139,7 +139,7 @@ export class PeerConnection {
       const forget = (): unknown => this.#sending.delete(sending);
       sending.then(forget, forget);
     }
-    // What fails is told to `done`: only that itself can throw.
+    // `done` gets the errors of the send: only `done` itself can throw.
     this.#settle(sending, done).catch((error: unknown) => {
       this.#options.events.dropped(`the callback of a send threw: ${errorMessage(error)}`, this.#address);
     });
@@ -187,7 +187,7 @@ export class PeerConnection {
     await this.gone;
   }
 
-  /** At once. A refusal is told to the peer; what else went wrong is not. */
+  /** Closes at once. The peer gets the code of a refusal, and of no other error. */
   close(why?: unknown): void {
     this.#isGone = true;
     this.#conn.close(closeInfoOf(why));

@@ -2,7 +2,7 @@ import { integer, isFunction, maxTimerDelay, type Rule, type Rules } from "@memb
 import type { CredentialsPem } from "./credentials.ts";
 import type { Authorize } from "./handshake.ts";
 
-/** What makes a member talk QUIC. Experimental, as Deno's QUIC is. See docs/guide/quic.md. */
+/** Set it to use QUIC. Experimental, as Deno's QUIC is. See docs/guide/quic.md. */
 export interface QuicConfig extends CredentialsPem {
   /** Asked for each peer whose certificate is of our authority and label, in both directions; anything but true refuses it. Default: all of them. */
   readonly authorize?: Authorize;

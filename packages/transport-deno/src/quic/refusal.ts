@@ -1,7 +1,7 @@
 import { MemberlistError, type ErrorCode } from "@memberlist/core";
 import { errorMessage } from "@memberlist/core/internal";
 
-/** Why a peer is not talked to, as the code of our error and as the application error code of QUIC that tells the peer. */
+/** The causes for refusing a peer: the code of our error, and the application error code of QUIC that the peer gets. */
 const closeCodes: Readonly<Record<RefusalCode, number>> = {
   untrusted_peer: 0x101,
   wrong_peer: 0x102,
@@ -17,29 +17,29 @@ type RefusalCode = Extract<
   "untrusted_peer" | "wrong_peer" | "label_mismatch" | "certificate_expired" | "not_authorized" | "limit_exceeded" | "timeout"
 >;
 
-/** The most of a reason that a peer is told, and that is taken from one. In characters. */
+/** The longest reason that is sent to a peer, or taken from one. In characters. */
 const reasonMax = 200;
 
 export function refusal(code: RefusalCode, message: string, details: Readonly<Record<string, unknown>> = {}): MemberlistError {
   return new MemberlistError(code, message, { details });
 }
 
-/** What closes a connection for this reason. What is no refusal is none of the peer's business. */
+/** The code and reason that close a connection. The peer gets them for a refusal only. */
 export function closeInfoOf(error: unknown): Deno.QuicCloseInfo {
   const code = error instanceof MemberlistError && error.code in closeCodes ? (error.code as RefusalCode) : undefined;
   if (code === undefined) return { closeCode: 0, reason: "" };
   return { closeCode: closeCodes[code], reason: errorMessage(error).slice(0, reasonMax) };
 }
 
-/** What a peer has closed a connection for; undefined when that was no refusal. */
+/** The refusal by which a peer closed a connection; undefined when it closed it otherwise. */
 export function refusalOf({ closeCode, reason }: Deno.QuicCloseInfo): MemberlistError | undefined {
   const code = (Object.keys(closeCodes) as RefusalCode[]).find((each) => closeCodes[each] === closeCode);
   if (code === undefined) return undefined;
-  return refusal(code, `the peer has refused us: ${reason.slice(0, reasonMax)}`, { refusedBy: "peer" });
+  return refusal(code, `the peer refused this node: ${reason.slice(0, reasonMax)}`, { refusedBy: "peer" });
 }
 
 /**
- * Why TLS has failed, by the words of Deno's QUIC (rustls), which has no codes.
+ * The cause of a TLS failure, from the message of Deno's QUIC (rustls), which has no codes.
  *
  * @returns `wrong_peer` when the certificate is for another name; `certificate_expired`, also when it is not valid yet;
  *   `untrusted_peer` for everything else about the certificate; `dial_failed` when it was not about that
