@@ -1,7 +1,16 @@
 import { randomOffset, type Random } from "../ports/random.ts";
+import type { NodeState } from "../api/node.ts";
 import type { SelectPurpose } from "../api/select-nodes.ts";
 import type { NodeRecord, NodeTable } from "./node-table.ts";
 import type { EngineDelegates, EngineLog, EngineStats } from "./ports.ts";
+
+/** The states of members that a round may have. */
+const statesOf: Readonly<Record<SelectPurpose, readonly NodeState[]>> = {
+  gossip: ["alive", "suspect", "dead"],
+  indirectProbe: ["alive"],
+  probe: ["alive", "suspect"],
+  pushPull: ["alive"],
+};
 
 interface SelectorParts {
   readonly delegates: EngineDelegates;
@@ -25,7 +34,7 @@ export class NodeSelector {
   /** Up to k distinct members for which `isEligible` holds. */
   choose(purpose: SelectPurpose, k: number, isEligible: (record: NodeRecord) => boolean): NodeRecord[] {
     const { delegates, random, table } = this.#parts;
-    if (!delegates.hasSelectNodes) return table.randomNodes(k, isEligible);
+    if (!delegates.hasSelectNodes) return table.randomNodes(k, statesOf[purpose], isEligible);
     if (k < 1) return [];
     const candidates = table.records().filter(isEligible);
     const selected = [...this.#ask(purpose, candidates)];

@@ -8,10 +8,18 @@ import { aliveSchema } from "../wire/messages/schema.ts";
 import type { PushNodeState, Versions } from "../wire/messages/types.ts";
 import { AddressIndex } from "./address-index.ts";
 import type { Suspicion } from "./suspicion.ts";
+import { ProbeList } from "./probe-list.ts";
 import { nodeStateNumber } from "./versions.ts";
 
 /** What a node without version information is taken to speak. */
 const noVersions: Versions = Object.freeze([0, 0, 0, 0, 0, 0]);
+
+/** Nodes that {@link NodeTable.reap} looks at in one call: at most some 2 ms, on a busy machine 5. */
+const reapedAtOnce = 1_024;
+/** Draws in vain after which {@link NodeTable.randomNodes} walks from a random node on, */
+const missesMax = 64;
+/** over so many nodes at most. */
+const walkedMax = 1_024;
 
 /** Metadata up to this length shares memory, so many bytes at a time: one that stays keeps no more than that. */
 const sharedMetaMax = 128;
@@ -35,6 +43,10 @@ export class NodeRecord {
   cause: SuspectCause | LeaveCause | undefined;
   /** The moving estimate of its round trip, in ms. */
   rtt: number | undefined;
+  /** Where {@link NodeTable} has it among the nodes of its state. */
+  statePlace = 0;
+  /** Where {@link ProbeList} has it; below 0: it does not. */
+  probePlace = -1;
   #node: Node;
 
   /** It is dead, and of incarnation 0, until it is said to be otherwise. */
@@ -133,7 +145,7 @@ export function makeNode(
   return Object.freeze({ name, addr, port, meta, state, incarnation, pMin, pMax, pCur, dMin, dMax, dCur });
 }
 
-/** All known members, dead ones included, in the order in which they are probed. */
+/** All known members, dead ones included. */
 export class NodeTable {
   readonly #random: Random;
   readonly #byName: Map<string, NodeRecord> = new Map();
@@ -145,10 +157,14 @@ export class NodeTable {
   #list: NodeRecord[] = [];
   #metaSlab: ArrayBuffer | undefined;
   #metaUsed = 0;
-  #live = 0;
+  readonly #byState: Readonly<Record<NodeState, NodeRecord[]>> = { alive: [], suspect: [], dead: [], left: [] };
+  readonly #probeList: ProbeList<NodeRecord>;
+  /** How many nodes, from the first one on, {@link reap} has not looked at yet. */
+  #reapLeft = 0;
 
   constructor(random: Random) {
     this.#random = random;
+    this.#probeList = new ProbeList(random);
   }
 
   /** How many nodes are known, ourselves and the dead included: the n of every formula. */
@@ -158,25 +174,21 @@ export class NodeTable {
 
   /** How many are alive or suspect, ourselves included. */
   get liveCount(): number {
-    return this.#live;
+    return this.#probeList.size;
   }
 
   get(name: string): NodeRecord | undefined {
     return this.#byName.get(name);
   }
 
-  at(index: number): NodeRecord | undefined {
-    return this.#list[index];
-  }
-
   records(): readonly NodeRecord[] {
     return this.#list;
   }
 
-  /** Adds a node at a random place, so that the time until a new node is first probed is low on average. */
+  /** Adds a node at a random place: whoever takes the first few of {@link records} takes any. */
   add(record: NodeRecord): void {
     this.#byName.set(record.name, record);
-    if (!record.isDeadOrLeft) this.#live++;
+    this.#enterState(record);
     if (record.state !== "dead") this.#occupied.add(record.addr, record.port);
     const offset = randomOffset(this.#random, this.#list.length);
     this.#list.push(record);
@@ -186,12 +198,14 @@ export class NodeTable {
 
   /** @param fields what else changes with it */
   setState(record: NodeRecord, state: NodeState, now: number, fields: NodeFields = {}): void {
-    const wasLive = !record.isDeadOrLeft;
     const { addr, port, state: before } = record;
     record.changeState(state, now, fields);
     this.#moved(record, addr, port, before);
-    if (wasLive && record.isDeadOrLeft) this.#live--;
-    else if (!wasLive && !record.isDeadOrLeft) this.#live++;
+    this.#leaveState(record, before);
+    this.#enterState(record);
+    if (record.probePlace < 0 || !record.isDeadOrLeft) return;
+    this.#probeList.delete(record);
+    record.probePlace = -1;
   }
 
   /** Changes a record whose state stays. */
@@ -206,41 +220,84 @@ export class NodeTable {
     return this.#occupied.has(addr, port);
   }
 
+  /** The next live member in the order of probing; undefined at the end of a round. See {@link ProbeList.next}. */
+  nextProbed(): NodeRecord | undefined {
+    return this.#probeList.next();
+  }
+
   /**
-   * Forgets the nodes that have been dead or left for longer than `deadFor` ms, and shuffles the rest.
+   * Forgets nodes that have been dead or left for longer than `deadFor` ms. A call looks at up to {@link reapedAtOnce} nodes, and goes on where the last one
+   * has stopped.
    *
+   * @param begin begins anew once all nodes have been looked at
    * @returns the forgotten
    */
-  reapAndShuffle(deadFor: number, now: number): NodeRecord[] {
+  reap(deadFor: number, now: number, begin: boolean): NodeRecord[] {
+    if (begin && this.#reapLeft === 0) this.#reapLeft = this.#list.length;
     const reaped: NodeRecord[] = [];
-    const kept: NodeRecord[] = [];
-    for (const record of this.#list) {
-      const isOver = record.isDeadOrLeft && now - record.stateChangedAt > deadFor;
-      (isOver ? reaped : kept).push(record);
-    }
-    for (const record of reaped) {
+    const end = Math.max(0, this.#reapLeft - reapedAtOnce);
+    // From the end, where the last one fills each gap.
+    for (let i = Math.min(this.#reapLeft, this.#list.length) - 1; i >= end; i--) {
+      const record = this.#list[i] as NodeRecord;
+      if (!record.isDeadOrLeft || now - record.stateChangedAt <= deadFor) continue;
+      const last = this.#list.pop() as NodeRecord;
+      if (last !== record) this.#list[i] = last;
       this.#byName.delete(record.name);
       if (record.state !== "dead") this.#occupied.delete(record.addr, record.port);
+      this.#leaveState(record);
+      reaped.push(record);
     }
-    shuffle(this.#random, kept);
-    this.#list = kept;
+    this.#reapLeft = end;
     return reaped;
   }
 
-  /** Up to k distinct random nodes for which `isEligible` holds. In a small cluster the search is exhaustive. */
-  randomNodes(k: number, isEligible: (record: NodeRecord) => boolean): NodeRecord[] {
-    const n = this.#list.length;
-    const chosen: NodeRecord[] = [];
+  /**
+   * Up to k distinct random nodes in one of these states for which `isEligible` holds. In a small cluster the search is exhaustive; in a large one it may miss
+   * some where few are eligible.
+   */
+  randomNodes(k: number, states: readonly NodeState[], isEligible: (record: NodeRecord) => boolean): NodeRecord[] {
+    const chosen = this.#draw(k, states, isEligible);
+    if (chosen.length >= k || !states.includes("dead")) return chosen;
+    // The dead may be many, and hardly any of them eligible.
+    const others = states.filter((state) => state !== "dead");
+    return [...chosen, ...this.#draw(k - chosen.length, others, (record) => isEligible(record) && !chosen.includes(record))];
+  }
+
+  #draw(k: number, states: readonly NodeState[], isEligible: (record: NodeRecord) => boolean): NodeRecord[] {
+    const lists = states.map((state) => this.#byState[state]);
+    const n = lists.reduce((sum, { length }) => sum + length, 0);
     if (n < k * 3) {
-      const candidates = this.#list.filter(isEligible);
+      const candidates = lists.flat().filter(isEligible);
       shuffle(this.#random, candidates);
       return candidates.slice(0, k);
     }
-    for (let attempt = 0; attempt < 3 * n && chosen.length < k; attempt++) {
-      const record = this.#list[randomOffset(this.#random, n)] as NodeRecord;
-      if (isEligible(record) && !chosen.includes(record)) chosen.push(record);
-    }
+    const chosen: NodeRecord[] = [];
+    const take = (record: NodeRecord): boolean => {
+      const isTaken = isEligible(record) && !chosen.includes(record);
+      if (isTaken) chosen.push(record);
+      return isTaken;
+    };
+    for (let misses = 0; chosen.length < k && misses < missesMax;) if (!take(nth(lists, randomOffset(this.#random, n)))) misses++;
+    if (chosen.length === k) return chosen;
+    const start = randomOffset(this.#random, n);
+    for (let i = 0; i < Math.min(n, walkedMax) && chosen.length < k; i++) take(nth(lists, (start + i) % n));
     return chosen;
+  }
+
+  #enterState(record: NodeRecord): void {
+    const list = this.#byState[record.state];
+    record.statePlace = list.length;
+    list.push(record);
+    if (!record.isDeadOrLeft && record.probePlace < 0) this.#probeList.add(record);
+  }
+
+  /** @param state the one that it was in */
+  #leaveState(record: NodeRecord, state: NodeState = record.state): void {
+    const list = this.#byState[state];
+    const last = list.pop() as NodeRecord;
+    if (last === record) return;
+    list[record.statePlace] = last;
+    last.statePlace = record.statePlace;
   }
 
   /** @param before the state that it had at that address */
@@ -280,6 +337,16 @@ export class NodeTable {
     this.#lastVersions = versions;
     return versions;
   }
+}
+
+/** The nth of the nodes in lists that follow one another. */
+function nth(lists: readonly (readonly NodeRecord[])[], n: number): NodeRecord {
+  let index = n;
+  for (const list of lists) {
+    if (index < list.length) return list[index] as NodeRecord;
+    index -= list.length;
+  }
+  throw new RangeError(`no node ${n}`);
 }
 
 function startsWith(vsn: Versions, six: Versions): boolean {

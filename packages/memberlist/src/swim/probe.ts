@@ -25,7 +25,6 @@ export interface ProbeParts {
 /** Failure detection: one node after another is probed. Source: PROTOCOL.md section 6. */
 export class Prober {
   readonly #parts: ProbeParts;
-  #index = 0;
   #current: Probe | undefined;
   #isTickMissed = false;
 
@@ -60,22 +59,20 @@ export class Prober {
     this.tick();
   }
 
-  /** The next of the list that is neither ourselves nor dead; at its end the list is reaped and shuffled. */
+  /** The next live member but ourselves. The end of a round begins to reap the dead. */
   #nextTarget(): NodeRecord | undefined {
     const { config, selector, table, now } = this.#parts.context;
-    const mayBeProbed = (record: NodeRecord): boolean => record.name !== config.name && !record.isDeadOrLeft;
-    const isWanted = selector.filter("probe", mayBeProbed);
-    // Twice around at most, and two ends of the list: whoever is there to be probed is found.
-    for (let checked = 0; checked < 2 * table.size + 2; checked++) {
-      if (this.#index >= table.size) {
-        table.reapAndShuffle(config.gossipToTheDeadTime, now);
-        this.#index = 0;
-        continue;
-      }
-      const record = table.at(this.#index++);
-      if (record !== undefined && isWanted(record)) return record;
+    const isWanted = selector.filter("probe", (record) => record.name !== config.name && !record.isDeadOrLeft);
+    let target: NodeRecord | undefined;
+    let isRoundOver = false;
+    // Two rounds at most, with their ends: whoever is there to be probed is found.
+    for (let left = 2 * table.liveCount + 2; left > 0 && target === undefined; left--) {
+      const record = table.nextProbed();
+      if (record === undefined) isRoundOver = true;
+      else if (isWanted(record)) target = record;
     }
-    return undefined;
+    table.reap(config.gossipToTheDeadTime, now, isRoundOver);
+    return target;
   }
 }
 

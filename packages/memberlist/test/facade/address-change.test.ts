@@ -18,8 +18,9 @@ async function withMoving(
   one: Cluster,
   count: number,
   config: (transport: MovingTransport) => NodeConfig = () => ({}),
+  configOfOthers: NodeConfig = {},
 ): Promise<Moving> {
-  const others = await one.joined(count - 1);
+  const others = await one.joined(count - 1, configOfOthers);
   const transport = new MovingTransport(one, before);
   const node = await one.start({ name: "moving", transport, ...config(transport) });
   await one.settle(node.members.join([(others[0] as TestNode).address]));
@@ -91,7 +92,8 @@ describe("advertiseAddr as a function", () => {
 
   it.each([2, 3, 12])("moves the node: all of %i have its new address soon, under the same name", async (count) => {
     const one = cluster();
-    const { others, node, transport } = await withMoving(one, count, asked);
+    // Nobody is to declare it dead before its next check, which comes within 5 s.
+    const { others, node, transport } = await withMoving(one, count, asked, { suspicionMult: 8 });
     const { incarnation } = node.members.localNode();
     await transport.move(after);
     const took = await one.until(() => others.every((other) => addressAt(other) === after), 20_000);

@@ -304,7 +304,12 @@ describe("protocol versions", () => {
     const [a] = (await one.joined(2, { delegateProtocolMin: 1, delegateProtocolVersion: 2, delegateProtocolMax: 2 })) as [
       TestNode,
     ];
-    const older = await one.start({ delegateProtocolMin: 0, delegateProtocolVersion: 0, delegateProtocolMax: 1 });
+    const older = await one.start({
+      delegateProtocolMin: 0,
+      delegateProtocolVersion: 0,
+      delegateProtocolMax: 1,
+      healingInterval: 0,
+    });
     const error = await one.settle(older.members.join([a.seed]).catch((reason: unknown) => reason));
     expect(error).toMatchObject({ code: "join_failed", cause: expect.objectContaining({ code: "incompatible_versions" }) });
     await one.advance(1_000);

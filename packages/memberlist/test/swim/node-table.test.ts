@@ -49,14 +49,15 @@ describe("metadata that is kept", () => {
 });
 
 describe("the end of a round", () => {
-  it("puts the nodes into another order, and loses none [ShuffleNodes]", () => {
+  it("comes once each live node was probed, and the next round has another order [ShuffleNodes]", () => {
     const orders = new Set<string>();
     const table = tableOf(states.flatMap((state) => Array.from({ length: 5 }, () => [state, 0] as const)));
-    const before = names(table).toSorted();
+    const live = table.records().filter((record) => !record.isDeadOrLeft);
     for (let round = 0; round < 20; round++) {
-      expect(table.reapAndShuffle(1000, 0)).toEqual([]);
-      orders.add(names(table).join());
-      expect(names(table).toSorted()).toEqual(before);
+      const order: string[] = [];
+      for (let record = table.nextProbed(); record !== undefined; record = table.nextProbed()) order.push(record.name);
+      orders.add(order.join());
+      expect(order.toSorted()).toEqual(live.map(({ name }) => name).toSorted());
     }
     expect(orders.size).toBe(20);
   });
@@ -74,14 +75,24 @@ describe("the end of a round", () => {
       ["left", 0],
     ];
     const table = tableOf(wanted);
-    expect(table.reapAndShuffle(15, 15)).toEqual([]);
-    const reaped = table.reapAndShuffle(15, 20);
+    expect(table.reap(15, 15, true)).toEqual([]);
+    const reaped = table.reap(15, 20, true);
     expect(reaped.map((record) => record.name).toSorted()).toEqual(["test0", "test4", "test6", "test8"]);
     expect(names(table).toSorted()).toEqual(["test1", "test2", "test3", "test5", "test7"]);
     expect(table.get("test0")).toBeUndefined();
     expect(table.get("test2")?.state).toBe("dead");
     expect(table.size).toBe(5);
     expect(table.liveCount).toBe(3);
+  });
+
+  it("is when thousands of dead nodes begin to be forgotten, a part at a time", () => {
+    const table = tableOf(Array.from({ length: 10_000 }, (_, i) => [i % 10 === 0 ? "alive" : "left", 0] as const));
+    const reaped = Array.from({ length: 11 }, (_, i) => table.reap(15, 20, i === 0).length);
+    expect(reaped.reduce((sum, count) => sum + count)).toBe(9_000);
+    expect(Math.max(...reaped)).toBeLessThan(1_025);
+    expect(reaped[10]).toBe(0);
+    expect([table.size, table.liveCount]).toEqual([1_000, 1_000]);
+    expect(table.records().every((record) => record.state === "alive" && table.get(record.name) === record)).toBe(true);
   });
 
   it("keeps the dead for gossipToTheDeadTime in a running engine [ResetNodes]", () => {
@@ -114,7 +125,7 @@ describe("NodeTable.randomNodes", () => {
 
   it("chooses other nodes each time, all eligible and distinct [KRandomNodes]", () => {
     const table = tableOf(mixed);
-    const choices = Array.from({ length: 3 }, () => table.randomNodes(3, isEligible));
+    const choices = Array.from({ length: 3 }, () => table.randomNodes(3, states, isEligible));
     for (const chosen of choices) {
       expect(chosen).toHaveLength(3);
       expect(new Set(chosen).size).toBe(3);
@@ -134,16 +145,24 @@ describe("NodeTable.randomNodes", () => {
 
   it("finds every eligible node of a small cluster [KRandomNodes]", () => {
     for (let seed = 0; seed < 50; seed++) {
-      const chosen = tableOf(mixed.slice(0, 8), seed).randomNodes(3, isEligible);
+      const chosen = tableOf(mixed.slice(0, 8), seed).randomNodes(3, states, isEligible);
       expect(chosen.map(({ name }) => name).toSorted()).toEqual(["test3", "test6"]);
+    }
+  });
+
+  it("takes no nodes of other states", () => {
+    const table = tableOf(mixed);
+    for (const state of states) {
+      const chosen = table.randomNodes(60, [state], () => true);
+      expect(chosen.map((record) => record.state)).toEqual(Array.from({ length: state === "left" ? 0 : 30 }, () => state));
     }
   });
 
   it("gives up in the end where too few are eligible", () => {
     const table = tableOf(mixed);
-    expect(table.randomNodes(5, () => false)).toEqual([]);
-    expect(table.randomNodes(5, (record) => record.name === "test7").length).toBeLessThanOrEqual(1);
-    expect(table.randomNodes(0, () => true)).toEqual([]);
+    expect(table.randomNodes(5, states, () => false)).toEqual([]);
+    expect(table.randomNodes(5, states, (record) => record.name === "test7").length).toBeLessThanOrEqual(1);
+    expect(table.randomNodes(0, states, () => true)).toEqual([]);
   });
 
   it("chooses everybody alike", () => {
@@ -151,7 +170,7 @@ describe("NodeTable.randomNodes", () => {
       const table = tableOf(Array.from({ length: size }, () => ["alive", 0] as const));
       const counts = new Map<string, number>();
       for (let i = 0; i < 200 * size; i++) {
-        for (const { name } of table.randomNodes(3, () => true)) counts.set(name, (counts.get(name) ?? 0) + 1);
+        for (const { name } of table.randomNodes(3, states, () => true)) counts.set(name, (counts.get(name) ?? 0) + 1);
       }
       expect(counts.size).toBe(size);
       for (const count of counts.values()) expect(Math.abs(count - 600)).toBeLessThan(120);
@@ -184,7 +203,7 @@ describe("NodeTable", () => {
         for (const [now, { node, state, reap }] of steps.entries()) {
           const record = table.get(`test${node}`);
           if (record !== undefined) table.setState(record, state, now);
-          if (reap) table.reapAndShuffle(3, now);
+          if (reap) table.reap(3, now, true);
           expect(table.liveCount).toBe(table.records().filter((known) => !known.isDeadOrLeft).length);
           expect(table.records().every((known) => table.get(known.name) === known)).toBe(true);
         }

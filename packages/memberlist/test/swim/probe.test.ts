@@ -134,6 +134,7 @@ describe("a probe that is not answered", () => {
     const names = ["n2", "n3", "n4", "n5", "n6", "n7"];
     const knows = [...names.map((name) => alive(name)), suspect("n2"), suspect("n3"), alive("n8")];
     const { members, n1 } = arrange({ up: names, knows });
+    members.advance(0);
     n1.random.fixed = undefined;
     members.advance(20);
     const asked = n1.sent.filter(({ messages }) => messages[0]?.kind === "indirectPing").map(({ to }) => to.name);
