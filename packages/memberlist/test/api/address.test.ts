@@ -88,7 +88,7 @@ describe("parseAddress", () => {
     );
   });
 
-  it("throws nothing but its own error", () => {
+  it("throws invalid_address and no other error", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[a-f0-9:.[\]/%]*$/)), (text) => {
         const outcome = (): string => {
@@ -117,7 +117,7 @@ describe("canonicalIp", () => {
     ["1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:0"],
     ["::", "::"],
     ["FE80::1%eth0", "fe80::1%eth0"],
-  ])("%s is %s", (ip, canonical) => {
+  ])("turns %s into %s", (ip, canonical) => {
     expect(canonicalIp(ip)).toBe(canonical);
     expect(isIp(ip)).toBe(true);
   });
@@ -138,11 +138,11 @@ describe("canonicalIp", () => {
     "::ffff:01.2.3.4",
     "::ffff:256.2.3.4",
     "1.2.3.4\n",
-  ])("%j is no literal IP", (text) => {
+  ])("does not take %j for a literal IP", (text) => {
     expect(canonicalIp(text)).toBeUndefined();
   });
 
-  it("knows every IP that Node knows, and stays as it is when made canonical twice", () => {
+  it("accepts every IP that Node accepts, and does not change a canonical IP", () => {
     fc.assert(
       fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (ip) => {
         expect(isIP(ip)).not.toBe(0);

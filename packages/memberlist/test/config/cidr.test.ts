@@ -40,20 +40,20 @@ describe("CidrAllowList", () => {
     for (const ip of local) expect(list.allows(ip)).toBe(false);
   });
 
-  it("takes IPv4-mapped IPv6 for IPv4, in addresses and in networks", () => {
+  it("treats IPv4-mapped IPv6 as IPv4, in addresses and in networks", () => {
     expect(new CidrAllowList(["10.0.0.0/8"]).allows("::ffff:10.1.1.1")).toBe(true);
     expect(new CidrAllowList(["::/0"]).allows("::ffff:10.1.1.1")).toBe(false);
     const mapped = new CidrAllowList(["::ffff:10.0.0.0/104"]);
     expect([mapped.allows("10.255.0.1"), mapped.allows("11.0.0.1")]).toEqual([true, false]);
   });
 
-  it("refuses what is no IP, and looks past a zone", () => {
+  it("refuses strings that are not IPs, and ignores a zone", () => {
     const list = new CidrAllowList(["0.0.0.0/0", "fe80::/10"]);
     expect([list.allows("localhost"), list.allows(""), list.allows("fe80::1%eth0")]).toEqual([false, false, true]);
     expect(new CidrAllowList(undefined).allows("localhost")).toBe(true);
   });
 
-  it("allows just what has the network's bits", () => {
+  it("allows an address only if its first bits are the network's", () => {
     const ip = fc.integer({ min: 0, max: 2 ** 32 - 1 });
     const dotted = (n: number): string => [24, 16, 8, 0].map((shift) => (n >>> shift) & 255).join(".");
     fc.assert(
@@ -79,11 +79,11 @@ describe("parseCidrs", () => {
     "::ffff:10.0.0.0/95",
     "fe80::%eth0/64",
     "x/8",
-  ])("%j is no CIDR", (text) => {
+  ])("refuses %j", (text) => {
     expect(parseCidr(text)).toBeUndefined();
   });
 
-  it("names everything that is wrong", () => {
+  it("names every wrong entry", () => {
     expect(() => parseCidrs(["x", "10.0.0.0/8", "y/1"])).toThrow(
       expect.objectContaining({ code: "invalid_argument", message: 'not a CIDR: "x", "y/1"', details: { cidrs: ["x", "y/1"] } }),
     );

@@ -63,12 +63,12 @@ describe("presets", () => {
     expect([lanConfig()[at], wanConfig()[at], localConfig()[at]]).toEqual([lan, wan, local]);
   });
 
-  it("have no other field, and no list of allowed networks (all are allowed)", () => {
+  it("have no other field, and allow all networks", () => {
     const fields = presets.map(([field]) => field).toSorted();
     for (const preset of [lanConfig(), wanConfig(), localConfig()]) expect(Object.keys(preset).toSorted()).toEqual(fields);
   });
 
-  it("are fresh each time", () => {
+  it("are a fresh object each time", () => {
     const first = lanConfig();
     first.bindPort = 1;
     expect(lanConfig().bindPort).toBe(7946);
@@ -87,12 +87,12 @@ describe("presets", () => {
 });
 
 describe("resolveConfig", () => {
-  it("fills in the LAN's values for what is missing or undefined", () => {
+  it("fills in the LAN defaults for fields that are missing or undefined", () => {
     const resolved = resolveConfig({ name: "a", bindPort: undefined, gossipNodes: 7 });
     expect(resolved).toMatchObject({ ...lanConfig(), name: "a", gossipNodes: 7 });
   });
 
-  it("brings the runtime's clock and randomness, or keeps ours", () => {
+  it("adds the runtime's clock and randomness unless the config has its own", () => {
     const clock = new VirtualClock();
     const random = new SeededRandom(1);
     const given = resolveConfig({ name: "a", clock, random });
@@ -121,7 +121,7 @@ describe("resolveConfig", () => {
     expect([resolved.meta?.[0], resolved.secretKey?.[0]]).toEqual([1, 0]);
   });
 
-  it("fills in the limits that are left out, of which a peer's streams are never more than all", () => {
+  it("fills in missing limits, and keeps the limits per peer at or below the total", () => {
     const limits: Limits = { maxUserMsgBytes: 5, maxPushStateNodes: undefined };
     const resolved = resolveConfig({ name: "a", limits });
     expect(resolved.limits).toEqual({
@@ -159,16 +159,16 @@ describe("resolveConfig", () => {
     expect(Object.isFrozen(resolved.metricLabels)).toBe(true);
   });
 
-  it("gives the same when it is resolved again", () => {
+  it("returns the same config when it is resolved again", () => {
     const once = resolveConfig({ ...wanConfig(), name: "a", secretKey: new Uint8Array(32), cidrsAllowed: [] });
     expect(resolveConfig(once)).toEqual(once);
   });
 
-  it("takes an empty secret key as none [Create_secretKeyEmpty]", () => {
+  it("treats an empty secret key as no key [Create_secretKeyEmpty]", () => {
     expect(resolveConfig({ name: "a", secretKey: new Uint8Array(0) }).secretKey).toBeUndefined();
   });
 
-  it("tells all networks from none", () => {
+  it("distinguishes no cidrsAllowed (all networks) from an empty list (none)", () => {
     expect(resolveConfig({ name: "a" }).cidrsAllowed).toBeUndefined();
     expect(resolveConfig({ name: "a", cidrsAllowed: [] }).cidrsAllowed).toEqual([]);
   });
@@ -189,7 +189,7 @@ describe("ConfigError", () => {
     throw new Error("no ConfigError");
   };
 
-  it("names every wrong field at once, with its value and what is allowed, a line each", () => {
+  it("names every wrong field at once, with its value and the allowed values, one per line", () => {
     const error = failure({ name: "", tcpTimeout: -1, bindPort: 70_000, label: 5 });
     expect(error.code).toBe("invalid_config");
     expect(error.name).toBe("ConfigError");
@@ -213,7 +213,7 @@ describe("ConfigError", () => {
     expect(failure({}).message).toContain("name must be a string of 1 to 255 bytes (UTF-8); it is missing");
   });
 
-  it.each([undefined, null, 5, "x", []])("refuses %j for a config", (config) => {
+  it.each([undefined, null, 5, "x", []])("refuses %j as a config", (config) => {
     expect(failure(config).issues.map(({ field }) => field)).toEqual(["config"]);
   });
 
@@ -224,7 +224,7 @@ describe("ConfigError", () => {
     ["cidrAllowed", "cidrsAllowed"],
     ["gossipNode", "gossipNodes"],
     ["advertiseAddress", "advertiseAddr"],
-  ])("suggests the field that %s was meant for", (wrong, right) => {
+  ])("suggests a field name for %s", (wrong, right) => {
     const [issue] = failure({ name: "a", [wrong]: 1 }).issues;
     expect(issue).toMatchObject({ field: wrong, message: `"${wrong}" is not a config field; did you mean ${right}?` });
   });
@@ -236,7 +236,7 @@ describe("ConfigError", () => {
     },
   );
 
-  it("never shows a secret, nor what might be a misspelt one", () => {
+  it("never shows a secret, even under a misspelt field name", () => {
     const key = "hunter2hunter2hunter2";
     const bytes = new TextEncoder().encode(key);
     const keyring = { secret: key, getKeys: 1 };
@@ -256,14 +256,14 @@ describe("ConfigError", () => {
     expect(failure({ name: "a", secretKey: bytes }).message).toContain("it is 21 bytes (not shown)");
   });
 
-  it("cuts long values short", () => {
+  it("truncates long values", () => {
     expect(failure({ name: "n".repeat(100_000) }).message.length).toBeLessThan(300);
     expect(failure({ name: "a", cidrsAllowed: Array.from({ length: 10_000 }, () => "nonsense") }).message.length).toBeLessThan(
       500,
     );
   });
 
-  it("refuses two places to log to [Create_invalidLoggerSettings]", () => {
+  it("refuses logger together with logOutput [Create_invalidLoggerSettings]", () => {
     const log = (): void => {};
     const logger = { debug: log, info: log, warn: log, error: log };
     const logOutput = { write: log };

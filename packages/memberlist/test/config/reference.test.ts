@@ -6,7 +6,7 @@ import { limitMaxima } from "../../src/config/limits.ts";
 const page = readFileSync(new URL("../../../../docs/reference/config.md", import.meta.url), "utf8");
 const source = readFileSync(new URL("../../src/config/fields.ts", import.meta.url), "utf8");
 
-/** The rows of the page's tables of fields: the name, and the values that the three presets have by it. */
+/** The rows of the page's tables of fields: each name with its values in the three presets. */
 const rows = new Map(
   [...page.matchAll(/^\| `(\w+)` \| (?:yes)? ?\| (.*?) ?\| (.*?) ?\| (.*?) ?\| .+ \|$/gm)].map(
     ([, name = "", lan, wan, local]) => [name, { lan: valueOf(lan), wan: valueOf(wan), local: valueOf(local) }],

@@ -38,13 +38,13 @@ const methods = (required: readonly string[], others: readonly string[] = []): C
 };
 
 const transports = methods(["finalAdvertiseAddr", "writeTo", "dial", "listen", "shutdown"], ["resolve"]);
-/** All the methods of a keyring, and nothing that tells whether there are keys. */
+/** All methods of a keyring, without `size` and `revision`. */
 const ringWithoutSize = { addKey: call, useKey: call, removeKey: call, getKeys: () => [], getPrimaryKey: call };
 
 interface Cases {
   readonly valid: readonly unknown[];
   readonly wrong: readonly unknown[];
-  /** What else must be set for the valid values. */
+  /** Fields that must be set beside the valid values. */
   readonly beside?: Partial<Config>;
 }
 
@@ -162,11 +162,11 @@ function wrongFields(config: object): string[] {
 
 describe("each field", () => {
   describe.each(Object.entries(cases))("%s", (field, { valid, wrong, beside }) => {
-    it("takes its edges", () => {
+    it("accepts its smallest and largest values", () => {
       for (const value of valid) expect([value, wrongFields({ ...beside, [field]: value })]).toEqual([value, []]);
     });
 
-    it("refuses what is outside, and other types", () => {
+    it("refuses values out of range and of other types", () => {
       for (const value of wrong) {
         expect([value, wrongFields({ ...beside, [field]: value })]).toEqual([value, [field]]);
       }
@@ -179,7 +179,7 @@ describe("each field", () => {
     expect(Object.keys(configRules)).toHaveLength(62);
   });
 
-  it("that is an object says which of its properties it has, and shows no text of them", () => {
+  it("that is an object is described by its property names, without their values", () => {
     const limits = { maxPushState: 5, maxUserMsgBytes: "secret" };
     const many = Object.fromEntries(Array.from({ length: 21 }, (_, i) => [`p${i}`, i]));
     for (const [config, shown] of [
@@ -202,14 +202,14 @@ describe("each field", () => {
 });
 
 describe("rules between fields", () => {
-  it("leave the indirect probes some of the interval", () => {
+  it("leave time for the indirect probes in the interval", () => {
     expect(wrongFields({ probeTimeout: 1_000, probeInterval: 1_000 })).toEqual(["probeTimeout"]);
     expect(wrongFields({ probeTimeout: 999, probeInterval: 1_000 })).toEqual([]);
     expect(wrongFields({ probeInterval: 500 })).toEqual(["probeTimeout"]);
     expect(wrongFields({ probeTimeout: 1_000, probeInterval: 0 })).toEqual([]);
   });
 
-  it("keep the longest suspicion within what timers can wait", () => {
+  it("keep the longest suspicion within the longest timer", () => {
     const multipliers = { suspicionMult: 1_000, suspicionMaxTimeoutMult: 100 };
     expect(wrongFields({ ...multipliers, probeInterval: 3_067 })).toEqual([]);
     expect(wrongFields({ ...multipliers, probeInterval: 3_068 })).toEqual(["probeInterval"]);
@@ -228,14 +228,14 @@ describe("rules between fields", () => {
     [3, 2, 1, false],
     [0, 1, 0, false],
   ])(
-    "want the delegate's versions in order: %i, %i, %i",
+    "require the delegate's versions to be in order: %i, %i, %i",
     (delegateProtocolMin, delegateProtocolVersion, delegateProtocolMax, good) => {
       const found = wrongFields({ delegateProtocolMin, delegateProtocolVersion, delegateProtocolMax });
       expect(found).toEqual(good ? [] : ["delegateProtocolVersion"]);
     },
   );
 
-  it("want a packet that holds our own alive message", () => {
+  it("require a packet size that holds the node's own alive message", () => {
     const large = { name: "n".repeat(255), label: "l".repeat(255), meta: new Uint8Array(512), secretKey: new Uint8Array(16) };
     expect(wrongFields(large)).toEqual([]);
     expect(wrongFields({ ...large, udpBufferSize: 1_154 })).toEqual([]);
@@ -245,7 +245,7 @@ describe("rules between fields", () => {
     expect(wrongFields({ udpBufferSize: 128, keyring: new Keyring([], new Uint8Array(16)) })).toEqual(["udpBufferSize"]);
   });
 
-  it("are not asked about fields that are wrong by themselves", () => {
+  it("are skipped when one of their fields is wrong by itself", () => {
     expect(wrongFields({ probeTimeout: "x", probeInterval: 1 })).toEqual(["probeTimeout"]);
     expect(wrongFields({ label: 5, keyring: 5, udpBufferSize: 128 })).toEqual(["label", "keyring"]);
   });

@@ -13,7 +13,7 @@ interface Moving {
   readonly transport: MovingTransport;
 }
 
-/** A cluster of `count`, the last of which is on a machine whose address changes. */
+/** A cluster of `count` nodes. The machine of the last one changes its address. */
 async function withMoving(
   one: Cluster,
   count: number,
@@ -37,8 +37,8 @@ function addressAt(node: TestNode): string | undefined {
   return node.members.members().find(({ name }) => name === "moving")?.addr;
 }
 
-describe("an address that the machine has lost", () => {
-  it("is an event, a counter and a line that says what to do, once; and another line when it is back", async () => {
+describe("a lost address", () => {
+  it("is reported once by an event, a counter and a log line that says what to do; a second line reports its return", async () => {
     const one = cluster();
     const { node, transport } = await withMoving(one, 3);
     await transport.move(after);
@@ -53,11 +53,11 @@ describe("an address that the machine has lost", () => {
     expect(changes(node, "address_lost")).toHaveLength(1);
   });
 
-  it("does not make the node suspect the others: acks come to where its pings come from", async () => {
+  it("does not make the node suspect others, since acks go to the address its pings came from", async () => {
     const one = cluster();
     const { node, transport } = await withMoving(one, 12, () => ({ addressCheckInterval: 100, disableTcpPings: true }));
     await transport.move(after);
-    // A ping may be under way that asks for an ack to the old address.
+    // A ping in flight may ask for an ack to the old address.
     await one.advance(5_000);
     const since = one.clock.wallTime();
     await one.advance(60_000);
@@ -65,7 +65,7 @@ describe("an address that the machine has lost", () => {
     expect(names(node)).toHaveLength(12);
   });
 
-  it("says so where the node listens on that address alone", async () => {
+  it("is reported when the node listens on that address alone", async () => {
     const one = cluster();
     const { node, transport } = await withMoving(one, 2, () => ({ bindAddr: before }));
     await transport.move(after);
@@ -73,7 +73,7 @@ describe("an address that the machine has lost", () => {
     expect(node.log.find(({ fields: { code } }) => code === "address_lost")?.message).toContain(`listens on ${before} alone`);
   });
 
-  it("is not missed where it was never the machine's own, nor where the check is off", async () => {
+  it("is not reported if the machine never had the address, or if the check is off", async () => {
     const one = cluster();
     const nat = await withMoving(one, 2, () => ({ advertiseAddr: "192.0.2.7" }));
     await nat.transport.move(after);
@@ -90,14 +90,14 @@ describe("an address that the machine has lost", () => {
 describe("advertiseAddr as a function", () => {
   const asked = (transport: MovingTransport): NodeConfig => ({ advertiseAddr: () => Promise.resolve(transport.host) });
 
-  it.each([2, 3, 12])("moves the node: all of %i have its new address soon, under the same name", async (count) => {
+  it.each([2, 3, 12])("moves the node: all %i members soon have its new address under the same name", async (count) => {
     const one = cluster();
     // Nobody is to declare it dead before its next check, which comes within 5 s.
     const { others, node, transport } = await withMoving(one, count, asked, { suspicionMult: 8 });
     const { incarnation } = node.members.localNode();
     await transport.move(after);
     const took = await one.until(() => others.every((other) => addressAt(other) === after), 20_000);
-    // The check, and two messages that reach everybody before the third.
+    // Time for the check and for the leave and alive messages to spread.
     expect(took).toBeLessThan(9_000);
     expect(node.members.localNode()).toMatchObject({ addr: after, state: "alive" });
     expect(node.members.localNode().incarnation).toBeGreaterThan(incarnation);
@@ -111,7 +111,7 @@ describe("advertiseAddr as a function", () => {
     expect(codes(node)).toContain("address_changed");
   });
 
-  it("moves a node that the others have declared dead meanwhile, and may not reclaim", async () => {
+  it("moves a node that the others have declared dead and that may not be reclaimed", async () => {
     const one = cluster();
     let isBehind = true;
     const { others, node, transport } = await withMoving(one, 4, (moving) => ({
@@ -134,7 +134,7 @@ describe("advertiseAddr as a function", () => {
     expect(node.members.localNode()).toMatchObject({ addr: after, state: "alive" });
   });
 
-  it("keeps the address while it fails, counts that, logs it once, and goes on asking", async () => {
+  it("keeps the address while the function fails, counts the failures, logs one, and retries", async () => {
     const one = cluster();
     let answer: () => unknown = () => before;
     const { node, transport } = await withMoving(one, 2, () => ({ advertiseAddr: () => answer() as string, tcpTimeout: 1_000 }));
@@ -162,7 +162,7 @@ describe("advertiseAddr as a function", () => {
     await one.until(() => addressAt(node) === after, 20_000);
   });
 
-  it("fails the start where it fails", async () => {
+  it("fails the start if the function fails", async () => {
     const one = cluster();
     const fails = (): never => {
       throw new Error("metadata service is down");
@@ -170,7 +170,7 @@ describe("advertiseAddr as a function", () => {
     expect(await outcome(one.start({ advertiseAddr: fails }))).toBe("advertise_address_failed");
   });
 
-  it("moves a node that is alone, and one that has left is at the new address when it joins again", async () => {
+  it("moves a lone node; a node that has left rejoins at the new address", async () => {
     const one = cluster();
     const transport = new MovingTransport(one, before);
     const node = await one.start({ name: "moving", transport, ...asked(transport) });
@@ -187,7 +187,7 @@ describe("advertiseAddr as a function", () => {
     await one.until(() => addressAt(other) === before, 5_000);
   });
 
-  it("takes metadata that is published meanwhile along, and a leave ends the move", async () => {
+  it("keeps metadata published during the move, and a leave ends the move", async () => {
     const one = cluster();
     const { others, node, transport } = await withMoving(one, 3, asked);
     await transport.move(after);

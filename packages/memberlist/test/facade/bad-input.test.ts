@@ -51,7 +51,7 @@ const streams: readonly Uint8Array[] = [
   concat(Uint8Array.of(13, 0x81, 0xa5), bytes("Error"), Uint8Array.of(0xa1, 65)),
 ];
 
-/** Still a node that works: it answers. */
+/** The node still works: it answers. */
 async function expectAlive(one: Cluster, node: TestNode): Promise<void> {
   const friend = await one.start({ name: `friend-${one.nodes.length}` });
   expect(await one.settle(friend.members.ping(node.seed))).toBe(2);
@@ -60,7 +60,7 @@ async function expectAlive(one: Cluster, node: TestNode): Promise<void> {
   await friend.members.shutdown();
 }
 
-/** And lets others join. (A made-up member of an incompatible version keeps them out, as with the Go library.) */
+/** The node lets others join. (As in Go, a forged member of an incompatible version would keep them out.) */
 async function expectHealthy(one: Cluster, node: TestNode): Promise<void> {
   await expectAlive(one, node);
   const friend = await one.start({ name: `friend-${one.nodes.length}` });
@@ -68,7 +68,7 @@ async function expectHealthy(one: Cluster, node: TestNode): Promise<void> {
   await friend.members.shutdown();
 }
 
-/** A message with some of its bytes changed, cut off, or followed by others. */
+/** A message with bytes changed, removed or appended. */
 const mangled = (originals: readonly Uint8Array[]): fc.Arbitrary<Uint8Array> =>
   fc
     .record({
@@ -87,7 +87,7 @@ const anything = (originals: readonly Uint8Array[]): fc.Arbitrary<Uint8Array> =>
   fc.oneof({ weight: 3, arbitrary: mangled(originals) }, { weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }) });
 
 describe("packets", () => {
-  it("that are cut off anywhere are dropped and counted, and what is whole in them counts", async () => {
+  it("that are truncated are dropped and counted, and their complete messages are handled", async () => {
     const one = cluster();
     const [node] = (await one.joined(1)) as [TestNode];
     const peer = new RawPeer(one);
@@ -118,12 +118,12 @@ describe("packets", () => {
     expect(node.members.counters()).toEqual({ "dropped.unknown_type": unknown.length + 1 });
   });
 
-  it("whose fields have the wrong type are dropped, and their neighbours in a compound are not", async () => {
+  it("with fields of the wrong type are dropped, but not their neighbours in a compound", async () => {
     const one = cluster();
     const received: string[] = [];
     const node = await one.start({ delegate: { notifyMsg: (message) => void received.push(new TextDecoder().decode(message)) } });
     const peer = new RawPeer(one);
-    // Node is a number, SeqNo a text, the whole an array, nothing at all.
+    // Node is a number, SeqNo a string, the body an array, the body empty.
     const wrong = [
       Uint8Array.of(0, 0x81, 0xa4, ...bytes("Node"), 7),
       Uint8Array.of(2, 0x81, 0xa5, ...bytes("SeqNo"), 0xa1, 65),
@@ -137,7 +137,7 @@ describe("packets", () => {
     expect(Object.values(counters).reduce((sum, value) => sum + value, 0)).toBe(wrong.length);
   });
 
-  it("of 65,507 bytes are read, and those that decompress to too much are not", async () => {
+  it("of 65,507 bytes are read; packets that decompress to too many bytes are dropped", async () => {
     const one = cluster();
     const sizes: number[] = [];
     const node = await one.start({ delegate: { notifyMsg: (message) => void sizes.push(message.length) } });
@@ -145,7 +145,7 @@ describe("packets", () => {
     peer.send(encodeUser(new Uint8Array(65_506)), node);
     await one.advance(10);
     expect(sizes).toEqual([65_506]);
-    // Zeros compress to a 700th: 40 MiB of them are a packet's worth.
+    // Zeros compress by a factor of 700: 40 MiB of them fit a packet.
     peer.send(compressMessage(encodeUser(new Uint8Array(42 * 1024 * 1024))), node);
     await one.advance(10);
     expect(sizes).toEqual([65_506]);
@@ -153,7 +153,7 @@ describe("packets", () => {
     await expectHealthy(one, node);
   });
 
-  it("nested more than one compound in one compressed message are refused", async () => {
+  it("are refused if they nest more than one compound in one compressed message", async () => {
     const one = cluster();
     const sizes: number[] = [];
     const node = await one.start({ delegate: { notifyMsg: (message) => void sizes.push(message.length) } });
@@ -182,7 +182,7 @@ describe("packets", () => {
     await expectHealthy(one, node);
   });
 
-  it("of any bytes crash nothing", async () => {
+  it("of random bytes do not crash the node", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anything(packets), { minLength: 10, maxLength: 40 }), async (all) => {
         const one = cluster();
@@ -199,7 +199,7 @@ describe("packets", () => {
 });
 
 describe("streams", () => {
-  it("that are cut off anywhere are dropped, and change nothing", async () => {
+  it("that are truncated are dropped and change no state", async () => {
     const one = cluster();
     const node = await one.start({ tcpTimeout: 1_000 });
     const peer = new RawPeer(one);
@@ -221,7 +221,7 @@ describe("streams", () => {
     await expectHealthy(one, node);
   });
 
-  it("of a type that is not for streams are dropped", async () => {
+  it("are dropped if their message type is not for streams", async () => {
     const one = cluster();
     const node = await one.start();
     const peer = new RawPeer(one);
@@ -234,7 +234,7 @@ describe("streams", () => {
     await expectHealthy(one, node);
   });
 
-  it("of any bytes crash nothing, and none of them stays", async () => {
+  it("of random bytes do not crash the node, and none stays open", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(anything(streams), fc.boolean()), { minLength: 1, maxLength: 10 }), async (all) => {
         const one = cluster();
@@ -258,7 +258,7 @@ describe("streams", () => {
     );
   });
 
-  it("keeps no message from being heard after something of the application's has thrown", async () => {
+  it("delivers later messages after the application's code has thrown", async () => {
     const one = cluster();
     const heard: string[] = [];
     const random = new SeededRandom(1);

@@ -12,7 +12,7 @@ function listener(lengths: number[]): Delegate {
   return { notifyMsg: (message) => void lengths.push(message.length) };
 }
 
-it("reaches every other member where each sends on what is new to it, and leaves the caller its bytes", async () => {
+it("reaches every other member if each broadcasts new messages on, and copies the caller's bytes", async () => {
   const one = cluster();
   const got: string[][] = Array.from({ length: 20 }, () => []);
   const nodes: TestNode[] = [];
@@ -34,7 +34,7 @@ it("reaches every other member where each sends on what is new to it, and leaves
   expect(failures).toEqual([]);
 });
 
-it("goes out with the next round of gossip, however long there was nothing to gossip", async () => {
+it("goes out with the next gossip round, even after a long idle time", async () => {
   const one = cluster();
   const got: string[] = [];
   const [a] = (await one.joined(2, (i) => ({
@@ -50,7 +50,7 @@ it("goes out with the next round of gossip, however long there was nothing to go
   }
 });
 
-it("a newer message of the same name replaces one that still waits", async () => {
+it("replaces a queued message with a newer one of the same name", async () => {
   const one = cluster();
   const got: string[] = [];
   const [a] = (await one.joined(2, (i) => (i === 0 ? {} : { delegate: noting(got) }))) as [TestNode];
@@ -60,7 +60,7 @@ it("a newer message of the same name replaces one that still waits", async () =>
   expect(new Set(got)).toEqual(new Set(["new", "other"]));
 });
 
-it("goes out beside what the delegate has, and neither starves the other", async () => {
+it("shares packets with the delegate's broadcasts, and neither starves the other", async () => {
   const one = cluster();
   const got: string[] = [];
   const filling: Delegate = { getBroadcasts: (overhead, limit) => [new Uint8Array(limit - overhead)] };
@@ -74,7 +74,7 @@ it("goes out beside what the delegate has, and neither starves the other", async
   expect(a.members.counters()).not.toHaveProperty("dropped.broadcast_over_limit");
 });
 
-it("takes what just fits; refuses what is longer, with its size and the limit", async () => {
+it("accepts a message of maxPayload bytes, and refuses a longer one with its size and the limit", async () => {
   const one = cluster();
   const lengths: number[] = [];
   const [a] = (await one.joined(2, (i) => (i === 0 ? {} : { delegate: listener(lengths) }))) as [TestNode];
@@ -90,7 +90,7 @@ it("takes what just fits; refuses what is longer, with its size and the limit", 
   expect(new Set(lengths)).toEqual(new Set([limit]));
 });
 
-it("sends what is too long over streams, if asked, and says whom it reached", async () => {
+it("sends a message over maxPayload by stream if asked, and lists the members it reached", async () => {
   const one = cluster();
   const lengths: number[] = [];
   const nodes = await one.joined(12, (i) => (i === 0 ? {} : { delegate: listener(lengths) }));
@@ -111,16 +111,16 @@ it("sends what is too long over streams, if asked, and says whom it reached", as
     { node: { name: b.name }, error: { code: "dial_failed" } },
   ]);
   await one.advance(5_000);
-  // The older message of that name did not arrive after it.
+  // The older message of that name does not arrive afterwards.
   expect(lengths).toEqual(Array.from({ length: 10 }, () => 100_000));
 });
 
-it("a short message is gossiped, whatever is asked for long ones", async () => {
+it("gossips a short message whatever whenTooLong is", async () => {
   const { members } = await cluster().start();
   expect(await members.broadcast(bytes("x"), { whenTooLong: "stream" })).toEqual({ via: "gossip", queued: true });
 });
 
-it("sending over streams ends when the caller says so, and says who has it", async () => {
+it("stops sending over streams on abort, and lists the members that have the message", async () => {
   const one = cluster();
   const [a] = (await one.joined(3)) as [TestNode];
   const caught: Promise<unknown> = a.members
@@ -131,7 +131,7 @@ it("sending over streams ends when the caller says so, and says who has it", asy
   expect(error).toMatchObject({ code: "aborted", details: { deliveries: [] }, stateChanged: false });
 });
 
-it("refuses what is no message, no name or no policy, and everything after the shutdown", async () => {
+it("refuses an invalid message, name or policy, and every call after the shutdown", async () => {
   const { members } = await cluster().start();
   expect(await outcome(members.broadcast("text" as never))).toBe("invalid_argument");
   expect(await outcome(members.broadcast(bytes("x"), { name: 5 as never }))).toBe("invalid_argument");
@@ -145,31 +145,34 @@ it.each([
   ["dropMostSent", "broadcast_dropped.most_sent", { via: "gossip", queued: true }],
   ["dropNewest", "broadcast_dropped.newest", { via: "gossip", queued: false }],
   ["reject", "broadcast_dropped.rejected", "queue_full"],
-] as const)("a full queue is counted, and told at a bounded rate: %s", async (whenFull, counter, expected) => {
-  const one = cluster();
-  const { members, log } = await one.start({ broadcastQueue: { maxCount: 3, whenFull } });
-  const told: MemberEvent[] = [];
-  const reading = (async () => {
-    for await (const event of members.events()) told.push(event);
-  })();
-  const outcomes: unknown[] = [];
-  for (let i = 0; i < 53; i++) {
-    outcomes.push(await members.broadcast(bytes("abcd")).catch((error: unknown) => (error as MemberlistError).code));
-  }
-  await one.advance(1_000);
-  await members.broadcast(bytes("abcd")).catch(() => undefined);
-  expect(outcomes.slice(0, 3)).toEqual(Array.from({ length: 3 }, () => ({ via: "gossip", queued: true })));
-  expect(outcomes.slice(3)).toEqual(Array.from({ length: 50 }, () => expected));
-  expect(members.counters()).toMatchObject({ [counter]: 51 });
-  await members.shutdown();
-  await reading;
-  const full = told.filter(({ type }) => type === "queue_full");
-  expect(full).toHaveLength(11);
-  expect(full.at(-1)).toMatchObject({ policy: whenFull, count: 3, bytes: 12, suppressed: 40 });
-  expect(log.filter(({ fields }) => fields.code === "queue_full")).toHaveLength(11);
-});
+] as const)(
+  "counts every message that a full queue drops, and reports them at a bounded rate: %s",
+  async (whenFull, counter, expected) => {
+    const one = cluster();
+    const { members, log } = await one.start({ broadcastQueue: { maxCount: 3, whenFull } });
+    const notified: MemberEvent[] = [];
+    const reading = (async () => {
+      for await (const event of members.events()) notified.push(event);
+    })();
+    const outcomes: unknown[] = [];
+    for (let i = 0; i < 53; i++) {
+      outcomes.push(await members.broadcast(bytes("abcd")).catch((error: unknown) => (error as MemberlistError).code));
+    }
+    await one.advance(1_000);
+    await members.broadcast(bytes("abcd")).catch(() => undefined);
+    expect(outcomes.slice(0, 3)).toEqual(Array.from({ length: 3 }, () => ({ via: "gossip", queued: true })));
+    expect(outcomes.slice(3)).toEqual(Array.from({ length: 50 }, () => expected));
+    expect(members.counters()).toMatchObject({ [counter]: 51 });
+    await members.shutdown();
+    await reading;
+    const full = notified.filter(({ type }) => type === "queue_full");
+    expect(full).toHaveLength(11);
+    expect(full.at(-1)).toMatchObject({ policy: whenFull, count: 3, bytes: 12, suppressed: 40 });
+    expect(log.filter(({ fields }) => fields.code === "queue_full")).toHaveLength(11);
+  },
+);
 
-it("what fits into no packet any more, since encryption was switched on, is given up and told: ours and the delegate's", async () => {
+it("drops and reports queued broadcasts that no longer fit a packet once encryption is on", async () => {
   const one = cluster();
   const got: string[] = [];
   const lost: string[] = [];

@@ -22,10 +22,10 @@ export interface TestNode {
   readonly seed: string;
 }
 
-/** Config fields; `host` and `port` say where the transport listens. */
+/** Config fields; the transport listens on `host` and `port`. */
 export type NodeConfig = Partial<Config> & { readonly host?: string; readonly port?: number };
 
-/** What is advanced after the end, in ms: longer than any latency in these tests, shorter than any timeout. */
+/** Time to advance after the end, in ms: longer than any latency in these tests, shorter than any timeout. */
 const lastPackets = 900;
 
 /** Whole nodes in virtual time: a run is a function of the seed. */
@@ -40,7 +40,7 @@ export class Cluster {
     this.network = new MemoryNetwork({ clock: this.clock, random: this.random.fork(), ...options });
   }
 
-  /** A node of its own, that knows nobody yet. */
+  /** A node that knows no other yet. */
   async start(config: NodeConfig = {}): Promise<TestNode> {
     const { host, port, ...fields } = config;
     const transport = this.network.transport({ host, port });
@@ -54,7 +54,7 @@ export class Cluster {
     return node;
   }
 
-  /** `count` nodes that all know one another. */
+  /** `count` nodes that all know each other. */
   async joined(count: number, config: NodeConfig | ((i: number) => NodeConfig) = {}): Promise<TestNode[]> {
     const nodes: TestNode[] = [];
     for (let i = 0; i < count; i++) nodes.push(await this.start(typeof config === "function" ? config(i) : config));
@@ -76,7 +76,7 @@ export class Cluster {
     return this.clock.runUntil(condition, { limit });
   }
 
-  /** Everybody shuts down, and then nothing may be left that waits. */
+  /** Shuts all nodes down, and checks that no timer is left. */
   async end(): Promise<void> {
     for (const { members } of this.nodes) await members.shutdown();
     await this.advance(lastPackets);
@@ -84,7 +84,7 @@ export class Cluster {
   }
 }
 
-/** Clusters that end with the test, which then fails when a promise was rejected and nobody took it. */
+/** Clusters that end with the test. The test fails on an unhandled rejection. */
 export function clusters(): (seed?: number | string, options?: Partial<MemoryNetworkOptions>) => Cluster {
   const open: Cluster[] = [];
   const rejections: unknown[] = [];
@@ -114,7 +114,7 @@ function recordingLogger(log: LogLine[]): Logger {
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
-/** What a promise settled as: its error's code (or the error's text, where there is none), or "ok". */
+/** The code of the error that a promise rejects with (its message if it has no code), or "ok". */
 export async function outcome(promise: Promise<unknown>): Promise<string> {
   try {
     await promise;
@@ -124,7 +124,7 @@ export async function outcome(promise: Promise<unknown>): Promise<string> {
   }
 }
 
-/** The code that `action` throws with; "ok" when it does not. */
+/** The code of the error that `action` throws, or "ok". */
 export function thrown(action: () => unknown): string {
   try {
     action();

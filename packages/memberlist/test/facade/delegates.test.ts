@@ -16,7 +16,7 @@ const methods = {
 } as const;
 const allMethods = Object.entries(methods).flatMap(([field, list]) => list.map((method) => [field, method] as const));
 
-/** What each must return where nothing is to go wrong. */
+/** A valid return value for each method. */
 const results: Readonly<Record<string, unknown>> = {
   nodeMeta: bytes("meta"),
   getBroadcasts: [bytes("broadcast")],
@@ -24,14 +24,14 @@ const results: Readonly<Record<string, unknown>> = {
   ackPayload: bytes("payload"),
 };
 
-/** All six delegates, each method of which calls `act`. */
+/** All six delegates. Each method calls `act`. */
 function delegates(act: (method: string, args: readonly unknown[]) => unknown): Partial<Config> {
   const of = (field: keyof typeof methods): Record<string, (...args: unknown[]) => unknown> =>
     Object.fromEntries(methods[field].map((method) => [method, (...args: unknown[]) => act(method, args)]));
   return Object.fromEntries(Object.keys(methods).map((field) => [field, of(field as keyof typeof methods)]));
 }
 
-/** Lets everything happen to `node` that any delegate hears of. */
+/** Causes every call of every delegate of `node`. */
 async function everything(one: Cluster, node: TestNode): Promise<void> {
   const other = await one.start({ name: "other", meta: bytes("1"), delegate: { localState: () => bytes("other's state") } });
   await one.settle(other.members.join([node.seed]));
@@ -46,7 +46,7 @@ async function everything(one: Cluster, node: TestNode): Promise<void> {
 }
 
 describe("each method of each delegate", () => {
-  it("is called, with what it is documented to get", async () => {
+  it("is called with the documented arguments", async () => {
     const one = cluster();
     const calls = new Map<string, readonly unknown[]>();
     const node = await one.start({
@@ -78,34 +78,37 @@ describe("each method of each delegate", () => {
     expect(node.members.counters()).not.toHaveProperty("delegate_failed");
   });
 
-  it.each(allMethods)("%s.%s may throw: that is counted and logged, or an objection, and breaks nothing", async (_, broken) => {
-    const one = cluster();
-    let isBroken = false;
-    let broke = 0;
-    const fields = delegates((method) => {
-      if (method === broken && isBroken) {
-        broke++;
-        throw new Error("no good");
-      }
-      return results[method];
-    });
-    const node = await one.start({ name: "node", ...fields });
-    isBroken = true;
-    await everything(one, node);
-    expect(broke).toBeGreaterThan(0);
-    const isObjection = broken === "notifyMerge" || broken === "notifyAlive";
-    expect(node.members.counters()["delegate_failed"] ?? 0).toBe(isObjection ? 0 : broke);
-    const line = node.log.find(({ fields: { code } }) => code === "delegate_failed");
-    expect([line?.level, line?.fields["method"]]).toEqual(isObjection ? [undefined, undefined] : ["error", broken]);
-    // It still works.
-    isBroken = false;
-    const friend = await one.start({ name: "friend" });
-    await one.settle(friend.members.join([node.seed]));
-    await one.until(() => names(node).join() === "friend,node");
-  });
+  it.each(allMethods)(
+    "%s.%s may throw: the error is counted and logged, or refuses the node, and breaks nothing",
+    async (_, broken) => {
+      const one = cluster();
+      let isBroken = false;
+      let broke = 0;
+      const fields = delegates((method) => {
+        if (method === broken && isBroken) {
+          broke++;
+          throw new Error("no good");
+        }
+        return results[method];
+      });
+      const node = await one.start({ name: "node", ...fields });
+      isBroken = true;
+      await everything(one, node);
+      expect(broke).toBeGreaterThan(0);
+      const isObjection = broken === "notifyMerge" || broken === "notifyAlive";
+      expect(node.members.counters()["delegate_failed"] ?? 0).toBe(isObjection ? 0 : broke);
+      const line = node.log.find(({ fields: { code } }) => code === "delegate_failed");
+      expect([line?.level, line?.fields["method"]]).toEqual(isObjection ? [undefined, undefined] : ["error", broken]);
+      // The node still works.
+      isBroken = false;
+      const friend = await one.start({ name: "friend" });
+      await one.settle(friend.members.join([node.seed]));
+      await one.until(() => names(node).join() === "friend,node");
+    },
+  );
 
   it.each(allMethods)(
-    "%s.%s may be an async function that rejects: that is counted, and nothing waits for it",
+    "%s.%s may be an async function that rejects: the rejection is counted, and nothing waits for the function",
     async (_, broken) => {
       const one = cluster();
       let broke = 0;
@@ -119,7 +122,7 @@ describe("each method of each delegate", () => {
       });
       await everything(one, node);
       expect(broke).toBeGreaterThan(0);
-      // Where bytes are wanted, a promise is one error and its rejection is another.
+      // A promise in place of bytes is one error, and its rejection is another.
       expect(node.members.counters()["delegate_failed"]).toBe(broken in results ? 2 * broke : broke);
       const friend = await one.start({ name: "friend" });
       await one.settle(friend.members.join([node.seed]));
@@ -127,7 +130,7 @@ describe("each method of each delegate", () => {
     },
   );
 
-  it.each(Object.keys(results))("%s may return what makes no sense: that is an error, and counts as nothing", async (broken) => {
+  it.each(Object.keys(results))("%s may return an invalid value: it is ignored and counted as an error", async (broken) => {
     for (const nonsense of ["text", 7, [1], { length: 3 }]) {
       const one = cluster();
       const node = await one.start({
@@ -144,7 +147,7 @@ describe("each method of each delegate", () => {
 });
 
 describe("a delegate's metadata", () => {
-  it("that is too large fails the create, and later the update", async () => {
+  it("that is too large fails the create or the update", async () => {
     const one = cluster();
     const transport = one.network.transport();
     const delegate = { size: 513, nodeMeta: (): Uint8Array => new Uint8Array(delegate.size) };
@@ -157,7 +160,7 @@ describe("a delegate's metadata", () => {
     expect(node.members.localNode().meta).toHaveLength(512);
   });
 
-  it("stays what it was when the delegate throws", async () => {
+  it("stays unchanged when the delegate throws", async () => {
     const one = cluster();
     let meta: Uint8Array | undefined = bytes("good");
     const node = await one.start({
@@ -174,7 +177,7 @@ describe("a delegate's metadata", () => {
     expect(node.members.counters()).toEqual({ delegate_failed: 1 });
   });
 
-  it("is left out of the push/pull when the state is over the limit, and the push/pull still works", async () => {
+  it("is still exchanged in a push/pull that leaves out a localState over the limit", async () => {
     const one = cluster();
     const merged: number[] = [];
     const a = await one.start({ enableCompression: false, delegate: { localState: () => new Uint8Array(20 * 1024 * 1024 + 1) } });
@@ -188,12 +191,15 @@ describe("a delegate's metadata", () => {
   });
 });
 
-describe("snapshots", () => {
-  it("are frozen, and a change makes a new one", async () => {
+describe("node views", () => {
+  it("are frozen, and a change makes a new view", async () => {
     const one = cluster();
-    const told: Node[] = [];
+    const notified: Node[] = [];
     const [a, b] = (await one.joined(2, (i) => ({
-      events: i === 0 ? { notifyJoin: (node) => void told.push(node), notifyUpdate: (node) => void told.push(node) } : undefined,
+      events:
+        i === 0
+          ? { notifyJoin: (node) => void notified.push(node), notifyUpdate: (node) => void notified.push(node) }
+          : undefined,
     }))) as [TestNode, TestNode];
     const before = a.members.members();
     await one.settle(b.members.updateNode({ meta: bytes("changed") }));
@@ -203,11 +209,11 @@ describe("snapshots", () => {
       "node-0 alive ",
       "node-1 alive ",
     ]);
-    for (const node of [...before, ...told, a.members.localNode()]) {
+    for (const node of [...before, ...notified, a.members.localNode()]) {
       expect(Object.isFrozen(node)).toBe(true);
       expect(() => Object.assign(node, { state: "dead" })).toThrow(TypeError);
     }
-    expect(told.map(({ name, meta }) => [name, text(meta)])).toEqual([
+    expect(notified.map(({ name, meta }) => [name, text(meta)])).toEqual([
       ["node-0", ""],
       ["node-1", ""],
       ["node-1", "changed"],
@@ -220,8 +226,8 @@ describe("snapshots", () => {
   });
 });
 
-describe("what the application gets wrong", () => {
-  it("in disableTcpPingsForNode is logged and counted, and the ping over a stream is made", async () => {
+describe("an error of the application", () => {
+  it("in disableTcpPingsForNode is logged and counted, and the stream ping is sent", async () => {
     const one = cluster();
     const disableTcpPingsForNode = (): boolean => {
       throw new Error("wrong");
@@ -234,7 +240,7 @@ describe("what the application gets wrong", () => {
     expect(a.members.numMembers()).toBe(2);
   });
 
-  it("in metadata that no packet can hold fails the create", async () => {
+  it("with metadata that no packet can hold fails the create", async () => {
     const one = cluster();
     const delegate = { nodeMeta: () => new Uint8Array(512) };
     expect(await outcome(one.start({ udpBufferSize: 300, delegate }))).toBe("meta_too_large");

@@ -5,7 +5,7 @@ import { encodePacket } from "../../src/wire/packet.ts";
 import { encodeStreamMessage } from "../../src/wire/stream-layers.ts";
 import { aes, cipherOf, flipped, patterned } from "../wire/aes.ts";
 import { bytes, clusters, codes, names, text, type Cluster, type TestNode } from "./cluster.ts";
-import { Alarms, allSee, everybody, sentPackets } from "./encryption-support.ts";
+import { Accusations, allSee, everybody, sentPackets } from "./encryption-support.ts";
 import { aliveMessage, RawPeer, stateMessage } from "./raw-peer.ts";
 
 const cluster = clusters();
@@ -15,22 +15,22 @@ const cipher = cipherOf([aes(key)]);
 const foreign = cipherOf([aes(patterned(32, 2))]);
 const plain = { compress: false, crc: false, label };
 
-/** Three that are well, and somebody who may send anything to the first. */
-async function three(): Promise<{ one: Cluster; nodes: TestNode[]; peer: RawPeer; alarms: Alarms; got: string[] }> {
+/** Three healthy nodes, and an attacker that can send anything to the first. */
+async function three(): Promise<{ one: Cluster; nodes: TestNode[]; peer: RawPeer; accusations: Accusations; got: string[] }> {
   const one = cluster();
-  const alarms = new Alarms();
+  const accusations = new Accusations();
   const got: string[] = [];
   const delegate = { notifyMsg: (message: Uint8Array) => void got.push(text(message)) };
-  const fields = { secretKey: key, label: "dc1", metrics: alarms.metrics, handoffQueueDepth: 10_000 };
+  const fields = { secretKey: key, label: "dc1", metrics: accusations.metrics, handoffQueueDepth: 10_000 };
   const nodes = await one.joined(3, (i) => (i === 0 ? { ...fields, delegate } : fields));
-  return { one, nodes, peer: new RawPeer(one), alarms, got };
+  return { one, nodes, peer: new RawPeer(one), accusations, got };
 }
 
 const kill = encodeDead({ incarnation: 9, node: "node-1", from: "node-2" });
 
-describe("packets that are not what they should be", () => {
-  it("change nothing: another key, another label, none, any byte changed, cut off anywhere", async () => {
-    const { one, nodes, peer, alarms } = await three();
+describe("invalid packets", () => {
+  it("change no state: a wrong key or label, no label, any byte changed, truncated anywhere", async () => {
+    const { one, nodes, peer, accusations } = await three();
     const [a] = nodes as [TestNode];
     const before = nodes.map(everybody);
     const good = encodePacket(kill, { ...plain, cipher });
@@ -42,7 +42,7 @@ describe("packets that are not what they should be", () => {
       encodePacket(aliveMessage("stranger", "10.9.9.9"), plain),
       // Encrypted with another label, and sent with ours.
       Uint8Array.from([...good.subarray(0, 5), ...relabelled.subarray(5)]),
-      // Of the label nothing is left to see, but it is what was authenticated.
+      // The label was removed from the packet, but it is part of the authenticated data.
       Uint8Array.from([...good.subarray(0, 5), ...encodePacket(kill, { ...plain, label: new Uint8Array(), cipher })]),
     ];
     for (let at = 5; at < good.length; at++) undecryptable.push(flipped(good, at), good.subarray(0, at));
@@ -56,37 +56,37 @@ describe("packets that are not what they should be", () => {
     for (const packet of [...undecryptable, ...mismatched, ...cutLabels]) peer.send(packet, a);
     await one.advance(30_000);
     expect(nodes.map(everybody)).toEqual(before);
-    expect([alarms.count, peer.packets.length]).toEqual([0, 0]);
+    expect([accusations.count, peer.packets.length]).toEqual([0, 0]);
     expect(a.members.counters()).toEqual({
       "dropped.decrypt_failed": undecryptable.length,
       "dropped.label_mismatch": mismatched.length,
       "dropped.bad_label": cutLabels.length,
     });
-    // The log says it at a bounded rate, and that some were left out.
+    // The log lines are rate-limited, and have the number suppressed.
     expect(codes(a).filter((code) => code === "packet_dropped").length).toBeLessThan(30);
   });
 
-  it("are noise to a node without a key", async () => {
+  it("are dropped by a node without a key", async () => {
     const one = cluster();
-    const alarms = new Alarms();
-    const nodes = await one.joined(2, { label: "dc1", metrics: alarms.metrics });
+    const accusations = new Accusations();
+    const nodes = await one.joined(2, { label: "dc1", metrics: accusations.metrics });
     const [a] = nodes as [TestNode];
     const before = nodes.map(everybody);
     const peer = new RawPeer(one);
-    // Version 0 and 1 look like a ping and an indirect ping, whose bodies would have to start like a map: no nonce here does.
+    // Versions 0 and 1 look like a ping and an indirect ping. Their bodies must start like a map, and no nonce here does.
     for (let i = 0; i < 20; i++) {
       const keys = [aes(key, () => patterned(12, i).fill(0xa0 + i, 0, 1))];
       for (const version of [0, 1] as const) peer.send(encodePacket(kill, { ...plain, cipher: cipherOf(keys, { version }) }), a);
     }
     await one.advance(10_000);
     expect(nodes.map(everybody)).toEqual(before);
-    expect([alarms.count, peer.packets.length]).toEqual([0, 0]);
+    expect([accusations.count, peer.packets.length]).toEqual([0, 0]);
     const counts = Object.entries(a.members.counters());
     expect(counts.every(([name]) => name.startsWith("dropped."))).toBe(true);
     expect(counts.reduce((sum, [, count]) => sum + count, 0)).toBe(40);
   });
 
-  it("are taken when they are right: whoever has the key is a member, and is believed", async () => {
+  it("are accepted once they are valid: anybody with the key is trusted as a member", async () => {
     const { one, nodes, peer } = await three();
     const [a] = nodes as [TestNode];
     peer.send(encodePacket(aliveMessage("stranger", "10.9.9.9"), { ...plain, cipher }), a);
@@ -95,7 +95,7 @@ describe("packets that are not what they should be", () => {
   });
 });
 
-describe("streams that are not what they should be", () => {
+describe("invalid streams", () => {
   const state = stateMessage("stranger", "10.9.9.9", true);
   const security = { label, cipher };
   const header = Uint8Array.of(244, 3, ...label);
@@ -109,22 +109,22 @@ describe("streams that are not what they should be", () => {
     ["a length of 4 GiB", Uint8Array.of(10, 255, 255, 255, 255), "limit_exceeded"],
     ["nothing inside", encodeStreamMessage(new Uint8Array(), { compress: false }, security), "protocol_error"],
     ["a type that is for packets", encodeStreamMessage(kill, { compress: false }, security), "unknown_type"],
-  ] as const)("change nothing: %s", async (_what, message, reason) => {
-    const { one, nodes, peer, alarms } = await three();
+  ] as const)("change no state: %s", async (_what, message, reason) => {
+    const { one, nodes, peer, accusations } = await three();
     const [a] = nodes as [TestNode];
     const before = nodes.map(everybody);
     const stream = await peer.dial(a);
     await stream.write(Uint8Array.from([...header, ...message]));
     const answer = await one.settle(stream.rest());
-    // What was wrong is said encrypted, too: who has no key learns nothing.
+    // The error message is encrypted, too: a peer without the key learns nothing.
     expect(answer[0]).toBe(reason === "unknown_type" ? undefined : 10);
     await one.advance(10_000);
     expect(a.members.counters()).toMatchObject({ [`stream_dropped.${reason}`]: 1 });
-    expect([nodes.map(everybody), alarms.count]).toEqual([before, 0]);
+    expect([nodes.map(everybody), accusations.count]).toEqual([before, 0]);
   });
 
-  it("change nothing when they end early, wherever that is", async () => {
-    const { one, nodes, peer, alarms } = await three();
+  it("change no state when they end early", async () => {
+    const { one, nodes, peer, accusations } = await three();
     const [a] = nodes as [TestNode];
     const before = nodes.map(everybody);
     const whole = Uint8Array.from([...header, ...encodeStreamMessage(state, { compress: false }, security)]);
@@ -135,8 +135,8 @@ describe("streams that are not what they should be", () => {
       await one.settle(stream.rest());
     }
     await one.advance(10_000);
-    expect([nodes.map(everybody), alarms.count]).toEqual([before, 0]);
-    // One without anything in it has no label; one with a label alone has nothing to say, which is no fault.
+    expect([nodes.map(everybody), accusations.count]).toEqual([before, 0]);
+    // An empty stream has no label. A stream with only a label has no message, which is not an error.
     expect(a.members.counters()).toEqual({
       "stream_dropped.label_mismatch": 1,
       "stream_dropped.bad_label": 4,
@@ -145,14 +145,14 @@ describe("streams that are not what they should be", () => {
   });
 });
 
-describe("packets that somebody has recorded and sends again", () => {
-  it("change nothing about who is alive: the state rules see that it is old news", async () => {
+describe("recorded packets that are sent again", () => {
+  it("do not change who is alive, because the state rules ignore old messages", async () => {
     const one = cluster();
     const packets = sentPackets(one);
     const fields = { secretKey: key, gossipToTheDeadTime: 600_000 };
     const nodes = await one.joined(3, fields);
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
-    // One dies and comes back, one leaves and comes back, one changes: every kind of news is among the packets.
+    // One dies and returns, one leaves and rejoins, one changes: the packets have every kind of membership message.
     await c.members.shutdown();
     await one.until(() => a.members.numMembers() === 2 && b.members.numMembers() === 2, 120_000);
     const again = await one.start({ ...fields, name: c.name, host: c.transport.host });
@@ -175,17 +175,17 @@ describe("packets that somebody has recorded and sends again", () => {
     await one.advance(60_000);
     expect(recorded.length).toBeGreaterThan(100);
     expect(alive.map(everybody)).toEqual(before);
-    // Each was sent to each: pings among them were for another node.
+    // Each packet was sent to each node: pings among them were for another node.
     for (const node of alive) expect(Object.keys(node.members.counters())).toEqual(["dropped.ping_for_other_node"]);
     for (const stream of events) {
-      // Nothing has happened: what is asked for next is the end.
+      // The stream has no other event: the next one is its end.
       const next = stream.next();
       await stream.return();
       expect(await next).toEqual({ done: true, value: undefined });
     }
   });
 
-  it("bring a node that is gone and forgotten back only until it is probed", async () => {
+  it("bring back a forgotten node only until it is probed", async () => {
     const one = cluster();
     const packets = sentPackets(one);
     const left: Node[] = [];
@@ -204,7 +204,7 @@ describe("packets that somebody has recorded and sends again", () => {
     expect(left.map(({ name }) => name)).toEqual([c.name, c.name]);
   });
 
-  it("deliver a user message once more: what must not happen twice has to say so itself", async () => {
+  it("deliver a user message again: the application has to detect duplicates", async () => {
     const { one, nodes, peer, got } = await three();
     const [a, b] = nodes as [TestNode, TestNode];
     const packets = sentPackets(one);
@@ -214,7 +214,7 @@ describe("packets that somebody has recorded and sends again", () => {
     for (let i = 0; i < 2; i++) peer.send(sent?.bytes as Uint8Array, a);
     await one.advance(10);
     expect(got).toEqual(["pay 10", "pay 10", "pay 10"]);
-    // As long as it is not changed, that is.
+    // A modified message is not delivered.
     peer.send(encodePacket(encodeUser(bytes("pay 99")), { ...plain, cipher: foreign }), a);
     await one.advance(10);
     expect([got.length, a.members.counters()]).toEqual([3, { "dropped.decrypt_failed": 1 }]);

@@ -2,14 +2,14 @@ import { describe, expect, it } from "vitest";
 import { Keyring, type GossipVerify } from "../../src/index.ts";
 import { patterned } from "../wire/aes.ts";
 import { clusters, outcome, thrown, type Cluster, type NodeConfig, type TestNode } from "./cluster.ts";
-import { Alarms, allSee, rejection, sentPackets, shows } from "./encryption-support.ts";
+import { Accusations, allSee, rejection, sentPackets, shows } from "./encryption-support.ts";
 
 const cluster = clusters();
 const [oldKey, newKey] = [patterned(16, 1), patterned(32, 2)];
-/** What a human needs from one member to the next, in ms. */
+/** How long an operator takes between two members, in ms. */
 const pause = 1_700;
 
-/** Does something to one member after the other, while the cluster goes on. */
+/** Runs a step on one member after the other while the cluster runs. */
 async function everywhere(one: Cluster, nodes: readonly TestNode[], act: (node: TestNode) => void): Promise<void> {
   for (const node of nodes) {
     act(node);
@@ -23,28 +23,28 @@ function keysOf(node: TestNode): Uint8Array[] | undefined {
 
 async function six(
   fields: NodeConfig | ((i: number) => NodeConfig),
-): Promise<{ one: Cluster; nodes: TestNode[]; alarms: Alarms }> {
+): Promise<{ one: Cluster; nodes: TestNode[]; accusations: Accusations }> {
   const one = cluster();
-  const alarms = new Alarms();
+  const accusations = new Accusations();
   const of = (i: number): NodeConfig => (typeof fields === "function" ? fields(i) : fields);
-  const nodes = await one.joined(6, (i) => ({ metrics: alarms.metrics, enableCompression: false, ...of(i) }));
-  return { one, nodes, alarms };
+  const nodes = await one.joined(6, (i) => ({ metrics: accusations.metrics, enableCompression: false, ...of(i) }));
+  return { one, nodes, accusations };
 }
 
-/** Nobody was suspected, nothing was dropped. */
-function expectCalm(nodes: readonly TestNode[], alarms: Alarms): void {
-  expect([allSee(nodes), alarms.count]).toEqual([true, 0]);
+/** No member was suspected, and nothing was dropped. */
+function expectCalm(nodes: readonly TestNode[], accusations: Accusations): void {
+  expect([allSee(nodes), accusations.count]).toEqual([true, 0]);
   for (const node of nodes) expect([node.members.counters(), node.members.healthScore()]).toEqual([{}, 0]);
 }
 
 describe("rotating the key of a running cluster", () => {
-  it("is a matter of addKey, useKey and removeKey, each everywhere before the next", async () => {
-    const { one, nodes, alarms } = await six({ secretKey: oldKey, pushPullInterval: 2_000 });
+  it("loses nothing with addKey, useKey and removeKey, each on all nodes before the next", async () => {
+    const { one, nodes, accusations } = await six({ secretKey: oldKey, pushPullInterval: 2_000 });
     await everywhere(one, nodes, ({ members }) => members.keyring?.addKey(newKey));
     await everywhere(one, nodes.toReversed(), ({ members }) => members.keyring?.useKey(newKey));
     await everywhere(one, nodes, ({ members }) => members.keyring?.removeKey(oldKey));
     await one.advance(30_000);
-    expectCalm(nodes, alarms);
+    expectCalm(nodes, accusations);
     for (const node of nodes) expect(keysOf(node)).toEqual([newKey]);
 
     const [first] = nodes as [TestNode];
@@ -54,28 +54,28 @@ describe("rotating the key of a running cluster", () => {
     expect((await one.settle(informed.members.join([first.seed]))).reached).toBe(1);
   });
 
-  it("loses packets when the order is another, which is seen", async () => {
-    const { one, nodes, alarms } = await six({ secretKey: oldKey });
+  it("loses packets in another order, and the metrics show it", async () => {
+    const { one, nodes, accusations } = await six({ secretKey: oldKey });
     const [hasty] = nodes as [TestNode];
     hasty.members.keyring?.addKey(newKey);
     hasty.members.keyring?.useKey(newKey);
     await one.advance(20_000);
     expect(nodes.some(({ members }) => (members.counters()["dropped.decrypt_failed"] ?? 0) > 0)).toBe(true);
-    expect(alarms.count).toBeGreaterThan(0);
-    // And is mended by doing what was left out.
+    expect(accusations.count).toBeGreaterThan(0);
+    // The missing step repairs it.
     for (const { members } of nodes) members.keyring?.addKey(newKey);
     await one.until(() => allSee(nodes), 120_000);
   });
 
-  it("can be done at once where members of one process share a keyring", async () => {
+  it("works in one step where members of one process share a keyring", async () => {
     const shared = new Keyring([], oldKey);
-    const { one, nodes, alarms } = await six({ keyring: shared });
+    const { one, nodes, accusations } = await six({ keyring: shared });
     shared.addKey(newKey);
     shared.useKey(newKey);
     await one.advance(10);
     shared.removeKey(oldKey);
     await one.advance(20_000);
-    expectCalm(nodes, alarms);
+    expectCalm(nodes, accusations);
     for (const node of nodes) expect(keysOf(node)).toEqual([newKey]);
   });
 });
@@ -86,8 +86,8 @@ describe("switching encryption on in a running cluster", () => {
     ({ members }: TestNode): void =>
       members.setGossipVerify(change);
 
-  it("is a matter of keys, then outgoing, then incoming, each everywhere before the next", async () => {
-    const { one, nodes, alarms } = await six(() => ({
+  it("loses nothing with keys, then outgoing, then incoming, each on all nodes before the next", async () => {
+    const { one, nodes, accusations } = await six(() => ({
       keyring: new Keyring(),
       gossipVerifyIncoming: false,
       gossipVerifyOutgoing: false,
@@ -102,7 +102,7 @@ describe("switching encryption on in a running cluster", () => {
     await one.advance(30_000);
     expect(packets.length).toBeGreaterThan(100);
     expect(shows(packets, "node-")).toBe(false);
-    expectCalm(nodes, alarms);
+    expectCalm(nodes, accusations);
 
     const [first] = nodes as [TestNode];
     const plain = await one.start();
@@ -111,20 +111,20 @@ describe("switching encryption on in a running cluster", () => {
     expect((await one.settle(keyed.members.join([first.seed]))).reached).toBe(1);
   });
 
-  it("works backwards, too", async () => {
-    const { one, nodes, alarms } = await six({ secretKey: newKey });
+  it("works in reverse order, too", async () => {
+    const { one, nodes, accusations } = await six({ secretKey: newKey });
     await everywhere(one, nodes, verify({ incoming: false }));
     await everywhere(one, nodes, verify({ outgoing: false }));
     const packets = sentPackets(one);
     await one.advance(10_000);
     expect(shows(packets, "node-")).toBe(true);
-    expectCalm(nodes, alarms);
+    expectCalm(nodes, accusations);
     const plain = await one.start();
     const [first] = nodes as [TestNode];
     expect((await one.settle(plain.members.join([first.seed]))).reached).toBe(1);
   });
 
-  it("works by restarting one node after the other with other flags [EncryptedGossipTransition]", async () => {
+  it("works by restarting one node after the other with new flags [EncryptedGossipTransition]", async () => {
     const one = cluster();
     const stages: readonly NodeConfig[] = [
       {},

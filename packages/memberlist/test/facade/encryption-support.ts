@@ -8,7 +8,7 @@ export interface SentPacket {
   readonly to: Address;
 }
 
-/** Every packet that is sent on the network, from when it is called. */
+/** Collects every packet sent on the network from now on. */
 export function sentPackets(one: Cluster): SentPacket[] {
   const packets: SentPacket[] = [];
   const send = one.network.sendPacket.bind(one.network);
@@ -19,13 +19,13 @@ export function sentPackets(one: Cluster): SentPacket[] {
   return packets;
 }
 
-/** Whether somebody on the network could read `what`: five characters at least, as fewer are in random bytes soon enough. */
+/** Whether `what` is readable in the packets. It needs five characters or more: random bytes contain shorter strings by chance. */
 export function shows(packets: readonly SentPacket[], what: string): boolean {
   return packets.some((packet) => Buffer.from(packet.bytes).includes(what));
 }
 
-/** Counts what nobody wants to see in a cluster that is well: members suspected, or declared dead. */
-export class Alarms {
+/** Counts suspect and dead messages, which a healthy cluster does not send. */
+export class Accusations {
   count = 0;
   readonly metrics: Metrics = {
     increment: (metric) => void (/^memberlist\.msg\.(suspect|dead)$/.test(metric) && this.count++),
@@ -34,7 +34,7 @@ export class Alarms {
   };
 }
 
-/** What a node knows of everybody, in the order of the names. */
+/** All members that a node knows, by name. */
 export function everybody(node: TestNode): readonly Node[] {
   return node.members.members().toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
@@ -43,7 +43,7 @@ export function allSee(nodes: readonly TestNode[]): boolean {
   return nodes.every((node) => node.members.numMembers() === nodes.length);
 }
 
-/** What a promise was rejected with. */
+/** The error that a promise rejects with. */
 export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   try {
     await promise;

@@ -4,7 +4,7 @@ import { Keyring, type Crypto } from "../../src/index.ts";
 import { encodeKey } from "../../src/encryption/key.ts";
 import { aesCrypto, patterned } from "../wire/aes.ts";
 import { bytes, clusters, codes, names, outcome, text, type NodeConfig, type TestNode } from "./cluster.ts";
-import { Alarms, allSee, rejection, sentPackets, shows } from "./encryption-support.ts";
+import { Accusations, allSee, rejection, sentPackets, shows } from "./encryption-support.ts";
 
 const cluster = clusters();
 const [oldKey, newKey] = [patterned(16, 1), patterned(32, 2)];
@@ -23,7 +23,7 @@ describe("a node with a secret key", () => {
     expect(one.nodes[0]?.members.keyring?.size).toBe(keys);
   });
 
-  it("encrypts by its keyring when it has that alone [Create_keyringOnly]", async () => {
+  it("encrypts with its keyring if it has no secret key [Create_keyringOnly]", async () => {
     const one = cluster();
     const keyring = new Keyring([], oldKey);
     const packets = sentPackets(one);
@@ -35,14 +35,14 @@ describe("a node with a secret key", () => {
     expect(shows(packets, "node-")).toBe(false);
   });
 
-  it("adds it to its keyring, as the primary one [Create_keyringAndSecretKey]", async () => {
+  it("adds the secret key to its keyring as the primary key [Create_keyringAndSecretKey]", async () => {
     const keyring = new Keyring([], oldKey);
     const { members } = await cluster().start({ keyring, secretKey: newKey });
     expect(members.keyring).toBe(keyring);
     expect(keyring.getKeys()).toEqual([newKey, oldKey]);
   });
 
-  it("shows it nowhere, while it runs", async () => {
+  it("shows the key nowhere while it runs", async () => {
     const one = cluster();
     const { members, log } = await one.start({ secretKey: newKey });
     await rejection(one.settle(members.join(["10.0.0.9"])));
@@ -64,7 +64,7 @@ describe("a node with a secret key", () => {
     for (const form of [...forms, spaced, '"0":']) expect(all).not.toContain(form);
   });
 
-  it("has its keys from no one but the crypto of its transport, where there is one", async () => {
+  it("uses only its transport's crypto if there is one", async () => {
     const one = cluster();
     const prepared: string[] = [];
     const crypto: Crypto = {
@@ -82,9 +82,9 @@ describe("a node with a secret key", () => {
 });
 
 describe("an encrypted cluster", () => {
-  it("does everything that another does, in both versions at once", async () => {
+  it("supports all operations, in both encryption versions at once", async () => {
     const one = cluster();
-    const alarms = new Alarms();
+    const accusations = new Accusations();
     const got: string[] = [];
     const delegate = {
       notifyMsg: (message: Uint8Array) => void got.push(text(message)),
@@ -96,7 +96,7 @@ describe("an encrypted cluster", () => {
       secretKey: oldKey,
       protocolVersion: i % 2 === 0 ? 1 : 2,
       enableCompression: false,
-      metrics: alarms.metrics,
+      metrics: accusations.metrics,
       ...(i === 1 ? { delegate } : {}),
     }));
     const [a, b] = nodes as [TestNode, TestNode];
@@ -107,7 +107,7 @@ describe("an encrypted cluster", () => {
     await one.advance(60_000);
     expect(got).toEqual(expect.arrayContaining(["by packet", "by stream"]));
     expect(b.members.members().find(({ name }) => name === a.name)?.meta).toEqual(bytes("role=web"));
-    expect([allSee(nodes), alarms.count]).toEqual([true, 0]);
+    expect([allSee(nodes), accusations.count]).toEqual([true, 0]);
     for (const node of nodes) expect([node.members.counters(), node.members.healthScore()]).toEqual([{}, 0]);
     expect(new Set(packets.map((packet) => packet.bytes[0]))).toEqual(new Set([0, 1]));
     expect(shows(packets, "node-") || shows(packets, "by packet") || shows(packets, "role=web")).toBe(false);
@@ -134,13 +134,13 @@ describe("an encrypted cluster", () => {
     const sizes = packets.map((packet) => packet.bytes.length);
     expect(waiting).toEqual([]);
     expect(Math.max(...sizes)).toBeLessThanOrEqual(1400);
-    // And fills them: what is reserved is what is used.
+    // Packets are filled: the reserved overhead is exact.
     expect(Math.max(...sizes)).toBeGreaterThan(1400 - 110);
   });
 
-  it("lets in who has its label and its key, and nobody else [Join_with_Labels_and_Encryption]", async () => {
+  it("admits only nodes with its label and its key [Join_with_Labels_and_Encryption]", async () => {
     const one = cluster();
-    // Every dropped stream is counted: healing would go on trying.
+    // Healing would retry, and every dropped stream is counted.
     const healingInterval = 0;
     const [a, b] = (await one.joined(2, { label: "blah", secretKey: oldKey, healingInterval })) as [TestNode, TestNode];
     const strangers = [
@@ -166,7 +166,7 @@ describe("an encrypted cluster", () => {
   });
 });
 
-describe("the dialling side hears why it was not let in", () => {
+describe("the error of a refused join", () => {
   const attempt = async (
     ours: NodeConfig,
     theirs: NodeConfig,
@@ -180,7 +180,7 @@ describe("the dialling side hears why it was not let in", () => {
     return { code: error.cause.code, counters: there.members.counters(), codes: codes(there) };
   };
 
-  it("other keys on either side [Gossip_MismatchedKeys]", async () => {
+  it("names a key mismatch [Gossip_MismatchedKeys]", async () => {
     expect(await attempt({ secretKey: newKey }, { secretKey: oldKey })).toEqual({
       code: "decrypt_failed",
       counters: { "stream_dropped.decrypt_failed": 1 },
@@ -188,32 +188,32 @@ describe("the dialling side hears why it was not let in", () => {
     });
   });
 
-  it("a key here, and none there", async () => {
+  it("says that the peer has no key", async () => {
     expect(await attempt({ secretKey: newKey }, {})).toMatchObject({
       code: "not_encrypted",
       counters: { "stream_dropped.decrypt_failed": 1 },
     });
   });
 
-  it("no key here, and one there", async () => {
+  it("says that this node has no key", async () => {
     expect(await attempt({}, { secretKey: newKey })).toMatchObject({
       code: "decrypt_failed",
       counters: { "stream_dropped.not_encrypted": 1 },
     });
   });
 
-  it("another label: no more than that nobody answered", async () => {
+  it("shows only a closed stream for another label", async () => {
     expect(await attempt({ secretKey: newKey, label: "a" }, { secretKey: newKey, label: "b" })).toMatchObject({
       code: "stream_closed",
       counters: { "stream_dropped.label_mismatch": 1 },
     });
   });
 
-  it("reads why, where plaintext answers are still taken", async () => {
+  it("has the peer's reason if plaintext answers are still accepted", async () => {
     expect(await attempt({ secretKey: newKey, gossipVerifyIncoming: false }, {})).toMatchObject({ code: "remote_error" });
   });
 
-  it("a message of 20 MiB is refused before it is sent, since the peer would not take it", async () => {
+  it("says that an encrypted message of 20 MiB is too large before it is sent", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(2, { secretKey: oldKey, enableCompression: false, probeInterval: 0 })) as [
       TestNode,

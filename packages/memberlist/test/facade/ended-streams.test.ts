@@ -24,7 +24,7 @@ function states(count: number, from: number = 0): PushNodeState[] {
   }));
 }
 
-/** A node whose event loop is so busy that a part of a push/pull takes so long. */
+/** A node with a busy event loop: each part of a push/pull takes one turn. */
 function slow(one: Cluster): NodeConfig {
   const clock: Clock = {
     now: () => one.clock.now(),
@@ -36,7 +36,7 @@ function slow(one: Cluster): NodeConfig {
   return { clock, tcpTimeout, probeInterval: 0, gossipInterval: 0, pushPullInterval: 0, enableCompression: false };
 }
 
-/** Without waiting: the peer of a busy node has to wait long. */
+/** Does not wait, because the busy node answers late. */
 function send(stream: RawStream, bytes: Uint8Array): void {
   stream.write(bytes).catch(() => undefined);
 }
@@ -53,7 +53,7 @@ describe("the work for a push/pull", () => {
     expect(node.members.numMembers()).toBe(1);
   });
 
-  it("ends with its stream while nodes are merged, and what was merged stays", async () => {
+  it("ends with its stream while nodes are merged, and keeps the nodes merged so far", async () => {
     const one = cluster();
     const node = await one.start(slow(one));
     const stream = await new RawPeer(one).dial(node);
@@ -66,7 +66,7 @@ describe("the work for a push/pull", () => {
     expect(node.members.numMembers()).toBe(merged);
   });
 
-  it("counts as held by inbound streams until it has ended", async () => {
+  it("counts towards the bytes of inbound streams until it has ended", async () => {
     const one = cluster();
     const limits = { maxInboundStreamBytes: 3_200_000 };
     const node = await one.start({ ...slow(one), limits });
@@ -76,7 +76,7 @@ describe("the work for a push/pull", () => {
     send(first, state);
     await one.advance(tcpTimeout);
     expect(node.members.counters()).toMatchObject({ "stream_dropped.timeout": 1 });
-    // The part that was begun before the stream ended is still under way.
+    // The part begun before the stream ended is still in progress.
     const announced = await new RawPeer(one, "10.9.9.2").dial(node);
     send(announced, encodeUserStream(new Uint8Array(2_000_000)));
     await one.advance(1);
@@ -89,33 +89,30 @@ describe("the work for a push/pull", () => {
     expect(node.members.numMembers()).toBe(11);
   });
 
-  it.each(["in one packet each", "behind a first byte"])(
-    "is done in one part a turn of all push/pulls together: %s",
-    async (how) => {
-      const one = cluster();
-      const node = await one.start({ ...slow(one), tcpTimeout: 60_000 });
-      const streams: RawStream[] = [];
-      for (let i = 0; i < 8; i++) streams.push(await new RawPeer(one, `10.9.9.${i}`).dial(node));
-      const isWhole = how === "in one packet each";
-      for (const [i, stream] of streams.entries()) {
-        const state = encodePushPull(false, states(400, i * 400), none);
-        if (isWhole) send(stream, compressMessage(state));
-        else send(stream, state.subarray(0, 1));
-      }
-      if (!isWhole) {
-        await one.advance(10 * turn);
-        for (const [i, stream] of streams.entries()) send(stream, encodePushPull(false, states(400, i * 400), none).subarray(1));
-      }
-      const added: number[] = [];
-      for (let known = 1; added.length < 100 && known < 3_201;) {
-        await one.advance(turn);
-        const now = node.members.numMembers();
-        added.push(now - known);
-        known = now;
-      }
-      expect(added.filter((count) => count > 0)).toEqual(Array.from({ length: 8 }, () => 400));
-      // Each was read in a turn of its own, too.
-      expect(added.length).toBeGreaterThanOrEqual(16);
-    },
-  );
+  it.each(["in one packet each", "behind a first byte"])("is done one part at a time across all push/pulls: %s", async (how) => {
+    const one = cluster();
+    const node = await one.start({ ...slow(one), tcpTimeout: 60_000 });
+    const streams: RawStream[] = [];
+    for (let i = 0; i < 8; i++) streams.push(await new RawPeer(one, `10.9.9.${i}`).dial(node));
+    const isWhole = how === "in one packet each";
+    for (const [i, stream] of streams.entries()) {
+      const state = encodePushPull(false, states(400, i * 400), none);
+      if (isWhole) send(stream, compressMessage(state));
+      else send(stream, state.subarray(0, 1));
+    }
+    if (!isWhole) {
+      await one.advance(10 * turn);
+      for (const [i, stream] of streams.entries()) send(stream, encodePushPull(false, states(400, i * 400), none).subarray(1));
+    }
+    const added: number[] = [];
+    for (let known = 1; added.length < 100 && known < 3_201;) {
+      await one.advance(turn);
+      const now = node.members.numMembers();
+      added.push(now - known);
+      known = now;
+    }
+    expect(added.filter((count) => count > 0)).toEqual(Array.from({ length: 8 }, () => 400));
+    // Each was read in a turn of its own, too.
+    expect(added.length).toBeGreaterThanOrEqual(16);
+  });
 });

@@ -16,7 +16,7 @@ function brief(events: readonly MemberEvent[]): string[] {
 }
 
 describe("events()", () => {
-  it("tells what happens from now on, in order, and ends at the shutdown", async () => {
+  it("yields events from the call on, in order, and ends at the shutdown", async () => {
     const one = cluster();
     const a = await one.start();
     const events = read(a.members.events());
@@ -35,7 +35,7 @@ describe("events()", () => {
     await one.advance(100);
     const later = read(a.members.events());
     await a.members.shutdown();
-    // It was suspected itself, too.
+    // The node itself was suspected, too.
     expect(brief(await events).filter((line) => line !== "refute node-0")).toEqual([
       "join node-1",
       "update node-1",
@@ -47,7 +47,7 @@ describe("events()", () => {
     expect(await later).toEqual([]);
     const all = (await events).filter(({ type }) => type !== "refute");
     expect(all.map(({ at }) => at)).toEqual(all.map(({ at }) => at).toSorted((x, y) => x - y));
-    // The clock of the wall, which began with 2026.
+    // The wall clock starts with 2026.
     expect((all[0] as MemberEvent).at).toBeGreaterThanOrEqual(Date.UTC(2026, 0, 1));
     expect((all[0] as MemberEvent).at).toBeLessThan(Date.UTC(2026, 0, 1, 1));
     expect(all[3]).toMatchObject({ type: "suspect", from: "node-0" });
@@ -55,7 +55,7 @@ describe("events()", () => {
     expect(await read(a.members.events())).toEqual([]);
   });
 
-  it("tells of a suspicion about ourselves that we refute", async () => {
+  it("reports a suspicion about this node that it refutes", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(2, { disableTcpPings: true })) as [TestNode, TestNode];
     const events = read(b.members.events());
@@ -70,7 +70,7 @@ describe("events()", () => {
     expect(b.members.localNode().incarnation).toBeGreaterThan(1);
   });
 
-  it("gives each of several readers everything, also when one of them ends early", async () => {
+  it("gives each of several readers every event, even when one of them ends early", async () => {
     const one = cluster();
     const a = await one.start();
     const first = a.members.events();
@@ -89,7 +89,7 @@ describe("events()", () => {
     expect(first.dropped).toBe(0);
   });
 
-  it("answers each of several next() in turn", async () => {
+  it("resolves several pending next() calls in order", async () => {
     const one = cluster();
     const a = await one.start();
     const events = a.members.events();
@@ -103,7 +103,7 @@ describe("events()", () => {
     expect(results.map(({ value, done }) => (done === true ? "end" : value.type))).toEqual(["join", "leave", "end"]);
   });
 
-  it("keeps a bounded number for a slow reader, drops the oldest and counts them", async () => {
+  it("buffers a bounded number of events for a slow reader, drops the oldest and counts them", async () => {
     const one = cluster();
     const a = await one.start({ eventsCapacity: 4 });
     const byConfig = a.members.events();
@@ -116,7 +116,7 @@ describe("events()", () => {
     }
     expect([byConfig.dropped, byOption.dropped]).toEqual([3, 5]);
     await a.members.shutdown();
-    // What waits can still be read after the end.
+    // Buffered events can still be read after the end.
     const left = await read(byConfig);
     expect(left.map((event) => ("node" in event ? new TextDecoder().decode(event.node.meta) : event.type))).toEqual([
       "2",
@@ -133,7 +133,7 @@ describe("events()", () => {
     expect(thrown(() => members.events({ capacity }))).toBe("invalid_argument");
   });
 
-  it("ends by its signal, before, meanwhile and after the shutdown, and lets go of it", async () => {
+  it("ends by its signal before, during and after the shutdown, and removes its listener", async () => {
     const one = cluster();
     const a = await one.start();
     expect(await read(a.members.events({ signal: AbortSignal.abort() }))).toEqual([]);
@@ -162,7 +162,7 @@ describe("events()", () => {
     expect(await read(a.members.events({ signal: new AbortController().signal }))).toEqual([]);
   });
 
-  it("may be ended twice, from either side", async () => {
+  it("may be ended twice, by the reader and by the shutdown", async () => {
     const one = cluster();
     const { members } = await one.start();
     const events = members.events();
@@ -175,17 +175,17 @@ describe("events()", () => {
 });
 
 describe("event delegates and events()", () => {
-  it("tell the same, the node's own start apart", async () => {
+  it("report the same changes, except the node's own start", async () => {
     const one = cluster();
-    const told: string[] = [];
+    const notified: string[] = [];
     const a = await one.start({
       events: {
-        notifyJoin: ({ name }) => void told.push(`join ${name}`),
-        notifyLeave: ({ name }) => void told.push(`leave ${name}`),
-        notifyUpdate: ({ name }) => void told.push(`update ${name}`),
+        notifyJoin: ({ name }) => void notified.push(`join ${name}`),
+        notifyLeave: ({ name }) => void notified.push(`leave ${name}`),
+        notifyUpdate: ({ name }) => void notified.push(`update ${name}`),
       },
     });
-    expect(told).toEqual(["join node-0"]);
+    expect(notified).toEqual(["join node-0"]);
     const events = read(a.members.events());
     const b = await one.start();
     const c = await one.start();
@@ -199,16 +199,16 @@ describe("event delegates and events()", () => {
     await one.advance(1_000);
     await a.members.shutdown();
     const common = brief(await events).filter((line) => /^(?:join|leave|update)/.test(line));
-    expect(common).toEqual(told.slice(1));
+    expect(common).toEqual(notified.slice(1));
     expect(common.toSorted()).toEqual(["join node-1", "join node-2", "leave node-1", "leave node-2", "update node-2"]);
   });
 
-  it("tell of a user message in its place among them", async () => {
+  it("keep the order of joins and user messages", async () => {
     const one = cluster();
-    const told: string[] = [];
+    const notified: string[] = [];
     const a = await one.start({
-      delegate: { notifyMsg: () => void told.push("message") },
-      events: { notifyJoin: ({ name }) => void told.push(`join ${name}`) },
+      delegate: { notifyMsg: () => void notified.push("message") },
+      events: { notifyJoin: ({ name }) => void notified.push(`join ${name}`) },
     });
     const peer = new RawPeer(one);
     peer.send(aliveMessage("first", "10.9.9.9"), a);
@@ -217,6 +217,6 @@ describe("event delegates and events()", () => {
     await one.advance(10);
     peer.send(aliveMessage("second", "10.9.9.9"), a);
     await one.advance(10);
-    expect(told).toEqual(["join node-0", "join first", "message", "join second"]);
+    expect(notified).toEqual(["join node-0", "join first", "message", "join second"]);
   });
 });

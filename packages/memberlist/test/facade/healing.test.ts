@@ -19,8 +19,8 @@ function sees(nodes: readonly TestNode[], count: number): boolean {
   return nodes.every(({ members }) => members.numMembers() === count);
 }
 
-/** Healing events so far; others are passed over. */
-async function told(one: Cluster, stream: EventStream): Promise<(IsolatedEvent | HealedEvent)[]> {
+/** The healing events so far, without others. */
+async function healingEvents(one: Cluster, stream: EventStream): Promise<(IsolatedEvent | HealedEvent)[]> {
   const all: MemberEvent[] = [];
   const reading = (async () => {
     for await (const event of stream) all.push(event);
@@ -31,7 +31,7 @@ async function told(one: Cluster, stream: EventStream): Promise<(IsolatedEvent |
   return all.filter((event) => event.type === "isolated" || event.type === "healed");
 }
 
-/** Splits a cluster in two for `ms`, until both halves take each other for dead; gives how long it took to heal. */
+/** Splits a cluster in two for `ms`, until both halves hold each other for dead. @returns how long it took to heal, in ms */
 async function split(one: Cluster, nodes: readonly TestNode[], size: number, ms: number): Promise<number> {
   const [a, b] = [nodes.slice(0, size), nodes.slice(size)];
   one.network.partition(addresses(a), addresses(b));
@@ -58,8 +58,8 @@ describe("a partition", () => {
     expect(sees(nodes, 3)).toBe(true);
   });
 
-  /** Each side then holds the other dead at the incarnation that it has: both must contradict before each takes the other's word. */
-  it("heals at once after a push/pull of two who still know each other as dead, and do not gossip to the dead", async () => {
+  /** Each side holds the other for dead at its current incarnation, so both must refute first. */
+  it("heals at once after a push/pull of two nodes that hold each other for dead and do not gossip to the dead", async () => {
     const one = cluster();
     const config = { probeInterval: 0, pushPullInterval: 0, gossipToTheDeadTime: 0 };
     const nodes = await one.joined(4, (i) => ({ ...config, healingInterval: i === 0 ? 60 * second : 0 }));
@@ -72,7 +72,7 @@ describe("a partition", () => {
       }
     }
     await one.until(() => sees(nodes, 2));
-    // Until the last word of it is out.
+    // Until the last of its broadcasts is sent.
     await one.until(() => nodes.every(({ members }) => members.numQueuedBroadcasts() === 0));
     one.network.heal();
     const reached = (): boolean => (nodes[0]?.members.counters()["healing.reached"] ?? 0) > 0;
@@ -80,13 +80,13 @@ describe("a partition", () => {
     expect(await one.until(() => sees(nodes, 4), 2 * minute)).toBeLessThan(5 * second);
   });
 
-  it("of two nodes heals, too, though each knows of one other only", async () => {
+  it("of two nodes heals although each knows only one other", async () => {
     const one = cluster();
     const nodes = await one.joined(2);
     expect(await split(one, nodes, 1, 60 * minute)).toBeLessThan(5 * interval);
   });
 
-  it("longer than healingTimeout is taken for final, where no seed is left", async () => {
+  it("longer than healingTimeout is final if there are no seeds", async () => {
     const one = cluster();
     const nodes = await one.joined(2, { healingTimeout: 5 * minute });
     const [a, b] = nodes as [TestNode, TestNode];
@@ -101,13 +101,13 @@ describe("a partition", () => {
 });
 
 describe("an isolated node", () => {
-  it("says so, and what was tried when it is back", async () => {
+  it("reports its isolation, and lists its attempts when it is healed", async () => {
     const one = cluster();
     const nodes = await one.joined(3);
     const lonely = nodes[2] as TestNode;
     const events = lonely.members.events();
     await split(one, nodes, 2, 5 * minute);
-    const [isolated, healed, ...more] = await told(one, events);
+    const [isolated, healed, ...more] = await healingEvents(one, events);
     expect(isolated).toMatchObject({ type: "isolated", lost: 2, seeds: 1 });
     expect(healed).toMatchObject({ type: "healed" });
     expect(healed?.tried.length).toBeGreaterThan(0);
@@ -116,18 +116,18 @@ describe("an isolated node", () => {
     expect(more).toEqual([]);
   });
 
-  it("is told that it was found by others", async () => {
+  it("reports that others found it", async () => {
     const one = cluster();
     const nodes = await one.joined(3, (i) => ({ healingInterval: i === 2 ? 24 * 60 * minute : interval }));
     const events = (nodes[2] as TestNode).members.events();
     await split(one, nodes, 2, 5 * minute);
-    const [isolated, healed] = await told(one, events);
+    const [isolated, healed] = await healingEvents(one, events);
     expect(isolated).toMatchObject({ type: "isolated", tried: [] });
     expect(healed).toMatchObject({ type: "healed" });
     expect(healed).not.toHaveProperty("via");
   });
 
-  it("asks a seed provider again until it has an answer", async () => {
+  it("asks a seed provider again until it gets an answer", async () => {
     const one = cluster();
     const seed = await one.start();
     const node = await one.start();
@@ -138,7 +138,7 @@ describe("an isolated node", () => {
     expect(names(node)).toEqual([node.name]);
     one.network.setService(service, [{ host: "10.0.0.1", port: seed.transport.port, priority: 0, weight: 0 }]);
     expect(await one.until(() => sees([seed, node], 2), 10 * minute)).toBeLessThan(5 * interval);
-    const [isolated, healed] = await told(one, events);
+    const [isolated, healed] = await healingEvents(one, events);
     expect(isolated).toMatchObject({
       lost: 0,
       seeds: 1,
@@ -147,7 +147,7 @@ describe("an isolated node", () => {
     expect(healed).toMatchObject({ members: 2, via: { seed: `srv ${service}`, address: "10.0.0.1:7946" } });
   });
 
-  it("finds a seed at the address that its name has now", async () => {
+  it("finds a seed at the current address of its name", async () => {
     const one = cluster();
     const old = await one.start();
     one.network.setHost("seed.example.org", [old.transport.host]);
@@ -174,7 +174,7 @@ describe("healing leaves alone", () => {
     expect(sees([seed, other], 2)).toBe(true);
   });
 
-  it("a node that died here, and is known elsewhere to have left", async () => {
+  it("a node that died here but left on purpose according to others", async () => {
     const one = cluster();
     const nodes = await one.joined(3, { gossipToTheDeadTime: 3_600 * second });
     const [a, b, leaver] = nodes as [TestNode, TestNode, TestNode];
@@ -192,7 +192,7 @@ describe("healing leaves alone", () => {
     expect(sees([a, b], 2)).toBe(true);
   });
 
-  it("whoever has got a dead node's address", async () => {
+  it("a new node at a dead node's address", async () => {
     const one = cluster();
     const host = "10.5.0.1";
     const [a, dead] = (await one.joined(2, (i) => (i === 1 ? { host } : {}))) as [TestNode, TestNode];
@@ -205,7 +205,7 @@ describe("healing leaves alone", () => {
     expect(a.members.counters()["healing.reached"]).toBeUndefined();
   });
 
-  it("the old address of a name that is back at another one", async () => {
+  it("the old address of a node that is back at another one", async () => {
     const one = cluster();
     const [a, dead] = (await one.joined(2, { deadNodeReclaimTime: second })) as [TestNode, TestNode];
     await dead.members.shutdown();
@@ -229,7 +229,7 @@ describe("healing leaves alone", () => {
     expect(node.members.counters()["healing.failed"]).toBeGreaterThan(3);
   });
 
-  it("everybody, once we have left ourselves", async () => {
+  it("all nodes once this node has left", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(2)) as [TestNode, TestNode];
     await one.settle(b.members.leave());
@@ -242,7 +242,7 @@ describe("healing leaves alone", () => {
 });
 
 describe("the load of healing", () => {
-  /** What comes to a seed that takes no stream, by the second. */
+  /** How many dials a seed that refuses streams gets in each second. */
   async function dialsOfIsolated(count: number, config: NodeConfig, seconds: number): Promise<number[]> {
     const one = cluster("load");
     const nodes: TestNode[] = [];
@@ -258,7 +258,7 @@ describe("the load of healing", () => {
     return perSecond;
   }
 
-  it("of 1,000 nodes that are isolated at once is spread over time", async () => {
+  it("of 1,000 nodes isolated at once is spread over time", async () => {
     const perSecond = await dialsOfIsolated(1_000, {}, 180);
     const first = perSecond.slice(0, 30);
     const later = perSecond.slice(120);
@@ -275,7 +275,7 @@ describe("the load of healing", () => {
     await one.until(() => sees(rest, 29), 3 * minute);
     await one.advance(30 * minute);
     const failed = rest.map(({ members }) => members.counters()["healing.failed"] ?? 0).reduce((sum, count) => sum + count, 0);
-    // About once an interval by all together: the dead one, and the seed, which is alive.
+    // All members together try the dead node about once an interval, and the seed is alive.
     expect(failed).toBeGreaterThan(10);
     expect(failed).toBeLessThan(100);
   });

@@ -26,7 +26,7 @@ type Elsewhere =
   | "gossipVerifyIncoming"
   | "gossipVerifyOutgoing";
 
-/** The other fields: who we are, whom we let in, and where things go. One that is missing does not type-check. */
+/** The other fields: identity, admission and outputs. A missing field fails the type check. */
 export const identityEffects: Readonly<Record<Exclude<keyof Config, ProtocolField | Elsewhere>, Effect>> = {
   name: async (one) => expect((await one.start({ name: "me" })).members.localNode().name).toBe("me"),
 
@@ -108,18 +108,20 @@ export const identityEffects: Readonly<Record<Exclude<keyof Config, ProtocolFiel
   delegateProtocolMax: async (one) => expect((await one.start({ delegateProtocolMax: 9 })).members.localNode().dMax).toBe(9),
 
   events: async (one) => {
-    const told: string[] = [];
-    await one.start({ events: { notifyJoin: ({ name }) => void told.push(name) } });
-    expect(told).toEqual(["node-0"]);
+    const notified: string[] = [];
+    await one.start({ events: { notifyJoin: ({ name }) => void notified.push(name) } });
+    expect(notified).toEqual(["node-0"]);
   },
 
   conflict: async (one) => {
-    const told: string[] = [];
-    const node = await one.start({ conflict: { notifyConflict: ({ addr }, other) => void told.push(`${addr} ${other.addr}`) } });
+    const notified: string[] = [];
+    const node = await one.start({
+      conflict: { notifyConflict: ({ addr }, other) => void notified.push(`${addr} ${other.addr}`) },
+    });
     const peer = new RawPeer(one);
     peer.send(aliveMessage("node-0", "10.9.9.9"), node);
     await one.advance(10);
-    expect(told).toEqual(["10.0.0.1 10.9.9.9"]);
+    expect(notified).toEqual(["10.0.0.1 10.9.9.9"]);
   },
 
   merge: async (one) => {

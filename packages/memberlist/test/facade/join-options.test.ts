@@ -5,7 +5,7 @@ import { RawPeer } from "./raw-peer.ts";
 
 const cluster = clusters();
 
-/** Takes streams, and never answers. */
+/** Accepts streams and never answers. */
 function silent(one: Cluster, host: string): RawPeer {
   return new RawPeer(one, host);
 }
@@ -18,7 +18,7 @@ function failure(promise: Promise<unknown>): Promise<JoinError> {
 }
 
 describe("join() with options", () => {
-  it("says what came of each seed", async () => {
+  it("returns the outcome of each seed", async () => {
     const one = cluster();
     await one.start();
     one.network.setHost("seeds.example.com", ["10.0.0.99", "10.0.0.1"]);
@@ -42,7 +42,7 @@ describe("join() with options", () => {
     const node = await one.start({ tcpTimeout: 50 });
     const hosts = ["10.9.0.1", "10.9.0.2", "10.9.0.3", "10.9.0.4"];
     for (const host of hosts) silent(one, host);
-    // Those of one name, too.
+    // The addresses of one name, too.
     one.network.setHost("silent.example.com", hosts.slice(1));
     const before = one.clock.now();
     const seeds = ["10.9.0.1", "silent.example.com"];
@@ -52,7 +52,7 @@ describe("join() with options", () => {
     expect(attempts.map(({ address }) => address)).toEqual(hosts.map((host) => `${host}:7946`));
   });
 
-  it("fails below minReached, and says that somebody was reached", async () => {
+  it("fails below minReached, and reports the peers that it reached", async () => {
     const one = cluster();
     const seed = await one.start();
     const node = await one.start();
@@ -62,14 +62,14 @@ describe("join() with options", () => {
     expect(node.members.numMembers()).toBe(2);
   });
 
-  it("takes nobody for an answer with minReached 0, and not for no seeds with 1", async () => {
+  it("accepts that nobody answers with minReached 0, but not an empty list with minReached 1", async () => {
     const one = cluster();
     const node = await one.start();
     expect((await one.settle(node.members.join(["10.0.0.99"], { minReached: 0 }))).reached).toBe(0);
     expect(await outcome(node.members.join([], { minReached: 1 }))).toBe("join_failed");
   });
 
-  it("is cancelled with all that is under way, and tries nothing more", async () => {
+  it("cancels all pending attempts on abort, and starts no more", async () => {
     const one = cluster();
     const node = await one.start();
     const reached = await one.start();
@@ -129,7 +129,7 @@ describe("ready()", () => {
     expect(first.members.numMembers()).toBe(3);
   });
 
-  it("is there at once where they are already, and by default with one other", async () => {
+  it("resolves at once if there are enough already, by default two", async () => {
     const one = cluster();
     const [first] = await one.joined(2);
     const before = one.clock.now();
@@ -138,7 +138,7 @@ describe("ready()", () => {
     expect(one.clock.now()).toBe(before);
   });
 
-  it("ends by its timeout, its signal and a shutdown", async () => {
+  it("ends by its timeout, its signal or a shutdown", async () => {
     const one = cluster();
     const { members } = await one.start();
     const late = await one.settle(failure(members.ready({ timeout: 500 })));

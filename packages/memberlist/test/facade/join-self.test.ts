@@ -5,7 +5,7 @@ import { clusters, names, type TestNode } from "./cluster.ts";
 const cluster = clusters();
 
 describe("a join that reaches this node itself", () => {
-  it("resolves with nobody reached where every seed is this node, as the first of its cluster has it", async () => {
+  it("resolves with nobody reached if every seed is this node, the first of its cluster", async () => {
     const one = cluster();
     const node = await one.start();
     one.network.setHost("cluster.example.org", [node.transport.host]);
@@ -21,7 +21,7 @@ describe("a join that reaches this node itself", () => {
     ]);
   });
 
-  it("fails where the other seeds fail, and says what the first node of a cluster has to do", async () => {
+  it("fails if the other seeds fail, and explains how to start the first node of a cluster", async () => {
     const one = cluster();
     const node = await one.start();
     const seeds = [node.address, "10.0.0.99"];
@@ -32,14 +32,14 @@ describe("a join that reaches this node itself", () => {
     expect((await one.settle(node.members.join(seeds, { minReached: 0 }))).reached).toBe(0);
   });
 
-  it("fails where the caller wants somebody to be reached", async () => {
+  it("fails if minReached asks for another node", async () => {
     const one = cluster();
     const node = await one.start();
     const failure = await one.settle(node.members.join([node.address], { minReached: 1 }).catch((error: unknown) => error));
     expect(failure).toMatchObject({ code: "join_failed", attempts: [{ self: true }] });
   });
 
-  it("counts only the others of a list of seeds that all share, also when all know each other", async () => {
+  it("counts only the other nodes of a shared seed list, even when all know each other", async () => {
     const one = cluster();
     const nodes = [await one.start(), await one.start(), await one.start()] as const;
     const seeds = nodes.map(({ address }) => address);
@@ -60,7 +60,7 @@ describe("a join that reaches this node itself", () => {
     expect(result).toMatchObject({ reached: 0, attempts: [{ self: true }] });
   });
 
-  it("does not take a lonely peer for itself that it knows already, nor one that advertises the same address", async () => {
+  it("does not mistake a known lone peer, or one that advertises the same address, for itself", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(2)) as [TestNode, TestNode];
     expect((await one.settle(a.members.join([b.address]))).reached).toBe(1);
@@ -70,7 +70,7 @@ describe("a join that reaches this node itself", () => {
 });
 
 describe("a name that another node has", () => {
-  it("is in the result of the join, once, with who has it and who says so", async () => {
+  it("is listed once in the join's result, with its owner and the peer that listed it", async () => {
     const one = cluster();
     const [a, b, c] = (await one.joined(3)) as [TestNode, TestNode, TestNode];
     const twin = await one.start({ name: c.name });
@@ -82,7 +82,7 @@ describe("a name that another node has", () => {
     expect(names(a)).toHaveLength(3);
   });
 
-  it("is not there where the other one has left", async () => {
+  it("is not listed if its owner has left", async () => {
     const one = cluster();
     const [a, , c] = (await one.joined(3)) as [TestNode, TestNode, TestNode];
     await one.settle(c.members.leave());

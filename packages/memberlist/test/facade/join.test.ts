@@ -43,7 +43,7 @@ describe("join()", () => {
     expect(node.members.numMembers()).toBe(seeds.length + 1);
   });
 
-  it("fails only if nobody was reached, with a JoinError that has the outcome for each address", async () => {
+  it("fails only if it reached nobody, with a JoinError that has the outcome for each address", async () => {
     const one = cluster();
     const node = await one.start();
     const error = (await one.settle(
@@ -67,7 +67,7 @@ describe("join()", () => {
     expect(await node.members.join([])).toEqual({ reached: 0, conflicts: [], attempts: [], seeds: [] });
   });
 
-  it("gives a peer that accepts and never answers tcpTimeout [Join_DeadNode]", async () => {
+  it("gives up after tcpTimeout on a peer that accepts and never answers [Join_DeadNode]", async () => {
     const one = cluster();
     const node = await one.start({ tcpTimeout: 50 });
     const silent = new RawPeer(one).transport.host;
@@ -95,7 +95,7 @@ describe("join()", () => {
     expect(names(a)).toEqual(["node-0", "node-1", "node-2"]);
   });
 
-  it("joins the members of both clusters, not just the two that talk", async () => {
+  it("joins all members of both clusters, not only the two peers", async () => {
     const one = cluster();
     const left = await one.joined(3);
     const right = await one.joined(3);
@@ -108,7 +108,7 @@ describe("join()", () => {
 describe("labels", () => {
   it("keep clusters apart [Join_with_Labels]", async () => {
     const one = cluster();
-    // Every dropped stream is counted: healing would go on trying.
+    // Healing would retry, and every dropped stream is counted.
     const healingInterval = 0;
     const a = await one.start({ label: "blah", healingInterval });
     const b = await one.start({ label: "blah", healingInterval });
@@ -128,7 +128,7 @@ describe("labels", () => {
     expect(codes(a)).toEqual(expect.arrayContaining(["stream_dropped", "packet_dropped"]));
   });
 
-  it("that differ are told on both sides: as an event, and as the joiner's error", async () => {
+  it("that differ are reported on both sides: as an event, and in the joiner's error", async () => {
     const one = cluster();
     const a = await one.start({ label: "blue" });
     const b = await one.start({ label: "green" });
@@ -142,14 +142,14 @@ describe("labels", () => {
     b.members.sendBestEffort(a.seed, bytes("hello"));
     await one.advance(10);
     await a.members.shutdown();
-    const told = await read(events);
-    expect(told).toEqual([
+    const reported = await read(events);
+    expect(reported).toEqual([
       expect.objectContaining({ type: "label_mismatch", over: "stream", label: "green", suppressed: 0 }),
       expect.objectContaining({ type: "label_mismatch", over: "packet", label: "green", from: b.address, suppressed: 0 }),
     ]);
   });
 
-  it("of a flood are told at a bounded rate, and counted all", async () => {
+  it("that differ in a flood of packets are all counted, and reported at a bounded rate", async () => {
     const one = cluster();
     const a = await one.start({ label: "blue", eventsCapacity: 100 });
     const events = a.members.events();
@@ -162,15 +162,15 @@ describe("labels", () => {
     await one.advance(2_000);
     await flood();
     await a.members.shutdown();
-    const told = await read(events);
-    expect(told.length).toBe(12);
-    expect(told[10]).toMatchObject({ over: "packet", label: "\udcffA", suppressed: 490 });
+    const reported = await read(events);
+    expect(reported.length).toBe(12);
+    expect(reported[10]).toMatchObject({ over: "packet", label: "\udcffA", suppressed: 490 });
     expect(a.members.counters()).toEqual({ "dropped.label_mismatch": 1_000 });
   });
 });
 
 describe("cidrsAllowed", () => {
-  it("lets in who is inside [JoinDifferentNetworksUniqueMask]", async () => {
+  it("admits nodes inside the networks [JoinDifferentNetworksUniqueMask]", async () => {
     const one = cluster();
     const a = await one.start({ host: "127.0.0.1", cidrsAllowed: ["127.0.0.0/8"] });
     const b = await one.start({ host: "127.0.1.1", cidrsAllowed: ["127.0.0.0/8"] });
@@ -179,14 +179,14 @@ describe("cidrsAllowed", () => {
     expect(names(b)).toEqual(["node-0", "node-1"]);
   });
 
-  it("keeps out who is outside of all networks, even itself [JoinDifferentNetworksMultiMasks]", async () => {
+  it("refuses nodes outside all networks, even this node itself [JoinDifferentNetworksMultiMasks]", async () => {
     const one = cluster();
     const cidrsAllowed = ["127.0.0.0/24", "127.0.1.0/24"];
     const a = await one.start({ host: "127.0.0.1", cidrsAllowed });
     const b = await one.start({ host: "127.0.1.1", cidrsAllowed });
     await one.settle(b.members.join([a.seed]));
 
-    // It sees the others, and they do not see it.
+    // It lists the others, and they do not list it.
     const rogue = await one.start({ host: "127.0.2.1", cidrsAllowed: ["127.0.0.0/8"] });
     expect((await one.settle(rogue.members.join([a.seed]))).reached).toBe(1);
     await one.advance(5_000);
@@ -194,7 +194,7 @@ describe("cidrsAllowed", () => {
     expect(names(a)).toEqual(["node-0", "node-1"]);
     expect(names(b)).toEqual(["node-0", "node-1"]);
 
-    // It does not even see itself, and that breaks nothing.
+    // It does not even list itself, and still works.
     const selfDenied = await one.start({ host: "127.0.2.2", cidrsAllowed });
     expect((await one.settle(selfDenied.members.join([a.seed, b.seed]))).reached).toBe(2);
     await one.advance(5_000);
@@ -207,7 +207,7 @@ describe("cidrsAllowed", () => {
     expect(codes(selfDenied)).not.toContain("internal_error");
   });
 
-  it("drops alive messages that come from, or are about, an address outside", async () => {
+  it("drops alive messages from or about an address outside", async () => {
     const one = cluster();
     const [a] = (await one.joined(1, { host: "10.1.0.1", cidrsAllowed: ["10.1.0.0/16"] })) as [TestNode];
     const inside = new RawPeer(one, "10.1.0.2");
@@ -222,7 +222,7 @@ describe("cidrsAllowed", () => {
 });
 
 describe("delegates that refuse", () => {
-  it("stop a merge on both sides, when both refuse [Join_Cancel]", async () => {
+  it("stop a merge on both sides if both refuse [Join_Cancel]", async () => {
     const one = cluster();
     const asked: string[] = [];
     const merge = (who: string): { notifyMerge(peers: readonly Node[]): void } => ({
@@ -243,7 +243,7 @@ describe("delegates that refuse", () => {
     expect(a.members.counters()).not.toHaveProperty("delegate_failed");
   });
 
-  it("ignore single nodes, while the join as such succeeds [Join_Cancel_Passive]", async () => {
+  it("ignore single nodes while the join succeeds [Join_Cancel_Passive]", async () => {
     const one = cluster();
     const asked = [0, 0];
     const alive = (i: number): { notifyAlive(peer: Node): void } => ({
@@ -266,7 +266,7 @@ describe("delegates that refuse", () => {
 });
 
 describe("protocol versions", () => {
-  it("of the default and of the newest kind join one cluster [Join_protocolVersions]", async () => {
+  it("2 and 5 join one cluster [Join_protocolVersions]", async () => {
     const one = cluster();
     const [a, b, c] = [await one.start(), await one.start(), await one.start({ protocolVersion: 5 })];
     expect((await one.settle(a.members.join([b.seed]))).reached).toBe(1);
@@ -289,7 +289,7 @@ describe("protocol versions", () => {
     expect(a.members.members().find(({ name }) => name === "node-1")?.pCur).toBe(theirs);
   });
 
-  it("below 2 take bindPort for everybody's port", async () => {
+  it("below 2 use bindPort as the port of every node", async () => {
     const one = cluster();
     const old = await one.start({ protocolVersion: 1, bindPort: 7000, port: 7000 });
     const other = await one.start({ port: 8000 });
@@ -299,7 +299,7 @@ describe("protocol versions", () => {
     expect(other.members.members().find(({ name }) => name === old.name)?.port).toBe(7000);
   });
 
-  it("of the delegates keep nodes apart whose ranges do not meet", async () => {
+  it("of the delegates keep nodes with disjoint ranges apart", async () => {
     const one = cluster();
     const [a] = (await one.joined(2, { delegateProtocolMin: 1, delegateProtocolVersion: 2, delegateProtocolMax: 2 })) as [
       TestNode,
@@ -319,7 +319,7 @@ describe("protocol versions", () => {
   });
 });
 
-it("fails with a JoinError that has the attempts made by then if it is aborted", async () => {
+it("fails on abort with a JoinError that lists the attempts so far", async () => {
   const one = cluster();
   const a = await one.start();
   const b = await one.start();

@@ -9,13 +9,13 @@ import { aliveMessage, RawPeer } from "./raw-peer.ts";
 const cluster = clusters();
 const mebibyte = 1024 * 1024;
 
-/** How much memory a delegate that keeps everything holds, in bytes. */
+/** The bytes that the arrays kept by a delegate retain. */
 function heldBy(kept: readonly Uint8Array[]): number {
   return [...new Set(kept.map(({ buffer }) => buffer))].reduce((sum, { byteLength }) => sum + byteLength, 0);
 }
 
 describe("messages that the application keeps", () => {
-  it("do not hold on to the packets that they came in, which decompress to 1 MiB", async () => {
+  it("do not retain the packets of 1 MiB that they arrived in", async () => {
     const one = cluster();
     const kept: Uint8Array[] = [];
     const node = await one.start({ delegate: { notifyMsg: (message) => void kept.push(message) } });
@@ -29,7 +29,7 @@ describe("messages that the application keeps", () => {
     expect(heldBy(kept)).toBeLessThanOrEqual(4 * 20 * 5);
   });
 
-  it("do not hold on to the streams that they came in", async () => {
+  it("do not retain the streams that they arrived in", async () => {
     const one = cluster();
     const kept: Uint8Array[] = [];
     const keep = (message: Uint8Array): void => void kept.push(message);
@@ -51,7 +51,7 @@ describe("messages that the application keeps", () => {
     expect(heldBy(kept)).toBeLessThan(100);
   });
 
-  it("as nodes of the alive and the conflict delegate, and as events, do not hold on to alive messages that fill a packet", async () => {
+  it("do not retain full alive packets, as nodes of the alive and conflict delegates and as events", async () => {
     const one = cluster();
     const kept: Uint8Array[] = [];
     const node = await one.start({

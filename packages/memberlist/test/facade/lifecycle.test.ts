@@ -29,7 +29,7 @@ function watched(one: Cluster, changes: Partial<Transport> = {}): { transport: T
   return { transport: Object.assign(transport, changes), shutdowns: () => shutdowns };
 }
 
-describe("a create that fails", () => {
+describe("a failed create", () => {
   const failing: readonly (readonly [string, string, Partial<Config>, Partial<Transport>])[] = [
     ["a wrong config", "invalid_config", { probeInterval: -1 }, {}],
     [
@@ -64,7 +64,7 @@ describe("a create that fails", () => {
     ],
   ];
 
-  it("by an address with a zone names the fields to set: the wire has no zones, and the node would be in conflict with itself", async () => {
+  it("names the fields to set if the address has a zone, which the wire cannot carry", async () => {
     const one = cluster();
     const { transport } = watched(one, { finalAdvertiseAddr: () => ({ addr: "fe80::1%lo", port: 7946 }) });
     await expect(createMemberlist(config(one, { transport }))).rejects.toMatchObject({
@@ -73,7 +73,7 @@ describe("a create that fails", () => {
     });
   });
 
-  it.each(failing)("by %s has the transport shut down, and leaves nothing behind", async (_, code, fields, changes) => {
+  it.each(failing)("shuts the transport down and leaves nothing behind: %s", async (_, code, fields, changes) => {
     const one = cluster();
     const { transport, shutdowns } = watched(one, changes);
     expect(await outcome(createMemberlist(config(one, { transport, ...fields })))).toBe(code);
@@ -81,14 +81,14 @@ describe("a create that fails", () => {
     expect(one.clock.pending).toBe(0);
   });
 
-  it("tells why, even when the transport cannot be shut down either", async () => {
+  it("reports its cause even if the transport's shutdown fails, too", async () => {
     const one = cluster();
     const transport = one.network.transport();
     transport.shutdown = () => Promise.reject(new Error("stuck"));
     expect(await outcome(createMemberlist(config(one, { transport, probeInterval: -1 })))).toBe("invalid_config");
   });
 
-  it("by its missing transport, or no config at all, says so", async () => {
+  it("names a missing transport or config", async () => {
     const one = cluster();
     expect(await outcome(createMemberlist(config(one, {})))).toBe("invalid_config");
     expect(await outcome(createMemberlist(undefined as unknown as Config))).toBe("invalid_config");
@@ -112,7 +112,7 @@ describe("shutdown()", () => {
     expect(one.clock.pending).toBe(0);
   });
 
-  it("leaves no timer, in the middle of everything", async () => {
+  it("leaves no timer behind, even amid pending operations", async () => {
     const one = cluster();
     const nodes = await one.joined(5, { probeInterval: 100, probeTimeout: 50, pushPullInterval: 300 });
     await (nodes[1] as TestNode).members.shutdown();
@@ -122,7 +122,7 @@ describe("shutdown()", () => {
     expect(one.clock.pending).toBe(0);
   });
 
-  it("ends all delivery: packets and streams that come later are nobody's", async () => {
+  it("ends all delivery of packets and streams", async () => {
     const one = cluster();
     const messages: unknown[] = [];
     const [a, b] = (await one.joined(2, (i) => ({
@@ -136,7 +136,7 @@ describe("shutdown()", () => {
     expect(messages).toEqual([]);
   });
 
-  it("frees name and address for the next one", async () => {
+  it("frees its name and address for the next node", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(2)) as [TestNode, TestNode];
     for (let i = 0; i < 3; i++) {
@@ -151,7 +151,7 @@ describe("shutdown()", () => {
 });
 
 describe("await using", () => {
-  it("leaves before it shuts down, so that the others see no crash", async () => {
+  it("leaves before it shuts down, so that the others do not see a crash", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(2)) as [TestNode, TestNode];
     await one.settle(b.members[Symbol.asyncDispose]());
@@ -162,7 +162,7 @@ describe("await using", () => {
     expect(await outcome(b.members.leave())).toBe("shutdown");
   });
 
-  it("gives up a leave that does not get out in 5 s, and shuts down all the same", async () => {
+  it("gives up a leave that takes more than 5 s, and shuts down", async () => {
     const one = cluster();
     const { transport, shutdowns } = watched(one);
     const a = await one.start({ gossipInterval: 0, probeInterval: 0 });
@@ -189,7 +189,7 @@ describe("after the shutdown", () => {
     expect(await outcome(call(members))).toBe("shutdown");
   });
 
-  it("sending packets throws, and what only looks goes on", async () => {
+  it("sending packets throws, and the getters go on working", async () => {
     const one = cluster();
     const [a] = (await one.joined(2)) as [TestNode];
     const self = a.members.localNode();
@@ -204,7 +204,7 @@ describe("after the shutdown", () => {
   });
 });
 
-describe("what waits at the shutdown", () => {
+describe("an operation that is pending at the shutdown", () => {
   it.each<[string, (members: Memberlist, silent: string) => Promise<unknown>]>([
     ["join()", (members, silent) => members.join([silent])],
     ["join() that dials", (members) => members.join(["10.0.0.2"])],
@@ -213,7 +213,7 @@ describe("what waits at the shutdown", () => {
     ["sendReliable()", (members) => members.sendReliable("10.0.0.2", bytes("x"))],
     ["leave()", (members) => members.leave()],
     ["updateNode()", (members) => members.updateNode({ meta: bytes("x") })],
-  ])("%s rejects with shutdown, at once", async (what, start) => {
+  ])("rejects with shutdown at once: %s", async (what, start) => {
     const one = cluster();
     const [a, b] = (await one.joined(2)) as [TestNode, TestNode];
     const silent = new RawPeer(one);
@@ -223,7 +223,7 @@ describe("what waits at the shutdown", () => {
     const waiting = start(a.members, silent.transport.host).catch((error: unknown) => error);
     await one.advance(100);
     await a.members.shutdown();
-    // A leave and an update have taken effect, and a message may have been sent.
+    // The leave and the update have taken effect, and the message may have been sent.
     const stateChanged = /leave|updateNode|dials|sendReliable|join\(\)$/.test(what);
     expect(await waiting).toMatchObject({ code: "shutdown", stateChanged });
     expect(one.clock.now() - before).toBe(100);
@@ -240,7 +240,7 @@ describe("a signal", () => {
     updateNode: ({ members }, signal) => members.updateNode({ meta: bytes("x"), signal }),
   };
 
-  it.each(Object.entries(waits))("ends %s, before it starts and while it waits", async (what, start) => {
+  it.each(Object.entries(waits))("ends %s before it starts and while it is pending", async (what, start) => {
     const one = cluster();
     const [a, b] = (await one.joined(2, { gossipInterval: 0, probeInterval: 3_000 })) as [TestNode, TestNode];
     a.transport.resolve = () => new Promise(() => undefined);
@@ -262,7 +262,7 @@ describe("a signal", () => {
 });
 
 describe("members that leave at the same moment", () => {
-  it("do not wait for each other to hear it", async () => {
+  it("do not wait for each other", async () => {
     const one = cluster();
     const nodes = await one.joined(2);
     const start = one.clock.now();
@@ -272,7 +272,7 @@ describe("members that leave at the same moment", () => {
 });
 
 describe("a timeout", () => {
-  it("ends leave() and updateNode(), which have happened all the same", async () => {
+  it("ends leave() and updateNode(), whose changes remain", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(2, { gossipInterval: 0, probeInterval: 0 })) as [TestNode, TestNode];
     const before = one.clock.now();
@@ -282,7 +282,7 @@ describe("a timeout", () => {
     expect(await outcome(one.settle(a.members.leave()))).toBe("timeout");
     expect(one.clock.now() - before).toBe(10_200);
     expect(names(a)).toEqual(["node-1"]);
-    // The broadcast still waits: a second call waits for the same one, and gets it once it is out.
+    // The broadcast is still queued: a second call waits for the same one, and resolves once it is sent.
     expect(await outcome(one.settle(a.members.leave({ timeout: 100 })))).toBe("timeout");
     const leaving = a.members.leave({ timeout: 0 });
     for (let i = 0; i < 8; i++) await one.settle(b.members.ping(a.seed));
@@ -292,7 +292,7 @@ describe("a timeout", () => {
     expect(await outcome(one.settle(a.members.leave()))).toBe("ok");
   });
 
-  it("of a join is for all of it, and each address has tcpTimeout at most", async () => {
+  it("of a join bounds the whole join, and tcpTimeout bounds each address", async () => {
     const one = cluster();
     const node = await one.start({ tcpTimeout: 400 });
     const silent = ["10.9.0.1", "10.9.0.2", "10.9.0.3"].map((host) => new RawPeer(one, host).transport.host);
@@ -309,7 +309,7 @@ describe("a timeout", () => {
     ]);
   });
 
-  it("of a join that reached somebody is a success, with what was not reached", async () => {
+  it("of a join that reached somebody resolves with the failed attempts", async () => {
     const one = cluster();
     const a = await one.start();
     const b = await one.start();
@@ -321,7 +321,7 @@ describe("a timeout", () => {
 });
 
 describe("ping()", () => {
-  it("tells the round trip, to members and to addresses", async () => {
+  it("returns the round trip to a member or an address", async () => {
     const one = cluster(1, { latency: 40 });
     const [a, b] = (await one.joined(2)) as [TestNode, TestNode];
     expect(await one.settle(a.members.ping(b.members.localNode()))).toBe(80);
@@ -329,7 +329,7 @@ describe("ping()", () => {
     expect(await one.settle(a.members.ping({ host: "10.0.0.2", port: 7946, name: "" }))).toBe(80);
   });
 
-  it("fails after probeTimeout when nobody answers, or somebody else is there", async () => {
+  it("fails after probeTimeout if nobody answers or the address has another node", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(2, { probeTimeout: 300 })) as [TestNode, TestNode];
     const before = one.clock.now();
@@ -347,7 +347,7 @@ describe("ping()", () => {
 });
 
 describe("a timeout", () => {
-  it("that no timer can hold, or 0, is no timeout at all", async () => {
+  it("of 0, or above the longest timer, means no timeout", async () => {
     for (const timeout of [0, 2 ** 31, 2 ** 40, Number.POSITIVE_INFINITY]) {
       const one = cluster();
       const [a] = (await one.joined(2)) as [TestNode];
@@ -355,7 +355,7 @@ describe("a timeout", () => {
     }
   });
 
-  it("that is no time is refused, and nothing has happened", async () => {
+  it("that is not a duration is refused before anything happens", async () => {
     const one = cluster();
     const [a] = (await one.joined(2)) as [TestNode];
     for (const timeout of [-1, Number.NaN]) {

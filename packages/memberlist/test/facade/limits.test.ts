@@ -26,7 +26,7 @@ function states(count: number): PushNodeState[] {
   }));
 }
 
-/** What a node with `limits` counts when it gets `message` on a stream, and what its delegate gets. */
+/** Sends `message` on a stream to a node with `limits`. @returns its counters, and the messages that its delegate gets */
 async function take(
   one: Cluster,
   peer: RawPeer,
@@ -43,26 +43,23 @@ async function take(
   return { node, heard };
 }
 
-describe("a limit that was lowered", () => {
+describe("a lowered limit:", () => {
   it.each([
     ["maxPushStateBytes", 10, (n: number) => stateMessage("peer", "10.9.9.9", false, new Uint8Array(n)), [10], "limit_exceeded"],
     ["maxPushStateNodes", 3, (n: number) => encodePushPull(false, states(n), bytes("s")), [1], "limit_exceeded"],
     ["maxUserMsgBytes", 10, (n: number) => encodeUserStream(new Uint8Array(n)), [10], "limit_exceeded"],
     // A type byte, a map of one, its key and the length, in front of the bytes.
     ["maxDecompressedBytes", 1_000, (n: number) => compressMessage(encodeUserStream(new Uint8Array(n - 16))), [984], "too_large"],
-  ] as const)(
-    "%s, is kept on streams to the last one, and what is over it is counted",
-    async (name, limit, message, heard, why) => {
-      const one = cluster();
-      const peer = new RawPeer(one);
-      const within = await take(one, peer, { [name]: limit }, message(limit));
-      expect([within.heard, within.node.members.counters()]).toEqual([heard, {}]);
-      const over = await take(one, peer, { [name]: limit }, message(limit + 1));
-      expect([over.heard, over.node.members.counters()]).toEqual([[], { [`stream_dropped.${why}`]: 1, [`limit.${name}`]: 1 }]);
-    },
-  );
+  ] as const)("%s applies exactly to streams, and refusals are counted", async (name, limit, message, heard, why) => {
+    const one = cluster();
+    const peer = new RawPeer(one);
+    const within = await take(one, peer, { [name]: limit }, message(limit));
+    expect([within.heard, within.node.members.counters()]).toEqual([heard, {}]);
+    const over = await take(one, peer, { [name]: limit }, message(limit + 1));
+    expect([over.heard, over.node.members.counters()]).toEqual([[], { [`stream_dropped.${why}`]: 1, [`limit.${name}`]: 1 }]);
+  });
 
-  it("maxDecompressedBytes, is kept in packets", async () => {
+  it("maxDecompressedBytes applies to packets", async () => {
     const one = cluster();
     const heard: number[] = [];
     const delegate = { notifyMsg: (message: Uint8Array): void => void heard.push(message.length) };
@@ -74,7 +71,7 @@ describe("a limit that was lowered", () => {
     expect([heard, node.members.counters()]).toEqual([[999], { "dropped.too_large": 1 }]);
   });
 
-  it("maxPushPullRequests, refuses one more, and not afterwards", async () => {
+  it("maxPushPullRequests refuses one more request until another has ended", async () => {
     const one = cluster();
     const node = await one.start({ limits: { maxPushPullRequests: 2 }, enableCompression: false });
     const peer = new RawPeer(one);
@@ -94,7 +91,7 @@ describe("a limit that was lowered", () => {
     expect((await one.settle(next.rest())).length).toBeGreaterThan(0);
   });
 
-  it("maxPushPullRequestsPerPeer, refuses one host's, and not another's", async () => {
+  it("maxPushPullRequestsPerPeer refuses requests of one host only", async () => {
     const one = cluster();
     const node = await one.start({ limits: { maxPushPullRequests: 3, maxPushPullRequestsPerPeer: 2 } });
     const greedy = new RawPeer(one, "10.9.9.1");
@@ -108,7 +105,7 @@ describe("a limit that was lowered", () => {
     expect((await one.settle(next.rest())).length).toBeGreaterThan(0);
   });
 
-  it("holds for answers, too", async () => {
+  it("applies to answers, too", async () => {
     const one = cluster();
     const localState = (): Uint8Array => new Uint8Array(11);
     const large = await one.start({ delegate: { localState } });
@@ -117,7 +114,7 @@ describe("a limit that was lowered", () => {
     expect(error).toMatchObject({ code: "join_failed", cause: expect.objectContaining({ code: "limit_exceeded" }) });
   });
 
-  it("leaves room for encrypted messages that are within the others", async () => {
+  it("leaves room for encrypted messages within the other limits", async () => {
     const one = cluster();
     const heard: number[] = [];
     const secretKey = new Uint8Array(16).fill(7);
@@ -132,7 +129,7 @@ describe("a limit that was lowered", () => {
     expect(heard).toEqual([1_000_000]);
   });
 
-  it("bounds what is read of an encrypted message", async () => {
+  it("bounds the bytes read of an encrypted message", async () => {
     const announced = (size: number): StreamReader =>
       new StreamReader(Uint8Array.of(10, size >>> 24, size >>> 16, size >>> 8, size));
     const refusal = async (limits: Limits, size: number): Promise<string> => {
@@ -147,11 +144,11 @@ describe("a limit that was lowered", () => {
   });
 });
 
-describe("what inbound streams hold together", () => {
+describe("the memory of all inbound streams", () => {
   const limits = { maxInboundStreamBytes: 10_000 };
   const announced = encodeUserStream(new Uint8Array(9_000));
 
-  it("is bounded in bytes: the stream that goes over it is dropped, and there is room again when one ends", async () => {
+  it("is bounded: the stream that exceeds the bound is dropped, and a stream that ends frees its bytes", async () => {
     const one = cluster();
     const heard: number[] = [];
     const notifyMsg = (message: Uint8Array): void => void heard.push(message.length);
@@ -173,7 +170,7 @@ describe("what inbound streams hold together", () => {
     expect(heard).toEqual([9_000, 9_000]);
   });
 
-  it("counts what a message decompresses to", async () => {
+  it("includes the decompressed size of a message", async () => {
     const one = cluster();
     const within = await take(one, new RawPeer(one), limits, compressMessage(encodeUserStream(new Uint8Array(9_000))));
     expect([within.heard, within.node.members.counters()]).toEqual([[9_000], {}]);
@@ -184,7 +181,7 @@ describe("what inbound streams hold together", () => {
 });
 
 describe("the nodes of a push/pull", () => {
-  it("count with the memory that they take once they are decoded", async () => {
+  it("count with their decoded size in memory", async () => {
     const state = (count: number): Uint8Array =>
       encodePushPull(
         false,
@@ -211,7 +208,7 @@ describe("streams that are open at once", () => {
     return (await one.settle(stream.rest())).length > 0;
   }
 
-  it("are bounded for each peer, so that one cannot shut out the others", async () => {
+  it("are bounded per peer, so that one peer cannot shut out the others", async () => {
     const one = cluster();
     const node = await one.start({ limits: { maxInboundStreams: 10, maxInboundStreamsPerPeer: 4 } });
     const greedy = new RawPeer(one, "10.9.9.1");
@@ -224,7 +221,7 @@ describe("streams that are open at once", () => {
     expect(line?.fields["from"]).toContain("10.9.9.1");
   });
 
-  it("are bounded in all, and there is room again when they are gone", async () => {
+  it("are bounded in total, and closed streams make room again", async () => {
     const one = cluster();
     const node = await one.start({ limits: { maxInboundStreams: 5 }, tcpTimeout: 3_000 });
     const peers = Array.from({ length: 8 }, (_, i) => new RawPeer(one, `10.9.9.${i + 1}`));
@@ -233,7 +230,7 @@ describe("streams that are open at once", () => {
     expect(node.members.counters()).toEqual({ "stream_dropped.too_many_streams": 3, "limit.maxInboundStreams": 3 });
     expect(await one.settle((streams[7] as RawStream).rest())).toEqual(new Uint8Array());
     expect(await answers(one, node, peers[7] as RawPeer)).toBe(false);
-    // By their own end, and by tcpTimeout.
+    // One stream ends by itself, the others by tcpTimeout.
     (streams[0] as RawStream).close();
     await one.advance(100);
     expect(await answers(one, node, peers[7] as RawPeer)).toBe(true);
@@ -242,7 +239,7 @@ describe("streams that are open at once", () => {
     expect(node.members.counters()).toMatchObject({ "stream_dropped.timeout": 4 });
   });
 
-  it("and over the limit are counted all, but not logged all", async () => {
+  it("are all counted when over the limit, but logged at a bounded rate", async () => {
     const one = cluster();
     const node = await one.start({ limits: { maxInboundStreams: 1 } });
     const peer = new RawPeer(one);

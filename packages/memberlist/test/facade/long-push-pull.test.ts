@@ -23,7 +23,7 @@ const many: PushNodeState[] = Array.from({ length: count }, (_, i) => ({
 const message = encodePushPull(true, many, bytes("theirs"));
 
 describe("a push/pull of many nodes", () => {
-  it("is merged whole, in parts between which other work has its turn, and its user state comes last", async () => {
+  it("is merged completely in parts, with other work in between and the user state last", async () => {
     const one = cluster();
     const seen: number[] = [];
     let joined = 0;
@@ -33,7 +33,7 @@ describe("a push/pull of many nodes", () => {
       events: {
         notifyJoin: () => {
           joined++;
-          // The first of a part: what is deferred now comes before the next part.
+          // The first node of a part: work deferred now runs before the next part.
           if (joined % nodesInOneGo === 2) one.clock.defer(look);
         },
       },
@@ -43,12 +43,12 @@ describe("a push/pull of many nodes", () => {
     await stream.write(message);
     await one.settle(stream.rest());
     await one.until(() => seen.length === 5);
-    // Ourselves are one of the joined.
+    // The node itself is one of the joined.
     expect(seen).toEqual([1 + nodesInOneGo, 1 + 2 * nodesInOneGo, 1 + count, 6, 1 + count]);
     expect(node.members.numMembers()).toBe(1 + count);
   });
 
-  it("is merged in smaller parts where its nodes are large", async () => {
+  it("is merged in smaller parts if its nodes are large", async () => {
     const one = cluster();
     const large = many.slice(0, 200).map((node, i) => ({ ...node, name: `${i}-`.padEnd(4_000, "n") }));
     const seen: number[] = [];
@@ -70,11 +70,11 @@ describe("a push/pull of many nodes", () => {
     await one.settle(stream.rest());
     await one.until(() => joined === 1 + large.length);
     await one.advance(1);
-    // Ourselves, then 63 nodes of 4,000 bytes, each as much work as 8 usual ones.
+    // The node itself, then 63 nodes of 4,000 bytes, each as much work as 8 usual ones.
     expect([...new Set(seen)]).toEqual([1, 64, 127, 190, 201]);
   });
 
-  it("ends quietly when the node is shut down in the middle", async () => {
+  it("ends quietly if the node is shut down during the merge", async () => {
     const one = cluster();
     let joined = 0;
     const states: string[] = [];
@@ -96,7 +96,7 @@ describe("a push/pull of many nodes", () => {
     expect(node.log).toEqual([]);
   });
 
-  it("is answered with all of the nodes, as they were when the delegate gave its state", async () => {
+  it("is answered with all nodes as of the delegate's localState call", async () => {
     const one = cluster();
     const node = await one.start({ pushPullInterval: 0, delegate: { localState: () => bytes("ours") } });
     const peer = new RawPeer(one);
@@ -112,7 +112,7 @@ describe("a push/pull of many nodes", () => {
     expect(text(answer.userState)).toBe("ours");
   });
 
-  it("is answered before its nodes are read where all of it is here, and one that cannot be read changes nothing", async () => {
+  it("is answered before its nodes are merged, and changes nothing if it cannot be decoded", async () => {
     const one = cluster();
     const node = await one.start({ pushPullInterval: 0 });
     const peer = new RawPeer(one);

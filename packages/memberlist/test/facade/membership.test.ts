@@ -34,7 +34,7 @@ describe("a node by itself", () => {
     expect(node.members.healthScore()).toBe(0);
   });
 
-  it("shuts down before anything has happened [CreateShutdown]", async () => {
+  it("shuts down right after its start [CreateShutdown]", async () => {
     const one = cluster();
     const node = await one.start();
     await node.members.shutdown();
@@ -67,7 +67,7 @@ describe("a node by itself", () => {
     };
     await one.start({ queueCheckInterval: 1_000, metrics, gossipInterval: 0 });
     await one.advance(3_500);
-    // Its own alive message waits, for there is nobody to tell.
+    // Its own alive message stays queued, because there is no other member.
     expect(samples).toEqual([
       [1_000, 1],
       [2_000, 1],
@@ -75,7 +75,7 @@ describe("a node by itself", () => {
     ]);
   });
 
-  it("advertises what it is told to, whatever it is bound to [AdvertiseAddr]", async () => {
+  it("advertises the configured address, whatever it is bound to [AdvertiseAddr]", async () => {
     const one = cluster();
     const { members } = await one.start({ advertiseAddr: "192.0.2.7", advertisePort: 9000 });
     expect(members.localNode()).toMatchObject({ addr: "192.0.2.7", port: 9000 });
@@ -86,7 +86,7 @@ describe("a node by itself", () => {
 });
 
 describe("members()", () => {
-  it("are the alive and the suspect, not the dead and the left [Members]", async () => {
+  it("returns alive and suspect members, not dead and left ones [Members]", async () => {
     const one = cluster();
     const [a, , c, d] = (await one.joined(4, { gossipToTheDeadTime: 3_600_000 })) as [TestNode, TestNode, TestNode, TestNode];
     await one.settle(d.members.leave());
@@ -99,7 +99,7 @@ describe("members()", () => {
     expect(names(a)).toEqual(["node-0", "node-1"]);
   });
 
-  it("see everybody, in a cluster of 16 that joined in a row, and nobody twice [Integ]", async () => {
+  it("lists every member once in a cluster of 16 that joined one after the other [Integ]", async () => {
     const one = cluster();
     const joins: string[] = [];
     const leaves: string[] = [];
@@ -137,7 +137,7 @@ describe("leaving", () => {
     expect(a.members.localNode().state).toBe("left");
   });
 
-  it("is not told after all when nobody listens to it: the others find the node gone", async () => {
+  it("may reach nobody: the others then find the node dead by probing", async () => {
     const one = cluster();
     const left: Node[] = [];
     const [a] = (await one.joined(3, (i) => (i === 0 ? { events: { notifyLeave: (node) => void left.push(node) } } : {}))) as [
@@ -154,7 +154,7 @@ describe("leaving", () => {
     const [a, b] = (await one.joined(2, fast)) as [TestNode, TestNode];
     await a.members.shutdown();
     const took = await one.until(() => b.members.numMembers() === 1);
-    // A probe that fails, and a suspicion of 4 intervals.
+    // One failed probe, and a suspicion of 4 intervals.
     expect(took).toBeGreaterThan(40);
     expect(took).toBeLessThan(80);
     expect(codes(b)).toContain("marked_dead");
@@ -173,7 +173,7 @@ describe("leaving", () => {
 });
 
 describe("a node that has left, and stays", () => {
-  it("still knows itself when its table has long forgotten it", async () => {
+  it("still lists itself after the time for which dead nodes are remembered", async () => {
     const one = cluster();
     const [a] = (await one.joined(2, { gossipToTheDeadTime: 1_000 })) as [TestNode];
     await one.settle(a.members.updateNode({ meta: bytes("last words") }));
@@ -225,7 +225,7 @@ describe("metadata", () => {
     expect(updates.toSorted()).toEqual(["node-0: node-0=api", "node-0: node-1=db", "node-1: node-0=api", "node-1: node-1=db"]);
   });
 
-  it("can be given to updateNode() itself, is copied, and may not be too large", async () => {
+  it("can be passed to updateNode(), which copies it and checks its size", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(2, { meta: bytes("old") })) as [TestNode, TestNode];
     const meta = bytes("new");
@@ -244,7 +244,7 @@ describe("metadata", () => {
 });
 
 describe("a name that two nodes have", () => {
-  it("is told to the conflict delegate, and the first owner keeps it [conflictDelegate]", async () => {
+  it("is reported to the conflict delegate, and its first owner keeps it [conflictDelegate]", async () => {
     const one = cluster();
     const conflicts: [Node, Node][] = [];
     const a = await one.start({
@@ -262,7 +262,7 @@ describe("a name that two nodes have", () => {
 });
 
 describe("the ping delegate", () => {
-  it("hears of the node that answered, the round trip and its payload [PingDelegate]", async () => {
+  it("gets the node that answered, the round trip and the payload [PingDelegate]", async () => {
     const one = cluster(1, { latency: 7 });
     const heard: [Node, number, string][] = [];
     const [a] = (await one.joined(2, (i) => ({
@@ -281,7 +281,7 @@ describe("the ping delegate", () => {
     }
   });
 
-  it("is not told of an ack that came through others", async () => {
+  it("is not notified of an ack relayed by others", async () => {
     const one = cluster();
     const heard: string[] = [];
     const [a, b] = (await one.joined(3, (i) => ({
@@ -300,8 +300,8 @@ describe("the ping delegate", () => {
   });
 });
 
-describe("a node that comes back", () => {
-  it("under the same name and address takes its name over, above all that was said of it", async () => {
+describe("a node that returns", () => {
+  it("under the same name and address takes its name over with a higher incarnation", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(3)) as [TestNode, TestNode];
     await one.settle(b.members.updateNode({ meta: bytes("before") }));
@@ -311,11 +311,11 @@ describe("a node that comes back", () => {
     await one.settle(again.members.join([a.seed]));
     await one.until(() => one.nodes.every((node) => node === b || metaOf(node, b.name) === "after"));
     expect(again.members.localNode().incarnation).toBeGreaterThan(b.members.localNode().incarnation);
-    // At once above all that is known of it, not step by step.
+    // One refutation suffices: it exceeds the highest known incarnation.
     expect(codes(again).filter((code) => code === "refute")).toHaveLength(1);
   });
 
-  it("at another address is refused while the old one is alive, and taken in at once when that has left", async () => {
+  it("at another address is refused while the old one is alive, and accepted once it has left", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(2)) as [TestNode, TestNode];
     const again = await one.start({ name: b.name });
@@ -325,21 +325,21 @@ describe("a node that comes back", () => {
     await b.members.shutdown();
     await one.until(() => a.members.recentEvents().some(({ type }) => type === "leave"));
     await one.settle(again.members.join([a.seed]));
-    // What still goes around about the old one is about the same incarnation; the new one refutes it.
+    // Messages about the old node still circulate with the same incarnation; the new node refutes them.
     await one.until(() => a.members.members().find(({ name }) => name === b.name)?.addr === again.transport.host);
     await one.advance(5_000);
     expect(names(a)).toEqual(["node-0", "node-1"]);
     expect(codes(a)).toContain("address_taken_over");
   });
 
-  it("hears that it is held dead, and refutes, while it is gossiped to", async () => {
+  it("is gossiped that others hold it for dead, and refutes", async () => {
     const one = cluster();
     const [a] = (await one.joined(2, { disableTcpPings: true })) as [TestNode];
     const peer = new RawPeer(one);
     await peer.become("silent", a);
     await one.until(() => a.members.numMembers() === 2);
-    const told = peer.messages().map(([type]) => type);
-    expect(told).toContain(3);
+    const types = peer.messages().map(([type]) => type);
+    expect(types).toContain(3);
     await one.advance(1_000);
     expect(peer.messages().map(([type]) => type)).toContain(5);
   });

@@ -20,7 +20,7 @@ async function trio(): Promise<{ one: Cluster; nodes: [TestNode, TestNode, TestN
 }
 
 describe("the sender of a message", () => {
-  it("of a packet is the address that the packet came from, to which a reply can be sent", async () => {
+  it("of a packet is the packet's source address, which accepts a reply", async () => {
     const { one, nodes, boxes } = await trio();
     nodes[0].members.sendBestEffort("node-1", bytes("question"));
     await one.advance(100);
@@ -31,7 +31,7 @@ describe("the sender of a message", () => {
     expect(boxes[0]).toEqual([{ message: "answer", from: { host: "10.0.0.2", port: 7946, name: "" } }]);
   });
 
-  it("is known for each message of packets that messages share", async () => {
+  it("is known for each message of a shared packet", async () => {
     const { one, nodes, boxes } = await trio();
     for (const message of ["one", "two"]) {
       nodes[0].members.sendBestEffort("node-2", bytes(message));

@@ -25,7 +25,7 @@ class Collector implements Metrics {
 }
 
 describe("metrics", () => {
-  it("count bytes and messages as the Go library names them", async () => {
+  it("count bytes and messages under the Go library's names", async () => {
     const one = cluster();
     const [mine, theirs] = [new Collector(), new Collector()];
     const [a, b] = (await one.joined(2, (i) => ({ metrics: i === 0 ? mine : theirs, enableCompression: false }))) as [
@@ -62,7 +62,7 @@ describe("metrics", () => {
     expect(Math.max(...(metrics.samples.get("memberlist.probeNode") ?? []))).toBe(2_000);
   });
 
-  it("count what counters() counts, by the same name", async () => {
+  it("have the same counts and names as counters()", async () => {
     const one = cluster();
     const metrics = new Collector();
     const node = await one.start({ metrics });
@@ -80,7 +80,7 @@ describe("metrics", () => {
     expect(counters["dropped.unknown_type"]).toBe(3);
   });
 
-  it("that throw stop nothing, and show in the counters", async () => {
+  it("that throw stop nothing, and are counted", async () => {
     const one = cluster();
     const fail = (): never => {
       throw new Error("collector is full");
@@ -92,7 +92,7 @@ describe("metrics", () => {
   });
 });
 
-it("a collector or a log output that rejects is nobody's unhandled rejection", async () => {
+it("do not cause unhandled rejections when a collector or a log output rejects", async () => {
   const one = cluster();
   const reject = (): Promise<void> => Promise.reject(new Error("wrong"));
   const metrics = { increment: reject, gauge: reject, sample: reject };

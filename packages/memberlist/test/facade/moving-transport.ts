@@ -3,7 +3,7 @@ import type { AdvertisedAddress, DialOptions, Transport, TransportListener, Tran
 import type { MemoryTransport } from "../../src/testing/index.ts";
 import type { Cluster } from "./cluster.ts";
 
-/** A machine whose only address changes: packets and streams that go to the old one get lost. */
+/** A machine whose only address changes: packets and streams to the old one are lost. */
 export class MovingTransport implements Transport {
   readonly #one: Cluster;
   #inner: MemoryTransport;

@@ -9,7 +9,7 @@ const cluster = clusters();
 
 type Call = (members: Memberlist, options: never) => unknown;
 
-/** Each call that takes options, one of these misspelt, and values that an option cannot have. */
+/** Each call with options: a misspelt option, its correct name, and invalid values. */
 const calls: Readonly<Record<string, readonly [call: Call, misspelt: string, meant: string, wrong: readonly object[]]>> = {
   join: [
     (members, options) => members.join(["10.0.0.99"], options),
@@ -54,13 +54,13 @@ const calls: Readonly<Record<string, readonly [call: Call, misspelt: string, mea
 };
 
 describe.each(Object.entries(calls))("%s()", (name, [call, misspelt, meant, wrong]) => {
-  it("refuses an unknown option, and names the one that was probably meant", async () => {
+  it("refuses an unknown option, and suggests a similar name", async () => {
     const error = await failureOf(call, { [misspelt]: undefined });
     expect(error.message).toBe(`${name}: ${misspelt} is not an option; did you mean ${meant}?`);
     expect(error).toMatchObject({ code: "invalid_argument", details: { option: misspelt }, stateChanged: false });
   });
 
-  it.each([[null], [5], ["text"], [[]]])("refuses %j for its options", async (options) => {
+  it.each([[null], [5], ["text"], [[]]])("refuses %j as options", async (options) => {
     expect(await failureOf(call, options)).toMatchObject({ code: "invalid_argument" });
   });
 
@@ -84,7 +84,7 @@ async function failureOf(call: Call, options: unknown): Promise<MemberlistError>
   throw new Error("nothing was refused");
 }
 
-it("does not begin what it refuses the options of", async () => {
+it("starts nothing when it refuses the options", async () => {
   const one = cluster();
   const [first, second] = await one.joined(2);
   if (first === undefined || second === undefined) throw new Error("two nodes were started");
@@ -100,7 +100,7 @@ it.each(["", undefined, 5])("srvSeeds() refuses the service %j", (service) => {
   expect(() => srvSeeds(service as string)).toThrow(expect.objectContaining({ code: "invalid_argument" }));
 });
 
-describe("the options of what is made", () => {
+describe("the options of a constructor", () => {
   const clock = new VirtualClock();
   const inner = new MemoryNetwork({ clock, random: new SeededRandom(1) }).transport();
   const queue = { numNodes: () => 1, retransmitMult: 1, maxPayload: () => 1_000 };
@@ -122,7 +122,7 @@ describe("the options of what is made", () => {
     ["TransmitLimitedQueue", "maxCounts", () => new TransmitLimitedQueue({ ...queue, maxCounts: 5 } as never)],
     ["TransmitLimitedQueue", "numNodes", () => new TransmitLimitedQueue({ ...queue, numNodes: 5 } as never)],
     ["TransmitLimitedQueue", "maxPayload", () => new TransmitLimitedQueue({ ...queue, maxPayload: undefined } as never)],
-  ])("of %s: %s is refused", async (call, option, action) => {
+  ])("are checked: %s refuses %s", async (call, option, action) => {
     const error = await Promise.resolve()
       .then<unknown>(action)
       .then(

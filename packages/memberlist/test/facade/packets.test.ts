@@ -9,11 +9,11 @@ import { aliveMessage, labelled, RawPeer } from "./raw-peer.ts";
 const cluster = clusters();
 const noLabel = new Uint8Array();
 
-describe("packets that go out", () => {
+describe("outgoing packets", () => {
   it("carry broadcasts along with an ack [SendMsg_Piggyback]", async () => {
     const one = cluster();
     const node = await one.start({ enableCompression: false, gossipInterval: 0, probeInterval: 0 });
-    // What it learns from one peer is what rides along to the other.
+    // A message from one peer is piggybacked to the other.
     await new RawPeer(one, "10.9.9.8").become("rand", node, { incarnation: 10 });
     const peer = new RawPeer(one, "10.9.9.9");
     peer.send(encodePing({ seqNo: 42, node: "", sourceAddr: "10.9.9.9", sourcePort: 7946, sourceNode: "test" }), node);
@@ -33,7 +33,7 @@ describe("packets that go out", () => {
     );
   });
 
-  it("have a checksum for those who are known to understand it [RawSendUdp_CRC]", async () => {
+  it("have a checksum if the receiver is known to understand it [RawSendUdp_CRC]", async () => {
     const one = cluster();
     const node = await one.start({ enableCompression: false, gossipInterval: 0, probeInterval: 1_000 });
     const peer = new RawPeer(one);
@@ -50,7 +50,7 @@ describe("packets that go out", () => {
     expect(withSum?.[0]).toBe(12);
     expect(without?.length).toBe(4);
 
-    // A node out of our own table: its pings have one, too, or not, as it is known.
+    // A member from the table: its pings have a checksum only if the member understands it.
     for (const [name, pMax, type] of [
       ["new", 5, 12],
       ["old", 4, 0],
@@ -63,7 +63,7 @@ describe("packets that go out", () => {
     }
   });
 
-  it("carry the label, and are compressed only where that makes them smaller", async () => {
+  it("carry the label, and are compressed only if that makes them smaller", async () => {
     const one = cluster();
     const node = await one.start({ label: "ours", gossipInterval: 0, coalesceMessages: false });
     const peer = new RawPeer(one);
@@ -77,7 +77,7 @@ describe("packets that go out", () => {
   });
 });
 
-describe("packets that come in", () => {
+describe("incoming packets", () => {
   it("with a wrong checksum are dropped, and logged [IngestPacket_CRC]", async () => {
     const one = cluster();
     const messages: string[] = [];
@@ -100,7 +100,7 @@ describe("packets that come in", () => {
     ]);
   });
 
-  it("must bear our label: none, another, an empty one are dropped", async () => {
+  it("are dropped if their label is missing, empty or another one", async () => {
     const one = cluster();
     const messages: string[] = [];
     const node = await one.start({ label: "ours", delegate: { notifyMsg: (message) => void messages.push(text(message)) } });
@@ -114,7 +114,7 @@ describe("packets that come in", () => {
     expect(node.members.counters()).toEqual({ "dropped.label_mismatch": 2, "dropped.bad_label": 1 });
   });
 
-  it("must bear none where a front end has taken it off already", async () => {
+  it("must have no label if a front end has already removed it", async () => {
     const one = cluster();
     const messages: string[] = [];
     const delegate = { notifyMsg: (message: Uint8Array) => void messages.push(text(message)) };
@@ -127,23 +127,23 @@ describe("packets that come in", () => {
     expect(node.members.counters()).toEqual({ "dropped.double_label": 1 });
   });
 
-  it("wait in line for at most handoffQueueDepth, alive messages first, and pings not at all", async () => {
+  it("are queued up to handoffQueueDepth, alive messages first, and pings are not queued", async () => {
     const one = cluster();
-    const told: string[] = [];
+    const notified: string[] = [];
     const node = await one.start({
       gossipInterval: 0,
       handoffQueueDepth: 3,
-      delegate: { notifyMsg: (message) => void told.push(text(message)) },
-      events: { notifyJoin: ({ name }) => void told.push(`join ${name}`) },
-      ping: { ackPayload: () => bytes(`after ${told.length}`) },
+      delegate: { notifyMsg: (message) => void notified.push(text(message)) },
+      events: { notifyJoin: ({ name }) => void notified.push(`join ${name}`) },
+      ping: { ackPayload: () => bytes(`after ${notified.length}`) },
     });
-    told.length = 0;
+    notified.length = 0;
     const peer = new RawPeer(one);
     for (let i = 0; i < 5; i++) peer.send(encodeUser(bytes(`user ${i}`)), node);
     for (let i = 0; i < 5; i++) peer.send(aliveMessage(`n${i}`, "10.9.9.9"), node);
     peer.send(encodePing({ seqNo: 1, node: "", sourceAddr: "", sourcePort: 0, sourceNode: "" }), node);
     await one.advance(10);
-    expect(told).toEqual(["join n0", "join n1", "join n2", "user 0", "user 1", "user 2"]);
+    expect(notified).toEqual(["join n0", "join n1", "join n2", "user 0", "user 1", "user 2"]);
     expect(node.members.counters()).toEqual({ "dropped.handoff_full": 4 });
     expect(codes(node).filter((code) => code === "handoff_full")).toHaveLength(4);
     const [ack] = peer.messages();
@@ -152,7 +152,7 @@ describe("packets that come in", () => {
 });
 
 describe("probing over the network", () => {
-  it("takes the round trip from the send to the receipt, and probes each member in turn", async () => {
+  it("measures the round trip from send to receipt, and probes each member in turn", async () => {
     const one = cluster(1, { latency: 25 });
     const rtts: [string, number][] = [];
     await one.joined(4, (i) => ({
@@ -167,7 +167,7 @@ describe("probing over the network", () => {
     expect(Math.min(...perNode)).toBeGreaterThanOrEqual(2);
   });
 
-  it("goes through others where the direct way is blocked, and finds nothing wrong", async () => {
+  it("uses indirect probes if the direct path is blocked, and suspects nobody", async () => {
     const one = cluster();
     const [a, b, c] = (await one.joined(3, { disableTcpPings: true })) as [TestNode, TestNode, TestNode];
     one.network.block(a.transport, b.transport);

@@ -7,7 +7,7 @@ import { aliveMessage, RawPeer } from "./raw-peer.ts";
 /** Shows that a field changes what a node does. */
 export type Effect = (one: Cluster) => Promise<void>;
 
-/** A node with peers that are no memberlists: those who answer pings, and those who do not. */
+/** A node with raw peers: some answer pings, some do not. */
 async function among(
   one: Cluster,
   config: NodeConfig,
@@ -32,7 +32,7 @@ async function suspicion(one: Cluster, config: NodeConfig, answering: number): P
   return one.until(() => codes(node).includes("marked_dead"), 600_000);
 }
 
-/** How many messages of a type have come to all peers. */
+/** How many messages of a type all peers have received. */
 function count(peers: readonly RawPeer[], type: number): number {
   return peers.flatMap((peer) => peer.messages()).filter((message) => message[0] === type).length;
 }
@@ -44,7 +44,7 @@ async function dials(one: Cluster, config: NodeConfig): Promise<number> {
   return one.network.stats.dials - before;
 }
 
-/** The fields that say when, how often and how much. */
+/** The fields of times, rates and amounts. */
 export type ProtocolField =
   | "tcpTimeout"
   | "indirectChecks"
@@ -83,13 +83,13 @@ export const protocolEffects: Readonly<Record<ProtocolField, Effect>> = {
 
   retransmitMult: async (one) => {
     const { node, peers } = await among(one, { retransmitMult: 7, probeInterval: 0 }, 1, 0);
-    await one.settle(node.members.updateNode({ meta: bytes("news") }));
+    await one.settle(node.members.updateNode({ meta: bytes("new meta") }));
     await one.advance(10);
-    const news = peers[0]
+    const updates = peers[0]
       ?.messages()
-      .filter((message) => message[0] === 4 && text(decodeAlive(message.subarray(1)).meta) === "news");
-    // Twice log10(3), rounded up, is 1.
-    expect(news).toHaveLength(7);
+      .filter((message) => message[0] === 4 && text(decodeAlive(message.subarray(1)).meta) === "new meta");
+    // ceil(log10(3)) is 1.
+    expect(updates).toHaveLength(7);
   },
 
   suspicionMult: async (one) => {
@@ -117,7 +117,7 @@ export const protocolEffects: Readonly<Record<ProtocolField, Effect>> = {
       await peer.become("answering", node);
       peer.packets.length = 0;
       await one.advance(12_000);
-      // At the end of its list a node shuffles it, and may find only itself and no more time to look.
+      // At the end of its list a node shuffles it, and may then find only itself.
       const most = probeInterval === 0 ? 0 : 12_000 / probeInterval;
       expect(count([peer], 0)).toBeLessThanOrEqual(most);
       expect(count([peer], 0)).toBeGreaterThanOrEqual(0.5 * most);
@@ -156,7 +156,7 @@ export const protocolEffects: Readonly<Record<ProtocolField, Effect>> = {
       const [a, b] = (await one.joined(2, { probeInterval: 0, gossipInterval })) as [TestNode, TestNode];
       const start = one.clock.now();
       await one.settle(a.members.updateNode({ meta: bytes("x"), timeout: 0 }));
-      // Four rounds, the first of which may come at once.
+      // Four rounds; the first may come at once.
       expect(one.clock.now() - start).toBeGreaterThan(3 * gossipInterval - 1);
       expect(one.clock.now() - start).toBeLessThanOrEqual(4 * gossipInterval);
       await one.advance(10);

@@ -19,14 +19,14 @@ export interface RawPacket {
   readonly at: number;
 }
 
-/** Something on the network that is no memberlist: it keeps what comes, and sends what it is told to. */
+/** A peer that does not run a memberlist: it records packets and streams, and sends raw bytes. */
 export class RawPeer {
   readonly transport: MemoryTransport;
   readonly packets: RawPacket[] = [];
   readonly streams: TransportStream[] = [];
-  /** Called for each stream that somebody opens. */
+  /** Called for each inbound stream. */
   onStream: (stream: TransportStream) => void = () => {};
-  /** Called for each packet that comes. */
+  /** Called for each received packet. */
   onPacket: (packet: RawPacket) => void = () => {};
   readonly #cluster: Cluster;
 
@@ -54,18 +54,18 @@ export class RawPeer {
     return new RawStream(await this.#cluster.settle(this.transport.dial(to.transport.address, { timeout: 5_000 })));
   }
 
-  /** All single messages that have come, whatever they were packed in. */
+  /** All received messages, unpacked from their packets. */
   messages(label: Uint8Array = new Uint8Array()): Uint8Array[] {
     return this.packets.flatMap(({ bytes }) => unpack(decodePacket(bytes, { label, skipInboundLabelCheck: false })));
   }
 
-  /** Makes the peer a member in the eyes of `node`: alive, and with the newest protocol unless it says otherwise. */
+  /** Makes the peer an alive member for `node`, by default with the newest protocol. */
   async become(name: string, node: TestNode, fields: Partial<Alive> = {}): Promise<void> {
     this.send(aliveMessage(name, this.transport.host, fields), node);
     await this.#cluster.until(() => node.members.members().some((member) => member.name === name));
   }
 
-  /** From now on pings get their acks. */
+  /** Answers pings from now on. */
   answerPings(): void {
     this.onPacket = ({ bytes, from }) => {
       for (const message of unpack(decodePacket(bytes, { label: new Uint8Array(), skipInboundLabelCheck: false }))) {
@@ -101,7 +101,7 @@ export class RawStream {
     return this.#writer.close();
   }
 
-  /** Everything up to the end, however it came. */
+  /** All bytes up to the end, or up to an error. */
   async rest(): Promise<Uint8Array> {
     const all: number[] = [];
     for (;;) {
@@ -138,7 +138,7 @@ export function aliveMessage(name: string, host: string, fields: Partial<Alive> 
   });
 }
 
-/** A push/pull message of one node, as a stream brings it. */
+/** A push/pull message of one node, encoded for a stream. */
 export function stateMessage(name: string, host: string, join: boolean, userState: Uint8Array = new Uint8Array()): Uint8Array {
   const node = { name, addr: host, port: 7946, meta: new Uint8Array(), incarnation: 1, state: 0, vsn: [1, 5, 2, 0, 0, 0] };
   return encodePushPull(join, [node], userState);

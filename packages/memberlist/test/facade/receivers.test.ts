@@ -36,7 +36,7 @@ const receivers: readonly [string, (from: Memberlist) => Receiver][] = [
 ];
 
 describe("a receiver", () => {
-  it.each(receivers)("may be %s, for packets, streams and pings alike", async (_what, receiver) => {
+  it.each(receivers)("may be %s for packets, streams and pings", async (_what, receiver) => {
     const { one, a, received } = await pair();
     const to = receiver(a.members);
     expect(a.members.sendBestEffort(to, bytes("packet"))).toBe(true);
@@ -46,7 +46,7 @@ describe("a receiver", () => {
     expect(received).toEqual(["packet", "stream"]);
   });
 
-  it.each(["web-3", "WEB-2", "example", "toString", "__proto__"])("that is no member's name is refused: %s", async (name) => {
+  it.each(["web-3", "WEB-2", "example", "toString", "__proto__"])("is refused if no member has that name: %s", async (name) => {
     const { a } = await pair();
     expect(thrown(() => a.members.sendBestEffort(name, bytes("x")))).toBe("member_not_found");
     expect(await outcome(a.members.sendReliable(name, bytes("x")))).toBe("member_not_found");
@@ -67,7 +67,7 @@ describe("a receiver", () => {
     { host: 5, port: 7946, name: "" },
     { addr: "10.0.0.2", port: "1" },
     ["web-2"],
-  ])("that is neither a member nor an address is refused: %o", async (wrong) => {
+  ])("is refused if it is neither a member nor an address: %o", async (wrong) => {
     const { a } = await pair();
     const to = wrong as unknown as Receiver;
     expect(thrown(() => a.members.sendBestEffort(to, bytes("x")))).toBe("invalid_argument");
@@ -75,7 +75,7 @@ describe("a receiver", () => {
     expect(await outcome(a.members.ping(to))).toBe("invalid_argument");
   });
 
-  it("that has the form of an address is an address, even if a member has that name", async () => {
+  it("that looks like an address is an address, even if a member has that name", async () => {
     const { one, a, received } = await pair("10.0.0.77:7946");
     expect(await outcome(one.settle(a.members.sendReliable("10.0.0.77:7946", bytes("to the address"))))).toBe("dial_failed");
     await one.settle(a.members.sendReliable(a.members.get("10.0.0.77:7946") as Receiver, bytes("to the member")));
@@ -83,7 +83,7 @@ describe("a receiver", () => {
     expect(received).toEqual(["to the member"]);
   });
 
-  it("is found by its name wherever it has moved to", async () => {
+  it("is found by its name after it has moved", async () => {
     const { one, a, b } = await pair();
     await one.settle(b.members.leave());
     await b.members.shutdown();
@@ -100,7 +100,7 @@ describe("a receiver", () => {
 });
 
 describe("get()", () => {
-  it("returns the member of a name, as members() has it", async () => {
+  it("returns the member of that name, equal to its entry in members()", async () => {
     const { a } = await pair();
     expect(a.members.get("web-2")).toEqual(a.members.members({ states: ["alive"] }).find(({ name }) => name === "web-2"));
     expect(a.members.get("web-1")).toMatchObject({ name: "web-1", addr: "10.0.0.1", state: "alive", rtt: undefined });
@@ -116,7 +116,7 @@ describe("get()", () => {
     expect(a.members.members({})).toHaveLength(1);
   });
 
-  it("returns undefined for what is not a name of a member", async () => {
+  it("returns undefined for any other value", async () => {
     const { a } = await pair();
     expect(["", "web-3", undefined, 5, "__proto__"].map((name) => a.members.get(name as string))).toEqual(
       Array.from({ length: 5 }, () => undefined),

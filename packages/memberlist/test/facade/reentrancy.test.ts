@@ -66,11 +66,11 @@ interface Scene {
   readonly one: Cluster;
   readonly node: TestNode;
   readonly calls: number;
-  /** What the calls back into the library came to. */
+  /** The results of the calls into the library. */
   readonly results: Promise<unknown>[];
 }
 
-/** A node whose callback calls `act` (the first 20 times, once the node is there), and to which everything happens. */
+/** A node whose callback calls `act` (the first 20 times, once the node has started). Every callback gets called. */
 async function play(from: Callback, act: (members: Memberlist) => unknown): Promise<Scene> {
   const one = cluster();
   let members: Memberlist | undefined;
@@ -105,7 +105,7 @@ async function play(from: Callback, act: (members: Memberlist) => unknown): Prom
   return { one, node, calls, results };
 }
 
-/** What ends up in the results, apart from values. */
+/** The results other than values. */
 async function failures({ results }: Scene): Promise<string[]> {
   const settled = await Promise.all(results);
   return [
@@ -116,7 +116,7 @@ async function failures({ results }: Scene): Promise<string[]> {
 }
 
 describe.each(callbacks)("from %s a delegate may", (from) => {
-  it("look at the members", async () => {
+  it("read the members", async () => {
     const seen: number[] = [];
     const scene = await play(from, (members) => {
       seen.push(members.members().length, members.numMembers());
@@ -139,12 +139,12 @@ describe.each(callbacks)("from %s a delegate may", (from) => {
     expect(scene.calls).toBeGreaterThan(0);
     expect(metas).toHaveLength(version);
     expect(metas.every((meta) => meta.startsWith("v"))).toBe(true);
-    // Whoever it was to be told to may have gone meanwhile.
+    // The other members may have left meanwhile.
     expect(["", "timeout"]).toContain((await failures(scene)).join());
     expect(scene.node.members.localNode().state).toBe("alive");
   });
 
-  it("send, by packet and by stream, also to itself, and ping", async () => {
+  it("send by packet and by stream, to itself, too, and ping", async () => {
     const scene = await play(from, (members) => {
       members.sendBestEffort(members.localNode(), bytes("note to self"));
       members.sendBestEffort("other/10.0.0.2", bytes("note"));
@@ -165,55 +165,55 @@ describe.each(callbacks)("from %s a delegate may", (from) => {
   it("shut down", async () => {
     const scene = await play(from, (members) => members.shutdown());
     expect(await failures(scene)).toEqual([]);
-    // Whoever is asked once more, because something was under way, finds it shut down already.
+    // A callback that is called again finds the node shut down already.
     expect(scene.calls).toBeGreaterThan(0);
     expect(scene.calls).toBeLessThanOrEqual(3);
     expect(scene.node.transport.listening).toBe(false);
     expect(scene.node.members.counters()).not.toHaveProperty("delegate_failed");
   });
 
-  it("join, even from within a join", async () => {
+  it("join, even during a join", async () => {
     const scene = await play(from, (members) => members.join(["other/10.0.0.2"], { timeout: 500 }).catch(() => undefined));
     expect(scene.calls).toBeGreaterThan(0);
     expect(await failures(scene)).toEqual([]);
   });
 });
 
-describe("what a callback does", () => {
-  it("is told after what is being told: events keep their order", async () => {
+describe("a change made by a callback", () => {
+  it("is reported after the current event, so that events keep their order", async () => {
     const one = cluster();
-    const told: string[] = [];
+    const notified: string[] = [];
     let members: Memberlist | undefined;
     const node = await one.start({
       events: {
         notifyJoin: ({ name }) => {
-          told.push(`join ${name}`);
+          notified.push(`join ${name}`);
           if (name !== "b") return;
           members?.updateNode({ meta: bytes("seen b") }).catch(() => undefined);
-          told.push("end of join b");
+          notified.push("end of join b");
         },
-        notifyUpdate: ({ name, meta }) => void told.push(`update ${name} ${text(meta)}`),
+        notifyUpdate: ({ name, meta }) => void notified.push(`update ${name} ${text(meta)}`),
       },
     });
     members = node.members;
     const b = await one.start({ name: "b" });
     await one.start({ name: "c" });
     await one.settle((one.nodes[2] as TestNode).members.join([b.seed]));
-    told.length = 0;
+    notified.length = 0;
     await one.settle(b.members.join([node.seed]));
     await one.advance(2_000);
-    expect(told.filter((line) => line !== "join c")).toEqual(["join b", "end of join b", "update node-0 seen b"]);
-    expect(told.indexOf("update node-0 seen b")).toBe(told.length - 1);
+    expect(notified.filter((line) => line !== "join c")).toEqual(["join b", "end of join b", "update node-0 seen b"]);
+    expect(notified.indexOf("update node-0 seen b")).toBe(notified.length - 1);
   });
 
-  it("is not told any more once one of them has shut down", async () => {
+  it("is not reported after a callback has shut the node down", async () => {
     const one = cluster();
-    const told: string[] = [];
+    const notified: string[] = [];
     let members: Memberlist | undefined;
     const node = await one.start({
       delegate: {
         notifyMsg: (message) => {
-          told.push(text(message));
+          notified.push(text(message));
           members?.shutdown().catch(() => undefined);
         },
       },
@@ -223,7 +223,7 @@ describe("what a callback does", () => {
     const other = await one.start();
     for (const message of ["first", "second", "third"]) other.members.sendBestEffort(node.address, bytes(message));
     await one.advance(100);
-    expect(told).toEqual(["first"]);
+    expect(notified).toEqual(["first"]);
     expect(await events.next()).toEqual({ done: true, value: undefined });
   });
 });

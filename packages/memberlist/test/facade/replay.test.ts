@@ -8,8 +8,8 @@ import { RawPeer } from "./raw-peer.ts";
 const cluster = clusters();
 const none = new Uint8Array();
 
-describe("acks that were recorded", () => {
-  it("of a run's first probes keep nobody alive in the next run", async () => {
+describe("recorded acks", () => {
+  it("of the first probes of a run do not keep a node alive in the next run", async () => {
     const one = cluster();
     const peer = new RawPeer(one);
     const first = await one.start();
@@ -25,14 +25,14 @@ describe("acks that were recorded", () => {
     peer.onPacket = () => {};
     await peer.become("peer", second);
     for (let i = 0; i < 300 && second.members.members().length > 1; i++) {
-      // The numbers of any process's first probes, too.
+      // The usual sequence numbers of the first probes, too.
       for (const seqNo of [...recorded, ...recorded.keys()]) peer.send(encodeAckResp({ seqNo, payload: none }), second);
       await one.advance(100);
     }
     expect(second.members.members().map(({ name }) => name)).toEqual([second.members.localNode().name]);
   });
 
-  it("are drawn from the config's random, so that a seeded run stays the same", async () => {
+  it("do not affect a seeded run, whose sequence numbers come from the config's random", async () => {
     const firstSeqNo = async (seed: number): Promise<number> => {
       const one = cluster(seed);
       const peer = new RawPeer(one);

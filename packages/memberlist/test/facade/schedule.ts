@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import type { MemberEvent, Node } from "../../src/index.ts";
 import { bytes, Cluster, text, type TestNode } from "./cluster.ts";
 
-/** One thing that happens, and how long it lasts until the next, in ms. `a` and `b` choose nodes. */
+/** One step, and the time until the next, in ms. `a` and `b` choose nodes. */
 export interface Step {
   readonly kind: "join" | "leave" | "update" | "kill" | "restart" | "partition" | "block" | "heal" | "loss" | "calm";
   readonly a: number;
@@ -38,7 +38,7 @@ export const schedules: fc.Arbitrary<Schedule> = fc.record({
   ),
 });
 
-/** What one life of a node has told of others, checked as it comes. */
+/** Checks the events of one run of a node. */
 class Observer {
   readonly name: string;
   readonly present: Map<string, Node> = new Map();
@@ -67,19 +67,19 @@ class Observer {
     else this.present.set(node.name, node);
   }
 
-  /** Compares the table with what was told, and with what it was before. */
+  /** Compares the table with the events, and with its earlier content. */
   look(test: TestNode, hasLeft: boolean): void {
     const self = test.members.localNode();
     if (self.incarnation < this.#ownIncarnation) this.problems.push(`${this.name}: own incarnation fell to ${self.incarnation}`);
     this.#ownIncarnation = self.incarnation;
     if (self.state !== (hasLeft ? "left" : "alive")) this.problems.push(`${this.name}: sees itself ${self.state}`);
     const table = test.members.members();
-    const told = [...this.present.keys()].toSorted().join();
+    const reported = [...this.present.keys()].toSorted().join();
     const listed = table
       .map(({ name }) => name)
       .toSorted()
       .join();
-    if (told !== listed) this.problems.push(`${this.name}: events say ${told}, members() ${listed}`);
+    if (reported !== listed) this.problems.push(`${this.name}: events say ${reported}, members() ${listed}`);
     if (table.length !== test.members.numMembers()) this.problems.push(`${this.name}: numMembers() is not members().length`);
     for (const node of table) {
       this.#rises(node);
@@ -87,7 +87,7 @@ class Observer {
     }
   }
 
-  /** Within one presence of a node, what is known of it only gets newer. */
+  /** While a node is a member, its incarnation never falls. */
   #rises(node: Node): void {
     const before = this.present.get(node.name);
     if (before !== undefined && node.incarnation < before.incarnation) {
@@ -103,7 +103,7 @@ interface Slot {
   hasLeft: boolean;
 }
 
-/** Runs a schedule, and collects all that is wrong. The trace is everything that was sent and told. */
+/** Runs a schedule, and collects all problems. The trace has every packet and every event. */
 export class Run {
   readonly problems: string[] = [];
   readonly trace: string[] = [];
@@ -158,7 +158,7 @@ export class Run {
     this.#pending.push(this.#follow(test));
   }
 
-  /** What goes out, to the byte. */
+  /** Every packet sent, byte for byte. */
   #record({ name, transport }: TestNode): void {
     const writeTo = transport.writeTo.bind(transport);
     transport.writeTo = (packet, to, done) => {
@@ -233,7 +233,7 @@ export class Run {
     await test?.members.shutdown();
   }
 
-  /** A call may fail for these reasons only. */
+  /** The only codes that a call may fail with. */
   #expect(call: Promise<unknown>, allowed: readonly string[]): void {
     const checked = call.catch((error: unknown) => {
       const code = String((error as { code?: unknown }).code ?? error);
@@ -253,7 +253,7 @@ export class Run {
     for (const { test, observer, hasLeft } of this.#slots) if (test !== undefined) observer.look(test, hasLeft);
   }
 
-  /** Faults stop, everybody rejoins everybody: in the end all agree. */
+  /** Stops the faults, and lets all nodes rejoin each other: they must converge. */
   async #converge(): Promise<void> {
     const { network } = this.cluster;
     network.heal();
@@ -278,7 +278,7 @@ export class Run {
   }
 }
 
-/** Everybody sees exactly the live nodes, all alive, at the owner's incarnation and with the owner's metadata. */
+/** All nodes list exactly the live nodes, as alive, with the owner's incarnation and metadata. */
 function agree(live: readonly TestNode[]): boolean {
   const truth = live
     .map(({ members }) => describeNode(members.localNode()))

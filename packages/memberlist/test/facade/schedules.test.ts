@@ -31,17 +31,17 @@ const example: Schedule = {
 };
 
 describe("clusters under random faults", () => {
-  it("agree in the end, and tell nothing that contradicts itself", { timeout: 120_000 }, async () => {
+  it("converge, and report no contradictory events", { timeout: 120_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(schedules, async (schedule) => {
         expect((await play(schedule)).problems).toEqual([]);
       }),
-      // However long the search for a smaller example takes: the seed is printed before the test's own timeout.
+      // Limits the search for a smaller example, so that the seed is printed before the test's own timeout.
       { numRuns: 50, interruptAfterTimeLimit: 60_000, markInterruptAsFailure: true },
     );
   });
 
-  it("run the same for the same seed, to the byte and the millisecond, and otherwise for another", async () => {
+  it("run identically for the same seed, to the byte and the millisecond, and differently for another", async () => {
     const [first, second, other] = [await play(example), await play(example), await play({ ...example, seed: 8 })];
     expect(first.problems).toEqual([]);
     expect(first.trace.length).toBeGreaterThan(500);

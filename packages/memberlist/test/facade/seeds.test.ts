@@ -11,7 +11,7 @@ async function failure(promise: Promise<unknown>): Promise<unknown> {
 }
 
 describe("srvSeeds()", () => {
-  it("joins the members that the records name, with their ports, the best priority first", async () => {
+  it("joins the members of the records with their ports, by priority", async () => {
     const one = cluster();
     await one.start({ port: 7001 });
     await one.start({ port: 7002 });
@@ -33,7 +33,7 @@ describe("srvSeeds()", () => {
     expect(names(node)).toEqual(["node-0", "node-1", "node-2"]);
   });
 
-  it("says so when there are no records, and asks again on the next join", async () => {
+  it("fails with a clear error if there are no records, and asks again on the next join", async () => {
     const one = cluster();
     const seed = await one.start();
     const node = await one.start();
@@ -46,7 +46,7 @@ describe("srvSeeds()", () => {
     expect((await one.settle(node.members.join(seeds))).reached).toBe(1);
   });
 
-  it("says so when the transport cannot look records up", async () => {
+  it("fails with a clear error if the transport cannot look records up", async () => {
     const one = cluster();
     const node = await one.start();
     Object.defineProperty(node.transport, "resolveSrv", { value: undefined });
@@ -54,8 +54,8 @@ describe("srvSeeds()", () => {
   });
 });
 
-describe("a function that finds seeds", () => {
-  it("is asked on each join, beside addresses and names", async () => {
+describe("a seed provider", () => {
+  it("is called on each join, beside addresses and names", async () => {
     const one = cluster();
     const found = [await one.start(), await one.start()];
     const node = await one.start();
@@ -68,7 +68,7 @@ describe("a function that finds seeds", () => {
     ]);
   });
 
-  it("gets along with one of its seeds that cannot be resolved", async () => {
+  it("may return a seed that cannot be resolved", async () => {
     const one = cluster();
     const seed = await one.start();
     const node = await one.start();
@@ -82,7 +82,7 @@ describe("a function that finds seeds", () => {
     ["rejects", async () => Promise.reject(new Error("no inventory"))],
     ["finds nothing", () => []],
     ["gives something else", () => "10.0.0.1" as unknown as string[]],
-  ])("fails the join with a reason when it %s", async (_, provider) => {
+  ])("fails the join with a cause if it %s", async (_, provider) => {
     const one = cluster();
     const node = await one.start();
     expect(await one.settle(failure(node.members.join([provider])))).toMatchObject({
@@ -91,7 +91,7 @@ describe("a function that finds seeds", () => {
     });
   });
 
-  it("is notified when the join is over before it has answered", async () => {
+  it("is notified if the join ends before its answer", async () => {
     const one = cluster();
     const node = await one.start();
     const asked: SeedRequest[] = [];
@@ -111,7 +111,7 @@ describe("a function that finds seeds", () => {
     expect(asked[1]?.signal.aborted).toBe(true);
   });
 
-  it("is refused when it is no function at all", async () => {
+  it("is refused if it is not a function", async () => {
     const one = cluster();
     const node = await one.start();
     expect(await outcome(node.members.join([7 as unknown as string]))).toBe("invalid_argument");

@@ -10,7 +10,7 @@ import { aliveMessage, RawPeer, type RawStream } from "./raw-peer.ts";
 const cluster = clusters();
 const limits = { maxPushStateBytes, maxPushStateNodes, maxUserMsgBytes, maxDecompressedBytes };
 const none = new Uint8Array();
-/** All that a peer has to send to be told everything. */
+/** An empty push/pull, which requests the whole state. */
 const request = encodePushPull(false, [], none);
 
 function nodes(count: number): PushNodeState[] {
@@ -30,8 +30,8 @@ async function stateIn(answer: Uint8Array): Promise<RemoteState> {
   return readPushPull(body, limits);
 }
 
-describe("peers that ask for our state", () => {
-  it("get one state where they ask in the same moment, for which the delegate is asked once", async () => {
+describe("peers that request the local state", () => {
+  it("share one state if they ask at the same time, and the delegate is called once", async () => {
     const one = cluster();
     let asked = 0;
     const node = await one.start({ pushPullInterval: 0, delegate: { localState: () => bytes(`state ${++asked}`) } });
@@ -41,19 +41,19 @@ describe("peers that ask for our state", () => {
     await Promise.all(streams.map((stream) => stream.write(request)));
     const answers = await one.settle(Promise.all(streams.map((stream) => stream.rest())));
     const states = await Promise.all(answers.map((answer) => stateIn(answer)));
-    // The network brings them in more than one moment.
+    // The network delivers them at several times.
     expect(asked).toBeLessThan(5);
     for (const { nodes: known, userState } of states) {
       expect([known.map(({ name }) => name), text(userState).startsWith("state ")]).toEqual([["node-0"], true]);
     }
   });
 
-  it("are told of everybody who was a member before they asked, and what the application's state is then", async () => {
+  it("get every member that joined before their request, and the application's state of that time", async () => {
     const one = cluster();
     const peer = new RawPeer(one);
     let asked = 0;
     const localState = (): Uint8Array => {
-      // Somebody joins while the second one's state is being encoded.
+      // A node joins while the second request's state is being encoded.
       if (++asked === 2) peer.send(aliveMessage("late", "10.2.2.2"), node);
       return bytes(`state ${asked}`);
     };
@@ -71,10 +71,10 @@ describe("peers that ask for our state", () => {
     expect(text(answer.userState)).toBe("state 3");
   });
 
-  it("make others wait where their answers are over the limit, for half of the timeout at most", async () => {
+  it("delay other requests while their answers are over the limit, for at most half of the timeout", async () => {
     const one = cluster();
     const node = await one.start({ pushPullInterval: 0, limits: { maxPushPullAnswerBytes: 1 }, tcpTimeout: 10_000 });
-    // A node is announced that never comes: our state is needed until it does.
+    // The header announces a node that never follows, so the stream keeps its state.
     const slow = await new RawPeer(one, "10.9.9.1").dial(node);
     await slow.write(encodePushPull(false, nodes(1), none).subarray(0, request.length));
     await one.advance(100);
@@ -89,7 +89,7 @@ describe("peers that ask for our state", () => {
     expect(node.log.at(-1)?.message).toContain("maxPushPullAnswerBytes: 1");
   });
 
-  it("share what was encrypted once, and a later moment has another nonce", async () => {
+  it("share one encryption, and a later request gets a new nonce", async () => {
     const one = cluster();
     const secretKey = new Uint8Array(16).fill(7);
     const node = await one.start({ pushPullInterval: 0, secretKey, gossipVerifyIncoming: false });

@@ -6,7 +6,7 @@ import { RawPeer } from "./raw-peer.ts";
 
 const cluster = clusters();
 
-/** A store in memory, with what it held before each save. */
+/** A store in memory that remembers every save. */
 class MemoryStore implements Store {
   text: string | undefined;
   saves = 0;
@@ -44,15 +44,15 @@ function restart(one: Cluster, node: TestNode, store: Store): Promise<TestNode> 
   return one.start({ name: node.name, host: node.transport.host, store });
 }
 
-describe("leave, then join again", () => {
-  it("makes the node a member again, whom all take for alive, as often as one likes", async () => {
+describe("join after leave", () => {
+  it("makes the node alive again for all members, any number of times", async () => {
     const one = cluster();
     const [a, b, c] = (await one.joined(3)) as [TestNode, TestNode, TestNode];
     for (let round = 1; round <= 3; round++) {
       await one.settle(c.members.leave());
       await one.until(() => a.members.numMembers() === 2 && b.members.numMembers() === 2);
       expect(c.members.localNode().state).toBe("left");
-      if (round === 3) await one.advance(120_000); // Even its own table has forgotten it.
+      if (round === 3) await one.advance(120_000); // Even its own table would have forgotten it.
       await one.settle(c.members.join([a.seed]));
       await one.until(() => [a, b, c].every(({ members }) => members.numMembers() === 3));
       expect(c.members.localNode()).toMatchObject({ state: "alive", incarnation: 1 + round });
@@ -66,10 +66,10 @@ describe("leave, then join again", () => {
 });
 
 describe("a restart with a store", () => {
-  it("rejoins by itself, before it was missed, and is never refuted", async () => {
+  it("rejoins by itself before others suspect it, and needs no refutation", async () => {
     const one = cluster();
     const { a, b, c, store } = await threeWithStore(one);
-    // It has had to contradict: the others remember a higher incarnation than that of a fresh start.
+    // It had to refute: the others remember a higher incarnation than that of a fresh start.
     one.network.partition([a.transport, b.transport], [c.transport]);
     await one.until(() => a.members.members().some(({ state }) => state === "suspect"));
     one.network.heal();
@@ -84,7 +84,7 @@ describe("a restart with a store", () => {
     expect([names(a), names(b), names(again)].map(({ length }) => length)).toEqual([3, 3, 3]);
   });
 
-  it("saves nothing because of strangers, who cannot push out what is remembered of the membership either", async () => {
+  it("saves nothing because of strangers, and strangers cannot displace saved members", async () => {
     const one = cluster();
     const store = new MemoryStore();
     const [, b] = (await one.joined(2, (i) => (i === 1 ? { store, label: "blue" } : { label: "blue" }))) as [TestNode, TestNode];
@@ -105,7 +105,7 @@ describe("a restart with a store", () => {
     expect(remembered.map(({ at }) => at)).toEqual(remembered.map(({ at }) => at).toSorted((x, y) => x - y));
   });
 
-  it("saves at most once a second while made-up suspicions raise its incarnation, then the latest, and a leave at once", async () => {
+  it("saves at most once a second while forged suspicions raise its incarnation, and a leave at once", async () => {
     const one = cluster();
     const { c, store } = await threeWithStore(one);
     const { saves } = store;
@@ -126,7 +126,7 @@ describe("a restart with a store", () => {
     expect(store.saved.members).toEqual([]);
   });
 
-  it("comes back from the dead, too", async () => {
+  it("revives a node that was declared dead", async () => {
     const one = cluster();
     const { a, c, store } = await threeWithStore(one);
     await c.members.shutdown();
@@ -138,7 +138,7 @@ describe("a restart with a store", () => {
     expect(again.members.recentEvents().some(({ type }) => type === "refute")).toBe(false);
   });
 
-  it("stays alone after a leave, with its incarnation kept", async () => {
+  it("does not rejoin after a leave, but keeps its incarnation", async () => {
     const one = cluster();
     const { c, store } = await threeWithStore(one);
     expect(store.saved.members).toHaveLength(2);
@@ -151,7 +151,7 @@ describe("a restart with a store", () => {
     expect(again.members.localNode().incarnation).toBeGreaterThan(1);
   });
 
-  it("does not join who has got a saved address, under another name", async () => {
+  it("does not join a node of another name at a saved address", async () => {
     const one = cluster();
     const { a, b, c, store } = await threeWithStore(one);
     for (const node of [a, b, c]) await node.members.shutdown();
@@ -160,7 +160,7 @@ describe("a restart with a store", () => {
     await one.advance(60_000);
     expect([again.members.numMembers(), stranger.members.numMembers()]).toEqual([1, 1]);
     expect(again.members.counters()).toMatchObject({ rejoin_failed: 1 });
-    // Alone, it goes on remembering whom it is looking for.
+    // While isolated, it keeps the members that it looks for.
     await again.members.shutdown();
     expect(store.saved.members).toHaveLength(2);
   });
@@ -174,12 +174,12 @@ describe("a store", () => {
     [start, "store_corrupted"],
     [`${start}{"name":"x","host":"example.org","port":7946}]}`, "store_corrupted"],
     [`${start}{"name":"x","host":"10.0.0.9","port":0}]}`, "store_corrupted"],
-    [`${start}]}`.replace("snapshot-1", "snapshot-2"), "store_corrupted"],
+    [`${start}]}`.replace(`-1"`, `-2"`), "store_corrupted"],
     [`${start}]}`.replace(":5,", ":-5,"), "store_corrupted"],
     ["null", "store_corrupted"],
     [`${start}]}`.replace("node-0", "node-9"), "store_foreign"],
     [`${start}]}`.replace(`"label":""`, `"label":"blue"`), "store_foreign"],
-  ])("that holds %j is counted, warned of and ignored", async (text, code) => {
+  ])("that contains %j is counted, warned of and ignored", async (text, code) => {
     const one = cluster();
     const store = new MemoryStore(text);
     const node = await one.start({ store });
@@ -187,11 +187,11 @@ describe("a store", () => {
     expect(node.members.counters()[code]).toBe(1);
     expect(node.log.filter(({ fields }) => fields["code"] === code)).toMatchObject([{ level: "warn" }]);
     await one.advance(10_000);
-    // What is somebody else's stays as it is.
+    // A foreign state is not overwritten.
     expect(store.text === text).toBe(code === "store_foreign");
   });
 
-  it("that starts above the saved incarnation, and never over the end of the range", async () => {
+  it("makes the node start above the saved incarnation, within the range of incarnations", async () => {
     const one = cluster();
     const node = await one.start({ store: new MemoryStore(`${start}]}`) });
     expect(node.members.localNode().incarnation).toBeGreaterThan(5);
@@ -202,7 +202,7 @@ describe("a store", () => {
     expect(last.members.localNode().incarnation).toBeLessThan(2 ** 32 - 1);
   });
 
-  it("that fails does no harm, and is told of", async () => {
+  it("that fails does no harm, and is reported", async () => {
     const one = cluster();
     const store = new MemoryStore();
     store.failure = new Error("disk full");
@@ -211,14 +211,14 @@ describe("a store", () => {
     expect(node.members.counters()).toMatchObject({ store_load_failed: 1, store_save_failed: 1 });
   });
 
-  it("that never answers a save does not hold up the shutdown", async () => {
+  it("that never completes a save does not block the shutdown", async () => {
     const one = cluster();
     const node = await one.start({ store: { load: () => Promise.resolve(undefined), save: () => new Promise(() => undefined) } });
     await one.settle(node.members.shutdown());
     expect(one.clock.pending).toBe(0);
   });
 
-  it("is not written all the time", async () => {
+  it("is not written more often than every few seconds", async () => {
     const one = cluster();
     const { store } = await threeWithStore(one);
     const before = store.saves;

@@ -17,7 +17,7 @@ function state(name: string, addr: string, fields: Partial<PushNodeState> = {}):
 }
 
 describe("a ping over a stream [TCPPing]", () => {
-  /** A node whose packets go nowhere, and a peer that it can only reach by streams. */
+  /** A node whose packets are lost, and a peer that it reaches only by streams. */
   async function unreachable(one: Cluster, answer: (stream: TransportStream) => Promise<void>): Promise<TestNode> {
     const node = await one.start({
       enableCompression: false,
@@ -39,7 +39,7 @@ describe("a ping over a stream [TCPPing]", () => {
 
   const ack = (seqNo: number): Uint8Array => encodeAckResp({ seqNo, payload: new Uint8Array() });
 
-  it("keeps a node alive whose packets do not come through, and says so", async () => {
+  it("keeps a node alive whose packets are lost, and warns", async () => {
     const one = cluster();
     const pinged: string[] = [];
     const node = await unreachable(one, async (stream) => {
@@ -62,7 +62,7 @@ describe("a ping over a stream [TCPPing]", () => {
     ["another sequence number", (raw: RawStream, seqNo: number) => raw.write(ack(seqNo + 1)), "sequence number"],
     ["another type of message", (raw: RawStream) => raw.write(concat(Uint8Array.of(3), ack(1).subarray(1))), "message type 3"],
     ["nothing but the end", (raw: RawStream) => raw.finish(), "closed"],
-  ])("counts for nothing when the answer is %s", async (_, answer, complaint) => {
+  ])("does not count if the answer is %s", async (_, answer, complaint) => {
     const one = cluster();
     const node = await unreachable(one, async (stream) => {
       const { raw, seqNo } = await ping(stream);
@@ -73,7 +73,7 @@ describe("a ping over a stream [TCPPing]", () => {
     expect(line?.message).toContain(complaint);
   });
 
-  it("fails without a word when nobody listens, for that is how dead nodes are", async () => {
+  it("fails without a log line if nobody listens, as with every dead node", async () => {
     const one = cluster();
     const node = await one.start({ gossipInterval: 0 });
     const peer = new RawPeer(one);
@@ -84,7 +84,7 @@ describe("a ping over a stream [TCPPing]", () => {
     expect(codes(node)).not.toContain("udp_unreachable");
   });
 
-  it("is answered, when it is for us", async () => {
+  it("is answered if it names this node", async () => {
     const one = cluster();
     const node = await one.start({ name: "mongo", enableCompression: false });
     const peer = new RawPeer(one);
@@ -103,7 +103,7 @@ describe("a ping over a stream [TCPPing]", () => {
 });
 
 describe("a push/pull", () => {
-  it("answers with our own state before it takes in the peer's [TCPPushPull]", async () => {
+  it("answers with its own state before it merges the peer's [TCPPushPull]", async () => {
     const one = cluster();
     const node = await one.start({ enableCompression: false });
     const peer = new RawPeer(one, "10.9.9.9");
@@ -124,7 +124,7 @@ describe("a push/pull", () => {
     expect(node.members.members().find(({ name }) => name === "Test 0")).toMatchObject({ state: "alive", incarnation: 2 });
   });
 
-  it("is read the same when it is compressed, and in pieces", async () => {
+  it("is decoded equally when it arrives compressed or in pieces", async () => {
     const one = cluster();
     const states: string[] = [];
     const node = await one.start({ delegate: { mergeRemoteState: (bits, join) => void states.push(`${text(bits)} ${join}`) } });
@@ -160,7 +160,7 @@ describe("a push/pull", () => {
     expect(node.members.counters()).toMatchObject({ "stream_dropped.limit_exceeded": 2, "limit.maxPushStateNodes": 1 });
   });
 
-  it("takes the place of the oldest of the address with the most while 128 are under way", async () => {
+  it("replaces the oldest one of the address with the most while 128 are in progress", async () => {
     const one = cluster();
     const node = await one.start();
     const peers = [1, 2, 3].map((i) => new RawPeer(one, `10.9.9.${i}`)) as [RawPeer, RawPeer, RawPeer];
@@ -183,7 +183,7 @@ describe("a push/pull", () => {
     expect(node.members.counters()).toMatchObject({ "stream_dropped.limit_exceeded": 2 });
   });
 
-  it("tells the joiner when its message could not be read, and the joiner says so", async () => {
+  it("reports an unreadable message to the joiner, whose error has the reason", async () => {
     const one = cluster();
     const node = await one.start({ enableCompression: false });
     const stream = await new RawPeer(one).dial(node);
@@ -206,7 +206,7 @@ describe("a push/pull", () => {
 });
 
 describe("a stream", () => {
-  it("whose user message is announced as too long is closed before it is read [ReadUserMsg_Limit]", async () => {
+  it("is closed before its message is read if the announced length is too long [ReadUserMsg_Limit]", async () => {
     const one = cluster();
     const node = await one.start();
     const stream = await new RawPeer(one).dial(node);
@@ -216,7 +216,7 @@ describe("a stream", () => {
     expect(node.members.counters()).toEqual({ "stream_dropped.limit_exceeded": 1, "limit.maxUserMsgBytes": 1 });
   });
 
-  it("that fails before its label could be read is closed [HandleConn_NilConnAfterRemoveLabelHeaderFromStream]", async () => {
+  it("is closed if it fails before its label is read [HandleConn_NilConnAfterRemoveLabelHeaderFromStream]", async () => {
     const one = cluster();
     const node = await one.start({ label: "ours" });
     let listener: { stream(stream: TransportStream, from: { host: string; port: number; name: string }): void } | undefined;
@@ -238,7 +238,7 @@ describe("a stream", () => {
     expect(node.members.counters()).toEqual({});
   });
 
-  it("that is half open is closed after tcpTimeout, whatever had come, and nothing of it stays", async () => {
+  it("is closed after tcpTimeout if it is half open, and its memory is freed", async () => {
     const one = cluster();
     const node = await one.start({ tcpTimeout: 3_000, label: "ours" });
     const peer = new RawPeer(one);
@@ -259,7 +259,7 @@ describe("a stream", () => {
     expect(names(node)).toEqual(["node-0"]);
   });
 
-  it("that ends before it says anything is nothing to talk about", async () => {
+  it("is not logged if it ends before its first byte", async () => {
     const one = cluster();
     const node = await one.start();
     const stream = await new RawPeer(one).dial(node);
@@ -269,7 +269,7 @@ describe("a stream", () => {
     expect(node.log).toEqual([]);
   });
 
-  it("carries a label only where we dial, and the label must be ours", async () => {
+  it("carries a label only from the dialling side, and the label must match", async () => {
     const one = cluster();
     const messages: string[] = [];
     const node = await one.start({ label: "ours", delegate: { notifyMsg: (message) => void messages.push(text(message)) } });

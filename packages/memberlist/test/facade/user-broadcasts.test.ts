@@ -4,13 +4,13 @@ import { clusters, type TestNode } from "./cluster.ts";
 
 const cluster = clusters();
 
-/** A delegate that gossips from a queue of its own, which takes messages of any length. */
+/** A delegate that gossips from its own queue, which accepts messages of any length. */
 function queueing(numNodes: () => number): { queue: TransmitLimitedQueue; delegate: Delegate } {
   const queue = new TransmitLimitedQueue({ numNodes, maxPayload: () => Infinity, retransmitMult: 4 });
   return { queue, delegate: { getBroadcasts: (overhead, limit) => queue.getBroadcasts(overhead, limit) } };
 }
 
-it("an hour without peers at 1,000 broadcasts a second fills the queue to its limit and no further", async () => {
+it("bounds the queue during an hour without peers at 1,000 broadcasts a second", async () => {
   const one = cluster();
   const { queue, delegate } = queueing(() => 1);
   await one.start({ delegate });
@@ -27,7 +27,7 @@ it.each([
   ["plain", {}],
   ["with a label", { label: "a cluster's label" }],
   ["encrypted", { keyring: new Keyring([], new Uint8Array(16)) }],
-])("maxPayload is what just fits into a packet: %s", async (_, config) => {
+])("returns the longest message that fits a packet as maxPayload: %s", async (_, config) => {
   const one = cluster();
   const got: number[] = [];
   const { queue, delegate } = queueing(() => 2);

@@ -4,7 +4,7 @@ import { bytes, clusters, outcome, text, thrown, type TestNode } from "./cluster
 
 const cluster = clusters();
 
-/** A delegate that keeps what comes, and gives out its broadcasts once. */
+/** A delegate that records messages, and returns its broadcasts once. */
 class Mailbox implements Delegate {
   readonly messages: string[] = [];
   readonly states: [string, boolean][] = [];
@@ -90,7 +90,7 @@ describe("user data", () => {
     ]);
   });
 
-  it("is refused where there is nobody to send it to", async () => {
+  it("is refused if its receiver is unknown", async () => {
     const { nodes } = await pair();
     const { members } = nodes[0];
     const nobody = members.members().find(({ name }) => name === "no such member") as never;
@@ -100,7 +100,7 @@ describe("user data", () => {
     expect(await outcome(members.ping(nobody))).toBe("invalid_argument");
   });
 
-  it("may be of any bytes, and of any length that fits", async () => {
+  it("may have any bytes and any length that fits", async () => {
     const one = cluster();
     const received: Uint8Array[] = [];
     const [a, b] = (await one.joined(2, { delegate: { notifyMsg: (message) => void received.push(message) } })) as [
@@ -124,7 +124,7 @@ describe("user data", () => {
     expect(boxes[1].messages).toEqual(sent);
   });
 
-  it("is refused when it is too large, and nothing is sent", async () => {
+  it("is refused if it is too large, and nothing is sent", async () => {
     const one = cluster(1, { latency: 1 });
     const [a, b] = (await one.joined(2, { enableCompression: false, label: "l" })) as [TestNode, TestNode];
     const to = b.members.localNode();
@@ -138,7 +138,7 @@ describe("user data", () => {
     expect(one.network.stats.packetsSent).toBe(packetsSent + 1);
   });
 
-  it("fails as a stream does: refused, out of time, aborted, badly addressed", async () => {
+  it("fails with the stream's error: refused, timed out, aborted, badly addressed", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(2, { tcpTimeout: 700 })) as [TestNode, TestNode];
     expect(await outcome(one.settle(a.members.sendReliable("10.0.0.77:1", bytes("x"))))).toBe("dial_failed");
@@ -154,7 +154,7 @@ describe("user data", () => {
     const sending = a.members.sendReliable(b.seed, bytes("x"), { signal: abort.signal });
     abort.abort("enough");
     await expect(one.settle(sending)).rejects.toMatchObject({ code: "aborted", cause: "enough" });
-    // Without a limit of its own, there is still the one for the connection.
+    // Without a timeout, the limit for the connection still applies.
     expect(await outcome(one.settle(a.members.sendReliable(b.seed, bytes("x"), { timeout: 0 })))).toBe("timeout");
     one.network.heal();
     expect(await outcome(one.settle(a.members.sendReliable(b.seed, bytes("x"), { timeout: 0 })))).toBe("ok");
@@ -162,7 +162,7 @@ describe("user data", () => {
 });
 
 describe("user broadcasts", () => {
-  it("get what our own messages leave of a packet, and are cut off where they are more than that", async () => {
+  it("get the room that membership messages leave, and are cut off beyond it", async () => {
     const one = cluster();
     const asked: [number, number][] = [];
     const received: number[] = [];
@@ -185,7 +185,7 @@ describe("user broadcasts", () => {
     expect(a.members.counters()).not.toHaveProperty("delegate_failed");
   });
 
-  it("ride along on acks, too", async () => {
+  it("are piggybacked on acks, too", async () => {
     const one = cluster();
     const boxes = [new Mailbox(), new Mailbox()];
     const [a, b] = (await one.joined(2, (i) => ({ gossipInterval: 0, probeInterval: 0, delegate: boxes[i] }))) as [

@@ -32,13 +32,13 @@ function textLines(act: (logger: Logger, clock: VirtualClock) => void, level?: L
 }
 
 describe("Log", () => {
-  it.each(logLevels)("hands %s lines on with their code", (level) => {
+  it.each(logLevels)("passes %s lines on with their code", (level) => {
     const logger = new MemoryLogger();
     new Log<string>(logger, new VirtualClock())[level]("a_code", "a message", { n: 1, code: "another" });
     expect(logger.lines).toEqual([{ level, fields: { code: "a_code", n: 1 }, message: "a message" }]);
   });
 
-  it("names an error err, as pino and bunyan want it", () => {
+  it("logs an error under the key err, as pino and bunyan expect", () => {
     const logger = new MemoryLogger();
     const error = new Error("no route");
     new Log<string>(logger, new VirtualClock()).warn("send_failed", "a message", { error, host: "a" });
@@ -56,7 +56,7 @@ describe("Log", () => {
     });
   });
 
-  it("lets ten lines of a code through at once and then one a second, and reports how many it left out", () => {
+  it("lets ten lines of a code through at once and then one a second, and reports the number suppressed", () => {
     const logger = new MemoryLogger();
     const clock = new VirtualClock();
     const log = new Log<string>(logger, clock);
@@ -83,7 +83,7 @@ describe("Log", () => {
     expect(taken()).toHaveLength(10);
   });
 
-  it("limits each code by itself", () => {
+  it("limits each code separately", () => {
     const logger = new MemoryLogger();
     const log = new Log<string>(logger, new VirtualClock());
     for (let i = 0; i < 50; i++) log.warn("flood", "much");
@@ -148,17 +148,17 @@ describe("textLogger", () => {
     expect(text).toContain("late=700 share=0.25 rtt=1.235\n");
   });
 
-  it("stays on one line, whatever a peer sends", () => {
+  it("writes one line, whatever a peer sends", () => {
     const hostile = 'x" y=1\n2026 [ERROR] forged\r\u001b[31m\u2028\u202e\u{e0041}';
     const text = textLines((logger) =>
       logger.error({ code: "x", node: hostile, list: [hostile], error: new Error(hostile) }, hostile),
     );
-    // Nothing but printable characters, and the one line break at the end.
+    // Only printable characters, and one line break at the end.
     expect(text.match(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu)).toEqual(["\n"]);
     expect(text).toContain('node="x\\" y=1\\n2026');
   });
 
-  it("writes what cannot be serialised, too", () => {
+  it("writes values that cannot be serialised", () => {
     const loop: Record<string, unknown> = {};
     loop["loop"] = loop;
     expect(textLines((logger) => logger.info({ code: "x", loop, big: 5n, call: Math.max, nothing: null }, "m"))).toContain(
@@ -184,7 +184,7 @@ describe("createLog", () => {
     vi.restoreAllMocks();
   });
 
-  it("prefers the logger that is given", () => {
+  it("prefers the given logger", () => {
     const logger = new MemoryLogger();
     (createLog(resolveConfig({ name: "a", logger })) as Log<string>).debug("x", "y");
     expect(logger.lines).toHaveLength(1);
@@ -201,7 +201,7 @@ describe("createLog", () => {
     expect(lines).toEqual(["2026-11-23T06:54:22.123Z [DEBUG] memberlist: y code=x\n"]);
   });
 
-  it("else writes warnings and errors to the console, and looks for that only then", () => {
+  it("otherwise writes warnings and errors to the console, which it looks up at each line", () => {
     const log = createLog(resolveConfig({ name: "a" }));
     const spies = logLevels.map((level) => vi.spyOn(console, level).mockImplementation(() => {}));
     for (const level of logLevels) (log as Log<string>)[level]("x", "y");

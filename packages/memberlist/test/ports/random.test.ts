@@ -6,7 +6,7 @@ describe("systemRandom", () => {
     vi.restoreAllMocks();
   });
 
-  it("draws from the runtime's cryptographic generator, hundreds of numbers at once", () => {
+  it("draws hundreds of numbers at once from the runtime's cryptographic generator", () => {
     const filled = vi.spyOn(globalThis.crypto, "getRandomValues");
     vi.spyOn(Math, "random").mockImplementation(() => {
       throw new Error("predictable");
@@ -20,7 +20,7 @@ describe("systemRandom", () => {
     expect(filled.mock.calls.length).toBeLessThan(10);
   });
 
-  it("stays below 1 where all bits are set, and is 0 where none is", () => {
+  it("is below 1 if all bits are set, and 0 if none is", () => {
     vi.spyOn(globalThis.crypto, "getRandomValues").mockImplementation((array) => {
       (array as Uint8Array).fill(0xff);
       return array;

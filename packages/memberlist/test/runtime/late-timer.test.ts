@@ -15,7 +15,7 @@ import { decodePing } from "../../src/wire/messages/decode.ts";
 import { encodeAckResp, encodeAlive } from "../../src/wire/messages/encode.ts";
 import { decodePacket } from "../../src/wire/packet.ts";
 
-/** A process that can be held up: time passes, and then timers come first, what has arrived second, deferred work last. */
+/** A process whose event loop can block: afterwards timers run first, then arrived input, then deferred work. */
 class Process {
   now = 0;
   readonly deferred: (() => void)[] = [];
@@ -33,7 +33,7 @@ class Process {
     defer: (callback) => this.deferred.push(callback),
   };
 
-  /** Lets time pass; `arrives` is what the process reads between its timers and its deferred work. */
+  /** Lets time pass; `arrives` delivers input between the timers and the deferred work. */
   pass(ms: number, arrives: () => void = () => undefined): void {
     this.now += ms;
     for (const [id, { at, callback }] of this.timers) {
@@ -74,7 +74,7 @@ async function start(
   return { members, listener: listener as TransportListener, sent };
 }
 
-/** The pings sent, out of the compounds that broadcasts ride along in. */
+/** The pings sent, alone or in compounds. */
 function pings(sent: readonly Uint8Array[]): Uint8Array[] {
   const messages = sent.flatMap((packet) => {
     const message = decodePacket(packet, { label: emptyBytes, skipInboundLabelCheck: false });
@@ -83,7 +83,7 @@ function pings(sent: readonly Uint8Array[]): Uint8Array[] {
   return messages.filter((message) => message[0] === messageType.ping);
 }
 
-it("passes no verdict on a node whose ack was waiting while the process was held up", async () => {
+it("does not suspect a node whose ack arrived while the event loop was blocked", async () => {
   const process = new Process();
   const { members, listener, sent } = await start(process);
   const from = { host: "10.0.0.2", port: 7946, name: "" };
@@ -96,13 +96,13 @@ it("passes no verdict on a node whose ack was waiting while the process was held
   for (let i = 0; i < 30 && pings(sent).length === 0; i++) process.pass(100);
   const ping = decodePing(pings(sent)[0]!.subarray(1));
   const answered = process.now + 5;
-  // Held up for three probe intervals: every timer of the probe is over, and only then its ack is read.
+  // Blocks for three probe intervals: every timer of the probe is due before its ack is read.
   process.pass(3000, () => listener.packet(encodeAckResp({ seqNo: ping.seqNo, payload: meta }), from, answered));
   expect(members.members().map(({ state }) => state)).toEqual(["alive", "alive"]);
-  // The wait itself is held against ourselves.
+  // The delay worsens the node's own health score.
   expect(members.healthScore()).toBeGreaterThan(0);
 
-  // The control: without the ack it is suspected, however slow the bad health makes us.
+  // The control: without the ack the node is suspected, despite the bad health score.
   const state = (): string | undefined => members.members().find(({ name }) => name === "b")?.state;
   for (let i = 0; i < 600 && state() !== "suspect"; i++) process.pass(100);
   expect(members.members().find(({ name }) => name === "b")?.state).toBe("suspect");
@@ -115,12 +115,12 @@ function aliveOf(node: string): Uint8Array {
   return encodeAlive({ incarnation: 1, node, addr: peer.host, port: 7946, meta: emptyBytes, vsn: [1, 5, 2, 0, 0, 0] });
 }
 
-/** Each alive message takes 3 ms, which is more than the handling of messages may take in one turn. */
+/** Each alive message takes 3 ms, more than one turn may spend on messages. */
 function slowTo(process: Process): Partial<Config> {
   return { alive: { notifyAlive: () => void (process.now += 3) } };
 }
 
-it("handles one queued message in a turn where each takes long", async () => {
+it("yields to the event loop after each queued message if each takes long", async () => {
   const process = new Process();
   const { members, listener } = await start(process, slowTo(process));
   for (let i = 0; i < 10; i++) listener.packet(aliveOf(`n${i}`), peer, 0);
@@ -133,7 +133,7 @@ it("handles one queued message in a turn where each takes long", async () => {
   await members.shutdown();
 });
 
-it("handles one such message in a turn after a blocked event loop, too, and fires no timer before all are handled", async () => {
+it("handles all messages queued during a blocked event loop, one a turn, before it fires timers", async () => {
   const process = new Process();
   const { members, listener, sent } = await start(process, slowTo(process));
   listener.packet(aliveOf("b"), peer, 0);
@@ -155,7 +155,7 @@ it("handles one such message in a turn after a blocked event loop, too, and fire
   await members.shutdown();
 });
 
-it("fires the timers after a blocked event loop though messages never end", async () => {
+it("fires the timers after a blocked event loop even if messages never end", async () => {
   const process = new Process();
   const { members, listener, sent } = await start(process, slowTo(process));
   listener.packet(aliveOf("b"), peer, 0);

@@ -26,7 +26,7 @@ interface Sent {
 interface Setup {
   readonly sender: PacketSender;
   readonly sent: Sent[];
-  /** How many messages the failures so far have lost. */
+  /** How many messages were lost by failures so far. */
   readonly failed: () => number;
   readonly transport: { mayGoOn: boolean; error: Error | undefined };
 }
@@ -34,7 +34,7 @@ interface Setup {
 interface SetupOptions {
   readonly enableCompression?: boolean;
   readonly coalesceMessages?: boolean;
-  /** What the application does when it sees a warning. */
+  /** The application's reaction to a warning. */
   readonly onWarning?: (setup: Setup) => void;
 }
 
@@ -82,7 +82,7 @@ const endOfMicrotasks = (): Promise<void> => Promise.resolve().then(() => undefi
 const counts = (sent: readonly Sent[]): number[] => sent.map(({ parts }) => parts.length);
 
 describe("user messages of one turn", () => {
-  it("share a packet to one receiver, sent when the running code returns", async () => {
+  it("to one receiver share a packet, sent when the running code returns", async () => {
     const { sender, sent } = setup();
     for (let i = 0; i < 3; i++) expect(sender.sendUser(message(10, i), a, true)).toBe(true);
     expect(sent).toEqual([]);
@@ -94,7 +94,7 @@ describe("user messages of one turn", () => {
     expect(sent[1]).toEqual({ to: a, crc: false, size: 10, parts: [message(10, 9)] });
   });
 
-  it("are kept apart by receiver, and by whether it takes a checksum", async () => {
+  it("are grouped by receiver, and by whether it understands checksums", async () => {
     const { sender, sent } = setup();
     const other = { ...a, port: 7947 };
     for (let i = 0; i < 2; i++) {
@@ -110,7 +110,7 @@ describe("user messages of one turn", () => {
     ]);
   });
 
-  it("do not wait once a packet is full, be it of bytes or of parts", () => {
+  it("are sent at once when a packet is full, in bytes or in parts", () => {
     const { sender, sent } = setup();
     sender.sendUser(message(room - 2 - 40, 1), a, true);
     expect(sent).toHaveLength(0);
@@ -128,7 +128,7 @@ describe("user messages of one turn", () => {
     expect(counts(sent)).toEqual([1, 1, 1]);
   });
 
-  it("stay in order, and none is lost or over the limit, whatever their sizes", async () => {
+  it("stay in order, without loss and within the packet limit, whatever their sizes", async () => {
     const sizes = fc.array(fc.record({ size: fc.integer({ min: 2, max: 1300 }), isNoise: fc.boolean() }), { maxLength: 60 });
     await fc.assert(
       fc.asyncProperty(sizes, fc.boolean(), async (all, enableCompression) => {
@@ -142,7 +142,7 @@ describe("user messages of one turn", () => {
     );
   });
 
-  it("are sent when the sender stops, and a failure is not reported then", () => {
+  it("are sent when the sender stops, without reporting a failure", () => {
     const { sender, sent, failed, transport } = setup();
     sender.sendUser(message(10, 1), a, true);
     sender.stop();
@@ -175,8 +175,8 @@ describe("messages that compress well", () => {
   });
 });
 
-describe("the transport's answer", () => {
-  it("is returned once, by the next call, for a packet that goes out later", async () => {
+describe("the transport's result", () => {
+  it("is returned once, by the next call, for a packet sent later", async () => {
     const { sender, transport } = setup();
     transport.mayGoOn = false;
     expect(sender.sendUser(message(10, 1), a, true)).toBe(true);
@@ -186,7 +186,7 @@ describe("the transport's answer", () => {
     expect(sender.sendUser(message(10, 3), a, true)).toBe(true);
   });
 
-  it("is returned at once for a packet that goes out at once", () => {
+  it("is returned at once for a packet sent at once", () => {
     const { sender, transport } = setup();
     transport.mayGoOn = false;
     expect(sender.sendUser(message(room - 2, 1), a, true)).toBe(false);

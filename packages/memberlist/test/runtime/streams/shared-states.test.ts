@@ -61,8 +61,8 @@ function slowly(clock: () => VirtualClock, time: number): () => Promise<Uint8Arr
   return () => new Promise((resolve) => void clock().setTimeout(() => resolve(encoded(false)), time));
 }
 
-describe("requests for our state", () => {
-  it("that come at the same time share one state, one for each join flag", async () => {
+describe("requests for the local state", () => {
+  it("share one state per join flag if they arrive together", async () => {
     const { clock, begun, states, take } = setup();
     const all = Promise.all([take(), take(true), take(), take(true), take()]);
     const leases = await clock.settle(all);
@@ -74,7 +74,7 @@ describe("requests for our state", () => {
     expect(unchanged).toBeDefined();
   });
 
-  it("never get a state that was begun before they came, and share the next one", async () => {
+  it("never get a state begun before their arrival, and share the next one", async () => {
     let begun = 0;
     const it: Setup = setup({
       localState: () => {
@@ -93,7 +93,7 @@ describe("requests for our state", () => {
     expect(d?.message).toBe(b?.message);
   });
 
-  it("wait as long again as the last state took, where that was long, and no longer than a second", async () => {
+  it("wait as long as the last state took to encode, up to a second", async () => {
     const begunAt: number[] = [];
     let time = 100;
     const it: Setup = setup({
@@ -120,7 +120,7 @@ describe("requests for our state", () => {
     expect(states.bytes).toBe(0);
   });
 
-  it("wait for room, and get it when another is done", async () => {
+  it("wait for room until another request is done", async () => {
     const { clock, begun, take } = setup({ maxBytes: 300 });
     const first = await clock.settle(take());
     const second = take();
@@ -148,7 +148,7 @@ describe("requests for our state", () => {
     expect(states.bytes).toBe(3 * 160);
   });
 
-  it("have room for one state, however large", async () => {
+  it("always have room for one state, however large", async () => {
     const { clock, take } = setup({ maxBytes: 1 });
     const lease = await clock.settle(take());
     lease.release();
@@ -156,14 +156,14 @@ describe("requests for our state", () => {
     expect(clock.now()).toBe(0);
   });
 
-  it("time out when encoding takes longer than their timeout, and hold nothing afterwards", async () => {
+  it("time out if encoding takes too long, and free their bytes", async () => {
     const it: Setup = setup({ localState: () => slowly(() => it.clock, timeout + 5)() });
     const result = outcome(it.take());
     await it.clock.advance(timeout + 10);
     expect([await result, it.states.bytes]).toEqual(["timeout", 0]);
   });
 
-  it("all fail where the state cannot be encoded, and the next are served", async () => {
+  it("all fail if the state cannot be encoded, and later requests are served", async () => {
     let failures = 1;
     const { clock, take } = setup({
       encode: () => {

@@ -24,7 +24,7 @@ interface Options {
   readonly protocolVersion?: number;
 }
 
-/** A codec of streams, and the jobs that were done elsewhere. */
+/** A stream codec, and the jobs that its workers did. */
 function codec({ ring, compress = true, limitReached = () => {}, protocolVersion = 2 }: Options = {}): {
   readonly streams: StreamCodec;
   readonly inline: StreamCodec;
@@ -61,7 +61,7 @@ function codec({ ring, compress = true, limitReached = () => {}, protocolVersion
   };
 }
 
-/** A user message: the type and what has no pattern that LZW finds. */
+/** A user message that LZW cannot compress. */
 function message(size: number): Uint8Array {
   return Uint8Array.from({ length: size }, (_, i) => (i === 0 ? 8 : (i * i * 31 + (i >> 3) * 17) & 0xff));
 }
@@ -82,7 +82,7 @@ const layers = [
 describe.each(layers)("a stream message, $name, version $protocolVersion", ({ ring, compress, protocolVersion }) => {
   const make = () => codec({ ring: ring ? new Keyring([], a) : undefined, compress, protocolVersion });
 
-  it.each([threshold - 1, threshold])("of %i bytes is the same wherever it is done", async (size) => {
+  it.each([threshold - 1, threshold])("of %i bytes is the same on the event loop and on the workers", async (size) => {
     const { streams, inline, jobs } = make();
     const there = await streams.encode(message(size));
     expect(jobs).toHaveLength(size < threshold ? 0 : 1);
@@ -92,13 +92,13 @@ describe.each(layers)("a stream message, $name, version $protocolVersion", ({ ri
     expect(await decoded(streams, here)).toEqual(message(size));
   });
 
-  it("is decoded by the workers when it is long as it comes in", async () => {
+  it("is decoded by the workers if it arrives long", async () => {
     const { streams, inline, jobs } = make();
     expect(await decoded(streams, await inline.encode(message(3 * threshold)))).toEqual(message(3 * threshold));
     expect(jobs).toHaveLength(1);
   });
 
-  it("is rejected with the same error when it is tampered with", async () => {
+  it("is rejected with the same error if it is tampered with", async () => {
     const { streams, inline, jobs } = make();
     const bytes = await inline.encode(message(3 * threshold));
     const bad = ring ? flipped(bytes, 300) : bytes.slice(0, -300);
@@ -110,7 +110,7 @@ describe.each(layers)("a stream message, $name, version $protocolVersion", ({ ri
 });
 
 describe("a message for the workers", () => {
-  it("has layers: without any, it stays on the event loop", async () => {
+  it("has compression or encryption; without them it stays on the event loop", async () => {
     const { streams, jobs } = codec({ compress: false });
     const long = message(10 * threshold);
     expect(streams.encode(long)).toBe(long);
@@ -118,7 +118,7 @@ describe("a message for the workers", () => {
     expect(jobs).toEqual([]);
   });
 
-  it("is long itself: a short one that decompresses to a long one is not, and one that becomes too long is rejected", async () => {
+  it("is long itself; a short message that decompresses to a long one stays, or is rejected if too long", async () => {
     const { streams, inline, jobs } = codec({ ring: new Keyring([], a) });
     const sizes = [10 * threshold, 200 * threshold];
     for (const size of sizes) {
@@ -158,7 +158,7 @@ describe("long work without workers", () => {
 
   interface Turn {
     readonly streams: StreamCodec;
-    /** Lets the next part be done; how often something has waited for that. */
+    /** Runs the next part. @returns how often the codec has yielded */
     readonly yields: () => number;
   }
 
@@ -173,7 +173,7 @@ describe("long work without workers", () => {
     return { streams, yields: () => yields };
   }
 
-  it("is done in parts, with the same result", async () => {
+  it("is done in parts with the same result", async () => {
     for (const ring of [undefined, new Keyring([], a)]) {
       const { streams, yields } = inParts(ring);
       const bytes = await streams.encode(zeros(4 * mib));
@@ -187,7 +187,7 @@ describe("long work without workers", () => {
     expect(await inParts().streams.encode(zeros(4 * mib))).toEqual(await streams.encode(zeros(4 * mib)));
   });
 
-  it.each([1, 2])("uses encryptLong and decryptLong where the key has them, protocol version %i", async (protocolVersion) => {
+  it.each([1, 2])("uses encryptLong and decryptLong if the key has them, protocol version %i", async (protocolVersion) => {
     const calls: string[] = [];
     const withLong: Crypto = {
       aesGcm: (key) => {
@@ -222,11 +222,11 @@ describe("long work without workers", () => {
     expect(calls).toEqual(["encrypt", "decrypt", "decrypt"]);
   });
 
-  it("is done at once when the message is short", async () => {
+  it("is done at once if the message is short", async () => {
     const { streams, yields } = inParts();
     expect(streams.encode(message(60_000))).toBeInstanceOf(Uint8Array);
     await decoded(streams, await streams.encode(message(60_000)));
-    // Nothing waited: one turn has ended since.
+    // Nothing yielded: one turn has ended since.
     expect(yields()).toBe(1);
   });
 
@@ -244,14 +244,14 @@ describe("long work without workers", () => {
     const before = yields();
     const reads = [read("first"), read("second"), read("third", () => true)];
     await new Promise((resolve) => setImmediate(resolve));
-    // Two at a time would have waited twice.
+    // Two at a time would have yielded twice.
     expect(yields() - before).toBeLessThanOrEqual(2);
     wanted = false;
     await Promise.all(reads);
     expect(ends).toEqual(["first aborted", "second aborted", "third"]);
   });
 
-  it("is not what many short messages come to in one turn of the event loop", async () => {
+  it("does not block the event loop through many short messages", async () => {
     const { streams } = inParts();
     const short = await streams.encode(zeros(mib / 2));
     expect(short.length).toBeLessThan(10_000);
@@ -270,9 +270,9 @@ describe("long work without workers", () => {
     expect(most).toBeLessThanOrEqual(3);
   });
 
-  it("is not what many long messages come to in one turn of the event loop, though none of them waits for anything", async () => {
+  it("does not block the event loop through many long messages, although none waits for anything", async () => {
     const { streams } = inParts(new Keyring([], a));
-    // None of our keys fits: whoever can reach us can send these.
+    // No key fits: anybody who can reach the node can send these.
     const strange = flipped(await streams.encode(message(200_000)), 300);
     const done: (string | undefined)[] = [];
     const reads = Array.from({ length: 20 }, async () => {

@@ -4,13 +4,13 @@ import { StreamWrites } from "../../../src/runtime/streams/stream-writes.ts";
 const KiB = 1024;
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** What streams wrote, in order, by turns of the event loop. */
+/** The writes of all streams in order, by turns of the event loop. */
 interface Written {
   readonly writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly parts: Uint8Array[];
 }
 
-/** Streams that take each write at once, and what all of them wrote in each turn. */
+/** Streams that complete each write at once, and the bytes that all wrote in each turn. */
 function streams(count: number): {
   readonly all: readonly Written[];
   readonly bytesOfTurns: number[];
@@ -41,7 +41,7 @@ function bytes(size: number): Uint8Array {
 }
 
 describe("StreamWrites", () => {
-  it.each([1, 2, 128])("writes at most 192 KiB a turn for %i streams that have 256 KiB each", async (count) => {
+  it.each([1, 2, 128])("writes at most 192 KiB a turn for %i streams with 256 KiB each", async (count) => {
     const { all, bytesOfTurns, writes } = streams(count);
     const message = bytes(256 * KiB);
     await Promise.all(all.map(({ writer }) => writes.write(writer, message)));
@@ -50,7 +50,7 @@ describe("StreamWrites", () => {
     for (const { parts } of all) expect(Buffer.concat(parts).equals(message)).toBe(true);
   });
 
-  it("has 2 MiB under way at most where 128 peers do not read", async () => {
+  it("has at most 2 MiB in flight while 128 peers do not read", async () => {
     const writes = new StreamWrites(nextTurn);
     const resets: ((error: Error) => void)[] = [];
     let underWay = 0;
@@ -65,7 +65,7 @@ describe("StreamWrites", () => {
     for (let turn = 0; turn < 100; turn++) await nextTurn();
     expect(underWay).toBeGreaterThanOrEqual(128 * 8 * KiB);
     expect(underWay).toBeLessThanOrEqual(2048 * KiB);
-    // An honest peer goes on meanwhile.
+    // An honest peer makes progress meanwhile.
     const { writer, parts } = streams(1).all[0] as Written;
     await writes.write(writer, bytes(64 * KiB));
     expect(Buffer.concat(parts)).toHaveLength(64 * KiB);
@@ -74,7 +74,7 @@ describe("StreamWrites", () => {
     expect((await Promise.allSettled(writing)).every(({ status }) => status === "rejected")).toBe(true);
   });
 
-  it("does not let a short message wait for more than a part of each long one", async () => {
+  it("delays a short message by at most one part of each long one", async () => {
     const { all, writes } = streams(129);
     const [short, ...long] = all as [Written, ...Written[]];
     const ends = long.map(({ writer }) => writes.write(writer, bytes(512 * KiB)));
@@ -85,7 +85,7 @@ describe("StreamWrites", () => {
     await Promise.all(ends);
   });
 
-  it("rejects with the error of its stream, and writes larger parts again when other streams are done", async () => {
+  it("rejects with the error of its stream, and writes larger parts once other streams are done", async () => {
     const { all, writes } = streams(33);
     const [last, ...others] = all as [Written, ...Written[]];
     const broken = new WritableStream<Uint8Array>({

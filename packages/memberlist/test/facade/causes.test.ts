@@ -5,9 +5,9 @@ import { clusters, names, thrown, type Cluster, type TestNode } from "./cluster.
 
 const cluster = clusters();
 
-/** Three who know one another; the last one has gone silent. */
+/** Three nodes that know each other; the last one stops answering. */
 async function withOneCutOff(one: Cluster, alone: boolean = false): Promise<[TestNode, TestNode, TestNode]> {
-  // Short, so that a nack, which a helper sends after its own probeTimeout, comes before the verdict.
+  // Short, so that a helper's nack (after its own probeTimeout) arrives before the probe ends.
   const [a, b, c] = (await one.joined(3, { probeTimeout: 300 })) as [TestNode, TestNode, TestNode];
   await one.advance(10_000);
   if (alone) {
@@ -22,8 +22,8 @@ function changes(node: TestNode): MemberEvent[] {
   return node.members.recentEvents().filter((event) => event.type !== "log");
 }
 
-describe("why a member is suspect", () => {
-  it("says how our probe failed, and what the round trip was before", async () => {
+describe("the cause of a suspicion", () => {
+  it("has the steps of the failed probe and the earlier round trip", async () => {
     const one = cluster(1, { latency: () => 20 });
     const [a, b] = await withOneCutOff(one);
     await one.until(() => [a, b].some((node) => node.members.members().some(({ state }) => state === "suspect")));
@@ -44,7 +44,7 @@ describe("why a member is suspect", () => {
     });
   });
 
-  it("says who accused it, where it was not we", async () => {
+  it("names the accuser if that was another member", async () => {
     const one = cluster();
     const [a, b, c] = await withOneCutOff(one);
     const causes = (): string[] =>
@@ -57,8 +57,8 @@ describe("why a member is suspect", () => {
   });
 });
 
-describe("why a member is gone", () => {
-  it("says that the suspicion ran out, whose it was, and for how long", async () => {
+describe("the cause of a leave", () => {
+  it("has the suspicion that timed out, its accusers and its duration", async () => {
     const one = cluster();
     const [a] = await withOneCutOff(one, true);
     await one.until(() => a.members.numMembers() === 1);
@@ -74,7 +74,7 @@ describe("why a member is gone", () => {
     expect(cause?.code === "suspicion_timeout" && cause.suspectFor).toBeGreaterThan(3_000);
   });
 
-  it("tells one that left from one that others have declared dead", async () => {
+  it("distinguishes a member that left from one that others declared dead", async () => {
     const one = cluster();
     const [a, b, c] = (await one.joined(3)) as [TestNode, TestNode, TestNode];
     await one.settle(b.members.leave());
@@ -88,7 +88,7 @@ describe("why a member is gone", () => {
 });
 
 describe("members({ states })", () => {
-  it("has the dead and those who left, with since when, and forgets why once they are back", async () => {
+  it("returns dead and left members with the time and the cause, which a return clears", async () => {
     const one = cluster();
     const [a, , c] = await withOneCutOff(one);
     await one.until(() => a.members.numMembers() === 2);
@@ -104,13 +104,13 @@ describe("members({ states })", () => {
     expect(a.members.members({}).map(({ cause }) => cause)).toEqual([undefined, undefined, undefined]);
   });
 
-  it("refuses a state that there is not", async () => {
+  it("refuses an unknown state", async () => {
     const { members } = await cluster().start();
     expect(thrown(() => members.members({ states: ["alife" as NodeState] }))).toBe("invalid_argument");
     expect(thrown(() => members.members({ states: "dead" as unknown as NodeState[] }))).toBe("invalid_argument");
   });
 
-  it("knows the round trip to each member, and follows it as it changes", async () => {
+  it("returns a current round trip for each member", async () => {
     let latency = 10;
     const one = cluster(1, { latency: () => latency });
     const [a] = (await one.joined(2)) as [TestNode];
@@ -127,7 +127,7 @@ describe("members({ states })", () => {
 });
 
 describe("recentEvents()", () => {
-  it("has changes and refusals in order, also where the logger takes no notice, and stays bounded", async () => {
+  it("lists changes and refusals in order whatever the log level, and stays bounded", async () => {
     const one = cluster();
     let refuses = true;
     const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -143,9 +143,9 @@ describe("recentEvents()", () => {
     await one.settle(b.members.join([a.seed]).catch(() => undefined));
     refuses = false;
     await one.settle(b.members.join([a.seed]));
-    const told = a.members.recentEvents();
-    const refusal = told.findIndex((event) => event.type === "log" && JSON.stringify(event).includes("not in my cluster"));
-    const join = told.findIndex((event) => event.type === "join" && event.node.name === b.name);
+    const recent = a.members.recentEvents();
+    const refusal = recent.findIndex((event) => event.type === "log" && JSON.stringify(event).includes("not in my cluster"));
+    const join = recent.findIndex((event) => event.type === "join" && event.node.name === b.name);
     expect(refusal).toBeGreaterThan(-1);
     expect(join).toBeGreaterThan(refusal);
     for (let i = 0; i < 300; i++) await one.settle(b.members.updateNode({ meta: new Uint8Array([i % 256]) }));
@@ -156,8 +156,8 @@ describe("recentEvents()", () => {
   });
 });
 
-describe("what is printed of a node", () => {
-  it("says who it is and how many it knows, and no key", async () => {
+describe("a printed node", () => {
+  it("shows its name and its number of members, and no key", async () => {
     const one = cluster();
     const [a, , c] = await withOneCutOff(one);
     await one.until(() => a.members.numMembers() === 2);
