@@ -1,17 +1,4 @@
-import {
-  maxDecompressedBytes,
-  maxInboundStreamBytes,
-  maxInboundStreams,
-  maxInboundStreamsPerPeer,
-  maxMembershipBroadcastBytes,
-  maxMembershipBroadcasts,
-  maxPushPullAnswerBytes,
-  maxPushPullRequests,
-  maxPushPullRequestsPerPeer,
-  maxPushStateBytes,
-  maxPushStateNodes,
-  maxUserMsgBytes,
-} from "../wire/constants.ts";
+import { maxDecompressedBytes, maxPushStateBytes, maxPushStateNodes, maxUserMsgBytes } from "../wire/constants.ts";
 
 /** Twice as many as any known cluster has; a push/pull of them, some 20 MiB, still fits the other limits. */
 const defaultMaxMembers = 131_072;
@@ -92,15 +79,15 @@ export const limitMaxima: ResolvedLimits = Object.freeze({
   maxPushStateNodes,
   maxUserMsgBytes,
   maxDecompressedBytes,
-  maxPushPullRequests,
-  maxPushPullAnswerBytes,
-  maxInboundStreams,
-  maxPushPullRequestsPerPeer,
-  maxInboundStreamsPerPeer,
-  maxInboundStreamBytes,
+  maxPushPullRequests: 128,
+  maxPushPullAnswerBytes: 128 * 1024 * 1024,
+  maxInboundStreams: 1_024,
+  maxPushPullRequestsPerPeer: 64,
+  maxInboundStreamsPerPeer: 256,
+  maxInboundStreamBytes: 256 * 1024 * 1024,
   maxMembers: maxPushStateNodes,
-  maxMembershipBroadcasts,
-  maxMembershipBroadcastBytes,
+  maxMembershipBroadcasts: 16_384,
+  maxMembershipBroadcastBytes: 16 * 1024 * 1024,
 });
 
 /** The limits with the defaults filled in for what is left out or undefined. A fresh, frozen object. */

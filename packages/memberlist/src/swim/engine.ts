@@ -11,7 +11,8 @@ import { encodeAlive } from "../wire/messages/encode.ts";
 import type { Seed } from "../api/seeds.ts";
 import { AckHandlers } from "./ack-handlers.ts";
 import { Awareness } from "./awareness.ts";
-import { applyAwareness, makeAlive, nextIncarnation, type EngineContext } from "./context.ts";
+import { reactToBlockedEventLoop } from "./blocked-event-loop.ts";
+import { makeAlive, nextIncarnation, type EngineContext } from "./context.ts";
 import { Gossip } from "./gossip.ts";
 import { Healing } from "./healing.ts";
 import { defaultHooks, type EngineHooks } from "./hooks.ts";
@@ -162,18 +163,7 @@ export class Engine {
    * score worsens by 1 for each `probeTimeout`, which is about what Lifeguard takes off for a probe that went unanswered.
    */
   eventLoopBlocked(late: number): void {
-    const { config, log, outputs, stats } = this.context;
-    stats.sample("memberlist.timer.late", late);
-    this.#prober.eventLoopBlocked(late);
-    this.#membership.eventLoopBlocked(late);
-    const missed = Math.floor(late / config.probeTimeout);
-    if (missed === 0) return;
-    stats.count("event_loop_blocked");
-    log.warn("event_loop_blocked", `the event loop was blocked, or the process paused, for ${Math.round(late)} ms`, {
-      late,
-    });
-    outputs.events.push({ type: "event_loop_blocked", node: this.localNode, late });
-    applyAwareness(this.context, missed);
+    reactToBlockedEventLoop(late, this.context, this.localNode, [this.#prober, this.#membership]);
   }
 
   nextTimerAt(): number | undefined {

@@ -51,17 +51,8 @@ export const maxPushStateBytes: number = 20 * 1024 * 1024;
 export const maxPushStateNodes: number = 1024 * 1024;
 export const maxUserMsgBytes: number = 20 * 1024 * 1024;
 export const maxDecompressedBytes: number = 40 * 1024 * 1024;
-export const maxPushPullRequests: number = 128;
 /** The same for all that is compressed in one packet. No packet holds over 64 KiB; Go peers compress what they send at once. */
 export const maxDecompressedPacketBytes: number = 1024 * 1024;
-/** Ours: Go has no bound on streams. */
-export const maxInboundStreams: number = 1_024;
-export const maxInboundStreamsPerPeer: number = 256;
-export const maxInboundStreamBytes: number = 256 * 1024 * 1024;
-export const maxPushPullAnswerBytes: number = 128 * 1024 * 1024;
-export const maxPushPullRequestsPerPeer: number = 64;
-export const maxMembershipBroadcasts: number = 16_384;
-export const maxMembershipBroadcastBytes: number = 16 * 1024 * 1024;
 /** Of the messages that wait to be handled, in bytes: alive messages and the rest each. 256 of the longest packets. */
 export const maxHandoffBytes: number = 16 * 1024 * 1024;
 /** Pings and indirect pings in one packet; Go peers and ours send one at most. Each sends a packet or two to addresses that it names. */
