@@ -23,7 +23,7 @@ function waiting(): { acks: AckHandlers; timers: TimerQueue; heard: Heard; wait:
 const payload: Uint8Array = Uint8Array.of(0, 0, 0);
 
 describe("AckHandlers", () => {
-  it("forgets who waits for acks and nacks when the time is over [setProbeChannels]", () => {
+  it("removes an ack and nack handler after its timeout [setProbeChannels]", () => {
     const { acks, timers, heard, wait } = waiting();
     wait(0, 10);
     timers.fire(9);
@@ -35,7 +35,7 @@ describe("AckHandlers", () => {
     expect(heard).toEqual({ acks: [], nacks: 0 });
   });
 
-  it("forgets who waits for an ack only when the time is over [setAckHandler]", () => {
+  it("removes an ack handler after its timeout [setAckHandler]", () => {
     const { acks, timers } = waiting();
     acks.set(0, 10, { ack: () => expect.unreachable() });
     acks.nack(0);
@@ -44,7 +44,7 @@ describe("AckHandlers", () => {
     expect(acks.size).toBe(0);
   });
 
-  it("calls the handler once, and forgets it and its timer [invokeAckHandler]", () => {
+  it("calls the handler once, and removes it and its timer [invokeAckHandler]", () => {
     const { acks, timers, heard, wait } = waiting();
     acks.ack({ seqNo: 0, payload }, 1);
     wait(0, 10);
@@ -55,7 +55,7 @@ describe("AckHandlers", () => {
     expect(timers.size).toBe(0);
   });
 
-  it("hands the payload and the time of arrival to the ack's side alone [invokeAckHandler_Channel_Ack]", () => {
+  it("passes the payload and the time of arrival to the ack callback only [invokeAckHandler_Channel_Ack]", () => {
     const { acks, heard, wait } = waiting();
     wait(0, 10);
     acks.ack({ seqNo: 0, payload }, 7.5);
@@ -77,7 +77,7 @@ describe("AckHandlers", () => {
     expect(acks.size).toBe(0);
   });
 
-  it("lets a handler start to wait anew under its own number", () => {
+  it("lets a handler register again under its own sequence number", () => {
     const { acks, timers } = waiting();
     acks.set(5, 10, { ack: () => acks.set(5, 20, { ack: () => undefined }) });
     acks.ack({ seqNo: 5, payload }, 1);
@@ -89,7 +89,7 @@ describe("AckHandlers", () => {
   });
 });
 
-describe("numbers", () => {
+describe("sequence and incarnation numbers", () => {
   it("start at 1 and go up by one; a sequence number wraps at the end of a u32 [NextSeq]", () => {
     const context = { seqNo: 0 } as EngineContext;
     expect(nextSeqNo(context)).toBe(1);
@@ -98,7 +98,7 @@ describe("numbers", () => {
     expect([nextSeqNo(context), nextSeqNo(context), nextSeqNo(context)]).toEqual([0xffff_ffff, 0, 1]);
   });
 
-  it("an incarnation goes above both our own and the accusation, and never leaves u32", () => {
+  it("give an incarnation above both the current one and the accusation, within u32", () => {
     const context = { incarnation: 3 } as EngineContext;
     expect(nextIncarnation(context)).toBe(4);
     expect(nextIncarnation(context, 4)).toBe(5);

@@ -34,7 +34,7 @@ describe("an IPv4 address of 16 bytes", () => {
     expect(Buffer.from(encodeAlive(message as never)).toString("hex")).toContain(`b0${"00".repeat(10)}ffff7f000002`);
   });
 
-  it("goes into push/pulls in 16 bytes, wherever it came from", () => {
+  it("is sent in push/pulls in 16 bytes, whatever its source", () => {
     const byGossip = started();
     byGossip.deliver(mapped(1));
     const byPushPull = started();
@@ -47,7 +47,7 @@ describe("an IPv4 address of 16 bytes", () => {
     }
   });
 
-  it("is the same address as in 4 bytes: no conflict, and the same incarnation changes nothing", () => {
+  it("equals its 4-byte form: no conflict, and no change at the same incarnation", () => {
     for (const [first, second] of [
       [mapped, short],
       [short, mapped],
@@ -64,7 +64,7 @@ describe("an IPv4 address of 16 bytes", () => {
     }
   });
 
-  it("changes its form with the next incarnation, and keeps it through a death and metadata", () => {
+  it("changes its form with the next incarnation, and keeps it through death and new metadata", () => {
     const node = started();
     node.deliver(short(1));
     expect(formOf(node)).toBeUndefined();
@@ -78,7 +78,7 @@ describe("an IPv4 address of 16 bytes", () => {
     expect(formOf(node)).toBeUndefined();
   });
 
-  it("leaves our own address as we advertise it when others claim it in the other form", () => {
+  it("leaves this node's advertised form unchanged when peers send the other form", () => {
     const node = started();
     node.deliver(alive("n1", { incarnation: 6, isMapped: true }));
     const [refutation] = aliveMessages(node.takeBroadcasts());

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { AddressIndex } from "../../src/swim/address-index.ts";
 
 describe("the index of addresses", () => {
-  it("knows an address until the last member there is taken out", () => {
+  it("keeps an address until its last member is removed", () => {
     const index = new AddressIndex();
     index.add("10.0.0.1", 7946);
     index.add("10.0.0.1", 7946);

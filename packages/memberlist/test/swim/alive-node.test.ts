@@ -13,7 +13,7 @@ function started(config: ConstructorParameters<typeof EngineHarness>[0] = {}): E
 }
 
 describe("an alive message about another node", () => {
-  it("makes a new node known, alive, and talked about [AliveNode_NewNode]", () => {
+  it("adds a new node as alive, and gossips it [AliveNode_NewNode]", () => {
     const node = started();
     node.deliver(alive("n2"));
     expect(node.known()).toHaveLength(2);
@@ -23,7 +23,7 @@ describe("an alive message about another node", () => {
     expect(node.takeBroadcasts()).toEqual([alive("n2")]);
   });
 
-  it("revives a suspect only by a higher incarnation, and nobody joins by that [AliveNode_SuspectNode]", () => {
+  it("revives a suspect only at a higher incarnation, without a join event [AliveNode_SuspectNode]", () => {
     const node = started();
     node.deliverAll(alive("n2"), suspect("n2"));
     node.takeEvents();
@@ -35,7 +35,7 @@ describe("an alive message about another node", () => {
     expect(node.engine.numQueuedBroadcasts).toBe(1);
   });
 
-  it("publishes metadata that changes while the node is suspect as an update, after the event that it is alive", () => {
+  it("reports metadata that changed during a suspicion as an update, after the alive event", () => {
     const node = started();
     node.deliverAll(alive("n2"), suspect("n2"));
     node.takeEvents();
@@ -45,7 +45,7 @@ describe("an alive message about another node", () => {
     expect(events[1]).toMatchObject({ node: { name: "n2", state: "alive", incarnation: 2, meta: foo } });
   });
 
-  it("ends the suspicion for good: its timer does not kill the node later", () => {
+  it("ends the suspicion: its timer does not kill the node later", () => {
     const node = started({ config: { probeInterval: 0 } });
     node.deliverAll(alive("n2"), alive("n3"), suspect("n2"));
     node.deliver(alive("n2", { incarnation: 2 }));
@@ -53,7 +53,7 @@ describe("an alive message about another node", () => {
     expect(node.state("n2")).toBe("alive");
   });
 
-  it("only raises the incarnation of one that is alive [AliveNode_Idempotent]", () => {
+  it("only raises the incarnation of a live node [AliveNode_Idempotent]", () => {
     const node = started();
     node.deliver(alive("n2"));
     node.takeEvents();
@@ -64,7 +64,7 @@ describe("an alive message about another node", () => {
     expect(node.takeBroadcasts()).toEqual([alive("n2", { incarnation: 2 })]);
   });
 
-  it("publishes new metadata as an update [AliveNode_ChangeMeta]", () => {
+  it("reports new metadata as an update [AliveNode_ChangeMeta]", () => {
     const node = started();
     node.deliver(alive("n2", { meta: Uint8Array.of(1) }));
     node.takeEvents();
@@ -75,7 +75,7 @@ describe("an alive message about another node", () => {
     expect(event).toMatchObject({ type: "update", node: { name: "n2", incarnation: 2, meta: foo } });
   });
 
-  it("tells a comeback with new metadata as one join", () => {
+  it("reports a rejoin with new metadata as one join", () => {
     const node = started();
     node.deliverAll(alive("n2"), dead("n2"));
     node.takeEvents();
@@ -83,7 +83,7 @@ describe("an alive message about another node", () => {
     expect(node.eventTypes()).toEqual(["join n2"]);
   });
 
-  it("does not share its metadata with the packet that brought it", () => {
+  it("does not share metadata memory with its packet", () => {
     const node = started();
     const packet = foo.slice();
     node.deliver(alive("n2", { meta: packet }));
@@ -91,7 +91,7 @@ describe("an alive message about another node", () => {
     expect(node.node("n2")?.meta).toEqual(foo);
   });
 
-  it("is ignored where its protocol versions are wrong [ProbeNode_Wrong_VSN]", () => {
+  it("is ignored if its protocol versions are wrong [ProbeNode_Wrong_VSN]", () => {
     const node = started();
     for (const vsn of [
       [0, 0, 0, 0, 0, 0],
@@ -108,7 +108,7 @@ describe("an alive message about another node", () => {
     expect(node.logged("versions_rejected").every(({ level }) => level === "warn")).toBe(true);
   });
 
-  it("keeps no more than six of the versions that a peer sends, in the table, the log and the gossip", () => {
+  it("keeps at most six of a peer's versions, in the table, the log and the gossip", () => {
     const node = started();
     const tail = Array.from({ length: 60_000 }, () => 9);
     node.deliver(alive("n2", { vsn: [...goodVersions, ...tail] }));
@@ -118,7 +118,7 @@ describe("an alive message about another node", () => {
     expect(node.logged("versions_rejected").map(({ fields }) => fields["versions"])).toEqual([[0, 5, 2, 0, 0, 0]]);
   });
 
-  it("may come without versions, and then takes none away", () => {
+  it("may have no versions, and then removes none", () => {
     const node = started();
     node.deliver(alive("n2", { vsn: [] }));
     expect(node.node("n2")?.vsn).toEqual([0, 0, 0, 0, 0, 0]);
@@ -127,14 +127,14 @@ describe("an alive message about another node", () => {
     expect(node.node("n2")).toMatchObject({ incarnation: 3, vsn: goodVersions });
   });
 
-  it("of a new node at incarnation 0 is ignored, because nothing is below that", () => {
+  it("is ignored for a new node at incarnation 0", () => {
     const node = started();
     node.deliver(alive("n2", { incarnation: 0 }));
     expect(node.node("n2")).toBeUndefined();
     expect(node.takeEvents()).toEqual([]);
   });
 
-  it("has bindPort for its port where it brings none", () => {
+  it("gets bindPort if it has no port", () => {
     const node = started({ config: { bindPort: 7000 } });
     node.deliver(alive("n2", { port: 0 }));
     expect(node.node("n2")?.port).toBe(7000);
@@ -145,7 +145,7 @@ describe("an alive message about another node", () => {
 });
 
 describe("the alive delegate", () => {
-  it("sees whole nodes, and is obeyed when it refuses one", () => {
+  it("sees whole nodes, and can refuse one", () => {
     const seen: Node[] = [];
     const delegates = {
       hasAliveDelegate: true,
@@ -178,7 +178,7 @@ describe("the alive delegate", () => {
 describe("cidrsAllowed", () => {
   const from = { ...stranger, host: "127.0.0.50" };
 
-  it("keeps out alive messages from elsewhere, and nodes that claim to be elsewhere", () => {
+  it("rejects alive messages from, and nodes at, addresses outside it", () => {
     const node = started({ config: { cidrsAllowed: ["127.0.0.0/16"] } });
     node.deliver(alive("n2"), stranger);
     node.deliver(alive("n3", { addr: "10.0.0.3" }), from);
@@ -192,7 +192,7 @@ describe("cidrsAllowed", () => {
     expect(node.count("dropped.address_not_allowed")).toBe(2);
   });
 
-  it("keeps out what comes by a push/pull, and a known node that moves away", () => {
+  it("rejects nodes from a push/pull, and a known node that moves outside", () => {
     const node = started({ config: { cidrsAllowed: ["127.0.0.0/16"] } });
     const state = { meta: new Uint8Array(0), state: 0, vsn: goodVersions, port: 7946 };
     const merge = (addr: string, incarnation: number): void =>
@@ -233,7 +233,7 @@ describe("an alive message with another address", () => {
     expect(node.logged("address_taken_over")).toHaveLength(1);
   });
 
-  it("is a conflict for ever where deadNodeReclaimTime is 0", () => {
+  it("is always a conflict if deadNodeReclaimTime is 0", () => {
     const node = started();
     node.deliverAll(alive("n2"), dead("n2"));
     node.jump(100_000_000);
@@ -242,7 +242,7 @@ describe("an alive message with another address", () => {
     expect(node.count("dropped.name_conflict")).toBe(1);
   });
 
-  it("does not take over from a suspect", () => {
+  it("does not replace a suspect", () => {
     const node = started({ config: { deadNodeReclaimTime: 10 } });
     node.deliverAll(alive("n2"), alive("n3"), suspect("n2"));
     node.jump(100);
@@ -250,7 +250,7 @@ describe("an alive message with another address", () => {
     expect(node.node("n2")).toMatchObject({ state: "suspect", addr: "127.0.0.2" });
   });
 
-  it("takes over at once from one that left, even with a lower incarnation", () => {
+  it("replaces at once a node that left, even at a lower incarnation", () => {
     const node = started();
     node.deliverAll(alive("n2", { incarnation: 7 }), dead("n2", 7, "n2"));
     node.takeEvents();
@@ -259,7 +259,7 @@ describe("an alive message with another address", () => {
     expect(node.eventTypes()).toEqual(["join n2"]);
   });
 
-  it("that claims our own name is a conflict that we do not refute", () => {
+  it("is a conflict that is not refuted if it has this node's name", () => {
     const node = started();
     node.deliver(alive("n1", { addr: "127.0.0.77", incarnation: 50 }));
     expect(node.eventTypes()).toEqual(["conflict n1"]);
@@ -267,7 +267,7 @@ describe("an alive message with another address", () => {
     expect(node.engine.numQueuedBroadcasts).toBe(0);
   });
 
-  it("is reported ten times at once and then once a second, for our own name and for all others each", () => {
+  it("is reported ten times at once and then once a second, separately for this node's name and for others", () => {
     const node = started();
     node.deliver(alive("n2"));
     node.takeEvents();

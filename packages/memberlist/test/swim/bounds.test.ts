@@ -11,7 +11,7 @@ interface Watched {
   readonly node: EngineHarness;
   /** Timers that are set. */
   readonly timers: () => number;
-  /** Who wait for acks. */
+  /** The handlers waiting for acks. */
   readonly handlers: () => number;
   /** Messages that wait to be handled. */
   readonly waiting: () => number;
@@ -72,7 +72,7 @@ function hostileMessage(random: SeededRandom, names: number): Message {
 }
 
 describe("memory", () => {
-  it("stays bounded under 10,000 hostile messages, and comes back once they stop", () => {
+  it("stays bounded under 10,000 hostile messages, and returns to normal once they stop", () => {
     const names = 150;
     const { node, timers, handlers } = watched({
       config: { gossipInterval: 200, probeInterval: 1000, gossipToTheDeadTime: 5000 },
@@ -93,7 +93,7 @@ describe("memory", () => {
       // About one message in nine is an indirect ping, and each lives for probeTimeout: 500 messages.
       expect(handlers()).toBeLessThan(120);
       const suspects = node.known().filter(({ state }) => state === "suspect").length;
-      // One of each suspicion; each who waits has one, and its nack another; the probe has two; then the periodic ones.
+      // One timer for each suspicion; one for each ack handler, and one for its nack; two for the probe; then the periodic ones.
       expect(timers()).toBeLessThanOrEqual(suspects + 2 * handlers() + 2 + periodic);
     }
     expect(indirect).toBeGreaterThan(900);
@@ -110,7 +110,7 @@ describe("memory", () => {
     expect(timers()).toBe(periodic - 1);
   });
 
-  it("holds at most handoffQueueDepth messages of each kind, however many come before any is handled", () => {
+  it("holds at most handoffQueueDepth messages of each kind, however many arrive before any is handled", () => {
     const { node, waiting } = watched({ config: { handoffQueueDepth: 100 } });
     for (let i = 0; i < 5000; i++) {
       node.deliver(alive(`new${i}`), stranger, false);
@@ -122,7 +122,7 @@ describe("memory", () => {
     expect(waiting()).toBe(0);
   });
 
-  it("for indirect pings is given back after probeTimeout", () => {
+  it("is released for indirect pings after probeTimeout", () => {
     const { node, timers, handlers } = watched({ config: { probeInterval: 0 } });
     const before = timers();
     for (let i = 0; i < 10_000; i++) node.deliver(indirectPing({ seqNo: i, nack: true }));
@@ -133,7 +133,7 @@ describe("memory", () => {
     expect(node.sentOf("nack")).toHaveLength(10_000);
   });
 
-  it("for accusers is that of the few who count", () => {
+  it("is bounded for accusers by the few that count", () => {
     const { node, timers } = watched({ config: { probeInterval: 1_000_000 } });
     for (let i = 3; i < 20; i++) node.deliver(alive(`n${i}`));
     node.takeBroadcasts();
@@ -147,7 +147,7 @@ describe("memory", () => {
     expect(timers()).toBe(before + 1);
   });
 
-  it("holds no timer at all after stop", () => {
+  it("holds no timer after stop", () => {
     const { node, timers, waiting } = watched({ config: { gossipInterval: 100, pushPullInterval: 100 } });
     node.deliver(suspect("n2"));
     node.deliver(indirectPing({ nack: true }));

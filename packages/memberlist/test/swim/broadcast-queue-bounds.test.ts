@@ -4,23 +4,23 @@ import { MemberlistError } from "../../src/api/errors.ts";
 import { SeededRandom } from "../../src/testing/index.ts";
 import { ascii } from "../wire/hex.ts";
 
-/** A queue that records what it gives up, as `finished x` and `oldest x`, `newest x` or `tooLong x`. */
+/** A queue that records each dropped broadcast, as `finished x` and `oldest x`, `newest x` or `tooLong x`. */
 function makeQueue(options: Partial<TransmitLimitedQueueOptions>): {
   queue: TransmitLimitedQueue;
-  told: string[];
+  reported: string[];
   put: (text: string, name?: string) => boolean;
 } {
-  const told: string[] = [];
+  const reported: string[] = [];
   const queue = new TransmitLimitedQueue({
     numNodes: () => 10,
     retransmitMult: 2,
     maxPayload: () => Infinity,
-    onDropped: ({ message }, why) => told.push(`${why} ${String.fromCharCode(...message)}`),
+    onDropped: ({ message }, why) => reported.push(`${why} ${String.fromCharCode(...message)}`),
     ...options,
   });
   const put = (text: string, name?: string): boolean =>
-    queue.queueBroadcast({ name, message: ascii(text), finished: () => told.push(`finished ${text}`) });
-  return { queue, told, put };
+    queue.queueBroadcast({ name, message: ascii(text), finished: () => reported.push(`finished ${text}`) });
+  return { queue, reported, put };
 }
 
 function waiting(queue: TransmitLimitedQueue): string[] {
@@ -40,15 +40,15 @@ function refusal(act: () => unknown): unknown {
 }
 
 describe("a full queue", () => {
-  it("gives up its oldest, however often that was sent", () => {
-    const { queue, told, put } = makeQueue({ maxCount: 3 });
+  it("drops its oldest broadcast, however often it was sent", () => {
+    const { queue, reported, put } = makeQueue({ maxCount: 3 });
     put("a");
     expect(waiting(queue)).toEqual(["a"]);
     put("b");
     put("c");
     expect(put("d")).toBe(true);
     expect(put("e")).toBe(true);
-    expect(told).toEqual(["finished a", "oldest a", "finished b", "oldest b"]);
+    expect(reported).toEqual(["finished a", "oldest a", "finished b", "oldest b"]);
     expect(waiting(queue)).toEqual(["c", "d", "e"]);
     expect(queue.counters()).toEqual({
       count: 3,
@@ -61,7 +61,7 @@ describe("a full queue", () => {
     });
   });
 
-  it("keeps the order of age when sent broadcasts go back into it", () => {
+  it("keeps the order of age when sent broadcasts return to the queue", () => {
     const { queue, put } = makeQueue({ maxCount: 3, retransmitMult: 9 });
     for (const text of ["a", "bb", "ccc"]) put(text);
     queue.getBroadcasts(0, 3); // ccc
@@ -71,7 +71,7 @@ describe("a full queue", () => {
     expect(waiting(queue)).toEqual(["ccc", "d", "e"]);
   });
 
-  it("gives up as many as the bytes of the new one need", () => {
+  it("drops as many as the new broadcast's bytes need", () => {
     const { queue, put } = makeQueue({ maxBytes: 10 });
     for (const text of ["aaaa", "bbbb", "cc"]) put(text);
     put("ddddd");
@@ -79,51 +79,51 @@ describe("a full queue", () => {
     expect(queue.counters()).toMatchObject({ count: 2, bytes: 7, droppedOldest: 2 });
   });
 
-  it("gives up what was sent most often where the policy is dropMostSent, the longest first, never the spared one", () => {
-    const { queue, told, put } = makeQueue({ maxCount: 4, retransmitMult: 9, whenFull: "dropMostSent", spared: "me" });
+  it("drops the most sent first under dropMostSent, the longest of those first, never the spared one", () => {
+    const { queue, reported, put } = makeQueue({ maxCount: 4, retransmitMult: 9, whenFull: "dropMostSent", spared: "me" });
     for (const text of ["aa", "b", "cc"]) put(text);
     put("dddd", "me");
     expect(waiting(queue)).toEqual(["aa", "b", "cc", "dddd"]);
     expect([put("e"), put("f")]).toEqual([true, true]);
-    expect(told).toEqual(["finished aa", "mostSent aa", "finished cc", "mostSent cc"]);
+    expect(reported).toEqual(["finished aa", "mostSent aa", "finished cc", "mostSent cc"]);
     put("g");
     put("hhh");
-    expect(told.slice(4)).toEqual(["finished b", "mostSent b", "finished e", "mostSent e"]);
+    expect(reported.slice(4)).toEqual(["finished b", "mostSent b", "finished e", "mostSent e"]);
     expect(waiting(queue)).toEqual(["dddd", "f", "g", "hhh"]);
     expect(queue.counters()).toMatchObject({ count: 4, droppedMostSent: 4, droppedOldest: 0 });
   });
 
-  it("takes no new one where the policy is dropNewest, and tells", () => {
-    const { queue, told, put } = makeQueue({ maxCount: 2, whenFull: "dropNewest" });
+  it("drops the new broadcast under dropNewest, and reports it", () => {
+    const { queue, reported, put } = makeQueue({ maxCount: 2, whenFull: "dropNewest" });
     expect([put("a"), put("b"), put("c")]).toEqual([true, true, false]);
-    expect(told).toEqual(["finished c", "newest c"]);
+    expect(reported).toEqual(["finished c", "newest c"]);
     expect(waiting(queue)).toEqual(["a", "b"]);
     expect(queue.counters()).toMatchObject({ count: 2, droppedOldest: 0, droppedNewest: 1 });
   });
 
-  it("throws queue_full where the policy is reject, and nothing has changed", () => {
-    const { queue, told, put } = makeQueue({ maxCount: 2, whenFull: "reject" });
+  it("throws queue_full under reject, and changes nothing", () => {
+    const { queue, reported, put } = makeQueue({ maxCount: 2, whenFull: "reject" });
     put("a");
     put("b");
     expect(refusal(() => put("c"))).toEqual(["queue_full", { count: 2, bytes: 2, maxCount: 2, maxBytes: 8 * 1024 * 1024 }]);
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
     expect(waiting(queue)).toEqual(["a", "b"]);
     expect(queue.counters()).toMatchObject({ count: 2, rejected: 1 });
   });
 
   it.each(["dropOldest", "dropMostSent", "dropNewest", "reject"] as const)(
-    "lets news replace the old of its name (%s)",
+    "replaces the broadcast of the same name (%s)",
     (whenFull) => {
-      const { queue, told, put } = makeQueue({ maxCount: 2, maxBytes: 8, whenFull });
+      const { queue, reported, put } = makeQueue({ maxCount: 2, maxBytes: 8, whenFull });
       put("1111", "one");
       put("2222", "two");
       expect(put("3333", "one")).toBe(true);
-      expect(told).toEqual(["finished 1111"]);
+      expect(reported).toEqual(["finished 1111"]);
       expect(waiting(queue)).toEqual(["2222", "3333"]);
     },
   );
 
-  it("keeps the old of a name when there is no room for the new", () => {
+  it("keeps the old broadcast of a name if the new one does not fit", () => {
     const { queue, put } = makeQueue({ maxBytes: 8, whenFull: "dropNewest" });
     put("1111", "one");
     put("2222", "two");
@@ -134,29 +134,29 @@ describe("a full queue", () => {
   it.each(["dropOldest", "dropMostSent", "dropNewest", "reject"] as const)(
     "refuses what is over maxBytes alone (%s)",
     (whenFull) => {
-      const { queue, told, put } = makeQueue({ maxBytes: 4, whenFull });
+      const { queue, reported, put } = makeQueue({ maxBytes: 4, whenFull });
       put("1111");
       expect(refusal(() => put("55555"))).toEqual(["message_too_large", { size: 5, limit: 4 }]);
-      expect(told).toEqual([]);
+      expect(reported).toEqual([]);
       expect(waiting(queue)).toEqual(["1111"]);
     },
   );
 
-  it("refuses what no packet can hold, and gives up what none can hold any more", () => {
+  it("refuses broadcasts over maxPayload, and drops queued ones when maxPayload shrinks", () => {
     let longest = 5;
-    const { queue, told, put } = makeQueue({ maxPayload: () => longest });
+    const { queue, reported, put } = makeQueue({ maxPayload: () => longest });
     put("1");
     put("4444");
     put("55555");
     expect(refusal(() => put("666666"))).toEqual(["message_too_large", { size: 6, limit: 5 }]);
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
     longest = 3;
     expect(waiting(queue)).toEqual(["1"]);
-    expect(told).toEqual(["finished 55555", "tooLong 55555", "finished 4444", "tooLong 4444"]);
+    expect(reported).toEqual(["finished 55555", "tooLong 55555", "finished 4444", "tooLong 4444"]);
     expect(queue.counters()).toMatchObject({ count: 1, bytes: 1, droppedTooLong: 2 });
   });
 
-  it("finds what is too long by then, in whichever order it came, and without anybody to notify", () => {
+  it("drops every broadcast that has become too long, in any order, without callbacks", () => {
     let longest = 5;
     const { queue, put } = makeQueue({ maxPayload: () => longest, onDropped: undefined });
     put("55555");
@@ -168,13 +168,13 @@ describe("a full queue", () => {
     expect(queue.counters()).toMatchObject({ count: 2, bytes: 3, droppedTooLong: 2 });
   });
 
-  it("takes one more where there is nothing that it may give up", () => {
-    const { queue, told, put } = makeQueue({ maxCount: 1, whenFull: "dropMostSent", spared: "me" });
+  it("accepts one more if nothing may be dropped", () => {
+    const { queue, reported, put } = makeQueue({ maxCount: 1, whenFull: "dropMostSent", spared: "me" });
     put("a", "me");
     expect(put("b")).toBe(true);
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
     expect(put("c")).toBe(true);
-    expect(told).toEqual(["finished b", "mostSent b"]);
+    expect(reported).toEqual(["finished b", "mostSent b"]);
     expect(waiting(queue)).toEqual(["a", "c"]);
   });
 
@@ -193,7 +193,7 @@ describe("a full queue", () => {
   });
 });
 
-it("is never over its limits, whatever happens, and its counts are right", () => {
+it("stays within its limits, with exact counts, over random operations", () => {
   for (let seed = 0; seed < 50; seed++) {
     const random = new SeededRandom(seed);
     const pick = (n: number): number => Math.floor(random.next() * n);
@@ -231,20 +231,20 @@ it.each([{ maxCount: 0 }, { maxBytes: 0 }, { maxCount: Number.NaN }, { whenFull:
 );
 
 describe("cancelling a broadcast", () => {
-  it("takes it out by its name, and calls its finished", () => {
-    const { queue, told, put } = makeQueue({});
+  it("removes it by name, and calls its finished", () => {
+    const { queue, reported, put } = makeQueue({});
     put("a", "one");
     put("b", "two");
     put("c");
     expect(queue.cancel("one")).toBe(true);
-    expect(told).toEqual(["finished a"]);
+    expect(reported).toEqual(["finished a"]);
     expect(queue.counters()).toMatchObject({ count: 2, bytes: 2 });
     expect(queue.cancel("one")).toBe(false);
-    expect(told).toEqual(["finished a"]);
+    expect(reported).toEqual(["finished a"]);
     expect(waiting(queue)).toEqual(["b", "c"]);
   });
 
-  it("needs nobody who waits for its end", () => {
+  it("works without a finished callback", () => {
     const { queue } = makeQueue({});
     queue.queueBroadcast({ name: "one", message: ascii("a") });
     expect(queue.cancel("one")).toBe(true);

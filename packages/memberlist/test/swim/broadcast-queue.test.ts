@@ -63,7 +63,7 @@ describe("TransmitLimitedQueue", () => {
     expect(sendOrder(queue)).toEqual(["twelve Bytes", "twelve bytes", "ten bytes.", "sent before, and longest"]);
   });
 
-  it("counts what waits, and puts a replacement at its own place [TransmitLimited_Queue]", () => {
+  it("counts queued broadcasts, and sorts a replacement by its own age [TransmitLimited_Queue]", () => {
     const queue = makeQueue({ nodes: 1 });
     const message = (name: string): Broadcast => ({ name, message: ascii(name.padEnd(4)) });
     for (const name of ["test", "foo", "bar"]) queue.queueBroadcast(message(name));
@@ -81,7 +81,7 @@ describe("TransmitLimitedQueue", () => {
     expect(queue.getBroadcasts(3, 80)).toHaveLength(3);
   });
 
-  it("sends each as often as the limit says, and then forgets it [TransmitLimited_GetBroadcasts_Limit]", () => {
+  it("sends each as often as the transmit limit, then removes it [TransmitLimited_GetBroadcasts_Limit]", () => {
     const queue = makeQueue();
     queueFour(queue);
     const rounds = Array.from({ length: 4 }, () => texts(queue.getBroadcasts(3, 80)));
@@ -90,7 +90,7 @@ describe("TransmitLimitedQueue", () => {
     expect(queue.numQueued()).toBe(0);
   });
 
-  it("prunes to the newest, and says of the others that they are finished [TransmitLimited_Prune]", () => {
+  it("prunes to the newest, and finishes the others [TransmitLimited_Prune]", () => {
     const queue = makeQueue();
     const finished: string[] = [];
     queueFour(queue, (name) => finished.push(name));
@@ -129,7 +129,7 @@ describe("TransmitLimitedQueue", () => {
     expect(queue.getBroadcasts(0, 100_000)).toHaveLength(4);
   });
 
-  it("passes over what does not fit, and keeps it", () => {
+  it("skips a broadcast that exceeds the limit, and keeps it", () => {
     const queue = makeQueue();
     queue.queueBroadcast({ name: "big", message: new Uint8Array(100) });
     queue.queueBroadcast({ name: "small", message: ascii("s") });
@@ -140,7 +140,7 @@ describe("TransmitLimitedQueue", () => {
     expect(queue.getBroadcasts(2, -10)).toEqual([]);
   });
 
-  it("asks for the size of the cluster each time", () => {
+  it("reads the cluster size for each call", () => {
     let nodes = 1;
     const queue = new TransmitLimitedQueue({ numNodes: () => nodes, maxPayload: () => Infinity, retransmitMult: 1 });
     queueFour(queue);
@@ -173,7 +173,7 @@ describe("TransmitLimitedQueue", () => {
     expect(sendOrder(queue).sort()).toEqual(["named", "second", "unique", "unique"]);
   });
 
-  it("lets a callback queue again", () => {
+  it("lets a finished callback queue another broadcast", () => {
     const queue = makeQueue({ nodes: 1 });
     let again = 0;
     const requeue = (): void => {

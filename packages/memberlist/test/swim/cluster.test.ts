@@ -29,7 +29,7 @@ describe("a cluster in virtual time", () => {
     }
   });
 
-  it("finds out about a crash in bounded time, and about nothing else", () => {
+  it("detects a crash in bounded time, without a false positive", () => {
     for (let seed = 1; seed <= 5; seed++) {
       const members = cluster(8, { seed, config });
       members.advance(5000);
@@ -44,7 +44,7 @@ describe("a cluster in virtual time", () => {
     }
   });
 
-  it("finds out sooner the more nodes confirm", () => {
+  it("detects a crash sooner if more nodes confirm", () => {
     const members = cluster(8, { config });
     members.crash("n3");
     const n1 = members.node("n1");
@@ -54,8 +54,8 @@ describe("a cluster in virtual time", () => {
     expect(members.now - suspectedAt).toBeLessThan(24_000);
   });
 
-  it("hears of a leave at once, and takes nobody for dead", () => {
-    // With some seeds, as with some luck, gossip misses a member, which then hears of it by a push/pull.
+  it("learns of a leave at once, and declares nobody dead", () => {
+    // With some seeds gossip misses a member, which then learns of the leave by a push/pull.
     const members = cluster(8, { seed: 2, config });
     const n5 = members.node("n5");
     let isOut = false;
@@ -67,7 +67,7 @@ describe("a cluster in virtual time", () => {
     for (const node of members.nodes) expect(node.takeEvents().filter(({ type }) => type === "suspect")).toEqual([]);
   });
 
-  it("makes a newcomer known to all, who told only one", () => {
+  it("spreads a new node that contacted only one member", () => {
     const members = cluster(8, { config });
     const newcomer = members.add("n9");
     members.pushPull(newcomer, members.node("n4").address);
@@ -83,7 +83,7 @@ describe("a cluster in virtual time", () => {
     expect(members.advance(3000, spread)).toBe(true);
   });
 
-  it("keeps a node that some cannot reach, as long as others can", () => {
+  it("keeps a node that some members cannot reach, as long as others can", () => {
     const members = cluster(6, { config });
     members.losesPacket = (from, to) => (from === "n1" && to === "n2") || (from === "n2" && to === "n1");
     members.refusesStream = members.losesPacket;
@@ -105,7 +105,7 @@ describe("a cluster in virtual time", () => {
     }
   });
 
-  it("loses nobody for good to a lossy network", () => {
+  it("loses nobody permanently on a lossy network", () => {
     const members = cluster(6, { config: { ...config, pushPullInterval: 5000 } });
     const random = new SeededRandom("loss");
     members.losesPacket = () => random.next() < 0.25;
@@ -118,7 +118,7 @@ describe("a cluster in virtual time", () => {
     expect(members.advance(60_000, isWhole)).toBe(true);
   });
 
-  it("comes together after a partition that was shorter than gossipToTheDeadTime", () => {
+  it("merges after a partition shorter than gossipToTheDeadTime", () => {
     const members = cluster(6, { config: { ...config, gossipToTheDeadTime: 120_000 } });
     const side = (name: string): boolean => Number(name.slice(1)) <= 3;
     members.losesPacket = (from, to) => side(from) !== side(to);
@@ -131,7 +131,7 @@ describe("a cluster in virtual time", () => {
     expect(members.advance(60_000, known)).toBe(true);
   });
 
-  it("ends up agreed on a node that a liar keeps accusing", () => {
+  it("agrees on a node that one member keeps accusing falsely", () => {
     const members = cluster(5, { config });
     for (let i = 0; i < 20; i++) {
       const victim = members.node("n2");

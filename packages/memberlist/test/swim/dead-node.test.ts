@@ -12,14 +12,14 @@ function started(): EngineHarness {
 }
 
 describe("a dead message", () => {
-  it("about nobody we know makes nobody known [DeadNode_NoNode]", () => {
+  it("does not add an unknown node [DeadNode_NoNode]", () => {
     const node = started();
     node.deliver(dead("n2"));
     expect(node.known().map(({ name }) => name)).toEqual(["n1"]);
     expect(node.engine.numQueuedBroadcasts).toBe(0);
   });
 
-  it("from the node itself means that it left; its name is then free for another address [DeadNodeLeft]", () => {
+  it("means a leave if it is from the node itself, whose name another address may then take [DeadNodeLeft]", () => {
     const node = started();
     node.deliver(alive("n2"));
     node.deliver(dead("n2", 1, "n2"));
@@ -32,7 +32,7 @@ describe("a dead message", () => {
     expect(node.eventTypes()).toEqual(["join n2"]);
   });
 
-  it("from another makes it dead, and is passed on [DeadNode]", () => {
+  it("makes the node dead if it is from another node, and is gossiped [DeadNode]", () => {
     const node = started();
     node.deliver(alive("n2"));
     node.takeEvents();
@@ -44,7 +44,7 @@ describe("a dead message", () => {
     expect(node.engine.numMembers).toBe(1);
   });
 
-  it("about one that is dead already does nothing, whatever its incarnation [DeadNode_Double]", () => {
+  it("changes nothing if the node is already dead, whatever its incarnation [DeadNode_Double]", () => {
     const node = started();
     node.deliverAll(alive("n2"), dead("n2"));
     node.takeBroadcasts();
@@ -55,21 +55,21 @@ describe("a dead message", () => {
     expect(node.node("n2")).toMatchObject({ state: "dead", incarnation: 1 });
   });
 
-  it("with an old incarnation is ignored [DeadNode_OldDead]", () => {
+  it("is ignored at an old incarnation [DeadNode_OldDead]", () => {
     const node = started();
     node.deliver(alive("n2", { incarnation: 10 }));
     node.deliver(dead("n2", 1));
     expect(node.state("n2")).toBe("alive");
   });
 
-  it("outlives a replay of the alive message that it answered [DeadNode_AliveReplay]", () => {
+  it("is not undone by a replay of the older alive message [DeadNode_AliveReplay]", () => {
     const node = started();
     const life = alive("n2", { incarnation: 10 });
     node.deliverAll(life, dead("n2", 10), life);
     expect(node.state("n2")).toBe("dead");
   });
 
-  it("about ourselves is refuted, and costs us health [DeadNode_Refute]", () => {
+  it("is refuted if it is about this node, and worsens the health score [DeadNode_Refute]", () => {
     const node = started();
     node.deliver(dead("n1", 1, "n2"));
     expect(node.engine.localNode).toMatchObject({ state: "alive", incarnation: 2 });
@@ -88,7 +88,7 @@ describe("a dead message", () => {
 });
 
 describe("refuting", () => {
-  it("an alive message about us with other facts [AliveNode_Refute]", () => {
+  it("answers an alive message about this node with other fields [AliveNode_Refute]", () => {
     const node = started();
     node.deliver(alive("n1", { incarnation: 2, meta: foo }));
     expect(node.engine.localNode).toMatchObject({ state: "alive", incarnation: 3 });
@@ -97,7 +97,7 @@ describe("refuting", () => {
     expect(node.takeBroadcasts()).toMatchObject([{ kind: "alive", node: "n1", incarnation: 3, meta: new Uint8Array(0) }]);
   });
 
-  it("is not needed for what we said ourselves, but for other metadata or versions of the same incarnation", () => {
+  it("ignores this node's own message, but answers other metadata or versions at the same incarnation", () => {
     const own = { incarnation: 1, vsn: [1, 5, 2, 0, 0, 0] };
     const node = started();
     node.deliver(alive("n1", own));
@@ -111,7 +111,7 @@ describe("refuting", () => {
     expect(node.eventTypes()).toEqual(["refute n1", "refute n1", "refute n1"]);
   });
 
-  it("goes above any accusation, and leaves others able to accept it", () => {
+  it("exceeds any accusation's incarnation, so that others accept it", () => {
     for (const incarnation of [1, 2, 77, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe]) {
       const node = started();
       node.deliver(suspect("n1", incarnation));
@@ -121,20 +121,20 @@ describe("refuting", () => {
     }
   });
 
-  it("an accusation at the very end of u32 stays within u32, and does not go on for ever", () => {
+  it("stays within u32 for an accusation at its maximum, and does not repeat for ever", () => {
     const node = started();
     node.deliver(suspect("n1", 0xffff_ffff));
     const [refutation] = node.takeBroadcasts();
     expect(refutation).toMatchObject({ kind: "alive", incarnation: 0xffff_ffff });
     expect(node.engine.localNode.state).toBe("alive");
     node.takeEvents();
-    // Our own words come back to us by gossip.
+    // Gossip returns our own message to us.
     if (refutation !== undefined) node.deliver(refutation);
     expect(node.takeEvents()).toEqual([]);
     expect(node.engine.numQueuedBroadcasts).toBe(0);
   });
 
-  it("keeps the metadata that was published last", () => {
+  it("keeps the last published metadata", () => {
     const node = started();
     node.run(() => node.engine.update(foo, () => undefined));
     node.deliver(suspect("n1", 2));
@@ -143,7 +143,7 @@ describe("refuting", () => {
 });
 
 describe("leaving", () => {
-  it("is said by a dead message from ourselves, and is told when that is out", () => {
+  it("broadcasts a dead message from this node, and reports when it is sent", () => {
     const node = started();
     node.deliver(alive("n2"));
     node.takeBroadcasts();
@@ -159,7 +159,7 @@ describe("leaving", () => {
     expect(finished).toBe(1);
   });
 
-  it("is not refuted afterwards, and nothing makes us alive again", () => {
+  it("is not refuted afterwards, and no message makes this node alive again", () => {
     const node = started();
     node.deliver(alive("n2"));
     node.run(() => node.engine.leave(() => undefined));
@@ -174,7 +174,7 @@ describe("leaving", () => {
     expect(node.engine.members().map(({ name }) => name)).toEqual(["n2"]);
   });
 
-  it("goes on answering pings", () => {
+  it("keeps answering pings", () => {
     const node = started();
     node.run(() => node.engine.leave(() => undefined));
     node.deliver({ kind: "ping", seqNo: 5, node: "n1", sourceAddr: "", sourcePort: 0, sourceNode: "" });
@@ -183,7 +183,7 @@ describe("leaving", () => {
 });
 
 describe("new metadata", () => {
-  it("goes out with a higher incarnation, and tells when it is out", () => {
+  it("is broadcast with a higher incarnation, and reports when it is sent", () => {
     const node = started();
     node.deliver(alive("n2"));
     node.takeBroadcasts();
@@ -196,14 +196,14 @@ describe("new metadata", () => {
     expect(finished).toBe(1);
   });
 
-  it("that equals the old is no update, but goes out all the same", () => {
+  it("is broadcast even if it equals the old, without an update event", () => {
     const node = started();
     node.run(() => node.engine.update(new Uint8Array(0), () => undefined));
     expect(node.takeEvents()).toEqual([]);
     expect(node.takeBroadcasts()).toMatchObject([{ kind: "alive", incarnation: 2 }]);
   });
 
-  it("replaced by newer metadata before it was out counts as out: nobody waits for it for ever", () => {
+  it("counts as sent if newer metadata replaces it", () => {
     const node = started();
     let finished = 0;
     node.run(() => node.engine.update(foo, () => finished++));

@@ -16,7 +16,7 @@ const looksAtAll = { cidrsAllowed: ["0.0.0.0/0", "::/0"] };
 const names = fc.constantFrom("n1", "n2", "n3", "é");
 const incarnations = fc.integer({ min: 0, max: 3 });
 const forms = fc.constantFrom<true | undefined>(undefined, true);
-const claimsAt = (addrs: readonly string[], ports: readonly number[]): fc.Arbitrary<Message> =>
+const messagesAt = (addrs: readonly string[], ports: readonly number[]): fc.Arbitrary<Message> =>
   fc.oneof(
     fc
       .record({
@@ -34,29 +34,29 @@ const claimsAt = (addrs: readonly string[], ports: readonly number[]): fc.Arbitr
           [5, 1, 2, 0, 0, 0],
         ),
       })
-      .map(({ node, ...claim }) => alive(node, claim)),
+      .map(({ node, ...fields }) => alive(node, fields)),
     fc.record({ node: names, incarnation: incarnations }).map(({ node, incarnation }) => suspect(node, incarnation)),
     fc
       .record({ node: names, incarnation: incarnations, from: names })
       .map(({ node, incarnation, from }) => dead(node, incarnation, from)),
   );
 
-/** Members are forgotten soon, and may come back elsewhere. */
+/** Members are forgotten soon, and may return elsewhere. */
 const forgetful = { probeInterval: 10, probeTimeout: 5, suspicionMult: 1, gossipToTheDeadTime: 20, deadNodeReclaimTime: 10 };
 const configs = fc.constantFrom({}, forgetful);
 
 /** The messages of one packet, and the pause after it in ms. */
 type Round = readonly [messages: readonly Message[], ms: number];
 
-const rounds = (claims: fc.Arbitrary<Message>): fc.Arbitrary<Round[]> =>
-  fc.array(fc.tuple(fc.array(claims, { minLength: 1, maxLength: 6 }), fc.constantFrom(0, 0, 15, 60)), { maxLength: 12 });
+const rounds = (messages: fc.Arbitrary<Message>): fc.Arbitrary<Round[]> =>
+  fc.array(fc.tuple(fc.array(messages, { minLength: 1, maxLength: 6 }), fc.constantFrom(0, 0, 15, 60)), { maxLength: 12 });
 
 /** The outcome in a node that drops duplicates, and in one that decodes all messages. */
 function outcomesOf(all: readonly Round[], config: object): [plain: unknown, thorough: unknown] {
   const plain = new EngineHarness({ config }).start();
   const thorough = new EngineHarness({ config: { ...config, ...looksAtAll } }).start();
-  for (const [claims, ms] of all) {
-    const messages = claims.map((claim) => encodeMessage(claim));
+  for (const [decoded, ms] of all) {
+    const messages = decoded.map((message) => encodeMessage(message));
     for (const node of [plain, thorough]) {
       node.deliver(messages.length === 1 ? (messages[0] as Uint8Array) : makeCompound(messages));
       node.advance(ms);
@@ -78,8 +78,8 @@ function outcome(node: EngineHarness): unknown {
 describe("duplicate alive messages", () => {
   it("are dropped without decoding, with the same outcome as if they were decoded", () => {
     fc.assert(
-      fc.property(rounds(claimsAt(["127.0.0.2", "127.0.0.3", "2001:db8::1"], [0, 7946, 7947])), configs, (all, config) => {
-        const single = all.flatMap(([claims, ms]) => claims.map((claim, i): Round => [[claim], i === 0 ? ms : 0]));
+      fc.property(rounds(messagesAt(["127.0.0.2", "127.0.0.3", "2001:db8::1"], [0, 7946, 7947])), configs, (all, config) => {
+        const single = all.flatMap(([messages, ms]) => messages.map((message, i): Round => [[message], i === 0 ? ms : 0]));
         const [plain, thorough] = outcomesOf(single, config);
         expect(plain).toEqual(thorough);
       }),
@@ -90,7 +90,7 @@ describe("duplicate alive messages", () => {
   it("are dropped out of compounds, with the same outcome", () => {
     // No member changes its address: which of two messages in one packet reports a conflict depends on their order, which is not promised.
     fc.assert(
-      fc.property(rounds(claimsAt(["127.0.0.2"], [0, 7946])), configs, (all, config) => {
+      fc.property(rounds(messagesAt(["127.0.0.2"], [0, 7946])), configs, (all, config) => {
         const [plain, thorough] = outcomesOf(all, config);
         expect(plain).toEqual(thorough);
       }),
@@ -98,10 +98,10 @@ describe("duplicate alive messages", () => {
     );
   });
 
-  it("are decoded again once the member was forgotten, or is back at another address", () => {
+  it("are decoded again once the member was forgotten or has moved", () => {
     const node = new EngineHarness({ config: forgetful }).start();
-    const hear = (claim: Message): void => {
-      for (let i = 0; i < 3; i++) node.deliver(encodeMessage(claim));
+    const hear = (message: Message): void => {
+      for (let i = 0; i < 3; i++) node.deliver(encodeMessage(message));
     };
     hear(alive("n2"));
     node.deliver(dead("n2"));
@@ -183,11 +183,13 @@ describe("unchanged nodes of a push/pull", () => {
   });
 
   it("are merged like others when the table has changed between our writing and our reading", async () => {
-    const claim = { meta: new Uint8Array(0), addr: "127.0.0.2", port: 7946, vsn: [1, 5, 2, 0, 0, 0] };
-    const told = fc.record({ name: names, incarnation: incarnations, state: fc.nat(4) }).map((node) => ({ ...claim, ...node }));
-    const someTold = fc.array(told, { maxLength: 8 });
+    const fields = { meta: new Uint8Array(0), addr: "127.0.0.2", port: 7946, vsn: [1, 5, 2, 0, 0, 0] };
+    const reported = fc
+      .record({ name: names, incarnation: incarnations, state: fc.nat(4) })
+      .map((node) => ({ ...fields, ...node }));
+    const someReported = fc.array(reported, { maxLength: 8 });
     await fc.assert(
-      fc.asyncProperty(someTold, someTold, someTold, configs, async (before, meanwhile, nodes, config) => {
+      fc.asyncProperty(someReported, someReported, someReported, configs, async (before, meanwhile, nodes, config) => {
         const plain = new EngineHarness({ config }).start();
         const thorough = new EngineHarness({ config }).start();
         for (const node of [plain, thorough]) node.run(() => mergeAll(node.engine, before, false));

@@ -18,7 +18,7 @@ export interface SentPacket {
   readonly messages: readonly Message[];
   readonly to: Address;
   readonly crc: boolean;
-  /** Tells the engine that the packet could not be sent. */
+  /** Reports to the engine that the packet could not be sent. */
   readonly fail: () => void;
 }
 
@@ -147,7 +147,7 @@ export class EngineHarness {
     return this;
   }
 
-  /** Hands a packet to the engine, and, unless told otherwise, lets it handle what then waits. */
+  /** Hands a packet to the engine and, unless `drain` is false, lets it handle the queued messages. */
   deliver(packet: Message | Uint8Array, from: Address = stranger, drain: boolean = true): void {
     this.run(() => {
       this.engine.packets.receive(packet instanceof Uint8Array ? packet : encodeMessage(packet), from, this.now);
@@ -223,7 +223,7 @@ export class EngineHarness {
     });
   }
 
-  /** Lets time pass without firing a timer, as when the process was held up. */
+  /** Lets time pass without firing a timer, as when the event loop was blocked. */
   jump(ms: number): void {
     this.now += ms;
   }

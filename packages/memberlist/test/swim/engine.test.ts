@@ -21,8 +21,8 @@ function errorOf(action: () => void): Partial<MemberlistError> {
   return {};
 }
 
-describe("what is known about members", () => {
-  it("is asked for by state, with how long it has been so, why, and since when", () => {
+describe("the list of members", () => {
+  it("selects members by state, and gives the age, cause and start of that state", () => {
     const config = { probeInterval: 10_000, probeTimeout: 100 };
     const node = started({ fixedRandom: 0, config });
     node.deliver(alive("n2"));
@@ -35,7 +35,7 @@ describe("what is known about members", () => {
     const info = (name: string): unknown => infos.find((one) => one.name === name);
     const alsoAlive = { state: "alive", cause: undefined, accusers: [] };
     expect(info("n2")).toMatchObject({ ...alsoAlive, age: 520, since: 1_700_000_000_000 - 520, rtt: 20, port: 7946 });
-    // News of one that stays alive is no change of its state.
+    // New metadata of a live member does not change its state.
     node.deliver(alive("n2", { incarnation: 2, meta: foo }));
     expect(node.engine.memberInfos(["alive"], node.now, 0).find(({ name }) => name === "n2")).toMatchObject({
       age: 520,
@@ -48,7 +48,7 @@ describe("what is known about members", () => {
     expect(node.engine.states().toSorted()).toEqual(["alive", "alive", "left", "suspect"]);
   });
 
-  it("can be read one by one, each as it is when it is asked for", () => {
+  it("reads records one by one, each in its current state", () => {
     const node = started();
     node.deliver(alive("n2"));
     const nodes = node.engine.pushPull.localNodes();
@@ -65,7 +65,7 @@ describe("what is known about members", () => {
     expect(started({ delegates: { hasAliveDelegate: true } }).engine.pushPull.dropsDuplicates).toBe(false);
   });
 
-  it("is where the alive among them are, ourselves left out, and as many of them as asked for", () => {
+  it("lists the addresses of live peers, without this node, up to the requested count", () => {
     const node = started();
     expect(node.engine.someAlive(10)).toEqual([]);
     node.deliverAll(alive("n2"), alive("n3"), alive("n4"), alive("n5"), suspect("n4"), dead("n5"));
@@ -85,7 +85,7 @@ describe("what is known about members", () => {
     ]);
   });
 
-  it("has a live peer where anybody else is alive or suspect, be we a member or not", () => {
+  it("has a live peer while another member is alive or suspect, whether or not this node is a member", () => {
     const node = started();
     expect(node.engine.hasLivePeer).toBe(false);
     node.deliverAll(alive("n2"), suspect("n2"));
@@ -96,7 +96,7 @@ describe("what is known about members", () => {
     expect(node.engine.hasLivePeer).toBe(false);
   });
 
-  it("has ourselves even where our own rules refused us: as dead, or as left", () => {
+  it("contains this node even if its own rules refused it: as dead, or as left", () => {
     const refusesAlive = (): string => "nobody at all";
     const node = started({ delegates: { hasAliveDelegate: true, refusesAlive } });
     expect(node.known()).toEqual([]);
@@ -136,8 +136,8 @@ describe("a rejoin", () => {
   });
 });
 
-describe("our own pings", () => {
-  it("name no address for the ack while ours is lost, until we have another", () => {
+describe("a ping's source address", () => {
+  it("is left out while this node's address is lost, until it has another", () => {
     const node = started();
     const ping = (): unknown => {
       node.run(() => node.engine.ping({ host: hostOf("n2"), port: 7946, name: "n2" }, () => undefined));
@@ -151,21 +151,21 @@ describe("our own pings", () => {
   });
 });
 
-it("a packet of which nothing was dropped is said to be so", () => {
+it("reports that no message of a packet was dropped", () => {
   const node = started();
   const receive = (bytes: Uint8Array): boolean => node.run(() => node.engine.packets.receive(bytes, stranger, node.now));
   expect(receive(encodeMessage(alive("n2")))).toBe(true);
   expect(receive(Uint8Array.of(99))).toBe(false);
 });
 
-describe("our own message", () => {
-  it("has all that the config says of us", () => {
+describe("this node's alive message", () => {
+  it("carries name, metadata and versions from the config", () => {
     const config = { protocolVersion: 3, delegateProtocolMin: 1, delegateProtocolMax: 4, delegateProtocolVersion: 2 };
     const node = new EngineHarness({ config }).start(foo);
     expect(node.takeBroadcasts()).toEqual([alive("n1", { meta: foo, vsn: [1, 5, 3, 1, 4, 2] })]);
   });
 
-  it("is refused with metadata that no packet can hold, and nothing changes", () => {
+  it("rejects metadata that fits into no packet, and changes nothing", () => {
     const node = started({ config: { udpBufferSize: 300 } });
     const meta = new Uint8Array(280);
     const error = errorOf(() => node.run(() => node.engine.update(meta, () => undefined)));
@@ -179,7 +179,7 @@ describe("our own message", () => {
   });
 });
 
-it("push/pulls that are restarted come within an interval of a cluster of the new size", () => {
+it("restarts push/pulls within one interval of the new cluster size", () => {
   for (const [interval, chance, expected] of [
     [1000, 0, [10, 3000]],
     [1000, 0.25, [750, 3750]],
@@ -199,7 +199,7 @@ it("push/pulls that are restarted come within an interval of a cluster of the ne
   }
 });
 
-it("a stop leaves no timer and nothing that waits", () => {
+it("stop clears all timers and pending messages", () => {
   const node = started({ config: { pushPullInterval: 1000, gossipInterval: 100 } });
   node.deliver(alive("n2"), undefined, false);
   expect([node.engine.packets.waiting > 0, node.engine.nextTimerAt() !== undefined]).toEqual([true, true]);
@@ -208,7 +208,7 @@ it("a stop leaves no timer and nothing that waits", () => {
   expect(node.node("n2")).toBeUndefined();
 });
 
-it("the queue of broadcasts is sampled every queueCheckInterval", () => {
+it("samples the broadcast queue every queueCheckInterval", () => {
   const node = new EngineHarness({ config: { queueCheckInterval: 500, probeInterval: 0 } }).start();
   node.advance(499);
   expect(node.metrics.has("memberlist.queue.broadcasts")).toBe(false);

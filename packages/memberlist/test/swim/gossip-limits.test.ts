@@ -3,7 +3,7 @@ import { messageType } from "../../src/wire/constants.ts";
 import { EngineHarness, stranger, type HarnessOptions } from "./engine-harness.ts";
 import { ack, alive, dead, encodeMessage, ping, type MessageOf } from "./messages.ts";
 
-/** What stands before the messages of a packet: hasCrc, and the count of a compound. */
+/** The headers before the messages of a packet: hasCrc, and the count of a compound. */
 const packetHeaders = 5 + 2;
 
 function started({ config, ...options }: HarnessOptions = {}): EngineHarness {
@@ -20,7 +20,7 @@ function sized(name: string, size: number): MessageOf<"alive"> {
   return alive(name, { meta: new Uint8Array(size - empty) });
 }
 
-/** Asks for user broadcasts, and fills what it is given to the last byte. */
+/** A delegate whose user broadcasts fill the given limit to the last byte. */
 function filling(): { limits: number[]; delegates: HarnessOptions["delegates"] } {
   const limits: number[] = [];
   const getBroadcasts = (overhead: number, limit: number): Uint8Array[] => {
@@ -31,13 +31,13 @@ function filling(): { limits: number[]; delegates: HarnessOptions["delegates"] }
 }
 
 describe("a message", () => {
-  it("with nothing to ride along is sent as it is, and not as a compound", () => {
+  it("is sent alone, not as a compound, if no broadcast is queued", () => {
     const node = started();
     node.deliver(ping({ seqNo: 7 }));
     expect(node.sent.map(({ bytes }) => bytes[0])).toEqual([messageType.ackResp]);
   });
 
-  it("is filled up to udpBufferSize, less the headers, and not a byte further", () => {
+  it("is filled with broadcasts up to udpBufferSize less the headers, and not a byte more", () => {
     for (const layerOverhead of [0, 29]) {
       const { delegates } = filling();
       const node = started({ delegates, layerOverhead, config: { udpBufferSize: 500 } });
@@ -46,7 +46,7 @@ describe("a message", () => {
     }
   });
 
-  it("that leaves no room for another is not filled up", () => {
+  it("is not filled if it leaves no room for another", () => {
     const { limits, delegates } = filling();
     const payload = new Uint8Array(470);
     const size = encodeMessage(ack(7, payload)).length;
@@ -58,7 +58,7 @@ describe("a message", () => {
     expect(limits).toEqual([]);
   });
 
-  it("to an address without a name has no checksum, even where a member has no name", () => {
+  it("has no checksum to an address without a name, even if a member has no name", () => {
     const node = started();
     node.deliver(alive("", { addr: "127.0.0.99" }));
     node.takeSent();
@@ -68,7 +68,7 @@ describe("a message", () => {
 });
 
 describe("user broadcasts", () => {
-  /** Asked for nothing yet: what they may take is saved up. */
+  /** No user broadcast was requested yet: their share is saved. */
   function saving(userBroadcastShare: number): { limits: number[]; node: EngineHarness } {
     const limits: number[] = [];
     const getBroadcasts = (_overhead: number, limit: number): Uint8Array[] => {
@@ -87,7 +87,7 @@ describe("user broadcasts", () => {
   const ackSize = encodeMessage(ack(7)).length;
   const limit = 500 - packetHeaders - 2 - ackSize;
 
-  it("get what they have saved up where our own messages want more than their part, and what ours leave otherwise", () => {
+  it("get their saved share if membership messages want more than theirs, and the free space otherwise", () => {
     const { limits, node } = saving(0.25);
     node.deliverAll(sized("n2", 215), sized("n3", 215));
     node.deliver(ping({ seqNo: 7 }));
@@ -98,7 +98,7 @@ describe("user broadcasts", () => {
     expect(few.limits.at(-1)).toBe(limit - 217);
   });
 
-  it("are not asked for where there is no room for one of a byte", () => {
+  it("are not asked for without room for a single byte", () => {
     for (const left of [3, 4]) {
       const { limits, node } = saving(0);
       node.deliver(sized("n2", limit - 2 - left));
@@ -108,7 +108,7 @@ describe("user broadcasts", () => {
     }
   });
 
-  it("without a share of their own get what our own messages leave over", () => {
+  it("get the space that membership messages leave if their share is 0", () => {
     const { limits, node } = saving(0);
     node.deliverAll(sized("n2", 200), sized("n3", 200), sized("n4", 200));
     node.deliver(ping({ seqNo: 7 }));
@@ -127,7 +127,7 @@ it("an address without a name gets no broadcasts for a member without a name at 
 
 describe("a membership update", () => {
   const limits = { maxMembershipBroadcastBytes: 300 };
-  it("of exactly maxMembershipBroadcastBytes is gossiped, one byte more is not", () => {
+  it("is gossiped at exactly maxMembershipBroadcastBytes, and not with one byte more", () => {
     const node = started({ config: { limits } });
     expect(encodeMessage(sized("n2", 300))).toHaveLength(300);
     node.deliver(sized("n2", 300));
@@ -139,7 +139,7 @@ describe("a membership update", () => {
     expect(node.logged("membership_queue_full")).toMatchObject([{ level: "warn" }]);
   });
 
-  it("that is too long by itself counts for the bytes, even where the queue is full by count", () => {
+  it("counts towards the byte limit if it is too long by itself, even if the queue is full by count", () => {
     const node = started({ config: { limits: { ...limits, maxMembershipBroadcasts: 1 } } });
     node.deliverAll(alive("n2"), sized("n3", 301));
     expect([node.count("limit.maxMembershipBroadcasts"), node.count("limit.maxMembershipBroadcastBytes")]).toEqual([0, 1]);
@@ -149,7 +149,7 @@ describe("a membership update", () => {
     expect([node.count("limit.maxMembershipBroadcasts"), node.count("limit.maxMembershipBroadcastBytes")]).toEqual([2, 1]);
   });
 
-  it("that packets have become too small for is given up, counted and logged", () => {
+  it("is dropped, counted and logged once packets have become too small for it", () => {
     let overhead = 0;
     const node = started({ layerOverhead: () => overhead, config: { udpBufferSize: 300 } });
     const room = 300 - packetHeaders - 2;
@@ -169,7 +169,7 @@ describe("a membership update", () => {
 });
 
 describe("the longest user broadcast", () => {
-  it("is what udpBufferSize leaves after all headers, and never less than nothing", () => {
+  it("is udpBufferSize less all headers, and never negative", () => {
     expect(started({ config: { udpBufferSize: 1400 } }).engine.maxPayload).toBe(1400 - packetHeaders - 3);
     expect(started({ config: { udpBufferSize: 1400 }, layerOverhead: 45 }).engine.maxPayload).toBe(1400 - 45 - packetHeaders - 3);
     expect(started({ config: { udpBufferSize: 500 } }).engine.gossip.packetRoom).toBe(500 - packetHeaders);
@@ -179,7 +179,7 @@ describe("the longest user broadcast", () => {
 });
 
 describe("a round of gossip", () => {
-  it("goes to the dead up to gossipToTheDeadTime after their death, and no later", () => {
+  it("reaches the dead up to gossipToTheDeadTime after their death, and no later", () => {
     for (const [after, count] of [
       [1000, 1],
       [1001, 0],
@@ -199,7 +199,7 @@ describe("a round of gossip", () => {
     }
   });
 
-  it("and a push/pull ask selectNodes by their own names", () => {
+  it("asks selectNodes under its own purpose, and so does a push/pull", () => {
     const purposes: string[] = [];
     const selectNodes = (purpose: string): string[] => {
       purposes.push(purpose);
@@ -212,7 +212,7 @@ describe("a round of gossip", () => {
     expect(new Set(purposes)).toEqual(new Set(["gossip", "pushPull"]));
   });
 
-  it("takes no timer with a gossipInterval or gossipNodes of 0", () => {
+  it("sets no timer with a gossipInterval or gossipNodes of 0", () => {
     for (const config of [
       { gossipInterval: 0, gossipNodes: 3 },
       { gossipInterval: 100, gossipNodes: 0 },
@@ -222,7 +222,7 @@ describe("a round of gossip", () => {
     }
   });
 
-  it("is not the first push/pull, which comes after one to two intervals", () => {
+  it("does not trigger the first push/pull, which comes after one to two intervals", () => {
     const node = started({ config: { pushPullInterval: 1000 }, fixedRandom: 0.5 });
     node.deliver(alive("n2"));
     node.advance(1499);
@@ -235,7 +235,7 @@ describe("a round of gossip", () => {
 describe("a ping outside the schedule", () => {
   const to = { host: "127.0.0.2", port: 7946, name: "n2" };
 
-  it("carries broadcasts, unless it is to go alone", () => {
+  it("carries broadcasts, unless it must be sent alone", () => {
     for (const [options, count] of [
       [undefined, 2],
       [{}, 2],
@@ -249,7 +249,7 @@ describe("a ping outside the schedule", () => {
     }
   });
 
-  it("has one result, whatever comes after it", () => {
+  it("has one result, whatever arrives later", () => {
     const node = started({ config: { probeTimeout: 100 } });
     const results: (number | undefined)[] = [];
     node.run(() => node.engine.ping(to, (rtt) => results.push(rtt)));

@@ -12,14 +12,14 @@ function gossiping(options: HarnessOptions = {}): EngineHarness {
 }
 
 describe("a round of gossip", () => {
-  it("brings all that is to be said to another node, which then knows it [Gossip]", () => {
+  it("brings all queued messages to another node, which then knows them [Gossip]", () => {
     const members = new VirtualCluster({ config: { probeInterval: 0 } });
     const n1 = members.add("n1", { config: { gossipInterval: 10 } });
     const n2 = members.add("n2");
     n1.deliverAll(alive("n2"), alive("n3"));
     n2.takeEvents();
     members.advance(20);
-    // Itself is what n2 knows already; Go's test counts n2's own alive message as the third.
+    // n2 already knows itself; Go's test counts n2's own alive message as the third.
     expect(n2.eventTypes()).toEqual(expect.arrayContaining(["join n1", "join n3"]));
     expect(
       n2
@@ -45,7 +45,7 @@ describe("a round of gossip", () => {
     expect(node.engine.numQueuedBroadcasts).toBe(0);
   });
 
-  it("sends a single message as it is, and none where there is nothing to say", () => {
+  it("sends a single message as it is, and nothing from an empty queue", () => {
     const node = gossiping();
     node.deliver(alive("n2"));
     node.takeBroadcasts();
@@ -58,7 +58,7 @@ describe("a round of gossip", () => {
     expect(node.sent).toEqual([]);
   });
 
-  it("rests while there is nothing to say, and goes on in its rhythm", () => {
+  it("pauses while the queue is empty, and resumes in its rhythm", () => {
     const start = 1_000_000;
     const node = gossiping({ now: start, config: { queueCheckInterval: 10_000_000 } });
     node.deliver(alive("n2"));
@@ -86,7 +86,7 @@ describe("a round of gossip", () => {
     }
   });
 
-  it("leaves out ourselves and the left, and the dead after gossipToTheDeadTime [GossipToDead]", () => {
+  it("skips this node, those that left, and the dead after gossipToTheDeadTime [GossipToDead]", () => {
     const node = gossiping({ config: { gossipToTheDeadTime: 1000, gossipInterval: 100, gossipNodes: 10 } });
     node.deliverAll(alive("n2"), alive("n3"), alive("n4"), alive("n5"));
     // In step with gossip, so that one round is at the very end of the time.
@@ -105,11 +105,11 @@ describe("a round of gossip", () => {
     expect(heard()).toEqual(["n4", "n5"]);
   });
 
-  it("lets a dead node that is not dead refute, as it hears of its death [GossipToDead]", () => {
+  it("reaches a node wrongly declared dead, which refutes [GossipToDead]", () => {
     const members = new VirtualCluster({ config: { probeInterval: 0, gossipInterval: 50 } });
     const n1 = members.add("n1");
     members.add("n2");
-    members.introduce();
+    members.preload();
     n1.deliver(dead("n2"));
     expect(n1.state("n2")).toBe("dead");
     expect(members.advance(1000, () => n1.state("n2") === "alive")).toBe(true);
@@ -127,7 +127,7 @@ describe("a round of gossip", () => {
 });
 
 describe("user broadcasts", () => {
-  it("get what our own messages leave, with their overhead counted", () => {
+  it("get the space that membership messages leave, with their overhead counted", () => {
     const asked: [overhead: number, limit: number][] = [];
     const delegates = {
       hasBroadcasts: true,
@@ -152,7 +152,7 @@ describe("user broadcasts", () => {
     ]);
   });
 
-  it("go out even where we have nothing to say, and are not asked for without peers", () => {
+  it("are sent even if no membership message is queued, and are not asked for without peers", () => {
     let asked = 0;
     const getBroadcasts = (): Uint8Array[] => {
       asked++;
@@ -168,7 +168,7 @@ describe("user broadcasts", () => {
     expect(node.sentOf("user").length).toBeGreaterThan(0);
   });
 
-  it("by the hundred are split over several compounds, none is lost [MakeCompoundMessage]", () => {
+  it("are split over several compounds if there are hundreds, without a loss [MakeCompoundMessage]", () => {
     const count = 300;
     const tiny = Array.from({ length: count }, (_, i) => Uint8Array.of(i >> 8, i));
     let isAsked = false;
@@ -236,7 +236,7 @@ describe("the size of packets", () => {
     );
   });
 
-  it("does not keep for ever what no packet can hold: it is refused, counted and warned of", () => {
+  it("does not queue a message that fits into no packet, and counts and logs it", () => {
     const node = gossiping();
     const huge = (kind: Message): number => {
       node.deliver(kind);
@@ -250,7 +250,7 @@ describe("the size of packets", () => {
     expect(node.logged("broadcast_too_large")).toHaveLength(2);
   });
 
-  it("of a message that just fits is the whole of udpBufferSize", () => {
+  it("reaches udpBufferSize for a message that just fits", () => {
     const node = gossiping();
     node.takeBroadcasts();
     const room = 1400 - 2 - 5 - 2;
@@ -263,7 +263,7 @@ describe("the size of packets", () => {
     expect(node.count("dropped.broadcast_too_large")).toBe(1);
   });
 
-  it("never takes in metadata over 512 bytes, nor a node without an address", () => {
+  it("is protected from metadata over 512 bytes and from nodes without an address", () => {
     const node = gossiping();
     node.deliver(alive("n2", { meta: new Uint8Array(513) }));
     node.deliver(alive("n3", { addr: "" }));
@@ -273,7 +273,7 @@ describe("the size of packets", () => {
     expect(node.engine.numMembers).toBe(2);
   });
 
-  it("is no reason to throw, even for a suspect whose name fits into no packet", () => {
+  it("never makes a probe throw, even for a suspect whose name fits into no packet", () => {
     const node = new EngineHarness({ config: { probeInterval: 100, probeTimeout: 50 } }).start();
     const longName = "n".repeat(4096);
     node.deliverAll(alive(longName), suspect(longName));
@@ -283,7 +283,7 @@ describe("the size of packets", () => {
     expect(node.state(longName)).toBe("dead");
   });
 
-  it("never takes in a name over 4,096 bytes: decoding it would cost many times its size", () => {
+  it("is protected from names over 4,096 bytes", () => {
     const node = gossiping();
     node.deliver(alive("n".repeat(4097)));
     node.deliver(alive("\udcff".repeat(4097)));
@@ -293,7 +293,7 @@ describe("the size of packets", () => {
 });
 
 describe("the periodic push/pull", () => {
-  it("is with a random node that is alive, and not with ourselves [PushPull]", () => {
+  it("contacts a random live node, and never this node [PushPull]", () => {
     const node = new EngineHarness({ config: { probeInterval: 0, pushPullInterval: 1000, suspicionMult: 1000 } }).start();
     node.deliverAll(alive("n2"), alive("n3"), alive("n4"), alive("n5"), dead("n4"), suspect("n5"));
     node.advance(100_000);
@@ -302,7 +302,7 @@ describe("the periodic push/pull", () => {
     expect(node.pushPulls[0]).toEqual({ host: expect.stringContaining("127.0.0."), port: 7946, name: expect.any(String) });
   });
 
-  it("makes both sides know what either knew [PushPull]", () => {
+  it("gives both sides the nodes of either [PushPull]", () => {
     const members = new VirtualCluster({ config: { probeInterval: 0 } });
     const n1 = members.add("n1", { config: { pushPullInterval: 1000 } });
     const n2 = members.add("n2");
@@ -322,7 +322,7 @@ describe("the periodic push/pull", () => {
       ).toEqual(["n1", "n2", "n3", "n4"]);
   });
 
-  it("does nothing without peers, slows down in a large cluster, and is off with 0", () => {
+  it("does nothing without peers, slows down in a large cluster, and is off with an interval of 0", () => {
     const config = { probeInterval: 0, pushPullInterval: 1000 };
     const alone = new EngineHarness({ config }).start();
     alone.advance(10_000);

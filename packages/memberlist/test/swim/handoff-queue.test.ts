@@ -10,7 +10,7 @@ function message(type: number, tag: number): HandoffMessage {
 }
 
 describe("HandoffQueue", () => {
-  it("hands out alive messages first, and each kind in the order in which it came", () => {
+  it("returns alive messages first, and each kind in order of arrival", () => {
     const queue = new HandoffQueue(10);
     const { alive: a, suspect: s, dead, user } = messageType;
     [message(s, 1), message(a, 2), message(user, 3), message(a, 4), message(dead, 5)].forEach((item) => queue.push(item));
@@ -20,7 +20,7 @@ describe("HandoffQueue", () => {
     expect(queue.shift()).toBeUndefined();
   });
 
-  it("takes at most the depth, of alive messages and of the rest each", () => {
+  it("holds at most the depth, separately for alive and other messages", () => {
     const queue = new HandoffQueue(3);
     const taken = Array.from({ length: 5 }, (_, i) => queue.push(message(messageType.user, i)));
     expect(taken).toEqual([true, true, true, false, false]);
@@ -35,7 +35,7 @@ describe("HandoffQueue", () => {
     expect(queue.shift()).toBeUndefined();
   });
 
-  it("takes at most 16 MiB, of alive messages and of the rest each", () => {
+  it("holds at most 16 MiB, separately for alive and other messages", () => {
     const queue = new HandoffQueue(100_000);
     const body = new Uint8Array(65_000);
     const of = (type: number): HandoffMessage => ({ type, body, from: stranger });
@@ -51,7 +51,7 @@ describe("HandoffQueue", () => {
     expect(queue.push(of(messageType.user))).toBe(true);
   });
 
-  it("copies what is a small part of its packet, and only that", () => {
+  it("copies only messages that are a small part of their packet", () => {
     const queue = new HandoffQueue(10);
     const packet = new Uint8Array(1024 * 1024).fill(7);
     const of = (body: Uint8Array): HandoffMessage => ({ type: messageType.user, body, from: stranger });
@@ -65,7 +65,7 @@ describe("HandoffQueue", () => {
     expect(queue.shift()?.body).toBe(short);
   });
 
-  it("behaves as two plain lists", () => {
+  it("behaves like two plain lists", () => {
     const step = fc.oneof(fc.constantFrom(3, 4, 5, 8), fc.constant("shift" as const));
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), fc.integer({ min: 1, max: 8 }), (steps, depth) => {
@@ -84,8 +84,8 @@ describe("HandoffQueue", () => {
   });
 });
 
-describe("messages that wait", () => {
-  it("do not hold up a ping, and are handled by the batch", () => {
+describe("queued messages", () => {
+  it("do not delay a ping, and are handled in batches", () => {
     const node = new EngineHarness().start();
     const waiting: Message[] = [alive("n2"), alive("n3"), alive("n4")];
     for (const item of waiting) node.deliver(item, stranger, false);
@@ -100,7 +100,7 @@ describe("messages that wait", () => {
     expect(node.engine.packets.waiting).toBe(0);
   });
 
-  it("lets an alive that came last go before the suspicion that came first", () => {
+  it("are handled with a late alive before an early suspicion", () => {
     const node = new EngineHarness().start();
     node.deliver(alive("n2"));
     node.deliver(suspect("n2", 1), stranger, false);
@@ -109,7 +109,7 @@ describe("messages that wait", () => {
     expect(node.state("n2")).toBe("alive");
   });
 
-  it("are dropped, counted and warned of over handoffQueueDepth", () => {
+  it("are dropped, counted and logged over handoffQueueDepth", () => {
     const node = new EngineHarness({ config: { handoffQueueDepth: 4 } }).start();
     for (let i = 2; i < 12; i++) node.deliver(alive(`n${i}`), stranger, false);
     for (let i = 0; i < 10; i++) node.deliver(suspect("n2"), stranger, false);

@@ -6,7 +6,7 @@ import { ack, alive, dead, hostOf, type MessageOf } from "./messages.ts";
 const config = { healingInterval: 1000, healingTimeout: 0, probeInterval: 0, probeTimeout: 100, disableTcpPings: true };
 const refused = new MemberlistError("dial_failed", "nobody is there");
 
-/** n1, which knows the others; chance is 0, so that a tick comes at once and tries what there is to try. */
+/** n1, which knows the others. Randomness is fixed at 0, so that a tick comes at once and always tries. */
 function knowing(names: readonly string[], options: HarnessOptions = {}): EngineHarness {
   const node = new EngineHarness({ fixedRandom: 0, ...options, config: { ...config, ...options.config } }).start();
   for (const name of names) node.deliver(alive(name));
@@ -19,7 +19,7 @@ function addressOf(name: string): { host: string; port: number; name: string } {
   return { host: hostOf(name), port: 7946, name };
 }
 
-/** The pings so far, by the name that they ask for. */
+/** The target names of the pings so far. */
 function pinged(node: EngineHarness): string[] {
   return node.sentOf("ping").map((ping) => ping.node);
 }
@@ -48,7 +48,7 @@ describe("a member that died", () => {
     expect(node.streamPings).toEqual([]);
   });
 
-  it("is pinged over a stream where UDP does not reach it, and joined when that is answered", () => {
+  it("is pinged over a stream if UDP fails, and joined when it answers", () => {
     for (const contacted of [true, false]) {
       const network = { packet: () => undefined, streamPing: () => undefined, pushPull: () => undefined };
       const node = knowing(["n2", "n3"], { network, config: { disableTcpPings: false, tcpTimeout: 150 } });
@@ -65,7 +65,7 @@ describe("a member that died", () => {
     expect(patient.streamPings[0]?.deadline).toBe(patient.now + 200);
   });
 
-  it("is given up for this time where it answers no ping and streams are not used for pings", () => {
+  it("fails this try if it answers no ping and stream pings are disabled", () => {
     const node = knowing(["n2", "n3"]);
     node.deliver(dead("n2"));
     node.advance(99);
@@ -96,7 +96,7 @@ describe("a member that died", () => {
     }
   });
 
-  it("keeps the rhythm of the one before it: two deaths have ticks in common", () => {
+  it("shares the ticks of a member that died earlier", () => {
     const node = knowing(["n2", "n3"], { fixedRandom: 0.5, config: { probeTimeout: 10 } });
     const begin = node.now;
     node.deliver(dead("n2"));
@@ -106,7 +106,7 @@ describe("a member that died", () => {
     expect(node.sent.map(({ at }) => at - begin)).toEqual([500, 1500, 2500]);
   });
 
-  it("and answers by UDP is not pinged over a stream, too", () => {
+  it("is not pinged over a stream if it answers by UDP", () => {
     const node = knowing(["n2", "n3"], { config: { disableTcpPings: false } });
     node.deliver(dead("n2"));
     node.advance(0);
@@ -114,7 +114,7 @@ describe("a member that died", () => {
     expect([node.streamPings.length, node.joins.length]).toEqual([0, 1]);
   });
 
-  it("is not tried once it said that it leaves, unless it said so in an earlier life", () => {
+  it("is not tried after it left, unless it left under an older incarnation", () => {
     const node = knowing(["n3"]);
     node.deliverAll(alive("n2", { incarnation: 5 }), dead("n2", 5), dead("n2", 4, "n2"));
     node.advance(0);
@@ -133,7 +133,7 @@ describe("a member that died", () => {
     expect(pinged(left)).toEqual([]);
   });
 
-  it("is not tried once it is back, and nothing ticks for it any more", () => {
+  it("is not tried once it is back, and its timer ends", () => {
     const node = knowing(["n2", "n3"]);
     node.deliverAll(dead("n2"), alive("n2", { incarnation: 2 }));
     node.advance(10_000);
@@ -149,7 +149,7 @@ describe("a member that died", () => {
     expect(pinged(node)).toEqual(["n2", "n2"]);
   });
 
-  it("is not tried at an address where somebody else is alive or has left on purpose, nor at our own", () => {
+  it("is not tried at this node's address, nor at one of another member that is alive or left", () => {
     for (const state of ["alive", "left", "dead"] as const) {
       const node = knowing(["n2", "n4"]);
       node.deliver(dead("n2"));
@@ -172,7 +172,7 @@ describe("a member that died", () => {
     expect(pinged(neighbour)).toEqual(["n2"]);
   });
 
-  it("is left to the others in proportion to the size of the cluster", () => {
+  it("is tried with a probability that falls with the cluster size", () => {
     const node = knowing(["n2", "n3", "n4"]);
     node.random.fixed = 0.34;
     node.deliver(dead("n2"));
@@ -188,7 +188,7 @@ describe("a member that died", () => {
     expect(pinged(half)).toEqual([]);
   });
 
-  it("is tried by itself: the next one's turn comes when its own is over", () => {
+  it("is tried alone: the next try starts when this one has ended", () => {
     const node = knowing(["n2", "n3", "n4"], { config: { probeTimeout: 2000 } });
     node.deliverAll(dead("n2"), dead("n3"));
     node.advance(1999);
@@ -198,7 +198,7 @@ describe("a member that died", () => {
     expect(new Set(pinged(node))).toEqual(new Set(["n2", "n3"]));
   });
 
-  it("is not tried with healing off, after we have left, or where it is us", () => {
+  it("is not tried with healing off, after this node left, or if it is this node", () => {
     const off = knowing(["n2", "n3"], { config: { healingInterval: 0 } });
     off.run(() => off.engine.remember(["10.0.0.1:7946"]));
     off.deliver(dead("n2"));
@@ -211,7 +211,7 @@ describe("a member that died", () => {
     expect(pinged(left)).toEqual([]);
   });
 
-  it("is not joined when we leave while it is pinged", () => {
+  it("is not joined if this node leaves during the ping", () => {
     const node = knowing(["n2", "n3"]);
     node.deliver(dead("n2"));
     node.advance(0);
@@ -231,7 +231,7 @@ describe("a peer that was reached", () => {
     return node;
   }
 
-  it("but is still dead to us is joined again, up to three times, once its refutation had time to get around", () => {
+  it("is joined again, up to three times, if it is still dead here after its refutation had time to spread", () => {
     for (const [gossipInterval, delay] of [
       [0, 1000],
       [20, 100],
@@ -258,7 +258,7 @@ describe("a peer that was reached", () => {
     }
   });
 
-  it("is not joined again once somebody is back", () => {
+  it("is not joined again once a member is back", () => {
     const node = reached();
     node.deliver(alive("n2", { incarnation: 2 }));
     node.takeEvents();
@@ -276,7 +276,7 @@ describe("a peer that was reached", () => {
     expect(node.joins).toHaveLength(1);
   });
 
-  it("is not joined again once another one is back", () => {
+  it("is not joined again once another member is back", () => {
     const node = knowing(["n2", "n3", "n4"]);
     node.deliver(dead("n2"));
     node.advance(0);
@@ -290,7 +290,7 @@ describe("a peer that was reached", () => {
     expect(node.joins).toHaveLength(1);
   });
 
-  it("is not joined again where it is alive, though another one has died meanwhile", () => {
+  it("is not joined again if it is alive, even if another member has died meanwhile", () => {
     const node = reached();
     node.random.fixed = 0.999;
     node.deliverAll(alive("n2", { incarnation: 2 }), dead("n3"));
@@ -301,7 +301,7 @@ describe("a peer that was reached", () => {
     expect(node.takeEvents()).toEqual([]);
   });
 
-  it("after the table has forgotten it is not joined again: nobody is known to be dead there", () => {
+  it("is not joined again after the table has forgotten it", () => {
     const forgetful = { probeInterval: 100, probeTimeout: 50, gossipToTheDeadTime: 50, suspicionMult: 1000 };
     const node = knowing(["n2", "n3"], { fixedRandom: 0.9, config: forgetful });
     node.deliver(dead("n2"));
@@ -317,7 +317,7 @@ describe("a peer that was reached", () => {
     expect(node.joins).toHaveLength(1);
   });
 
-  it("in vain heals nothing, whoever has joined by themselves meanwhile", () => {
+  it("does not count as healed if its join failed and others joined meanwhile", () => {
     const node = reached();
     node.deliver(alive("n5"));
     node.takeEvents();
@@ -325,7 +325,7 @@ describe("a peer that was reached", () => {
     expect(node.takeEvents()).toEqual([]);
   });
 
-  it("is not joined again where the join fails", () => {
+  it("is not joined again if the join fails", () => {
     const node = reached();
     node.advance(30);
     node.joins[0]?.done(refused);
@@ -337,7 +337,7 @@ describe("a peer that was reached", () => {
 });
 
 describe("the last member's death", () => {
-  it("is reported as isolation, once, with what there is to try", () => {
+  it("is reported as isolation once, with the addresses to try", () => {
     const node = knowing(["n2", "n3"], { fixedRandom: 0.9 });
     node.run(() => node.engine.remember(["10.0.0.1:7946", "10.0.0.2:7946", "10.0.0.1:7946"]));
     node.deliver(dead("n2"));
@@ -354,20 +354,20 @@ describe("the last member's death", () => {
     expect(trying.takeEvents().filter(({ type }) => type === "isolated")).toHaveLength(1);
   });
 
-  it("is no isolation where the last one leaves on purpose", () => {
+  it("is not isolation if the last member leaves on purpose", () => {
     const node = knowing(["n2"]);
     node.deliver(dead("n2", 1, "n2"));
     expect(node.takeEvents().map(({ type }) => type)).toEqual(["leave"]);
   });
 
-  it("is no isolation for one that leaves", () => {
+  it("is not isolation for a node that is leaving", () => {
     const node = knowing(["n2"]);
     node.run(() => node.engine.leave(() => undefined));
     node.deliver(dead("n2"));
     expect(node.takeEvents().map(({ type }) => type)).toEqual(["leave", "leave"]);
   });
 
-  it("is healed by whoever comes back by itself", () => {
+  it("is healed by any member that returns by itself", () => {
     const node = knowing(["n2"], { fixedRandom: 0.9 });
     node.deliver(dead("n2"));
     node.takeEvents();
@@ -384,7 +384,7 @@ describe("the last member's death", () => {
     expect(node.takeEvents().map(({ type }) => type)).toEqual(["join", "leave", "join"]);
   });
 
-  it("is healed by the try under way, even by one that fails, but then not through it", () => {
+  it("is healed during a try; a failed try is not named as the cause", () => {
     for (const error of [undefined, refused]) {
       const node = knowing(["n2"]);
       node.deliver(dead("n2"));
@@ -403,7 +403,7 @@ describe("the last member's death", () => {
     }
   });
 
-  it("is told with the tries before it, the latest 16", () => {
+  it("is reported with the latest 16 tries before it", () => {
     const node = knowing(["n2", "n3"], { config: { healingInterval: 100, probeTimeout: 10 } });
     node.deliver(dead("n2"));
     node.advance(20_000);
@@ -417,7 +417,7 @@ describe("the last member's death", () => {
     expect(tried[0]).toMatchObject({ node: "n2", address: "127.0.0.2:7946", elapsed: 10, error: { code: "no_ping_response" } });
   });
 
-  it("found out when a try ends is isolation, too", () => {
+  it("is isolation, too, if it is found when a try ends", () => {
     const node = knowing([]);
     node.run(() => node.engine.remember(["10.0.0.1:7946"]));
     node.advance(0);
@@ -437,7 +437,7 @@ describe("seeds", () => {
     return node;
   }
 
-  it("are looked up, and one of their addresses that nobody we know has is joined", () => {
+  it("are resolved, and an address that no known member has is joined", () => {
     const node = seeded(["some.name:7946"]);
     expect(node.lookUps.map(({ seed }) => seed)).toEqual(["some.name:7946"]);
     const unknown = { host: "10.0.0.9", port: 7946, name: "" };
@@ -449,7 +449,7 @@ describe("seeds", () => {
     expect(node.takeEvents()).toMatchObject([{ type: "join" }, { type: "healed", via: { seed: "some.name:7946" } }]);
   });
 
-  it("that are reached, and bring nobody new, heal nothing and are not joined again, whoever is dead elsewhere", () => {
+  it("heal nothing and are not joined again if they bring no new member", () => {
     const unknown = { host: "10.0.0.9", port: 7946, name: "" };
     for (const elsewhere of [{ addr: "10.0.0.8" }, { addr: "10.0.0.9", port: 7947 }, { addr: "10.0.0.8", port: 7947 }]) {
       const node = seeded(["some.name:7946"], ["n2", "n3"]);
@@ -464,7 +464,7 @@ describe("seeds", () => {
     }
   });
 
-  it("all of whose members are alive are left alone for a while, without a failure", () => {
+  it("are left alone for a while if all their members are alive, without counting a failure", () => {
     const node = seeded(["some.name:7946"]);
     node.lookUps[0]?.done([addressOf("n1"), addressOf("n2")], undefined);
     expect(node.joins).toEqual([]);
@@ -475,7 +475,7 @@ describe("seeds", () => {
     expect(node.lookUps).toHaveLength(2);
   });
 
-  it("that cannot be looked up count as failed, and are tried again", () => {
+  it("count as failed if they cannot be resolved, and are tried again", () => {
     const node = seeded(["some.name:7946"]);
     node.lookUps[0]?.done([], refused);
     expect(node.count("healing.failed")).toBe(1);
@@ -497,7 +497,7 @@ describe("seeds", () => {
     expect(node.lookUps[0]?.seed).toBe("10.0.1.7:7946");
   });
 
-  it("take turns with members that died, by chance", () => {
+  it("alternate at random with members that died", () => {
     for (const [chance, looksUp] of [
       [0.49, true],
       [0.5, false],
@@ -511,7 +511,7 @@ describe("seeds", () => {
     }
   });
 
-  it("that are not due leave the turn to a member that died", () => {
+  it("leave the try to a member that died while they are not due", () => {
     const node = seeded(["10.0.0.1:7946"]);
     node.lookUps[0]?.done([], refused);
     node.deliver(dead("n2"));

@@ -34,7 +34,7 @@ describe("the onSend hook", () => {
     return self;
   }
 
-  it("holds back probes, gossip and push/pulls, and lets one of each go on later", () => {
+  it("pauses probes, gossip and push/pulls, and resumes one of each later", () => {
     const { node, waiting, release } = held();
     node.advance(1000);
     expect([node.sent, node.pushPulls]).toEqual([[], []]);
@@ -45,7 +45,7 @@ describe("the onSend hook", () => {
     expect(node.pushPulls).toHaveLength(1);
   });
 
-  it("asks no helper for a target that answered while the indirect pings were held back", () => {
+  it("sends no indirect ping for a target that answered while they were paused", () => {
     const answered = held();
     answered.release();
     answered.node.advance(0);

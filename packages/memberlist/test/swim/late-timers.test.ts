@@ -22,7 +22,7 @@ function probing(): EngineHarness {
 }
 
 describe("after the event loop was blocked", () => {
-  it("a probe that waits for its ack gets the lost time back, at each of its steps", () => {
+  it("extends a waiting probe by the lost time, at each of its steps", () => {
     const node = probing();
     node.advance(20);
     block(node, 1000);
@@ -38,7 +38,7 @@ describe("after the event loop was blocked", () => {
     expect(node.takeEvents().find(({ type }) => type === "suspect")).toMatchObject({ cause: { elapsed: 100 } });
   });
 
-  it("an ack counts that comes within the time given back", () => {
+  it("accepts an ack within the extended time", () => {
     const node = probing();
     const { seqNo } = node.sentOf("ping")[0] ?? { seqNo: -1 };
     node.advance(20);
@@ -49,7 +49,7 @@ describe("after the event loop was blocked", () => {
     expect(node.eventTypes()).not.toContain("suspect n2");
   });
 
-  it("a probe past its deadline, which waits for its stream only, gets no time back", () => {
+  it("does not extend a probe past its deadline that only waits for its stream", () => {
     const silence: HarnessNetwork = { packet: () => undefined, streamPing: () => undefined, pushPull: () => undefined };
     const node = new EngineHarness({ fixedRandom: 0, network: silence, config: { ...config, disableTcpPings: false } }).start();
     node.deliver(alive("n2"));
@@ -65,7 +65,7 @@ describe("after the event loop was blocked", () => {
     expect(node.metrics.get("memberlist.probeNode")).toEqual([1105]);
   });
 
-  it("suspects get the lost time back, and the others are left alone", () => {
+  it("extends suspicions by the lost time, and leaves other nodes alone", () => {
     const node = new EngineHarness({
       config: { ...config, probeInterval: 100_000, suspicionMult: 1, suspicionMaxTimeoutMult: 1 },
     }).start();
@@ -79,7 +79,7 @@ describe("after the event loop was blocked", () => {
     expect(node.state("n3")).toBe("alive");
   });
 
-  it("our health suffers by 1 for each probeTimeout that was lost, and an event and a warning say so", () => {
+  it("worsens the health score by 1 for each lost probeTimeout, with an event and a warning", () => {
     const node = new EngineHarness({ config: { ...config, probeInterval: 0 } }).start();
     node.takeEvents();
     block(node, 49);

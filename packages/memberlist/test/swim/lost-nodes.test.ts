@@ -8,7 +8,7 @@ function record(name: string): NodeRecord {
 }
 
 describe("the members that died", () => {
-  it("are bounded; those of long ago and the latest are both among those who stay", () => {
+  it("are bounded; the sample keeps old and recent ones", () => {
     const lost = new LostNodes(new SeededRandom(1));
     for (let i = 0; i < 4 * lostNodesMax; i++) lost.add(record(`n${i}`), i);
     expect(lost.size).toBe(lostNodesMax);
@@ -17,7 +17,7 @@ describe("the members that died", () => {
     expect(times.filter((at) => at >= 3 * lostNodesMax).length).toBeGreaterThan(500);
   });
 
-  it("are forgotten by age, and begin anew when they die again", () => {
+  it("are forgotten by age, and start over when they die again", () => {
     const lost = new LostNodes(new SeededRandom(1));
     for (let i = 0; i < 10; i++) lost.add(record(`n${i}`), i);
     lost.add(record("n0"), 10);
@@ -27,7 +27,7 @@ describe("the members that died", () => {
 });
 
 describe("a member that is found again", () => {
-  it("makes room, and is never the one that is given up", () => {
+  it("makes room, and is never the one that is dropped", () => {
     const lost = new LostNodes(new SeededRandom(2));
     for (let i = 0; i < lostNodesMax; i++) lost.add(record(`n${i}`), i);
     for (let i = 0; i < lostNodesMax; i += 2) lost.delete(`n${i}`);

@@ -41,7 +41,7 @@ describe("limits.maxMembers", () => {
     expect(node.count("limit.maxMembers")).toBe(1);
   });
 
-  it("leaves known members alone, and takes new ones once the dead are forgotten", () => {
+  it("leaves known members alone, and accepts new ones once the dead are forgotten", () => {
     const node = nearlyFull();
     node.deliverAll(alive("n5"), alive("n6"), dead("n5"), alive("n3", { incarnation: 2 }));
     expect([node.state("n6"), node.node("n3")?.incarnation]).toEqual([undefined, 2]);
@@ -59,7 +59,7 @@ describe("limits.maxMembers", () => {
     expect(node.state("n6")).toBe("alive");
   });
 
-  it("never keeps the node itself out", () => {
+  it("never refuses this node itself", () => {
     const node = new EngineHarness({ config: { limits: { maxMembers: 1 } } }).start();
     node.deliver(alive("n2"));
     expect(node.known().map(({ name }) => name)).toEqual(["n1"]);

@@ -3,7 +3,7 @@ import type { Limits } from "../../src/config/limits.ts";
 import { EngineHarness } from "./engine-harness.ts";
 import { alive, dead, suspect } from "./messages.ts";
 
-/** A node that says nothing by itself, and has nothing left to say of its start. */
+/** A node that sends nothing by itself, with an empty broadcast queue. */
 function node(limits: Limits): EngineHarness {
   const harness = new EngineHarness({ config: { limits, gossipInterval: 0, probeInterval: 0, pushPullInterval: 0 } }).start();
   harness.takeBroadcasts();
@@ -14,8 +14,8 @@ function said(harness: EngineHarness): string[] {
   return harness.takeBroadcasts().map((message) => `${message.kind} ${"node" in message ? message.node : ""}`);
 }
 
-describe("news of members that waits to be gossiped", () => {
-  it("is bounded by count: what is lost is counted and logged", () => {
+describe("the queue of membership updates", () => {
+  it("is bounded by count, and counts and logs dropped updates", () => {
     const harness = node({ maxMembershipBroadcasts: 10 });
     for (let i = 2; i < 102; i++) {
       harness.deliver(alive(`n${i}`));
@@ -35,7 +35,7 @@ describe("news of members that waits to be gossiped", () => {
     expect(harness.engine.numQueuedBroadcasts).toBeLessThanOrEqual(6);
   });
 
-  it("a message that is over the bound by itself is not gossiped, counted, and breaks nothing", () => {
+  it("drops and counts a message that exceeds the bound by itself", () => {
     const harness = node({ maxMembershipBroadcastBytes: 200 });
     harness.deliverAll(alive("n2", { meta: new Uint8Array(400) }), alive("n3"));
     expect(harness.count("limit.maxMembershipBroadcastBytes")).toBe(1);
@@ -43,14 +43,14 @@ describe("news of members that waits to be gossiped", () => {
     expect(harness.known()).toHaveLength(3);
   });
 
-  it("a bound that our own news is over keeps nobody from starting and leaving", () => {
+  it("does not block start or leave if this node's own message exceeds the bound", () => {
     const harness = node({ maxMembershipBroadcastBytes: 1 });
     let isOut = false;
     harness.engine.leave(() => (isOut = true));
     expect(isOut).toBe(true);
   });
 
-  it("gives up who is alive before who is dead, and never what we say of ourselves", () => {
+  it("drops alive messages before dead ones, and never this node's own", () => {
     const harness = node({ maxMembershipBroadcasts: 6 });
     for (let i = 2; i < 12; i++) harness.deliver(alive(`n${i}`, { meta: new Uint8Array(50) }));
     harness.takeBroadcasts();

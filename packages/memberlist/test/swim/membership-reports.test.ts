@@ -17,7 +17,7 @@ function pushed(name: string, state: number, incarnation: number = 1) {
 }
 
 describe("a message about a member", () => {
-  it("is counted by its kind when it changes something", () => {
+  it("is counted by kind if it changes something", () => {
     const node = started();
     node.metrics.clear();
     node.deliverAll(alive("n2"), alive("n2"), suspect("n2"), suspect("n2"), dead("n2"), dead("n2"));
@@ -28,7 +28,7 @@ describe("a message about a member", () => {
     });
   });
 
-  it("of an incarnation that is known changes nothing, whatever else it says", () => {
+  it("changes nothing at a known incarnation, whatever its other fields hold", () => {
     const node = started();
     node.deliver(alive("n2", { incarnation: 5 }));
     node.takeBroadcasts();
@@ -41,7 +41,7 @@ describe("a message about a member", () => {
     expect(node.state("n2")).toBe("suspect");
   });
 
-  it("at another port of the same host is a conflict", () => {
+  it("is a conflict if it has another port of the same host", () => {
     const node = started();
     node.deliverAll(alive("n2"), alive("n2", { incarnation: 2, port: 7947 }));
     expect(node.node("n2")).toMatchObject({ port: 7946, incarnation: 1 });
@@ -50,7 +50,7 @@ describe("a message about a member", () => {
     expect(node.logged("name_conflict")).toMatchObject([{ level: "warn" }]);
   });
 
-  it("is ignored without an address, or with too much metadata, each counted by its cause", () => {
+  it("is ignored without an address or with too much metadata, and counted by cause", () => {
     const node = started();
     node.deliver(alive("n2", { addr: "" }));
     expect(node.count("dropped.bad_address")).toBe(1);
@@ -62,7 +62,7 @@ describe("a message about a member", () => {
     expect(node.node("n2")?.meta).toHaveLength(512);
   });
 
-  it("may have one protocol version only", () => {
+  it("may have a minimum version equal to its maximum", () => {
     const node = started();
     node.deliver(alive("n2", { vsn: [2, 2, 2, 0, 0, 0] }));
     expect(node.state("n2")).toBe("alive");
@@ -70,7 +70,7 @@ describe("a message about a member", () => {
     expect(node.logged("versions_rejected")).toMatchObject([{ level: "warn" }]);
   });
 
-  it("from outside cidrsAllowed, or about an address outside, is counted and logged", () => {
+  it("is counted and logged if its sender or its address is outside cidrsAllowed", () => {
     const node = started({ config: { cidrsAllowed: ["127.0.0.0/16"] } });
     const inside = { ...stranger, host: "127.0.0.50" };
     node.deliver(alive("n3", { addr: "10.0.0.3" }), inside);
@@ -82,20 +82,20 @@ describe("a message about a member", () => {
     // Without any address it is not outside, but bad.
     node.deliver(alive("n4", { addr: "" }), inside);
     expect([node.count("dropped.address_not_allowed"), node.count("dropped.bad_address")]).toEqual([2, 1]);
-    // A repeat is counted again: what cidrsAllowed keeps out is never taken for known.
+    // A repeat is counted again: a message that cidrsAllowed rejects never counts as a duplicate.
     node.deliver(alive("n2"), inside);
     node.deliver(alive("n2"), stranger);
     expect(node.count("dropped.address_not_allowed")).toBe(3);
   });
 
-  it("about ourselves that is refuted names no accuser where it is an alive message", () => {
+  it("names no accuser when a refuted message about this node is an alive message", () => {
     const node = started();
     node.deliver(alive("n1", { incarnation: 4, meta: foo }));
     expect(node.takeEvents()).toMatchObject([{ type: "refute", from: "", node: { incarnation: 5 } }]);
   });
 });
 
-describe("an alive message that says what is known", () => {
+describe("a duplicate alive message", () => {
   /** Whether it waits to be handled, or was dropped as it came in. */
   function waits(options: HarnessOptions, message = alive("n2", { meta: foo }), known = message): boolean {
     const node = started(options);
@@ -105,7 +105,7 @@ describe("an alive message that says what is known", () => {
     return node.engine.packets.waiting > 0;
   }
 
-  it("is dropped as it comes in, unlike one with news", () => {
+  it("is dropped on arrival; one that changes something is queued", () => {
     expect(waits({})).toBe(false);
     expect(waits({}, alive("n2"), alive("n2", { incarnation: 2 }))).toBe(false);
     expect(waits({ config: { protocolVersion: 3 } })).toBe(false);
@@ -114,13 +114,13 @@ describe("an alive message that says what is known", () => {
     expect(waits({}, alive("n3"), alive("n2"))).toBe(true);
   });
 
-  it("is looked at where its name is over 256 bytes, which is no name of a real member", () => {
+  it("is queued if its name exceeds 256 bytes", () => {
     expect(waits({}, alive("n".repeat(256)))).toBe(false);
     expect(waits({}, alive("n".repeat(257)))).toBe(true);
     expect(waits({ delegates: { hasAliveDelegate: true } }, alive("n".repeat(257)))).toBe(true);
   });
 
-  it("is looked at where somebody is to be asked about it, of protocol version 1, or about ourselves", () => {
+  it("is queued with an alive delegate, in protocol version 1, or if it is about this node", () => {
     expect(waits({ delegates: { hasAliveDelegate: true } })).toBe(true);
     expect(waits({ config: { cidrsAllowed: ["127.0.0.0/8"] } })).toBe(true);
     expect(waits({ delegates: { hasAliveDelegate: true }, config: { cidrsAllowed: ["127.0.0.0/8"] } })).toBe(true);
@@ -130,7 +130,7 @@ describe("an alive message that says what is known", () => {
 });
 
 describe("the alive delegate", () => {
-  it("hears of a node as alive, and of each message about it, the repeated ones included", () => {
+  it("sees each alive message, duplicates included, with the node as alive", () => {
     const seen: Node[] = [];
     const refusesAlive = (node: Node): string | undefined => {
       seen.push(node);
@@ -142,7 +142,7 @@ describe("the alive delegate", () => {
     expect(seen.map(({ name, state }) => `${name} ${state}`)).toEqual(["n2 alive", "n2 alive", "n2 alive"]);
   });
 
-  it("is not asked about a node without versions, and the log says that they are missing", () => {
+  it("is not asked about a node without versions, which is logged", () => {
     const node = started({ delegates: { hasAliveDelegate: true, refusesAlive: () => "never asked" } });
     node.logs.length = 0;
     node.deliver(alive("n2", { vsn: [1, 5, 2, 0, 0] }));
@@ -151,8 +151,8 @@ describe("the alive delegate", () => {
   });
 });
 
-describe("the cause", () => {
-  it("of a suspicion is the accusation, or what a push/pull brought", () => {
+describe("the cause of a state", () => {
+  it("names the accuser of a suspect member, or the push/pull that reported it", () => {
     const node = started();
     node.deliverAll(alive("n2"), alive("n3"), alive("n4"));
     node.takeEvents();
@@ -165,7 +165,7 @@ describe("the cause", () => {
     ]);
   });
 
-  it("of a death is who declared it, with the suspicion before it, where there was one", () => {
+  it("names the node that declared a member dead, with any suspicion before it", () => {
     const node = started();
     node.deliverAll(alive("n2"), alive("n3"), alive("n4"), suspect("n3", 1, "n8"));
     node.takeEvents();
@@ -177,7 +177,7 @@ describe("the cause", () => {
     ]);
   });
 
-  it("of a death by our own timer has all that the suspicion knew", () => {
+  it("has accusers, confirmations and times for a death by this node's timer", () => {
     const node = new EngineHarness();
     for (const name of ["n2", "n3", "n4", "n5", "n6"]) node.deliver(alive(name));
     node.deliverAll(suspect("n2", 1, "a"), suspect("n2", 1, "b"));
@@ -199,7 +199,7 @@ describe("the cause", () => {
     expect(node.now - begin).toBe(60_000);
   });
 
-  it("of an earlier suspicion is gone once the node has refuted", () => {
+  it("is cleared once the node has refuted", () => {
     const node = started();
     node.deliverAll(alive("n2"), suspect("n2", 1, "n9"), alive("n2", { incarnation: 2 }));
     node.takeEvents();
@@ -211,7 +211,7 @@ describe("the cause", () => {
 });
 
 describe("the round trip of a member", () => {
-  /** Its ping is answered after 8 ms; then it dies, comes back, and no probe is answered any more. */
+  /** Its ping is answered after 8 ms; then it dies, rejoins, and answers no further probe. */
   function rttAfter(back: { readonly addr?: string; readonly port?: number }): unknown {
     const config = { probeInterval: 1000, probeTimeout: 100, disableTcpPings: true, suspicionMult: 1000 };
     const node = new EngineHarness({ fixedRandom: 0, config }).start();
@@ -225,7 +225,7 @@ describe("the round trip of a member", () => {
     return verdict?.type === "suspect" && verdict.cause.code === "probe_failed" ? verdict.cause.rtt : "no verdict";
   }
 
-  it("is forgotten when it comes back at another host or port, and kept otherwise", () => {
+  it("is forgotten when the member returns at another host or port, and kept otherwise", () => {
     expect(rttAfter({})).toBe(8);
     expect(rttAfter({ port: 7947 })).toBeUndefined();
     expect(rttAfter({ addr: "127.0.0.22" })).toBeUndefined();
@@ -233,7 +233,7 @@ describe("the round trip of a member", () => {
   });
 });
 
-it("the merge delegate sees a node in a state that nobody has defined as dead", () => {
+it("the merge delegate sees a node in an undefined state as dead", () => {
   const asked: string[] = [];
   const delegates = {
     hasMergeDelegate: true,

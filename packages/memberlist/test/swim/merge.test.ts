@@ -35,7 +35,7 @@ function codeOf(action: () => void): string | undefined {
 }
 
 describe("merging a peer's state", () => {
-  it("takes the alive as alive, and suspects the suspect and the dead alike [MergeState]", () => {
+  it("takes alive nodes as alive, and suspects the suspect and the dead alike [MergeState]", () => {
     const node = started();
     node.deliverAll(alive("n2"), alive("n3"), alive("n4"), suspect("n2"));
     node.takeEvents();
@@ -52,7 +52,7 @@ describe("merging a peer's state", () => {
     expect(node.eventTypes()).toEqual(["alive n2", "suspect n3", "suspect n4", "join n5"]);
   });
 
-  it("believes at once that a node left", () => {
+  it("accepts at once that a node left", () => {
     const node = started();
     node.deliver(alive("n2"));
     node.takeEvents();
@@ -61,7 +61,7 @@ describe("merging a peer's state", () => {
     expect(node.takeBroadcasts()).toEqual([dead("n2", 1, "n2")]);
   });
 
-  it("suspects in our own name: what one peer says, told to us by many, is one accusation", () => {
+  it("suspects in this node's name, so that reports through many peers count as one accusation", () => {
     const node = started({ config: { probeInterval: 0 } });
     for (let i = 2; i < 10; i++) node.deliver(alive(`n${i}`));
     node.takeBroadcasts();
@@ -72,13 +72,13 @@ describe("merging a peer's state", () => {
     expect(node.engine.numQueuedBroadcasts).toBe(0);
   });
 
-  it("makes nobody known who is not alive", () => {
+  it("adds no node that is not alive", () => {
     const node = started();
     merge(node, [remote("n2", "suspect"), remote("n3", "dead"), remote("n4", "left")]);
     expect(node.known().map(({ name }) => name)).toEqual(["n1"]);
   });
 
-  it("refutes what it says of ourselves", () => {
+  it("refutes accusations of this node", () => {
     for (const state of ["suspect", "dead", "left"] as const) {
       const node = started();
       merge(node, [remote("n1", state, { incarnation: 4 })]);
@@ -86,7 +86,7 @@ describe("merging a peer's state", () => {
     }
   });
 
-  it("ignores states that nobody has defined, and takes the rest", () => {
+  it("ignores undefined states, and merges the rest", () => {
     const node = started();
     merge(node, [remote("n2", "alive", { state: 7 }), remote("n3", "alive", { state: -1 }), remote("n4", "alive")]);
     expect(
@@ -97,13 +97,13 @@ describe("merging a peer's state", () => {
     ).toEqual(["n1", "n4"]);
   });
 
-  it("takes bindPort for a port that is missing", () => {
+  it("uses bindPort for a missing port", () => {
     const node = started({ config: { bindPort: 7100 } });
     merge(node, [remote("n2", "alive", { port: 0 })]);
     expect(node.node("n2")?.port).toBe(7100);
   });
 
-  it("is the mirror of localState: a peer that merges ours knows what we know", () => {
+  it("mirrors localState: a peer that merges it has the same table", () => {
     const node = started({ config: { probeInterval: 0 } });
     node.deliverAll(alive("n2", { meta: Uint8Array.of(4) }), alive("n3"), alive("n4"), dead("n4", 1, "n4"));
     const other = new EngineHarness({ name: "n5", config: { probeInterval: 0 } }).start();
@@ -119,7 +119,7 @@ describe("merging a peer's state", () => {
 });
 
 describe("the merge delegate", () => {
-  it("is asked on a join only, hears of everybody, and can refuse without a trace", () => {
+  it("is asked on a join only, sees all nodes, and can refuse without any change", () => {
     const asked: (readonly Node[])[] = [];
     let refusal: unknown;
     const delegates = {
@@ -210,7 +210,7 @@ describe("verifyProtocol", () => {
     });
   }
 
-  it("does its work in parts, however many nodes there are", () => {
+  it("checks nodes in chunks, however many there are", () => {
     const theirs = Array.from({ length: 20_000 }, (_, i) => remote(`n${i}`, "alive"));
     const ours = theirs.map(({ name, vsn }) => {
       const record = new NodeRecord(name, "127.0.0.1", 1, new Uint8Array(0), 0);
@@ -221,7 +221,7 @@ describe("verifyProtocol", () => {
     expect(Array.from(protocolChecks(theirs.slice(0, 4_000), ours.slice(0, 4_000))).length).toBe(0);
   });
 
-  it("heeds the ranges of the alive only, but the current version of everybody", () => {
+  it("checks the ranges of alive nodes only, but the current version of all", () => {
     const node = started();
     const narrow = [5, 5, 5, 0, 0, 0];
     merge(node, [remote("n2", "dead", { vsn: [5, 5, 2, 0, 0, 0] })]);
@@ -230,13 +230,13 @@ describe("verifyProtocol", () => {
     expect(codeOf(() => merge(node, [remote("n2", "dead", { vsn: [1, 9, 9, 0, 0, 0] })]))).toBe("incompatible_versions");
   });
 
-  it("takes a node without versions for one that speaks version 0", () => {
+  it("treats a node without versions as one that speaks version 0", () => {
     const node = started();
     expect(codeOf(() => merge(node, [remote("n2", "alive", { vsn: [] })]))).toBe("incompatible_versions");
     expect(codeOf(() => verifyProtocol([remote("n2", "alive", { vsn: [] })], []))).toBeUndefined();
   });
 
-  it("asks nothing of the ranges of our own dead", () => {
+  it("ignores the ranges of this node's dead members", () => {
     const gone = new NodeRecord("gone", "127.0.0.1", 1, new Uint8Array(0), 0);
     gone.versions = [5, 5, 2, 0, 0, 0];
     gone.changeState("alive", 0);
@@ -248,13 +248,13 @@ describe("verifyProtocol", () => {
     }
   });
 
-  it("reads ranges out of five versions, but the current ones only out of six", () => {
+  it("reads ranges from five versions, but current versions only from six", () => {
     expect(codeOf(() => verifyProtocol([remote("n2", "alive", { vsn: [1, 5, 2, 0] })], []))).toBeUndefined();
     expect(codeOf(() => verifyProtocol([remote("n2", "alive", { vsn: [1, 5, 2, 0, 0] })], []))).toBe("incompatible_versions");
     expect(codeOf(() => verifyProtocol([remote("n2", "alive", { vsn: [1, 5, 2, 0, 0, 0] })], []))).toBeUndefined();
   });
 
-  it("changes nothing when it refuses, not even for those who would fit", () => {
+  it("changes nothing when it refuses, not even for compatible nodes", () => {
     const node = started();
     expect(codeOf(() => merge(node, [remote("n2", "alive"), remote("n3", "alive", { vsn: [6, 7, 6, 0, 0, 0] })]))).toBe(
       "incompatible_versions",

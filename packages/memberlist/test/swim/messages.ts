@@ -22,7 +22,7 @@ import {
 } from "../../src/wire/messages/encode.ts";
 import type { AckResp, Alive, Dead, IndirectPing, NackResp, Ping, Suspect } from "../../src/wire/messages/types.ts";
 
-/** A decoded message, told apart by `kind`. */
+/** A decoded message, distinguished by `kind`. */
 export type Message =
   | ({ readonly kind: "ping" } & Ping)
   | ({ readonly kind: "indirectPing" } & IndirectPing)
@@ -36,7 +36,7 @@ export type Message =
 export type MessageKind = Message["kind"];
 export type MessageOf<K extends MessageKind> = Extract<Message, { kind: K }>;
 
-/** What every node of these tests speaks, unless it says otherwise. */
+/** The versions of every node in these tests, unless a test overrides them. */
 export const goodVersions: readonly number[] = [1, 5, 2, 0, 0, 0];
 
 /** All messages of a packet, compounds and compression taken apart. */

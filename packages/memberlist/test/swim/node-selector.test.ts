@@ -17,7 +17,7 @@ function zoned(select: EngineDelegates["selectNodes"], config: HarnessOptions["c
 const zone = ["n2", "n3", "n4"];
 const gossipOn = { gossipInterval: 200, probeInterval: 0, retransmitMult: 1000 };
 
-/** To how many of the packets, of those that `rounds` of gossip send, the zone's members are the receivers. */
+/** The number of sent packets, by receiver. */
 function receivers(node: EngineHarness): Map<string, number> {
   const counts = new Map<string, number>();
   for (const { to } of node.takeSent()) counts.set(to.name, (counts.get(to.name) ?? 0) + 1);
@@ -33,7 +33,7 @@ function total(counts: Map<string, number>): number {
 }
 
 describe("gossip with selectNodes", () => {
-  it("goes to the chosen, but for one target of each round, which may be anybody", () => {
+  it("reaches the chosen nodes, except one target of each round, which may be any node", () => {
     const node = zoned(() => zone, gossipOn);
     node.deliver(alive("n9", { incarnation: 2 }));
     node.advance(200 * 100);
@@ -48,7 +48,7 @@ describe("gossip with selectNodes", () => {
   it.each([
     ["nobody", (): string[] => []],
     ["foreigners", (): string[] => ["n77", "n1"]],
-  ])("takes all the candidates when %s are chosen, and counts that", (_, select) => {
+  ])("uses all candidates when %s are chosen, and counts it", (_, select) => {
     const node = zoned(select, gossipOn);
     node.deliver(alive("n9", { incarnation: 2 }));
     node.advance(200 * 50);
@@ -56,7 +56,7 @@ describe("gossip with selectNodes", () => {
     expect(node.count("select_nodes_failed")).toBe(50);
   });
 
-  it("never goes twice to one member in a round, nor to one that is no candidate", () => {
+  it("never reaches a member twice in a round, nor a node that is not a candidate", () => {
     const node = zoned(() => ["n2", "n2", "n1", "n55"], gossipOn);
     node.deliver(alive("n9", { incarnation: 2 }));
     for (let round = 0; round < 50; round++) {
@@ -68,7 +68,7 @@ describe("gossip with selectNodes", () => {
   });
 });
 
-it("probes the chosen more, and everybody now and then", () => {
+it("probes chosen nodes more often, and all nodes now and then", () => {
   const node = zoned(() => zone, {
     probeInterval: 1000,
     probeTimeout: 10,
@@ -89,7 +89,7 @@ it("probes the chosen more, and everybody now and then", () => {
   expect(inZone(targets)).toBeGreaterThan(total(targets) * 0.55);
 });
 
-it("asks for each purpose, with all who will do", () => {
+it("asks selectNodes for each purpose with all eligible nodes", () => {
   const asked = new Map<SelectPurpose, number>();
   const node = zoned(
     (purpose, candidates) => {
@@ -104,7 +104,7 @@ it("asks for each purpose, with all who will do", () => {
   expect(Object.fromEntries(asked)).toEqual({ probe: 8, indirectProbe: 7, gossip: 8, pushPull: expect.any(Number) });
 });
 
-it("zones that only choose themselves still hear of one another", () => {
+it("zones that only choose their own members still learn about each other", () => {
   const members = cluster(0, { config: { gossipInterval: 200 } });
   const half = (name: string): number => Number(name.slice(1)) % 2;
   for (let i = 1; i <= 20; i++) {
@@ -116,7 +116,7 @@ it("zones that only choose themselves still hear of one another", () => {
       },
     });
   }
-  members.introduce();
+  members.preload();
   members.crash("n1");
   const others = members.nodes.slice(1);
   expect(members.advance(120_000, () => others.every((node) => node.state("n1") === "dead"))).toBe(true);

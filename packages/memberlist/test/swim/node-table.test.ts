@@ -22,8 +22,8 @@ function names(table: NodeTable): string[] {
   return table.records().map((record) => record.name);
 }
 
-describe("metadata that is kept", () => {
-  it("is a copy of its own, whatever else is kept beside it", () => {
+describe("kept metadata", () => {
+  it("is a separate copy, whatever else is kept beside it", () => {
     const table = tableOf([]);
     const given = Array.from({ length: 600 }, (_, i) => new Uint8Array((i * 7) % 513).fill(i));
     const kept = given.map((meta) => table.keepMeta(meta));
@@ -32,7 +32,7 @@ describe("metadata that is kept", () => {
     expect(kept).toEqual(expected);
   });
 
-  it("keeps no more memory than it may", () => {
+  it("takes bounded memory", () => {
     const table = tableOf([]);
     const buffers = Array.from({ length: 100 }, () => table.keepMeta(new Uint8Array(25)).buffer);
     expect(new Set(buffers).size).toBeLessThan(5);
@@ -40,7 +40,7 @@ describe("metadata that is kept", () => {
     expect(table.keepMeta(new Uint8Array(300)).buffer.byteLength).toBe(300);
   });
 
-  it("is kept, too, after an application has transferred the buffer of another one", () => {
+  it("survives the transfer of another node's metadata buffer", () => {
     const table = tableOf([]);
     const { buffer } = table.keepMeta(new Uint8Array(25));
     structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
@@ -49,7 +49,7 @@ describe("metadata that is kept", () => {
 });
 
 describe("the end of a round", () => {
-  it("comes once each live node was probed, and the next round has another order [ShuffleNodes]", () => {
+  it("comes after each live node was probed, and starts a round in another order [ShuffleNodes]", () => {
     const orders = new Set<string>();
     const table = tableOf(states.flatMap((state) => Array.from({ length: 5 }, () => [state, 0] as const)));
     const live = table.records().filter((record) => !record.isDeadOrLeft);
@@ -62,7 +62,7 @@ describe("the end of a round", () => {
     expect(orders.size).toBe(20);
   });
 
-  it("forgets who has been dead or left for too long, and nobody else [MoveDeadNodes]", () => {
+  it("removes only nodes that were dead or left for too long [MoveDeadNodes]", () => {
     const wanted: [NodeState, number][] = [
       ["dead", 0],
       ["alive", 0],
@@ -107,7 +107,7 @@ describe("the end of a round", () => {
     expect(node.state("n3")).toBe("alive");
   });
 
-  it("leaves us able to say who we were, however long ago we left", () => {
+  it("keeps this node's record, however long ago it left", () => {
     const node = new EngineHarness({ config: { probeInterval: 10, probeTimeout: 5, gossipToTheDeadTime: 100 } }).start();
     node.deliver(alive("n2"));
     node.run(() => node.engine.leave(() => undefined));
@@ -158,14 +158,14 @@ describe("NodeTable.randomNodes", () => {
     }
   });
 
-  it("gives up in the end where too few are eligible", () => {
+  it("gives up eventually if too few nodes are eligible", () => {
     const table = tableOf(mixed);
     expect(table.randomNodes(5, states, () => false)).toEqual([]);
     expect(table.randomNodes(5, states, (record) => record.name === "test7").length).toBeLessThanOrEqual(1);
     expect(table.randomNodes(0, states, () => true)).toEqual([]);
   });
 
-  it("chooses everybody alike", () => {
+  it("chooses all nodes equally often", () => {
     for (const size of [6, 30]) {
       const table = tableOf(Array.from({ length: size }, () => ["alive", 0] as const));
       const counts = new Map<string, number>();
@@ -179,7 +179,7 @@ describe("NodeTable.randomNodes", () => {
 });
 
 describe("NodeTable", () => {
-  it("adds a node at a random place, and moves only the one that was there", () => {
+  it("adds a node at a random place, and moves only the node that was there", () => {
     const random = new TestRandom(1);
     const table = new NodeTable(random);
     const add = (name: string, at: number): void => {
@@ -195,7 +195,7 @@ describe("NodeTable", () => {
     expect(names(table)).toEqual(["b", "d", "a", "c"]);
   });
 
-  it("counts the living as a recount would", () => {
+  it("counts live nodes as a recount would", () => {
     const step = fc.record({ node: fc.nat(9), state: fc.constantFrom(...states), reap: fc.boolean() });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
@@ -222,7 +222,7 @@ describe("NodeTable", () => {
     expect(Object.isFrozen(before)).toBe(true);
   });
 
-  it("keeps one copy of versions that many speak, and no record of a flood of made-up ones", () => {
+  it("shares one copy of common versions, and keeps none of a flood of made-up ones", () => {
     const table = tableOf([]);
     const common = table.internVersions([1, 5, 2, 0, 0, 0]);
     expect(table.internVersions(Uint8Array.of(1, 5, 2, 0, 0, 0) as unknown as number[])).toBe(common);

@@ -23,7 +23,7 @@ function messagesHeard(node: EngineHarness): Uint8Array[] {
 const hello: Uint8Array = Uint8Array.of(104, 101, 108, 108, 111);
 
 describe("a packet without a message", () => {
-  it("is dropped and counted, and its type said to be missing [HandleCommand]", () => {
+  it("is dropped, counted, and logged as missing its type [HandleCommand]", () => {
     const node = started();
     node.deliver(new Uint8Array(0));
     expect(node.count("dropped.empty")).toBe(1);
@@ -33,7 +33,7 @@ describe("a packet without a message", () => {
     expect(messagesHeard(node)).toEqual([hello]);
   });
 
-  it("does not even get to the engine: the layers refuse it [IngestPacket_ExportedFunc_EmptyMessage]", () => {
+  it("does not reach the engine: the layers refuse it [IngestPacket_ExportedFunc_EmptyMessage]", () => {
     const options = { label: new Uint8Array(0), skipInboundLabelCheck: false };
     expect(reasonOf(() => decodePacket(new Uint8Array(0), options))).toBe("empty");
     expect(reasonOf(() => decodePacket(Uint8Array.of(244, 1, 97), { ...options, label: Uint8Array.of(97) }))).toBe("empty");
@@ -41,14 +41,14 @@ describe("a packet without a message", () => {
 });
 
 describe("a packet", () => {
-  it("with a user message is handed on as it is", () => {
+  it("passes a user message on unchanged", () => {
     const node = started();
     node.deliver(encodeUser(hello));
     node.deliver(encodeUser(new Uint8Array(0)));
     expect(messagesHeard(node)).toEqual([hello, new Uint8Array(0)]);
   });
 
-  it("may be compressed, and a compound within", () => {
+  it("may be compressed and hold a compound", () => {
     const node = started();
     const inner = makeCompound([encodeUser(hello), encodeMessage(ping())]);
     node.deliver(compressMessage(inner));
@@ -56,7 +56,7 @@ describe("a packet", () => {
     expect(node.sentOf("ack")).toHaveLength(1);
   });
 
-  it("with one bad part still delivers the others", () => {
+  it("delivers the valid parts beside a bad one", () => {
     const node = started();
     node.deliver(makeCompound([encodeUser(hello), Uint8Array.of(4, 0xff), Uint8Array.of(77), encodeMessage(ping())]));
     expect(messagesHeard(node)).toEqual([hello]);
@@ -66,7 +66,7 @@ describe("a packet", () => {
     expect(node.count("dropped.unknown_type")).toBe(1);
   });
 
-  it("that was cut off delivers its whole parts, and counts the rest", () => {
+  it("delivers its whole parts if it was cut off, and counts the rest", () => {
     const node = started();
     const whole = makeCompound([encodeUser(hello), encodeUser(hello), encodeUser(hello)]);
     node.deliver(whole.subarray(0, whole.length - 7));
@@ -75,13 +75,13 @@ describe("a packet", () => {
     expect(node.logged("message_dropped")[0]?.message).toContain("2 messages");
   });
 
-  it("of a type that belongs on a stream, or to nobody, is dropped", () => {
+  it("is dropped if its type is unknown or belongs on a stream", () => {
     const node = started();
     for (const type of [6, 10, 12, 13, 14, 99, 243, 244, 255]) node.deliver(Uint8Array.of(type, 0x80));
     expect(node.count("dropped.unknown_type")).toBe(9);
   });
 
-  it("of one compressed compound is taken, and a compound inside a compound is refused", () => {
+  it("accepts one compressed compound, and rejects a compound nested in a compound", () => {
     const node = started();
     const inner = makeCompound([encodeUser(hello)]);
     for (const packet of [inner, compressMessage(inner), compressMessage(encodeUser(hello))]) node.deliver(packet);
@@ -92,7 +92,7 @@ describe("a packet", () => {
     expect(node.count("dropped.nested_compound")).toBe(3);
   });
 
-  it("compressed inside a compressed message or a compound is refused without decompressing it", () => {
+  it("rejects a compressed message nested in another or in a compound, without decompressing it", () => {
     const node = started();
     const compressed = compressMessage(encodeUser(hello));
     node.deliver(compressMessage(compressed));
@@ -108,7 +108,7 @@ describe("the work of one packet", () => {
     makeCompound(Array.from({ length: 255 }, () => Uint8Array.of(7, 255, ...new Uint8Array(510)))),
   );
 
-  it("is that of 255 parts at most, however compounds are nested, and one line in the log", () => {
+  it("is bounded to 255 parts, however compounds are nested, and logs one line", () => {
     const node = started();
     expect(manyEmptyParts.length).toBeLessThan(2_000);
     node.deliver(manyEmptyParts);
@@ -117,7 +117,7 @@ describe("the work of one packet", () => {
     expect(node.logged("message_dropped")).toMatchObject([{ fields: { reason: "nested_compound", count: 255 } }]);
   });
 
-  it("counts bad parts by their reasons, and logs them in one line", () => {
+  it("counts bad parts by reason, and logs them in one line", () => {
     const node = started();
     const empty = new Uint8Array(0);
     node.deliver(makeCompound([empty, Uint8Array.of(99), empty, Uint8Array.of(77), Uint8Array.of(0, 0xc1), empty]));
@@ -127,7 +127,7 @@ describe("the work of one packet", () => {
     expect(node.logged("message_dropped")).toMatchObject([{ fields: { reason: "empty", count: 6 } }]);
   });
 
-  it("ends with a few parts that cannot be decoded: the rest of the compound is dropped and counted", () => {
+  it("ends after a few undecodable parts, and counts the rest of the compound as dropped", () => {
     const node = started();
     const bad = Array.from({ length: maxBadPartsPerPacket }, () => Uint8Array.of(2, 0xc1));
     node.deliver(makeCompound([...bad.slice(1), encodeUser(hello), Uint8Array.of(99)]));
@@ -141,7 +141,7 @@ describe("the work of one packet", () => {
     expect(messagesHeard(node)).toEqual([hello]);
   });
 
-  it("is a few replies, wherever it wants them sent", () => {
+  it("is bounded to a few replies, wherever the packet wants them sent", () => {
     const node = started();
     const victim = { sourceAddr: "10.7.7.7", sourcePort: 80 };
     const pings = Array.from({ length: 200 }, (_, seqNo) => encodeMessage(ping({ ...victim, seqNo })));
@@ -160,7 +160,7 @@ describe("the work of one packet", () => {
 });
 
 describe("decompression", () => {
-  it("of a packet stays within the limit, and the next packet starts afresh", () => {
+  it("stays within the limit for one packet, and starts afresh with the next", () => {
     const node = started();
     const size = maxDecompressedPacketBytes;
     const bomb = compressMessage(encodeUser(new Uint8Array(size)));
@@ -203,7 +203,7 @@ describe("whatever a peer sends", () => {
     fc.uint8Array({ maxLength: 200 }).map((body) => Uint8Array.of(9, ...body)),
   );
 
-  it("never makes the engine throw, and what is dropped is counted and logged", () => {
+  it("never makes the engine throw, and drops are counted and logged", () => {
     fc.assert(
       fc.property(fc.array(packet, { maxLength: 30 }), (packets) => {
         const node = started();
@@ -224,7 +224,7 @@ describe("whatever a peer sends", () => {
     );
   });
 
-  it("is dropped for a reason that has a name", () => {
+  it("is dropped for a named reason", () => {
     const node = started();
     node.deliver(Uint8Array.of(0));
     node.deliver(Uint8Array.of(4, 0x81, 0xa4, 78, 111, 100, 101, 7));

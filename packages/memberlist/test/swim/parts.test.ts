@@ -27,7 +27,7 @@ describe("periodic work", () => {
     return { context, ticks, work, fire };
   }
 
-  it("keeps its rhythm when a tick is late, and skips the ticks that were missed", () => {
+  it("keeps its rhythm when a tick is late, and skips missed ticks", () => {
     const { context, ticks, fire } = periodic();
     fire(49);
     fire(80);
@@ -38,7 +38,7 @@ describe("periodic work", () => {
     expect(context.timers.nextAt()).toBe(560);
   });
 
-  it("ends with a stop, which nothing wakes it from", () => {
+  it("ends on stop, and wake does not restart it", () => {
     const { context, ticks, work, fire } = periodic();
     fire(50);
     work.stop();
@@ -48,7 +48,7 @@ describe("periodic work", () => {
     expect(context.timers.nextAt()).toBeUndefined();
   });
 
-  it("that has been stopped while it slept is not woken", () => {
+  it("is not woken after a stop while asleep", () => {
     const context = { now: 0, timers: new TimerQueue() };
     const work = new Periodic({ context, delay: 0, interval: () => 100, tick: () => undefined, hasWork: () => false });
     context.timers.fire(0);
@@ -59,14 +59,14 @@ describe("periodic work", () => {
   });
 });
 
-it("a wait for an ack that nobody waits for cannot be made longer, which is no error", () => {
+it("ignores an extension for an unknown sequence number", () => {
   const timers = new TimerQueue();
   const acks = new AckHandlers(timers);
   acks.postpone(5, 100);
   expect([acks.size, timers.nextAt()]).toEqual([0, undefined]);
 });
 
-it("an address that nobody has can be taken out of the index, which is no error", () => {
+it("ignores the removal of an unknown address from the index", () => {
   const index = new AddressIndex();
   index.delete("10.0.0.1", 7946);
   index.add("10.0.0.1", 7946);
@@ -75,18 +75,18 @@ it("an address that nobody has can be taken out of the index, which is no error"
 });
 
 describe("dropped messages", () => {
-  it("are only those that could not be decoded: any other error is thrown on", () => {
+  it("are only those that failed to decode: any other error is rethrown", () => {
     const dropped = new DroppedMessages({} as EngineLog, {} as EngineStats);
     expect(() => dropped.addError(new TypeError("a fault of ours"), 1, stranger)).toThrow("a fault of ours");
   });
 
-  it("are not counted where none was dropped", () => {
+  it("are not counted if none was dropped", () => {
     const node = new EngineHarness();
     node.deliver(makeCompound([alive("n2"), alive("n3")].map((message) => encodeMessage(message))));
     expect([...node.counters.keys()].filter((name) => name.startsWith("dropped."))).toEqual([]);
   });
 
-  it("are logged with their number and what is wrong with the first", () => {
+  it("are logged with their count and the first one's error", () => {
     const node = new EngineHarness();
     node.deliver(Uint8Array.of(99));
     node.deliver(makeCompound([Uint8Array.of(99), Uint8Array.of(98)]));
@@ -102,7 +102,7 @@ describe("verifyProtocol", () => {
     return { name, addr: hostOf(name), port: 7946, meta: new Uint8Array(0), incarnation: 1, state: 0, vsn };
   }
 
-  it("refuses a delegate version above what any one of the alive understands", () => {
+  it("refuses a delegate version above any live node's maximum", () => {
     const range = (min: number, max: number, current: number): readonly number[] => [1, 5, 2, min, max, current];
     const check = (...nodes: readonly (readonly number[])[]): (() => void) => {
       return () =>
@@ -116,7 +116,7 @@ describe("verifyProtocol", () => {
     expect(check(range(0, 3, 2), range(0, 1, 1))).toThrow(/delegate/);
   });
 
-  it("says what is accepted, and which settings to change", () => {
+  it("names the accepted versions and the settings to change", () => {
     const messageOf = (...all: readonly (readonly number[])[]): unknown => {
       try {
         verifyProtocol(

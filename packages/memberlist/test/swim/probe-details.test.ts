@@ -5,7 +5,7 @@ import { ack, alive, suspect, type Message } from "./messages.ts";
 const config = { probeInterval: 200, probeTimeout: 50, disableTcpPings: true };
 const silence: HarnessNetwork = { packet: () => undefined, streamPing: () => undefined, pushPull: () => undefined };
 
-/** It has just sent its first ping: to whom it heard of last. */
+/** A node that has just sent its first ping, to the node that it learned of last. */
 function probing(known: readonly Message[], options: HarnessOptions = {}): EngineHarness {
   const node = new EngineHarness({ fixedRandom: 0, ...options, config: { ...config, ...options.config } }).start();
   node.deliverAll(...known);
@@ -31,7 +31,7 @@ describe("the first packet of a probe", () => {
     expect(kinds(probing([alive("n2")], { hooks: { buddySystem: false } }))).toEqual([["ping"]]);
   });
 
-  it("that turns out not to have been sent, after its probe was answered, asks nobody else", () => {
+  it("asks no helper if it fails to be sent after its probe was answered", () => {
     const node = probing([alive("n3"), alive("n2")]);
     node.deliver(ack(seqNoOf(node)));
     node.sent[0]?.fail();
@@ -42,7 +42,7 @@ describe("the first packet of a probe", () => {
 });
 
 describe("the helpers of a probe", () => {
-  it("are alive, and neither ourselves nor the target, however many could be asked", () => {
+  it("are alive, and never this node or the target", () => {
     const node = probing([alive("n3"), alive("n4"), suspect("n3"), alive("n2")], { config: { indirectChecks: 100 } });
     node.advance(50);
     const asked = node.sent.filter(({ messages }) => messages[0]?.kind === "indirectPing").map(({ to }) => to.name);
@@ -58,7 +58,7 @@ describe("the helpers of a probe", () => {
     expect(node.engine.healthScore).toBe(0);
   });
 
-  it("and targets are chosen for purposes that selectNodes is given", () => {
+  it("are chosen by selectNodes for the purpose indirectProbe, and targets for probe", () => {
     const purposes: string[] = [];
     const selectNodes = (purpose: string): string[] => {
       purposes.push(purpose);
@@ -77,7 +77,7 @@ describe("the cause of a suspicion by our own probe", () => {
     return event?.type === "suspect" ? event.cause : undefined;
   }
 
-  it("says who was asked, and what came of it", () => {
+  it("names the helpers and their results", () => {
     const node = probing([alive("n3"), alive("n4"), alive("n2")]);
     node.advance(100);
     node.deliver({ kind: "nack", seqNo: seqNoOf(node) });
@@ -89,7 +89,7 @@ describe("the cause of a suspicion by our own probe", () => {
     expect(node.logged("suspect")).toMatchObject([{ level: "info" }]);
   });
 
-  it("says that the ping could not be sent, and that the stream failed", () => {
+  it("reports a ping that could not be sent and a failed stream", () => {
     const node = probing([alive("n2")], { network: silence, config: { disableTcpPings: false } });
     node.sent[0]?.fail();
     node.streamPings[0]?.done(false);
@@ -107,7 +107,7 @@ describe("the cause of a suspicion by our own probe", () => {
   });
 });
 
-it("a stream ping goes to nodes from protocol version 3 on", () => {
+it("sends stream pings to nodes from protocol version 3 on", () => {
   for (const [pMax, count] of [
     [2, 0],
     [3, 1],
@@ -120,7 +120,7 @@ it("a stream ping goes to nodes from protocol version 3 on", () => {
   }
 });
 
-it("the time of a probe is sampled when it ends, whichever way it does", () => {
+it("samples the time of a probe when it ends, whatever its result", () => {
   const answered = probing([alive("n2")]);
   answered.advance(30);
   answered.deliver(ack(seqNoOf(answered)));

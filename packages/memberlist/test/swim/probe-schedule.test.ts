@@ -3,11 +3,11 @@ import { describe, expect, it } from "vitest";
 import { EngineHarness, stranger, type HarnessOptions } from "./engine-harness.ts";
 import { ack, alive, dead, encodeMessage, hostOf, suspect } from "./messages.ts";
 
-/** A node that is told of n2 … n<n>, and answers its own pings in their names at once, unless they are in `silent`. */
+/** A node that knows n2 … n<n>. Its pings to them are answered at once, unless they are in `silent`. */
 class Probed {
   readonly node: EngineHarness;
   readonly silent: Set<string> = new Set();
-  /** Who was probed, and when. */
+  /** The probed nodes, and when. */
   readonly probes: { name: string; at: number }[] = [];
 
   constructor(n: number, options: HarnessOptions = {}) {
@@ -34,7 +34,7 @@ class Probed {
 }
 
 describe("the probe schedule", () => {
-  it("probes each node once in a round, and in another order the next time", () => {
+  it("probes each node once in a round, and in another order in the next", () => {
     const probed = new Probed(11, { config: { probeInterval: 10, probeTimeout: 5 } });
     probed.advance(2000);
     const rounds = Array.from({ length: 15 }, (_, i) => probed.names().slice(i * 10, (i + 1) * 10));
@@ -43,7 +43,7 @@ describe("the probe schedule", () => {
     expect(new Set(rounds.map((round) => round.join())).size).toBe(15);
   });
 
-  it("begins at a random moment of the first interval, and then keeps its rhythm", () => {
+  it("starts at a random moment of the first interval, and then keeps its rhythm", () => {
     const starts = new Set<number>();
     for (let seed = 1; seed <= 20; seed++) {
       const probed = new Probed(3, { seed, config: { probeInterval: 100, probeTimeout: 50 } });
@@ -59,7 +59,7 @@ describe("the probe schedule", () => {
     expect(starts.size).toBeGreaterThan(10);
   });
 
-  it("leaves out ourselves, the dead and the left, but not suspects", () => {
+  it("skips this node, the dead and the left, but not suspects", () => {
     const probed = new Probed(6, { config: { probeInterval: 10, probeTimeout: 5, gossipToTheDeadTime: 100_000 } });
     probed.node.deliverAll(dead("n2"), dead("n3", 1, "n3"), suspect("n4"));
     probed.advance(300);
@@ -68,7 +68,7 @@ describe("the probe schedule", () => {
     expect(probed.probes).toHaveLength(30);
   });
 
-  it("probes nobody where nobody else is alive", () => {
+  it("probes nobody if no other member is alive", () => {
     const probed = new Probed(3, { config: { probeInterval: 10, probeTimeout: 5 } });
     probed.node.deliverAll(dead("n2"), dead("n3"));
     probed.advance(500);
@@ -84,7 +84,7 @@ describe("the probe schedule", () => {
     expect(probed.probes).toEqual([]);
   });
 
-  it("has one probe at a time: those missed meanwhile are not made up for, but for one", () => {
+  it("runs one probe at a time, and makes up for one missed probe only", () => {
     const probed = new Probed(4, { fixedRandom: 0, config: { probeInterval: 100, probeTimeout: 50 } });
     for (let i = 0; i < 4; i++) probed.node.deliver(suspect("n1", i + 1));
     expect(probed.node.engine.healthScore).toBe(4);
@@ -128,20 +128,20 @@ describe("the probe schedule", () => {
     }
   });
 
-  it("reaches every live node within two rounds, whoever joins, dies or comes back meanwhile", () => {
+  it("reaches every live node within two rounds while others join, die or rejoin", () => {
     const change = fc.record({
       node: fc.integer({ min: 2, max: 12 }),
-      claim: fc.constantFrom("alive", "dead", "left"),
+      kind: fc.constantFrom("alive", "dead", "left"),
       wait: fc.nat(40),
     });
     fc.assert(
       fc.property(fc.array(change, { maxLength: 30 }), fc.nat(1000), (changes, seed) => {
         const probed = new Probed(6, { seed, config: { probeInterval: 10, probeTimeout: 5, gossipToTheDeadTime: 50 } });
-        for (const [i, { node, claim, wait }] of changes.entries()) {
+        for (const [i, { node, kind, wait }] of changes.entries()) {
           const name = `n${node}`;
           const incarnation = i + 2;
-          if (claim === "alive") probed.node.deliver(alive(name, { incarnation, addr: hostOf(name) }));
-          else probed.node.deliver(dead(name, incarnation, claim === "left" ? name : "n99"));
+          if (kind === "alive") probed.node.deliver(alive(name, { incarnation, addr: hostOf(name) }));
+          else probed.node.deliver(dead(name, incarnation, kind === "left" ? name : "n99"));
           probed.advance(wait);
         }
         const live = probed.node.known().filter(({ state, name }) => state === "alive" && name !== "n1");
@@ -164,7 +164,7 @@ describe("a ping outside the schedule", () => {
     return { node, results };
   }
 
-  it("gives the round trip [Ping]", () => {
+  it("returns the round trip [Ping]", () => {
     const { node, results } = pinging();
     expect(node.sent).toMatchObject([{ to, messages: [{ kind: "ping", node: "n2", seqNo: 1, sourceNode: "n1" }] }]);
     node.advance(12.5);
@@ -176,7 +176,7 @@ describe("a ping outside the schedule", () => {
     expect(node.engine.nextTimerAt()).toBeUndefined();
   });
 
-  it("gives up after probeTimeout, with no word on the node's state [Ping]", () => {
+  it("fails after probeTimeout, without a change of the node's state [Ping]", () => {
     const { node, results } = pinging();
     node.advance(999);
     expect(results).toEqual([]);
@@ -187,14 +187,14 @@ describe("a ping outside the schedule", () => {
     expect(node.takeEvents()).toEqual([]);
   });
 
-  it("gives up at once where the packet cannot be sent", () => {
+  it("fails at once if the packet cannot be sent", () => {
     const { node, results } = pinging();
     node.sent[0]?.fail();
     expect(results).toEqual([undefined]);
     expect(node.engine.nextTimerAt()).toBeUndefined();
   });
 
-  it("measures to when the ack arrived, not to when we got round to it", () => {
+  it("measures to the ack's arrival, not to its processing", () => {
     const { node, results } = pinging();
     const arrived = node.now + 3;
     node.jump(400);

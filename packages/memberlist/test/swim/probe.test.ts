@@ -7,9 +7,9 @@ import { VirtualCluster } from "./virtual-cluster.ts";
 const latency = 2;
 
 interface Arrangement {
-  /** Who is up, beside n1. */
+  /** The running nodes beside n1. */
   readonly up: readonly string[];
-  /** Whom n1 knows, and in which versions; the last one is probed first. */
+  /** The nodes that n1 knows, with their versions; n1 probes the last one first. */
   readonly knows: readonly Message[];
   readonly config?: Partial<Config>;
   readonly score?: number;
@@ -31,7 +31,7 @@ function arrange({ up, knows, config, score = 0 }: Arrangement): { members: Virt
 const oldVersions: readonly number[] = [1, 2, 2, 0, 0, 0];
 
 describe("a probe that is answered", () => {
-  it("may have the sequence number 0, behind the end of a u32", () => {
+  it("may have the sequence number 0 after u32 wraps", () => {
     const members = new VirtualCluster({ latency });
     const n1 = members.add("n1", { fixedRandom: 0, seqNo: 0xffff_fffe, config: { probeInterval: 200, probeTimeout: 10 } });
     members.add("n2", { config: { probeInterval: 0 } });
@@ -43,7 +43,7 @@ describe("a probe that is answered", () => {
     expect(n1.state("n2")).toBe("alive");
   });
 
-  it("takes one ping, and changes nothing [Probe]", () => {
+  it("sends one ping, and changes nothing [Probe]", () => {
     const { members, n1 } = arrange({ up: ["n2"], knows: [alive("n2")] });
     members.advance(100);
     expect(n1.state("n2")).toBe("alive");
@@ -55,7 +55,7 @@ describe("a probe that is answered", () => {
     expect(n1.eventTypes()).toEqual(["pingComplete n2"]);
   });
 
-  it("works with a node that told no versions, and without a checksum then [ProbeNode]", () => {
+  it("reaches a node without versions, without a checksum [ProbeNode]", () => {
     const { members, n1 } = arrange({ up: ["n2"], knows: [alive("n2", { vsn: [] })] });
     members.advance(100);
     expect(n1.state("n2")).toBe("alive");
@@ -66,7 +66,7 @@ describe("a probe that is answered", () => {
     expect(modern.n1.sent[0]?.crc).toBe(true);
   });
 
-  it("improves our health [ProbeNode_Awareness_Improved]", () => {
+  it("improves the health score [ProbeNode_Awareness_Improved]", () => {
     const { members, n1 } = arrange({ up: ["n2"], knows: [alive("n2")], score: 1 });
     members.advance(100);
     expect(n1.state("n2")).toBe("alive");
@@ -85,7 +85,7 @@ describe("a probe that is answered", () => {
     expect(unwell.n1.metrics.get("memberlist.degraded.probe")).toEqual([1, 1]);
   });
 
-  it("tells the round trip and the payload of a direct ack", () => {
+  it("reports the round trip and the payload of a direct ack", () => {
     const members = new VirtualCluster({ latency: 7 });
     const n1 = members.add("n1", { fixedRandom: 0 });
     members.add("n2", { config: { probeInterval: 0 }, delegates: { ackPayload: () => Uint8Array.of(9) } });
@@ -95,7 +95,7 @@ describe("a probe that is answered", () => {
     expect(n1.takeEvents()).toMatchObject([{ type: "pingComplete", rtt: 14, payload: Uint8Array.of(9), node: { name: "n2" } }]);
   });
 
-  it("lets a suspect hear of the suspicion in the same packet, and refute it [ProbeNode_Buddy]", () => {
+  it("notifies a suspect of the suspicion in the same packet, so that it refutes [ProbeNode_Buddy]", () => {
     const { members, n1 } = arrange({ up: ["n2"], knows: [alive("n2"), suspect("n2", 1, "n9")] });
     const n2 = members.node("n2");
     n2.takeBroadcasts();
@@ -112,7 +112,7 @@ describe("a probe that is answered", () => {
 });
 
 describe("a probe that is not answered", () => {
-  it("goes through others, and then makes the node suspect [ProbeNode_Suspect]", () => {
+  it("pings through helpers, and then makes the node suspect [ProbeNode_Suspect]", () => {
     const { members, n1 } = arrange({ up: ["n2", "n3"], knows: [alive("n2"), alive("n3"), alive("n4")] });
     members.advance(10);
     expect(n1.sentOf("indirectPing")).toHaveLength(2);
@@ -143,7 +143,7 @@ describe("a probe that is not answered", () => {
     for (const name of asked) expect(["n4", "n5", "n6", "n7"]).toContain(name);
   });
 
-  it("is saved by an ack through another, which improves our health, but tells no round trip", () => {
+  it("succeeds by a helper's ack, which improves the health score but reports no round trip", () => {
     const { members, n1 } = arrange({ up: ["n2", "n3"], knows: [alive("n3"), alive("n2")], score: 1 });
     members.losesPacket = (from, to) => from === "n1" && to === "n2";
     members.advance(100);
@@ -153,7 +153,7 @@ describe("a probe that is not answered", () => {
     expect(members.node("n3").sentOf("ack")).toMatchObject([{ seqNo: 1, payload: new Uint8Array(0) }]);
   });
 
-  it("does not wait for probeTimeout where even sending failed for a remote reason [FailedRemote]", () => {
+  it("does not wait for probeTimeout if sending failed for a remote reason [FailedRemote]", () => {
     const { members, n1 } = arrange({ up: ["n3"], knows: [alive("n3"), alive("n2")], score: 2 });
     members.advance(0);
     expect(n1.sentOf("indirectPing")).toEqual([]);
@@ -168,7 +168,7 @@ describe("a probe that is not answered", () => {
     expect(n1.state("n2")).toBe("suspect");
   });
 
-  it("neither improves nor costs health where sending failed and another reached the node", () => {
+  it("leaves the health score alone if sending failed and a helper reached the node", () => {
     const { members, n1 } = arrange({ up: ["n2", "n3"], knows: [alive("n3"), alive("n2")], score: 2 });
     members.losesPacket = (from, to) => from === "n1" && to === "n2";
     members.advance(0);
@@ -178,7 +178,7 @@ describe("a probe that is not answered", () => {
     expect(n1.engine.healthScore).toBe(2);
   });
 
-  it("hears no ack that comes after the end: the suspicion stays until it is refuted", () => {
+  it("ignores an ack after its end: the suspicion stays until it is refuted", () => {
     const { members, n1 } = arrange({ up: [], knows: [alive("n3"), alive("n2")] });
     members.advance(200);
     expect(n1.state("n2")).toBe("suspect");
@@ -191,7 +191,7 @@ describe("a probe that is not answered", () => {
     expect(n1.engine.healthScore).toBe(score);
   });
 
-  it("takes an ack at the last moment, in spite of nacks before", () => {
+  it("accepts an ack at the last moment, despite earlier nacks", () => {
     const { members, n1 } = arrange({ up: [], knows: [alive("n3"), alive("n2")] });
     members.advance(199);
     n1.deliver({ kind: "nack", seqNo: 1 });
@@ -201,7 +201,7 @@ describe("a probe that is not answered", () => {
     expect(n1.eventTypes().filter((event) => event.startsWith("suspect"))).toEqual([]);
   });
 
-  it("suspects the node at the incarnation that was probed: one that has refuted meanwhile stays alive", () => {
+  it("suspects the node at the probed incarnation, so that one that refuted meanwhile stays alive", () => {
     const { members, n1 } = arrange({ up: [], knows: [alive("n3"), alive("n2")] });
     members.advance(150);
     n1.deliver(alive("n2", { incarnation: 2 }));
@@ -217,7 +217,7 @@ describe("the stream ping beside the indirect ones", () => {
     members.losesPacket = (_, to) => to === "n4";
   };
 
-  it("keeps a node alive that UDP does not reach, with a warning [ProbeNode_FallbackTCP]", () => {
+  it("keeps a node alive whose UDP fails, with a warning [ProbeNode_FallbackTCP]", () => {
     const { members, n1 } = arrange({ up, knows, score: 1 });
     cutOff(members);
     members.advance(10);
@@ -233,7 +233,7 @@ describe("the stream ping beside the indirect ones", () => {
     expect(members.node("n2").sentOf("ping")).toHaveLength(1);
   });
 
-  it("does not keep alive a node that answers neither [ProbeNode_FallbackTCP]", () => {
+  it("does not save a node that answers neither [ProbeNode_FallbackTCP]", () => {
     const { members, n1 } = arrange({ up, knows });
     cutOff(members);
     members.refusesStream = () => true;
@@ -242,7 +242,7 @@ describe("the stream ping beside the indirect ones", () => {
     expect(n1.state("n4")).toBe("suspect");
   });
 
-  it("says nothing of UDP where an ack came as well", () => {
+  it("logs no UDP warning if an ack came as well", () => {
     const { members, n1 } = arrange({ up, knows });
     members.losesPacket = (from, to) => from === "n1" && to === "n4";
     members.advance(200);
@@ -251,7 +251,7 @@ describe("the stream ping beside the indirect ones", () => {
     expect(n1.logged("udp_unreachable")).toEqual([]);
   });
 
-  it("is left out where it is disabled, for all or for the node [ProbeNode_FallbackTCP_Disabled]", () => {
+  it("is left out if it is disabled, for all nodes or for this one [ProbeNode_FallbackTCP_Disabled]", () => {
     for (const config of [{ disableTcpPings: true }, { disableTcpPingsForNode: (name: string) => name === "n4" }]) {
       const { members, n1 } = arrange({ up, knows, config });
       cutOff(members);
@@ -275,7 +275,7 @@ describe("the stream ping beside the indirect ones", () => {
     expect(n1.sentOf("indirectPing")).toHaveLength(2);
   });
 
-  it("may answer a little after the deadline, and the verdict waits for it", () => {
+  it("may answer a little after the deadline, and delays the verdict", () => {
     for (const contacted of [true, false]) {
       const { members, n1 } = arrange({ up: ["n2"], knows: [alive("n2"), alive("n4")] });
       members.streamPing = () => undefined;
@@ -287,8 +287,8 @@ describe("the stream ping beside the indirect ones", () => {
   });
 });
 
-describe("our health after a failed probe", () => {
-  it("stays as it is where every nack came, and a worse score doubles the time [ProbeNode_Awareness_Degraded]", () => {
+describe("the health score after a failed probe", () => {
+  it("stays unchanged if every nack came, and a worse score doubles the time [ProbeNode_Awareness_Degraded]", () => {
     const { members, n1 } = arrange({ up: ["n2", "n3"], knows: [alive("n2"), alive("n3"), alive("n4")], score: 1 });
     members.advance(399);
     expect(n1.state("n4")).toBe("alive");
@@ -298,7 +298,7 @@ describe("our health after a failed probe", () => {
     expect(members.node("n2").sentOf("ping")).toHaveLength(1);
   });
 
-  it("suffers for each nack that did not come [ProbeNode_Awareness_MissedNack]", () => {
+  it("worsens by one for each missing nack [ProbeNode_Awareness_MissedNack]", () => {
     const { members, n1 } = arrange({ up: ["n2"], knows: [alive("n2"), alive("n3"), alive("n4")] });
     members.advance(200);
     expect(n1.state("n4")).toBe("suspect");
@@ -308,7 +308,7 @@ describe("our health after a failed probe", () => {
     expect(cut.n1.engine.healthScore).toBe(3);
   });
 
-  it("suffers by one where nobody could have sent a nack [ProbeNode_Awareness_OldProtocol]", () => {
+  it("worsens by one if no helper could have sent a nack [ProbeNode_Awareness_OldProtocol]", () => {
     const vsn: readonly number[] = [];
     const knows = [alive("n2", { vsn }), alive("n3", { vsn: [1, 3, 2, 0, 0, 0] }), alive("n4", { vsn })];
     const { members, n1 } = arrange({ up: ["n2", "n3"], knows });
@@ -319,7 +319,7 @@ describe("our health after a failed probe", () => {
     expect(n1.engine.healthScore).toBe(1);
   });
 
-  it("asks helpers from protocol version 4 on for a nack, and no older ones", () => {
+  it("counts nacks of helpers from protocol version 4 on, and asks no older ones for one", () => {
     for (const [pMax, nack] of [
       [3, false],
       [4, true],
@@ -336,7 +336,7 @@ describe("our health after a failed probe", () => {
     }
   });
 
-  it("counts only the nacks of those who were asked for one, and gains nothing by more than that", () => {
+  it("counts only nacks that were asked for, and gains nothing from more", () => {
     const { members, n1 } = arrange({ up: [], knows: [alive("n2", { vsn: oldVersions }), alive("n3"), alive("n4")], score: 2 });
     members.advance(15);
     expect(

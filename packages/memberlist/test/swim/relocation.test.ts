@@ -20,19 +20,19 @@ function move(node: EngineHarness, to: { readonly addr: string; readonly port: n
   node.run(() => node.engine.moveTo(to));
 }
 
-/** What waits to be gossiped about ourselves: nothing, an alive message or a dead one. */
+/** The queued messages about this node: none, an alive message or a dead one. */
 function said(node: EngineHarness): Message[] {
   return node.takeBroadcasts().filter((message) => "node" in message && message.node === "n1");
 }
 
-/** What others say of the past is dropped without a word. */
+/** Old messages about this node are dropped silently. */
 function expectQuiet(node: EngineHarness): void {
   expect(node.takeEvents()).toEqual([]);
   expect(node.engine.numQueuedBroadcasts).toBe(0);
 }
 
 describe("a move to another address", () => {
-  it("says that we are alive, that we leave, and that we are alive there, each after gossip has reached everybody", () => {
+  it("broadcasts alive, leave, and alive at the new address, each after gossip has spread", () => {
     const node = started();
     move(node);
     expect(said(node)).toEqual([alive("n1", { incarnation: 2 })]);
@@ -52,7 +52,7 @@ describe("a move to another address", () => {
     expect(said(node)).toEqual([]);
   });
 
-  it("takes the longer the more members there are, and about a second a round where there is no gossip", () => {
+  it("takes longer with more members, and about a second a round without gossip", () => {
     for (const [count, gossipInterval, ms] of [
       [1, 100, 300],
       [8, 100, 600],
@@ -71,14 +71,14 @@ describe("a move to another address", () => {
     }
   });
 
-  it("is at once where nobody else is alive", () => {
+  it("is immediate if no other member is alive", () => {
     const node = started([]);
     move(node);
     expect(said(node)).toEqual([alive("n1", { incarnation: 2, ...there })]);
     expect(node.engine.localNode).toMatchObject(there);
   });
 
-  it("to where we are is none, be it the host or the port that differs otherwise", () => {
+  it("does nothing if the address is the current one", () => {
     const node = started([]);
     move(node, { addr: "127.0.0.1", port: 7946 });
     expectQuiet(node);
@@ -91,7 +91,7 @@ describe("a move to another address", () => {
     }
   });
 
-  it("that changes on the way ends at the last address", () => {
+  it("ends at the last address if it changes on the way", () => {
     const node = started();
     move(node);
     node.advance(step + 10);
@@ -103,7 +103,7 @@ describe("a move to another address", () => {
     expect(said(node)).toEqual([]);
   });
 
-  it("is not undone by what is said about us meanwhile, which is refuted afterwards", () => {
+  it("is not undone by messages about this node, which are refuted afterwards", () => {
     const node = started();
     move(node);
     said(node);
@@ -118,7 +118,7 @@ describe("a move to another address", () => {
     expect(node.eventTypes()).toEqual(["refute n1"]);
   });
 
-  it("leaves no conflict with what goes around about our earlier addresses", () => {
+  it("causes no conflict with old messages about earlier addresses", () => {
     const node = started([]);
     move(node);
     said(node);
@@ -135,7 +135,7 @@ describe("a move to another address", () => {
     };
     node.run(() => mergeAll(node.engine, [pushed], false));
     expectQuiet(node);
-    // What was never our address, or is newer than our last word, is another node of our name.
+    // A message with an address that was never ours, or newer than our last message, is from another node of our name.
     for (const other of [{ addr: "127.0.7.7" }, { port: 7947 }, { incarnation: node.engine.incarnation }]) {
       node.deliver({ ...old, ...other });
       expect(node.eventTypes()).toEqual(["conflict n1"]);
@@ -156,7 +156,7 @@ describe("a move to another address", () => {
     }
   });
 
-  it("keeps new metadata waiting until it is over", () => {
+  it("delays new metadata until it has ended", () => {
     const node = started();
     move(node);
     node.run(() => node.engine.update(Uint8Array.of(7), () => undefined));
@@ -168,7 +168,7 @@ describe("a move to another address", () => {
     expect(node.eventTypes()).toEqual(["update n1"]);
   });
 
-  it("is given up by a leave, and by a rejoin there is nothing left of it", () => {
+  it("ends on leave, and a rejoin starts afresh", () => {
     const node = started();
     move(node);
     said(node);
@@ -181,7 +181,7 @@ describe("a move to another address", () => {
     expect(said(node)).toEqual([]);
   });
 
-  it("of a node that was never a member is only a note of where it is", () => {
+  it("only records the address if the node was never a member", () => {
     const node = new EngineHarness({ delegates: { hasAliveDelegate: true, refusesAlive: () => "nobody" } }).start();
     move(node);
     node.advance(10_000);

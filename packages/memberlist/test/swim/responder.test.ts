@@ -14,26 +14,26 @@ function started(options: HarnessOptions = {}): EngineHarness {
 }
 
 describe("a ping", () => {
-  it("is answered by an ack to where it says that it comes from [HandlePing]", () => {
+  it("is answered by an ack to its source address [HandlePing]", () => {
     const node = started();
     node.deliver(ping({ ...asker, node: "n1" }));
     expect(node.sent).toMatchObject([{ to: askerAddress, messages: [{ kind: "ack", seqNo: 42 }], crc: false }]);
   });
 
-  it("is answered even if it names nobody [HandlePing]", () => {
+  it("is answered even if it names no node [HandlePing]", () => {
     const node = started();
     node.deliver(ping(asker));
     expect(node.sentOf("ack")).toEqual([ack(42)]);
   });
 
-  it("is answered to its sender where it says nothing, or only half, of where it comes from", () => {
+  it("is answered to its sender if its source address is missing or incomplete", () => {
     const node = started();
     for (const source of [{}, { sourceAddr: "127.0.0.9" }, { sourcePort: 4000 }]) node.deliver(ping(source), stranger);
     for (const { to } of node.sent) expect(to).toEqual({ ...stranger, name: "" });
     expect(node.sent).toHaveLength(3);
   });
 
-  it("for another node is dropped, counted and warned of [HandlePing_WrongNode]", () => {
+  it("is dropped, counted and logged if it is for another node [HandlePing_WrongNode]", () => {
     const node = started();
     node.deliver(ping({ ...asker, node: "n1-bad" }));
     expect(node.sent).toEqual([]);
@@ -58,7 +58,7 @@ describe("a ping", () => {
     expect(node.sentOf("ack")).toEqual([ack(42, Uint8Array.of(1, 2))]);
   });
 
-  it("is answered by a packet that broadcasts ride along in [SendMsg_Piggyback]", () => {
+  it("is answered by a packet that also carries broadcasts [SendMsg_Piggyback]", () => {
     const node = started();
     const rand = alive("rand", { incarnation: 10, addr: "127.0.0.255", vsn: [1, 5, 1, 1, 1, 1] });
     node.deliver(rand);
@@ -67,7 +67,7 @@ describe("a ping", () => {
     expect(node.sent[0]?.messages).toEqual([ack(42), rand]);
   });
 
-  it("is answered by the ack alone where it names the address of a stranger, and with broadcasts where it names a member", () => {
+  it("is answered without broadcasts at a stranger's source address, and with broadcasts at a member's", () => {
     const node = started();
     const member = alive("n2");
     node.deliver(member);
@@ -78,7 +78,7 @@ describe("a ping", () => {
     expect(node.sent[2]?.messages).toEqual([ack(42), member]);
   });
 
-  it("is answered with a checksum where the asker is known to understand it", () => {
+  it("is answered with a checksum if the asker is known to understand it", () => {
     const node = started();
     node.deliverAll(alive("n2"), alive("n3", { vsn: [1, 4, 2, 0, 0, 0] }));
     for (const sourceNode of ["n2", "n3", "n4", ""]) node.deliver(ping({ ...asker, sourceNode }));
@@ -87,7 +87,7 @@ describe("a ping", () => {
 });
 
 describe("an indirect ping", () => {
-  it("sends an address that it names no more than it has itself, unless that is a member's", () => {
+  it("sends a named address no more bytes than it has itself, unless the address is a member's", () => {
     const node = started();
     node.deliver(alive("n2"));
     const victim = indirectPing({ ...asker, target: "127.0.0.77", node: "n2", nack: true });
@@ -98,7 +98,7 @@ describe("an indirect ping", () => {
     expect(node.sent[2]?.messages.map(({ kind }) => kind)).toEqual(["ping", "alive"]);
   });
 
-  it("is passed on in our own name, and its ack under the asker's number [HandleIndirectPing]", () => {
+  it("is relayed in this node's name, and its ack under the asker's sequence number [HandleIndirectPing]", () => {
     const members = new VirtualCluster();
     const helper = members.add("n1", { config: { probeInterval: 0 } });
     members.add("n2", { config: { probeInterval: 0 } });
@@ -112,7 +112,7 @@ describe("an indirect ping", () => {
     ]);
   });
 
-  it("for ourselves works like any other [HandleIndirectPing]", () => {
+  it("works like any other if its target is this node [HandleIndirectPing]", () => {
     const members = new VirtualCluster();
     const node = members.add("n1", { config: { probeInterval: 0 } });
     node.takeBroadcasts();
@@ -123,7 +123,7 @@ describe("an indirect ping", () => {
     ]);
   });
 
-  it("is nacked once when no ack came in probeTimeout, if that was asked for", () => {
+  it("is nacked once without an ack within probeTimeout, if the asker wants nacks", () => {
     const node = started({ config: { probeInterval: 0, probeTimeout: 300 } });
     node.deliver(indirectPing({ ...asker, nack: true }));
     node.deliver(indirectPing({ ...asker, seqNo: 101, nack: false }));
@@ -136,7 +136,7 @@ describe("an indirect ping", () => {
     expect(node.sent).toHaveLength(1);
   });
 
-  it("is not answered by an ack that comes after that", () => {
+  it("is not answered by a late ack", () => {
     const node = started({ config: { probeInterval: 0, probeTimeout: 300 } });
     node.deliver(indirectPing({ ...asker, nack: false }));
     node.advance(300);
@@ -145,7 +145,7 @@ describe("an indirect ping", () => {
     expect(node.sent).toEqual([]);
   });
 
-  it("is answered to its sender, and pinged at bindPort, where it brings no ports", () => {
+  it("is answered to its sender and pinged at bindPort if it has no ports", () => {
     const node = started({ config: { probeInterval: 0, bindPort: 7001 } });
     node.deliver(indirectPing({ port: 0 }), stranger);
     expect(node.sent[0]?.to).toEqual({ host: "127.0.0.2", port: 7001, name: "n2" });
@@ -153,7 +153,7 @@ describe("an indirect ping", () => {
     expect(node.sent[1]).toMatchObject({ to: { ...stranger, name: "" }, messages: [ack(100)] });
   });
 
-  it("does not mix up two askers of the same number", () => {
+  it("keeps two askers with the same sequence number apart", () => {
     const node = started({ config: { probeInterval: 0 } });
     node.deliver(indirectPing({ ...asker, seqNo: 7 }));
     node.deliver(indirectPing({ sourceAddr: "127.0.0.8", sourcePort: 8, seqNo: 7 }));

@@ -12,7 +12,7 @@ function knowing(names: readonly string[], config: ConstructorParameters<typeof 
 }
 
 describe("a suspect message", () => {
-  it("about nobody we know makes nobody known [SuspectNode_NoNode]", () => {
+  it("does not add an unknown node [SuspectNode_NoNode]", () => {
     const node = knowing([]);
     node.deliver(suspect("n2"));
     expect(node.known()).toEqual([]);
@@ -20,7 +20,7 @@ describe("a suspect message", () => {
     expect(node.engine.nextTimerAt()).toBeUndefined();
   });
 
-  it("makes a node suspect, and dead once its time is over [SuspectNode]", () => {
+  it("makes a node suspect, and dead once the timeout is over [SuspectNode]", () => {
     const node = knowing(["n2"], { config: { probeInterval: 2, probeTimeout: 1, suspicionMult: 1 } });
     node.deliver(suspect("n2", 1, "n3"));
     expect(node.state("n2")).toBe("suspect");
@@ -36,7 +36,7 @@ describe("a suspect message", () => {
     expect(node.eventTypes()).toEqual(["leave n2"]);
   });
 
-  it("replaces in the queue what was to be said of the node before", () => {
+  it("replaces the queued message about the node", () => {
     const node = knowing(["n2"]);
     node.deliver(alive("n2", { incarnation: 2 }));
     node.deliver(suspect("n2", 2));
@@ -45,7 +45,7 @@ describe("a suspect message", () => {
     expect(node.takeBroadcasts()).toEqual([dead("n2", 2)]);
   });
 
-  it("of the same accuser again changes nothing and is not passed on [SuspectNode_DoubleSuspect]", () => {
+  it("changes nothing and is not gossiped if its accuser is a duplicate [SuspectNode_DoubleSuspect]", () => {
     const node = knowing(["n2", "n3", "n4", "n5"]);
     node.deliver(suspect("n2"));
     node.takeBroadcasts();
@@ -58,7 +58,7 @@ describe("a suspect message", () => {
     expect(node.takeEvents()).toEqual([]);
   });
 
-  it("of another accuser is passed on and brings the end nearer, as long as it counts", () => {
+  it("is gossiped and shortens the timeout if its accuser is new and confirmations are wanted", () => {
     const node = knowing(["n2", "n3", "n4", "n5"]);
     node.deliver(suspect("n2", 1, "a"));
     const times = ["b", "c", "d"].map((from) => {
@@ -74,7 +74,7 @@ describe("a suspect message", () => {
     ]);
   });
 
-  it("with an old incarnation is ignored [SuspectNode_OldSuspect]", () => {
+  it("is ignored at an old incarnation [SuspectNode_OldSuspect]", () => {
     const node = knowing([]);
     node.deliver(alive("n2", { incarnation: 10 }));
     node.takeBroadcasts();
@@ -83,7 +83,7 @@ describe("a suspect message", () => {
     expect(node.engine.numQueuedBroadcasts).toBe(0);
   });
 
-  it("about ourselves is refuted, and costs us health [SuspectNode_Refute]", () => {
+  it("is refuted if it is about this node, and worsens the health score [SuspectNode_Refute]", () => {
     const node = new EngineHarness().start();
     node.takeBroadcasts();
     node.takeEvents();
@@ -100,7 +100,7 @@ describe("a suspect message", () => {
 });
 
 describe("the end of a suspicion", () => {
-  it("tells how many had confirmed it, and counts that they were too few", () => {
+  it("logs its confirmations, and counts as degraded if they were too few", () => {
     const node = knowing(["n2", "n3", "n4", "n5"]);
     node.deliver(suspect("n2", 1, "a"));
     node.deliver(suspect("n2", 1, "b"));
@@ -110,7 +110,7 @@ describe("the end of a suspicion", () => {
     expect(node.logged("marked_dead")).toHaveLength(1);
   });
 
-  it("is not counted as degraded where all confirmed it, or none could", () => {
+  it("is not counted as degraded if all confirmed it, or none could", () => {
     const all = knowing(["n2", "n3", "n4", "n5"]);
     for (const from of ["a", "b", "c"]) all.deliver(suspect("n2", 1, from));
     all.advance(24_000);
@@ -123,7 +123,7 @@ describe("the end of a suspicion", () => {
     }
   });
 
-  it("belongs to that suspicion: a second one has its whole time again", () => {
+  it("does not shorten a second suspicion", () => {
     const node = knowing(["n2", "n3"]);
     node.deliver(suspect("n2"));
     node.advance(3000);

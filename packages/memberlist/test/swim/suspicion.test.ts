@@ -98,7 +98,7 @@ describe("Suspicion", () => {
     }
   });
 
-  it("takes the shortest time, and no confirmation, where none are wanted [Suspicion_Timer_ZeroK]", () => {
+  it("takes the shortest time and no confirmations if k is 0 [Suspicion_Timer_ZeroK]", () => {
     for (const k of [0, -1]) {
       const suspicion = new Suspicion({ from: "me", k, min: 25, max: 30_000, startedAt: 0 });
       expect(suspicion.confirm("foo")).toBe(false);
@@ -133,7 +133,7 @@ describe("a suspicion in the engine", () => {
     expect(node.state("n2")).toBe("dead");
   });
 
-  it("does not fire again, nor move, by an accusation after the end [Suspicion_Timer]", () => {
+  it("does not fire again or move after an accusation that comes after its end [Suspicion_Timer]", () => {
     const node = suspecting(10, { suspicionMult: 3, suspicionMaxTimeoutMult: 4 });
     expect(diesAfter(node)).toBe(1200);
     node.takeEvents();
@@ -142,20 +142,20 @@ describe("a suspicion in the engine", () => {
     expect(node.eventTypes().filter((event) => event.endsWith(" n2"))).toEqual([]);
   });
 
-  it("waits for suspicionMult - 2 confirmations only where there are enough others", () => {
+  it("wants suspicionMult - 2 confirmations only if there are enough other members", () => {
     const config = { suspicionMult: 5, suspicionMaxTimeoutMult: 2 };
     expect(diesAfter(suspecting(4, config))).toBe(500);
     expect(diesAfter(suspecting(5, config))).toBe(1000);
   });
 
-  it("keeps the time that it was given when it started, however the cluster grows", () => {
+  it("keeps the timeout it started with when the cluster grows", () => {
     const node = suspecting(10, { suspicionMult: 3, suspicionMaxTimeoutMult: 2 });
     for (let i = 11; i < 200; i++) node.deliver(alive(`n${i}`));
     expect(diesAfter(node)).toBe(600);
   });
 });
 
-it("lasts as long as by default where this node itself does not probe", () => {
+it("a suspicion lasts as long as by default if this node does not probe", () => {
   const node = new EngineHarness({ config: { probeInterval: 0 } }).start();
   node.deliverAll(alive("n2"), suspect("n2"));
   node.advance(3900);

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { TimerQueue, type ScheduledTimer } from "../../src/swim/timers.ts";
 
 describe("TimerQueue", () => {
-  it("fires by time, and those of one time in the order in which they were set", () => {
+  it("fires timers by time, and timers of the same time in the order they were set", () => {
     const timers = new TimerQueue();
     const fired: string[] = [];
     for (const [at, name] of [
@@ -26,7 +26,7 @@ describe("TimerQueue", () => {
     expect(timers.nextAt()).toBeUndefined();
   });
 
-  it("fires what a callback sets for now or earlier in the same call, but nothing for later", () => {
+  it("fires timers that a callback sets for now or earlier in the same call, but no later ones", () => {
     const timers = new TimerQueue();
     const fired: string[] = [];
     timers.set(10, () => {
@@ -40,7 +40,7 @@ describe("TimerQueue", () => {
     expect(timers.nextAt()).toBe(11);
   });
 
-  it("does not fire what was cancelled, even by a callback at the same time", () => {
+  it("does not fire cancelled timers, even if a callback at the same time cancels them", () => {
     const timers = new TimerQueue();
     const fired: string[] = [];
     timers.set(10, () => timers.cancel(victim));
@@ -51,7 +51,7 @@ describe("TimerQueue", () => {
     expect(timers.size).toBe(0);
   });
 
-  it("lets a timer wait longer, in its new place among the others, unless it has fired or was cancelled", () => {
+  it("postpones a timer in order, unless it has fired or was cancelled", () => {
     const timers = new TimerQueue();
     const fired: string[] = [];
     const set = (at: number, name: string): ScheduledTimer => timers.set(at, () => fired.push(`${name} ${at}`));
@@ -73,7 +73,7 @@ describe("TimerQueue", () => {
     expect(fired).toEqual(["b 20", "a 10", "c 30"]);
   });
 
-  it("takes a cancel that is late, doubled or of nothing", () => {
+  it("accepts a cancel that is late, repeated or of no timer", () => {
     const timers = new TimerQueue();
     const timer = timers.set(1, () => undefined);
     timers.set(2, () => undefined);
@@ -102,7 +102,7 @@ describe("TimerQueue", () => {
     expect(timers.size).toBe(0);
   });
 
-  it("forgets everything on clear, also for those who still hold a timer", () => {
+  it("clears all timers, also for owners that still hold one", () => {
     const timers = new TimerQueue();
     const held = timers.set(1, () => expect.unreachable());
     timers.clear();
@@ -113,14 +113,14 @@ describe("TimerQueue", () => {
     expect(timers.nextAt()).toBe(3);
   });
 
-  it("does not keep cancelled timers, and what they hold on to, until their time", () => {
+  it("frees cancelled timers before their time", () => {
     const timers = new TimerQueue();
     for (let i = 0; i < 10; i++) timers.set(1_000_000 + i, () => undefined);
     let compared = 0;
     const far: ScheduledTimer[] = [];
     for (let i = 0; i < 10_000; i++) {
       const timer = timers.set(2_000_000 + i, () => undefined);
-      // The heap orders by `at`: how often it looks at a cancelled timer tells whether it is still in there.
+      // The heap orders by `at`: how often it reads a cancelled timer shows whether it is still there.
       let at = timer.at;
       Object.defineProperty(timer, "at", {
         get: () => {
@@ -142,7 +142,7 @@ describe("TimerQueue", () => {
     expect(compared).toBeLessThan(2000);
   });
 
-  it("is a sorted list to whoever uses it", () => {
+  it("behaves like a sorted list", () => {
     const command = fc.oneof(
       { weight: 4, arbitrary: fc.record({ type: fc.constant("set" as const), value: fc.nat(50) }) },
       { weight: 2, arbitrary: fc.record({ type: fc.constant("cancel" as const), value: fc.nat(400) }) },

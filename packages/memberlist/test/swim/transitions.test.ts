@@ -3,13 +3,13 @@ import { EngineHarness, type KnownNode } from "./engine-harness.ts";
 import { alive, dead, suspect, type Message } from "./messages.ts";
 
 type Start = "unknown" | "alive" | "suspect" | "dead" | "left" | "ourselves";
-type Claim = "alive" | "suspect" | "dead" | "left";
+type Received = "alive" | "suspect" | "dead" | "left";
 
-/** State, broadcast and event that come of it; "-" where there is none, and nothing at all where nothing changes. */
+/** The resulting state, broadcast and event; "-" for none, and an empty string if nothing changes. */
 type Outcome = string;
 
-/** What each claim does to a node, by its incarnation: lower than what we know, equal, higher. Source: PROTOCOL.md section 5. */
-const transitions: Record<Start, Record<Claim, [lower: Outcome, equal: Outcome, higher: Outcome]>> = {
+/** The effect of each message on a node, by its incarnation: lower than the known one, equal, higher. Source: PROTOCOL.md section 5. */
+const transitions: Record<Start, Record<Received, [lower: Outcome, equal: Outcome, higher: Outcome]>> = {
   unknown: {
     alive: ["alive alive join", "alive alive join", "alive alive join"],
     suspect: ["", "", ""],
@@ -67,8 +67,8 @@ function arrange(start: Start): { node: EngineHarness; subject: string } {
   return { node, subject };
 }
 
-function claimOf(claim: Claim, subject: string, incarnation: number): Message {
-  switch (claim) {
+function messageOf(received: Received, subject: string, incarnation: number): Message {
+  switch (received) {
     case "alive":
       return alive(subject, { incarnation, meta: subject === "n1" ? foreignMeta : new Uint8Array(0) });
     case "suspect":
@@ -80,40 +80,46 @@ function claimOf(claim: Claim, subject: string, incarnation: number): Message {
   }
 }
 
-/** All that is to be seen of the outcome: the node as we then know it, events and broadcasts. */
-function expectation(start: Start, claim: Claim, incarnation: number, outcome: Outcome, before: KnownNode | undefined): unknown {
+/** The visible outcome: the node in the table, events and broadcasts. */
+function expectation(
+  start: Start,
+  received: Received,
+  incarnation: number,
+  outcome: Outcome,
+  before: KnownNode | undefined,
+): unknown {
   if (outcome === "") return { node: before, events: [], broadcasts: [] };
   const [state, kind, event] = outcome.split(" ");
   const subject = start === "ourselves" ? "n1" : "n2";
-  const isConfirmation = start === "suspect" && claim === "suspect";
-  const told = start === "ourselves" ? incarnation + 1 : incarnation;
+  const isConfirmation = start === "suspect" && received === "suspect";
+  const sent = start === "ourselves" ? incarnation + 1 : incarnation;
   const { addr, port, meta, vsn } = alive("n2");
   return {
-    node: { name: subject, addr, port, meta, vsn, ...before, state, incarnation: isConfirmation ? known : told },
+    node: { name: subject, addr, port, meta, vsn, ...before, state, incarnation: isConfirmation ? known : sent },
     events: event === "-" ? [] : [`${event} ${subject}`],
     broadcasts: [
-      { ...(start === "ourselves" ? alive("n1", { incarnation: told }) : claimOf(claim, subject, incarnation)), kind },
+      { ...(start === "ourselves" ? alive("n1", { incarnation: sent }) : messageOf(received, subject, incarnation)), kind },
     ],
   };
 }
 
-describe("what a claim does to a node", () => {
+describe("the transitions of a node", () => {
   for (const start of Object.keys(transitions) as Start[]) {
-    for (const claim of Object.keys(transitions[start]) as Claim[]) {
+    for (const received of Object.keys(transitions[start]) as Received[]) {
       for (const [i, relation] of ["lower", "equal", "higher"].entries()) {
-        const outcome = transitions[start][claim][i] as Outcome;
-        it(`${start}: ${claim} with ${relation} incarnation -> ${outcome === "" ? "nothing" : outcome}`, () => {
+        const outcome = transitions[start][received][i] as Outcome;
+        it(`${start}: ${received} with ${relation} incarnation -> ${outcome === "" ? "nothing" : outcome}`, () => {
           const { node, subject } = arrange(start);
           const incarnation = known + i - 1;
-          const expected = expectation(start, claim, incarnation, outcome, node.node(subject));
-          node.deliver(claimOf(claim, subject, incarnation));
+          const expected = expectation(start, received, incarnation, outcome, node.node(subject));
+          node.deliver(messageOf(received, subject, incarnation));
           expect({ node: node.node(subject), events: node.eventTypes(), broadcasts: node.takeBroadcasts() }).toEqual(expected);
         });
       }
     }
   }
 
-  it("counts the living, with every change of state", () => {
+  it("counts live nodes after every change of state", () => {
     const members = (["unknown", "alive", "suspect", "dead", "left"] as const).map(
       (start) => arrange(start).node.engine.numMembers,
     );

@@ -8,7 +8,7 @@ interface Traffic {
   readonly own: number;
 }
 
-/** A node that has more of both to say than fits, for 100 rounds of one packet each; user broadcasts of `size` bytes. */
+/** The traffic of a node with more membership updates and user broadcasts (of `size` bytes) than fit, over 100 rounds of one packet. */
 function traffic(userBroadcastShare: number, size: number): Traffic {
   const node = new EngineHarness({
     config: { userBroadcastShare, gossipInterval: 200, gossipNodes: 1, probeInterval: 0, retransmitMult: 1000 },
@@ -32,25 +32,25 @@ function traffic(userBroadcastShare: number, size: number): Traffic {
   return { user, own };
 }
 
-it.each([0.1, 0.25, 0.5])("a share of %s is what user broadcasts get, and no more, of packets that both want", (share) => {
+it.each([0.1, 0.25, 0.5])("gives user broadcasts a share of %s, and no more, of contended packets", (share) => {
   const { user, own } = traffic(share, 20);
   expect(user / (user + own)).toBeGreaterThan(share * 0.85);
   expect(user / (user + own)).toBeLessThan(share * 1.3);
 });
 
-it("a message that is longer than its part of a packet is sent once enough is saved up", () => {
+it("sends a message longer than its share of a packet once enough share is saved", () => {
   const { user, own } = traffic(0.25, 1200);
   expect(user / 1203).toBeGreaterThanOrEqual(24);
   expect(user / (user + own)).toBeLessThan(0.35);
 });
 
-it("with 0 our own messages come first, and user broadcasts have what they leave over", () => {
+it("puts membership messages first with a share of 0, and user broadcasts get the rest", () => {
   const { user, own } = traffic(0, 200);
   expect(user).toBe(0);
   expect(own).toBeGreaterThan(100 * 1200);
 });
 
-/** A node with news of 39 others all the time, whose user has nothing to say at first, and then messages of 1,200 bytes without end. */
+/** A node that always has updates about 39 others. Its user sends nothing at first, and then 1,200-byte messages without end. */
 class Saver {
   readonly node: EngineHarness;
   #isTalking = false;
@@ -90,7 +90,7 @@ class Saver {
   }
 }
 
-it("what users did not use is saved up: a quarter of each packet", () => {
+it("saves the unused share of user broadcasts: a quarter of each packet", () => {
   const saver = new Saver(1_000);
   saver.silence(100);
   // 25 packets' worth; and a quarter of what is sent meanwhile comes on top of it.
@@ -98,7 +98,7 @@ it("what users did not use is saved up: a quarter of each packet", () => {
   expect(saver.talk(60)).toBeLessThanOrEqual(1);
 });
 
-it("but only what one message needs: our own news waits for no more packets than that", () => {
+it("caps the saved share at one message's need, so that membership updates wait no longer", () => {
   const saver = new Saver(4);
   saver.silence(1_000);
   // 4 · ceil(log10(41)) = 8 packets are saved up, and a quarter of each that is sent.

@@ -39,7 +39,7 @@ export class VirtualCluster implements HarnessNetwork {
     this.#options = options;
   }
 
-  /** Starts one more node, which nobody knows yet. */
+  /** Starts one more node, still unknown to the others. */
   add(name: string, options: HarnessOptions = {}): EngineHarness {
     const seed = (this.#options.seed ?? 1) * 1000 + this.nodes.length;
     const config = { ...this.#options.config, ...options.config };
@@ -48,8 +48,8 @@ export class VirtualCluster implements HarnessNetwork {
     return node;
   }
 
-  /** Tells everybody about everybody, and forgets the events and broadcasts of it. */
-  introduce(): void {
+  /** Adds each node to every node's table, and discards the resulting events and broadcasts. */
+  preload(): void {
     for (const node of this.nodes) {
       for (const other of this.nodes)
         if (other !== node) node.run(() => mergeAll(node.engine, other.engine.pushPull.localState(), false));
@@ -147,6 +147,6 @@ export class VirtualCluster implements HarnessNetwork {
 export function cluster(n: number, options: ClusterOptions = {}): VirtualCluster {
   const members = new VirtualCluster(options);
   for (let i = 1; i <= n; i++) members.add(`n${i}`);
-  members.introduce();
+  members.preload();
   return members;
 }

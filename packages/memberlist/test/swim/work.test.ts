@@ -13,7 +13,7 @@ interface Work {
   readonly total: number;
 }
 
-/** What a getter or method of a prototype does, before it is spied upon. */
+/** The original getter or method of a prototype, before it is spied upon. */
 function original(of: object, name: string): (self: object, ...args: unknown[]) => never {
   const { get, value } = Object.getOwnPropertyDescriptor(of, name) as { get?: () => never; value: () => never };
   return (self, ...args) => Reflect.apply(get ?? value, self, args) as never;

@@ -4,7 +4,7 @@ import { copiedInOneGo, equalBytes, keepable, keepableInParts, packetBytes } fro
 const large = new Uint8Array(4 * 1024 * 1024).map((_, i) => i);
 
 describe("keepable", () => {
-  it("copies what is less than half of the memory behind it, and leaves the rest", () => {
+  it("copies bytes that are less than half of their buffer, and leaves others", () => {
     const few = large.subarray(10, 20);
     expect(keepable(few)).toEqual(few);
     expect(keepable(few).buffer.byteLength).toBe(10);
@@ -13,7 +13,7 @@ describe("keepable", () => {
     expect(keepable(large) === large).toBe(true);
   });
 
-  it("leaves a view of a packet of usual length, and copies what a pool of the runtime holds", () => {
+  it("keeps a view of a packet of usual length, and copies views of the runtime's pool", () => {
     const packet = new Uint8Array(1400);
     const part = packet.subarray(3, 7);
     expect(keepable(part)).toBe(part);
@@ -24,7 +24,7 @@ describe("keepable", () => {
 });
 
 describe("keepableInParts", () => {
-  it("copies long bytes in parts, and lets others have their turn in between", async () => {
+  it("copies long bytes in chunks, and yields between them", async () => {
     let yields = 0;
     const yieldNow = async (): Promise<void> => void yields++;
     const long = large.subarray(1, 1 + 3 * copiedInOneGo);
@@ -39,7 +39,7 @@ describe("keepableInParts", () => {
 });
 
 describe("packetBytes", () => {
-  it("gives zeroed bytes of the requested length that no other packet has", () => {
+  it("returns zeroed bytes of the requested length that no other packet shares", () => {
     const all = Array.from({ length: 500 }, (_, i) => packetBytes((i * 37) % 3000));
     for (const [i, bytes] of all.entries()) {
       expect(bytes).toHaveLength((i * 37) % 3000);
@@ -55,7 +55,7 @@ describe("packetBytes", () => {
     expect(packetBytes(10_000).buffer.byteLength).toBe(10_000);
   });
 
-  it("goes on after a buffer with other packets was transferred", () => {
+  it("continues after a buffer with other packets was transferred", () => {
     const { buffer } = packetBytes(100);
     structuredClone(buffer, { transfer: [buffer] });
     expect(packetBytes(100)).toEqual(new Uint8Array(100));

@@ -21,20 +21,20 @@ describe("compound messages", () => {
     expect(parts).toEqual([ping, ping, ping]);
   });
 
-  it("refuses a count that is larger than the table of lengths [DecodeCompoundMessage_NumberOfPartsOverflow]", () => {
+  it("rejects a count larger than the table of lengths [DecodeCompoundMessage_NumberOfPartsOverflow]", () => {
     expect(reasonOf(() => splitCompound(fromHex("80")))).toBe("truncated");
     expect(reasonOf(() => splitCompound(fromHex("02000100")))).toBe("truncated");
     expect(reasonOf(() => splitCompound(fromHex("")))).toBe("truncated");
   });
 
-  it("delivers the whole parts of one that is cut off, and counts the rest [DecodeCompoundMessage_Trunc]", () => {
+  it("delivers the whole parts of a truncated compound, and counts the rest [DecodeCompoundMessage_Trunc]", () => {
     const body = makeCompound([ping, ping, ping]).subarray(1);
     const { parts, truncated } = splitCompound(body.subarray(0, body.length - ping.length - 1));
     expect(parts).toEqual([ping]);
     expect(truncated).toBe(2);
   });
 
-  it("gives up at the first part that does not fit, even if a later one would", () => {
+  it("stops at the first part that exceeds the packet, even if a later one would fit", () => {
     expect(splitCompound(fromHex("0200050001 61"))).toEqual({ parts: [], truncated: 2 });
   });
 
@@ -47,14 +47,14 @@ describe("compound messages", () => {
     expect(makeCompounds([])).toEqual([]);
   });
 
-  it("refuses to make what its fields cannot say", () => {
+  it("refuses to encode counts or lengths beyond its fields", () => {
     expect(() => makeCompound(Array.from({ length: 256 }, () => ping))).toThrow(RangeError);
     expect(() => makeCompound([new Uint8Array(65536)])).toThrow(RangeError);
     const largest = new Uint8Array(65535).fill(7);
     expect(splitCompound(makeCompound([largest]).subarray(1))).toEqual({ parts: [largest], truncated: 0 });
   });
 
-  it("keeps any parts", () => {
+  it("round-trips any parts", () => {
     const anyParts = fc.array(fc.uint8Array({ maxLength: 400 }), { maxLength: 255 });
     fc.assert(
       fc.property(anyParts, (parts) => {

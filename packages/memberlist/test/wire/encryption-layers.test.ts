@@ -43,7 +43,7 @@ describe("an encrypted packet", () => {
     expect(shown.subarray(13, -16)).toEqual(plain);
   });
 
-  it("is plaintext while nothing is encrypted that goes out", () => {
+  it("is sent as plaintext while outgoing encryption is off", () => {
     const cipher = cipherOf([key], { encrypts: false });
     expect(encodePacket(ping, { compress: false, crc: false, label: none, cipher })).toBe(ping);
   });
@@ -62,14 +62,14 @@ describe("an encrypted packet", () => {
     }
   });
 
-  it("has its checksum checked, too, and must hold a message", () => {
+  it("has its checksum verified, and must hold a message", () => {
     const cipher = cipherOf([transparent]);
     const encrypted = encodePacket(ping, { compress: false, crc: true, label: none, cipher });
     expect(reasonOf(() => decode(flipped(encrypted, encrypted.length - 17), cipher, none))).toBe("bad_crc");
     expect(reasonOf(() => decode(cipher.encrypt(none, none, 0), cipher, none))).toBe("empty");
   });
 
-  it("may be plaintext as long as that is still taken, whatever it looks like", () => {
+  it("may be plaintext while plaintext is still accepted, whatever it looks like", () => {
     const cipher = cipherOf([key], { verifyIncoming: false });
     const encrypted = encodePacket(ping, { compress: false, crc: false, label, cipher });
     expect(decode(encrypted, cipher)).toEqual(ping);
@@ -79,13 +79,13 @@ describe("an encrypted packet", () => {
     }
   });
 
-  it("shows a checksum error of plaintext that is still taken", () => {
+  it("reports a checksum error of accepted plaintext", () => {
     const cipher = cipherOf([key], { verifyIncoming: false });
     const plain = encodePacket(ping, { compress: false, crc: true, label: none });
     expect(reasonOf(() => decode(flipped(plain, plain.length - 1), cipher, none))).toBe("bad_crc");
   });
 
-  it("is opened by nobody when the cipher itself fails otherwise", () => {
+  it("fails to decrypt if the cipher fails for another reason", () => {
     const failing = { decrypt: (): never => raise(new Error("a bug")), verifyIncoming: false };
     expect(() => decode(ping, cipherOf([key], failing), none)).toThrow("a bug");
   });
@@ -131,14 +131,14 @@ describe("an encrypted stream message", () => {
       expect(await refusal(encrypted.subarray(0, size), security())).toBe("stream_closed");
   });
 
-  it("is refused when it announces more than the limit, before any of it is read", async () => {
+  it("is refused if it announces more than the limit, before any of it is read", async () => {
     expect(await refusal(fromHex("0a 01400001"), security())).toBe("limit_exceeded");
     expect(await refusal(fromHex("0a ffffffff"), security())).toBe("limit_exceeded");
     expect(await refusal(fromHex("0a 01400000"), security())).toBe("stream_closed");
     expect(await refusal(fromHex("0a 00000000"), security())).toBe("decrypt_failed");
   });
 
-  it("is refused without a key, and plaintext is refused where only encrypted is taken", async () => {
+  it("is refused without a key, and plaintext is refused if encryption is required", async () => {
     const encrypted = encodeStreamMessage(ping, { compress: false }, security());
     expect(await refusal(encrypted, { label })).toBe("decrypt_failed");
     expect(await refusal(encrypted, security({ isOn: false }))).toBe("decrypt_failed");
@@ -153,7 +153,7 @@ describe("an encrypted stream message", () => {
     expect(await refusal(encrypted, security())).toBe("protocol_error");
   });
 
-  it("is not sent when no peer would take it, and goes uncompressed when only that fits", () => {
+  it("is not sent if no peer would accept it, and is sent uncompressed if only that fits", () => {
     const ours: StreamSecurity = { label: none, cipher: cipherOf([transparent]) };
     const most = 20 * MiB - 29;
     expect(encodeStreamMessage(new Uint8Array(most), { compress: false }, ours).length).toBe(5 + 20 * MiB);

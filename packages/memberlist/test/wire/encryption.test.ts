@@ -22,7 +22,7 @@ const padded = (bytes: readonly number[]): Uint8Array =>
   encryptPayload(transparent, 1, Uint8Array.from(bytes), none, 0).fill(0, 0, 1);
 
 describe("padding of version 0", () => {
-  it("makes whole blocks, tells its own length, and comes off again, for every length [PKCS7]", () => {
+  it("makes whole blocks, encodes its own length, and is removed again, for every length [PKCS7]", () => {
     for (let size = 0; size <= 255; size++) {
       const message = new Uint8Array(size).fill(size);
       const encrypted = encryptPayload(transparent, 0, message, none, 0);
@@ -34,7 +34,7 @@ describe("padding of version 0", () => {
     }
   });
 
-  it("is refused when it lies", () => {
+  it("is refused if its length byte is wrong", () => {
     const zeros = (count: number): number[] => Array.from({ length: count }, () => 0);
     const good = [...zeros(12), 4, 4, 4, 4];
     expect(decryptPayload([transparent], padded(good), none)).toEqual(new Uint8Array(12));
@@ -64,19 +64,19 @@ function expectRoundTrip(version: EncryptionVersion): void {
 }
 
 describe("encryption", () => {
-  it("of version 0 comes back under the same key and additional data [EncryptDecrypt_V0]", () => {
+  it("of version 0 round-trips under the same key and additional data [EncryptDecrypt_V0]", () => {
     expectRoundTrip(0);
     expect(encryptedLength(0, plaintext.length)).toBe(29 + 32);
   });
 
-  it("of version 1 comes back under the same key and additional data [EncryptDecrypt_V1]", () => {
+  it("of version 1 round-trips under the same key and additional data [EncryptDecrypt_V1]", () => {
     expectRoundTrip(1);
     expect(encryptedLength(1, plaintext.length)).toBe(29 + 28);
   });
 });
 
 describe.each([0, 1] as const)("encryption of version %i", (version) => {
-  it("adds what it says at most, and leaves the headroom free", () => {
+  it("adds at most its declared overhead, and leaves the headroom free", () => {
     for (let size = 0; size < 70; size++) {
       const encrypted = encryptPayload(key, version, patterned(size, size), extra, 9);
       const added = encrypted.length - 9 - size;
@@ -106,7 +106,7 @@ describe.each([0, 1] as const)("encryption of version %i", (version) => {
     expect(reasonOf(() => decryptPayload([key], Uint8Array.from([...encrypted, 0]), extra))).toBe("decrypt_failed");
   });
 
-  it("tells one that is too short from a wrong key without asking any key", () => {
+  it("rejects a payload that is too short without trying any key", () => {
     let asked = 0;
     const counting = { ...transparent, decrypt: () => void asked++ };
     const shortest = encryptedLength(version, 0);
@@ -119,7 +119,7 @@ describe.each([0, 1] as const)("encryption of version %i", (version) => {
 });
 
 describe("decryption", () => {
-  it("takes either version, whatever we send ourselves", () => {
+  it("accepts either version, whatever this node sends", () => {
     expect([1, 2, 3, 4, 5].map(encryptionVersionOf)).toEqual([0, 1, 1, 1, 1]);
     for (const version of [0, 1] as const) {
       expect(decryptPayload([key], encryptPayload(key, version, plaintext, extra, 0), extra)).toEqual(plaintext);
@@ -134,7 +134,7 @@ describe("decryption", () => {
     }
   });
 
-  it("takes padding for plaintext, or refuses, when the version was changed to the other one", () => {
+  it("keeps the padding as plaintext, or refuses, if the version byte was changed", () => {
     const retag = (version: EncryptionVersion, as: EncryptionVersion, message: Uint8Array): Uint8Array => {
       const encrypted = encryptPayload(key, version, message, none, 0);
       encrypted[0] = as;
@@ -148,7 +148,7 @@ describe("decryption", () => {
     expect(reasonOf(() => decryptPayload([key], retag(1, 0, ascii("sixteen bytes...")), none))).toBe("decrypt_failed");
   });
 
-  it("tries every key, in order, and only as long as it has to", () => {
+  it("tries the keys in order until one fits", () => {
     const asked: string[] = [];
     const noting = (name: string, inner: typeof key): typeof key => ({
       ...inner,
@@ -163,7 +163,7 @@ describe("decryption", () => {
     expect(reasonOf(() => decryptPayload([], encrypted, extra))).toBe("decrypt_failed");
   });
 
-  it("goes on to the next key when a crypto throws, and never throws what the crypto did", () => {
+  it("goes on to the next key if a crypto throws, and never rethrows its error", () => {
     const broken = {
       ...transparent,
       decrypt: (): never => {

@@ -44,7 +44,7 @@ const securityOf = (vector: Vector): StreamSecurity => ({ label: labelOf(vector)
 const isCompressed = (vector: Vector): boolean => vector.layers.includes("compress");
 
 describe(`encrypted packets and streams of a Go peer (memberlist ${golden.memberlist})`, () => {
-  it("come in both versions, with every size of key, with a label and without, compressed and not", () => {
+  it("cover both versions, every key size, labels and compression", () => {
     expect(new Set(encrypted.map(({ key }) => (key ?? "").length / 2))).toEqual(new Set([16, 24, 32]));
     for (const kind of ["packet", "stream"] as const) {
       const found = encrypted.filter((vector) => vector.kind === kind);
@@ -88,7 +88,7 @@ describe("encrypted packets", () => {
   });
 
   it.each(named("packet").filter(([, { label }]) => label !== undefined))("refuses %s under another label", (_name, vector) => {
-    // Of the same length, so that only the label's bytes in the additional data can tell.
+    // Of the same length, so that only the label's bytes in the additional data differ.
     const packet = flipped(bytesOf(vector.hex), 2);
     const label = packet.slice(2, payloadAt(vector));
     const options = { label, skipInboundLabelCheck: false, cipher: cipherFor(vector) };

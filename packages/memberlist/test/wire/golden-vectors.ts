@@ -44,8 +44,8 @@ import type { StreamSecurity } from "../../src/wire/stream-layers.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 
 /**
- * What a real Go peer has sent, made by `pnpm --filter @memberlist/interop capture` with a crypto that is not the core's. Bytes
- * are hex, a nil byte slice is null; large payloads are told by their SHA-256.
+ * Messages sent by a real Go peer, made by `pnpm --filter @memberlist/interop capture` with a crypto that is not the core's. Bytes
+ * are hex, a nil byte slice is null; large payloads are given by their SHA-256.
  */
 export interface Vector {
   readonly name: string;
@@ -70,7 +70,7 @@ export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("h
 export const bytesOf = (text: unknown): Uint8Array => new Uint8Array(Buffer.from(typeof text === "string" ? text : "", "hex"));
 export const labelOf = (vector: Vector): Uint8Array => new TextEncoder().encode(vector.label ?? "");
 
-/** Go tells an empty slice (0xa0) from a nil one (0xc0); we have one empty value and write it as nil. */
+/** Go distinguishes an empty slice (0xa0) from a nil one (0xc0). This library has one empty value and writes it as nil. */
 export const holdsEmptySlice = (vector: Vector): boolean => vector.messages.some((message) => message.meta === "");
 
 /** What we decode, in the form of the vectors; `node` gives the fields that the vector has. */

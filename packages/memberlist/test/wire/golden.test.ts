@@ -28,7 +28,7 @@ const packets = plain.filter((vector) => vector.kind === "packet");
 const streams = plain.filter((vector) => vector.kind === "stream");
 
 describe(`packets of a Go peer (memberlist ${golden.memberlist})`, () => {
-  it("holds every type and layer that travels in packets", () => {
+  it("cover every type and layer of packets", () => {
     expect(new Set(packets.flatMap((vector) => vector.messages.map(({ type }) => type)))).toEqual(
       new Set(["ping", "indirectPing", "ack", "nack", "suspect", "alive", "dead", "user"]),
     );
@@ -69,7 +69,7 @@ describe(`streams of a Go peer (memberlist ${golden.memberlist})`, () => {
     return { meaning: await decodeBody(type, body), label: hex(label), layers, rest: await rest(body) };
   };
   const rest = async (reader: StreamReader): Promise<number> => ((await reader.peekByte()) === undefined ? 0 : 1);
-  it("holds every type that travels on streams", () => {
+  it("cover every type of streams", () => {
     expect(new Set(streams.flatMap((vector) => vector.messages.map(({ type }) => type)))).toEqual(
       new Set(["pushPull", "user", "ping", "ack", "err"]),
     );
@@ -93,7 +93,7 @@ describe(`streams of a Go peer (memberlist ${golden.memberlist})`, () => {
     expect(header + hex(encoded)).toBe(vector.hex);
   });
 
-  it("compresses on a stream even what only grows", () => {
+  it("compresses on a stream even messages that grow", () => {
     const vector = streams.find(({ name }) => name === "compressed-stream-ack") as Vector;
     const message = encodeMessage(vector.messages[0] as Meaning);
     expect(bytesOf(vector.hex).length).toBeGreaterThan(message.length);

@@ -34,7 +34,7 @@ describe("addresses", () => {
     expect(bytesToIp(fromHex("00000000000000000000ffff0a010203"))).toBe("10.1.2.3");
   });
 
-  it("writes IPv4 in 16 bytes where it is asked to, and tells that form from IPv6", () => {
+  it("writes IPv4 in 16 bytes on request, and distinguishes that form from IPv6", () => {
     const mapped = ipToBytes("10.1.2.3", true);
     expect(toHex(mapped)).toBe("00000000000000000000ffff0a010203");
     expect(bytesToIp(mapped)).toBe("10.1.2.3");
@@ -82,7 +82,7 @@ describe("addresses", () => {
     );
   });
 
-  it("is told apart from every other one without being written", () => {
+  it("compares addresses without converting them to strings", () => {
     const part = fc.oneof(fc.constantFrom(0, 1, 9, 10, 19, 99, 100, 101, 110, 199, 200, 255), fc.nat(255));
     const ipv4 = fc.tuple(part, part, part, part).map((parts) => Uint8Array.from(parts));
     const address = fc.oneof({ weight: 4, arbitrary: ipv4 }, fc.uint8Array({ minLength: 16, maxLength: 16 }));

@@ -30,7 +30,7 @@ describe("labels of packets", () => {
       expect(reasonOf(() => splitLabel(fromHex(hex)))).toBe("bad_label");
   });
 
-  it("knows what a label costs [LabelOverhead]", () => {
+  it("returns the size of a label [LabelOverhead]", () => {
     expect([none, ascii("a"), ascii("foo"), longest].map(labelOverhead)).toEqual([0, 3, 5, 257]);
   });
 });

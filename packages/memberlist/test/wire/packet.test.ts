@@ -12,14 +12,14 @@ const open: DecodePacketOptions = { label: none, skipInboundLabelCheck: false };
 const repetitive = new Uint8Array(200).fill(8);
 
 describe("the layers of a packet", () => {
-  it("returns the message itself when there is nothing to add or to take off", () => {
+  it("returns the message itself if there is no layer to add or remove", () => {
     const message = ascii("\x08hi");
     expect(encodePacket(message, plain)).toBe(message);
     expect(encodePacket(message, { ...plain, compress: true })).toBe(message);
     expect(decodePacket(message, open)).toBe(message);
   });
 
-  it("compresses, then checks, then labels", () => {
+  it("compresses, then adds the checksum, then the label", () => {
     const packet = encodePacket(repetitive, { compress: true, crc: true, label: ascii("ab") });
     expect(toHex(packet.subarray(0, 5))).toBe("f40261620c");
     expect(packet[9]).toBe(9);
@@ -28,25 +28,25 @@ describe("the layers of a packet", () => {
     expect(decompressBody(message.subarray(1), 1000)).toEqual(repetitive);
   });
 
-  it("compresses only what becomes smaller", () => {
+  it("compresses only messages that become smaller", () => {
     const compress = { ...plain, compress: true };
     expect(encodePacket(repetitive, compress)[0]).toBe(9);
     const random = Uint8Array.from({ length: 255 }, (_, i) => (i * 167) & 0xff);
     expect(encodePacket(random, compress)).toBe(random);
   });
 
-  it("keeps nothing of what the next packet is written into", () => {
+  it("returns bytes that the next packet does not overwrite", () => {
     const first = encodePacket(repetitive, { ...plain, compress: true });
     const before = toHex(first);
     encodePacket(new Uint8Array(300).fill(1), { ...plain, compress: true });
     expect(toHex(first)).toBe(before);
   });
 
-  it("adds the checksum that Go adds", () => {
+  it("adds the same checksum as Go", () => {
     expect(toHex(encodePacket(ascii("123456789"), { ...plain, crc: true }))).toBe("0ccbf43926313233343536373839");
   });
 
-  it("refuses a message that is not what was checked", () => {
+  it("rejects a message that does not match its checksum", () => {
     const packet = encodePacket(ascii("\x08hello"), { ...plain, crc: true });
     expect(decodePacket(packet, open)).toEqual(ascii("\x08hello"));
     for (let i = 1; i < packet.length; i++) {
@@ -56,7 +56,7 @@ describe("the layers of a packet", () => {
     }
   });
 
-  it("has long packets summed by the runtime, where that can", () => {
+  it("lets the runtime compute checksums of long packets if it can", () => {
     const summed: number[] = [];
     const checksum = (bytes: Uint8Array): number => {
       summed.push(bytes.length);
@@ -73,7 +73,7 @@ describe("the layers of a packet", () => {
     expect(reasonOf(() => decodePacket(packet, { ...open, checksum: () => 1 }))).toBe("bad_crc");
   });
 
-  it("takes a packet too short for a checksum as a message, as Go does", () => {
+  it("treats a packet too short for a checksum as a message, as Go does", () => {
     expect(toHex(decodePacket(fromHex("0c010203"), open))).toBe("0c010203");
   });
 
@@ -84,7 +84,7 @@ describe("the layers of a packet", () => {
     expect(reasonOf(() => decodePacket(fromHex(hex), open))).toBe("empty");
   });
 
-  it("refuses a label that is not ours, and a header that is broken", () => {
+  it("rejects a different label and a broken header", () => {
     const foo = { ...open, label: ascii("foo") };
     const labelled = (label: string): Uint8Array => encodePacket(repetitive, { ...plain, label: ascii(label) });
     expect(decodePacket(labelled("foo"), foo)).toEqual(repetitive);
@@ -96,13 +96,13 @@ describe("the layers of a packet", () => {
     expect(reasonOf(() => decodePacket(labelled("foo").subarray(0, 5), foo))).toBe("empty");
   });
 
-  it("takes an unlabelled packet as ours behind a front-end, and refuses a labelled one", () => {
+  it("accepts an unlabelled packet with skipInboundLabelCheck, and rejects a labelled one", () => {
     const skip = { label: ascii("foo"), skipInboundLabelCheck: true };
     expect(decodePacket(repetitive, skip)).toBe(repetitive);
     expect(reasonOf(() => decodePacket(encodePacket(repetitive, { ...plain, label: ascii("foo") }), skip))).toBe("double_label");
   });
 
-  it("keeps any message under any layers", () => {
+  it("round-trips any message under any layers", () => {
     const label = fc.uint8Array({ maxLength: 255 });
     // A user message: one that itself starts as a layer does would be taken for that layer, in Go too.
     const message = fc.uint8Array({ maxLength: 600 }).map((bytes) => Uint8Array.of(8, ...bytes));

@@ -29,7 +29,7 @@ describe("StreamReader", () => {
     expect(await reader.peekByte()).toBeUndefined();
   });
 
-  it("says whether a stream ended before a message or within one", async () => {
+  it("reports whether a stream ended before a message or within one", async () => {
     const empty = new StreamReader(streamOf(new Uint8Array(0), 1));
     await expect(empty.readByte()).rejects.toMatchObject({ code: "stream_closed", details: { clean: true } });
     const begun = new StreamReader(streamOf(fromHex("06"), 1));
@@ -49,7 +49,7 @@ describe("StreamReader", () => {
     await expect(new StreamReader(streamOf(fromHex("06"), 1, timeout)).readExactly(2)).rejects.toBe(timeout);
   });
 
-  it("leaves what it has handed out as it was", async () => {
+  it("does not overwrite bytes that it has returned", async () => {
     const reader = new StreamReader(
       streamOf(
         Uint8Array.from({ length: 200 }, (_, i) => i),
@@ -61,7 +61,7 @@ describe("StreamReader", () => {
     expect(pieces.flatMap((piece) => [...piece])).toEqual(Array.from({ length: 200 }, (_, i) => i));
   });
 
-  it("keeps no more than about what has arrived, whatever was announced", async () => {
+  it("allocates for arrived bytes only, whatever size was announced", async () => {
     const stream = streamOf(new Uint8Array(1000), 10);
     await expect(new StreamReader(stream).readExactly(2 ** 40)).rejects.toMatchObject({ details: { available: 1000 } });
   });
@@ -76,7 +76,7 @@ describe("StreamReader", () => {
     expect(copied).toBeLessThan(4 * size);
   });
 
-  it("stops an object over its limit as soon as its head says so", async () => {
+  it("rejects an object over its limit as soon as its head shows it", async () => {
     const stream = new ReadableStream<Uint8Array>({
       start(controller) {
         controller.enqueue(fromHex("81a16adb00100000"));
@@ -85,7 +85,7 @@ describe("StreamReader", () => {
     expect(await rejectionOf(new StreamReader(stream).readObject(1000))).toBe("limit_exceeded");
   });
 
-  it("answers tryObject only with an object that has arrived", async () => {
+  it("returns from tryObject only an object that has arrived", async () => {
     const reader = new StreamReader(streamOf(fromHex("05a26162"), 2));
     expect(reader.tryObject(10)).toBeUndefined();
     await reader.peekByte();
@@ -131,14 +131,14 @@ describe("one message on a stream", () => {
     expect(encodeStreamMessage(message, { compress: false })).toBe(message);
   });
 
-  it("is refused when it is encrypted and we have no keys", async () => {
+  it("is refused if it is encrypted and there are no keys", async () => {
     await expect(readStreamMessage(new StreamReader(fromHex("0a00000010")), limits)).rejects.toMatchObject({
       reason: "decrypt_failed",
       message: "an encrypted message, but this node has no key: set secretKey",
     });
   });
 
-  it("is refused when it decompresses to nothing or to too much", async () => {
+  it("is refused if it decompresses to nothing or to too much", async () => {
     const refused = async (message: Uint8Array): Promise<string> =>
       rejectionOf(readStreamMessage(new StreamReader(compressMessage(message)), limits));
     expect(await refused(new Uint8Array(0))).toBe("protocol_error");
@@ -146,7 +146,7 @@ describe("one message on a stream", () => {
     expect(await refused(new Uint8Array(10_000))).toBe("");
   });
 
-  it("takes the least compressible message within its limit, and stops what can only be over it", async () => {
+  it("accepts the least compressible message within its limit, and rejects input that must exceed it", async () => {
     // Each pair of neighbours is new, so that each byte costs a code.
     const pairs = Uint8Array.from({ length: 10_000 }, (_, i) => ((i & 0xff) * ((i >> 8) * 2 + 1)) & 0xff);
     expect((await readStreamMessage(new StreamReader(compressMessage(pairs)), limits)).type).toBe(0);
@@ -154,7 +154,7 @@ describe("one message on a stream", () => {
     expect(await rejectionOf(readStreamMessage(announced, limits))).toBe("limit_exceeded");
   });
 
-  it("hands a type that it does not know on", async () => {
+  it("passes on an unknown type", async () => {
     expect((await readStreamMessage(new StreamReader(fromHex("63")), limits)).type).toBe(0x63);
   });
 });

@@ -10,7 +10,7 @@ const badNames: readonly Uint8Array[] = [
   new Uint8Array(4096).fill(0x61, 0, 4095).fill(0xc3, 4095),
 ];
 
-describe("names as text", () => {
+describe("the encoding of names", () => {
   afterEach(() => {
     vi.unstubAllGlobals();
     vi.resetModules();

@@ -18,24 +18,24 @@ async function outcomeOf(promise: Promise<unknown>): Promise<string> {
 }
 
 describe("compress messages", () => {
-  it("holds the message, and gives it back [CompressDecompressPayload]", () => {
+  it("round-trips the message [CompressDecompressPayload]", () => {
     const message = compressMessage(ascii("testing"));
     expect(message[0]).toBe(9);
     expect(decompressBody(message.subarray(1), limit)).toEqual(ascii("testing"));
   });
 
-  it("is the map that Go writes", () => {
+  it("encodes the same map as Go", () => {
     expect(toHex(compressMessage(ascii("a")))).toBe("0982a4416c676f00a3427566a400c30404");
   });
 
-  it("stops a message that grows over its limit [DecompressPayload_Limit]", () => {
+  it("rejects a message that decompresses over its limit [DecompressPayload_Limit]", () => {
     const bomb = compressMessage(new Uint8Array(3 * limit));
     expect(bomb.length).toBeLessThan(limit / 100);
     expect(reasonOf(() => decompressBody(bomb.subarray(1), limit))).toBe("too_large");
     expect(decompressBody(bomb.subarray(1), 3 * limit)).toHaveLength(3 * limit);
   });
 
-  it("yields while it decompresses, and while it moves what it has to a larger buffer", async () => {
+  it("yields while it decompresses, and while it moves output to a larger buffer", async () => {
     const size = 20 * limit;
     const bomb = compressMessage(new Uint8Array(size));
     let yields = 0;
@@ -46,7 +46,7 @@ describe("compress messages", () => {
     expect(yields).toBeGreaterThanOrEqual(decompressing + 20);
   });
 
-  it("stops a message that grows over its limit in parts as in one go", async () => {
+  it("rejects a message that decompresses over its limit in chunks as in one go", async () => {
     const bomb = compressMessage(new Uint8Array(8 * limit)).subarray(1);
     const none = async (): Promise<void> => {};
     expect(await outcomeOf(decompressInParts(bomb, 8 * limit - 1, none))).toBe("too_large");
@@ -63,7 +63,7 @@ describe("compress messages", () => {
     expect(reasonOf(() => decompressBody(fromHex(hex), limit))).toBe(reason);
   });
 
-  it("takes the bin family", () => {
+  it("accepts the bin family", () => {
     expect(toHex(decompressBody(fromHex("82a3427566c40400c30404a4416c676f00"), limit))).toBe("61");
   });
 });

@@ -64,7 +64,7 @@ describe("bytes chosen to collide in the dictionary of a compressor", () => {
     },
   );
 
-  it("become the same output when they are compressed in parts", () => {
+  it("compress to the same output in chunks", () => {
     const [, bytes] = chosen[1];
     const compressor = new LzwCompressor(bytes, newDictionary());
     while (!compressor.run(1_000));
@@ -77,7 +77,7 @@ describe("the secret of the dictionary's hash", () => {
     vi.resetModules();
   });
 
-  it("differs between processes, and no output depends on it", async () => {
+  it("differs between processes, and does not affect the output", async () => {
     const keys: string[] = [];
     const outputs: Uint8Array[] = [];
     const [, bytes] = chosen[1];

@@ -43,11 +43,11 @@ function packed(codes: readonly number[]): Uint8Array {
 }
 
 describe("LZW in WebAssembly", () => {
-  it("is there", () => {
+  it("is available", () => {
     expect(machine).toBeDefined();
   });
 
-  it("makes the same as in TypeScript of what was compressed, up to the very limit", () => {
+  it("decompresses as TypeScript does, up to the limit", () => {
     const few = fc.array(fc.constantFrom(0, 1, 255), { maxLength: 9000 }).map((bytes) => Uint8Array.from(bytes));
     fc.assert(
       fc.property(fc.oneof(fc.uint8Array({ maxLength: 9000 }), few), (bytes) => {
@@ -59,7 +59,7 @@ describe("LZW in WebAssembly", () => {
     );
   });
 
-  it("makes the same as in TypeScript of whatever else comes, errors included", () => {
+  it("handles arbitrary input as TypeScript does, errors included", () => {
     const code = fc.oneof(
       fc.integer({ min: 0, max: 255 }),
       fc.integer({ min: 256, max: 600 }),
@@ -83,7 +83,7 @@ describe("LZW in WebAssembly", () => {
     );
   });
 
-  it("goes on with a full dictionary, where the last code stays what it was", () => {
+  it("continues with a full dictionary, whose last code stays unchanged", () => {
     const codes = [
       65,
       ...Array.from({ length: 5000 }, (_, i) => (i < 3900 ? 66 + (i % 7) : i % 3 === 0 ? 4095 : 300 + i / 2)),
@@ -93,7 +93,7 @@ describe("LZW in WebAssembly", () => {
     expect(byMachine(bytes, 400_000)).toBe(byTypeScript(bytes, 400_000));
   });
 
-  it("compresses to the very bytes that TypeScript makes, at lengths where codes widen and where the dictionary is cleared", () => {
+  it("compresses to the same bytes as TypeScript where codes widen and where the dictionary is cleared", () => {
     const noise = new SeededRandom(7);
     const kinds: ((i: number) => number)[] = [
       () => 0,
@@ -127,18 +127,18 @@ describe("LZW in WebAssembly", () => {
     );
   });
 
-  it("leaves to TypeScript what is too long to compress, or empty", () => {
+  it("leaves input that is empty or too long to TypeScript", () => {
     expect(machine?.compress(new Uint8Array(1_572_865), 0, false)).toBeUndefined();
     expect(machine?.compress(new Uint8Array(0), 0, false)).toBeUndefined();
   });
 
-  it("says so where something does not fit its memory", () => {
+  it("reports input that exceeds its memory", () => {
     expect(machine?.decompress(lzwCompress(new Uint8Array(5_000_000)), 5_000_000)).toBeUndefined();
     expect(machine?.decompress(new Uint8Array(1_572_865), 1_000_000)).toBeUndefined();
     expect(machine?.decompress(lzwCompress(new Uint8Array(300_000)), 1_000_000)).toHaveLength(300_000);
   });
 
-  it("grows for a long input and a long output, and keeps what is right", () => {
+  it("grows for a long input and a long output, with correct results", () => {
     const noise = new SeededRandom(3);
     const short = lzwCompress(Uint8Array.of(1, 2, 3));
     for (const size of [1_500_000, 40_000, 700_000]) {
@@ -150,7 +150,7 @@ describe("LZW in WebAssembly", () => {
     }
   });
 
-  it("gives out memory of its own", () => {
+  it("returns bytes that later calls do not overwrite", () => {
     const first = machine?.decompress(lzwCompress(Uint8Array.of(1, 2, 3)), 10);
     machine?.decompress(lzwCompress(Uint8Array.of(9, 9, 9)), 10);
     expect(first).toEqual(Uint8Array.of(1, 2, 3));

@@ -50,7 +50,7 @@ describe(`LZW against vectors made by ${golden.generator}`, () => {
     expect(crc32(compressed)).toBe(vector.compressedCrc32);
   });
 
-  it.each(vectors.filter(({ compressed }) => compressed !== undefined))("has the very bytes of $name", (vector) => {
+  it.each(vectors.filter(({ compressed }) => compressed !== undefined))("produces the exact bytes of $name", (vector) => {
     expect(toHex(lzwCompress(inputOf(vector)))).toBe(vector.compressed);
     expect(toHex(lzwDecompress(fromHex(vector.compressed ?? ""), limit))).toBe(toHex(inputOf(vector)));
   });
@@ -64,7 +64,7 @@ describe(`LZW against vectors made by ${golden.generator}`, () => {
 });
 
 describe("LZW", () => {
-  it("keeps any bytes", () => {
+  it("round-trips any bytes", () => {
     const few = fc.array(fc.constantFrom(0, 1, 255), { maxLength: 3000 }).map((bytes) => Uint8Array.from(bytes));
     fc.assert(
       fc.property(fc.oneof(fc.uint8Array({ maxLength: 3000 }), few), (bytes) => {
@@ -73,7 +73,7 @@ describe("LZW", () => {
     );
   });
 
-  it("keeps nothing from one input to the next, however many there are", () => {
+  it("keeps no state from one input to the next", () => {
     let x = 1;
     const next = (): number => {
       x = (Math.imul(x, 1664525) + 1013904223) >>> 0;
@@ -85,7 +85,7 @@ describe("LZW", () => {
     }
   });
 
-  it("makes the same in parts of any size, though others go on in between", () => {
+  it("gives the same result in chunks of any size, interleaved with others", () => {
     const inputs = ["repeat", "pairs", "lcg"].map((recipe) =>
       inputOf({ ...(vectors[0] as Vector), recipe, size: 90_000, seed: 5 }),
     );
@@ -103,7 +103,7 @@ describe("LZW", () => {
     }
   });
 
-  it("does no more in one go than it is told to, also where little comes out", () => {
+  it("does no more than the requested work in one chunk, even with little output", () => {
     const clearCodes = new Uint8Array(9_000).map((_, i) => (1 << (i % 9)) >>> 1);
     const decompressor = new LzwDecompressor(clearCodes, limit, newExpansions());
     let parts = 1;
@@ -114,7 +114,7 @@ describe("LZW", () => {
     expect(parts).toBeGreaterThan(9);
   });
 
-  it("leaves headroom", () => {
+  it("leaves headroom before its output", () => {
     for (const size of [0, 10, 200_000]) {
       const input = new Uint8Array(size).map((_, i) => i >> 3);
       const bytes = lzwCompress(input, 17);
@@ -122,7 +122,7 @@ describe("LZW", () => {
     }
   });
 
-  it("gives up only where it may: what is random is not compressed then", () => {
+  it("gives up early only when allowed to, on random bytes", () => {
     const random = inputOf({ name: "", size: 1400, recipe: "lcg", seed: 5, compressedLength: 0, compressedCrc32: 0 });
     expect(lzwCompress(random).length).toBeGreaterThan(random.length);
     expect(lzwShortened(random, 0)).toBeUndefined();
@@ -133,7 +133,7 @@ describe("LZW", () => {
     expect(lzwShortened(text, 3)?.subarray(3)).toEqual(compressed);
   });
 
-  it("shortens whatever has a quarter less in the end, however it starts", () => {
+  it("compresses any input that shrinks by a quarter, however it starts", () => {
     const start = fc.uint8Array({ maxLength: 200 });
     const rest = fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 40 }), fc.integer({ min: 20, max: 60 }));
     fc.assert(
@@ -146,7 +146,7 @@ describe("LZW", () => {
     );
   });
 
-  it("tells an end that was cut off from zeros behind it, whatever it worked on before", () => {
+  it("distinguishes a cut off end from trailing zeros, whatever came before", () => {
     const compressed = lzwCompress(fromHex("6162636162636162636465666768"));
     lzwDecompress(lzwCompress(new Uint8Array(300).fill(0xff)), limit);
     for (let length = 0; length < compressed.length; length++) {
@@ -154,7 +154,7 @@ describe("LZW", () => {
     }
   });
 
-  it("stops at its limit, and takes just as much", () => {
+  it("stops above its limit, and accepts output of exactly that size", () => {
     const compressed = lzwCompress(new Uint8Array(100_000));
     expect(lzwDecompress(compressed, 100_000)).toHaveLength(100_000);
     expect(reasonOf(() => lzwDecompress(compressed, 99_999))).toBe("too_large");
@@ -169,19 +169,19 @@ describe("LZW", () => {
     }
   });
 
-  it("ignores bytes behind the end code, and does without the clear code at the start", () => {
+  it("ignores bytes after the end code, and needs no clear code at the start", () => {
     expect(toHex(lzwDecompress(fromHex("00c30404ffff"), limit))).toBe("61");
     // 9-bit codes 0x61, 257.
     expect(toHex(lzwDecompress(fromHex("610202"), limit))).toBe("61");
   });
 
-  it("refuses a code that was not given out yet", () => {
+  it("rejects a code that is not yet defined", () => {
     // 9-bit codes 258 first; then 0x61, 260.
     expect(reasonOf(() => lzwDecompress(fromHex("0201"), limit))).toBe("bad_lzw");
     expect(reasonOf(() => lzwDecompress(fromHex("610802"), limit))).toBe("bad_lzw");
   });
 
-  it("goes on with a full dictionary that is never cleared", () => {
+  it("continues with a full dictionary that is never cleared", () => {
     const codes = Array.from({ length: 5000 }, (_, i) => i & 0xff);
     const compressed = packCodes([...codes, 257]);
     expect(lzwDecompress(compressed, limit)).toEqual(Uint8Array.from(codes));

@@ -57,7 +57,7 @@ function nodeInHex({ addr, incarnation, meta, name, port, state, vsn }: PushNode
 }
 
 describe("the writer of messages", () => {
-  it("writes nodes one behind the other, however little room there was reckoned to be", () => {
+  it("writes nodes one after the other, and grows if the estimated size was too small", () => {
     fc.assert(
       fc.property(fc.array(nodes, { maxLength: 5 }), fc.nat(100), (all, capacity) => {
         const writer = new MessageWriter(capacity);
@@ -71,7 +71,7 @@ describe("the writer of messages", () => {
     );
   });
 
-  it("writes an IPv4 address in 16 bytes where it came so", () => {
+  it("writes an IPv4 address in 16 bytes if it was received so", () => {
     const writer = new MessageWriter(0);
     const node = {
       name: "",
@@ -100,7 +100,7 @@ describe("the writer of messages", () => {
     );
   });
 
-  it("refuses an address that is none, and writes the next message as ever", () => {
+  it("rejects an invalid address, and writes the next message as usual", () => {
     const node = { name: "n", addr: "localhost", port: 1, meta: ascii(""), incarnation: 1, state: 0, vsn: [] };
     const writer = new MessageWriter(0);
     expect(() => writer.write(pushNodeSchema, node)).toThrow(expect.objectContaining({ code: "invalid_address" }));

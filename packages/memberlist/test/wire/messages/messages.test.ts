@@ -134,7 +134,7 @@ describe("messages as Go has them [EncodeDecode]", () => {
     }
   });
 
-  it("gives each message bytes of its own", () => {
+  it("returns separate bytes for each message", () => {
     const first = encode.encodeSuspect({ incarnation: 1, node: "first", from: "x" });
     const before = toHex(first);
     encode.encodeSuspect({ incarnation: 2, node: "other", from: "y" });
@@ -216,7 +216,7 @@ describe("decoding", () => {
     expect(reasonOf(() => decode.decodePing(fromHex(hex)))).toBe(reason);
   });
 
-  it("takes versions from byte strings and from arrays, also too few of them", () => {
+  it("accepts versions as byte strings and as arrays, also too few", () => {
     const versions = (hex: string): unknown => decode.decodeAlive(fromHex(`81a356736e${hex}`)).vsn;
     expect(versions("a6010502000000")).toEqual(vsn);
     expect(versions("c403010502")).toEqual([1, 5, 2]);
@@ -243,12 +243,12 @@ describe("decoding", () => {
     expect(decode.decodeAlive(fromHex(`84${unknown}a356736e93010203`)).vsn).toEqual([1, 2, 3]);
   });
 
-  it("takes the fields of other messages for unknown keys", () => {
+  it("treats fields of other messages as unknown keys", () => {
     expect(decode.decodePing(fromHex("82a54e6f646573a161a55365714e6f05"))).toEqual({ ...zeroPing, seqNo: 5 });
     expect(decode.decodeNackResp(fromHex("82a44e6f646505a55365714e6f05"))).toEqual({ seqNo: 5 });
   });
 
-  it("takes numbers of any form, also in an array of versions", () => {
+  it("accepts numbers of any form, also in an array of versions", () => {
     const seqNo = (hex: string): number => decode.decodePing(fromHex(`81a55365714e6f${hex}`)).seqNo;
     expect(
       ["ca40a00000", "cb4014000000000000", "cc05", "cd0005", "ce00000005", "d10005", "d200000005", "d30000000000000005"].map(
@@ -266,7 +266,7 @@ describe("decoding", () => {
     }
   });
 
-  it("takes a key of any length, and refuses more values than a message can need", () => {
+  it("accepts a key of any length, and rejects more values than a message can need", () => {
     const long = `da1388${"61".repeat(5_000)}`;
     expect(decode.decodePing(fromHex(`82${long}c0a55365714e6f05`)).seqNo).toBe(5);
     const wide = (entries: number): string =>
@@ -275,13 +275,13 @@ describe("decoding", () => {
     expect(reasonOf(() => decode.decodePing(fromHex(wide(129))))).toBe("malformed");
   });
 
-  it("takes 0 and 1 for a boolean, as Go does", () => {
+  it("accepts 0 and 1 as booleans, as Go does", () => {
     const nack = (hex: string): boolean => decode.decodeIndirectPing(fromHex(`81a44e61636b${hex}`)).nack;
     expect(["c2", "c3", "00", "01", "c0"].map(nack)).toEqual([false, true, false, true, false]);
     expect(reasonOf(() => nack("a161"))).toBe("wrong_type");
   });
 
-  it("hands meta and payload out as views of the body", () => {
+  it("returns meta and payload as views of the body", () => {
     const body = encode.encodeAckResp({ seqNo: 1, payload: ascii("xy") }).subarray(1);
     expect(decode.decodeAckResp(body).payload.buffer).toBe(body.buffer);
   });
@@ -293,7 +293,7 @@ describe("round trips", () => {
   const u32 = fc.nat(0xffffffff);
   const port = fc.nat(0xffff);
 
-  it("keeps every ping", () => {
+  it("preserve every ping", () => {
     const ping = fc.record({ seqNo: u32, node: name, sourceAddr: ip, sourcePort: port, sourceNode: name });
     fc.assert(
       fc.property(ping, (value) => {
@@ -302,7 +302,7 @@ describe("round trips", () => {
     );
   });
 
-  it("keeps every alive", () => {
+  it("preserve every alive message", () => {
     const versions = fc.array(fc.nat(255), { maxLength: 6 });
     const alive = fc.record({
       incarnation: u32,
@@ -319,7 +319,7 @@ describe("round trips", () => {
     );
   });
 
-  it("keeps every dead", () => {
+  it("preserve every dead message", () => {
     const dead = fc.record({ incarnation: u32, node: name, from: name });
     fc.assert(
       fc.property(dead, (value) => {

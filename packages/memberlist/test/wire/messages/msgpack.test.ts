@@ -21,7 +21,7 @@ describe("finding the end of an object", () => {
     expect(scanObject(fromHex(`ffff${hex}c0`), 2)).toBe(bytes.length + 2);
   });
 
-  it("says the least size that a cut off object can have", () => {
+  it("returns the least size that a cut off object can have", () => {
     expect(scanObject(fromHex(""), 0)).toBe(-1);
     expect(scanObject(fromHex("a5"), 0)).toBe(-6);
     expect(scanObject(fromHex("c0c0db00"), 2)).toBe(-5);
@@ -30,7 +30,7 @@ describe("finding the end of an object", () => {
     expect(scanObject(fromHex("df0000007f"), 0)).toBe(-(5 + 2 * 0x7f));
   });
 
-  it("never asks for more than there is, and for more each time", () => {
+  it("never asks for more bytes than the object has, and for more each time", () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => {
         const bytes = encode(value);
@@ -46,7 +46,7 @@ describe("finding the end of an object", () => {
     );
   });
 
-  it("refuses what holds too many objects, as soon as it says so", () => {
+  it("rejects an array or map with too many objects as soon as its head shows it", () => {
     expect(scanObject(fromHex("dd00000100"), 0)).toBe(-(5 + 256));
     for (const hex of ["dd00000101", "ddffffffff", "df00000081", "dfffffffff", "92 dcffff", "91 91 dd00000100"]) {
       expect([hex, reasonOf(() => scanObject(fromHex(hex), 0))]).toEqual([hex, "malformed"]);
@@ -58,7 +58,7 @@ describe("finding the end of an object", () => {
     expect(reasonOf(() => scanObject(many, 0))).toBe("malformed");
   });
 
-  it("refuses what nests too deep, and 0xc1", () => {
+  it("rejects objects nested too deeply, and 0xc1", () => {
     expect(scanObject(fromHex(`${"91".repeat(16)}c0`), 0)).toBe(17);
     expect(reasonOf(() => scanObject(fromHex(`${"91".repeat(17)}c0`), 0))).toBe("too_deep");
     expect(reasonOf(() => scanObject(fromHex("c1"), 0))).toBe("malformed");

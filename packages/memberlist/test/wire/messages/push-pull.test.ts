@@ -38,7 +38,7 @@ function nodes(count: number): PushNodeState[] {
 }
 
 describe("push/pull", () => {
-  it("is what Go writes", () => {
+  it("encodes to the same bytes as Go", () => {
     const message = encodePushPull(true, [node], ascii("user"));
     expect(toHex(message)).toBe(`0683a44a6f696ec3a54e6f64657301ac5573657253746174654c656e04${goNode}75736572`);
   });
@@ -49,7 +49,7 @@ describe("push/pull", () => {
     expect(toHex(encodeUserStream(new Uint8Array(200)).subarray(0, 16))).toBe("0881aa557365724d73674c656ed100c8");
   });
 
-  it.each([1, 7, 64, 1_000_000])("comes back in chunks of %i, compressed or not", async (chunkSize) => {
+  it.each([1, 7, 64, 1_000_000])("is read in chunks of %i, compressed or not", async (chunkSize) => {
     const sent = nodes(300);
     const message = encodePushPull(true, new Set(sent), ascii("state"));
     for (const compress of [false, true]) {
@@ -60,13 +60,13 @@ describe("push/pull", () => {
     }
   });
 
-  it("keeps none of the stream's bytes for a node's meta", async () => {
+  it("copies a node's metadata out of the stream's buffer", async () => {
     const { body } = await readStreamMessage(new StreamReader(encodePushPull(true, nodes(3), none)), limits);
     const { nodes: received } = await readPushPull(body, limits);
     expect(received.map(({ meta }) => meta.buffer.byteLength)).toEqual([2, 2, 2]);
   });
 
-  it("fails when it is cut off anywhere", async () => {
+  it("fails if it is cut off anywhere", async () => {
     const message = encodePushPull(true, nodes(2), ascii("state"));
     for (let length = 1; length < message.length; length++) {
       const reader = new StreamReader(message.subarray(1, length));
@@ -83,12 +83,12 @@ describe("push/pull", () => {
     expect(await rejectionOf(readPushPull(new StreamReader(fromHex(hex)), limits))).toBe("limit_exceeded");
   });
 
-  it("takes just as many nodes and as much state as its limits say", async () => {
+  it("accepts exactly as many nodes and as much state as its limits allow", async () => {
     const message = encodePushPull(false, nodes(500), new Uint8Array(1000));
     expect((await readPushPull(new StreamReader(message.subarray(1)), limits)).nodes).toHaveLength(500);
   });
 
-  it("refuses a node whose map is over 64 KiB, without waiting for it", async () => {
+  it("rejects a node whose map exceeds 64 KiB, without waiting for its bytes", async () => {
     const header = "83a44a6f696ec3a54e6f64657301ac5573657253746174654c656e00";
     const reader = new StreamReader(fromHex(`${header}81a44d657461db7fffffff`));
     expect(await rejectionOf(readPushPull(reader, limits))).toBe("limit_exceeded");
@@ -96,7 +96,7 @@ describe("push/pull", () => {
 });
 
 describe("user messages on a stream", () => {
-  it.each([0, 1, 2000])("come back: %i bytes", async (size) => {
+  it.each([0, 1, 2000])("round-trip: %i bytes", async (size) => {
     const message = new Uint8Array(size).fill(3);
     const { type, body } = await readStreamMessage(new StreamReader(streamOf(encodeUserStream(message), 100)), limits);
     expect(type).toBe(8);
@@ -115,7 +115,7 @@ describe("user messages on a stream", () => {
 describe("a long push/pull", () => {
   const many = nodes(2 * nodesInOneGo + 1);
 
-  it("is written the same in parts, whatever becomes of the user state meanwhile", async () => {
+  it("is written identically in chunks, even if the user state changes meanwhile", async () => {
     const userState = ascii("state");
     const whole = encodePushPull(true, many, userState);
     let yields = 0;
@@ -132,7 +132,7 @@ describe("a long push/pull", () => {
     [nodesInOneGo, 0],
     [nodesInOneGo + 1, 1],
     [many.length, 2],
-  ])("is read in parts: %i nodes with %i yields", async (count, expected) => {
+  ])("is read in chunks: %i nodes with %i yields", async (count, expected) => {
     const reader = new StreamReader(encodePushPull(false, many.slice(0, count), ascii("state")).subarray(1));
     let yields = 0;
     const state = await readPushPull(
@@ -145,7 +145,7 @@ describe("a long push/pull", () => {
   });
 });
 
-it("is read in smaller parts where nodes are large", async () => {
+it("reads large nodes in smaller chunks", async () => {
   const large = Array.from({ length: 100 }, () => ({ ...node, meta: new Uint8Array(60_000) }));
   const reader = new StreamReader(encodePushPull(false, large, none).subarray(1));
   let yields = 0;
@@ -155,7 +155,7 @@ it("is read in smaller parts where nodes are large", async () => {
   expect([nodes.length, yields]).toEqual([100, 19]);
 });
 
-it("leaves out nodes that cannot be, and keeps the others", async () => {
+it("skips invalid nodes, and keeps the others", async () => {
   const odd = [
     { ...node, name: "x".repeat(4097) },
     { ...node, name: "" },

@@ -63,12 +63,12 @@ function decoded(schema: AnySchema, body: Uint8Array): unknown[] {
   return found(cursor, schema, body);
 }
 
-it("has a schema for each message", () => {
+it("a schema exists for each message", () => {
   expect(all).toHaveLength(12);
 });
 
 describe.each(all)("scanning by %s", (_, schema) => {
-  it("finds what the general decoder finds, whatever the fields hold", () => {
+  it("finds the same as the general decoder, whatever the fields hold", () => {
     fc.assert(
       fc.property(bodiesOf(schema), fc.nat(3), (body, trailing) => {
         const longer = new Uint8Array([...body, ...new Uint8Array(trailing)]);
@@ -89,7 +89,7 @@ describe.each(all)("scanning by %s", (_, schema) => {
     );
   });
 
-  it("finds nothing in what the general decoder refuses, or reads otherwise", () => {
+  it("finds nothing in messages that the general decoder rejects or reads otherwise", () => {
     const changes = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 3 });
     fc.assert(
       fc.property(bodiesOf(schema), changes, (body, changed) => {
@@ -115,7 +115,7 @@ describe("scanning", () => {
     vsn: [1, 5, 2, 0, 0, 0],
   };
 
-  it("stays between the offsets that it is given", () => {
+  it("stays within the given offsets", () => {
     const body = encode(pushNodeSchema, node);
     const within = new Uint8Array([7, 7, ...body, 7]);
     const cursor = new MessageCursor();
@@ -125,7 +125,7 @@ describe("scanning", () => {
     for (let end = 0; end < 2 + body.length; end++) expect(cursor.scan(pushNodeSchema, within, 2, end)).toBe(false);
   });
 
-  it("takes a ping with some of its optional fields, but none that stand behind the message", () => {
+  it("accepts a ping with some optional fields, but no fields after the message", () => {
     const [head, ...fields] = encode(pingSchema, {
       seqNo: 1,
       node: "n1",
@@ -145,7 +145,7 @@ describe("scanning", () => {
     ]);
   });
 
-  it("leaves keys in another order, str8 and numbers wider than need be to the general decoder", () => {
+  it("leaves keys in another order, str8 and over-wide numbers to the general decoder", () => {
     for (const hex of [
       "82a55365714e6f01a75061796c6f6164c0",
       "82a75061796c6f6164d90161a55365714e6f01",
@@ -155,7 +155,7 @@ describe("scanning", () => {
     }
   });
 
-  it("leaves a name over 4,096 bytes to the general decoder, which refuses it", () => {
+  it("leaves a name over 4,096 bytes to the general decoder, which rejects it", () => {
     const body = (size: number): Uint8Array =>
       encode(schemas.suspectSchema, { incarnation: 1, node: "n".repeat(size), from: "" }).slice(1);
     const schema = schemas.suspectSchema as unknown as AnySchema;

@@ -42,14 +42,14 @@ async function decodedOf(message: Uint8Array, unchanged: UnchangedNodes): Promis
 }
 
 describe("the filter of unchanged nodes", () => {
-  it("finds our nodes in any order, and leaves the new ones between them to be decoded", async () => {
+  it("finds unchanged nodes in any order, and leaves new ones between them to be decoded", async () => {
     const unchanged = await UnchangedNodes.of(encodePushPull(true, nodes, ascii("ours")), undefined);
     const [first, second] = [like(nodes[0] as PushNodeState, 1), like(nodes[9] as PushNodeState, 2)];
     const theirs = encodePushPull(false, [first, ...nodes.toReversed(), second], ascii("theirs"));
     expect(await decodedOf(theirs, unchanged)).toEqual({ decoded: ["other-1", "other-2"], userState: ascii("theirs") });
   });
 
-  it("finds them on a stream, wherever its chunks end", async () => {
+  it("finds unchanged nodes on a stream, wherever its chunks end", async () => {
     const message = encodePushPull(false, nodes, none);
     const unchanged = await UnchangedNodes.of(message, undefined);
     for (const size of [1, 7, 100, 1000]) {
@@ -97,7 +97,7 @@ describe("the filter of unchanged nodes", () => {
     },
   );
 
-  it("yields to the event loop while it indexes and skips nodes, and takes an empty state", async () => {
+  it("yields to the event loop while it indexes and skips nodes, and accepts an empty state", async () => {
     const many = Array.from({ length: 10_000 }, (_, i) => ({
       ...(nodes[0] as PushNodeState),
       name: `n${i}`,
@@ -116,7 +116,7 @@ describe("the filter of unchanged nodes", () => {
     expect(await decodedOf(empty, await UnchangedNodes.of(empty, undefined))).toEqual({ decoded: [], userState: ascii("state") });
   });
 
-  it("searches no more than 16 places where all nodes have one address and port", async () => {
+  it("searches at most 16 places if all nodes have the same address and port", async () => {
     const many = Array.from({ length: 20_000 }, (_, i) => like(nodes[1] as PushNodeState, i));
     const message = encodePushPull(false, many, none);
     const unchanged = await UnchangedNodes.of(message, undefined);
@@ -125,7 +125,7 @@ describe("the filter of unchanged nodes", () => {
     expect(unchanged.skipped).toBe(16);
   });
 
-  it("finds nodes whose addresses were chosen for one place of a table whose hash has no secret", async () => {
+  it("finds nodes whose addresses were chosen to collide in an unkeyed hash table", async () => {
     const count = 10_000;
     // The inverse of the hash's multiplier: each product has zeros where a place is taken from.
     const inverse = 0x0e8b2f51;
@@ -168,7 +168,7 @@ describe("the filter of unchanged nodes", () => {
     },
   );
 
-  it("skips nothing but our nodes, whatever a peer writes", async () => {
+  it("skips only unchanged nodes, whatever a peer sends", async () => {
     const unchanged = await UnchangedNodes.of(encodePushPull(false, nodes, none), undefined);
     const ours = new Set(written.map((bytes) => toHex(bytes)));
     const whole = fc.constantFrom(...written);
