@@ -36,7 +36,7 @@ describe("an application", () => {
 
   const ticksOf = (tickers: Map<string, Ticker>, name: string): number => tickers.get(name)?.ticks ?? NaN;
 
-  it("has timers in virtual time, which go by its node's clock", async () => {
+  it("has timers in virtual time that follow its node's clock", async () => {
     const { sim, tickers } = await cluster();
     sim.node("node-1").clock.drift(2);
     await sim.clock.advance(10_500);
@@ -52,7 +52,7 @@ describe("an application", () => {
     await sim.end();
   });
 
-  it("is dead with its node, and may have more timers than a member", async () => {
+  it("dies with its node, and may have more timers than a member", async () => {
     const { sim, tickers } = await cluster();
     for (let i = 0; i < 1_000; i++) tickers.get("node-0")?.context.clock.setTimeout(() => expect.unreachable(), 60_000);
     await sim.clock.advance(1_500);
@@ -62,7 +62,7 @@ describe("an application", () => {
     await sim.end();
   });
 
-  it("has its member from the start until a crash, and after a restart with memory the new one, and the new clock", async () => {
+  it("has its member until a crash, and the new member and clock after a restart with memory", async () => {
     const { sim, tickers } = await cluster();
     const { context } = tickers.get("node-0") as Ticker;
     expect(context.members()).toBe(sim.node("node-0").members);
@@ -83,7 +83,7 @@ describe("an application", () => {
     await sim.end();
   });
 
-  it("cannot act once it is dead, and one that returns with nothing is another", async () => {
+  it("cannot act once it is dead, and is replaced by a restart without memory", async () => {
     const { sim, tickers } = await cluster();
     const { context } = tickers.get("node-0") as Ticker;
     const retry = (): void => void context.clock.setTimeout(() => expect.unreachable(), 10);
@@ -102,7 +102,7 @@ describe("an application", () => {
     await sim.end();
   });
 
-  it("draws the same of the same seed, each node something else", async () => {
+  it("draws the same random numbers from the same seed, different for each node", async () => {
     const draws = async (seed: number): Promise<number[]> => {
       const drawn: number[] = [];
       const app = ({ random }: AppContext): object => {
@@ -118,7 +118,7 @@ describe("an application", () => {
   });
 });
 
-describe("what is wrong is said at once", () => {
+describe("invalid options are reported at once", () => {
   const wrong: [string, object, RegExp][] = [
     ["nodes", { nodes: 0 }, /nodes must be a whole number from 1; it is 0/],
     ["nodes", { nodes: 2.5 }, /nodes/],

@@ -31,7 +31,7 @@ async function blocked(lagAwareness: boolean, seed: number, rounds: number): Pro
 }
 
 describe("a process blocked for 3 s every 5 s", () => {
-  it("accuses at most a twentieth of those whom it accuses without lag awareness", { timeout: 60_000 }, async () => {
+  it("accuses at most a twentieth of the nodes that it accuses without lag awareness", { timeout: 60_000 }, async () => {
     const off = await blocked(false, 1, 200);
     const on = await blocked(true, 1, 200);
     expect(off.accusations).toBeGreaterThanOrEqual(20);
@@ -41,7 +41,7 @@ describe("a process blocked for 3 s every 5 s", () => {
     expect(on.score).toBeGreaterThan(off.score);
   });
 
-  it("finds a node that did die, all the same", async () => {
+  it("still detects a node that died", async () => {
     const sim: Simulation = await simulate({ nodes: 2, seed: 3, latency: 5 });
     await sim.clock.advance(1_000);
     await sim.crash("node-1");

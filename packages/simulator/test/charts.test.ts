@@ -8,7 +8,7 @@ import { marksOf } from "./svg-marks.ts";
 
 const timeout = 60_000;
 
-test("Lifeguard's chart: a point for each figure, ours and the paper's, also of what is 0", { timeout }, async () => {
+test("Lifeguard's chart has a point for each figure, ours and the paper's, zeros included", { timeout }, async () => {
   const results = lifeguardConfigurations.map((configuration, i) => ({
     ...lifeguardPaper[configuration],
     configuration,
@@ -31,7 +31,7 @@ test("Lifeguard's chart: a point for each figure, ours and the paper's, also of 
   expect(svg).toContain(">67.7<");
 });
 
-test("Lifeguard's chart without a per cent, as of no false positives: what there is", { timeout }, async () => {
+test("Lifeguard's chart leaves out missing percentages, as without false positives", { timeout }, async () => {
   const nothing = { falsePositives: NaN, healthyFalsePositives: NaN };
   const results = lifeguardConfigurations.map((configuration) => ({
     ...lifeguardPaper[configuration],
@@ -44,7 +44,7 @@ test("Lifeguard's chart without a per cent, as of no false positives: what there
   expect(svg).not.toContain("NaN");
 });
 
-test("SWIM's charts: a bar with a height for each share, a point for each period of the curve", { timeout }, async () => {
+test("SWIM's charts have a bar for each share and a point for each period of the curve", { timeout }, async () => {
   const bars = marksOf(await svgOf(detectionChart([1, 1, 1, 2, 3])));
   expect(bars).toHaveLength(6);
   for (const { width, height } of bars) expect(Math.min(width, height)).toBeGreaterThan(2);

@@ -17,7 +17,7 @@ async function traceOf(seed: number): Promise<string> {
 }
 
 test(
-  "the same seed is the same run, byte for byte, in processes of their own; another seed is another run",
+  "the same seed gives the same run, byte for byte, in separate processes; another seed gives another run",
   { timeout: 180_000 },
   async () => {
     const first = await traceOf(7);

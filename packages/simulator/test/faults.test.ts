@@ -3,7 +3,7 @@ import { simulate } from "../src/index.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-test("packets are duplicated and overtake each other", async () => {
+test("the network duplicates and reorders packets", async () => {
   const heard: string[] = [];
   const app = (): object => ({ delegate: { notifyMsg: (message: Uint8Array) => heard.push(new TextDecoder().decode(message)) } });
   const sim = await simulate({ nodes: 2, app });
@@ -20,7 +20,7 @@ test("packets are duplicated and overtake each other", async () => {
   await sim.end();
 });
 
-test("a packet over the MTU is lost, one at the MTU is not", async () => {
+test("the network loses packets over the MTU, and delivers one at the MTU", async () => {
   const heard: number[] = [];
   const app = (): object => ({ delegate: { notifyMsg: (message: Uint8Array) => heard.push(message.length) } });
   const sim = await simulate({ nodes: 2, app, config: { enableCompression: false } });
@@ -34,7 +34,7 @@ test("a packet over the MTU is lost, one at the MTU is not", async () => {
   await sim.end();
 });
 
-test("a bandwidth makes packets and streams wait for their turn", async () => {
+test("a bandwidth limit queues packets and streams", async () => {
   const at: number[] = [];
   const sim = await simulate({
     nodes: 2,
@@ -55,7 +55,7 @@ test("a bandwidth makes packets and streams wait for their turn", async () => {
   await sim.end();
 });
 
-test("what a stream loses is sent again, later", async () => {
+test("a stream retransmits lost segments later", async () => {
   const sim = await simulate({ nodes: 2 });
   const [a, b] = sim.nodes;
   const send = async (): Promise<number> => {
@@ -84,7 +84,7 @@ test("a one-way block lets the other direction through", async () => {
   await sim.end();
 });
 
-test("a held node hears nothing, and what it sends by itself waits at the first send; then it accuses whom it was probing", async () => {
+test("a held node receives nothing and pauses at its first send; then it accuses the node that it was probing", async () => {
   const sim = await simulate({ nodes: 3, config: { suspicionMaxTimeoutMult: 1 } });
   const accused: string[] = [];
   const events = sim.node("node-0").members.events();
@@ -99,7 +99,7 @@ test("a held node hears nothing, and what it sends by itself waits at the first 
   expect(accused).toEqual(["node-0"]);
 });
 
-test("a suspicion that began before goes on while a node is held: its timer kills", async () => {
+test("an earlier suspicion continues while a node is held, and its timer declares the member dead", async () => {
   const sim = await simulate({ nodes: 2, config: { suspicionMaxTimeoutMult: 1 } });
   sim.network.block("node-1", "node-0");
   await sim.clock.runUntil(() => sim.views("node-0").get("node-1")?.state === "suspect");
@@ -109,7 +109,7 @@ test("a suspicion that began before goes on while a node is held: its timer kill
   await sim.end();
 });
 
-test("where a held node's senders go on, it accuses one after another", async () => {
+test("a held node whose senders continue accuses one member after another", async () => {
   const sim = await simulate({ nodes: 3, config: { suspicionMaxTimeoutMult: 1 } });
   sim.hold("node-0", { senders: "goOn" });
   await sim.clock.advance(15_000);
@@ -120,7 +120,7 @@ test("where a held node's senders go on, it accuses one after another", async ()
   await sim.end();
 });
 
-test("a preloaded cluster knows itself from the start, reports the joins, and gossips nothing about it", async () => {
+test("a preloaded cluster is complete from the start, reports the joins, and gossips nothing about them", async () => {
   const joined: string[] = [];
   const sim = await simulate({
     nodes: 40,
@@ -144,7 +144,7 @@ test("a preloaded cluster knows itself from the start, reports the joins, and go
   await sim.end();
 });
 
-test("a paused node does nothing at all, and accuses nobody when it goes on", async () => {
+test("a paused node does nothing, and accuses nobody when it resumes", async () => {
   const sim = await simulate({ nodes: 3 });
   const before = sim.views("node-0");
   const sent = new Map<string, number>();
@@ -159,7 +159,7 @@ test("a paused node does nothing at all, and accuses nobody when it goes on", as
   await sim.end();
 });
 
-test("clocks that drift and timers that come late do no harm", async () => {
+test("drifting clocks and late timers do no harm", async () => {
   const sim = await simulate({ nodes: 5 });
   const leaves: string[] = [];
   sim.onEvent(({ type, observer }) => (type === "leave" ? leaves.push(observer) : undefined));
@@ -215,7 +215,7 @@ test("each part of Lifeguard can be switched off", async () => {
   expect(await deadAfter(3)).toBeGreaterThan(24_000);
 });
 
-test("a run with encryption is the same run again, and what it sends is encrypted", async () => {
+test("a run with encryption is reproducible, and its messages are encrypted", async () => {
   const play = async (seed: number): Promise<string> => {
     const sim = await simulate({
       nodes: 3,

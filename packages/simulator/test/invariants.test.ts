@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { agreementBound, InvariantError, simulate, Simulation } from "../src/index.ts";
 
-test("an invariant of one's own ends the run at the instant at which it is broken", async () => {
+test("a custom invariant ends the run at the instant at which it is broken", async () => {
   const sim = await simulate({ nodes: 2 });
   const from = sim.clock.now();
   sim.invariant("short", () => (sim.clock.now() - from > 5_000 ? "it went on" : undefined));
@@ -25,7 +25,7 @@ test("a cluster that is cut in two does not agree within the bound", async () =>
   await sim.end();
 });
 
-test("looking changes nothing: the trace is the same without", async () => {
+test("checking invariants does not change the trace", async () => {
   const hash = async (checkInterval: number): Promise<string> => {
     const sim = await simulate({ nodes: 6, seed: 5, loss: 0.1, latency: [1, 30], checkInterval });
     await sim.crash("node-3");
@@ -41,7 +41,7 @@ test("the bound grows with the size and with the timeouts", () => {
   expect(agreementBound({ suspicionMult: 8 }, 10)).toBeGreaterThan(agreementBound({}, 10));
 });
 
-test("a node that ends before it was looked at has given itself its incarnations all the same", async () => {
+test("the check accepts incarnations of a node that ended before it was checked", async () => {
   const sim = new Simulation({ checkInterval: 60_000 });
   for (let i = 0; i < 3; i++) await sim.add();
   expect(await sim.join("node-1", ["node-0"])).toBe(1);

@@ -15,14 +15,14 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true }));
 
-it("makes the folder, and those above it", () => {
+it("creates the folder and its parents", () => {
   const wanted = join(folder, "a", "b");
   expect(outputFolder(wanted)).toBe(wanted);
   expect(existsSync(wanted)).toBe(true);
   expect(outputFolder(wanted)).toBe(wanted);
 });
 
-it("refuses what nothing can be written to, before any work", () => {
+it("refuses a path that cannot be written, before any work", () => {
   const file = join(folder, "file");
   writeFileSync(file, "");
   for (const wrong of [file, join(file, "below"), ""]) expect(() => outputFolder(wrong)).toThrow(InvalidArgumentError);
@@ -35,7 +35,7 @@ it.runIf(process.platform === "linux")("refuses where the system says ENOENT of 
   expect(() => outputFolder("/proc/nope")).toThrow(InvalidArgumentError);
 });
 
-it("goes on with a log, and says which line is none", () => {
+it("continues a log, and reports the line that is invalid", () => {
   const file = join(folder, "log");
   const log = new RunLog<{ seed: number }, string>(outputFile(file));
   log.add({ seed: 1 }, "one");

@@ -17,7 +17,7 @@ import { SeededRandom } from "@memberlist/core/testing";
 /** Runs of two virtual minutes, on a machine that may be busy. */
 const timeout = 240_000;
 
-test("Lifeguard: slow agents accuse the healthy far less in the full configuration than under SWIM", { timeout }, async () => {
+test("Lifeguard: slow agents accuse healthy ones far less in the full configuration than under SWIM", { timeout }, async () => {
   // One run says little: accusations come in bursts.
   const seeds = Array.from({ length: 8 }, (_, i) => `papers-${i}`);
   const play = async (configuration: LifeguardConfiguration): Promise<number> => {
@@ -34,7 +34,7 @@ test("Lifeguard: slow agents accuse the healthy far less in the full configurati
 });
 
 test(
-  "Lifeguard: agents that are slow for long are detected, by all, and no earlier than the suspicion's minimum",
+  "Lifeguard: all members detect agents that stay slow, no earlier than the minimum suspicion timeout",
   { timeout },
   async () => {
     const outcome = await lifeguardRun({
@@ -53,7 +53,7 @@ test(
   },
 );
 
-test("the sample of Lifeguard's grid: every configuration plays the same cells; the full grid is the paper's", () => {
+test("every configuration plays the same cells of Lifeguard's grid; the full grid is the paper's", () => {
   const options = { size: "strata", seed: 1, agents: 128 } as const;
   expect(intervalCells(options)).toHaveLength(54);
   expect(intervalCells({ ...options, size: "full" })).toHaveLength(4_320);
@@ -83,7 +83,7 @@ test(
 );
 
 test(
-  "SWIM: a message that rides along on pings and acks reaches all, about as fast as by the paper's curve",
+  "SWIM: a message piggybacked on pings and acks reaches all members about as fast as in the paper's curve",
   { timeout },
   async () => {
     const runs = await Promise.all([1, 2, 3, 4, 5].map((i) => swimInfection({ seed: `papers/${i}`, nodes: 60 })));
@@ -97,7 +97,7 @@ test(
   },
 );
 
-test("SWIM's formula: the paper's figures, and those of smaller groups, whose members are probed in more of the periods", () => {
+test("SWIM's formula gives the paper's figures, and higher ones for smaller groups, whose members are probed more often", () => {
   expect(swimFormula(0.9, 1)).toBeCloseTo(0.1034, 4);
   expect(swimFormula(0.9, 3)).toBeCloseTo(0.0122, 4);
   expect(probedShare(2)).toBe(1);
@@ -106,7 +106,7 @@ test("SWIM's formula: the paper's figures, and those of smaller groups, whose me
   expect(swimFormula(0.9, 1, 100_000)).toBeCloseTo(swimFormula(0.9, 1), 5);
 });
 
-test("the interval of a share holds it, also at its ends", () => {
+test("the confidence interval of a share contains it, also at 0 and 1", () => {
   const [low, high] = shareInterval(30, 100);
   expect(low).toBeCloseTo(0.219, 3);
   expect(high).toBeCloseTo(0.396, 3);
@@ -114,7 +114,7 @@ test("the interval of a share holds it, also at its ends", () => {
   expect(shareInterval(0, 50)[1]).toBeGreaterThan(0.05);
 });
 
-test("convergence: all get the message, those who fail aside, and loss makes it slower", async () => {
+test("convergence: all members that do not fail get the message, and loss slows it down", async () => {
   const input = { seed: "papers", nodes: 40, loss: 0, failed: 0.1, fanout: 3, interval: 200 };
   const calm = await convergenceRun(input);
   expect(calm.nodes).toBe(36);
@@ -130,7 +130,7 @@ test("the published curve: 100 nodes, fanout 3, every 0.2 s", () => {
   expect(analyticTime({ ...input, loss: 0.25 }, 0.9) / 1000).toBeCloseTo(1.21, 2);
 });
 
-test("the bootstrap's interval holds the estimate, and narrows with the sample", () => {
+test("the bootstrap's interval contains the estimate, and narrows with the sample size", () => {
   const random = new SeededRandom(1);
   const values = Array.from({ length: 400 }, () => random.next());
   const width = (size: number): number => {

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { seedLoad } from "../src/seed-load.ts";
 
-it("1,000 members that start again at once do not all call their seed at once, and get in once it is back", async () => {
+it("1,000 members that restart at once spread their calls to the seed, and join once it is back", async () => {
   const second = 1_000;
   const seconds = await seedLoad({ nodes: 1_000, backAfter: 120 * second, duration: 300 * second, seed: 1 });
   const most = Math.max(...seconds.map(({ dials }) => dials));
@@ -10,6 +10,6 @@ it("1,000 members that start again at once do not all call their seed at once, a
   expect(seconds.slice(0, 60).reduce((sum, { dials }) => sum + dials, 0)).toBeGreaterThan(900);
   expect(most).toBeLessThan(70);
   expect(seconds.at(-1)?.members).toBe(1_000);
-  // Who has got in calls no more.
+  // A member that has joined does not call again.
   expect(calls).toBeLessThan(5_000);
 }, 120_000);

@@ -15,13 +15,13 @@ async function traceOf(settle: (() => Promise<void>) | undefined): Promise<reado
   return [sim.trace.hash, sim.trace.entries];
 }
 
-test("a run is the same, byte for byte, whether promises are waited for by macrotasks or by ticks", async () => {
+test("a run is the same, byte for byte, whether promises settle by macrotasks or by ticks", async () => {
   const byMacrotasks = await traceOf(undefined);
   expect(byMacrotasks[1]).toBeGreaterThan(500);
   expect(await traceOf(settleByTicks)).toEqual(byMacrotasks);
 });
 
-test("by ticks, too, chains of promises end between two timers, wherever the time is made to pass", async () => {
+test("settling by ticks, too, ends chains of promises between two timers", async () => {
   const clock = new VirtualClock({ settle: settleByTicks });
   const order: string[] = [];
   const chains: Promise<void>[] = [];
@@ -48,7 +48,7 @@ test("by ticks, too, chains of promises end between two timers, wherever the tim
   expect(order).toEqual(["before", ...expected]);
 });
 
-test("by ticks, too, the event loop has its turn during a long run", async () => {
+test("settling by ticks, too, yields to the event loop during a long run", async () => {
   const clock = new VirtualClock({ settle: settleByTicks });
   for (let i = 0; i < 1_000; i++) clock.setTimeout(() => {}, i);
   let at = Infinity;

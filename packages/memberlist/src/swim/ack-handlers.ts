@@ -12,7 +12,7 @@ interface Waiting {
   readonly timer: ScheduledTimer;
 }
 
-/** Who waits for the ack to which sequence number. Source: PROTOCOL.md section 3. */
+/** The handlers that wait for acks, by sequence number. Source: PROTOCOL.md section 3. */
 export class AckHandlers {
   readonly #timers: TimerQueue;
   readonly #waiting: Map<number, Waiting> = new Map();

@@ -35,14 +35,14 @@ export interface TransmitLimitedQueueOptions {
 export type DropReason = "oldest" | "mostSent" | "newest" | "tooLong";
 
 /**
- * What a full queue does: give up its oldest, give up what was sent most often (the longest of those, and of one length the oldest),
+ * What a full queue does: drop its oldest broadcast, drop the most sent one (the longest of those, then the oldest),
  * not take the new one, or throw `queue_full`.
  */
 export type QueueFullPolicy = "dropOldest" | "dropMostSent" | "dropNewest" | "reject";
 
 const limit: Rule = { expected: "1 or more", accepts: (value) => typeof value === "number" && value >= 1 };
 
-/** What bounds a queue: of this one and of `broadcastQueue` in the config. */
+/** The bounds of a queue: of this one and of `broadcastQueue` in the config. */
 export const queueBoundRules: Rules<Pick<TransmitLimitedQueueOptions, "maxCount" | "maxBytes" | "whenFull">> = {
   maxCount: limit,
   maxBytes: limit,
@@ -151,7 +151,7 @@ export class TransmitLimitedQueue {
 
   /**
    * Fills a packet: each message costs `overhead` + its length, all together at most `limit` bytes.
-   * What has been sent often enough leaves the queue. So does what no packet can hold any more.
+   * Broadcasts that were sent often enough leave the queue. So do those that fit into no packet any more.
    */
   getBroadcasts(overhead: number, limit: number): Uint8Array[] {
     if (this.#size === 0) return [];
@@ -182,7 +182,7 @@ export class TransmitLimitedQueue {
     return this.#size;
   }
 
-  /** What waits, and what was lost because the queue was full. */
+  /** Counts of queued broadcasts, and of those dropped because the queue was full. */
   counters(): BroadcastQueueCounters {
     return {
       count: this.#size,

@@ -58,7 +58,7 @@ export class BroadcastTier {
    *
    * @param taken where they are put
    * @param ends where it is written where those of one length end in `taken`
-   * @returns what is still free
+   * @returns the bytes that are still free
    */
   takeLargest(free: number, overhead: number, taken: Entry[], ends: number[]): number {
     let left = free;
@@ -99,7 +99,7 @@ export class BroadcastTier {
     const length = entry.message.length;
     const bucket = this.#buckets.get(length);
     if (bucket === undefined) return;
-    // The oldest is what a full queue gives up: at no cost, where a splice would move all the others.
+    // A full queue drops its oldest. That must be cheap: a splice would move all the others.
     if (bucket[0] === entry) bucket.shift();
     else bucket.splice(indexById(bucket, entry.id, bucket.length), 1);
     if (bucket.length === 0) this.#dropBucket(this.#lengths.indexOf(length));

@@ -13,7 +13,7 @@ import type { Outputs } from "./outputs.ts";
 import type { EngineDelegates, EngineLog, EngineStats } from "./ports.ts";
 import type { TimerQueue } from "./timers.ts";
 
-/** What the parts of one engine share. */
+/** State that the parts of one engine share. */
 export interface EngineContext {
   readonly config: ResolvedConfig;
   readonly allowList: CidrAllowList;
@@ -31,7 +31,7 @@ export interface EngineContext {
   advertised: AdvertisedAddress;
   /** Nobody reaches us there any more: acks are to go where our packets come from. */
   isAddressLost: boolean;
-  /** We are on our way to another address: what is said about us is neither believed nor refuted. */
+  /** This node is moving to another address: messages about it are neither applied nor refuted. */
   isRelocating: boolean;
   /** The time of the input being handled, in ms. */
   now: number;

@@ -30,7 +30,7 @@ export class DroppedMessages {
   }
 
   /**
-   * @param text what is wrong, for the log
+   * @param text the error, for the log
    * @param type of the message; undefined: it has none
    * @param count how many messages
    */
@@ -40,14 +40,14 @@ export class DroppedMessages {
     else drop.count += count;
   }
 
-  /** What a decoder threw. Any other error is a fault of ours, and thrown again. */
+  /** Records a DecodeError. Any other error is a bug in this library and is rethrown. */
   addError(error: unknown, type: number | undefined, from: Address): void {
     if (!(error instanceof DecodeError)) throw error;
     this.add(error.reason, error.message, type, from);
   }
 
   /**
-   * Counts and logs what was added since the last call. A full queue has a log line of its own: the messages were not bad.
+   * Counts and logs the drops since the last call. A full queue has a log line of its own: the messages were not bad.
    *
    * @returns how many were bad
    */

@@ -69,7 +69,7 @@ export class Engine {
   readonly #prober: Prober;
   readonly #responder: Responder;
   #gossipTicks: Periodic | undefined;
-  /** What we last said of ourselves. */
+  /** The last alive message that this node sent of itself. */
   #alive: Alive | undefined;
 
   constructor(options: EngineOptions) {
@@ -159,7 +159,7 @@ export class Engine {
   }
 
   /**
-   * Timers were found to be `late` ms late. Called before they fire: what waits for an answer gets the time back, and the health
+   * Timers were found to be `late` ms late. Called before they fire: pending acks and suspicions are extended by it, and the health
    * score worsens by 1 for each `probeTimeout`, which is about what Lifeguard takes off for a probe that went unanswered.
    */
   eventLoopBlocked(late: number): void {
@@ -170,7 +170,7 @@ export class Engine {
     return this.context.timers.nextAt();
   }
 
-  /** @param until what is due by then fires, in ms: a timer of the runtime may come a fraction of a millisecond early. Default {@link now} */
+  /** @param until timers due by then fire, in ms: a timer of the runtime may come a fraction of a millisecond early. Default {@link now} */
   fireTimers(until: number = this.context.now): void {
     this.context.timers.fire(until);
   }
@@ -279,7 +279,7 @@ export class Engine {
     return record && memberInfo(record, now, wallTime);
   }
 
-  /** The member of this name, in whatever state. */
+  /** The member of this name, in any state. */
   member(name: string): Node | undefined {
     return this.context.table.get(name)?.view();
   }

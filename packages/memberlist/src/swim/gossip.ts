@@ -8,7 +8,7 @@ import type { NodeRecord } from "./node-table.ts";
 import { retransmitLimit } from "./scaling.ts";
 import { UserBroadcasts } from "./user-broadcasts.ts";
 
-/** What each user broadcast costs in a compound, beside its own bytes. */
+/** The overhead of each user broadcast in a compound, in bytes. */
 const userOverhead: number = compoundOverhead + userMsgOverhead;
 /** From this protocol version on a node understands hasCrc. */
 const crcProtocolVersion = 5;
@@ -23,7 +23,7 @@ export class Gossip {
   readonly #queue: TransmitLimitedQueue;
   readonly #layerOverhead: () => number;
   readonly #onQueued: () => void;
-  /** What user broadcasts have saved up of their share of packets, in bytes. */
+  /** The saved share of user broadcasts, in bytes. */
   #userCredit = 0;
 
   /**
@@ -39,7 +39,7 @@ export class Gossip {
       maxPayload: () => this.packetRoom - compoundOverhead,
       maxCount: context.config.limits.maxMembershipBroadcasts,
       maxBytes: context.config.limits.maxMembershipBroadcastBytes,
-      // What many have heard by now goes first; of that, long alive messages, which push/pulls carry, too. Never what we say of ourselves.
+      // The most sent messages go first; of those, long alive messages, which push/pulls carry, too. Never this node's own.
       whenFull: "dropMostSent",
       spared: context.config.name,
       onDropped: ({ message }, why) => (why === "tooLong" ? this.#tooLarge(message.length) : this.#full(message)),
@@ -152,12 +152,12 @@ export class Gossip {
     log.warn("broadcast_too_large", "a membership update does not fit into a packet, and is not gossiped", { size });
   }
 
-  /** What is left of `udpBufferSize` for messages in a compound, in bytes. */
+  /** The part of `udpBufferSize` left for messages in a compound, in bytes. */
   get packetRoom(): number {
     return this.#context.config.udpBufferSize - compoundHeaderOverhead - crcOverhead - this.#layerOverhead();
   }
 
-  /** The dead hear of it for a while, so that those who are not dead can refute. */
+  /** Gossip reaches dead nodes for a while, so that wrongly declared ones can refute. */
   #hearsGossip(record: NodeRecord, now: number): boolean {
     const { config } = this.#context;
     if (record.name === config.name || record.state === "left") return false;
@@ -200,7 +200,7 @@ export class Gossip {
   }
 }
 
-/** What messages take in a compound, in bytes. */
+/** The size of messages in a compound, in bytes. */
 function packedLength(messages: readonly Uint8Array[]): number {
   return messages.reduce((sum, message) => sum + compoundOverhead + message.length, 0);
 }

@@ -12,7 +12,7 @@ export interface HandoffMessage {
 
 /**
  * Membership and user messages wait here, so that pings and acks, answered at once, are never late behind them.
- * Alive messages go first. What waits keeps about its own length: short messages out of a large packet are copied. Source: PROTOCOL.md
+ * Alive messages go first. A queued message keeps about its own length alive: short messages from a large packet are copied. Source: PROTOCOL.md
  * section 3.
  */
 export class HandoffQueue {

@@ -32,11 +32,11 @@ interface Try {
 }
 
 /**
- * Finds back what is lost: seeds, and members that died, are tried one at a time by a push/pull, so that the halves of a partition
+ * Reconnects lost parts of the cluster: seeds and members that died are tried one at a time with a push/pull, so that the halves of a partition
  * find each other. Of all members of a cluster together, each that is lost is tried about once in `healingInterval`, whatever its
  * size: a member takes its turn with a probability of (lost and seeds) / (alive), as Serf's reconnect does.
  *
- * A member that died is pinged by its name first. Who else has got its address meanwhile does not answer that, and learns nothing of us.
+ * A member that died is pinged by its name first. Another node at its address does not answer that ping, and learns nothing about the cluster.
  */
 export class Healing {
   readonly #context: EngineContext;
@@ -72,7 +72,7 @@ export class Healing {
     if (this.#isAlone && !this.#context.hasLeft) this.#reportIsolated();
   }
 
-  /** A member is alive, at whichever address: what was remembered under its name is of no use any more. */
+  /** A member is alive, at any address: forgets the lost one of its name. */
   returned(name: string): void {
     this.#lost.delete(name);
     if (this.#isIsolated && this.#try === undefined && !this.#isAlone) this.#reportHealed(undefined);
@@ -128,7 +128,7 @@ export class Healing {
     }
   }
 
-  /** Whether nobody who is alive is there, and nobody who left on purpose, and not we ourselves. */
+  /** Whether the address is free: not this node's, and without a member that is alive or left on purpose. */
   #mayTry(addr: string, port: number): boolean {
     const { advertised, table } = this.#context;
     if (addr === advertised.addr && port === advertised.port) return false;

@@ -1,4 +1,4 @@
-/** What sends at intervals. */
+/** A task that sends at intervals. */
 export type Sender = "probe" | "gossip" | "pushPull";
 
 /** Points at which an experiment changes the protocol: packages/simulator compares Lifeguard with less. A real member has the defaults. */

@@ -4,7 +4,7 @@ import type { NodeRecord } from "./node-table.ts";
 /** How many of the members that died are remembered. */
 export const lostNodesMax = 1_024;
 
-/** When something is to be tried again, by how often it was in vain. */
+/** When to try again, by the number of failed tries. */
 export class RetrySchedule {
   #failures = 0;
   #nextAt = -Infinity;

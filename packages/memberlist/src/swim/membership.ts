@@ -15,7 +15,7 @@ import { makeNode, NodeRecord } from "./node-table.ts";
 import { suspicionTimeout } from "./scaling.ts";
 import { Suspicion } from "./suspicion.ts";
 
-/** What a suspicion is timed by where `probeInterval` is 0, in ms: the LAN default. */
+/** The base of suspicion timeouts if `probeInterval` is 0, in ms: the LAN default. */
 const defaultProbeInterval = 1000;
 
 /** Names up to here, in bytes, are looked up before their message is decoded. */
@@ -33,7 +33,7 @@ export interface DeadOptions {
   readonly cause?: LeaveCause;
 }
 
-/** The transitions of the node table: what each alive, suspect and dead message does. Source: PROTOCOL.md section 5. */
+/** Applies alive, suspect and dead messages to the node table. Source: PROTOCOL.md section 5. */
 export class Membership {
   readonly #context: EngineContext;
   readonly #gossip: Gossip;
@@ -196,7 +196,7 @@ export class Membership {
     return false;
   }
 
-  /** It is about ourselves, where we were before: what we said there goes around for a while. */
+  /** Whether the message is about this node at a former address: its old messages circulate for a while. */
   #isOutdated({ node, addr, port, incarnation }: Alive): boolean {
     if (this.#context.isRelocating) return true;
     const record = this.#context.table.get(node);
@@ -256,7 +256,7 @@ export class Membership {
     stats.increment("memberlist.msg.alive", 1);
     const before = record.state;
     const isMetaChanged = !equalBytes(record.meta, message.meta);
-    // What the round trip was to another address says nothing.
+    // The round trip to the old address does not apply to the new one.
     if (record.addr !== message.addr || record.port !== message.port) record.rtt = undefined;
     record.cause = undefined;
     record.isMapped = message.isMapped;
@@ -329,7 +329,7 @@ export class Membership {
     this.dead({ incarnation: record.incarnation, node: record.name, from: config.name }, { cause });
   }
 
-  /** For `late` ms no contradiction could be heard: those who are suspected get them back. */
+  /** Extends all suspicions by `late` ms, in which no refutation could arrive. */
   eventLoopBlocked(late: number): void {
     for (const record of this.#context.table.records()) {
       const { suspicion } = record;

@@ -22,7 +22,7 @@ interface SelectorParts {
 
 /**
  * Random members for a round, as the application's `selectNodes` would have them. The last of them is always chosen from all, so that
- * a hook can favour some members, and yet cuts nobody off.
+ * a hook can favour some members without cutting others off.
  */
 export class NodeSelector {
   readonly #parts: SelectorParts;
@@ -38,7 +38,7 @@ export class NodeSelector {
     if (k < 1) return [];
     const candidates = table.records().filter(isEligible);
     const selected = [...this.#ask(purpose, candidates)];
-    // One target in all: it is now of those selected, now of all, in turns that nobody can foresee.
+    // A single target: drawn at random from the selected nodes or from all.
     const chosen = sample(random, selected, k > 1 ? k - 1 : randomOffset(random, 2));
     const rest = candidates.filter((record) => !chosen.includes(record));
     const others = sample(random, rest, k - chosen.length);

@@ -11,7 +11,7 @@ import type { Suspicion } from "./suspicion.ts";
 import { ProbeList } from "./probe-list.ts";
 import { nodeStateNumber } from "./versions.ts";
 
-/** What a node without version information is taken to speak. */
+/** The assumed versions of a node without version information. */
 const noVersions: Versions = Object.freeze([0, 0, 0, 0, 0, 0]);
 
 /** Nodes that {@link NodeTable.reap} looks at in one call: at most some 2 ms, on a busy machine 5. */
@@ -25,7 +25,7 @@ const walkedMax = 1_024;
 const sharedMetaMax = 128;
 const metaSlabSize = 1024;
 
-/** What changes about a member at once. */
+/** The fields of a member that change together. */
 export type NodeFields = Partial<Pick<Node, "addr" | "port" | "meta" | "incarnation"> & { readonly versions: Versions }>;
 
 /**
@@ -111,7 +111,7 @@ export class NodeRecord {
     return isIpAt(bytes, message.start(fields.addr), message.size(fields.addr), addr);
   }
 
-  /** Only through {@link NodeTable.change}, which knows who is at which address. */
+  /** Call only through {@link NodeTable.change}, which maintains the address index. */
   change({ versions = this.versions, ...fields }: NodeFields): void {
     this.versions = versions;
     this.#node = makeNode({ ...this.#node, ...fields }, versions, this.state);
@@ -196,7 +196,7 @@ export class NodeTable {
     this.#list[offset] = record;
   }
 
-  /** @param fields what else changes with it */
+  /** @param fields other fields that change with it */
   setState(record: NodeRecord, state: NodeState, now: number, fields: NodeFields = {}): void {
     const { addr, port, state: before } = record;
     record.changeState(state, now, fields);

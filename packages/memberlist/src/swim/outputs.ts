@@ -7,7 +7,7 @@ import type { Node } from "../api/node.ts";
 import type { Seed } from "../api/seeds.ts";
 import type { Ping } from "../wire/messages/types.ts";
 
-/** What has happened, for delegates and `events()`. */
+/** An event for delegates and `events()`. */
 export type EngineEvent =
   | { readonly type: "join"; readonly node: Node }
   | { readonly type: "leave"; readonly node: Node; readonly cause: LeaveCause }
@@ -28,7 +28,7 @@ export type EngineEvent =
   | { readonly type: "message"; readonly message: Uint8Array; readonly from: Address }
   | { readonly type: "pingComplete"; readonly node: Node; readonly rtt: number; readonly payload: Uint8Array };
 
-/** Something to do. What takes time calls `done` once, as an input of its own, unless the node is shut down before. */
+/** An action for the runtime. An asynchronous action calls `done` once, as an input of its own, unless the node is shut down before. */
 export type EngineAction =
   /**
    * Encode a message as a packet and send it. `crc`: the receiver understands a checksum. `onFailed` is to be called, as an input of its
@@ -61,7 +61,7 @@ export type EngineAction =
   | { readonly type: "join"; readonly to: Address; readonly done: (error?: MemberlistError) => void };
 
 /**
- * What the engine wants done. It only collects; the runtime takes the lists after each input: it does the actions, then notifies the
+ * Collects the actions and events of the engine; the runtime takes the lists after each input: it does the actions, then notifies the
  * events, each list in order.
  */
 export class Outputs {

@@ -28,7 +28,7 @@ export interface PacketParts {
 }
 
 /**
- * Takes packets apart and hands each message to whom it concerns. The work that one packet can cause is bounded: it may be compressed once,
+ * Splits packets into messages and passes each to its handler. The work that one packet can cause is bounded: it may be compressed once,
  * around everything, and hold one compound, of at most 255 messages; few of them may be bad, or ask for a reply. Source: PROTOCOL.md
  * sections 2 and 3.
  */
@@ -36,7 +36,7 @@ export class PacketDispatcher {
   readonly #parts: PacketParts;
   readonly #handoff: HandoffQueue;
   readonly #dropped: DroppedMessages;
-  /** What the packet may still ask for, and how many more of its messages may be bad. */
+  /** The work that the packet may still cause, and how many more of its messages may be bad. */
   #repliesLeft = 0;
   #badPartsLeft = 0;
 
@@ -120,7 +120,7 @@ export class PacketDispatcher {
     }
   }
 
-  /** One message. What can be refused without decoding it costs no exception. */
+  /** Handles one message. Messages rejected without decoding throw no exception. */
   #message(message: Uint8Array, from: Address, receivedAt: number): void {
     const { acks, membership, responder } = this.#parts;
     const type = message[0];

@@ -167,7 +167,7 @@ class Probe {
     this.#parts.context.hooks.onSend("probe", () => this.#goIndirect());
   }
 
-  /** Through others, and over a stream at the same time: UDP alone may be what is broken. */
+  /** Pings through helpers, and over a stream at the same time, because UDP alone may be broken. */
   #goIndirect(): void {
     if (this.#isOver) return;
     const { context, gossip } = this.#parts;

@@ -13,7 +13,7 @@ import { nodeStateName, protocolChecks } from "./versions.ts";
 /** Nodes that are made for the merge delegate in one go: at most some 3 ms. */
 const shownInOneGo = 2_000;
 
-/** Push/pulls: when and with whom, our own state, and the merge of a peer's. Source: PROTOCOL.md section 5. */
+/** Schedules push/pulls, encodes the local state, and merges a peer's. Source: PROTOCOL.md section 5. */
 export class PushPull {
   readonly #context: EngineContext;
   readonly #membership: Membership;

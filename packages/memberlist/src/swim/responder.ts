@@ -6,7 +6,7 @@ import type { AckHandlers } from "./ack-handlers.ts";
 import { applyPort, makePing, type EngineContext } from "./context.ts";
 import type { Gossip } from "./gossip.ts";
 
-/** Answers pings, and pings others on somebody's behalf. Source: PROTOCOL.md section 3. */
+/** Answers pings, and relays indirect pings. Source: PROTOCOL.md section 3. */
 export class Responder {
   readonly #context: EngineContext;
   readonly #gossip: Gossip;

@@ -21,7 +21,7 @@ export interface SuspicionOptions {
   readonly startedAt: number;
 }
 
-/** One running suspicion: who has confirmed it, and when it ends. Its owner sets the timer. */
+/** One running suspicion: its accusers and its end. Its owner sets the timer. */
 export class Suspicion {
   readonly k: number;
   startedAt: number;

@@ -41,7 +41,7 @@ export class TimerQueue {
     return this.#heap[0]?.at;
   }
 
-  /** Fires what is due at `now`, in order. What a callback sets for `now` or earlier fires in the same call. */
+  /** Fires the timers due at `now`, in order. Timers that a callback sets for `now` or earlier fire in the same call. */
   fire(now: number): void {
     for (let at = this.nextAt(); at !== undefined && at <= now; at = this.nextAt()) {
       const timer = this.#heap[0] as ScheduledTimer;

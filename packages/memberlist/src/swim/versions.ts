@@ -4,7 +4,7 @@ import type { PushNodeState, Versions } from "../wire/messages/types.ts";
 
 const stateNames: readonly NodeState[] = ["alive", "suspect", "dead", "left"];
 
-/** The state behind its number on the wire; undefined for numbers that nobody has defined. */
+/** The state of a number on the wire; undefined for unknown numbers. */
 export function nodeStateName(state: number): NodeState | undefined {
   return stateNames[state];
 }
@@ -13,7 +13,7 @@ export function nodeStateNumber(state: NodeState): number {
   return stateNames.indexOf(state);
 }
 
-/** What a member of the table speaks. */
+/** The versions of a member. */
 interface VersionedNode {
   readonly name: string;
   readonly state: NodeState;

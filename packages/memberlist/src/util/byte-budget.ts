@@ -1,10 +1,10 @@
 import { limitExceeded } from "../wire/errors.ts";
 
-/** What one stream holds of the budget. */
+/** One stream's part of the budget. */
 export interface ByteAccount {
   /** @throws MemberlistError `limit_exceeded` when all accounts together are over the budget; it counts all the same */
   readonly charge: (bytes: number) => void;
-  /** Gives back all that was charged. What is charged from now on is not counted. */
+  /** Releases all charged bytes. Later charges are not counted. */
   readonly close: () => void;
 }
 

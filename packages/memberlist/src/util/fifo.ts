@@ -27,7 +27,7 @@ export class Fifo<T> {
     this.#items[this.#head] = undefined;
     this.#head = (this.#head + 1) & (this.#items.length - 1);
     this.#size--;
-    // What a burst made large does not stay large.
+    // Shrinks again after a burst.
     if (this.#size === 0 && this.#items.length > initialCapacity) this.clear();
     return item;
   }

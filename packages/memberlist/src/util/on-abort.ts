@@ -1,4 +1,4 @@
-/** What one signal calls, and its one listener of ours. */
+/** The callbacks of one signal, and the single listener that calls them. */
 interface Subscription {
   readonly listeners: Set<() => void>;
   readonly all: () => void;

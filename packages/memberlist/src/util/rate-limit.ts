@@ -1,4 +1,4 @@
-/** What may come at once, and then how long each further one takes to earn, in ms. */
+/** The allowed burst, and then the interval between further events, in ms. */
 const burst = 10;
 const refillMs = 1_000;
 

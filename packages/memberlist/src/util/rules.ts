@@ -1,6 +1,6 @@
 import { maxTimerDelay } from "../ports/clock.ts";
 
-/** What one field of a config, or one option of a call, may be. */
+/** The valid values of one config field or call option. */
 export interface Rule {
   /** Ends the sentence "must be …". */
   readonly expected: string;
@@ -38,7 +38,7 @@ export function durationOr(zero: string): Rule {
   };
 }
 
-/** How long a call waits. What no timer can wait is taken for no limit. */
+/** How long a call waits. A value over a timer's maximum means no limit. */
 export const timeout: Rule = {
   expected: "a number of ms from 0 (no limit)",
   accepts: (value) => typeof value === "number" && value >= 0,

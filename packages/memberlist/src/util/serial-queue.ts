@@ -1,7 +1,7 @@
 import { MemberlistError } from "../api/errors.ts";
 import type { YieldToEventLoop } from "../wire/messages/push-pull.ts";
 
-/** Whether somebody still waits for the result of some work. */
+/** Whether a caller still waits for the result of some work. */
 export type IsWanted = () => boolean;
 
 /**
@@ -21,7 +21,7 @@ export class SerialQueue {
 
   /**
    * @param work in parts, between which it awaits what it is given
-   * @throws MemberlistError `aborted` as soon as nobody wants it any more
+   * @throws MemberlistError `aborted` as soon as no caller waits for it any more
    */
   take<T>(isWanted: IsWanted, work: (yieldToEventLoop: YieldToEventLoop) => Promise<T>): Promise<T> {
     const check = (): void => {

@@ -25,8 +25,8 @@ export class TurnBudget {
    * Runs `work` now, or in a later turn.
    *
    * @param work synchronous; it reports its cost to {@link spend}
-   * @returns what `work` returns, or a promise of it when `work` has to wait
-   * @throws what `work` throws; the promise rejects with the same error
+   * @returns the result of `work`, or a promise of it if `work` has to wait
+   * @throws the error of `work`; the promise rejects with the same error
    */
   run<T>(work: () => T): T | Promise<Awaited<T>> {
     if (this.#waiting.size === 0 && this.#spent < this.#limit) return work();

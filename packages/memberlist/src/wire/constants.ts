@@ -46,7 +46,7 @@ export const tagSize: number = 16;
 /** The type byte in front of a user message. */
 export const userMsgOverhead: number = 1;
 
-/** Limits on what a peer may make us hold (section 4), in bytes and counts. */
+/** Limits on a peer's input (section 4), in bytes and counts. */
 export const maxPushStateBytes: number = 20 * 1024 * 1024;
 export const maxPushStateNodes: number = 1024 * 1024;
 export const maxUserMsgBytes: number = 20 * 1024 * 1024;

@@ -4,13 +4,13 @@ import { DecodeError } from "./errors.ts";
 
 /** Encryption of packets, with the current keys. */
 export interface PacketCipher {
-  /** Whether there are keys: what comes in is decrypted. */
+  /** Whether there are keys: incoming messages are decrypted. */
   readonly isOn: boolean;
-  /** Whether what goes out is encrypted; only where there are keys. */
+  /** Whether outgoing messages are encrypted; only with keys. */
   readonly encrypts: boolean;
   /** Whether packets that fail to decrypt are rejected, rather than decoded as plaintext. */
   readonly verifyIncoming: boolean;
-  /** What {@link encrypt} sends. */
+  /** The version that {@link encrypt} writes. */
   readonly version: EncryptionVersion;
   /** See {@link encryptPayload}. */
   encrypt(payload: Uint8Array, additionalData: Uint8Array, headroom: number): Uint8Array;
@@ -31,7 +31,7 @@ export type EncryptionVersion = 0 | 1;
 
 const versionSize = 1;
 const blockSize = 16;
-/** What an encrypted payload has at least. */
+/** The least size of an encrypted payload. */
 const minSize = versionSize + nonceSize + tagSize;
 
 /** The version that a node of this protocol version sends; it accepts both. */

@@ -21,7 +21,7 @@ export type DecodeReason =
   | "double_label"
   | "label_mismatch";
 
-/** Bytes off the network that are not what the protocol says. Nothing was changed. */
+/** Network input that violates the protocol. Nothing was changed. */
 export class DecodeError extends Error {
   override readonly name: string = "DecodeError";
   readonly reason: DecodeReason;
@@ -41,7 +41,7 @@ export type StreamLimitName = LimitName | "maxEncryptedBytes" | "maxObjectBytes"
 /**
  * The error of a limit, which it names: in the message, and as `details.name`.
  *
- * @param what is too much, for people
+ * @param what the limited quantity, for people
  */
 export function limitExceeded(name: StreamLimitName, what: string, value: number, limit: number): MemberlistError {
   return new MemberlistError("limit_exceeded", `${what} (${value}) exceeds limit (${name}: ${limit})`, {

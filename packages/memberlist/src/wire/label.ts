@@ -11,7 +11,7 @@ export interface LabelledBytes {
   rest: Uint8Array;
 }
 
-/** What a label adds to a packet, in bytes: 0 for none. */
+/** The bytes that a label adds to a packet: 0 for none. */
 export function labelOverhead(label: Uint8Array): number {
   return label.length === 0 ? 0 : labelHeaderSize + label.length;
 }

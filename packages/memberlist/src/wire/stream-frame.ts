@@ -27,7 +27,7 @@ import {
 } from "./stream-layers.ts";
 import { StreamReader } from "./stream-reader.ts";
 
-/** What a peer may make us hold (PROTOCOL.md section 4), in bytes and counts. */
+/** Limits on a peer's input (PROTOCOL.md section 4), in bytes and counts. */
 export interface StreamLimits {
   /** The user state of a push/pull. */
   readonly maxPushStateBytes: number;
@@ -37,9 +37,9 @@ export interface StreamLimits {
 }
 
 export interface StreamMessage {
-  /** The type byte; it may be one that nobody knows. */
+  /** The type byte; it may be unknown. */
   readonly type: number;
-  /** What comes behind the type byte. */
+  /** The bytes after the type byte. */
   readonly body: StreamReader;
 }
 
@@ -119,7 +119,7 @@ async function readEncrypted(
   return { bytes: await reader.readExactly(size), isEncrypted: true };
 }
 
-/** What holds any message within the limits, and no more: nothing larger is worth reading. */
+/** The size of the largest message within the limits: nothing larger is worth reading. */
 function maxEncrypted({ maxPushStateBytes: state, maxPushStateNodes: nodes, maxUserMsgBytes: user }: StreamLimits): number {
   const message = Math.max(user, state + nodes * maxObjectBytes) + maxObjectBytes;
   return Math.min(maxEncryptedBytes, maxCompressed(message));
@@ -135,14 +135,14 @@ export interface PushPullReading {
   readonly yieldToEventLoop?: YieldToEventLoop;
   /** Nodes that change nothing are skipped without decoding them: most of a push/pull. Absent: all are decoded. */
   readonly unchanged?: UnchangedNodes | undefined;
-  /** Called for each decoded node with the bytes that it takes in memory, about. What it throws ends the read. */
+  /** Called for each decoded node with its approximate size in memory, in bytes. An error that it throws ends the read. */
   readonly charge?: ((bytes: number) => void) | undefined;
 }
 
-/** What a decoded node takes in memory beside its strings and its metadata, in bytes: measured, with metadata, on Node 20. */
+/** The memory of a decoded node beside its strings and its metadata, in bytes: measured, with metadata, on Node 20. */
 const decodedNodeBytes = 400;
 
-/** What a decoded node of `size` bytes takes in memory: a name that is not Latin-1 takes twice its bytes. */
+/** The memory of a decoded node of `size` bytes: a name that is not Latin-1 takes twice its bytes. */
 function memoryOf(size: number): number {
   return decodedNodeBytes + 2 * size;
 }
@@ -150,7 +150,7 @@ function memoryOf(size: number): number {
 /** A node with more bytes than this counts for more than one. */
 const usualNodeBytes = 512;
 
-/** What a large node costs beyond a usual one, in the unit of {@link skippedForOne}. */
+/** The extra cost of a large node, in the unit of {@link skippedForOne}. */
 function extraWork(bytes: number): number {
   return skippedForOne * Math.floor(bytes / usualNodeBytes);
 }
@@ -175,7 +175,7 @@ export async function readPushPull(reader: StreamReader, limits: StreamLimits, r
   return readPushPullNodes(reader, await readPushPullHeader(reader, limits), limits, reading);
 }
 
-/** What comes behind the header. Errors as for {@link readPushPullHeader}. */
+/** Reads the bytes after the header. Errors as for {@link readPushPullHeader}. */
 export async function readPushPullNodes(
   reader: StreamReader,
   header: PushPullHeader,

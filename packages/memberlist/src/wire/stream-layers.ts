@@ -27,7 +27,7 @@ export interface StreamPayload {
 export const encryptHeaderSize = 5;
 /** Go's bound for one encrypted message, which ours never exceeds. */
 export const maxEncryptedBytes: number = maxPushStateBytes;
-/** What the map of a compress message adds to the compressed bytes, with room to spare. */
+/** The bytes that the map of a compress message adds to the compressed bytes, with room to spare. */
 const compressOverhead = 64;
 
 const noSecurity: StreamSecurity = { label: emptyBytes };

@@ -12,8 +12,8 @@ export interface StreamReaderOptions {
 }
 
 /**
- * Reads bytes, byte counts and msgpack objects off a stream, or off bytes in memory. What it returns are views that stay valid.
- * Memory grows with what has arrived, never with what a peer has announced. One read at a time.
+ * Reads bytes, byte counts and msgpack objects off a stream, or off bytes in memory. Returned views stay valid.
+ * Memory grows with the arrived bytes, never with an announced size. One read at a time.
  *
  * Errors: `stream_closed` when the stream ends early (`details.clean` is true when nothing of a message had come: the peer just
  * hung up), `stream_failed` when it breaks, `limit_exceeded` when an object is over its limit; DecodeError for bad msgpack.
@@ -71,7 +71,7 @@ export class StreamReader {
   }
 
   /**
-   * Lets `look` see what has arrived, from `start` to `end`, and takes what it has read.
+   * Passes the arrived bytes, from `start` to `end`, to `look`, and consumes those that it has read.
    *
    * @param look returns where it has got to: `start` where it has read nothing
    * @returns whether it has read something
@@ -84,7 +84,7 @@ export class StreamReader {
     return true;
   }
 
-  /** Whether nothing more is to come: what is left is here already. */
+  /** Whether the stream has ended: all its remaining bytes have arrived. */
   get isWhole(): boolean {
     return this.#reader === undefined;
   }
@@ -94,12 +94,12 @@ export class StreamReader {
     return this.#messageBegun || this.#available() > 0;
   }
 
-  /** What was read so far was not part of a message yet (a label): a stream that ends here ends clean. */
+  /** The bytes read so far were not part of a message (a label): a stream that ends here ends cleanly. */
   beginMessage(): void {
     this.#messageBegun = false;
   }
 
-  /** Gives the stream back, for somebody else to read. Bytes that have arrived already are lost. */
+  /** Releases the stream for another reader. Bytes that have already arrived are lost. */
   release(): void {
     this.#reader?.releaseLock();
     this.#reader = undefined;

@@ -18,15 +18,18 @@ it.each([
   expect(closestName(given, names)).toBe(name);
 });
 
-it.each(["", "x", "nothing", "concur", "signalling", "interval", "t".repeat(1_000_000)])("takes %.20s for no name", (given) => {
-  expect(closestName(given, names)).toBeUndefined();
-});
+it.each(["", "x", "nothing", "concur", "signalling", "interval", "t".repeat(1_000_000)])(
+  "finds no name close to %.20s",
+  (given) => {
+    expect(closestName(given, names)).toBeUndefined();
+  },
+);
 
-it("takes the first of two names that are as close", () => {
+it("returns the first of two equally close names", () => {
   expect(closestName("probe", ["probes", "prober"])).toBe("probes");
 });
 
-it("counts a letter that is replaced, inserted or left out as one", () => {
+it("counts a replaced, inserted or omitted letter as one edit", () => {
   const name = "abcdefghi";
   const wrong = ["abXdefghi", "abcXdefghi", "abdefghi"];
   expect(wrong.map((given) => closestName(given, [name]))).toEqual([name, name, name]);

@@ -5,7 +5,7 @@ import type { MemberEvent } from "../../src/api/events.ts";
 import { Fifo } from "../../src/util/fifo.ts";
 
 describe("a first-in, first-out queue", () => {
-  it("behaves as a plain list, whatever is put in, taken out and cleared", () => {
+  it("behaves like a plain list when items are added, taken and cleared", () => {
     const step = fc.oneof(
       { weight: 6, arbitrary: fc.nat() },
       { weight: 5, arbitrary: fc.constant("shift" as const) },

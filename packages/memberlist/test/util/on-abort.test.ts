@@ -12,7 +12,7 @@ it("calls every listener once, and gives the signal one listener however many th
   expect(called).toEqual(Array.from({ length: 50 }, (_, i) => i));
 });
 
-it("does not call a listener that was taken away, not even by another one", () => {
+it("does not call a removed listener, not even one removed by another listener", () => {
   const controller = new AbortController();
   const called: string[] = [];
   const listener = (): void => void called.push("shared");
@@ -29,7 +29,7 @@ it("does not call a listener that was taken away, not even by another one", () =
   expect(called).toEqual(["remover", "shared"]);
 });
 
-it("leaves nothing on a signal that nobody waits for any more, and can wait for it again", () => {
+it("leaves no listener on an unused signal, and can use the signal again", () => {
   const controller = new AbortController();
   const removers = [onAbort(controller.signal, () => undefined), onAbort(controller.signal, () => undefined)];
   for (const remove of removers) remove();

@@ -8,7 +8,7 @@ const collectGarbage = runInNewContext("gc") as () => void;
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe("SerialQueue", () => {
-  it("does not hold on to the result of the last work", async () => {
+  it("does not retain the result of the last work", async () => {
     const turns = new SerialQueue(nextTurn);
     const work = async (): Promise<WeakRef<Uint8Array>> => {
       const result = await turns.take(
@@ -32,7 +32,7 @@ describe("SerialQueue", () => {
     ).resolves.toBe(7);
   });
 
-  it("goes on after work that failed", async () => {
+  it("continues after work that failed", async () => {
     const turns = new SerialQueue(nextTurn);
     const failed = turns.take(
       () => true,

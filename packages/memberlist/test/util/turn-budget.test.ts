@@ -32,7 +32,7 @@ describe("TurnBudget", () => {
     expect(turnsAsked()).toBe(1);
   });
 
-  it("runs what waits in the order in which it came, one budget a turn", async () => {
+  it("runs waiting work in order, one budget a turn", async () => {
     const { budget, nextTurn } = budgetOf10();
     const ran: number[] = [];
     const results = Array.from({ length: 12 }, (_, i) =>
@@ -52,7 +52,7 @@ describe("TurnBudget", () => {
     expect(await Promise.all(results.map(async (result) => result))).toEqual(ran);
   });
 
-  it("lets nobody pass those who wait", async () => {
+  it("never lets new work overtake waiting work", async () => {
     const { budget, nextTurn } = budgetOf10();
     const ran: string[] = [];
     const work = (name: string, cost: number) => () => {
@@ -68,7 +68,7 @@ describe("TurnBudget", () => {
     expect(ran).toEqual(["first", "waiting", "late"]);
   });
 
-  it("passes on what work throws, at once and after a wait, and goes on", async () => {
+  it("rethrows errors of work, at once and after a wait, and continues", async () => {
     const { budget, nextTurn } = budgetOf10();
     const fail = (): never => {
       throw new Error("bad");
@@ -82,7 +82,7 @@ describe("TurnBudget", () => {
     expect(await outcome).toMatchObject([{ status: "rejected" }, { status: "fulfilled", value: 7 }]);
   });
 
-  it("has its whole budget again after a turn, and asks for no turn while nothing is spent", async () => {
+  it("restores its whole budget after a turn, and requests no turn while nothing is spent", async () => {
     const { budget, nextTurn, turnsAsked } = budgetOf10();
     budget.spend(10);
     await nextTurn();

@@ -58,7 +58,7 @@ function withHeader(compressed: Uint8Array): Uint8Array {
 /**
  * The content of a compress message, given without its type byte.
  *
- * @param maxBytes what the content may have at most; checked while it is decompressed
+ * @param maxBytes the largest content; checked while it is decompressed
  * @throws DecodeError `unknown_algorithm`, `too_large`, `bad_lzw`, and what the map may bring
  */
 export function decompressBody(body: Uint8Array, maxBytes: number): Uint8Array {

@@ -35,7 +35,7 @@ export function hashKey(): Uint16Array {
 /** Codes are written by 16 bits; so much room is needed for what is left of them, a clear code and the end code. */
 const slack = 16;
 
-/** What so many bytes of input add to the output at worst: a 12-bit code each, and for each 3,838 of them a clear code. */
+/** The largest output of so many bytes of input: a 12-bit code each, and for each 3,838 of them a clear code. */
 export function lzwWorst(size: number): number {
   return size + (size >>> 1) + (size >>> 10) + slack;
 }
@@ -51,7 +51,7 @@ export function scratchOf(size: number): Uint8Array {
   return (scratch ??= new Uint8Array(keptScratchMax));
 }
 
-/** What was written into a buffer, as bytes of its own; no copy where the buffer is long and nearly full. */
+/** The written bytes of a buffer, as separate bytes; no copy where the buffer is long and nearly full. */
 export function outputOf(buffer: Uint8Array, size: number): Uint8Array {
   const written = buffer.subarray(0, size);
   const isOwn = buffer.length > keptScratchMax;

@@ -86,7 +86,7 @@ export class LzwCompressor {
     this.#start = headroom;
     this.#givesUp = givesUp;
     this.#code = input.length === 0 ? -1 : (input[0] as number);
-    // Most that is long gets shorter; what does not grows.
+    // Most long input gets shorter; the buffer grows for the rest.
     this.#output = scratchOf(headroom + Math.min(lzwWorst(input.length), input.length + (1 << 20)));
   }
 

@@ -21,7 +21,7 @@ export function newExpansions(): Expansions {
 }
 
 /**
- * Decompresses, in as many parts as one likes. Memory grows with what really comes out, not with the limit. Bytes behind the end code
+ * Decompresses in any number of chunks. Memory grows with the actual output, not with the limit. Bytes behind the end code
  * are ignored.
  */
 export class LzwDecompressor {
@@ -134,7 +134,7 @@ export class LzwDecompressor {
         if (code > next) throw new DecodeError("bad_lzw", `code ${code} before it was given out`);
         let source = starts[code] as number;
         if (code === next && lastStart >= 0) {
-          // It is just being made, and reaches into what it is writing.
+          // This code is just being defined, and overlaps its own output.
           source = lastStart;
           length = lastLength + 1;
           if (at + length > room) {
@@ -150,7 +150,7 @@ export class LzwDecompressor {
             view = new DataView(output.buffer);
             room = Math.min(output.length - slack, maxBytes);
           }
-          // What is copied too much is written over by what comes next.
+          // Later output overwrites the excess bytes.
           if (length <= 4) {
             view.setUint32(at, view.getUint32(source, true), true);
           } else if (length < longExpansion) {
@@ -197,7 +197,7 @@ export class LzwDecompressor {
   }
 }
 
-/** Memory for `needed` bytes of output and more, with what is there so far. */
+/** Memory for at least `needed` bytes of output, with the output so far. */
 function grown(output: Uint8Array, used: number, needed: number, maxBytes: number): Uint8Array {
   if (needed > maxBytes) throw new DecodeError("too_large", `decompresses to over ${maxBytes} bytes`);
   const larger = new Uint8Array(Math.max(needed, Math.min(maxBytes, output.length * 2)) + slack);

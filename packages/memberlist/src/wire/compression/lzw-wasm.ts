@@ -2,21 +2,21 @@ import { lzw } from "./lzw-wasm-bytes.ts";
 import { DecodeError } from "../errors.ts";
 import { hashBitsFor, hashKey, lzwWorst } from "./lzw-codes.ts";
 
-/** What is used here of the global; the types of Node and of Deno do not agree on it. */
+/** The used part of the global; the types of Node and Deno disagree on it. */
 declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Instance: new (module: object) => { readonly exports: unknown };
 };
 
-/** What is compressed or decompressed in one go, in bytes: some 7 ms for the longest. */
+/** The longest input handled in one go, in bytes: some 7 ms for the longest. */
 const inputMax = 1536 * 1024;
 const pageSize = 64 * 1024;
-/** What the memory grows to at most: the longest input, and half as much again for its output, or more. */
+/** The largest memory: the longest input, and half as much again for its output, or more. */
 const pagesMax = 64;
 /** How many times as long as its input an output is reckoned to be: members of a cluster are alike, and get to a third or less. */
 const expansion = 6;
 
-/** What assembly/lzw.ts exports. */
+/** The exports of assembly/lzw.ts. */
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   /** Where the hash's key belongs, see {@link hashKey}. */

@@ -36,7 +36,7 @@ function shortenedByTypeScript(input: Uint8Array, headroom: number): Uint8Array 
 /**
  * Decompresses in one go. Bytes behind the end code are ignored.
  *
- * @param maxBytes of output; memory grows with what really comes out, not with the limit
+ * @param maxBytes of output; memory grows with the actual output, not with the limit
  * @throws DecodeError `too_large`, `bad_lzw` (a code that is not there yet, or no end code)
  */
 export function lzwDecompress(input: Uint8Array, maxBytes: number): Uint8Array {

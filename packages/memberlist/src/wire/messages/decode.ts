@@ -179,7 +179,7 @@ function decodeValue(bytes: Uint8Array): unknown {
   }
 }
 
-/** An integer in whatever form. */
+/** An integer in any form. */
 function integerOf(value: unknown, field: Field): number {
   if (typeof value !== "number" || !Number.isInteger(value)) throw wrongType(field, "an integer");
   const min = field.kind === "int" ? -field.max : 0;

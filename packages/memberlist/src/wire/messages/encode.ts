@@ -127,7 +127,7 @@ export class MessageWriter {
     return this.#bytes.slice(0, this.#length);
   }
 
-  /** Forgets what was written. */
+  /** Discards the written bytes. */
   clear(): void {
     this.#length = 0;
     if (this.#bytes.length > keptScratchMax) this.#use(new Uint8Array(scratchSize));
@@ -150,7 +150,7 @@ export class MessageWriter {
 /** Used for one message after the other. */
 const scratch: MessageWriter = new MessageWriter(scratchSize);
 
-/** What a message takes at most. */
+/** The largest size of a message. */
 function mostBytes<Message>({ fixedSize, variable }: Schema<Message>, message: Message): number {
   let size = fixedSize;
   for (let i = 0; i < variable.length; i++) {

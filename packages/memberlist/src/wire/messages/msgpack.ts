@@ -1,6 +1,6 @@
 import { DecodeError } from "../errors.ts";
 
-/** How deep maps and arrays may nest. Messages nest once; what unknown fields hold is skipped. */
+/** How deep maps and arrays may nest. Messages nest once; values of unknown fields are skipped. */
 const maxDepth = 16;
 
 /** Objects in one, what nests in it included: a message has under 30, unknown fields may add some, and a packet can have 255 such messages. */
@@ -103,7 +103,7 @@ export function headSizeOf(head: number): number {
   }
 }
 
-/** How many objects an array or map holds; 0 for what is neither. */
+/** How many objects an array or map holds; 0 for other objects. */
 export function childrenOf(bytes: Uint8Array, at: number, head: number): number {
   if (head >= 0x80 && head <= 0x8f) return (head & 0x0f) * 2;
   if (head >= 0x90 && head <= 0x9f) return head & 0x0f;

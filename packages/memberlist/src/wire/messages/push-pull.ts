@@ -11,7 +11,7 @@ export type YieldToEventLoop = () => Promise<void>;
 /** Nodes of a push/pull that are read, written or merged before it yields to the event loop: 1 to 5 ms of work. */
 export const nodesInOneGo: number = 500;
 
-/** What a node takes, about. */
+/** The approximate size of a node. */
 const usualNodeBytes = 112;
 /** The most that the header takes. */
 const headerMax = 64;

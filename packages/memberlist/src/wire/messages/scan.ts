@@ -33,7 +33,7 @@ export class MessageCursor {
   }
 
   /**
-   * Goes over a message as Go peers and ours write it: the keys in order, each number and string in its usual form. What is behind it is ignored.
+   * Goes over a message as Go peers and ours write it: the keys in order, each number and string in its usual form. Trailing bytes are ignored.
    *
    * @returns false where it is written in any other way, or wrong: the general decoder is to say which. The fields are undefined then
    */

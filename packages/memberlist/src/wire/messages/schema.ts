@@ -18,7 +18,7 @@ import type {
 } from "./types.ts";
 
 /*
- * The fields of each message (PROTOCOL.md section 1): what encodes, decodes and scans messages goes by these tables, and by nothing else.
+ * The fields of each message (PROTOCOL.md section 1): encoding, decoding and scanning all use these tables.
  */
 
 /** Go writes an `int` signed, and the other numbers unsigned. */
@@ -57,7 +57,7 @@ function optional<K extends Kind>(kind: K): Optional<K> {
 }
 
 export interface Schema<Message> {
-  /** The message type; undefined for what stands within a message. */
+  /** The message type; undefined for parts of a message. */
   readonly type: number | undefined;
   /** In the order in which they are written: by their names. */
   readonly fields: readonly Field[];
@@ -84,7 +84,7 @@ const maxOf: Readonly<Record<Kind, number>> = {
 
 /** The message type and the head of the map. */
 const headMax = 2;
-/** What a number takes at most, or an address, or the head of a byte string. */
+/** The largest size of a number, an address, or the head of a byte string. */
 const fixedValueMax: number = 1 + ipv6Size;
 
 const numberKinds: ReadonlySet<Kind> = new Set(["uint8", "uint16", "uint32", "int", "boolean"]);

@@ -79,7 +79,7 @@ export interface PushNodeState extends AddressForm {
   vsn: Versions;
 }
 
-/** What a user message on a stream starts with. */
+/** The header of a user message on a stream. */
 export interface UserHeader {
   userMsgLen: number;
 }

@@ -115,7 +115,7 @@ export class UnchangedNodes {
   }
 }
 
-/** What there is to know about a node that is written as we write it. */
+/** A node found in the form that this library writes. */
 interface Outline {
   /** Where it ends; 0 where it is written otherwise. */
   end: number;
