@@ -48,5 +48,5 @@ function listFiles(paths) {
   const { stdout } = spawnSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "--", ...paths], {
     encoding: "utf8",
   });
-  return stdout.split("\n").filter((file) => /\.(ts|mts|mjs|cjs|md)$/.test(file) && !file.endsWith("check-words.mjs"));
+  return stdout.split("\n").filter((file) => /\.(ts|mts|mjs|cjs|md)$/.test(file) && !/check-words\.mjs$|\.api\.md$/.test(file));
 }

@@ -119,7 +119,7 @@ export class Memberlist implements AsyncDisposable {
   }
 
   /**
-   * Tells the other members that this node leaves, and waits until that was sent (if anybody else is alive). The node goes on answering
+   * Announces to the other members that this node leaves, and waits until that was sent (if anybody else is alive). The node goes on answering
    * until {@link shutdown}. A second call waits for the same broadcast.
    *
    * @throws MemberlistError `timeout` (default 10 s), `aborted` or `shutdown`: the node has left all the same if `stateChanged` is true;

@@ -14,7 +14,7 @@ function documented(section: string): string[] {
 
 /** The members of a union of string literals in a source file. */
 function unionOf(path: string, name: string): string[] {
-  const [, rest = ""] = read(path).split(`export type ${name} =`);
+  const [, rest = ""] = read(path).split(`type ${name} =`);
   const [union = ""] = rest.split(";");
   const codes = [...union.matchAll(/"([^"]+)"/g)].map(([, code]) => code as string);
   expect(codes, `${name} in ${path}`).not.toEqual([]);
@@ -50,7 +50,7 @@ describe("docs/reference/codes.md", () => {
         ["transport-node/src/node-transport.ts", "NodeTransportCounters"],
         ["transport-deno/src/quic/quic-transport.ts", "QuicTransportCounters"],
       ].flatMap(([path = "", name]) => {
-        const [, rest = ""] = read(path).split(`export type ${name} =`);
+        const [, rest = ""] = read(path).split(`type ${name} =`);
         return [...(rest.split("};")[0] ?? "").matchAll(/readonly (\w+): number;/g)].map(([, counter]) => counter);
       }),
       "packetLinks",

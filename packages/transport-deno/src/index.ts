@@ -5,5 +5,6 @@ export { createMemberlist, type DenoConfig } from "./create-memberlist.ts";
 export { DenoTransport, type DenoTransportCounters, type DenoTransportOptions } from "./deno-transport.ts";
 export { fileStore } from "./file-store.ts";
 export { type CredentialsPem } from "./quic/credentials.ts";
+export { type Authorize } from "./quic/handshake.ts";
 export { type QuicConfig } from "./quic/quic-config.ts";
 export { QuicTransport, type QuicTransportCounters, type QuicTransportOptions } from "./quic/quic-transport.ts";

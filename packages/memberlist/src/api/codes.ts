@@ -79,7 +79,7 @@ export type MessageDropReason =
   | "too_many_replies";
 
 /** Names of counters that stand for one thing each; `metrics_failed` is counted by the counters themselves. */
-export type PlainCounter =
+type PlainCounter =
   | "address_lost"
   | "advertise_address_failed"
   | "broadcast_dropped.most_sent"

@@ -20,7 +20,7 @@ export interface Delegate {
    *
    * @param from where it came from. A packet's is the gossip address of the node that sent it, to which a reply can be sent; a stream's has
    *   that node's IP, and the port of this one connection. It need not be the message's author: a broadcast comes from the member that
-   *   passed it on last, which the author's own name, put into the message, tells apart. Do not take it for proof either: without encryption
+   *   passed it on last; put the author's name into the message if it matters. Do not take it for proof either: without encryption
    *   anybody can forge a packet's source. `name` is "", unless the transport has verified who the peer is (QUIC)
    */
   notifyMsg?(message: Uint8Array, from: Address): void;
@@ -48,7 +48,7 @@ export interface EventDelegate {
   notifyUpdate?(node: Node): void;
 }
 
-/** Notified of two nodes that claim one name (`config.conflict`). */
+/** Notified of two nodes that use one name (`config.conflict`). */
 export interface ConflictDelegate {
   notifyConflict(existing: Node, other: Node): void;
 }

@@ -35,6 +35,7 @@ export type ErrorCode =
   | "not_encrypted"
   | "unsupported";
 
+/** Options of the constructor of a {@link MemberlistError}. */
 export interface MemberlistErrorOptions {
   readonly cause?: unknown;
   /** Facts for programs: sizes, limits, addresses, candidates. */

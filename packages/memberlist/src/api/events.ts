@@ -8,18 +8,18 @@ import type { LogFields, LogLevel } from "../ports/logger.ts";
 export type MemberEvent =
   /** The node is new, or back. */
   | { readonly type: "join"; readonly node: Node; readonly at: number }
-  /** The node died (`node.state` is "dead") or left on purpose ("left"); `cause` says why. */
+  /** The node died (`node.state` is "dead") or left on purpose ("left"); `cause` has the reason. */
   | { readonly type: "leave"; readonly node: Node; readonly cause: LeaveCause; readonly at: number }
   /** The node's metadata changed. */
   | { readonly type: "update"; readonly node: Node; readonly at: number }
-  /** The node did not answer; `from` is who says so, and `cause` how he knows. It is dead unless it contradicts in time. */
+  /** The node did not answer. `from` is the member that suspects it, `cause` the reason. It is declared dead unless it refutes in time. */
   | { readonly type: "suspect"; readonly node: Node; readonly from: string; readonly cause: SuspectCause; readonly at: number }
-  /** A suspect has contradicted. */
+  /** A suspect has refuted the suspicion. */
   | { readonly type: "alive"; readonly node: Node; readonly at: number }
-  /** We have contradicted a claim about ourselves; `from` is who suspected us, "" where only old facts went around. */
+  /** This node has refuted a suspicion of itself; `from` is the member that suspected it, "" if it was an old message. */
   | { readonly type: "refute"; readonly node: Node; readonly from: string; readonly at: number }
   | ConflictEvent
-  /** This process (`node`) was held up, by `probeTimeout` or more: its timers fired `late` ms after their time. */
+  /** The event loop of this process (`node`) was blocked for `probeTimeout` or more: its timers fired `late` ms late. */
   | { readonly type: "event_loop_blocked"; readonly node: Node; readonly late: number; readonly at: number }
   | AddressLostEvent
   | IsolatedEvent
@@ -63,8 +63,8 @@ export interface HealedEvent extends Healed {
 }
 
 /**
- * Something with another label than ours was dropped: two clusters share a network, or a member has the wrong label. Ten are told at
- * once, and then one a second; `dropped.label_mismatch` and `stream_dropped.label_mismatch` count all.
+ * A packet or stream with another label was dropped: two clusters share a network, or a member has the wrong label. There are ten events
+ * at once, and then one a second; the counters `dropped.label_mismatch` and `stream_dropped.label_mismatch` have all.
  */
 export interface LabelMismatchEvent {
   readonly type: "label_mismatch";
@@ -73,7 +73,7 @@ export interface LabelMismatchEvent {
   readonly over: "packet" | "stream";
   /** What came instead of our label, at most 255 characters; "" for none. Whoever sent it chose it: text to show, not to trust. */
   readonly label: string;
-  /** How many others were not told since the last one that was. */
+  /** How many were left out since the last event. */
   readonly suppressed: number;
   readonly at: number;
 }
@@ -95,8 +95,8 @@ export interface LogEvent {
 export type RecentEvent = MemberEvent | LogEvent;
 
 /**
- * A message of `broadcast()` was lost, or refused, because its queue is full. Ten are told at once, and then one a second;
- * `broadcast_dropped.oldest`, `.newest` and `.rejected` count all.
+ * A message of `broadcast()` was lost, or refused, because its queue is full. There are ten events at once, and then one a second; the
+ * counters `broadcast_dropped.…` have all.
  */
 export interface QueueFullEvent {
   readonly type: "queue_full";
@@ -105,7 +105,7 @@ export interface QueueFullEvent {
   readonly count: number;
   /** Their bytes. */
   readonly bytes: number;
-  /** How many others were not told since the last one that was. */
+  /** How many were left out since the last event. */
   readonly suppressed: number;
   readonly at: number;
 }

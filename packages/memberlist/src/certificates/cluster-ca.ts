@@ -20,6 +20,7 @@ export interface CertificateAndKey {
   readonly key: string;
 }
 
+/** Options of {@link createClusterCa}. */
 export interface ClusterCaOptions {
   /** Its subject's common name. Default "memberlist cluster CA". */
   readonly name?: string;
@@ -27,6 +28,7 @@ export interface ClusterCaOptions {
   readonly validFor?: number;
 }
 
+/** Options of {@link issueNodeCertificate}. */
 export interface NodeCertificateOptions {
   /** The node's `name` in its config; 1 to 255 bytes of UTF-8. */
   readonly name: string;

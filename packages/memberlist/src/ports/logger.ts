@@ -11,8 +11,10 @@ export interface Logger {
   error(fields: LogFields, message: string): void;
 }
 
+/** How serious a log line is. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
+/** The facts of a log line. */
 export interface LogFields {
   readonly code: string;
   readonly [field: string]: unknown;

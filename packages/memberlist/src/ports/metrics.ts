@@ -8,4 +8,5 @@ export interface Metrics {
   sample(name: string, value: number, labels: MetricLabels): void;
 }
 
+/** Labels of a metric, by name. */
 export type MetricLabels = Readonly<Record<string, string>>;

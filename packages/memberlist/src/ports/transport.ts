@@ -86,12 +86,14 @@ export interface TransportStream {
   close(): void;
 }
 
+/** The address that other members use. */
 export interface AdvertisedAddress {
   /** A literal IPv4 or IPv6 address. */
   readonly addr: string;
   readonly port: number;
 }
 
+/** Options of {@link Transport.dial}. */
 export interface DialOptions {
   /** In ms, for the connection to be made. */
   readonly timeout: number;
@@ -109,6 +111,7 @@ export interface SrvRecord {
   readonly weight: number;
 }
 
+/** Options of {@link Transport.resolve} and {@link Transport.resolveSrv}. */
 export interface ResolveOptions {
   /** The file whose first name server is asked over TCP for names with a dot (`dnsConfigPath`); "" never. */
   readonly dnsConfigPath: string;

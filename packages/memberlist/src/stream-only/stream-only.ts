@@ -21,6 +21,7 @@ import { datagramMaxBytes } from "../wire/constants.ts";
 import { PacketInbox } from "./packet-inbox.ts";
 import { PacketLink } from "./packet-link.ts";
 
+/** Options of {@link streamOnly}. */
 export interface StreamOnlyOptions {
   /** The port that the transport listens on: peers see packets come from it. */
   readonly port: number;

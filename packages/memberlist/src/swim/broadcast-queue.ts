@@ -6,6 +6,7 @@ import { retransmitLimit } from "./scaling.ts";
 
 export type { Broadcast } from "./broadcast-tier.ts";
 
+/** Options of a {@link TransmitLimitedQueue}. */
 export interface TransmitLimitedQueueOptions {
   /** The size of the cluster, asked each time. */
   readonly numNodes: () => number;
@@ -58,6 +59,7 @@ const queueRules: Rules<TransmitLimitedQueueOptions> = {
   onDropped: isFunction,
 };
 
+/** Counts of a {@link TransmitLimitedQueue}. */
 export interface BroadcastQueueCounters {
   /** Broadcasts that wait now. */
   readonly count: number;

@@ -15,6 +15,7 @@ export type Latency = number | readonly [min: number, max: number] | ((from: Add
 /** The share of packets that are lost, 0 to 1: everywhere the same, or as the function says for the way. */
 export type Loss = number | ((from: Address, to: Address) => number);
 
+/** How a {@link MemoryNetwork} behaves. */
 export interface MemoryNetworkOptions {
   readonly clock: Clock;
   readonly random: Random;
@@ -26,6 +27,7 @@ export interface MemoryNetworkOptions {
   readonly streamLatency?: Latency;
 }
 
+/** Where a transport listens on a {@link MemoryNetwork}. */
 export interface MemoryTransportOptions {
   /** A literal IP. Default: the next of 10.0.0.1, 10.0.0.2, … */
   readonly host?: string;
@@ -37,6 +39,7 @@ export interface MemoryTransportOptions {
   readonly crypto?: Crypto;
 }
 
+/** Traffic of a {@link MemoryNetwork} so far. */
 export interface MemoryNetworkStats {
   packetsSent: number;
   bytesSent: number;

@@ -2,6 +2,7 @@ import { MemberlistError } from "../api/errors.ts";
 import type { Clock, ClockTimer } from "../ports/clock.ts";
 import { TimerHeap, type HeapTimer } from "./timer-heap.ts";
 
+/** Where a {@link VirtualClock} starts. */
 export interface VirtualClockOptions {
   /** What `now()` starts at, in ms. Default 0. */
   readonly start?: number;
@@ -11,6 +12,7 @@ export interface VirtualClockOptions {
   readonly settle?: () => Promise<void>;
 }
 
+/** Bounds of a run of a {@link VirtualClock}. */
 export interface RunOptions {
   /** How much virtual time may pass, in ms. Default 60,000. */
   readonly limit?: number;

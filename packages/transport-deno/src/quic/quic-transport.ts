@@ -53,6 +53,7 @@ import type { ConnectionEvents, PeerConnection } from "./peer-connection.ts";
 import { PeerLinks } from "./peer-links.ts";
 import { quicRequired, quicRules, type QuicConfig } from "./quic-config.ts";
 
+/** Options of {@link QuicTransport.create}. */
 export interface QuicTransportOptions extends QuicConfig {
   /** A literal IP. `0.0.0.0` serves IPv4; `::` serves IPv6 and IPv4. */
   readonly bindAddr: string;

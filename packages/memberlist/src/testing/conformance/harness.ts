@@ -39,6 +39,7 @@ export interface ConformanceResource {
   close(): void | Promise<void>;
 }
 
+/** A relay that the suite dials through, and whose connections it breaks. */
 export interface ConformanceRelay extends ConformanceResource {
   readonly address: Address;
   /** Breaks every connection through it. */
