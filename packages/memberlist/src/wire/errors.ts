@@ -41,7 +41,7 @@ export type StreamLimitName = LimitName | "maxEncryptedBytes" | "maxObjectBytes"
 /**
  * The error of a limit, which it names: in the message, and as `details.name`.
  *
- * @param what the limited quantity, for people
+ * @param what names the limited quantity in the message
  */
 export function limitExceeded(name: StreamLimitName, what: string, value: number, limit: number): MemberlistError {
   return new MemberlistError("limit_exceeded", `${what} (${value}) exceeds limit (${name}: ${limit})`, {
