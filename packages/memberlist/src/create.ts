@@ -2,6 +2,7 @@ import { isPublicIp } from "./api/address.ts";
 import { checkMeta } from "./api/arguments.ts";
 import { loadFallbackCrypto } from "./encryption/fallback-crypto.ts";
 import { resolveConfig, type Config, type ResolvedConfig } from "./config/config.ts";
+import { PendingOperations } from "./runtime/pending-operations.ts";
 import { askAdvertiseAddr, finalAdvertiseAddr } from "./runtime/advertised-address.ts";
 import { NodeRuntime } from "./runtime/node-runtime.ts";
 import { loadSavedState } from "./runtime/saved-state-keeper.ts";
@@ -48,7 +49,8 @@ async function start(config: Config, { hooks, onEngine }: Instruments): Promise<
       "is missing: pass one, or use the createMemberlist of a transport package, which makes its own",
     );
   }
-  const advertised = await finalAdvertiseAddr(transport, await askAdvertiseAddr(resolved), resolved.advertisePort);
+  const addr = await askAdvertiseAddr(resolved, new PendingOperations(resolved.clock));
+  const advertised = await finalAdvertiseAddr(transport, addr, resolved.advertisePort);
   const keyring = keyringOf(resolved);
   const encryption = keyring === undefined ? undefined : { keyring, crypto: transport.crypto ?? (await loadFallbackCrypto()) };
   // From here on only the keyring has the key: it never shows one, where a config that is printed would.

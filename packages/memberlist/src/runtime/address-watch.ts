@@ -6,11 +6,13 @@ import { isWildcard } from "../transport-kit/bind-target.ts";
 import type { ClockTimer } from "../ports/clock.ts";
 import type { AdvertisedAddress, Transport } from "../ports/transport.ts";
 import { askAdvertiseAddr, finalAdvertiseAddr } from "./advertised-address.ts";
+import type { PendingOperations } from "./pending-operations.ts";
 import type { Stats } from "./stats.ts";
 
 interface AddressWatchOptions {
   readonly config: ResolvedConfig;
   readonly transport: Transport;
+  readonly operations: PendingOperations;
   readonly log: Log;
   readonly stats: Stats;
   /** What is advertised from the start. */
@@ -79,9 +81,9 @@ export class AddressWatch {
   async #check(): Promise<void> {
     this.#look();
     if (!this.#isAsked || this.#isStopped) return;
-    const { config, log, stats, transport } = this.#options;
+    const { config, log, operations, stats, transport } = this.#options;
     try {
-      const wanted = await askAdvertiseAddr(config);
+      const wanted = await askAdvertiseAddr(config, operations);
       // The transport's own choice stands for as long as it is there: another interface that comes up changes nothing.
       if (wanted === "" && !this.#isLost) return;
       const next = await finalAdvertiseAddr(transport, wanted, config.advertisePort);

@@ -1,30 +1,30 @@
 import { canonicalIp } from "../api/address.ts";
 import type { ResolvedConfig } from "../config/config.ts";
 import { errorMessage, MemberlistError } from "../api/errors.ts";
-import type { ClockTimer } from "../ports/clock.ts";
 import type { AdvertisedAddress, Transport } from "../ports/transport.ts";
+import type { PendingOperations } from "./pending-operations.ts";
 
 /**
  * What `advertiseAddr` is now: the literal IP, or "" where the transport chooses.
  *
+ * @param operations end the wait at shutdown
  * @throws MemberlistError `advertise_address_failed` where the function fails, gives something else than a string, or takes longer than `tcpTimeout`
  */
-export async function askAdvertiseAddr({ advertiseAddr, clock, tcpTimeout }: ResolvedConfig): Promise<string> {
+export async function askAdvertiseAddr(
+  { advertiseAddr, tcpTimeout }: ResolvedConfig,
+  operations: PendingOperations,
+): Promise<string> {
   if (typeof advertiseAddr === "string") return advertiseAddr;
-  let timer: ClockTimer;
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = clock.setTimeout(() => reject(new Error(`it took longer than ${tcpTimeout} ms`)), tcpTimeout);
-  });
   try {
-    const addr: unknown = await Promise.race([Promise.resolve().then(advertiseAddr), tooLate]);
+    const addr = await operations.run<unknown>({ what: "it", timeout: tcpTimeout }, (resolve, reject) => {
+      Promise.resolve().then(advertiseAddr).then(resolve, reject);
+    });
     if (typeof addr !== "string") throw new Error(`it returned something else than a string: ${typeof addr}`);
     return addr;
   } catch (error) {
     throw new MemberlistError("advertise_address_failed", `the function advertiseAddr failed: ${errorMessage(error)}`, {
       cause: error,
     });
-  } finally {
-    clock.clearTimeout(timer);
   }
 }
 

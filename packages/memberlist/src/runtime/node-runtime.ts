@@ -174,6 +174,7 @@ export class NodeRuntime {
     this.#addressWatch = new AddressWatch({
       config,
       transport,
+      operations: this.operations,
       log,
       stats,
       advertised,

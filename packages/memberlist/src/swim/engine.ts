@@ -231,7 +231,7 @@ export class Engine {
   /** Broadcasts that this node leaves. `finished` is called once the broadcast is out. */
   leave(finished: () => void): void {
     const { config } = this.context;
-    this.#relocation.cancel();
+    this.#relocation.finish();
     this.context.hasLeft = true;
     const local = this.#local();
     // Refused by our own rules, we were never a member: there is nothing to take back.

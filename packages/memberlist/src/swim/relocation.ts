@@ -67,10 +67,10 @@ export class Relocation {
     else action();
   }
 
-  /** We leave for good, or stop. */
-  cancel(): void {
+  /** Ends the move at once, since this node leaves: at the new address, where it may rejoin. What waits for the end of the move is done. */
+  finish(): void {
     this.#context.timers.cancel(this.#timer);
-    this.#end();
+    if (this.isUnderWay) this.#arrive();
   }
 
   #arrive(): void {

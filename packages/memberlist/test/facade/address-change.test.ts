@@ -162,6 +162,17 @@ describe("advertiseAddr as a function", () => {
     await one.until(() => addressAt(node) === after, 20_000);
   });
 
+  it("leaves no timer when the node is shut down while it is asked", async () => {
+    const one = cluster();
+    let asks = 0;
+    const advertiseAddr = (): string | Promise<string> => (asks++ === 0 ? before : new Promise(() => undefined));
+    const node = await one.start({ advertiseAddr, addressCheckInterval: 100 });
+    await one.until(() => asks === 2);
+    await node.members.shutdown();
+    await one.advance(0);
+    expect(one.clock.pending).toBe(0);
+  });
+
   it("fails the start if the function fails", async () => {
     const one = cluster();
     const fails = (): never => {

@@ -168,17 +168,38 @@ describe("a move to another address", () => {
     expect(node.eventTypes()).toEqual(["update n1"]);
   });
 
-  it("ends on leave, and a rejoin starts afresh", () => {
+  it("ends on leave, and a later move broadcasts nothing", () => {
     const node = started();
     move(node);
     said(node);
     node.run(() => node.engine.leave(() => undefined));
-    expect(said(node)).toEqual([dead("n1", 2, "n1")]);
+    expect(said(node)).toEqual([dead("n1", 3, "n1")]);
     node.advance(10 * step);
     expect(said(node)).toEqual([]);
-    expect(node.engine.localNode).toMatchObject({ state: "left", incarnation: 2 });
+    expect(node.engine.localNode).toMatchObject({ state: "left", incarnation: 3 });
     node.run(() => node.engine.moveTo({ addr: "127.0.6.6", port: 9000 }));
     expect(said(node)).toEqual([]);
+  });
+
+  it("applies pending metadata on leave, and reports no conflict with ourselves", () => {
+    const node = started();
+    move(node);
+    node.advance(step);
+    let isOut = false;
+    node.run(() => node.engine.update(Uint8Array.of(1, 2), () => (isOut = true)));
+    expect(isOut).toBe(false);
+    node.run(() => node.engine.leave(() => undefined));
+    const { incarnation } = node.engine.localNode;
+    // The leave takes the place of what was not sent yet.
+    expect(said(node)).toEqual([dead("n1", incarnation, "n1")]);
+    expect(isOut).toBe(true);
+    expect(node.engine.localNode).toMatchObject({ ...there, state: "left", meta: Uint8Array.of(1, 2) });
+    expect(node.eventTypes()).toEqual(["update n1", "leave n1"]);
+    expect(node.count("dropped.name_conflict")).toBe(0);
+    node.run(() => node.engine.rejoin(Uint8Array.of(1, 2)));
+    expect(node.engine.localNode).toMatchObject({ ...there, state: "alive" });
+    node.advance(10 * step);
+    expect(node.engine.localNode).toMatchObject({ ...there, state: "alive" });
   });
 
   it("only records the address if the node was never a member", () => {
