@@ -186,7 +186,7 @@ function scan<Hash>(start: usize, end: usize, bound: u32, hashBits: u32, maxColl
   return input;
 }
 
-/** Bits of the output that are no whole byte yet. */
+/** Bits of the output that do not fill a byte yet. */
 let bits: u64 = 0;
 let bitCount: u32 = 0;
 

@@ -69,7 +69,7 @@ describe("the verdict on a mutation run", () => {
     ]);
   });
 
-  it("tells two lines that read the same apart by their order", () => {
+  it("distinguishes two equal lines by their order", () => {
     const twice = [
       "function half(n: number): number {",
       "  if (n > 10) return n / 2;",

@@ -43,7 +43,7 @@ const catchUpTime = 200;
 const savedEvents: ReadonlySet<MemberEvent["type"]> = new Set<MemberEvent["type"]>(["join", "leave", "suspect", "alive"]);
 
 /** The keys, and what encrypts with them. */
-export interface Encryption {
+interface Encryption {
   readonly keyring: Keyring;
   readonly crypto: Crypto;
 }
