@@ -39,18 +39,18 @@ type Inspect = (value: unknown, options: unknown) => string;
 /** The hook by which Node, Bun and Deno print an object. */
 const inspectCustom = Symbol.for("nodejs.util.inspect.custom");
 
-/** How long `await using` waits for the leave to be sent, in ms. */
+/** How long `await using` waits until the leave is sent, in ms. */
 const disposeTimeout = 5_000;
 
 /** Set by the class itself, whose constructor is private: only the factories below make members. */
 let construct: (started: Started) => Memberlist;
 
 /**
- * A member of a cluster. {@link createMemberlist} makes one; its methods have the names of the Go library's.
+ * A member of a cluster. {@link createMemberlist} creates one. The methods have the names of the Go library.
  *
  * Every method that fails throws (or rejects with) a {@link MemberlistError}; branch on its `code`. Wrong arguments and unknown options are
- * `invalid_argument`. After {@link shutdown} every method that sends something fails with `shutdown`; the others go on returning what was
- * known last.
+ * `invalid_argument`. After {@link shutdown} every method that sends something fails with `shutdown`; the others return the last known
+ * state.
  *
  * @example
  * const members = await createMemberlist({ ...lanConfig(), name: "web-1", label: "shop" });
@@ -79,16 +79,16 @@ export class Memberlist implements AsyncDisposable {
   }
 
   /**
-   * Joins a cluster: exchanges states with every address of every seed. After {@link leave}, it makes this node a member again under a
+   * Joins a cluster: exchanges states with every address of every seed. After {@link leave}, it makes this node a member again with a
    * higher incarnation, whatever the seeds answer.
    *
-   * @param seeds each is `host`, `host:port` or `name/host:port` (without a port: `bindPort`), or a function that finds some, such as
-   *   {@link srvSeeds} makes
+   * @param seeds each is `host`, `host:port` or `name/host:port` (default port: `bindPort`), or a function that finds seeds, such as the
+   *   result of {@link srvSeeds}
    * @returns how many addresses were reached, and the outcome for each address and each seed. This node's own address is flagged (`self`)
-   *   and not counted. `conflicts` lists other nodes with our name: peers are reached then, but do not list this node
-   * @throws JoinError `join_failed` if it reached fewer addresses than `minReached` (default 1), with `attempts` and `seeds`; the first
-   *   failure is its `cause`, with code `timeout` if the join ran out of time. `aborted` or `shutdown` if it was stopped.
-   *   `stateChanged` is true if somebody was reached all the same
+   *   and not counted. `conflicts` lists other nodes with this node's name: their peers count as reached, but do not list this node
+   * @throws JoinError `join_failed` if it reached fewer addresses than `minReached` (default 1), with `attempts` and `seeds`; its `cause`
+   *   is the first failure, with code `timeout` if the join timed out. `aborted` or `shutdown` if it was stopped.
+   *   `stateChanged` is true if it reached some address
    * @throws MemberlistError `invalid_argument`, `shutdown`
    */
   async join(seeds: readonly Seed[], options: JoinOptions = {}): Promise<JoinResult> {
@@ -100,9 +100,9 @@ export class Memberlist implements AsyncDisposable {
   }
 
   /**
-   * Waits until there are enough members, suspects included: for a service that must not start alone. It does not join anybody.
+   * Waits until there are enough members, suspects included. Use it for a service that must not start alone. It does not join a cluster.
    *
-   * @throws MemberlistError `timeout` (default: no limit), `aborted`, `shutdown`, `invalid_argument`; nothing has changed then
+   * @throws MemberlistError `timeout` (default: no limit), `aborted`, `shutdown`, `invalid_argument`. None of them changes the state
    */
   async ready(options: ReadyOptions = {}): Promise<void> {
     this.#checkRunning();
@@ -119,10 +119,10 @@ export class Memberlist implements AsyncDisposable {
   }
 
   /**
-   * Announces to the other members that this node leaves, and waits until that was sent (if anybody else is alive). The node goes on answering
-   * until {@link shutdown}. A second call waits for the same broadcast.
+   * Broadcasts that this node leaves, and waits until the broadcast is sent (if another member is alive). The node answers until
+   * {@link shutdown}. A second call waits for the same broadcast.
    *
-   * @throws MemberlistError `timeout` (default 10 s), `aborted` or `shutdown`: the node has left all the same if `stateChanged` is true;
+   * @throws MemberlistError `timeout` (default 10 s), `aborted` or `shutdown`: the node has left nevertheless if `stateChanged` is true;
    *   `invalid_argument`
    */
   async leave(options: WaitOptions = {}): Promise<void> {
@@ -132,10 +132,10 @@ export class Memberlist implements AsyncDisposable {
   }
 
   /**
-   * Publishes new metadata, and waits until it was sent (if anybody else is alive).
+   * Publishes new metadata, and waits until it is sent (if another member is alive).
    *
-   * @throws MemberlistError `meta_too_large` and `left` (nothing has changed), `timeout` (default 10 s) or `aborted` (it is sent all the
-   *   same), `shutdown`, `invalid_argument`
+   * @throws MemberlistError `meta_too_large` and `left` (nothing has changed), `timeout` (default 10 s) or `aborted` (the metadata is sent
+   *   nevertheless), `shutdown`, `invalid_argument`
    */
   async updateNode(options: UpdateNodeOptions = {}): Promise<void> {
     this.#checkRunning();
@@ -146,8 +146,8 @@ export class Memberlist implements AsyncDisposable {
   /**
    * Pings a node once, directly.
    *
-   * @param to a member, its name, or an address; see {@link Receiver}. A node answers only a ping with its own name, or with none
-   * @returns the round trip in ms
+   * @param to a member, its name, or an address; see {@link Receiver}. A node answers only pings with its own name or without a name
+   * @returns the round-trip time in ms
    * @throws MemberlistError `no_ping_response` if no ack came within `probeTimeout`, `invalid_address` for a host that is not a
    *   literal IP, `member_not_found`, `node_name_required`, `aborted`, `shutdown`, `invalid_argument`
    */
@@ -169,10 +169,10 @@ export class Memberlist implements AsyncDisposable {
   /**
    * Sends a user message in one packet, which may be lost. The peer's `delegate.notifyMsg` gets it. Messages to one receiver that are sent
    * before the running code returns or awaits share packets: see `coalesceMessages`. The packet has a checksum if `to` is a member (or its
-   * name) that understands one.
+   * name) that understands checksums.
    *
    * @param to a member, its name, or an address with a literal IP; see {@link Receiver}
-   * @returns false when packets pile up on this side: the message was taken, but pause before sending many more
+   * @returns false when packets are queued faster than the network accepts them: the message was accepted, but pause before you send many more
    * @throws MemberlistError `message_too_large` (one packet holds 65,507 bytes less the overhead; above the path's MTU it is
    *   fragmented, and more easily lost), `invalid_address` for a host that is not a literal IP, `member_not_found`,
    *   `node_name_required`, `shutdown`, `invalid_argument`
@@ -188,10 +188,11 @@ export class Memberlist implements AsyncDisposable {
   }
 
   /**
-   * Sends a user message over a stream. It resolves when the network has taken all of it; the peer's `delegate.notifyMsg` gets it.
+   * Sends a user message over a stream. It resolves once the network has accepted all bytes; the peer's `delegate.notifyMsg` gets the
+   * message.
    *
    * @param to a member, its name, or an address; see {@link Receiver}
-   * @param options `timeout` is `tcpTimeout` by default; 0 limits only the connecting, by `tcpTimeout`
+   * @param options `timeout` is `tcpTimeout` by default; with 0 only connecting is limited, by `tcpTimeout`
    * @throws MemberlistError `message_too_large` over 20 MiB (less the overhead if encrypted), `dial_failed`, `stream_failed`,
    *   `timeout`, `aborted`, `member_not_found`, `invalid_address`, `node_name_required`, `shutdown`, `invalid_argument`
    */
@@ -205,9 +206,9 @@ export class Memberlist implements AsyncDisposable {
   }
 
   /**
-   * Gossips a user message: retransmitMult · ceil(log10(n + 1)) packets carry it to random members, whose `delegate.notifyMsg` gets it,
-   * once or more. As in Go, it reaches all members only if those that receive a new message broadcast it on. A copy of the message waits
-   * in a queue of its own, beside the delegate's `getBroadcasts`, bounded by `broadcastQueue` of the config.
+   * Gossips a user message: retransmitMult · ceil(log10(n + 1)) packets carry it to random members, whose `delegate.notifyMsg` gets it
+   * once or more. As in Go, it reaches all members only if each receiver of a new message broadcasts it again. A copy of the message waits
+   * in a queue that is bounded by `broadcastQueue` of the config. Broadcasts of the delegate's `getBroadcasts` do not use this queue.
    *
    * @throws MemberlistError `message_too_large` over {@link maxPayload} (`details.size`, `details.limit`), or over 20 MiB by stream;
    *   `queue_full` if `broadcastQueue.whenFull` is `reject`; `invalid_argument`, `shutdown`; `aborted` (`details.deliveries`)
@@ -222,8 +223,8 @@ export class Memberlist implements AsyncDisposable {
   /** All members that are alive or suspect, this node included. */
   members(): Node[];
   /**
-   * The members in these states, by default all four: dead and left members are included. Each has the time and the cause of its state, and
-   * its round trip.
+   * The members in the given states. Default: all four, so dead and left members are included. Each entry has the time and the cause of
+   * its state, and its round-trip time.
    *
    * @throws MemberlistError `invalid_argument` for an unknown state or option
    */
@@ -237,8 +238,8 @@ export class Memberlist implements AsyncDisposable {
   }
 
   /**
-   * The member of this name, in whatever state (look at `state`), with the time and the cause of its state, and its round trip; undefined
-   * for a name that is not known, or is forgotten again.
+   * The member of this name in any state (check `state`), with the time and the cause of its state, and its round-trip time. Undefined if
+   * the name is unknown or was forgotten.
    *
    * @example
    * if (members.get("web-2")?.state === "alive") await members.sendReliable("web-2", message);
@@ -248,7 +249,7 @@ export class Memberlist implements AsyncDisposable {
     return this.#runtime.engine.memberInfo(name, clock.now(), clock.wallTime());
   }
 
-  /** How many members are alive or suspect, this node included. */
+  /** The number of members that are alive or suspect, this node included. */
   numMembers(): number {
     return this.#runtime.engine.numMembers;
   }
@@ -258,7 +259,7 @@ export class Memberlist implements AsyncDisposable {
     return this.#runtime.engine.localNode;
   }
 
-  /** Lifeguard's health score, from 0 (healthy) to `awarenessMaxMultiplier` - 1: this node probes (score + 1) times less often. */
+  /** Lifeguard's health score, from 0 (healthy) to `awarenessMaxMultiplier` - 1. This node probes (score + 1) times less often. */
   healthScore(): number {
     return this.#runtime.engine.healthScore;
   }
@@ -269,33 +270,33 @@ export class Memberlist implements AsyncDisposable {
   }
 
   /**
-   * The longest message, in bytes, that {@link broadcast} or a delegate's `getBroadcasts` can put into a packet: `udpBufferSize` less the
-   * overhead of compound, checksum, label and (with a keyring) encryption. A longer one is never gossiped.
+   * The longest message, in bytes, that {@link broadcast} or a delegate's `getBroadcasts` can put into a packet: `udpBufferSize` minus the
+   * overhead of compound, checksum, label and (with a keyring) encryption. A longer message is never gossiped.
    */
   maxPayload(): number {
     return this.#runtime.engine.maxPayload;
   }
 
-  /** How many membership broadcasts wait to be sent. */
+  /** The number of queued membership broadcasts. */
   numQueuedBroadcasts(): number {
     return this.#runtime.engine.numQueuedBroadcasts;
   }
 
   /**
    * How often something was dropped, refused or failed, by name: `dropped.bad_crc`, `stream_dropped.limit_exceeded`, `delegate_failed`, …
-   * Only names that were counted are there; docs/reference/codes.md lists them all. The transport's begin with `transport.`.
+   * It has only names with a count above 0; docs/reference/codes.md lists all names. Those of the transport begin with `transport.`.
    */
   counters(): Readonly<Record<string, number>> {
     return this.#runtime.counters();
   }
 
   /**
-   * Membership events from now on, as an async iterator that ends at {@link shutdown} or by its signal.
+   * Membership events from this call on, as an async iterator that ends at {@link shutdown} or by its signal. It has events of all kinds:
+   * joins, leaves and updates, but also suspicions, refutations, conflicts and healing. It buffers up to `capacity` events for a slow
+   * reader, and then drops the oldest. `dropped` of the stream and the counter `dropped.event` count them.
    *
-   * Beside `config.events` (an `EventDelegate`): that is the Go library's callbacks, for joins, leaves and updates alone, from the start of
-   * the node on, and they run within the library, so they must not block. An iterator starts with this call, has all kinds of events
-   * (suspicions, refutations, conflicts, healing, … too), and buffers them for a slow reader, up to `capacity`; above that it drops the
-   * oldest, which `dropped` of the stream and the counter `dropped.event` count. Both get the events in the same order.
+   * `config.events` (an `EventDelegate`) has the callbacks of the Go library instead: only joins, leaves and updates, but from the start
+   * of the node. The callbacks run within the library, so they must not block. Callbacks and iterators get the events in the same order.
    *
    * @throws MemberlistError `invalid_argument`
    *
@@ -310,26 +311,26 @@ export class Memberlist implements AsyncDisposable {
   }
 
   /**
-   * The last 256 membership events and the last 256 log lines (drops, refusals, failures; 10 of a code at once, then one a second),
-   * whatever the logger's level; the oldest first. Use it to find out why a member was declared dead.
+   * The last 256 membership events and the last 256 log lines, the oldest first. The log lines (drops, refusals, failures) are there
+   * whatever the logger's level; each code has 10 lines at once and then one a second. Use it to find out why a member was declared dead.
    */
   recentEvents(): RecentEvent[] {
     return this.#runtime.recent.list();
   }
 
   /**
-   * The keys in use, to be rotated while the node runs; undefined if it was created without `keyring` and `secretKey`. To be
-   * able to switch encryption on later, create the node with an empty `new Keyring()`.
+   * The keys in use. Change them to rotate keys while the node runs. Undefined if the node was created without `keyring` and
+   * `secretKey`. To switch encryption on later, create the node with an empty `new Keyring()`.
    */
   get keyring(): Keyring | undefined {
     return this.#runtime.keyring;
   }
 
   /**
-   * Changes `gossipVerifyIncoming` and `gossipVerifyOutgoing` from now on: to switch encryption on (or off) in a running cluster,
-   * member by member. SECURITY.md has the order.
+   * Changes `gossipVerifyIncoming` and `gossipVerifyOutgoing` from now on. Use it to switch encryption on or off in a running cluster,
+   * member by member. SECURITY.md describes the order of the steps.
    *
-   * @throws MemberlistError `invalid_argument`; `unsupported` on a node without a keyring; nothing has changed then
+   * @throws MemberlistError `invalid_argument`; `unsupported` on a node without a keyring. Neither changes anything
    */
   setGossipVerify(change: GossipVerify): void {
     checkOptions("setGossipVerify", change, gossipVerifyRules);
@@ -347,14 +348,14 @@ export class Memberlist implements AsyncDisposable {
     this.#config = Object.freeze({ ...this.#config, gossipVerifyIncoming: incoming, gossipVerifyOutgoing: outgoing });
   }
 
-  /** The config in force, with the defaults filled in; a `secretKey` has become the primary key of `keyring`. */
+  /** The config in force, with all defaults. `keyring` contains `secretKey` as its primary key. */
   get config(): ResolvedConfig {
     return this.#config;
   }
 
   /**
-   * Stops everything and closes the transport; then nothing keeps the process alive. To the others it looks like a crash, which they
-   * find out by probing: call {@link leave} first, or use `await using`. May be called twice.
+   * Stops the node and closes the transport; afterwards nothing keeps the process alive. To the other members it looks like a crash, which
+   * they detect by probing. To avoid that, call {@link leave} first, or use `await using`. May be called twice.
    */
   shutdown(): Promise<void> {
     this.#shutdown ??= this.#runtime.stop();
@@ -365,13 +366,13 @@ export class Memberlist implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#runtime.isStopped) {
       await this.#localNode.leave({ timeout: disposeTimeout }).catch(() => {
-        // Members that have not heard of it find out by probing.
+        // Members that did not receive the leave detect it by probing.
       });
     }
     await this.shutdown();
   }
 
-  /** A summary of this node, for `JSON.stringify` and `console.log`; never a key. */
+  /** A summary of this node for `JSON.stringify` and `console.log`, without keys. */
   toJSON(): MemberlistSummary {
     return summarize(this.#runtime);
   }
@@ -386,17 +387,17 @@ export class Memberlist implements AsyncDisposable {
 }
 
 /**
- * Starts a member on `config.transport`. It knows nobody yet: {@link Memberlist.join} comes next. Applications use the
- * `createMemberlist` of a transport package instead, which makes the transport, too.
+ * Starts a member on `config.transport`. It knows no other member until {@link Memberlist.join}. Applications use `createMemberlist` of a
+ * transport package instead, which also creates the transport.
  *
  * @throws ConfigError `invalid_config` with every wrong field
- * @throws MemberlistError `advertise_address_failed`, `bind_failed`, `meta_too_large`; the transport is shut down then
+ * @throws MemberlistError `advertise_address_failed`, `bind_failed`, `meta_too_large`. It shuts the transport down first
  */
 export function createMemberlist(config: Config): Promise<Memberlist> {
   return createInstrumented(config, {});
 }
 
-/** As {@link createMemberlist}, with access to the engine: for our own packages, such as the simulator. */
+/** As {@link createMemberlist}, with access to the engine. For the project's own packages, such as the simulator. */
 export async function createInstrumented(config: Config, instruments: Instruments): Promise<Memberlist> {
   return construct(await startRuntime(config, instruments));
 }

@@ -2,7 +2,7 @@ import ipaddr from "ipaddr.js";
 import { MemberlistError } from "./errors.ts";
 
 /**
- * Where a node is reached. `host` is a literal IP (or a name, where a transport resolves by itself); `name` is the node's, or
+ * The address of a node. `host` is a literal IP (or a host name if the transport resolves names itself). `name` is the node's name, or
  * "".
  */
 export interface Address {
@@ -14,17 +14,17 @@ export interface Address {
 const octet = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
 const dottedQuad: RegExp = new RegExp(`^${octet}(?:\\.${octet}){3}$`);
 const dottedTail: RegExp = new RegExp(`:(${octet})\\.(${octet})\\.(${octet})\\.(${octet})(%.*)?$`);
-/** What no host name holds: white space, controls, and the marks of the notation itself. */
+/** Characters that no host name has: white space, controls, and the delimiters of an address. */
 const notInHost: RegExp = /[\s\p{Cc}[\]/]/u;
 
-/** Whether `host` is a literal IP: dotted IPv4 of four plain decimal parts, or IPv6 (with a zone or not), without brackets. */
+/** Whether `host` is a literal IP: IPv4 of four decimal parts, or IPv6 with or without a zone; no brackets. */
 export function isIp(host: string): boolean {
   return canonicalIp(host) !== undefined;
 }
 
 /**
- * The one form of a literal IP: dotted IPv4, also for IPv4-mapped IPv6, else RFC 5952 IPv6 (lower case, longest run of zeros
- * shortened), with its zone if it has one. Undefined when `host` is not a literal IP.
+ * The canonical form of a literal IP: dotted IPv4 (also for IPv4-mapped IPv6), or IPv6 by RFC 5952 (lower case, longest run of zeros
+ * shortened) with its zone. Undefined if `host` is not a literal IP.
  */
 export function canonicalIp(host: string): string | undefined {
   if (dottedQuad.test(host)) return host;
@@ -62,11 +62,11 @@ export function formatAddress(address: Pick<Address, "host" | "port">): string {
 }
 
 /**
- * Reads `host`, `host:port`, `[v6]`, `[v6]:port` or a bare `v6` (which can have no port), each with or without a node name in
- * front: `name/host:port`. An IP comes out in its canonical form. Source: PROTOCOL.md section 5, Join.
+ * Parses `host`, `host:port`, `[v6]`, `[v6]:port` or a bare `v6` without a port. A node name may precede each: `name/host:port`. It
+ * returns an IP in its canonical form. Source: PROTOCOL.md section 5, Join.
  *
- * @param defaultPort stands in where the text has no port
- * @throws MemberlistError `invalid_address`, with the text in `details.address`
+ * @param defaultPort the port if `text` has none
+ * @throws MemberlistError `invalid_address`, with the string in `details.address`
  */
 export function parseAddress(text: string, defaultPort: number): Address {
   const slash = text.indexOf("/");
@@ -77,7 +77,7 @@ export function parseAddress(text: string, defaultPort: number): Address {
   return { host: checkHost(text, hostText), port, name };
 }
 
-/** Like Go: outside brackets exactly one colon means a port, because more than one is IPv6. */
+/** As in Go, one colon outside brackets precedes a port; more than one is IPv6. */
 function splitPort(whole: string, text: string): [host: string, port: string | undefined] {
   if (text.startsWith("[")) {
     const end = text.indexOf("]");

@@ -3,7 +3,7 @@ import { MemberlistError } from "./errors.ts";
 import { copyBytes } from "../wire/bytes.ts";
 import { maxUserMsgBytes, metaMaxSize } from "../wire/constants.ts";
 
-/** A copy, so that what was published does not change in the caller's hands. */
+/** A copy, so that the caller cannot change published metadata. */
 export function checkMeta(meta: Uint8Array): Uint8Array {
   checkBytes("metadata", meta);
   if (meta.length <= metaMaxSize) return copyBytes(meta);

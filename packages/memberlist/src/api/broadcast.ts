@@ -4,11 +4,11 @@ import { abortSignal, oneOf, text, type Rules } from "../util/rules.ts";
 
 /** Options of {@link Memberlist.broadcast}. */
 export interface BroadcastOptions {
-  /** A newer message of the same name replaces one that still waits in the queue. */
+  /** A newer message replaces a queued one of the same name. */
   readonly name?: string;
   /**
-   * What to do with a message over {@link Memberlist.maxPayload}, which no packet can hold: refuse it with `message_too_large` (the
-   * default), or send it to each other member over a stream, to eight at a time.
+   * What to do with a message over {@link Memberlist.maxPayload}, which does not fit into a packet: refuse it with `message_too_large`
+   * (the default), or send it to each other member over a stream, to eight members at a time.
    */
   readonly whenTooLong?: "refuse" | "stream";
   /** Stops sending over streams. */
@@ -21,18 +21,18 @@ export const broadcastRules: Rules<BroadcastOptions> = {
   signal: abortSignal,
 };
 
-/** The outcome for one member that a long message was sent to over a stream. */
+/** The outcome of sending a long message to one member over a stream. */
 export interface BroadcastDelivery {
   readonly node: Node;
-  /** Undefined when the network took all of the message. */
+  /** Undefined if the network accepted the whole message. */
   readonly error?: MemberlistError;
-  /** How long it took, in ms. */
+  /** The duration, in ms. */
   readonly elapsed: number;
 }
 
 /** The result of {@link Memberlist.broadcast}. */
 export type BroadcastResult =
-  /** The message waits to be gossiped; `queued` is false if the queue is full and its policy is `dropNewest`: then the message is lost. */
+  /** The message is queued for gossip. `queued` is false if the full queue dropped it (policy `dropNewest`). */
   | { readonly via: "gossip"; readonly queued: boolean }
-  /** The message was too long for a packet. `reached` counts the deliveries without an error; they are in the order in which they ended. */
+  /** The message was too long for a packet. `reached` counts the deliveries without an error. `deliveries` are in the order of completion. */
   | { readonly via: "stream"; readonly reached: number; readonly deliveries: readonly BroadcastDelivery[] };

@@ -2,7 +2,7 @@ import type { NodeState } from "./node.ts";
 import { nodeStates } from "./node.ts";
 import { abortSignal, boolean, integer, timeout, type Rules } from "../util/rules.ts";
 
-/** How long a call waits. */
+/** Limits how long a call waits. */
 export interface WaitOptions {
   /** In ms; 0 for no limit. */
   readonly timeout?: number;
@@ -15,13 +15,13 @@ export type PingOptions = Pick<WaitOptions, "signal">;
 
 /** Options of {@link Memberlist.ready}. */
 export interface ReadyOptions extends WaitOptions {
-  /** How many members there must be, this node included; from 1. Default 2: somebody else is there. */
+  /** The number of members to wait for, this node included; 1 or more. Default 2: one other member. */
   readonly members?: number;
 }
 
 /** Options of {@link Memberlist.updateNode}. */
 export interface UpdateNodeOptions extends WaitOptions {
-  /** The new metadata, at most 512 bytes. Default: what the delegate's `nodeMeta` returns, or else the present metadata. */
+  /** The new metadata, at most 512 bytes. Default: the result of the delegate's `nodeMeta`, or else the current metadata. */
   readonly meta?: Uint8Array;
 }
 
@@ -33,13 +33,13 @@ export interface MembersOptions {
 
 /** Options of {@link Memberlist.events}. */
 export interface EventStreamOptions {
-  /** The most events that wait for the reader, from 1; then the oldest are dropped. Default: `eventsCapacity` of the config (1,024). */
+  /** How many events the stream buffers, 1 or more; beyond it the oldest are dropped. Default: `eventsCapacity` of the config (1,024). */
   readonly capacity?: number;
   /** Ends the stream. */
   readonly signal?: AbortSignal;
 }
 
-/** Changes by {@link Memberlist.setGossipVerify}; what is left out stays as it is. */
+/** The changes for {@link Memberlist.setGossipVerify}. A missing field keeps its value. */
 export interface GossipVerify {
   /** As `gossipVerifyIncoming` of the config: refuse messages that arrive in plaintext. */
   readonly incoming?: boolean;

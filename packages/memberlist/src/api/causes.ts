@@ -1,45 +1,46 @@
-/** A probe of ours that nobody answered, by all the ways that it took. Source: PROTOCOL.md section 6. */
+/** A failed probe of this node: the direct ping, the indirect pings and the stream ping. Source: PROTOCOL.md section 6. */
 export interface ProbeFailed {
   readonly code: "probe_failed";
-  /** The direct ping: it could not be sent, or no ack came within `probeTimeout`. */
+  /** The direct ping could not be sent, or no ack arrived within `probeTimeout`. */
   readonly direct: "no_ack" | "send_failed";
-  /** The names of those that were asked to ping it for us. None of them passed an ack on. */
+  /** The names of the members that were asked to ping it. None of them relayed an ack. */
   readonly indirect: readonly string[];
-  /** How many of those said that they got no ack either, of how many that can say so. Few of many: the fault may be ours. */
+  /** How many of them answered that they got no ack. A number far below `nacksExpected` suggests that this node has the fault. */
   readonly nacks: number;
+  /** How many of them can send a nack. */
   readonly nacksExpected: number;
-  /** The ping over a stream (TCP): it failed, or was not tried (`disableTcpPings`, or a peer too old for it). */
+  /** The stream (TCP) ping failed, or was not tried (`disableTcpPings`, or the peer is too old for it). */
   readonly stream: "failed" | "not_tried";
-  /** From the direct ping to the verdict, in ms. */
+  /** From the direct ping to the suspicion, in ms. */
   readonly elapsed: number;
-  /** What its round trip was before, in ms (see `MemberInfo.rtt`); undefined where it never answered. */
+  /** Its earlier round-trip time, in ms (see `MemberInfo.rtt`); undefined if it never answered. */
   readonly rtt: number | undefined;
 }
 
 /** Why a member is suspect. */
 export type SuspectCause =
   | ProbeFailed
-  /** `from` could not reach it, and says so. */
+  /** `from` could not reach it, and broadcast a suspect message. */
   | { readonly code: "accused"; readonly from: string }
-  /** A push/pull brought the state of a peer that holds it for suspect or dead. */
+  /** The peer of a push/pull holds it for suspect or dead. */
   | { readonly code: "push_pull"; readonly state: "suspect" | "dead" };
 
 /** Why a member is dead, or has left. */
 export type LeaveCause =
-  /** It said itself that it leaves. */
+  /** It broadcast that it leaves. */
   | { readonly code: "left" }
-  /** `from` has declared it dead; `suspicion` is why we suspected it before, where we did. */
+  /** `from` declared it dead. `suspicion` is the cause of this node's earlier suspicion, if any. */
   | { readonly code: "declared_dead"; readonly from: string; readonly suspicion: SuspectCause | undefined }
   | SuspicionTimeout;
 
-/** Our own suspicion ran out, and the member has not contradicted. */
+/** This node's suspicion timed out, and the member did not refute it. */
 export interface SuspicionTimeout {
   readonly code: "suspicion_timeout";
   readonly suspicion: SuspectCause | undefined;
-  /** Who accused it, the first one first. */
+  /** The names of the members that accused it, the first one first. */
   readonly accusers: readonly string[];
-  /** How many accusers beyond the first would have made it as short as can be. */
+  /** How many accusers beyond the first shorten the suspicion to its minimum. */
   readonly confirmationsWanted: number;
-  /** How long it was suspect, in ms. */
+  /** How long the member was suspect, in ms. */
   readonly suspectFor: number;
 }

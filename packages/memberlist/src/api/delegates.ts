@@ -2,8 +2,8 @@ import type { Address } from "./address.ts";
 import type { Node } from "./node.ts";
 
 /**
- * The application's side of gossip (`config.delegate`). Every method is optional. The library calls it after its own state is committed, so
- * a method may call back into the library. What it throws (or rejects with) is logged and counted as `delegate_failed`, and breaks nothing.
+ * The application's side of gossip (`config.delegate`). Every method is optional. The library calls a method after it has changed its own
+ * state, so the method may call the library. An error that a method throws (or rejects with) is logged and counted as `delegate_failed`.
  *
  * @example
  * const delegate: Delegate = {
@@ -15,32 +15,32 @@ export interface Delegate {
   /** This node's metadata, at most `limit` bytes (512). Called at the start and by `updateNode()`. */
   nodeMeta?(limit: number): Uint8Array;
   /**
-   * A user message has arrived: broadcast, best effort, or reliable. The bytes are the delegate's to keep. Must not block: packets wait
-   * meanwhile.
+   * Called for each user message: a broadcast, or sent by `sendBestEffort` or `sendReliable`. The delegate may keep the bytes. It must not
+   * block, because packets wait meanwhile.
    *
-   * @param from where it came from. A packet's is the gossip address of the node that sent it, to which a reply can be sent; a stream's has
-   *   that node's IP, and the port of this one connection. It need not be the message's author: a broadcast comes from the member that
-   *   passed it on last; put the author's name into the message if it matters. Do not take it for proof either: without encryption
-   *   anybody can forge a packet's source. `name` is "", unless the transport has verified who the peer is (QUIC)
+   * @param from the address of the sender. For a packet it is the sender's gossip address, and a reply can be sent to it. For a stream it
+   *   has the sender's IP and the port of this connection. The sender of a broadcast is the member that relayed it last, so put the
+   *   author's name into the message. Do not trust the address: without encryption anybody can forge a packet's source. `name` is "",
+   *   unless the transport has verified the peer's name (QUIC)
    */
   notifyMsg?(message: Uint8Array, from: Address): void;
-  /** User broadcasts to put into the packet being filled: each costs `overhead` + its length; together at most `limit` bytes. */
+  /** Returns user broadcasts for the next packet. Each costs `overhead` + its length; together they have at most `limit` bytes. */
   getBroadcasts?(overhead: number, limit: number): Uint8Array[];
   /**
-   * The application's state for a push/pull; `join` is true when it is for a join. At most 20 MiB. Peers that ask at the same moment share
-   * one call (for the same `join`), which is made after the request of each of them.
+   * Returns the application's state for a push/pull, at most 20 MiB. `join` is true if the push/pull is for a join. Peers that request a
+   * state at the same time share one call (for the same `join`). The call is made after all of their requests.
    */
   localState?(join: boolean): Uint8Array;
-  /** A peer's application state, from a push/pull. */
+  /** Called with the application state of the peer of a push/pull. */
   mergeRemoteState?(state: Uint8Array, join: boolean): void;
 }
 
 /**
- * Joins, leaves and updates as callbacks (`config.events`), from the start of the node on. They run within the library: they must not block.
- * `members.events()` has these and all other events as an async iterator, from its call on, buffered for a slow reader.
+ * Callbacks for joins, leaves and updates (`config.events`), from the start of the node. They run within the library, so they must not
+ * block. `members.events()` has these and all other events as an async iterator, from its call on, with a buffer for a slow reader.
  */
 export interface EventDelegate {
-  /** A node is new, or is back. */
+  /** A node joined, or returned. */
   notifyJoin?(node: Node): void;
   /** The node died (`state` is "dead") or left on purpose ("left"). */
   notifyLeave?(node: Node): void;
@@ -48,22 +48,22 @@ export interface EventDelegate {
   notifyUpdate?(node: Node): void;
 }
 
-/** Notified of two nodes that use one name (`config.conflict`). */
+/** Notified when two nodes use one name (`config.conflict`). */
 export interface ConflictDelegate {
   notifyConflict(existing: Node, other: Node): void;
 }
 
 /** Can refuse a merge of two clusters (`config.merge`). */
 export interface MergeDelegate {
-  /** Called with all the peer's nodes when somebody joins. Throw to refuse; the join then fails with `merge_refused`. */
+  /** Called with all nodes of the peer of a join, on both sides. Throw to refuse; the join then fails with `merge_refused`. */
   notifyMerge(peers: readonly Node[]): void;
 }
 
 /** Notified of every answered probe (`config.ping`). */
 export interface PingDelegate {
-  /** Sent with this node's acks; keep it small. */
+  /** Returns the payload of this node's acks; keep it small. */
   ackPayload?(): Uint8Array;
-  /** @param rtt in ms, from just before the ping was sent to when the ack arrived */
+  /** @param rtt from just before the ping was sent until the ack arrived, in ms */
   notifyPingComplete?(other: Node, rtt: number, payload: Uint8Array): void;
 }
 

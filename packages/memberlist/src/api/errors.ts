@@ -63,7 +63,7 @@ export class MemberlistError extends Error {
 export interface ConfigIssue {
   /** The field's name, such as `probeTimeout` or `quic.certificate`; "config" for the whole. */
   readonly field: string;
-  /** The value given, if it is a string, a number or the like; a description for objects; never any part of a secret. */
+  /** The given value if it is a string, a number or similar; a description of an object; never a part of a secret. */
   readonly value: unknown;
   /** What the value must be. */
   readonly expected: string;
@@ -72,8 +72,8 @@ export interface ConfigIssue {
 }
 
 /**
- * The config is wrong. Code `invalid_config`; `issues` lists every field that is wrong, and `details.fields` their names. Nothing has been
- * opened or started.
+ * The config is wrong (code `invalid_config`). `issues` lists every wrong field, and `details.fields` has their names. Nothing was opened
+ * or started.
  *
  * @example
  * try {
@@ -98,13 +98,13 @@ export function configError(field: string, problem: string, cause?: unknown): Co
   return new ConfigError([{ field, value: "(not shown)", expected: problem, message: `${field}: ${problem}` }], cause);
 }
 
-/** What was thrown, if it is an error of ours; else one with this code, and that as its cause. */
+/** The thrown error if it is a MemberlistError; otherwise a MemberlistError with this code and the thrown error as its cause. */
 export function asMemberlistError(error: unknown, code: ErrorCode = "stream_failed"): MemberlistError {
   if (error instanceof MemberlistError) return error;
   return new MemberlistError(code, errorMessage(error), { cause: error });
 }
 
-/** The message of whatever was thrown. An error of another realm, as under Jest, is not an `instanceof` this one's. */
+/** The message of a thrown value. It avoids `instanceof`, which fails for errors of another realm, as under Jest. */
 export function errorMessage(error: unknown): string {
   const message = (error as { readonly message?: unknown } | null | undefined)?.message;
   return typeof message === "string" ? message : String(error);

@@ -4,19 +4,19 @@ import type { QueueFullPolicy } from "../swim/broadcast-queue.ts";
 import type { Node } from "./node.ts";
 import type { LogFields, LogLevel } from "../ports/logger.ts";
 
-/** A change of the membership. `at` is when this node learned of it, in ms since the Unix epoch. */
+/** A change of the membership. `at` is the time at which this node learned of it, in ms since the Unix epoch. */
 export type MemberEvent =
-  /** The node is new, or back. */
+  /** The node joined, or returned. */
   | { readonly type: "join"; readonly node: Node; readonly at: number }
-  /** The node died (`node.state` is "dead") or left on purpose ("left"); `cause` has the reason. */
+  /** The node died (`node.state` is "dead") or left on purpose ("left"). */
   | { readonly type: "leave"; readonly node: Node; readonly cause: LeaveCause; readonly at: number }
   /** The node's metadata changed. */
   | { readonly type: "update"; readonly node: Node; readonly at: number }
-  /** The node did not answer. `from` is the member that suspects it, `cause` the reason. It is declared dead unless it refutes in time. */
+  /** The member `from` suspects the node. The node is declared dead unless it refutes in time. */
   | { readonly type: "suspect"; readonly node: Node; readonly from: string; readonly cause: SuspectCause; readonly at: number }
-  /** A suspect has refuted the suspicion. */
+  /** A suspect node refuted the suspicion. */
   | { readonly type: "alive"; readonly node: Node; readonly at: number }
-  /** This node has refuted a suspicion of itself; `from` is the member that suspected it, "" if it was an old message. */
+  /** This node refuted a message about itself. `from` suspected it; "" if the message was only outdated. */
   | { readonly type: "refute"; readonly node: Node; readonly from: string; readonly at: number }
   | ConflictEvent
   /** The event loop of this process (`node`) was blocked for `probeTimeout` or more: its timers fired `late` ms late. */
@@ -35,19 +35,19 @@ export interface ConflictEvent {
   readonly type: "conflict";
   readonly node: Node;
   readonly other: Node;
-  /** Conflicts that were not reported since the last one that was. */
+  /** How many conflicts were left out since the last reported one. */
   readonly suppressed: number;
   readonly at: number;
 }
 
 /**
- * The machine has lost the address that this node (`node`) advertises: others cannot reach it, and will declare it dead. Where
- * `advertiseAddr` is a function, it is asked for another one; else restart the node.
+ * The machine has lost the address that this node (`node`) advertises. Other members cannot reach it, and will declare it dead. If
+ * `advertiseAddr` is a function, the node calls it for a new address; otherwise restart the node.
  */
 export interface AddressLostEvent {
   readonly type: "address_lost";
   readonly node: Node;
-  /** `host:port`, as it was advertised. */
+  /** The advertised `host:port`. */
   readonly address: string;
   readonly at: number;
 }
@@ -63,56 +63,56 @@ export interface HealedEvent extends Healed {
 }
 
 /**
- * A packet or stream with another label was dropped: two clusters share a network, or a member has the wrong label. There are ten events
- * at once, and then one a second; the counters `dropped.label_mismatch` and `stream_dropped.label_mismatch` have all.
+ * A packet or a stream with a different label was dropped: two clusters share a network, or a member has the wrong label. Ten are
+ * reported at once, and then one a second; `dropped.label_mismatch` and `stream_dropped.label_mismatch` count all.
  */
 export interface LabelMismatchEvent {
   readonly type: "label_mismatch";
-  /** `host:port`, as the packet or the stream says it: a packet's sender can be forged. */
+  /** The `host:port` of the sender. A packet's sender can be forged. */
   readonly from: string;
   readonly over: "packet" | "stream";
-  /** What came instead of our label, at most 255 characters; "" for none. Whoever sent it chose it: text to show, not to trust. */
+  /** The received label, at most 255 characters; "" for none. The sender chose it: show it, but do not trust it. */
   readonly label: string;
-  /** How many were left out since the last event. */
+  /** How many mismatches were left out since the last reported one. */
   readonly suppressed: number;
   readonly at: number;
 }
 
-/** What the library logged: a drop, a refusal, a failure. */
+/** A log line of the library: a drop, a refusal or a failure. */
 export interface LogEvent {
   readonly type: "log";
   readonly level: LogLevel;
-  /** Stable: what happened. */
+  /** The stable code of the line. */
   readonly code: string;
   /** For people. */
   readonly message: string;
-  /** The facts: who, from where, why; `suppressed` lines of this code came before it and were left out. */
+  /** The facts. `suppressed` is the number of earlier lines of this code that were left out. */
   readonly fields: LogFields;
   readonly at: number;
 }
 
-/** What `members.recentEvents()` remembers. */
+/** An entry of `members.recentEvents()`. */
 export type RecentEvent = MemberEvent | LogEvent;
 
 /**
- * A message of `broadcast()` was lost, or refused, because its queue is full. There are ten events at once, and then one a second; the
- * counters `broadcast_dropped.…` have all.
+ * The full queue of `broadcast()` dropped or refused a message. Ten are reported at once, and then one a second;
+ * `broadcast_dropped.oldest`, `.newest` and `.rejected` count all.
  */
 export interface QueueFullEvent {
   readonly type: "queue_full";
   readonly policy: QueueFullPolicy;
-  /** How many messages wait. */
+  /** The number of queued messages. */
   readonly count: number;
-  /** Their bytes. */
+  /** The bytes of the queued messages. */
   readonly bytes: number;
-  /** How many were left out since the last event. */
+  /** How many messages were left out since the last reported one. */
   readonly suppressed: number;
   readonly at: number;
 }
 
-/** Events in order, from when `events()` was called; ends at shutdown. One reader at a time. */
+/** The events since the call of `events()`, in order. It ends at the shutdown. One reader at a time. */
 export interface EventStream extends AsyncIterableIterator<MemberEvent> {
-  /** How many events this stream lost, the oldest first, because its reader was too slow. */
+  /** How many events this stream dropped because its reader was too slow. */
   readonly dropped: number;
   next(): Promise<IteratorResult<MemberEvent, undefined>>;
   return(): Promise<IteratorResult<MemberEvent, undefined>>;

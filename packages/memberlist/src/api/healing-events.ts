@@ -1,37 +1,37 @@
 import type { MemberlistError } from "./errors.ts";
 
-/** One try to reach somebody who is not alive now. */
+/** One attempt to reach a member or a seed that is not alive. */
 export interface HealingAttempt {
-  /** The seed that stands for it, as it was given to join (a function's name); undefined where a member that died was tried. */
+  /** The seed as given to `join` (or the function's name); undefined for a dead member. */
   readonly seed?: string;
-  /** The name of the member that died; undefined for a seed. */
+  /** The name of the dead member; undefined for a seed. */
   readonly node?: string;
-  /** `host:port`; "" where the seed could not be resolved. */
+  /** `host:port`; "" if the seed could not be resolved. */
   readonly address: string;
-  /** Undefined when it was reached. */
+  /** Undefined if it was reached. */
   readonly error?: MemberlistError;
-  /** How long it took, in ms. */
+  /** The duration of the attempt, in ms. */
   readonly elapsed: number;
 }
 
-/** Nobody else is alive any more, or no seed could be reached yet. Healing goes on trying. */
+/** No other member is alive any more, or no seed could be reached yet. Healing continues its attempts. */
 export interface Isolated {
   readonly type: "isolated";
-  /** How many members that died are remembered, to be tried. */
+  /** How many dead members healing tries. */
   readonly lost: number;
-  /** How many seeds are. */
+  /** How many seeds healing tries. */
   readonly seeds: number;
-  /** What has been tried since this node last heard of somebody new by healing, the latest 16; the latest last. */
+  /** The last 16 attempts since healing last found a member, in order. */
   readonly tried: readonly HealingAttempt[];
 }
 
-/** Members that were not alive are back by a try of ours, or somebody has found us who were isolated. */
+/** An attempt of this node brought members back, or another member found this isolated node. */
 export interface Healed {
   readonly type: "healed";
-  /** How many members there are now, ourselves included. */
+  /** The number of members now, this node included. */
   readonly members: number;
-  /** The try that it came of; undefined when we were found. */
+  /** The attempt that succeeded; undefined if another member found this node. */
   readonly via?: HealingAttempt;
-  /** As in {@link Isolated}; `via` included. */
+  /** As in {@link Isolated}, with `via`. */
   readonly tried: readonly HealingAttempt[];
 }

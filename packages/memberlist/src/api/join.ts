@@ -5,14 +5,13 @@ import { integer, type Rules } from "../util/rules.ts";
 
 /** Options of {@link Memberlist.join}. */
 export interface JoinOptions extends WaitOptions {
-  /** For the whole join, in ms; 0 or undefined for no limit. Each address has `tcpTimeout` at most. */
+  /** The time limit of the whole join, in ms; 0 or undefined for no limit. Each address has at most `tcpTimeout`. */
   readonly timeout?: number;
-  /** How many addresses are resolved or tried at the same time, from 1. Default 1: one after the other, as in Go. */
+  /** How many addresses are resolved or tried at the same time, 1 or more. Default 1: one after the other, as in Go. */
   readonly concurrency?: number;
   /**
-   * The join fails if it reaches fewer addresses. All are tried in any case. This node's own address does not count. Default 1, or 0
-   * if every seed is this node itself (it is the first of its cluster) or there are no seeds. With 0 the join does not fail because nobody
-   * answered.
+   * The join fails if it reaches fewer addresses. It tries all of them in any case. This node's own address does not count. Default 1, or
+   * 0 if every seed is this node itself (the first of its cluster) or there are no seeds. With 0 the join succeeds even if nobody answers.
    */
   readonly minReached?: number;
 }
@@ -21,21 +20,21 @@ export const joinRules: Rules<JoinOptions> = { ...waitRules, concurrency: intege
 
 /** The outcome for one address that a join tried. */
 export interface JoinAttempt {
-  /** The seed as it was given to join; a function's name. */
+  /** The seed as given to `join`, or the function's name. */
   readonly seed: string;
   /** `host:port`; "" if the seed could not be resolved. */
   readonly address: string;
-  /** Undefined when the peer was reached. */
+  /** Undefined if the peer was reached. */
   readonly error?: MemberlistError;
   /** The address leads to this node itself. It does not count as reached. */
   readonly self?: true;
-  /** How long it took, in ms. */
+  /** The duration of the attempt, in ms. */
   readonly elapsed: number;
 }
 
-/** The outcome for one seed: for all the addresses that it stands for. */
+/** The outcome for all addresses of one seed. */
 export interface SeedResult {
-  /** The seed as it was given to join; a function's name. */
+  /** The seed as given to `join`, or the function's name. */
   readonly seed: string;
   /** How many of its addresses were reached, this node's own not counted. */
   readonly reached: number;
@@ -47,13 +46,13 @@ export interface SeedResult {
   readonly elapsed: number;
 }
 
-/** Another node with our name. The peers that list it do not list us, until it has left, or is dead and forgotten. */
+/** Another node with this node's name. Peers that list it do not list this node until the other one has left, or is dead and forgotten. */
 export interface JoinConflict {
-  /** The seed whose peer listed it, as it was given to join. */
+  /** The seed of the peer that lists it, as given to `join`. */
   readonly seed: string;
   /** `host:port` of the peer that lists it. */
   readonly address: string;
-  /** The other node. A `dead` one at an address that this node had before is this node's own earlier run, and is soon forgotten. */
+  /** The other node. If it is `dead` and has an earlier address of this node, it is this node's own earlier run, and is soon forgotten. */
   readonly node: Node;
 }
 
@@ -61,18 +60,18 @@ export interface JoinConflict {
 export interface JoinResult {
   /** How many addresses were reached, this node's own not counted. */
   readonly reached: number;
-  /** Nodes with our name at another address, according to the peers that were reached; normally empty. */
+  /** Nodes with this node's name at another address, according to the peers that were reached; normally empty. */
   readonly conflicts: readonly JoinConflict[];
-  /** One for each address, in the order of the seeds and of their resolution. */
+  /** One entry for each address, in the order of the seeds and of their resolution. */
   readonly attempts: readonly JoinAttempt[];
-  /** One for each seed, in the order given. */
+  /** One entry for each seed, in the order given. */
   readonly seeds: readonly SeedResult[];
 }
 
 /**
- * A join did not reach enough addresses (`join_failed`), or was stopped before it had tried all (`aborted`, `shutdown`). It carries the
+ * A join did not reach enough addresses (`join_failed`), or was stopped before it had tried all (`aborted`, `shutdown`). It has the
  * outcome for each address that was tried. `cause` is the first failure of an address, or the reason of the signal. `stateChanged` is true
- * if somebody was reached all the same.
+ * if some address was reached.
  *
  * @example
  * try {

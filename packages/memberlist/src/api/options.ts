@@ -4,10 +4,10 @@ import { isObject, type Rules } from "../util/rules.ts";
 import { configError, MemberlistError } from "./errors.ts";
 
 /**
- * Checks the options of a call: each that is not undefined, or is `required`, against its rule, and that there are no others.
+ * Checks the options of a call: every defined or `required` option against its rule, and that there are no unknown options.
  *
- * @param call whose options these are, for the message: `join`
- * @throws MemberlistError `invalid_argument` for the first one that is wrong (`details.option`)
+ * @param call the name of the call for the message, such as `join`
+ * @throws MemberlistError `invalid_argument` for the first wrong option (`details.option`)
  */
 export function checkOptions<T extends object>(
   call: string,
@@ -23,9 +23,9 @@ export function checkOptions<T extends object>(
 }
 
 /**
- * As {@link checkOptions}, for an object within a config: `quic`.
+ * As {@link checkOptions}, for an object within a config, such as `quic`.
  *
- * @throws ConfigError `invalid_config` for the first field that is wrong: `quic.idleTimeout`
+ * @throws ConfigError `invalid_config` for the first wrong field, such as `quic.idleTimeout`
  */
 export function checkConfigPart<T extends object>(
   field: string,

@@ -6,18 +6,18 @@ import { describe } from "../util/describe.ts";
 /**
  * The receiver of a message or a ping:
  *
- * - a member: a `Node`, as `members()`, `get(name)` and events have them;
+ * - a member: a `Node` from `members()`, `get(name)` or an event;
  * - a member's name, such as `"web-1"`;
- * - an address as a string: `host:port`, `name/host:port`, or a literal IP, with the port `bindPort`;
+ * - an address as a string: `host:port`, `name/host:port`, or a literal IP (port: `bindPort`);
  * - an address as an object: `{ host, port, name }`, where `name` may be "".
  *
- * A string with ":" or "/", or that is a literal IP, is an address. For a member whose name looks like one, pass `members.get(name)`.
+ * A literal IP, or a string with ":" or "/", is an address. If a member's name looks like an address, pass `members.get(name)`.
  */
 export type Receiver = Node | Address | string;
 
 /**
- * @param find the member of that name
- * @param defaultPort of an address without a port
+ * @param find returns the member of a name
+ * @param defaultPort the port of an address without one
  * @throws MemberlistError `member_not_found`, `invalid_address`, `invalid_argument`
  */
 export function findReceiver(to: Receiver, find: (name: string) => Node | undefined, defaultPort: number): Node | Address {
@@ -32,16 +32,16 @@ export function findReceiver(to: Receiver, find: (name: string) => Node | undefi
     );
   }
   if (isEndpoint(to)) return to;
-  // Often it is the undefined of `members().find(…)`.
+  // Often an undefined result of `members().find(…)`.
   throw new MemberlistError("invalid_argument", `a receiver must be a member, its name, or an address; it is ${describe(to)}`);
 }
 
-/** The address of what {@link findReceiver} found. */
+/** The address of a result of {@link findReceiver}. */
 export function addressOfReceiver(to: Node | Address): Address {
   return "host" in to ? to : { host: to.addr, port: to.port, name: to.name };
 }
 
-/** Plain JavaScript has no types. */
+/** Callers in plain JavaScript may pass anything. */
 function isEndpoint(to: unknown): boolean {
   if (typeof to !== "object" || to === null) return false;
   const { host, addr, port, name } = to as Partial<Node & Address>;

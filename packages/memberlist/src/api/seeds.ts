@@ -5,7 +5,7 @@ import type { SrvRecord } from "../ports/transport.ts";
 
 /** The argument of a {@link SeedProvider}. */
 export interface SeedRequest {
-  /** Aborted when nobody waits for the answer any more: the time is up, the join was aborted, the node shut down. */
+  /** Aborted when the answer is no longer needed: on the timeout, an abort of the join, or a shutdown. */
   readonly signal: AbortSignal;
   /** How long the answer may take, in ms. */
   readonly timeout: number;
@@ -18,16 +18,17 @@ export interface SeedRequest {
 }
 
 /**
- * Finds addresses of members, as strings that `join` takes (`host`, `host:port`, `name/host:port`). It is called again on each try; if it
- * returns none, or fails, that try alone fails. Results name it by the function's name.
+ * Finds addresses of members, as strings for `join` (`host`, `host:port`, `name/host:port`). It is called again on each attempt. If it
+ * returns none, or fails, only that attempt fails. Results have the function's name.
  */
 export type SeedProvider = (request: SeedRequest) => readonly string[] | Promise<readonly string[]>;
 
-/** An address, a host name (A and AAAA, looked up again on each try), or a function that finds them. */
+/** An address, a host name (its A and AAAA records are looked up on each attempt), or a function that finds addresses. */
 export type Seed = string | SeedProvider;
 
 /**
- * A seed that looks up a service's SRV records on each try: their hosts and ports, by ascending priority and then by descending weight.
+ * A seed that looks up a service's SRV records on each attempt. It returns their hosts and ports by ascending priority, then by
+ * descending weight.
  *
  * @param service such as `_memberlist._tcp.example.org`
  * @throws MemberlistError `invalid_argument`

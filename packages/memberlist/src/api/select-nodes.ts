@@ -1,10 +1,10 @@
 import type { Node } from "./node.ts";
 
-/** What the members are selected for. `probe`: to be probed; `indirectProbe`: to probe another member for this one. */
+/** The purpose of a selection. `probe`: members to probe; `indirectProbe`: members to ask for an indirect probe. */
 export type SelectPurpose = "probe" | "indirectProbe" | "gossip" | "pushPull";
 
 /**
- * Selects some of `candidates`, which are all the members that are suitable. Must not block: it is called several times a second. If it
- * throws, or returns none of the candidates, all of them are taken, which the counter `select_nodes_failed` counts.
+ * Chooses some of `candidates`, the members that can be selected. It must not block, because it is called several times a second. If it
+ * throws, or returns no candidate, all candidates are used and the counter `select_nodes_failed` rises.
  */
 export type SelectNodes = (purpose: SelectPurpose, candidates: readonly Node[]) => readonly Node[];
