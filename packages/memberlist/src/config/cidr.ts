@@ -2,15 +2,15 @@ import ipaddr from "ipaddr.js";
 import { canonicalIp } from "../api/address.ts";
 import { MemberlistError } from "../api/errors.ts";
 
-/** One network: every address whose first `bits` bits are those of `network`. */
+/** A network: all addresses with the same first `bits` bits as `network`. */
 export interface Cidr {
   readonly network: ipaddr.IPv4 | ipaddr.IPv6;
   readonly bits: number;
 }
 
 /**
- * Reads one CIDR, such as `10.0.0.0/8` or `fd00::/8`; white space around it does not count. Undefined when it is none. An
- * IPv4-mapped network (`::ffff:10.0.0.0/104`) is the IPv4 network, as for Go.
+ * Parses a CIDR such as `10.0.0.0/8` or `fd00::/8`, and ignores white space around it. Undefined if it is not a CIDR. An IPv4-mapped
+ * network (`::ffff:10.0.0.0/104`) is the IPv4 network, as in Go.
  */
 export function parseCidr(text: string): Cidr | undefined {
   const parts = /^([^/%]+)\/(\d{1,3})$/.exec(text.trim());
@@ -24,9 +24,9 @@ export function parseCidr(text: string): Cidr | undefined {
 }
 
 /**
- * Reads a list of CIDRs.
+ * Parses a list of CIDRs.
  *
- * @throws MemberlistError `invalid_argument`, naming each that is none
+ * @throws MemberlistError `invalid_argument` with all entries that are not CIDRs
  */
 export function parseCidrs(texts: readonly string[]): Cidr[] {
   const parsed = texts.map(parseCidr);
@@ -40,11 +40,11 @@ export function parseCidrs(texts: readonly string[]): Cidr[] {
 }
 
 /**
- * Which addresses members may have (`cidrsAllowed`). No list allows all; a list only what is in it, an empty one nothing.
- * IPv4 and IPv6 are apart: a list of IPv4 networks allows no IPv6 address. Source: PROTOCOL.md sections 3 and 5.
+ * The addresses that members may have (`cidrsAllowed`). No list allows all addresses; an empty list allows none. A list of IPv4 networks
+ * does not allow IPv6 addresses. Source: PROTOCOL.md sections 3 and 5.
  */
 export class CidrAllowList {
-  /** False when everything is allowed, so that a caller can spare itself the asking. */
+  /** False if all addresses are allowed, so that callers can skip the check. */
   readonly restricts: boolean;
   readonly #cidrs: readonly Cidr[];
 
@@ -54,7 +54,7 @@ export class CidrAllowList {
     this.#cidrs = parseCidrs(cidrs ?? []);
   }
 
-  /** @param ip a literal IP; IPv4-mapped IPv6 counts as IPv4; what is no IP is allowed only where everything is */
+  /** @param ip a literal IP; IPv4-mapped IPv6 counts as IPv4. Any other string is allowed only if all addresses are */
   allows(ip: string): boolean {
     if (!this.restricts) return true;
     const canonical = canonicalIp(ip);

@@ -11,10 +11,10 @@ export type { BroadcastQueueConfig, Config, PresetConfig, ResolvedConfig } from 
 export type { Limits, ResolvedLimits } from "./limits.ts";
 
 /**
- * Fills in the LAN defaults for what is left out (or undefined), checks everything, and returns a frozen copy. Resolving a
- * resolved config again gives the same.
+ * Fills in the LAN defaults for missing (or undefined) fields, checks everything, and returns a frozen copy. A resolved config resolves
+ * to the same values.
  *
- * @throws ConfigError `invalid_config`, once, with every issue
+ * @throws ConfigError `invalid_config` with every issue
  */
 export function resolveConfig(config: Config): ResolvedConfig {
   checkConfig(config);

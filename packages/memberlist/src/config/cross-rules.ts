@@ -4,28 +4,28 @@ import { maxTimerDelay } from "../ports/clock.ts";
 import { compoundHeaderOverhead, compoundOverhead, crcOverhead } from "../wire/constants.ts";
 import { encryptOverhead } from "../wire/encryption.ts";
 
-/** The config with the defaults filled in, of which single fields may still be wrong. */
+/** The config with the defaults filled in. Single fields may still be wrong. */
 export type MergedConfig = PresetConfig & Pick<Config, "name">;
 
-/** A rule between fields. It is asked only where each of `fields` is right by itself; the first of them is the one reported. */
+/** A rule between fields. It applies only if each of `fields` is valid by itself. A violation is reported for the first of them. */
 export interface ConfigCrossRule {
   readonly fields: readonly [keyof Config, ...(keyof Config)[]];
-  /** What the first field must be, to end the sentence "must be …"; undefined when all is well. */
+  /** The end of the sentence "must be …" for the first field; undefined if the rule holds. */
   readonly violated: (config: MergedConfig) => string | undefined;
 }
 
-/** The common logarithm of the largest cluster that timers are to hold for: ten million nodes. */
+/** The common logarithm of the largest cluster that the rules support: ten million nodes. */
 const clusterScaleMax = 7;
-/** An alive message without name and metadata, at most: type byte, map header, six keys, their headers, numbers and an IPv6. */
+/** The longest alive message without name and metadata: type byte, map header, six keys, their headers, numbers and an IPv6 address. */
 const aliveFixedBytes = 76;
-/** A dead message without its two names, at most: how a node says that it leaves. */
+/** The longest dead message without its two names. A node leaves with a dead message. */
 const deadFixedBytes = 40;
-/** What encryption adds at most: with the padding of version 0. */
+/** The largest overhead of encryption, with the padding of version 0. */
 const encryptionBytes = encryptOverhead(0);
 
-/** A packet that has room for our own alive and dead messages, which are the ones that a node cannot do without. */
+/** The smallest packet with room for the node's own alive and dead messages, which it must be able to send. */
 function ownMessageBytes(config: MergedConfig): number {
-  // An empty keyring, too: it is there to get keys while the node runs.
+  // An empty keyring counts, too, because it may get keys while the node runs.
   const encrypted = (config.secretKey?.length ?? 0) > 0 || config.keyring !== undefined;
   const label = config.label === "" ? 0 : 2 + utf8Length(config.label);
   const name = utf8Length(config.name);

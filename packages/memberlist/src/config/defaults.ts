@@ -1,7 +1,7 @@
 import type { PresetConfig } from "./fields.ts";
 
 /**
- * Defaults for machines of one data centre: fast detection, ample traffic. A fresh object each time. Add the `name`:
+ * Defaults for machines in one data centre: fast detection and more traffic. Returns a new object each time. Add the `name`:
  * `{ ...lanConfig(), name: "web-1" }`. Source: PROTOCOL.md section 8.
  */
 export function lanConfig(): PresetConfig {
@@ -49,7 +49,7 @@ export function lanConfig(): PresetConfig {
   };
 }
 
-/** Defaults for members that are far apart: longer timeouts, slower gossip to one more node. Source: PROTOCOL.md section 8. */
+/** Defaults for members in distant data centres: longer timeouts, and slower gossip to one more node. Source: PROTOCOL.md section 8. */
 export function wanConfig(): PresetConfig {
   return {
     ...lanConfig(),
@@ -65,7 +65,7 @@ export function wanConfig(): PresetConfig {
   };
 }
 
-/** Defaults for members on one machine (loopback): short timeouts, few repetitions. Source: PROTOCOL.md section 8. */
+/** Defaults for members on one machine (loopback): short timeouts and few retransmissions. Source: PROTOCOL.md section 8. */
 export function localConfig(): PresetConfig {
   return {
     ...lanConfig(),

@@ -11,286 +11,286 @@ import type { Store } from "../ports/store.ts";
 import type { Transport } from "../ports/transport.ts";
 
 /**
- * Everything that can be set. Start from {@link lanConfig}, {@link wanConfig} or {@link localConfig} and override; only `name`
- * has no default, and what is left out is the LAN's. Durations are in ms; a duration is at most 2^31 - 1 (about 24.8 days),
- * because runtimes fire longer timers at once. Source: PROTOCOL.md section 8.
+ * The configuration of a member. Start from {@link lanConfig}, {@link wanConfig} or {@link localConfig}, and override fields. Only `name`
+ * has no default; other missing fields have the LAN default. Durations are in ms, and at most 2^31 - 1 (about 24.8 days), because
+ * runtimes fire longer timers at once. Source: PROTOCOL.md section 8.
  */
 export interface Config {
   /**
-   * This node's name, unique in the cluster: 1 to 255 bytes of UTF-8. (Go has no bound. With ours, an alive message with a full
-   * 512 bytes of metadata, a label and encryption still fits a packet of the default size.) Required.
+   * This node's name, unique in the cluster: 1 to 255 bytes of UTF-8. (Go has no bound. With this one, an alive message with 512 bytes of
+   * metadata, a label and encryption still fits a packet of the default size.) Required.
    */
   name: string;
-  /** What moves packets and streams. Transport packages make one from `bindAddr` and `bindPort` when this is absent. */
+  /** Sends and receives packets and streams. Default: the transport package creates one from `bindAddr` and `bindPort`. */
   transport?: Transport;
 
   /**
-   * Put in front of every packet and stream, and checked on arrival, so that two clusters on one network never mix. At most 255
-   * bytes of UTF-8. With encryption it is authenticated as well. All members need the same. Costs 2 bytes + its length a packet.
-   * Default "" (none).
+   * The label of the cluster. It precedes every packet and stream, and is checked on arrival, so that two clusters on one network never
+   * mix. At most 255 bytes of UTF-8. With encryption it is also authenticated. All members need the same label. It costs 2 bytes + its
+   * length in each packet. Default "" (none).
    */
   label?: string;
   /**
-   * Takes packets and streams without a label as if they bore ours, and refuses labelled ones: for a process whose front end has
-   * already checked the label and taken it off. Default false.
+   * Accepts packets and streams without a label, and refuses labelled ones. Use it if a front end checks and removes the label. Default
+   * false.
    */
   skipInboundLabelCheck?: boolean;
 
   /**
-   * The literal IP to listen on; "0.0.0.0" or "::" for every interface. One with a zone ("fe80::1%eth0") means nothing on other machines, and
-   * needs an `advertiseAddr` beside it. Used by the transport package. Default "0.0.0.0".
+   * The literal IP to listen on; "0.0.0.0" or "::" for every interface. An address with a zone ("fe80::1%eth0") means nothing on other
+   * machines, so it needs an `advertiseAddr`. The transport package uses this field. Default "0.0.0.0".
    */
   bindAddr?: string;
-  /** The UDP and TCP port to listen on, and the port of join addresses that name none. 0 lets the system choose. Default 7946. */
+  /** The UDP and TCP port to listen on, and the default port of join addresses. 0 lets the system choose. Default 7946. */
   bindPort?: number;
   /**
-   * The literal IP that other members are to use, for NAT and containers; "" lets the transport choose. A function is asked at the start
-   * and then every `addressCheckInterval`; when it returns another address, the node moves there: it leaves, and joins again under the
-   * same name, which is what lets its peers (Go's, too) take the new address at once. A function that returns "" has the transport choose
-   * again once the machine has lost the address. Default "".
+   * The literal IP that other members use, for NAT and containers; "" lets the transport choose. A function is called at the start and then
+   * every `addressCheckInterval`. When it returns another address, the node leaves and rejoins there with the same name, so that its peers
+   * (Go's, too) accept the new address at once. If the function returns "", the transport chooses again once the machine has lost the
+   * address. Default "".
    */
   advertiseAddr?: string | (() => string | Promise<string>);
   /**
-   * The port that others are told to use. 0 is the bound port. Default 0. (Go's default is 7946 even when another port is bound,
-   * which advertises a port where nobody listens; a config that sets `bindPort` alone works here.)
+   * The port that other members use. 0 is the bound port. Default 0. (Go's default is 7946 even if another port is bound. Here a config
+   * that sets only `bindPort` works.)
    */
   advertisePort?: number;
 
   /**
-   * How often to look whether the machine still has the advertised address (event and log code `address_lost`), and to ask an
-   * `advertiseAddr` that is a function; 0 switches both off. Default 5 s.
+   * How often the node checks that the machine still has the advertised address (event and log code `address_lost`), and calls an
+   * `advertiseAddr` function; 0 switches both off. Default 5 s.
    */
   addressCheckInterval?: number;
 
   /** The protocol version to speak, 1 to 5. Raise it only once every member understands the new one. Default 2. */
   protocolVersion?: number;
   /**
-   * How long a stream may take, from dialling (or accepting) to its end; at least 1 ms. Longer tolerates slow links, shorter frees
-   * a stuck push/pull sooner. Default 10 s (WAN 30 s, local 1 s).
+   * How long a stream may take, from dialling (or accepting) to its end; at least 1 ms. A longer time tolerates slow links; a shorter one
+   * ends a stuck push/pull sooner. Default 10 s (WAN 30 s, local 1 s).
    */
   tcpTimeout?: number;
 
   /**
-   * How many other nodes are asked to probe a node that did not answer us, 0 to 1000. One ack from any of them is enough: more of
-   * them make a false suspicion less likely, and cost as many packets for each failed probe. Default 3 (local 1).
+   * How many other nodes are asked to probe a node that did not answer, 0 to 1000. One ack from any of them is enough. More nodes make a
+   * false suspicion less likely, but cost more packets for each failed probe. Default 3 (local 1).
    */
   indirectChecks?: number;
   /**
-   * How often each broadcast is sent: retransmitMult · ceil(log10(n + 1)) times for n members; 1 to 1000. More reach every
-   * member more surely under loss, for as much more traffic. Default 4 (local 2).
+   * How often each broadcast is sent: retransmitMult · ceil(log10(n + 1)) times for n members; 1 to 1000. A higher value reaches all
+   * members more reliably under packet loss, with more traffic. Default 4 (local 2).
    */
   retransmitMult?: number;
   /**
-   * How long a suspect may refute before it is dead: at least suspicionMult · max(1, log10(n)) · probeInterval for n members;
-   * 1 to 1000. Also, suspicionMult - 2 further accusers shorten the wait to that minimum. Higher gives a slow node more time to
-   * speak up; lower finds real failures sooner. Default 4 (WAN 6, local 3).
+   * How long a suspect can refute before it is declared dead: at least suspicionMult · max(1, log10(n)) · probeInterval for n members;
+   * 1 to 1000. suspicionMult - 2 further accusers shorten the wait to that minimum. A higher value gives a slow node more time to refute;
+   * a lower one detects failures sooner. Default 4 (WAN 6, local 3).
    */
   suspicionMult?: number;
   /**
-   * The longest suspicion, as a multiple of the shortest: where nobody else confirms the suspicion, the wait is
-   * suspicionMaxTimeoutMult times the minimum; 1 to 1000. A high value keeps a node that is itself cut off from declaring the
-   * rest dead; a low one lets it go on sooner. Default 6.
+   * The longest suspicion, as a multiple of the shortest; 1 to 1000. If no other member confirms a suspicion, the wait is
+   * suspicionMaxTimeoutMult times the minimum. With a high value, a node that is itself cut off declares the others dead later. Default 6.
    */
   suspicionMaxTimeoutMult?: number;
 
   /**
-   * How often the whole state is exchanged with one random member over a stream; 0 switches it off. Over 32 members it is
-   * stretched by ceil(log2(n) - 5) + 1. More often converges faster and repairs lost gossip sooner, but it is the most expensive
-   * exchange there is. Default 30 s (WAN 60 s, local 15 s).
+   * How often the whole state is exchanged with one random member over a stream (push/pull); 0 switches it off. Above 32 members the
+   * interval is multiplied by ceil(log2(n) - 5) + 1. A shorter interval converges faster and repairs lost gossip sooner, but a push/pull is
+   * the most expensive exchange. Default 30 s (WAN 60 s, local 15 s).
    */
   pushPullInterval?: number;
   /**
-   * How often a member is probed; 0 switches failure detection off. With n members each is probed once in about n intervals by
-   * each other, and by somebody in each interval. Shorter detects sooner and costs more packets. Default 1 s (WAN 5 s).
+   * How often this node probes a member; 0 switches failure detection off. With n members, each member probes each other one about every n
+   * intervals, so that each is probed about once an interval. A shorter interval detects failures sooner, and costs more packets. Default
+   * 1 s (WAN 5 s).
    */
   probeInterval?: number;
   /**
-   * How long to wait for a direct ack before others are asked to probe; at least 1 ms and less than `probeInterval`, whose rest
-   * is for the indirect probes. Take the 99th percentile of the network's round trip. Default 500 ms (WAN 3 s, local 200 ms).
+   * How long to wait for a direct ack before other members are asked to probe; at least 1 ms and less than `probeInterval`. The indirect
+   * probes have the rest of the interval. Use the 99th percentile of the network's round-trip time. Default 500 ms (WAN 3 s, local 200 ms).
    */
   probeTimeout?: number;
   /**
-   * Leaves out the ping over a stream that goes along with the indirect probes. That ping keeps members alive where UDP is
-   * blocked, with a warning; without it such members are declared dead. Default false.
+   * Switches off the stream ping that accompanies the indirect probes. If UDP is blocked, the stream ping keeps members alive, with a
+   * warning; without it such members are declared dead. Default false.
    */
   disableTcpPings?: boolean;
-  /** The same, decided for each node: return true to leave the stream ping out. */
+  /** The same for each node: return true to leave out the stream ping. */
   disableTcpPingsForNode?: (nodeName: string) => boolean;
   /**
-   * Bounds the health score: a node that notices that it is slow itself probes up to this many times less often
-   * (probeInterval · (score + 1)); 1 to 1000, and 1 switches it off. Default 8.
+   * Bounds the health score; 1 to 1000. A node that detects that it is slow itself probes up to this many times less often
+   * (probeInterval · (score + 1)). 1 switches this off. Default 8.
    */
   awarenessMaxMultiplier?: number;
   /**
-   * Whether the time for which this process was held up (a blocked event loop, a stopped process), as its late timers show it, counts
-   * into the health score, and is given back to the probes and suspicions that were waiting: it then slows its accusations instead of
-   * accusing others. Default true; false is what Go does.
+   * Detects by late timers that this process was blocked (a blocked event loop, a stopped process). The blocked time worsens the health
+   * score, and is added to the running probes and suspicions, so that the node does not accuse others for its own delay. Default true; Go
+   * does not do this.
    */
   lagAwareness?: boolean;
 
   /**
-   * How often waiting broadcasts are gossiped, beside those that ride along on probes; 0 switches gossip off. Shorter spreads
-   * news faster for more packets. Default 200 ms (WAN 500 ms, local 100 ms).
+   * How often queued broadcasts are gossiped, in addition to those piggybacked on probes; 0 switches gossip off. A shorter interval spreads
+   * messages faster, with more packets. Default 200 ms (WAN 500 ms, local 100 ms).
    */
   gossipInterval?: number;
-  /** To how many random members in each `gossipInterval`, 0 to 1000; 0 switches gossip off. Default 3 (WAN 4). */
+  /** How many random members are gossiped to in each `gossipInterval`, 0 to 1000; 0 switches gossip off. Default 3 (WAN 4). */
   gossipNodes?: number;
   /**
-   * For how long after a member's death it is still gossiped to, so that it can refute; afterwards it is forgotten. 0 for not
-   * at all. Default 30 s (WAN 60 s, local 15 s).
+   * How long a dead member is still gossiped to, so that it can refute. Afterwards it is forgotten. 0 switches this off. Default 30 s (WAN
+   * 60 s, local 15 s).
    */
   gossipToTheDeadTime?: number;
   /**
-   * With encryption on, refuses what arrives in the clear. To encrypt a running cluster, give all members the key with both
-   * `gossipVerify…` false, then set `gossipVerifyOutgoing` everywhere, then this: by a restart, or by
-   * `Memberlist.setGossipVerify`. Default true.
+   * With encryption on, refuses plaintext messages. To encrypt a running cluster, give all members the key with both `gossipVerify…` fields
+   * false. Then set `gossipVerifyOutgoing` on all members, and finally this field: by a restart, or by `Memberlist.setGossipVerify`.
+   * Default true.
    */
   gossipVerifyIncoming?: boolean;
-  /** With encryption on, encrypts what is sent. False only in the middle of switching encryption on. Default true. */
+  /** With encryption on, encrypts outgoing messages. Set it to false only while you switch encryption on. Default true. */
   gossipVerifyOutgoing?: boolean;
 
-  /** Compresses what is sent (LZW), where a packet gets smaller by it. Saves traffic for some CPU. Default true. */
+  /** Compresses outgoing messages (LZW) if that makes them smaller. It saves traffic and costs CPU time. Default true. */
   enableCompression?: boolean;
   /**
-   * Whether user messages that are sent to one member before the running code lets go (returns, or awaits) share packets, as compounds
-   * that Go nodes take, too. None waits longer than that. Default true; false is what Go does: each has a packet of its own.
+   * Lets user messages to one member share packets (as compounds, which Go nodes understand) if they are sent before the running code
+   * returns or awaits. No message waits longer than that. Default true; in Go each message has its own packet.
    */
   coalesceMessages?: boolean;
 
   /**
-   * The primary key: 16, 24 or 32 bytes for AES-128, -192 or -256; switches encryption on. With a `keyring` as well, it is added
-   * to that and made its primary key. An empty array is no key. Copied; never shown in an error or a log.
+   * The primary key: 16, 24 or 32 bytes for AES-128, -192 or -256. It switches encryption on. If there is a `keyring`, the key is added to
+   * it as its primary key. An empty array means no key. The key is copied, and never shown in an error or a log.
    */
   secretKey?: Uint8Array;
   /**
-   * All keys that are accepted, the primary one first; for key rotation on a running node. Empty: no encryption until a key is
-   * added.
+   * All accepted keys, the primary one first. Change it to rotate keys on a running node. An empty keyring switches encryption on once a
+   * key is added.
    */
   keyring?: Keyring;
 
   /**
-   * The part of each packet's room for broadcasts that user broadcasts are sure of while membership news queues up, 0 to 1; what
-   * they do not use, the other side has, and is saved up for them, to what one message as long as a packet needs. More
-   * delays membership news under churn; 0 is what Go does: membership first, and user broadcasts wait. Default 0.25.
+   * The share of each packet's room for broadcasts that is reserved for user broadcasts while membership messages are queued, 0 to 1.
+   * Membership messages use the room that user broadcasts leave; the unused share is saved for them, up to one message of a packet's
+   * length. A higher share delays membership messages under churn. With 0, as in Go, user broadcasts wait for membership messages. Default
+   * 0.25.
    */
   userBroadcastShare?: number;
-  /** The queue of `members.broadcast`: how much may wait, and what becomes of a message that there is no room for. */
+  /** The queue of `members.broadcast`: its bounds, and what it drops when it is full. */
   broadcastQueue?: BroadcastQueueConfig;
 
   /**
-   * Chooses among the members that may be probed, asked to probe, gossiped to, or exchanged state with: to favour the own zone. One
-   * target of each round is chosen at random from all of them whatever it returns, so that zones never lose sight of one another.
-   * Default: all.
+   * Chooses among the members for probes, indirect probes, gossip and push/pulls, for example to favour members of the same zone. One
+   * target of each round is always chosen at random from all candidates, so that zones keep in contact. Default: all candidates.
    */
   selectNodes?: SelectNodes;
 
   /** The application's side of gossip: metadata, user messages, broadcasts and state. */
   delegate?: Delegate;
   /**
-   * The delegate's own protocol version, 0 to 255, between the next two. Nodes whose ranges do not fit refuse each other.
-   * Default 0.
+   * The delegate's own protocol version, 0 to 255, from `delegateProtocolMin` to `delegateProtocolMax`. Nodes with incompatible ranges
+   * refuse each other. Default 0.
    */
   delegateProtocolVersion?: number;
   /** The oldest delegate protocol version understood, 0 to 255. Default 0. */
   delegateProtocolMin?: number;
   /** The newest delegate protocol version understood, 0 to 255. Default 0. */
   delegateProtocolMax?: number;
-  /** Told of joins, leaves and updates. */
+  /** Notified of joins, leaves and updates. */
   events?: EventDelegate;
-  /** Notified when two nodes use one name: of the first ten conflicts at once, then of one a second. */
+  /** Notified when two nodes use one name. It gets the first ten conflicts at once, and then one a second. */
   conflict?: ConflictDelegate;
-  /** May refuse the merge of a cluster that joins. */
+  /** May refuse the merge with another cluster. */
   merge?: MergeDelegate;
-  /** Hears of every answered probe, with its round-trip time. */
+  /** Notified of every answered probe, with its round-trip time. */
   ping?: PingDelegate;
   /** May refuse single nodes. */
   alive?: AliveDelegate;
 
   /**
-   * The resolv.conf whose first name server is asked over TCP for names with a dot (a list too long for UDP comes whole that
-   * way). "" never asks. Default "/etc/resolv.conf".
+   * A resolv.conf. Its first name server is asked over TCP for names with a dot, because a long list of addresses may not fit into a UDP
+   * answer. "" switches this off. Default "/etc/resolv.conf".
    */
   dnsConfigPath?: string;
 
-  /** Gets text lines, at every level. Not together with `logger`. With neither, warnings and errors go to the console. */
+  /** Gets text lines of every level. Not together with `logger`. With neither, warnings and errors go to the console. */
   logOutput?: LogOutput;
-  /** Gets structured lines; a pino logger fits as it is. Not together with `logOutput`. */
+  /** Gets structured lines, such as a pino logger. Not together with `logOutput`. */
   logger?: Logger;
 
   /**
-   * How many received membership and user messages may wait to be handled, for alive messages and for the rest each; 1 to
-   * 1,000,000. Beyond it they are dropped with a warning; gossip brings most of them again. More rides out longer stalls, for
-   * more memory. Default 1024.
+   * The length of each of the two queues of received messages (alive messages, and other membership and user messages); 1 to 1,000,000.
+   * Further messages are dropped with a warning; gossip repeats most of them. A longer queue survives longer stalls, with more memory.
+   * Default 1024.
    */
   handoffQueueDepth?: number;
   /**
-   * The largest packet to send, in bytes, 128 to 65,507 (the most that UDP can carry); it must hold this node's own alive message
-   * with all overheads, and is checked for that, too. Safe is what passes every link unfragmented; more carries more gossip a
-   * packet, but where a larger packet is cut up, the loss of one piece loses all. Go checks nothing here. Default 1400.
+   * The largest packet to send, in bytes, 128 to 65,507 (the maximum of UDP). It must have room for this node's own alive message with all
+   * overheads; this is checked, unlike in Go. A larger packet carries more gossip. If a link fragments it, the loss of one fragment loses
+   * the packet. Default 1400.
    */
   udpBufferSize?: number;
   /**
-   * After what time a dead node's name may be taken over by another address; 0 never. (The name of a node that left is free at
-   * once.) Short lets a restarted container rejoin under a new address; too short lets an impostor in while the owner is merely
-   * slow. Default 0.
+   * How long after its death a node's name can be taken over by another address; 0 for never. (The name of a node that left is free at
+   * once.) A short time lets a restarted container rejoin with a new address. A time that is too short lets another node take the name
+   * while the owner is only slow. Default 0.
    */
   deadNodeReclaimTime?: number;
-  /** Refuses to send anything to an address without a node name: for transports that check names. Default false. */
+  /** Refuses to send to an address without a node name. For transports that check names. Default false. */
   requireNodeNames?: boolean;
   /**
-   * The networks that members may come from, as CIDRs, IPv4 and IPv6 each by its own ("10.0.0.0/8", "fd00::/8"). Absent: all.
-   * An empty list: none, so that a filter that came out empty does not open the cluster. (Go's empty list allows all.)
+   * The networks of members, as CIDRs for IPv4 and IPv6 ("10.0.0.0/8", "fd00::/8"). Default: all networks. An empty list allows none, so
+   * that an empty filter by mistake does not open the cluster. (Go's empty list allows all.)
    */
   cidrsAllowed?: readonly string[];
 
   /**
-   * Lowers the bounds on what peers may make this node hold: for a process with little memory, or a cluster known to be small.
-   * Each from 1 to its default, which it has when left out. See {@link Limits}.
+   * Changes the bounds on the memory and work that peers can cause on this node, for a process with little memory or a small cluster. See
+   * {@link Limits}.
    */
   limits?: Limits;
 
-  /** Labels put on every metric. Default none. */
+  /** Labels of every metric. Default none. */
   metricLabels?: MetricLabels;
   /** How often the broadcast queue's length is measured (`memberlist.queue.broadcasts`); at least 1 ms. Default 30 s. */
   queueCheckInterval?: number;
 
-  /** This node's metadata, at most 512 bytes, where there is no `delegate.nodeMeta`. Copied. */
+  /** This node's metadata, at most 512 bytes, if there is no `delegate.nodeMeta`. It is copied. */
   meta?: Uint8Array;
-  /** Where metrics go. Absent: nowhere. */
+  /** Receives metrics. Default none. */
   metrics?: Metrics;
-  /** Time. Default: the runtime's clock. */
+  /** The source of time. Default: the runtime's clock. */
   clock?: Clock;
-  /** Randomness, to choose peers; never for keys. Default: the runtime's generator. */
+  /** The source of random numbers for choosing peers; never for keys. Default: the runtime's generator. */
   random?: Random;
   /**
-   * How many events an `events()` iterator holds for a reader that is slow, 1 to 1,000,000; beyond it the oldest are dropped, and
-   * counted (`dropped` of the iterator, `dropped.event` of `counters()`). Default 1024.
+   * How many events an `events()` iterator buffers for a slow reader, 1 to 1,000,000. Beyond it the oldest are dropped and counted
+   * (`dropped` of the iterator, `dropped.event` of `counters()`). Default 1024.
    */
   eventsCapacity?: number;
 
   /**
-   * About how often a member that died, or a seed that is not alive, is tried again by a push/pull, so that a cluster that fell apart finds
-   * together; 0 switches healing off. Each is tried about once in this time by all members together, and what does not answer every
-   * second and then every fourth time. Shorter heals sooner, for more tries. Default 30 s (WAN 60 s, local 15 s).
+   * How often a dead member, or a seed that is not alive, is tried again with a push/pull, to heal a partition; 0 switches healing off. All
+   * members together try each about once in this time. They try one that does not answer every second time, and later every fourth time.
+   * A shorter interval heals sooner, with more attempts. Default 30 s (WAN 60 s, local 15 s).
    */
   healingInterval?: number;
   /**
-   * For how long a member that died is tried again; 0 for ever (1,024 are remembered at most). Seeds are always tried. Longer heals longer
-   * partitions, shorter leaves machines that are gone for good in peace. Default 24 h.
+   * How long a dead member is tried again; 0 for ever (at most 1,024 are remembered). Seeds are always tried. A longer time heals longer
+   * partitions; a shorter one saves attempts at removed machines. Default 24 h.
    */
   healingTimeout?: number;
   /**
-   * Keeps our incarnation and up to 256 live members over a restart, so that the node then rejoins by itself, and at once, under an
-   * incarnation above what others remember of it. After `leave` no members are kept. What is no snapshot of this name and label is
-   * counted (`store_corrupted`, `store_foreign`), warned of, and ignored. One for each node. Default none.
+   * Keeps this node's incarnation and up to 256 live members over a restart. The node then rejoins by itself, with an incarnation above the
+   * one that others remember. After `leave` it keeps no members. A saved state that is damaged, or of another name or label, is counted
+   * (`store_corrupted`, `store_foreign`), logged and ignored. Each node needs its own store. Default none.
    */
   store?: Store;
 }
 
-/** The bounds of the queue of `members.broadcast`; as those of a `TransmitLimitedQueue`. */
+/** The bounds of the queue of `members.broadcast`, as for a `TransmitLimitedQueue`. */
 export type BroadcastQueueConfig = Pick<TransmitLimitedQueueOptions, "maxCount" | "maxBytes" | "whenFull">;
 
-/** The fields that every preset has a value for. */
+/** The fields with a value in every preset. */
 type DefaultedField =
   | "label"
   | "skipInboundLabelCheck"
@@ -333,10 +333,10 @@ type DefaultedField =
   | "healingInterval"
   | "healingTimeout";
 
-/** What {@link lanConfig} and its like return: all but the name; a fresh object, to be changed at will. */
+/** The result of {@link lanConfig}, {@link wanConfig} and {@link localConfig}: a new object without a name, which you may change. */
 export type PresetConfig = Omit<Config, "name" | DefaultedField> & Required<Pick<Config, DefaultedField>>;
 
-/** The effective config: checked, complete, frozen; its lists and bytes are copies. An empty `secretKey` is absent. */
+/** The effective config: checked, complete and frozen, with copies of lists and bytes. An empty `secretKey` becomes undefined. */
 export type ResolvedConfig = Readonly<
   Omit<Config, DefaultedField | "clock" | "random" | "limits"> &
     Required<Pick<Config, DefaultedField | "clock" | "random">> & { limits: ResolvedLimits }

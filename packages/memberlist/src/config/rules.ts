@@ -47,7 +47,7 @@ function isCrypto(crypto: unknown): boolean {
 
 const keyringShape: Rule = shape(["addKey", "useKey", "removeKey", "getKeys", "getPrimaryKey"]);
 
-/** One of another copy of this library will do. What lacks size or revision would look like an empty ring: plaintext. */
+/** Accepts a keyring of another copy of this library. Without size or revision it would look empty, and messages would be plaintext. */
 function isKeyring(value: unknown): boolean {
   if (!keyringShape.accepts(value)) return false;
   const { size, revision } = value as { readonly size?: unknown; readonly revision?: unknown };
@@ -56,7 +56,7 @@ function isKeyring(value: unknown): boolean {
 
 const limitNames: readonly string[] = Object.keys(limitMaxima);
 
-/** All bounds in one sentence, so that the one that is wrong can be put right. */
+/** The message lists all bounds, so that the user can correct the wrong one. */
 const limitsRule: Rule = {
   expected: `an object with whole numbers, each optional: ${Object.entries(limitMaxima)
     .map(([name, max]) => `${name} (1 to ${max})`)
@@ -89,7 +89,7 @@ const port: Rule = integer(0, 65_535);
 const multiplier: Rule = integer(1, countMax);
 const delegateVersion: Rule = integer(0, 255);
 
-/** A rule for each field; a field that is absent or undefined is not checked, save `name`. */
+/** A rule for each field. A missing or undefined field is not checked, except `name`. */
 export const configRules: Rules<Config> = {
   name: text(`a string of 1 to ${nameMaxSize} bytes (UTF-8)`, (value) => value !== "" && utf8Length(value) <= nameMaxSize),
   transport: transportRule,

@@ -49,7 +49,7 @@ function issue(field: string, value: unknown, expected: string, shown: string): 
   return { field, value, expected, message: `${field} must be ${expected}; it is ${shown}` };
 }
 
-/** A misspelt `secretKey` is an unknown field, too: its value is not shown. */
+/** It does not show the value, because the field may be a misspelt `secretKey`. */
 function unknownIssue(field: string): ConfigIssue {
   const name = closestName(field, Object.keys(configRules));
   const hint = name === undefined ? "" : `; did you mean ${name}?`;

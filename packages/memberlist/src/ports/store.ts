@@ -1,7 +1,7 @@
-/** Where a node keeps what it needs after a restart: one text. The transport packages have `fileStore`. */
+/** Stores a node's state for its next start as one string. The transport packages have `fileStore`. */
 export interface Store {
-  /** What was saved last; undefined where nothing was. */
+  /** The last saved string; undefined if nothing was saved. */
   load(): Promise<string | undefined>;
-  /** Replaces it, all or nothing: a process that dies in the middle leaves what was there before. Never called twice at a time. */
+  /** Replaces the saved string atomically: after a crash the store has the old or the new one. Never called twice at a time. */
   save(text: string): Promise<void>;
 }

@@ -5,7 +5,7 @@ import type { AdvertisedAddress, Transport } from "../ports/transport.ts";
 import type { PendingOperations } from "./pending-operations.ts";
 
 /**
- * What `advertiseAddr` is now: the literal IP, or "" where the transport chooses.
+ * The current value of `advertiseAddr`: a literal IP, or "" if the transport chooses.
  *
  * @param operations end the wait at shutdown
  * @throws MemberlistError `advertise_address_failed` where the function fails, gives something else than a string, or takes longer than `tcpTimeout`
@@ -29,9 +29,9 @@ export async function askAdvertiseAddr(
 }
 
 /**
- * Asks the transport, and brings the answer into the one form that addresses are compared in.
+ * Asks the transport for its address, and returns it in canonical form.
  *
- * @param addr what `advertiseAddr` is
+ * @param addr the value of `advertiseAddr`
  * @throws MemberlistError `advertise_address_failed`
  */
 export async function finalAdvertiseAddr(transport: Transport, addr: string, advertisePort: number): Promise<AdvertisedAddress> {
@@ -45,7 +45,7 @@ export async function finalAdvertiseAddr(transport: Transport, addr: string, adv
     );
   }
   if (ip.includes("%")) {
-    // The wire has no zones: what came back of our own address would not be the address that we know.
+    // The wire has no zones: the node's own address from other members would differ from the one that it knows.
     const message = `the address to advertise, ${ip}, has a zone, which means nothing on other machines: set bindAddr to an address without a zone, or advertiseAddr to one that others can reach`;
     throw new MemberlistError("advertise_address_failed", message, { details: { addr: ip, field: "bindAddr" } });
   }

@@ -1,34 +1,34 @@
 import { maxTimerDelay, type Clock, type ClockTimer } from "../ports/clock.ts";
 
-/** A timer that fires this much after its time says that the process was held up, in ms. */
+/** A timer that fires this late, in ms, shows that the event loop was blocked. */
 const lateTimer = 20;
-/** Runtimes count whole milliseconds: a timer may fire so much before its time. To wait once more for the rest would be to wake up twice. */
+/** How early a timer may fire, in ms, because runtimes count whole milliseconds. Waiting for the rest would wake the process twice. */
 const earlyTimer = 1;
 
 export interface EngineTimerOptions {
   readonly clock: Clock;
-  /** False: it does not matter how late it fires. */
+  /** False: late timers are handled like others. */
   readonly lagAwareness: boolean;
-  /** What is due by `at` has its time: now, or up to 1 ms from now. */
+  /** Handles everything due by `at`, which is now or up to 1 ms from now. */
   readonly onTime: (at: number) => void;
-  /** It fired `late` ms after its time; what was waiting to be read meanwhile has been read. */
+  /** The timer fired `late` ms late. Input that arrived meanwhile has been read. */
   readonly onLate: (late: number) => void;
 }
 
-/** The one real timer of a member: it fires for the engine's next deadline, whatever that is for. */
+/** The only real timer of a member. It fires at the engine's next deadline. */
 export class EngineTimer {
   readonly #options: EngineTimerOptions;
   #timer: ClockTimer = undefined;
-  /** When it is to fire. */
+  /** The deadline. */
   #at = Infinity;
-  /** When the real timer does; Infinity where none is set. That is earlier where the deadline has moved back: a timer is not set anew for that. */
+  /** When the real timer fires; Infinity if none is set. A deadline that moves back does not reset the timer, so this may be earlier. */
   #armedAt = Infinity;
 
   constructor(options: EngineTimerOptions) {
     this.#options = options;
   }
 
-  /** @param at when it is to fire, in ms on the clock; Infinity for never */
+  /** @param at the deadline, in ms on the clock; Infinity for never */
   set(at: number): void {
     this.#at = at;
     if (at < this.#armedAt) this.#arm();
@@ -68,8 +68,8 @@ export class EngineTimer {
       onTime(Math.max(at, clock.now()));
       return;
     }
-    // The process was held up. What came meanwhile is still unread: an ack, or a refutation, that is not late at all must
-    // be heard before a timer passes its verdict.
+    // The event loop was blocked, and input that arrived in time is still unread. An ack or a refutation in it must be handled
+    // before the timers.
     clock.defer(() => onLate(late));
   }
 }

@@ -11,9 +11,9 @@ import type { PeerView } from "./streams/outbound-streams.ts";
 type Joiner = { readonly config: ResolvedConfig; readonly engine: Engine };
 
 /**
- * Whether this node has exchanged states with itself, which a shared list of seeds, or a load balancer in front of all, makes likely.
- * Nothing on the wire tells. So it is: an address that is ours, where nobody else is known; or a peer that knows us and nobody else,
- * since every member lists itself.
+ * Whether this node exchanged states with itself, which is likely with a shared list of seeds or a load balancer. The wire does not show
+ * it, so two rules decide: the address is this node's own and lists no other node there, or the peer lists only this node, although every
+ * member lists itself.
  */
 export function isOurselves({ config, engine }: Joiner, address: Address, { count, nodes }: PeerView): boolean {
   const us = engine.localNode;
@@ -25,7 +25,7 @@ export function isOurselves({ config, engine }: Joiner, address: Address, { coun
   return isBoundHere && !engine.isOccupied(address);
 }
 
-/** Those of the peer's nodes that have our name at another address, and have not left: the peer will not list us beside them. */
+/** The peer's nodes with this node's name at another address that have not left. The peer does not list this node while it lists them. */
 export function namesakes({ config, engine }: Joiner, { nodes }: PeerView): Node[] {
   const us = engine.localNode;
   return nodes

@@ -30,7 +30,7 @@ export interface OutputHandlerOptions {
 
 type ActionOf<T extends EngineAction["type"]> = EngineAction & { readonly type: T };
 
-/** Does what the engine's outputs ask for. The outcome of an action comes back as an input of its own. */
+/** Executes the engine's outputs. The outcome of an action becomes a new input of the engine. */
 export class OutputHandler {
   readonly #options: OutputHandlerOptions;
   #isNotifying = false;

@@ -10,26 +10,26 @@ import type { OutboundStreams } from "./streams/outbound-streams.ts";
 import { decodeSavedState, encodeSavedState, savedMembersMax, type SavedState } from "./saved-state.ts";
 import type { Address } from "../api/address.ts";
 
-/** How long changes of the membership are gathered, in ms. */
+/** How long membership changes are collected before a save, in ms. */
 const saveDelay = 5_000;
-/** In ms: a new incarnation is saved at once, but only so long after the last save. Suspicions of us, which anybody can make up without a key, raise it. */
+/** The shortest time between two saves of a new incarnation, in ms. Forged suspicions can raise the incarnation at any rate. */
 const saveInterval = 1_000;
 /** How long a shutdown waits for the last save, in ms. */
 const lastSaveTimeout = 2_000;
-/** What a crash may have kept from being saved: a refutation or two more. */
+/** How many incarnations a crash may have left unsaved. */
 const incarnationMargin = 8;
-/** How many of the saved members are asked at a time, and at most. */
+/** How many saved members are pinged at a time, and in total. */
 const askedAtOnce = 4;
 const askedMax = 64;
 
-/** What a store had, or why that is of no use. */
+/** The loaded state, or the problem with it. */
 export interface Loaded {
-  readonly snapshot?: SavedState;
+  readonly state?: SavedState;
   readonly problem?: "store_load_failed" | "store_corrupted" | "store_foreign";
   readonly reason?: string;
 }
 
-/** Reads the snapshot of an earlier run. Never throws: a node starts without one. */
+/** Loads the saved state of an earlier run. Never throws, because a node can start without one. */
 export async function loadSavedState({ name, label, store }: ResolvedConfig): Promise<Loaded> {
   if (store === undefined) return {};
   let text: string | undefined;
@@ -39,18 +39,18 @@ export async function loadSavedState({ name, label, store }: ResolvedConfig): Pr
     return { problem: "store_load_failed", reason: errorMessage(error) };
   }
   if (text === undefined) return {};
-  const snapshot = typeof text === "string" ? decodeSavedState(text) : undefined;
-  if (snapshot === undefined) return { problem: "store_corrupted", reason: "it is damaged, or of another program" };
-  if (snapshot.name === name && snapshot.label === label) return { snapshot };
+  const state = typeof text === "string" ? decodeSavedState(text) : undefined;
+  if (state === undefined) return { problem: "store_corrupted", reason: "it is damaged, or of another program" };
+  if (state.name === name && state.label === label) return { state };
   return {
     problem: "store_foreign",
-    reason: `it belongs to node ${snapshot.name} with the label "${snapshot.label}"; each node needs a store of its own`,
+    reason: `it belongs to node ${state.name} with the label "${state.label}"; each node needs a store of its own`,
   };
 }
 
-/** The incarnation to start above: nobody remembers a higher one of us. */
-export function startIncarnation({ snapshot }: Loaded): number {
-  return snapshot === undefined ? 0 : snapshot.incarnation + incarnationMargin;
+/** An incarnation at or above the highest one that other members remember of this node. */
+export function startIncarnation({ state }: Loaded): number {
+  return state === undefined ? 0 : state.incarnation + incarnationMargin;
 }
 
 export interface SavedStateKeeperOptions {
@@ -66,7 +66,7 @@ export interface SavedStateKeeperOptions {
   readonly run: (input: () => void) => void;
 }
 
-/** Keeps the store up to date, and finds the cluster again after a restart. */
+/** Keeps the store up to date, and rejoins the cluster after a restart. */
 export class SavedStateKeeper {
   readonly #options: SavedStateKeeperOptions;
   #members: readonly Address[];
@@ -76,12 +76,12 @@ export class SavedStateKeeper {
   #saving: Promise<void> | undefined;
   #savedAt = -Infinity;
   #timer: ClockTimer = undefined;
-  /** When the timer saves, on the clock; Infinity: it is not set. */
+  /** When the timer saves, in ms on the clock; Infinity if it is not set. */
   #due = Infinity;
 
   constructor(options: SavedStateKeeperOptions) {
     this.#options = options;
-    this.#members = options.loaded.snapshot?.members ?? [];
+    this.#members = options.loaded.state?.members ?? [];
   }
 
   /** To be called once the engine runs. */
@@ -102,7 +102,7 @@ export class SavedStateKeeper {
     });
   }
 
-  /** Something may have changed: our incarnation, or that we leave. */
+  /** Checks for a new incarnation or a leave. */
   look(): void {
     const { incarnation, hasLeft } = this.#options.engine;
     if ((incarnation === this.#incarnation && hasLeft === this.#hasLeft) || !this.#maySave) return;
@@ -121,7 +121,7 @@ export class SavedStateKeeper {
     this.#saveIn(saveDelay);
   }
 
-  /** In so many ms, or sooner where that is planned already. */
+  /** Saves after `delay` ms, or earlier if a save is already scheduled. */
   #saveIn(delay: number): void {
     const { clock } = this.#options.config;
     const due = clock.now() + delay;
@@ -139,7 +139,7 @@ export class SavedStateKeeper {
     this.#due = Infinity;
   }
 
-  /** Saves what is not saved yet. Resolves when that is done, has failed, or takes too long. */
+  /** Saves unsaved changes. Resolves once that is done, has failed, or takes too long. */
   async stop(): Promise<void> {
     const { clock } = this.#options.config;
     this.#clearTimer();
@@ -151,12 +151,12 @@ export class SavedStateKeeper {
     clock.clearTimeout(timer);
   }
 
-  /** The snapshot of somebody else is not overwritten: two nodes were given one store. */
+  /** A foreign state is not overwritten: two nodes share one store by mistake. */
   get #maySave(): boolean {
     return this.#options.config.store !== undefined && this.#options.loaded.problem !== "store_foreign";
   }
 
-  /** One save at a time; what changes meanwhile is saved after it. */
+  /** One save at a time; later changes are saved after it. */
   #save(): void {
     if (!this.#isDirty || this.#saving !== undefined) return;
     this.#saving = this.#saveAll().finally(() => (this.#saving = undefined));
@@ -168,7 +168,7 @@ export class SavedStateKeeper {
       this.#isDirty = false;
       this.#savedAt = config.clock.now();
       try {
-        await config.store?.save(encodeSavedState(this.#snapshot()));
+        await config.store?.save(encodeSavedState(this.#currentState()));
       } catch (error) {
         stats.count("store_save_failed");
         log.warn("store_save_failed", `the store could not save this node's state: ${errorMessage(error)}`, { error });
@@ -176,19 +176,19 @@ export class SavedStateKeeper {
     }
   }
 
-  #snapshot(): SavedState {
+  #currentState(): SavedState {
     const { config, engine } = this.#options;
     const { name, label } = config;
     const latest = engine.someAlive(savedMembersMax);
-    // Cut off from all, we want to find them again; after a leave, nobody.
+    // An isolated node keeps the members to find them again; after a leave it keeps none.
     if (engine.hasLeft) this.#members = [];
     else if (latest.length > 0) this.#members = latest;
     return { name, label, incarnation: engine.incarnation, members: this.#members };
   }
 
   /**
-   * Exchanges states with one of the members, in an order by chance. Each is pinged by its name first: who else has got its address
-   * meanwhile does not answer that, and learns nothing of us.
+   * Exchanges states with one of the members, in random order. Each is pinged by its name first: a new node at its address does not answer
+   * that ping, and so gets no state.
    */
   async #rejoin(saved: readonly Address[]): Promise<void> {
     const { config, isStopped, log, streams } = this.#options;

@@ -1,29 +1,29 @@
 import { canonicalIp, type Address } from "../api/address.ts";
 
-/** What a node saves for its next start. */
+/** The state that a node saves for its next start. */
 export interface SavedState {
   readonly name: string;
   readonly label: string;
-  /** Our last incarnation. */
+  /** The last incarnation. */
   readonly incarnation: number;
-  /** Others that were alive; none after a leave. */
+  /** Other live members; empty after a leave. */
   readonly members: readonly Address[];
 }
 
 export const savedMembersMax = 256;
 
 const format = "memberlist-snapshot-1";
-/** Far more than a snapshot can have. */
-const snapshotCharsMax = 1_048_576;
+/** Far more than a saved state can have. */
+const charsMax = 1_048_576;
 const u32Max = 0xffff_ffff;
 
-export function encodeSavedState(snapshot: SavedState): string {
-  return `${JSON.stringify({ format, ...snapshot })}\n`;
+export function encodeSavedState(state: SavedState): string {
+  return `${JSON.stringify({ format, ...state })}\n`;
 }
 
-/** @returns undefined for what is no snapshot */
+/** @returns undefined if `text` is not a saved state */
 export function decodeSavedState(text: string): SavedState | undefined {
-  if (text.length > snapshotCharsMax) return undefined;
+  if (text.length > charsMax) return undefined;
   const parsed = parse(text);
   if (!isObject(parsed) || parsed["format"] !== format) return undefined;
   const { name, label, incarnation, members } = parsed;

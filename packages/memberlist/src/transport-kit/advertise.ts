@@ -47,7 +47,7 @@ interface Candidate {
  *
  * Port: the configured one when > 0, else the bound one.
  *
- * @throws MemberlistError `advertise_address_failed`; `details.candidates` and the message give the cause for each candidate
+ * @throws MemberlistError `advertise_address_failed`; `details.candidates` and the message list the candidates with their problems
  */
 export async function chooseAdvertiseAddress(request: AdvertiseRequest): Promise<AdvertisedAddress> {
   const port = request.port > 0 ? request.port : request.boundPort;
