@@ -8,11 +8,11 @@ import type { LogFields, LogLevel } from "../ports/logger.ts";
 export type MemberEvent =
   /** The node joined, or returned. */
   | { readonly type: "join"; readonly node: Node; readonly at: number }
-  /** The node died (`node.state` is "dead") or left on purpose ("left"). */
+  /** The node died (`node.state` is "dead") or left on purpose ("left"). `cause` has the details. */
   | { readonly type: "leave"; readonly node: Node; readonly cause: LeaveCause; readonly at: number }
   /** The node's metadata changed. */
   | { readonly type: "update"; readonly node: Node; readonly at: number }
-  /** The member `from` suspects the node. The node is declared dead unless it refutes in time. */
+  /** The member `from` suspects the node because of `cause`. The node is declared dead unless it refutes in time. */
   | { readonly type: "suspect"; readonly node: Node; readonly from: string; readonly cause: SuspectCause; readonly at: number }
   /** A suspect node refuted the suspicion. */
   | { readonly type: "alive"; readonly node: Node; readonly at: number }
