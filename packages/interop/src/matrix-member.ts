@@ -25,8 +25,8 @@ const timing: Partial<PeerConfig> = {
 /** Encrypted and labelled. */
 export const secret: Partial<PeerConfig> = { label: "matrix", secretKey: toBase64(seededBytes(32, 7)) };
 
-/** Deno runs its peer from the sources, with the permission for the network alone. */
-const denoPeer = fileURLToPath(new URL("./deno-peer.ts", import.meta.url));
+/** Deno runs its peer from the sources (this file is bundled into `bin/`), with the permission for the network alone. */
+const denoPeer = fileURLToPath(new URL("../src/deno-peer.ts", import.meta.url));
 const denoArgs = ["run", "--quiet", "--no-prompt", "--no-check", "--allow-net", "--unstable-net", denoPeer];
 
 /** Where the program of each member is: fetched or built before the first scenario. */
