@@ -128,7 +128,7 @@ Deno.test("a failed start leaves no port bound", async () => {
   await rejects(bind("name"), { code: "invalid_argument" });
 });
 
-Deno.test("a wildcard bind without permission fails as advertise_address, and names the flag", async () => {
+Deno.test("a wildcard bind without permission fails as advertise_address_failed, and names the flag", async () => {
   const a = await bind("0.0.0.0");
   await rejects(a.finalAdvertiseAddr("", 0), { code: "advertise_address_failed", message: /--allow-sys=networkInterfaces/ });
   deepStrictEqual(await a.finalAdvertiseAddr("10.1.2.3", 0), { addr: "10.1.2.3", port: a.bindPort });

@@ -16,8 +16,8 @@ export class TcpConnection implements Connection {
   #chunks: Uint8Array[] = [];
   #buffered = 0;
   #isEnded = false;
-  /** The socket's error; or that it was closed, once it is gone. */
-  #failure: Error | undefined;
+  #isGone = false;
+  #error: Error | undefined;
   #wake: (() => void) | undefined;
   #rejectWrite: ((error: Error) => void) | undefined;
 
@@ -27,11 +27,15 @@ export class TcpConnection implements Connection {
     this.remote = host === undefined || port === undefined ? undefined : { host, port };
     this.gone = new Promise((resolve) => {
       socket.once("close", () => {
-        resolve(this.#failure);
-        this.#fail(new Error("the socket was closed"));
+        this.#isGone = true;
+        resolve(this.#error);
+        this.#failed();
       });
     });
-    socket.on("error", (error) => this.#fail(error));
+    socket.on("error", (error) => {
+      this.#error ??= error;
+      this.#failed();
+    });
     socket.on("end", () => {
       this.#isEnded = true;
       this.#notify();
@@ -48,7 +52,7 @@ export class TcpConnection implements Connection {
   async read(): Promise<Uint8Array | undefined> {
     while (this.#chunks.length === 0) {
       if (this.#isEnded) return undefined;
-      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#hasFailed()) throw this.#failure();
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -81,21 +85,29 @@ export class TcpConnection implements Connection {
     this.#wake = undefined;
   }
 
-  #fail(error: Error): void {
-    this.#failure ??= error;
-    this.#rejectWrite?.(this.#failure);
+  #hasFailed(): boolean {
+    return this.#isGone || this.#error !== undefined;
+  }
+
+  #failure(): Error {
+    return this.#error ?? new Error("the socket was closed");
+  }
+
+  #failed(): void {
+    this.#rejectWrite?.(this.#failure());
+    this.#rejectWrite = undefined;
     this.#notify();
   }
 
   /** Node reports a write that was cancelled because the socket was destroyed as a success. So a destroyed socket counts as failed. */
   #send(start: (sent: (error?: Error | null) => void) => void): Promise<void> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#hasFailed()) return Promise.reject(this.#failure());
     return new Promise<void>((resolve, reject) => {
       this.#rejectWrite = reject;
       start((error) => {
         this.#rejectWrite = undefined;
-        if (error !== undefined && error !== null) reject(this.#failure ?? error);
-        else if (this.#socket.destroyed) reject(this.#failure ?? new Error("the socket was closed"));
+        if (error !== undefined && error !== null) reject(this.#error ?? error);
+        else if (this.#socket.destroyed) reject(this.#failure());
         else resolve();
       });
     });
@@ -107,10 +119,11 @@ export function connectTcp({ host, port }: Address, signal: AbortSignal): Promis
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
     const stopListening = onAbort(signal, () => socket.destroy());
-    socket.on("error", reject);
-    socket.once("close", () => reject(new Error("the connection was closed at once")));
+    const closed = (): void => reject(new Error("the connection was closed at once"));
+    socket.on("error", reject).once("close", closed);
     socket.once("connect", () => {
       stopListening();
+      socket.off("error", reject).off("close", closed);
       resolve(new TcpConnection(socket));
     });
   });

@@ -99,29 +99,25 @@ export class UdpSocket implements DatagramSocket {
     this.#sentThisTurn++;
     this.#inFlight++;
     this.#scheduleTurn();
+    this.#hand(datagram, false);
+  }
+
+  #hand(datagram: Datagram, isRetry: boolean): void {
     let inside = true;
-    let isRetried = false;
     const sent = (error: Error | null): void => {
       // A peer that is gone answers by ICMP, and the kernel reports that at the socket's next operation (seen on Bun): this packet
       // was for another peer, and has not been sent.
-      if (error !== null && errnoOf(error) === "ECONNREFUSED" && !isRetried) {
-        isRetried = true;
-        hand();
-        return;
-      }
+      if (error !== null && !isRetry && errnoOf(error) === "ECONNREFUSED") return this.#hand(datagram, true);
       this.#inFlight--;
       if (this.waiting > 0) this.#scheduleTurn();
       if (inside) queueMicrotask(() => datagram.sent(error));
       else datagram.sent(error);
     };
-    const hand = (): void => {
-      try {
-        this.#socket.send(datagram.packet, datagram.port, datagram.host, sent);
-      } catch (error) {
-        sent(error as Error);
-      }
-    };
-    hand();
+    try {
+      this.#socket.send(datagram.packet, datagram.port, datagram.host, sent);
+    } catch (error) {
+      sent(error as Error);
+    }
     inside = false;
   }
 

@@ -1,5 +1,6 @@
 import type { Address } from "../api/address.ts";
 import { MemberlistError } from "../api/errors.ts";
+import { systemClock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type {
   AdvertisedAddress,
@@ -86,6 +87,7 @@ export class SocketTransport implements Transport {
   readonly #log: Log;
   readonly #targets: readonly BindTarget[];
   readonly #tcp: readonly ConnectionListener[];
+  readonly #clock = systemClock();
   readonly #stop = new AbortController();
   readonly #routes: RouteTable<UdpSocket>;
   readonly #streams = new Set<TcpStream>();
@@ -212,7 +214,7 @@ export class SocketTransport implements Transport {
   }
 
   #track(connection: Connection, slot?: InboundSlot): TcpStream {
-    const stream = new TcpStream(connection, slot);
+    const stream = new TcpStream(connection, slot, this.#clock);
     this.#streams.add(stream);
     stream.gone.then(
       () => this.#streams.delete(stream),

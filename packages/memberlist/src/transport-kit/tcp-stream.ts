@@ -1,5 +1,5 @@
 import { errorMessage, MemberlistError } from "../api/errors.ts";
-import { systemClock, type ClockTimer } from "../ports/clock.ts";
+import { systemClock, type Clock, type ClockTimer } from "../ports/clock.ts";
 import type { TransportStream } from "../ports/transport.ts";
 import type { InboundSlot } from "./inbound-slots.ts";
 import { errnoOf } from "./socket-errors.ts";
@@ -46,7 +46,7 @@ export class TcpStream implements TransportStream {
   readonly #connection: Connection;
   /** Undefined for a stream that this side opened. */
   readonly #slot: InboundSlot | undefined;
-  readonly #clock = systemClock();
+  readonly #clock: Clock;
   #source: { error(reason: unknown): void } | undefined;
   #sink: { error(reason: unknown): void } | undefined;
   #reading: Promise<unknown> = Promise.resolve();
@@ -56,7 +56,8 @@ export class TcpStream implements TransportStream {
   #isDestroyed = false;
   #isGone = false;
 
-  constructor(connection: Connection, slot?: InboundSlot) {
+  constructor(connection: Connection, slot?: InboundSlot, clock: Clock = systemClock()) {
+    this.#clock = clock;
     this.#connection = connection;
     this.#slot = slot;
     this.readable = new ReadableStream<Uint8Array>(
@@ -85,8 +86,9 @@ export class TcpStream implements TransportStream {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#source?.error(closedError());
-    this.#sink?.error(closedError());
+    const closed = closedError();
+    this.#source?.error(closed);
+    this.#sink?.error(closed);
     if (this.#isDestroyed || this.#isGone) return;
     this.#slot?.linger();
     this.#destroyAfter(lingerMs);
@@ -173,6 +175,8 @@ export class TcpStream implements TransportStream {
     this.#isGone = true;
     this.#slot?.leave();
     this.#clock.clearTimeout(this.#timer);
+    // After `close` it has its error already.
+    if (this.#isClosed) return;
     this.#sink?.error(error === undefined ? closedError() : this.#failure("the connection failed", error));
   }
 

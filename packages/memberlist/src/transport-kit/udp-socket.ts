@@ -40,23 +40,25 @@ export class Datagram {
   readonly packet: Uint8Array;
   readonly host: string;
   readonly port: number;
-  readonly #log: Log;
-  readonly #done: SendDone | undefined;
+  readonly done: SendDone | undefined;
+  readonly log: Log;
 
-  constructor(log: Log, packet: Uint8Array, host: string, port: number, done: SendDone | undefined) {
-    this.#log = log;
+  constructor(packet: Uint8Array, host: string, port: number, done: SendDone | undefined, log: Log) {
     this.packet = packet;
     this.host = host;
     this.port = port;
-    this.#done = done;
+    this.done = done;
+    this.log = log;
   }
 
   /** The kernel has the packet, or refused it. */
   sent(error?: unknown): void {
+    const failure = error === undefined || error === null ? undefined : this.#failure(error);
+    if (this.done === undefined) return;
     try {
-      this.#done?.(error === undefined || error === null ? undefined : this.#failure(error));
+      this.done(failure);
     } catch (thrown) {
-      this.#log.error("udp_send_callback_failed", `the callback of a send threw: ${errorMessage(thrown)}`, { error: thrown });
+      this.log.error("udp_send_callback_failed", `the callback of a send threw: ${errorMessage(thrown)}`, { error: thrown });
     }
   }
 
@@ -64,7 +66,7 @@ export class Datagram {
     const { host, port } = this;
     const details = { host, port, bytes: this.packet.byteLength, errno: errnoOf(error) };
     const message = errorMessage(error);
-    this.#log.debug("udp_send_failed", `sending a UDP packet failed: ${message}`, details);
+    this.log.debug("udp_send_failed", `sending a UDP packet failed: ${message}`, details);
     return new MemberlistError("send_failed", `sending a packet to ${host} port ${port}: ${message}`, { cause: error, details });
   }
 }
@@ -90,7 +92,11 @@ export class UdpSocket {
   start(onPacket: PacketHandler): void {
     if (this.#closing !== undefined) return;
     this.socket.receive(
-      (bytes, host, port, receivedAt) => this.#receive(onPacket, bytes, host, port, receivedAt),
+      (bytes, host, port, receivedAt) => {
+        if (this.#closing !== undefined) return;
+        if (bytes.byteLength > 0) onPacket(bytes, withoutMapping(host), port, receivedAt);
+        else this.#empty(host, port);
+      },
       (error) => this.#failed(error),
     );
   }
@@ -115,7 +121,7 @@ export class UdpSocket {
       later(done, new MemberlistError("limit_exceeded", "too many packets wait to be sent", { details: { waiting } }));
       return false;
     }
-    socket.send(new Datagram(log, packet, host, port, done));
+    socket.send(new Datagram(packet, host, port, done, log));
     return socket.waiting < highWaterMark;
   }
 
@@ -125,9 +131,7 @@ export class UdpSocket {
     return this.#closing;
   }
 
-  #receive(onPacket: PacketHandler, bytes: Uint8Array, host: string, port: number, receivedAt: number): void {
-    if (this.#closing !== undefined) return;
-    if (bytes.byteLength > 0) return onPacket(bytes, withoutMapping(host), port, receivedAt);
+  #empty(host: string, port: number): void {
     this.emptyPackets++;
     this.#options.log.debug("udp_packet_empty", "an empty packet was dropped", { host, port });
   }
