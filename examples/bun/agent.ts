@@ -39,7 +39,7 @@ try {
   // Without this, the others would find out by probing and report a failure.
   await members.leave();
 } catch (error) {
-  print(String(error));
+  for (const line of String(error).split("\n")) print(line);
   process.exitCode = 1;
 } finally {
   await members.shutdown();

@@ -38,7 +38,7 @@ try {
   await commands;
   await members.leave();
 } catch (error) {
-  print(String(error));
+  for (const line of String(error).split("\n")) print(line);
   process.exitCode = 1;
 } finally {
   process.stdin.destroy();

@@ -41,7 +41,7 @@ try {
   for await (const _ of events) choose();
   await members.leave();
 } catch (error) {
-  print(String(error));
+  for (const line of String(error).split("\n")) print(line);
   process.exitCode = 1;
 } finally {
   await members.shutdown();

@@ -7,9 +7,13 @@ import { maxUserMsgBytes, metaMaxSize } from "../wire/constants.ts";
 export function checkMeta(meta: Uint8Array): Uint8Array {
   checkBytes("metadata", meta);
   if (meta.length <= metaMaxSize) return copyBytes(meta);
-  throw new MemberlistError("meta_too_large", `metadata of ${meta.length} bytes exceeds the limit of ${metaMaxSize}`, {
-    details: { size: meta.length, limit: metaMaxSize },
-  });
+  throw new MemberlistError(
+    "meta_too_large",
+    `metadata of ${meta.length} bytes exceeds the limit of ${metaMaxSize}: shorten it`,
+    {
+      details: { size: meta.length, limit: metaMaxSize },
+    },
+  );
 }
 
 export function checkUserMessage(message: Uint8Array): void {

@@ -82,7 +82,7 @@ function checkKeySize(size: number): void {
 function notKey(why: string): MemberlistError {
   return new MemberlistError(
     "invalid_argument",
-    `a key must be a string of base64 for 16, 24 or 32 bytes (24, 32 or 44 characters); it ${why}`,
+    `a key must be a string of base64 for 16, 24 or 32 bytes (24, 32 or 44 characters), as generateKey() makes one; it ${why}`,
   );
 }
 

@@ -193,7 +193,11 @@ function joinFailed(result: JoinResult, minReached: number): JoinError {
     reached === 0
       ? `could not join any of ${attempts.length} addresses`
       : `joined ${reached} of ${attempts.length} addresses, fewer than minReached (${minReached})`;
-  const hint = attempts.some(({ self }) => self) ? "\nThe first node of a cluster joins with minReached: 0" : "";
+  const hint = attempts.some(({ self }) => self)
+    ? "\nThe first node of a cluster joins with minReached: 0"
+    : missed.some(({ error }) => error?.code === "dial_failed" || error?.code === "timeout")
+      ? "\nIs a member running there? Check the address and its TCP port, and the firewall"
+      : "";
   return new JoinError("join_failed", `${what}${reasons.join("")}${hint}`, result, {
     cause: attempts.find(({ error }) => error !== undefined)?.error,
     details: { minReached },

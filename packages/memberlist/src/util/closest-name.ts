@@ -15,16 +15,18 @@ export function closestName(given: string, names: readonly string[]): string | u
   return closest;
 }
 
-/** Levenshtein: how many letters to insert, delete or replace. */
+/** How many letters to insert, delete, replace, or swap with their neighbour (optimal string alignment). */
 function editDistance(from: string, to: string): number {
+  let before: readonly number[] = [];
   let row = Array.from({ length: to.length + 1 }, (_, i) => i);
   for (let i = 1; i <= from.length; i++) {
     const next = [i];
     for (let j = 1; j <= to.length; j++) {
       const replaced = at(row, j - 1) + (from[i - 1] === to[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, at(row, j) + 1, at(next, j - 1) + 1));
+      const isSwap = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1];
+      next.push(Math.min(replaced, at(row, j) + 1, at(next, j - 1) + 1, isSwap ? at(before, j - 2) + 1 : Infinity));
     }
-    row = next;
+    [before, row] = [row, next];
   }
   return at(row, to.length);
 }

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { closestName } from "../../src/util/closest-name.ts";
 
-const names = ["timeout", "signal", "concurrency", "minReached", "probeInterval", "probeTimeout", "cidrsAllowed", "on"];
+const names = ["label", "timeout", "signal", "concurrency", "minReached", "probeInterval", "probeTimeout", "cidrsAllowed", "on"];
 
 it.each([
   ["timeuot", "timeout"],
@@ -14,6 +14,7 @@ it.each([
   ["probTimeout", "probeTimeout"],
   ["CIDRsAllowed", "cidrsAllowed"],
   ["of", "on"],
+  ["lable", "label"],
 ])("takes %s for %s", (given, name) => {
   expect(closestName(given, names)).toBe(name);
 });
