@@ -3,6 +3,7 @@ import { makeCompound } from "../src/wire/compound.ts";
 import { compressMessage } from "../src/wire/compression/compress.ts";
 import * as encode from "../src/wire/messages/encode.ts";
 import { encodePushPull, encodeUserStream } from "../src/wire/messages/push-pull.ts";
+import { encodeUtf8 } from "../src/wire/utf8.ts";
 import { collidingBytes } from "./colliding-bytes.ts";
 import { worstPackets } from "./worst-packets.ts";
 
@@ -33,6 +34,8 @@ const meta: fc.Arbitrary<Uint8Array> = fc.oneof(
 const vsn: fc.Arbitrary<readonly number[]> = fc.oneof(
   { weight: 20, arbitrary: fc.constant([1, 5, 2, 0, 0, 0]) },
   { weight: 1, arbitrary: fc.array(fc.nat(255), { minLength: 6, maxLength: 6 }) },
+  { weight: 1, arbitrary: fc.constantFrom(1, 1_000, 50_000).map((more) => [1, 5, 2, 0, 0, 0, ...new Uint8Array(more).fill(7)]) },
+  { weight: 1, arbitrary: fc.constantFrom(1, 1_000, 50_000).map((more) => [0, 5, 2, 0, 0, 0, ...new Uint8Array(more).fill(7)]) },
 );
 const source = { sourceAddr: hosts, sourcePort: ports, sourceNode: names };
 
@@ -44,6 +47,19 @@ const state = fc.record({
   incarnation: u32,
   state: fc.constantFrom(0, 1, 2, 3, 4, -1),
   vsn,
+});
+/** So many nodes of two short fields, which say nothing of use: much work for few bytes. */
+const tinyNodes = fc.tuple(fc.constantFrom(700, 5_000, 60_000), fc.boolean()).map(([count, join]) => {
+  const head = encodePushPull(join, [], new Uint8Array(0));
+  const node = Uint8Array.of(0x82, 0xa4, ...encodeUtf8("Name"), 0xa1, 0x61, 0xa5, ...encodeUtf8("State"), 9);
+  const message = new Uint8Array(head.length + 2 + node.length * count);
+  // A header of the same fields, of which the number of nodes takes three bytes.
+  const at = 1 + 1 + 5 + 1 + 6;
+  message.set(head.subarray(0, at));
+  message.set([0xcd, count >>> 8, count & 255], at);
+  message.set(head.subarray(at + 1), at + 3);
+  for (let i = 0; i < count; i++) message.set(node, head.length + 2 + i * node.length);
+  return message;
 });
 const pushPull = fc
   .tuple(fc.boolean(), fc.array(state, { maxLength: 6 }), octets)
@@ -80,6 +96,29 @@ const single: fc.Arbitrary<Uint8Array> = fc.oneof(
   octets.map((one) => encode.encodeUser(one)),
 );
 
+/** An alive message, mostly of a taken name, that an unknown field, or versions, fill up to what a packet may decompress to. */
+const padded: fc.Arbitrary<Uint8Array> = fc
+  .record({
+    node: names,
+    host: fc.constantFrom("10.0.0.1", "10.0.0.2", "10.9.9.9"),
+    size: fc.constantFrom(60_000, 1_000_000),
+    kept: fc.oneof(fc.constant(new Uint8Array(20).fill(1)), meta),
+    isVersions: fc.boolean(),
+    pMin: fc.constantFrom(0, 1),
+  })
+  .map(({ node, host, size, kept, isVersions, pMin }) => {
+    const claim = { incarnation: 9, node, addr: host, port: 7946, meta: kept };
+    const versions = [pMin, 5, 2, 0, 0, 0];
+    if (isVersions) return compressMessage(encode.encodeAlive({ ...claim, vsn: [...versions, ...new Uint8Array(size)] }));
+    const message = encode.encodeAlive({ ...claim, vsn: versions });
+    const field = [0xa1, 0x7a, 0xdb, size >>> 24, size >>> 16, size >>> 8, size];
+    const whole = new Uint8Array(message.length + field.length + size);
+    whole.set(message);
+    whole.set(field, message.length);
+    whole[1] = 0x87;
+    return compressMessage(whole);
+  });
+
 /** A map of many keys that nobody knows, in a message of any type. */
 const wide: fc.Arbitrary<Uint8Array> = fc
   .tuple(
@@ -113,6 +152,7 @@ const packed: fc.Arbitrary<Uint8Array> = fc.oneof(
   { weight: 1, arbitrary: single.map((one) => compressMessage(one)) },
   { weight: 1, arbitrary: nested },
   { weight: 1, arbitrary: wide },
+  { weight: 2, arbitrary: padded },
   { weight: 1, arbitrary: fc.tuple(fc.constantFrom(...worstPackets), fc.nat(50)).map(([{ make }, round]) => make(round)) },
   { weight: 1, arbitrary: fc.nat(3_000_000).map((size) => compressMessage(encode.encodeUser(new Uint8Array(size)))) },
 );
@@ -122,6 +162,8 @@ const streamed: fc.Arbitrary<Uint8Array> = fc.oneof(
   pushPull.map((one) => compressMessage(one)),
   crowd,
   crowd.map((one) => compressMessage(one)),
+  tinyNodes,
+  tinyNodes.map((one) => compressMessage(one)),
   wide.map((one) => compressMessage(one)),
   fc.nat(900_000).map((size) => compressMessage(encodeUserStream(new Uint8Array(size)))),
   octets.map((one) => encodeUserStream(one)),
@@ -175,6 +217,8 @@ export type Step =
       readonly wrap: Wrap;
       /** In how many pieces it comes, a ms apart. */
       readonly pieces: number;
+      /** On how many streams at once. */
+      readonly copies: number;
       readonly end: "finish" | "close" | "leave";
     }
   /** A stream of packets, as `streamOnly` sends them, with these in turn, so many in all. */
@@ -199,6 +243,8 @@ export interface Case {
   readonly label: string;
   readonly compress: boolean;
   readonly protocolVersion: number;
+  /** Whether the members have an alive and a conflict delegate. */
+  readonly delegates: boolean;
   readonly steps: readonly Step[];
 }
 
@@ -211,6 +257,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       message: bentOr(streamed),
       wrap,
       pieces: fc.integer({ min: 1, max: 4 }),
+      copies: fc.oneof({ weight: 3, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: fc.constantFrom(5, 60) }),
       end: fc.constantFrom("finish" as const, "close" as const, "leave" as const),
     }),
   },
@@ -236,6 +283,7 @@ export const attacks: fc.Arbitrary<Case> = fc.record({
   label: fc.constantFrom("", "blue"),
   compress: fc.boolean(),
   protocolVersion: fc.constantFrom(1, 2, 5),
+  delegates: fc.boolean(),
   steps: fc.array(step, { minLength: 1, maxLength: 25 }),
 });
 

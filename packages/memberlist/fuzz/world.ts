@@ -27,6 +27,9 @@ const slowPlays = 4;
 const keptMax = 2_048;
 /** In bytes. */
 const packetStreamMax = 200_000;
+/** What a field of a log line may have, in characters and in items. */
+const loggedTextMax = 4_500;
+const loggedItemsMax = 16;
 /** So many packets between members are remembered, for replay. */
 const recordedMax = 200;
 const none = new Uint8Array(0);
@@ -115,10 +118,12 @@ class World {
         await this.#stream(step, this.#wrapStream(step.message, step.wrap));
         break;
       case "packetStream":
-        await this.#stream({ ...step, pieces: 1 }, this.#packetStream(step));
+        await this.#stream({ ...step, pieces: 1, copies: 1 }, this.#packetStream(step));
         break;
       case "wait":
+        this.#meter.start();
         await this.clock.advance(step.ms);
+        this.#slowest = Math.max(this.#slowest, this.#meter.end().longest / turnMax);
         break;
     }
   }
@@ -141,7 +146,7 @@ class World {
   }
 
   async #member(name: string): Promise<Memberlist> {
-    const { encrypted, label, compress, protocolVersion } = this.#case;
+    const { encrypted, label, compress, delegates, protocolVersion } = this.#case;
     const transport = this.#overStreams(Object.assign(this.#network.transport(), { crypto: aesCrypto }));
     const writeTo = transport.writeTo.bind(transport);
     transport.writeTo = (packet, to, done) => {
@@ -165,7 +170,11 @@ class World {
       logger: { debug: ignore, info: ignore, warn: ignore, error: complain },
       ...(encrypted && { secretKey: key }),
       delegate: { notifyMsg: (message) => void this.#kept.push(message) },
-      limits: { maxDecompressedBytes: 1_000_000, maxUserMsgBytes: 100_000, maxPushStateBytes: 100_000 },
+      ...(delegates && {
+        alive: { notifyAlive: ({ meta }) => void this.#kept.push(meta) },
+        conflict: { notifyConflict: (_, { meta }) => void this.#kept.push(meta) },
+      }),
+      limits: { maxDecompressedBytes: 1024 * 1024, maxUserMsgBytes: 100_000, maxPushStateBytes: 100_000 },
     });
   }
 
@@ -207,26 +216,32 @@ class World {
   }
 
   async #stream(
-    { pieces, end, kind }: Pick<StreamStep, "pieces" | "end"> & { readonly kind: string },
+    { pieces, copies, end, kind }: Pick<StreamStep, "pieces" | "end"> & { readonly copies: number; readonly kind: string },
     bytes: Uint8Array,
   ): Promise<void> {
+    const streams: TransportStream[] = [];
+    for (let i = 0; i < copies; i++) streams.push(await this.#dial());
+    const writers = streams.map(({ writable }) => writable.getWriter());
+    for (const { closed } of writers) closed.catch(() => undefined);
+    const size = Math.ceil(bytes.length / pieces);
+    this.#meter.start();
+    for (let at = 0; at < bytes.length; at += size) {
+      for (const writer of writers) writer.write(bytes.slice(at, at + size)).catch(() => undefined);
+      await this.clock.advance(1);
+    }
+    if (end === "finish") for (const writer of writers) writer.close().catch(() => undefined);
+    if (end === "close") for (const stream of streams) stream.close();
+    if (end === "leave" && kind === "packetStream") this.#left.push(...streams);
+    await this.clock.advance(3);
+    this.#slowest = Math.max(this.#slowest, this.#meter.end().longest / turnMax);
+  }
+
+  async #dial(): Promise<TransportStream> {
     const stream = await this.clock.settle(this.#transport.dial(this.#address, { timeout: 1_000 }));
     this.#openStreams++;
     const isOver = this.#drain(stream.readable).then(() => this.#openStreams--);
     isOver.catch(() => undefined);
-    const writer = stream.writable.getWriter();
-    writer.closed.catch(() => undefined);
-    const size = Math.ceil(bytes.length / pieces);
-    this.#meter.start();
-    for (let at = 0; at < bytes.length; at += size) {
-      writer.write(bytes.slice(at, at + size)).catch(() => undefined);
-      await this.clock.advance(1);
-    }
-    if (end === "finish") writer.close().catch(() => undefined);
-    if (end === "close") stream.close();
-    if (end === "leave" && kind === "packetStream") this.#left.push(stream);
-    await this.clock.advance(3);
-    this.#slowest = Math.max(this.#slowest, this.#meter.end().longest / turnMax);
+    return stream;
   }
 
   async #drain(readable: ReadableStream<Uint8Array>): Promise<number> {
@@ -264,12 +279,26 @@ class World {
     }
   }
 
-  /** What is kept does not hold on to a packet or a stream that it came with. */
+  /** What members, applications and readers of events keep does not hold on to the packet or stream that it came with. */
   #checkKept(): void {
     const metadata = this.#members.flatMap((one) => one.members().map(({ meta }) => meta));
+    for (const event of this.#members.flatMap((one) => one.recentEvents())) {
+      if (event.type === "log") this.#checkLogged(event.fields);
+      if ("node" in event) metadata.push(event.node.meta);
+      if (event.type === "conflict") metadata.push(event.other.meta);
+    }
     for (const bytes of [...this.#kept, ...metadata]) {
       const behind = bytes.buffer.byteLength;
       if (behind > Math.max(keptMax, 4 * bytes.length)) this.#problems.push(`${bytes.length} bytes keep ${behind}`);
+    }
+  }
+
+  /** A log line is kept, too: its fields are no longer than a name and some text, or a few items. */
+  #checkLogged(fields: Readonly<Record<string, unknown>>): void {
+    for (const [name, value] of Object.entries(fields)) {
+      const isLong =
+        typeof value === "string" ? value.length > loggedTextMax : Array.isArray(value) && value.length > loggedItemsMax;
+      if (isLong || ArrayBuffer.isView(value)) this.#problems.push(`${String(fields["code"])} logs a long ${name}`);
     }
   }
 

@@ -2,6 +2,7 @@ import { makeCompound } from "../src/wire/compound.ts";
 import { compressMessage } from "../src/wire/compression/compress.ts";
 import { compoundMaxParts, messageType } from "../src/wire/constants.ts";
 import * as encode from "../src/wire/messages/encode.ts";
+import type { Alive } from "../src/wire/messages/types.ts";
 import { encodeUtf8 } from "../src/wire/utf8.ts";
 
 /** A message that is made to cost its receiver as much as it can. */
@@ -38,6 +39,15 @@ function longName(size: number, tag: number): string {
 function aliveOf(node: string, tag: number, meta: Uint8Array = none): Uint8Array {
   const addr = `10.${(tag >>> 16) & 255}.${(tag >>> 8) & 255}.${tag & 255}`;
   return encode.encodeAlive({ incarnation: 1, node, addr, port: 7946, meta, vsn });
+}
+
+function claim(node: string): Alive {
+  return { incarnation: 1, node, addr: "10.7.7.7", port: 7946, meta: none, vsn };
+}
+
+/** Versions that fill a packet; the first of them is `pMin`. */
+function longVersions(pMin: number): readonly number[] {
+  return [pMin, 5, 2, 0, 0, 0, ...Array.from({ length: room - 200 }, () => 1)];
 }
 
 function raw(type: number, ...pieces: readonly (readonly number[] | Uint8Array)[]): Uint8Array {
@@ -141,6 +151,14 @@ export const worstPackets: readonly WorstPacket[] = [
           new Uint8Array(240).fill(1),
         ),
       ),
+  },
+  {
+    name: "a new member with 1 MiB of versions",
+    make: (round) => compressMessage(encode.encodeAlive({ ...claim(`v${round}`), vsn: longVersions(1) })),
+  },
+  {
+    name: "a member with 1 MiB of invalid versions",
+    make: (round) => compressMessage(encode.encodeAlive({ ...claim(`v${round}`), vsn: longVersions(0) })),
   },
   { name: "strings of 4 GiB announced", make: () => parts(() => raw(ackResp, [0x81, 0xdb, 0xff, 0xff, 0xff, 0xff])) },
   { name: "255 new members", make: (round) => parts((i) => aliveOf(`n${round * 255 + i}`, round * 255 + i)) },
