@@ -21,7 +21,7 @@ const members = await createMemberlist({
   ...lanConfig(),
   name: values.name,
   label: "example", // keeps clusters apart that share a network
-  secretKey: decodeKey(values.key), // encrypts everything
+  secretKey: values.key === "" ? undefined : decodeKey(values.key), // encrypts everything; --key "" does not
   bindAddr: values.bind,
   bindPort: Number(values.port),
 });

@@ -23,6 +23,7 @@ export const sharedConfig: Readonly<Partial<PeerConfig>> = {
   gossipNodes: 4,
   retransmitMult: 4,
   rebroadcast: true,
+  label: "example", // that of the examples, so that they can join
 };
 
 /** Runs the whole demonstration. @returns the exit code */

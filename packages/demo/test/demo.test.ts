@@ -135,7 +135,7 @@ describe("the main job", () => {
       const kept = await program.reported("that it is kept", () => program.of("keep")[0]);
       const names = ["node-1", "node-2", "node-3", hasGo ? "go-5" : "node-5"];
       // The command in the first line of the example: no permission but the network's.
-      await using guest = new Example("deno", "agent", ["--name", "on-deno", "--join", kept.addresses[0] ?? ""]);
+      await using guest = new Example("deno", "agent", ["--name", "on-deno", "--key", "", "--join", kept.addresses[0] ?? ""]);
       await guest.says(new RegExp(`members: ${[...names, "on-deno"].sort().join(" ")}\\n`));
       await allSee(program, names, "on-deno", "alive");
       expect(await guest.stop()).toBe(0);
