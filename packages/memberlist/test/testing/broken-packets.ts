@@ -150,9 +150,9 @@ export const brokenPackets: Broken = {
     [(inner) => ({ finalAdvertiseAddr: (_, port) => inner.finalAdvertiseAddr("", port) }), /were not taken over/],
     [() => ({ finalAdvertiseAddr: (addr, port) => ({ addr, port }) }), /the bound port must be advertised/],
   ],
-  "what is not an address is refused as advertise_address": [
+  "what is not an address is refused as advertise_address_failed": [
     [() => ({ finalAdvertiseAddr: (addr, port) => ({ addr, port }) }), /but it resolved/],
-    [() => ({ finalAdvertiseAddr: () => Promise.reject(new Error("no")) }), /code advertise_address, not Error: no/],
+    [() => ({ finalAdvertiseAddr: () => Promise.reject(new Error("no")) }), /code advertise_address_failed, not Error: no/],
   ],
   "packets and streams over IPv6": [
     [() => ({ writeTo: () => true }), /over IPv6 never arrived/],

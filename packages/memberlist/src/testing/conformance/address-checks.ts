@@ -29,7 +29,7 @@ export const addressChecks: readonly Check[] = [
     },
   },
   {
-    name: "what is not an address is refused as advertise_address",
+    name: "what is not an address is refused as advertise_address_failed",
     run: async (bench) => {
       const { transport } = await bench.peer();
       const refused = Promise.resolve().then(() => transport.finalAdvertiseAddr("not an address", 0));
