@@ -107,10 +107,10 @@ const padded: fc.Arbitrary<Uint8Array> = fc
     pMin: fc.constantFrom(0, 1),
   })
   .map(({ node, host, size, kept, isVersions, pMin }) => {
-    const claim = { incarnation: 9, node, addr: host, port: 7946, meta: kept };
+    const alive = { incarnation: 9, node, addr: host, port: 7946, meta: kept };
     const versions = [pMin, 5, 2, 0, 0, 0];
-    if (isVersions) return compressMessage(encode.encodeAlive({ ...claim, vsn: [...versions, ...new Uint8Array(size)] }));
-    const message = encode.encodeAlive({ ...claim, vsn: versions });
+    if (isVersions) return compressMessage(encode.encodeAlive({ ...alive, vsn: [...versions, ...new Uint8Array(size)] }));
+    const message = encode.encodeAlive({ ...alive, vsn: versions });
     const field = [0xa1, 0x7a, 0xdb, size >>> 24, size >>> 16, size >>> 8, size];
     const whole = new Uint8Array(message.length + field.length + size);
     whole.set(message);

@@ -41,7 +41,7 @@ function aliveOf(node: string, tag: number, meta: Uint8Array = none): Uint8Array
   return encode.encodeAlive({ incarnation: 1, node, addr, port: 7946, meta, vsn });
 }
 
-function claim(node: string): Alive {
+function aliveFields(node: string): Alive {
   return { incarnation: 1, node, addr: "10.7.7.7", port: 7946, meta: none, vsn };
 }
 
@@ -154,11 +154,11 @@ export const worstPackets: readonly WorstPacket[] = [
   },
   {
     name: "a new member with 1 MiB of versions",
-    make: (round) => compressMessage(encode.encodeAlive({ ...claim(`v${round}`), vsn: longVersions(1) })),
+    make: (round) => compressMessage(encode.encodeAlive({ ...aliveFields(`v${round}`), vsn: longVersions(1) })),
   },
   {
     name: "a member with 1 MiB of invalid versions",
-    make: (round) => compressMessage(encode.encodeAlive({ ...claim(`v${round}`), vsn: longVersions(0) })),
+    make: (round) => compressMessage(encode.encodeAlive({ ...aliveFields(`v${round}`), vsn: longVersions(0) })),
   },
   { name: "strings of 4 GiB announced", make: () => parts(() => raw(ackResp, [0x81, 0xdb, 0xff, 0xff, 0xff, 0xff])) },
   { name: "255 new members", make: (round) => parts((i) => aliveOf(`n${round * 255 + i}`, round * 255 + i)) },
