@@ -1,41 +1,61 @@
-// Adds up vitest's JSON reports and prints the closing line of a CI run: `N passed, N failed`.
-// usage: node scripts/ci-summary.mjs <failed steps> <report.json>:<exit code of its run>…
+// Adds up vitest's JSON reports, names each test and step that failed, and prints the closing line of a CI run: `N passed, N failed`.
+// usage: node scripts/ci-summary.mjs [--failed <step>]… <report.json>:<exit code of its run>…
 // A report that is missing counts as a failure, and so does, in CI, every skipped test. So does a run that failed although none of
 // its tests did: an unhandled rejection, say, which is in no report.
 import { readFileSync } from "node:fs";
+import { basename, relative } from "node:path";
+import { parseArgs } from "node:util";
 
-const [failedSteps, ...reports] = process.argv.slice(2);
+const { values, positionals } = parseArgs({
+  options: { failed: { type: "string", multiple: true, default: [] } },
+  allowPositionals: true,
+});
 let passed = 0;
-let failed = Number(failedSteps);
+let failed = 0;
 
-for (const argument of reports) {
+for (const step of values.failed) fail(`step ${step}`);
+for (const argument of positionals) {
   const at = argument.lastIndexOf(":");
-  const path = argument.slice(0, at);
-  const exitCode = Number(argument.slice(at + 1));
+  addReport(argument.slice(0, at), Number(argument.slice(at + 1)));
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);
+
+function fail(what, count = 1) {
+  failed += count;
+  console.log(`failed: ${what}`);
+}
+
+function addReport(path, exitCode) {
+  const suite = basename(path, ".json");
   let report;
   try {
     report = JSON.parse(readFileSync(path, "utf8"));
   } catch {
-    console.log(`no test report at ${path}`);
-    failed++;
-    continue;
+    fail(`${suite}: there is no report`);
+    return;
   }
-  const skipped = report.numPendingTests + report.numTodoTests;
+  const failedBefore = failed;
   passed += report.numPassedTests;
-  failed += report.numFailedTests;
-  if (report.numPassedTests === 0) {
-    console.log(`${path}: no test ran`);
-    failed++;
+  if (report.numPassedTests === 0) fail(`${suite}: no test ran`);
+  if (report.numFailedTests > 0) fail(`${suite}: ${report.numFailedTests} tests`, report.numFailedTests);
+  const skipped = report.numPendingTests + report.numTodoTests;
+  if (skipped > 0 && process.env.CI) fail(`${suite}: ${skipped} skipped; in CI nothing may be`, skipped);
+  for (const { name, message, assertionResults } of report.testResults ?? []) {
+    const unexpected = assertionResults.filter(({ status }) => status !== "passed" && (status === "failed" || process.env.CI));
+    for (const { status, fullName, failureMessages } of unexpected) {
+      console.log(`  ${status}: ${relative(process.cwd(), name)}: ${fullName}${firstLines(failureMessages?.[0])}`);
+    }
+    if (assertionResults.length === 0) console.log(`  no test ran: ${relative(process.cwd(), name)}${firstLines(message)}`);
   }
-  if (skipped > 0 && process.env.CI) {
-    console.log(`${path}: ${skipped} skipped; in CI nothing may be`);
-    failed += skipped;
-  }
-  if ((exitCode !== 0 || !report.success) && report.numFailedTests === 0) {
-    console.log(`${path}: the run failed outside its tests, with exit code ${exitCode}`);
-    failed++;
+  if ((exitCode !== 0 || !report.success) && failed === failedBefore) {
+    fail(`${suite}: the run failed outside its tests, with exit code ${exitCode}`);
   }
 }
 
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);
+function firstLines(message = "") {
+  return message
+    .split("\n", 4)
+    .map((line) => `\n    ${line}`)
+    .join("");
+}
