@@ -66,6 +66,7 @@ export type { MemberInfo } from "./api/member-info.ts";
 export type { Node, NodeState } from "./api/node.ts";
 export type { NodeIdentity } from "./certificates/identity.ts";
 export type { Receiver } from "./api/receiver.ts";
+export type { QueueLengths, Traffic } from "./api/stats.ts";
 export type { SelectNodes, SelectPurpose } from "./api/select-nodes.ts";
 export type { MemberlistSummary } from "./runtime/summary.ts";
 export type { Clock, ClockTimer } from "./ports/clock.ts";

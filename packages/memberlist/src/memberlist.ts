@@ -25,6 +25,7 @@ import { nodeStates, type Node } from "./api/node.ts";
 import { checkOptions } from "./api/options.ts";
 import { addressOfReceiver, findReceiver, type Receiver } from "./api/receiver.ts";
 import { checkSeeds, type Seed } from "./api/seeds.ts";
+import type { QueueLengths, Traffic } from "./api/stats.ts";
 import type { Config, ResolvedConfig } from "./config/config.ts";
 import { startRuntime, type Instruments, type Started } from "./create.ts";
 import type { Keyring } from "./encryption/keyring.ts";
@@ -280,6 +281,16 @@ export class Memberlist implements AsyncDisposable {
   /** The number of queued membership broadcasts. */
   numQueuedBroadcasts(): number {
     return this.#runtime.engine.numQueuedBroadcasts;
+  }
+
+  /** What waits in the queues of this node now. A queue that keeps growing shows that this node, or its network, is too slow. */
+  queues(): QueueLengths {
+    return this.#runtime.engine.queues;
+  }
+
+  /** The packets, streams and bytes that this node has sent and received since it was created. */
+  traffic(): Traffic {
+    return this.#runtime.traffic();
   }
 
   /**

@@ -1,6 +1,7 @@
 import { hostPort, type Address } from "../api/address.ts";
 import { MemberlistError } from "../api/errors.ts";
 import type { MemberEvent } from "../api/events.ts";
+import type { Traffic } from "../api/stats.ts";
 import type { ResolvedConfig } from "../config/config.ts";
 import { KeyringCipher } from "../encryption/keyring-cipher.ts";
 import type { Keyring } from "../encryption/keyring.ts";
@@ -204,6 +205,11 @@ export class NodeRuntime {
 
   get isStopped(): boolean {
     return this.#isStopped;
+  }
+
+  /** A copy: the counts go on. */
+  traffic(): Traffic {
+    return { ...this.#stats.traffic };
   }
 
   /** Those of this node, and, with the prefix `transport.`, those of its transport. */

@@ -1,9 +1,20 @@
 import type { CounterName } from "../api/codes.ts";
+import type { Traffic } from "../api/stats.ts";
 import type { EngineStats } from "../swim/ports.ts";
 import type { MetricLabels, Metrics } from "../ports/metrics.ts";
 
-/** Counts for `members.counters()`, and metrics for whoever collects them. */
+/** Counts for `members.counters()` and `members.traffic()`, and metrics for whoever collects them. */
 export class Stats implements EngineStats {
+  readonly traffic: { -readonly [Count in keyof Traffic]: number } = {
+    packetsSent: 0,
+    packetBytesSent: 0,
+    packetsReceived: 0,
+    packetBytesReceived: 0,
+    streamsOpened: 0,
+    streamsAccepted: 0,
+    streamBytesSent: 0,
+    streamBytesReceived: 0,
+  };
   readonly #counters: Map<CounterName, number> = new Map();
   readonly #metrics: Metrics | undefined;
   readonly #labels: MetricLabels;

@@ -9,6 +9,7 @@ import type { AdvertisedAddress } from "../ports/transport.ts";
 import type { Alive, Ping } from "../wire/messages/types.ts";
 import { encodeAlive } from "../wire/messages/encode.ts";
 import type { Seed } from "../api/seeds.ts";
+import type { QueueLengths } from "../api/stats.ts";
 import { AckHandlers } from "./ack-handlers.ts";
 import { Awareness } from "./awareness.ts";
 import { reactToBlockedEventLoop } from "./blocked-event-loop.ts";
@@ -322,6 +323,11 @@ export class Engine {
 
   get numQueuedBroadcasts(): number {
     return this.gossip.numQueued;
+  }
+
+  get queues(): QueueLengths {
+    const { count: user, bytes: userBytes } = this.gossip.userBroadcasts.counters();
+    return { membership: this.gossip.numQueued, user, userBytes, received: this.packets.waiting };
   }
 
   /** There is something to gossip: the ticks, which pause while there is nothing, go on. */

@@ -1,7 +1,7 @@
 import { MemberlistError } from "../api/errors.ts";
 import { RateLimit } from "../util/rate-limit.ts";
 import { copyBytes } from "../wire/bytes.ts";
-import { TransmitLimitedQueue, type DropReason, type QueueFullPolicy } from "./broadcast-queue.ts";
+import { TransmitLimitedQueue, type BroadcastQueueCounters, type DropReason, type QueueFullPolicy } from "./broadcast-queue.ts";
 import type { EngineContext } from "./context.ts";
 
 /** The user broadcasts of `members.broadcast`, in a queue of their own, and those of the delegate. */
@@ -36,6 +36,11 @@ export class UserBroadcasts {
   /** Whether there are, or may be, messages to send. */
   get hasAny(): boolean {
     return this.#queue.numQueued() > 0 || this.#context.delegates.hasBroadcasts;
+  }
+
+  /** The messages of `members.broadcast` that wait, and their bytes. */
+  counters(): BroadcastQueueCounters {
+    return this.#queue.counters();
   }
 
   /**

@@ -34,7 +34,10 @@ export class PacketReceiver {
 
   /** @returns the message, without label, encryption and checksum; undefined for a packet that was rejected */
   decode(packet: Uint8Array, from: Address): Uint8Array | undefined {
-    this.#options.stats.increment("memberlist.udp.received", packet.length);
+    const { stats } = this.#options;
+    stats.traffic.packetsReceived++;
+    stats.traffic.packetBytesReceived += packet.length;
+    stats.increment("memberlist.udp.received", packet.length);
     try {
       return decodePacket(packet, this.#layers);
     } catch (error) {

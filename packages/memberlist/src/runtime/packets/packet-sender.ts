@@ -179,6 +179,8 @@ export class PacketSender {
 
   #write(packet: Uint8Array, to: Address, count: number, onFailed?: () => void): boolean {
     const { stats, transport } = this.#options;
+    stats.traffic.packetsSent++;
+    stats.traffic.packetBytesSent += packet.length;
     stats.increment("memberlist.udp.sent", packet.length);
     if (count === 1 && onFailed === undefined) return transport.writeTo(packet, to, this.#written);
     return transport.writeTo(packet, to, (error) => {

@@ -67,6 +67,7 @@ export class InboundStreams {
   /** Serves a stream that a peer has opened. Never throws. */
   accept(stream: TransportStream, from: Address): void {
     const { config, stats, operations } = this.#options;
+    stats.traffic.streamsAccepted++;
     stats.increment("memberlist.tcp.accept", 1);
     let cut = (): void => undefined;
     const slot = this.#slots.enter(from.host, () => cut());

@@ -124,14 +124,16 @@ export class OutboundStreams {
     { timeout = this.#options.config.tcpTimeout, signal }: WaitOptions,
     use: (session: StreamSession) => Promise<T>,
   ): Promise<T> {
-    const { config, operations, transport } = this.#options;
+    const { config, operations, stats, transport } = this.#options;
     return operations.run<T>({ what, timeout, signal, stateChanged: true }, (resolve, reject) => {
       let session: StreamSession | undefined;
       let isOver = false;
       // The wait for an answer may be without end; dialling is not.
       const dialTimeout = timeout > 0 && timeout <= maxTimerDelay ? timeout : config.tcpTimeout;
       const work = async (): Promise<T> => {
-        session = new StreamSession(await transport.dial(to, { timeout: dialTimeout, signal }), this.#options);
+        const stream = await transport.dial(to, { timeout: dialTimeout, signal });
+        stats.traffic.streamsOpened++;
+        session = new StreamSession(stream, this.#options);
         if (isOver) {
           session.close();
           throw new MemberlistError("aborted", `${what} was cancelled while dialling`);

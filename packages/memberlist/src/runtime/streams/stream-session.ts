@@ -43,7 +43,7 @@ export class StreamSession {
     this.#stats = stats;
     this.#account = account;
     this.#states = states;
-    this.reader = new StreamReader(stream.readable, { yieldToEventLoop: this.nextPart, onBytes: account?.charge });
+    this.reader = new StreamReader(stream.readable, { yieldToEventLoop: this.nextPart, onBytes: this.#received });
     this.#writer = stream.writable.getWriter();
   }
 
@@ -57,6 +57,11 @@ export class StreamSession {
   readonly nextPart = async (): Promise<void> => {
     await this.#states.nextPart();
     if (this.#isClosed) throw new MemberlistError("aborted", "cancelled: the stream was closed");
+  };
+
+  readonly #received = (bytes: number): void => {
+    this.#stats.traffic.streamBytesReceived += bytes;
+    this.#account?.charge(bytes);
   };
 
   /** Charges memory to the account of the stream, if it has one. */
@@ -112,6 +117,7 @@ export class StreamSession {
   }
 
   #write(bytes: Uint8Array): Promise<void> {
+    this.#stats.traffic.streamBytesSent += bytes.length;
     return this.#attempt(() => this.#writes.write(this.#writer, bytes));
   }
 
