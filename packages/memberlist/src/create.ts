@@ -1,11 +1,12 @@
 import { isPublicIp } from "./api/address.ts";
-import { checkMeta } from "./api/arguments.ts";
+import { checkMeta } from "./api/check-arguments.ts";
 import { loadFallbackCrypto } from "./encryption/fallback-crypto.ts";
-import { resolveConfig, type Config, type ResolvedConfig } from "./config/config.ts";
+import { resolveConfig } from "./config/resolve.ts";
+import type { Config, ResolvedConfig } from "./config/config.ts";
 import { PendingOperations } from "./runtime/pending-operations.ts";
 import { askAdvertiseAddr, finalAdvertiseAddr } from "./runtime/advertised-address.ts";
 import { NodeRuntime } from "./runtime/node-runtime.ts";
-import { loadSavedState } from "./runtime/saved-state-keeper.ts";
+import { loadSavedState } from "./runtime/saved-state.ts";
 import type { Engine } from "./swim/engine.ts";
 import type { EngineHooks } from "./swim/hooks.ts";
 import { configError } from "./api/errors.ts";

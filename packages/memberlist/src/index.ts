@@ -3,17 +3,9 @@
  * `@memberlist/core/transport` is for authors of transports.
  */
 export { createMemberlist, type Memberlist } from "./memberlist.ts";
-export {
-  lanConfig,
-  localConfig,
-  wanConfig,
-  type BroadcastQueueConfig,
-  type Config,
-  type Limits,
-  type PresetConfig,
-  type ResolvedConfig,
-  type ResolvedLimits,
-} from "./config/config.ts";
+export { lanConfig, localConfig, wanConfig } from "./config/defaults.ts";
+export type { BroadcastQueueConfig, Config, PresetConfig, ResolvedConfig } from "./config/config.ts";
+export type { Limits, ResolvedLimits } from "./config/limits.ts";
 export { ConfigError, MemberlistError, type ConfigIssue, type ErrorCode, type MemberlistErrorOptions } from "./api/errors.ts";
 export {
   JoinError,
@@ -48,12 +40,24 @@ export type {
   WaitOptions,
 } from "./api/call-options.ts";
 export type { LeaveCause, ProbeFailed, SuspectCause, SuspicionTimeout } from "./api/causes.ts";
-export type { AliveDelegate, ConflictDelegate, Delegate, EventDelegate, MergeDelegate, PingDelegate } from "./api/delegates.ts";
+export type {
+  AliveDelegate,
+  ConflictDelegate,
+  Delegate,
+  EventDelegate,
+  MergeDelegate,
+  PingDelegate,
+  SelectNodes,
+  SelectPurpose,
+} from "./api/delegates.ts";
 export type {
   AddressLostEvent,
   ConflictEvent,
   EventStream,
+  Healed,
   HealedEvent,
+  HealingAttempt,
+  Isolated,
   IsolatedEvent,
   LabelMismatchEvent,
   LogEvent,
@@ -61,13 +65,10 @@ export type {
   QueueFullEvent,
   RecentEvent,
 } from "./api/events.ts";
-export type { Healed, HealingAttempt, Isolated } from "./api/healing-events.ts";
-export type { MemberInfo } from "./api/member-info.ts";
-export type { Node, NodeState } from "./api/node.ts";
-export type { NodeIdentity } from "./certificates/identity.ts";
+export type { MemberInfo, Node, NodeState } from "./api/node.ts";
+export type { NodeIdentity } from "./certificates/node-identity.ts";
 export type { Receiver } from "./api/receiver.ts";
 export type { QueueLengths, Traffic } from "./api/stats.ts";
-export type { SelectNodes, SelectPurpose } from "./api/select-nodes.ts";
 export type { MemberlistSummary } from "./runtime/summary.ts";
 export type { Clock, ClockTimer } from "./ports/clock.ts";
 export type { AesGcm, Crypto } from "./ports/crypto.ts";

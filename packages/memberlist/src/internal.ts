@@ -1,11 +1,11 @@
 /** What our own transport packages share with the core. Not for others: it changes without notice. */
 export { canonicalIp, isIp } from "./api/address.ts";
 export { configError, errorMessage } from "./api/errors.ts";
-export { checkConfigPart, checkOptions } from "./api/options.ts";
-export { resolveConfig } from "./config/config.ts";
+export { checkConfigPart, checkOptions } from "./api/check-arguments.ts";
+export { resolveConfig } from "./config/resolve.ts";
 export { readCertificate, type CertificateFields } from "./certificates/certificate.ts";
-export { anyServerName, serverNameOf } from "./certificates/identity.ts";
-export { certifiedNode, checkAuthority, type CertificateRole } from "./certificates/node-certificate.ts";
+export { anyServerName, serverNameOf } from "./certificates/node-identity.ts";
+export { certifiedNode, checkAuthority, type CertificateRole } from "./certificates/node-identity.ts";
 export { createLog, Log } from "./ports/log.ts";
 export { boolean, duration, integer, isFunction, isObject, shape, text, type Rule, type Rules } from "./util/rules.ts";
 export { maxTimerDelay } from "./ports/clock.ts";
@@ -46,7 +46,7 @@ export { AttemptEnded, atMost, withLimits } from "./transport-kit/time-limit.ts"
 export { type Datagram, type DatagramSocket, type PacketHandler, type SendDone } from "./transport-kit/udp-socket.ts";
 export { datagramMaxBytes, nonceSize, tagSize } from "./wire/constants.ts";
 export { DecodeError, type DecodeReason } from "./wire/errors.ts";
-export type { DecodeJob, EncodeJob, StreamWorkers, WorkerCrypto } from "./ports/stream-workers.ts";
-export { doDecodeJob, doDecodeJobInParts, doEncodeJob, doEncodeJobInParts } from "./wire/stream-jobs.ts";
+export type { DecodeJob, EncodeJob, StreamWorkers, WorkerCrypto } from "./wire/stream-workers.ts";
+export { doDecodeJob, doDecodeJobInParts, doEncodeJob, doEncodeJobInParts } from "./wire/stream-workers.ts";
 export { plainView } from "./wire/bytes.ts";
 export { packetBytes } from "./wire/bytes.ts";

@@ -1,5 +1,5 @@
 import { formatAddress, isIp, type Address } from "./api/address.ts";
-import { checkBytes, checkNodeName, checkUserMessage } from "./api/arguments.ts";
+import { checkBytes, checkNodeName, checkUserMessage, checkOptions } from "./api/check-arguments.ts";
 import { broadcastRules, type BroadcastOptions, type BroadcastResult } from "./api/broadcast.ts";
 import {
   eventStreamRules,
@@ -20,9 +20,7 @@ import {
 import { MemberlistError } from "./api/errors.ts";
 import type { EventStream, RecentEvent } from "./api/events.ts";
 import { joinRules, type JoinOptions, type JoinResult } from "./api/join.ts";
-import type { MemberInfo } from "./api/member-info.ts";
-import { nodeStates, type Node } from "./api/node.ts";
-import { checkOptions } from "./api/options.ts";
+import { type MemberInfo, nodeStates, type Node } from "./api/node.ts";
 import { addressOfReceiver, findReceiver, type Receiver } from "./api/receiver.ts";
 import { checkSeeds, type Seed } from "./api/seeds.ts";
 import type { QueueLengths, Traffic } from "./api/stats.ts";

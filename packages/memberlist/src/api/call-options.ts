@@ -1,5 +1,4 @@
-import type { NodeState } from "./node.ts";
-import { nodeStates } from "./node.ts";
+import { type NodeState, nodeStates } from "./node.ts";
 import { abortSignal, boolean, integer, timeout, type Rules } from "../util/rules.ts";
 
 /** Limits how long a call waits. */

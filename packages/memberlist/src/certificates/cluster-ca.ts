@@ -1,15 +1,13 @@
+import type * as forgeModule from "node-forge";
 import type { pki } from "node-forge";
-import { loadForge, type Forge } from "./load-forge.ts";
 import { configRules } from "../config/rules.ts";
-import { checkOptions } from "../api/options.ts";
+import { checkOptions } from "../api/check-arguments.ts";
 import { text, type Rule, type Rules } from "../util/rules.ts";
 import { errorMessage, MemberlistError } from "../api/errors.ts";
 import { dateOf, systemClock } from "../ports/clock.ts";
-import { randomBytes, webCrypto } from "../ports/web-crypto.ts";
-import { readCertificate } from "./certificate.ts";
-import { anyServerName, identityUri, serverNameOf } from "./identity.ts";
-import { checkAuthority } from "./node-certificate.ts";
-import { derOfPem } from "./pem.ts";
+import { randomBytes, webCrypto } from "../ports/crypto.ts";
+import { readCertificate, derOfPem } from "./certificate.ts";
+import { anyServerName, identityUri, serverNameOf, checkAuthority } from "./node-identity.ts";
 import { verifyIssued } from "./verify-issued.ts";
 
 /** A certificate and the private key to it, both PEM. The key is a secret. */
@@ -233,4 +231,12 @@ function aWhileAgo(): Date {
 /** Forge ends lines as Windows does. */
 function unix(text: string): string {
   return text.replaceAll("\r\n", "\n");
+}
+
+type Forge = typeof forgeModule;
+
+/** node-forge, loaded only when it is needed: it is large. */
+async function loadForge(): Promise<Forge> {
+  const module = (await import("node-forge")) as unknown as { default?: Forge } & Forge;
+  return module.default ?? module;
 }

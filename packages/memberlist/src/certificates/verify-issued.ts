@@ -1,10 +1,8 @@
 import { MemberlistError } from "../api/errors.ts";
-import { webCrypto } from "../ports/web-crypto.ts";
+import { webCrypto } from "../ports/crypto.ts";
 import { equalBytes } from "../wire/bytes.ts";
-import { readCertificate } from "./certificate.ts";
-import type { NodeIdentity } from "./identity.ts";
-import { certifiedNode } from "./node-certificate.ts";
-import { derOfPem } from "./pem.ts";
+import { readCertificate, derOfPem } from "./certificate.ts";
+import { type NodeIdentity, certifiedNode } from "./node-identity.ts";
 
 const rsa = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
 

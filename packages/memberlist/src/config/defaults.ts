@@ -1,4 +1,4 @@
-import type { PresetConfig } from "./fields.ts";
+import type { PresetConfig } from "./config.ts";
 
 /**
  * Defaults for machines in one data centre: fast detection and more traffic. Returns a new object each time. Add the `name`:

@@ -1,5 +1,4 @@
-import type { AesGcm, Crypto } from "../ports/crypto.ts";
-import { randomBytes } from "../ports/web-crypto.ts";
+import { type AesGcm, type Crypto, randomBytes } from "../ports/crypto.ts";
 import { nonceSize, tagSize } from "../wire/constants.ts";
 
 /** AES-GCM in pure JavaScript (`@noble/ciphers`), for transports that bring no crypto: several times slower than what a runtime has. */

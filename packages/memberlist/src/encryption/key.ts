@@ -1,5 +1,5 @@
 import { MemberlistError } from "../api/errors.ts";
-import { randomBytes } from "../ports/web-crypto.ts";
+import { randomBytes } from "../ports/crypto.ts";
 
 /** A key's length in bytes: AES-128, AES-192 or AES-256. */
 export type KeySize = 16 | 24 | 32;

@@ -1,6 +1,6 @@
 import { formatAddress } from "../api/address.ts";
 import type { LogCode } from "../api/codes.ts";
-import type { ResolvedConfig } from "../config/fields.ts";
+import type { ResolvedConfig } from "../config/config.ts";
 import type { LogEvent } from "../api/events.ts";
 import type { Clock } from "./clock.ts";
 import { consoleLogger, textLogger, type LogFields, type Logger, type LogLevel } from "./logger.ts";

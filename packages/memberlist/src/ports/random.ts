@@ -1,4 +1,4 @@
-import { webCrypto } from "./web-crypto.ts";
+import { webCrypto } from "./crypto.ts";
 
 /** Randomness, as the core sees it. The simulator brings a seeded one, so that a run is a function of its seed. */
 export interface Random {

@@ -1,4 +1,4 @@
-import { checkMeta } from "../api/arguments.ts";
+import { checkMeta } from "../api/check-arguments.ts";
 import type { UpdateNodeOptions, WaitOptions } from "../api/call-options.ts";
 import { MemberlistError } from "../api/errors.ts";
 import type { Engine } from "../swim/engine.ts";

@@ -1,5 +1,5 @@
 import type { Address } from "../api/address.ts";
-import { checkNodeName } from "../api/arguments.ts";
+import { checkNodeName } from "../api/check-arguments.ts";
 import { asMemberlistError, errorMessage, type MemberlistError } from "../api/errors.ts";
 import type { MemberEvent } from "../api/events.ts";
 import type { Seed } from "../api/seeds.ts";

@@ -1,6 +1,6 @@
 import { formatAddress, type Address } from "../api/address.ts";
 import { MemberlistError } from "../api/errors.ts";
-import { checkOptions } from "../api/options.ts";
+import { checkOptions } from "../api/check-arguments.ts";
 import { systemClock, type Clock } from "../ports/clock.ts";
 import { randomOffset, systemRandom, type Random } from "../ports/random.ts";
 import type {

@@ -2,8 +2,7 @@ import type { Address } from "../api/address.ts";
 import { CidrAllowList } from "../config/cidr.ts";
 import type { ResolvedConfig } from "../config/config.ts";
 import { MemberlistError } from "../api/errors.ts";
-import type { MemberInfo } from "../api/member-info.ts";
-import type { Node, NodeState } from "../api/node.ts";
+import type { MemberInfo, Node, NodeState } from "../api/node.ts";
 import { randomOffset, type Random } from "../ports/random.ts";
 import type { AdvertisedAddress } from "../ports/transport.ts";
 import type { Alive, Ping } from "../wire/messages/types.ts";
@@ -23,14 +22,13 @@ import { NodeSelector } from "./node-selector.ts";
 import { makeNode, NodeTable, type NodeRecord } from "./node-table.ts";
 import { Outputs } from "./outputs.ts";
 import { PacketDispatcher } from "./packet-dispatcher.ts";
-import { Periodic, type PeriodicOptions } from "./periodic.ts";
+import { Periodic, type PeriodicOptions, TimerQueue } from "./timers.ts";
 import type { EngineDelegates, EngineLog, EngineStats } from "./ports.ts";
 import { pingOnce, type PingOnceOptions, type PingOnceParts } from "./ping-once.ts";
 import { Prober } from "./probe.ts";
 import { PushPull } from "./push-pull.ts";
 import { Relocation } from "./relocation.ts";
 import { Responder } from "./responder.ts";
-import { TimerQueue } from "./timers.ts";
 
 export interface EngineOptions {
   readonly config: ResolvedConfig;

@@ -1,6 +1,5 @@
 import type { Address } from "../api/address.ts";
-import type { MemberInfo } from "../api/member-info.ts";
-import type { Node, NodeState } from "../api/node.ts";
+import type { MemberInfo, Node, NodeState } from "../api/node.ts";
 import { addressOf } from "./context.ts";
 import type { NodeRecord, NodeTable } from "./node-table.ts";
 

@@ -1,6 +1,6 @@
 import { randomOffset, type Random } from "../ports/random.ts";
 import type { NodeState } from "../api/node.ts";
-import type { SelectPurpose } from "../api/select-nodes.ts";
+import type { SelectPurpose } from "../api/delegates.ts";
 import type { NodeRecord, NodeTable } from "./node-table.ts";
 import type { EngineDelegates, EngineLog, EngineStats } from "./ports.ts";
 

@@ -1,8 +1,7 @@
 import type { Address } from "../api/address.ts";
 import type { LeaveCause, SuspectCause } from "../api/causes.ts";
 import type { MemberlistError } from "../api/errors.ts";
-import type { QueueFullEvent } from "../api/events.ts";
-import type { Healed, Isolated } from "../api/healing-events.ts";
+import type { QueueFullEvent, Healed, Isolated } from "../api/events.ts";
 import type { Node } from "../api/node.ts";
 import type { Seed } from "../api/seeds.ts";
 import type { Ping } from "../wire/messages/types.ts";

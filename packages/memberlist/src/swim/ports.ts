@@ -1,6 +1,6 @@
 import type { CounterName, LogCode } from "../api/codes.ts";
 import type { Node } from "../api/node.ts";
-import type { SelectPurpose } from "../api/select-nodes.ts";
+import type { SelectPurpose } from "../api/delegates.ts";
 
 /** The delegates and callbacks that the engine asks while it handles an input. The runtime guards them: none throws. */
 export interface EngineDelegates {

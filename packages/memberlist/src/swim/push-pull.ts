@@ -6,7 +6,7 @@ import type { PushNodeState } from "../wire/messages/types.ts";
 import { addressOf, applyPort, type EngineContext } from "./context.ts";
 import type { Membership } from "./membership.ts";
 import { makeNode } from "./node-table.ts";
-import { Periodic } from "./periodic.ts";
+import { Periodic } from "./timers.ts";
 import { pushPullScale } from "./scaling.ts";
 import { nodeStateName, protocolChecks } from "./versions.ts";
 

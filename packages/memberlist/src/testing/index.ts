@@ -1,5 +1,5 @@
 /** For tests and simulations: virtual time, reproducible randomness, and a network within one process. */
-export type { BlockOptions, Endpoint } from "./block-table.ts";
+export type { BlockOptions, Endpoint } from "./network-faults.ts";
 export { transportConformance } from "./conformance/conformance.ts";
 export type { ConformanceCase, ConformanceHarness, ConformanceRelay, ConformanceResource } from "./conformance/harness.ts";
 export {
@@ -10,7 +10,7 @@ export {
   type MemoryNetworkStats,
   type MemoryTransportOptions,
 } from "./memory-network.ts";
-export type { TrafficFaults } from "./packet-faults.ts";
+export type { TrafficFaults } from "./network-faults.ts";
 export { MemoryTransport } from "./memory-transport.ts";
 export { SeededRandom } from "./seeded-random.ts";
 export { settlePromises, VirtualClock, type RunOptions, type VirtualClockOptions } from "./virtual-clock.ts";

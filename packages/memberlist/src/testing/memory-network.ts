@@ -4,11 +4,9 @@ import type { Clock } from "../ports/clock.ts";
 import type { Crypto } from "../ports/crypto.ts";
 import type { Random } from "../ports/random.ts";
 import type { SrvRecord } from "../ports/transport.ts";
-import { BlockTable, endpointKey, type BlockOptions, type Endpoint } from "./block-table.ts";
-import type { MemoryLink } from "./memory-pipe.ts";
-import { memoryStreamPair, type MemoryStream } from "./memory-stream.ts";
+import { BlockTable, endpointKey, type BlockOptions, type Endpoint, FaultDice, type TrafficFaults } from "./network-faults.ts";
+import { type MemoryLink, memoryStreamPair, type MemoryStream } from "./memory-stream.ts";
 import { MemoryTransport, type MemoryFabric } from "./memory-transport.ts";
-import { FaultDice, type TrafficFaults } from "./packet-faults.ts";
 
 /** In ms: always the same, uniform between two bounds, or as the function says for the way. */
 export type Latency = number | readonly [min: number, max: number] | ((from: Address, to: Address) => number);

@@ -1,6 +1,179 @@
 import { MemberlistError } from "../api/errors.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { TransportStream } from "../ports/transport.ts";
-import { MemoryPipe, type MemoryLink } from "./memory-pipe.ts";
+
+/** How many bytes may be on their way or unread before a write waits: what sockets' buffers hold together. */
+const windowBytes = 256 * 1024;
+
+/** The way from one end to the other. */
+export interface MemoryLink {
+  readonly clock: Clock;
+  /** How long the next piece takes, in ms. */
+  delay(bytes: number): number;
+  /** Whether nothing gets through for now. */
+  blocked(): boolean;
+  /** Has `resume` called once, when something that was blocked is so no more. */
+  whenHealed(resume: () => void): void;
+}
+
+/**
+ * What travels: bytes; "end", no more of them; "gone", the sender has closed both directions; "reset", it has given up.
+ */
+type Piece = Uint8Array | "end" | "gone" | "reset";
+
+/** What a reader gets: bytes, or undefined at the end. */
+type Taken = Uint8Array | undefined;
+
+interface Waiting<T> {
+  resolve(value: T): void;
+  reject(error: Error): void;
+}
+
+/** One direction of a stream: in order, nothing lost; under a partition everything waits until it heals. */
+export class MemoryPipe {
+  readonly #link: MemoryLink;
+  readonly #travelling: { readonly at: number; readonly piece: Piece }[] = [];
+  readonly #arrived: Uint8Array[] = [];
+  readonly #writers: Waiting<void>[] = [];
+  #reader: Waiting<Taken> | undefined;
+  #lastAt = 0;
+  #stalled = false;
+  /** Written and not yet read, in bytes. */
+  #unread = 0;
+  /** No more is to be sent, save "gone" and "reset". */
+  #sentEnd = false;
+  #ended = false;
+  #draining = false;
+  #readError: Error | undefined;
+  #writeError: Error | undefined;
+  /** Called at the receiving end when the sender is gone, so that the way back can be closed. */
+  onGone: (error: Error) => void = () => {};
+
+  constructor(link: MemoryLink) {
+    this.#link = link;
+  }
+
+  /** Resolves when the bytes (a copy of them) are on their way and the window has room again. */
+  write(bytes: Uint8Array): Promise<void> {
+    if (this.#writeError !== undefined) return Promise.reject(this.#writeError);
+    this.#unread += bytes.length;
+    this.#send(new Uint8Array(bytes));
+    if (this.#unread <= windowBytes) return Promise.resolve();
+    return new Promise((resolve, reject) => this.#writers.push({ resolve, reject }));
+  }
+
+  end(): void {
+    if (this.#sentEnd) return;
+    this.#sentEnd = true;
+    this.#send("end");
+  }
+
+  /**
+   * Ends this direction, and reports to the receiver that nobody listens to its own: "gone" after what was written, "reset" instead of what has not
+   * arrived yet.
+   */
+  leave(how: "gone" | "reset"): void {
+    this.#sentEnd = true;
+    if (how === "reset") this.#travelling.length = 0;
+    this.#send(how);
+    this.breakWriting(new MemberlistError("stream_closed", "the stream was closed"));
+  }
+
+  /** From now on every write fails, and those that wait do. */
+  breakWriting(error: Error): void {
+    this.#writeError ??= error;
+    for (const writer of this.#writers.splice(0)) writer.reject(error);
+  }
+
+  /** The next bytes; undefined at the end. One at a time. */
+  take(): Promise<Taken> {
+    if (this.#readError !== undefined) return Promise.reject(this.#readError);
+    const bytes = this.#arrived.shift();
+    if (bytes !== undefined) {
+      this.#release(bytes.length);
+      return Promise.resolve(bytes);
+    }
+    if (this.#ended) return Promise.resolve(undefined);
+    return new Promise((resolve, reject) => {
+      this.#reader = { resolve, reject };
+    });
+  }
+
+  /** The reader does not want any more: what has arrived and what will is thrown away, so that the writer need not wait. */
+  discard(error: Error): void {
+    this.#draining = true;
+    this.stopReading(error);
+    for (const bytes of this.#arrived.splice(0)) this.#release(bytes.length);
+  }
+
+  /** No more can be read. What was not read stays unread, for all that the writer knows. */
+  stopReading(error: Error): void {
+    this.#readError ??= error;
+    this.#reader?.reject(this.#readError);
+    this.#reader = undefined;
+  }
+
+  #send(piece: Piece): void {
+    const { clock } = this.#link;
+    this.#lastAt = Math.max(this.#lastAt, clock.now() + this.#link.delay(piece instanceof Uint8Array ? piece.length : 0));
+    this.#travelling.push({ at: this.#lastAt, piece });
+    const at = this.#lastAt;
+    clock.setTimeout(() => this.#arrive(at), at - clock.now());
+  }
+
+  /** @param due what is due by then has arrived, even if the timer came early, as those of runtimes do by a fraction of a ms */
+  #arrive(due: number): void {
+    if (this.#stalled) return;
+    const now = Math.max(this.#link.clock.now(), due);
+    for (let next = this.#travelling[0]; next !== undefined && next.at <= now; next = this.#travelling[0]) {
+      if (this.#link.blocked()) {
+        this.#stall();
+        return;
+      }
+      this.#travelling.shift();
+      this.#deliver(next.piece);
+    }
+  }
+
+  #stall(): void {
+    this.#stalled = true;
+    this.#link.whenHealed(() => {
+      this.#link.clock.setTimeout(() => {
+        this.#stalled = false;
+        this.#arrive(0);
+      }, this.#link.delay(0));
+    });
+  }
+
+  #deliver(piece: Piece): void {
+    if (piece instanceof Uint8Array) {
+      if (this.#draining) this.#release(piece.length);
+      else this.#hand(piece);
+      return;
+    }
+    if (piece === "reset") this.stopReading(new MemberlistError("stream_closed", "the peer has aborted the stream"));
+    this.#ended = true;
+    this.#reader?.resolve(undefined);
+    this.#reader = undefined;
+    if (piece !== "end") this.onGone(new MemberlistError("stream_closed", "the peer has closed the stream"));
+  }
+
+  #hand(bytes: Uint8Array): void {
+    const reader = this.#reader;
+    if (reader === undefined) {
+      this.#arrived.push(bytes);
+      return;
+    }
+    this.#reader = undefined;
+    this.#release(bytes.length);
+    reader.resolve(bytes);
+  }
+
+  #release(bytes: number): void {
+    this.#unread -= bytes;
+    if (this.#unread <= windowBytes) for (const writer of this.#writers.splice(0)) writer.resolve();
+  }
+}
 
 /** One end of a stream over two pipes. */
 export class MemoryStream implements TransportStream {

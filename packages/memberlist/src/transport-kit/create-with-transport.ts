@@ -1,5 +1,6 @@
 import { configError } from "../api/errors.ts";
-import { resolveConfig, type Config, type ResolvedConfig } from "../config/config.ts";
+import { resolveConfig } from "../config/resolve.ts";
+import type { Config, ResolvedConfig } from "../config/config.ts";
 import { createMemberlist, type Memberlist } from "../memberlist.ts";
 import type { Transport } from "../ports/transport.ts";
 import { streamOnly as overStreams } from "../stream-only/stream-only.ts";

@@ -1,7 +1,7 @@
 import { errorMessage, MemberlistError } from "../api/errors.ts";
 import { describe } from "../util/describe.ts";
 import { systemClock } from "../ports/clock.ts";
-import { randomBytes } from "../ports/web-crypto.ts";
+import { randomBytes } from "../ports/crypto.ts";
 import type { Store } from "../ports/store.ts";
 import { bytesToHex } from "../wire/bytes.ts";
 import { errnoOf } from "./socket-errors.ts";

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import forge from "node-forge";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { createClusterCa, issueNodeCertificate, type CertificateAndKey } from "../../src/certificates/index.ts";
-import { anyServerName, identityUri, parseIdentityUri, serverNameOf } from "../../src/certificates/identity.ts";
+import { anyServerName, identityUri, parseIdentityUri, serverNameOf } from "../../src/certificates/node-identity.ts";
 
 const day = 24 * 60 * 60 * 1000;
 let ca: CertificateAndKey;

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CidrAllowList, parseCidr, parseCidrs } from "../../src/config/cidr.ts";
-import { lanConfig, wanConfig } from "../../src/config/config.ts";
+import { lanConfig, wanConfig } from "../../src/config/defaults.ts";
 
 const local = ["127.0.0.1", "127.0.0.5", "10.0.0.9", "172.16.0.7", "192.168.2.1", "fe80::aede:48ff:fe00:1122", "::1"];
 

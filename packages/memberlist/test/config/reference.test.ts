@@ -4,7 +4,7 @@ import { lanConfig, localConfig, wanConfig } from "../../src/config/defaults.ts"
 import { limitMaxima } from "../../src/config/limits.ts";
 
 const page = readFileSync(new URL("../../../../docs/reference/config.md", import.meta.url), "utf8");
-const source = readFileSync(new URL("../../src/config/fields.ts", import.meta.url), "utf8");
+const source = readFileSync(new URL("../../src/config/config.ts", import.meta.url), "utf8");
 
 /** The rows of the page's tables of fields: each name with its values in the three presets. */
 const rows = new Map(

@@ -1,8 +1,8 @@
 import { pino } from "pino";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { resolveConfig } from "../../src/config/config.ts";
-import { createLog, Log } from "../../src/ports/log.ts";
+import { resolveConfig } from "../../src/config/resolve.ts";
 import { consoleLogger, logLevels, textLogger, type LogFields, type Logger, type LogLevel } from "../../src/ports/logger.ts";
+import { createLog, Log } from "../../src/ports/log.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 
 class MemoryLogger implements Logger {

@@ -1,5 +1,6 @@
 import type { Address } from "../../src/api/address.ts";
-import { resolveConfig, type Config, type ResolvedConfig } from "../../src/config/config.ts";
+import { resolveConfig } from "../../src/config/resolve.ts";
+import type { Config, ResolvedConfig } from "../../src/config/config.ts";
 import { Engine } from "../../src/swim/engine.ts";
 import type { EngineEvent, EngineAction } from "../../src/swim/outputs.ts";
 import type { EngineDelegates, EngineLog, EngineStats } from "../../src/swim/ports.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { EngineDelegates } from "../../src/swim/ports.ts";
-import type { SelectPurpose } from "../../src/api/select-nodes.ts";
+import type { SelectPurpose } from "../../src/api/delegates.ts";
 import { cluster } from "./virtual-cluster.ts";
 import { EngineHarness, type HarnessOptions } from "./engine-harness.ts";
 import { alive } from "./messages.ts";

@@ -1,4 +1,4 @@
-import type { DecodeJob, EncodeJob, StreamWorkers } from "../../ports/stream-workers.ts";
+import type { DecodeJob, EncodeJob, StreamWorkers } from "../../wire/stream-workers.ts";
 import { DecodeError } from "../../wire/errors.ts";
 import type { YieldToEventLoop } from "../../wire/messages/push-pull.ts";
 import { readStreamMessage, type StreamLimits, type StreamMessage } from "../../wire/stream-frame.ts";

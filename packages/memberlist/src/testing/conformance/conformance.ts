@@ -5,8 +5,7 @@ import { dialChecks } from "./dial-checks.ts";
 import type { ConformanceCase, ConformanceHarness } from "./harness.ts";
 import { packetChecks } from "./packet-checks.ts";
 import { shutdownChecks } from "./shutdown-checks.ts";
-import { streamChecks } from "./stream-checks.ts";
-import { streamFailureChecks } from "./stream-failure-checks.ts";
+import { streamChecks, streamFailureChecks } from "./stream-checks.ts";
 
 const checks: readonly Check[] = [
   ...packetChecks,

@@ -1,5 +1,4 @@
-import { check, type Check } from "./bench.ts";
-import { isPlain, pooled } from "./pooled-bytes.ts";
+import { check, type Check, isPlain, pooled } from "./bench.ts";
 
 const lost = "writeTo: the packet never reached the listener";
 

@@ -2,7 +2,7 @@
  * LZW as the Go peers use it: LSB first, 8-bit literals, codes of 9 to 12 bits, clear code 256, end code 257.
  */
 
-import { randomBytes } from "../../ports/web-crypto.ts";
+import { randomBytes } from "../../ports/crypto.ts";
 
 export const clearCode = 256;
 export const endCode = 257;

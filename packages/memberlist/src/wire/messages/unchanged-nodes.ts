@@ -1,4 +1,4 @@
-import { randomBytes } from "../../ports/web-crypto.ts";
+import { randomBytes } from "../../ports/crypto.ts";
 import { scanObject } from "./msgpack.ts";
 import { pushNodeSchema } from "./schema.ts";
 import { decodePushPullHeader, type YieldToEventLoop } from "./push-pull.ts";

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { createClusterCa, issueNodeCertificate, type CertificateAndKey } from "../../src/certificates/index.ts";
 import { MemberlistError } from "../../src/index.ts";
 import { readCertificate } from "../../src/certificates/certificate.ts";
-import { certifiedNode, checkAuthority, type CertificateRole } from "../../src/certificates/node-certificate.ts";
+import { certifiedNode, checkAuthority, type CertificateRole } from "../../src/certificates/node-identity.ts";
 import { altNames, craft, critical, directoryName, type Extension } from "./crafted.ts";
 
 const usage: Extension = { name: "keyUsage", critical: true, digitalSignature: true };

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { ConfigError } from "../../src/api/errors.ts";
-import { lanConfig, resolveConfig, type Config } from "../../src/config/config.ts";
+import { resolveConfig } from "../../src/config/resolve.ts";
+import { lanConfig } from "../../src/config/defaults.ts";
+import type { Config } from "../../src/config/config.ts";
 import { configRules } from "../../src/config/rules.ts";
 import { Keyring } from "../../src/encryption/keyring.ts";
 import { limitMaxima } from "../../src/config/limits.ts";

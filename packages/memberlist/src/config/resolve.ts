@@ -1,18 +1,43 @@
-import { configCrossRules, type MergedConfig } from "./cross-rules.ts";
 import { lanConfig } from "./defaults.ts";
-import type { Config } from "./fields.ts";
-import { configRules } from "./rules.ts";
+import type { Config, ResolvedConfig } from "./config.ts";
+import { resolveLimits } from "./limits.ts";
+import { systemClock } from "../ports/clock.ts";
+import { systemRandom } from "../ports/random.ts";
+import { copyBytes } from "../wire/bytes.ts";
+import { configCrossRules, type MergedConfig, configRules } from "./rules.ts";
 import { ConfigError, type ConfigIssue } from "../api/errors.ts";
 import { closestName } from "../util/closest-name.ts";
 import { describe, describeSecret, isPlain } from "../util/describe.ts";
 import type { Rule } from "../util/rules.ts";
 
 /**
+ * Fills in the LAN defaults for missing (or undefined) fields, checks everything, and returns a frozen copy. A resolved config resolves
+ * to the same values.
+ *
+ * @throws ConfigError `invalid_config` with every issue
+ */
+export function resolveConfig(config: Config): ResolvedConfig {
+  checkConfig(config);
+  const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined)) as unknown as Config;
+  const merged = { ...lanConfig(), clock: systemClock(), random: systemRandom(), ...given };
+  const { secretKey, meta, cidrsAllowed, metricLabels, limits, broadcastQueue } = merged;
+  return Object.freeze({
+    ...merged,
+    limits: resolveLimits(limits),
+    broadcastQueue: broadcastQueue === undefined ? undefined : Object.freeze({ ...broadcastQueue }),
+    metricLabels: Object.freeze({ ...metricLabels }),
+    secretKey: secretKey === undefined || secretKey.length === 0 ? undefined : copyBytes(secretKey),
+    meta: meta === undefined ? undefined : copyBytes(meta),
+    cidrsAllowed: cidrsAllowed === undefined ? undefined : Object.freeze([...cidrsAllowed]),
+  });
+}
+
+/**
  * Checks every field, and the rules between fields, with the LAN defaults for what is absent.
  *
  * @throws ConfigError `invalid_config`
  */
-export function checkConfig(config: Config): void {
+function checkConfig(config: Config): void {
   const issues = findIssues(config);
   if (issues.length > 0) throw new ConfigError(issues);
 }

@@ -1,14 +1,9 @@
 import { ConfigError } from "../../src/api/errors.ts";
 import { describe, expect, it } from "vitest";
-import {
-  lanConfig,
-  localConfig,
-  resolveConfig,
-  wanConfig,
-  type Config,
-  type Limits,
-  type ResolvedConfig,
-} from "../../src/config/config.ts";
+import { resolveConfig } from "../../src/config/resolve.ts";
+import { lanConfig, localConfig, wanConfig } from "../../src/config/defaults.ts";
+import type { Config, ResolvedConfig } from "../../src/config/config.ts";
+import type { Limits } from "../../src/config/limits.ts";
 import { Keyring } from "../../src/encryption/keyring.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";

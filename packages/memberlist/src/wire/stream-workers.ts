@@ -1,5 +1,4 @@
-import type { AesGcm, Crypto } from "../ports/crypto.ts";
-import type { DecodeJob, EncodeJob } from "../ports/stream-workers.ts";
+import type { Crypto, AesGcm } from "../ports/crypto.ts";
 import { emptyBytes } from "./bytes.ts";
 import {
   decryptLongPayload,
@@ -18,6 +17,61 @@ import {
   type StreamPayload,
   type StreamSecurity,
 } from "./stream-layers.ts";
+
+/**
+ * Encodes and decodes long stream messages (compression and encryption: some 250 ms for 20 MiB) off the event loop, such as in a pool of
+ * threads. Several jobs may run at once, and the jobs of different streams may end in any order.
+ *
+ * Neither method changes or transfers the bytes that it is given: the caller may go on reading them. Where a job has to wait, `isWanted` is
+ * called before it begins: when it returns false (the stream is closed), the job fails with `aborted`. So jobs that an attacker has abandoned
+ * delay nobody.
+ *
+ * Internal: {@link Crypto} is what a transport has to bring, and only our own transports have workers.
+ */
+export interface StreamWorkers {
+  /** Messages of at least so many bytes are done here; shorter ones on the event loop, in parts where that takes long. */
+  readonly threshold: number;
+  /**
+   * Compresses and encrypts a message, as the job says.
+   *
+   * @returns the bytes for the stream
+   * @throws MemberlistError `message_too_large`; `aborted`; `shutdown` once the transport is shut down
+   */
+  encode(message: Uint8Array, job: EncodeJob, isWanted?: () => boolean): Promise<Uint8Array>;
+  /**
+   * Decrypts and decompresses a message.
+   *
+   * @param payload with `job.decrypt`: version, nonce, ciphertext, tag; without: the bytes after the type byte of a compress message
+   * @returns the message, type byte first
+   * @throws the errors of the same work on the event loop: DecodeError, or MemberlistError; `aborted`; `shutdown` once the transport is shut down
+   */
+  decode(payload: Uint8Array, job: DecodeJob, isWanted?: () => boolean): Promise<Uint8Array>;
+}
+
+/** How to encode a stream message. It can be cloned to another thread. */
+export interface EncodeJob {
+  readonly compress: boolean;
+  /** Absent: it stays plaintext. The additional data is the header, which depends on the length, and the label. */
+  readonly encrypt?: { readonly key: Uint8Array; readonly version: 0 | 1; readonly label: Uint8Array };
+}
+
+/** How to decode a stream message. It can be cloned to another thread. */
+export interface DecodeJob {
+  /** Absent: it is not encrypted. The keys are tried in turn. */
+  readonly decrypt?: { readonly keys: readonly Uint8Array[]; readonly label: Uint8Array };
+  /** Of the message, once it is decompressed. */
+  readonly maxDecompressedBytes: number;
+}
+
+/** The crypto of a transport that has workers. */
+export interface WorkerCrypto extends Crypto {
+  readonly streamWorkers: StreamWorkers | undefined;
+}
+
+/** The workers of a transport; undefined where it has none. */
+export function streamWorkersOf(crypto: Crypto | undefined): StreamWorkers | undefined {
+  return (crypto as Partial<WorkerCrypto> | undefined)?.streamWorkers;
+}
 
 /*
  * The jobs of StreamWorkers, done in the calling thread: an implementation runs these in its threads, and on the event loop when it has

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LostNodes, lostNodesMax, RetrySchedule } from "../../src/swim/lost-nodes.ts";
+import { LostNodes, lostNodesMax, RetrySchedule } from "../../src/swim/healing.ts";
 import { NodeRecord } from "../../src/swim/node-table.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 
