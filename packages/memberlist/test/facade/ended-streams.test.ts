@@ -53,17 +53,52 @@ describe("the work for a push/pull", () => {
     expect(node.members.numMembers()).toBe(1);
   });
 
-  it("ends with its stream while nodes are merged, and keeps the nodes merged so far", async () => {
+  it("goes on after the end of its stream once all nodes were read: all are merged", async () => {
     const one = cluster();
     const node = await one.start(slow(one));
     const stream = await new RawPeer(one).dial(node);
     send(stream, compressMessage(encodePushPull(false, states(3_000), none)));
-    await one.advance(tcpTimeout + turn);
-    const merged = node.members.numMembers();
-    expect(merged).toBeGreaterThan(1);
-    expect(merged).toBeLessThan(3_001);
+    await one.until(() => node.members.numMembers() > 1);
+    // The answer was sent before: the peer has no reason to stay.
+    stream.close();
+    expect(node.members.numMembers()).toBeLessThan(3_001);
     await one.advance(10_000);
-    expect(node.members.numMembers()).toBe(merged);
+    expect(node.members.numMembers()).toBe(3_001);
+    expect(node.members.counters()).not.toHaveProperty("stream_dropped.timeout");
+  });
+
+  it("goes on after the timeout of its stream once all nodes were read", async () => {
+    const one = cluster();
+    const node = await one.start({ ...slow(one), tcpTimeout: 3_000 });
+    const stream = await new RawPeer(one).dial(node);
+    send(stream, compressMessage(encodePushPull(false, states(6_000), none)));
+    const start = one.clock.now();
+    await one.until(() => node.members.numMembers() === 6_001);
+    expect(one.clock.now() - start).toBeGreaterThan(3_000);
+    expect(node.members.counters()).not.toHaveProperty("stream_dropped.timeout");
+  });
+
+  it("counts towards the bytes of inbound streams while nodes are merged after the end of the stream", async () => {
+    const one = cluster();
+    const limits = { maxInboundStreamBytes: 2_500_000 };
+    const node = await one.start({ ...slow(one), limits });
+    const refused = (): number | undefined => node.members.counters()["limit.maxInboundStreamBytes"];
+    const first = await new RawPeer(one, "10.9.9.1").dial(node);
+    send(first, compressMessage(encodePushPull(false, states(3_000), none)));
+    await one.until(() => node.members.numMembers() > 1);
+    first.close();
+    await one.advance(turn);
+    const during = await new RawPeer(one, "10.9.9.2").dial(node);
+    send(during, encodeUserStream(new Uint8Array(2_200_000)));
+    await one.advance(1);
+    expect(node.members.numMembers()).toBeLessThan(3_001);
+    expect(refused()).toBe(1);
+    await one.until(() => node.members.numMembers() === 3_001);
+    await one.advance(turn);
+    const after = await new RawPeer(one, "10.9.9.3").dial(node);
+    send(after, encodeUserStream(new Uint8Array(2_200_000)));
+    await one.advance(1);
+    expect(refused()).toBe(1);
   });
 
   it("counts towards the bytes of inbound streams until it has ended", async () => {

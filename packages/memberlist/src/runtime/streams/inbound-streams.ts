@@ -11,7 +11,14 @@ import { messageType } from "../../wire/constants.ts";
 import { DecodeError, limitExceeded, type StreamLimitName } from "../../wire/errors.ts";
 import { encodeAckResp, encodeErrResp } from "../../wire/messages/encode.ts";
 import { checkLabel } from "../../wire/label.ts";
-import { readPing, readPushPullHeader, readStreamLabel, readUserMessage, type StreamMessage } from "../../wire/stream-frame.ts";
+import {
+  readPing,
+  readPushPullHeader,
+  readStreamLabel,
+  readUserMessage,
+  type RemoteState,
+  type StreamMessage,
+} from "../../wire/stream-frame.ts";
 import type { LabelMismatches } from "../label-mismatches.ts";
 import { PushPullReader } from "./push-pull-reader.ts";
 import { SharedStates, type StateLease } from "./shared-states.ts";
@@ -30,6 +37,8 @@ interface Inbound {
   readonly slot: InboundSlot;
   /** Ends it, since others need what it holds. */
   readonly drop: (error: MemberlistError) => void;
+  /** Ends it: neither side sends or reads any more. */
+  readonly done: () => void;
 }
 
 type StreamSlotLimit = "maxInboundStreams" | "maxInboundStreamsPerPeer";
@@ -80,7 +89,7 @@ export class InboundStreams {
     operations
       .run<void>({ what: "an inbound stream", timeout: config.tcpTimeout }, (resolve, reject) => {
         cut = () => reject(this.#gaveWay("maxInboundStreams"));
-        this.#serve({ session, from, slot, drop: reject })
+        this.#serve({ session, from, slot, drop: reject, done: resolve })
           // Not when the operation ends: the memory of the stream is in use until the work for it has ended, too.
           .finally(account.close)
           .then(resolve, reject);
@@ -173,7 +182,7 @@ export class InboundStreams {
     }
   }
 
-  async #servePushPull({ session, from, slot, drop }: Inbound, { body }: StreamMessage): Promise<void> {
+  async #servePushPull({ session, from, slot, drop, done }: Inbound, { body }: StreamMessage): Promise<void> {
     const pushPull = this.#pushPulls.enter(from.host, () => drop(this.#gaveWay("maxPushPullRequests")));
     if (typeof pushPull === "string") {
       const limit = this.#limits[pushPull];
@@ -195,10 +204,21 @@ export class InboundStreams {
       pushPull.prove();
       if (!isHere) await session.sendAnswer(ours.encoded);
       ours.release();
-      await this.#options.states.merge(state, session.nextPart);
+      done();
+      await this.#merge(state, from);
     } finally {
       ours?.release();
       pushPull.leave();
+    }
+  }
+
+  /** Does not depend on the stream, which may have ended: the peer counts on a state that it has sent. Never throws. */
+  async #merge(state: RemoteState, from: Address): Promise<void> {
+    const { states } = this.#options;
+    try {
+      await states.merge(state, states.nextPart);
+    } catch (error) {
+      this.#failed(error, from);
     }
   }
 
