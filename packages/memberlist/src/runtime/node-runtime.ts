@@ -267,15 +267,27 @@ export class NodeRuntime {
     if (this.#depth > 0 || this.#isStopped) return;
     const { engine, cipher } = this;
     if (cipher !== undefined) cipher.numMembers = engine.numMembers;
-    this.#outputs.handle();
-    if (this.#isStopped) return;
-    for (const check of this.#watchers) check();
-    this.#keeper.look();
-    if (engine.packets.waiting > 0 && !this.#isDraining) this.#drainLater();
-    if (this.#catchUpUntil === undefined) this.#timer.set(engine.nextTimerAt() ?? Infinity);
+    try {
+      this.#outputs.handle();
+      if (this.#isStopped) return;
+      for (const check of this.#watchers) check();
+      this.#keeper.look();
+    } finally {
+      // An error above must not stop the messages and the timers that wait.
+      this.#schedule();
+    }
   }
 
+  /** Schedules the next work of the engine: its queued messages and its timers. */
+  #schedule(): void {
+    if (this.#isStopped) return;
+    this.#drainLater();
+    if (this.#catchUpUntil === undefined) this.#timer.set(this.engine.nextTimerAt() ?? Infinity);
+  }
+
+  /** Handles queued messages in a later turn, unless there are none or that is scheduled already. */
   #drainLater(): void {
+    if (this.#isDraining || this.#isStopped || this.engine.packets.waiting === 0) return;
     this.#isDraining = true;
     this.config.clock.defer(this.#drain);
   }
@@ -298,9 +310,9 @@ export class NodeRuntime {
     } finally {
       // The rest has its turn even if something was thrown.
       this.#isDraining = false;
+      this.#drainLater();
       this.#endCatchUp();
     }
-    if (engine.packets.waiting > 0) this.#drainLater();
   };
 
   /** Timers fire once the messages that came meanwhile are handled: one of them may be a refutation that is not late at all. */
