@@ -13,18 +13,18 @@ import type { OutboundStreams } from "./streams/outbound-streams.ts";
 export interface SavedState {
   readonly name: string;
   readonly label: string;
-  /** The last incarnation. */
+  /** The last incarnation, or one somewhat above it. */
   readonly incarnation: number;
   /** Other live members; empty after a leave. */
   readonly members: readonly Address[];
 }
 
 const savedMembersMax = 256;
+const savedIncarnationMax = 0xffff_ffff;
 
 const format = "memberlist-snapshot-1";
 /** Far more than a saved state can have. */
 const charsMax = 1_048_576;
-const u32Max = 0xffff_ffff;
 
 function encodeSavedState(state: SavedState): string {
   return `${JSON.stringify({ format, ...state })}\n`;
@@ -36,7 +36,7 @@ function decodeSavedState(text: string): SavedState | undefined {
   const parsed = parse(text);
   if (!isObject(parsed) || parsed["format"] !== format) return undefined;
   const { name, label, incarnation, members } = parsed;
-  if (typeof name !== "string" || typeof label !== "string" || !isWhole(incarnation, u32Max)) return undefined;
+  if (typeof name !== "string" || typeof label !== "string" || !isWhole(incarnation, savedIncarnationMax)) return undefined;
   if (!Array.isArray(members) || members.length > savedMembersMax || !members.every(isAddress)) return undefined;
   return { name, label, incarnation, members };
 }
@@ -65,12 +65,14 @@ function isAddress(value: unknown): value is Address {
 
 /** How long membership changes are collected before a save, in ms. */
 const saveDelay = 5_000;
-/** The shortest time between two saves of a new incarnation, in ms. Forged suspicions can raise the incarnation at any rate. */
+/** The usual time between two saves of a new incarnation, in ms. Forged suspicions can raise the incarnation at any rate. */
 const saveInterval = 1_000;
 /** How long a shutdown waits for the last save, in ms. */
 const lastSaveTimeout = 2_000;
-/** How many incarnations a crash may have left unsaved. */
+/** How many incarnations a crash may have left unsaved: a restart skips them. Once there are as many, they are saved at once. */
 const incarnationMargin = 8;
+/** How many incarnations above the current one a save covers at most. */
+const reserveMax = 65_536;
 /** How many saved members are pinged at a time, and in total. */
 const askedAtOnce = 4;
 const askedMax = 64;
@@ -124,6 +126,10 @@ export class SavedStateKeeper {
   readonly #options: SavedStateKeeperOptions;
   #members: readonly Address[];
   #incarnation = -1;
+  /** How many incarnations above the current one the last save covers. */
+  #reserve = 0;
+  /** The incarnation of the last save. */
+  #saved = 0;
   #hasLeft = false;
   #isDirty = false;
   #saving: Promise<void> | undefined;
@@ -159,7 +165,8 @@ export class SavedStateKeeper {
   look(): void {
     const { incarnation, hasLeft } = this.#options.engine;
     if ((incarnation === this.#incarnation && hasLeft === this.#hasLeft) || !this.#maySave) return;
-    const wait = hasLeft === this.#hasLeft ? this.#savedAt + saveInterval - this.#options.config.clock.now() : 0;
+    const isUrgent = hasLeft !== this.#hasLeft || incarnation - this.#saved >= incarnationMargin;
+    const wait = isUrgent ? 0 : this.#savedAt + saveInterval - this.#options.config.clock.now();
     this.#incarnation = incarnation;
     this.#hasLeft = hasLeft;
     this.#isDirty = true;
@@ -219,9 +226,9 @@ export class SavedStateKeeper {
     const { config, log, stats } = this.#options;
     while (this.#isDirty) {
       this.#isDirty = false;
-      this.#savedAt = config.clock.now();
+      const state = this.#nextState();
       try {
-        await config.store?.save(encodeSavedState(this.#currentState()));
+        await config.store?.save(encodeSavedState(state));
       } catch (error) {
         stats.count("store_save_failed");
         log.warn("store_save_failed", `the store could not save this node's state: ${errorMessage(error)}`, { error });
@@ -229,14 +236,23 @@ export class SavedStateKeeper {
     }
   }
 
-  #currentState(): SavedState {
+  /**
+   * The state to save now. Saves in quick succession cover ever more incarnations to come: at whatever rate forged suspicions raise the
+   * incarnation, they cause few saves.
+   */
+  #nextState(): SavedState {
     const { config, engine } = this.#options;
-    const { name, label } = config;
+    const { clock, name, label } = config;
+    const now = clock.now();
+    const isEarly = now - this.#savedAt < saveInterval;
+    this.#reserve = isEarly ? Math.min(Math.max(incarnationMargin, 2 * this.#reserve), reserveMax) : this.#reserve >> 1;
+    this.#savedAt = now;
+    this.#saved = Math.min(engine.incarnation + this.#reserve, savedIncarnationMax);
     const latest = engine.someAlive(savedMembersMax);
     // An isolated node keeps the members to find them again; after a leave it keeps none.
     if (engine.hasLeft) this.#members = [];
     else if (latest.length > 0) this.#members = latest;
-    return { name, label, incarnation: engine.incarnation, members: this.#members };
+    return { name, label, incarnation: this.#saved, members: this.#members };
   }
 
   /**
