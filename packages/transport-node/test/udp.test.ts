@@ -69,6 +69,33 @@ describe("packets over UDP", () => {
     }
   });
 
+  it("do not depend on the callbacks of others: one that throws is logged", async () => {
+    const lines: string[] = [];
+    const write = (fields: { code: string }): void => void lines.push(fields.code);
+    const logger: Logger = { debug: write, info: write, warn: write, error: write };
+    const [a, b] = [await transport({ maxPendingSends: 1, logger }), await transport()];
+    const calls: string[] = [];
+    const send = (to: Address): void => {
+      a.writeTo(pattern(8), to, (error) => {
+        calls.push(error === undefined ? "sent" : ((error as { code?: string }).code ?? ""));
+        throw new Error("a callback out of order");
+      });
+    };
+    const failures = (): number => lines.filter((code) => code === "udp_send_callback_failed").length;
+    // Sent, without a route, and too many at once.
+    send(at(b));
+    send({ host: "::1", port: 9, name: "" });
+    for (let i = 0; i < 100; i++) send(at(b));
+    await until(() => calls.length === 102, "every done");
+    expect([...new Set(calls)].toSorted()).toEqual(["limit_exceeded", "send_failed", "sent"]);
+    await a.shutdown();
+    send(at(b));
+    await until(() => calls.length === 103, "the refusal after the shutdown");
+    expect(calls.at(-1)).toBe("shutdown");
+    // The log takes ten lines of a kind in a row.
+    expect(failures()).toBe(10);
+  });
+
   it("call done once each, later, when the kernel has accepted them", async () => {
     const [a, b] = [await transport(), await transport()];
     const counts = Array.from({ length: 200 }, () => 0);

@@ -143,7 +143,14 @@ class StreamOnlyTransport implements Transport {
     if (link instanceof PacketLink) {
       return link.send(packet, (error) => {
         if (error !== undefined) this.#dropped++;
-        done?.(error);
+        try {
+          done?.(error);
+        } catch (thrown) {
+          // Thrown again where it ends neither the link nor the callbacks of the packets after this one.
+          this.#options.clock.defer(() => {
+            throw thrown;
+          });
+        }
       });
     }
     this.#dropped++;

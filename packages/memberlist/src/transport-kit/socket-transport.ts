@@ -20,7 +20,7 @@ import { transportSlots, type InboundSlot } from "./inbound-slots.ts";
 import { resolveHost, resolveService, type NameResolver, type SystemLookup } from "./resolver.ts";
 import { packetObjection, RouteTable } from "./route.ts";
 import { TcpStream, type Connection } from "./tcp-stream.ts";
-import type { SendDone, UdpSocket } from "./udp-socket.ts";
+import { callDoneLater, type SendDone, type UdpSocket } from "./udp-socket.ts";
 
 export interface SocketTransportOptions extends BindOptions {
   /**
@@ -135,7 +135,7 @@ export class SocketTransport implements Transport {
     const route = this.#routes.find(to.host);
     const problem = packetObjection(packet, to, route !== undefined);
     if (problem !== undefined || route === undefined) {
-      if (done !== undefined) queueMicrotask(() => done(problem));
+      callDoneLater(done, problem, this.#log);
       return true;
     }
     return route.socket.send(packet, route.host, to.port, done);

@@ -54,12 +54,7 @@ export class Datagram {
   /** The kernel has the packet, or refused it. */
   sent(error?: unknown): void {
     const failure = error === undefined || error === null ? undefined : this.#failure(error);
-    if (this.done === undefined) return;
-    try {
-      this.done(failure);
-    } catch (thrown) {
-      this.log.error("udp_send_callback_failed", `the callback of a send threw: ${errorMessage(thrown)}`, { error: thrown });
-    }
+    if (this.done !== undefined) callDone(this.done, failure, this.log);
   }
 
   #failure(error: unknown): MemberlistError {
@@ -107,18 +102,22 @@ export class UdpSocket {
    * @returns false from the high-water mark on
    */
   send(packet: Uint8Array, host: string, port: number, done: SendDone | undefined): boolean {
+    const { highWaterMark, maxPending, log } = this.#options;
     if (this.#closing !== undefined) {
-      later(done, new MemberlistError("shutdown", "the transport is shut down"));
+      callDoneLater(done, new MemberlistError("shutdown", "the transport is shut down"), log);
       return false;
     }
     const { socket } = this;
-    const { highWaterMark, maxPending, log } = this.#options;
     const { waiting } = socket;
     if (waiting >= maxPending || socket.waitingBytes + packet.byteLength > pendingBytesMax) {
       this.droppedSends++;
       const message = "dropped a packet: too many are waiting to be sent. Pause when a send returns false";
       log.warn("udp_send_queue_full", message, { host, port, waiting });
-      later(done, new MemberlistError("limit_exceeded", "too many packets wait to be sent", { details: { waiting } }));
+      callDoneLater(
+        done,
+        new MemberlistError("limit_exceeded", "too many packets wait to be sent", { details: { waiting } }),
+        log,
+      );
       return false;
     }
     socket.send(new Datagram(packet, host, port, done, log));
@@ -145,6 +144,16 @@ export class UdpSocket {
   }
 }
 
-function later(done: SendDone | undefined, error: Error): void {
-  if (done !== undefined) queueMicrotask(() => done(error));
+/** Calls `done` soon, never within the send. What it throws is logged. */
+export function callDoneLater(done: SendDone | undefined, error: Error | undefined, log: Log): void {
+  if (done !== undefined) queueMicrotask(() => callDone(done, error, log));
+}
+
+/** A callback that throws must not stop the others. */
+function callDone(done: SendDone, error: Error | undefined, log: Log): void {
+  try {
+    done(error);
+  } catch (thrown) {
+    log.error("udp_send_callback_failed", `the callback of a send threw: ${errorMessage(thrown)}`, { error: thrown });
+  }
 }

@@ -66,6 +66,40 @@ describe("the packets to one peer", () => {
     expect(a.count("packetLinks")).toBe(0);
   });
 
+  it("are sent, and reported, even if the callback of another one throws", async () => {
+    const bench = new Bench();
+    const [a, b] = [bench.end(), bench.end()];
+    const advance = async (ms: number): Promise<number> => {
+      let thrown = 0;
+      const end = bench.clock.now() + ms;
+      while (bench.clock.now() < end) await bench.clock.advance(end - bench.clock.now()).catch(() => thrown++);
+      return thrown;
+    };
+    const outcomes: (Error | undefined)[] = [];
+    const sendThree = (): void => {
+      for (let i = 0; i < 3; i++) {
+        a.transport.writeTo(u32(i), b.address, (error) => {
+          outcomes.push(error);
+          throw new Error("a callback out of order");
+        });
+      }
+    };
+    sendThree();
+    expect(await advance(second)).toBe(3);
+    expect(outcomes).toEqual([undefined, undefined, undefined]);
+    expect(b.packets).toHaveLength(3);
+    // A dial that fails.
+    await b.inner.shutdown();
+    await advance(second);
+    outcomes.length = 0;
+    for (let i = 0; i < 3; i++) {
+      sendThree();
+      await advance(5 * second);
+    }
+    expect(outcomes).toHaveLength(9);
+    expect(outcomes.slice(3)).toEqual(Array.from({ length: 6 }, () => expect.objectContaining({ code: "send_failed" })));
+  });
+
   it("wait for the window: a peer that reads slowly is not sent everything at once", async () => {
     const bench = new Bench({ latency: 500 });
     const [a, b] = [bench.end({ maxPendingBytes: 4 * 2 ** 20 }), bench.end()];
