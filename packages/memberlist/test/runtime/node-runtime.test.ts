@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { lanConfig } from "../../src/index.ts";
-import { resolveConfig } from "../../src/config/config.ts";
+import { resolveConfig } from "../../src/config/resolve.ts";
 import { NodeRuntime } from "../../src/runtime/node-runtime.ts";
 import { MemoryNetwork, SeededRandom, VirtualClock, type MemoryTransport } from "../../src/testing/index.ts";
 import { makeCompound } from "../../src/wire/compound.ts";
