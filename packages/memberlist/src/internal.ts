@@ -33,7 +33,8 @@ export { checkPath, createFileStore } from "./transport-kit/file-store.ts";
 export { firstNameServer, nameServers, systemConfigPath, type NameServer } from "./transport-kit/name-server.ts";
 export { resolveHost, resolveService, type NameResolver, type SystemLookup } from "./transport-kit/resolver.ts";
 export { packetObjection, RouteTable } from "./transport-kit/route.ts";
-export { bindError, errnoOf } from "./transport-kit/socket-errors.ts";
+export { bindError } from "./transport-kit/bind-target.ts";
+export { errnoOf } from "./api/errors.ts";
 export {
   SocketTransport,
   socketTransportRules,

@@ -1,9 +1,10 @@
-import type { Config, Memberlist } from "@memberlist/core";
-import { configError, createWithTransport, resolveConfig } from "@memberlist/core/internal";
+import type { Config, Memberlist, ResolvedConfig } from "@memberlist/core";
+import { configError, createWithTransport, resolveConfig, checkConfigPart } from "@memberlist/core/internal";
 import { denoClock } from "./deno-clock.ts";
 import { DenoTransport } from "./deno-transport.ts";
-import { quicTransportFor } from "./quic/for-config.ts";
-import type { QuicConfig } from "./quic/quic-config.ts";
+import { type QuicConfig, quicRequired, quicRules } from "./quic/quic-config.ts";
+import { Credentials } from "./quic/credentials.ts";
+import { QuicTransport } from "./quic/quic-transport.ts";
 
 /** The core's config, and how the member's transport works. */
 export interface DenoConfig extends Config {
@@ -39,4 +40,21 @@ export async function createMemberlist(options: DenoConfig): Promise<Memberlist>
     const { bindAddr, bindPort, logger, logOutput } = resolved;
     return DenoTransport.create({ bindAddrs: [bindAddr], bindPort, logger, logOutput, udp: streamOnly !== true });
   });
+}
+
+/**
+ * The QUIC transport that a member's config asks for. Its certificate has to be for the name and label of the config.
+ *
+ * @throws ConfigError `invalid_config`; MemberlistError `bind_failed`
+ */
+async function quicTransportFor(config: ResolvedConfig, quic: QuicConfig): Promise<QuicTransport> {
+  const { name, label, bindAddr, bindPort, logger, logOutput } = config;
+  checkConfigPart("quic", quic, quicRules, quicRequired);
+  // Looked at before a port is bound: Deno would not free it at once.
+  const { identity } = await Credentials.read(quic);
+  if (identity.name === name && identity.label === label)
+    return QuicTransport.create({ ...quic, bindAddr, bindPort, logger, logOutput });
+  const issued = `node ${JSON.stringify(identity.name)} with label ${JSON.stringify(identity.label)}`;
+  const message = `it is for ${issued}, and the config is for ${JSON.stringify(name)} with ${JSON.stringify(label)}`;
+  throw configError("quic.certificate", message);
 }

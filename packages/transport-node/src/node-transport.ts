@@ -70,7 +70,7 @@ export class NodeTransport extends SocketTransport {
    */
   static async create(options: NodeTransportOptions): Promise<NodeTransport> {
     checkOptions("NodeTransport.create", options, rules, ["bindAddrs", "bindPort"]);
-    const { workers = {}, udpReceiveBuffer = 2 * 1024 * 1024 } = options;
+    const { workers = {}, udpReceiveBuffer } = options;
     checkConfigPart("workers", workers, workerRules);
     const log = createTransportLog(options);
     const pool = workers.off === true ? undefined : await WorkerPool.open({ workers, log });

@@ -16,6 +16,8 @@ import {
 const burst = 32;
 /** Sends that the kernel has not taken yet (its send buffer is full, libuv keeps them); the queue takes further ones. */
 const inFlightMax = 256;
+/** The default size of the kernel's receive buffer, in bytes. */
+const receiveBufferDefault = 2 * 1024 * 1024;
 
 /** A bound `dgram` socket that paces its sends. */
 export class UdpSocket implements DatagramSocket {
@@ -39,7 +41,7 @@ export class UdpSocket implements DatagramSocket {
   }
 
   /** @param receiveBuffer bytes asked of the kernel for packets that have arrived and are not read yet */
-  static bind(binding: Binding, receiveBuffer: number): Promise<UdpSocket> {
+  static bind(binding: Binding, receiveBuffer: number = receiveBufferDefault): Promise<UdpSocket> {
     const { family, ipv6Only, address } = binding.target;
     return new Promise((resolve, reject) => {
       const socket = createSocket({ type: family === 4 ? "udp4" : "udp6", ipv6Only, lookup: literalLookup(family) });

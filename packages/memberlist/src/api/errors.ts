@@ -109,3 +109,9 @@ export function errorMessage(error: unknown): string {
   const message = (error as { readonly message?: unknown } | null | undefined)?.message;
   return typeof message === "string" ? message : String(error);
 }
+
+/** The errno name of a system error (`EADDRINUSE`), else undefined. */
+export function errnoOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  return typeof code === "string" ? code : undefined;
+}

@@ -7,8 +7,8 @@ import { errorMessage, MemberlistError } from "../api/errors.ts";
 import { dateOf, systemClock } from "../ports/clock.ts";
 import { randomBytes, webCrypto } from "../ports/crypto.ts";
 import { readCertificate, derOfPem } from "./certificate.ts";
-import { anyServerName, identityUri, serverNameOf, checkAuthority } from "./node-identity.ts";
-import { verifyIssued } from "./verify-issued.ts";
+import { anyServerName, identityUri, serverNameOf, checkAuthority, type NodeIdentity, certifiedNode } from "./node-identity.ts";
+import { equalBytes } from "../wire/bytes.ts";
 
 /** A certificate and the private key to it, both PEM. The key is a secret. */
 export interface CertificateAndKey {
@@ -239,4 +239,38 @@ type Forge = typeof forgeModule;
 async function loadForge(): Promise<Forge> {
   const module = (await import("node-forge")) as unknown as { default?: Forge } & Forge;
   return module.default ?? module;
+}
+
+const rsa = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
+
+/**
+ * Verifies a certificate that was just issued, as a peer will: by nothing that has made it.
+ *
+ * @param authority PEM, as the certificate and its key are
+ * @throws MemberlistError `invalid_argument`, since it is the authority that does not fit
+ */
+async function verifyIssued(
+  { certificate, key }: { readonly certificate: string; readonly key: string },
+  authority: string,
+  expected: NodeIdentity,
+): Promise<void> {
+  const { subtle } = webCrypto();
+  const ca = readCertificate(derOfPem(authority, "CERTIFICATE"));
+  const issued = readCertificate(derOfPem(certificate, "CERTIFICATE"));
+  if (!equalBytes(issued.issuer, ca.subject))
+    throw unusable("the authority's name would be another one in the certificates that it issues");
+  const caKey = await subtle.importKey("spki", ca.publicKey, rsa, false, ["verify"]);
+  if (!(await subtle.verify(rsa.name, caKey, issued.signature, issued.signed)))
+    throw unusable("the signature is not the authority's");
+  const { name, label } = certifiedNode(issued, ["listener", "dialler"]);
+  if (name !== expected.name || label !== expected.label) throw unusable("it names another node");
+  const publicKey = await subtle.importKey("spki", issued.publicKey, rsa, false, ["verify"]);
+  const privateKey = await subtle.importKey("pkcs8", derOfPem(key, "PRIVATE KEY"), rsa, false, ["sign"]);
+  const signature = new Uint8Array(await subtle.sign(rsa.name, privateKey, issued.signed));
+  if (!(await subtle.verify(rsa.name, publicKey, signature, issued.signed)))
+    throw unusable("the key is not that of the certificate");
+}
+
+function unusable(reason: string): MemberlistError {
+  return new MemberlistError("invalid_argument", `ca: no peer would accept the certificate that was issued: ${reason}`);
 }

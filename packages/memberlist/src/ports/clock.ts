@@ -13,6 +13,9 @@ export interface Clock {
 /** An opaque handle of {@link Clock.setTimeout}. */
 export type ClockTimer = unknown;
 
+/** Resolves in a later turn of the event loop, after the input that is already waiting ({@link Clock.defer}). */
+export type YieldToEventLoop = () => Promise<void>;
+
 /** The longest that timers of all runtimes can wait, in ms (24.8 days); they fire longer ones at once. */
 export const maxTimerDelay: number = 2 ** 31 - 1;
 

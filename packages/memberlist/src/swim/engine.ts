@@ -316,7 +316,7 @@ export class Engine {
   }
 
   get maxPayload(): number {
-    return this.gossip.maxPayload;
+    return this.gossip.userBroadcasts.maxPayload;
   }
 
   get numQueuedBroadcasts(): number {

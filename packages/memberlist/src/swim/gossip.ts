@@ -1,15 +1,11 @@
 import type { Address } from "../api/address.ts";
-import { compoundHeaderOverhead, compoundOverhead, crcOverhead, userMsgOverhead } from "../wire/constants.ts";
+import { compoundHeaderOverhead, compoundOverhead, crcOverhead } from "../wire/constants.ts";
 import { makeCompounds } from "../wire/compound.ts";
-import { encodeUser } from "../wire/messages/encode.ts";
 import { TransmitLimitedQueue } from "./broadcast-queue.ts";
 import { addressOf, type EngineContext } from "./context.ts";
 import type { NodeRecord } from "./node-table.ts";
-import { retransmitLimit } from "./scaling.ts";
-import { UserBroadcasts } from "./user-broadcasts.ts";
+import { packedLength, UserBroadcasts, userOverhead } from "./user-broadcasts.ts";
 
-/** The overhead of each user broadcast in a compound, in bytes. */
-const userOverhead: number = compoundOverhead + userMsgOverhead;
 /** From this protocol version on a node understands hasCrc. */
 const crcProtocolVersion = 5;
 
@@ -23,8 +19,6 @@ export class Gossip {
   readonly #queue: TransmitLimitedQueue;
   readonly #layerOverhead: () => number;
   readonly #onQueued: () => void;
-  /** The saved share of user broadcasts, in bytes. */
-  #userCredit = 0;
 
   /**
    * @param layerOverhead the bytes that label and encryption add to a packet
@@ -45,7 +39,7 @@ export class Gossip {
       onDropped: ({ message }, why) => (why === "tooLong" ? this.#tooLarge(message.length) : this.#full(message)),
     });
     this.#layerOverhead = layerOverhead;
-    this.userBroadcasts = new UserBroadcasts(context, () => this.maxPayload);
+    this.userBroadcasts = new UserBroadcasts(context, () => this.packetRoom);
   }
 
   get numQueued(): number {
@@ -83,11 +77,6 @@ export class Gossip {
   /** Drops all that waits to be sent. */
   forget(): void {
     this.#queue.reset();
-  }
-
-  /** The longest user broadcast, in bytes, that fits into a packet of its own. */
-  get maxPayload(): number {
-    return Math.max(0, this.packetRoom - compoundOverhead - userMsgOverhead);
   }
 
   /** Whether a packet can hold the message. */
@@ -167,40 +156,14 @@ export class Gossip {
   /** Ours and the user's, in at most `limit` bytes. Each side is asked once, or one message could be in a packet twice. */
   #broadcasts(limit: number): Uint8Array[] {
     if (limit <= compoundOverhead) return [];
-    const share = this.#userShare(limit);
+    const { count, bytes } = this.#queue.counters();
+    const share = this.userBroadcasts.share(limit, bytes + count * compoundOverhead);
     if (!this.userBroadcasts.hasAny) return this.#queue.getBroadcasts(compoundOverhead, limit);
     if (share <= userOverhead) {
       const messages = this.#queue.getBroadcasts(compoundOverhead, limit);
-      return [...messages, ...this.#userBroadcasts(limit - packedLength(messages))];
+      return [...messages, ...this.userBroadcasts.take(limit - packedLength(messages))];
     }
-    const users = this.#userBroadcasts(share);
+    const users = this.userBroadcasts.take(share);
     return [...this.#queue.getBroadcasts(compoundOverhead, limit - packedLength(users)), ...users];
   }
-
-  /**
-   * How many of `limit` bytes user broadcasts may take before membership messages: whatever membership messages leave, or else the
-   * bytes that user broadcasts have saved up. The savings are capped at the bytes that one packet-sized user broadcast needs for all its
-   * transmits. So an occasional user broadcast, however long, is never delayed, and a stream of them gets its share and no more.
-   */
-  #userShare(limit: number): number {
-    const { config, table } = this.#context;
-    const { retransmitMult, userBroadcastShare: share } = config;
-    const creditMax = retransmitLimit(retransmitMult, table.size) * this.packetRoom;
-    this.#userCredit = Math.min(this.#userCredit + limit * share, creditMax);
-    const { count, bytes } = this.#queue.counters();
-    const wanted = bytes + count * compoundOverhead;
-    return wanted <= limit * (1 - share) ? limit - wanted : Math.min(limit, Math.floor(this.#userCredit));
-  }
-
-  #userBroadcasts(limit: number): Uint8Array[] {
-    if (limit <= userOverhead) return [];
-    const messages = this.userBroadcasts.take(userOverhead, limit).map(encodeUser);
-    this.#userCredit = Math.max(this.#userCredit - packedLength(messages), 0);
-    return messages;
-  }
-}
-
-/** The size of messages in a compound, in bytes. */
-function packedLength(messages: readonly Uint8Array[]): number {
-  return messages.reduce((sum, message) => sum + compoundOverhead + message.length, 0);
 }

@@ -1,3 +1,4 @@
+import type { Address } from "../api/address.ts";
 import type { LeaveCause, SuspectCause } from "../api/causes.ts";
 import type { Node } from "../api/node.ts";
 import { RateLimit } from "../util/rate-limit.ts";
@@ -203,6 +204,16 @@ export class Membership {
     return record !== undefined && incarnation < record.incarnation && this.#relocation.wasAt(addr, port);
   }
 
+  /** Whether `cidrsAllowed` permits an alive message of a packet: the address of the sender, and the member's. */
+  allowsPacket({ addr, node }: Alive, from: Address): boolean {
+    const { allowList, log, stats } = this.#context;
+    if (allowList.allows(from.host) && (addr === "" || allowList.allows(addr))) return true;
+    stats.count("dropped.address_not_allowed");
+    log.debug("address_not_allowed", `blocked an alive message for ${node}`, { addr, from });
+    return false;
+  }
+
+  /** Whether `cidrsAllowed` permits the address of a member that is new, or has moved. Push/pulls bring these, too. */
   #isAllowed(message: Alive): boolean {
     const { allowList, log, stats } = this.#context;
     if (allowList.allows(message.addr)) return true;

@@ -193,12 +193,7 @@ export class PacketDispatcher {
   #alive(body: Uint8Array, from: Address): void {
     const { context, membership } = this.#parts;
     const message = decodeAlive(body);
-    const isAllowed = context.allowList.allows(from.host) && (message.addr === "" || context.allowList.allows(message.addr));
-    if (!isAllowed) {
-      context.stats.count("dropped.address_not_allowed");
-      context.log.debug("address_not_allowed", `blocked an alive message for ${message.node}`, { addr: message.addr, from });
-      return;
-    }
+    if (!membership.allowsPacket(message, from)) return;
     membership.alive({ ...message, port: applyPort(context, message.port) });
   }
 }

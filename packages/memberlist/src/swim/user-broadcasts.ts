@@ -1,36 +1,49 @@
 import { MemberlistError } from "../api/errors.ts";
 import { RateLimit } from "../util/rate-limit.ts";
 import { copyBytes } from "../wire/bytes.ts";
+import { compoundOverhead, userMsgOverhead } from "../wire/constants.ts";
+import { encodeUser } from "../wire/messages/encode.ts";
 import { TransmitLimitedQueue, type BroadcastQueueCounters, type DropReason, type QueueFullPolicy } from "./broadcast-queue.ts";
 import type { EngineContext } from "./context.ts";
+import { retransmitLimit } from "./scaling.ts";
 
-/** The user broadcasts of `members.broadcast`, in a queue of their own, and those of the delegate. */
+/** The overhead of each user broadcast in a compound, in bytes. */
+export const userOverhead: number = compoundOverhead + userMsgOverhead;
+
+/** The user broadcasts of `members.broadcast`, in a queue of their own, and those of the delegate; and their share of the packets. */
 export class UserBroadcasts {
   readonly #context: EngineContext;
   readonly #queue: TransmitLimitedQueue;
   readonly #whenFull: QueueFullPolicy;
-  readonly #maxPayload: () => number;
+  readonly #packetRoom: () => number;
   /** Limits the events of a full queue. */
   readonly #limit: RateLimit;
   /** Whether the queue comes before the delegate in the next packet: they take turns, so that neither starves. */
   #queueFirst = false;
+  /** The saved share of the packets, in bytes. */
+  #credit = 0;
 
-  /** @param maxPayload the longest message that a packet can hold, in bytes */
-  constructor(context: EngineContext, maxPayload: () => number) {
+  /** @param packetRoom the part of a packet left for messages in a compound, in bytes */
+  constructor(context: EngineContext, packetRoom: () => number) {
     const { config, now, table } = context;
     const { whenFull = "dropOldest", ...bounds } = config.broadcastQueue ?? {};
     this.#context = context;
-    this.#maxPayload = maxPayload;
+    this.#packetRoom = packetRoom;
     this.#whenFull = whenFull;
     this.#limit = new RateLimit(now);
     this.#queue = new TransmitLimitedQueue({
       ...bounds,
       whenFull,
       numNodes: () => table.liveCount,
-      maxPayload,
+      maxPayload: () => this.maxPayload,
       retransmitMult: config.retransmitMult,
       onDropped: ({ message }, why) => this.#dropped(message.length, why),
     });
+  }
+
+  /** The longest message, in bytes, that fits into a packet of its own. */
+  get maxPayload(): number {
+    return Math.max(0, this.#packetRoom() - userOverhead);
   }
 
   /** Whether there are, or may be, messages to send. */
@@ -61,8 +74,30 @@ export class UserBroadcasts {
     this.#queue.cancel(name);
   }
 
-  /** Messages of at most `limit` bytes, each with `overhead`, for the next packet. */
-  take(overhead: number, limit: number): readonly Uint8Array[] {
+  /**
+   * How many of `limit` bytes user broadcasts may take before membership messages: whatever membership messages leave, or else the
+   * bytes that user broadcasts have saved up. The savings are capped at the bytes that one packet-sized user broadcast needs for all its
+   * transmits. So an occasional user broadcast, however long, is never delayed, and a stream of them gets its share and no more.
+   *
+   * @param wanted the bytes of the membership messages in the queue
+   */
+  share(limit: number, wanted: number): number {
+    const { config, table } = this.#context;
+    const { retransmitMult, userBroadcastShare: share } = config;
+    const creditMax = retransmitLimit(retransmitMult, table.size) * this.#packetRoom();
+    this.#credit = Math.min(this.#credit + limit * share, creditMax);
+    return wanted <= limit * (1 - share) ? limit - wanted : Math.min(limit, Math.floor(this.#credit));
+  }
+
+  /** Encoded messages for the next packet, of at most `limit` bytes with their overheads. They use up the saved share. */
+  take(limit: number): Uint8Array[] {
+    if (limit <= userOverhead) return [];
+    const messages = this.#next(userOverhead, limit).map(encodeUser);
+    this.#credit = Math.max(this.#credit - packedLength(messages), 0);
+    return messages;
+  }
+
+  #next(overhead: number, limit: number): readonly Uint8Array[] {
     const { delegates } = this.#context;
     this.#queueFirst = !this.#queueFirst;
     if (this.#queue.numQueued() === 0) return delegates.getBroadcasts(overhead, limit);
@@ -83,7 +118,7 @@ export class UserBroadcasts {
     stats.count("broadcast_dropped.too_long");
     log.warn("broadcast_too_long", "dropped a message of broadcast(): it no longer fits into a packet", {
       size,
-      limit: this.#maxPayload(),
+      limit: this.maxPayload,
     });
   }
 
@@ -100,4 +135,9 @@ export class UserBroadcasts {
     const suppressed = this.#limit.take(now);
     if (suppressed !== undefined) outputs.events.push({ type: "queue_full", ...facts, suppressed });
   }
+}
+
+/** The size of messages in a compound, in bytes. */
+export function packedLength(messages: readonly Uint8Array[]): number {
+  return messages.reduce((sum, message) => sum + compoundOverhead + message.length, 0);
 }

@@ -2,8 +2,7 @@ import { MemberlistError } from "../api/errors.ts";
 import { systemClock } from "../ports/clock.ts";
 import type { Logger, LogOutput } from "../ports/logger.ts";
 import { createLog, type Log } from "../ports/log.ts";
-import { planBind, type BindTarget } from "./bind-target.ts";
-import { bindError } from "./socket-errors.ts";
+import { planBind, type BindTarget, bindError } from "./bind-target.ts";
 import type { Connection } from "./tcp-stream.ts";
 import { UdpSocket, type DatagramSocket } from "./udp-socket.ts";
 

@@ -1,7 +1,6 @@
 import type { Address } from "../api/address.ts";
-import { errorMessage, MemberlistError } from "../api/errors.ts";
+import { errorMessage, MemberlistError, errnoOf } from "../api/errors.ts";
 import type { DialOptions } from "../ports/transport.ts";
-import { errnoOf } from "./socket-errors.ts";
 import { AttemptEnded, withLimits } from "./time-limit.ts";
 
 /**

@@ -1,10 +1,9 @@
-import { errorMessage, MemberlistError } from "../api/errors.ts";
+import { errorMessage, MemberlistError, errnoOf } from "../api/errors.ts";
 import { describe } from "../util/describe.ts";
 import { systemClock } from "../ports/clock.ts";
 import { randomBytes } from "../ports/crypto.ts";
 import type { Store } from "../ports/store.ts";
 import { bytesToHex } from "../wire/bytes.ts";
-import { errnoOf } from "./socket-errors.ts";
 
 /** An open file or folder, in the shape that `node:fs/promises` gives it. */
 interface OpenFile {

@@ -1,6 +1,6 @@
 import { onAbort } from "../util/on-abort.ts";
 import { searchedNames } from "./name-server.ts";
-import { errnoOf } from "./socket-errors.ts";
+import { errnoOf } from "../api/errors.ts";
 
 /** How a runtime resolves names. */
 export interface SystemResolver {

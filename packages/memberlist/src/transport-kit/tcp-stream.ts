@@ -1,8 +1,7 @@
-import { errorMessage, MemberlistError } from "../api/errors.ts";
+import { errorMessage, MemberlistError, errnoOf } from "../api/errors.ts";
 import { systemClock, type Clock, type ClockTimer } from "../ports/clock.ts";
 import type { TransportStream } from "../ports/transport.ts";
 import type { InboundSlot } from "./inbound-slots.ts";
-import { errnoOf } from "./socket-errors.ts";
 
 /** How long a closed stream waits in the background for the peer to close too. In ms. */
 const lingerMs = 1000;

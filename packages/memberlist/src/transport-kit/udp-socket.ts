@@ -1,7 +1,6 @@
-import { errorMessage, MemberlistError } from "../api/errors.ts";
+import { errorMessage, MemberlistError, errnoOf } from "../api/errors.ts";
 import type { Log } from "../ports/log.ts";
 import { withoutMapping, type BindTarget } from "./bind-target.ts";
-import { errnoOf } from "./socket-errors.ts";
 
 /** Bytes that may wait to be sent, whatever the number of packets. */
 const pendingBytesMax = 16 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import { MemberlistError } from "../api/errors.ts";
-import type { YieldToEventLoop } from "../wire/messages/push-pull.ts";
+import type { YieldToEventLoop } from "../ports/clock.ts";
 
 /** Whether a caller still waits for the result of some work. */
 export type IsWanted = () => boolean;

@@ -1,5 +1,8 @@
-import type { YieldToEventLoop } from "../wire/messages/push-pull.ts";
+import type { YieldToEventLoop } from "../ports/clock.ts";
 import { Fifo } from "./fifo.ts";
+
+/** Nodes of a push/pull that are read, written or merged before it yields to the event loop: 1 to 5 ms of work. */
+export const nodesInOneGo: number = 500;
 
 /**
  * Limits the work of one kind in a turn of the event loop, however many streams want some at once. Work that finds the budget of the current turn spent

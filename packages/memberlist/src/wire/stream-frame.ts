@@ -8,14 +8,9 @@ import { pushNodeSchema } from "./messages/schema.ts";
 import type { UnchangedNodes } from "./messages/unchanged-nodes.ts";
 import { labelHeaderSize } from "./label.ts";
 import type { AckResp, ErrResp, Ping, PushNodeState, PushPullHeader } from "./messages/types.ts";
-import {
-  decodePushNode,
-  decodePushPullHeader,
-  decodeUserHeader,
-  nodesInOneGo,
-  pushNodeAt,
-  type YieldToEventLoop,
-} from "./messages/push-pull.ts";
+import { decodePushNode, decodePushPullHeader, decodeUserHeader, pushNodeAt } from "./messages/push-pull.ts";
+import { nodesInOneGo } from "../util/turn-budget.ts";
+import type { YieldToEventLoop } from "../ports/clock.ts";
 import {
   encryptHeaderSize,
   maxCompressed,

@@ -3,7 +3,7 @@ import { concatBytes, emptyBytes } from "./bytes.ts";
 import { compressInParts, compressMessage, decompressBody, decompressInParts } from "./compression/compress.ts";
 import { maxPushStateBytes, messageType } from "./constants.ts";
 import { DecodeError } from "./errors.ts";
-import type { YieldToEventLoop } from "./messages/push-pull.ts";
+import type { YieldToEventLoop } from "../ports/clock.ts";
 import { encryptedLength, type PayloadCipher } from "./encryption.ts";
 import { StreamReader } from "./stream-reader.ts";
 

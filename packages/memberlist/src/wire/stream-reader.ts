@@ -2,7 +2,7 @@ import { errorMessage, MemberlistError } from "../api/errors.ts";
 import { copiedInOneGo, emptyBytes } from "./bytes.ts";
 import { limitExceeded, type StreamLimitName } from "./errors.ts";
 import { scanObject } from "./messages/msgpack.ts";
-import type { YieldToEventLoop } from "./messages/push-pull.ts";
+import type { YieldToEventLoop } from "../ports/clock.ts";
 
 export interface StreamReaderOptions {
   /** Called with the size of each arriving chunk, in bytes. An error that it throws ends the read. */

@@ -8,7 +8,7 @@ import {
   type EncryptionVersion,
   type PayloadCipher,
 } from "./encryption.ts";
-import type { YieldToEventLoop } from "./messages/push-pull.ts";
+import type { YieldToEventLoop } from "../ports/clock.ts";
 import {
   decodeInParts,
   decodeStreamPayload,

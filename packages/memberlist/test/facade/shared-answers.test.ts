@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
-import { encodePushPull, nodesInOneGo } from "../../src/wire/messages/push-pull.ts";
+import { encodePushPull } from "../../src/wire/messages/push-pull.ts";
+import { nodesInOneGo } from "../../src/util/turn-budget.ts";
 import { readPushPull, readStreamMessage, type RemoteState } from "../../src/wire/stream-frame.ts";
 import { maxDecompressedBytes, maxPushStateBytes, maxPushStateNodes, maxUserMsgBytes } from "../../src/wire/constants.ts";
 import type { PushNodeState } from "../../src/wire/messages/types.ts";

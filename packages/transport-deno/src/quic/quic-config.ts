@@ -25,10 +25,37 @@ export interface QuicConfig extends CredentialsPem {
   readonly maxPendingSends?: number;
 }
 
+/** The limits, with their defaults. */
+export type QuicLimits = Required<Omit<QuicConfig, keyof CredentialsPem | "authorize">>;
+
+const quicDefaults: QuicLimits = {
+  handshakeTimeout: 5_000,
+  silenceTimeout: 10_000,
+  idleTimeout: 120_000,
+  maxConnections: 1_024,
+  maxHandshakes: 256,
+  maxInboundStreams: 1_024,
+  maxPendingSends: 4_096,
+};
+
+/** The limits of a config. A field that is missing, or undefined, has its default. */
+export function quicLimits(config: QuicConfig): QuicLimits {
+  const limit = (name: keyof QuicLimits): number => config[name] ?? quicDefaults[name];
+  return {
+    handshakeTimeout: limit("handshakeTimeout"),
+    silenceTimeout: limit("silenceTimeout"),
+    idleTimeout: limit("idleTimeout"),
+    maxConnections: limit("maxConnections"),
+    maxHandshakes: limit("maxHandshakes"),
+    maxInboundStreams: limit("maxInboundStreams"),
+    maxPendingSends: limit("maxPendingSends"),
+  };
+}
+
 const pem: Rule = { expected: "a string of PEM", accepts: (value) => typeof value === "string", secret: true };
 
-/** Less makes no member, or, if it is not a number, takes a limit away. */
-const limits: Rules<Omit<QuicConfig, keyof CredentialsPem | "authorize">> = {
+/** A value below the minimum makes no working member; one that is not a number would remove the limit. */
+const limitRules: Rules<QuicLimits> = {
   handshakeTimeout: integer(1, maxTimerDelay),
   silenceTimeout: integer(100, maxTimerDelay),
   idleTimeout: integer(1, maxTimerDelay),
@@ -38,7 +65,7 @@ const limits: Rules<Omit<QuicConfig, keyof CredentialsPem | "authorize">> = {
   maxPendingSends: integer(1),
 };
 
-export const quicRules: Rules<QuicConfig> = { ...limits, ca: pem, certificate: pem, key: pem, authorize: isFunction };
+export const quicRules: Rules<QuicConfig> = { ...limitRules, ca: pem, certificate: pem, key: pem, authorize: isFunction };
 
 /** The fields that have no default. */
 export const quicRequired: readonly (keyof QuicConfig)[] = ["ca", "certificate", "key"];

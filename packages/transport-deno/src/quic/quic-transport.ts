@@ -51,7 +51,7 @@ import { connectionOptions, Dialler } from "./dialler.ts";
 import { newInstance, type HandshakeSide } from "./handshake.ts";
 import type { ConnectionEvents, PeerConnection } from "./peer-connection.ts";
 import { PeerLinks } from "./peer-links.ts";
-import { quicRequired, quicRules, type QuicConfig } from "./quic-config.ts";
+import { quicLimits, quicRequired, quicRules, type QuicConfig, type QuicLimits } from "./quic-config.ts";
 
 /** Options of {@link QuicTransport.create}. */
 export interface QuicTransportOptions extends QuicConfig {
@@ -107,6 +107,7 @@ export class QuicTransport implements Transport {
   /** Who this node is, by its certificate. */
   readonly identity: NodeIdentity;
   readonly #options: QuicTransportOptions;
+  readonly #limits: QuicLimits;
   readonly #log: Log;
   readonly #target: BindTarget;
   readonly #routes: RouteTable<{ readonly target: BindTarget }>;
@@ -123,7 +124,9 @@ export class QuicTransport implements Transport {
   #shutdown: Promise<void> | undefined;
 
   private constructor(options: QuicTransportOptions, credentials: Credentials, target: BindTarget, bound: Bound) {
+    const limits = quicLimits(options);
     this.#options = options;
+    this.#limits = limits;
     this.#log = createTransportLog(options);
     this.#target = target;
     this.#routes = new RouteTable([{ target }]);
@@ -133,14 +136,14 @@ export class QuicTransport implements Transport {
     const instance = newInstance();
     const side: HandshakeSide = { credentials, instance, authorize: options.authorize };
     const events = this.#events();
-    const { handshakeTimeout: timeout = 5000, maxHandshakes = 256 } = options;
-    const dialler = new Dialler({ endpoint: bound.endpoint, side, events, timeout, silenceTimeout: silenceOf(options) });
+    const { handshakeTimeout: timeout, idleTimeout, maxConnections, maxHandshakes, maxPendingSends, silenceTimeout } = limits;
+    const dialler = new Dialler({ endpoint: bound.endpoint, side, events, timeout, silenceTimeout });
     this.#links = new PeerLinks({
       dial: (to) => this.#connect(dialler, to, timeout),
       instance: Array.from(instance, (byte) => byte.toString(16).padStart(2, "0")).join(""),
       highWaterMark,
-      maxPendingSends: options.maxPendingSends ?? 4096,
-      maxConnections: options.maxConnections ?? 1024,
+      maxPendingSends,
+      maxConnections,
       maxAttempts: maxHandshakes,
     });
     this.#acceptor = new Acceptor({
@@ -152,7 +155,7 @@ export class QuicTransport implements Transport {
       maxHandshakes,
       onPeer: (connection) => this.#links.add(connection),
     });
-    this.#sweeper = setInterval(() => this.#links.sweep(options.idleTimeout ?? 120_000), sweepInterval);
+    this.#sweeper = setInterval(() => this.#links.sweep(idleTimeout), sweepInterval);
   }
 
   /**
@@ -165,7 +168,12 @@ export class QuicTransport implements Transport {
     checkOptions("QuicTransport.create", options, rules, [...quicRequired, "bindAddr", "bindPort"]);
     const [target] = planBind([bindAddr]) as [BindTarget];
     const credentials = await Credentials.read(options);
-    return new QuicTransport(options, credentials, target, bind(target, bindPort, credentials, silenceOf(options)));
+    return new QuicTransport(
+      options,
+      credentials,
+      target,
+      bind(target, bindPort, credentials, quicLimits(options).silenceTimeout),
+    );
   }
 
   get counters(): QuicTransportCounters {
@@ -292,7 +300,7 @@ export class QuicTransport implements Transport {
       },
       mayAcceptStream: () => {
         if (this.#listener === undefined || this.#stop.signal.aborted) return false;
-        if (this.#inbound >= (this.#options.maxInboundStreams ?? 1024)) {
+        if (this.#inbound >= this.#limits.maxInboundStreams) {
           this.#refusedStreams++;
           return false;
         }
@@ -320,10 +328,6 @@ export class QuicTransport implements Transport {
 interface Bound {
   readonly endpoint: Deno.QuicEndpoint;
   readonly listener: Deno.QuicListener;
-}
-
-function silenceOf({ silenceTimeout = 10_000 }: QuicConfig): number {
-  return silenceTimeout;
 }
 
 function bind(target: BindTarget, port: number, { pem }: Credentials, silenceTimeout: number): Bound {

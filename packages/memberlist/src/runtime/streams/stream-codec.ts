@@ -1,6 +1,6 @@
 import type { DecodeJob, EncodeJob, StreamWorkers } from "../../wire/stream-workers.ts";
 import { DecodeError } from "../../wire/errors.ts";
-import type { YieldToEventLoop } from "../../wire/messages/push-pull.ts";
+import type { YieldToEventLoop } from "../../ports/clock.ts";
 import { readStreamMessage, type StreamLimits, type StreamMessage } from "../../wire/stream-frame.ts";
 import {
   decodeInParts,

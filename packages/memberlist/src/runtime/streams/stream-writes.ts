@@ -1,5 +1,5 @@
 import { TurnBudget } from "../../util/turn-budget.ts";
-import type { YieldToEventLoop } from "../../wire/messages/push-pull.ts";
+import type { YieldToEventLoop } from "../../ports/clock.ts";
 
 /** Bytes that all streams write in one turn of the event loop. The kernel takes up to 1 ms to copy as many into socket buffers. */
 const bytesPerTurn = 128 * 1024;

@@ -8,7 +8,7 @@ import { lzwCompress, lzwDecompress, lzwShortened } from "./lzw.ts";
 import { LzwCompressor, newDictionary } from "./lzw-compressor.ts";
 import { LzwDecompressor, newExpansions } from "./lzw-decompressor.ts";
 import { lzwMachine } from "./lzw-wasm.ts";
-import type { YieldToEventLoop } from "../messages/push-pull.ts";
+import type { YieldToEventLoop } from "../../ports/clock.ts";
 
 /** The only algorithm there is. */
 const algorithmLzw = 0;

@@ -1,15 +1,11 @@
+import type { YieldToEventLoop } from "../../ports/clock.ts";
+import { nodesInOneGo } from "../../util/turn-budget.ts";
 import { concatBytes, copyBytes } from "../bytes.ts";
 import { locateFields, locateInAnyForm } from "./decode.ts";
 import { encode, MessageWriter } from "./encode.ts";
 import { MessageCursor } from "./scan.ts";
 import { pushNodeSchema, pushPullSchema, userSchema } from "./schema.ts";
 import type { PushNodeState, PushPullHeader } from "./types.ts";
-
-/** Lets other work have its turn: resolves once the input that is already waiting has been handled. */
-export type YieldToEventLoop = () => Promise<void>;
-
-/** Nodes of a push/pull that are read, written or merged before it yields to the event loop: 1 to 5 ms of work. */
-export const nodesInOneGo: number = 500;
 
 /** The approximate size of a node. */
 const usualNodeBytes = 112;

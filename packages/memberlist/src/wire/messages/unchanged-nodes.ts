@@ -1,7 +1,8 @@
 import { randomBytes } from "../../ports/crypto.ts";
 import { scanObject } from "./msgpack.ts";
 import { pushNodeSchema } from "./schema.ts";
-import { decodePushPullHeader, type YieldToEventLoop } from "./push-pull.ts";
+import { decodePushPullHeader } from "./push-pull.ts";
+import type { YieldToEventLoop } from "../../ports/clock.ts";
 
 /** Nodes that are entered before it yields to the event loop: some 0.5 ms, several times that while the code is cold. */
 const enteredInOneGo = 2_000;
