@@ -8,7 +8,7 @@ import { askAdvertiseAddr, finalAdvertiseAddr } from "./runtime/advertised-addre
 import { NodeRuntime } from "./runtime/node-runtime.ts";
 import { loadSavedState } from "./runtime/saved-state.ts";
 import type { Engine } from "./swim/engine.ts";
-import type { EngineHooks } from "./swim/hooks.ts";
+import type { EngineHooks } from "./swim/simulation-hooks.ts";
 import { configError } from "./api/errors.ts";
 import { Keyring } from "./encryption/keyring.ts";
 import { emptyBytes } from "./wire/bytes.ts";

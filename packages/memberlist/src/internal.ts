@@ -7,11 +7,11 @@ export { readCertificate, type CertificateFields } from "./certificates/certific
 export { anyServerName, serverNameOf } from "./certificates/node-identity.ts";
 export { certifiedNode, checkAuthority, type CertificateRole } from "./certificates/node-identity.ts";
 export { createLog, Log } from "./ports/log.ts";
-export { boolean, duration, integer, isFunction, isObject, shape, text, type Rule, type Rules } from "./util/rules.ts";
+export { boolean, duration, integer, isFunction, isObject, shape, text, type Rule, type Rules } from "./util/value-rules.ts";
 export { maxTimerDelay } from "./ports/clock.ts";
 export { onAbort } from "./util/on-abort.ts";
 export { nodeStateName } from "./swim/versions.ts";
-export type { EngineHooks, Sender } from "./swim/hooks.ts";
+export type { EngineHooks, Sender } from "./swim/simulation-hooks.ts";
 export { NodeRecord } from "./swim/node-table.ts";
 export type { Engine } from "./swim/engine.ts";
 export { createInstrumented } from "./memberlist.ts";
@@ -32,7 +32,7 @@ export { dialWithin } from "./transport-kit/dial.ts";
 export { checkPath, createFileStore } from "./transport-kit/file-store.ts";
 export { firstNameServer, nameServers, systemConfigPath, type NameServer } from "./transport-kit/name-server.ts";
 export { resolveHost, resolveService, type NameResolver, type SystemLookup } from "./transport-kit/resolver.ts";
-export { packetObjection, RouteTable } from "./transport-kit/route.ts";
+export { packetObjection, RouteTable } from "./transport-kit/udp-route.ts";
 export { bindError } from "./transport-kit/bind-target.ts";
 export { errnoOf } from "./api/errors.ts";
 export {

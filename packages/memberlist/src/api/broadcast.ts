@@ -1,6 +1,6 @@
 import type { MemberlistError } from "./errors.ts";
 import type { Node } from "./node.ts";
-import { abortSignal, oneOf, text, type Rules } from "../util/rules.ts";
+import { abortSignal, oneOf, text, type Rules } from "../util/value-rules.ts";
 
 /** Options of {@link Memberlist.broadcast}. */
 export interface BroadcastOptions {

@@ -1,5 +1,5 @@
 import { type NodeState, nodeStates } from "./node.ts";
-import { abortSignal, boolean, integer, timeout, type Rules } from "../util/rules.ts";
+import { abortSignal, boolean, integer, timeout, type Rules } from "../util/value-rules.ts";
 
 /** Limits how long a call waits. */
 export interface WaitOptions {

@@ -1,6 +1,6 @@
 import { closestName } from "../util/closest-name.ts";
 import { describe, describeSecret } from "../util/describe.ts";
-import { isObject, type Rules } from "../util/rules.ts";
+import { isObject, type Rules } from "../util/value-rules.ts";
 import { configError, MemberlistError } from "./errors.ts";
 import { formatAddress, type Address } from "./address.ts";
 import { copyBytes } from "../wire/bytes.ts";

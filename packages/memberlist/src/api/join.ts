@@ -1,7 +1,7 @@
 import { MemberlistError, type MemberlistErrorOptions } from "./errors.ts";
 import type { Node } from "./node.ts";
 import { waitRules, type WaitOptions } from "./call-options.ts";
-import { integer, type Rules } from "../util/rules.ts";
+import { integer, type Rules } from "../util/value-rules.ts";
 
 /** Options of {@link Memberlist.join}. */
 export interface JoinOptions extends WaitOptions {

@@ -2,7 +2,7 @@ import type * as forgeModule from "node-forge";
 import type { pki } from "node-forge";
 import { configRules } from "../config/rules.ts";
 import { checkOptions } from "../api/check-arguments.ts";
-import { text, type Rule, type Rules } from "../util/rules.ts";
+import { text, type Rule, type Rules } from "../util/value-rules.ts";
 import { errorMessage, MemberlistError } from "../api/errors.ts";
 import { dateOf, systemClock } from "../ports/clock.ts";
 import { randomBytes, webCrypto } from "../ports/crypto.ts";

@@ -8,7 +8,7 @@ import { configCrossRules, type MergedConfig, configRules } from "./rules.ts";
 import { ConfigError, type ConfigIssue } from "../api/errors.ts";
 import { closestName } from "../util/closest-name.ts";
 import { describe, describeSecret, isPlain } from "../util/describe.ts";
-import type { Rule } from "../util/rules.ts";
+import type { Rule } from "../util/value-rules.ts";
 
 /**
  * Fills in the LAN defaults for missing (or undefined) fields, checks everything, and returns a frozen copy. A resolved config resolves

@@ -12,7 +12,7 @@ import {
   text,
   type Rule,
   type Rules,
-} from "../util/rules.ts";
+} from "../util/value-rules.ts";
 import { canonicalIp } from "../api/address.ts";
 import { parseCidr } from "./cidr.ts";
 import type { Config, PresetConfig } from "./config.ts";

@@ -11,7 +11,7 @@ import { streamWorkersOf } from "../wire/stream-workers.ts";
 import { randomU32 } from "../ports/random.ts";
 import type { AdvertisedAddress, Transport } from "../ports/transport.ts";
 import { Engine } from "../swim/engine.ts";
-import type { EngineHooks } from "../swim/hooks.ts";
+import type { EngineHooks } from "../swim/simulation-hooks.ts";
 import { labelOverhead } from "../wire/label.ts";
 import { encodeUtf8 } from "../wire/utf8.ts";
 import { AddressWatch } from "./address-watch.ts";

@@ -14,7 +14,7 @@ import type {
 } from "../ports/transport.ts";
 import type { Crypto } from "../ports/crypto.ts";
 import { onAbort } from "../util/on-abort.ts";
-import { clockRule, duration, integer, randomRule, type Rules } from "../util/rules.ts";
+import { clockRule, duration, integer, randomRule, type Rules } from "../util/value-rules.ts";
 import { LinkTable } from "./link-table.ts";
 import { encodeHeader, linkIdBytes } from "./packet-frames.ts";
 import { datagramMaxBytes } from "../wire/constants.ts";

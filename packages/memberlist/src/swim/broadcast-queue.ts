@@ -1,6 +1,6 @@
 import { MemberlistError } from "../api/errors.ts";
 import { checkOptions } from "../api/check-arguments.ts";
-import { isFunction, oneOf, text, type Rule, type Rules } from "../util/rules.ts";
+import { isFunction, oneOf, text, type Rule, type Rules } from "../util/value-rules.ts";
 import { BroadcastTier, type Broadcast, type Entry } from "./broadcast-tier.ts";
 import { retransmitLimit } from "./scaling.ts";
 

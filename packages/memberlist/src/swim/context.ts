@@ -6,7 +6,7 @@ import type { AdvertisedAddress } from "../ports/transport.ts";
 import { protocolVersionMax, protocolVersionMin } from "../wire/constants.ts";
 import type { Alive, Ping } from "../wire/messages/types.ts";
 import type { Awareness } from "./awareness.ts";
-import type { EngineHooks } from "./hooks.ts";
+import type { EngineHooks } from "./simulation-hooks.ts";
 import type { NodeSelector } from "./node-selector.ts";
 import type { NodeRecord, NodeTable } from "./node-table.ts";
 import type { Outputs } from "./outputs.ts";

@@ -15,7 +15,7 @@ import { reactToBlockedEventLoop } from "./blocked-event-loop.ts";
 import { makeAlive, nextIncarnation, type EngineContext } from "./context.ts";
 import { Gossip } from "./gossip.ts";
 import { Healing } from "./healing.ts";
-import { defaultHooks, type EngineHooks } from "./hooks.ts";
+import { defaultHooks, type EngineHooks } from "./simulation-hooks.ts";
 import { aliveAddresses, liveNodes, memberInfo, memberInfos } from "./member-list.ts";
 import { Membership } from "./membership.ts";
 import { NodeSelector } from "./node-selector.ts";

@@ -11,14 +11,14 @@ import type {
   TransportListener,
   TransportStream,
 } from "../ports/transport.ts";
-import { boolean, integer, isFunction, shape, type Rules } from "../util/rules.ts";
+import { boolean, integer, isFunction, shape, type Rules } from "../util/value-rules.ts";
 import { chooseAdvertiseAddress, machineHas, type HostInterfaces } from "./advertise.ts";
 import type { BindOptions, BoundSockets, ConnectionListener, SocketBinder } from "./bind-sockets.ts";
 import { withoutMapping, type BindTarget } from "./bind-target.ts";
 import { dialWithin } from "./dial.ts";
 import { transportSlots, type InboundSlot } from "./inbound-slots.ts";
 import { resolveHost, resolveService, type NameResolver, type SystemLookup } from "./resolver.ts";
-import { packetObjection, RouteTable } from "./route.ts";
+import { packetObjection, RouteTable } from "./udp-route.ts";
 import { TcpStream, type Connection } from "./tcp-stream.ts";
 import { callDoneLater, type SendDone, type UdpSocket } from "./udp-socket.ts";
 

@@ -4,7 +4,7 @@ import type { Config, ResolvedConfig } from "../../src/config/config.ts";
 import { Engine } from "../../src/swim/engine.ts";
 import type { EngineEvent, EngineAction } from "../../src/swim/outputs.ts";
 import type { EngineDelegates, EngineLog, EngineStats } from "../../src/swim/ports.ts";
-import type { EngineHooks } from "../../src/swim/hooks.ts";
+import type { EngineHooks } from "../../src/swim/simulation-hooks.ts";
 import type { NodeRecord } from "../../src/swim/node-table.ts";
 import { protocolChecks } from "../../src/swim/versions.ts";
 import type { NodeState } from "../../src/api/node.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Sender } from "../../src/swim/hooks.ts";
+import type { Sender } from "../../src/swim/simulation-hooks.ts";
 import { EngineHarness } from "./engine-harness.ts";
 import { ack, alive } from "./messages.ts";
 
