@@ -107,9 +107,7 @@ export class Relocation {
     const { config, now, table, timers } = this.#context;
     const round = config.gossipInterval > 0 ? config.gossipInterval : defaultRound;
     const rounds = Math.ceil(Math.log2(Math.max(2, table.liveCount))) + spareRounds;
-    this.#timer = timers.set(now + round * rounds, () => {
-      if (this.isUnderWay) action();
-    });
+    this.#timer = timers.set(now + round * rounds, action);
   }
 
   /** Ourselves, as long as we are a member. */

@@ -48,6 +48,16 @@ describe("the list of members", () => {
     expect(node.engine.states().toSorted()).toEqual(["alive", "alive", "left", "suspect"]);
   });
 
+  it("finds a member by its name, in any state", () => {
+    const node = started();
+    node.deliverAll(alive("n2"), dead("n2", 1, "n2"));
+    node.jump(500);
+    expect(node.engine.member("n2")).toMatchObject({ name: "n2", state: "left" });
+    expect(node.engine.memberInfo("n2", node.now, 0)).toMatchObject({ name: "n2", state: "left", age: 500 });
+    expect(node.engine.member("nobody")).toBeUndefined();
+    expect(node.engine.memberInfo("nobody", node.now, 0)).toBeUndefined();
+  });
+
   it("reads records one by one, each in its current state", () => {
     const node = started();
     node.deliver(alive("n2"));
@@ -216,4 +226,17 @@ it("samples the broadcast queue every queueCheckInterval", () => {
   node.deliver(alive("n2"));
   node.advance(500);
   expect(node.metrics.get("memberlist.queue.broadcasts")).toEqual([1, 2]);
+});
+
+describe("a user broadcast", () => {
+  it("is queued until it is sent, replaced or cancelled", () => {
+    const node = started({ config: { gossipInterval: 100 } });
+    const { userBroadcasts } = node.engine.gossip;
+    expect(node.engine.broadcast(foo, "a")).toBe(true);
+    expect(userBroadcasts.hasAny).toBe(true);
+    node.engine.cancelBroadcast("b");
+    expect(userBroadcasts.hasAny).toBe(true);
+    node.engine.cancelBroadcast("a");
+    expect(userBroadcasts.hasAny).toBe(false);
+  });
 });

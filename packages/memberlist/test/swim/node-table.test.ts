@@ -150,6 +150,47 @@ describe("NodeTable.randomNodes", () => {
     }
   });
 
+  it("finds the only eligible node of a hundred, wherever it is", () => {
+    for (let seed = 0; seed < 50; seed++) {
+      const table = tableOf(
+        Array.from({ length: 100 }, () => ["alive", 0] as const),
+        seed,
+      );
+      for (const name of ["test0", "test50", "test99"]) {
+        expect(table.randomNodes(3, ["alive"], (record) => record.name === name).map((record) => record.name)).toEqual([name]);
+      }
+    }
+  });
+
+  it("finds the few live nodes among thousands of dead ones, of which none is eligible", () => {
+    const table = tableOf(Array.from({ length: 20_000 }, (_, i) => [i % 4_000 === 0 ? "alive" : "dead", 0] as const));
+    const isLive = (record: NodeRecord): boolean => record.state === "alive";
+    for (let i = 0; i < 20; i++) {
+      const chosen = table.randomNodes(3, ["alive", "suspect", "dead"], isLive);
+      expect(chosen).toHaveLength(3);
+      expect(new Set(chosen).size).toBe(3);
+    }
+    expect(table.randomNodes(9, ["alive", "suspect", "dead"], isLive)).toHaveLength(5);
+  });
+
+  it("looks at a bounded number of nodes, and at no more once it has enough", () => {
+    const table = tableOf(Array.from({ length: 5_000 }, () => ["alive", 0] as const));
+    let looks = 0;
+    const count = (isEligible: boolean) => (): boolean => {
+      looks++;
+      return isEligible;
+    };
+    expect(table.randomNodes(3, ["alive"], count(false))).toEqual([]);
+    expect(looks).toBe(64 + 1_024);
+    looks = 0;
+    expect(table.randomNodes(3, ["alive"], count(true))).toHaveLength(3);
+    expect(looks).toBeLessThan(10);
+    // Dead nodes are not looked for twice once there are enough others.
+    looks = 0;
+    expect(table.randomNodes(3, ["alive", "dead"], count(true))).toHaveLength(3);
+    expect(looks).toBeLessThan(10);
+  });
+
   it("takes no nodes of other states", () => {
     const table = tableOf(mixed);
     for (const state of states) {
@@ -211,6 +252,83 @@ describe("NodeTable", () => {
     );
   });
 
+  it("knows the addresses of all members that are not dead, as a search would", () => {
+    const step = fc.record({
+      node: fc.nat(5),
+      state: fc.option(fc.constantFrom(...states)),
+      host: fc.option(fc.constantFrom("10.0.0.1", "10.0.0.2")),
+      port: fc.option(fc.constantFrom(1, 2)),
+      reap: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const table = new NodeTable(new SeededRandom(1));
+        for (const [now, { node, state, host, port, reap }] of steps.entries()) {
+          const name = `test${node}`;
+          const fields = { ...(host === null ? {} : { addr: host }), ...(port === null ? {} : { port }) };
+          const record = table.get(name);
+          if (record === undefined) table.add(new NodeRecord(name, host ?? "10.0.0.1", port ?? 1, new Uint8Array(0), now));
+          else if (state === null) table.change(record, fields);
+          else table.setState(record, state, now, fields);
+          if (reap) table.reap(3, now, true);
+          for (const addr of ["10.0.0.1", "10.0.0.2"]) {
+            for (const at of [1, 2]) {
+              const expected = table.records().some((one) => one.state !== "dead" && one.addr === addr && one.port === at);
+              expect(table.isOccupied(addr, at)).toBe(expected);
+            }
+          }
+        }
+      }),
+      { seed: 1, numRuns: 100 },
+    );
+  });
+
+  it("follows the addresses of a member that leaves, moves, dies and is forgotten", () => {
+    const table = new NodeTable(new SeededRandom(1));
+    const record = new NodeRecord("a", "10.0.0.1", 1, new Uint8Array(0), 0);
+    const places = (): boolean[] => [
+      table.isOccupied("10.0.0.1", 1),
+      table.isOccupied("10.0.0.2", 1),
+      table.isOccupied("10.0.0.2", 2),
+    ];
+    table.add(record);
+    expect(places()).toEqual([false, false, false]);
+    table.setState(record, "alive", 0);
+    expect(places()).toEqual([true, false, false]);
+    table.change(record, { addr: "10.0.0.2" });
+    expect(places()).toEqual([false, true, false]);
+    table.change(record, { port: 2 });
+    expect(places()).toEqual([false, false, true]);
+    table.setState(record, "dead", 0);
+    expect(places()).toEqual([false, false, false]);
+    table.setState(record, "alive", 0, { addr: "10.0.0.1", port: 1 });
+    expect(places()).toEqual([true, false, false]);
+    table.setState(record, "left", 0);
+    expect(places()).toEqual([true, false, false]);
+    expect(table.reap(1, 5, true)).toEqual([record]);
+    expect(places()).toEqual([false, false, false]);
+    // One that is added as alive.
+    const other = new NodeRecord("b", "10.0.0.2", 2, new Uint8Array(0), 0);
+    other.changeState("alive", 0);
+    table.add(other);
+    expect(places()).toEqual([false, false, true]);
+    // The address of a dead node that another node has, too.
+    const second = new NodeRecord("c", "10.0.0.2", 2, new Uint8Array(0), 0);
+    table.add(second);
+    table.reap(1, 5, true);
+    expect(places()).toEqual([false, false, true]);
+  });
+
+  it("looks at nodes that were added during a pass in the next one", () => {
+    const table = tableOf(Array.from({ length: 3_000 }, () => ["dead", 0] as const));
+    expect(table.reap(15, 20, true)).toHaveLength(1_024);
+    // The pass goes on where it was, even if it is to begin anew.
+    expect(table.reap(15, 20, true)).toHaveLength(1_024);
+    expect(table.reap(15, 20, true)).toHaveLength(952);
+    expect(table.reap(15, 20, false)).toHaveLength(0);
+    expect(table.size).toBe(0);
+  });
+
   it("returns frozen views, and a new one after each change", () => {
     const table = tableOf([["alive", 0]]);
     const record = table.get("test0") as NodeRecord;
@@ -231,6 +349,13 @@ describe("NodeTable", () => {
     expect(table.internVersions([1, 5, 2, 0, 0, 0])).toBe(common);
     const late = [1, 5, 2, 231, 3, 7];
     expect(table.internVersions(late)).toEqual(late);
+    expect(table.internVersions(late)).toHaveLength(6);
+    // Others that begin alike, and the same again.
+    const [other, more] = [table.internVersions([1, 5, 2, 0, 0, 1]), table.internVersions([1, 5, 2, 0, 0, 1, 99])];
+    expect(other).toEqual([1, 5, 2, 0, 0, 1]);
+    expect(more).toEqual(other);
+    expect(table.internVersions([0, 5, 2, 0, 0, 0])).toEqual([0, 5, 2, 0, 0, 0]);
+    expect(table.internVersions([1, 5, 2, 0, 0, 0])).toBe(common);
     expect(table.internVersions(late)).not.toBe(table.internVersions(late));
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { Outputs } from "../../src/swim/outputs.ts";
 import { AckHandlers } from "../../src/swim/ack-handlers.ts";
 import { AddressIndex } from "../../src/swim/address-index.ts";
 import { DroppedMessages } from "../../src/swim/dropped-messages.ts";
@@ -134,5 +135,11 @@ describe("verifyProtocol", () => {
     expect(messageOf([1, 2, 2, 0, 0, 0], [3, 5, 5, 0, 0, 0])).toMatch(/n2 speaks protocol version 2, and no version is accepted/);
     const delegate = messageOf([1, 5, 2, 0, 1, 1], [1, 5, 2, 0, 3, 2]);
     expect(delegate).toMatch(/n3 speaks delegate protocol version 2.* 0 to 1 .*delegateProtocolMin.*delegateProtocolVersion$/);
+  });
+});
+
+describe("the outputs of an engine", () => {
+  it("are none before its first input", () => {
+    expect(new Outputs()).toEqual({ actions: [], events: [] });
   });
 });

@@ -46,7 +46,8 @@ describe("a move to another address", () => {
     node.advance(1);
     expect(said(node)).toEqual([alive("n1", { incarnation: 3, ...there })]);
     expect(node.engine.localNode).toMatchObject({ ...there, state: "alive", incarnation: 3 });
-    expect(node.logged("address_changed")).toMatchObject([{ level: "info" }]);
+    const fields = { node: "n1", before: "127.0.0.1:7946", now: "127.0.5.5:8000" };
+    expect(node.logged("address_changed")).toMatchObject([{ level: "info", fields }]);
     expect(node.takeEvents()).toEqual([]);
     node.advance(10 * step);
     expect(said(node)).toEqual([]);

@@ -1,0 +1,67 @@
+import { describe, expect, it } from "vitest";
+import { MessageCursor } from "../../src/wire/messages/scan.ts";
+import { aliveSchema } from "../../src/wire/messages/schema.ts";
+import { NodeRecord } from "../../src/swim/node-table.ts";
+import { alive, encodeMessage, goodVersions, hostOf, type MessageOf } from "./messages.ts";
+
+const meta = Uint8Array.of(7, 8, 9);
+const known = { incarnation: 5, meta, vsn: goodVersions };
+
+function recordOf(versions: readonly number[] = goodVersions): NodeRecord {
+  const record = new NodeRecord("n2", hostOf("n2"), 7946, meta, 0);
+  record.change({ incarnation: 5, versions });
+  return record;
+}
+
+/** Whether the record calls the message unchanged. The message is not at the start of its packet. */
+function isUnchanged(record: NodeRecord, fields: Partial<MessageOf<"alive">>): boolean {
+  const message = encodeMessage(alive("n2", { ...known, ...fields }));
+  const packet = Uint8Array.from([1, 2, 3, ...message]);
+  const cursor = new MessageCursor();
+  expect(cursor.scan(aliveSchema, packet, 4, packet.length)).toBe(true);
+  return record.isUnchangedBy(packet, cursor);
+}
+
+describe("an alive message", () => {
+  it("changes nothing if its fields are those of the record, at the same or a lower incarnation", () => {
+    expect(isUnchanged(recordOf(), {})).toBe(true);
+    expect(isUnchanged(recordOf(), { incarnation: 4 })).toBe(true);
+  });
+
+  it.each<[string, Partial<MessageOf<"alive">>]>([
+    ["a higher incarnation", { incarnation: 6 }],
+    ["another address", { addr: "127.0.0.99" }],
+    ["another port", { port: 7947 }],
+    ["shorter metadata", { meta: meta.subarray(0, 2) }],
+    ["longer metadata", { meta: Uint8Array.of(7, 8, 9, 0) }],
+    ["another first byte of its metadata", { meta: Uint8Array.of(0, 8, 9) }],
+    ["another last byte of its metadata", { meta: Uint8Array.of(7, 8, 0) }],
+    ["fewer versions", { vsn: goodVersions.slice(0, 5) }],
+    ["more versions", { vsn: [...goodVersions, 0] }],
+    ["no versions", { vsn: [] }],
+    ["another first version", { vsn: [0, ...goodVersions.slice(1)] }],
+    ["another last version", { vsn: [...goodVersions.slice(0, 5), 9] }],
+  ])("changes something if it has %s", (_what, fields) => {
+    expect(isUnchanged(recordOf(), fields)).toBe(false);
+  });
+
+  it("is not compared with a record without versions, whose versions are only assumed", () => {
+    const record = new NodeRecord("n2", hostOf("n2"), 7946, meta, 0);
+    record.change({ incarnation: 5 });
+    expect(isUnchanged(record, { vsn: [0, 0, 0, 0, 0, 0] })).toBe(false);
+    expect(isUnchanged(recordOf([0, 0, 0, 0, 0, 0]), { vsn: [0, 0, 0, 0, 0, 0] })).toBe(true);
+  });
+});
+
+describe("the round trip of a member", () => {
+  it("is that of the first answer, and moves by an eighth towards each further one", () => {
+    const record = recordOf();
+    expect(record.rtt).toBeUndefined();
+    record.addRtt(80);
+    expect(record.rtt).toBe(80);
+    record.addRtt(160);
+    expect(record.rtt).toBe(90);
+    record.addRtt(10);
+    expect(record.rtt).toBe(80);
+  });
+});
