@@ -156,6 +156,31 @@ describe("a full queue", () => {
     expect(queue.counters()).toMatchObject({ count: 1, bytes: 1, droppedTooLong: 2 });
   });
 
+  it("names the limit that a message exceeds", () => {
+    const message = (options: Partial<TransmitLimitedQueueOptions>): string => {
+      try {
+        makeQueue(options).put("666666");
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return "none";
+    };
+    expect(message({ maxPayload: () => 5 })).toContain("maxPayload (5 bytes)");
+    expect(message({ maxBytes: 5 })).toContain("maxBytes (5 bytes)");
+  });
+
+  it.each([
+    [{ numNodes: undefined }, "numNodes"],
+    [{ retransmitMult: undefined }, "retransmitMult"],
+    [{ maxPayload: undefined }, "maxPayload"],
+    [{ retransmitMult: "4" }, "retransmitMult"],
+    [{ maxCount: "5" }, "maxCount"],
+  ])("refuses %o, and names the option", (options, name) => {
+    const make = (): unknown => makeQueue(options as never);
+    expect(make).toThrow(expect.objectContaining({ code: "invalid_argument" }));
+    expect(make).toThrow(new RegExp(`TransmitLimitedQueue.*${name}`));
+  });
+
   it("drops every broadcast that has become too long, in any order, without callbacks", () => {
     let longest = 5;
     const { queue, put } = makeQueue({ maxPayload: () => longest, onDropped: undefined });
