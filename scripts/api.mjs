@@ -11,6 +11,7 @@ const entries = [
   ["memberlist", "core-certificates", "certificates/index"],
   ["memberlist", "core-testing", "testing/index"],
   ["memberlist", "core-transport", "transport-kit/index"],
+  ["status", "status", "index"],
   ["transport-node", "transport-node", "index"],
   ["transport-deno", "transport-deno", "index"],
 ];

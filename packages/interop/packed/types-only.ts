@@ -5,6 +5,7 @@ export type * as transport from "@memberlist/core/transport";
 export type * as internal from "@memberlist/core/internal";
 export type * as testing from "@memberlist/core/testing";
 export type * as simulator from "@memberlist/simulator";
+export type * as status from "@memberlist/status";
 export type * as deno from "@memberlist/transport-deno";
 export type * as node from "@memberlist/transport-node";
 export type * as workerEntry from "@memberlist/transport-node/worker";

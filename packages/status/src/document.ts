@@ -1,0 +1,135 @@
+import type {
+  LeaveCause,
+  MemberInfo,
+  MemberlistSummary,
+  NodeState,
+  QueueLengths,
+  RecentEvent,
+  SuspectCause,
+  Traffic,
+} from "@memberlist/core";
+import { formatAddress } from "@memberlist/core/transport";
+import { decodeMeta, type DecodedMeta } from "./decode-meta.ts";
+import type { StatusSource } from "./options.ts";
+import { plain, type PlainValue } from "./plain.ts";
+
+export type { NodeRef } from "./plain.ts";
+
+/** Why a member is suspect, dead or left. */
+export type StatusCause = PlainValue<SuspectCause | LeaveCause>;
+
+/** An entry of `members.recentEvents()`. Each node in it is a {@link NodeRef}, each error has its code and message. */
+export type StatusEvent = PlainValue<RecentEvent>;
+
+/** A member as this node sees it. Times in ms. */
+export interface MemberStatus {
+  readonly name: string;
+  /** `host:port`. */
+  readonly address: string;
+  readonly state: NodeState;
+  /** When this node learned of `state`, since the Unix epoch. */
+  readonly since: number;
+  /** The time since `since`. */
+  readonly age: number;
+  /** The average round-trip time; absent before the first ack, and for this node itself. */
+  readonly rtt?: number;
+  readonly incarnation: number;
+  /** The lowest, highest and current version of the protocol, and of the delegate's protocol. */
+  readonly protocol: readonly [min: number, max: number, current: number];
+  readonly delegateProtocol: readonly [min: number, max: number, current: number];
+  readonly meta: DecodedMeta;
+  /** Absent while the member is alive. */
+  readonly cause?: StatusCause;
+  /** The names of the members that suspect it now. */
+  readonly accusers: readonly string[];
+}
+
+/** What happened in the `elapsed` ms before `at`. Rates are per second. */
+export interface StatusSample {
+  readonly at: number;
+  readonly elapsed: number;
+  readonly packetsIn: number;
+  readonly packetsOut: number;
+  /** Bytes of packets and streams. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Streams that were opened in either direction. */
+  readonly streams: number;
+  /** Of the members' round-trip times at `at`, in ms: half of them, and 95 % of them, are at most this. Absent when none is known. */
+  readonly rttMedian?: number;
+  readonly rtt95?: number;
+}
+
+/** What changes all the time. */
+export interface StatusUpdate {
+  /** In ms since the Unix epoch. */
+  readonly at: number;
+  readonly node: MemberlistSummary;
+  readonly queues: QueueLengths;
+  /** See `members.counters()`. */
+  readonly counters: Readonly<Record<string, number>>;
+  /** Since the node was created. */
+  readonly traffic: Traffic;
+}
+
+/** The state of a node: the JSON of the status handler. */
+export interface StatusDocument extends StatusUpdate {
+  readonly protocolVersion: number;
+  /** The health score is at most this. */
+  readonly healthScoreMax: number;
+  /** Every known member in all states, this node included, in no order. */
+  readonly members: readonly MemberStatus[];
+  /** The last changes and log lines, the oldest first. */
+  readonly events: readonly StatusEvent[];
+  /** The oldest first; samples are taken while somebody looks. */
+  readonly samples: readonly StatusSample[];
+}
+
+export function updateOf(members: StatusSource): StatusUpdate {
+  return {
+    at: members.config.clock.wallTime(),
+    node: members.toJSON(),
+    queues: members.queues(),
+    counters: members.counters(),
+    traffic: members.traffic(),
+  };
+}
+
+export function documentOf(
+  members: StatusSource,
+  infos: readonly MemberInfo[],
+  events: readonly RecentEvent[],
+  samples: readonly StatusSample[],
+): StatusDocument {
+  return {
+    ...updateOf(members),
+    protocolVersion: members.protocolVersion(),
+    healthScoreMax: members.config.awarenessMaxMultiplier - 1,
+    members: infos.map(memberStatus),
+    events: events.map(plain),
+    samples,
+  };
+}
+
+export function memberStatus(member: MemberInfo): MemberStatus {
+  const { name, addr, port, state, since, age, rtt, incarnation, cause, accusers, meta } = member;
+  return {
+    name,
+    address: formatAddress({ host: addr, port }),
+    state,
+    since: Math.round(since),
+    age: Math.round(age),
+    ...(rtt === undefined ? {} : { rtt: milliseconds(rtt) }),
+    incarnation,
+    protocol: [member.pMin, member.pMax, member.pCur],
+    delegateProtocol: [member.dMin, member.dMax, member.dCur],
+    meta: decodeMeta(meta),
+    ...(cause === undefined ? {} : { cause: plain(cause) }),
+    accusers,
+  };
+}
+
+/** To microseconds: more digits are noise, and bytes. */
+export function milliseconds(duration: number): number {
+  return Math.round(duration * 1_000) / 1_000;
+}

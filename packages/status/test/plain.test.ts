@@ -1,0 +1,25 @@
+import { describe, expect, it } from "vitest";
+import { MemberlistError } from "@memberlist/core";
+import { plain } from "../src/plain.ts";
+
+describe("plain", () => {
+  it("has errors by code and message, and of bytes only their number", () => {
+    const error = new MemberlistError("timeout", "too late", { details: { key: "secret" } });
+    const fields = { err: error, other: new TypeError("odd"), body: Uint8Array.of(1, 2, 3), big: 7n, none: undefined };
+    expect(plain(fields)).toEqual({
+      err: { code: "timeout", message: "too late" },
+      other: { message: "odd" },
+      body: "3 bytes",
+      big: "7",
+      none: undefined,
+    });
+  });
+
+  it("cuts long strings, and leaves out what is deep or refers to itself", () => {
+    const own: Record<string, unknown> = { text: "x".repeat(5_000) };
+    own["own"] = [own];
+    const json = JSON.stringify(plain(own));
+    expect(json.length).toBeLessThan(10_000);
+    expect(json).toContain(`"${"x".repeat(1_024)}…"`);
+  });
+});
