@@ -156,6 +156,13 @@ describe("a full queue", () => {
     expect(queue.counters()).toMatchObject({ count: 1, bytes: 1, droppedTooLong: 2 });
   });
 
+  it("sends nothing where nothing but the overhead has room", () => {
+    const { queue, put } = makeQueue({});
+    put("");
+    expect(queue.getBroadcasts(3, 3)).toEqual([]);
+    expect(queue.getBroadcasts(3, 4)).toEqual([new Uint8Array(0)]);
+  });
+
   it("names the limit that a message exceeds", () => {
     const message = (options: Partial<TransmitLimitedQueueOptions>): string => {
       try {

@@ -234,6 +234,7 @@ describe("a user broadcast", () => {
     const { userBroadcasts } = node.engine.gossip;
     expect(node.engine.broadcast(foo, "a")).toBe(true);
     expect(userBroadcasts.hasAny).toBe(true);
+    expect(node.engine.queues).toEqual({ membership: 0, user: 1, userBytes: 3, received: 0 });
     node.engine.cancelBroadcast("b");
     expect(userBroadcasts.hasAny).toBe(true);
     node.engine.cancelBroadcast("a");
