@@ -100,6 +100,18 @@ describe("queued messages", () => {
     expect(node.engine.packets.waiting).toBe(0);
   });
 
+  it("are handled one at least, and no further ones once the time is over", () => {
+    const node = new EngineHarness().start();
+    for (let i = 2; i < 12; i++) node.deliver(alive(`n${i}`), stranger, false);
+    node.run(() => node.engine.packets.drain(10, () => true));
+    expect(node.engine.numMembers).toBe(2);
+    let left = 3;
+    node.run(() => node.engine.packets.drain(10, () => left-- === 0));
+    expect(node.engine.numMembers).toBe(6);
+    node.run(() => node.engine.packets.drain(10, () => false));
+    expect(node.engine.numMembers).toBe(11);
+  });
+
   it("are handled with a late alive before an early suspicion", () => {
     const node = new EngineHarness().start();
     node.deliver(alive("n2"));

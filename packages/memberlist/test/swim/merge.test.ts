@@ -221,6 +221,25 @@ describe("verifyProtocol", () => {
     expect(Array.from(protocolChecks(theirs.slice(0, 4_000), ours.slice(0, 4_000))).length).toBe(0);
   });
 
+  it("shows nodes to the merge delegate in chunks, on a join", () => {
+    const theirs = Array.from({ length: 5_999 }, (_, i) => remote(`n${i}`, "alive"));
+    let shown = 0;
+    const delegates = {
+      hasMergeDelegate: true,
+      refusesMerge: (peers: readonly unknown[]): undefined => {
+        shown = peers.length;
+      },
+    };
+    const { pushPull } = started({ delegates }).engine;
+    const parts = (join: boolean): number => Array.from(pushPull.check(theirs, join)).length;
+    const checks = parts(false);
+    expect(shown).toBe(0);
+    expect(parts(true)).toBe(checks + 2);
+    expect(shown).toBe(5_999);
+    theirs.push(remote("last", "alive"));
+    expect(parts(true)).toBe(checks + 3);
+  });
+
   it("checks the ranges of alive nodes only, but the current version of all", () => {
     const node = started();
     const narrow = [5, 5, 5, 0, 0, 0];

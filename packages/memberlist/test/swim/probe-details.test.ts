@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { EngineHarness, type HarnessNetwork, type HarnessOptions } from "./engine-harness.ts";
 import { ack, alive, suspect, type Message } from "./messages.ts";
 
@@ -22,6 +22,21 @@ function kinds(node: EngineHarness): string[][] {
 function seqNoOf(node: EngineHarness): number {
   return node.sentOf("ping")[0]?.seqNo ?? -1;
 }
+
+it("the dead are looked through once in a round, not at each probe", () => {
+  const node = probing(Array.from({ length: 5 }, (_, i) => alive(`n${i + 2}`)));
+  const { table } = node.engine.context;
+  const reap = vi.spyOn(table, "reap");
+  for (let tick = 0; tick < 60; tick++) {
+    node.advance(200);
+    for (const { seqNo } of node.sentOf("ping")) node.deliver(ack(seqNo));
+  }
+  expect(reap).toHaveBeenCalledTimes(60);
+  // Five others: a round is five probes.
+  const begun = reap.mock.calls.filter(([, , begin]) => begin).length;
+  expect(begun).toBeGreaterThanOrEqual(12);
+  expect(begun).toBeLessThanOrEqual(13);
+});
 
 describe("the first packet of a probe", () => {
   it("carries a suspicion to a suspect only, and not without the Buddy System", () => {
