@@ -1,8 +1,8 @@
 import { isPublicIp } from "./api/address.ts";
 import { checkMeta } from "./api/check-arguments.ts";
-import { loadFallbackCrypto } from "./encryption/fallback-crypto.ts";
 import { resolveConfig } from "./config/resolve.ts";
-import type { Config, ResolvedConfig } from "./config/config.ts";
+import type { Config } from "./config/config.ts";
+import { encryptionOf } from "./encryption/encryption.ts";
 import { PendingOperations } from "./runtime/pending-operations.ts";
 import { askAdvertiseAddr, finalAdvertiseAddr } from "./runtime/advertised-address.ts";
 import { NodeRuntime } from "./runtime/node-runtime.ts";
@@ -10,7 +10,6 @@ import { loadSavedState } from "./runtime/saved-state.ts";
 import type { Engine } from "./swim/engine.ts";
 import type { EngineHooks } from "./swim/simulation-hooks.ts";
 import { configError } from "./api/errors.ts";
-import { Keyring } from "./encryption/keyring.ts";
 import { emptyBytes } from "./wire/bytes.ts";
 
 /** What our own packages may ask of a node that they start: see `createInstrumented` of `./internal`. */
@@ -52,17 +51,16 @@ async function start(config: Config, { hooks, onEngine }: Instruments): Promise<
   }
   const addr = await askAdvertiseAddr(resolved, new PendingOperations(resolved.clock));
   const advertised = await finalAdvertiseAddr(transport, addr, resolved.advertisePort);
-  const keyring = keyringOf(resolved);
-  const encryption = keyring === undefined ? undefined : { keyring, crypto: transport.crypto ?? (await loadFallbackCrypto()) };
+  const encryption = await encryptionOf(resolved, transport.crypto);
   // From here on only the keyring has the key: it never shows one, where a config that is printed would.
-  const running = Object.freeze({ ...resolved, keyring, secretKey: undefined });
+  const running = Object.freeze({ ...resolved, keyring: encryption?.keyring, secretKey: undefined });
   const loaded = await loadSavedState(running);
   const runtime = new NodeRuntime({ config: running, transport, advertised, encryption, hooks, loaded });
   onEngine?.(runtime.engine, (input) => {
     if (!runtime.isStopped) runtime.run(input);
   });
   const meta = checkMeta(runtime.delegates.nodeMeta(resolved.meta ?? emptyBytes));
-  if (isPublicIp(advertised.addr) && (keyring?.size ?? 0) === 0) {
+  if (isPublicIp(advertised.addr) && (encryption?.keyring.size ?? 0) === 0) {
     runtime.log.warn("public_without_encryption", `advertising the public address ${advertised.addr} without encryption`);
   }
   runtime.start(meta);
@@ -76,13 +74,4 @@ async function shutDownTransport(config: Config | undefined): Promise<void> {
   } catch {
     // Why the start failed is what the caller has to know.
   }
-}
-
-/** The keys that a config asks for; its `secretKey` is the one that encrypts. */
-function keyringOf({ keyring, secretKey }: ResolvedConfig): Keyring | undefined {
-  if (secretKey === undefined) return keyring;
-  if (keyring === undefined) return new Keyring([], secretKey);
-  keyring.addKey(secretKey);
-  keyring.useKey(secretKey);
-  return keyring;
 }

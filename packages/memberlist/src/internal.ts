@@ -22,6 +22,7 @@ export {
   bindSockets,
   createTransportLog,
   listenBacklog,
+  noSockets,
   type Binding,
   type BoundSockets,
   type ConnectionListener,

@@ -16,6 +16,8 @@ it("exports these names and no others", () => {
       "TransmitLimitedQueue",
       "createMemberlist",
       "decodeKey",
+      "decodeSerfTags",
+      "fetchMembers",
       "generateKey",
       "lanConfig",
       "localConfig",

@@ -2,6 +2,7 @@ import type { Crypto } from "@memberlist/core";
 import {
   bindSockets,
   checkOptions,
+  noSockets,
   createTransportLog,
   socketTransportRules,
   SocketTransport,
@@ -63,5 +64,10 @@ export class DenoTransport extends SocketTransport {
   static async create(options: DenoTransportOptions): Promise<DenoTransport> {
     checkOptions("DenoTransport.create", options, socketTransportRules, ["bindAddrs", "bindPort"]);
     return new DenoTransport(options, await bindSockets(options, runtime, createTransportLog(options)));
+  }
+
+  /** One that binds nothing: it dials and resolves names, and cannot send packets. */
+  static dialOnly(options: Pick<DenoTransportOptions, "logger" | "logOutput"> = {}): DenoTransport {
+    return new DenoTransport({ ...options, bindAddrs: [], bindPort: 0 }, noSockets(createTransportLog(options)));
   }
 }

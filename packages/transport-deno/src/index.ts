@@ -3,6 +3,7 @@ export * from "@memberlist/core/transport";
 export { type HostInterfaces, type SystemLookup } from "@memberlist/core/internal";
 export { createMemberlist, type DenoConfig } from "./create-memberlist.ts";
 export { DenoTransport, type DenoTransportCounters, type DenoTransportOptions } from "./deno-transport.ts";
+export { fetchMembers, type FetchMembersOptions } from "./fetch-members.ts";
 export { fileStore } from "./file-store.ts";
 export { type CredentialsPem } from "./quic/credentials.ts";
 export { type Authorize } from "./quic/handshake.ts";

@@ -6,6 +6,7 @@ import {
   createTransportLog,
   integer,
   isObject,
+  noSockets,
   socketTransportRules,
   SocketTransport,
   type BoundSockets,
@@ -74,17 +75,14 @@ export class NodeTransport extends SocketTransport {
     checkConfigPart("workers", workers, workerRules);
     const log = createTransportLog(options);
     const pool = workers.off === true ? undefined : await WorkerPool.open({ workers, log });
-    const runtime: SocketRuntime = {
-      listenTcp: (binding) => {
-        requireNetwork();
-        return TcpListener.listen(binding);
-      },
-      bindUdp: (binding) => UdpSocket.bind(binding, udpReceiveBuffer),
-      connect: connectTcp,
-      names: nodeNames,
-      interfaces: thisMachine,
-    };
+    const runtime = socketRuntime(udpReceiveBuffer);
     return new NodeTransport(options, runtime, await bindSockets(options, runtime, log), pool);
+  }
+
+  /** One that binds nothing: it dials and resolves names, and cannot send packets. */
+  static dialOnly(options: Pick<NodeTransportOptions, "logger" | "logOutput"> = {}): NodeTransport {
+    const bind: NodeTransportOptions = { ...options, bindAddrs: [], bindPort: 0 };
+    return new NodeTransport(bind, socketRuntime(0), noSockets(createTransportLog(options)), undefined);
   }
 
   override get counters(): NodeTransportCounters {
@@ -94,6 +92,19 @@ export class NodeTransport extends SocketTransport {
   protected override async close(): Promise<void> {
     await Promise.all([super.close(), this.#pool?.close()]);
   }
+}
+
+function socketRuntime(udpReceiveBuffer: number): SocketRuntime {
+  return {
+    listenTcp: (binding) => {
+      requireNetwork();
+      return TcpListener.listen(binding);
+    },
+    bindUdp: (binding) => UdpSocket.bind(binding, udpReceiveBuffer),
+    connect: connectTcp,
+    names: nodeNames,
+    interfaces: thisMachine,
+  };
 }
 
 /**

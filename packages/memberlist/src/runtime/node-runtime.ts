@@ -3,9 +3,9 @@ import { MemberlistError } from "../api/errors.ts";
 import type { MemberEvent } from "../api/events.ts";
 import type { Traffic } from "../api/stats.ts";
 import type { ResolvedConfig } from "../config/config.ts";
+import type { Encryption } from "../encryption/encryption.ts";
 import { KeyringCipher } from "../encryption/keyring-cipher.ts";
 import type { Keyring } from "../encryption/keyring.ts";
-import type { Crypto } from "../ports/crypto.ts";
 import { createLog, type Log } from "../ports/log.ts";
 import { streamWorkersOf } from "../wire/stream-workers.ts";
 import { randomU32 } from "../ports/random.ts";
@@ -42,12 +42,6 @@ const catchUpTime = 200;
 
 /** The events after which other members are alive than before: the saved state changes with them. */
 const savedEvents: ReadonlySet<MemberEvent["type"]> = new Set<MemberEvent["type"]>(["join", "leave", "suspect", "alive"]);
-
-/** The keys, and what encrypts with them. */
-interface Encryption {
-  readonly keyring: Keyring;
-  readonly crypto: Crypto;
-}
 
 export interface NodeRuntimeOptions {
   readonly config: ResolvedConfig;

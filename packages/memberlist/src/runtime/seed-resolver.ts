@@ -14,7 +14,7 @@ export interface SeedLookup {
 
 export interface SeedResolverOptions {
   readonly config: ResolvedConfig;
-  readonly transport: Transport;
+  readonly transport: Pick<Transport, "resolve" | "resolveSrv">;
   readonly operations: PendingOperations;
   readonly log: Log;
 }

@@ -82,6 +82,11 @@ export async function bindSockets(options: BindOptions, binder: SocketBinder, lo
   }
 }
 
+/** Of a transport that only dials. */
+export function noSockets(log: Log): BoundSockets {
+  return { log, port: 0, targets: [], udp: [], tcp: [] };
+}
+
 async function bindAll(
   options: BindOptions,
   binder: SocketBinder,

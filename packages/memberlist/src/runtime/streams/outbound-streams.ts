@@ -10,6 +10,7 @@ import type { Ping, PushNodeState } from "../../wire/messages/types.ts";
 import { UnchangedNodes } from "../../wire/messages/unchanged-nodes.ts";
 import { readAck, readErr, readPushPullHeader, type RemoteState, type StreamMessage } from "../../wire/stream-frame.ts";
 import { maxTimerDelay } from "../../ports/clock.ts";
+import { looksLike, protocolOfByte } from "../foreign-protocol.ts";
 import { PushPullReader } from "./push-pull-reader.ts";
 import { StreamSession, type StreamContext } from "./stream-session.ts";
 
@@ -23,6 +24,10 @@ export interface PeerView {
   readonly count: number;
   /** Those of them that differ from what we know. */
   readonly nodes: readonly PushNodeState[];
+  /** How many of its nodes are invalid, and were left out. */
+  readonly skipped: number;
+  /** The length of the application's state, in bytes. */
+  readonly userStateBytes: number;
 }
 
 /** Push/pulls, reliable messages and fallback pings that we begin, each over a stream of its own. Source: PROTOCOL.md section 4. */
@@ -50,7 +55,7 @@ export class OutboundStreams {
       return this.#exchange(session, join);
     });
     await states.merge({ ...state, join }, states.nextPart);
-    return { count, nodes: state.nodes };
+    return { count, nodes: state.nodes, skipped: state.skipped, userStateBytes: state.userState.length };
   }
 
   /** Sends a user message; resolves when the network has all of it. Errors as for {@link pushPull}. */
@@ -152,16 +157,12 @@ export class OutboundStreams {
 
 function expectType(message: StreamMessage, type: number): void {
   if (message.type === type) return;
+  const protocol = protocolOfByte(message.type);
   throw new MemberlistError(
     "protocol_error",
-    `the peer did not answer like a memberlist node${lookalike(message.type)}: message type ${message.type} instead of ${type}. Is its address a gossip port?`,
+    `the peer did not answer like a memberlist node${looksLike(protocol)}: message type ${message.type} instead of ${type}. Is its address a gossip port?`,
+    { details: { protocol } },
   );
-}
-
-/** The protocol that usually begins with this byte. */
-function lookalike(type: number): string {
-  const name = { 0x15: "TLS", 0x16: "TLS", 0x48: "HTTP", 0x53: "SSH" }[type];
-  return name === undefined ? "" : ` (it looks like ${name})`;
 }
 
 async function throwRemoteError(message: StreamMessage): Promise<never> {

@@ -5,7 +5,7 @@ import type { UnchangedNodes } from "../../wire/messages/unchanged-nodes.ts";
 import { readPushPullNodes, type RemoteState } from "../../wire/stream-frame.ts";
 import type { StreamReader } from "../../wire/stream-reader.ts";
 import type { Stats } from "../stats.ts";
-import type { StateExchange } from "./state-exchange.ts";
+import type { ExchangedStates } from "./state-exchange.ts";
 import type { StreamSession } from "./stream-session.ts";
 
 /** Scanning so many bytes of our own state costs less than decoding one of a peer's nodes. */
@@ -13,7 +13,7 @@ const ownBytesPerNode = 512;
 
 export interface PushPullReaderOptions {
   readonly config: Pick<ResolvedConfig, "limits">;
-  readonly states: StateExchange;
+  readonly states: ExchangedStates;
   readonly log: Log;
   readonly stats: Stats;
 }

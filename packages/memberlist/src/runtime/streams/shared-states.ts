@@ -4,7 +4,7 @@ import { UnchangedNodes } from "../../wire/messages/unchanged-nodes.ts";
 import { limitExceeded } from "../../wire/errors.ts";
 import type { IsWanted } from "../../util/serial-queue.ts";
 import type { PendingOperations } from "../pending-operations.ts";
-import type { StateExchange } from "./state-exchange.ts";
+import type { ExchangedStates } from "./state-exchange.ts";
 import type { StreamCodec } from "./stream-codec.ts";
 
 /** A state that took less than this to encode, in ms, delays no other one. */
@@ -35,7 +35,7 @@ export interface SharedStatesOptions {
   readonly clock: Clock;
   readonly operations: PendingOperations;
   /** Makes our state. */
-  readonly states: Pick<StateExchange, "localState" | "nextPart" | "yieldToEventLoop">;
+  readonly states: Pick<ExchangedStates, "localState" | "nextPart" | "yieldToEventLoop">;
   readonly codec: Pick<StreamCodec, "encode">;
   /** `limits.maxPushPullAnswerBytes`. */
   readonly maxBytes: number;

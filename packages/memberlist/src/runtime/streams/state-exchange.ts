@@ -18,6 +18,9 @@ export interface StateExchangeOptions {
   readonly run: <T>(input: () => T) => T;
 }
 
+/** What streams need of the states that push/pulls exchange. */
+export type ExchangedStates = Pick<StateExchange, "localState" | "merge" | "nextPart" | "yieldToEventLoop" | "dropsDuplicates">;
+
 /** The two states of a push/pull: encodes our own and merges a peer's, both in parts, so that packets and timers get their turn. */
 export class StateExchange {
   readonly #options: StateExchangeOptions;

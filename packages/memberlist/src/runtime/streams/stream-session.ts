@@ -8,7 +8,7 @@ import { StreamReader } from "../../wire/stream-reader.ts";
 import type { ByteAccount } from "../../util/byte-budget.ts";
 import type { Stats } from "../stats.ts";
 import type { PendingOperations } from "../pending-operations.ts";
-import type { StateExchange } from "./state-exchange.ts";
+import type { ExchangedStates } from "./state-exchange.ts";
 import type { StreamCodec } from "./stream-codec.ts";
 import type { StreamWrites } from "./stream-writes.ts";
 
@@ -16,7 +16,7 @@ import type { StreamWrites } from "./stream-writes.ts";
 export interface StreamContext {
   readonly config: ResolvedConfig;
   readonly codec: StreamCodec;
-  readonly states: StateExchange;
+  readonly states: ExchangedStates;
   readonly writes: StreamWrites;
   readonly operations: PendingOperations;
   readonly log: Log;
@@ -31,7 +31,7 @@ export class StreamSession {
   readonly #writes: StreamWrites;
   readonly #stats: Stats;
   readonly #account: ByteAccount | undefined;
-  readonly #states: StateExchange;
+  readonly #states: ExchangedStates;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   #isClosed = false;
 
@@ -50,7 +50,7 @@ export class StreamSession {
   readonly isOpen = (): boolean => !this.#isClosed;
 
   /**
-   * See {@link StateExchange.nextPart}.
+   * See {@link ExchangedStates}.
    *
    * @throws MemberlistError `aborted` when the stream was closed meanwhile: nobody needs the rest of the work
    */

@@ -1,0 +1,28 @@
+import type { ResolvedConfig } from "../config/config.ts";
+import type { Crypto } from "../ports/crypto.ts";
+import { loadFallbackCrypto } from "./fallback-crypto.ts";
+import { Keyring } from "./keyring.ts";
+
+/** The keys, and what encrypts with them. */
+export interface Encryption {
+  readonly keyring: Keyring;
+  readonly crypto: Crypto;
+}
+
+/**
+ * The keys that a config asks for: those of its `keyring`, and its `secretKey` as the one that encrypts. Undefined without either.
+ *
+ * @param crypto the transport's; undefined: pure JavaScript, which is loaded for it
+ */
+export async function encryptionOf(
+  { keyring, secretKey }: Pick<ResolvedConfig, "keyring" | "secretKey">,
+  crypto: Crypto | undefined,
+): Promise<Encryption | undefined> {
+  const ring = keyring ?? (secretKey === undefined ? undefined : new Keyring([], secretKey));
+  if (ring === undefined) return undefined;
+  if (secretKey !== undefined) {
+    ring.addKey(secretKey);
+    ring.useKey(secretKey);
+  }
+  return { keyring: ring, crypto: crypto ?? (await loadFallbackCrypto()) };
+}

@@ -1,0 +1,27 @@
+import { decode } from "@msgpack/msgpack";
+
+/** The byte before the tags in the metadata of Serf and Consul. */
+const tagsMagic = 0xff;
+
+/**
+ * The tags in the metadata of a Serf or Consul member: the byte 0xff, then a MessagePack map of strings.
+ *
+ * @returns undefined for metadata of any other form. Never throws
+ *
+ * @example
+ * decodeSerfTags(node.meta)?.["role"];
+ */
+export function decodeSerfTags(meta: Uint8Array): Readonly<Record<string, string>> | undefined {
+  if (meta[0] !== tagsMagic) return undefined;
+  try {
+    const tags = decode(meta.subarray(1));
+    return isTags(tags) ? tags : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isTags(value: unknown): value is Record<string, string> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((tag) => typeof tag === "string");
+}
