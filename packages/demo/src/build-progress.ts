@@ -1,5 +1,5 @@
 import type { BuildEvent } from "./demo-event.ts";
-import { duration, painter, type Paint } from "./text.ts";
+import { duration, painter, type Paint } from "@memberlist/cli/internal";
 
 /** Shows what is being built. */
 export interface BuildProgress {

@@ -2,20 +2,8 @@ import { Board } from "./board.ts";
 import type { DemoEvent, StepEvent } from "./demo-event.ts";
 import { beginLines, keepLines, reasonLines, sightingLines, summaryLine, tick } from "./phrases.ts";
 import { tableLines } from "./table.ts";
-import { cut, duration, fold, pad, padStart, width, type Paint } from "./text.ts";
+import { cut, duration, fold, LiveRegion, pad, padStart, type Paint, type Terminal } from "@memberlist/cli/internal";
 
-/** What of a terminal is used. */
-export interface Terminal {
-  readonly columns: number;
-  readonly rows: number;
-  write(text: string): unknown;
-}
-
-const csi = "\u001B[";
-const hideCursor = `${csi}?25l`;
-const showCursor = `${csi}?25h`;
-const eraseLine = `${csi}K`;
-const eraseBelow = `${csi}J`;
 const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 /** How often the spinner turns, in ms. */
 const frameInterval = 100;
@@ -27,15 +15,15 @@ export class LiveTable {
   readonly #terminal: Terminal;
   readonly #paint: Paint;
   readonly #board = new Board();
-  readonly #restore = (): void => void this.#terminal.write(showCursor);
+  readonly #live: LiveRegion;
   #timer: NodeJS.Timeout | undefined;
   #frame = 0;
-  #drawn: readonly string[] = [];
   #step: StepEvent | undefined;
   #isLeft = false;
 
   constructor(terminal: Terminal, paint: Paint) {
     this.#terminal = terminal;
+    this.#live = new LiveRegion(terminal);
     this.#paint = paint;
   }
 
@@ -69,15 +57,12 @@ export class LiveTable {
 
   close(): void {
     clearInterval(this.#timer);
-    this.#erase();
-    process.off("exit", this.#restore);
-    this.#restore();
+    this.#live.erase();
+    this.#live.close();
   }
 
   #open(): void {
-    // However the process ends, the cursor is shown again.
-    process.once("exit", this.#restore);
-    this.#terminal.write(hideCursor);
+    this.#live.open();
     this.#timer = setInterval(() => {
       this.#frame = (this.#frame + 1) % frames.length;
       this.#draw();
@@ -102,51 +87,29 @@ export class LiveTable {
 
   /** What is drawn below all that has scrolled up. */
   #region(): readonly string[] {
-    const { columns, rows } = this.#terminal;
+    const { columns } = this.#terminal;
     const lines = ["", ...tableLines(this.#board, columns, this.#paint)];
     if (this.#step !== undefined) {
       const spinner = this.#paint("cyan", frames[this.#frame] ?? "");
       const ms = performance.timeOrigin + performance.now() - this.#step.at;
       lines.unshift(this.#titleLine(spinner, this.#step.title, Math.max(0, ms)));
     }
-    // What is above the terminal's first line could not be erased again.
-    return lines.slice(0, Math.max(1, rows - 1));
+    return lines;
   }
 
   #draw(): void {
-    if (this.#isLeft) return;
-    const lines = this.#region().map((line) => cut(line, this.#terminal.columns));
-    if (lines.length === this.#drawn.length && lines.every((line, index) => line === this.#drawn[index])) return;
-    this.#terminal.write(this.#upwards() + lines.map((line) => `${line}${eraseLine}\n`).join("") + eraseBelow);
-    this.#drawn = lines;
+    if (!this.#isLeft) this.#live.draw(this.#region());
   }
 
   /** Prints lines that stay, above the table. */
   #print(lines: readonly string[]): void {
-    const { columns } = this.#terminal;
-    this.#erase();
-    this.#terminal.write(lines.map((line) => `${cut(line, columns)}\n`).join(""));
+    this.#live.print(lines);
     this.#draw();
   }
 
   /** Leaves the table where it is, as it is now: what comes is the end of the processes. */
   #leaveTable(): void {
     this.#isLeft = true;
-    this.#erase();
-    const { columns } = this.#terminal;
-    this.#terminal.write(["", ...tableLines(this.#board, columns, this.#paint), ""].map((line) => `${line}\n`).join(""));
-  }
-
-  #erase(): void {
-    this.#terminal.write(this.#upwards() + eraseBelow);
-    this.#drawn = [];
-  }
-
-  /** To the first line drawn. A terminal that was made narrower since has wrapped them. */
-  #upwards(): string {
-    const columns = Math.max(1, this.#terminal.columns);
-    const rows = this.#drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(width(line) / columns)), 0);
-    // A "^C" may stand at the cursor.
-    return rows === 0 ? "\r" : `\r${csi}${rows}A`;
+    this.#live.print(["", ...tableLines(this.#board, this.#terminal.columns, this.#paint), ""]);
   }
 }

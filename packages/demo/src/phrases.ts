@@ -1,20 +1,8 @@
 import type { PeerConfig } from "@memberlist/interop";
-import type { BeginEvent, KeepEvent, Sighting, StateEvent, StepEvent, StepResult, SummaryEvent } from "./demo-event.ts";
-import { duration, fold, pad, padStart, type Paint, type Style } from "./text.ts";
+import type { BeginEvent, KeepEvent, Sighting, StepEvent, StepResult, SummaryEvent } from "./demo-event.ts";
+import { duration, fold, pad, padStart, type Paint, type Style } from "@memberlist/cli/internal";
 
 /** What both views for people say in the same words. */
-
-const stateStyles: Readonly<Record<StateEvent["state"], Style>> = {
-  alive: "green",
-  suspect: "yellow",
-  dead: "red",
-  left: "cyan",
-  forgotten: "dim",
-};
-
-export function stateStyle(state: StateEvent["state"]): Style {
-  return stateStyles[state];
-}
 
 const ticks: Readonly<Record<StepEvent["status"] | StepResult["status"], readonly [Style, string]>> = {
   passed: ["green", "✓"],

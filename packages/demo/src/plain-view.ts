@@ -1,6 +1,6 @@
 import type { DemoEvent, MetaEvent, StepEvent } from "./demo-event.ts";
-import { beginLines, keepLines, reasonLines, sightingLines, stateStyle, summaryLine, tick } from "./phrases.ts";
-import { duration, pad, padStart, type Paint } from "./text.ts";
+import { beginLines, keepLines, reasonLines, sightingLines, summaryLine, tick } from "./phrases.ts";
+import { duration, pad, padStart, stateStyle, type Paint } from "@memberlist/cli/internal";
 
 /** Where lines are not for a terminal, nobody counts their columns; sightings are folded at this. */
 const columns = 120;

@@ -1,6 +1,5 @@
 import type { Board, Row } from "./board.ts";
-import { stateStyle } from "./phrases.ts";
-import { cut, pad, width, type Paint } from "./text.ts";
+import { cut, pad, stateStyle, width, type Paint } from "@memberlist/cli/internal";
 
 type Column = "name" | "runtime" | "process" | "address" | "meta";
 

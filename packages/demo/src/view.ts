@@ -2,7 +2,7 @@ import type { DemoEvent } from "./demo-event.ts";
 import { JsonView } from "./json-view.ts";
 import { LiveTable } from "./live-table.ts";
 import { PlainView } from "./plain-view.ts";
-import { painter } from "./text.ts";
+import { painter } from "@memberlist/cli/internal";
 
 /** Shows a run. */
 export interface View {

@@ -1,4 +1,4 @@
-import type { Terminal } from "../src/live-table.ts";
+import type { Terminal } from "@memberlist/cli/internal";
 
 /** A terminal that understands what the live table uses of one, and nothing else. */
 export class Screen implements Terminal {

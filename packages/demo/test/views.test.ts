@@ -3,7 +3,7 @@ import type { DemoEvent } from "../src/demo-event.ts";
 import { JsonView } from "../src/json-view.ts";
 import { LiveTable } from "../src/live-table.ts";
 import { PlainView } from "../src/plain-view.ts";
-import { painter } from "../src/text.ts";
+import { painter } from "@memberlist/cli/internal";
 import { sample, success } from "./sample.ts";
 import { Screen } from "./screen.ts";
 

@@ -4,16 +4,15 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { createMemberlist, localConfig, type Config, type Memberlist } from "@memberlist/transport-node";
+import { createMemberlist, decodeSerfTags, localConfig, type Config, type Memberlist } from "@memberlist/transport-node";
 import { buildGoProgram } from "../src/go-toolchain.ts";
 import { Peer } from "../src/peer.ts";
 import { seededBytes, toBase64, type SerfConfig, type SerfMember } from "../src/peer-protocol.ts";
 import { describeWithGo, nextHost, useCluster } from "./support.ts";
 
-/** The functions of docs/guide/other-clusters.md. */
+/** The function of docs/guide/other-clusters.md. */
 interface Guide {
   readonly encodeTags: (tags: Readonly<Record<string, string>>) => Uint8Array;
-  readonly decodeTags: (meta: Uint8Array) => Record<string, string> | undefined;
 }
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
@@ -107,7 +106,7 @@ describeWithGo("in a Serf cluster", () => {
       for (const peer of [first, second, third]) {
         await expect.poll(() => listed(peer, "ours"), patience).toEqual({ name: "ours", status: "alive", tags });
       }
-      const read = (name: string): unknown => guide.decodeTags(members.get(name)?.meta ?? new Uint8Array(0));
+      const read = (name: string): unknown => decodeSerfTags(members.get(name)?.meta ?? new Uint8Array(0));
       expect(read("serf-1")).toEqual({ role: "web", dc: "east" });
       expect(read("serf-3")).toEqual({ role: "db", note: "x".repeat(60) });
 
@@ -181,7 +180,7 @@ describeWithGo("in a Consul LAN pool", () => {
     const members = await startOurs("ours", { ...versions, delegateProtocolVersion: 4, meta: guide.encodeTags(client) });
     await members.join([addressOf(agent)]);
     await expect.poll(() => listed(agent, "ours"), patience).toEqual({ name: "ours", status: "alive", tags: client });
-    expect(guide.decodeTags(members.get("server-1")?.meta ?? new Uint8Array(0))).toEqual(server);
+    expect(decodeSerfTags(members.get("server-1")?.meta ?? new Uint8Array(0))).toEqual(server);
   });
 
   it.each([

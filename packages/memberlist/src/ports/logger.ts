@@ -94,6 +94,6 @@ function valueText(value: unknown): string {
 }
 
 /** Line breaks, terminal escapes and bidirectional overrides as `\\u{…}`. */
-function escapeControls(text: string): string {
+export function escapeControls(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
 }

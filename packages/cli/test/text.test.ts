@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cut, duration, fold, painter, width } from "../src/text.ts";
+import { cut, duration, fold, painter, width } from "../src/terminal/text.ts";
 
 const red = painter(true)("red", "dead");
 
@@ -16,6 +16,15 @@ describe("cut", () => {
     expect(cut(red, 4)).toBe(red);
     expect(width(cut(red, 3))).toBe(3);
     expect(cut(red, 3).replace("…", "")).toBe(red.replace("ad", ""));
+  });
+});
+
+describe("width and cut", () => {
+  it("count two columns for a wide character, and never cut one in half", () => {
+    expect(width("日本")).toBe(4);
+    expect(cut("日本語", 4)).toBe("日…");
+    expect(cut("👩‍👩‍👧 family", 5)).toBe("👩‍👩‍👧 f…");
+    expect(width("e\u0301")).toBe(1);
   });
 });
 

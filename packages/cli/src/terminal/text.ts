@@ -1,4 +1,4 @@
-import { stripVTControlCharacters } from "node:util";
+import stringWidth from "string-width";
 
 export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan" | "magenta";
 
@@ -26,9 +26,9 @@ export function painter(colours: boolean): Paint {
   };
 }
 
-/** How many columns a string takes: all that is shown here is one column wide and one code unit long a character. */
+/** How many columns a string takes on a terminal: colours take none, wide characters two. */
 export function width(text: string): number {
-  return stripVTControlCharacters(text).length;
+  return stringWidth(text);
 }
 
 /** Filled up with spaces to so many columns. */
@@ -43,16 +43,34 @@ export function padStart(text: string, columns: number): string {
 /** At most so many columns; colours are closed, and what was cut is marked. */
 export function cut(text: string, columns: number): string {
   if (width(text) <= columns) return text;
+  if (columns <= 0) return colourCodes(text);
   let shown = "";
   let left = columns - 1;
-  for (const [part, escape] of text.matchAll(escapeOrCharacter)) {
-    if (escape !== undefined) shown += part;
-    else if (left-- > 0) shown += part;
+  for (const [index, part] of text.split(colourCode).entries()) {
+    // What the pattern has captured: the codes, which take no columns.
+    if (index % 2 === 1) {
+      shown += part;
+      continue;
+    }
+    for (const { segment } of characters.segment(part)) {
+      left -= width(segment);
+      if (left < 0) break;
+      shown += segment;
+    }
+    if (left < 0) left = -1;
   }
-  return left < 0 && columns > 0 ? `${shown}…` : shown;
+  return `${shown}…`;
 }
 
-const escapeOrCharacter = new RegExp(`(${escape}\\[[0-9;]*m)|[^]`, "gu");
+const colourCode = new RegExp(`(${escape}\\[[0-9;]*m)`, "u");
+const characters = new Intl.Segmenter("en", { granularity: "grapheme" });
+
+function colourCodes(text: string): string {
+  return text
+    .split(colourCode)
+    .filter((_, index) => index % 2 === 1)
+    .join("");
+}
 
 /** Words on lines of at most so many columns, all but the first with an indent. Breaks only between the words. */
 export function fold(words: readonly string[], columns: number, indent: string, gap: string): string[] {

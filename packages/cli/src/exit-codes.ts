@@ -1,0 +1,44 @@
+import { MemberlistError, type ErrorCode } from "@memberlist/core";
+
+/** The exit codes of the command line; docs/guide/command-line.md lists them. */
+export const exitCodes = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  unreachable: 3,
+  refused: 4,
+  warnings: 5,
+  errors: 6,
+  interrupted: 130,
+} as const;
+
+const byErrorCode: Partial<Record<ErrorCode, number>> = {
+  invalid_config: exitCodes.usage,
+  invalid_argument: exitCodes.usage,
+  invalid_address: exitCodes.usage,
+  dial_failed: exitCodes.unreachable,
+  timeout: exitCodes.unreachable,
+  resolve_failed: exitCodes.unreachable,
+  no_ping_response: exitCodes.unreachable,
+  join_failed: exitCodes.unreachable,
+  decrypt_failed: exitCodes.refused,
+  not_encrypted: exitCodes.refused,
+  stream_closed: exitCodes.refused,
+  stream_failed: exitCodes.refused,
+  protocol_error: exitCodes.refused,
+  remote_error: exitCodes.refused,
+  incompatible_versions: exitCodes.refused,
+  limit_exceeded: exitCodes.refused,
+  aborted: exitCodes.interrupted,
+};
+
+/** Wrong use of the command line. */
+export class UsageError extends Error {
+  override readonly name: string = "UsageError";
+}
+
+/** The exit code that a command which failed with `error` ends with. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof UsageError) return exitCodes.usage;
+  return error instanceof MemberlistError ? (byErrorCode[error.code] ?? exitCodes.failed) : exitCodes.failed;
+}

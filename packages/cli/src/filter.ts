@@ -1,0 +1,46 @@
+import type { Node } from "@memberlist/core";
+import { formatAddress } from "@memberlist/core/transport";
+import { UsageError } from "./exit-codes.ts";
+import { metadataFields, readMetadata } from "./metadata.ts";
+
+/** Whether a member is to be shown. */
+export type Filter = (node: Node) => boolean;
+
+/**
+ * Members that fit every expression: `state=alive`, `name=web-*`, `address=10.0.*`, `role=db` (a tag of Serf or Consul, or a field of JSON metadata), or a
+ * pattern alone for the name. `*` stands for any characters, `!=` for "not".
+ *
+ * @throws UsageError
+ */
+export function parseFilters(expressions: readonly string[]): Filter {
+  const filters = expressions.map(parseFilter);
+  return (node) => filters.every((fits) => fits(node));
+}
+
+function parseFilter(expression: string): Filter {
+  const found = /^(?:([^=!]+)(!?=))?(.*)$/su.exec(expression);
+  const [, field = "name", operator = "=", pattern = ""] = found ?? [];
+  if (pattern === "" && operator === "=" && found?.[1] === undefined) throw new UsageError("--filter: the expression is empty");
+  const regex = wildcard(pattern);
+  return (node) => regex.test(valueOf(node, field)) === (operator === "=");
+}
+
+function valueOf(node: Node, field: string): string {
+  switch (field) {
+    case "name":
+      return node.name;
+    case "state":
+      return node.state;
+    case "address":
+      return formatAddress({ host: node.addr, port: node.port });
+    default: {
+      const value = metadataFields(readMetadata(node.meta))[field];
+      return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+    }
+  }
+}
+
+function wildcard(pattern: string): RegExp {
+  const parts = pattern.split("*").map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/gu, String.raw`\$&`));
+  return new RegExp(`^${parts.join(".*")}$`, "su");
+}

@@ -1,0 +1,56 @@
+import { cut, pad, width, type Paint, type Style } from "./text.ts";
+
+export interface Column<Row> {
+  readonly title: string;
+  readonly cell: (row: Row) => string;
+  readonly style?: (row: Row) => Style | undefined;
+  /** Columns with the lowest value are left out first when a line is too long; 0 never. */
+  readonly keep: number;
+  /** Before a column is left out, those with this field are cut, the last one first, but not below so many columns. */
+  readonly cutTo?: number;
+}
+
+const gap = "  ";
+
+/** Rows under titles. Where the width does not suffice, the least important columns are left out, and then one is cut. */
+export function tableLines<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  maxWidth: number,
+  paint: Paint,
+): readonly string[] {
+  let shown = [...columns];
+  while (true) {
+    const widths = shown.map((column) => Math.max(width(column.title), ...rows.map((row) => width(column.cell(row)))));
+    const total = widths.reduce((sum, one) => sum + one, 0) + gap.length * (shown.length - 1);
+    const tooMuch = total - maxWidth;
+    const canGive = shown.map(({ cutTo }, index) => (cutTo === undefined ? 0 : Math.max(0, (widths[index] ?? 0) - cutTo)));
+    const least = shown.filter(({ keep }) => keep > 0).toSorted((one, other) => one.keep - other.keep)[0];
+    if (tooMuch > canGive.reduce((sum, one) => sum + one, 0) && least !== undefined) {
+      shown = shown.filter((column) => column !== least);
+      continue;
+    }
+    let left = Math.max(0, tooMuch);
+    for (let i = shown.length - 1; i >= 0; i--) {
+      const given = Math.min(left, canGive[i] ?? 0);
+      widths[i] = (widths[i] ?? 0) - given;
+      left -= given;
+    }
+    const line = (texts: readonly string[]): string =>
+      texts
+        .map((text, i) => pad(text, widths[i] ?? 0))
+        .join(gap)
+        .trimEnd();
+    const heads = line(shown.map((column) => paint("bold", column.title)));
+    const body = rows.map((row) =>
+      line(
+        shown.map((column, i) => {
+          const text = cut(column.cell(row), widths[i] ?? 0);
+          const style = column.style?.(row);
+          return style === undefined ? text : paint(style, text);
+        }),
+      ),
+    );
+    return [heads, ...body].map((text) => cut(text, maxWidth));
+  }
+}

@@ -1,0 +1,38 @@
+import { describe, expect, it } from "vitest";
+import { tableLines, type Column } from "../src/terminal/table.ts";
+import { painter, width } from "../src/terminal/text.ts";
+
+interface Row {
+  readonly name: string;
+  readonly state: string;
+  readonly meta: string;
+}
+
+const rows: readonly Row[] = [
+  { name: "web-1", state: "alive", meta: "role=web zone=eu-west-1a" },
+  { name: "データベース", state: "dead", meta: "" },
+];
+const columns: readonly Column<Row>[] = [
+  { title: "NAME", cell: ({ name }) => name, keep: 0, cutTo: 4 },
+  { title: "STATE", cell: ({ state }) => state, keep: 1, style: ({ state }) => (state === "dead" ? "red" : undefined) },
+  { title: "META", cell: ({ meta }) => meta, keep: 2, cutTo: 8 },
+];
+const plain = painter(false);
+
+describe("a table", () => {
+  it("aligns columns, wide characters included", () => {
+    expect(tableLines(rows, columns, 80, plain)).toEqual([
+      "NAME          STATE  META",
+      "web-1         alive  role=web zone=eu-west-1a",
+      "データベース  dead",
+    ]);
+  });
+
+  it("cuts a column that may be cut, then leaves the least important out, and is never wider than the terminal", () => {
+    expect(tableLines(rows, columns, 40, plain)[1]).toBe("web-1         alive  role=web zone=eu-w…");
+    expect(tableLines(rows, columns, 20, plain)).toEqual(["NAME        META", "web-1       role=we…", "データベ…"]);
+    for (let limit = 1; limit < 60; limit++) {
+      for (const line of tableLines(rows, columns, limit, painter(true))) expect(width(line)).toBeLessThanOrEqual(limit);
+    }
+  });
+});
