@@ -82,7 +82,7 @@ export class NodeTransport extends SocketTransport {
   /** One that binds nothing: it dials and resolves names, and cannot send packets. */
   static dialOnly(options: Pick<NodeTransportOptions, "logger" | "logOutput"> = {}): NodeTransport {
     const bind: NodeTransportOptions = { ...options, bindAddrs: [], bindPort: 0 };
-    return new NodeTransport(bind, socketRuntime(0), noSockets(createTransportLog(options)), undefined);
+    return new NodeTransport(bind, socketRuntime(), noSockets(createTransportLog(options)), undefined);
   }
 
   override get counters(): NodeTransportCounters {
@@ -94,7 +94,7 @@ export class NodeTransport extends SocketTransport {
   }
 }
 
-function socketRuntime(udpReceiveBuffer: number): SocketRuntime {
+function socketRuntime(udpReceiveBuffer?: number): SocketRuntime {
   return {
     listenTcp: (binding) => {
       requireNetwork();

@@ -2,7 +2,7 @@ import type { Keyring } from "../encryption/keyring.ts";
 import type { Limits } from "../config/limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Transport } from "../ports/transport.ts";
-import { abortSignal, clockRule, isObject, shape, text, timeout, type Rules } from "../util/rules.ts";
+import { abortSignal, clockRule, isObject, shape, text, timeout, type Rules } from "../util/value-rules.ts";
 import type { WaitOptions } from "./call-options.ts";
 import type { Node } from "./node.ts";
 

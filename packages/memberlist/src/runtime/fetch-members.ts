@@ -2,9 +2,9 @@ import { formatAddress, type Address } from "../api/address.ts";
 import { asMemberlistError, MemberlistError } from "../api/errors.ts";
 import { fetchMembersRules, type FetchedMembers, type FetchMembersOptions } from "../api/fetched-members.ts";
 import type { Node } from "../api/node.ts";
-import { checkOptions } from "../api/options.ts";
+import { checkOptions } from "../api/check-arguments.ts";
 import { checkSeeds, type Seed } from "../api/seeds.ts";
-import { resolveConfig } from "../config/config.ts";
+import { resolveConfig } from "../config/resolve.ts";
 import { encryptionOf } from "../encryption/encryption.ts";
 import type { Clock } from "../ports/clock.ts";
 import { nodeStateName } from "../swim/versions.ts";
@@ -122,6 +122,7 @@ function explained(error: MemberlistError, where: string, found: Circumstances):
 
 function sentence({ code, message, details }: MemberlistError, where: string, found: Circumstances): string {
   const { label, hasKey, isConnected, protocol } = found;
+  const { errno, remote } = details;
   if (protocol !== undefined)
     return `${where} speaks ${protocol}: it is not a gossip port. Pass the port of memberlist, often 7946`;
   if (details["unanswered"] === true) {
@@ -130,7 +131,7 @@ function sentence({ code, message, details }: MemberlistError, where: string, fo
   }
   switch (code) {
     case "dial_failed":
-      return `nobody listens at ${where} (TCP): ${String(details["errno"] ?? message)}. Check the address, the port and whether a member runs there`;
+      return `nobody listens at ${where} (TCP): ${typeof errno === "string" ? errno : message}. Check the address, the port and whether a member runs there`;
     case "timeout":
       return isConnected
         ? `${where} accepts connections, but sent no answer in time: the process is blocked or stopped, or it is not a member`
@@ -142,7 +143,7 @@ function sentence({ code, message, details }: MemberlistError, where: string, fo
     case "not_encrypted":
       return `${where} answers in plaintext, but a key was given: leave the key out if the cluster has none`;
     case "remote_error":
-      return `${where} refused the request: ${String(details["remote"])}`;
+      return `${where} refused the request: ${typeof remote === "string" ? remote : message}`;
     case "aborted":
       return "fetching members was aborted";
     default:

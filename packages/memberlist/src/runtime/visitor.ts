@@ -5,7 +5,7 @@ import type { Encryption } from "../encryption/encryption.ts";
 import { KeyringCipher } from "../encryption/keyring-cipher.ts";
 import { createLog } from "../ports/log.ts";
 import type { Logger } from "../ports/logger.ts";
-import { streamWorkersOf } from "../ports/stream-workers.ts";
+import { streamWorkersOf } from "../wire/stream-workers.ts";
 import type { Transport } from "../ports/transport.ts";
 import { emptyBytes } from "../wire/bytes.ts";
 import { encodePushPull } from "../wire/messages/push-pull.ts";
