@@ -5,6 +5,10 @@ import { createMemberlist, decodeKey, generateKey, lanConfig } from "@memberlist
 
 // Joins a cluster and prints each change of the membership.
 
+process.on("uncaughtException", (error) => {
+  for (const line of String(error).split("\n")) print(line); // not the stack
+  process.exit(1);
+});
 const { values } = parseArgs({
   options: {
     name: { type: "string", default: `node-${crypto.randomUUID().slice(0, 8)}` }, // unique in the cluster
@@ -38,9 +42,6 @@ try {
   }
   // Without this, the others would find out by probing and report a failure.
   await members.leave();
-} catch (error) {
-  for (const line of String(error).split("\n")) print(line);
-  process.exitCode = 1;
 } finally {
   await members.shutdown();
 }

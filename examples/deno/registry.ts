@@ -7,6 +7,10 @@ import { createMemberlist, decodeKey, generateKey, lanConfig } from "@memberlist
 // A service registry without a server. Each node's metadata (512 bytes) lists its services, gossip brings it to all others, and a dead node's
 // services go with it. Look-ups are local. Lines on stdin change this node's services: `web=8080` adds one, `-web` removes it.
 
+process.on("uncaughtException", (error) => {
+  for (const line of String(error).split("\n")) print(line); // not the stack
+  process.exit(1);
+});
 const { values } = parseArgs({
   options: {
     name: { type: "string", default: `node-${crypto.randomUUID().slice(0, 8)}` }, // unique in the cluster
@@ -37,9 +41,6 @@ try {
   for await (const event of events) if (["join", "leave", "update"].includes(event.type)) table().forEach(print);
   await commands;
   await members.leave();
-} catch (error) {
-  for (const line of String(error).split("\n")) print(line);
-  process.exitCode = 1;
 } finally {
   process.stdin.destroy();
   await members.shutdown();

@@ -7,6 +7,10 @@ import { createMemberlist, decodeKey, generateKey, lanConfig } from "@memberlist
 // Sends each line of stdin to all members by gossip. A line travels in a packet, so it is short (some 1,300 bytes), may arrive out of order,
 // and never reaches a node that joins later. Ctrl-D ends the program.
 
+process.on("uncaughtException", (error) => {
+  for (const line of String(error).split("\n")) print(line); // not the stack
+  process.exit(1);
+});
 const { values } = parseArgs({
   options: {
     name: { type: "string", default: `node-${crypto.randomUUID().slice(0, 8)}` }, // unique in the cluster
@@ -37,9 +41,6 @@ try {
     gossip(new TextEncoder().encode(JSON.stringify({ id, from: values.name, text })), id);
   }
   await members.leave();
-} catch (error) {
-  for (const line of String(error).split("\n")) print(line);
-  process.exitCode = 1;
 } finally {
   process.stdin.destroy();
   await members.shutdown();
@@ -56,7 +57,7 @@ function notifyMsg(message: Uint8Array): void {
 function gossip(message: Uint8Array, id: string): void {
   seen.add(id);
   if (seen.size > 10_000) seen.delete(seen.values().next().value ?? "");
-  members.broadcast(message).catch((error: unknown) => print(String(error))); // message_too_large
+  members.broadcast(message).catch((error: unknown) => print(String(error))); // message_too_large, left
 }
 
 /** Nothing for a message that is not a line of this chat. */

@@ -12,6 +12,10 @@ import { createMemberlist, decodeKey, generateKey, lanConfig } from "@memberlist
 // Use it for work that may be done twice, or not at all for a moment, such as warming a cache. Work that exactly one node must do needs
 // a lock with a fencing token from a store with a quorum.
 
+process.on("uncaughtException", (error) => {
+  for (const line of String(error).split("\n")) print(line); // not the stack
+  process.exit(1);
+});
 const { values } = parseArgs({
   options: {
     name: { type: "string", default: `node-${crypto.randomUUID().slice(0, 8)}` }, // unique in the cluster
@@ -40,9 +44,6 @@ try {
   choose();
   for await (const _ of events) choose();
   await members.leave();
-} catch (error) {
-  for (const line of String(error).split("\n")) print(line);
-  process.exitCode = 1;
 } finally {
   await members.shutdown();
 }

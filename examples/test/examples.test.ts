@@ -112,7 +112,13 @@ describe.each(kinds)("on %s", (kind) => {
   it.skipIf(absent)("a wrong option and a failed join end the program with code 1 and the reason", limit, async () => {
     await using wrong = new Program(kind, "agent", ["--nmae", "b"]);
     expect(await wrong.endInput()).toBe(1);
-    expect(wrong.output).toMatch(/Unknown option '--nmae'/);
+    expect(wrong.output).toMatch(/^.*Unknown option '--nmae'.*\n$/);
+    await using key = new Program(kind, "agent", ["--key", "secret"]);
+    expect(await key.endInput()).toBe(1);
+    expect(key.output).toMatch(/^MemberlistError: .*\n$/);
+    await using port = new Program(kind, "agent", ["--port", "65536"]);
+    expect(await port.endInput()).toBe(1);
+    expect(port.output).toMatch(/^ConfigError: invalid config:\n {2}bindPort must be .*\n$/);
     await using alone = new Program(kind, "agent", ["--join", "127.0.0.1:1"]);
     expect(await alone.endInput()).toBe(1);
     expect(alone.output).toMatch(/127\.0\.0\.1:1/);
