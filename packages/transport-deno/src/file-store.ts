@@ -7,7 +7,8 @@ import { requireFile } from "./permission.ts";
 /**
  * Keeps a node's saved state in a file that only its owner can read. Each save writes a new file beside it, under a random name, flushes it to the
  * disk and renames it: a crash leaves the old state or the new one, never a part. A link at `path` is replaced, not followed. The next start
- * removes files that a killed save left behind, once they are ten minutes old. The folder must exist; give each node a file of its own.
+ * removes files that a killed save left behind, once they are ten minutes old. A missing folder is created, with mode 0700. Give each node a file of
+ * its own.
  *
  * Permissions: `--allow-read` and `--allow-write` for the folder. Where they are missing, the node starts without its saved state, and logs that
  * (`store_load_failed`, `store_save_failed`). Deno never prompts for them.

@@ -41,6 +41,13 @@ Deno.test("fileStore never opens an existing file, replaces a link, and removes 
   strictEqual((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
 });
 
+Deno.test("fileStore creates a missing folder, which only its owner can use", async () => {
+  const path = `${folder}/new/deep/node.json`;
+  await fileStore(path).save("text");
+  strictEqual(await fileStore(path).load(), "text");
+  for (const created of ["new", "new/deep"]) strictEqual((Deno.statSync(`${folder}/${created}`).mode ?? 0) & 0o777, 0o700);
+});
+
 Deno.test("fileStore keeps its path when the working directory changes", async () => {
   const before = Deno.cwd();
   const [first, second] = [`${folder}/first`, `${folder}/second`];

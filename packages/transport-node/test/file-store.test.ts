@@ -29,9 +29,20 @@ describe("fileStore()", () => {
   });
 
   it("names the file that it could not write or read", async () => {
-    const store = fileStore(join(folder, "missing", "node.json"));
-    await expect(store.save("x")).rejects.toThrow(/cannot write .*node\.json: ENOENT/);
+    await writeFile(join(folder, "file"), "x");
+    const store = fileStore(join(folder, "file", "node.json"));
+    await expect(store.save("x")).rejects.toThrow(/cannot write .*node\.json: ENOTDIR/);
     await expect(fileStore(folder).load()).rejects.toThrow(/EISDIR/);
+  });
+
+  it("creates a missing folder, which only its owner can use", async () => {
+    const path = join(folder, "new", "deep", "node.json");
+    const store = fileStore(path);
+    expect(await store.load()).toBeUndefined();
+    await expect(stat(join(folder, "new"))).rejects.toThrow(/ENOENT/);
+    await store.save("text");
+    expect(await fileStore(path).load()).toBe("text");
+    for (const created of ["new", "new/deep"]) expect((await stat(join(folder, created))).mode & 0o777).toBe(0o700);
   });
 
   it("never opens an existing file, not even through a link under the next name", async () => {

@@ -16,6 +16,7 @@ interface OpenFile {
 interface FileSystem {
   open(path: string, flags: string, mode?: number): Promise<OpenFile>;
   readFile(path: string, encoding: "utf8"): Promise<string>;
+  mkdir(folder: string, options: { readonly recursive: true; readonly mode: number }): Promise<unknown>;
   rename(from: string, to: string): Promise<void>;
   rm(path: string, options: { readonly force: true }): Promise<void>;
   readdir(folder: string): Promise<string[]>;
@@ -47,7 +48,7 @@ export function checkPath(path: unknown): void {
 /**
  * A store in a file that only its owner can read. A save writes a new file beside it, under a random name, flushes it to the disk, and renames
  * it; so a crash leaves the old content or the new one, never a part. The new file fails where there is anything of its name, a link included; a
- * link at `path` itself is replaced, not followed. The first load or save removes what saves that were killed have left.
+ * link at `path` itself is replaced, not followed. A missing folder is created, with mode 0700. The first load or save removes what saves that were killed have left.
  */
 export function createFileStore(options: FileStoreOptions): Store {
   const { fs, path, name, folder, beside, permit = () => Promise.resolve() } = options;
@@ -77,13 +78,24 @@ export function createFileStore(options: FileStoreOptions): Store {
       const next = beside(`${name}.${bytesToHex(randomBytes(nameBytes))}.tmp`);
       try {
         await permit(folder, "read", "write");
-        await write(await fs.open(next, "wx", 0o600), content, fs, next, path);
+        await write(await openNew(fs, next, folder), content, fs, next, path);
         await flushFolder(fs, folder);
       } catch (error) {
         throw new Error(`cannot write ${path}: ${errorMessage(error)}`, { cause: error });
       }
     },
   };
+}
+
+/** Creates the file, and its folder if that is missing: one that only its owner can use. */
+async function openNew(fs: FileSystem, path: string, folder: string): Promise<OpenFile> {
+  try {
+    return await fs.open(path, "wx", 0o600);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw error;
+  }
+  await fs.mkdir(folder, { recursive: true, mode: 0o700 });
+  return fs.open(path, "wx", 0o600);
 }
 
 /** Writes the new file and renames it to `path`; leaves nothing behind when that fails. */
