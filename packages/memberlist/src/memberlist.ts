@@ -210,7 +210,8 @@ export class Memberlist implements AsyncDisposable {
    * in a queue that is bounded by `broadcastQueue` of the config. Broadcasts of the delegate's `getBroadcasts` do not use this queue.
    *
    * @throws MemberlistError `message_too_large` over {@link maxPayload} (`details.size`, `details.limit`), or over 20 MiB by stream;
-   *   `queue_full` if `broadcastQueue.whenFull` is `reject`; `invalid_argument`, `shutdown`; `aborted` (`details.deliveries`)
+   *   `left` after {@link leave}; `queue_full` if `broadcastQueue.whenFull` is `reject`; `invalid_argument`, `shutdown`; `aborted`
+   *   (`details.deliveries`)
    */
   async broadcast(message: Uint8Array, options: BroadcastOptions = {}): Promise<BroadcastResult> {
     this.#checkRunning();

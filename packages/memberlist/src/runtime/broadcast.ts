@@ -23,6 +23,7 @@ export async function broadcastMessage(
   options: BroadcastOptions,
 ): Promise<BroadcastResult> {
   const { name, whenTooLong = "refuse", signal } = options;
+  if (parts.engine.hasLeft) throw new MemberlistError("left", "this node has left the cluster: join again before broadcast");
   if (message.length <= parts.engine.maxPayload || whenTooLong === "refuse") {
     return { via: "gossip", queued: parts.run(() => parts.engine.broadcast(message, name)) };
   }

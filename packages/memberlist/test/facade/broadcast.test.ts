@@ -50,6 +50,18 @@ it("goes out with the next gossip round, even after a long idle time", async () 
   }
 });
 
+it("throws `left` after leave, and works again after a join", async () => {
+  const one = cluster();
+  const got: string[] = [];
+  const [a, b] = (await one.joined(2, (i) => (i === 0 ? {} : { delegate: noting(got) }))) as [TestNode, TestNode];
+  await one.settle(a.members.leave());
+  expect(await outcome(a.members.broadcast(bytes("late")))).toBe("left");
+  await one.settle(a.members.join([b.address]));
+  await a.members.broadcast(bytes("again"));
+  await one.until(() => got.includes("again"));
+  expect(got).not.toContain("late");
+});
+
 it("replaces a queued message with a newer one of the same name", async () => {
   const one = cluster();
   const got: string[] = [];
