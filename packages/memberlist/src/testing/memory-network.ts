@@ -1,10 +1,21 @@
 import { canonicalIp, hostPort, type Address } from "../api/address.ts";
 import { MemberlistError } from "../api/errors.ts";
+import { checkOptions } from "../api/check-arguments.ts";
 import type { Clock } from "../ports/clock.ts";
+import { clockRule, integer, randomRule, shape, text, type Rule, type Rules } from "../util/value-rules.ts";
 import type { Crypto } from "../ports/crypto.ts";
 import type { Random } from "../ports/random.ts";
 import type { SrvRecord } from "../ports/transport.ts";
-import { BlockTable, endpointKey, type BlockOptions, type Endpoint, FaultDice, type TrafficFaults } from "./network-faults.ts";
+import {
+  blockRules,
+  BlockTable,
+  endpointKey,
+  FaultDice,
+  trafficFaultRules,
+  type BlockOptions,
+  type Endpoint,
+  type TrafficFaults,
+} from "./network-faults.ts";
 import { type MemoryLink, memoryStreamPair, type MemoryStream } from "./memory-stream.ts";
 import { MemoryTransport, type MemoryFabric } from "./memory-transport.ts";
 
@@ -35,6 +46,38 @@ export interface MemoryTransportOptions {
   readonly clock?: Clock;
   /** Default: none, so that the core takes node-forge. */
   readonly crypto?: Crypto;
+}
+
+const latencyRule: Rule = {
+  expected: "a number of ms from 0, [min, max] of such numbers, or a function that returns one",
+  accepts: (value) =>
+    typeof value === "function" ||
+    isDelay(value) ||
+    (Array.isArray(value) && value.length === 2 && value.every(isDelay) && value[0] <= value[1]),
+};
+
+const lossRule: Rule = {
+  expected: "a number from 0 to 1, or a function that returns one",
+  accepts: (value) => typeof value === "function" || (typeof value === "number" && value >= 0 && value <= 1),
+};
+
+const networkRules: Rules<MemoryNetworkOptions> = {
+  clock: clockRule,
+  random: randomRule,
+  latency: latencyRule,
+  loss: lossRule,
+  streamLatency: latencyRule,
+};
+
+const transportRules: Rules<MemoryTransportOptions> = {
+  host: text("a literal IP"),
+  port: integer(0, 65_535),
+  clock: clockRule,
+  crypto: shape(["aesGcm"]),
+};
+
+function isDelay(value: unknown): boolean {
+  return typeof value === "number" && value >= 0 && value < Infinity;
 }
 
 /** Traffic of a {@link MemoryNetwork} so far. */
@@ -95,7 +138,9 @@ export class MemoryNetwork implements MemoryFabric {
   #nextHost = 1;
   #nextPort: number = firstEphemeralPort;
 
+  /** @throws MemberlistError `invalid_argument` */
   constructor(options: MemoryNetworkOptions) {
+    checkOptions("MemoryNetwork", options, networkRules, ["clock", "random"]);
     this.clock = options.clock;
     this.#random = options.random;
     this.#dice = new FaultDice(options.random);
@@ -107,9 +152,10 @@ export class MemoryNetwork implements MemoryFabric {
   /**
    * A transport of this network, as if its sockets were open.
    *
-   * @throws MemberlistError `invalid_address` for a host that is not an IP, `bind_failed` when the address is taken
+   * @throws MemberlistError `invalid_argument`, `invalid_address` for a host that is not an IP, `bind_failed` when the address is taken
    */
   transport(options: MemoryTransportOptions = {}): MemoryTransport {
+    checkOptions("MemoryNetwork.transport", options, transportRules);
     const host = canonicalIp(options.host ?? this.#freeHost());
     if (host === undefined) {
       throw new MemberlistError("invalid_address", `${options.host} is not a literal IP`, { details: { address: options.host } });
@@ -137,16 +183,25 @@ export class MemoryNetwork implements MemoryFabric {
     else this.#services.set(service, [...records]);
   }
 
+  /** @throws MemberlistError `invalid_argument` */
   setLatency(latency: Latency): void {
+    checkOptions("MemoryNetwork.setLatency", { latency }, { latency: latencyRule });
     this.#latency = latency;
   }
 
+  /** @throws MemberlistError `invalid_argument` */
   setLoss(loss: Loss): void {
+    checkOptions("MemoryNetwork.setLoss", { loss }, { loss: lossRule });
     this.#loss = loss;
   }
 
-  /** Replaces all of the faults that were set before. */
+  /**
+   * Replaces all of the faults that were set before.
+   *
+   * @throws MemberlistError `invalid_argument`
+   */
   setFaults(faults: TrafficFaults): void {
+    checkOptions("MemoryNetwork.setFaults", faults, trafficFaultRules);
     this.#dice.faults = { ...faults };
   }
 
@@ -165,8 +220,13 @@ export class MemoryNetwork implements MemoryFabric {
     }
   }
 
-  /** Stops packets, streams or (by default) both from one to another, in this direction only. */
+  /**
+   * Stops packets, streams or (by default) both from one to another, in this direction only.
+   *
+   * @throws MemberlistError `invalid_argument`
+   */
   block(from: Endpoint, to: Endpoint, options: BlockOptions = {}): void {
+    checkOptions("MemoryNetwork.block", options, blockRules);
     this.#blocks.block(from, to, options);
   }
 

@@ -1,4 +1,5 @@
 import type { Random } from "../ports/random.ts";
+import { boolean, type Rule, type Rules } from "../util/value-rules.ts";
 import { formatAddress, parseAddress, type Address } from "../api/address.ts";
 
 /** What else may happen to traffic, everywhere in a network. All off by default. */
@@ -15,6 +16,22 @@ export interface TrafficFaults {
   readonly bandwidth?: number;
   /** What a lost piece of a stream costs, in ms, and double each time it is lost again. Default 0: streams see no loss. */
   readonly retransmitDelay?: number;
+}
+
+const share: Rule = { expected: "a number from 0 to 1", accepts: (value) => isAmount(value) && (value as number) <= 1 };
+const amount: Rule = { expected: "a number from 0", accepts: isAmount };
+
+export const trafficFaultRules: Rules<TrafficFaults> = {
+  duplicate: share,
+  reorder: share,
+  reorderDelay: amount,
+  mtu: amount,
+  bandwidth: amount,
+  retransmitDelay: amount,
+};
+
+function isAmount(value: unknown): boolean {
+  return typeof value === "number" && value >= 0;
 }
 
 const defaultReorderDelay = 50;
@@ -81,6 +98,8 @@ export interface BlockOptions {
   /** Default true. */
   readonly streams?: boolean;
 }
+
+export const blockRules: Rules<BlockOptions> = { packets: boolean, streams: boolean };
 
 export type TrafficKind = "packets" | "streams";
 

@@ -14,6 +14,34 @@ function network(options: Partial<MemoryNetworkOptions> = {}): MemoryNetwork {
   return new MemoryNetwork({ clock, random: new SeededRandom(1), ...options });
 }
 
+describe("options", () => {
+  it.each([
+    ["MemoryNetwork: latancy is not an option; did you mean latency?", () => network({ latancy: 1 } as object)],
+    ["MemoryNetwork: loss must be a number from 0 to 1, or a function that returns one; it is 2", () => network({ loss: 2 })],
+    ["MemoryNetwork: clock must be an object", () => network({ clock: undefined })],
+    ["MemoryNetwork: latency must be a number of ms from 0", () => network({ latency: [5, 1] })],
+    [
+      "MemoryNetwork.transport: port must be a whole number from 0 to 65535; it is 65536",
+      () => network().transport({ port: 65_536 }),
+    ],
+    ["MemoryNetwork.transport: prot is not an option; did you mean port?", () => network().transport({ prot: 1 } as object)],
+    ["MemoryNetwork.setLatency: latency must be", () => network().setLatency(-1)],
+    ["MemoryNetwork.setLoss: loss must be", () => network().setLoss(Number.NaN)],
+    [
+      "MemoryNetwork.setFaults: duplicates is not an option; did you mean duplicate?",
+      () => network().setFaults({ duplicates: 1 } as object),
+    ],
+    [
+      "MemoryNetwork.block: packet is not an option; did you mean packets?",
+      () => network().block("10.0.0.1", "10.0.0.2", { packet: true } as object),
+    ],
+  ])("are checked: %s", (message, call) => {
+    expect(call).toThrow(
+      expect.objectContaining({ code: "invalid_argument", message: expect.stringContaining(message) as string }),
+    );
+  });
+});
+
 interface Packet {
   readonly at: number;
   readonly receivedAt: number;
