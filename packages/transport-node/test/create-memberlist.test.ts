@@ -52,6 +52,14 @@ describe("createMemberlist", () => {
     expect(await outcome(createMemberlist(wrong as unknown as Config))).toBe("invalid_config");
   });
 
+  it.each([
+    [{ stremOnly: true }, '"stremOnly" is not a config field; did you mean streamOnly?'],
+    [{ worker: {} }, '"worker" is not a config field; did you mean workers?'],
+    [{ workers: { treshold: 1 } }, "workers.treshold: is not an option; did you mean threshold?"],
+  ])("suggests the name of its own option in %o", async (wrong, message) => {
+    await expect(createMemberlist({ ...config("a"), ...(wrong as object) })).rejects.toThrow(`invalid config:\n  ${message}`);
+  });
+
   it("[Transport_Join] binds a transport, and members on any port find each other", async () => {
     const [a, b] = [await start("a"), await start("b")];
     const port = a.localNode().port;

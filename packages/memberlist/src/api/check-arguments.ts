@@ -1,6 +1,6 @@
 import { closestName } from "../util/closest-name.ts";
 import { describe, describeSecret } from "../util/describe.ts";
-import { isObject, type Rules } from "../util/value-rules.ts";
+import { isObject, type Rule, type Rules } from "../util/value-rules.ts";
 import { configError, MemberlistError } from "./errors.ts";
 import { formatAddress, type Address } from "./address.ts";
 import { copyBytes } from "../wire/bytes.ts";
@@ -39,6 +39,19 @@ export function checkConfigPart<T extends object>(
   if (!isObject(part)) throw configError(field, "must be an object");
   const wrong = findWrong<T>(part, rules, required);
   if (wrong !== undefined) throw configError(`${field}.${wrong.option}`, wrong.problem);
+}
+
+/** The rule of an object within a config, such as `limits`. Its problem names the first wrong option only. */
+export function optionsRule<T extends object>(rules: Rules<T>): Rule {
+  const wrongOf = (value: unknown): WrongOption | undefined => (isObject(value) ? findWrong<T>(value, rules, []) : undefined);
+  return {
+    expected: `an object with, each optional: ${Object.keys(rules).join(", ")}`,
+    accepts: (value) => isObject(value) && wrongOf(value) === undefined,
+    problem: (value) => {
+      const wrong = wrongOf(value);
+      return wrong && `.${wrong.option} ${wrong.problem}`;
+    },
+  };
 }
 
 interface WrongOption {

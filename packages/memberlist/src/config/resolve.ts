@@ -14,10 +14,11 @@ import type { Rule } from "../util/value-rules.ts";
  * Fills in the LAN defaults for missing (or undefined) fields, checks everything, and returns a frozen copy. A resolved config resolves
  * to the same values.
  *
+ * @param otherFields the fields that a transport package adds to the config, for suggestions
  * @throws ConfigError `invalid_config` with every issue
  */
-export function resolveConfig(config: Config): ResolvedConfig {
-  checkConfig(config);
+export function resolveConfig(config: Config, otherFields: readonly string[] = []): ResolvedConfig {
+  checkConfig(config, otherFields);
   const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined)) as unknown as Config;
   const merged = { ...lanConfig(), clock: systemClock(), random: systemRandom(), ...given };
   const { secretKey, meta, cidrsAllowed, metricLabels, limits, broadcastQueue } = merged;
@@ -37,12 +38,12 @@ export function resolveConfig(config: Config): ResolvedConfig {
  *
  * @throws ConfigError `invalid_config`
  */
-function checkConfig(config: Config): void {
-  const issues = findIssues(config);
+function checkConfig(config: Config, otherFields: readonly string[]): void {
+  const issues = findIssues(config, otherFields);
   if (issues.length > 0) throw new ConfigError(issues);
 }
 
-function findIssues(config: unknown): ConfigIssue[] {
+function findIssues(config: unknown, otherFields: readonly string[]): ConfigIssue[] {
   if (typeof config !== "object" || config === null || Array.isArray(config)) {
     return [fieldIssue("config", config, "an object with at least a name")];
   }
@@ -56,13 +57,16 @@ function findIssues(config: unknown): ConfigIssue[] {
     if (expected !== undefined) issues.push(fieldIssue(fields[0], merged[fields[0]], expected));
   }
   const unknown = Object.keys(config).filter((field) => !Object.hasOwn(configRules, field));
-  return [...issues, ...unknown.map(unknownIssue)];
+  return [...issues, ...unknown.map((field) => unknownIssue(field, otherFields))];
 }
 
 function checkField(field: string, rule: Rule, given: ReadonlyMap<string, unknown>): ConfigIssue[] {
   const value = given.get(field);
   if (value === undefined && field !== "name") return [];
-  return rule.accepts(value) ? [] : [fieldIssue(field, value, rule.expected, rule.secret)];
+  if (rule.accepts(value)) return [];
+  const problem = rule.problem?.(value);
+  if (problem === undefined) return [fieldIssue(field, value, rule.expected, rule.secret)];
+  return [{ field, value: describe(value), expected: rule.expected, message: `${field}${problem}` }];
 }
 
 function fieldIssue(field: string, value: unknown, expected: string, secret = false): ConfigIssue {
@@ -75,8 +79,8 @@ function issue(field: string, value: unknown, expected: string, shown: string): 
 }
 
 /** It does not show the value, because the field may be a misspelt `secretKey`. */
-function unknownIssue(field: string): ConfigIssue {
-  const name = closestName(field, Object.keys(configRules));
+function unknownIssue(field: string, otherFields: readonly string[]): ConfigIssue {
+  const name = closestName(field, [...Object.keys(configRules), ...otherFields]);
   const hint = name === undefined ? "" : `; did you mean ${name}?`;
   const expected = name === undefined ? "left out" : `left out, or ${name}`;
   return { field, value: "(not shown)", expected, message: `${JSON.stringify(field)} is not a config field${hint}` };

@@ -16,7 +16,9 @@ import {
 import { canonicalIp } from "../api/address.ts";
 import { parseCidr } from "./cidr.ts";
 import type { Config, PresetConfig } from "./config.ts";
-import { limitMaxima } from "./limits.ts";
+import { limitMaxima, type Limits } from "./limits.ts";
+import { optionsRule } from "../api/check-arguments.ts";
+import { closestName } from "../util/closest-name.ts";
 import {
   datagramMaxBytes,
   labelMaxSize,
@@ -65,27 +67,54 @@ function isKeyring(value: unknown): boolean {
   return Number.isInteger(size) && Number.isInteger(revision);
 }
 
-const limitNames: readonly string[] = Object.keys(limitMaxima);
+const limitRules = Object.fromEntries(Object.entries(limitMaxima).map(([name, max]) => [name, integer(1, max)])) as Rules<Limits>;
 
-/** The message lists all bounds, so that the user can correct the wrong one. */
-const limitsRule: Rule = {
-  expected: `an object with whole numbers, each optional: ${Object.entries(limitMaxima)
-    .map(([name, max]) => `${name} (1 to ${max})`)
-    .join(", ")}`,
-  accepts: (value) =>
-    isObject(value) &&
-    Object.keys(value).every((name) => limitNames.includes(name)) &&
-    Object.entries(limitMaxima).every(([name, max]) => value[name] === undefined || integer(1, max).accepts(value[name])),
-};
+/** The methods of all delegates. One object may serve as several of them. */
+const delegateMethods = {
+  delegate: ["nodeMeta", "notifyMsg", "getBroadcasts", "localState", "mergeRemoteState"],
+  events: ["notifyJoin", "notifyLeave", "notifyUpdate"],
+  conflict: ["notifyConflict"],
+  merge: ["notifyMerge"],
+  ping: ["ackPayload", "notifyPingComplete"],
+  alive: ["notifyAlive"],
+} as const;
 
-const broadcastQueueRule: Rule = {
-  expected:
-    "an object with, each optional: maxCount and maxBytes (1 or more), whenFull (dropOldest, dropMostSent, dropNewest or reject)",
-  accepts: (value) =>
-    isObject(value) &&
-    Object.keys(value).every((name) => Object.hasOwn(queueBoundRules, name)) &&
-    Object.entries(queueBoundRules).every(([name, rule]) => value[name] === undefined || rule.accepts(value[name])),
-};
+const allDelegateMethods: readonly string[] = Object.values(delegateMethods).flat();
+
+/**
+ * A delegate with optional or required methods. In a plain object, a method that looks like a misspelt one is refused, since nobody would
+ * ever call it. Instances of classes may have methods of any name.
+ */
+function delegateRule(kind: keyof typeof delegateMethods, need: "optional" | "required"): Rule {
+  const names = delegateMethods[kind];
+  const methods = need === "required" ? shape(names) : shape([], names);
+  const misspelt = (value: unknown): string | undefined => {
+    if (!isPlainObject(value)) return undefined;
+    return Object.keys(value).find((name) => typeof value[name] === "function" && isMisspelt(name, names));
+  };
+  return {
+    ...methods,
+    accepts: (value) => methods.accepts(value) && misspelt(value) === undefined,
+    problem: (value) => {
+      const name = misspelt(value);
+      if (name === undefined) return undefined;
+      const meant = closestName(name, names) ?? names.filter((each) => each.startsWith("notify")).join(" or ");
+      return `.${name} is never called; did you mean ${meant}?`;
+    },
+  };
+}
+
+function isMisspelt(name: string, names: readonly string[]): boolean {
+  if (allDelegateMethods.includes(name)) return false;
+  return name.startsWith("notify") || closestName(name, names) !== undefined;
+}
+
+function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (!isObject(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // The prototype of a plain object of another realm has no prototype either.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
 
 function isUnspecified(ip: string): boolean {
   return ip === "0.0.0.0" || ip === "::";
@@ -138,7 +167,7 @@ export const configRules: Rules<Config> = {
     expected: "a number from 0 to 1",
     accepts: (value) => typeof value === "number" && value >= 0 && value <= 1,
   },
-  broadcastQueue: broadcastQueueRule,
+  broadcastQueue: optionsRule(queueBoundRules),
   selectNodes: isFunction,
   secretKey: {
     expected: "a Uint8Array of 16, 24 or 32 bytes (or empty: no key)",
@@ -146,15 +175,15 @@ export const configRules: Rules<Config> = {
     secret: true,
   },
   keyring: { expected: "a Keyring", accepts: isKeyring, secret: true },
-  delegate: shape([], ["nodeMeta", "notifyMsg", "getBroadcasts", "localState", "mergeRemoteState"]),
+  delegate: delegateRule("delegate", "optional"),
   delegateProtocolVersion: delegateVersion,
   delegateProtocolMin: delegateVersion,
   delegateProtocolMax: delegateVersion,
-  events: shape([], ["notifyJoin", "notifyLeave", "notifyUpdate"]),
-  conflict: shape(["notifyConflict"]),
-  merge: shape(["notifyMerge"]),
-  ping: shape([], ["ackPayload", "notifyPingComplete"]),
-  alive: shape(["notifyAlive"]),
+  events: delegateRule("events", "optional"),
+  conflict: delegateRule("conflict", "required"),
+  merge: delegateRule("merge", "required"),
+  ping: delegateRule("ping", "optional"),
+  alive: delegateRule("alive", "required"),
   dnsConfigPath: text('a file path, or ""', (value) => !value.includes("\0")),
   logOutput: shape(["write"]),
   logger: shape(["debug", "info", "warn", "error"]),
@@ -166,7 +195,7 @@ export const configRules: Rules<Config> = {
     expected: 'a list of CIDRs such as "10.0.0.0/8" or "fd00::/8"',
     accepts: (value) => Array.isArray(value) && value.every((cidr) => typeof cidr === "string" && parseCidr(cidr) !== undefined),
   },
-  limits: limitsRule,
+  limits: optionsRule(limitRules),
   metricLabels: {
     expected: "an object whose values are strings",
     accepts: (value) => isObject(value) && Object.values(value).every((label) => typeof label === "string"),

@@ -27,7 +27,7 @@ export async function createWithTransport(
       `leave out ${names.join(" and ")} beside it: only the transport that createMemberlist makes uses it`,
     );
   }
-  const made = await open(resolveConfig(config));
+  const made = await open(resolveConfig(config, Object.keys(own)));
   const { bindPort } = made;
   return createMemberlist({ ...config, bindPort, transport: streamOnly ? overStreams(made, { port: bindPort }) : made });
 }

@@ -5,6 +5,11 @@ export interface Rule {
   /** Ends the sentence "must be …". */
   readonly expected: string;
   readonly accepts: (value: unknown) => boolean;
+  /**
+   * Names the part of a wrong value that is wrong, such as a misspelt option. It follows the field's name in the message. Undefined: the
+   * message has `expected` and the value.
+   */
+  readonly problem?: (value: unknown) => string | undefined;
   /** The value is a secret: no error shows any of it. */
   readonly secret?: boolean;
 }

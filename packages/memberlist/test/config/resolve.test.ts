@@ -1,4 +1,5 @@
 import { ConfigError } from "../../src/api/errors.ts";
+import type { Delegate } from "../../src/api/delegates.ts";
 import { describe, expect, it } from "vitest";
 import { resolveConfig } from "../../src/config/resolve.ts";
 import { lanConfig, localConfig, wanConfig } from "../../src/config/defaults.ts";
@@ -7,6 +8,8 @@ import type { Limits } from "../../src/config/limits.ts";
 import { Keyring } from "../../src/encryption/keyring.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
+
+function nothing(): void {}
 
 const s = 1_000;
 const presets: readonly [field: keyof Config, lan: unknown, wan: unknown, local: unknown][] = [
@@ -222,6 +225,39 @@ describe("ConfigError", () => {
   ])("suggests a field name for %s", (wrong, right) => {
     const [issue] = failure({ name: "a", [wrong]: 1 }).issues;
     expect(issue).toMatchObject({ field: wrong, message: `"${wrong}" is not a config field; did you mean ${right}?` });
+  });
+
+  it.each([
+    [{ limits: { maxMember: 5 } }, "limits.maxMember is not an option; did you mean maxMembers?"],
+    [{ limits: { colour: 5 } }, "limits.colour is not an option"],
+    [{ limits: { maxMembers: 0 } }, "limits.maxMembers must be a whole number from 1 to 1048576; it is 0"],
+    [{ broadcastQueue: { maxCounts: 1 } }, "broadcastQueue.maxCounts is not an option; did you mean maxCount?"],
+    [{ delegate: { notifyMessage: nothing } }, "delegate.notifyMessage is never called; did you mean notifyMsg?"],
+    [{ delegate: { getBroadcast: nothing } }, "delegate.getBroadcast is never called; did you mean getBroadcasts?"],
+    [{ events: { notifyjoin: nothing } }, "events.notifyjoin is never called; did you mean notifyJoin?"],
+    [
+      { events: { notifySuspicion: nothing } },
+      "events.notifySuspicion is never called; did you mean notifyJoin or notifyLeave or notifyUpdate?",
+    ],
+    [{ conflict: { notifyConflicts: nothing } }, "conflict.notifyConflicts is never called; did you mean notifyConflict?"],
+    [{ ping: { ackPayloads: nothing } }, "ping.ackPayloads is never called; did you mean ackPayload?"],
+  ])("names only what is wrong in %o", (wrong, message) => {
+    expect(failure({ name: "a", ...wrong }).message).toBe(`invalid config:\n  ${message}`);
+  });
+
+  it("accepts other methods and properties of a delegate", () => {
+    class WithHelpers {
+      notifyMessage(): void {}
+    }
+    const all = { nodeMeta: nothing, notifyMsg: nothing, notifyJoin: nothing, notifyMerge: nothing, notifyConflict: nothing };
+    for (const config of [
+      { delegate: all, events: all, merge: all, conflict: all },
+      { delegate: new WithHelpers() as Delegate },
+      { delegate: Object.create({ notifyMessage: nothing }) as Delegate },
+      { delegate: { start: nothing, notifyMessage: 5 } as Delegate },
+    ]) {
+      expect(() => resolveConfig({ name: "a", ...(config as object) })).not.toThrow();
+    }
   });
 
   it.each(["colour", "msgpackUseNewTimeFormat", "x", "__proto_", "constructor", "toString"])(
