@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { messageType } from "../../src/wire/constants.ts";
 import { EngineHarness, stranger, type HarnessOptions } from "./engine-harness.ts";
-import { ack, alive, dead, encodeMessage, ping, type MessageOf } from "./messages.ts";
+import { ack, alive, dead, encodeMessage, ping, suspect, type MessageOf } from "./messages.ts";
 
 /** The headers before the messages of a packet: hasCrc, and the count of a compound. */
 const packetHeaders = 5 + 2;
@@ -210,6 +210,33 @@ describe("a round of gossip", () => {
     node.deliver(alive("n2"));
     node.advance(2000);
     expect(new Set(purposes)).toEqual(new Set(["gossip", "pushPull"]));
+  });
+
+  it("is over once its messages are dropped", () => {
+    const node = started({ config: { gossipInterval: 100 } });
+    node.deliver(alive("n2"));
+    expect(node.engine.numQueuedBroadcasts).toBe(1);
+    node.engine.gossip.forget();
+    expect(node.engine.numQueuedBroadcasts).toBe(0);
+    node.advance(1_000);
+    expect(node.sent).toEqual([]);
+  });
+
+  it("lets selectNodes choose among the members in the states of its purpose", () => {
+    const candidates = new Map<string, Set<string>>();
+    const selectNodes = (purpose: string, nodes: readonly { readonly name: string }[]): string[] => {
+      const known = candidates.get(purpose) ?? new Set();
+      for (const { name } of nodes) known.add(name);
+      candidates.set(purpose, known);
+      return nodes.map(({ name }) => name);
+    };
+    const config = { gossipInterval: 100, pushPullInterval: 500, suspicionMult: 100, disableTcpPings: true };
+    const node = started({ config, delegates: { hasSelectNodes: true, selectNodes } });
+    for (const name of ["n2", "n3", "n4", "n5"]) node.deliver(alive(name));
+    node.deliverAll(suspect("n3", 1, "n9"), dead("n4", 1, "n9"), dead("n5", 1, "n5"));
+    node.advance(3_000);
+    expect([...(candidates.get("gossip") ?? [])].toSorted()).toEqual(["n2", "n3", "n4"]);
+    expect([...(candidates.get("pushPull") ?? [])]).toEqual(["n2"]);
   });
 
   it("sets no timer with a gossipInterval or gossipNodes of 0", () => {

@@ -51,6 +51,14 @@ describe("HandoffQueue", () => {
     expect(queue.push(of(messageType.user))).toBe(true);
   });
 
+  it("holds exactly 16 MiB, and not a byte more", () => {
+    const queue = new HandoffQueue(10);
+    const body = new Uint8Array(maxHandoffBytes - 1);
+    expect(queue.push({ type: messageType.user, body, from: stranger })).toBe(true);
+    expect(queue.push(message(messageType.user, 1))).toBe(true);
+    expect(queue.push(message(messageType.user, 2))).toBe(false);
+  });
+
   it("copies only messages that are a small part of their packet", () => {
     const queue = new HandoffQueue(10);
     const packet = new Uint8Array(1024 * 1024).fill(7);

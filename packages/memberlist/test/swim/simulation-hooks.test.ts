@@ -60,6 +60,8 @@ describe("the onSend hook", () => {
     silent.isHeld = true;
     silent.node.advance(60);
     expect(silent.node.sentOf("indirectPing")).toEqual([]);
+    expect([...silent.waiting.keys()]).toContain("probe");
+    expect(["gossip", "probe", "pushPull"]).toEqual(expect.arrayContaining([...silent.waiting.keys()]));
     silent.release();
     expect(silent.node.sentOf("indirectPing")).toHaveLength(1);
   });
