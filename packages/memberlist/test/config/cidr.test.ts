@@ -79,6 +79,8 @@ describe("parseCidrs", () => {
     "::ffff:10.0.0.0/95",
     "fe80::%eth0/64",
     "x/8",
+    "x/10.0.0.0/8",
+    "eth0%10.0.0.0/8",
   ])("refuses %j", (text) => {
     expect(parseCidr(text)).toBeUndefined();
   });

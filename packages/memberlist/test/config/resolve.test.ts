@@ -108,8 +108,10 @@ describe("resolveConfig", () => {
       metricLabels: { dc: "a" },
       meta: Uint8Array.of(1),
       secretKey: new Uint8Array(16),
+      broadcastQueue: { maxCount: 5 },
     };
     const resolved = resolveConfig(config);
+    config.broadcastQueue.maxCount = 6;
     config.name = "b";
     config.cidrsAllowed.push("0.0.0.0/0");
     config.metricLabels.dc = "b";
@@ -117,6 +119,9 @@ describe("resolveConfig", () => {
     config.secretKey[0] = 9;
     expect(resolved).toMatchObject({ name: "a", cidrsAllowed: ["10.0.0.0/8"], metricLabels: { dc: "a" } });
     expect([resolved.meta?.[0], resolved.secretKey?.[0]]).toEqual([1, 0]);
+    expect(resolved.broadcastQueue).toEqual({ maxCount: 5 });
+    expect(Object.isFrozen(resolved.broadcastQueue)).toBe(true);
+    expect(resolveConfig({ name: "a" }).broadcastQueue).toBeUndefined();
   });
 
   it("fills in missing limits, and keeps the limits per peer at or below the total", () => {
