@@ -9,6 +9,7 @@ const check = process.argv.includes("--check");
 const entries = [
   ["memberlist", "core", "index"],
   ["memberlist", "core-certificates", "certificates/index"],
+  ["memberlist", "core-metrics", "metrics/index"],
   ["memberlist", "core-testing", "testing/index"],
   ["memberlist", "core-transport", "transport-kit/index"],
   ["status", "status", "index"],

@@ -45,6 +45,7 @@ writeFileSync(
         "@remix-run/node-fetch-server": source("status/node_modules/@remix-run/node-fetch-server/dist/index.d.ts"),
         "@memberlist/core": source("memberlist/src/index.ts"),
         "@memberlist/core/certificates": source("memberlist/src/certificates/index.ts"),
+        "@memberlist/core/metrics": source("memberlist/src/metrics/index.ts"),
         "@memberlist/core/testing": source("memberlist/src/testing/index.ts"),
         "@memberlist/core/transport": source("memberlist/src/transport-kit/index.ts"),
         "@memberlist/core/internal": source("memberlist/src/internal.ts"),

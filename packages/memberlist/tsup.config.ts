@@ -5,6 +5,7 @@ export default defineConfig({
     index: "src/index.ts",
     internal: "src/internal.ts",
     "certificates/index": "src/certificates/index.ts",
+    "metrics/index": "src/metrics/index.ts",
     "testing/index": "src/testing/index.ts",
     "transport-kit/index": "src/transport-kit/index.ts",
   },

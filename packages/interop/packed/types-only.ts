@@ -3,6 +3,7 @@ export type * as core from "@memberlist/core";
 export type * as certificates from "@memberlist/core/certificates";
 export type * as transport from "@memberlist/core/transport";
 export type * as internal from "@memberlist/core/internal";
+export type * as metrics from "@memberlist/core/metrics";
 export type * as testing from "@memberlist/core/testing";
 export type * as simulator from "@memberlist/simulator";
 export type * as status from "@memberlist/status";

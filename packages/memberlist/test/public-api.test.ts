@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import * as core from "../src/index.ts";
 import * as certificates from "../src/certificates/index.ts";
 import * as transport from "../src/transport-kit/index.ts";
+import * as metrics from "../src/metrics/index.ts";
 import * as testing from "../src/testing/index.ts";
 
 /** What users import by name. A change here is a change of the public API: it belongs into the release notes. */
@@ -27,6 +28,7 @@ it("exports these names and no others", () => {
     ]
   `);
   expect(Object.keys(certificates).toSorted()).toEqual(["createClusterCa", "issueNodeCertificate"]);
+  expect(Object.keys(metrics)).toEqual(["metricCatalogue"]);
   expect(Object.keys(transport).toSorted()).toEqual(["formatAddress", "parseAddress", "streamOnly", "systemClock"]);
   expect(Object.keys(testing).toSorted()).toMatchInlineSnapshot(`
     [
@@ -46,6 +48,7 @@ it("has these entry points", () => {
     ".",
     "./certificates",
     "./internal",
+    "./metrics",
     "./testing",
     "./transport",
     "./package.json",

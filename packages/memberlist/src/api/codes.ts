@@ -28,6 +28,7 @@ export type LogCode =
   | "member_limit_reached"
   | "membership_queue_full"
   | "message_dropped"
+  | "metrics_failed"
   | "name_conflict"
   | "name_server_failed"
   | "node_skipped"
@@ -122,3 +123,6 @@ export type CounterName =
   | `dropped.${DecodeReason | MessageDropReason}`
   | `stream_dropped.${StreamDropReason}`
   | `limit.${StreamLimitName}`;
+
+/** Those that are metrics, too. */
+export type CountedName = Exclude<CounterName, "metrics_failed">;

@@ -258,12 +258,12 @@ export interface Config {
 
   /** Labels of every metric. Default none. */
   metricLabels?: MetricLabels;
-  /** How often the broadcast queue's length is measured (`memberlist.queue.broadcasts`); at least 1 ms. Default 30 s. */
+  /** How often the lengths of queues are measured (`memberlist.queue.broadcasts`, …) and the transport's counters are read; at least 1 ms. Default 30 s. */
   queueCheckInterval?: number;
 
   /** This node's metadata, at most 512 bytes, if there is no `delegate.nodeMeta`. It is copied. */
   meta?: Uint8Array;
-  /** Receives metrics. Default none. */
+  /** Receives metrics: an adapter such as `@memberlist/prometheus`, or an object of your own. docs/reference/metrics.md lists them. Default none. */
   metrics?: Metrics;
   /** The source of time. Default: the runtime's clock. */
   clock?: Clock;

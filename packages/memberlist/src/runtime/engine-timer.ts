@@ -11,6 +11,8 @@ export interface EngineTimerOptions {
   readonly lagAwareness: boolean;
   /** Handles everything due by `at`, which is now or up to 1 ms from now. */
   readonly onTime: (at: number) => void;
+  /** Called each time that the timer fires for its deadline, with how late it is, in ms. */
+  readonly onLag: (late: number) => void;
   /** The timer fired `late` ms late. Input that arrived meanwhile has been read. */
   readonly onLate: (late: number) => void;
 }
@@ -54,7 +56,7 @@ export class EngineTimer {
   }
 
   #fired(): void {
-    const { clock, lagAwareness, onLate, onTime } = this.#options;
+    const { clock, lagAwareness, onLag, onLate, onTime } = this.#options;
     const at = this.#at;
     const late = clock.now() - at;
     const isMeant = this.#armedAt === at;
@@ -64,6 +66,7 @@ export class EngineTimer {
       return;
     }
     this.#at = Infinity;
+    onLag(Math.max(late, 0));
     if (late < lateTimer || !lagAwareness) {
       onTime(Math.max(at, clock.now()));
       return;

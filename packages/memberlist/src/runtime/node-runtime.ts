@@ -94,7 +94,8 @@ export class NodeRuntime {
     const label = encodeUtf8(config.label);
     const recent = new RecentEvents();
     const log = createLog(config, (event) => recent.addLine(event));
-    const stats = new Stats(config.metrics, config.metricLabels);
+    const transportCounters = (): Readonly<Record<string, number>> => transport.counters ?? {};
+    const stats = new Stats({ metrics: config.metrics, labels: config.metricLabels, clock, log, transportCounters });
     const operations = new PendingOperations(clock);
     const delegates = new Delegates(config, log, stats);
     const cipher = encryption && makeCipher(encryption, config, log, stats);
@@ -116,7 +117,7 @@ export class NodeRuntime {
     const labelMismatches = new LabelMismatches(clock, (event) => this.#publish(event));
     const room = (): number => engine.gossip.packetRoom;
     const packets = new PacketSender({ config, transport, label, cipher, log, stats, room, onFailed: input.run });
-    const states = new StateExchange({ ...input, engine, delegates, clock });
+    const states = new StateExchange({ ...input, engine, delegates, clock, stats });
     const { yieldToEventLoop } = states;
     const codec = new StreamCodec({
       security: { label, cipher, onEncryptedSize: (bytes) => stats.sample("memberlist.size.remote", bytes) },
@@ -164,6 +165,7 @@ export class NodeRuntime {
       clock,
       lagAwareness: config.lagAwareness,
       onTime: (at) => this.run(() => engine.fireTimers(at)),
+      onLag: (late) => stats.sample("memberlist.timer.late", late),
       onLate: (late) => this.#eventLoopBlocked(late),
     });
     this.#addressWatch = new AddressWatch({
@@ -206,10 +208,9 @@ export class NodeRuntime {
     return { ...this.#stats.traffic };
   }
 
-  /** Those of this node, and, with the prefix `transport.`, those of its transport. */
+  /** See {@link Stats.counters}. */
   counters(): Readonly<Record<string, number>> {
-    const ofTransport = Object.entries(this.#transport.counters ?? {}).map(([name, count]) => [`transport.${name}`, count]);
-    return { ...this.#stats.counters(), ...Object.fromEntries(ofTransport) };
+    return this.#stats.counters();
   }
 
   /** Runs an input of the engine: sets its time before it, and handles its outputs after it. Inputs may be nested. */
@@ -261,6 +262,7 @@ export class NodeRuntime {
     if (this.#depth > 0 || this.#isStopped) return;
     const { engine, cipher } = this;
     if (cipher !== undefined) cipher.numMembers = engine.numMembers;
+    engine.reportStates();
     try {
       this.#outputs.handle();
       if (this.#isStopped) return;

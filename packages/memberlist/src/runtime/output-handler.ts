@@ -84,6 +84,9 @@ export class OutputHandler {
       case "resolveSeed":
         this.#answer(this.#resolve(action.seed), (addresses, error) => action.done(addresses ?? [], error));
         break;
+      case "measured":
+        action.done();
+        break;
       case "join":
         this.#answer(this.#join(action.to), (_, error) => action.done(error));
         break;

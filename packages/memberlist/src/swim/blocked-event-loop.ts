@@ -18,7 +18,6 @@ export function reactToBlockedEventLoop(
   timed: readonly TimedWork[],
 ): void {
   const { config, log, outputs, stats } = context;
-  stats.sample("memberlist.timer.late", late);
   for (const work of timed) work.eventLoopBlocked(late);
   const missed = Math.floor(late / config.probeTimeout);
   if (missed === 0) return;

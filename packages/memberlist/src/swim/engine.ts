@@ -2,7 +2,7 @@ import type { Address } from "../api/address.ts";
 import { CidrAllowList } from "../config/cidr.ts";
 import type { ResolvedConfig } from "../config/config.ts";
 import { MemberlistError } from "../api/errors.ts";
-import type { MemberInfo, Node, NodeState } from "../api/node.ts";
+import { nodeStates, type MemberInfo, type Node, type NodeState } from "../api/node.ts";
 import { randomOffset, type Random } from "../ports/random.ts";
 import type { AdvertisedAddress } from "../ports/transport.ts";
 import type { Alive, Ping } from "../wire/messages/types.ts";
@@ -70,6 +70,8 @@ export class Engine {
   #gossipTicks: Periodic | undefined;
   /** The last alive message that this node sent of itself. */
   #alive: Alive | undefined;
+  /** See {@link reportStates}. */
+  #reportedChanges = 0;
 
   constructor(options: EngineOptions) {
     const { config, random, delegates, log, stats, advertised, layerOverhead, now } = options;
@@ -147,8 +149,9 @@ export class Engine {
     this.#repeat({
       delay: queueCheckInterval,
       interval: () => queueCheckInterval,
-      tick: () => this.context.stats.sample("memberlist.queue.broadcasts", this.gossip.numQueued),
+      tick: () => this.#collect(),
     });
+    this.context.stats.gauge("memberlist.health.score", this.healthScore);
   }
 
   /** Stops everything; no timer is left. */
@@ -326,6 +329,23 @@ export class Engine {
   get queues(): QueueLengths {
     const { count: user, bytes: userBytes } = this.gossip.userBroadcasts.counters();
     return { membership: this.gossip.numQueued, user, userBytes, received: this.packets.waiting };
+  }
+
+  /** Sets the gauges of members by state, if any state has changed since the last call. */
+  reportStates(): void {
+    const { stats, table } = this.context;
+    if (table.stateChanges === this.#reportedChanges) return;
+    this.#reportedChanges = table.stateChanges;
+    for (const state of nodeStates) stats.gauge("memberlist.node.instances", table.count(state), { node_state: state });
+  }
+
+  #collect(): void {
+    const { stats } = this.context;
+    const { membership, user } = this.queues;
+    stats.sample("memberlist.queue.broadcasts", membership);
+    stats.sample("memberlist.queue.user_broadcasts", user);
+    stats.sample("memberlist.queue.handoff", this.packets.takePeak());
+    stats.collect();
   }
 
   /** There is something to gossip: the ticks, which pause while there is nothing, go on. */

@@ -111,16 +111,18 @@ export class Gossip {
 
   /** One round: to `gossipNodes` random nodes, as long as there is something to say. */
   tick(): void {
-    const { config, selector, now } = this.#context;
+    const { config, outputs, selector, stats, now } = this.#context;
     if (!this.hasAny) return;
+    const measured = stats.measure("memberlist.gossip");
     const targets = selector.choose("gossip", config.gossipNodes, (record) => this.#hearsGossip(record, now));
     for (const target of targets) {
       const messages = this.#broadcasts(this.packetRoom);
-      if (messages.length === 0) return;
+      if (messages.length === 0) break;
       const [only] = messages;
       const packets = messages.length === 1 && only !== undefined ? [only] : makeCompounds(messages);
       for (const packet of packets) this.sendAlone(packet, addressOf(target));
     }
+    if (measured !== undefined) outputs.actions.push({ type: "measured", done: measured });
   }
 
   #full(message: Uint8Array): void {

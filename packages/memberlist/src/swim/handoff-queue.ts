@@ -19,6 +19,7 @@ export class HandoffQueue {
   readonly #depth: number;
   readonly #alive: MessageQueue = new MessageQueue();
   readonly #rest: MessageQueue = new MessageQueue();
+  #peak = 0;
 
   /** @param depth `handoffQueueDepth`: the most that wait, for alive messages and for the rest each */
   constructor(depth: number) {
@@ -35,7 +36,15 @@ export class HandoffQueue {
     if (queue.size >= this.#depth || queue.bytes + message.body.length > maxHandoffBytes) return false;
     const body = keepable(message.body);
     queue.push(body === message.body ? message : { ...message, body });
+    if (this.size > this.#peak) this.#peak = this.size;
     return true;
+  }
+
+  /** The most messages that waited at once since the last call. */
+  takePeak(): number {
+    const peak = this.#peak;
+    this.#peak = this.size;
+    return peak;
   }
 
   shift(): HandoffMessage | undefined {

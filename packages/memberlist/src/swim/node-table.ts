@@ -159,6 +159,7 @@ export class NodeTable {
   #metaUsed = 0;
   readonly #byState: Readonly<Record<NodeState, NodeRecord[]>> = { alive: [], suspect: [], dead: [], left: [] };
   readonly #probeList: ProbeList<NodeRecord>;
+  #stateChanges = 0;
   /** How many nodes, from the first one on, {@link reap} has not looked at yet. */
   #reapLeft = 0;
 
@@ -175,6 +176,16 @@ export class NodeTable {
   /** How many are alive or suspect, ourselves included. */
   get liveCount(): number {
     return this.#probeList.size;
+  }
+
+  /** How many are in this state, ourselves included. */
+  count(state: NodeState): number {
+    return this.#byState[state].length;
+  }
+
+  /** Rises whenever {@link count} of some state changes. */
+  get stateChanges(): number {
+    return this.#stateChanges;
   }
 
   get(name: string): NodeRecord | undefined {
@@ -286,6 +297,7 @@ export class NodeTable {
 
   #enterState(record: NodeRecord): void {
     const list = this.#byState[record.state];
+    this.#stateChanges++;
     record.statePlace = list.length;
     list.push(record);
     if (!record.isDeadOrLeft && record.probePlace < 0) this.#probeList.add(record);
@@ -294,6 +306,7 @@ export class NodeTable {
   /** @param state the one that it was in */
   #leaveState(record: NodeRecord, state: NodeState = record.state): void {
     const list = this.#byState[state];
+    this.#stateChanges++;
     const last = list.pop() as NodeRecord;
     if (last === record) return;
     list[record.statePlace] = last;

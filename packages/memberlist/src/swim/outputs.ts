@@ -56,6 +56,8 @@ export type EngineAction =
       readonly seed: Seed;
       readonly done: (addresses: readonly Address[], error?: MemberlistError) => void;
     }
+  /** The actions before this one are done: for measuring how long they took. */
+  | { readonly type: "measured"; readonly done: () => void }
   /** The push/pull of a join. `done` is called when the peer's state is merged, or with an error. */
   | { readonly type: "join"; readonly to: Address; readonly done: (error?: MemberlistError) => void };
 

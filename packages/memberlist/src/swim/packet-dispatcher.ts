@@ -50,6 +50,11 @@ export class PacketDispatcher {
     return this.#handoff.size;
   }
 
+  /** See {@link HandoffQueue.takePeak}. */
+  takePeak(): number {
+    return this.#handoff.takePeak();
+  }
+
   /** Whether all of it could be decoded, as far as it is decoded at once. */
   receive(message: Uint8Array, from: Address, receivedAt: number): boolean {
     this.#repliesLeft = maxRepliesPerPacket;

@@ -1,6 +1,8 @@
-import type { CounterName, LogCode } from "../api/codes.ts";
+import type { CountedName, LogCode } from "../api/codes.ts";
 import type { Node } from "../api/node.ts";
 import type { SelectPurpose } from "../api/delegates.ts";
+import type { MetricOf } from "../metrics/catalogue.ts";
+import type { MetricLabels } from "../ports/metrics.ts";
 
 /** The delegates and callbacks that the engine asks while it handles an input. The runtime guards them: none throws. */
 export interface EngineDelegates {
@@ -31,9 +33,17 @@ export interface EngineLog {
 
 /** Counters and metrics. */
 export interface EngineStats {
-  /** Counts something for `members.counters()`, `times` times. Default 1. */
-  count(name: CounterName, times?: number): void;
-  increment(metric: string, value: number): void;
-  gauge(metric: string, value: number): void;
-  sample(metric: string, value: number): void;
+  /** Counts something for `members.counters()`, `times` times. Default 1. A count is a metric, too. */
+  count(name: CountedName, times?: number): void;
+  increment(metric: MetricOf<"counter">, value: number): void;
+  gauge(metric: MetricOf<"gauge">, value: number, labels?: MetricLabels): void;
+  sample(metric: MetricOf<"sample">, value: number): void;
+  /**
+   * Measures how long something takes, outside of the engine's time, which stands still meanwhile.
+   *
+   * @returns samples the time since this call; undefined: nobody collects metrics
+   */
+  measure(metric: MetricOf<"sample">): (() => void) | undefined;
+  /** Reports metrics that are read from time to time, instead of when they change. Called every `queueCheckInterval`. */
+  collect(): void;
 }

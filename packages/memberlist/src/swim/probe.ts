@@ -147,9 +147,11 @@ class Probe {
 
   #acked(payload: Uint8Array, rtt: number): void {
     if (!this.#isIndirect) {
+      const { outputs, stats } = this.#parts.context;
       this.#target.addRtt(rtt);
+      stats.sample("memberlist.probe.rtt", rtt);
       const node = this.#target.view();
-      this.#parts.context.outputs.events.push({ type: "pingComplete", node, rtt, payload: keepable(payload) });
+      outputs.events.push({ type: "pingComplete", node, rtt, payload: keepable(payload) });
     }
     this.#end(this.#sendFailed ? 0 : -1);
   }

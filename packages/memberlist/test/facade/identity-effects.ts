@@ -205,7 +205,8 @@ export const identityEffects: Readonly<Record<Exclude<keyof Config, ProtocolFiel
     await one.start({ metrics: collect(all), metricLabels: { zone: "a" }, queueCheckInterval: 100 });
     await one.advance(200);
     expect(all.length).toBeGreaterThan(2);
-    for (const [, , , labels] of all) expect(labels).toEqual({ zone: "a" });
+    for (const [, , , labels] of all) expect(labels).toMatchObject({ zone: "a" });
+    expect(all).toContainEqual(["gauge", "memberlist.node.instances", 1, { zone: "a", node_state: "alive" }]);
   },
 
   queueCheckInterval: async (one) => {

@@ -10,6 +10,7 @@ class Runtime {
   set = 0;
   readonly fired: number[] = [];
   readonly late: number[] = [];
+  readonly lags: number[] = [];
   readonly engineTimer: EngineTimer;
 
   constructor() {
@@ -27,6 +28,7 @@ class Runtime {
       clock,
       lagAwareness: true,
       onTime: (at) => this.fired.push(at),
+      onLag: (late) => this.lags.push(late),
       onLate: (late) => this.late.push(late),
     });
   }
@@ -49,6 +51,7 @@ it("accepts a timer that fires a fraction of a millisecond early", () => {
   runtime.engineTimer.set(1020.5);
   runtime.fire(1021);
   expect(runtime.fired).toEqual([1010.75, 1021]);
+  expect(runtime.lags).toEqual([0, 0.5]);
   expect(runtime.timers.size).toBe(0);
 });
 
@@ -98,6 +101,7 @@ it("reports how late the deadline was, not how late an earlier timer was", () =>
   runtime.engineTimer.set(1400);
   runtime.fire(1500);
   expect(runtime.late).toEqual([100]);
+  expect(runtime.lags).toEqual([10, 100]);
 });
 
 it("rounds delays up, because the runtime's timers drop the fraction", async () => {

@@ -307,7 +307,7 @@ export class EngineHarness {
       else values.push(value);
     };
     const count = (name: string, times: number = 1): void => void this.counters.set(name, this.count(name) + times);
-    return { count, increment: metric, gauge: metric, sample: metric };
+    return { count, increment: metric, gauge: metric, sample: metric, measure: () => undefined, collect: () => undefined };
   }
 
   /** Takes the outputs as the runtime does. Tests may call the engine without {@link run}: so it is done before each look at them, too. */
@@ -330,6 +330,9 @@ export class EngineHarness {
         this.#network?.packet(this, packet);
         break;
       }
+      case "measured":
+        action.done();
+        break;
       case "resolveSeed":
         this.#lookUps.push({ seed: action.seed, done: (...found) => this.run(() => action.done(...found)) });
         break;

@@ -93,7 +93,7 @@ describe("a suspect message", () => {
     expect(node.engine.numQueuedBroadcasts).toBe(1);
     expect(node.takeBroadcasts()).toMatchObject([{ kind: "alive", node: "n1", incarnation: 2 }]);
     expect(node.engine.healthScore).toBe(1);
-    expect(node.metrics.get("memberlist.health.score")).toEqual([1]);
+    expect(node.metrics.get("memberlist.health.score")).toEqual([0, 1]);
     expect(node.takeEvents()).toMatchObject([{ type: "refute", from: "n2", node: { incarnation: 2 } }]);
     expect(node.logged("refute")).toHaveLength(1);
   });

@@ -50,12 +50,17 @@ export class OutboundStreams {
    */
   async pushPull(to: Address, join: boolean, options: WaitOptions = {}): Promise<PeerView> {
     const { states, stats } = this.#options;
-    const { count, state } = await this.#call(to, "push/pull", options, (session) => {
-      stats.increment("memberlist.tcp.connect", 1);
-      return this.#exchange(session, join);
-    });
-    await states.merge({ ...state, join }, states.nextPart);
-    return { count, nodes: state.nodes, skipped: state.skipped, userStateBytes: state.userState.length };
+    const measured = stats.measure("memberlist.pushPullNode");
+    try {
+      const { count, state } = await this.#call(to, "push/pull", options, (session) => {
+        stats.increment("memberlist.tcp.connect", 1);
+        return this.#exchange(session, join);
+      });
+      await states.merge({ ...state, join }, states.nextPart);
+      return { count, nodes: state.nodes, skipped: state.skipped, userStateBytes: state.userState.length };
+    } finally {
+      measured?.();
+    }
   }
 
   /** Sends a user message; resolves when the network has all of it. Errors as for {@link pushPull}. */

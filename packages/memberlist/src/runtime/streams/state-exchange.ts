@@ -5,6 +5,7 @@ import type { RemoteState } from "../../wire/stream-frame.ts";
 import type { Clock, YieldToEventLoop } from "../../ports/clock.ts";
 import type { Engine } from "../../swim/engine.ts";
 import type { Delegates } from "../delegates.ts";
+import type { Stats } from "../stats.ts";
 
 /** A node with more bytes than this, in its name and its metadata, counts for more than one. */
 const usualBytes = 512;
@@ -13,6 +14,7 @@ export interface StateExchangeOptions {
   readonly engine: Engine;
   readonly delegates: Delegates;
   readonly clock: Clock;
+  readonly stats: Stats;
   readonly isStopped: () => boolean;
   /** Runs an input of the engine. */
   readonly run: <T>(input: () => T) => T;
@@ -46,10 +48,12 @@ export class StateExchange {
 
   /** Our nodes and the delegate's state, as one push/pull message. */
   async localState(join: boolean): Promise<Uint8Array> {
-    const { delegates, engine } = this.#options;
+    const { delegates, engine, stats } = this.#options;
     await this.nextPart();
     const userState = delegates.localState(join);
-    return encodeLongPushPull(join, engine.pushPull.localNodes(), userState, this.nextPart);
+    const message = await encodeLongPushPull(join, engine.pushPull.localNodes(), userState, this.nextPart);
+    stats.gauge("memberlist.size.local", message.length);
+    return message;
   }
 
   /** See {@link PushPull.dropsDuplicates}; a merge delegate is to see all nodes of a peer's state. */

@@ -61,6 +61,7 @@ export class StreamSession {
 
   readonly #received = (bytes: number): void => {
     this.#stats.traffic.streamBytesReceived += bytes;
+    this.#stats.increment("memberlist.tcp.received", bytes);
     this.#account?.charge(bytes);
   };
 

@@ -46,10 +46,12 @@ function partsOf(packet: Uint8Array): readonly Uint8Array[] {
 
 function setup({ enableCompression = false, coalesceMessages = true, onWarning }: SetupOptions = {}): Setup {
   const sent: Sent[] = [];
-  const stats = new Stats(undefined, {});
   const transport: Setup["transport"] = { mayGoOn: true, error: undefined };
   const ignore = (): void => undefined;
   const logger = { debug: ignore, info: ignore, warn: () => onWarning?.(result), error: ignore };
+  const clock = systemClock();
+  const log = new Log(logger, clock);
+  const stats = new Stats({ metrics: undefined, labels: {}, clock, log, transportCounters: () => ({}) });
   const sender = new PacketSender({
     config: { coalesceMessages, enableCompression, udpBufferSize },
     transport: {
@@ -61,7 +63,7 @@ function setup({ enableCompression = false, coalesceMessages = true, onWarning }
     },
     label,
     cipher: undefined,
-    log: new Log(logger, systemClock()),
+    log,
     stats,
     room: () => room,
     onFailed: (react) => react(),
