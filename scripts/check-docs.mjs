@@ -40,6 +40,7 @@ writeFileSync(
       noUnusedLocals: false,
       lib: ["ESNext"],
       paths: {
+        "prom-client": source("prometheus/node_modules/prom-client/index.d.ts"),
         "@msgpack/msgpack": source("memberlist/node_modules/@msgpack/msgpack/dist.esm/index.d.ts"),
         hono: source("status/node_modules/hono/dist/types/index.d.ts"),
         "@remix-run/node-fetch-server": source("status/node_modules/@remix-run/node-fetch-server/dist/index.d.ts"),
@@ -49,6 +50,7 @@ writeFileSync(
         "@memberlist/core/testing": source("memberlist/src/testing/index.ts"),
         "@memberlist/core/transport": source("memberlist/src/transport-kit/index.ts"),
         "@memberlist/core/internal": source("memberlist/src/internal.ts"),
+        "@memberlist/prometheus": source("prometheus/src/index.ts"),
         "@memberlist/simulator": source("simulator/src/index.ts"),
         "@memberlist/status": source("status/src/index.ts"),
         "@memberlist/transport-deno": source("transport-deno/src/index.ts"),
