@@ -30,12 +30,14 @@ interface Series {
 }
 
 export interface StatsOptions {
-  readonly metrics: Metrics | undefined;
-  readonly labels: MetricLabels;
+  /** Default none. */
+  readonly metrics?: Metrics | undefined;
+  /** Default none. */
+  readonly labels?: MetricLabels;
   readonly clock: Clock;
   readonly log: Log;
-  /** Those of the transport, by name. */
-  readonly transportCounters: () => Readonly<Record<string, number>>;
+  /** Those of the transport, by name. Default none. */
+  readonly transportCounters?: () => Readonly<Record<string, number>>;
 }
 
 /** Counts for `members.counters()` and `members.traffic()`, and metrics for whoever collects them. */
@@ -50,12 +52,12 @@ export class Stats implements EngineStats {
     streamBytesSent: 0,
     streamBytesReceived: 0,
   };
-  readonly #options: StatsOptions;
+  readonly #options: Required<Omit<StatsOptions, "metrics">> & Pick<StatsOptions, "metrics">;
   readonly #counters: Map<CounterName, number> = new Map();
   readonly #series: Map<CountedName, Series> = new Map();
 
   constructor(options: StatsOptions) {
-    this.#options = options;
+    this.#options = { labels: {}, transportCounters: () => ({}), ...options };
   }
 
   count(name: CountedName, times: number = 1): void {

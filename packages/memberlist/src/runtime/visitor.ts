@@ -41,7 +41,7 @@ export class Visitor {
     const { clock } = config;
     // What a member would log goes into the caller's error or result.
     const log = createLog({ logger: silent, clock });
-    const stats = new Stats(undefined, {});
+    const stats = new Stats({ clock, log });
     const yieldToEventLoop = (): Promise<void> => new Promise((resolve) => clock.defer(resolve));
     const states: ExchangedStates = {
       yieldToEventLoop,

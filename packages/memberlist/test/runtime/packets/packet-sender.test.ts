@@ -51,7 +51,7 @@ function setup({ enableCompression = false, coalesceMessages = true, onWarning }
   const logger = { debug: ignore, info: ignore, warn: () => onWarning?.(result), error: ignore };
   const clock = systemClock();
   const log = new Log(logger, clock);
-  const stats = new Stats({ metrics: undefined, labels: {}, clock, log, transportCounters: () => ({}) });
+  const stats = new Stats({ clock, log });
   const sender = new PacketSender({
     config: { coalesceMessages, enableCompression, udpBufferSize },
     transport: {
