@@ -31,6 +31,7 @@ import { InboundStreams } from "./streams/inbound-streams.ts";
 import { OutboundStreams } from "./streams/outbound-streams.ts";
 import { StateExchange } from "./streams/state-exchange.ts";
 import { StreamCodec } from "./streams/stream-codec.ts";
+import type { StreamContext } from "./streams/stream-session.ts";
 import { StreamWrites } from "./streams/stream-writes.ts";
 
 /** Queued messages that are handled before their events go out. */
@@ -89,95 +90,42 @@ export class NodeRuntime {
   #catchUpUntil: number | undefined;
   #isStopped = false;
 
-  constructor({ config, transport, advertised, encryption, hooks, loaded }: NodeRuntimeOptions) {
-    const { clock } = config;
-    const label = encodeUtf8(config.label);
+  constructor(options: NodeRuntimeOptions) {
+    const { config, transport, advertised, encryption, loaded } = options;
     const recent = new RecentEvents();
-    const log = createLog(config, (event) => recent.addLine(event));
-    const transportCounters = (): Readonly<Record<string, number>> => transport.counters ?? {};
-    const stats = new Stats({ metrics: config.metrics, labels: config.metricLabels, clock, log, transportCounters });
-    const operations = new PendingOperations(clock);
-    const delegates = new Delegates(config, log, stats);
-    const cipher = encryption && makeCipher(encryption, config, log, stats);
-    const engine = new Engine({
-      config,
-      random: config.random,
-      delegates,
-      log,
-      stats,
-      advertised,
-      hooks,
-      layerOverhead: () => labelOverhead(label) + (cipher?.overhead ?? 0),
-      now: clock.now(),
-      incarnation: startIncarnation(loaded),
-      seqNo: randomU32(config.random),
-    });
+    const publish = (event: MemberEvent): void => this.#publish(event);
     const input: InputParts = { isStopped: () => this.#isStopped, run: (action) => this.run(action) };
-    const seeds = new SeedResolver({ config, transport, operations, log });
-    const labelMismatches = new LabelMismatches(clock, (event) => this.#publish(event));
-    const room = (): number => engine.gossip.packetRoom;
-    const packets = new PacketSender({ config, transport, label, cipher, log, stats, room, onFailed: input.run });
-    const states = new StateExchange({ ...input, engine, delegates, clock, stats });
-    const { yieldToEventLoop } = states;
-    const codec = new StreamCodec({
-      security: { label, cipher, onEncryptedSize: (bytes) => stats.sample("memberlist.size.remote", bytes) },
-      compress: config.enableCompression,
-      workers: streamWorkersOf(transport.crypto),
-      yieldToEventLoop,
-    });
-    const context = { config, codec, states, writes: new StreamWrites(yieldToEventLoop), operations, log, stats };
-    const streams = new OutboundStreams({ ...context, transport });
+    const parts = { ...input, ...makeEngineParts(options, recent) };
+    const { engine, log, stats } = parts;
+    const labelMismatches = new LabelMismatches(config.clock, publish);
+    const streamContext = { ...parts, ...makeStreamParts(parts) };
     this.config = config;
     this.log = log;
     this.engine = engine;
-    this.delegates = delegates;
-    this.operations = operations;
-    this.packets = packets;
-    this.streams = streams;
-    this.seeds = seeds;
-    this.events = new EventHub(() => stats.count("dropped.event"));
-    this.recent = recent;
-    this.cipher = cipher;
+    this.delegates = parts.delegates;
+    this.operations = parts.operations;
+    this.cipher = parts.cipher;
     this.keyring = encryption?.keyring;
+    this.recent = recent;
+    this.events = new EventHub(() => stats.count("dropped.event"));
+    this.seeds = new SeedResolver(parts);
+    this.packets = new PacketSender({ ...parts, room: () => engine.gossip.packetRoom, onFailed: input.run });
+    this.streams = new OutboundStreams(streamContext);
     this.#stats = stats;
     this.#transport = transport;
-    this.#receiver = new PacketReceiver({ config, label, cipher, crypto: transport.crypto, log, stats, labelMismatches });
-    this.#keeper = new SavedStateKeeper({ ...input, config, log, stats, engine, operations, streams, loaded });
-    this.#inboundStreams = new InboundStreams({
-      ...context,
-      engine,
-      labelMismatches,
-      onUserMessage: (message, from) => this.run(() => engine.outputs.events.push({ type: "message", message, from })),
-    });
-    this.#outputs = new OutputHandler({
-      ...input,
-      config,
-      log,
-      stats,
-      outputs: engine.outputs,
-      delegates,
-      packets,
-      streams,
-      seeds,
-      publish: (event) => this.#publish(event),
-    });
-    this.#timer = new EngineTimer({
-      clock,
-      lagAwareness: config.lagAwareness,
-      onTime: (at) => this.run(() => engine.fireTimers(at)),
-      onLag: (late) => stats.sample("memberlist.timer.late", late),
-      onLate: (late) => this.#eventLoopBlocked(late),
-    });
-    this.#addressWatch = new AddressWatch({
-      config,
-      transport,
-      operations: this.operations,
-      log,
-      stats,
-      advertised,
-      onLost: (isLost, address) => this.#addressLost(isLost, address),
-      onMoved: (to) => this.run(() => engine.moveTo(to)),
-    });
+    this.#receiver = new PacketReceiver({ ...parts, crypto: transport.crypto, labelMismatches });
+    this.#keeper = new SavedStateKeeper({ ...parts, streams: this.streams, loaded });
+    const onUserMessage = (message: Uint8Array, from: Address): void => this.#userMessage(message, from);
+    this.#inboundStreams = new InboundStreams({ ...streamContext, labelMismatches, onUserMessage });
+    const { packets, streams, seeds } = this;
+    this.#outputs = new OutputHandler({ ...parts, outputs: engine.outputs, packets, streams, seeds, publish });
+    const onTime = (at: number): void => this.run(() => engine.fireTimers(at));
+    const onLate = (late: number): void => this.#eventLoopBlocked(late);
+    const onLag = (late: number): void => stats.sample("memberlist.timer.late", late);
+    this.#timer = new EngineTimer({ clock: config.clock, lagAwareness: config.lagAwareness, onTime, onLag, onLate });
+    const onLost = (isLost: boolean, address: AdvertisedAddress): void => this.#addressLost(isLost, address);
+    const onMoved = (to: AdvertisedAddress): void => this.run(() => engine.moveTo(to));
+    this.#addressWatch = new AddressWatch({ ...parts, advertised, onLost, onMoved });
   }
 
   start(meta: Uint8Array): void {
@@ -327,6 +275,10 @@ export class NodeRuntime {
     this.run(() => this.engine.fireTimers());
   }
 
+  #userMessage(message: Uint8Array, from: Address): void {
+    this.run(() => this.engine.outputs.events.push({ type: "message", message, from }));
+  }
+
   #addressLost(isLost: boolean, { addr, port }: AdvertisedAddress): void {
     const { engine, config } = this;
     this.run(() => (engine.isAddressLost = isLost));
@@ -346,6 +298,60 @@ export class NodeRuntime {
 interface InputParts {
   readonly isStopped: () => boolean;
   readonly run: <T>(input: () => T) => T;
+}
+
+/** The engine, and what it and most other parts of a node use. */
+interface EngineParts {
+  readonly config: ResolvedConfig;
+  readonly transport: Transport;
+  /** The bytes of the label; empty for none. */
+  readonly label: Uint8Array;
+  /** Undefined: no encryption. */
+  readonly cipher: KeyringCipher | undefined;
+  readonly log: Log;
+  readonly stats: Stats;
+  readonly operations: PendingOperations;
+  readonly delegates: Delegates;
+  readonly engine: Engine;
+}
+
+function makeEngineParts(options: NodeRuntimeOptions, recent: RecentEvents): EngineParts {
+  const { config, transport, advertised, encryption, hooks, loaded } = options;
+  const { clock, random } = config;
+  const label = encodeUtf8(config.label);
+  const log = createLog(config, (event) => recent.addLine(event));
+  const transportCounters = (): Readonly<Record<string, number>> => transport.counters ?? {};
+  const stats = new Stats({ metrics: config.metrics, labels: config.metricLabels, clock, log, transportCounters });
+  const delegates = new Delegates(config, log, stats);
+  const cipher = encryption && makeCipher(encryption, config, log, stats);
+  const engine = new Engine({
+    config,
+    random,
+    delegates,
+    log,
+    stats,
+    advertised,
+    hooks,
+    layerOverhead: () => labelOverhead(label) + (cipher?.overhead ?? 0),
+    now: clock.now(),
+    incarnation: startIncarnation(loaded),
+    seqNo: randomU32(random),
+  });
+  return { config, transport, label, cipher, log, stats, operations: new PendingOperations(clock), delegates, engine };
+}
+
+/** What inbound and outbound streams share. */
+function makeStreamParts(parts: EngineParts & InputParts): Pick<StreamContext, "codec" | "states" | "writes"> {
+  const { config, transport, label, cipher, stats } = parts;
+  const states = new StateExchange({ ...parts, clock: config.clock });
+  const { yieldToEventLoop } = states;
+  const codec = new StreamCodec({
+    security: { label, cipher, onEncryptedSize: (bytes) => stats.sample("memberlist.size.remote", bytes) },
+    compress: config.enableCompression,
+    workers: streamWorkersOf(transport.crypto),
+    yieldToEventLoop,
+  });
+  return { codec, states, writes: new StreamWrites(yieldToEventLoop) };
 }
 
 function makeCipher(encryption: Encryption, config: ResolvedConfig, log: Log, stats: Stats): KeyringCipher {
