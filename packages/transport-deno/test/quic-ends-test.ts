@@ -1,9 +1,9 @@
 /** Run by Deno (quic.test.ts starts it): what a peer leaves open is ended, and what was sent arrives before the end. */
-import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, rejects } from "node:assert/strict";
 import type { TransportStream } from "../src/index.ts";
 import { RawListener } from "./quic-attacker.ts";
 import { addressOf, certificateOf, start } from "./quic-support.ts";
-import { nothing, pattern, until } from "./support.ts";
+import { nothing, pattern, pause, until } from "./support.ts";
 
 const dialOptions = { timeout: 10_000 };
 
@@ -88,9 +88,14 @@ Deno.test("a peer that does not read a stream does not keep its slot", async () 
       (stream) => (stream.close(), true),
       () => false,
     );
-  const end = performance.now() + 10_000;
-  while (!(await again())) if (performance.now() > end) throw new Error("the slot was never free again");
-  strictEqual(accepted.length, 2);
+  const end = performance.now() + 30_000;
+  while (!(await again())) {
+    if (performance.now() > end) throw new Error("the slot was never free again");
+    // Each refused stream costs both sides work: thousands of them would delay what the test waits for.
+    await pause(20);
+  }
+  // The dialler may read the greeting before the other side learns that it was written.
+  await until(() => accepted.length === 2, "the stream that was accepted");
   unread.close();
   await Promise.all([a.shutdown(), b.shutdown()]);
 });

@@ -15,8 +15,12 @@ export async function until(condition: () => boolean, what: string | (() => stri
   const deadline = performance.now() + limit;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`${typeof what === "string" ? what : what()}: not in time`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await pause(5);
   }
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 export function inbox(transport: Transport): { packets: Uint8Array[]; streams: TransportStream[] } {
