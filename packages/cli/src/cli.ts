@@ -35,6 +35,7 @@ function program(runtime: Runtime, io: Io): Command {
     .configureHelp({ helpWidth: Math.min(io.columns, 100) })
     .addHelpText("after", exitCodeHelp);
   membersCommand(root, runtime, io);
+  doctorCommand(root, runtime, io);
   return root;
 }
 
@@ -71,6 +72,46 @@ Examples:
       const request = { ...access, seed, filter, json, timeout, watch: watch === true ? 2_000 : watch };
       process.exitCode = await showMembers(request, runtime, io);
     });
+}
+
+interface DoctorFlags extends ClusterOptions {
+  readonly json?: true;
+  readonly duration: number;
+  readonly timeout: number;
+  readonly maxMembers: number;
+}
+
+function doctorCommand(root: Command, runtime: Runtime, io: Io): void {
+  const command = root
+    .command("doctor <seeds...>")
+    .description("find out what is wrong with a cluster, without joining: network, keys, labels, names, addresses, versions")
+    .option("--json", "machine-readable")
+    .addOption(new Option("--duration <seconds>", "ping each member for so long").argParser(seconds).default(4_000, "4"))
+    .addOption(new Option("--timeout <seconds>", "of an exchange by TCP").argParser(seconds).default(5_000, "5"))
+    .addOption(new Option("--max-members <count>", "examine at most so many members").argParser(count).default(200));
+  withClusterOptions(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  memberlist doctor 10.0.0.5
+  memberlist doctor 10.0.0.5 10.0.0.9 --key-file gossip.key   # a second seed: a member that the others do not list
+  memberlist doctor 10.0.0.5 --json | jq '.findings[] | select(.severity == "error")'
+
+Exit codes: 0 nothing is wrong, 5 warnings, 6 errors.`,
+    )
+    .action(async (seeds: readonly string[], flags: DoctorFlags) => {
+      const { runDoctor } = await import("./commands/doctor.ts");
+      const { duration, timeout, maxMembers, json = false } = flags;
+      const access = await clusterAccess(flags);
+      process.exitCode = await runDoctor({ ...access, seeds, duration, timeout, maxMembers, json }, runtime, io);
+    });
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value > 0) return value;
+  throw new InvalidArgumentError("it must be a whole number above 0.");
 }
 
 /** A duration of the command line, in ms. */

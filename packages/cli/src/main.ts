@@ -1,5 +1,7 @@
 #!/usr/bin/env node
-import { createMemberlist, fetchMembers, fileStore } from "@memberlist/transport-node";
+import { createMemberlist, fetchMembers, fileStore, NodeTransport } from "@memberlist/transport-node";
 import { runCli } from "./cli.ts";
 
-await runCli(process.argv.slice(2), { createMemberlist, fetchMembers, fileStore });
+const bind = (host: string): Promise<NodeTransport> =>
+  NodeTransport.create({ bindAddrs: [host], bindPort: 0, workers: { off: true } });
+await runCli(process.argv.slice(2), { createMemberlist, fetchMembers, fileStore, bind });

@@ -80,6 +80,21 @@ export class LinkedNamespaces implements AsyncDisposable {
     for (const { name } of this.#sides) await ip("-n", name, "rule", "add", "pref", "1", "iif", device, ...what, "blackhole");
   }
 
+  /** What comes in at one side and fits `what` (of `ip rule`) is dropped from now on. */
+  async dropAt(at: Side, ...what: readonly string[]): Promise<void> {
+    await ip("-n", at.name, "rule", "add", "pref", "2", "iif", device, ...what, "blackhole");
+  }
+
+  /** Takes one {@link dropAt} of a side back. */
+  async passAt(at: Side): Promise<void> {
+    await ip("-n", at.name, "rule", "del", "pref", "2");
+  }
+
+  /** Packets to one side that are longer than this vanish without a word: nobody sends an ICMP message. */
+  async swallowLonger(at: Side, mtu: number): Promise<void> {
+    await ip("-n", at.name, "link", "set", device, "mtu", String(mtu));
+  }
+
   /** Takes {@link drop} back. */
   async pass(): Promise<void> {
     for (const { name } of this.#sides) await ip("-n", name, "rule", "del", "pref", "1");

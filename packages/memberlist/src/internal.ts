@@ -53,3 +53,5 @@ export type { DecodeJob, EncodeJob, StreamWorkers, WorkerCrypto } from "./wire/s
 export { doDecodeJob, doDecodeJobInParts, doEncodeJob, doEncodeJobInParts } from "./wire/stream-workers.ts";
 export { plainView } from "./wire/bytes.ts";
 export { packetBytes } from "./wire/bytes.ts";
+export { encryptionOf } from "./encryption/encryption.ts";
+export { PacketVisitor } from "./runtime/packet-visitor.ts";

@@ -117,7 +117,10 @@ function explained(error: MemberlistError, where: string, found: Circumstances):
   const { code, details } = error;
   const protocol = found.protocol ?? details["protocol"];
   const message = sentence(error, where, { ...found, protocol: typeof protocol === "string" ? protocol : undefined });
-  return new MemberlistError(code, message, { cause: error, details: { ...details, address: where, protocol } });
+  return new MemberlistError(code, message, {
+    cause: error,
+    details: { ...details, address: where, protocol, connected: found.isConnected },
+  });
 }
 
 function sentence({ code, message, details }: MemberlistError, where: string, found: Circumstances): string {

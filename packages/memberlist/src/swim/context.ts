@@ -87,6 +87,6 @@ export function applyAwareness(context: EngineContext, delta: number): void {
 }
 
 /** The port out of a message. Peers of protocol version 1 send none: then it is the one that everybody binds. */
-export function applyPort(context: EngineContext, port: number): number {
+export function applyPort(context: Pick<EngineContext, "config">, port: number): number {
   return context.config.protocolVersion < 2 || port === 0 ? context.config.bindPort : port;
 }

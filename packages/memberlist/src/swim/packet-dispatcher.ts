@@ -21,10 +21,10 @@ import type { Responder } from "./responder.ts";
 const never = (): boolean => false;
 
 export interface PacketParts {
-  readonly context: EngineContext;
-  readonly membership: Membership;
-  readonly responder: Responder;
-  readonly acks: AckHandlers;
+  readonly context: Pick<EngineContext, "config" | "log" | "stats" | "outputs">;
+  readonly membership: Pick<Membership, "isDuplicate" | "allowsPacket" | "alive" | "suspect" | "dead">;
+  readonly responder: Pick<Responder, "ping" | "indirectPing">;
+  readonly acks: Pick<AckHandlers, "ack" | "nack">;
 }
 
 /**

@@ -1,0 +1,327 @@
+import type { Node } from "@memberlist/core";
+import { formatAddress } from "@memberlist/core/transport";
+import { blockedFor } from "./blocked-for.ts";
+import { usualPacketBytes } from "./examiner.ts";
+import type { Examination, MemberCheck, NameCheck, PairCheck, SeedCheck, StreamResult } from "./examination.ts";
+import { sortFindings, type Finding, type Severity } from "./finding.ts";
+import { diagnoseVersions } from "./versions.ts";
+
+/** A shorter delay than this is nothing to report, in ms. */
+const leastBlock = 400;
+
+/** Judges what was found out. */
+export function diagnose(examination: Examination): readonly Finding[] {
+  const { seeds, members, names, pairs, gone, leftOut, ownLag } = examination;
+  const misplaced = new Set(seeds.flatMap(({ elsewhere }) => (elsewhere === undefined ? [] : [elsewhere.node.name])));
+  const duplicated = new Set(names.filter(isDuplicate).map(({ name }) => name));
+  return sortFindings([
+    ...seeds.flatMap(diagnoseSeed),
+    ...names.flatMap(diagnoseName),
+    ...members
+      .filter(({ node }) => !misplaced.has(node.name) || duplicated.has(node.name))
+      .flatMap((check) => diagnoseMember(check, ownLag)),
+    ...pairs.map(diagnosePair),
+    ...diagnoseVersions(members.map(({ node }) => node)),
+    ...diagnoseStates(members, gone),
+    ...(leftOut > 0
+      ? [
+          finding(
+            "members_left_out",
+            "info",
+            [],
+            `${leftOut} more members were not examined`,
+            "pass --max-members to examine them",
+          ),
+        ]
+      : []),
+    ...(ownLag > leastBlock
+      ? [
+          finding(
+            "doctor_was_slow",
+            "info",
+            [],
+            `this process itself was late by ${round(ownLag)} ms`,
+            "run the doctor on a less busy machine to find short delays of members",
+          ),
+        ]
+      : []),
+  ]);
+}
+
+function finding(code: string, severity: Severity, about: readonly string[], message: string, advice: string): Finding {
+  return { code, severity, about, message, advice };
+}
+
+function diagnoseSeed({ seed, stream, elsewhere }: SeedCheck): readonly Finding[] {
+  if (!("view" in stream)) return [diagnoseStream(stream, seed, seed) ?? unreachable(seed, seed, stream.message)];
+  if (elsewhere === undefined || elsewhere.isReachable) return [];
+  const { node } = elsewhere;
+  return [
+    finding(
+      "wrong_advertise_address",
+      "error",
+      [node.name],
+      `${node.name} answers at ${stream.view.address}, but advertises ${addressOf(node)}, where it does not answer`,
+      "set advertiseAddr and advertisePort of this member (Go: AdvertiseAddr, AdvertisePort) to an address that the others reach",
+    ),
+  ];
+}
+
+/** What a stream shows by itself; undefined if only that nothing answers. */
+function diagnoseStream(stream: StreamResult, who: string, where: string): Finding | undefined {
+  if ("view" in stream) return undefined;
+  const { code, message, unanswered } = stream;
+  if (code === "decrypt_failed" || code === "not_encrypted") {
+    return finding(
+      "key_mismatch",
+      "error",
+      [who],
+      message,
+      "give this member and the others the same key; while a key is rotated, pass both keys in --key-file",
+    );
+  }
+  if (unanswered)
+    return finding(
+      "label_mismatch",
+      "error",
+      [who],
+      message,
+      "give this member and the others the same label, and pass it by --label",
+    );
+  if (code === "protocol_error" || code === "remote_error" || code === "limit_exceeded") {
+    return finding("not_a_member", "error", [who], message, "check which program listens at this address and port");
+  }
+  if (code === "timeout" && stream.connected) {
+    return finding(
+      "process_silent",
+      "error",
+      [who],
+      `the process at ${where} accepts connections, but answers nothing: it is stopped, or its event loop is blocked`,
+      "look at the process: a debugger, SIGSTOP, a full CPU, or code that blocks the event loop",
+    );
+  }
+  return undefined;
+}
+
+function unreachable(who: string, where: string, message: string): Finding {
+  return finding(
+    "address_unreachable",
+    "error",
+    [who],
+    `nobody answers for ${who} at ${where}, by neither UDP nor TCP: ${message}`,
+    "if it runs, its advertised address is wrong, or a firewall blocks it: set advertiseAddr (Go: AdvertiseAddr) to an address that all others reach",
+  );
+}
+
+function diagnoseMember(check: MemberCheck, ownLag: number): readonly Finding[] {
+  const { node, stream, pings, isAnother, largestPacket } = check;
+  const { name } = node;
+  const address = addressOf(node);
+  const isAnswered = pings.some(({ rtt }) => rtt !== undefined);
+  const mismatch = diagnoseStream(stream, name, address);
+  if (isAnother) {
+    return [
+      finding(
+        "other_node_at_address",
+        "error",
+        [name],
+        `${name} is listed at ${address}, but another node answers there`,
+        "restart the member whose address is stale, or correct its advertised address",
+      ),
+    ];
+  }
+  if (!isAnswered && mismatch !== undefined) return [mismatch];
+  if (!isAnswered && !("view" in stream)) {
+    const elsewhere = check.answersOthers === true;
+    if (!elsewhere) return [unreachable(name, address, stream.message)];
+    return [
+      finding(
+        "unreachable_from_here",
+        "error",
+        [name],
+        `${name} at ${address} answers other members, but not this machine, by neither UDP nor TCP`,
+        "check the firewall and the route between this machine and the member",
+      ),
+    ];
+  }
+  const findings: Finding[] = mismatch === undefined ? [] : [mismatch];
+  if (!isAnswered) findings.push(diagnoseUdp(check));
+  else if (!("view" in stream) && mismatch === undefined) {
+    findings.push(
+      finding(
+        "tcp_blocked",
+        "error",
+        [name],
+        `TCP from here to ${name} at ${address} is blocked, while UDP passes: ${stream.message}`,
+        "open the TCP port, too: members exchange states over it, and ping by it when UDP fails",
+      ),
+    );
+  }
+  if (largestPacket !== undefined) {
+    findings.push(
+      finding(
+        "mtu_black_hole",
+        "error",
+        [name],
+        `packets from here to ${name} of more than about ${largestPacket} bytes vanish; members send up to ${usualPacketBytes}`,
+        `repair path MTU discovery (let ICMP "fragmentation needed" pass), or set udpBufferSize (Go: UDPBufferSize) of all members to ${largestPacket} or less`,
+      ),
+    );
+  }
+  const blocked = blockedFor(pings);
+  if (blocked >= leastBlock && blocked > 2 * ownLag) {
+    findings.push(
+      finding(
+        "event_loop_blocked",
+        "warning",
+        [name],
+        `the process of ${name} did nothing for ${round(blocked)} ms, and then answered several pings at once`,
+        "find what blocks its event loop, or give it more CPU: others suspect it when it is blocked longer than their probe timeout",
+      ),
+    );
+  }
+  const lost = pings.filter(({ rtt }) => rtt === undefined).length;
+  if (isAnswered && lost > 1 && lost / pings.length >= 0.1) {
+    findings.push(
+      finding(
+        "packet_loss",
+        "warning",
+        [name],
+        `${lost} of ${pings.length} pings to ${name} were lost`,
+        "look for a full link, a full socket buffer, or a firewall that limits the rate",
+      ),
+    );
+  }
+  return findings;
+}
+
+function diagnoseUdp({ node, isReached, answersOthers }: MemberCheck): Finding {
+  const { name } = node;
+  const address = addressOf(node);
+  if (isReached === true) {
+    return finding(
+      "udp_blocked_one_way",
+      "error",
+      [name],
+      `UDP from ${name} (${address}) to here is blocked; the other direction passes`,
+      "check the firewall of this machine and on the way from the member: UDP must pass in both directions",
+    );
+  }
+  if (answersOthers === true) {
+    return finding(
+      "udp_blocked",
+      "error",
+      [name],
+      `UDP from here to ${name} (${address}) is blocked, while TCP passes; other members get its answers`,
+      "open the UDP port between this machine and the member, in both directions",
+    );
+  }
+  return finding(
+    "udp_blocked",
+    "error",
+    [name],
+    `UDP to ${name} (${address}) is blocked, while TCP passes: nobody gets its answers`,
+    "open the UDP port of this member, in both directions; if UDP cannot be had, use streamOnly on all members",
+  );
+}
+
+function diagnosePair({ first, second, forward, back }: PairCheck): Finding {
+  const about = [first, second];
+  const advice = "check the firewalls and routes between these two: UDP must pass in both directions";
+  if (forward === false && back === true) {
+    return finding(
+      "udp_blocked_one_way",
+      "error",
+      about,
+      `UDP from ${first} to ${second} is blocked; the other direction passes`,
+      advice,
+    );
+  }
+  if (forward === true && back === false) {
+    return finding(
+      "udp_blocked_one_way",
+      "error",
+      [second, first],
+      `UDP from ${second} to ${first} is blocked; the other direction passes`,
+      advice,
+    );
+  }
+  const both = forward === false && back === false;
+  return finding(
+    "udp_blocked",
+    "error",
+    about,
+    `UDP between ${first} and ${second} is blocked${both ? " in both directions" : ""}`,
+    advice,
+  );
+}
+
+function isDuplicate({ addresses }: NameCheck): boolean {
+  return addresses.filter(({ answers }) => answers).length > 1;
+}
+
+function diagnoseName(check: NameCheck): readonly Finding[] {
+  const { name, addresses } = check;
+  const lists = addresses.map(({ address, listedBy }) => `${address} (listed by ${shortList(listedBy)})`).join(" and ");
+  if (isDuplicate(check)) {
+    return [
+      finding(
+        "duplicate_name",
+        "error",
+        [name],
+        `two nodes use the name ${name}: ${lists}`,
+        "give one of them another name: names must be unique in a cluster",
+      ),
+    ];
+  }
+  return [
+    finding(
+      "views_differ",
+      "warning",
+      [name],
+      `members disagree on the address of ${name}: ${lists}`,
+      "if it has just moved, wait for a push/pull (30 s); otherwise restart it, or correct its advertised address",
+    ),
+  ];
+}
+
+function diagnoseStates(members: readonly MemberCheck[], gone: readonly Node[]): readonly Finding[] {
+  const suspects = members.filter(({ node }) => node.state === "suspect").map(({ node }) => node.name);
+  const dead = gone.filter(({ state }) => state === "dead").map((node) => node.name);
+  return [
+    ...(suspects.length > 0
+      ? [
+          finding(
+            "suspect_members",
+            "warning",
+            suspects,
+            `suspect now: ${shortList(suspects)}`,
+            "see the other findings; without one, look at the load of these members",
+          ),
+        ]
+      : []),
+    ...(dead.length > 0
+      ? [
+          finding(
+            "dead_members",
+            "info",
+            dead,
+            `dead: ${shortList(dead)}`,
+            "nothing if they were stopped; if they run, their advertised address may be wrong",
+          ),
+        ]
+      : []),
+  ];
+}
+
+function addressOf({ addr, port }: Node): string {
+  return formatAddress({ host: addr, port });
+}
+
+function shortList(names: readonly string[]): string {
+  return names.length <= 5 ? names.join(", ") : `${names.slice(0, 5).join(", ")} and ${names.length - 5} more`;
+}
+
+function round(ms: number): number {
+  return Math.round(ms / 10) * 10;
+}

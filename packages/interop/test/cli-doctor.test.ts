@@ -1,0 +1,227 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { runCli } from "../../cli/test/program.ts";
+import { buildGoPeer } from "../src/go-toolchain.ts";
+import { buildNodePeer } from "../src/node-toolchain.ts";
+import { Peer, type PeerKind } from "../src/peer.ts";
+import { seededBytes, toBase64, type PeerConfig } from "../src/peer-protocol.ts";
+import { LinkedNamespaces, whyNoNamespaces, type Side } from "./linked-namespaces.ts";
+import { describeWithGo, nextHost, quiet, useCluster } from "./support.ts";
+
+const key = toBase64(seededBytes(32, 7));
+const otherKey = toBase64(seededBytes(32, 8));
+const limit = { timeout: 120_000 };
+/** Nobody suspects anybody while the doctor looks. */
+const calm: Partial<PeerConfig> = { ...quiet, probeTimeout: 500 };
+
+interface Finding {
+  readonly code: string;
+  readonly severity: string;
+  readonly about: readonly string[];
+  readonly message: string;
+  readonly advice: string;
+}
+
+interface Examined {
+  readonly code: number | string;
+  readonly findings: readonly Finding[];
+}
+
+async function doctor(
+  seeds: readonly string[],
+  options: { readonly env?: Record<string, string>; readonly enter?: readonly string[]; readonly args?: readonly string[] } = {},
+): Promise<Examined> {
+  const { args = [], ...rest } = options;
+  const { code, stdout, stderr } = await runCli(
+    ["doctor", ...seeds, "--json", "--duration", "2", "--timeout", "2", ...args],
+    rest,
+  );
+  if (stdout === "") throw new Error(stderr);
+  const { findings } = JSON.parse(stdout) as Examined;
+  // The machine of the test may be busy.
+  return { code, findings: findings.filter(({ code: found }) => found !== "doctor_was_slow") };
+}
+
+/** What is compared: each finding that is worse than an information. */
+function found({ findings }: Examined): readonly string[] {
+  return findings.filter(({ severity }) => severity !== "info").map(({ code, about }) => `${code}: ${about.join(", ")}`);
+}
+
+describeWithGo.each([
+  ["node", "go"],
+  ["go", "node"],
+] as const)("memberlist doctor, a %s and a %s node:", (left, right) => {
+  const cluster = useCluster();
+
+  it("finds nothing wrong with a healthy cluster, and leaves it as it is", limit, async () => {
+    const [a, b] = [
+      await cluster.start(left, "a", { ...calm, secretKey: key }),
+      await cluster.start(right, "b", { ...calm, secretKey: key }),
+    ];
+    await cluster.form(a, b);
+    const before = [a.events.length, b.events.length];
+    const examined = await doctor([a.address], { env: { MEMBERLIST_KEY: key } });
+    expect(examined).toEqual({ code: 0, findings: [] });
+    for (const [i, peer] of [a, b].entries()) {
+      expect(peer.events.slice(before[i]).filter(({ event }) => event === "state")).toEqual([]);
+      expect((await peer.members()).map(({ name }) => name).sort()).toEqual(["a", "b"]);
+    }
+  });
+
+  it("names a wrong key and a wrong label", limit, async () => {
+    const a = await cluster.start(left, "a", { ...calm, secretKey: key });
+    const b = await cluster.start(right, "b", { ...calm, label: "shop" });
+    const wrongKey = await doctor([a.address], { env: { MEMBERLIST_KEY: otherKey } });
+    expect(found(wrongKey)).toEqual([`key_mismatch: ${a.address}`]);
+    expect(wrongKey.code).toBe(6);
+    const wrongLabel = await doctor([b.address], { args: ["--label", "other"] });
+    expect(found(wrongLabel)).toEqual([`label_mismatch: ${b.address}`]);
+    expect(wrongLabel.findings[0]?.message).toContain('its label is not "other"');
+  });
+
+  it("names a name that two nodes use", limit, async () => {
+    const [a, b] = [await cluster.start(left, "a", calm), await cluster.start(right, "b", calm)];
+    await cluster.form(a, b);
+    const second = await cluster.start(right, "a", calm);
+    await second.join(b).catch(() => undefined);
+    const examined = await doctor([b.address, second.address]);
+    expect(found(examined)).toContain("duplicate_name: a");
+    expect(examined.findings.find(({ code }) => code === "duplicate_name")?.message).toContain(second.address);
+    expect(examined.code).toBe(6);
+  });
+
+  it("names a member that advertises an address where it does not answer", limit, async () => {
+    const nowhere = nextHost();
+    const [a, b] = [await cluster.start(left, "a", calm), await cluster.start(right, "b", { ...calm, advertiseAddr: nowhere })];
+    await b.join(a);
+    await a.waitForAlive(["a", "b"]);
+    const byOne = await doctor([a.address]);
+    expect(found(byOne)).toEqual(["address_unreachable: b"]);
+    expect(byOne.findings[0]?.message).toContain(nowhere);
+    const byBoth = await doctor([a.address, b.bindAddress]);
+    expect(found(byBoth)).toEqual(["wrong_advertise_address: b"]);
+    expect(byBoth.findings[0]?.message).toContain(`b answers at ${b.bindAddress}, but advertises ${nowhere}`);
+  });
+
+  it("names a member whose process is blocked again and again, and one that is stopped", limit, async () => {
+    const [a, b] = [await cluster.start(left, "a", calm), await cluster.start(right, "b", calm)];
+    await cluster.form(a, b);
+    let isStopped = false;
+    const signal = (): void => {
+      isStopped = !isStopped;
+      process.kill(b.pid, isStopped ? "SIGSTOP" : "SIGCONT");
+    };
+    const timer = setInterval(signal, 900);
+    try {
+      const examined = await doctor([a.address], { args: ["--duration", "4", "--timeout", "5"] });
+      expect(found(examined)).toContain("event_loop_blocked: b");
+      expect(found(examined).filter((line) => !line.startsWith("event_loop_blocked"))).toEqual([]);
+      expect(examined.code).toBe(5);
+    } finally {
+      clearInterval(timer);
+    }
+    process.kill(b.pid, "SIGSTOP");
+    try {
+      expect(found(await doctor([a.address]))).toEqual(["process_silent: b"]);
+    } finally {
+      process.kill(b.pid, "SIGCONT");
+    }
+  });
+
+  it("names one member with another protocol version", limit, async () => {
+    const a = await cluster.start(left, "a", calm);
+    const others = [await cluster.start(right, "b", calm), await cluster.start(right, "c", { ...calm, protocolVersion: 3 })];
+    await cluster.form(a, ...others);
+    const examined = await doctor([a.address]);
+    expect(found(examined)).toEqual(["version_differs: c"]);
+    expect(examined.findings[0]?.message).toBe("c speaks protocol version 3; most members speak 2");
+    expect(examined.code).toBe(5);
+  });
+});
+
+const why = whyNoNamespaces();
+if (why !== undefined) process.stdout.write(`${why}: the doctor is not tried with blocked networks\n`);
+
+describe.skipIf(why !== undefined)("memberlist doctor in two networks:", () => {
+  const cluster = useCluster();
+  let network: LinkedNamespaces;
+  beforeEach(async () => {
+    network = await LinkedNamespaces.open();
+  });
+  afterEach(async () => {
+    await cluster.stop();
+    await network[Symbol.asyncDispose]();
+  });
+
+  async function start(kind: PeerKind, name: string, side: Side): Promise<Peer> {
+    const program = kind === "go" ? [await buildGoPeer()] : [process.execPath, await buildNodePeer()];
+    const bindAddr = await network.host(side, 2);
+    const peer = await Peer.start(kind, { ...calm, name, bindAddr }, { command: [...side.enter, ...program] });
+    cluster.peers.push(peer);
+    return peer;
+  }
+
+  /** One member beside the doctor, the other one across the link. */
+  async function twoMembers(): Promise<readonly [Peer, Peer]> {
+    const pair = [await start("node", "near", network.left), await start("node", "far", network.right)] as const;
+    await cluster.form(...pair);
+    return pair;
+  }
+
+  const examine = (seed: Peer): Promise<Examined> => doctor([seed.address], { enter: network.left.enter });
+
+  it("finds nothing wrong as long as everything passes", limit, async () => {
+    const [near] = await twoMembers();
+    expect(await examine(near)).toEqual({ code: 0, findings: [] });
+  });
+
+  it("names UDP that is blocked in one direction between two members, either of them", limit, async () => {
+    const [near, far] = await twoMembers();
+    await network.dropAt(network.right, "from", near.node.addr, "ipproto", "udp");
+    const toFar = await examine(near);
+    expect(found(toFar)).toEqual(["udp_blocked_one_way: near, far"]);
+    expect(toFar.findings[0]?.message).toBe("UDP from near to far is blocked; the other direction passes");
+    expect(toFar.code).toBe(6);
+    await network.passAt(network.right);
+    await network.dropAt(network.left, "from", far.node.addr, "to", near.node.addr, "ipproto", "udp");
+    expect(found(await examine(near))).toEqual(["udp_blocked_one_way: far, near"]);
+  });
+
+  it("names UDP that is blocked in both directions between two members", limit, async () => {
+    const [near, far] = await twoMembers();
+    await network.dropAt(network.right, "from", near.node.addr, "ipproto", "udp");
+    await network.dropAt(network.left, "from", far.node.addr, "to", near.node.addr, "ipproto", "udp");
+    const examined = await examine(near);
+    expect(found(examined)).toEqual(["udp_blocked: far, near"]);
+    expect(examined.findings[0]?.message).toContain("in both directions");
+  });
+
+  it("names UDP that does not arrive at this machine, and UDP that nobody gets through", limit, async () => {
+    const [near, far] = await twoMembers();
+    await network.dropAt(network.left, "from", far.node.addr, "to", network.left.host, "ipproto", "udp");
+    const back = await examine(near);
+    expect(found(back)).toEqual(["udp_blocked_one_way: far"]);
+    expect(back.findings[0]?.message).toContain("to here is blocked; the other direction passes");
+    await network.passAt(network.left);
+    await network.dropAt(network.right, "ipproto", "udp");
+    const all = await examine(near);
+    expect(found(all)).toEqual(["udp_blocked: far"]);
+    expect(all.findings[0]?.message).toContain("nobody gets its answers");
+  });
+
+  it("names TCP that is blocked while UDP passes", limit, async () => {
+    const [near] = await twoMembers();
+    await network.dropAt(network.right, "ipproto", "tcp");
+    expect(found(await examine(near))).toEqual(["tcp_blocked: far"]);
+  });
+
+  it("names a path that swallows long packets, and the longest packet that passes", limit, async () => {
+    const [near] = await twoMembers();
+    await network.swallowLonger(network.right, 1_000);
+    const examined = await examine(near);
+    expect(found(examined)).toEqual(["mtu_black_hole: far"]);
+    const [, bytes] = /more than about (\d+) bytes/.exec(examined.findings[0]?.message ?? "") ?? [];
+    // The receiving end of a link takes 4 bytes for a VLAN on top of its MTU; 28 are for the headers of IP and UDP.
+    expect(Number(bytes)).toBeGreaterThan(1_000 - 28 - 20);
+    expect(Number(bytes)).toBeLessThanOrEqual(1_000 - 28 + 4);
+  });
+});
