@@ -2,7 +2,28 @@ import { errorMessage } from "@memberlist/core/internal";
 import { Access } from "./access.ts";
 import { EventFeed } from "./event-feed.ts";
 import { resolveOptions, type MetricsSource, type StatusHandlerOptions, type StatusSource } from "./options.ts";
+import { pageHtml, pageSources } from "./page-html.ts";
 import { plainText, respond } from "./responses.ts";
+import { prefersHtml } from "./accept.ts";
+
+const varies = { vary: "accept" };
+
+/** The page runs its own script, shows no other content, and connects to nothing but its own server. */
+const pageHeaders = {
+  ...varies,
+  "content-security-policy": [
+    "default-src 'none'",
+    `script-src ${pageSources.script}`,
+    `style-src ${pageSources.style}`,
+    "connect-src 'self'",
+    "img-src data:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+  ].join("; "),
+};
 
 const prometheusText = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -11,7 +32,7 @@ const prometheusText = "text/plain; version=0.0.4; charset=utf-8";
  *
  * | path | what |
  * | --- | --- |
- * | `/` | a {@link StatusDocument} as JSON |
+ * | `/` | the status page for browsers; for clients that do not accept HTML a {@link StatusDocument} as JSON |
  * | `/events` | server-sent events: `status` (a {@link StatusDocument}), `event`, `update`, and `end` at the shutdown |
  * | `/healthz` | 200 while the node is a member, 503 after `leave` or `shutdown`; needs no token |
  * | `/metrics` | the text of `options.metrics`, if given |
@@ -57,7 +78,7 @@ class StatusHandler {
     if (path === "/healthz") return this.#health();
     const refused = await this.#access.refuse(request);
     if (refused !== undefined) return refused;
-    if (path === "/") return respond(200, "application/json", JSON.stringify(this.#feed.status().document));
+    if (path === "/") return this.#root(request);
     if (path === "/events") return this.#events(request);
     if (path === "/metrics" && this.#metrics !== undefined) return metricsResponse(this.#metrics);
     return plainText(404, "there is no such page\n");
@@ -73,6 +94,12 @@ class StatusHandler {
   #health(): Response {
     const { state } = this.#members.toJSON();
     return state === "left" || state === "shutdown" ? plainText(503, `${state}\n`) : plainText(200, "ok\n");
+  }
+
+  #root({ headers }: Request): Response {
+    if (prefersHtml(headers.get("accept") ?? "")) return respond(200, "text/html; charset=utf-8", pageHtml, pageHeaders);
+    const { document } = this.#feed.status();
+    return respond(200, "application/json", JSON.stringify(document), varies);
   }
 
   #events({ method, signal }: Request): Response {

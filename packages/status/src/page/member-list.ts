@@ -1,0 +1,81 @@
+import type { NodeState } from "@memberlist/core";
+import type { MemberStatus } from "../document.ts";
+
+export type SortKey = "name" | "state" | "since" | "rtt" | "address" | "incarnation" | "versions" | "meta";
+
+export interface Sort {
+  readonly key: SortKey;
+  readonly isDescending: boolean;
+}
+
+export interface Selection {
+  /** Words that a member must all have in its name, its address or its metadata. */
+  readonly filter: string;
+  /** Undefined: all. */
+  readonly state: NodeState | undefined;
+  readonly sort: Sort;
+}
+
+/** States by how much they matter. */
+export const statesByConcern: readonly NodeState[] = ["suspect", "dead", "left", "alive"];
+
+const collator = new Intl.Collator(undefined, { numeric: true });
+const searched = new WeakMap<MemberStatus, string>();
+
+/** The members to show, in order. */
+export function select(members: Iterable<MemberStatus>, { filter, state, sort }: Selection): MemberStatus[] {
+  const words = filter.toLowerCase().split(/\s+/);
+  const found = [...members].filter(
+    (member) => (state === undefined || member.state === state) && words.every((word) => searchText(member).includes(word)),
+  );
+  const sign = sort.isDescending ? -1 : 1;
+  const compare = comparators[sort.key];
+  return found.sort((a, b) => sign * compare(a, b) || byName(a, b));
+}
+
+/** Metadata on one line. */
+export function metaText({ meta }: MemberStatus): string {
+  switch (meta.format) {
+    case "empty":
+      return "";
+    case "json":
+      return JSON.stringify(meta.value);
+    case "tags":
+      return Object.entries(meta.tags)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(" ");
+    case "text":
+      return meta.text;
+    default:
+      return `${meta.bytes} bytes: ${meta.hex}`;
+  }
+}
+
+/** Such as `5 · 4`: the current version of the protocol, and of the delegate's. */
+export function versionText({ protocol, delegateProtocol }: MemberStatus): string {
+  return `${protocol[2]} · ${delegateProtocol[2]}`;
+}
+
+type Compare = (a: MemberStatus, b: MemberStatus) => number;
+
+const byName: Compare = (a, b) => collator.compare(a.name, b.name);
+const comparators: Readonly<Record<SortKey, Compare>> = {
+  name: byName,
+  state: (a, b) => statesByConcern.indexOf(a.state) - statesByConcern.indexOf(b.state),
+  // The newest state first.
+  since: (a, b) => b.since - a.since,
+  rtt: (a, b) => (a.rtt ?? Infinity) - (b.rtt ?? Infinity) || 0,
+  address: (a, b) => collator.compare(a.address, b.address),
+  incarnation: (a, b) => a.incarnation - b.incarnation,
+  versions: (a, b) => a.protocol[2] - b.protocol[2] || a.delegateProtocol[2] - b.delegateProtocol[2],
+  meta: (a, b) => collator.compare(metaText(a), metaText(b)),
+};
+
+function searchText(member: MemberStatus): string {
+  let text = searched.get(member);
+  if (text === undefined) {
+    text = `${member.name} ${member.address} ${metaText(member)}`.toLowerCase();
+    searched.set(member, text);
+  }
+  return text;
+}

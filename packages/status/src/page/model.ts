@@ -1,0 +1,73 @@
+import type { MemberStatus, StatusDocument, StatusEvent, StatusSample, StatusUpdate } from "../document.ts";
+
+/** How many entries the page keeps. */
+const maxEvents = 544;
+const maxSamples = 300;
+
+export interface UpdateMessage extends StatusUpdate {
+  readonly members?: readonly MemberStatus[];
+  readonly gone?: readonly string[];
+  readonly sample?: StatusSample;
+}
+
+export interface EventMessage {
+  readonly event: StatusEvent;
+  readonly member?: MemberStatus;
+}
+
+/** What the page knows: the last whole state, and what came since. */
+export class Model {
+  readonly members: Map<string, MemberStatus> = new Map();
+  /** The newest last. */
+  events: StatusEvent[] = [];
+  samples: StatusSample[] = [];
+  /** Undefined before the first message. */
+  latest: StatusUpdate | undefined;
+  healthScoreMax = 0;
+  protocolVersion = 0;
+  /** The counters when the page was opened. */
+  firstCounters: Readonly<Record<string, number>> | undefined;
+  /** The node's clock minus the browser's, in ms. */
+  #clockOffset = 0;
+  /** Raised by each change of a member. */
+  revision = 0;
+
+  reset(status: StatusDocument, now: number): void {
+    this.members.clear();
+    for (const member of status.members) this.members.set(member.name, member);
+    this.events = status.events.slice(-maxEvents);
+    this.samples = status.samples.slice(-maxSamples);
+    this.healthScoreMax = status.healthScoreMax;
+    this.protocolVersion = status.protocolVersion;
+    this.firstCounters ??= status.counters;
+    this.revision++;
+    this.#setLatest(status, now);
+  }
+
+  update(message: UpdateMessage, now: number): void {
+    const { members = [], gone = [], sample } = message;
+    for (const member of members) this.members.set(member.name, member);
+    for (const name of gone) this.members.delete(name);
+    if (members.length + gone.length > 0) this.revision++;
+    if (sample !== undefined) this.samples = [...this.samples, sample].slice(-maxSamples);
+    this.#setLatest(message, now);
+  }
+
+  addEvent({ event, member }: EventMessage): void {
+    this.events.push(event);
+    if (this.events.length > 2 * maxEvents) this.events = this.events.slice(-maxEvents);
+    if (member === undefined) return;
+    this.members.set(member.name, member);
+    this.revision++;
+  }
+
+  /** How long a member has its state, in ms. */
+  age(member: MemberStatus, now: number): number {
+    return Math.max(0, now + this.#clockOffset - member.since);
+  }
+
+  #setLatest(update: StatusUpdate, now: number): void {
+    this.latest = update;
+    this.#clockOffset = update.at - now;
+  }
+}

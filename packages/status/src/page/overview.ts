@@ -1,0 +1,53 @@
+import { formatBytes, readable } from "../readable.ts";
+import { byId, element, setText } from "./dom.ts";
+import type { Model } from "./model.ts";
+
+/** The node itself, its health score and its queues. */
+export function renderOverview({ latest, healthScoreMax, protocolVersion }: Model): void {
+  if (latest === undefined) return;
+  const { node, queues } = latest;
+  const name = readable(node.name);
+  setText(byId("node-name"), name);
+  document.title = `${name} – memberlist`;
+  const state = byId("node-state");
+  setText(state, node.state);
+  state.className = `state ${node.state}`;
+  state.hidden = false;
+  const facts = [
+    node.address,
+    node.label === "" ? "no label" : `label ${readable(node.label)}`,
+    node.encrypted ? "encrypted" : "not encrypted",
+    `incarnation ${node.incarnation}`,
+    `protocol version ${protocolVersion}`,
+  ];
+  setText(byId("node-facts"), facts.join(" · "));
+  setText(byId("health-score"), `${node.healthScore} of ${healthScoreMax}`);
+  setText(byId("health-note"), node.healthScore === 0 ? "healthy" : `this node probes ${node.healthScore + 1} times less often`);
+  setText(byId("queue-membership"), String(queues.membership));
+  setText(byId("queue-user"), String(queues.user));
+  setText(byId("queue-user-bytes"), `of the application, ${formatBytes(queues.userBytes)}`);
+  setText(byId("queue-received"), String(queues.received));
+}
+
+/** The counters of drops, refusals and failures, the most frequent first. */
+export function renderCounters({ latest, firstCounters = {} }: Model): void {
+  if (latest === undefined) return;
+  const counters = Object.entries(latest.counters)
+    .filter(([, count]) => count > 0)
+    .sort(([a, x], [b, y]) => y - x || a.localeCompare(b));
+  setText(byId("drops-note"), counters.length === 0 ? "Nothing was dropped, and nothing failed." : "");
+  const rows = byId("counters");
+  const texts = counters.map(([name, count]) => [name, String(count), `+${count - (firstCounters[name] ?? 0)}`]);
+  while (rows.children.length > texts.length) rows.lastElementChild?.remove();
+  for (const [i, cells] of texts.entries()) {
+    let row = rows.children[i];
+    if (row === undefined) {
+      row = element("tr", {}, [element("td"), element("td", { class: "number" }), element("td", { class: "number" })]);
+      rows.append(row);
+    }
+    for (const [column, text] of cells.entries()) {
+      const cell = row.children[column];
+      if (cell !== undefined) setText(cell, text);
+    }
+  }
+}
