@@ -2,7 +2,8 @@
 import { createMemberlist } from "@memberlist/transport-deno";
 import { runCluster } from "./cluster.ts";
 import { runSimulation } from "./simulation.ts";
+import { tracing } from "./traces.ts";
 
-await runCluster(createMemberlist);
+await tracing(["join", "pushPull", "sendReliable"], () => runCluster(createMemberlist));
 await runSimulation();
 Deno.stdout.writeSync(new TextEncoder().encode("all is well\n"));

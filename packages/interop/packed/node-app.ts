@@ -2,8 +2,9 @@
 import { createMemberlist, NodeTransport } from "@memberlist/transport-node";
 import { runCluster } from "./cluster.ts";
 import { runSimulation } from "./simulation.ts";
+import { tracing } from "./traces.ts";
 
-await runCluster(createMemberlist);
+await tracing(["join", "pushPull", "sendReliable"], () => runCluster(createMemberlist));
 
 // The same with threads for whatever is long: their program is a file of its own in the tarball.
 const transports: NodeTransport[] = [];

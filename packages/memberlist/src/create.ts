@@ -7,6 +7,7 @@ import { PendingOperations } from "./runtime/pending-operations.ts";
 import { askAdvertiseAddr, finalAdvertiseAddr } from "./runtime/advertised-address.ts";
 import { NodeRuntime } from "./runtime/node-runtime.ts";
 import { loadSavedState } from "./runtime/saved-state.ts";
+import type { DiagnosticsChannels } from "./ports/diagnostics.ts";
 import type { Engine } from "./swim/engine.ts";
 import type { EngineHooks } from "./swim/simulation-hooks.ts";
 import { configError } from "./api/errors.ts";
@@ -15,6 +16,8 @@ import { emptyBytes } from "./wire/bytes.ts";
 /** What our own packages may ask of a node that they start: see `createInstrumented` of `./internal`. */
 export interface Instruments {
   readonly hooks?: Partial<EngineHooks>;
+  /** Where the node reports what it does: the runtime's `node:diagnostics_channel`. */
+  readonly diagnostics?: DiagnosticsChannels;
   /** Gets the engine before it starts. Reads need nothing; changes go through `run`, as every input does. After a shutdown it does nothing. */
   readonly onEngine?: (engine: Engine, run: (input: () => void) => void) => void;
 }
@@ -40,7 +43,7 @@ export async function startRuntime(config: Config, instruments: Instruments): Pr
   }
 }
 
-async function start(config: Config, { hooks, onEngine }: Instruments): Promise<Started> {
+async function start(config: Config, { diagnostics, hooks, onEngine }: Instruments): Promise<Started> {
   const resolved = resolveConfig(config);
   const { transport } = resolved;
   if (transport === undefined) {
@@ -55,7 +58,7 @@ async function start(config: Config, { hooks, onEngine }: Instruments): Promise<
   // From here on only the keyring has the key: it never shows one, where a config that is printed would.
   const running = Object.freeze({ ...resolved, keyring: encryption?.keyring, secretKey: undefined });
   const loaded = await loadSavedState(running);
-  const runtime = new NodeRuntime({ config: running, transport, advertised, encryption, hooks, loaded });
+  const runtime = new NodeRuntime({ config: running, transport, advertised, encryption, hooks, diagnostics, loaded });
   onEngine?.(runtime.engine, (input) => {
     if (!runtime.isStopped) runtime.run(input);
   });

@@ -75,6 +75,7 @@ export type { QueueLengths, Traffic } from "./api/stats.ts";
 export type { MemberlistSummary } from "./runtime/summary.ts";
 export type { Clock, ClockTimer } from "./ports/clock.ts";
 export type { AesGcm, Crypto } from "./ports/crypto.ts";
+export type { DelegateTrace, JoinTrace, PingTrace, ProbeResult, PushPullTrace, SendTrace } from "./ports/diagnostics.ts";
 export type { LogFields, Logger, LogLevel, LogOutput } from "./ports/logger.ts";
 export type { MetricLabels, Metrics } from "./ports/metrics.ts";
 export type { Random } from "./ports/random.ts";

@@ -22,7 +22,7 @@ import type { EventStream, RecentEvent } from "./api/events.ts";
 import { joinRules, type JoinOptions, type JoinResult } from "./api/join.ts";
 import { type MemberInfo, nodeStates, type Node } from "./api/node.ts";
 import { addressOfReceiver, findReceiver, type Receiver } from "./api/receiver.ts";
-import { checkSeeds, type Seed } from "./api/seeds.ts";
+import { checkSeeds, seedName, type Seed } from "./api/seeds.ts";
 import type { QueueLengths, Traffic } from "./api/stats.ts";
 import type { Config, ResolvedConfig } from "./config/config.ts";
 import { startRuntime, type Instruments, type Started } from "./create.ts";
@@ -95,7 +95,12 @@ export class Memberlist implements AsyncDisposable {
     checkSeeds(seeds);
     checkOptions("join", options, joinRules);
     this.#localNode.rejoin();
-    return joinSeeds(this.#runtime, seeds, options);
+    const { join, node } = this.#runtime.diagnostics;
+    return join.trace(
+      () => ({ node, seeds: seeds.map(seedName) }),
+      () => joinSeeds(this.#runtime, seeds, options),
+      ({ attempts, reached }) => ({ reached, attempts: attempts.length }),
+    );
   }
 
   /**
@@ -155,14 +160,21 @@ export class Memberlist implements AsyncDisposable {
     checkOptions("ping", options, pingRules);
     const address = packetAddress(addressOfReceiver(this.#find(to)));
     checkNodeName(address, this.#config);
-    return this.#runtime.operations.run<number>({ what: "ping", signal: options.signal }, (resolve, reject) => {
-      this.#runtime.run(() =>
-        this.#runtime.engine.ping(address, (rtt) => {
-          if (rtt !== undefined) resolve(rtt);
-          else reject(noPingResponse(address));
-        }),
-      );
-    });
+    const { node, ping } = this.#runtime.diagnostics;
+    const wait = (): Promise<number> =>
+      this.#runtime.operations.run<number>({ what: "ping", signal: options.signal }, (resolve, reject) => {
+        this.#runtime.run(() =>
+          this.#runtime.engine.ping(address, (rtt) => {
+            if (rtt !== undefined) resolve(rtt);
+            else reject(noPingResponse(address));
+          }),
+        );
+      });
+    return ping.trace(
+      () => ({ node, address: formatAddress(address), peer: address.name }),
+      wait,
+      (rtt) => ({ rtt }),
+    );
   }
 
   /**
@@ -183,6 +195,10 @@ export class Memberlist implements AsyncDisposable {
     const crc = "pMax" in receiver && receiver.pMax >= 5;
     const address = packetAddress(addressOfReceiver(receiver));
     checkNodeName(address, this.#config);
+    const { node, sendBestEffort } = this.#runtime.diagnostics;
+    if (sendBestEffort.hasSubscribers) {
+      sendBestEffort.publish({ node, address: formatAddress(address), peer: address.name, size: message.length });
+    }
     return this.#runtime.packets.sendUser(encodeUser(message), address, crc);
   }
 

@@ -1,3 +1,4 @@
+import * as diagnostics from "node:diagnostics_channel";
 import type { Config, Memberlist, ResolvedConfig } from "@memberlist/core";
 import { configError, createWithTransport, resolveConfig, checkConfigPart } from "@memberlist/core/internal";
 import { denoClock } from "./deno-clock.ts";
@@ -35,11 +36,12 @@ export async function createMemberlist(options: DenoConfig): Promise<Memberlist>
   // resolveConfig refuses null and undefined.
   const { streamOnly, quic, clock = denoClock(), ...config } = options ?? resolveConfig(options);
   if (streamOnly === true && quic !== undefined) throw configError("streamOnly", "excludes quic: set one of them");
-  return createWithTransport({ ...config, clock }, { streamOnly, quic }, (resolved) => {
+  const open = (resolved: ResolvedConfig): Promise<QuicTransport | DenoTransport> => {
     if (quic !== undefined) return quicTransportFor(resolved, quic);
     const { bindAddr, bindPort, logger, logOutput } = resolved;
     return DenoTransport.create({ bindAddrs: [bindAddr], bindPort, logger, logOutput, udp: streamOnly !== true });
-  });
+  };
+  return createWithTransport({ ...config, clock }, { streamOnly, quic }, open, { diagnostics });
 }
 
 /**

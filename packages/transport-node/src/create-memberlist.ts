@@ -1,4 +1,5 @@
-import type { Config, Memberlist } from "@memberlist/core";
+import * as diagnostics from "node:diagnostics_channel";
+import type { Config, Memberlist, ResolvedConfig } from "@memberlist/core";
 import { createWithTransport, resolveConfig } from "@memberlist/core/internal";
 import { NodeTransport } from "./node-transport.ts";
 import type { WorkerOptions } from "./worker-pool.ts";
@@ -26,7 +27,7 @@ export interface NodeConfig extends Config {
 export async function createMemberlist(options: NodeConfig): Promise<Memberlist> {
   // resolveConfig refuses null and undefined.
   const { workers, streamOnly, ...config } = options ?? resolveConfig(options);
-  return createWithTransport(config, { workers, streamOnly }, ({ bindAddr, bindPort, logger, logOutput }) =>
-    NodeTransport.create({ bindAddrs: [bindAddr], bindPort, logger, logOutput, workers, udp: streamOnly !== true }),
-  );
+  const open = ({ bindAddr, bindPort, logger, logOutput }: ResolvedConfig): Promise<NodeTransport> =>
+    NodeTransport.create({ bindAddrs: [bindAddr], bindPort, logger, logOutput, workers, udp: streamOnly !== true });
+  return createWithTransport(config, { workers, streamOnly }, open, { diagnostics });
 }

@@ -41,22 +41,39 @@ export class Delegates implements EngineDelegates {
 
   /** Notifies the delegate that the event is for. Some events are for `events()` only. */
   notify(event: EngineEvent): void {
-    const { delegate, events, conflict, ping } = this.#config;
     const method = notifiedBy[event.type];
     if (method === undefined) return;
+    const { delegate: trace, node } = this.#stats.diagnostics;
     try {
-      let result: unknown;
       // No closure for each call: there may be a message in every packet.
-      if (event.type === "message") result = delegate?.notifyMsg?.(event.message, event.from);
-      else if (event.type === "pingComplete") result = ping?.notifyPingComplete?.(event.node, event.rtt, event.payload);
-      else if (event.type === "join") result = events?.notifyJoin?.(event.node);
-      else if (event.type === "leave") result = events?.notifyLeave?.(event.node);
-      else if (event.type === "update") result = events?.notifyUpdate?.(event.node);
-      else if (event.type === "conflict") result = conflict?.notifyConflict(event.node, event.other);
+      const isTraced = trace.isOn && this.#has(method);
+      const result = isTraced
+        ? trace.traceSync(
+            () => ({ node, method }),
+            () => this.#call(event),
+          )
+        : this.#call(event);
       this.#guard.catchRejection(method, result);
     } catch (error) {
       this.#guard.report(method, error);
     }
+  }
+
+  #call(event: EngineEvent): unknown {
+    const { delegate, events, conflict, ping } = this.#config;
+    if (event.type === "message") return delegate?.notifyMsg?.(event.message, event.from);
+    if (event.type === "pingComplete") return ping?.notifyPingComplete?.(event.node, event.rtt, event.payload);
+    if (event.type === "join") return events?.notifyJoin?.(event.node);
+    if (event.type === "leave") return events?.notifyLeave?.(event.node);
+    if (event.type === "update") return events?.notifyUpdate?.(event.node);
+    if (event.type === "conflict") return conflict?.notifyConflict(event.node, event.other);
+    return undefined;
+  }
+
+  /** Whether one of the delegates for events has this method. */
+  #has(method: string): boolean {
+    const { delegate, events, conflict, ping } = this.#config;
+    return [delegate, events, conflict, ping].some((one) => one !== undefined && method in one);
   }
 
   refusesAlive(node: Node): string | undefined {
@@ -70,11 +87,14 @@ export class Delegates implements EngineDelegates {
 
   disablesTcpPings(node: string): boolean {
     const { disableTcpPings, disableTcpPingsForNode } = this.#config;
-    return disableTcpPings || this.#guard.call("disableTcpPingsForNode", false, () => disableTcpPingsForNode?.(node) === true);
+    if (disableTcpPings || disableTcpPingsForNode === undefined) return disableTcpPings;
+    return this.#guard.call("disableTcpPingsForNode", false, () => (disableTcpPingsForNode(node) as unknown) === true);
   }
 
   ackPayload(): Uint8Array {
-    return this.#guard.bytes("ackPayload", emptyBytes, () => this.#config.ping?.ackPayload?.());
+    const { ping } = this.#config;
+    if (ping?.ackPayload === undefined) return emptyBytes;
+    return this.#guard.bytes("ackPayload", emptyBytes, () => ping.ackPayload?.());
   }
 
   get hasBroadcasts(): boolean {
@@ -82,6 +102,7 @@ export class Delegates implements EngineDelegates {
   }
 
   getBroadcasts(overhead: number, limit: number): readonly Uint8Array[] {
+    if (!this.hasBroadcasts) return [];
     const messages = this.#guard.bytesList("getBroadcasts", () => this.#config.delegate?.getBroadcasts?.(overhead, limit));
     let free = limit;
     return messages.filter((message) => {
@@ -109,12 +130,16 @@ export class Delegates implements EngineDelegates {
 
   /** Our metadata as the delegate has it now; `fallback` where it has none to give. */
   nodeMeta(fallback: Uint8Array): Uint8Array {
-    return this.#guard.bytes("nodeMeta", fallback, () => this.#config.delegate?.nodeMeta?.(metaMaxSize));
+    const { delegate } = this.#config;
+    if (delegate?.nodeMeta === undefined) return fallback;
+    return this.#guard.bytes("nodeMeta", fallback, () => delegate.nodeMeta?.(metaMaxSize));
   }
 
   /** The application's state for a push/pull. */
   localState(join: boolean): Uint8Array {
-    const state = this.#guard.bytes("localState", emptyBytes, () => this.#config.delegate?.localState?.(join));
+    const { delegate } = this.#config;
+    if (delegate?.localState === undefined) return emptyBytes;
+    const state = this.#guard.bytes("localState", emptyBytes, () => delegate.localState?.(join));
     if (state.length <= maxPushStateBytes) return state;
     // Every peer would refuse the whole push/pull, our nodes included.
     this.#guard.report(
@@ -125,7 +150,9 @@ export class Delegates implements EngineDelegates {
   }
 
   mergeRemoteState(state: Uint8Array, join: boolean): void {
-    this.#guard.call("mergeRemoteState", undefined, () => this.#config.delegate?.mergeRemoteState?.(state, join));
+    const { delegate } = this.#config;
+    if (delegate?.mergeRemoteState === undefined) return;
+    this.#guard.call("mergeRemoteState", undefined, () => delegate.mergeRemoteState?.(state, join));
   }
 }
 
@@ -147,7 +174,7 @@ export class DelegateGuard {
   /** @param fallback what is returned in place of a result where the delegate threw */
   call<T>(method: string, fallback: T, call: () => T): T {
     try {
-      const result = call();
+      const result = this.#trace(method, call);
       this.catchRejection(method, result);
       return result;
     } catch (error) {
@@ -175,7 +202,7 @@ export class DelegateGuard {
   /** Asks a delegate for its consent. @returns what it threw, or undefined when it did not object */
   objection(method: string, call: () => void): unknown {
     try {
-      this.catchRejection(method, call());
+      this.catchRejection(method, this.#trace(method, call));
       return undefined;
     } catch (error) {
       return error ?? "no reason given";
@@ -185,6 +212,11 @@ export class DelegateGuard {
   /** A delegate may be an async function although its result is not awaited: its rejection must not end the process. */
   catchRejection(method: string, result: unknown): void {
     if (isPromise(result)) result.then(undefined, (error: unknown) => this.report(method, error));
+  }
+
+  #trace<T>(method: string, call: () => T): T {
+    const { delegate, node } = this.#stats.diagnostics;
+    return delegate.traceSync(() => ({ node, method }), call);
   }
 
   /** Logs and counts an error of a delegate. */

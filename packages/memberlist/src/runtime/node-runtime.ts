@@ -6,6 +6,7 @@ import type { ResolvedConfig } from "../config/config.ts";
 import type { Encryption } from "../encryption/encryption.ts";
 import { KeyringCipher } from "../encryption/keyring-cipher.ts";
 import type { Keyring } from "../encryption/keyring.ts";
+import { Diagnostics, type DiagnosticsChannels } from "../ports/diagnostics.ts";
 import { createLog, type Log } from "../ports/log.ts";
 import { streamWorkersOf } from "../wire/stream-workers.ts";
 import { randomU32 } from "../ports/random.ts";
@@ -52,6 +53,8 @@ export interface NodeRuntimeOptions {
   readonly encryption: Encryption | undefined;
   /** For experiments; a member of a real cluster has none. */
   readonly hooks?: Partial<EngineHooks> | undefined;
+  /** Absent: nobody listens. */
+  readonly diagnostics?: DiagnosticsChannels | undefined;
   /** What the store had. */
   readonly loaded: Loaded;
 }
@@ -74,6 +77,7 @@ export class NodeRuntime {
   /** Undefined without a keyring. */
   readonly cipher: KeyringCipher | undefined;
   readonly keyring: Keyring | undefined;
+  readonly diagnostics: Diagnostics;
   readonly #stats: Stats;
   readonly #transport: Transport;
   readonly #receiver: PacketReceiver;
@@ -112,6 +116,7 @@ export class NodeRuntime {
     this.packets = new PacketSender({ ...parts, room: () => engine.gossip.packetRoom, onFailed: input.run });
     this.streams = new OutboundStreams(streamContext);
     this.#stats = stats;
+    this.diagnostics = stats.diagnostics;
     this.#transport = transport;
     this.#receiver = new PacketReceiver({ ...parts, crypto: transport.crypto, labelMismatches });
     this.#keeper = new SavedStateKeeper({ ...parts, streams: this.streams, loaded });
@@ -321,7 +326,9 @@ function makeEngineParts(options: NodeRuntimeOptions, recent: RecentEvents): Eng
   const label = encodeUtf8(config.label);
   const log = createLog(config, (event) => recent.addLine(event));
   const transportCounters = (): Readonly<Record<string, number>> => transport.counters ?? {};
-  const stats = new Stats({ metrics: config.metrics, labels: config.metricLabels, clock, log, transportCounters });
+  const { metrics, metricLabels: labels } = config;
+  const diagnostics = new Diagnostics(config.name, options.diagnostics);
+  const stats = new Stats({ metrics, labels, clock, log, diagnostics, transportCounters });
   const delegates = new Delegates(config, log, stats);
   const cipher = encryption && makeCipher(encryption, config, log, stats);
   const engine = new Engine({

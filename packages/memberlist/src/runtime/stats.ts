@@ -1,8 +1,10 @@
+import { formatAddress, type Address } from "../api/address.ts";
 import type { CountedName, CounterName } from "../api/codes.ts";
 import { errorMessage } from "../api/errors.ts";
 import type { Traffic } from "../api/stats.ts";
 import type { MetricName, MetricOf } from "../metrics/catalogue.ts";
 import type { Clock } from "../ports/clock.ts";
+import { Diagnostics } from "../ports/diagnostics.ts";
 import type { Log } from "../ports/log.ts";
 import type { MetricLabels, Metrics } from "../ports/metrics.ts";
 import type { EngineStats } from "../swim/ports.ts";
@@ -36,6 +38,8 @@ export interface StatsOptions {
   readonly labels?: MetricLabels;
   readonly clock: Clock;
   readonly log: Log;
+  /** Default: nobody listens. */
+  readonly diagnostics?: Diagnostics;
   /** Those of the transport, by name. Default none. */
   readonly transportCounters?: () => Readonly<Record<string, number>>;
 }
@@ -52,16 +56,20 @@ export class Stats implements EngineStats {
     streamBytesSent: 0,
     streamBytesReceived: 0,
   };
-  readonly #options: Required<Omit<StatsOptions, "metrics">> & Pick<StatsOptions, "metrics">;
+  readonly #options: Required<Omit<StatsOptions, "diagnostics" | "metrics">> & Pick<StatsOptions, "metrics">;
   readonly #counters: Map<CounterName, number> = new Map();
   readonly #series: Map<CountedName, Series> = new Map();
 
+  readonly diagnostics: Diagnostics;
+
   constructor(options: StatsOptions) {
+    this.diagnostics = options.diagnostics ?? new Diagnostics("");
     this.#options = { labels: {}, transportCounters: () => ({}), ...options };
   }
 
-  count(name: CountedName, times: number = 1): void {
+  count(name: CountedName, times: number = 1, from?: Address): void {
     this.#counters.set(name, (this.#counters.get(name) ?? 0) + times);
+    if (this.diagnostics.drop.hasSubscribers) this.#publishDrop(name, times, from);
     if (this.#options.metrics === undefined) return;
     let series = this.#series.get(name);
     if (series === undefined) this.#series.set(name, (series = this.#seriesOf(name)));
@@ -98,6 +106,13 @@ export class Stats implements EngineStats {
   counters(): Readonly<Record<string, number>> {
     const ofTransport = Object.entries(this.#options.transportCounters()).map(([name, count]) => [`transport.${name}`, count]);
     return Object.fromEntries([...this.#counters, ...ofTransport]);
+  }
+
+  #publishDrop(counter: CountedName, count: number, from: Address | undefined): void {
+    const { drop, node } = this.diagnostics;
+    const [family] = split(counter);
+    if (!(family in labelOf) || family === "healing") return;
+    drop.publish({ node, counter, count, from: from === undefined ? undefined : formatAddress(from) });
   }
 
   #seriesOf(name: CountedName): Series {

@@ -54,8 +54,8 @@ export class DroppedMessages {
   report(): number {
     if (this.#drops.size === 0) return 0;
     let bad = 0;
-    for (const [reason, { count }] of this.#drops) {
-      this.#stats.count(`dropped.${reason}`, count);
+    for (const [reason, { count, from }] of this.#drops) {
+      this.#stats.count(`dropped.${reason}`, count, from);
       if (reason !== "handoff_full") bad += count;
     }
     const full = this.#drops.get("handoff_full");

@@ -1,7 +1,9 @@
+import type { Address } from "../api/address.ts";
 import type { CountedName, LogCode } from "../api/codes.ts";
 import type { Node } from "../api/node.ts";
 import type { SelectPurpose } from "../api/delegates.ts";
 import type { MetricOf } from "../metrics/catalogue.ts";
+import type { Diagnostics } from "../ports/diagnostics.ts";
 import type { MetricLabels } from "../ports/metrics.ts";
 
 /** The delegates and callbacks that the engine asks while it handles an input. The runtime guards them: none throws. */
@@ -33,8 +35,13 @@ export interface EngineLog {
 
 /** Counters and metrics. */
 export interface EngineStats {
-  /** Counts something for `members.counters()`, `times` times. Default 1. A count is a metric, too. */
-  count(name: CountedName, times?: number): void;
+  readonly diagnostics: Diagnostics;
+  /**
+   * Counts something for `members.counters()`, `times` times. Default 1. A count is a metric, too.
+   *
+   * @param from who sent what was dropped, where that is known
+   */
+  count(name: CountedName, times?: number, from?: Address): void;
   increment(metric: MetricOf<"counter">, value: number): void;
   gauge(metric: MetricOf<"gauge">, value: number, labels?: MetricLabels): void;
   sample(metric: MetricOf<"sample">, value: number): void;

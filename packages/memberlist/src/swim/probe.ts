@@ -1,4 +1,6 @@
 import type { ProbeFailed } from "../api/causes.ts";
+import { formatAddress } from "../api/address.ts";
+import type { PingTrace, ProbeResult } from "../ports/diagnostics.ts";
 import { keepable } from "../wire/bytes.ts";
 import { makeCompound } from "../wire/compound.ts";
 import { encodeIndirectPing, encodePing, encodeSuspect } from "../wire/messages/encode.ts";
@@ -97,6 +99,10 @@ class Probe {
   /** Undefined while the stream is still trying. */
   #streamAnswered: boolean | undefined = false;
   #isPastDeadline = false;
+  /** The round trip of a direct answer, in ms. */
+  #rtt: number | undefined;
+  /** Undefined: nobody listened when the probe began. */
+  #trace: PingTrace | undefined;
 
   constructor(parts: ProbeParts, target: NodeRecord, ended: () => void) {
     const { context } = parts;
@@ -118,6 +124,11 @@ class Probe {
       ack: (payload, receivedAt) => this.#acked(payload, receivedAt - sentAt),
       nack: () => this.#nacks++,
     });
+    const { node, probe } = stats.diagnostics;
+    if (probe.isOn) {
+      this.#trace = { node, address: formatAddress(addressOf(this.#target)), peer: this.#target.name };
+      probe.begin(this.#trace);
+    }
     context.hooks.onSend("probe", () => this.#sendPing());
   }
 
@@ -148,12 +159,13 @@ class Probe {
   #acked(payload: Uint8Array, rtt: number): void {
     if (!this.#isIndirect) {
       const { outputs, stats } = this.#parts.context;
+      this.#rtt = rtt;
       this.#target.addRtt(rtt);
       stats.sample("memberlist.probe.rtt", rtt);
       const node = this.#target.view();
       outputs.events.push({ type: "pingComplete", node, rtt, payload: keepable(payload) });
     }
-    this.#end(this.#sendFailed ? 0 : -1);
+    this.#end(this.#sendFailed ? 0 : -1, this.#isIndirect ? "indirect" : "direct");
   }
 
   #pingFailed(): void {
@@ -222,14 +234,14 @@ class Probe {
           node: name,
         },
       );
-      this.#end(this.#sendFailed ? 0 : -1);
+      this.#end(this.#sendFailed ? 0 : -1, "stream");
       return;
     }
     const missedNacks = Math.max(this.#expectedNacks - this.#nacks, 0);
     const cause = this.#failure();
     context.log.info("suspect", `suspecting ${name}: no ack received`, { node: name, ...cause });
     membership.suspect({ incarnation: this.#incarnation, node: name, from: context.config.name }, cause);
-    this.#end(this.#expectedNacks > 0 ? missedNacks : 1);
+    this.#end(this.#expectedNacks > 0 ? missedNacks : 1, "none");
   }
 
   #failure(): ProbeFailed {
@@ -245,13 +257,17 @@ class Probe {
     };
   }
 
-  #end(awarenessDelta: number): void {
+  #end(awarenessDelta: number, answer: ProbeResult["answer"]): void {
     const { context, acks } = this.#parts;
     this.#isOver = true;
     context.timers.cancel(this.#timer);
     acks.delete(this.#ping.seqNo);
     applyAwareness(context, awarenessDelta);
     context.stats.sample("memberlist.probeNode", context.now - (this.#deadline - this.#interval));
+    if (this.#trace !== undefined) {
+      const result: ProbeResult = { answer, rtt: this.#rtt };
+      context.stats.diagnostics.probe.finish(Object.assign(this.#trace, { result }));
+    }
     this.#ended();
   }
 }

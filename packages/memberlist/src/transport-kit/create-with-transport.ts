@@ -1,7 +1,8 @@
 import { configError } from "../api/errors.ts";
 import { resolveConfig } from "../config/resolve.ts";
 import type { Config, ResolvedConfig } from "../config/config.ts";
-import { createMemberlist, type Memberlist } from "../memberlist.ts";
+import { createInstrumented, type Memberlist } from "../memberlist.ts";
+import type { Instruments } from "../create.ts";
 import type { Transport } from "../ports/transport.ts";
 import { streamOnly as overStreams } from "../stream-only/stream-only.ts";
 
@@ -10,18 +11,20 @@ import { streamOnly as overStreams } from "../stream-only/stream-only.ts";
  *
  * @param own what a transport package adds to the config; only the transport that is made here uses it
  * @param open makes that transport, bound to `bindAddr` and `bindPort`
+ * @param instruments what the runtime brings besides the transport
  * @throws ConfigError `invalid_config`; what `open` or the core's `createMemberlist` throws. No socket stays open then.
  */
 export async function createWithTransport(
   config: Config,
   own: { readonly streamOnly?: boolean } & Readonly<Record<string, unknown>>,
   open: (resolved: ResolvedConfig) => Promise<Transport & { readonly bindPort: number }>,
+  instruments: Instruments,
 ): Promise<Memberlist> {
   const { streamOnly = false } = own;
   if (typeof streamOnly !== "boolean") throw configError("streamOnly", "must be true or false");
   if (config.transport !== undefined) {
     const names = Object.keys(own).filter((name) => own[name] !== undefined && own[name] !== false);
-    if (names.length === 0) return createMemberlist(config);
+    if (names.length === 0) return createInstrumented(config, instruments);
     throw configError(
       "transport",
       `leave out ${names.join(" and ")} beside it: only the transport that createMemberlist makes uses it`,
@@ -29,5 +32,6 @@ export async function createWithTransport(
   }
   const made = await open(resolveConfig(config, Object.keys(own)));
   const { bindPort } = made;
-  return createMemberlist({ ...config, bindPort, transport: streamOnly ? overStreams(made, { port: bindPort }) : made });
+  const transport = streamOnly ? overStreams(made, { port: bindPort }) : made;
+  return createInstrumented({ ...config, bindPort, transport }, instruments);
 }

@@ -3,6 +3,7 @@ import { resolveConfig } from "../../src/config/resolve.ts";
 import type { Config, ResolvedConfig } from "../../src/config/config.ts";
 import { Engine } from "../../src/swim/engine.ts";
 import type { EngineEvent, EngineAction } from "../../src/swim/outputs.ts";
+import { Diagnostics } from "../../src/ports/diagnostics.ts";
 import type { EngineDelegates, EngineLog, EngineStats } from "../../src/swim/ports.ts";
 import type { EngineHooks } from "../../src/swim/simulation-hooks.ts";
 import type { NodeRecord } from "../../src/swim/node-table.ts";
@@ -307,7 +308,16 @@ export class EngineHarness {
       else values.push(value);
     };
     const count = (name: string, times: number = 1): void => void this.counters.set(name, this.count(name) + times);
-    return { count, increment: metric, gauge: metric, sample: metric, measure: () => undefined, collect: () => undefined };
+    const diagnostics = new Diagnostics("n1");
+    return {
+      diagnostics,
+      count,
+      increment: metric,
+      gauge: metric,
+      sample: metric,
+      measure: () => undefined,
+      collect: () => undefined,
+    };
   }
 
   /** Takes the outputs as the runtime does. Tests may call the engine without {@link run}: so it is done before each look at them, too. */

@@ -1,4 +1,4 @@
-import type { Address } from "../../api/address.ts";
+import { formatAddress, type Address } from "../../api/address.ts";
 import type { KeyringCipher } from "../../encryption/keyring-cipher.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Crypto } from "../../ports/crypto.ts";
@@ -38,6 +38,8 @@ export class PacketReceiver {
     stats.traffic.packetsReceived++;
     stats.traffic.packetBytesReceived += packet.length;
     stats.increment("memberlist.udp.received", packet.length);
+    const { node, packetReceived } = stats.diagnostics;
+    if (packetReceived.hasSubscribers) packetReceived.publish({ node, address: formatAddress(from), size: packet.length });
     try {
       return decodePacket(packet, this.#layers);
     } catch (error) {
@@ -49,7 +51,7 @@ export class PacketReceiver {
 
   #reject(packet: Uint8Array, from: Address, { reason, message }: DecodeError): void {
     const { labelMismatches, log, stats } = this.#options;
-    stats.count(`dropped.${reason}`);
+    stats.count(`dropped.${reason}`, 1, from);
     if (reason === "label_mismatch") labelMismatches.add(from, "packet", splitLabel(packet).label);
     log.warn("packet_dropped", `dropping a packet: ${message}`, { reason, from });
   }

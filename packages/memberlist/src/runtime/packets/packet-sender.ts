@@ -1,4 +1,4 @@
-import type { Address } from "../../api/address.ts";
+import { formatAddress, type Address } from "../../api/address.ts";
 import { errorMessage, MemberlistError } from "../../api/errors.ts";
 import type { ResolvedConfig } from "../../config/config.ts";
 import type { KeyringCipher } from "../../encryption/keyring-cipher.ts";
@@ -181,6 +181,10 @@ export class PacketSender {
     stats.traffic.packetsSent++;
     stats.traffic.packetBytesSent += packet.length;
     stats.increment("memberlist.udp.sent", packet.length);
+    const { node, packetSent } = stats.diagnostics;
+    if (packetSent.hasSubscribers) {
+      packetSent.publish({ node, address: formatAddress(to), peer: to.name, size: packet.length, messages: count });
+    }
     if (count === 1 && onFailed === undefined) return transport.writeTo(packet, to, this.#written);
     return transport.writeTo(packet, to, (error) => {
       if (error !== undefined) this.failed(error, count, onFailed);

@@ -1,4 +1,4 @@
-import type { Address } from "../../api/address.ts";
+import { formatAddress, type Address } from "../../api/address.ts";
 import type { StreamDropReason } from "../../api/codes.ts";
 import { errorMessage, MemberlistError } from "../../api/errors.ts";
 import type { ResolvedLimits } from "../../config/limits.ts";
@@ -107,8 +107,8 @@ export class InboundStreams {
     // Aborted rather than closed: a transport that lingers on a closed stream would be full of refused ones.
     stream.writable.abort().catch(() => undefined);
     stream.close();
-    stats.count("stream_dropped.too_many_streams");
-    stats.count(`limit.${limit}`);
+    stats.count("stream_dropped.too_many_streams", 1, from);
+    stats.count(`limit.${limit}`, 1, from);
     const most = this.#limits[limit];
     const fields = { reason: "too_many_streams", from, limit, most, open: this.#slots.taken };
     // A code of its own: in a flood of these, the log's bound must not hide why other streams were dropped.
@@ -119,9 +119,9 @@ export class InboundStreams {
     const { log, stats } = this.#options;
     if (error instanceof MemberlistError && error.code === "shutdown") return;
     const reason = reasonOf(error);
-    stats.count(`stream_dropped.${reason}`);
+    stats.count(`stream_dropped.${reason}`, 1, from);
     const limit = limitOf(error);
-    if (limit !== undefined) stats.count(`limit.${limit}`);
+    if (limit !== undefined) stats.count(`limit.${limit}`, 1, from);
     log.warn("stream_dropped", `dropping a stream: ${errorMessage(error)}`, { reason, from });
   }
 
@@ -148,7 +148,7 @@ export class InboundStreams {
     if (message.body.isWhole) slot.prove();
     switch (message.type) {
       case messageType.pushPull:
-        await this.#servePushPull(inbound, message);
+        await this.#tracePushPull(from, () => this.#servePushPull(inbound, message));
         break;
       case messageType.user:
         onUserMessage(await readUserMessage(message.body, this.#limits, session.nextPart), from);
@@ -180,6 +180,11 @@ export class InboundStreams {
       if (error instanceof DecodeError && error.reason === "label_mismatch") labelMismatches.add(from, "stream", label);
       throw error;
     }
+  }
+
+  #tracePushPull(from: Address, serve: () => Promise<void>): Promise<void> {
+    const { node, pushPull } = this.#options.stats.diagnostics;
+    return pushPull.trace(() => ({ node, direction: "in", address: formatAddress(from), peer: "" }), serve);
   }
 
   async #servePushPull({ session, from, slot, drop, done }: Inbound, { body }: StreamMessage): Promise<void> {

@@ -1,6 +1,7 @@
-import type { Address } from "../../api/address.ts";
+import { formatAddress, type Address } from "../../api/address.ts";
 import type { WaitOptions } from "../../api/call-options.ts";
 import { errorMessage, MemberlistError } from "../../api/errors.ts";
+import type { PushPullTrace, SendTrace } from "../../ports/diagnostics.ts";
 import type { Transport } from "../../ports/transport.ts";
 import { messageType } from "../../wire/constants.ts";
 import { DecodeError } from "../../wire/errors.ts";
@@ -48,7 +49,13 @@ export class OutboundStreams {
    *   `message_too_large`, `stream_closed`, `stream_failed`, `incompatible_versions`, `merge_refused`; `decrypt_failed` (the peer has
    *   other keys than this node, or this node has none), `not_encrypted` (the peer answers in plaintext, which this node refuses)
    */
-  async pushPull(to: Address, join: boolean, options: WaitOptions = {}): Promise<PeerView> {
+  pushPull(to: Address, join: boolean, options: WaitOptions = {}): Promise<PeerView> {
+    const { node, pushPull } = this.#options.stats.diagnostics;
+    const message = (): PushPullTrace => ({ node, direction: "out", address: formatAddress(to), peer: to.name, join });
+    return pushPull.trace(message, () => this.#pushPull(to, join, options), resultOf);
+  }
+
+  async #pushPull(to: Address, join: boolean, options: WaitOptions): Promise<PeerView> {
     const { states, stats } = this.#options;
     const measured = stats.measure("memberlist.pushPullNode");
     try {
@@ -64,12 +71,16 @@ export class OutboundStreams {
   }
 
   /** Sends a user message; resolves when the network has all of it. Errors as for {@link pushPull}. */
-  async sendUser(to: Address, message: Uint8Array, options: WaitOptions = {}): Promise<void> {
-    await this.#call(to, "a reliable message", options, async (session) => {
-      await session.send(encodeUserStream(message));
-      // The peer does not answer: that the network has all of it is all that can be known.
-      await session.finish();
-    });
+  sendUser(to: Address, message: Uint8Array, options: WaitOptions = {}): Promise<void> {
+    const { node, sendReliable } = this.#options.stats.diagnostics;
+    const trace = (): SendTrace => ({ node, address: formatAddress(to), peer: to.name, size: message.length });
+    return sendReliable.trace(trace, () =>
+      this.#call(to, "a reliable message", options, async (session) => {
+        await session.send(encodeUserStream(message));
+        // The peer does not answer: that the network has all of it is all that can be known.
+        await session.finish();
+      }),
+    );
   }
 
   /** Whether a node answers a ping over a stream within `timeout` ms. Never throws. */
@@ -158,6 +169,11 @@ export class OutboundStreams {
       };
     });
   }
+}
+
+/** What subscribers get to see of a push/pull. */
+function resultOf({ count, nodes, skipped, userStateBytes }: PeerView): object {
+  return { nodes: count, different: nodes.length, skipped, userStateBytes };
 }
 
 function expectType(message: StreamMessage, type: number): void {
