@@ -50,6 +50,7 @@ const runtime: SocketRuntime = {
  * needs `--allow-read` for that file.
  */
 export class DenoTransport extends SocketTransport {
+  /** AES-GCM and CRC-32 of the runtime. */
   readonly crypto: Crypto = denoCrypto;
 
   private constructor(options: DenoTransportOptions, sockets: BoundSockets) {

@@ -46,6 +46,7 @@ export type NodeTransportCounters = SocketTransportCounters & {
 
 /** Packets over UDP and streams over TCP, on the same port, for Node and Bun. Source: PROTOCOL.md; the Go NetTransport. */
 export class NodeTransport extends SocketTransport {
+  /** AES-GCM and CRC-32 of the runtime. */
   readonly crypto: Crypto;
   /** Bytes that the kernel gives each UDP socket to receive into, in the order of `bindAddrs`. */
   readonly udpReceiveBuffers: readonly number[];
@@ -85,10 +86,12 @@ export class NodeTransport extends SocketTransport {
     return new NodeTransport(bind, socketRuntime(), noSockets(createTransportLog(options)), undefined);
   }
 
+  /** Errors so far, for metrics. */
   override get counters(): NodeTransportCounters {
     return { ...super.counters, workerFailures: this.#pool?.failures ?? 0 };
   }
 
+  /** Closes the sockets and ends the threads. */
   protected override async close(): Promise<void> {
     await Promise.all([super.close(), this.#pool?.close()]);
   }

@@ -6,8 +6,11 @@ import { MemberlistError } from "./errors.ts";
  * "".
  */
 export interface Address {
+  /** A literal IP, or a host name if the transport resolves names itself. */
   readonly host: string;
+  /** From 1 to 65535. */
   readonly port: number;
+  /** The node's name; "" if it is unknown. */
   readonly name: string;
 }
 

@@ -23,6 +23,7 @@ export const broadcastRules: Rules<BroadcastOptions> = {
 
 /** The outcome of sending a long message to one member over a stream. */
 export interface BroadcastDelivery {
+  /** The receiver. */
   readonly node: Node;
   /** Undefined if the network accepted the whole message. */
   readonly error?: MemberlistError;

@@ -1,5 +1,6 @@
 /** A failed probe of this node: the direct ping, the indirect pings and the stream ping. Source: PROTOCOL.md section 6. */
 export interface ProbeFailed {
+  /** The kind of the cause. */
   readonly code: "probe_failed";
   /** The direct ping could not be sent, or no ack arrived within `probeTimeout`. */
   readonly direct: "no_ack" | "send_failed";
@@ -35,7 +36,9 @@ export type LeaveCause =
 
 /** This node's suspicion timed out, and the member did not refute it. */
 export interface SuspicionTimeout {
+  /** The kind of the cause. */
   readonly code: "suspicion_timeout";
+  /** The cause of the suspicion; undefined if it is unknown. */
   readonly suspicion: SuspectCause | undefined;
   /** The names of the members that accused it, the first one first. */
   readonly accusers: readonly string[];

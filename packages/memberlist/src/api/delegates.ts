@@ -50,6 +50,7 @@ export interface EventDelegate {
 
 /** Notified when two nodes use one name (`config.conflict`). */
 export interface ConflictDelegate {
+  /** Called with the member that has the name, and with the other node of this name. */
   notifyConflict(existing: Node, other: Node): void;
 }
 
@@ -63,7 +64,11 @@ export interface MergeDelegate {
 export interface PingDelegate {
   /** Returns the payload of this node's acks; keep it small. */
   ackPayload?(): Uint8Array;
-  /** @param rtt from just before the ping was sent until the ack arrived, in ms */
+  /**
+   * Called for each ack of a probe.
+   *
+   * @param rtt from just before the ping was sent until the ack arrived, in ms
+   */
   notifyPingComplete?(other: Node, rtt: number, payload: Uint8Array): void;
 }
 

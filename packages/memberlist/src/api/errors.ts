@@ -37,6 +37,7 @@ export type ErrorCode =
 
 /** Options of the constructor of a {@link MemberlistError}. */
 export interface MemberlistErrorOptions {
+  /** The error or reason that led to this error. */
   readonly cause?: unknown;
   /** Facts for programs: sizes, limits, addresses, candidates. */
   readonly details?: Readonly<Record<string, unknown>>;
@@ -46,9 +47,13 @@ export interface MemberlistErrorOptions {
 
 /** Every error of the library. Branch on `code`; the message is for people. */
 export class MemberlistError extends Error {
+  /** Always "MemberlistError", or the name of the subclass. */
   override readonly name: string = "MemberlistError";
+  /** The stable code to branch on. */
   readonly code: ErrorCode;
+  /** Facts about the error; which ones depends on the code. */
   readonly details: Readonly<Record<string, unknown>>;
+  /** Whether the call had an effect before it failed. */
   readonly stateChanged: boolean;
 
   constructor(code: ErrorCode, message: string, options: MemberlistErrorOptions = {}) {
@@ -83,7 +88,9 @@ export interface ConfigIssue {
  * }
  */
 export class ConfigError extends MemberlistError {
+  /** Always "ConfigError". */
   override readonly name: string = "ConfigError";
+  /** Every wrong field. */
   readonly issues: readonly ConfigIssue[];
 
   constructor(issues: readonly ConfigIssue[], cause?: unknown) {

@@ -32,11 +32,15 @@ export type MemberEvent =
  * for all other names each; `dropped.name_conflict` counts all. The conflict delegate is called for the same ones.
  */
 export interface ConflictEvent {
+  /** The kind of the event. */
   readonly type: "conflict";
+  /** The member that has the name. */
   readonly node: Node;
+  /** The other node of this name. */
   readonly other: Node;
   /** How many conflicts were left out since the last reported one. */
   readonly suppressed: number;
+  /** When it happened, in ms since the Unix epoch. */
   readonly at: number;
 }
 
@@ -45,20 +49,25 @@ export interface ConflictEvent {
  * `advertiseAddr` is a function, the node calls it for a new address; otherwise restart the node.
  */
 export interface AddressLostEvent {
+  /** The kind of the event. */
   readonly type: "address_lost";
+  /** This node. */
   readonly node: Node;
   /** The advertised `host:port`. */
   readonly address: string;
+  /** When it happened, in ms since the Unix epoch. */
   readonly at: number;
 }
 
 /** See {@link Isolated}. */
 export interface IsolatedEvent extends Isolated {
+  /** When it happened, in ms since the Unix epoch. */
   readonly at: number;
 }
 
 /** See {@link Healed}. */
 export interface HealedEvent extends Healed {
+  /** When it happened, in ms since the Unix epoch. */
   readonly at: number;
 }
 
@@ -67,20 +76,25 @@ export interface HealedEvent extends Healed {
  * reported at once, and then one a second; `dropped.label_mismatch` and `stream_dropped.label_mismatch` count all.
  */
 export interface LabelMismatchEvent {
+  /** The kind of the event. */
   readonly type: "label_mismatch";
   /** The `host:port` of the sender. A packet's sender can be forged. */
   readonly from: string;
+  /** Whether a packet or a stream had the label. */
   readonly over: "packet" | "stream";
   /** The received label, at most 255 characters; "" for none. The sender chose it: show it, but do not trust it. */
   readonly label: string;
   /** How many mismatches were left out since the last reported one. */
   readonly suppressed: number;
+  /** When it happened, in ms since the Unix epoch. */
   readonly at: number;
 }
 
 /** A log line of the library: a drop, a refusal or a failure. */
 export interface LogEvent {
+  /** The kind of the event. */
   readonly type: "log";
+  /** The level of the line. */
   readonly level: LogLevel;
   /** The stable code of the line. */
   readonly code: string;
@@ -88,6 +102,7 @@ export interface LogEvent {
   readonly message: string;
   /** The facts. `suppressed` is the number of earlier lines of this code that were left out. */
   readonly fields: LogFields;
+  /** When it was logged, in ms since the Unix epoch. */
   readonly at: number;
 }
 
@@ -99,7 +114,9 @@ export type RecentEvent = MemberEvent | LogEvent;
  * `broadcast_dropped.oldest`, `.newest` and `.rejected` count all.
  */
 export interface QueueFullEvent {
+  /** The kind of the event. */
   readonly type: "queue_full";
+  /** The config's `broadcastQueue.whenFull`. */
   readonly policy: QueueFullPolicy;
   /** The number of queued messages. */
   readonly count: number;
@@ -107,6 +124,7 @@ export interface QueueFullEvent {
   readonly bytes: number;
   /** How many messages were left out since the last reported one. */
   readonly suppressed: number;
+  /** When it happened, in ms since the Unix epoch. */
   readonly at: number;
 }
 
@@ -114,8 +132,11 @@ export interface QueueFullEvent {
 export interface EventStream extends AsyncIterableIterator<MemberEvent> {
   /** How many events this stream dropped because its reader was too slow. */
   readonly dropped: number;
+  /** The next event; `done` once the stream has ended. */
   next(): Promise<IteratorResult<MemberEvent, undefined>>;
+  /** Ends the stream. */
   return(): Promise<IteratorResult<MemberEvent, undefined>>;
+  /** The stream itself. */
   [Symbol.asyncIterator](): EventStream;
 }
 
@@ -135,6 +156,7 @@ export interface HealingAttempt {
 
 /** No other member is alive any more, or no seed could be reached yet. Healing continues its attempts. */
 export interface Isolated {
+  /** The kind of the event. */
   readonly type: "isolated";
   /** How many dead members healing tries. */
   readonly lost: number;
@@ -146,6 +168,7 @@ export interface Isolated {
 
 /** An attempt of this node brought members back, or another member found this isolated node. */
 export interface Healed {
+  /** The kind of the event. */
   readonly type: "healed";
   /** The number of members now, this node included. */
   readonly members: number;

@@ -82,10 +82,15 @@ export interface JoinResult {
  * }
  */
 export class JoinError extends MemberlistError implements JoinResult {
+  /** Always "JoinError". */
   override readonly name: string = "JoinError";
+  /** See {@link JoinResult.reached}. */
   readonly reached: number;
+  /** See {@link JoinResult.conflicts}. */
   readonly conflicts: readonly JoinConflict[];
+  /** See {@link JoinResult.attempts}. */
   readonly attempts: readonly JoinAttempt[];
+  /** See {@link JoinResult.seeds}. */
   readonly seeds: readonly SeedResult[];
 
   constructor(

@@ -11,19 +11,25 @@ export interface Node {
   readonly name: string;
   /** A literal IPv4 or IPv6 address. */
   readonly addr: string;
+  /** The gossip port. */
   readonly port: number;
   /** The node's metadata, at most 512 bytes. Do not modify it. Its buffer may hold other metadata, too. */
   readonly meta: Uint8Array;
+  /** The member's state, as this node sees it. */
   readonly state: NodeState;
   /** The version of the node's state, which orders messages about it. Only the node itself raises it. */
   readonly incarnation: number;
   /** The lowest, highest and current protocol version that the node speaks. */
   readonly pMin: number;
+  /** The highest protocol version. */
   readonly pMax: number;
+  /** The current protocol version. */
   readonly pCur: number;
   /** The lowest, highest and current version of its delegate's protocol. */
   readonly dMin: number;
+  /** The highest delegate protocol version. */
   readonly dMax: number;
+  /** The current delegate protocol version. */
   readonly dCur: number;
 }
 

@@ -83,11 +83,13 @@ export class Keyring {
     return primary === undefined ? undefined : copyBytes(primary);
   }
 
+  /** The number of keys and their sizes in bytes; never a key. */
   toString(): string {
     const sizes = this.#keys.map((key) => key.length);
     return `Keyring(${sizes.length} ${sizes.length === 1 ? "key" : "keys"}; bytes: ${sizes.join(", ") || "none"})`;
   }
 
+  /** The number of keys and their sizes in bytes; never a key. */
   toJSON(): { keys: number; sizes: number[] } {
     return { keys: this.#keys.length, sizes: this.#keys.map((key) => key.length) };
   }

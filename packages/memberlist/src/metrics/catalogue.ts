@@ -16,9 +16,13 @@ export type MetricUnit =
 
 /** A metric as it stands in the table. */
 interface Entry<Kind extends MetricKind> {
+  /** Counter, gauge or sample. */
   readonly kind: Kind;
+  /** The unit of its values. */
   readonly unit: MetricUnit;
+  /** One sentence for people. */
   readonly help: string;
+  /** The labels that it has besides those of `config.metricLabels`. */
   readonly labels: readonly string[];
 }
 
@@ -292,8 +296,11 @@ export type MetricOf<Kind extends MetricKind> = {
 
 /** The description of a metric, for collectors that want to know their metrics beforehand. */
 export interface Metric {
+  /** Its name, joined by dots. */
   readonly name: MetricName;
+  /** Counter, gauge or sample. */
   readonly kind: MetricKind;
+  /** The unit of its values. */
   readonly unit: MetricUnit;
   /** One sentence for people. */
   readonly help: string;

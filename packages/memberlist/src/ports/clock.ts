@@ -4,7 +4,9 @@ export interface Clock {
   now(): number;
   /** Milliseconds since the Unix epoch, for timestamps that people read. */
   wallTime(): number;
+  /** Calls `callback` once, after `delay` ms. */
   setTimeout(callback: () => void, delay: number): ClockTimer;
+  /** Cancels a timer. A timer that has fired, and undefined, are ignored. */
   clearTimeout(timer: ClockTimer): void;
   /** Runs `callback` after the input that is already waiting (a macrotask, not a microtask). */
   defer(callback: () => void): void;

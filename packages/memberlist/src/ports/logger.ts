@@ -5,9 +5,13 @@ import type { Clock } from "./clock.ts";
  * `fields.code` is a stable, greppable name of what happened.
  */
 export interface Logger {
+  /** Logs a line for developers. */
   debug(fields: LogFields, message: string): void;
+  /** Logs a line about normal operation. */
   info(fields: LogFields, message: string): void;
+  /** Logs a line that an operator should look at. */
   warn(fields: LogFields, message: string): void;
+  /** Logs a failure. */
   error(fields: LogFields, message: string): void;
 }
 
@@ -16,12 +20,15 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 
 /** The facts of a log line. */
 export interface LogFields {
+  /** The stable code of the line. */
   readonly code: string;
+  /** Further fields, which depend on the code. */
   readonly [field: string]: unknown;
 }
 
 /** Where text lines go when `config.logOutput` is given; `process.stderr` and any Node writable fit. */
 export interface LogOutput {
+  /** Writes one line, with a newline at its end. */
   write(line: string): unknown;
 }
 

@@ -80,7 +80,9 @@ export interface TransportListener {
 
 /** A reliable byte stream in the shape that `Deno.Conn`, QUIC streams, WebTransport and `Duplex.toWeb` already have. */
 export interface TransportStream {
+  /** The bytes from the peer. */
   readonly readable: ReadableStream<Uint8Array>;
+  /** The bytes to the peer. */
   readonly writable: WritableStream<Uint8Array>;
   /** Closes both directions at once, without waiting for the peer. Never throws; may be called twice. */
   close(): void;
@@ -90,6 +92,7 @@ export interface TransportStream {
 export interface AdvertisedAddress {
   /** A literal IPv4 or IPv6 address. */
   readonly addr: string;
+  /** From 1 to 65535. */
   readonly port: number;
 }
 
@@ -97,6 +100,7 @@ export interface AdvertisedAddress {
 export interface DialOptions {
   /** In ms, for the connection to be made. */
   readonly timeout: number;
+  /** Cancels the attempt. */
   readonly signal?: AbortSignal;
 }
 
@@ -104,6 +108,7 @@ export interface DialOptions {
 export interface SrvRecord {
   /** A host name, or a literal IP. */
   readonly host: string;
+  /** From 1 to 65535. */
   readonly port: number;
   /** The lower is to be tried first. */
   readonly priority: number;
@@ -117,5 +122,6 @@ export interface ResolveOptions {
   readonly dnsConfigPath: string;
   /** In ms. */
   readonly timeout: number;
+  /** Cancels the look-up. */
   readonly signal?: AbortSignal;
 }

@@ -14,15 +14,21 @@ interface SummarizedParts {
 
 /** A node in short. */
 export interface MemberlistSummary {
+  /** This node's name. */
   readonly name: string;
   /** `host:port`, where others reach it. */
   readonly address: string;
+  /** This node's own state. */
   readonly state: NodeState | "shutdown";
+  /** This node's incarnation number. */
   readonly incarnation: number;
   /** How many are known, ourselves included. */
   readonly members: Readonly<Record<NodeState, number>>;
+  /** This node's health score: 0 is healthy. */
   readonly healthScore: number;
+  /** How many membership updates wait to be gossiped. */
   readonly queuedBroadcasts: number;
+  /** The cluster's label; "" for none. */
   readonly label: string;
   /** Whether there is a key. */
   readonly encrypted: boolean;

@@ -180,6 +180,7 @@ export class TransmitLimitedQueue {
     return messages;
   }
 
+  /** How many broadcasts are queued. */
   numQueued(): number {
     return this.#size;
   }

@@ -26,7 +26,9 @@ export type Loss = number | ((from: Address, to: Address) => number);
 
 /** How a {@link MemoryNetwork} behaves. */
 export interface MemoryNetworkOptions {
+  /** The clock by which the network delivers; usually a {@link VirtualClock}. */
   readonly clock: Clock;
+  /** The randomness of loss and latency; usually a {@link SeededRandom}. */
   readonly random: Random;
   /** One way, for packets. Default 1 ms. */
   readonly latency?: Latency;
@@ -82,8 +84,11 @@ function isDelay(value: unknown): boolean {
 
 /** Traffic of a {@link MemoryNetwork} so far. */
 export interface MemoryNetworkStats {
+  /** Packets given to the network. */
   packetsSent: number;
+  /** Bytes of these packets. */
   bytesSent: number;
+  /** Packets that arrived. */
   packetsDelivered: number;
   /** By chance. */
   packetsLost: number;
@@ -97,7 +102,9 @@ export interface MemoryNetworkStats {
   packetsUnroutable: number;
   /** What streams carried. */
   streamBytes: number;
+  /** Attempts to open a stream. */
   dials: number;
+  /** Streams that were opened. */
   streamsOpened: number;
 }
 
@@ -110,7 +117,9 @@ const firstEphemeralPort = 32_768;
  * to heal. A stream can be made only while both directions are open.
  */
 export class MemoryNetwork implements MemoryFabric {
+  /** The clock of the network. */
   readonly clock: Clock;
+  /** The traffic so far. */
   readonly stats: MemoryNetworkStats = {
     packetsSent: 0,
     bytesSent: 0,
@@ -183,13 +192,21 @@ export class MemoryNetwork implements MemoryFabric {
     else this.#services.set(service, [...records]);
   }
 
-  /** @throws MemberlistError `invalid_argument` */
+  /**
+   * Changes the latency of packets. See {@link MemoryNetworkOptions.latency}.
+   *
+   * @throws MemberlistError `invalid_argument`
+   */
   setLatency(latency: Latency): void {
     checkOptions("MemoryNetwork.setLatency", { latency }, { latency: latencyRule });
     this.#latency = latency;
   }
 
-  /** @throws MemberlistError `invalid_argument` */
+  /**
+   * Changes the loss of packets. See {@link MemoryNetworkOptions.loss}.
+   *
+   * @throws MemberlistError `invalid_argument`
+   */
   setLoss(loss: Loss): void {
     checkOptions("MemoryNetwork.setLoss", { loss }, { loss: lossRule });
     this.#loss = loss;
@@ -242,6 +259,7 @@ export class MemoryNetwork implements MemoryFabric {
     this.#resume();
   }
 
+  /** For {@link MemoryTransport}: sends a packet. */
   sendPacket(packet: Uint8Array, from: MemoryTransport, to: Address): void {
     const { stats } = this;
     const target = canonical(to);
@@ -267,6 +285,7 @@ export class MemoryNetwork implements MemoryFabric {
     this.#send(packet.slice(), from, target, line);
   }
 
+  /** For {@link MemoryTransport}: opens a stream. */
   connect(from: MemoryTransport, to: Address, connected: (stream: MemoryStream) => void, refused: () => void): () => void {
     const target = canonical(to);
     const there = this.#link(from.address, target);
@@ -301,18 +320,22 @@ export class MemoryNetwork implements MemoryFabric {
     };
   }
 
+  /** For {@link MemoryTransport}: the addresses of a host name. */
   lookUp(host: string): readonly string[] | undefined {
     return this.#hosts.get(host);
   }
 
+  /** For {@link MemoryTransport}: the SRV records of a service. */
   servers(service: string): readonly SrvRecord[] | undefined {
     return this.#services.get(service);
   }
 
+  /** For {@link MemoryTransport}: a transport reads again. */
   released(): void {
     this.#resume();
   }
 
+  /** For {@link MemoryTransport}: frees the address of a transport that is shut down. */
   detach({ host, port }: MemoryTransport): void {
     const ports = this.#transports.get(host);
     ports?.delete(port);

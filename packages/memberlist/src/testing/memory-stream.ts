@@ -7,6 +7,7 @@ const windowBytes = 256 * 1024;
 
 /** The way from one end to the other. */
 export interface MemoryLink {
+  /** The clock of the network. */
   readonly clock: Clock;
   /** How long the next piece takes, in ms. */
   delay(bytes: number): number;
@@ -62,6 +63,7 @@ export class MemoryPipe {
     return new Promise((resolve, reject) => this.#writers.push({ resolve, reject }));
   }
 
+  /** Sends the end: no bytes follow. */
   end(): void {
     if (this.#sentEnd) return;
     this.#sentEnd = true;
@@ -177,7 +179,9 @@ export class MemoryPipe {
 
 /** One end of a stream over two pipes. */
 export class MemoryStream implements TransportStream {
+  /** See {@link TransportStream.readable}. */
   readonly readable: ReadableStream<Uint8Array>;
+  /** See {@link TransportStream.writable}. */
   readonly writable: WritableStream<Uint8Array>;
   readonly #outgoing: MemoryPipe;
   readonly #incoming: MemoryPipe;
@@ -217,6 +221,7 @@ export class MemoryStream implements TransportStream {
     });
   }
 
+  /** See {@link TransportStream.close}. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -17,32 +17,44 @@ import type { MemoryStream } from "./memory-stream.ts";
 
 /** What a memory transport needs of its network. */
 export interface MemoryFabric {
+  /** The clock of the network. */
   readonly clock: Clock;
+  /** Sends a packet. */
   sendPacket(packet: Uint8Array, from: MemoryTransport, to: Address): void;
   /** Connects; the answer comes by one of the two callbacks, later, or never. Returned: how to give up. */
   connect(from: MemoryTransport, to: Address, connected: (stream: MemoryStream) => void, refused: () => void): () => void;
+  /** The addresses of a host name; undefined if it is unknown. */
   lookUp(host: string): readonly string[] | undefined;
+  /** The SRV records of a service; undefined if it is unknown. */
   servers(service: string): readonly SrvRecord[] | undefined;
+  /** Frees the address of a transport that is shut down. */
   detach(transport: MemoryTransport): void;
   /** A transport is held no more. */
   released(): void;
 }
 
 export interface MemoryTransportParts {
+  /** A literal IP. */
   readonly host: string;
+  /** From 1 to 65535. */
   readonly port: number;
+  /** The node's clock. */
   readonly clock: Clock;
+  /** See {@link Transport.crypto}. */
   readonly crypto: Crypto | undefined;
 }
 
 /** A transport within one process; {@link MemoryNetwork.transport} makes it. */
 export class MemoryTransport implements Transport {
+  /** Its literal IP. */
   readonly host: string;
+  /** Its port. */
   readonly port: number;
   /** `host:port`. */
   readonly key: string;
   /** Where others reach this one. */
   readonly address: Address;
+  /** See {@link Transport.crypto}. */
   readonly crypto: Crypto | undefined;
   readonly #fabric: MemoryFabric;
   readonly #clock: Clock;
@@ -69,10 +81,12 @@ export class MemoryTransport implements Transport {
     this.address = Object.freeze({ host, port, name: "" });
   }
 
+  /** Whether packets and streams are accepted. */
   get listening(): boolean {
     return this.#listener !== undefined && !this.#closed;
   }
 
+  /** Whether {@link hold} holds received packets back. */
   get isHeld(): boolean {
     return this.#held !== undefined;
   }
@@ -99,6 +113,7 @@ export class MemoryTransport implements Transport {
     this.#fabric.released();
   }
 
+  /** See {@link Transport.finalAdvertiseAddr}. */
   finalAdvertiseAddr(addr: string, port: number): AdvertisedAddress {
     const ip = addr === "" ? this.host : canonicalIp(addr);
     if (ip === undefined) {
@@ -113,6 +128,7 @@ export class MemoryTransport implements Transport {
     return { addr: ip, port: port === 0 ? this.port : port };
   }
 
+  /** See {@link Transport.writeTo}. */
   writeTo(packet: Uint8Array, to: Address, done?: (error?: Error) => void): boolean {
     const error = this.#sendError(packet, to);
     if (error === undefined) this.#send(new Uint8Array(packet), to);
@@ -120,6 +136,7 @@ export class MemoryTransport implements Transport {
     return true;
   }
 
+  /** See {@link Transport.dial}. */
   dial(to: Address, options: DialOptions): Promise<TransportStream> {
     const clock = this.#clock;
     const { signal, timeout } = options;
@@ -148,19 +165,23 @@ export class MemoryTransport implements Transport {
     });
   }
 
+  /** See {@link Transport.listen}. */
   listen(listener: TransportListener): void {
     this.#listener = listener;
   }
 
+  /** See {@link Transport.resolve}. */
   resolve(host: string, options: ResolveOptions): Promise<string[]> {
     const ip = canonicalIp(host);
     return this.#lookUp(host, options, ip === undefined ? this.#fabric.lookUp(host) : [ip]);
   }
 
+  /** See {@link Transport.resolveSrv}. */
   resolveSrv(service: string, options: ResolveOptions): Promise<SrvRecord[]> {
     return this.#lookUp(service, options, this.#fabric.servers(service));
   }
 
+  /** See {@link Transport.shutdown}. */
   shutdown(): Promise<void> {
     if (!this.#closed) {
       this.#closed = true;

@@ -16,6 +16,7 @@ export class SeededRandom implements Random {
     for (let round = 0; round < 12; round++) this.#next32();
   }
 
+  /** Uniform in [0, 1). */
   next(): number {
     return ((this.#next32() >>> 5) * 67_108_864 + (this.#next32() >>> 6)) / 9_007_199_254_740_992;
   }

@@ -41,10 +41,12 @@ export class VirtualClock implements Clock {
     this.#settle = options.settle ?? settlePromises;
   }
 
+  /** The virtual time, in ms. */
   now(): number {
     return this.#now;
   }
 
+  /** The virtual time, in ms since the Unix epoch. */
   wallTime(): number {
     return this.#now + this.#wallOffset;
   }
@@ -57,6 +59,7 @@ export class VirtualClock implements Clock {
     return timer;
   }
 
+  /** See {@link Clock.clearTimeout}. */
   clearTimeout(timer: ClockTimer): void {
     const entry = timer as HeapTimer | undefined;
     if (entry === undefined || entry.cancelled || entry.done) return;

@@ -61,6 +61,7 @@ export interface QuicTransportOptions extends QuicConfig {
   readonly bindPort: number;
   /** Default: text to `logOutput`, else the console from "warn" on. */
   readonly logger?: Logger;
+  /** Where text lines go if there is no `logger`. */
   readonly logOutput?: LogOutput;
   /** The machine's interfaces, when no address is configured or bound. Default: the real ones. */
   readonly hostInterfaces?: HostInterfaces;
@@ -101,6 +102,7 @@ const patienceMax = 1500;
  * datagram, or has a stream of its own where it is too long for one.
  */
 export class QuicTransport implements Transport {
+  /** AES-GCM and CRC-32 of the runtime. */
   readonly crypto: Crypto = denoCrypto;
   /** The effective port. */
   readonly bindPort: number;
@@ -176,6 +178,7 @@ export class QuicTransport implements Transport {
     );
   }
 
+  /** Errors so far, for metrics. */
   get counters(): QuicTransportCounters {
     return {
       quicRefusedPeers: this.#acceptor.refusedPeers,
@@ -196,15 +199,18 @@ export class QuicTransport implements Transport {
     return this.#links.connections.size;
   }
 
+  /** See `Transport.finalAdvertiseAddr`. */
   finalAdvertiseAddr(addr: string, port: number): Promise<AdvertisedAddress> {
     const host = this.#options.hostInterfaces ?? thisMachine;
     return chooseAdvertiseAddress({ addr, port, bound: [this.#target], boundPort: this.bindPort, host });
   }
 
+  /** See `Transport.hasAddress`. */
   hasAddress(addr: string): boolean | undefined {
     return machineHas(this.#options.hostInterfaces ?? thisMachine, addr);
   }
 
+  /** See `Transport.writeTo`. */
   writeTo(packet: Uint8Array, to: Address, done?: SendDone): boolean {
     const problem = this.#objection(packet, to);
     if (problem === undefined) return this.#links.send(packet, to, done);
@@ -212,25 +218,30 @@ export class QuicTransport implements Transport {
     return problem.code !== "shutdown";
   }
 
+  /** See `Transport.dial`. */
   dial(to: Address, options: DialOptions): Promise<TransportStream> {
     return dialWithin(to, options, this.#stop.signal, (signal) =>
       this.#track(this.#openStream(to, signal, Math.min(patienceMax, options.timeout / 2))),
     );
   }
 
+  /** See `Transport.listen`. */
   listen(listener: TransportListener): void {
     this.#listener = listener;
   }
 
+  /** See `Transport.resolve`. */
   resolve(host: string, options: ResolveOptions): Promise<string[]> {
     const { systemLookup } = this.#options;
     return resolveHost(host, options, { names: denoNames, log: this.#log, stop: this.#stop.signal, systemLookup });
   }
 
+  /** See `Transport.resolveSrv`. */
   resolveSrv(service: string, options: ResolveOptions): Promise<SrvRecord[]> {
     return resolveService(service, options, { names: denoNames, stop: this.#stop.signal });
   }
 
+  /** See `Transport.shutdown`. */
   shutdown(): Promise<void> {
     this.#shutdown ??= this.#close();
     return this.#shutdown;

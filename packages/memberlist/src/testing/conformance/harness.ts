@@ -36,11 +36,13 @@ export interface ConformanceHarness {
 
 /** What the suite closes behind a case. */
 export interface ConformanceResource {
+  /** Frees the resource. */
   close(): void | Promise<void>;
 }
 
 /** A relay that the suite dials through, and whose connections it breaks. */
 export interface ConformanceRelay extends ConformanceResource {
+  /** The address at which the relay receives. */
   readonly address: Address;
   /** Breaks every connection through it. */
   break(): void;
@@ -52,5 +54,6 @@ export interface ConformanceCase {
   readonly name: string;
   /** Why this case cannot be run: what the harness lacks. Then `run` does nothing. */
   readonly notApplicable: string | undefined;
+  /** Runs the case. It rejects if the transport breaks the rule. */
   readonly run: () => Promise<void>;
 }
