@@ -146,3 +146,21 @@ it.skipIf(programOf("deno") === undefined)(
     expect(await program.ended).toBe(0);
   },
 );
+
+it("shows the page of a cluster whose members are started and killed", limit, async () => {
+  await using status = new Program("node", "status", ["--http", "0"]);
+  const [, url = ""] = await status.says(/open (http:\S+) /);
+  const states = async (): Promise<string[]> => {
+    const { members } = (await (await fetch(url)).json()) as { members: { name: string; state: string }[] };
+    return members.map(({ name, state }) => `${name} ${state}`).sort();
+  };
+  expect(await states()).toEqual(["web-1 alive", "web-2 alive", "web-3 alive"]);
+  expect(await (await fetch(url, { headers: { accept: "text/html" } })).text()).toMatch(/^<!doctype html>/);
+  status.type("kill web-3");
+  status.type("leave web-2");
+  status.type("start web-4");
+  await expect.poll(states, { timeout: 30_000 }).toEqual(["web-1 alive", "web-2 left", "web-3 dead", "web-4 alive"]);
+  status.type("kill web-1");
+  await status.says(/type start, leave or kill/);
+  expect(await status.stop()).toBe(0);
+});

@@ -1,4 +1,9 @@
+import { copyFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { defineConfig } from "tsup";
+
+/** The page contains uPlot. */
+const license = createRequire(import.meta.url).resolve("uplot/LICENSE");
 
 export default defineConfig({
   entry: { index: "src/index.ts" },
@@ -9,4 +14,5 @@ export default defineConfig({
   sourcemap: true,
   clean: true,
   treeshake: true,
+  onSuccess: () => copyFile(license, "dist/uplot.LICENSE"),
 });

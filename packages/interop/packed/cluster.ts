@@ -1,3 +1,4 @@
+import { statusHandler, type StatusDocument } from "@memberlist/status";
 import { decodeKey, generateKey, localConfig, type Config, type Memberlist } from "@memberlist/core";
 
 /** More than a packet holds, and more than is encrypted on the event loop. */
@@ -32,6 +33,7 @@ export async function runCluster(createMemberlist: (config: Config) => Promise<M
       true,
       "that its bytes are the same",
     );
+    await checkStatus(one);
     const events = one.events();
     await two.leave();
     for await (const event of events) if (event.type === "leave") break;
@@ -39,6 +41,21 @@ export async function runCluster(createMemberlist: (config: Config) => Promise<M
   } finally {
     await Promise.all([one, two].map((member) => member.shutdown()));
   }
+}
+
+/** The status page's handler needs nothing but the web's own types. */
+async function checkStatus(members: Memberlist): Promise<void> {
+  const handler = statusHandler(members, { token: "a-token-for-a-test" });
+  const get = (path: string, accept: string): Promise<Response> =>
+    handler(new Request(`http://localhost${path}`, { headers: { accept, authorization: "Bearer a-token-for-a-test" } }));
+  expect(await (await get("/healthz", "*/*")).text(), "ok\n", "the health");
+  const { members: listed } = (await (await get("/", "application/json")).json()) as StatusDocument;
+  expect(listed.length, 2, "the number of members in the status");
+  expect((await (await get("/", "text/html")).text()).startsWith("<!doctype html>"), true, "that there is a page");
+  const reader = (await get("/events", "text/event-stream")).body?.getReader();
+  const { value } = (await reader?.read()) ?? {};
+  expect(new TextDecoder().decode(value).startsWith("event: status\ndata: {"), true, "that the events begin with the state");
+  await reader?.cancel();
 }
 
 function expect<T>(actual: T, expected: T, what: string): void {

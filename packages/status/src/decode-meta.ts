@@ -1,4 +1,4 @@
-import { decode } from "@msgpack/msgpack";
+import { decodeSerfTags } from "@memberlist/core";
 
 /** The metadata of a node in a form that people can read. */
 export type DecodedMeta =
@@ -12,8 +12,6 @@ export type DecodedMeta =
   /** Anything else: its length in bytes, and the first 64 bytes in hex. */
   | { readonly format: "binary"; readonly bytes: number; readonly hex: string };
 
-/** The first byte of Serf's tags. */
-const tagsMagic = 0xff;
 /** How much of binary metadata is shown, in bytes. */
 const hexBytes = 64;
 /** Longer metadata is shown as binary. Members that keep to the protocol have at most 512 bytes. */
@@ -25,25 +23,12 @@ const maxDepth = 16;
 export function decodeMeta(meta: Uint8Array): DecodedMeta {
   if (meta.length === 0) return { format: "empty" };
   if (meta.length > maxBytes) return binary(meta);
-  if (meta[0] === tagsMagic) {
-    const tags = decodeTags(meta.subarray(1));
-    if (tags !== undefined) return { format: "tags", tags };
-  }
+  const tags = decodeSerfTags(meta);
+  if (tags !== undefined) return { format: "tags", tags };
   const text = decodeText(meta);
   if (text === undefined) return binary(meta);
   const value = /^\s*[[{]/.test(text) ? parseJson(text) : undefined;
   return value === undefined ? { format: "text", text } : { format: "json", value };
-}
-
-function decodeTags(bytes: Uint8Array): Record<string, string> | undefined {
-  let tags: unknown;
-  try {
-    tags = decode(bytes);
-  } catch {
-    return undefined;
-  }
-  if (typeof tags !== "object" || tags === null || Array.isArray(tags)) return undefined;
-  return Object.values(tags).every((value) => typeof value === "string") ? (tags as Record<string, string>) : undefined;
 }
 
 function decodeText(bytes: Uint8Array): string | undefined {

@@ -90,7 +90,7 @@ class Chart {
           label,
           stroke: colour(colours[i] ?? "first"),
           width: 2,
-          points: { show: this.#samples.length < 3 },
+          points: { show: () => this.#samples.length < 3 },
         })),
       ],
       hooks: {
