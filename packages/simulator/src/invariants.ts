@@ -23,7 +23,7 @@ export class InvariantError extends Error {
 /** A finding: which invariant, and what is wrong. */
 export type Finding = readonly [invariant: string, message: string];
 
-/** What is known of the running life of one node. */
+/** The facts about one node since its last start. */
 interface Watched {
   readonly name: string;
   readonly udpBufferSize: number;
@@ -65,7 +65,7 @@ export class Invariants {
     const watched = this.#of(name);
     watched.status = status;
     if (status !== "crashed" || watched.life === undefined) return;
-    // What it last gave itself may be younger than the last look.
+    // Its own last incarnation may be newer than the last look.
     this.#own(name, watched.life.members.localNode());
     this.#ended.push({ name, life: watched.life, at });
   }
@@ -148,7 +148,7 @@ export class Invariants {
   }
 
   #isOver({ name, life, at: endedAt }: Ended, at: number): boolean {
-    // What it has deferred still comes, at the same instant.
+    // Its deferred work still runs, at the same instant.
     if (at <= endedAt) return false;
     if (life.clock.pending > 0) this.#find("timer-owner", `${life.clock.pending} timers of ${name} have outlived it`);
     return true;

@@ -14,7 +14,7 @@ export interface SeedLoadOptions {
 export interface SeedSecond {
   /** Streams that were opened to it, or tried to be. */
   readonly dials: number;
-  /** Who has got in so far. */
+  /** The nodes that have joined so far. */
   readonly members: number;
 }
 

@@ -39,7 +39,7 @@ export class SimNetwork {
     this.setFaults(options.faults ?? {});
   }
 
-  /** What has happened to the traffic so far. */
+  /** The traffic so far. */
   get stats(): Readonly<MemoryNetworkStats> {
     return this.#memory.stats;
   }
@@ -80,7 +80,7 @@ export class SimNetwork {
     this.#memory.setFaults({ retransmitDelay: defaultRetransmitDelay, ...faults });
   }
 
-  /** What a DNS name resolves to, as names of nodes or IPs; an empty list makes it unknown. */
+  /** Sets the addresses of a DNS name, as names of nodes or IPs. An empty list makes it unknown. */
   setHost(dnsName: string, nodes: readonly string[]): void {
     this.#memory.setHost(
       dnsName,

@@ -6,14 +6,14 @@ import type { NodeClock } from "./node-clock.ts";
 import { SendGate } from "./send-gate.ts";
 import { configOf, hooksOf, type Tunables } from "./tunables.ts";
 
-/** What the application brings: its delegates, and any config field that is its own. */
+/** The application's delegates, and its own config fields. */
 export type AppConfig = Partial<Omit<Config, "name" | "transport" | "clock" | "random">>;
 
-/** What a node reported of others: join, leave (dead or left, see `subject.state`), update. */
+/** A node's report about another one: join, leave (dead or left, see `subject.state`), update. */
 export interface SimEvent {
   /** Virtual time, in ms. */
   readonly at: number;
-  /** Who reports it. */
+  /** The node that reports it. */
   readonly observer: string;
   readonly type: "join" | "leave" | "update";
   /** Of whom. */
@@ -91,7 +91,7 @@ export interface SimNode {
   readonly transport: MemoryTransport;
 }
 
-/** What a node thinks of another one, dead ones included. */
+/** A node's view of another one, which may be dead. */
 export interface View {
   readonly state: NodeState;
   readonly incarnation: number;

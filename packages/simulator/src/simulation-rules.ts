@@ -1,6 +1,6 @@
 import { MemberlistError } from "@memberlist/core";
 
-/** What a field has to be, and whether a value is. */
+/** The valid values of a field, in words and as a check. */
 interface Rule {
   readonly expected: string;
   readonly accepts: (value: unknown) => boolean;

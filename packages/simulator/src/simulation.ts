@@ -12,7 +12,7 @@ import { SimNetwork, type SimNetworkOptions } from "./sim-network.ts";
 import { Trace } from "./trace.ts";
 import type { Tunables } from "./tunables.ts";
 
-/** What a node's application may know when it is made. */
+/** The arguments of the function that makes a node's application. */
 export interface AppContext {
   readonly name: string;
   /** 1 at the first start. */
@@ -46,7 +46,7 @@ export interface SimulationOptions extends SimNetworkOptions {
   readonly tunables?: Partial<Tunables>;
 }
 
-/** What must always hold. @returns what is wrong, or undefined */
+/** A check that must always pass. @returns the problem, or undefined */
 export type Invariant = (simulation: Simulation) => string | undefined;
 
 export interface RestartOptions {
@@ -55,7 +55,7 @@ export interface RestartOptions {
 }
 
 export interface HoldOptions {
-  /** What becomes of what the node sends by itself. Default `wait`. */
+  /** How packets that the node sends by itself are handled. Default `wait`. */
   readonly senders?: "wait" | "goOn";
 }
 
@@ -159,7 +159,7 @@ export class Simulation {
     return { name, host: transport.host, lives, status, members, clock, transport };
   }
 
-  /** What a node thinks of everybody whom it has in its table, dead ones included. */
+  /** A node's view of all nodes in its table, dead ones included. */
   views(name: string): Map<string, View> {
     const views = new Map<string, View>();
     for (const node of this.#slot(name).life.engine.pushPull.localState()) {

@@ -5,9 +5,9 @@ import { DerReader, derTag, notDer } from "./der-reader.ts";
 type KeyUsage = "digitalSignature" | "keyCertSign";
 export type ExtendedKeyUsage = "serverAuth" | "clientAuth";
 
-/** What a certificate says, as far as it concerns us. All bytes are DER, views of the certificate. */
+/** The fields of a certificate that the library uses. All bytes are DER, views of the certificate. */
 export interface CertificateFields {
-  /** What the issuer has signed. */
+  /** The bytes that the issuer has signed. */
   readonly signed: Uint8Array;
   readonly signature: Uint8Array;
   readonly issuer: Uint8Array;

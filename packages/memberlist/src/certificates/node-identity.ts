@@ -3,7 +3,7 @@ import { webCrypto } from "../ports/crypto.ts";
 import { bytesToHex } from "../wire/bytes.ts";
 import type { CertificateFields, ExtendedKeyUsage } from "./certificate.ts";
 
-/** Who a node is, as a certificate says it. */
+/** The identity of a node in its certificate. */
 export interface NodeIdentity {
   /** The node's name in the cluster. */
   readonly name: string;
@@ -32,7 +32,7 @@ export function identityUri({ name, label }: NodeIdentity): string {
   }
 }
 
-/** What {@link identityUri} wrote; undefined for anything else. */
+/** Parses a URI of {@link identityUri}; undefined for any other string. */
 export function parseIdentityUri(uri: string): NodeIdentity | undefined {
   const [label, name, ...rest] = uri.startsWith(scheme) ? uri.slice(scheme.length).split("/") : [];
   if (label === undefined || name === undefined || name === "" || rest.length > 0) return undefined;
@@ -58,13 +58,13 @@ export async function serverNameOf(identity: NodeIdentity): Promise<string> {
   return `${hex.slice(0, 32)}.${hex.slice(32)}.${anyServerName}`;
 }
 
-/** Who shows the certificate: who was dialled is the server of TLS, who dials the client. */
+/** The side that shows the certificate: the dialled peer is the server of TLS, the dialling one its client. */
 export type CertificateRole = "listener" | "dialler";
 
 const usageOf: Readonly<Record<CertificateRole, ExtendedKeyUsage>> = { listener: "serverAuth", dialler: "clientAuth" };
 
 /**
- * Whose certificate it is, for the roles in which it is shown. Its signature and dates are checked elsewhere.
+ * Returns the identity in a certificate, if the certificate may be used in the given roles. Its signature and dates are checked elsewhere.
  *
  * @throws MemberlistError `invalid_argument` for an authority's certificate, one whose key is not to be used like that, and one that does not
  *   name exactly one node
@@ -84,7 +84,7 @@ export function certifiedNode(certificate: CertificateFields, roles: readonly Ce
 }
 
 /**
- * That a certificate is one of an authority that may issue others.
+ * Checks that a certificate belongs to an authority that may issue others.
  *
  * @throws MemberlistError `invalid_argument`
  */

@@ -74,7 +74,7 @@ interface WebCrypto {
   };
 }
 
-/** What `getRandomValues` fills in one call, at most, in bytes. */
+/** The most bytes that `getRandomValues` fills in one call. */
 const bytesAtOnce = 65_536;
 
 /** @throws MemberlistError `unsupported` where the runtime has none; there is nothing weaker to fall back on */

@@ -2,7 +2,7 @@ import type { Address } from "../api/address.ts";
 import type { Crypto } from "./crypto.ts";
 
 /**
- * What the core needs of a network. A transport moves packets (datagram semantics: unordered, may be lost) and opens
+ * The network, as the core uses it. A transport moves packets (datagram semantics: unordered, may be lost) and opens
  * streams (reliable, ordered). All names below are those of the Go library's `Transport` where it has one.
  */
 export interface Transport {
@@ -57,14 +57,14 @@ export interface Transport {
   /** Fast encryption. Absent: `@noble/ciphers`, pure JavaScript, which is slow. */
   readonly crypto?: Crypto | undefined;
 
-  /** What went wrong so far, for `members.counters()`, where each name gets `transport.` in front. */
+  /** Errors so far, for `members.counters()`, where each name gets `transport.` in front. */
   readonly counters?: Readonly<Record<string, number>> | undefined;
 
   /** Closes every socket and stream. Resolves once no handle of the transport is left. May be called twice. */
   shutdown(): Promise<void>;
 }
 
-/** What the core gives a transport to deliver into. Both are synchronous and never throw. */
+/** Receives packets and streams from the transport. Both methods are synchronous and never throw. */
 export interface TransportListener {
   /**
    * A packet has arrived. The core owns `bytes` from here on.

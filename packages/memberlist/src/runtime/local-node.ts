@@ -5,7 +5,7 @@ import type { Engine } from "../swim/engine.ts";
 import type { Delegates } from "./delegates.ts";
 import type { PendingOperations } from "./pending-operations.ts";
 
-/** How long to wait for a broadcast to be out, in ms, where the caller does not say. */
+/** How long to wait for a broadcast to be out, in ms, if the caller sets no timeout. */
 const defaultTimeout = 10_000;
 
 /** The parts of a node that {@link LocalNode} uses. */
@@ -19,11 +19,11 @@ interface LocalNodeParts {
   watch(check: () => void): () => void;
 }
 
-/** The changes of our own node that we broadcast: our metadata, that we leave, and that we rejoin. */
+/** Broadcasts the changes of this node: new metadata, a leave, a rejoin. */
 export class LocalNode {
   readonly #parts: LocalNodeParts;
   #meta: Uint8Array;
-  /** That we leave is out. */
+  /** Resolves when the leave is sent; undefined before a leave. */
   #left: Promise<void> | undefined;
 
   /** @param meta the metadata that the engine was started with */
@@ -59,7 +59,7 @@ export class LocalNode {
     });
   }
 
-  /** Waits until a broadcast is out, or nobody is there any more to hear it: the others may be leaving, too. */
+  /** Waits until a broadcast is sent, or no other member is alive: the others may be leaving, too. */
   async #broadcastOut(what: string, options: WaitOptions, start: (finished: () => void) => void): Promise<void> {
     const { timeout = defaultTimeout, signal } = options;
     await this.#parts.operations.run<void>({ what, timeout, signal, stateChanged: true }, (resolve) => {

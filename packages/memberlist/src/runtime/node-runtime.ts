@@ -55,7 +55,7 @@ export interface NodeRuntimeOptions {
   readonly hooks?: Partial<EngineHooks> | undefined;
   /** Absent: nobody listens. */
   readonly diagnostics?: DiagnosticsChannels | undefined;
-  /** What the store had. */
+  /** The saved state from the store. */
   readonly loaded: Loaded;
 }
 
@@ -347,7 +347,7 @@ function makeEngineParts(options: NodeRuntimeOptions, recent: RecentEvents): Eng
   return { config, transport, label, cipher, log, stats, operations: new PendingOperations(clock), delegates, engine };
 }
 
-/** What inbound and outbound streams share. */
+/** The parts that inbound and outbound streams share. */
 function makeStreamParts(parts: EngineParts & InputParts): Pick<StreamContext, "codec" | "states" | "writes"> {
   const { config, transport, label, cipher, stats } = parts;
   const states = new StateExchange({ ...parts, clock: config.clock });

@@ -16,7 +16,7 @@ const headerBytes = magic.length + portBytes + linkIdBytes;
 const lengthBytes = 2;
 const ackBytes = 4;
 
-/** What a frame adds to its packet, in bytes. */
+/** The bytes that a frame adds to its packet. */
 export const frameOverhead: number = lengthBytes;
 
 /** Whether a stream that begins with this byte carries packets. */
@@ -24,7 +24,7 @@ export function beginsPackets(byte: number | undefined): boolean {
   return byte === magic[0];
 }
 
-/** What a stream of packets begins with. */
+/** The first bytes of a stream of packets. */
 export function encodeHeader(port: number, linkId: Uint8Array): Uint8Array {
   return Uint8Array.of(...magic, port >>> 8, port & 0xff, ...linkId);
 }
@@ -68,7 +68,7 @@ export class AckReader {
 export class FrameReader {
   /** Memory for an incomplete header or frame. */
   #buffer: Uint8Array = new Uint8Array(0);
-  /** What {@link next} has not returned yet. */
+  /** The bytes that {@link next} has not returned yet. */
   #rest: Uint8Array = this.#buffer;
   /** Of the header; undefined until that is read. */
   port: number | undefined;

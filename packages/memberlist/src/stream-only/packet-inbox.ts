@@ -9,7 +9,7 @@ import { PacketStream } from "./packet-stream.ts";
 
 type InboundLimits = SlotLimits<"maxInboundStreams", "maxInboundStreamsPerPeer">["limits"];
 
-/** What the packets of all streams may cost in one turn of the event loop, as {@link PacketStream.deliver} counts it: some 250 short packets, or one of 64 KiB. */
+/** The cost that the packets of all streams may have in one turn of the event loop, as {@link PacketStream.deliver} counts it: some 250 short packets, or one of 64 KiB. */
 const costPerTurn = 64 * 1024;
 
 export interface PacketInboxOptions {

@@ -14,7 +14,7 @@ interface Waiting {
 
 export interface PacketLinkOptions {
   readonly to: Address;
-  /** What a connection begins with. */
+  /** The first bytes of a connection. */
   readonly header: Uint8Array;
   readonly clock: Clock;
   readonly dial: (to: Address, options: DialOptions) => Promise<TransportStream>;
@@ -61,7 +61,7 @@ export class PacketLink {
   /** In a row. One may be that of a peer that is being restarted. */
   #earlyHangUps = 0;
   #unwelcomeUntil = 0;
-  /** What {@link close} was given. */
+  /** The argument of {@link close}. */
   #closedBy: MemberlistError | undefined;
 
   constructor(options: PacketLinkOptions) {
@@ -144,7 +144,7 @@ export class PacketLink {
     else this.#idle = clock.setTimeout(() => this.#expire(), limits.idleTimeout);
   }
 
-  /** What has waited for too long is dropped instead. */
+  /** Drops packets that have waited for too long. */
   async #sendBatch(connection: PacketConnection): Promise<void> {
     const { ackTimeout } = this.#options.limits;
     const batch = this.#takeBatch();

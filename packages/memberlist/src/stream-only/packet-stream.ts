@@ -3,9 +3,9 @@ import type { TransportListener } from "../ports/transport.ts";
 import type { TurnBudget } from "../util/turn-budget.ts";
 import { FrameReader } from "./packet-frames.ts";
 
-/** What each packet costs besides its bytes. */
+/** The cost of each packet besides its bytes. */
 const costPerPacket = 256;
-/** What the packets of one stream may cost before the others get their turn. */
+/** The cost that the packets of one stream may have before other streams get their turn. */
 const costPerRun = 8 * 1024;
 /** Packets that the listener may refuse before it has accepted one. A sender that changes its key may have a few. */
 const refusedMax = 3;

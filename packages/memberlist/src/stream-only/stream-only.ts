@@ -80,7 +80,7 @@ export function streamOnly(transport: Transport, options: StreamOnlyOptions): Tr
   return new StreamOnlyTransport(transport, options);
 }
 
-/** What a dial for a peer costs of the budget that packets have in a turn of the event loop: with its end some 0.3 ms of CPU, so that there are about 32 of them. */
+/** The cost of a dial in the packets' budget of a turn of the event loop. A dial and its end take some 0.3 ms of CPU, so a turn has about 32. */
 const dialCost = 4 * 1024;
 /** In ms: how long a shutdown waits for the peers to acknowledge what was sent. */
 const drainTime = 500;
@@ -96,7 +96,7 @@ class StreamOnlyTransport implements Transport {
   #inbox: PacketInbox | undefined;
   #dropped = 0;
   #unwelcome = 0;
-  /** What is sent meanwhile goes where a peer wants it to go. */
+  /** Packets that are sent meanwhile go where the peer asks for them. */
   #isDelivering = false;
   /** Aborted when a shutdown begins: only what was sent before is still sent. */
   readonly #stop: AbortController = new AbortController();

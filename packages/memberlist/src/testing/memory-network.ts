@@ -100,7 +100,7 @@ export interface MemoryNetworkStats {
   packetsBlocked: number;
   /** Nobody was there, or nobody listened. */
   packetsUnroutable: number;
-  /** What streams carried. */
+  /** Bytes sent by streams. */
   streamBytes: number;
   /** Attempts to open a stream. */
   dials: number;
@@ -180,13 +180,13 @@ export class MemoryNetwork implements MemoryFabric {
     return transport;
   }
 
-  /** What a host name resolves to; an empty list makes it unknown again. */
+  /** Sets the addresses of a host name. An empty list makes it unknown again. */
   setHost(name: string, addresses: readonly string[]): void {
     if (addresses.length === 0) this.#hosts.delete(name);
     else this.#hosts.set(name, [...addresses]);
   }
 
-  /** What a service's SRV records are; an empty list makes it unknown again. */
+  /** Sets the SRV records of a service. An empty list makes it unknown again. */
   setService(service: string, records: readonly SrvRecord[]): void {
     if (records.length === 0) this.#services.delete(service);
     else this.#services.set(service, [...records]);

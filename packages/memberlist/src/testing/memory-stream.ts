@@ -18,11 +18,11 @@ export interface MemoryLink {
 }
 
 /**
- * What travels: bytes; "end", no more of them; "gone", the sender has closed both directions; "reset", it has given up.
+ * A piece in transit: bytes; "end", no more of them; "gone", the sender has closed both directions; "reset", it has given up.
  */
 type Piece = Uint8Array | "end" | "gone" | "reset";
 
-/** What a reader gets: bytes, or undefined at the end. */
+/** The result of a read: bytes, or undefined at the end. */
 type Taken = Uint8Array | undefined;
 
 interface Waiting<T> {

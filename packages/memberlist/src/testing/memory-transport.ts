@@ -15,7 +15,7 @@ import type {
 } from "../ports/transport.ts";
 import type { MemoryStream } from "./memory-stream.ts";
 
-/** What a memory transport needs of its network. */
+/** The part of the network that a memory transport uses. */
 export interface MemoryFabric {
   /** The clock of the network. */
   readonly clock: Clock;
@@ -60,9 +60,9 @@ export class MemoryTransport implements Transport {
   readonly #clock: Clock;
   readonly #streams: Set<MemoryStream> = new Set();
   readonly #dials: Set<(error: MemberlistError) => void> = new Set();
-  /** What is held back, in order; undefined when nothing is. */
+  /** The held packets, in order; undefined while nothing is held. */
   #held: (() => void)[] | undefined;
-  /** What has come in and is read one by one, after a release. */
+  /** The released packets, which are read one by one. */
   #unread: (readonly [packet: Uint8Array, from: Address])[] = [];
   #readTime = 0;
   #reading: ClockTimer;
@@ -97,7 +97,7 @@ export class MemoryTransport implements Transport {
   }
 
   /**
-   * What was held back goes on, in its order.
+   * Releases held packets, in their order.
    *
    * @param readTime ms for each packet that has come in: they are read one by one, and those that come meanwhile wait behind them. 0: all
    * at once, before anything else happens

@@ -2,7 +2,7 @@ import type { Random } from "../ports/random.ts";
 import { boolean, type Rule, type Rules } from "../util/value-rules.ts";
 import { formatAddress, parseAddress, type Address } from "../api/address.ts";
 
-/** What else may happen to traffic, everywhere in a network. All off by default. */
+/** Further faults of a network. They apply to all traffic, and are off by default. */
 export interface TrafficFaults {
   /** The share of packets that arrive twice, 0 to 1. */
   readonly duplicate?: number;
@@ -12,9 +12,9 @@ export interface TrafficFaults {
   readonly reorderDelay?: number;
   /** Packets of more bytes than this are lost. */
   readonly mtu?: number;
-  /** What each node can send, packets and streams together, in bytes per second; what is more waits its turn. */
+  /** The bytes per second that each node can send, packets and streams together. Further bytes wait. */
   readonly bandwidth?: number;
-  /** What a lost piece of a stream costs, in ms, and double each time it is lost again. Default 0: streams see no loss. */
+  /** The delay of a lost piece of a stream, in ms. It doubles each time the piece is lost again. Default 0: streams see no loss. */
   readonly retransmitDelay?: number;
 }
 
@@ -72,7 +72,7 @@ export class FaultDice {
     return free - now;
   }
 
-  /** What the losses of one piece of a stream cost, in ms. */
+  /** The delay by losses of one piece of a stream, in ms. */
   retransmits(loss: number): number {
     const { retransmitDelay = 0 } = this.faults;
     if (retransmitDelay === 0 || loss <= 0) return 0;
@@ -91,7 +91,7 @@ export type Endpoint = string | Place;
 
 type Place = Pick<Address, "host" | "port">;
 
-/** What is stopped on the way from one node to another. */
+/** The traffic that is stopped from one node to another. */
 export interface BlockOptions {
   /** Default true. */
   readonly packets?: boolean;

@@ -3,9 +3,9 @@ import type { Clock, ClockTimer } from "../ports/clock.ts";
 
 /** Where a {@link VirtualClock} starts. */
 export interface VirtualClockOptions {
-  /** What `now()` starts at, in ms. Default 0. */
+  /** The first value of `now()`, in ms. Default 0. */
   readonly start?: number;
-  /** What `wallTime()` is at the start, in ms since the Unix epoch. Default 2026-01-01T00:00:00Z. */
+  /** The first value of `wallTime()`, in ms since the Unix epoch. Default 2026-01-01T00:00:00Z. */
   readonly wallStart?: number;
   /** Resolves when no promise job is left; called between any two timers. Default: {@link settlePromises}, a macrotask. */
   readonly settle?: () => Promise<void>;

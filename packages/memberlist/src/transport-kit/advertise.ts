@@ -10,7 +10,7 @@ interface InterfaceAddress {
   readonly internal: boolean;
 }
 
-/** What the machine has; injected by tests. */
+/** The machine's network interfaces; tests inject them. */
 export interface HostInterfaces {
   /** The addresses of the interfaces that are up, by the interface's name, as `os.networkInterfaces()` gives them. */
   list(): Readonly<Record<string, readonly InterfaceAddress[] | undefined>>;

@@ -64,7 +64,7 @@ export function createTransportLog({ logger, logOutput }: Pick<BindOptions, "log
 }
 
 /**
- * Binds everything, or nothing: when one address fails, what was bound before is closed again.
+ * Binds everything, or nothing: when one address fails, the sockets that were bound before are closed again.
  *
  * @throws MemberlistError `invalid_argument`, or `bind_failed`
  */

@@ -16,7 +16,7 @@ export function isLoopback(ip: string): boolean {
   return familyOf(ip) === 4 ? ip.startsWith("127.") : ip === "::1";
 }
 
-/** What a dual-stack socket reports as `::ffff:1.2.3.4` is the IPv4 peer 1.2.3.4. Cheap, as it runs once per packet. */
+/** Removes the prefix with which a dual-stack socket reports an IPv4 peer (`::ffff:1.2.3.4`). Cheap, as it runs once per packet. */
 export function withoutMapping(address: string): string {
   return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
 }
@@ -57,7 +57,7 @@ export function planBind(bindAddrs: readonly string[]): BindTarget[] {
   }));
 }
 
-/** What to do about an error of binding. */
+/** Advice for each error of binding. */
 const bindHints: Readonly<Record<string, string>> = {
   EADDRINUSE: ". Another process uses the port: end it, or set bindPort (0 takes a free one)",
   EADDRNOTAVAIL: ". This machine does not have the address: set bindAddr to one that it has",

@@ -36,7 +36,7 @@ interface FileStoreOptions {
 
 /** In bytes: nobody can guess such a name, to put a link there. */
 const nameBytes = 16;
-/** What a save that was killed has left is removed after so long, in ms. A save takes much less. */
+/** Temporary files of killed saves are removed at this age, in ms. A save takes much less. */
 const leftoverAge = 10 * 60_000;
 
 /** @throws MemberlistError `invalid_argument` */
@@ -48,7 +48,7 @@ export function checkPath(path: unknown): void {
 /**
  * A store in a file that only its owner can read. A save writes a new file beside it, under a random name, flushes it to the disk, and renames
  * it; so a crash leaves the old content or the new one, never a part. The new file fails where there is anything of its name, a link included; a
- * link at `path` itself is replaced, not followed. A missing folder is created, with mode 0700. The first load or save removes what saves that were killed have left.
+ * link at `path` itself is replaced, not followed. A missing folder is created, with mode 0700. The first load or save removes temporary files of killed saves.
  */
 export function createFileStore(options: FileStoreOptions): Store {
   const { fs, path, name, folder, beside, permit = () => Promise.resolve() } = options;
@@ -114,7 +114,7 @@ async function write(opened: OpenFile, content: string, fs: FileSystem, next: st
   }
 }
 
-/** So that the new name is on the disk, too. Not every system can do that: then it gets there a little later. */
+/** Flushes the folder, so that the new name is on the disk, too. On systems that cannot do that, the name gets there a little later. */
 async function flushFolder(fs: FileSystem, folder: string): Promise<void> {
   try {
     const opened = await fs.open(folder, "r");
@@ -128,7 +128,7 @@ async function flushFolder(fs: FileSystem, folder: string): Promise<void> {
   }
 }
 
-/** Whatever goes wrong here, the store works without; another process may have been faster. */
+/** Errors are ignored: the store works without the clean-up, and another process may have been faster. */
 async function removeLeftovers({ fs, name, folder, beside }: FileStoreOptions): Promise<void> {
   const before = systemClock().wallTime() - leftoverAge;
   const names = await fs.readdir(folder).catch(() => []);

@@ -66,7 +66,7 @@ export type SocketTransportCounters = {
   readonly tcpRefusedStreams: number;
 };
 
-/** What a runtime brings. */
+/** The functions that a runtime provides. */
 export interface SocketRuntime extends SocketBinder {
   /** Connects; gives up, and leaves nothing open, when `signal` is aborted. */
   connect(to: Address, signal: AbortSignal): Promise<Connection>;
@@ -78,7 +78,7 @@ export interface SocketRuntime extends SocketBinder {
 export class SocketTransport implements Transport {
   /** The effective port. */
   readonly bindPort: number;
-  /** What was bound, in the order of `bindAddrs`. */
+  /** The bound sockets, in the order of `bindAddrs`. */
   readonly boundAddresses: readonly AdvertisedAddress[];
   protected readonly udp: readonly UdpSocket[];
   readonly #options: SocketTransportOptions;

@@ -3,7 +3,7 @@ import { lifeguardPaper, type LifeguardFigures } from "../papers/lifeguard-paper
 import { lifeguardConfigurations, type LifeguardConfiguration } from "../papers/lifeguard-run.ts";
 import { figure } from "./table.ts";
 
-/** What was measured of a configuration, like the paper's figures, with the 95 % intervals of those in per cent. */
+/** The measurements of a configuration, like the paper's figures, with the 95 % intervals of those in per cent. */
 export interface LifeguardResult extends LifeguardFigures {
   readonly configuration: LifeguardConfiguration;
   readonly intervals: {

@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { UsageError } from "./usage-error.ts";
 
 /**
- * What long experiments have played so far, a line of JSON for each run, so that one that was ended goes on where it was. A run is known by
+ * The finished runs of a long experiment, one line of JSON each, so that a stopped experiment continues where it was. A run is known by
  * its input.
  */
 export class RunLog<Input, Outcome> {

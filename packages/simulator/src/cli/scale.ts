@@ -24,7 +24,7 @@ interface ScaleFlags {
 const sizes = [10, 30, 100, 300, 1_000, 2_000, 5_000] as const;
 /** Each node hears of each other one some dozens of times: twice the nodes, four times the work and more. */
 const largestColdStart = 1_000;
-/** What the growth is read out to. */
+/** The sizes to which the growth is extrapolated. */
 const readOut = [10_000, 100_000] as const;
 
 /** `scale`: what a cluster costs, by its size. */

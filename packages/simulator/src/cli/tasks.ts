@@ -4,7 +4,7 @@ import { lifeguardRun } from "../papers/lifeguard-run.ts";
 import { scaleColdStart, scaleSteady } from "../scale/scale-run.ts";
 import { swimDetection, swimFalsePositives, swimInfection, swimLoad } from "../papers/swim-run.ts";
 
-/** What worker processes can be asked to do, by name. Input and result travel as JSON. */
+/** The tasks of worker processes, by name. Input and result travel as JSON. */
 export const tasks: {
   readonly convergenceRun: typeof convergenceRun;
   readonly fuzzSeed: typeof fuzzSeed;

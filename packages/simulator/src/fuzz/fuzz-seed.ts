@@ -3,7 +3,7 @@ import { InvariantError } from "../invariants.ts";
 import { play } from "./play.ts";
 import { schedules, type Schedule } from "./schedule.ts";
 
-/** What is wrong with a seed. */
+/** The problem of a seed. */
 export interface Failure {
   readonly seed: number;
   readonly error: string;

@@ -5,7 +5,7 @@ import { Simulation } from "../simulation.ts";
 import type { TrafficFaults } from "@memberlist/core/testing";
 import type { Schedule, Step } from "./schedule.ts";
 
-/** What a schedule came to. */
+/** The result of a schedule. */
 export interface Played {
   readonly trace: string;
   /** How long they took to agree once the faults had stopped, in ms. */
@@ -56,7 +56,7 @@ class Run {
     }
   }
 
-  /** Whoever has left ends; everybody joins everybody. */
+  /** Nodes that have left end; all others join each other. */
   async calm(): Promise<Played> {
     const sim = this.#sim;
     sim.network.heal();

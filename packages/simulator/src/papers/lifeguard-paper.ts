@@ -1,6 +1,6 @@
 import type { LifeguardConfiguration } from "./lifeguard-run.ts";
 
-/** What the paper's tables say, in per cent of its SWIM, and in s. Source: arXiv 1707.00788v2. */
+/** The figures of the paper's tables, in per cent of its SWIM, and in s. Source: arXiv 1707.00788v2. */
 export interface LifeguardFigures {
   readonly falsePositives: number;
   readonly healthyFalsePositives: number;

@@ -22,7 +22,7 @@ export interface LifeguardInput {
   readonly interval: number | undefined;
 }
 
-/** What one run showed. */
+/** The result of one run. */
 export interface LifeguardOutcome {
   /** Failure events about agents that are not anomalous, raised anywhere. */
   readonly falsePositives: number;
@@ -74,7 +74,7 @@ export async function lifeguardRun(input: LifeguardInput): Promise<LifeguardOutc
     checkInterval: 0,
     settle: settleByTicks,
     tunables,
-    // What the paper's library did not have is off.
+    // Features that the paper's library did not have are off.
     config: { ...lanConfig(), suspicionMult: 5, suspicionMaxTimeoutMult, healingInterval: 0, lagAwareness: false },
   });
   await simulation.clock.advance(quiesce);

@@ -87,7 +87,7 @@ export interface SwimLoad {
   readonly probed: number;
 }
 
-/** What a quiet group sends, over 60 periods. */
+/** The traffic of a quiet group, over 60 periods. */
 export async function swimLoad(input: SwimInput): Promise<SwimLoad> {
   const simulation = await group(input, {});
   const { clock, network } = simulation;
@@ -114,7 +114,7 @@ const infectionPeriods = 16;
  * @returns how many members have it, at the end of each period; the first figure is at the start
  */
 export async function swimInfection(input: SwimInput): Promise<number[]> {
-  // Whoever has it passes it on for as long as the run lasts, as in the paper's model.
+  // Each node that has it passes it on until the end of the run, as in the paper's model.
   const simulation = await group(input, { gossipInterval: 0, retransmitMult: 50 });
   const { clock, random } = simulation;
   await clock.advance(random.next() * period);

@@ -3,7 +3,7 @@ import { runInNewContext } from "node:vm";
 
 let collect: (() => void) | undefined;
 
-/** What is really in use in this process, in bytes: garbage is collected first. */
+/** The bytes in use in this process, after a garbage collection. */
 export function heapBytes(): number {
   if (collect === undefined) {
     setFlagsFromString("--expose-gc");

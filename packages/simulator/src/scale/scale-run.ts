@@ -9,7 +9,7 @@ export interface ScaleInput {
   readonly nodes: number;
 }
 
-/** What nodes send, for each node and second. */
+/** The traffic of a node in a second. */
 interface Load {
   readonly packets: number;
   readonly packetBytes: number;
@@ -17,7 +17,7 @@ interface Load {
   readonly streamBytes: number;
 }
 
-/** What a cluster cost that started from nothing. */
+/** The cost of starting a cluster from nothing. */
 export interface ColdStart {
   readonly nodes: number;
   /** From the first start until all agree, in virtual ms. */
@@ -29,7 +29,7 @@ export interface ColdStart {
   readonly rssMiB: number;
 }
 
-/** What a cluster does whose members know each other. */
+/** The behaviour of a cluster whose members know each other. */
 export interface Steady {
   readonly nodes: number;
   readonly idle: Load;
@@ -83,7 +83,7 @@ export async function scaleColdStart({ seed, nodes }: ScaleInput): Promise<ColdS
 
 /** A preloaded cluster: a minute of idling, then one in which members crash and new ones come. */
 export async function scaleSteady({ seed, nodes }: ScaleInput): Promise<Steady> {
-  // What every first simulation makes once is not of these nodes.
+  // The first simulation allocates memory that does not belong to these nodes.
   await (await simulate({ nodes: 10, checkInterval: 0, settle: settleByTicks })).end();
   const before = heapBytes();
   const start = performance.now();
@@ -126,7 +126,7 @@ async function churnFor(simulation: Simulation, nodes: number, crashes: Crashes)
   await clock.settle(Promise.all(joins), { limit: coldLimit });
 }
 
-/** Who crashed when, and who has noticed. */
+/** The crashes, and the nodes that have noticed each. */
 class Crashes {
   readonly #simulation: Simulation;
   readonly #crashes: Map<

@@ -206,7 +206,7 @@ function isFor(pending: Pending, to: Address, crc: boolean): boolean {
   return other.host === to.host && other.port === to.port && other.name === to.name && pending.crc === crc;
 }
 
-/** A compressed packet holds at most so many times the room of an uncompressed one, and at most so many bytes of messages. */
+/** A compressed packet holds at most this many times the bytes of an uncompressed one, and at most this many bytes of messages. */
 const growthMax = 8;
 const bytesMax = 60_000;
 /** One more byte costs so much of the average byte: the compressor has more to refer to. */

@@ -19,7 +19,7 @@ export interface OutboundStreamsOptions extends StreamContext {
   readonly transport: Pick<Transport, "dial">;
 }
 
-/** What a push/pull has shown of the peer. */
+/** A peer's state, as a push/pull shows it. */
 export interface PeerView {
   /** How many nodes it knows, itself included. */
   readonly count: number;
@@ -171,7 +171,7 @@ export class OutboundStreams {
   }
 }
 
-/** What subscribers get to see of a push/pull. */
+/** The facts of a push/pull for subscribers. */
 function resultOf({ count, nodes, skipped, userStateBytes }: PeerView): object {
   return { nodes: count, different: nodes.length, skipped, userStateBytes };
 }

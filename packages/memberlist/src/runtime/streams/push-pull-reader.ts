@@ -8,7 +8,7 @@ import type { Stats } from "../stats.ts";
 import type { ExchangedStates } from "./state-exchange.ts";
 import type { StreamSession } from "./stream-session.ts";
 
-/** Scanning so many bytes of our own state costs less than decoding one of a peer's nodes. */
+/** Scanning this many bytes of our own state costs less than decoding one node of a peer. */
 const ownBytesPerNode = 512;
 
 export interface PushPullReaderOptions {

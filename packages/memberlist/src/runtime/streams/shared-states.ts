@@ -83,7 +83,7 @@ export class SharedStates {
     this.#options = options;
   }
 
-  /** What all states in use take, in bytes. */
+  /** The bytes of all states in use. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -193,7 +193,7 @@ export class SharedStates {
     }
   }
 
-  /** Until something has changed, or for so many ms. */
+  /** Waits until something has changed, or for this many ms. */
   #sleep(time: number): Promise<void> {
     const { clock } = this.#options;
     return new Promise((resolve) => {

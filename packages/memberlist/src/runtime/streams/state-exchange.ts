@@ -20,7 +20,7 @@ export interface StateExchangeOptions {
   readonly run: <T>(input: () => T) => T;
 }
 
-/** What streams need of the states that push/pulls exchange. */
+/** The part of the exchanged states that streams use. */
 export type ExchangedStates = Pick<StateExchange, "localState" | "merge" | "nextPart" | "yieldToEventLoop" | "dropsDuplicates">;
 
 /** The two states of a push/pull: encodes our own and merges a peer's, both in parts, so that packets and timers get their turn. */

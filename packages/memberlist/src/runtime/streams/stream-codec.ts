@@ -15,7 +15,7 @@ import type { KeyringCipher } from "../../encryption/keyring-cipher.ts";
 import { SerialQueue, type IsWanted } from "../../util/serial-queue.ts";
 import { TurnBudget } from "../../util/turn-budget.ts";
 
-/** Messages of at least so many bytes are done in parts: less takes under 1 ms. */
+/** Messages of at least this many bytes are processed in parts. Shorter ones take less than 1 ms. */
 const longMessage = 64 * 1024;
 /** How much larger than that a message may become by decompression before that is long work, too. */
 const growthInline = 16;
@@ -45,9 +45,9 @@ export interface StreamReadOptions {
  */
 export class StreamCodec {
   readonly #options: StreamCodecOptions;
-  /** Messages of at least so many bytes go to the workers. */
+  /** Messages of at least this many bytes go to the workers. */
   readonly #workersFrom: number;
-  /** Messages of at least so many bytes are not done at once. */
+  /** Messages of at least this many bytes are processed in parts. */
   readonly #long: number;
   readonly #turns: SerialQueue;
   /** For short messages, which are decoded in one piece. */

@@ -12,7 +12,7 @@ import type { ExchangedStates } from "./state-exchange.ts";
 import type { StreamCodec } from "./stream-codec.ts";
 import type { StreamWrites } from "./stream-writes.ts";
 
-/** What every stream of a node needs. */
+/** The parts of a node that each of its streams uses. */
 export interface StreamContext {
   readonly config: ResolvedConfig;
   readonly codec: StreamCodec;
@@ -35,7 +35,7 @@ export class StreamSession {
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   #isClosed = false;
 
-  /** @param account what the stream may hold; absent: what its limits say, since we have opened it */
+  /** @param account counts the bytes that the stream holds. Absent for streams that this node opened: only their own limits apply */
   constructor(stream: TransportStream, { codec, states, stats, writes }: StreamContext, account?: ByteAccount) {
     this.#stream = stream;
     this.#codec = codec;
@@ -97,7 +97,7 @@ export class StreamSession {
     await this.#attempt(() => this.#writer.close());
   }
 
-  /** As {@link finish}, behind an answer: who has read it may hang up before we have. Never throws. */
+  /** As {@link finish}, after an answer: the peer may close the stream as soon as it has read it. Never throws. */
   async finishAnswer(): Promise<void> {
     try {
       await this.#writer.close();

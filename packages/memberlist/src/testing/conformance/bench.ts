@@ -9,7 +9,7 @@ export interface Check {
   readonly name: string;
   /** The optional parts of the harness that the case needs. */
   readonly needs?: readonly (keyof ConformanceHarness)[];
-  /** What a harness says when the case does not apply. */
+  /** The harness's reason if the case does not apply. */
   readonly unless?: keyof ConformanceHarness;
   readonly run: (bench: Bench) => Promise<void>;
 }
@@ -28,7 +28,7 @@ const resendInterval = 200;
 /** In ms: how long the suite looks on for what must not happen. */
 const quiet = 50;
 
-/** What one case works with; whatever it made is closed behind it. */
+/** The tools of one case. All that it opens is closed after the case. */
 export class Bench {
   readonly harness: ConformanceHarness;
   readonly deadline: number;
@@ -56,7 +56,7 @@ export class Bench {
     return [await this.peer(), await this.peer()];
   }
 
-  /** What is closed behind the case. */
+  /** The resources to close after the case. */
   async open<T extends ConformanceResource>(resource: Promise<T> | undefined): Promise<T> {
     check(resource !== undefined, "harness: it lacks what this case needs");
     const opened = (await resource) as T;
@@ -119,7 +119,7 @@ export class Bench {
     }
   }
 
-  /** What the promise gives, within the deadline. */
+  /** The result of the promise, within the deadline. */
   soon<T>(promise: Promise<T>, mend: string): Promise<T> {
     const { clock } = this.harness;
     return new Promise((resolve, reject) => {
@@ -128,7 +128,7 @@ export class Bench {
     });
   }
 
-  /** That the promise rejects with an error of this `code`. */
+  /** Checks that the promise rejects with an error of this `code`. */
   async rejects(promise: Promise<unknown>, code: string, what: string): Promise<void> {
     let failure: unknown;
     try {
@@ -186,7 +186,7 @@ function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => void clock.setTimeout(resolve, ms));
 }
 
-/** What Node's `Buffer` is to a transport: a view into a pool, whose `slice()` does not copy. On every runtime. */
+/** Like Node's `Buffer`, on every runtime: a view into a pool, whose `slice()` does not copy. */
 class PooledBytes extends Uint8Array<ArrayBuffer> {
   override slice(start?: number, end?: number): Uint8Array<ArrayBuffer> {
     return this.subarray(start, end);

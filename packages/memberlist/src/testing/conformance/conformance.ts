@@ -18,7 +18,7 @@ const checks: readonly Check[] = [
 ];
 
 /**
- * What every transport must hold, for any test runner and in any order:
+ * The rules for every transport, for any test runner and in any order:
  *
  * ```ts
  * for (const { name, run } of transportConformance(harness)) it(name, run); // vitest
@@ -48,7 +48,7 @@ async function runCheck(harness: ConformanceHarness, { run }: Check): Promise<vo
   try {
     await run(bench);
   } catch (error) {
-    // What failed first is what there is to say, whatever the clean-up comes to.
+    // The first failure counts, not a failure of the clean-up.
     await bench.close().catch(() => undefined);
     throw error;
   }

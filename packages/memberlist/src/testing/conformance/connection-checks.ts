@@ -90,7 +90,7 @@ export const connectionChecks: readonly Check[] = [
 
 const nowhere: Address = { host: "", port: 0, name: "" };
 
-/** That `done` is called once for each packet, soon after `act`. */
+/** Checks that `done` is called once for each packet, soon after `act`. */
 async function packetsSettle(
   bench: Bench,
   writeTo: (packet: Uint8Array, to: Address, done: () => void) => boolean,

@@ -22,7 +22,7 @@ export interface ConformanceHarness {
   readonly silentAddress?: () => Promise<Address>;
   /** An address that passes connections on to `to` until they are broken, as by a reset or a cut cable. For transports over connections. */
   readonly relay?: (to: Address) => Promise<ConformanceRelay>;
-  /** That the network's API has no way to reset a stream (TCP and QUIC on Deno): a peer cannot distinguish `writable.abort()` from an end then. */
+  /** True if the network's API has no way to reset a stream (TCP and QUIC on Deno): a peer cannot distinguish `writable.abort()` from an end then. */
   readonly cannotReset?: boolean;
   /** Where a connection is made, but the transport's own handshake (of TLS, QUIC, WebSocket) is never answered. For transports with one. */
   readonly unansweredHandshake?: () => Promise<Address>;
@@ -34,7 +34,7 @@ export interface ConformanceHarness {
   readonly openHandles?: () => number;
 }
 
-/** What the suite closes behind a case. */
+/** A resource that the suite closes after a case. */
 export interface ConformanceResource {
   /** Frees the resource. */
   close(): void | Promise<void>;
