@@ -54,6 +54,12 @@ module.exports = {
       to: { path: "^packages/(?!memberlist/|transport-)" },
     },
     {
+      name: "adapters-know-only-the-core",
+      severity: "error",
+      from: { path: "^packages/(opentelemetry|prometheus)/src" },
+      to: { path: "^packages/(?!memberlist/|opentelemetry/|prometheus/)", dependencyTypesNot: ["npm", "npm-dev", "npm-peer"] },
+    },
+    {
       name: "status-runs-everywhere",
       comment: "The status handler runs on every runtime, and knows only the core.",
       severity: "error",

@@ -12,6 +12,7 @@ const entries = [
   ["memberlist", "core-metrics", "metrics/index"],
   ["memberlist", "core-testing", "testing/index"],
   ["memberlist", "core-transport", "transport-kit/index"],
+  ["opentelemetry", "opentelemetry", "index"],
   ["prometheus", "prometheus", "index"],
   ["status", "status", "index"],
   ["transport-node", "transport-node", "index"],

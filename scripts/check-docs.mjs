@@ -50,6 +50,7 @@ writeFileSync(
         "@memberlist/core/testing": source("memberlist/src/testing/index.ts"),
         "@memberlist/core/transport": source("memberlist/src/transport-kit/index.ts"),
         "@memberlist/core/internal": source("memberlist/src/internal.ts"),
+        "@memberlist/opentelemetry": source("opentelemetry/src/index.ts"),
         "@memberlist/prometheus": source("prometheus/src/index.ts"),
         "@memberlist/simulator": source("simulator/src/index.ts"),
         "@memberlist/status": source("status/src/index.ts"),

@@ -5,6 +5,7 @@ export type * as transport from "@memberlist/core/transport";
 export type * as internal from "@memberlist/core/internal";
 export type * as metrics from "@memberlist/core/metrics";
 export type * as testing from "@memberlist/core/testing";
+export type * as opentelemetry from "@memberlist/opentelemetry";
 export type * as prometheus from "@memberlist/prometheus";
 export type * as simulator from "@memberlist/simulator";
 export type * as status from "@memberlist/status";
