@@ -33,7 +33,10 @@ export interface StatusHandlerOptions {
   readonly metrics?: MetricsSource;
   /** How many event streams may be open at once. A page has one. Default 16. */
   readonly maxEventStreams?: number;
-  /** How often open event streams get new samples, in ms. No timer runs while none is open. Default 2,000. */
+  /**
+   * How often open event streams get new samples, in ms. No timer runs while none is open. The samples also keep idle connections open: stay
+   * below the limit of the server (Bun: 10 s) and of proxies. Default 2,000.
+   */
   readonly sampleInterval?: number;
 }
 
