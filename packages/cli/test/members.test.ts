@@ -67,7 +67,7 @@ describe("memberlist members", () => {
 
   it("prints JSON, of the members that a filter selects", async () => {
     const address = await cluster();
-    const { stdout } = await runCli(["members", address, "--json", "--filter", "role=w*", "state!=dead"]);
+    const { stdout } = await runCli(["members", address, "--json", "--filter", "role=w*", "--filter", "state!=dead"]);
     expect(JSON.parse(stdout)).toMatchObject({
       from: address,
       members: [{ name: "web-1", state: "alive", address, metadata: { form: "json", value: { role: "web" } } }],

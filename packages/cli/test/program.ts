@@ -8,7 +8,7 @@ import { bundle } from "../../../scripts/bundle.mjs";
 let built: Promise<string> | undefined;
 
 /** The command line as one file, made from the sources once for each test file. */
-function cliProgram(): Promise<string> {
+export function cliProgram(): Promise<string> {
   built ??= (async () => {
     const folder = mkdtempSync(join(tmpdir(), "memberlist-cli-"));
     process.once("exit", () => rmSync(folder, { recursive: true, force: true }));

@@ -1,5 +1,5 @@
 /** What our own transport packages share with the core. Not for others: it changes without notice. */
-export { canonicalIp, isIp } from "./api/address.ts";
+export { canonicalIp, hostPort, isIp } from "./api/address.ts";
 export { configError, errorMessage } from "./api/errors.ts";
 export { checkConfigPart, checkOptions } from "./api/check-arguments.ts";
 export { resolveConfig } from "./config/resolve.ts";

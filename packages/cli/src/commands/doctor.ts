@@ -1,7 +1,8 @@
 import { diagnose } from "../doctor/diagnose.ts";
 import { Examiner, type ExaminerOptions } from "../doctor/examiner.ts";
 import type { Examination } from "../doctor/examination.ts";
-import type { Finding, Severity } from "../doctor/finding.ts";
+import { diagnoseAgent, examineAgents } from "../doctor/agents.ts";
+import { sortFindings, type Finding, type Severity } from "../doctor/finding.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { Runtime } from "../runtime.ts";
 import { printable, type Io } from "../terminal/io.ts";
@@ -10,6 +11,9 @@ import { fold, type Style } from "../terminal/text.ts";
 export interface DoctorRequest extends Omit<ExaminerOptions, "progress"> {
   readonly seeds: readonly string[];
   readonly json: boolean;
+  /** Status pages of members. */
+  readonly agents: readonly string[];
+  readonly token: string | undefined;
 }
 
 const marks: Readonly<Record<Severity, readonly [Style, string]>> = {
@@ -23,8 +27,11 @@ export async function runDoctor(request: DoctorRequest, runtime: Runtime, io: Io
   const progress = (line: string): void => {
     if (!request.json) io.note(printable(line));
   };
-  const examination = await new Examiner({ ...request, progress }, runtime).examine(request.seeds);
-  const findings = diagnose(examination);
+  const { agents, token, seeds } = request;
+  const [checks, examination] = await examineAgents(agents, token, () =>
+    new Examiner({ ...request, progress }, runtime).examine(seeds),
+  );
+  const findings = sortFindings([...diagnose(examination), ...checks.flatMap(diagnoseAgent)]);
   if (request.json) io.json({ ...summary(examination), findings });
   else printFindings(examination, findings, io);
   if (findings.some(({ severity }) => severity === "error")) return exitCodes.errors;

@@ -3,7 +3,7 @@ import { formatAddress } from "@memberlist/core/transport";
 import { blockedFor } from "./blocked-for.ts";
 import { usualPacketBytes } from "./examiner.ts";
 import type { Examination, MemberCheck, NameCheck, PairCheck, SeedCheck, StreamResult } from "./examination.ts";
-import { sortFindings, type Finding, type Severity } from "./finding.ts";
+import type { Finding, Severity } from "./finding.ts";
 import { diagnoseVersions } from "./versions.ts";
 
 /** A shorter delay than this is nothing to report, in ms. */
@@ -14,7 +14,7 @@ export function diagnose(examination: Examination): readonly Finding[] {
   const { seeds, members, names, pairs, gone, leftOut, ownLag } = examination;
   const misplaced = new Set(seeds.flatMap(({ elsewhere }) => (elsewhere === undefined ? [] : [elsewhere.node.name])));
   const duplicated = new Set(names.filter(isDuplicate).map(({ name }) => name));
-  return sortFindings([
+  return [
     ...seeds.flatMap(diagnoseSeed),
     ...names.flatMap(diagnoseName),
     ...members
@@ -45,7 +45,7 @@ export function diagnose(examination: Examination): readonly Finding[] {
           ),
         ]
       : []),
-  ]);
+  ];
 }
 
 function finding(code: string, severity: Severity, about: readonly string[], message: string, advice: string): Finding {

@@ -1,11 +1,12 @@
-import { MemberlistError, lanConfig, type FetchedMembers, type Node } from "@memberlist/core";
-import { encryptionOf, PacketVisitor, resolveConfig } from "@memberlist/core/internal";
+import { MemberlistError, type FetchedMembers, type Node } from "@memberlist/core";
+import type { PacketVisitor } from "@memberlist/core/internal";
 import { formatAddress, parseAddress, type Address } from "@memberlist/core/transport";
 import type { ClusterAccess } from "../cluster-options.ts";
 import { localAddressTowards } from "../local-address.ts";
 import { inParallel } from "../parallel.ts";
 import type { BoundTransport, Runtime } from "../runtime.ts";
 import type { Examination, MemberCheck, NameCheck, PairCheck, PingResult, SeedCheck, StreamResult } from "./examination.ts";
+import { addressOf, visiting } from "../visit.ts";
 import { LagWatch } from "./lag-watch.ts";
 
 export interface ExaminerOptions extends ClusterAccess {
@@ -56,14 +57,11 @@ export class Examiner {
       const checks = asked.map((seed) => ({ ...seed, elsewhere: undefined }));
       return { ...base, seeds: checks, members: [], names: [], pairs: [], pairsTried: 0, ownLag: 0 };
     }
-    const host = present.some(({ addr }) => addr.includes(":")) ? "::" : "0.0.0.0";
-    const transport = await this.#runtime.bind(host);
-    try {
-      const pinger = await this.#pinger(transport);
-      return { ...base, ...(await this.#examineMembers(asked, examined, pinger, transport)) };
-    } finally {
-      await transport.shutdown();
-    }
+    const hosts = present.map(({ addr }) => addr);
+    const found = await visiting(hosts, this.#options, this.#runtime, ({ pinger, transport }) =>
+      this.#examineMembers(asked, examined, pinger, transport),
+    );
+    return { ...base, ...found };
   }
 
   async #examineMembers(
@@ -97,12 +95,6 @@ export class Examiner {
       inParallel(asked, atOnce, (seed) => this.#whoIs(seed, pinger)),
     ]);
     return { seeds, members, names, ...found, ownLag };
-  }
-
-  async #pinger(transport: BoundTransport): Promise<PacketVisitor> {
-    const { keyring, label } = this.#options;
-    const config = resolveConfig({ ...lanConfig(), name: "doctor", keyring, label });
-    return new PacketVisitor({ config, transport, encryption: await encryptionOf(config, transport.crypto) });
   }
 
   async #fetch(address: string): Promise<StreamResult> {
@@ -267,10 +259,6 @@ function listedNodes(views: readonly FetchedMembers[]): readonly Node[] {
     if (known === undefined || known.incarnation < node.incarnation) nodes.set(key, node);
   }
   return [...nodes.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-function addressOf({ addr, port, name }: Node): Address {
-  return { host: addr, port, name };
 }
 
 /**

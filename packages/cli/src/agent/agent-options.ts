@@ -1,0 +1,134 @@
+import { readFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { errorMessage, isIp, isObject } from "@memberlist/core/internal";
+import { parseAddress } from "@memberlist/core/transport";
+import type { Command } from "commander";
+import { clusterAccess, type ClusterAccess, type ClusterOptions } from "../cluster-options.ts";
+import { UsageError } from "../exit-codes.ts";
+import { parseEventHandler, type EventHandler } from "./event-handlers.ts";
+import { httpToken } from "./http-token.ts";
+
+/** The options of `memberlist agent` by their names. */
+export interface AgentFlags extends ClusterOptions {
+  readonly config?: string;
+  readonly seeds?: readonly string[];
+  readonly name?: string;
+  readonly bind: string;
+  readonly advertise?: string;
+  readonly preset: "lan" | "wan" | "local";
+  readonly meta?: string;
+  readonly delegateVersions?: string;
+  readonly store?: string;
+  readonly http?: string;
+  readonly httpTokenFile?: string;
+  readonly eventHandler?: readonly string[];
+  readonly json?: true;
+}
+
+interface IpPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface DelegateVersions {
+  readonly delegateProtocolMin: number;
+  readonly delegateProtocolMax: number;
+  readonly delegateProtocolVersion: number;
+}
+
+export interface AgentRequest extends ClusterAccess {
+  readonly seeds: readonly string[];
+  readonly name: string;
+  readonly bind: IpPort;
+  readonly advertise: IpPort | undefined;
+  readonly preset: "lan" | "wan" | "local";
+  readonly meta: Uint8Array;
+  readonly delegateVersions: DelegateVersions | undefined;
+  readonly store: string | undefined;
+  readonly http: IpPort | undefined;
+  readonly token: string | undefined;
+  readonly handlers: readonly EventHandler[];
+  readonly json: boolean;
+}
+
+/**
+ * Sets what the file of `--config` has and neither a flag nor the environment has set.
+ *
+ * @throws UsageError for a file that cannot be read, and for unknown or wrong fields
+ */
+export async function applyConfigFile(command: Command): Promise<void> {
+  const path: unknown = command.getOptionValue("config");
+  if (typeof path !== "string") return;
+  const fields = await readConfig(path);
+  for (const [field, value] of Object.entries(fields)) {
+    const option = command.options.find((one) => one.attributeName() === field);
+    const isList = Array.isArray(value) && value.every((item) => typeof item === "string");
+    const takesList = field === "seeds" || field === "eventHandler";
+    if ((option === undefined && field !== "seeds") || field === "config" || field === "key") {
+      throw new UsageError(`${path}: ${field} is not a field of this file${field === "key" ? ": use keyFile" : ""}`);
+    }
+    if (takesList ? !isList : option?.isBoolean() === true ? typeof value !== "boolean" : typeof value !== "string") {
+      throw new UsageError(`${path}: ${field} must be a ${takesList ? "list of strings" : "string"}`);
+    }
+    const source = command.getOptionValueSource(field);
+    if (source === undefined || source === "default") command.setOptionValueWithSource(field, value, "config");
+  }
+}
+
+async function readConfig(path: string): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    const value: unknown = JSON.parse(await readFile(path, "utf8"));
+    if (isObject(value)) return value;
+  } catch (error) {
+    throw new UsageError(`--config ${path}: ${errorMessage(error)}`);
+  }
+  throw new UsageError(`--config ${path}: it must have a JSON object`);
+}
+
+/** @throws UsageError for options that are wrong by themselves or together */
+export async function agentRequest(seeds: readonly string[], flags: AgentFlags): Promise<AgentRequest> {
+  const { name = hostname(), advertise, preset, meta = "", delegateVersions, store, json = false } = flags;
+  const token = await httpToken(flags.httpTokenFile);
+  const http = flags.http === undefined ? undefined : ipPort("--http", flags.http, 7980);
+  if (http !== undefined && token === undefined && !isLoopback(http.host)) {
+    throw new UsageError("--http beyond loopback needs a token: pass --http-token-file, or set MEMBERLIST_HTTP_TOKEN");
+  }
+  return {
+    ...(await clusterAccess(flags)),
+    seeds,
+    name,
+    bind: ipPort("--bind", flags.bind, 7946),
+    advertise: advertise === undefined ? undefined : ipPort("--advertise", advertise, 0),
+    preset,
+    meta: new TextEncoder().encode(meta),
+    delegateVersions: delegateVersions === undefined ? undefined : parseDelegateVersions(delegateVersions),
+    store,
+    http,
+    token,
+    handlers: (flags.eventHandler ?? []).map(parseEventHandler),
+    json,
+  };
+}
+
+function ipPort(option: string, text: string, defaultPort: number): IpPort {
+  try {
+    // A port of 0 is a free one, which an address of a member cannot have.
+    const free = /^(.*):0$/.exec(text);
+    const { host, port } = parseAddress(free?.[1] ?? text, defaultPort);
+    if (isIp(host)) return { host, port: free === null ? port : 0 };
+  } catch (error) {
+    throw new UsageError(`${option}: ${errorMessage(error)}`);
+  }
+  throw new UsageError(`${option}: the host must be a literal IP`);
+}
+
+function isLoopback(host: string): boolean {
+  return host === "::1" || host.startsWith("127.");
+}
+
+function parseDelegateVersions(text: string): DelegateVersions {
+  const found = /^(\d{1,3}),(\d{1,3}),(\d{1,3})$/.exec(text);
+  if (found === null) throw new UsageError("--delegate-versions: it must be three numbers, such as 2,5,5");
+  const [min = 0, max = 0, current = 0] = found.slice(1).map(Number);
+  return { delegateProtocolMin: min, delegateProtocolMax: max, delegateProtocolVersion: current };
+}

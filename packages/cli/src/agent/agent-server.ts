@@ -1,0 +1,48 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createRequestListener } from "@remix-run/node-fetch-server";
+import type { Memberlist } from "@memberlist/core";
+import { hostPort } from "@memberlist/core/internal";
+import { statusHandler } from "@memberlist/status";
+import { KeysHandler } from "../keys/keys-handler.ts";
+
+/** How long requests may take after the member has shut down, in ms. */
+const closeTimeout = 1_000;
+
+/** The HTTP server of an agent: the status page, which only reads, and `/keys`, which needs the token. */
+export class AgentServer {
+  readonly url: string;
+  readonly #server: Server;
+
+  private constructor(server: Server, url: string) {
+    this.#server = server;
+    this.url = url;
+  }
+
+  /** Rejects with the error of the system when the address cannot be listened on. */
+  static async listen(
+    members: Memberlist,
+    { host, port }: { readonly host: string; readonly port: number },
+    token: string | undefined,
+  ): Promise<AgentServer> {
+    const status = statusHandler(members, { token });
+    const keys = new KeysHandler(members, token);
+    const server = createServer(
+      createRequestListener((request) => (new URL(request.url).pathname === "/keys" ? keys.handle(request) : status(request))),
+    );
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, host, resolve);
+    });
+    const address = server.address() as AddressInfo;
+    return new AgentServer(server, `http://${hostPort(host, address.port)}`);
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    const timer = setTimeout(() => this.#server.closeAllConnections(), closeTimeout);
+    await closed;
+    clearTimeout(timer);
+  }
+}

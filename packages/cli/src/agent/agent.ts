@@ -1,0 +1,118 @@
+import { hostname } from "node:os";
+import process from "node:process";
+import { lanConfig, localConfig, wanConfig, type Config, type Memberlist, type MemberEvent } from "@memberlist/core";
+import { parseAddress } from "@memberlist/core/transport";
+import type { ClusterAccess } from "../cluster-options.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { interruption } from "../interruption.ts";
+import { localAddressTowards } from "../local-address.ts";
+import type { Runtime } from "../runtime.ts";
+import { printable, type Io } from "../terminal/io.ts";
+import type { AgentRequest } from "./agent-options.ts";
+import { AgentServer } from "./agent-server.ts";
+import { entryOf } from "./cluster-entry.ts";
+import { eventLine, plainEvent } from "./describe-event.ts";
+import { EventHandlers } from "./event-handlers.ts";
+
+const presets = { lan: lanConfig, wan: wanConfig, local: localConfig } as const;
+const leaveTimeout = 5_000;
+
+/** `memberlist agent`: runs a member until Ctrl-C or SIGTERM, and then leaves. */
+export async function runAgent(request: AgentRequest, runtime: Runtime, io: Io): Promise<number> {
+  const { seeds, bind, advertise, preset, name, label, keyring, meta, store } = request;
+  const stop = interruption();
+  const versions = request.delegateVersions ?? (await entryOf(seeds, request, runtime))?.versions;
+  let handlers: EventHandlers | undefined;
+  const members = await runtime.createMemberlist({
+    ...presets[preset](),
+    ...versions,
+    name,
+    label,
+    keyring,
+    meta,
+    bindAddr: bind.host,
+    bindPort: bind.port,
+    advertiseAddr: advertise?.host,
+    advertisePort: advertise?.port,
+    store: store === undefined ? undefined : runtime.fileStore(store),
+    logOutput: process.stderr,
+    delegate: { notifyMsg: (message) => handlers?.onMessage(message) },
+  });
+  handlers = new EventHandlers(
+    request.handlers,
+    () => members.localNode(),
+    (problem) => io.error(problem),
+  );
+  let server: AgentServer | undefined;
+  try {
+    const events = members.events({ signal: stop });
+    if (request.http !== undefined) server = await AgentServer.listen(members, request.http, request.token);
+    announce(members, server, request.json, io);
+    const printing = print(events, request.json, io, (event) => handlers?.onEvent(event));
+    if (seeds.length > 0) await members.join(seeds, { signal: stop });
+    await printing;
+    await members.leave({ timeout: leaveTimeout });
+  } catch (error) {
+    if (!stop.aborted) throw error;
+  } finally {
+    // First the member: its page and its event streams end by themselves then.
+    await members.shutdown();
+    await server?.close();
+  }
+  return exitCodes.ok;
+}
+
+export interface MonitorRequest extends ClusterAccess {
+  readonly seeds: readonly string[];
+  readonly name: string | undefined;
+  readonly json: boolean;
+}
+
+/** `memberlist monitor`: an observer that joins on a free port, prints what happens, and leaves. */
+export async function monitorCluster(request: MonitorRequest, runtime: Runtime, io: Io): Promise<number> {
+  const { seeds, label, keyring, json, name = `monitor-${hostname()}-${process.pid}` } = request;
+  const stop = interruption();
+  const entry = await entryOf(seeds, request, runtime);
+  const config: Config = { ...lanConfig(), ...entry?.versions, name, label, keyring, bindPort: 0 };
+  const address = await addressTowards(entry?.address);
+  const members = await runtime.createMemberlist({ ...config, ...address, logOutput: { write: () => undefined } });
+  try {
+    const printing = print(members.events({ signal: stop }), json, io);
+    await members.join(seeds, { signal: stop });
+    await printing;
+    await members.leave({ timeout: leaveTimeout });
+  } catch (error) {
+    if (!stop.aborted) throw error;
+  } finally {
+    await members.shutdown();
+  }
+  return exitCodes.ok;
+}
+
+/** An observer is reached at the address from which it reaches the cluster, whatever other networks the machine has. */
+async function addressTowards(seed: string | undefined): Promise<Pick<Config, "bindAddr" | "advertiseAddr">> {
+  if (seed === undefined) return {};
+  const { host, port } = parseAddress(seed, 7946);
+  const local = await localAddressTowards(host, port);
+  return local === undefined ? {} : { bindAddr: local.includes(":") ? "::" : "0.0.0.0", advertiseAddr: local };
+}
+
+function announce(members: Memberlist, server: AgentServer | undefined, json: boolean, io: Io): void {
+  const { name, address } = members.toJSON();
+  if (json) io.json({ type: "running", name, address, http: server?.url });
+  else io.line(`${printable(name)} is running at ${address}${server === undefined ? "" : `; status page: ${server.url}`}`);
+}
+
+async function print(
+  events: AsyncIterable<MemberEvent>,
+  json: boolean,
+  io: Io,
+  onEvent: (event: MemberEvent) => void = () => undefined,
+): Promise<void> {
+  for await (const event of events) {
+    onEvent(event);
+    const plain = plainEvent(event);
+    if (json) io.json(plain);
+    else io.line(eventLine(plain, io.paint));
+  }
+}

@@ -1,0 +1,42 @@
+import type { Node } from "@memberlist/core";
+import type { ClusterAccess } from "../cluster-options.ts";
+import type { Runtime } from "../runtime.ts";
+import type { DelegateVersions } from "./agent-options.ts";
+
+/** A seed that answers. */
+export interface ClusterEntry {
+  /** `host:port`. */
+  readonly address: string;
+  /** The delegate versions with which a new member is accepted. */
+  readonly versions: DelegateVersions | undefined;
+}
+
+/** The first seed that answers; undefined where none does: the join then names the cause. */
+export async function entryOf(
+  seeds: readonly string[],
+  { keyring, label }: ClusterAccess,
+  runtime: Runtime,
+): Promise<ClusterEntry | undefined> {
+  for (const seed of seeds) {
+    try {
+      const { address, members } = await runtime.fetchMembers(seed, { keyring, label, timeout: 5_000 });
+      const alive = members.filter(({ state }) => state === "alive");
+      return { address, versions: alive.length > 0 ? acceptedBy(alive) : undefined };
+    } catch {
+      // Perhaps the next one.
+    }
+  }
+  return undefined;
+}
+
+/** The range that all accept, and the version that most speak. */
+function acceptedBy(nodes: readonly Node[]): DelegateVersions {
+  const speakers = new Map<number, number>();
+  for (const { dCur } of nodes) speakers.set(dCur, (speakers.get(dCur) ?? 0) + 1);
+  const [[current] = [0]] = [...speakers].toSorted(([, a], [, b]) => b - a);
+  return {
+    delegateProtocolMin: Math.min(current, Math.max(...nodes.map(({ dMin }) => dMin))),
+    delegateProtocolMax: Math.max(current, Math.min(...nodes.map(({ dMax }) => dMax))),
+    delegateProtocolVersion: current,
+  };
+}

@@ -1,0 +1,141 @@
+import { spawn } from "node:child_process";
+import process from "node:process";
+import type { MemberEvent, Node } from "@memberlist/core";
+import { UsageError } from "../exit-codes.ts";
+import { metadataFields, readMetadata } from "../metadata.ts";
+
+/** The events of Serf's event handlers that a memberlist has. */
+const handlerEvents = ["member-join", "member-leave", "member-failed", "member-update", "user"] as const;
+type HandlerEvent = (typeof handlerEvents)[number];
+
+/** A command, and the events that it runs on. */
+export interface EventHandler {
+  readonly events: ReadonlySet<HandlerEvent>;
+  readonly command: string;
+}
+
+/** Runs that wait for the one before them: what comes while there are more is dropped. */
+const maxWaiting = 1_000;
+
+/**
+ * `member-join,user=./handle.sh`, or a command alone for all events.
+ *
+ * @throws UsageError
+ */
+export function parseEventHandler(text: string): EventHandler {
+  const [, names, command = text] = /^([a-z*][a-z,*-]*)=(.*)$/su.exec(text) ?? [];
+  if (command.trim() === "") throw new UsageError("--event-handler: the command is empty");
+  if (names === undefined || names === "*") return { events: new Set(handlerEvents), command };
+  const wanted = names.split(",");
+  const unknown = wanted.find((name) => !(handlerEvents as readonly string[]).includes(name));
+  if (unknown !== undefined) {
+    throw new UsageError(`--event-handler: ${unknown} is not an event; the events are ${handlerEvents.join(", ")}`);
+  }
+  return { events: new Set(wanted as HandlerEvent[]), command };
+}
+
+interface Run {
+  readonly event: HandlerEvent;
+  readonly stdin: string | Uint8Array;
+}
+
+/**
+ * Runs the commands of an agent on events, one at a time for each handler, as Serf does: the event in the environment, members as lines on standard input
+ * (name, address, role and tags, separated by tabs), or the bytes of a user message.
+ */
+export class EventHandlers {
+  readonly #handlers: readonly { readonly handler: EventHandler; readonly waiting: Run[]; isRunning: boolean }[];
+  readonly #self: () => Node;
+  readonly #onProblem: (message: string) => void;
+
+  constructor(handlers: readonly EventHandler[], self: () => Node, onProblem: (message: string) => void) {
+    this.#handlers = handlers.map((handler) => ({ handler, waiting: [], isRunning: false }));
+    this.#self = self;
+    this.#onProblem = onProblem;
+  }
+
+  onEvent(event: MemberEvent): void {
+    const name = handlerEventOf(event);
+    if (name !== undefined && "node" in event) this.#queue({ event: name, stdin: `${memberLine(event.node)}\n` });
+  }
+
+  onMessage(message: Uint8Array): void {
+    this.#queue({ event: "user", stdin: message });
+  }
+
+  #queue(run: Run): void {
+    for (const one of this.#handlers) {
+      if (!one.handler.events.has(run.event)) continue;
+      if (one.waiting.length >= maxWaiting) {
+        this.#onProblem(`the event handler is too slow, and ${run.event} was dropped: ${one.handler.command}`);
+        continue;
+      }
+      one.waiting.push(run);
+      if (!one.isRunning) this.#work(one).catch((error: unknown) => this.#onProblem(String(error)));
+    }
+  }
+
+  async #work(one: { readonly handler: EventHandler; readonly waiting: Run[]; isRunning: boolean }): Promise<void> {
+    one.isRunning = true;
+    for (let run = one.waiting.shift(); run !== undefined; run = one.waiting.shift()) {
+      const problem = await runCommand(one.handler.command, run, this.#self());
+      if (problem !== undefined) this.#onProblem(`event handler "${one.handler.command}" on ${run.event}: ${problem}`);
+    }
+    one.isRunning = false;
+  }
+}
+
+function handlerEventOf(event: MemberEvent): HandlerEvent | undefined {
+  switch (event.type) {
+    case "join":
+      return "member-join";
+    case "leave":
+      return event.node.state === "left" ? "member-leave" : "member-failed";
+    case "update":
+      return "member-update";
+    default:
+      return undefined;
+  }
+}
+
+/** As Serf writes it; tabs, line breaks and commas of a name or a value would be taken for the format. */
+function memberLine(node: Node): string {
+  const tags = tagsOf(node);
+  const pairs = Object.entries(tags).map(([tag, value]) => `${clean(tag)}=${clean(value)}`);
+  return [clean(node.name), node.addr, clean(tags["role"] ?? ""), pairs.join(",")].join("\t");
+}
+
+function tagsOf({ meta }: Node): Readonly<Record<string, string>> {
+  const fields = Object.entries(metadataFields(readMetadata(meta)));
+  return Object.fromEntries(fields.map(([field, value]) => [field, typeof value === "string" ? value : JSON.stringify(value)]));
+}
+
+function clean(text: string): string {
+  return text.replaceAll(/[\p{Cc},]/gu, "_");
+}
+
+/** @returns what went wrong, if anything */
+function runCommand(command: string, { event, stdin }: Run, self: Node): Promise<string | undefined> {
+  const tags = tagsOf(self);
+  const variables = {
+    EVENT: event,
+    SELF_NAME: self.name,
+    SELF_ROLE: tags["role"] ?? "",
+    ...Object.fromEntries(
+      Object.entries(tags).map(([tag, value]) => [`TAG_${tag.toUpperCase().replaceAll(/[^A-Z0-9_]/gu, "_")}`, value]),
+    ),
+  };
+  // Under both names, so that handlers written for Serf run as they are. The agent's secrets are not for them.
+  const { MEMBERLIST_KEY: _key, MEMBERLIST_HTTP_TOKEN: _token, ...rest } = process.env;
+  const env = { ...rest };
+  for (const [name, value] of Object.entries(variables)) {
+    env[`MEMBERLIST_${name}`] = value;
+    env[`SERF_${name}`] = value;
+  }
+  return new Promise((resolve) => {
+    const child = spawn(command, { shell: true, env, stdio: ["pipe", "inherit", "inherit"] });
+    child.once("error", (error) => resolve(error.message));
+    child.once("close", (code, signal) => resolve(code === 0 ? undefined : `it ended with ${signal ?? `code ${code}`}`));
+    child.stdin.on("error", () => undefined).end(stdin);
+  });
+}

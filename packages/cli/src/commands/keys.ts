@@ -1,0 +1,154 @@
+import { readFile, writeFile } from "node:fs/promises";
+import process from "node:process";
+import { createInterface } from "node:readline/promises";
+import { decodeKey, generateKey } from "@memberlist/core";
+import { errorMessage } from "@memberlist/core/internal";
+import { exitCodes, UsageError } from "../exit-codes.ts";
+import { fingerprint } from "../keys/fingerprint.ts";
+import type { KeyAction } from "../keys/keys-handler.ts";
+import { KeyRotation, type AgentKeys } from "../keys/rotation.ts";
+import { printable, type Io } from "../terminal/io.ts";
+
+export interface KeysCommandRequest {
+  readonly agents: readonly string[];
+  readonly token: string | undefined;
+  /** Plain HTTP to other machines is allowed. */
+  readonly allowPlainHttp: boolean;
+}
+
+export interface RotateRequest extends KeysCommandRequest {
+  /** The new key; made if the file is not there. */
+  readonly newKeyFile: string;
+  /** Members without a given agent are left with the old key. */
+  readonly partial: boolean;
+  /** Without questions between the steps. */
+  readonly yes: boolean;
+}
+
+/** `memberlist keys list`: the fingerprints of all agents' keys. */
+export async function listKeys(request: KeysCommandRequest, io: Io): Promise<number> {
+  const found = await open(request).all("list");
+  report(found, io);
+  return found.every(({ answer }) => answer !== undefined) ? exitCodes.ok : exitCodes.failed;
+}
+
+/**
+ * `memberlist keys rotate`: adds the new key everywhere, then encrypts by it everywhere, then removes the others everywhere. A step begins only when every
+ * agent has done the one before, so that at each moment all members decrypt what any of them sends. It can be stopped, and run again with the same file.
+ */
+export async function rotateKeys(request: RotateRequest, io: Io): Promise<number> {
+  const { newKeyFile, partial } = request;
+  const rotation = open(request);
+  const before = await rotation.all("list");
+  report(before, io);
+  if (!isComplete(before, io)) return exitCodes.failed;
+  const missing = uncovered(before);
+  if (missing.length > 0) {
+    io.error(
+      `no --agent is given for these members: ${missing.map(printable).join(", ")}. With the old key removed, they would be cut off`,
+    );
+    if (!partial) return exitCodes.usage;
+  }
+  const key = await readOrMakeKey(newKeyFile, io);
+  const mark = fingerprint(decodeKey(key));
+  const old = await oldKeys(before, mark);
+  const steps: readonly (readonly [string, KeyAction])[] = [
+    [`1 of 3: add the new key ${mark} to every agent`, "add"],
+    [`2 of 3: encrypt by the new key on every agent`, "use"],
+  ];
+  for (const [title, action] of steps) {
+    if (!(await step(title, request, io))) return exitCodes.interrupted;
+    const found = await rotation.all(action, key);
+    report(found, io);
+    if (!isComplete(found, io)) return exitCodes.failed;
+  }
+  if (old.length === 0) {
+    io.line("no other key is left on any agent: the rotation is complete");
+    return exitCodes.ok;
+  }
+  if (!(await step(`3 of 3: remove the old keys ${old.join(", ")} from every agent`, request, io))) return exitCodes.interrupted;
+  const found = await rotation.all("keep", key);
+  report(found, io);
+  if (!isComplete(found, io)) return exitCodes.failed;
+  io.line(`the rotation is complete: give new members the key in ${newKeyFile}`);
+  return exitCodes.ok;
+}
+
+/** @throws UsageError without a token, or for an agent to which keys would travel in plaintext */
+function open({ agents, token, allowPlainHttp }: KeysCommandRequest): KeyRotation {
+  if (token === undefined) throw new UsageError("keys need the agents' token: pass --token-file, or set MEMBERLIST_HTTP_TOKEN");
+  for (const agent of agents) {
+    if (!URL.canParse(agent)) throw new UsageError(`--agent: ${agent} is not a URL, such as http://127.0.0.1:7980`);
+    const { protocol, hostname } = new URL(agent);
+    const isLocal = hostname === "localhost" || hostname === "[::1]" || hostname.startsWith("127.");
+    if (protocol !== "https:" && !isLocal && !allowPlainHttp) {
+      throw new UsageError(
+        `${agent}: keys and the token would travel in plaintext. Use https, an SSH tunnel to the agent's loopback address, or --allow-plain-http on a trusted network`,
+      );
+    }
+  }
+  return new KeyRotation(agents, token);
+}
+
+/** What each agent answered, a line each. */
+function report(found: readonly AgentKeys[], io: Io): void {
+  for (const { url, answer, error } of found) {
+    if (answer === undefined) io.line(`${io.paint("red", "✗")} ${url}: ${printable(error ?? "")}`);
+    else
+      io.line(
+        `${io.paint("green", "✓")} ${url} ${printable(answer.node)}: ${answer.keys.map((key, i) => (i === 0 ? `${key} (encrypts)` : key)).join(", ")}`,
+      );
+  }
+}
+
+function isComplete(found: readonly AgentKeys[], io: Io): boolean {
+  const failed = found.filter(({ answer }) => answer === undefined);
+  if (failed.length === 0) return true;
+  io.error(
+    `${failed.length} of ${found.length} agents did not do it. Nothing is lost: correct this, and run the same command again`,
+  );
+  return false;
+}
+
+/** Members that no agent stands for. */
+function uncovered(found: readonly AgentKeys[]): readonly string[] {
+  const covered = new Set(found.flatMap(({ answer }) => (answer === undefined ? [] : [answer.node])));
+  const members = new Set(found.flatMap(({ answer }) => answer?.members ?? []));
+  return [...members].filter((name) => !covered.has(name)).sort();
+}
+
+async function oldKeys(found: readonly AgentKeys[], mark: string): Promise<readonly string[]> {
+  return [...new Set(found.flatMap(({ answer }) => answer?.keys ?? []))].filter((key) => key !== mark);
+}
+
+/** Whether to go on. Without a terminal to ask on, only `--yes` goes on. */
+async function step(title: string, { yes }: RotateRequest, io: Io): Promise<boolean> {
+  io.line(io.paint("bold", title));
+  if (yes) return true;
+  if (!io.isTerminal) throw new UsageError("there is no terminal to ask on: pass --yes");
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    const answer = await terminal.question("go on? [y/N] ");
+    return /^y(es)?$/i.test(answer.trim());
+  } finally {
+    terminal.close();
+  }
+}
+
+async function readOrMakeKey(path: string, io: Io): Promise<string> {
+  try {
+    // Never over a key that is there: an earlier run may have given it to some agents.
+    await writeFile(path, `${generateKey()}\n`, { mode: 0o600, flag: "wx" });
+    io.line(`made a new key in ${path}`);
+  } catch (error) {
+    if ((error as { code?: string }).code !== "EEXIST") throw new UsageError(`--new-key-file: ${errorMessage(error)}`);
+    io.line(`using the key in ${path}`);
+  }
+  const text = (await readFile(path, "utf8")).trim();
+  try {
+    decodeKey(text);
+  } catch (error) {
+    throw new UsageError(`--new-key-file ${path}: ${errorMessage(error)}`);
+  }
+  return text;
+}

@@ -1,0 +1,136 @@
+import { MemberlistError, type Node } from "@memberlist/core";
+import type { PacketVisitor } from "@memberlist/core/internal";
+import { isIp } from "@memberlist/core/internal";
+import { formatAddress, parseAddress, type Address } from "@memberlist/core/transport";
+import type { ClusterAccess } from "../cluster-options.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { interruption, pause } from "../interruption.ts";
+import { inParallel } from "../parallel.ts";
+import type { Runtime } from "../runtime.ts";
+import { printable, type Io } from "../terminal/io.ts";
+import { tableLines, type Column } from "../terminal/table.ts";
+import { addressOf, presentMembers, visiting } from "../visit.ts";
+
+export interface PingRequest extends ClusterAccess {
+  /** Of the node, or of a member that lists the others. */
+  readonly address: string;
+  readonly count: number;
+  /** In ms. */
+  readonly interval: number;
+  readonly json: boolean;
+}
+
+/** Round-trip times in ms; undefined for a ping without an answer. */
+type Times = readonly (number | undefined)[];
+
+const answerTime = 2_000;
+
+/** `memberlist ping`. */
+export async function pingOne(request: PingRequest, runtime: Runtime, io: Io): Promise<number> {
+  const { host, port, name } = parseAddress(request.address, 7946);
+  const stop = interruption();
+  const ip = isIp(host) ? host : await resolve(host, runtime);
+  const to = { host: ip, port, name };
+  const times = await visiting([ip], request, runtime, ({ pinger }) =>
+    pings(pinger, to, request, stop, (rtt, i) => {
+      if (!request.json)
+        io.line(rtt === undefined ? `no answer to ping ${i + 1}` : `answer from ${formatAddress(to)} in ${ms(rtt)}`);
+    }),
+  );
+  if (request.json) io.json({ address: formatAddress(to), ...statistics(times) });
+  else io.line(summary(times));
+  return times.some((rtt) => rtt !== undefined) ? exitCodes.ok : exitCodes.unreachable;
+}
+
+/** `memberlist rtt`. */
+export async function pingAll(request: PingRequest, runtime: Runtime, io: Io): Promise<number> {
+  const { keyring, label, address } = request;
+  const { members } = await runtime.fetchMembers(address, { keyring, label });
+  const present = presentMembers(members);
+  const stop = interruption();
+  const rows = await visiting(
+    present.map(({ addr }) => addr),
+    request,
+    runtime,
+    ({ pinger }) =>
+      inParallel(present, 64, async (node) => ({ node, ...statistics(await pings(pinger, addressOf(node), request, stop)) })),
+  );
+  if (request.json)
+    for (const { node, ...row } of rows) io.json({ name: node.name, address: formatAddress(addressOf(node)), ...row });
+  else for (const line of tableLines(rows, rttColumns, io.columns, io.paint)) io.line(line);
+  return rows.every(({ answered }) => answered > 0) ? exitCodes.ok : exitCodes.unreachable;
+}
+
+interface Row extends Statistics {
+  readonly node: Node;
+}
+
+const rttColumns: readonly Column<Row>[] = [
+  { title: "NAME", cell: ({ node }) => printable(node.name), keep: 0, cutTo: 8 },
+  { title: "ADDRESS", cell: ({ node }) => formatAddress(addressOf(node)), keep: 1 },
+  { title: "MIN", cell: ({ min }) => ms(min), keep: 2 },
+  { title: "AVERAGE", cell: ({ average }) => ms(average), keep: 0 },
+  { title: "MAX", cell: ({ max }) => ms(max), keep: 3 },
+  {
+    title: "LOST",
+    cell: ({ sent, answered }) => `${sent - answered} of ${sent}`,
+    style: ({ sent, answered }) => (answered < sent ? "red" : undefined),
+    keep: 0,
+  },
+];
+
+async function pings(
+  pinger: PacketVisitor,
+  to: Address,
+  { count, interval }: PingRequest,
+  stop: AbortSignal,
+  onResult: (rtt: number | undefined, i: number) => void = () => undefined,
+): Promise<Times> {
+  const times: (number | undefined)[] = [];
+  for (let i = 0; i < count && !stop.aborted; i++) {
+    if (i > 0) await pause(interval, stop);
+    if (stop.aborted) break;
+    const rtt = await pinger.ping(to, answerTime);
+    times.push(rtt);
+    onResult(rtt, i);
+  }
+  return times;
+}
+
+interface Statistics {
+  readonly sent: number;
+  readonly answered: number;
+  /** In ms; null if nothing was answered. */
+  readonly min: number | null;
+  readonly average: number | null;
+  readonly max: number | null;
+}
+
+function statistics(times: Times): Statistics {
+  const answers = times.filter((rtt) => rtt !== undefined);
+  const base = { sent: times.length, answered: answers.length };
+  if (answers.length === 0) return { ...base, min: null, average: null, max: null };
+  const average = answers.reduce((sum, rtt) => sum + rtt, 0) / answers.length;
+  return { ...base, min: Math.min(...answers), average, max: Math.max(...answers) };
+}
+
+function summary(times: Times): string {
+  const { sent, answered, min, average, max } = statistics(times);
+  const lost = `${answered} of ${sent} answered`;
+  return answered === 0 ? lost : `${lost}; ${ms(min)} at least, ${ms(average)} on average, ${ms(max)} at most`;
+}
+
+function ms(value: number | null): string {
+  return value === null ? "-" : `${value < 10 ? value.toFixed(2) : value.toFixed(1)} ms`;
+}
+
+async function resolve(host: string, runtime: Runtime): Promise<string> {
+  const transport = await runtime.bind("127.0.0.1");
+  try {
+    const [ip] = (await transport.resolve?.(host, { dnsConfigPath: "", timeout: 5_000 })) ?? [];
+    if (ip === undefined) throw new MemberlistError("resolve_failed", `${host} has no address`);
+    return ip;
+  } finally {
+    await transport.shutdown();
+  }
+}

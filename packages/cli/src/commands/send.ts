@@ -1,0 +1,77 @@
+import { localConfig, MemberlistError, type Node } from "@memberlist/core";
+import { errorMessage } from "@memberlist/core/internal";
+import { formatAddress } from "@memberlist/core/transport";
+import type { ClusterAccess } from "../cluster-options.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { inParallel } from "../parallel.ts";
+import type { Runtime } from "../runtime.ts";
+import { printable, type Io } from "../terminal/io.ts";
+import { addressOf, presentMembers } from "../visit.ts";
+
+export interface SendRequest extends ClusterAccess {
+  readonly seed: string;
+  /** The receiver's name; undefined: all alive members. */
+  readonly member: string | undefined;
+  readonly message: Uint8Array;
+  readonly timeout: number;
+  readonly bestEffort: boolean;
+}
+
+/** `memberlist send` and `memberlist broadcast`: by a node that does not join. */
+export async function sendMessage(request: SendRequest, runtime: Runtime, io: Io): Promise<number> {
+  const { seed, member, message, keyring, label, timeout, bestEffort } = request;
+  const { members } = await runtime.fetchMembers(seed, { keyring, label, timeout });
+  const receivers = presentMembers(members).filter(({ name }) => member === undefined || name === member);
+  if (member !== undefined && receivers.length === 0) {
+    throw new MemberlistError("member_not_found", `${seed} lists no alive member of the name ${member}`);
+  }
+  const bindAddr = receivers.some(({ addr }) => addr.includes(":")) ? "::" : "0.0.0.0";
+  const advertiseAddr = bindAddr === "::" ? "::1" : "127.0.0.1";
+  const logOutput = { write: () => undefined };
+  // It joins nobody, so that the address that it would advertise is of no use to anybody.
+  const sender = await runtime.createMemberlist({
+    ...localConfig(),
+    name: "sender",
+    bindAddr,
+    bindPort: 0,
+    advertiseAddr,
+    keyring,
+    label,
+    logOutput,
+  });
+  try {
+    const failures = await inParallel(receivers, 32, async (node) => {
+      try {
+        if (bestEffort) sender.sendBestEffort(addressOf(node), message);
+        else await sender.sendReliable(addressOf(node), message, { timeout });
+        return undefined;
+      } catch (error) {
+        return { node, error };
+      }
+    });
+    return report(
+      receivers,
+      failures.filter((failure) => failure !== undefined),
+      request,
+      io,
+    );
+  } finally {
+    await sender.shutdown();
+  }
+}
+
+function report(
+  receivers: readonly Node[],
+  failures: readonly { readonly node: Node; readonly error: unknown }[],
+  { message, bestEffort }: SendRequest,
+  io: Io,
+): number {
+  for (const { node, error } of failures) {
+    io.error(`${printable(node.name)} at ${formatAddress(addressOf(node))}: ${errorMessage(error)}`);
+  }
+  const sent = receivers.length - failures.length;
+  io.line(
+    `sent ${message.length} bytes to ${sent} of ${receivers.length} ${receivers.length === 1 ? "member" : "members"}${bestEffort ? " by UDP, which may lose them" : ""}`,
+  );
+  return failures.length === 0 ? exitCodes.ok : exitCodes.unreachable;
+}

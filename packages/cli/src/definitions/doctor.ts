@@ -1,0 +1,46 @@
+import process from "node:process";
+import { Option, type Command } from "commander";
+import { clusterAccess, withClusterOptions, type ClusterOptions } from "../cluster-options.ts";
+import type { Runtime } from "../runtime.ts";
+import type { Io } from "../terminal/io.ts";
+import { collect, count, seconds } from "./values.ts";
+
+interface DoctorFlags extends ClusterOptions {
+  readonly json?: true;
+  readonly duration: number;
+  readonly timeout: number;
+  readonly maxMembers: number;
+  readonly agent?: readonly string[];
+  readonly tokenFile?: string;
+}
+
+export function defineDoctor(root: Command, runtime: Runtime, io: Io): void {
+  const command = root
+    .command("doctor <seeds...>")
+    .description("find out what is wrong with a cluster, without joining: network, keys, labels, names, addresses, versions")
+    .option("--json", "machine-readable")
+    .addOption(new Option("--duration <seconds>", "ping each member for so long").argParser(seconds).default(4_000, "4"))
+    .addOption(new Option("--timeout <seconds>", "of an exchange by TCP").argParser(seconds).default(5_000, "5"))
+    .addOption(new Option("--max-members <count>", "examine at most so many members").argParser(count).default(200))
+    .option("--agent <url>", "status page of a member (agent --http): clock, event loop, queues, drops; may be repeated", collect)
+    .option("--token-file <path>", "file with the token of the status pages (or set MEMBERLIST_HTTP_TOKEN)");
+  withClusterOptions(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  memberlist doctor 10.0.0.5
+  memberlist doctor 10.0.0.5 10.0.0.9 --key-file gossip.key   # a second seed: a member that the others do not list
+  memberlist doctor 10.0.0.5 --json | jq '.findings[] | select(.severity == "error")'
+
+Exit codes: 0 nothing is wrong, 5 warnings, 6 errors.`,
+    )
+    .action(async (seeds: readonly string[], flags: DoctorFlags) => {
+      const { runDoctor } = await import("../commands/doctor.ts");
+      const { httpToken } = await import("../agent/http-token.ts");
+      const { duration, timeout, maxMembers, json = false, agent: agents = [] } = flags;
+      const access = await clusterAccess(flags);
+      const token = await httpToken(flags.tokenFile);
+      process.exitCode = await runDoctor({ ...access, seeds, duration, timeout, maxMembers, json, agents, token }, runtime, io);
+    });
+}

@@ -1,0 +1,63 @@
+import process from "node:process";
+import { Option, type Command } from "commander";
+import { generateKey } from "@memberlist/core";
+import { collect } from "./values.ts";
+import type { Io } from "../terminal/io.ts";
+
+interface KeysFlags {
+  readonly agent: readonly string[];
+  readonly tokenFile?: string;
+  readonly allowPlainHttp?: true;
+}
+
+interface RotateFlags extends KeysFlags {
+  readonly newKeyFile: string;
+  readonly partial?: true;
+  readonly yes?: true;
+}
+
+/** Commands for keys. */
+export function defineKeys(root: Command, io: Io): void {
+  root
+    .command("keygen")
+    .description("make a key for a cluster")
+    .addOption(new Option("--bytes <size>", "16 (AES-128), 24 or 32 (AES-256)").choices(["16", "24", "32"]).default("32"))
+    .addHelpText("after", "\nExample:\n  (umask 077; memberlist keygen > gossip.key)")
+    .action(({ bytes }: { readonly bytes: string }) => io.line(generateKey(Number(bytes) as 16 | 24 | 32)));
+  const keys = root.command("keys").description("see and rotate the keys of running agents, over their HTTP");
+  const withAgents = (command: Command): Command =>
+    command
+      .requiredOption("--agent <url>", "the HTTP address of an agent (agent --http); repeat it for each", collect)
+      .option("--token-file <path>", "file with the agents' token (or set MEMBERLIST_HTTP_TOKEN)")
+      .option("--allow-plain-http", "send keys in plaintext to agents on other machines");
+  withAgents(keys.command("list").description("the fingerprints of each agent's keys")).action(async (flags: KeysFlags) => {
+    const { listKeys } = await import("../commands/keys.ts");
+    process.exitCode = await listKeys(await request(flags), io);
+  });
+  withAgents(
+    keys.command("rotate").description("replace the key of a running cluster, step by step; it can be run again after a failure"),
+  )
+    .requiredOption("--new-key-file <path>", "file with the new key; made if it is not there")
+    .option("--partial", "go on although some members have no agent here")
+    .option("--yes", "without questions between the steps")
+    .addHelpText(
+      "after",
+      `
+Example:
+  memberlist keys rotate --agent http://127.0.0.1:7980 --agent http://127.0.0.1:7981 --token-file token --new-key-file new.key`,
+    )
+    .action(async (flags: RotateFlags) => {
+      const { rotateKeys } = await import("../commands/keys.ts");
+      const { newKeyFile, partial = false, yes = false } = flags;
+      process.exitCode = await rotateKeys({ ...(await request(flags)), newKeyFile, partial, yes }, io);
+    });
+}
+
+async function request({ agent, tokenFile, allowPlainHttp }: KeysFlags): Promise<{
+  readonly agents: readonly string[];
+  readonly token: string | undefined;
+  readonly allowPlainHttp: boolean;
+}> {
+  const { httpToken } = await import("../agent/http-token.ts");
+  return { agents: agent, token: await httpToken(tokenFile), allowPlainHttp: allowPlainHttp ?? false };
+}

@@ -1,0 +1,109 @@
+import process from "node:process";
+import { Option, type Command } from "commander";
+import { clusterAccess, withClusterOptions, type ClusterOptions } from "../cluster-options.ts";
+import type { Runtime } from "../runtime.ts";
+import type { Io } from "../terminal/io.ts";
+import { count, messageBytes, seconds } from "./values.ts";
+
+interface PingFlags extends ClusterOptions {
+  readonly count: number;
+  readonly interval: number;
+  readonly json?: true;
+}
+
+interface SendFlags extends ClusterOptions {
+  readonly bestEffort?: true;
+  readonly timeout: number;
+}
+
+/** Commands that send pings and messages, without joining. */
+export function defineNetwork(root: Command, runtime: Runtime, io: Io): void {
+  const pingOptions = (command: Command, times: number, interval: number): Command =>
+    withClusterOptions(
+      command
+        .addOption(new Option("--count <count>", "how many pings").argParser(count).default(times))
+        .addOption(
+          new Option("--interval <seconds>", "between two pings").argParser(seconds).default(interval, String(interval / 1_000)),
+        )
+        .option("--json", "machine-readable"),
+    );
+  pingOptions(root.command("ping <address>").description("ping one member over UDP, without joining"), 4, 1_000)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  memberlist ping 10.0.0.5\n  memberlist ping web-1/10.0.0.5:7946   # only a node of this name answers",
+    )
+    .action(async (address: string, flags: PingFlags) => {
+      const { pingOne } = await import("../commands/ping.ts");
+      const { interval, json = false } = flags;
+      process.exitCode = await pingOne(
+        { ...(await clusterAccess(flags)), address, count: flags.count, interval, json },
+        runtime,
+        io,
+      );
+    });
+  pingOptions(root.command("rtt <seed>").description("round-trip times to all members over UDP, without joining"), 5, 200)
+    .addHelpText("after", "\nExample:\n  memberlist rtt 10.0.0.5 --count 20")
+    .action(async (seed: string, flags: PingFlags) => {
+      const { pingAll } = await import("../commands/ping.ts");
+      const { interval, json = false } = flags;
+      process.exitCode = await pingAll(
+        { ...(await clusterAccess(flags)), address: seed, count: flags.count, interval, json },
+        runtime,
+        io,
+      );
+    });
+  const reachability = root
+    .command("reachability <seed>")
+    .description("which members reach which over UDP, without joining")
+    .option("--json", "machine-readable");
+  withClusterOptions(reachability)
+    .addHelpText("after", "\nExample:\n  memberlist reachability 10.0.0.5")
+    .action(async (seed: string, flags: ClusterOptions & { readonly json?: true }) => {
+      const { showReachability } = await import("../commands/reachability.ts");
+      process.exitCode = await showReachability(
+        { ...(await clusterAccess(flags)), seed, json: flags.json ?? false },
+        runtime,
+        io,
+      );
+    });
+  const sendOptions = (command: Command): Command =>
+    withClusterOptions(
+      command
+        .option("--best-effort", "one UDP packet instead of a TCP stream: it may be lost")
+        .addOption(new Option("--timeout <seconds>", "give up after so long").argParser(seconds).default(10_000, "10")),
+    );
+  sendOptions(
+    root
+      .command("send <seed> <member> [message]")
+      .description(
+        "send a user message to one member, without joining; the message is read from standard input if it is not given",
+      ),
+  )
+    .addHelpText(
+      "after",
+      '\nExamples:\n  memberlist send 10.0.0.5 web-1 "reload"\n  cat dump.bin | memberlist send 10.0.0.5 web-1',
+    )
+    .action(async (seed: string, member: string, message: string | undefined, flags: SendFlags) => {
+      const { sendMessage } = await import("../commands/send.ts");
+      const { timeout, bestEffort = false } = flags;
+      const request = { ...(await clusterAccess(flags)), seed, member, message: messageBytes(message), timeout, bestEffort };
+      process.exitCode = await sendMessage(request, runtime, io);
+    });
+  sendOptions(
+    root.command("broadcast <seed> [message]").description("send a user message to every alive member directly, without joining"),
+  )
+    .addHelpText("after", '\nExample:\n  memberlist broadcast 10.0.0.5 "flush caches"')
+    .action(async (seed: string, message: string | undefined, flags: SendFlags) => {
+      const { sendMessage } = await import("../commands/send.ts");
+      const { timeout, bestEffort = false } = flags;
+      const request = {
+        ...(await clusterAccess(flags)),
+        seed,
+        member: undefined,
+        message: messageBytes(message),
+        timeout,
+        bestEffort,
+      };
+      process.exitCode = await sendMessage(request, runtime, io);
+    });
+}

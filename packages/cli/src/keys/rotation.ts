@@ -1,0 +1,45 @@
+import { agentFetch } from "../agent/agent-fetch.ts";
+import type { KeyAction, KeysAnswer, KeysRequest } from "./keys-handler.ts";
+
+/** What one agent answered: its keys, or what is wrong. */
+export interface AgentKeys {
+  readonly url: string;
+  readonly answer?: KeysAnswer;
+  readonly error?: string;
+}
+
+/** Asks agents over HTTP to change their keys. */
+export class KeyRotation {
+  readonly #agents: readonly string[];
+  readonly #token: string;
+
+  constructor(agents: readonly string[], token: string) {
+    this.#agents = agents;
+    this.#token = token;
+  }
+
+  /** Does the same on all agents. An agent that fails does not keep the others from it. */
+  async all(action: KeyAction, key?: string): Promise<readonly AgentKeys[]> {
+    return Promise.all(
+      this.#agents.map(async (url) => {
+        try {
+          return { url, answer: await this.#ask(url, { action, key }) };
+        } catch (error) {
+          return { url, error: (error as Error).message };
+        }
+      }),
+    );
+  }
+
+  async #ask(url: string, request: KeysRequest): Promise<KeysAnswer> {
+    const body = JSON.stringify(request);
+    const headers = { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) };
+    const response = await agentFetch(url, "keys", this.#token, {
+      method: "POST",
+      body,
+      headers,
+      signal: AbortSignal.timeout(10_000),
+    });
+    return (await response.json()) as KeysAnswer;
+  }
+}

@@ -1,0 +1,188 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { generateKey } from "@memberlist/core";
+import { CliRun, runCli, type CliOptions } from "./program.ts";
+
+const patience = { timeout: 20_000 };
+const limit = { timeout: 60_000 };
+const token = "a-token-of-the-test-0123456789";
+let folder = "";
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "memberlist-agent-"));
+  await writeFile(join(folder, "token"), `${token}\n`);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+interface Running {
+  readonly type: "running";
+  readonly name: string;
+  readonly address: string;
+  readonly http?: string;
+}
+
+interface Event {
+  readonly type: string;
+  readonly node?: { readonly name: string; readonly state: string };
+}
+
+/** An agent on a free port of loopback, with JSON lines. */
+async function agent(
+  name: string,
+  args: readonly string[] = [],
+  options: CliOptions = {},
+): Promise<CliRun & { running: Running }> {
+  const run = await CliRun.start(
+    ["agent", "--json", "--preset", "local", "--name", name, "--bind", "127.0.0.1:0", ...args],
+    options,
+  );
+  await expect.poll(() => run.json.length, { ...patience, message: run.stderr }).toBeGreaterThan(0);
+  return Object.assign(run, { running: run.json[0] as Running });
+}
+
+function sees(run: CliRun, type: string, name: string): () => boolean {
+  return () => run.json.some((line) => (line as Event).type === type && (line as Event).node?.name === name);
+}
+
+describe("memberlist agent", () => {
+  it("joins, prints events, and leaves on SIGINT, so that the others see that it left", limit, async () => {
+    await using first = await agent("a");
+    await using second = await agent("b", [first.running.address]);
+    await expect.poll(sees(first, "join", "b"), patience).toBe(true);
+    await expect.poll(sees(second, "join", "a"), patience).toBe(true);
+    second.interrupt();
+    expect(await second.ended).toBe(0);
+    await expect.poll(sees(first, "leave", "b"), patience).toBe(true);
+    const left = first.json.find((line) => (line as Event).type === "leave");
+    expect(left).toMatchObject({ node: { name: "b", state: "left" }, cause: { code: "left" } });
+  });
+
+  it("takes options from flags first, then from the environment, then from its file", limit, async () => {
+    const file = join(folder, "agent.json");
+    await writeFile(file, JSON.stringify({ name: "of-file", meta: "of file", preset: "local", bind: "127.0.0.1:0", json: true }));
+    await using run = await CliRun.start(["agent", "--config", file, "--meta", "of flag"], {
+      env: { MEMBERLIST_NAME: "of-env" },
+    });
+    await expect.poll(() => run.json[0], patience).toMatchObject({ type: "running", name: "of-env" });
+    const { stdout } = await runCli(["members", (run.json[0] as Running).address, "--json"]);
+    expect(JSON.parse(stdout)).toMatchObject({ members: [{ name: "of-env", metadata: { text: "of flag" } }] });
+    await writeFile(file, JSON.stringify({ nmae: "x" }));
+    expect(await runCli(["agent", "--config", file])).toMatchObject({ code: 2, stderr: expect.stringContaining("nmae") });
+    await writeFile(file, JSON.stringify({ name: 7 }));
+    expect(await runCli(["agent", "--config", file])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("must be a string"),
+    });
+  });
+
+  it(
+    "runs event handlers as Serf does: the event in the environment, members as lines, without the agent's secrets",
+    limit,
+    async () => {
+      const out = join(folder, "handled");
+      const command = `{ echo "$SERF_EVENT $MEMBERLIST_EVENT $MEMBERLIST_SELF_NAME [$MEMBERLIST_KEY]"; cat; } >> ${out}`;
+      const env = { MEMBERLIST_KEY: generateKey() };
+      await using first = await agent(
+        "a",
+        ["--event-handler", `member-join,member-leave=${command}`, "--event-handler", `user=cat >> ${out}`],
+        {
+          env,
+        },
+      );
+      await using second = await agent("b", ["--meta", '{"role":"web"}', first.running.address], { env });
+      await expect.poll(() => readFile(out, "utf8").catch(() => ""), patience).toContain("b\t127.0.0.1\tweb\trole=web");
+      const sent = await runCli(["send", first.running.address, "a", "hello handlers"], { env });
+      expect(sent).toMatchObject({ code: 0, stdout: "sent 14 bytes to 1 of 1 member\n" });
+      await expect.poll(() => readFile(out, "utf8"), patience).toContain("hello handlers");
+      second.interrupt("SIGTERM");
+      await second.ended;
+      await expect
+        .poll(() => readFile(out, "utf8"), patience)
+        .toContain("member-leave member-leave a []\nb\t127.0.0.1\tweb\trole=web\n");
+      expect(await readFile(out, "utf8")).not.toContain(env.MEMBERLIST_KEY);
+      expect(await runCli(["agent", "--event-handler", "member-jion=x"])).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining("member-jion"),
+      });
+    },
+  );
+
+  it("serves the status page, on loopback without a token, elsewhere not", limit, async () => {
+    await using run = await agent("a", ["--http", "127.0.0.1:0"]);
+    const url = run.running.http ?? "";
+    const page = await fetch(url, { headers: { accept: "application/json" } });
+    expect(await page.json()).toMatchObject({ node: { name: "a" }, members: [{ name: "a", state: "alive" }] });
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    const keys = await fetch(`${url}/keys`, { method: "POST", body: '{"action":"list"}' });
+    expect(keys.status).toBe(403);
+    const open = await runCli(["agent", "--name", "x", "--bind", "127.0.0.1:0", "--http", "0.0.0.0:0"]);
+    expect(open).toMatchObject({ code: 2, stderr: expect.stringContaining("beyond loopback needs a token") });
+  });
+});
+
+describe("memberlist monitor", () => {
+  it("joins as an observer, prints what happens, and leaves", limit, async () => {
+    await using first = await agent("a");
+    await using monitor = await CliRun.start(["monitor", first.running.address, "--json", "--name", "observer"]);
+    await expect.poll(sees(first, "join", "observer"), patience).toBe(true);
+    await using second = await agent("b", [first.running.address]);
+    await expect.poll(sees(monitor, "join", "b"), patience).toBe(true);
+    second.interrupt();
+    await expect.poll(sees(monitor, "leave", "b"), patience).toBe(true);
+    monitor.interrupt();
+    expect(await monitor.ended).toBe(0);
+    await expect.poll(sees(first, "leave", "observer"), patience).toBe(true);
+  });
+
+  it("prints the events of a running agent, in words, with the token that it needs", limit, async () => {
+    await using first = await agent("a", ["--http", "127.0.0.1:0", "--http-token-file", join(folder, "token")]);
+    const url = first.running.http ?? "";
+    expect(await runCli(["monitor", "--agent", url])).toMatchObject({ code: 1, stderr: expect.stringContaining("401") });
+    await using monitor = await CliRun.start(["monitor", "--agent", url], { env: { MEMBERLIST_HTTP_TOKEN: token } });
+    await using second = await agent("b", [first.running.address]);
+    await expect.poll(() => monitor.stdout, patience).toMatch(/ join {5}b at 127\.0\.0\.1:\d+\n/);
+    second.interrupt();
+    await expect.poll(() => monitor.stdout, patience).toContain("b is left: it left");
+    first.interrupt();
+    expect(await monitor.ended).toBe(3);
+  });
+});
+
+describe("memberlist ping, rtt, send, broadcast and reachability", () => {
+  it("reach members without joining", limit, async () => {
+    await using first = await agent("a", ["--event-handler", `user=cat >> ${join(folder, "user-a")}`]);
+    await using second = await agent("b", ["--event-handler", `user=cat >> ${join(folder, "user-b")}`, first.running.address]);
+    const seed = first.running.address;
+    expect(second.running.name).toBe("b");
+    await expect.poll(sees(first, "join", "b"), patience).toBe(true);
+    const ping = await runCli(["ping", `a/${seed}`, "--count", "2", "--interval", "0.05"]);
+    expect(ping.stdout).toMatch(/^answer from 127\.0\.0\.1:\d+ in [\d.]+ ms\n.*\n2 of 2 answered; /);
+    expect(await runCli(["ping", `z/${seed}`, "--count", "1"])).toMatchObject({
+      code: 3,
+      stdout: expect.stringContaining("no answer"),
+    });
+    const rtt = await runCli(["rtt", seed, "--count", "2", "--interval", "0.05"]);
+    expect(rtt).toMatchObject({ code: 0, stdout: expect.stringMatching(/^b .* 0 of 2$/m) });
+    const sent = await runCli(["broadcast", seed], { stdin: "to all" });
+    expect(sent).toMatchObject({ code: 0, stdout: "sent 6 bytes to 2 of 2 members\n" });
+    for (const name of ["user-a", "user-b"]) {
+      await expect.poll(() => readFile(join(folder, name), "utf8").catch(() => ""), patience).toBe("to all");
+    }
+    expect(await runCli(["send", seed, "nobody", "x"])).toMatchObject({ code: 1, stderr: expect.stringContaining("nobody") });
+    const reach = await runCli(["reachability", seed, "--json"]);
+    expect(
+      reach.stdout
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual([
+      { from: null, to: { a: "ok", b: "ok" } },
+      { from: "a", to: { b: "ok" } },
+      { from: "b", to: { a: "ok" } },
+    ]);
+    const names = JSON.parse((await runCli(["members", seed, "--json"])).stdout) as { members: { name: string }[] };
+    expect(names.members.map(({ name }) => name)).toEqual(["a", "b"]);
+  });
+});

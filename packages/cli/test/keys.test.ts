@@ -1,0 +1,110 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { decodeKey, generateKey } from "@memberlist/core";
+import { CliRun, runCli, type CliResult } from "./program.ts";
+
+const patience = { timeout: 20_000 };
+const limit = { timeout: 60_000 };
+const token = "a-token-of-the-test-0123456789";
+const oldKey = generateKey();
+const env = { MEMBERLIST_HTTP_TOKEN: token, MEMBERLIST_KEY: oldKey };
+let folder = "";
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "memberlist-keys-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+interface Agent extends CliRun {
+  readonly address: string;
+  readonly http: string;
+}
+
+async function agent(name: string, seeds: readonly string[] = []): Promise<Agent> {
+  const args = ["agent", "--json", "--preset", "local", "--name", name, "--bind", "127.0.0.1:0", "--http", "127.0.0.1:0"];
+  const run = await CliRun.start([...args, ...seeds], { env });
+  await expect.poll(() => run.json.length, { ...patience, message: run.stderr }).toBeGreaterThan(0);
+  const { address, http } = run.json[0] as { address: string; http: string };
+  return Object.assign(run, { address, http });
+}
+
+function rotate(agents: readonly string[], file: string, ...more: readonly string[]): Promise<CliResult> {
+  return runCli(
+    ["keys", "rotate", ...agents.flatMap((url) => ["--agent", url]), "--new-key-file", join(folder, file), "--yes", ...more],
+    { env },
+  );
+}
+
+async function countMembers(address: string, key: string): Promise<number> {
+  const { stdout } = await runCli(["members", address, "--json"], { env: { MEMBERLIST_KEY: key } });
+  return stdout === "" ? 0 : (JSON.parse(stdout) as { members: unknown[] }).members.length;
+}
+
+describe("memberlist keygen", () => {
+  it("prints a key of the size that is asked for", async () => {
+    const { stdout } = await runCli(["keygen"]);
+    expect(decodeKey(stdout.trim())).toHaveLength(32);
+    expect(decodeKey((await runCli(["keygen", "--bytes", "16"])).stdout.trim())).toHaveLength(16);
+    expect((await runCli(["keygen", "--bytes", "17"])).code).toBe(2);
+  });
+});
+
+describe("memberlist keys rotate", () => {
+  it("replaces the key of a running cluster, says what each answered, and shows no key", limit, async () => {
+    await using first = await agent("a");
+    await using second = await agent("b", [first.address]);
+    await expect.poll(() => countMembers(first.address, oldKey), patience).toBe(2);
+    const { code, stdout, stderr } = await rotate([first.http, second.http], "new");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const newKey = (await readFile(join(folder, "new"), "utf8")).trim();
+    expect((await stat(join(folder, "new"))).mode & 0o777).toBe(0o600);
+    for (const key of [oldKey, newKey]) expect(stdout + stderr).not.toContain(key);
+    expect(stdout.match(/^✓ http:\S+ a: /gm)).toHaveLength(4);
+    expect(stdout).toMatch(/3 of 3: remove the old keys [0-9a-f]{12} from every agent\n/);
+    expect(await countMembers(first.address, newKey)).toBe(2);
+    expect(await countMembers(second.address, newKey)).toBe(2);
+    expect(await countMembers(first.address, oldKey)).toBe(0);
+    const again = await rotate([first.http, second.http], "new");
+    expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining("the rotation is complete") });
+  });
+
+  it("stops when an agent does not answer or is not given, and goes on when it is run again", limit, async () => {
+    await using first = await agent("a");
+    await using second = await agent("b", [first.address]);
+    await expect.poll(() => countMembers(first.address, oldKey), patience).toBe(2);
+    const partial = await rotate([first.http], "next");
+    expect(partial).toMatchObject({ code: 2, stderr: expect.stringContaining("no --agent is given for these members: b") });
+    const gone = await rotate([first.http, second.http, "http://127.0.0.1:1"], "next");
+    expect(gone).toMatchObject({ code: 1, stderr: expect.stringContaining("run the same command again") });
+    expect(gone.stdout).toContain("✗ http://127.0.0.1:1: ");
+    expect(await countMembers(first.address, oldKey)).toBe(2);
+    // As if an earlier run had been ended after its first step on one agent.
+    const newKey = generateKey();
+    await writeFile(join(folder, "next"), newKey);
+    const body = JSON.stringify({ action: "add", key: newKey });
+    const headers = { authorization: `Bearer ${token}` };
+    expect((await fetch(`${first.http}/keys`, { method: "POST", headers, body })).status).toBe(200);
+    expect(await rotate([first.http, second.http], "next")).toMatchObject({ code: 0 });
+    expect(await countMembers(second.address, newKey)).toBe(2);
+  });
+
+  it("refuses a wrong token, a missing one, and plain HTTP to another machine", limit, async () => {
+    await using first = await agent("a");
+    const list = (url: string, own: string): Promise<CliResult> =>
+      runCli(["keys", "list", "--agent", url], { env: { MEMBERLIST_HTTP_TOKEN: own } });
+    expect(await list(first.http, token)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/ a: [0-9a-f]{12} \(encrypts\)\n$/),
+    });
+    expect(await list(first.http, "another-token-of-the-test")).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining("401"),
+    });
+    expect(await list(first.http, "")).toMatchObject({ code: 2, stderr: expect.stringContaining("token") });
+    expect(await list("http://10.1.2.3:7980", token)).toMatchObject({ code: 2, stderr: expect.stringContaining("in plaintext") });
+    const page = await fetch(`${first.http}/keys`, { method: "POST", body: "{}" });
+    expect(page.status).toBe(401);
+  });
+});
