@@ -32,6 +32,7 @@ import { joinSeeds } from "./runtime/join.ts";
 import { LocalNode } from "./runtime/local-node.ts";
 import type { NodeRuntime } from "./runtime/node-runtime.ts";
 import { summarize, type MemberlistSummary } from "./runtime/summary.ts";
+import { featureVersions } from "./swim/peer-features.ts";
 import { encodeUser } from "./wire/messages/encode.ts";
 
 type Inspect = (value: unknown, options: unknown) => string;
@@ -192,7 +193,7 @@ export class Memberlist implements AsyncDisposable {
     this.#checkRunning();
     const receiver = this.#find(to);
     checkBytes("a message", message);
-    const crc = "pMax" in receiver && receiver.pMax >= 5;
+    const crc = "pMax" in receiver && receiver.pMax >= featureVersions.crc;
     const address = packetAddress(addressOfReceiver(receiver));
     checkNodeName(address, this.#config);
     const { node, sendBestEffort } = this.#runtime.diagnostics;
@@ -275,7 +276,7 @@ export class Memberlist implements AsyncDisposable {
     return this.#runtime.engine.localNode;
   }
 
-  /** Lifeguard's health score, from 0 (healthy) to `awarenessMaxMultiplier` - 1. This node probes (score + 1) times less often. */
+  /** Lifeguard's health score, from 0 (healthy) to `awarenessMaxMultiplier` - 1. An unanswered probe takes (score + 1) times as long. */
   healthScore(): number {
     return this.#runtime.engine.healthScore;
   }

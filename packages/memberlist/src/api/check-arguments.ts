@@ -4,7 +4,8 @@ import { isObject, type Rule, type Rules } from "../util/value-rules.ts";
 import { configError, MemberlistError } from "./errors.ts";
 import { formatAddress, type Address } from "./address.ts";
 import { copyBytes } from "../wire/bytes.ts";
-import { maxUserMsgBytes, metaMaxSize } from "../wire/constants.ts";
+import { metaMaxSize } from "../wire/constants.ts";
+import { maxUserMsgBytes } from "../wire/limits.ts";
 
 /**
  * Checks the options of a call: every defined or `required` option against its rule, and that there are no unknown options.

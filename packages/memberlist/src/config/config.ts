@@ -124,7 +124,7 @@ export interface Config {
   /** The same for each node: return true to leave out the stream ping. */
   disableTcpPingsForNode?: (nodeName: string) => boolean;
   /**
-   * Bounds the health score; 1 to 1000. A node that detects that it is slow itself probes up to this many times less often
+   * Bounds the health score; 1 to 1000. A node that detects that it is slow itself waits up to this many times as long for the answers to a probe
    * (probeInterval · (score + 1)). 1 switches this off. Default 8.
    */
   awarenessMaxMultiplier?: number;

@@ -34,7 +34,7 @@ const table = {
   "memberlist.health.score": {
     kind: "gauge",
     unit: "score",
-    help: "The member's health score: 0 is healthy; it probes (score + 1) times less often.",
+    help: "The member's health score: 0 is healthy; an unanswered probe takes (score + 1) times as long.",
     labels: [],
   } as Entry<"gauge">,
   "memberlist.node.instances": {

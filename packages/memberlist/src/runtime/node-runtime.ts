@@ -19,7 +19,7 @@ import { AddressWatch } from "./address-watch.ts";
 import { Delegates } from "./delegates.ts";
 import { EngineTimer } from "./engine-timer.ts";
 import { EventHub } from "./event-streams.ts";
-import { LabelMismatches } from "./label-mismatches.ts";
+import { LabelMismatches } from "./label-mismatch-events.ts";
 import { OutputHandler } from "./output-handler.ts";
 import { PacketReceiver } from "./packets/packet-receiver.ts";
 import { PacketSender } from "./packets/packet-sender.ts";

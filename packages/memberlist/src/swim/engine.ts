@@ -27,7 +27,7 @@ import type { EngineDelegates, EngineLog, EngineStats } from "./ports.ts";
 import { pingOnce, type PingOnceOptions, type PingOnceParts } from "./ping-once.ts";
 import { Prober } from "./probe.ts";
 import { PushPull } from "./push-pull.ts";
-import { Relocation } from "./relocation.ts";
+import { Relocation } from "./own-relocation.ts";
 import { Responder } from "./responder.ts";
 
 export interface EngineOptions {

@@ -4,10 +4,8 @@ import { makeCompounds } from "../wire/compound.ts";
 import { TransmitLimitedQueue } from "./broadcast-queue.ts";
 import { addressOf, type EngineContext } from "./context.ts";
 import type { NodeRecord } from "./node-table.ts";
+import { understands } from "./peer-features.ts";
 import { packedLength, UserBroadcasts, userOverhead } from "./user-broadcasts.ts";
-
-/** From this protocol version on a node understands hasCrc. */
-const crcProtocolVersion = 5;
 
 /**
  * Dissemination: membership broadcasts wait in a transmit-limited queue, ride along on pings and acks, and are gossiped
@@ -100,7 +98,7 @@ export class Gossip {
   /** Sends a message as it is. */
   sendAlone(message: Uint8Array, to: Address, onFailed?: () => void): void {
     const record = to.name === "" ? undefined : this.#context.table.get(to.name);
-    const crc = record !== undefined && (record.versions[1] ?? 0) >= crcProtocolVersion;
+    const crc = record !== undefined && understands(record.versions, "crc");
     this.#context.outputs.actions.push({ type: "packet", message, to, crc, onFailed });
   }
 

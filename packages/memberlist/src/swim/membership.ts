@@ -1,17 +1,17 @@
 import type { Address } from "../api/address.ts";
 import type { LeaveCause, SuspectCause } from "../api/causes.ts";
 import type { Node } from "../api/node.ts";
-import { RateLimit } from "../util/rate-limit.ts";
 import { copyBytes, equalBytes } from "../wire/bytes.ts";
 import { metaMaxSize } from "../wire/constants.ts";
 import { encodeAlive, encodeDead, encodeSuspect } from "../wire/messages/encode.ts";
 import { MessageCursor } from "../wire/messages/scan.ts";
 import { aliveSchema } from "../wire/messages/schema.ts";
 import type { Alive, Dead, Suspect, Versions } from "../wire/messages/types.ts";
-import type { Relocation } from "./relocation.ts";
+import type { Relocation } from "./own-relocation.ts";
 import { applyAwareness, nextIncarnation, type EngineContext } from "./context.ts";
 import type { Gossip } from "./gossip.ts";
 import type { Healing } from "./healing.ts";
+import { NameConflicts } from "./name-conflicts.ts";
 import { makeNode, NodeRecord } from "./node-table.ts";
 import { suspicionTimeout } from "./scaling.ts";
 import { Suspicion } from "./suspicion.ts";
@@ -42,13 +42,10 @@ export class Membership {
   readonly #relocation: Relocation;
   /** Where the fields of an alive message stand that may be a duplicate. */
   readonly #scanned: MessageCursor = new MessageCursor();
-  /** Conflicts about our own name have a limit of their own: a flood about other names does not hide them. */
-  readonly #ownConflicts: RateLimit;
-  readonly #otherConflicts: RateLimit;
+  readonly #conflicts: NameConflicts;
 
   constructor(context: EngineContext, gossip: Gossip, healing: Healing, relocation: Relocation) {
-    this.#ownConflicts = new RateLimit(context.now);
-    this.#otherConflicts = new RateLimit(context.now);
+    this.#conflicts = new NameConflicts(context);
     this.#context = context;
     this.#gossip = gossip;
     this.#healing = healing;
@@ -72,8 +69,8 @@ export class Membership {
       table.add(record);
     } else if (record.addr !== message.addr || record.port !== message.port) {
       if (!this.#isAllowed(message)) return;
-      if (!this.#mayTakeOver(record)) {
-        this.#reportConflict(record, message);
+      if (!this.#conflicts.mayReclaim(record)) {
+        this.#conflicts.report(record, nodeOf(message));
         return;
       }
       log.info("address_taken_over", `${record.name} has moved to another address`, {
@@ -236,28 +233,6 @@ export class Membership {
       maxMembers,
     });
     return false;
-  }
-
-  #mayTakeOver(record: NodeRecord): boolean {
-    if (record.state === "left") return true;
-    const { deadNodeReclaimTime } = this.#context.config;
-    const deadFor = this.#context.now - record.stateChangedAt;
-    return record.state === "dead" && deadNodeReclaimTime > 0 && deadFor > deadNodeReclaimTime;
-  }
-
-  #reportConflict(record: NodeRecord, message: Alive): void {
-    const { config, log, outputs, stats, now } = this.#context;
-    stats.count("dropped.name_conflict");
-    log.warn("name_conflict", `two nodes use the name ${record.name}: names must be unique in a cluster`, {
-      node: record.name,
-      mine: `${record.addr}:${record.port}`,
-      theirs: `${message.addr}:${message.port}`,
-      state: record.state,
-    });
-    const limit = record.name === config.name ? this.#ownConflicts : this.#otherConflicts;
-    const suppressed = limit.take(now);
-    if (suppressed === undefined) return;
-    outputs.events.push({ type: "conflict", node: record.view(), other: nodeOf(message), suppressed });
   }
 
   #takeOver(record: NodeRecord, message: Alive, finished: (() => void) | undefined): void {

@@ -1,7 +1,8 @@
 import type { Address } from "../api/address.ts";
 import { decompressBody } from "../wire/compression/compress.ts";
 import { visitCompound } from "../wire/compound.ts";
-import { maxBadPartsPerPacket, maxDecompressedPacketBytes, maxRepliesPerPacket, messageType } from "../wire/constants.ts";
+import { messageType } from "../wire/constants.ts";
+import { maxBadPartsPerPacket, maxDecompressedPacketBytes, maxRepliesPerPacket } from "../wire/limits.ts";
 import {
   decodeAckResp,
   decodeAlive,

@@ -10,12 +10,8 @@ import { addressOf, applyAwareness, makePing, type EngineContext } from "./conte
 import type { Gossip } from "./gossip.ts";
 import type { Membership } from "./membership.ts";
 import type { NodeRecord } from "./node-table.ts";
+import { understands } from "./peer-features.ts";
 import type { ScheduledTimer } from "./timers.ts";
-
-/** From this protocol version on a node answers pings over a stream. */
-const streamPingProtocolVersion = 3;
-/** From this protocol version on a node sends nacks. */
-const nackProtocolVersion = 4;
 
 export interface ProbeParts {
   readonly context: EngineContext;
@@ -196,7 +192,7 @@ class Probe {
     );
     this.#helpers = helpers;
     for (const helper of helpers) {
-      const nack = context.hooks.nacks && (helper.versions[1] ?? 0) >= nackProtocolVersion;
+      const nack = context.hooks.nacks && understands(helper.versions, "nack");
       if (nack) this.#expectedNacks++;
       const message = encodeIndirectPing({ ...this.#ping, target: this.#target.addr, port: this.#target.port, nack });
       gossip.send(message, addressOf(helper));
@@ -213,7 +209,7 @@ class Probe {
 
   #mayPingByStream(): boolean {
     if (this.#parts.context.delegates.disablesTcpPings(this.#target.name)) return false;
-    return (this.#target.versions[1] ?? 0) >= streamPingProtocolVersion;
+    return understands(this.#target.versions, "streamPing");
   }
 
   #pastDeadline(): void {

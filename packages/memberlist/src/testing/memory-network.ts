@@ -14,6 +14,8 @@ import {
   trafficFaultRules,
   type BlockOptions,
   type Endpoint,
+  type Loss,
+  lossRule,
   type TrafficFaults,
 } from "./network-faults.ts";
 import { type MemoryLink, memoryStreamPair, type MemoryStream } from "./memory-stream.ts";
@@ -21,8 +23,6 @@ import { MemoryTransport, type MemoryFabric } from "./memory-transport.ts";
 
 /** In ms: always the same, uniform between two bounds, or as the function says for the way. */
 export type Latency = number | readonly [min: number, max: number] | ((from: Address, to: Address) => number);
-/** The share of packets that are lost, 0 to 1: everywhere the same, or as the function says for the way. */
-export type Loss = number | ((from: Address, to: Address) => number);
 
 /** How a {@link MemoryNetwork} behaves. */
 export interface MemoryNetworkOptions {
@@ -56,11 +56,6 @@ const latencyRule: Rule = {
     typeof value === "function" ||
     isDelay(value) ||
     (Array.isArray(value) && value.length === 2 && value.every(isDelay) && value[0] <= value[1]),
-};
-
-const lossRule: Rule = {
-  expected: "a number from 0 to 1, or a function that returns one",
-  accepts: (value) => typeof value === "function" || (typeof value === "number" && value >= 0 && value <= 1),
 };
 
 const networkRules: Rules<MemoryNetworkOptions> = {
@@ -143,7 +138,6 @@ export class MemoryNetwork implements MemoryFabric {
   #stalled: (() => void)[] = [];
   #latency: Latency;
   #streamLatency: Latency | undefined;
-  #loss: Loss;
   #nextHost = 1;
   #nextPort: number = firstEphemeralPort;
 
@@ -155,7 +149,7 @@ export class MemoryNetwork implements MemoryFabric {
     this.#dice = new FaultDice(options.random);
     this.#latency = options.latency ?? 1;
     this.#streamLatency = options.streamLatency;
-    this.#loss = options.loss ?? 0;
+    this.#dice.loss = options.loss ?? 0;
   }
 
   /**
@@ -209,7 +203,7 @@ export class MemoryNetwork implements MemoryFabric {
    */
   setLoss(loss: Loss): void {
     checkOptions("MemoryNetwork.setLoss", { loss }, { loss: lossRule });
-    this.#loss = loss;
+    this.#dice.loss = loss;
   }
 
   /**
@@ -273,8 +267,7 @@ export class MemoryNetwork implements MemoryFabric {
       stats.packetsTooLong++;
       return;
     }
-    const loss = this.#lossOf(from.address, target);
-    if (loss > 0 && this.#random.next() < loss) {
+    if (this.#dice.isLost(from.address, target)) {
       stats.packetsLost++;
       return;
     }
@@ -354,10 +347,6 @@ export class MemoryNetwork implements MemoryFabric {
     );
   }
 
-  #lossOf(from: Address, to: Address): number {
-    return typeof this.#loss === "number" ? this.#loss : this.#loss(from, to);
-  }
-
   #isHeld(at: Address): boolean {
     return this.#at(at)?.isHeld === true;
   }
@@ -374,7 +363,7 @@ export class MemoryNetwork implements MemoryFabric {
         return (
           this.#dice.lineTime(hostPort(from.host, from.port), bytes, this.clock.now()) +
           this.#delay(this.#streamLatency ?? this.#latency, from, to) +
-          this.#dice.retransmits(this.#lossOf(from, to))
+          this.#dice.retransmits(from, to)
         );
       },
       blocked: () => this.#blocks.isBlocked(from, to, "streams") || this.#isHeld(from) || this.#isHeld(to),

@@ -18,6 +18,14 @@ export interface TrafficFaults {
   readonly retransmitDelay?: number;
 }
 
+/** The share of packets that are lost, 0 to 1: everywhere the same, or as the function says for the way. */
+export type Loss = number | ((from: Address, to: Address) => number);
+
+export const lossRule: Rule = {
+  expected: "a number from 0 to 1, or a function that returns one",
+  accepts: (value) => typeof value === "function" || (typeof value === "number" && value >= 0 && value <= 1),
+};
+
 const share: Rule = { expected: "a number from 0 to 1", accepts: (value) => isAmount(value) && (value as number) <= 1 };
 const amount: Rule = { expected: "a number from 0", accepts: isAmount };
 
@@ -44,9 +52,14 @@ export class FaultDice {
   /** When each sender's line is free again, in ms. */
   readonly #freeAt: Map<string, number> = new Map();
   faults: TrafficFaults = {};
+  loss: Loss = 0;
 
   constructor(random: Random) {
     this.#random = random;
+  }
+
+  isLost(from: Address, to: Address): boolean {
+    return this.#chance(this.#lossOf(from, to));
   }
 
   isOverMtu(bytes: number): boolean {
@@ -73,12 +86,18 @@ export class FaultDice {
   }
 
   /** The delay by losses of one piece of a stream, in ms. */
-  retransmits(loss: number): number {
+  retransmits(from: Address, to: Address): number {
     const { retransmitDelay = 0 } = this.faults;
-    if (retransmitDelay === 0 || loss <= 0) return 0;
+    if (retransmitDelay === 0) return 0;
+    const loss = this.#lossOf(from, to);
+    if (loss <= 0) return 0;
     let delay = 0;
     for (let i = 0; i < maxRetransmits && this.#random.next() < loss; i++) delay += retransmitDelay * 2 ** i;
     return delay;
+  }
+
+  #lossOf(from: Address, to: Address): number {
+    return typeof this.loss === "number" ? this.loss : this.loss(from, to);
   }
 
   #chance(share: number | undefined): boolean {

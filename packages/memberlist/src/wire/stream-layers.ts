@@ -1,7 +1,8 @@
 import { MemberlistError } from "../api/errors.ts";
 import { concatBytes, emptyBytes } from "./bytes.ts";
 import { compressInParts, compressMessage, decompressBody, decompressInParts } from "./compression/compress.ts";
-import { maxPushStateBytes, messageType } from "./constants.ts";
+import { messageType } from "./constants.ts";
+import { maxPushStateBytes } from "./limits.ts";
 import { DecodeError } from "./errors.ts";
 import type { YieldToEventLoop } from "../ports/clock.ts";
 import { encryptedLength, type PayloadCipher } from "./encryption.ts";

@@ -4,7 +4,7 @@ import { compressMessage } from "../../src/wire/compression/compress.ts";
 import { encodePing, encodeUser } from "../../src/wire/messages/encode.ts";
 import type { PushNodeState } from "../../src/wire/messages/types.ts";
 import { encodePushPull, encodeUserStream } from "../../src/wire/messages/push-pull.ts";
-import { readStreamMessage } from "../../src/wire/stream-frame.ts";
+import { readStreamMessage } from "../../src/wire/stream-messages.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import { bytes, clusters, codes, outcome, type Cluster, type NodeConfig, type TestNode } from "./cluster.ts";
 import { cipherOf, transparent } from "../wire/aes.ts";

@@ -3,7 +3,7 @@ import type { TransportStream } from "../../src/ports/transport.ts";
 import { encodeAckResp, encodePing } from "../../src/wire/messages/encode.ts";
 import { decodeAckResp, decodeErrResp, decodePing } from "../../src/wire/messages/decode.ts";
 import { encodePushPull, encodeUserStream } from "../../src/wire/messages/push-pull.ts";
-import { readPushPull, type StreamLimits } from "../../src/wire/stream-frame.ts";
+import { readPushPull, type StreamLimits } from "../../src/wire/stream-messages.ts";
 import type { PushNodeState } from "../../src/wire/messages/types.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import { bytes, clusters, codes, names, text, type Cluster, type TestNode } from "./cluster.ts";

@@ -5,7 +5,7 @@ import { makeCompound } from "../../src/wire/compound.ts";
 import { UnchangedNodes } from "../../src/wire/messages/unchanged-nodes.ts";
 import type { PushNodeState } from "../../src/wire/messages/types.ts";
 import { encodePushPull } from "../../src/wire/messages/push-pull.ts";
-import { readPushPull, type PushPullReading } from "../../src/wire/stream-frame.ts";
+import { readPushPull, type PushPullReading } from "../../src/wire/stream-messages.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import { EngineHarness, mergeAll } from "./engine-harness.ts";
 import { alive, dead, encodeMessage, suspect, type Message } from "./messages.ts";

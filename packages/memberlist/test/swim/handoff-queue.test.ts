@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { HandoffQueue, type HandoffMessage } from "../../src/swim/handoff-queue.ts";
-import { maxHandoffBytes, messageType } from "../../src/wire/constants.ts";
+import { messageType } from "../../src/wire/constants.ts";
+import { maxHandoffBytes } from "../../src/wire/limits.ts";
 import { EngineHarness, stranger } from "./engine-harness.ts";
 import { alive, ping, suspect, type Message } from "./messages.ts";
 

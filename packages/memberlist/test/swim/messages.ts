@@ -1,6 +1,7 @@
 import { splitCompound } from "../../src/wire/compound.ts";
 import { decompressBody } from "../../src/wire/compression/compress.ts";
-import { maxDecompressedBytes, messageType } from "../../src/wire/constants.ts";
+import { messageType } from "../../src/wire/constants.ts";
+import { maxDecompressedBytes } from "../../src/wire/limits.ts";
 import {
   decodeAckResp,
   decodeAlive,

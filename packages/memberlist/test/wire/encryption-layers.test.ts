@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { encodePing } from "../../src/wire/messages/encode.ts";
 import { decodePacket, encodePacket } from "../../src/wire/packet.ts";
 import type { PayloadCipher } from "../../src/wire/encryption.ts";
-import { readStreamMessage } from "../../src/wire/stream-frame.ts";
+import { readStreamMessage } from "../../src/wire/stream-messages.ts";
 import { encodeStreamMessage, type StreamSecurity } from "../../src/wire/stream-layers.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import { aes, cipherOf, flipped, patterned, transparent } from "./aes.ts";

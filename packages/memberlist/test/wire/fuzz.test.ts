@@ -9,7 +9,7 @@ import { lzwDecompress } from "../../src/wire/compression/lzw.ts";
 import { scanObject } from "../../src/wire/messages/msgpack.ts";
 import { decodePacket, encodePacket } from "../../src/wire/packet.ts";
 import { encodePushPull, encodeUserStream } from "../../src/wire/messages/push-pull.ts";
-import * as frame from "../../src/wire/stream-frame.ts";
+import * as frame from "../../src/wire/stream-messages.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import { ascii } from "./hex.ts";
 import { reasonOf, rejectionOf } from "./reason.ts";

@@ -3,7 +3,7 @@ import { messageType } from "../../src/wire/constants.ts";
 import { labelHeader, labelOverhead } from "../../src/wire/label.ts";
 import { decodePacket, encodePacket } from "../../src/wire/packet.ts";
 import { encryptedLength, type EncryptionVersion, type PayloadCipher } from "../../src/wire/encryption.ts";
-import { readStreamLabel, readStreamMessage } from "../../src/wire/stream-frame.ts";
+import { readStreamLabel, readStreamMessage } from "../../src/wire/stream-messages.ts";
 import { encodeStreamMessage, type StreamSecurity } from "../../src/wire/stream-layers.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import { aes, cipherOf, flipped } from "./aes.ts";

@@ -2,13 +2,8 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { makeCompound, splitCompound } from "../../src/wire/compound.ts";
 import { decompressBody } from "../../src/wire/compression/compress.ts";
-import {
-  maxDecompressedBytes,
-  maxPushStateBytes,
-  maxPushStateNodes,
-  maxUserMsgBytes,
-  messageType,
-} from "../../src/wire/constants.ts";
+import { messageType } from "../../src/wire/constants.ts";
+import { maxDecompressedBytes, maxPushStateBytes, maxPushStateNodes, maxUserMsgBytes } from "../../src/wire/limits.ts";
 import {
   decodeAckResp,
   decodeAlive,
@@ -39,7 +34,7 @@ import {
   readStreamMessage,
   readUserMessage,
   type StreamLimits,
-} from "../../src/wire/stream-frame.ts";
+} from "../../src/wire/stream-messages.ts";
 import type { StreamSecurity } from "../../src/wire/stream-layers.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 

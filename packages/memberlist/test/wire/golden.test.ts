@@ -3,7 +3,7 @@ import { compressMessage } from "../../src/wire/compression/compress.ts";
 import { messageType } from "../../src/wire/constants.ts";
 import { labelHeader } from "../../src/wire/label.ts";
 import { decodePacket, encodePacket } from "../../src/wire/packet.ts";
-import { readStreamLabel, readStreamMessage } from "../../src/wire/stream-frame.ts";
+import { readStreamLabel, readStreamMessage } from "../../src/wire/stream-messages.ts";
 import { encodeStreamMessage } from "../../src/wire/stream-layers.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import {

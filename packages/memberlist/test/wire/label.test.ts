@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { addLabel, labelHeader, labelOverhead, splitLabel } from "../../src/wire/label.ts";
-import { readStreamLabel } from "../../src/wire/stream-frame.ts";
+import { readStreamLabel } from "../../src/wire/stream-messages.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import { ascii, fromHex, toHex } from "./hex.ts";
 import { reasonOf, rejectionOf } from "./reason.ts";

@@ -22,7 +22,10 @@ export function renderOverview({ latest, healthScoreMax, protocolVersion }: Mode
   ];
   setText(byId("node-facts"), facts.join(" · "));
   setText(byId("health-score"), `${node.healthScore} of ${healthScoreMax}`);
-  setText(byId("health-note"), node.healthScore === 0 ? "healthy" : `this node probes ${node.healthScore + 1} times less often`);
+  setText(
+    byId("health-note"),
+    node.healthScore === 0 ? "healthy" : `an unanswered probe takes ${node.healthScore + 1} times as long`,
+  );
   setText(byId("queue-membership"), String(queues.membership));
   setText(byId("queue-user"), String(queues.user));
   setText(byId("queue-user-bytes"), `of the application, ${formatBytes(queues.userBytes)}`);

@@ -6,7 +6,7 @@ import type { ResolvedConfig } from "../../config/config.ts";
 import { DecodeError } from "../../wire/errors.ts";
 import { splitLabel } from "../../wire/label.ts";
 import { decodePacket, type DecodePacketOptions } from "../../wire/packet.ts";
-import type { LabelMismatches } from "../label-mismatches.ts";
+import type { LabelMismatches } from "../label-mismatch-events.ts";
 import type { Stats } from "../stats.ts";
 
 export interface PacketReceiverOptions {

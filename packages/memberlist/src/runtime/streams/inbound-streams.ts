@@ -18,8 +18,8 @@ import {
   readUserMessage,
   type RemoteState,
   type StreamMessage,
-} from "../../wire/stream-frame.ts";
-import type { LabelMismatches } from "../label-mismatches.ts";
+} from "../../wire/stream-messages.ts";
+import type { LabelMismatches } from "../label-mismatch-events.ts";
 import { PushPullReader } from "./push-pull-reader.ts";
 import { SharedStates, type StateLease } from "./shared-states.ts";
 import { StreamSession, type StreamContext } from "./stream-session.ts";

@@ -9,7 +9,7 @@ import { encodePing } from "../../wire/messages/encode.ts";
 import { encodeUserStream } from "../../wire/messages/push-pull.ts";
 import type { Ping, PushNodeState } from "../../wire/messages/types.ts";
 import { UnchangedNodes } from "../../wire/messages/unchanged-nodes.ts";
-import { readAck, readErr, readPushPullHeader, type RemoteState, type StreamMessage } from "../../wire/stream-frame.ts";
+import { readAck, readErr, readPushPullHeader, type RemoteState, type StreamMessage } from "../../wire/stream-messages.ts";
 import { maxTimerDelay } from "../../ports/clock.ts";
 import { looksLike, protocolOfByte } from "../foreign-protocol.ts";
 import { PushPullReader } from "./push-pull-reader.ts";

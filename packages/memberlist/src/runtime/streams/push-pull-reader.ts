@@ -2,7 +2,7 @@ import type { ResolvedConfig } from "../../config/config.ts";
 import type { Log } from "../../ports/log.ts";
 import type { PushPullHeader } from "../../wire/messages/types.ts";
 import type { UnchangedNodes } from "../../wire/messages/unchanged-nodes.ts";
-import { readPushPullNodes, type RemoteState } from "../../wire/stream-frame.ts";
+import { readPushPullNodes, type RemoteState } from "../../wire/stream-messages.ts";
 import type { StreamReader } from "../../wire/stream-reader.ts";
 import type { Stats } from "../stats.ts";
 import type { ExchangedStates } from "./state-exchange.ts";

@@ -1,7 +1,7 @@
 import { encodeLongPushPull } from "../../wire/messages/push-pull.ts";
 import { TurnBudget, nodesInOneGo } from "../../util/turn-budget.ts";
 import type { PushNodeState } from "../../wire/messages/types.ts";
-import type { RemoteState } from "../../wire/stream-frame.ts";
+import type { RemoteState } from "../../wire/stream-messages.ts";
 import type { Clock, YieldToEventLoop } from "../../ports/clock.ts";
 import type { Engine } from "../../swim/engine.ts";
 import type { Delegates } from "../delegates.ts";

@@ -1,7 +1,7 @@
 import type { DecodeJob, EncodeJob, StreamWorkers } from "../../wire/stream-workers.ts";
 import { DecodeError } from "../../wire/errors.ts";
 import type { YieldToEventLoop } from "../../ports/clock.ts";
-import { readStreamMessage, type StreamLimits, type StreamMessage } from "../../wire/stream-frame.ts";
+import { readStreamMessage, type StreamLimits, type StreamMessage } from "../../wire/stream-messages.ts";
 import {
   decodeInParts,
   decodeStreamPayload,

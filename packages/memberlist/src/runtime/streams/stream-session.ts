@@ -3,7 +3,7 @@ import type { ResolvedConfig } from "../../config/config.ts";
 import type { Log } from "../../ports/log.ts";
 import type { TransportStream } from "../../ports/transport.ts";
 import { labelHeader } from "../../wire/label.ts";
-import type { StreamLimits, StreamMessage } from "../../wire/stream-frame.ts";
+import type { StreamLimits, StreamMessage } from "../../wire/stream-messages.ts";
 import { StreamReader } from "../../wire/stream-reader.ts";
 import type { ByteAccount } from "../../util/byte-budget.ts";
 import type { Stats } from "../stats.ts";

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { PushNodeState } from "../../../src/wire/messages/types.ts";
 import { encodeLongPushPull, encodePushPull, encodeUserStream } from "../../../src/wire/messages/push-pull.ts";
 import { nodesInOneGo } from "../../../src/util/turn-budget.ts";
-import { readPushPull, readStreamMessage, readUserMessage, type StreamLimits } from "../../../src/wire/stream-frame.ts";
+import { readPushPull, readStreamMessage, readUserMessage, type StreamLimits } from "../../../src/wire/stream-messages.ts";
 import { encodeStreamMessage } from "../../../src/wire/stream-layers.ts";
 import { StreamReader } from "../../../src/wire/stream-reader.ts";
 import { ascii, fromHex, toHex } from "../hex.ts";

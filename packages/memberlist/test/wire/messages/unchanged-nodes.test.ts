@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { UnchangedNodes } from "../../../src/wire/messages/unchanged-nodes.ts";
 import type { PushNodeState } from "../../../src/wire/messages/types.ts";
 import { encodePushPull } from "../../../src/wire/messages/push-pull.ts";
-import { readPushPull } from "../../../src/wire/stream-frame.ts";
+import { readPushPull } from "../../../src/wire/stream-messages.ts";
 import { StreamReader } from "../../../src/wire/stream-reader.ts";
 import { ascii, toHex } from "../hex.ts";
 import { streamOf } from "../stream-of.ts";

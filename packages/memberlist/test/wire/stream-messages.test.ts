@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { MemberlistError } from "../../src/api/errors.ts";
 import { compressMessage } from "../../src/wire/compression/compress.ts";
 import { encodeAckResp, encodeErrResp, encodePing } from "../../src/wire/messages/encode.ts";
-import { readAck, readErr, readPing, readStreamMessage, type StreamLimits } from "../../src/wire/stream-frame.ts";
+import { readAck, readErr, readPing, readStreamMessage, type StreamLimits } from "../../src/wire/stream-messages.ts";
 import { encodeStreamMessage } from "../../src/wire/stream-layers.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import { ascii, fromHex, toHex } from "./hex.ts";
