@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { encode } from "@msgpack/msgpack";
-import { decodeSerfTags, fetchMembers, type FetchMembersOptions, type MemberlistError } from "../../src/index.ts";
+import { fetchMembers, type FetchMembersOptions, type MemberlistError } from "../../src/index.ts";
 import { encodePushPull } from "../../src/wire/messages/push-pull.ts";
 import { bytes, clusters, codes, outcome, type Cluster } from "./cluster.ts";
 
@@ -169,19 +168,5 @@ describe("fetchMembers", () => {
     expect(found.address).toBe(node.address);
     const none = await failure(one, "10.9.9.9:7946");
     expect(none.details["address"]).toBe("10.9.9.9:7946");
-  });
-});
-
-describe("decodeSerfTags", () => {
-  it("reads the tags of Serf and Consul, and returns undefined for other metadata, whatever its bytes", () => {
-    const tags = { role: "web", dc: "east" };
-    expect(decodeSerfTags(new Uint8Array([0xff, ...encode(tags)]))).toEqual(tags);
-    expect(decodeSerfTags(bytes('{"role":"web"}'))).toBeUndefined();
-    expect(decodeSerfTags(new Uint8Array(0))).toBeUndefined();
-    expect(decodeSerfTags(new Uint8Array([0xff]))).toBeUndefined();
-    expect(decodeSerfTags(new Uint8Array([0xff, ...encode({ role: 1 })]))).toBeUndefined();
-    expect(decodeSerfTags(new Uint8Array([0xff, ...encode(["role"])]))).toBeUndefined();
-    expect(decodeSerfTags(new Uint8Array([0xff, ...Array.from({ length: 511 }, () => 0x91)]))).toBeUndefined();
-    expect(decodeSerfTags(new Uint8Array([0xff, ...encode(JSON.parse('{"__proto__":"x"}'))]))).toBeUndefined();
   });
 });
