@@ -269,8 +269,11 @@ export class NodeRuntime {
     if (this.#isStopped) return;
     this.#catchUpUntil = this.config.clock.now() + catchUpTime;
     this.#timer.clear();
-    this.run(() => this.engine.eventLoopBlocked(late));
-    this.#endCatchUp();
+    try {
+      this.run(() => this.engine.eventLoopBlocked(late));
+    } finally {
+      this.#endCatchUp();
+    }
   }
 
   #endCatchUp(): void {

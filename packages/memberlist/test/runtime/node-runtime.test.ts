@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { lanConfig } from "../../src/index.ts";
+import { lanConfig, type Clock } from "../../src/index.ts";
 import { resolveConfig } from "../../src/config/resolve.ts";
 import { NodeRuntime } from "../../src/runtime/node-runtime.ts";
 import { MemoryNetwork, SeededRandom, VirtualClock, type MemoryTransport } from "../../src/testing/index.ts";
@@ -8,15 +8,25 @@ import { aliveMessage } from "../facade/raw-peer.ts";
 
 const logOutput = { write: (): void => undefined };
 let clock: VirtualClock;
+/** How long the event loop has been blocked so far, in ms. */
+let lag: number;
 let peer: MemoryTransport;
 let transport: MemoryTransport;
 let runtime: NodeRuntime;
 
 beforeEach(() => {
   clock = new VirtualClock();
+  lag = 0;
+  const lagging: Clock = {
+    now: () => clock.now() + lag,
+    wallTime: () => clock.wallTime() + lag,
+    setTimeout: (callback, delay) => clock.setTimeout(callback, delay),
+    clearTimeout: (timer) => clock.clearTimeout(timer),
+    defer: (callback) => clock.defer(callback),
+  };
   const network = new MemoryNetwork({ clock, random: new SeededRandom(1) });
   [transport, peer] = [network.transport(), network.transport()];
-  const config = resolveConfig({ ...lanConfig(), name: "a", transport, clock, random: new SeededRandom(2), logOutput });
+  const config = resolveConfig({ ...lanConfig(), name: "a", transport, clock: lagging, random: new SeededRandom(2), logOutput });
   const advertised = transport.finalAdvertiseAddr("", 0);
   runtime = new NodeRuntime({ config, transport, advertised, encryption: undefined, loaded: {} });
   runtime.start(new Uint8Array());
@@ -61,6 +71,16 @@ describe("an error of what follows an input", () => {
     const failed = failNext(3);
     await advance(60_000);
     expect(failed()).toBe(3);
+    expect(runtime.engine.numMembers).toBe(1);
+  });
+
+  it("does not stop the timers after the event loop was blocked", async () => {
+    peer.writeTo(aliveMessage("b", peer.host), transport.address);
+    await advance(50);
+    const failed = failNext(1);
+    lag = 500;
+    await advance(60_000);
+    expect(failed()).toBe(1);
     expect(runtime.engine.numMembers).toBe(1);
   });
 });
