@@ -16,7 +16,7 @@ export interface FetchMembersOptions extends WaitOptions {
   readonly keyring?: Keyring;
   /** The cluster's label. Default: none. */
   readonly label?: string;
-  /** For the whole call, in ms; 0 for no limit but the 10 s of a connection. Default 10 s. */
+  /** For the whole call, in ms; the addresses of a seed share it. 0 for no limit but the 10 s of a connection. Default 10 s. */
   readonly timeout?: number;
   /** Bounds on what the peer may send, with the defaults of a member. */
   readonly limits?: Limits;

@@ -6,6 +6,7 @@ import { checkOptions } from "../api/check-arguments.ts";
 import { checkSeeds, type Seed } from "../api/seeds.ts";
 import { resolveConfig } from "../config/resolve.ts";
 import { encryptionOf } from "../encryption/encryption.ts";
+import { Keyring } from "../encryption/keyring.ts";
 import type { Clock } from "../ports/clock.ts";
 import { nodeStateName } from "../swim/versions.ts";
 import type { PushNodeState } from "../wire/messages/types.ts";
@@ -13,7 +14,7 @@ import { identifyProtocol } from "./foreign-protocol.ts";
 import type { PeerView } from "./streams/outbound-streams.ts";
 import { Visitor, type Dialler } from "./visitor.ts";
 
-/** A peer that has not answered after so many ms is asked whether it speaks another protocol. */
+/** A peer that has sent nothing after so many ms is asked whether it speaks another protocol. */
 const suspiciousSilence = 1_500;
 
 /** What the caller has, for the sentence of an error. */
@@ -39,15 +40,23 @@ interface Given {
 export async function fetchMembers(seed: Seed, options: FetchMembersOptions): Promise<FetchedMembers> {
   checkSeeds([seed]);
   checkOptions("fetchMembers", options, fetchMembersRules, ["transport"]);
-  const { transport, timeout = 10_000, signal, ...fields } = options;
-  const config = resolveConfig({ ...fields, name: "visitor" });
+  const { transport, timeout = 10_000, signal, keyring, ...fields } = options;
+  // A copy: `secretKey` becomes the primary key of the keyring, and the caller's may be that of a running member.
+  const config = resolveConfig({
+    ...fields,
+    keyring: keyring && new Keyring(keyring.getKeys(), keyring.getPrimaryKey()),
+    name: "visitor",
+  });
   const visitor = new Visitor({ config, transport, encryption: await encryptionOf(config, transport.crypto) });
   const timeLeft = deadline(config.clock, timeout);
   const given: Given = { label: config.label, hasKey: config.secretKey !== undefined || (config.keyring?.size ?? 0) > 0 };
   let failure: unknown;
-  for (const address of await visitor.seeds.resolve(seed, { timeLeft, signal })) {
+  const addresses = await visitor.seeds.resolve(seed, { timeLeft, signal });
+  for (const [i, address] of addresses.entries()) {
     try {
-      const view = await fetchFrom(visitor, transport, address, { timeout: timeLeft(), signal, given });
+      // An address that does not answer must leave time for the others.
+      const share = timeLeft() / (addresses.length - i);
+      const view = await fetchFrom(visitor, transport, address, { timeout: share, signal, given });
       return { ...toMembers(view, config.bindPort), address: formatAddress(address) };
     } catch (error) {
       failure ??= error;
@@ -79,6 +88,7 @@ async function fetchFrom(
   const stop = new AbortController();
   let isConnected = false;
   let protocol: string | undefined;
+  const before = visitor.bytesReceived;
   const identify = (fail: (error: unknown) => void): void => {
     identifyProtocol(transport, address, suspiciousSilence, stop.signal).then((found) => {
       protocol = found;
@@ -94,7 +104,7 @@ async function fetchFrom(
         visitor.operations
           .run<void>({ what: "waiting", ...silence }, () => undefined)
           .catch(() => {
-            if (!stop.signal.aborted) identify(reject);
+            if (!stop.signal.aborted && visitor.bytesReceived === before) identify(reject);
           });
       };
       visitor.fetch(address, { timeout, signal: stop.signal }, onConnected).then(resolve, reject);

@@ -70,6 +70,11 @@ export class Visitor {
     };
   }
 
+  /** How many bytes peers have sent so far. */
+  get bytesReceived(): number {
+    return this.#parts.stats.traffic.streamBytesReceived;
+  }
+
   /**
    * One push/pull. Errors: see {@link OutboundStreams.pushPull}.
    *

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fetchMembers, type FetchMembersOptions, type MemberlistError } from "../../src/index.ts";
+import { fetchMembers, Keyring, type TransportStream, type FetchMembersOptions, type MemberlistError } from "../../src/index.ts";
 import { encodePushPull } from "../../src/wire/messages/push-pull.ts";
 import { bytes, clusters, codes, outcome, type Cluster } from "./cluster.ts";
 
@@ -168,5 +168,43 @@ describe("fetchMembers", () => {
     expect(found.address).toBe(node.address);
     const none = await failure(one, "10.9.9.9:7946");
     expect(none.details["address"]).toBe("10.9.9.9:7946");
+  });
+
+  it("leaves time for the other addresses of a seed when one does not answer", async () => {
+    const one = cluster();
+    const node = await one.start();
+    const seeds = [answering(one, "10.1.0.1", () => undefined), node.address];
+    const transport = one.network.transport();
+    const found = await one.settle(fetchMembers(() => seeds, { transport, clock: one.clock, timeout: 4_000 }));
+    expect(found.address).toBe(node.address);
+  });
+
+  it("asks nothing but its question of a member whose answer takes long", async () => {
+    const one = cluster();
+    const state = encodePushPull(false, [], bytes("state"));
+    const questions: Uint8Array[] = [];
+    const slow = one.network.transport({ host: "10.1.0.1" });
+    const serve = async (stream: TransportStream): Promise<void> => {
+      const { value } = await stream.readable.getReader().read();
+      if (value !== undefined) questions.push(value);
+      const writer = stream.writable.getWriter();
+      for (const byte of state) {
+        await writer.write(Uint8Array.of(byte));
+        await new Promise<void>((resolve) => one.clock.setTimeout(resolve, 5_000 / state.length));
+      }
+    };
+    slow.listen({ packet: () => true, stream: (stream) => void serve(stream).catch(() => undefined) });
+    const found = await one.settle(fetching(one, slow.key));
+    expect(found.stateBytes).toBe(5);
+    expect(questions).toHaveLength(1);
+  });
+
+  it("does not change the caller's keyring", async () => {
+    const one = cluster();
+    const node = await one.start({ secretKey: key });
+    const keyring = new Keyring([], otherKey);
+    const found = await one.settle(fetching(one, node.address, { keyring, secretKey: key }));
+    expect(found.members).toHaveLength(1);
+    expect(keyring.getKeys()).toEqual([otherKey]);
   });
 });
