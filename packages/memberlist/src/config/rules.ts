@@ -88,9 +88,12 @@ const allDelegateMethods: readonly string[] = Object.values(delegateMethods).fla
 function delegateRule(kind: keyof typeof delegateMethods, need: "optional" | "required"): Rule {
   const names = delegateMethods[kind];
   const methods = need === "required" ? shape(names) : shape([], names);
+  // A method of a similar name beside the right one is a helper.
+  const missing = (value: Readonly<Record<string, unknown>>): readonly string[] =>
+    names.filter((name) => value[name] === undefined);
   const misspelt = (value: unknown): string | undefined => {
     if (!isPlainObject(value)) return undefined;
-    return Object.keys(value).find((name) => typeof value[name] === "function" && isMisspelt(name, names));
+    return Object.keys(value).find((name) => typeof value[name] === "function" && isMisspelt(name, missing(value)));
   };
   return {
     ...methods,

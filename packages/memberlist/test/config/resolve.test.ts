@@ -245,6 +245,10 @@ describe("ConfigError", () => {
       "events.notifySuspicion is never called; did you mean notifyJoin or notifyLeave or notifyUpdate?",
     ],
     [{ conflict: { notifyConflicts: nothing } }, "conflict.notifyConflicts is never called; did you mean notifyConflict?"],
+    [
+      { delegate: { getBroadcasts: undefined, getBroadcast: nothing } },
+      "delegate.getBroadcast is never called; did you mean getBroadcasts?",
+    ],
     [{ ping: { ackPayloads: nothing } }, "ping.ackPayloads is never called; did you mean ackPayload?"],
   ])("names only what is wrong in %o", (wrong, message) => {
     expect(failure({ name: "a", ...wrong }).message).toBe(`invalid config:\n  ${message}`);
@@ -258,6 +262,7 @@ describe("ConfigError", () => {
     for (const config of [
       { delegate: all, events: all, merge: all, conflict: all },
       { delegate: new WithHelpers() as Delegate },
+      { delegate: { getBroadcasts: () => [], getBroadcast: nothing } as Delegate },
       { delegate: Object.create({ notifyMessage: nothing }) as Delegate },
       { delegate: { start: nothing, notifyMessage: 5 } as Delegate },
     ]) {
