@@ -26,6 +26,6 @@ export interface QueueLengths {
   readonly user: number;
   /** The bytes of those messages. */
   readonly userBytes: number;
-  /** Received messages that were not handled yet; at most `handoffQueueDepth`. */
+  /** Received messages that were not handled yet; at most `handoffQueueDepth` alive messages, and as many others. */
   readonly received: number;
 }

@@ -44,20 +44,23 @@ export class Delegates implements EngineDelegates {
   notify(event: EngineEvent): void {
     const method = notifiedBy[event.type];
     if (method === undefined) return;
-    const { delegate: trace, node } = this.#stats.diagnostics;
     try {
       // No closure for each call: there may be a message in every packet.
-      const isTraced = trace.isOn && this.#has(method);
-      const result = isTraced
-        ? trace.traceSync(
-            () => ({ node, method }),
-            () => this.#call(event),
-          )
-        : this.#call(event);
+      const isTraced = this.#stats.diagnostics.delegate.isOn && this.#has(method);
+      const result = isTraced ? this.#trace(method, event) : this.#call(event);
       this.#guard.catchRejection(method, result);
     } catch (error) {
       this.#guard.report(method, error);
     }
+  }
+
+  /** A function of its own: one that has closures allocates their context at each call, traced or not. */
+  #trace(method: string, event: EngineEvent): unknown {
+    const { delegate, node } = this.#stats.diagnostics;
+    return delegate.traceSync(
+      () => ({ node, method }),
+      () => this.#call(event),
+    );
   }
 
   #call(event: EngineEvent): unknown {
