@@ -61,22 +61,26 @@ export class TracedOperation<Message extends OperationMessage> {
    * @param resultOf what subscribers get to see of its result
    */
   trace<T>(message: () => Message, run: () => Promise<T>, resultOf: (value: T) => unknown = nothing): Promise<T> {
-    return this.isOn ? this.#trace(message(), run, resultOf) : run();
+    if (!this.isOn) return run();
+    const traced = message();
+    return this.#run(traced, () => this.#trace(traced, run, resultOf));
   }
 
   /** Traces a call. @param message is called only if somebody listens */
   traceSync<T>(message: () => Message, run: () => T): T {
     if (!this.isOn) return run();
     const traced: Message & Outcome = message();
-    try {
-      return this.#run(traced, run);
-    } catch (error) {
-      traced.error = error;
-      this.#error.publish(traced);
-      throw error;
-    } finally {
-      this.#end.publish(traced);
-    }
+    return this.#run(traced, () => {
+      try {
+        return run();
+      } catch (error) {
+        traced.error = error;
+        this.#error.publish(traced);
+        throw error;
+      } finally {
+        this.#end.publish(traced);
+      }
+    });
   }
 
   /** Begins an operation that {@link finish} ends. */
@@ -93,7 +97,7 @@ export class TracedOperation<Message extends OperationMessage> {
   async #trace<T>(traced: Message & Outcome, run: () => Promise<T>, resultOf: (value: T) => unknown): Promise<T> {
     let promise: Promise<T>;
     try {
-      promise = this.#run(traced, run);
+      promise = run();
     } finally {
       this.#end.publish(traced);
     }
@@ -110,6 +114,7 @@ export class TracedOperation<Message extends OperationMessage> {
     }
   }
 
+  /** What `run` publishes, at once or later, has the stores, too. */
   #run<T>(message: Message, run: () => T): T {
     if (this.#start.runStores !== undefined) return this.#start.runStores(message, run);
     this.#start.publish(message);

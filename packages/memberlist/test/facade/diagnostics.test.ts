@@ -179,6 +179,36 @@ describe("the diagnostics channels", () => {
     expect(seen).toEqual(["the join", undefined]);
   });
 
+  it("publish all events of an operation with the subscriber's store", async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const { join, delegate } = new Diagnostics("a", channels);
+    const seen: unknown[] = [];
+    for (const name of ["memberlist:join", "memberlist:delegate"]) {
+      const { start: begun } = channels.tracingChannel(name);
+      begun.bindStore(storage, () => name);
+      unsubscribe.push(() => void begun.unbindStore(storage));
+      for (const event of ["start", "end", "asyncStart", "asyncEnd", "error"]) {
+        const note = (): void => void seen.push([event, storage.getStore()]);
+        channels.subscribe(`tracing:${name}:${event}`, note);
+        unsubscribe.push(() => channels.unsubscribe(`tracing:${name}:${event}`, note));
+      }
+    }
+    const fail = (): never => {
+      throw new Error("it failed");
+    };
+    const joining = join.trace(
+      () => ({ node: "a", seeds: [] }),
+      () => Promise.resolve().then(fail),
+    );
+    await expect(joining).rejects.toThrow("it failed");
+    expect(() => delegate.traceSync(() => ({ node: "a", method: "notifyMsg" }), fail)).toThrow("it failed");
+    const events = (name: string, of: readonly string[]): unknown[] => of.map((event) => [event, name]);
+    expect(seen).toEqual([
+      ...events("memberlist:join", ["start", "end", "error", "asyncStart", "asyncEnd"]),
+      ...events("memberlist:delegate", ["start", "error", "end"]),
+    ]);
+  });
+
   it("have no keys and no payloads in their messages", async () => {
     const secretKey = decodeKey(generateKey());
     const all: unknown[] = [];
