@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { tracingChannel } from "node:diagnostics_channel";
 import {
   context,
+  ROOT_CONTEXT,
   SpanKind,
   SpanStatusCode,
   trace,
@@ -26,6 +27,7 @@ export interface TraceOptions {
 /** The messages of the channels, see docs/reference/diagnostics.md. */
 interface Message {
   readonly direction?: "in" | "out";
+  readonly join?: boolean;
   readonly address?: string;
   readonly result?: { readonly answer?: string };
   readonly error?: unknown;
@@ -33,7 +35,8 @@ interface Message {
 
 /**
  * Makes a span of each operation of all members in this process, from now on. Spans of one operation within another, such as the push/pulls of a
- * join, are its children; others are children of the active span. It needs members of `@memberlist/transport-node` or `@memberlist/transport-deno`, which report
+ * join, are its children; calls of the application are children of the active span; probes, periodic push/pulls and those of other members have no
+ * parent. It needs members of `@memberlist/transport-node` or `@memberlist/transport-deno`, which report
  * their operations on diagnostics channels.
  *
  * @returns ends it
@@ -55,7 +58,7 @@ function traceOperation(operation: SpanOperation, tracer: Tracer, parents: Async
   const spans = new WeakMap<object, Span>();
   const channel = tracingChannel(`memberlist:${operation}`);
   const begin = (message: object): Context => {
-    const parent = parents.getStore() ?? context.active();
+    const parent = parentOf(operation, message, parents.getStore());
     const kind = kindOf(operation, message);
     const span = tracer.startSpan(`memberlist ${operation}`, { kind, attributes: attributesOf(message) }, parent);
     spans.set(message, span);
@@ -89,6 +92,18 @@ function finish(message: Message, span: Span | undefined): void {
     span.setStatus({ code: SpanStatusCode.ERROR, message: "no answer" });
   }
   span.end();
+}
+
+/**
+ * Probes, and push/pulls without a join, are the member's own work. Its timers run in the context of the call that last set them, which has
+ * nothing to do with it: a member would add spans to the trace of a request for ever.
+ *
+ * @param outer the context of the operation that this one runs in
+ */
+function parentOf(operation: SpanOperation, { join }: Message, outer: Context | undefined): Context {
+  if (operation === "probe") return ROOT_CONTEXT;
+  if (operation !== "pushPull") return context.active();
+  return join === true ? (outer ?? context.active()) : ROOT_CONTEXT;
 }
 
 function kindOf(operation: SpanOperation, { direction }: Message): SpanKind {

@@ -1,5 +1,6 @@
+import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
 import * as diagnostics from "node:diagnostics_channel";
-import { context, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { context, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type Context, type ContextManager } from "@opentelemetry/api";
 import {
   AggregationTemporality,
   InMemoryMetricExporter,
@@ -9,7 +10,7 @@ import {
 } from "@opentelemetry/sdk-metrics";
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor, type ReadableSpan } from "@opentelemetry/sdk-trace-base";
 import { afterEach, describe, expect, it } from "vitest";
-import { lanConfig, type Config, type Memberlist } from "@memberlist/core";
+import { lanConfig, type Clock, type Config, type Memberlist } from "@memberlist/core";
 import { createInstrumented } from "@memberlist/core/internal";
 import { metricCatalogue } from "@memberlist/core/metrics";
 import { MemoryNetwork, SeededRandom, VirtualClock } from "@memberlist/core/testing";
@@ -54,6 +55,31 @@ afterEach(async () => {
   for (const node of members.splice(0)) await node.shutdown();
   await clock.advance(1_000);
 });
+
+/** As that of the SDK for Node. */
+class Contexts implements ContextManager {
+  readonly #storage = new AsyncLocalStorage<Context>();
+
+  active(): Context {
+    return this.#storage.getStore() ?? ROOT_CONTEXT;
+  }
+
+  with<A extends unknown[], F extends (...args: A) => ReturnType<F>>(of: Context, run: F, _: unknown, ...args: A): ReturnType<F> {
+    return this.#storage.run(of, run, ...args);
+  }
+
+  bind<T>(_: Context, target: T): T {
+    return target;
+  }
+
+  enable(): this {
+    return this;
+  }
+
+  disable(): this {
+    return this;
+  }
+}
 
 describe("openTelemetryMetrics", () => {
   async function collect(): Promise<Map<string, MetricData>> {
@@ -133,6 +159,33 @@ describe("traceMemberlist", () => {
     });
     expect(inbound.kind).toBe(SpanKind.SERVER);
     expect(inbound.parentSpanContext).toBeUndefined();
+  });
+
+  it("gives spans of a member's own work no parent, whatever call has set its timers", async () => {
+    const finished = spans();
+    // As the timers of a runtime: they run in the context of the code that set them.
+    const contextual: Clock = {
+      now: () => clock.now(),
+      wallTime: () => clock.wallTime(),
+      setTimeout: (callback, delay) => clock.setTimeout(AsyncResource.bind(callback), delay),
+      clearTimeout: (timer) => clock.clearTimeout(timer),
+      defer: (callback) => clock.defer(AsyncResource.bind(callback)),
+    };
+    const [a, b] = [await start("a", { clock: contextual, pushPullInterval: 2_000 }), await start("b")];
+    context.setGlobalContextManager(new Contexts());
+    stops.push(() => context.disable());
+    await clock.settle(a.join([seedOf(b)]), { limit });
+    await clock.advance(5_000);
+    const request = trace.setSpan(ROOT_CONTEXT, new BasicTracerProvider().getTracer("test").startSpan("request"));
+    await context.with(request, () => a.broadcast(new Uint8Array(1)));
+    await context.with(request, () => clock.settle(a.sendReliable("b", new Uint8Array(7)), { limit }));
+    const before = finished().length;
+    await clock.advance(5_000);
+    const own = finished().slice(before);
+    expect(new Set(own.map(({ name }) => name))).toEqual(new Set(["memberlist probe", "memberlist pushPull"]));
+    expect(own.filter(({ parentSpanContext }) => parentSpanContext !== undefined)).toEqual([]);
+    const sent = named(finished(), "sendReliable", "a").parentSpanContext;
+    expect(sent?.spanId).toBe(trace.getSpanContext(request)?.spanId);
   });
 
   it("marks what failed as an error, with its code", async () => {
