@@ -18,7 +18,7 @@ const rows = metricCatalogue.map(({ name, kind, unit, help, labels }) => {
 const buckets = new Map(metricCatalogue.filter(({ kind }) => kind === "sample").map((metric) => [metric.unit, metric.buckets]));
 const text = `# Metrics
 
-Each member reports these metrics to \`config.metrics\`. \`@memberlist/core/metrics\` exports the
+Each member reports these metrics to \`config.metrics\`. [Metrics, tracing and logs](../guide/metrics.md) shows how to collect them. \`@memberlist/core/metrics\` exports the
 same table as \`metricCatalogue\`. Written by \`node scripts/metrics.mjs\`.
 
 Prometheus has each name with \`_\` for \`.\`: \`memberlist_udp_sent\`. OpenTelemetry has it as it is. A counter only rises, a gauge goes up and down, and a sample is one value of a

@@ -1,4 +1,6 @@
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 import { describe, expect, it } from "vitest";
 import { decodeKey, generateKey, type Metrics } from "../../src/index.ts";
 import { metricCatalogue, type Metric, type MetricKind } from "../../src/metrics/index.ts";
@@ -90,6 +92,24 @@ describe("the catalogue of metrics", () => {
       size.remote probeNode gossip pushPullNode degraded.probe degraded.timeout msg.alive msg.suspect msg.dead`.split(/\s+/);
     expect(names).toHaveLength(18);
     expect(names.filter((name) => !byName.has(`memberlist.${name}`))).toEqual([]);
+  });
+
+  it("is not a part of the core's bundle", async () => {
+    const bundle = async (entry: string): Promise<boolean> => {
+      const path = fileURLToPath(new URL(`../../src/${entry}`, import.meta.url));
+      const { metafile } = await build({
+        entryPoints: [path],
+        bundle: true,
+        write: false,
+        metafile: true,
+        format: "esm",
+        platform: "node",
+      });
+      return Object.values(metafile.outputs).some(({ inputs }) =>
+        Object.keys(inputs).some((name) => name.endsWith("metrics/catalogue.ts")),
+      );
+    };
+    expect([await bundle("index.ts"), await bundle("metrics/index.ts")]).toEqual([false, true]);
   });
 
   it("describes each in a sentence, and gives every sample, and nothing else, ascending buckets", () => {
