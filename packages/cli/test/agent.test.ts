@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { generateKey } from "@memberlist/core";
 import { CliRun, runCli, type CliOptions } from "./program.ts";
 
-const patience = { timeout: 20_000 };
+const patience = { timeout: 30_000 };
 const limit = { timeout: 60_000 };
 const token = "a-token-of-the-test-0123456789";
 let folder = "";

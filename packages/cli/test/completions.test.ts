@@ -2,6 +2,8 @@ import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { runCli } from "./program.ts";
 
+const limit = { timeout: 60_000 };
+
 /** What bash offers behind a command line. */
 async function offered(line: string): Promise<readonly string[]> {
   const { stdout: script } = await runCli(["completions", "bash"]);
@@ -14,7 +16,7 @@ async function offered(line: string): Promise<readonly string[]> {
 }
 
 describe("memberlist completions", () => {
-  it("completes commands, subcommands and options in bash", async () => {
+  it("completes commands, subcommands and options in bash", limit, async () => {
     expect(await offered("memberlist mem")).toEqual(["members"]);
     expect(await offered("memberlist keys ro")).toEqual(["rotate"]);
     expect(await offered("memberlist members 10.0.0.5 --wa")).toEqual(["--watch"]);
@@ -22,7 +24,7 @@ describe("memberlist completions", () => {
     expect(await offered("memberlist doctor --ke")).toEqual(["--key-file", "--key"]);
   });
 
-  it("has scripts for zsh and fish, and refuses other shells", async () => {
+  it("has scripts for zsh and fish, and refuses other shells", limit, async () => {
     expect((await runCli(["completions", "zsh"])).stdout).toMatch(/^#compdef memberlist\n/);
     const fish = await runCli(["completions", "fish"]);
     expect(fish.stdout).toContain("complete -c memberlist -n '__fish_use_subcommand' -f -a members -d ");

@@ -16,6 +16,7 @@ import { CliRun, runCli } from "./program.ts";
 
 const running: Memberlist[] = [];
 const servers: Server[] = [];
+const limit = { timeout: 60_000 };
 let folder = "";
 const key = generateKey();
 const secretKey = decodeKey(key);
@@ -54,7 +55,7 @@ function listening(server: Server): Promise<string> {
 }
 
 describe("memberlist members", () => {
-  it("prints a table of a cluster that it does not join, with control characters of names escaped", async () => {
+  it("prints a table of a cluster that it does not join, with control characters of names escaped", limit, async () => {
     const address = await cluster();
     const { code, stdout, stderr } = await runCli(["members", address]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
@@ -65,7 +66,7 @@ describe("memberlist members", () => {
     expect(running.map((members) => members.members({}).length)).toEqual([2, 2]);
   });
 
-  it("prints JSON, of the members that a filter selects", async () => {
+  it("prints JSON, of the members that a filter selects", limit, async () => {
     const address = await cluster();
     const { stdout } = await runCli(["members", address, "--json", "--filter", "role=w*", "--filter", "state!=dead"]);
     expect(JSON.parse(stdout)).toMatchObject({
@@ -77,7 +78,7 @@ describe("memberlist members", () => {
     expect(none.stdout).toContain("2 members: 2 alive · 0 shown");
   });
 
-  it("takes key and label from a file, the environment or options, and shows no part of a key", async () => {
+  it("takes key and label from a file, the environment or options, and shows no part of a key", limit, async () => {
     const address = await cluster({ secretKey, label: "shop" });
     const file = join(folder, "key");
     const byFile = await runCli(["members", address, "--key-file", file, "--label", "shop"]);
@@ -92,7 +93,7 @@ describe("memberlist members", () => {
     expect(bad.stderr).toContain("must be a string of base64");
   });
 
-  it("says which: wrong key, no key, wrong label, nobody there, an HTTP port", async () => {
+  it("says which: wrong key, no key, wrong label, nobody there, an HTTP port", limit, async () => {
     const address = await cluster({ secretKey, label: "shop" });
     const wrongKey = await runCli(["members", address, "--key-file", join(folder, "other"), "--label", "shop"]);
     expect(wrongKey).toMatchObject({ code: 4, stderr: expect.stringContaining("uses another key") });
@@ -112,7 +113,7 @@ describe("memberlist members", () => {
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining("--label") });
   });
 
-  it("watches: prints each member that changes, until it is interrupted", async () => {
+  it("watches: prints each member that changes, until it is interrupted", limit, async () => {
     const address = await cluster();
     await using watching = await CliRun.start(["members", address, "--watch", "0.1", "--json"]);
     const seen = (name: string, state: string): boolean =>

@@ -50,6 +50,9 @@ async function runs(folder: string, id: RuntimeId, ...args: readonly string[]): 
   if (said !== "all is well\n") throw new Error(`it ended before its end, and said: ${said}`);
 }
 
+const cli = "node_modules/@memberlist/cli/dist/main.js";
+const quietly = (): void => undefined;
+
 async function checkAll(temp: string): Promise<void> {
   process.stderr.write("building and packing\n");
   await say(workspace, "npx", "-y", "pnpm@12", "build");
@@ -73,12 +76,13 @@ async function checkAll(temp: string): Promise<void> {
     await compile(node, "bundler", ["types-only.ts"], { ...web, ...bundled, noEmit: true });
     await compile(node, "exact", ["types-only.ts"], { ...web, exactOptionalPropertyTypes: true, noEmit: true });
   });
-  const programs = ["node-app.ts", "bundle-app.ts", "few-files-app.ts", "denied-app.ts"];
+  const programs = ["node-app.ts", "cli-app.ts", "bundle-app.ts", "few-files-app.ts", "denied-app.ts"];
   await check("applications type-check with @types/node", () =>
     compile(node, "app", programs, { types: ["node"], lib: ["ES2023"], rewriteRelativeImportExtensions: true }),
   );
   for (const id of runtimeIds.filter((one) => one.startsWith("node"))) {
     await check(`the application runs on ${id}`, () => runs(node, id, "node-app.js"));
+    await check(`the command line runs on ${id}`, async () => runs(node, id, "cli-app.js", await fetchRuntime(id, quietly), cli));
   }
   const bundled = join(temp, "bundled-project");
   await check("npm installs them with bundlers", () => project(bundled, tarballs, nodeTypes, ...bundlers));
@@ -88,6 +92,9 @@ async function checkAll(temp: string): Promise<void> {
   await checkBundles(bundled, check);
   await check("npm installs them in an empty project for Bun", () => project(bun, tarballs));
   await check("the application runs on bun", () => runs(bun, "bun", "node-app.ts"));
+  await check("the command line runs on bun", async () =>
+    runs(node, "node20", "cli-app.js", await fetchRuntime("bun", quietly), cli),
+  );
   await check("npm installs them in an empty project for Deno", async () => {
     await project(deno, tarballs);
     await writeFile(join(deno, "deno.json"), JSON.stringify({ nodeModulesDir: "manual", lock: false }));
@@ -95,6 +102,18 @@ async function checkAll(temp: string): Promise<void> {
   await check("the application type-checks and runs on deno, with the permission for the network alone", () =>
     runs(deno, "deno", "run", "--quiet", "--check", "--no-prompt", "--allow-net", "--unstable-net", "deno-app.ts"),
   );
+  await check("the command line runs on deno", async () => {
+    const program = [
+      await fetchRuntime("deno", quietly),
+      "run",
+      "--quiet",
+      "--no-prompt",
+      "--allow-net",
+      "--allow-env",
+      "--allow-read",
+    ];
+    await runs(node, "node20", "cli-app.js", ...program, "--allow-sys", "--unstable-net", join(deno, "cli-deno.ts"));
+  });
   await checkLacks(node, deno, check);
 }
 

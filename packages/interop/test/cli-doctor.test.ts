@@ -37,13 +37,22 @@ async function doctor(
   );
   if (stdout === "") throw new Error(stderr);
   const { findings } = JSON.parse(stdout) as Examined;
-  // The machine of the test may be busy.
-  return { code, findings: findings.filter(({ code: found }) => found !== "doctor_was_slow") };
+  return { code, findings };
 }
 
-/** What is compared: each finding that is worse than an information. */
+/** What a busy machine brings about by itself. */
+const byLoad: readonly string[] = ["event_loop_blocked", "packet_loss"];
+
+/** What is compared: each finding that is worse than an information, and that the load of the machine does not bring about. */
 function found({ findings }: Examined): readonly string[] {
-  return findings.filter(({ severity }) => severity !== "info").map(({ code, about }) => `${code}: ${about.join(", ")}`);
+  return findings
+    .filter(({ severity, code }) => severity !== "info" && !byLoad.includes(code))
+    .map(({ code, about }) => `${code}: ${about.join(", ")}`);
+}
+
+/** The first of those that are compared: errors stand before warnings. */
+function first({ findings }: Examined): Finding | undefined {
+  return findings.find(({ code }) => !byLoad.includes(code));
 }
 
 describeWithGo.each([
@@ -60,7 +69,9 @@ describeWithGo.each([
     await cluster.form(a, b);
     const before = [a.events.length, b.events.length];
     const examined = await doctor([a.address], { env: { MEMBERLIST_KEY: key } });
-    expect(examined).toEqual({ code: 0, findings: [] });
+    expect(found(examined)).toEqual([]);
+    // Warnings at most, by the load of the machine.
+    expect(examined.code).toBe(examined.findings.some(({ code }) => byLoad.includes(code)) ? 5 : 0);
     for (const [i, peer] of [a, b].entries()) {
       expect(peer.events.slice(before[i]).filter(({ event }) => event === "state")).toEqual([]);
       expect((await peer.members()).map(({ name }) => name).sort()).toEqual(["a", "b"]);
@@ -75,7 +86,7 @@ describeWithGo.each([
     expect(wrongKey.code).toBe(6);
     const wrongLabel = await doctor([b.address], { args: ["--label", "other"] });
     expect(found(wrongLabel)).toEqual([`label_mismatch: ${b.address}`]);
-    expect(wrongLabel.findings[0]?.message).toContain('its label is not "other"');
+    expect(first(wrongLabel)?.message).toContain('its label is not "other"');
   });
 
   it("names a name that two nodes use", limit, async () => {
@@ -96,10 +107,10 @@ describeWithGo.each([
     await a.waitForAlive(["a", "b"]);
     const byOne = await doctor([a.address]);
     expect(found(byOne)).toEqual(["address_unreachable: b"]);
-    expect(byOne.findings[0]?.message).toContain(nowhere);
+    expect(first(byOne)?.message).toContain(nowhere);
     const byBoth = await doctor([a.address, b.bindAddress]);
     expect(found(byBoth)).toEqual(["wrong_advertise_address: b"]);
-    expect(byBoth.findings[0]?.message).toContain(`b answers at ${b.bindAddress}, but advertises ${nowhere}`);
+    expect(first(byBoth)?.message).toContain(`b answers at ${b.bindAddress}, but advertises ${nowhere}`);
   });
 
   it("names a member whose process is blocked again and again, and one that is stopped", limit, async () => {
@@ -110,12 +121,15 @@ describeWithGo.each([
       isStopped = !isStopped;
       process.kill(b.pid, isStopped ? "SIGSTOP" : "SIGCONT");
     };
-    const timer = setInterval(signal, 900);
+    const timer = setInterval(signal, 1_500);
     try {
-      const examined = await doctor([a.address], { args: ["--duration", "4", "--timeout", "5"] });
-      expect(found(examined)).toContain("event_loop_blocked: b");
-      expect(found(examined).filter((line) => !line.startsWith("event_loop_blocked"))).toEqual([]);
-      expect(examined.code).toBe(5);
+      const isNamed = async (): Promise<boolean> => {
+        const examined = await doctor([a.address], { args: ["--duration", "5", "--timeout", "8"] });
+        expect(found(examined)).toEqual([]);
+        return examined.findings.some(({ code, about }) => code === "event_loop_blocked" && about[0] === "b");
+      };
+      // Where the doctor itself is late by as much, it blames nobody.
+      expect((await isNamed()) || (await isNamed()) || (await isNamed())).toBe(true);
     } finally {
       clearInterval(timer);
     }
@@ -133,7 +147,7 @@ describeWithGo.each([
     await cluster.form(a, ...others);
     const examined = await doctor([a.address]);
     expect(found(examined)).toEqual(["version_differs: c"]);
-    expect(examined.findings[0]?.message).toBe("c speaks protocol version 3; most members speak 2");
+    expect(first(examined)?.message).toBe("c speaks protocol version 3; most members speak 2");
     expect(examined.code).toBe(5);
   });
 });
@@ -171,7 +185,7 @@ describe.skipIf(why !== undefined)("memberlist doctor in two networks:", () => {
 
   it("finds nothing wrong as long as everything passes", limit, async () => {
     const [near] = await twoMembers();
-    expect(await examine(near)).toEqual({ code: 0, findings: [] });
+    expect(found(await examine(near))).toEqual([]);
   });
 
   it("names UDP that is blocked in one direction between two members, either of them", limit, async () => {
@@ -179,7 +193,7 @@ describe.skipIf(why !== undefined)("memberlist doctor in two networks:", () => {
     await network.dropAt(network.right, "from", near.node.addr, "ipproto", "udp");
     const toFar = await examine(near);
     expect(found(toFar)).toEqual(["udp_blocked_one_way: near, far"]);
-    expect(toFar.findings[0]?.message).toBe("UDP from near to far is blocked; the other direction passes");
+    expect(first(toFar)?.message).toBe("UDP from near to far is blocked; the other direction passes");
     expect(toFar.code).toBe(6);
     await network.passAt(network.right);
     await network.dropAt(network.left, "from", far.node.addr, "to", near.node.addr, "ipproto", "udp");
@@ -192,7 +206,7 @@ describe.skipIf(why !== undefined)("memberlist doctor in two networks:", () => {
     await network.dropAt(network.left, "from", far.node.addr, "to", near.node.addr, "ipproto", "udp");
     const examined = await examine(near);
     expect(found(examined)).toEqual(["udp_blocked: far, near"]);
-    expect(examined.findings[0]?.message).toContain("in both directions");
+    expect(first(examined)?.message).toContain("in both directions");
   });
 
   it("names UDP that does not arrive at this machine, and UDP that nobody gets through", limit, async () => {
@@ -200,12 +214,12 @@ describe.skipIf(why !== undefined)("memberlist doctor in two networks:", () => {
     await network.dropAt(network.left, "from", far.node.addr, "to", network.left.host, "ipproto", "udp");
     const back = await examine(near);
     expect(found(back)).toEqual(["udp_blocked_one_way: far"]);
-    expect(back.findings[0]?.message).toContain("to here is blocked; the other direction passes");
+    expect(first(back)?.message).toContain("to here is blocked; the other direction passes");
     await network.passAt(network.left);
     await network.dropAt(network.right, "ipproto", "udp");
     const all = await examine(near);
     expect(found(all)).toEqual(["udp_blocked: far"]);
-    expect(all.findings[0]?.message).toContain("nobody gets its answers");
+    expect(first(all)?.message).toContain("nobody gets its answers");
   });
 
   it("names TCP that is blocked while UDP passes", limit, async () => {
@@ -219,7 +233,7 @@ describe.skipIf(why !== undefined)("memberlist doctor in two networks:", () => {
     await network.swallowLonger(network.right, 1_000);
     const examined = await examine(near);
     expect(found(examined)).toEqual(["mtu_black_hole: far"]);
-    const [, bytes] = /more than about (\d+) bytes/.exec(examined.findings[0]?.message ?? "") ?? [];
+    const [, bytes] = /more than about (\d+) bytes/.exec(first(examined)?.message ?? "") ?? [];
     // The receiving end of a link takes 4 bytes for a VLAN on top of its MTU; 28 are for the headers of IP and UDP.
     expect(Number(bytes)).toBeGreaterThan(1_000 - 28 - 20);
     expect(Number(bytes)).toBeLessThanOrEqual(1_000 - 28 + 4);

@@ -53,7 +53,7 @@ function finding(code: string, severity: Severity, about: readonly string[], mes
 }
 
 function diagnoseSeed({ seed, stream, elsewhere }: SeedCheck): readonly Finding[] {
-  if (!("view" in stream)) return [diagnoseStream(stream, seed, seed) ?? unreachable(seed, seed, stream.message)];
+  if (!("view" in stream)) return [diagnoseStream(stream, seed, seed) ?? seedUnreachable(seed, stream.message)];
   if (elsewhere === undefined || elsewhere.isReachable) return [];
   const { node } = elsewhere;
   return [
@@ -65,6 +65,16 @@ function diagnoseSeed({ seed, stream, elsewhere }: SeedCheck): readonly Finding[
       "set advertiseAddr and advertisePort of this member (Go: AdvertiseAddr, AdvertisePort) to an address that the others reach",
     ),
   ];
+}
+
+function seedUnreachable(seed: string, message: string): Finding {
+  return finding(
+    "seed_unreachable",
+    "error",
+    [seed],
+    message,
+    "pass the address of a member that runs; if this one runs, look at its firewall",
+  );
 }
 
 /** What a stream shows by itself; undefined if only that nothing answers. */

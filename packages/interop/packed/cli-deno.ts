@@ -1,0 +1,2 @@
+/** On Deno, in a project of its own. */
+import "@memberlist/cli/deno";
