@@ -1,4 +1,4 @@
-import type { ViteUserConfig } from "vitest/config";
+import { configDefaults, type ViteUserConfig } from "vitest/config";
 import { reporters, sources } from "../../vitest.shared.ts";
 
 /** Real processes and real sockets on loopback: `vitest run --config packages/interop/vitest.config.ts`. */
@@ -7,6 +7,7 @@ const config: ViteUserConfig = {
   root: import.meta.dirname,
   test: {
     include: ["test/**/*.test.ts"],
+    exclude: [...configDefaults.exclude, "test/**/*.browser.test.ts"],
     testTimeout: 40_000,
     hookTimeout: 40_000,
     // Each test runs up to six processes: more at once would make the timing of failure detection meaningless.

@@ -4,10 +4,7 @@ import { chromium, type Browser } from "playwright-core";
 /** Where Debian and its relatives put the program. `CHROMIUM` names another one. */
 const programs = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
-/**
- * A Chromium that is installed here, or undefined. If there is none, prints so in one line; in CI it throws instead, so that the suite
- * never passes there without a browser.
- */
+/** A Chromium that is installed here. If there is none, prints so in one line; in CI it throws instead. */
 export function findChromium(): string | undefined {
   const named = process.env["CHROMIUM"];
   if (named !== undefined && named !== "") return named;
