@@ -59,7 +59,7 @@ describe.skipIf(deno === "")(
 
     it("fileStore keeps its path, and never opens a file that others put there", async () => {
       const said = await denoTest("file-store-test.ts", ["--allow-read", "--allow-write"], [folder]);
-      expect(said).toMatch(/ok \| 2 passed \| 0 failed/);
+      expect(said).toMatch(/ok \| 3 passed \| 0 failed/);
     });
 
     it("SRV look-ups and fileStore work with the permission for a folder, and name the missing permission without it", async () => {
