@@ -1,6 +1,6 @@
 import { createMemberlist, lanConfig, type Memberlist } from "../src/index.ts";
 import { MemoryNetwork, SeededRandom, VirtualClock } from "../src/testing/index.ts";
-import { maxRepliesPerPacket } from "../src/wire/limits.ts";
+import { maxRepliesPerPacket } from "../src/wire/input-limits.ts";
 import { worstPackets, type WorstPacket } from "./worst-packets.ts";
 
 /** How often each packet is sent. */

@@ -1,6 +1,6 @@
 import { lanConfig } from "@memberlist/core";
 import { figure } from "../../../simulator/src/cli/table.ts";
-import { maxRepliesPerPacket } from "../../../memberlist/src/wire/limits.ts";
+import { maxRepliesPerPacket } from "../../../memberlist/src/wire/input-limits.ts";
 import type { Attack } from "./attacks.ts";
 import { joinsWanted, type Outcome } from "./measure.ts";
 

@@ -5,7 +5,7 @@ import { configError, MemberlistError } from "./errors.ts";
 import { formatAddress, type Address } from "./address.ts";
 import { copyBytes } from "../wire/bytes.ts";
 import { metaMaxSize } from "../wire/constants.ts";
-import { maxUserMsgBytes } from "../wire/limits.ts";
+import { maxUserMsgBytes } from "../wire/input-limits.ts";
 
 /**
  * Checks the options of a call: every defined or `required` option against its rule, and that there are no unknown options.

@@ -1,4 +1,4 @@
-import { maxDecompressedBytes, maxPushStateBytes, maxPushStateNodes, maxUserMsgBytes } from "../wire/limits.ts";
+import { maxDecompressedBytes, maxPushStateBytes, maxPushStateNodes, maxUserMsgBytes } from "../wire/input-limits.ts";
 
 /** Twice the size of the largest known cluster. A push/pull of that many, about 20 MiB, still fits the other limits. */
 const defaultMaxMembers = 131_072;

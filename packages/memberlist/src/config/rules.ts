@@ -21,7 +21,6 @@ import { optionsRule } from "../api/check-arguments.ts";
 import { closestName } from "../util/closest-name.ts";
 import {
   datagramMaxBytes,
-  labelMaxSize,
   metaMaxSize,
   protocolVersionMax,
   protocolVersionMin,
@@ -29,6 +28,7 @@ import {
   compoundOverhead,
   crcOverhead,
 } from "../wire/constants.ts";
+import { labelMaxSize } from "../wire/label.ts";
 import { maxTimerDelay } from "../ports/clock.ts";
 import { encryptOverhead } from "../wire/encryption.ts";
 

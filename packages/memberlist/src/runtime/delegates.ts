@@ -7,7 +7,7 @@ import type { Node } from "../api/node.ts";
 import type { SelectPurpose } from "../api/delegates.ts";
 import { emptyBytes } from "../wire/bytes.ts";
 import { metaMaxSize } from "../wire/constants.ts";
-import { maxPushStateBytes } from "../wire/limits.ts";
+import { maxPushStateBytes } from "../wire/input-limits.ts";
 import type { Stats } from "./stats.ts";
 
 /** The method of a delegate that is called for an event. */

@@ -1,5 +1,5 @@
 import type { Address } from "../api/address.ts";
-import { InboundSlots, type InboundSlot, type SlotLimits } from "../transport-kit/inbound-slots.ts";
+import { InboundSlots, type InboundSlot, type SlotLimits } from "../util/inbound-slots.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { TransportListener, TransportStream } from "../ports/transport.ts";
 import { InboundStream } from "./inbound-stream.ts";

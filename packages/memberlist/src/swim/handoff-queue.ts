@@ -2,7 +2,7 @@ import type { Address } from "../api/address.ts";
 import { Fifo } from "../util/fifo.ts";
 import { keepable } from "../wire/bytes.ts";
 import { messageType } from "../wire/constants.ts";
-import { maxHandoffBytes } from "../wire/limits.ts";
+import { maxHandoffBytes } from "../wire/input-limits.ts";
 
 /** A message that waits to be handled apart from pings and acks. */
 export interface HandoffMessage {

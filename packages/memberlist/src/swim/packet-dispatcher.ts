@@ -2,7 +2,7 @@ import type { Address } from "../api/address.ts";
 import { decompressBody } from "../wire/compression/compress.ts";
 import { visitCompound } from "../wire/compound.ts";
 import { messageType } from "../wire/constants.ts";
-import { maxBadPartsPerPacket, maxDecompressedPacketBytes, maxRepliesPerPacket } from "../wire/limits.ts";
+import { maxBadPartsPerPacket, maxDecompressedPacketBytes, maxRepliesPerPacket } from "../wire/input-limits.ts";
 import {
   decodeAckResp,
   decodeAlive,

@@ -16,7 +16,7 @@ import { chooseAdvertiseAddress, machineHas, type HostInterfaces } from "./adver
 import type { BindOptions, BoundSockets, ConnectionListener, SocketBinder } from "./bind-sockets.ts";
 import { withoutMapping, type BindTarget } from "./bind-target.ts";
 import { dialWithin } from "./dial.ts";
-import { transportSlots, type InboundSlot } from "./inbound-slots.ts";
+import { transportSlots, type InboundSlot } from "../util/inbound-slots.ts";
 import { resolveHost, resolveService, type NameResolver, type SystemLookup } from "./resolver.ts";
 import { packetObjection, RouteTable } from "./udp-route.ts";
 import { TcpStream, type Connection } from "./tcp-stream.ts";

@@ -1,7 +1,7 @@
 import { errorMessage, MemberlistError, errnoOf } from "../api/errors.ts";
 import { systemClock, type Clock, type ClockTimer } from "../ports/clock.ts";
 import type { TransportStream } from "../ports/transport.ts";
-import type { InboundSlot } from "./inbound-slots.ts";
+import type { InboundSlot } from "../util/inbound-slots.ts";
 
 /** How long a closed stream waits in the background for the peer to close too. In ms. */
 const lingerMs = 1000;

@@ -28,8 +28,6 @@ export const metaMaxSize: number = 512;
 export const stringMaxSize: number = 4096;
 /** Versions in a message about a member. Like Go, this library reads no more of them. */
 export const versionsMaxCount: number = 6;
-/** A label, bytes. */
-export const labelMaxSize: number = 255;
 /** The parts of one compound message. */
 export const compoundMaxParts: number = 255;
 /** The bytes of one such part. A peer's name can be longer than that. */

@@ -1,7 +1,9 @@
 import { emptyBytes, equalBytes } from "./bytes.ts";
-import { labelMaxSize, messageType } from "./constants.ts";
+import { messageType } from "./constants.ts";
 import { DecodeError } from "./errors.ts";
 
+/** A label, bytes. */
+export const labelMaxSize: number = 255;
 /** The type byte and the length byte. */
 export const labelHeaderSize: number = 2;
 

@@ -2,7 +2,7 @@ import { MemberlistError } from "../api/errors.ts";
 import { concatBytes, emptyBytes } from "./bytes.ts";
 import { compressInParts, compressMessage, decompressBody, decompressInParts } from "./compression/compress.ts";
 import { messageType } from "./constants.ts";
-import { maxPushStateBytes } from "./limits.ts";
+import { maxPushStateBytes } from "./input-limits.ts";
 import { DecodeError } from "./errors.ts";
 import type { YieldToEventLoop } from "../ports/clock.ts";
 import { encryptedLength, type PayloadCipher } from "./encryption.ts";

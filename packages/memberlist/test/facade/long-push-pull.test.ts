@@ -4,7 +4,7 @@ import { encodePushPull } from "../../src/wire/messages/push-pull.ts";
 import { nodesInOneGo } from "../../src/util/turn-budget.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import { readPushPull, readStreamMessage } from "../../src/wire/stream-messages.ts";
-import { maxDecompressedBytes, maxPushStateBytes, maxPushStateNodes, maxUserMsgBytes } from "../../src/wire/limits.ts";
+import { maxDecompressedBytes, maxPushStateBytes, maxPushStateNodes, maxUserMsgBytes } from "../../src/wire/input-limits.ts";
 import type { PushNodeState } from "../../src/wire/messages/types.ts";
 import { bytes, clusters, text } from "./cluster.ts";
 import { RawPeer } from "./raw-peer.ts";

@@ -3,7 +3,7 @@ import { StreamReader } from "../../src/wire/stream-reader.ts";
 import { encodePushPull } from "../../src/wire/messages/push-pull.ts";
 import { nodesInOneGo } from "../../src/util/turn-budget.ts";
 import { readPushPull, readStreamMessage, type RemoteState } from "../../src/wire/stream-messages.ts";
-import { maxDecompressedBytes, maxPushStateBytes, maxPushStateNodes, maxUserMsgBytes } from "../../src/wire/limits.ts";
+import { maxDecompressedBytes, maxPushStateBytes, maxPushStateNodes, maxUserMsgBytes } from "../../src/wire/input-limits.ts";
 import type { PushNodeState } from "../../src/wire/messages/types.ts";
 import { bytes, clusters, text } from "./cluster.ts";
 import { aliveMessage, RawPeer, type RawStream } from "./raw-peer.ts";

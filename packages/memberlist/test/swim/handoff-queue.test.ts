@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { HandoffQueue, type HandoffMessage } from "../../src/swim/handoff-queue.ts";
 import { messageType } from "../../src/wire/constants.ts";
-import { maxHandoffBytes } from "../../src/wire/limits.ts";
+import { maxHandoffBytes } from "../../src/wire/input-limits.ts";
 import { EngineHarness, stranger } from "./engine-harness.ts";
 import { alive, ping, suspect, type Message } from "./messages.ts";
 

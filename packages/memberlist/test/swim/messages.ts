@@ -1,7 +1,7 @@
 import { splitCompound } from "../../src/wire/compound.ts";
 import { decompressBody } from "../../src/wire/compression/compress.ts";
 import { messageType } from "../../src/wire/constants.ts";
-import { maxDecompressedBytes } from "../../src/wire/limits.ts";
+import { maxDecompressedBytes } from "../../src/wire/input-limits.ts";
 import {
   decodeAckResp,
   decodeAlive,

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { makeCompound } from "../../src/wire/compound.ts";
 import { compressMessage } from "../../src/wire/compression/compress.ts";
-import { maxBadPartsPerPacket, maxDecompressedPacketBytes, maxRepliesPerPacket } from "../../src/wire/limits.ts";
+import { maxBadPartsPerPacket, maxDecompressedPacketBytes, maxRepliesPerPacket } from "../../src/wire/input-limits.ts";
 import { encodeUser } from "../../src/wire/messages/encode.ts";
 import { decodePacket } from "../../src/wire/packet.ts";
 import { reasonOf } from "../wire/reason.ts";

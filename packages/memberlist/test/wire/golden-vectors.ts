@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { makeCompound, splitCompound } from "../../src/wire/compound.ts";
 import { decompressBody } from "../../src/wire/compression/compress.ts";
 import { messageType } from "../../src/wire/constants.ts";
-import { maxDecompressedBytes, maxPushStateBytes, maxPushStateNodes, maxUserMsgBytes } from "../../src/wire/limits.ts";
+import { maxDecompressedBytes, maxPushStateBytes, maxPushStateNodes, maxUserMsgBytes } from "../../src/wire/input-limits.ts";
 import {
   decodeAckResp,
   decodeAlive,

@@ -4,7 +4,7 @@ import { errorMessage, MemberlistError } from "../../api/errors.ts";
 import type { ResolvedLimits } from "../../config/limits.ts";
 import type { TransportStream } from "../../ports/transport.ts";
 import type { Engine } from "../../swim/engine.ts";
-import { InboundSlots, type InboundSlot } from "../../transport-kit/inbound-slots.ts";
+import { InboundSlots, type InboundSlot } from "../../util/inbound-slots.ts";
 import { ByteBudget } from "../../util/byte-budget.ts";
 import { emptyBytes } from "../../wire/bytes.ts";
 import { messageType } from "../../wire/constants.ts";

@@ -4,7 +4,7 @@ import { StreamCodec } from "../../../src/runtime/streams/stream-codec.ts";
 import { Keyring } from "../../../src/encryption/keyring.ts";
 import type { Crypto } from "../../../src/ports/crypto.ts";
 import { type DecodeJob, type EncodeJob, doDecodeJob, doEncodeJob } from "../../../src/wire/stream-workers.ts";
-import { maxDecompressedBytes } from "../../../src/wire/limits.ts";
+import { maxDecompressedBytes } from "../../../src/wire/input-limits.ts";
 import { StreamReader } from "../../../src/wire/stream-reader.ts";
 import { aesCrypto, flipped, patterned } from "../../wire/aes.ts";
 import { ascii } from "../../wire/hex.ts";

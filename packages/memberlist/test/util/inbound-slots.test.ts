@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { InboundSlots, type InboundSlot } from "../../src/transport-kit/inbound-slots.ts";
+import { InboundSlots, type InboundSlot } from "../../src/util/inbound-slots.ts";
 
 /** Slots by name, and the names of those that had to make room, in order. */
 function bench(maxInboundStreams: number, maxInboundStreamsPerPeer: number) {
