@@ -1,10 +1,11 @@
 import process from "node:process";
+import type { Io } from "./terminal/io.ts";
 
-/** Aborted by Ctrl-C and SIGTERM; a second one ends the process at once. */
-export function interruption(): AbortSignal {
+/** Aborted by Ctrl-C, by SIGTERM, and when nobody reads the output any more; a second Ctrl-C ends the process at once. */
+export function interruption({ closed }: Pick<Io, "closed">): AbortSignal {
   const stop = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
-  return stop.signal;
+  return AbortSignal.any([stop.signal, closed]);
 }
 
 /** Resolves after so many ms, or when the signal is aborted. */

@@ -48,6 +48,7 @@ export { TcpStream, type Connection } from "./transport-kit/tcp-stream.ts";
 export { AttemptEnded, atMost, withLimits } from "./transport-kit/time-limit.ts";
 export { type Datagram, type DatagramSocket, type PacketHandler, type SendDone } from "./transport-kit/udp-socket.ts";
 export { datagramMaxBytes, nonceSize, tagSize } from "./wire/constants.ts";
+export { maxUserMsgBytes } from "./wire/input-limits.ts";
 export { DecodeError, type DecodeReason } from "./wire/errors.ts";
 export type { DecodeJob, EncodeJob, StreamWorkers, WorkerCrypto } from "./wire/stream-workers.ts";
 export { doDecodeJob, doDecodeJobInParts, doEncodeJob, doEncodeJobInParts } from "./wire/stream-workers.ts";

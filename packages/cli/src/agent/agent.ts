@@ -20,7 +20,7 @@ const leaveTimeout = 5_000;
 /** `memberlist agent`: runs a member until Ctrl-C or SIGTERM, and then leaves. */
 export async function runAgent(request: AgentRequest, runtime: Runtime, io: Io): Promise<number> {
   const { seeds, bind, advertise, preset, name, label, keyring, meta, store } = request;
-  const stop = interruption();
+  const stop = interruption(io);
   const versions = request.delegateVersions ?? (await entryOf(seeds, request, runtime))?.versions;
   let handlers: EventHandlers | undefined;
   const members = await runtime.createMemberlist({
@@ -71,7 +71,7 @@ export interface MonitorRequest extends ClusterAccess {
 /** `memberlist monitor`: an observer that joins on a free port, prints what happens, and leaves. */
 export async function monitorCluster(request: MonitorRequest, runtime: Runtime, io: Io): Promise<number> {
   const { seeds, label, keyring, json, name = `monitor-${hostname()}-${process.pid}` } = request;
-  const stop = interruption();
+  const stop = interruption(io);
   const entry = await entryOf(seeds, request, runtime);
   const config: Config = { ...lanConfig(), ...entry?.versions, name, label, keyring, bindPort: 0 };
   const address = await addressTowards(entry?.address);

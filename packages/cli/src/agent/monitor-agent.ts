@@ -8,7 +8,7 @@ import { readServerSentEvents } from "./server-sent-events.ts";
 
 /** `memberlist monitor --agent`: prints the events of a running agent, the last ones first. */
 export async function monitorAgent(url: string, token: string | undefined, json: boolean, io: Io): Promise<number> {
-  const stop = interruption();
+  const stop = interruption(io);
   const print = (event: StatusEvent): void => (json ? io.json(event) : io.line(eventLine(event, io.paint)));
   try {
     const response = await agentFetch(url, "events", token, { signal: stop, headers: { accept: "text/event-stream" } });

@@ -44,7 +44,7 @@ export async function showMembers(request: MembersRequest, runtime: Runtime, io:
 
 /** Draws anew on a terminal; elsewhere prints the members that have changed. */
 async function watchMembers(request: MembersRequest, interval: number, runtime: Runtime, io: Io): Promise<number> {
-  const stop = interruption();
+  const stop = interruption(io);
   const live = io.isTerminal && !request.json ? new LiveRegion(io) : undefined;
   const known = new Map<string, string>();
   live?.open();

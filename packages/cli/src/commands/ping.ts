@@ -28,7 +28,7 @@ const answerTime = 2_000;
 /** `memberlist ping`. */
 export async function pingOne(request: PingRequest, runtime: Runtime, io: Io): Promise<number> {
   const { host, port, name } = parseAddress(request.address, 7946);
-  const stop = interruption();
+  const stop = interruption(io);
   const ip = isIp(host) ? host : await resolve(host, runtime);
   const to = { host: ip, port, name };
   const times = await visiting([ip], request, runtime, ({ pinger }) =>
@@ -47,7 +47,7 @@ export async function pingAll(request: PingRequest, runtime: Runtime, io: Io): P
   const { keyring, label, address } = request;
   const { members } = await runtime.fetchMembers(address, { keyring, label });
   const present = presentMembers(members);
-  const stop = interruption();
+  const stop = interruption(io);
   const rows = await visiting(
     present.map(({ addr }) => addr),
     request,

@@ -86,7 +86,14 @@ export function defineNetwork(root: Command, runtime: Runtime, io: Io): void {
     .action(async (seed: string, member: string, message: string | undefined, flags: SendFlags) => {
       const { sendMessage } = await import("../commands/send.ts");
       const { timeout, bestEffort = false } = flags;
-      const request = { ...(await clusterAccess(flags)), seed, member, message: messageBytes(message), timeout, bestEffort };
+      const request = {
+        ...(await clusterAccess(flags)),
+        seed,
+        member,
+        message: await messageBytes(message),
+        timeout,
+        bestEffort,
+      };
       process.exitCode = await sendMessage(request, runtime, io);
     });
   sendOptions(
@@ -100,7 +107,7 @@ export function defineNetwork(root: Command, runtime: Runtime, io: Io): void {
         ...(await clusterAccess(flags)),
         seed,
         member: undefined,
-        message: messageBytes(message),
+        message: await messageBytes(message),
         timeout,
         bestEffort,
       };

@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
-import { errorMessage } from "@memberlist/core/internal";
+import process from "node:process";
+import { errorMessage, maxUserMsgBytes } from "@memberlist/core/internal";
 import { InvalidArgumentError } from "commander";
 import { UsageError } from "../exit-codes.ts";
 
@@ -21,12 +21,25 @@ export function count(text: string): number {
   throw new InvalidArgumentError("it must be a whole number above 0.");
 }
 
-/** A message of the command line; from standard input if there is none. */
-export function messageBytes(text: string | undefined): Uint8Array {
+/**
+ * A message of the command line; all of standard input if there is none.
+ *
+ * @throws UsageError if standard input cannot be read, or has more bytes than a message may have
+ */
+export async function messageBytes(text: string | undefined): Promise<Uint8Array> {
   if (text !== undefined) return new TextEncoder().encode(text);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
   try {
-    return new Uint8Array(readFileSync(0));
+    for await (const chunk of process.stdin as AsyncIterable<Uint8Array>) {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size > maxUserMsgBytes) break;
+    }
   } catch (error) {
     throw new UsageError(`no message was given, and standard input cannot be read: ${errorMessage(error)}`);
   }
+  if (size > maxUserMsgBytes)
+    throw new UsageError(`standard input has more than the ${maxUserMsgBytes} bytes of the longest message`);
+  return Buffer.concat(chunks);
 }

@@ -1,17 +1,32 @@
 import process from "node:process";
 import { escapeControls } from "@memberlist/core/internal";
+import { exitCodes } from "../exit-codes.ts";
 import { cut, painter, type Paint } from "./text.ts";
 
 /** Without a terminal, lines are not cut. */
 const unlimited = Number.MAX_SAFE_INTEGER;
 
-/** Standard output and standard error, with colours and widths where they are a terminal. */
+/** Standard output and standard error, with colours and widths where they are a terminal. Create it once for a process. */
 export class Io {
   readonly paint: Paint;
   readonly isTerminal: boolean;
+  /** Aborted when nobody reads standard output any more, such as behind `| head`: what is written then is dropped. */
+  readonly closed: AbortSignal;
   readonly #paintError: Paint;
 
   constructor() {
+    const closed = new AbortController();
+    this.closed = closed.signal;
+    process.stdout.on("error", (error: Error & { readonly code?: string }) => {
+      if (!closed.signal.aborted && error.code !== "EPIPE") {
+        this.error(`standard output: ${error.message}`);
+        // Whatever the command returns.
+        process.once("exit", () => (process.exitCode = exitCodes.failed));
+      }
+      closed.abort();
+    });
+    // Notes and log lines that nobody reads end no command.
+    process.stderr.on("error", () => undefined);
     this.isTerminal = isTerminal(process.stdout);
     this.paint = painter(hasColours(process.stdout));
     this.#paintError = painter(hasColours(process.stderr));
@@ -27,7 +42,7 @@ export class Io {
   }
 
   write(text: string): void {
-    process.stdout.write(text);
+    if (!this.closed.aborted) process.stdout.write(text);
   }
 
   line(text: string = ""): void {

@@ -269,6 +269,16 @@ describe("a stream", () => {
     expect(node.log).toEqual([]);
   });
 
+  it("is closed without a count or an event if its peer sends nothing, whatever the label", async () => {
+    const one = cluster();
+    const node = await one.start({ label: "ours" });
+    const stream = await new RawPeer(one).dial(node);
+    await stream.finish();
+    expect(await one.settle(stream.rest())).toHaveLength(0);
+    expect(node.members.counters()).toEqual({});
+    expect(node.log.filter(({ level }) => level === "warn")).toEqual([]);
+  });
+
   it("carries a label only from the dialling side, and the label must match", async () => {
     const one = cluster();
     const messages: string[] = [];
