@@ -7,7 +7,7 @@ const messageSize = 1024 * 1024;
 /** Two members in this process, encrypted and labelled: join, a reliable message, metadata, leave. Rejects when something fails; whoever runs it sees to a deadline. */
 export async function runCluster(createMemberlist: (config: Config) => Promise<Memberlist>): Promise<void> {
   const secretKey = decodeKey(generateKey());
-  const base = { ...localConfig(), bindAddr: "127.0.0.1", bindPort: 0, label: "packed", secretKey };
+  const base = { ...localConfig(), bindAddr: "127.0.0.1", bindPort: 0, label: "packed", tcpTimeout: 30_000, secretKey };
   let received: (message: Uint8Array) => void = () => undefined;
   const arrival = new Promise<Uint8Array>((resolve) => {
     received = resolve;
