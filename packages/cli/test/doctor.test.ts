@@ -71,6 +71,21 @@ describe("the diagnosis", () => {
     expect(codes({ members: [check({ ...base, answersOthers: false })] })).toEqual(["address_unreachable"]);
   });
 
+  it("first says to check the address and the port where no seed answers, or the name where it has no address", () => {
+    const advice = (code: "dial_failed" | "resolve_failed"): string | undefined => {
+      const stream = { code, message: "nobody", connected: false, unanswered: false };
+      return diagnose(examination({ seeds: [{ seed: "10.0.0.1:7946", stream, elsewhere: undefined }] }))[0]?.advice;
+    };
+    expect(advice("dial_failed")).toMatch(/^check the address and the port/);
+    expect(advice("resolve_failed")).toMatch(/^check the name/);
+  });
+
+  it("says which option has the key of an encrypted cluster", () => {
+    const stream = { code: "decrypt_failed", message: "is encrypted", connected: true, unanswered: false } as const;
+    const [found] = diagnose(examination({ seeds: [{ seed: "10.0.0.1:7946", stream, elsewhere: undefined }] }));
+    expect(found).toMatchObject({ code: "key_mismatch", advice: expect.stringContaining("--key-file") });
+  });
+
   it("distinguishes stale lists from two nodes of one name", () => {
     const addresses = (second: boolean): Examination["names"] => [
       {
@@ -107,9 +122,11 @@ describe("the diagnosis of agents", () => {
     readonly events?: readonly object[];
     readonly healthScore?: number;
     readonly clockOffset?: number;
+    readonly at?: number;
   }): Look {
-    const { counters = {}, queues = {}, events = [], healthScore = 0, clockOffset = 5 } = fields;
+    const { at = 0, counters = {}, queues = {}, events = [], healthScore = 0, clockOffset = 5 } = fields;
     const document = {
+      at,
       node: { name: "a", healthScore },
       counters,
       queues: { membership: 0, user: 0, userBytes: 0, received: 0, ...queues },
@@ -132,12 +149,23 @@ describe("the diagnosis of agents", () => {
     expect(found(look({ queues: { user: 90 } }), look({ queues: { user: 400 } }))).toEqual(["queue_grows"]);
     expect(found(look({ queues: { user: 400 } }), look({ queues: { user: 90 } }))).toEqual([]);
     expect(found(look({}), look({ counters: { "dropped.label_mismatch": 3 } }))).toEqual(["messages_dropped"]);
-    const conflict = {
+    expect(diagnoseAgent({ url: "http://a", error: "refused" })).toMatchObject([{ code: "agent_unreachable" }]);
+  });
+
+  it("reports a name that two nodes use as an error while that goes on, and later with its time as a warning and then as information", () => {
+    const conflict = (at: number): object => ({
       type: "conflict",
+      at,
       node: { name: "b", address: "10.0.0.2:7946" },
       other: { name: "b", address: "10.0.0.3:7946" },
-    };
-    expect(found(look({}), look({ events: [conflict] }))).toEqual(["duplicate_name"]);
-    expect(diagnoseAgent({ url: "http://a", error: "refused" })).toMatchObject([{ code: "agent_unreachable" }]);
+    });
+    const severityOf = (at: number): object | undefined =>
+      diagnoseAgent({ url: "http://a", looks: [look({ at: 1_000_000 }), look({ at: 1_004_000, events: [conflict(at)] })] })[0];
+    expect(severityOf(1_001_000)).toMatchObject({ code: "duplicate_name", severity: "error" });
+    expect(severityOf(990_000)).toMatchObject({
+      severity: "warning",
+      message: "a saw two nodes with the name b at 1970-01-01T00:16:30.000Z, 14.00 s ago: 10.0.0.2:7946 and 10.0.0.3:7946",
+    });
+    expect(severityOf(100_000)).toMatchObject({ severity: "info", message: expect.stringContaining("15 min ago") });
   });
 });

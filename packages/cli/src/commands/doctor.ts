@@ -6,7 +6,7 @@ import { sortFindings, type Finding, type Severity } from "../doctor/finding.ts"
 import { exitCodes } from "../exit-codes.ts";
 import type { Runtime } from "../runtime.ts";
 import { printable, type Io } from "../terminal/io.ts";
-import { fold, type Style } from "../terminal/text.ts";
+import { fold, rounded, type Style } from "../terminal/text.ts";
 
 export interface DoctorRequest extends Omit<ExaminerOptions, "progress"> {
   readonly seeds: readonly string[];
@@ -44,7 +44,7 @@ function summary({ members, pairsTried, gone, leftOut }: Examination): object {
     return {
       name: node.name,
       state: node.state,
-      rtt: answered.length === 0 ? null : Math.min(...answered),
+      rtt: answered.length === 0 ? null : rounded(Math.min(...answered)),
       lost: pings.length - answered.length,
     };
   });

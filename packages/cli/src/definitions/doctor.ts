@@ -38,7 +38,9 @@ Exit codes: 0 nothing is wrong, 5 warnings, 6 errors.`,
     .action(async (seeds: readonly string[], flags: DoctorFlags) => {
       const { runDoctor } = await import("../commands/doctor.ts");
       const { httpToken } = await import("../agent/http-token.ts");
+      const { agentUrl } = await import("../agent/agent-fetch.ts");
       const { duration, timeout, maxMembers, json = false, agent: agents = [] } = flags;
+      for (const agent of agents) agentUrl(agent);
       const access = await clusterAccess(flags);
       const token = await httpToken(flags.tokenFile);
       process.exitCode = await runDoctor({ ...access, seeds, duration, timeout, maxMembers, json, agents, token }, runtime, io);

@@ -1,6 +1,7 @@
 import type { StatusDocument } from "@memberlist/status";
 import { agentFetch } from "../agent/agent-fetch.ts";
 import { inParallel } from "../parallel.ts";
+import { duration } from "../terminal/text.ts";
 import type { Finding } from "./finding.ts";
 
 /** One look at the status page of an agent. */
@@ -20,6 +21,8 @@ export interface AgentCheck {
 
 /** Clocks that differ by less are good enough, in ms. */
 const clockTolerance = 1_000;
+/** Two nodes of one name that both run are noticed again after less, in ms: push/pulls are 30 s apart. */
+const conflictInterval = 120_000;
 /** A queue with fewer entries is not long. */
 const longQueue = 100;
 
@@ -77,7 +80,7 @@ export function diagnoseAgent({ url, looks, error }: AgentCheck): readonly Findi
     ...lagFindings(before, after, name, warn),
     ...queueFindings(before, after, name, warn),
     ...dropFindings(before, after, name, warn),
-    ...conflictFindings(after, name),
+    ...conflictFindings(before, after, name),
   ];
 }
 
@@ -148,13 +151,20 @@ function dropFindings(before: AgentLook, after: AgentLook, name: string, warn: W
   ];
 }
 
-function conflictFindings({ document }: AgentLook, name: string): readonly Finding[] {
+/** An error only while it goes on: agents remember conflicts that have ended, too. */
+function conflictFindings(before: AgentLook, { document }: AgentLook, name: string): readonly Finding[] {
   const conflicts = document.events.filter((event) => event.type === "conflict");
   const last = conflicts.at(-1);
   if (last === undefined) return [];
-  const message = `${name} saw two nodes with the name ${last.node.name}: ${last.node.address} and ${last.other.address}`;
-  const advice = "give one of them another name: names must be unique in a cluster";
-  return [{ code: "duplicate_name", severity: "error", about: [last.node.name], message, advice }];
+  const age = document.at - last.at;
+  const severity = last.at >= before.document.at ? "error" : age <= conflictInterval ? "warning" : "info";
+  const when = `at ${new Date(last.at).toISOString()}${severity === "error" ? "" : `, ${duration(age)} ago`}`;
+  const message = `${name} saw two nodes with the name ${last.node.name} ${when}: ${last.node.address} and ${last.other.address}`;
+  const advice =
+    severity === "info"
+      ? "nothing if one of them was stopped or renamed: it has not been seen since"
+      : "give one of them another name: names must be unique in a cluster";
+  return [{ code: "duplicate_name", severity, about: [last.node.name], message, advice }];
 }
 
 function countOf({ document }: AgentLook, counter: string): number {

@@ -53,7 +53,7 @@ function finding(code: string, severity: Severity, about: readonly string[], mes
 }
 
 function diagnoseSeed({ seed, stream, elsewhere }: SeedCheck): readonly Finding[] {
-  if (!("view" in stream)) return [diagnoseStream(stream, seed, seed) ?? seedUnreachable(seed, stream.message)];
+  if (!("view" in stream)) return [diagnoseStream(stream, seed, seed) ?? seedUnreachable(seed, stream)];
   if (elsewhere === undefined || elsewhere.isReachable) return [];
   const { node } = elsewhere;
   return [
@@ -67,14 +67,12 @@ function diagnoseSeed({ seed, stream, elsewhere }: SeedCheck): readonly Finding[
   ];
 }
 
-function seedUnreachable(seed: string, message: string): Finding {
-  return finding(
-    "seed_unreachable",
-    "error",
-    [seed],
-    message,
-    "pass the address of a member that runs; if this one runs, look at its firewall",
-  );
+function seedUnreachable(seed: string, { code, message }: Exclude<StreamResult, { readonly view: unknown }>): Finding {
+  const advice =
+    code === "resolve_failed"
+      ? "check the name, or pass the IP address of a member"
+      : "check the address and the port; if a member runs there, look at its firewall, and at the address that it listens on";
+  return finding("seed_unreachable", "error", [seed], message, advice);
 }
 
 /** What a stream shows by itself; undefined if only that nothing answers. */
@@ -87,7 +85,9 @@ function diagnoseStream(stream: StreamResult, who: string, where: string): Findi
       "error",
       [who],
       message,
-      "give this member and the others the same key; while a key is rotated, pass both keys in --key-file",
+      code === "not_encrypted"
+        ? "leave the key out if the cluster has none; else give this member the key of the others"
+        : "pass the cluster's key by --key-file, or MEMBERLIST_KEY; if that is the key of the others, give it to this member. While a key is rotated, pass both",
     );
   }
   if (unanswered)
