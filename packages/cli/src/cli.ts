@@ -1,4 +1,5 @@
 import process from "node:process";
+import { MemberlistError } from "@memberlist/core";
 import { errorMessage } from "@memberlist/core/internal";
 import { Command, CommanderError } from "commander";
 import { defineAgent } from "./definitions/agent.ts";
@@ -8,6 +9,7 @@ import { defineKeys } from "./definitions/keys.ts";
 import { defineMembers } from "./definitions/members.ts";
 import { defineNetwork } from "./definitions/network.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
+import manifest from "../package.json" with { type: "json" };
 import type { Runtime } from "./runtime.ts";
 import { Io } from "./terminal/io.ts";
 
@@ -26,7 +28,8 @@ export async function runCli(args: readonly string[], runtime: Runtime): Promise
       process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
       return;
     }
-    io.error(errorMessage(error));
+    const isUnresolved = error instanceof MemberlistError && error.code === "resolve_failed";
+    io.error(`${errorMessage(error)}${isUnresolved ? ". Check the name, or pass an IP address" : ""}`);
     process.exitCode = exitCodeOf(error);
   }
 }
@@ -34,6 +37,7 @@ export async function runCli(args: readonly string[], runtime: Runtime): Promise
 function program(runtime: Runtime, io: Io): Command {
   const root = new Command("memberlist")
     .description("See and operate memberlist clusters: members in Go (Serf and Consul included) and TypeScript.")
+    .version(manifest.version, "--version", "print the version")
     .exitOverride()
     .showHelpAfterError("(--help shows the options and examples)")
     .configureHelp({ helpWidth: Math.min(io.columns, 100) })

@@ -1,4 +1,4 @@
-import { MemberlistError, type ErrorCode } from "@memberlist/core";
+import { JoinError, MemberlistError, type ErrorCode } from "@memberlist/core";
 
 /** The exit codes of the command line; docs/guide/command-line.md lists them. */
 export const exitCodes = {
@@ -29,6 +29,7 @@ const byErrorCode: Partial<Record<ErrorCode, number>> = {
   remote_error: exitCodes.refused,
   incompatible_versions: exitCodes.refused,
   limit_exceeded: exitCodes.refused,
+  message_too_large: exitCodes.usage,
   aborted: exitCodes.interrupted,
 };
 
@@ -37,8 +38,25 @@ export class UsageError extends Error {
   override readonly name: string = "UsageError";
 }
 
+/** A failure with an exit code of its own. */
+export class CommandError extends Error {
+  override readonly name: string = "CommandError";
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number, options?: ErrorOptions) {
+    super(message, options);
+    this.exitCode = exitCode;
+  }
+}
+
 /** The exit code that a command which failed with `error` ends with. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return exitCodes.usage;
+  if (error instanceof CommandError) return error.exitCode;
+  if (error instanceof JoinError && error.code === "join_failed") {
+    // A seed that answers and refuses says more than those that do not answer.
+    const isRefused = error.attempts.some((attempt) => exitCodeOf(attempt.error) === exitCodes.refused);
+    return isRefused ? exitCodes.refused : exitCodes.unreachable;
+  }
   return error instanceof MemberlistError ? (byErrorCode[error.code] ?? exitCodes.failed) : exitCodes.failed;
 }

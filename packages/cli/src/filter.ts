@@ -1,10 +1,12 @@
-import type { Node } from "@memberlist/core";
+import type { Node, NodeState } from "@memberlist/core";
 import { formatAddress } from "@memberlist/core/transport";
 import { UsageError } from "./exit-codes.ts";
 import { metadataFields, readMetadata } from "./metadata.ts";
 
 /** Whether a member is to be shown. */
 export type Filter = (node: Node) => boolean;
+
+const states: readonly NodeState[] = ["alive", "suspect", "dead", "left"];
 
 /**
  * Members that fit every expression: `state=alive`, `name=web-*`, `address=10.0.*`, `role=db` (a tag of Serf or Consul, or a field of JSON metadata), or a
@@ -22,6 +24,9 @@ function parseFilter(expression: string): Filter {
   const [, field = "name", operator = "=", pattern = ""] = found ?? [];
   if (pattern === "" && operator === "=" && found?.[1] === undefined) throw new UsageError("--filter: the expression is empty");
   const regex = wildcard(pattern);
+  if (field === "state" && !states.some((state) => regex.test(state))) {
+    throw new UsageError(`--filter: ${expression} fits no state; the states are ${states.join(", ")}`);
+  }
   return (node) => regex.test(valueOf(node, field)) === (operator === "=");
 }
 

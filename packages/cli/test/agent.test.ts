@@ -96,6 +96,7 @@ describe("memberlist agent", () => {
       const sent = await runCli(["send", first.running.address, "a", "hello handlers"], { env });
       expect(sent).toMatchObject({ code: 0, stdout: "sent 14 bytes to 1 of 1 member\n" });
       await expect.poll(() => readFile(out, "utf8"), patience).toContain("hello handlers");
+      expect(first.json).toContainEqual({ type: "message", bytes: 14, from: "127.0.0.1", at: expect.stringMatching(/^2.*Z$/) });
       second.interrupt("SIGTERM");
       await second.ended;
       await expect
@@ -122,6 +123,58 @@ describe("memberlist agent", () => {
   });
 });
 
+describe("an agent that cannot begin as it should", () => {
+  it("tries its seeds again until one answers, and says so once", limit, async () => {
+    // Of the loopback's addresses one that no other test uses, with a port that the system gives to nobody.
+    const address = `127.${64 + ((process.pid >> 14) & 63)}.${(process.pid >> 7) & 127}.${1 + (process.pid & 127)}:17946`;
+    await using second = await agent("b", [address]);
+    await expect.poll(() => second.stderr, patience).toContain("tries its seeds again until one answers");
+    await using first = await agent("a", ["--bind", address]);
+    await expect.poll(sees(second, "join", "a"), patience).toBe(true);
+    expect(first.running.address).toBe(address);
+    expect(second.stderr.match(/tries its seeds again/g)).toHaveLength(1);
+    second.interrupt();
+    expect(await second.ended).toBe(0);
+    await expect.poll(sees(first, "leave", "b"), patience).toBe(true);
+  });
+
+  it("leaves its loop of attempts on SIGINT", limit, async () => {
+    await using run = await agent("b", ["127.0.0.1:1"]);
+    await expect.poll(() => run.stderr, patience).toContain("tries its seeds again until one answers");
+    run.interrupt();
+    expect(await run.ended).toBe(0);
+  });
+
+  it("ends when a seed refuses it, as it would again", limit, async () => {
+    await using first = await agent("a", [], { env: { MEMBERLIST_KEY: generateKey() } });
+    const options = ["--preset", "local", "--name", "b", "--bind", "127.0.0.1:0"];
+    const refused = await runCli(["agent", ...options, first.running.address, "127.0.0.1:1"], {
+      env: { MEMBERLIST_KEY: generateKey() },
+    });
+    expect(refused).toMatchObject({ code: 4, stderr: expect.stringContaining("could not join any of 2 addresses") });
+  });
+
+  it("names the option of an address that is in use", limit, async () => {
+    await using first = await agent("a", ["--http", "127.0.0.1:0"]);
+    const { address, http = "" } = first.running;
+    expect(await runCli(["agent", "--name", "b", "--bind", address])).toMatchObject({
+      code: 1,
+      stderr: `memberlist: ${address} (TCP): another process uses the port: end it, or pass another port by --bind (0 takes a free one)\n`,
+    });
+    const { host } = new URL(http);
+    expect(await runCli(["agent", "--name", "b", "--bind", "127.0.0.1:0", "--http", host])).toMatchObject({
+      code: 1,
+      stderr: `memberlist: ${host}: another process uses the port: end it, or pass another port by --http (0 takes a free one)\n`,
+    });
+  });
+
+  it("warns that its name is used", limit, async () => {
+    await using first = await agent("a");
+    await using second = await agent("a", [first.running.address]);
+    await expect.poll(() => second.stderr, patience).toContain(`the name a is used by ${first.running.address}, which is alive`);
+  });
+});
+
 describe("memberlist monitor", () => {
   it("joins as an observer, prints what happens, and leaves", limit, async () => {
     await using first = await agent("a");
@@ -139,15 +192,47 @@ describe("memberlist monitor", () => {
   it("prints the events of a running agent, in words, with the token that it needs", limit, async () => {
     await using first = await agent("a", ["--http", "127.0.0.1:0", "--http-token-file", join(folder, "token")]);
     const url = first.running.http ?? "";
-    expect(await runCli(["monitor", "--agent", url])).toMatchObject({ code: 1, stderr: expect.stringContaining("401") });
+    expect(await runCli(["monitor", "--agent", url])).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining("it needs a token: pass --token-file"),
+    });
     await using monitor = await CliRun.start(["monitor", "--agent", url], { env: { MEMBERLIST_HTTP_TOKEN: token } });
     await using second = await agent("b", [first.running.address]);
     await expect.poll(() => monitor.stdout, patience).toMatch(/ join {5}b at 127\.0\.0\.1:\d+\n/);
     second.interrupt();
-    await expect.poll(() => monitor.stdout, patience).toContain("b is left: it left");
+    await expect.poll(() => monitor.stdout, patience).toMatch(/ leave {4}b at 127\.0\.0\.1:\d+\n/);
     first.interrupt();
     expect(await monitor.ended).toBe(3);
   });
+});
+
+describe("memberlist monitor --agent", () => {
+  it(
+    "prints log lines only if they are asked for, none that an event says, and all in the order of their times",
+    limit,
+    async () => {
+      await using first = await agent("a", ["--http", "127.0.0.1:0", "127.0.0.1:1"]);
+      const url = first.running.http ?? "";
+      await expect.poll(() => first.stderr, patience).toContain("join_attempt_failed");
+      await using plain = await CliRun.start(["monitor", "--agent", url, "--json"]);
+      await using logs = await CliRun.start(["monitor", "--agent", url, "--json", "--logs"]);
+      await expect.poll(() => logs.json, patience).toContainEqual(expect.objectContaining({ code: "join_attempt_failed" }));
+      await using second = await agent("b", [first.running.address]);
+      await expect.poll(sees(plain, "join", "b"), patience).toBe(true);
+      // It does not leave: it is suspected and declared dead, which is logged, too.
+      process.kill(second.pid, "SIGKILL");
+      await expect.poll(sees(logs, "leave", "b"), patience).toBe(true);
+      const lines = logs.json as readonly (Event & { readonly at: string; readonly level?: string; readonly code?: string })[];
+      expect(lines.map(({ at }) => at)).toEqual(lines.map(({ at }) => at).toSorted());
+      expect(lines.map(({ level }) => level)).not.toContain("debug");
+      expect(lines.map(({ code }) => code)).not.toContain("marked_dead");
+      expect(plain.json.map((line) => (line as Event).type)).not.toContain("log");
+      const misused = await runCli(["monitor", first.running.address, "--logs"]);
+      expect(misused).toMatchObject({ code: 2, stderr: expect.stringContaining("--logs needs --agent") });
+      const noScheme = await runCli(["monitor", "--agent", new URL(url).host]);
+      expect(noScheme).toMatchObject({ code: 2, stderr: expect.stringContaining(`pass ${url}`) });
+    },
+  );
 });
 
 describe("memberlist ping, rtt, send, broadcast and reachability", () => {
@@ -162,6 +247,7 @@ describe("memberlist ping, rtt, send, broadcast and reachability", () => {
     expect(await runCli(["ping", `z/${seed}`, "--count", "1"])).toMatchObject({
       code: 3,
       stdout: expect.stringContaining("no answer"),
+      stderr: expect.stringContaining(`memberlist doctor ${seed} finds out which`),
     });
     const rtt = await runCli(["rtt", seed, "--count", "2", "--interval", "0.05"]);
     expect(rtt).toMatchObject({ code: 0, stdout: expect.stringMatching(/^b .* 0 of 2$/m) });

@@ -66,8 +66,16 @@ describe("memberlist keys rotate", () => {
     expect(await countMembers(first.address, newKey)).toBe(2);
     expect(await countMembers(second.address, newKey)).toBe(2);
     expect(await countMembers(first.address, oldKey)).toBe(0);
+    expect(stdout).toContain("put the new key into its key file or MEMBERLIST_KEY, and take the old key out");
     const again = await rotate([first.http, second.http], "new");
     expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining("the rotation is complete") });
+  });
+
+  it("refuses to begin without --yes where nobody can be asked, before it makes a key", limit, async () => {
+    const file = join(folder, "never");
+    const asked = await runCli(["keys", "rotate", "--agent", "http://127.0.0.1:1", "--new-key-file", file], { env });
+    expect(asked).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("pass --yes") });
+    await expect(stat(file)).rejects.toMatchObject({ code: "ENOENT" });
   });
 
   it("stops when an agent does not answer or is not given, and goes on when it is run again", limit, async () => {
@@ -77,8 +85,8 @@ describe("memberlist keys rotate", () => {
     const partial = await rotate([first.http], "next");
     expect(partial).toMatchObject({ code: 2, stderr: expect.stringContaining("no --agent is given for these members: b") });
     const gone = await rotate([first.http, second.http, "http://127.0.0.1:1"], "next");
-    expect(gone).toMatchObject({ code: 1, stderr: expect.stringContaining("run the same command again") });
-    expect(gone.stdout).toContain("✗ http://127.0.0.1:1: ");
+    expect(gone).toMatchObject({ code: 3, stderr: expect.stringContaining("run the same command again") });
+    expect(gone.stdout).toContain("✗ http://127.0.0.1:1 does not answer: ");
     expect(await countMembers(first.address, oldKey)).toBe(2);
     // As if an earlier run had been ended after its first step on one agent.
     const newKey = generateKey();
@@ -99,10 +107,14 @@ describe("memberlist keys rotate", () => {
       stdout: expect.stringMatching(/ a: [0-9a-f]{12} \(encrypts\)\n$/),
     });
     expect(await list(first.http, "another-token-of-the-test")).toMatchObject({
-      code: 1,
-      stdout: expect.stringContaining("401"),
+      code: 4,
+      stdout: `✗ ${first.http} answered 401: the token is wrong: compare --token-file (or MEMBERLIST_HTTP_TOKEN) with the agent's --http-token-file\n`,
     });
     expect(await list(first.http, "")).toMatchObject({ code: 2, stderr: expect.stringContaining("token") });
+    expect(await list("127.0.0.1:7980", token)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("pass http://127.0.0.1:7980"),
+    });
     expect(await list("http://10.1.2.3:7980", token)).toMatchObject({ code: 2, stderr: expect.stringContaining("in plaintext") });
     const page = await fetch(`${first.http}/keys`, { method: "POST", body: "{}" });
     expect(page.status).toBe(401);

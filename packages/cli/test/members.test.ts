@@ -75,7 +75,11 @@ describe("memberlist members", () => {
       skipped: 0,
     });
     const none = await runCli(["members", address, "--filter", "nobody"]);
-    expect(none.stdout).toContain("2 members: 2 alive · 0 shown");
+    expect(none.stdout).toMatch(/^2 members: 2 alive · 0 shown/);
+    expect(await runCli(["members", address, "--filter", "state=bogus"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("the states are alive, suspect, dead, left"),
+    });
   });
 
   it("takes key and label from a file, the environment or options, and shows no part of a key", limit, async () => {
@@ -109,6 +113,10 @@ describe("memberlist members", () => {
     const http = await listening(createHttpServer((_request, response) => response.end("hello")));
     const web = await runCli(["members", http]);
     expect(web).toMatchObject({ code: 4, stderr: expect.stringContaining("speaks HTTP") });
+    const nowhere = await runCli(["members", "nowhere.invalid"]);
+    expect(nowhere).toMatchObject({ code: 3, stderr: expect.stringContaining("Check the name, or pass an IP address") });
+    const seedBehind = await runCli(["members", "--watch", address]);
+    expect(seedBehind).toMatchObject({ code: 2, stderr: expect.stringContaining("Put the seed before --watch") });
     const unknown = await runCli(["members", address, "--lable", "x"]);
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining("--label") });
   });

@@ -1,7 +1,19 @@
+import { isObject } from "@memberlist/core/internal";
+import { CommandError, exitCodes, UsageError } from "../exit-codes.ts";
+
+/** @throws UsageError for what is not the URL of an agent */
+export function agentUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === "http:" || url?.protocol === "https:") return url;
+  const meant = `http://${text}`;
+  const example = !text.includes("://") && URL.canParse(meant) ? meant : "such as http://127.0.0.1:7980";
+  throw new UsageError(`--agent: ${text} is not a URL: pass ${example}`);
+}
+
 /**
  * A request to an agent's HTTP server.
  *
- * @throws Error with a sentence that names the URL and the cause
+ * @throws CommandError with a sentence that names the URL and the cause
  */
 export async function agentFetch(
   url: string,
@@ -18,11 +30,30 @@ export async function agentFetch(
   try {
     response = await fetch(target, { ...init, headers });
   } catch (error) {
-    throw new Error(`${url} does not answer: ${causeOf(error)}`, { cause: error });
+    throw new CommandError(`${url} does not answer: ${causeOf(error)}`, exitCodes.unreachable, { cause: error });
   }
   if (response.ok) return response;
-  const text = (await response.text()).trim();
-  throw new Error(`${url} answered ${response.status}: ${text.slice(0, 200)}`);
+  const isRefused = response.status === 401 || response.status === 403;
+  const message = response.status === 401 ? tokenProblem(token) : problemOf(await response.text());
+  throw new CommandError(`${url} answered ${response.status}: ${message}`, isRefused ? exitCodes.refused : exitCodes.failed);
+}
+
+function tokenProblem(token: string | undefined): string {
+  return token === undefined
+    ? "it needs a token: pass --token-file, or set MEMBERLIST_HTTP_TOKEN"
+    : "the token is wrong: compare --token-file (or MEMBERLIST_HTTP_TOKEN) with the agent's --http-token-file";
+}
+
+/** What the agent says; the answer itself if it is from another server. */
+function problemOf(answer: string): string {
+  const text = answer.trim();
+  try {
+    const body: unknown = JSON.parse(text);
+    if (isObject(body) && typeof body["error"] === "string") return body["error"];
+  } catch {
+    // Not JSON.
+  }
+  return text.slice(0, 200);
 }
 
 /** What fetch itself says is only "fetch failed". */

@@ -4,7 +4,9 @@ import { createRequestListener } from "@remix-run/node-fetch-server";
 import type { Memberlist } from "@memberlist/core";
 import { hostPort } from "@memberlist/core/internal";
 import { statusHandler } from "@memberlist/status";
+import { CommandError, exitCodes } from "../exit-codes.ts";
 import { KeysHandler } from "../keys/keys-handler.ts";
+import { listenAdvice } from "./listen-advice.ts";
 
 /** How long requests may take after the member has shut down, in ms. */
 const closeTimeout = 1_000;
@@ -19,7 +21,7 @@ export class AgentServer {
     this.url = url;
   }
 
-  /** Rejects with the error of the system when the address cannot be listened on. */
+  /** @throws CommandError that names the option for an address that cannot be listened on */
   static async listen(
     members: Memberlist,
     { host, port }: { readonly host: string; readonly port: number },
@@ -31,7 +33,10 @@ export class AgentServer {
       createRequestListener((request) => (new URL(request.url).pathname === "/keys" ? keys.handle(request) : status(request))),
     );
     await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
+      server.once("error", (error: Error & { readonly code?: string }) => {
+        const advice = listenAdvice("--http", error.code) ?? error.message;
+        reject(new CommandError(`${hostPort(host, port)}: ${advice}`, exitCodes.failed, { cause: error }));
+      });
       server.listen(port, host, resolve);
     });
     const address = server.address() as AddressInfo;

@@ -1,9 +1,18 @@
 import { hostname } from "node:os";
 import process from "node:process";
-import { lanConfig, localConfig, wanConfig, type Config, type Memberlist, type MemberEvent } from "@memberlist/core";
-import { parseAddress } from "@memberlist/core/transport";
+import {
+  lanConfig,
+  localConfig,
+  MemberlistError,
+  wanConfig,
+  type Config,
+  type Memberlist,
+  type MemberEvent,
+} from "@memberlist/core";
+import { hostPort } from "@memberlist/core/internal";
+import { parseAddress, type Address } from "@memberlist/core/transport";
 import type { ClusterAccess } from "../cluster-options.ts";
-import { exitCodes } from "../exit-codes.ts";
+import { CommandError, exitCodes } from "../exit-codes.ts";
 import { interruption } from "../interruption.ts";
 import { localAddressTowards } from "../local-address.ts";
 import type { Runtime } from "../runtime.ts";
@@ -11,8 +20,10 @@ import { printable, type Io } from "../terminal/io.ts";
 import type { AgentRequest } from "./agent-options.ts";
 import { AgentServer } from "./agent-server.ts";
 import { entryOf } from "./cluster-entry.ts";
-import { eventLine, plainEvent } from "./describe-event.ts";
+import { plainEvent, printEvent } from "./describe-event.ts";
 import { EventHandlers } from "./event-handlers.ts";
+import { joinCluster } from "./join-cluster.ts";
+import { listenAdvice } from "./listen-advice.ts";
 
 const presets = { lan: lanConfig, wan: wanConfig, local: localConfig } as const;
 const leaveTimeout = 5_000;
@@ -23,7 +34,7 @@ export async function runAgent(request: AgentRequest, runtime: Runtime, io: Io):
   const stop = interruption(io);
   const versions = request.delegateVersions ?? (await entryOf(seeds, request, runtime))?.versions;
   let handlers: EventHandlers | undefined;
-  const members = await runtime.createMemberlist({
+  const members = await create(runtime, {
     ...presets[preset](),
     ...versions,
     name,
@@ -36,7 +47,12 @@ export async function runAgent(request: AgentRequest, runtime: Runtime, io: Io):
     advertisePort: advertise?.port,
     store: store === undefined ? undefined : runtime.fileStore(store),
     logOutput: process.stderr,
-    delegate: { notifyMsg: (message) => handlers?.onMessage(message) },
+    delegate: {
+      notifyMsg: (message, from) => {
+        printMessage(message.length, senderOf(from, members), request.json, io);
+        handlers?.onMessage(message);
+      },
+    },
   });
   handlers = new EventHandlers(
     request.handlers,
@@ -49,8 +65,7 @@ export async function runAgent(request: AgentRequest, runtime: Runtime, io: Io):
     if (request.http !== undefined) server = await AgentServer.listen(members, request.http, request.token);
     announce(members, server, request.json, io);
     const printing = print(events, request.json, io, (event) => handlers?.onEvent(event));
-    if (seeds.length > 0) await members.join(seeds, { signal: stop });
-    await printing;
+    await Promise.all([printing, seeds.length > 0 ? joinCluster(members, seeds, stop, io) : undefined]);
     await members.leave({ timeout: leaveTimeout });
   } catch (error) {
     if (!stop.aborted) throw error;
@@ -60,6 +75,19 @@ export async function runAgent(request: AgentRequest, runtime: Runtime, io: Io):
     await server?.close();
   }
   return exitCodes.ok;
+}
+
+/** @throws CommandError that names the option for an address that cannot be bound */
+async function create(runtime: Runtime, config: Config): Promise<Memberlist> {
+  try {
+    return await runtime.createMemberlist(config);
+  } catch (error) {
+    if (!(error instanceof MemberlistError && error.code === "bind_failed")) throw error;
+    const { errno, protocol } = error.details;
+    const advice = listenAdvice("--bind", typeof errno === "string" ? errno : undefined);
+    const where = hostPort(config.bindAddr ?? "", config.bindPort ?? 0);
+    throw new CommandError(`${where} (${String(protocol)}): ${advice ?? error.message}`, exitCodes.failed, { cause: error });
+  }
 }
 
 export interface MonitorRequest extends ClusterAccess {
@@ -97,6 +125,18 @@ async function addressTowards(seed: string | undefined): Promise<Pick<Config, "b
   return local === undefined ? {} : { bindAddr: local.includes(":") ? "::" : "0.0.0.0", advertiseAddr: local };
 }
 
+/** The name of the member whose gossip address it is; else the host. */
+function senderOf({ host, port }: Address, members: Memberlist): string {
+  return members.members({}).find((node) => node.addr === host && node.port === port)?.name ?? host;
+}
+
+/** Its size only: the bytes may be anything. Event handlers get them. */
+function printMessage(bytes: number, from: string, json: boolean, io: Io): void {
+  const at = new Date().toISOString();
+  if (json) io.json({ type: "message", bytes, from, at });
+  else io.line(`${io.paint("dim", at)} ${"message".padEnd(8)} ${bytes} bytes from ${printable(from)}`);
+}
+
 function announce(members: Memberlist, server: AgentServer | undefined, json: boolean, io: Io): void {
   const { name, address } = members.toJSON();
   if (json) io.json({ type: "running", name, address, http: server?.url });
@@ -111,8 +151,6 @@ async function print(
 ): Promise<void> {
   for await (const event of events) {
     onEvent(event);
-    const plain = plainEvent(event);
-    if (json) io.json(plain);
-    else io.line(eventLine(plain, io.paint));
+    printEvent(plainEvent(event), json, io);
   }
 }

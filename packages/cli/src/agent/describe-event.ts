@@ -1,7 +1,7 @@
 import type { LeaveCause, MemberEvent, SuspectCause } from "@memberlist/core";
 import type { StatusEvent } from "@memberlist/status";
-import { printable } from "../terminal/io.ts";
-import type { Paint, Style } from "../terminal/text.ts";
+import { printable, type Io } from "../terminal/io.ts";
+import { rounded, type Paint, type Style } from "../terminal/text.ts";
 import { formatAddress } from "@memberlist/core/transport";
 
 const styles: Readonly<Record<string, Style>> = {
@@ -9,7 +9,10 @@ const styles: Readonly<Record<string, Style>> = {
   alive: "green",
   healed: "green",
   update: "cyan",
-  leave: "red",
+  leave: "cyan",
+  failed: "red",
+  warn: "yellow",
+  error: "red",
   suspect: "yellow",
   refute: "yellow",
   conflict: "red",
@@ -29,11 +32,26 @@ export function plainEvent(event: MemberEvent): StatusEvent {
   return JSON.parse(text) as StatusEvent;
 }
 
+/** As a line, or as one JSON value: the time is ISO 8601 in both, and numbers have at most three decimals. */
+export function printEvent(event: StatusEvent, json: boolean, io: Io): void {
+  if (!json) return io.line(eventLine(event, io.paint));
+  const text = JSON.stringify({ ...event, at: new Date(event.at).toISOString() }, (_key, value: unknown) =>
+    typeof value === "number" ? rounded(value) : value,
+  );
+  io.write(`${text}\n`);
+}
+
 /** One line for people: when, what, who, and why. */
 export function eventLine(event: StatusEvent, paint: Paint): string {
   const at = new Date(event.at).toISOString();
-  const type = event.type === "log" ? event.level : event.type;
+  const type = typeOf(event);
   return `${paint("dim", at)} ${paint(styles[type] ?? "dim", type.padEnd(8))} ${printable(what(event))}`;
+}
+
+/** A member that died failed, as Serf calls it; only one that ended on purpose left. */
+function typeOf(event: StatusEvent): string {
+  if (event.type === "log") return event.level;
+  return event.type === "leave" && event.node.state !== "left" ? "failed" : event.type;
 }
 
 function what(event: StatusEvent): string {
@@ -45,7 +63,7 @@ function what(event: StatusEvent): string {
     case "suspect":
       return `${event.node.name}, by ${event.from}: ${suspectCause(event.cause)}`;
     case "leave":
-      return `${event.node.name} is ${event.node.state}: ${leaveCause(event.cause)}`;
+      return `${event.node.name} at ${event.node.address}${leaveCause(event.cause)}`;
     case "refute":
       return event.from === "" ? "an outdated message about this node" : `a suspicion of this node by ${event.from}`;
     case "conflict":
@@ -89,10 +107,10 @@ function suspectCause(cause: Plain<SuspectCause>): string {
 function leaveCause(cause: Plain<LeaveCause>): string {
   switch (cause.code) {
     case "left":
-      return "it left";
+      return "";
     case "declared_dead":
-      return `declared dead by ${cause.from}`;
+      return `: declared dead by ${cause.from}`;
     default:
-      return `suspect for ${Math.round(cause.suspectFor)} ms without a refutation, accused by ${cause.accusers.join(", ")}`;
+      return `: suspect for ${Math.round(cause.suspectFor)} ms without a refutation, accused by ${cause.accusers.join(", ")}`;
   }
 }

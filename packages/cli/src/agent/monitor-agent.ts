@@ -3,32 +3,71 @@ import { exitCodes } from "../exit-codes.ts";
 import { interruption } from "../interruption.ts";
 import type { Io } from "../terminal/io.ts";
 import { agentFetch } from "./agent-fetch.ts";
-import { eventLine } from "./describe-event.ts";
+import { printEvent } from "./describe-event.ts";
 import { readServerSentEvents } from "./server-sent-events.ts";
 
+export interface MonitorAgentRequest {
+  readonly url: string;
+  readonly token: string | undefined;
+  readonly json: boolean;
+  /** The log lines from level info on, too. */
+  readonly logs: boolean;
+}
+
+/** Log lines that an event says, too. */
+const repeated: ReadonlySet<string> = new Set([
+  "suspect",
+  "marked_dead",
+  "refute",
+  "name_conflict",
+  "event_loop_blocked",
+  "address_lost",
+  "isolated",
+  "healed",
+]);
+
+function isRepeated({ code, fields }: Extract<StatusEvent, { readonly type: "log" }>): boolean {
+  return repeated.has(code) || fields["reason"] === "label_mismatch";
+}
+
 /** `memberlist monitor --agent`: prints the events of a running agent, the last ones first. */
-export async function monitorAgent(url: string, token: string | undefined, json: boolean, io: Io): Promise<number> {
+export async function monitorAgent({ url, token, json, logs }: MonitorAgentRequest, io: Io): Promise<number> {
   const stop = interruption(io);
-  const print = (event: StatusEvent): void => (json ? io.json(event) : io.line(eventLine(event, io.paint)));
+  const waiting: StatusEvent[] = [];
+  const flush = (): void => {
+    for (const event of waiting.splice(0).toSorted((a, b) => a.at - b.at)) printEvent(event, json, io);
+  };
+  const add = (event: StatusEvent): void => {
+    if (event.type === "log" && (!logs || event.level === "debug" || isRepeated(event))) return;
+    waiting.push(event);
+    // The agent sends log lines later than events, before its next update: with them, events wait for it, so that both come in order.
+    if (!logs) flush();
+  };
   try {
     const response = await agentFetch(url, "events", token, { signal: stop, headers: { accept: "text/event-stream" } });
-    if (response.body !== null) await printEvents(response.body, print);
+    if (response.body !== null) await readEvents(response.body, add, flush);
   } catch (error) {
     if (!stop.aborted) throw error;
   }
+  flush();
   if (stop.aborted) return exitCodes.ok;
   io.error(`${url}: the agent was shut down`);
   return exitCodes.unreachable;
 }
 
 /** Until the agent ends, in one way or another. */
-async function printEvents(body: ReadableStream<Uint8Array>, print: (event: StatusEvent) => void): Promise<void> {
+async function readEvents(
+  body: ReadableStream<Uint8Array>,
+  add: (event: StatusEvent) => void,
+  onUpdate: () => void,
+): Promise<void> {
   // A reader that was too slow gets the whole state again.
   let isFirst = true;
   try {
     for await (const { type, data } of readServerSentEvents(body)) {
-      if (type === "status" && isFirst) for (const event of (JSON.parse(data) as { events: StatusEvent[] }).events) print(event);
-      if (type === "event") print((JSON.parse(data) as { event: StatusEvent }).event);
+      if (type === "status" && isFirst) for (const event of (JSON.parse(data) as { events: StatusEvent[] }).events) add(event);
+      if (type === "event") add((JSON.parse(data) as { event: StatusEvent }).event);
+      else onUpdate();
       if (type === "end") return;
       isFirst = false;
     }

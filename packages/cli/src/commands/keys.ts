@@ -3,7 +3,8 @@ import process from "node:process";
 import { createInterface } from "node:readline/promises";
 import { decodeKey, generateKey } from "@memberlist/core";
 import { errorMessage } from "@memberlist/core/internal";
-import { exitCodes, UsageError } from "../exit-codes.ts";
+import { agentUrl } from "../agent/agent-fetch.ts";
+import { exitCodeOf, exitCodes, UsageError } from "../exit-codes.ts";
 import { fingerprint } from "../keys/fingerprint.ts";
 import type { KeyAction } from "../keys/keys-handler.ts";
 import { KeyRotation, type AgentKeys } from "../keys/rotation.ts";
@@ -29,7 +30,7 @@ export interface RotateRequest extends KeysCommandRequest {
 export async function listKeys(request: KeysCommandRequest, io: Io): Promise<number> {
   const found = await open(request).all("list");
   report(found, io);
-  return found.every(({ answer }) => answer !== undefined) ? exitCodes.ok : exitCodes.failed;
+  return failureCode(found);
 }
 
 /**
@@ -37,11 +38,12 @@ export async function listKeys(request: KeysCommandRequest, io: Io): Promise<num
  * agent has done the one before, so that at each moment all members decrypt what any of them sends. It can be stopped, and run again with the same file.
  */
 export async function rotateKeys(request: RotateRequest, io: Io): Promise<number> {
-  const { newKeyFile, partial } = request;
+  const { newKeyFile, partial, yes } = request;
+  if (!yes && !io.canAsk) throw new UsageError("there is no terminal to ask on before each step: pass --yes");
   const rotation = open(request);
   const before = await rotation.all("list");
   report(before, io);
-  if (!isComplete(before, io)) return exitCodes.failed;
+  if (!isComplete(before, io)) return failureCode(before);
   const missing = uncovered(before);
   if (missing.length > 0) {
     io.error(
@@ -60,26 +62,34 @@ export async function rotateKeys(request: RotateRequest, io: Io): Promise<number
     if (!(await step(title, request, io))) return exitCodes.interrupted;
     const found = await rotation.all(action, key);
     report(found, io);
-    if (!isComplete(found, io)) return exitCodes.failed;
+    if (!isComplete(found, io)) return failureCode(found);
   }
   if (old.length === 0) {
-    io.line("no other key is left on any agent: the rotation is complete");
+    io.line("no other key is left on any agent");
+    reportEnd(newKeyFile, io);
     return exitCodes.ok;
   }
   if (!(await step(`3 of 3: remove the old keys ${old.join(", ")} from every agent`, request, io))) return exitCodes.interrupted;
   const found = await rotation.all("keep", key);
   report(found, io);
-  if (!isComplete(found, io)) return exitCodes.failed;
-  io.line(`the rotation is complete: give new members the key in ${newKeyFile}`);
+  if (!isComplete(found, io)) return failureCode(found);
+  reportEnd(newKeyFile, io);
   return exitCodes.ok;
+}
+
+/** The agents have the new key in memory only. */
+function reportEnd(newKeyFile: string, io: Io): void {
+  io.line(`the rotation is complete: give new members the key in ${newKeyFile}`);
+  io.line(
+    "before an agent restarts: put the new key into its key file or MEMBERLIST_KEY, and take the old key out. Else it starts with the old key, and is cut off",
+  );
 }
 
 /** @throws UsageError without a token, or for an agent to which keys would travel in plaintext */
 function open({ agents, token, allowPlainHttp }: KeysCommandRequest): KeyRotation {
   if (token === undefined) throw new UsageError("keys need the agents' token: pass --token-file, or set MEMBERLIST_HTTP_TOKEN");
   for (const agent of agents) {
-    if (!URL.canParse(agent)) throw new UsageError(`--agent: ${agent} is not a URL, such as http://127.0.0.1:7980`);
-    const { protocol, hostname } = new URL(agent);
+    const { protocol, hostname } = agentUrl(agent);
     const isLocal = hostname === "localhost" || hostname === "[::1]" || hostname.startsWith("127.");
     if (protocol !== "https:" && !isLocal && !allowPlainHttp) {
       throw new UsageError(
@@ -93,7 +103,7 @@ function open({ agents, token, allowPlainHttp }: KeysCommandRequest): KeyRotatio
 /** What each agent answered, a line each. */
 function report(found: readonly AgentKeys[], io: Io): void {
   for (const { url, answer, error } of found) {
-    if (answer === undefined) io.line(`${io.paint("red", "✗")} ${url}: ${printable(error ?? "")}`);
+    if (answer === undefined) io.line(`${io.paint("red", "✗")} ${printable(error?.message ?? url)}`);
     else
       io.line(
         `${io.paint("green", "✓")} ${url} ${printable(answer.node)}: ${answer.keys.map((key, i) => (i === 0 ? `${key} (encrypts)` : key)).join(", ")}`,
@@ -110,6 +120,11 @@ function isComplete(found: readonly AgentKeys[], io: Io): boolean {
   return false;
 }
 
+/** Of the agent that failed in the worst way. */
+function failureCode(found: readonly AgentKeys[]): number {
+  return Math.max(exitCodes.ok, ...found.flatMap(({ error }) => (error === undefined ? [] : [exitCodeOf(error)])));
+}
+
 /** Members that no agent stands for. */
 function uncovered(found: readonly AgentKeys[]): readonly string[] {
   const covered = new Set(found.flatMap(({ answer }) => (answer === undefined ? [] : [answer.node])));
@@ -121,11 +136,10 @@ async function oldKeys(found: readonly AgentKeys[], mark: string): Promise<reado
   return [...new Set(found.flatMap(({ answer }) => answer?.keys ?? []))].filter((key) => key !== mark);
 }
 
-/** Whether to go on. Without a terminal to ask on, only `--yes` goes on. */
+/** Whether to go on. */
 async function step(title: string, { yes }: RotateRequest, io: Io): Promise<boolean> {
   io.line(io.paint("bold", title));
   if (yes) return true;
-  if (!io.isTerminal) throw new UsageError("there is no terminal to ask on: pass --yes");
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   try {
     const answer = await terminal.question("go on? [y/N] ");

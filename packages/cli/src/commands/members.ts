@@ -85,8 +85,8 @@ function select({ members }: FetchedMembers, filter: Filter): readonly Node[] {
 }
 
 function humanLines(found: FetchedMembers, shown: readonly Node[], ms: number, io: Io): readonly string[] {
-  const table = tableLines(shown, columns, io.columns, io.paint);
-  return [...(shown.length === 0 ? [] : table), "", io.paint("dim", summary(found, shown, ms))];
+  const table = shown.length === 0 ? [] : [...tableLines(shown, columns, io.columns, io.paint), ""];
+  return [...table, io.paint("dim", summary(found, shown, ms))];
 }
 
 function summary({ address, members, stateBytes, skipped }: FetchedMembers, shown: readonly Node[], ms: number): string {

@@ -9,6 +9,7 @@ import { inParallel } from "../parallel.ts";
 import type { Runtime } from "../runtime.ts";
 import { printable, type Io } from "../terminal/io.ts";
 import { tableLines, type Column } from "../terminal/table.ts";
+import { rounded } from "../terminal/text.ts";
 import { addressOf, presentMembers, visiting } from "../visit.ts";
 
 export interface PingRequest extends ClusterAccess {
@@ -38,7 +39,14 @@ export async function pingOne(request: PingRequest, runtime: Runtime, io: Io): P
     }),
   );
   if (request.json) io.json({ address: formatAddress(to), ...statistics(times) });
-  else io.line(summary(times));
+  else {
+    io.line(summary(times));
+    if (times.length > 0 && times.every((rtt) => rtt === undefined)) {
+      io.note(
+        `another key, label or name looks the same as nobody there: memberlist doctor ${formatAddress(to)} finds out which`,
+      );
+    }
+  }
   return times.some((rtt) => rtt !== undefined) ? exitCodes.ok : exitCodes.unreachable;
 }
 
@@ -111,7 +119,7 @@ function statistics(times: Times): Statistics {
   const base = { sent: times.length, answered: answers.length };
   if (answers.length === 0) return { ...base, min: null, average: null, max: null };
   const average = answers.reduce((sum, rtt) => sum + rtt, 0) / answers.length;
-  return { ...base, min: Math.min(...answers), average, max: Math.max(...answers) };
+  return { ...base, min: rounded(Math.min(...answers)), average: rounded(average), max: rounded(Math.max(...answers)) };
 }
 
 function summary(times: Times): string {

@@ -11,6 +11,7 @@ interface MonitorFlags extends ClusterOptions {
   readonly agent?: string;
   readonly tokenFile?: string;
   readonly json?: true;
+  readonly logs?: true;
   readonly name?: string;
 }
 
@@ -76,6 +77,7 @@ Examples:
     .description("print what happens in a cluster, with causes: as an observer that joins it, or from a running agent over HTTP")
     .option("--agent <url>", "the status page of a running agent, instead of joining")
     .option("--token-file <path>", "file with its token (or set MEMBERLIST_HTTP_TOKEN)")
+    .option("--logs", "with --agent: its log lines from level info on, too")
     .option("--name <name>", "of the observer; default: monitor-<host>-<pid>")
     .option("--json", "one event a line as JSON");
   withClusterOptions(monitor)
@@ -84,12 +86,15 @@ Examples:
       "\nExamples:\n  memberlist monitor 10.0.0.5 --key-file gossip.key\n  memberlist monitor --agent http://127.0.0.1:7980",
     )
     .action(async (seeds: readonly string[], flags: MonitorFlags) => {
-      const { agent, json = false, name, tokenFile } = flags;
+      const { agent, json = false, logs = false, name, tokenFile } = flags;
       if ((agent === undefined) === (seeds.length === 0)) throw new UsageError("pass either seeds or --agent");
+      if (logs && agent === undefined) throw new UsageError("--logs needs --agent: an observer has only its own log");
       if (agent !== undefined) {
         const { monitorAgent } = await import("../agent/monitor-agent.ts");
         const { httpToken } = await import("../agent/http-token.ts");
-        process.exitCode = await monitorAgent(agent, await httpToken(tokenFile), json, io);
+        const { agentUrl } = await import("../agent/agent-fetch.ts");
+        agentUrl(agent);
+        process.exitCode = await monitorAgent({ url: agent, token: await httpToken(tokenFile), json, logs }, io);
         return;
       }
       const { monitorCluster } = await import("../agent/agent.ts");

@@ -6,6 +6,8 @@ interface Completion {
   /** Such as "keys rotate"; "" for the program. */
   readonly path: string;
   readonly words: readonly { readonly word: string; readonly description: string }[];
+  /** What can follow an option. */
+  readonly values: readonly { readonly option: string; readonly choices: readonly string[] }[];
 }
 
 export function defineCompletions(root: Command, io: Io): void {
@@ -28,8 +30,16 @@ function completionsOf(command: Command, path: string): readonly Completion[] {
   const help = command.createHelp();
   const commands = help.visibleCommands(command).filter((one) => one.name() !== "help");
   const options = help.visibleOptions(command).map(({ long, description }) => ({ word: long ?? "", description }));
+  const values = help
+    .visibleOptions(command)
+    .flatMap(({ long, argChoices }) =>
+      typeof long !== "string" || argChoices === undefined ? [] : [{ option: long, choices: argChoices }],
+    );
   const words = [...commands.map((one) => ({ word: one.name(), description: one.description() })), ...options];
-  return [{ path, words }, ...commands.flatMap((one) => completionsOf(one, path === "" ? one.name() : `${path} ${one.name()}`))];
+  return [
+    { path, words, values },
+    ...commands.flatMap((one) => completionsOf(one, path === "" ? one.name() : `${path} ${one.name()}`)),
+  ];
 }
 
 const wordList = ({ words }: Completion): string => words.map(({ word }) => word).join(" ");
@@ -37,6 +47,11 @@ const wordList = ({ words }: Completion): string => words.map(({ word }) => word
 /** The words before the cursor lead to the command; options among them are skipped. */
 function bash(all: readonly Completion[]): string {
   const cases = all.map((one) => `    "${one.path}") words="${wordList(one)}" ;;`).join("\n");
+  const values = all
+    .flatMap(({ path, values: own }) =>
+      own.map(({ option, choices }) => `    "${path} ${option}") words="${choices.join(" ")}" ;;`),
+    )
+    .join("\n");
   return `_memberlist() {
   local current="\${COMP_WORDS[COMP_CWORD]}" path="" words="" i word
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -47,6 +62,9 @@ function bash(all: readonly Completion[]): string {
   done
   case "$path" in
 ${cases}
+  esac
+  case "$path \${COMP_WORDS[COMP_CWORD - 1]}" in
+${values}
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
   [[ \${#COMPREPLY[@]} -gt 0 ]] || COMPREPLY=($(compgen -f -- "$current"))
@@ -62,7 +80,7 @@ ${bash(all)}`;
 }
 
 function fish(all: readonly Completion[]): string {
-  const lines = all.flatMap(({ path, words }) => {
+  const lines = all.flatMap(({ path, words, values }) => {
     const condition =
       path === ""
         ? "__fish_use_subcommand"
@@ -72,7 +90,9 @@ function fish(all: readonly Completion[]): string {
             .join("; and ");
     return words.map(({ word, description }) => {
       const text = description.replaceAll("\\", "").replaceAll("'", "");
-      return `complete -c memberlist -n '${condition}' ${word.startsWith("--") ? `-l ${word.slice(2)}` : `-f -a ${word}`} -d '${text}'`;
+      const choices = values.find(({ option }) => option === word)?.choices;
+      const value = choices === undefined ? "" : ` -x -a '${choices.join(" ")}'`;
+      return `complete -c memberlist -n '${condition}' ${word.startsWith("--") ? `-l ${word.slice(2)}${value}` : `-f -a ${word}`} -d '${text}'`;
     });
   });
   return `${lines.join("\n")}\n`;

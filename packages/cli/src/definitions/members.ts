@@ -4,7 +4,7 @@ import { clusterAccess, withClusterOptions, type ClusterOptions } from "../clust
 import { parseFilters } from "../filter.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Io } from "../terminal/io.ts";
-import { collect, seconds } from "./values.ts";
+import { collect, seconds, watchSeconds } from "./values.ts";
 
 interface MembersFlags extends ClusterOptions {
   readonly watch?: number | true;
@@ -17,7 +17,7 @@ export function defineMembers(root: Command, runtime: Runtime, io: Io): void {
   const command = root
     .command("members <seed>")
     .description("list the members that one member knows, without joining")
-    .option("--watch [seconds]", "fetch again every 2 seconds, or as often as given, until Ctrl-C", seconds)
+    .option("--watch [seconds]", "fetch again every 2 seconds, or as often as given, until Ctrl-C", watchSeconds)
     .option(
       "--filter <expression>",
       "only members that fit: web-*, state=alive, address=10.0.*, role=db (a tag), state!=left; may be repeated",

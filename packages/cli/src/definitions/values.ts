@@ -10,6 +10,15 @@ export function seconds(text: string): number {
   throw new InvalidArgumentError("it must be a number of seconds above 0.");
 }
 
+/** The seed behind `--watch` would be taken for its value. */
+export function watchSeconds(text: string): number {
+  try {
+    return seconds(text);
+  } catch {
+    throw new InvalidArgumentError("it must be a number of seconds above 0. Put the seed before --watch, or pass --watch=2.");
+  }
+}
+
 /** For an option that may be given several times: a variadic one would take the arguments that follow it, too. */
 export function collect(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text];

@@ -5,7 +5,8 @@ import type { KeyAction, KeysAnswer, KeysRequest } from "./keys-handler.ts";
 export interface AgentKeys {
   readonly url: string;
   readonly answer?: KeysAnswer;
-  readonly error?: string;
+  /** Names the URL, too. */
+  readonly error?: Error;
 }
 
 /** Asks agents over HTTP to change their keys. */
@@ -25,7 +26,7 @@ export class KeyRotation {
         try {
           return { url, answer: await this.#ask(url, { action, key }) };
         } catch (error) {
-          return { url, error: (error as Error).message };
+          return { url, error: error as Error };
         }
       }),
     );

@@ -32,6 +32,11 @@ export class Io {
     this.#paintError = painter(hasColours(process.stderr));
   }
 
+  /** Questions can be shown and answered. */
+  get canAsk(): boolean {
+    return this.isTerminal && isTerminal(process.stdin);
+  }
+
   /** Of the terminal; very many where there is none. */
   get columns(): number {
     return this.isTerminal ? process.stdout.columns || 80 : unlimited;

@@ -1,0 +1,36 @@
+import { afterEach, expect, it, vi } from "vitest";
+import type { Node } from "@memberlist/core";
+import { eventLine, plainEvent, printEvent } from "../src/agent/describe-event.ts";
+import { Io } from "../src/terminal/io.ts";
+
+const versions = { pMin: 1, pMax: 5, pCur: 2, dMin: 0, dMax: 0, dCur: 0 };
+const node: Node = {
+  name: "b",
+  addr: "10.0.0.2",
+  port: 7946,
+  meta: new Uint8Array(0),
+  state: "dead",
+  incarnation: 1,
+  ...versions,
+};
+const at = Date.UTC(2026, 0, 2, 3, 4, 5);
+const plain = (_style: string, text: string): string => text;
+afterEach(() => void vi.restoreAllMocks());
+
+it("a member that died has failed, and one that ended on purpose has left", () => {
+  const died = { type: "leave", node, cause: { code: "declared_dead", from: "a", suspicion: undefined }, at } as const;
+  expect(eventLine(plainEvent(died), plain)).toBe("2026-01-02T03:04:05.000Z failed   b at 10.0.0.2:7946: declared dead by a");
+  const left = { type: "leave", node: { ...node, state: "left" }, cause: { code: "left" }, at } as const;
+  expect(eventLine(plainEvent(left), plain)).toBe("2026-01-02T03:04:05.000Z leave    b at 10.0.0.2:7946");
+});
+
+it("JSON has the time in ISO 8601, numbers of three decimals, and the state, dead or left", () => {
+  const written = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  printEvent(plainEvent({ type: "event_loop_blocked", node, late: 123.456789, at }), true, new Io());
+  expect(JSON.parse(String(written.mock.calls[0]?.[0]))).toEqual({
+    type: "event_loop_blocked",
+    node: { name: "b", address: "10.0.0.2:7946", state: "dead", incarnation: 1 },
+    late: 123.457,
+    at: "2026-01-02T03:04:05.000Z",
+  });
+});
