@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { runCli } from "./program.ts";
 
@@ -14,6 +15,11 @@ async function offered(line: string): Promise<readonly string[]> {
   expect(stderr).toBe("");
   return stdout.trim().split("\n");
 }
+
+it("memberlist --version prints the version of the package", limit, async () => {
+  const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
+  expect(await runCli(["--version"])).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
+});
 
 describe("memberlist completions", () => {
   it("completes commands, subcommands and options in bash", limit, async () => {
