@@ -73,9 +73,15 @@ export class EventClient {
     while (this.#state === "open" && this.#waiting?.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
     this.#wake = undefined;
     if (this.#state === "closed") return;
-    const next = this.#next();
-    if (next === "") this.close();
-    else this.#controller?.enqueue(encoder.encode(next));
+    try {
+      const next = this.#next();
+      if (next === "") this.close();
+      else this.#controller?.enqueue(encoder.encode(next));
+    } catch (error) {
+      // The stream breaks off, and must not count as an open one.
+      this.#closed();
+      throw error;
+    }
   }
 
   #next(): string {

@@ -144,6 +144,20 @@ describe("an event stream", () => {
     await (await EventReader.open(handler)).cancel();
   });
 
+  it("does not count as open when its state cannot be read", async () => {
+    let closed = 0;
+    const client = new EventClient(
+      () => {
+        throw new Error("the state cannot be read");
+      },
+      () => closed++,
+    );
+    await expect(client.body.getReader().read()).rejects.toThrow("the state cannot be read");
+    expect(closed).toBe(1);
+    client.close();
+    expect(closed).toBe(1);
+  });
+
   it("keeps a bounded number of bytes for a slow client, which then gets the whole state again", async () => {
     const document = { node: "a" } as unknown as StatusDocument;
     let statuses = 0;
