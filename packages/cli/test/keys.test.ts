@@ -1,8 +1,13 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { json } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeKey, generateKey } from "@memberlist/core";
+import { fingerprint } from "../src/keys/fingerprint.ts";
+import type { KeysRequest } from "../src/keys/keys-handler.ts";
 import { CliRun, runCli, type CliResult } from "./program.ts";
 
 const patience = { timeout: 30_000 };
@@ -40,6 +45,47 @@ function rotate(agents: readonly string[], file: string, ...more: readonly strin
 async function countMembers(address: string, key: string): Promise<number> {
   const { stdout } = await runCli(["members", address, "--json"], { env: { MEMBERLIST_KEY: key } });
   return stdout === "" ? 0 : (JSON.parse(stdout) as { members: unknown[] }).members.length;
+}
+
+interface TestServer extends AsyncDisposable {
+  readonly url: string;
+}
+
+async function serve(listener: RequestListener): Promise<TestServer> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const close = (): Promise<void> => {
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(() => resolve()));
+  };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, [Symbol.asyncDispose]: close };
+}
+
+interface TestAgent extends TestServer {
+  readonly actions: string[];
+  keys: string[];
+  members: string[];
+}
+
+/** The keys of an agent, without a member. */
+async function testAgent(node: string, onAction: (agent: TestAgent, action: string) => void): Promise<TestAgent> {
+  const server = await serve((request, response) => {
+    const answer = async (): Promise<void> => {
+      const { action, key = "" } = (await json(request)) as KeysRequest;
+      const mark = key === "" ? "" : fingerprint(decodeKey(key));
+      agent.actions.push(action);
+      if (action === "add") agent.keys.push(mark);
+      if (action === "use") agent.keys = [mark, ...agent.keys.filter((other) => other !== mark)];
+      if (action === "keep") agent.keys = [mark];
+      const { keys, members } = agent;
+      response.end(JSON.stringify({ node, keys, members }));
+      onAction(agent, action);
+    };
+    answer().catch((error: unknown) => response.destroy(error as Error));
+  });
+  const start = { actions: [], keys: [fingerprint(decodeKey(oldKey))], members: ["a", "b"] };
+  const agent: TestAgent = { ...start, ...server };
+  return agent;
 }
 
 describe("memberlist keygen", () => {
@@ -98,6 +144,51 @@ describe("memberlist keys rotate", () => {
     expect(await countMembers(second.address, newKey)).toBe(2);
   });
 
+  it("removes no key when an agent has restarted with its old key, or a member has joined meanwhile", limit, async () => {
+    const nothing = (): void => undefined;
+    await using first = await testAgent("a", nothing);
+    const before = [...first.keys];
+    await using restarted = await testAgent("b", (agent, action) => {
+      if (action === "use" && agent.actions.filter((one) => one === "use").length === 1) agent.keys = [...before];
+    });
+    const agents = [first.url, restarted.url];
+    const lost = await rotate(agents, "restarted");
+    expect(lost).toMatchObject({ code: 1, stderr: expect.stringContaining("have not kept the step before") });
+    expect(lost.stdout).toContain(`✓ ${restarted.url} b: ${before.join()} (encrypts)`);
+    expect(first.actions).not.toContain("keep");
+    first.members = ["a", "b", "c"];
+    const uncovered = await rotate(agents, "restarted");
+    expect(uncovered).toMatchObject({ code: 2, stderr: expect.stringContaining("no --agent is given for these members: c") });
+    first.members = ["a", "b"];
+    expect(await rotate(agents, "restarted")).toMatchObject({ code: 0 });
+    expect(first.keys).toEqual(restarted.keys);
+    expect(first.keys).toHaveLength(1);
+    await using joined = await testAgent("a", (agent, action) => {
+      if (action === "use") agent.members = ["a", "b", "c"];
+    });
+    await using other = await testAgent("b", nothing);
+    const late = await rotate([joined.url, other.url], "joined");
+    expect(late).toMatchObject({ code: 2, stderr: expect.stringContaining("no --agent is given for these members: c") });
+    expect([...joined.actions, ...other.actions]).not.toContain("keep");
+    expect(await rotate([joined.url, other.url], "joined", "--partial")).toMatchObject({ code: 0 });
+  });
+
+  it("sends nothing to where an agent redirects it, and takes only the answer of an agent", limit, async () => {
+    let requests = 0;
+    await using elsewhere = await serve((_, response) => {
+      requests++;
+      response.end('{"node":"a","keys":["\\u001b[2J"],"members":["a"]}');
+    });
+    await using redirecting = await serve((_, response) => {
+      response.writeHead(307, { location: `${elsewhere.url}/keys` }).end();
+    });
+    expect(await rotate([redirecting.url], "redirected")).toMatchObject({ code: 3 });
+    expect(requests).toBe(0);
+    const listed = await rotate([elsewhere.url], "redirected");
+    expect(listed).toMatchObject({ code: 1, stdout: expect.stringContaining("does not answer as an agent") });
+    expect(requests).toBe(1);
+  });
+
   it("refuses a wrong token, a missing one, and plain HTTP to another machine", limit, async () => {
     await using first = await agent("a");
     const list = (url: string, own: string): Promise<CliResult> =>
@@ -115,7 +206,9 @@ describe("memberlist keys rotate", () => {
       code: 2,
       stderr: expect.stringContaining("pass http://127.0.0.1:7980"),
     });
-    expect(await list("http://10.1.2.3:7980", token)).toMatchObject({ code: 2, stderr: expect.stringContaining("in plaintext") });
+    for (const url of ["http://10.1.2.3:7980", "http://127.example.com:7980"]) {
+      expect(await list(url, token)).toMatchObject({ code: 2, stderr: expect.stringContaining("in plaintext") });
+    }
     const page = await fetch(`${first.http}/keys`, { method: "POST", body: "{}" });
     expect(page.status).toBe(401);
   });

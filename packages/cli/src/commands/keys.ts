@@ -1,13 +1,13 @@
 import { readFile, writeFile } from "node:fs/promises";
 import process from "node:process";
-import { createInterface } from "node:readline/promises";
 import { decodeKey, generateKey } from "@memberlist/core";
-import { errorMessage } from "@memberlist/core/internal";
+import { errorMessage, isIp } from "@memberlist/core/internal";
 import { agentUrl } from "../agent/agent-fetch.ts";
 import { exitCodeOf, exitCodes, UsageError } from "../exit-codes.ts";
 import { fingerprint } from "../keys/fingerprint.ts";
 import type { KeyAction } from "../keys/keys-handler.ts";
 import { KeyRotation, type AgentKeys } from "../keys/rotation.ts";
+import { ask } from "../terminal/ask.ts";
 import { printable, type Io } from "../terminal/io.ts";
 
 export interface KeysCommandRequest {
@@ -44,22 +44,18 @@ export async function rotateKeys(request: RotateRequest, io: Io): Promise<number
   const before = await rotation.all("list");
   report(before, io);
   if (!isComplete(before, io)) return failureCode(before);
-  const missing = uncovered(before);
-  if (missing.length > 0) {
-    io.error(
-      `no --agent is given for these members: ${missing.map(printable).join(", ")}. With the old key removed, they would be cut off`,
-    );
-    if (!partial) return exitCodes.usage;
-  }
+  if (!isCovered(before, io) && !partial) return exitCodes.usage;
   const key = await readOrMakeKey(newKeyFile, io);
   const mark = fingerprint(decodeKey(key));
-  const old = await oldKeys(before, mark);
-  const steps: readonly (readonly [string, KeyAction])[] = [
-    [`1 of 3: add the new key ${mark} to every agent`, "add"],
-    [`2 of 3: encrypt by the new key on every agent`, "use"],
+  const old = oldKeys(before, mark);
+  const steps: readonly (readonly [title: string, action: KeyAction, isReady: (keys: readonly string[]) => boolean])[] = [
+    [`1 of 3: add the new key ${mark} to every agent`, "add", () => true],
+    [`2 of 3: encrypt by the new key on every agent`, "use", (keys) => keys.includes(mark)],
   ];
-  for (const [title, action] of steps) {
+  for (const [title, action, isReady] of steps) {
     if (!(await step(title, request, io))) return exitCodes.interrupted;
+    const now = await rotation.all("list");
+    if (!areReady(now, isReady, io)) return Math.max(exitCodes.failed, failureCode(now));
     const found = await rotation.all(action, key);
     report(found, io);
     if (!isComplete(found, io)) return failureCode(found);
@@ -70,6 +66,9 @@ export async function rotateKeys(request: RotateRequest, io: Io): Promise<number
     return exitCodes.ok;
   }
   if (!(await step(`3 of 3: remove the old keys ${old.join(", ")} from every agent`, request, io))) return exitCodes.interrupted;
+  const now = await rotation.all("list");
+  if (!areReady(now, ([primary]) => primary === mark, io)) return Math.max(exitCodes.failed, failureCode(now));
+  if (!partial && !isCovered(now, io)) return exitCodes.usage;
   const found = await rotation.all("keep", key);
   report(found, io);
   if (!isComplete(found, io)) return failureCode(found);
@@ -90,7 +89,7 @@ function open({ agents, token, allowPlainHttp }: KeysCommandRequest): KeyRotatio
   if (token === undefined) throw new UsageError("keys need the agents' token: pass --token-file, or set MEMBERLIST_HTTP_TOKEN");
   for (const agent of agents) {
     const { protocol, hostname } = agentUrl(agent);
-    const isLocal = hostname === "localhost" || hostname === "[::1]" || hostname.startsWith("127.");
+    const isLocal = hostname === "localhost" || hostname === "[::1]" || (isIp(hostname) && hostname.startsWith("127."));
     if (protocol !== "https:" && !isLocal && !allowPlainHttp) {
       throw new UsageError(
         `${agent}: keys and the token would travel in plaintext. Use https, an SSH tunnel to the agent's loopback address, or --allow-plain-http on a trusted network`,
@@ -125,14 +124,30 @@ function failureCode(found: readonly AgentKeys[]): number {
   return Math.max(exitCodes.ok, ...found.flatMap(({ error }) => (error === undefined ? [] : [exitCodeOf(error)])));
 }
 
-/** Members that no agent stands for. */
-function uncovered(found: readonly AgentKeys[]): readonly string[] {
-  const covered = new Set(found.flatMap(({ answer }) => (answer === undefined ? [] : [answer.node])));
-  const members = new Set(found.flatMap(({ answer }) => answer?.members ?? []));
-  return [...members].filter((name) => !covered.has(name)).sort();
+/** Whether all agents still are where the step before has left them: one that has restarted since has only the keys of its start. */
+function areReady(now: readonly AgentKeys[], isReady: (keys: readonly string[]) => boolean, io: Io): boolean {
+  const notReady = now.filter(({ answer }) => answer === undefined || !isReady(answer.keys));
+  if (notReady.length === 0) return true;
+  report(notReady, io);
+  io.error(
+    `${notReady.length} of ${now.length} agents do not answer, or have not kept the step before, as after a restart. Nothing is lost: correct this, and run the same command again`,
+  );
+  return false;
 }
 
-async function oldKeys(found: readonly AgentKeys[], mark: string): Promise<readonly string[]> {
+/** Whether each member has an agent here; members may join at any time. */
+function isCovered(found: readonly AgentKeys[], io: Io): boolean {
+  const covered = new Set(found.flatMap(({ answer }) => (answer === undefined ? [] : [answer.node])));
+  const members = new Set(found.flatMap(({ answer }) => answer?.members ?? []));
+  const missing = [...members].filter((name) => !covered.has(name)).sort();
+  if (missing.length === 0) return true;
+  io.error(
+    `no --agent is given for these members: ${missing.map(printable).join(", ")}. With the old key removed, they would be cut off`,
+  );
+  return false;
+}
+
+function oldKeys(found: readonly AgentKeys[], mark: string): readonly string[] {
   return [...new Set(found.flatMap(({ answer }) => answer?.keys ?? []))].filter((key) => key !== mark);
 }
 
@@ -140,13 +155,7 @@ async function oldKeys(found: readonly AgentKeys[], mark: string): Promise<reado
 async function step(title: string, { yes }: RotateRequest, io: Io): Promise<boolean> {
   io.line(io.paint("bold", title));
   if (yes) return true;
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    const answer = await terminal.question("go on? [y/N] ");
-    return /^y(es)?$/i.test(answer.trim());
-  } finally {
-    terminal.close();
-  }
+  return /^y(es)?$/i.test(await ask("go on? [y/N] ", process.stdin, process.stdout));
 }
 
 async function readOrMakeKey(path: string, io: Io): Promise<string> {

@@ -1,3 +1,4 @@
+import { isObject } from "@memberlist/core/internal";
 import { agentFetch } from "../agent/agent-fetch.ts";
 import type { KeyAction, KeysAnswer, KeysRequest } from "./keys-handler.ts";
 
@@ -39,8 +40,25 @@ export class KeyRotation {
       method: "POST",
       body,
       headers,
+      // A key goes to the agents that were given, and nowhere else.
+      redirect: "error",
       signal: AbortSignal.timeout(10_000),
     });
-    return (await response.json()) as KeysAnswer;
+    const answer: unknown = await response.json().catch(() => undefined);
+    if (!isKeysAnswer(answer)) throw new Error(`${url} does not answer as an agent: check the URL`);
+    return answer;
   }
+}
+
+/** Fingerprints are digits, so that they can be printed as they are. */
+function isKeysAnswer(answer: unknown): answer is KeysAnswer {
+  if (!isObject(answer)) return false;
+  const { node, keys, members } = answer;
+  return (
+    typeof node === "string" &&
+    Array.isArray(keys) &&
+    keys.every((key) => typeof key === "string" && /^[0-9a-f]+$/.test(key)) &&
+    Array.isArray(members) &&
+    members.every((name) => typeof name === "string")
+  );
 }
