@@ -9,6 +9,9 @@ export type Metadata =
   | { readonly form: "text"; readonly text: string }
   | { readonly form: "bytes"; readonly hex: string };
 
+/** Longer JSON is text, in bytes: it may nest deeper than the stack. Members that keep to the protocol have at most 512 bytes of metadata. */
+const maxJson = 4_096;
+
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** Serf's and Consul's tags, JSON, text, or else bytes. */
@@ -18,6 +21,7 @@ export function readMetadata(meta: Uint8Array): Metadata {
   if (tags !== undefined) return { form: "tags", tags };
   const text = textOf(meta);
   if (text === undefined) return { form: "bytes", hex: Buffer.from(meta).toString("hex") };
+  if (meta.length > maxJson) return { form: "text", text };
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === "object" && value !== null) return { form: "json", value };

@@ -45,4 +45,9 @@ describe("metadata", () => {
     expect(metadataLine(readMetadata(new Uint8Array([0xc0, 1])))).toBe("0xc001");
     expect(metadataLine(readMetadata(new Uint8Array(0)))).toBe("");
   });
+
+  it("is text if it is longer than members may have it, so that deep JSON does not end the program", () => {
+    const deep = "[".repeat(50_000) + "]".repeat(50_000);
+    expect(metadataLine(readMetadata(Buffer.from(deep)))).toBe(deep);
+  });
 });

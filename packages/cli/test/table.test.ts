@@ -28,6 +28,12 @@ describe("a table", () => {
     ]);
   });
 
+  it("takes more rows than a function takes arguments", () => {
+    const many = Array.from({ length: 200_000 }, () => ({ name: "n", state: "alive", meta: "" }));
+    const [name] = columns;
+    expect(tableLines(many, name === undefined ? [] : [name], 80, plain)).toHaveLength(200_001);
+  });
+
   it("cuts a column that may be cut, then leaves the least important out, and is never wider than the terminal", () => {
     expect(tableLines(rows, columns, 40, plain)[1]).toBe("web-1         alive  role=web zone=eu-w…");
     expect(tableLines(rows, columns, 20, plain)).toEqual(["NAME        META", "web-1       role=we…", "データベ…"]);

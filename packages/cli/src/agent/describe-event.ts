@@ -45,7 +45,7 @@ export function printEvent(event: StatusEvent, json: boolean, io: Io): void {
 export function eventLine(event: StatusEvent, paint: Paint): string {
   const at = new Date(event.at).toISOString();
   const type = typeOf(event);
-  return `${paint("dim", at)} ${paint(styles[type] ?? "dim", type.padEnd(8))} ${printable(what(event))}`;
+  return `${paint("dim", at)} ${paint(styles[type] ?? "dim", printable(type).padEnd(8))} ${printable(what(event))}`;
 }
 
 /** A member that died failed, as Serf calls it; only one that ended on purpose left. */

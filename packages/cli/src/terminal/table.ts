@@ -21,7 +21,9 @@ export function tableLines<Row>(
 ): readonly string[] {
   let shown = [...columns];
   while (true) {
-    const widths = shown.map((column) => Math.max(width(column.title), ...rows.map((row) => width(column.cell(row)))));
+    const widths = shown.map((column) =>
+      rows.reduce((widest, row) => Math.max(widest, width(column.cell(row))), width(column.title)),
+    );
     const total = widths.reduce((sum, one) => sum + one, 0) + gap.length * (shown.length - 1);
     const tooMuch = total - maxWidth;
     const canGive = shown.map(({ cutTo }, index) => (cutTo === undefined ? 0 : Math.max(0, (widths[index] ?? 0) - cutTo)));
