@@ -1,6 +1,8 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { generateKey } from "@memberlist/core";
 import { CliRun, runCli, type CliOptions } from "./program.ts";
@@ -77,6 +79,36 @@ describe("memberlist agent", () => {
     });
   });
 
+  it("lets flags and the environment win over the key, the label and the token of its file", limit, async () => {
+    const file = join(folder, "other.json");
+    await writeFile(join(folder, "key"), generateKey());
+    const fields = { keyFile: join(folder, "key"), label: "of-file", httpTokenFile: join(folder, "token"), preset: "local" };
+    await writeFile(file, JSON.stringify({ ...fields, bind: "127.0.0.1:0", http: "127.0.0.1:0", json: true }));
+    const env = { MEMBERLIST_LABEL: "of-env", MEMBERLIST_HTTP_TOKEN: "the-token-of-the-environment" };
+    const key = generateKey();
+    await using run = await CliRun.start(["agent", "--config", file, "--key", key, "--name", "a"], { env });
+    await expect.poll(() => run.json[0], { ...patience, message: run.stderr }).toMatchObject({ type: "running" });
+    const { address, http = "" } = run.json[0] as Running;
+    const members = await runCli(["members", address, "--json"], { env: { MEMBERLIST_KEY: key, MEMBERLIST_LABEL: "of-env" } });
+    expect(members).toMatchObject({ code: 0, stderr: "" });
+    const status = async (own: string): Promise<number> =>
+      (await fetch(http, { headers: { accept: "application/json", authorization: `Bearer ${own}` } })).status;
+    expect(await status(env.MEMBERLIST_HTTP_TOKEN)).toBe(200);
+    expect(await status(token)).toBe(401);
+  });
+
+  it.each([
+    [{ preset: "constructor" }, "preset must be one of lan, wan, local"],
+    [{ json: "yes" }, "json must be true or false"],
+    [{ seeds: "10.0.0.5" }, "seeds must be a list of strings"],
+    [{ key: "x" }, "use keyFile"],
+    [[], "a JSON object"],
+  ])("refuses the file %j", limit, async (fields, problem) => {
+    const file = join(folder, "wrong.json");
+    await writeFile(file, JSON.stringify(fields));
+    expect(await runCli(["agent", "--config", file])).toMatchObject({ code: 2, stderr: expect.stringContaining(problem) });
+  });
+
   it(
     "runs event handlers as Serf does: the event in the environment, members as lines, without the agent's secrets",
     limit,
@@ -103,12 +135,35 @@ describe("memberlist agent", () => {
         .poll(() => readFile(out, "utf8"), patience)
         .toContain("member-leave member-leave a []\nb\t127.0.0.1\tweb\trole=web\n");
       expect(await readFile(out, "utf8")).not.toContain(env.MEMBERLIST_KEY);
-      expect(await runCli(["agent", "--event-handler", "member-jion=x"])).toMatchObject({
-        code: 2,
-        stderr: expect.stringContaining("member-jion"),
-      });
+      for (const events of ["member-jion", "user:deploy"]) {
+        expect(await runCli(["agent", "--event-handler", `${events}=x`])).toMatchObject({
+          code: 2,
+          stderr: expect.stringContaining(`${events} is not an event`),
+        });
+      }
     },
   );
+
+  it("prints nothing but events to standard output: what handlers print goes to standard error", limit, async () => {
+    await using run = await agent("a", ["--event-handler", "user=echo handled"]);
+    await runCli(["send", run.running.address, "a", "x"]);
+    await expect.poll(() => run.stderr, patience).toContain("handled\n");
+    await expect.poll(() => run.json, patience).toContainEqual(expect.objectContaining({ type: "message" }));
+    expect(run.stdout).not.toContain("handled");
+  });
+
+  it("answers malformed requests, and logs nothing about them", limit, async () => {
+    await using run = await agent("a", ["--http", "127.0.0.1:0"]);
+    const { hostname, port } = new URL(run.running.http ?? "");
+    const lines = ["GET / HTTP/1.1\r\nHost: a b", "GET / HTTP/1.1\r\nHost: [::bad", "TRACE / HTTP/1.1\r\nHost: 127.0.0.1"];
+    for (const head of lines) {
+      const socket = connect(Number(port), hostname).end(`${head}\r\nConnection: close\r\n\r\n`);
+      expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 /);
+    }
+    run.interrupt();
+    await run.ended;
+    expect(run.stderr).not.toContain("Error");
+  });
 
   it("serves the status page, on loopback without a token, elsewhere not", limit, async () => {
     await using run = await agent("a", ["--http", "127.0.0.1:0"]);
@@ -257,6 +312,15 @@ describe("memberlist ping, rtt, send, broadcast and reachability", () => {
       await expect.poll(() => readFile(join(folder, name), "utf8").catch(() => ""), patience).toBe("to all");
     }
     expect(await runCli(["send", seed, "nobody", "x"])).toMatchObject({ code: 1, stderr: expect.stringContaining("nobody") });
+    expect(await runCli(["send", seed, "a", "--best-effort"], { stdin: "x".repeat(70_000) })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("does not fit into a UDP packet"),
+    });
+    const otherKey = { env: { MEMBERLIST_KEY: generateKey() } };
+    expect(await runCli(["reachability", seed], otherKey)).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining("answers in plaintext"),
+    });
     const reach = await runCli(["reachability", seed, "--json"]);
     expect(
       reach.stdout
@@ -270,5 +334,22 @@ describe("memberlist ping, rtt, send, broadcast and reachability", () => {
     ]);
     const names = JSON.parse((await runCli(["members", seed, "--json"])).stdout) as { members: { name: string }[] };
     expect(names.members.map(({ name }) => name)).toEqual(["a", "b"]);
+  });
+});
+
+describe("output", () => {
+  it("fails in a sentence when it cannot be written", limit, async () => {
+    expect(await runCli(["keygen"], { enter: ["bash", "-c", `"$@" > /dev/full`, "bash"] })).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: expect.stringMatching(/^memberlist: standard output: ENOSPC[^\n]*\n$/),
+    });
+  });
+
+  it("has the exit code of an interruption for a ping that nobody had answered", limit, async () => {
+    await using ping = await CliRun.start(["ping", "127.0.0.1:1", "--count", "100000", "--interval", "0.02"]);
+    await expect.poll(() => ping.stdout, patience).toContain("no answer");
+    ping.interrupt();
+    expect(await ping.ended).toBe(130);
   });
 });

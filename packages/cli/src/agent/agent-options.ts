@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
+import process from "node:process";
 import { errorMessage, isIp, isObject } from "@memberlist/core/internal";
 import { parseAddress } from "@memberlist/core/transport";
-import type { Command } from "commander";
+import type { Command, Option } from "commander";
 import { clusterAccess, type ClusterAccess, type ClusterOptions } from "../cluster-options.ts";
 import { UsageError } from "../exit-codes.ts";
 import { parseEventHandler, type EventHandler } from "./event-handlers.ts";
@@ -51,6 +52,13 @@ export interface AgentRequest extends ClusterAccess {
   readonly json: boolean;
 }
 
+/** The environment variables that win over a field of the file, besides those that the options themselves name. */
+const environment: Readonly<Record<string, string>> = {
+  keyFile: "MEMBERLIST_KEY",
+  label: "MEMBERLIST_LABEL",
+  httpTokenFile: "MEMBERLIST_HTTP_TOKEN",
+};
+
 /**
  * Sets what the file of `--config` has and neither a flag nor the environment has set.
  *
@@ -62,17 +70,32 @@ export async function applyConfigFile(command: Command): Promise<void> {
   const fields = await readConfig(path);
   for (const [field, value] of Object.entries(fields)) {
     const option = command.options.find((one) => one.attributeName() === field);
-    const isList = Array.isArray(value) && value.every((item) => typeof item === "string");
-    const takesList = field === "seeds" || field === "eventHandler";
     if ((option === undefined && field !== "seeds") || field === "config" || field === "key") {
       throw new UsageError(`${path}: ${field} is not a field of this file${field === "key" ? ": use keyFile" : ""}`);
     }
-    if (takesList ? !isList : option?.isBoolean() === true ? typeof value !== "boolean" : typeof value !== "string") {
-      throw new UsageError(`${path}: ${field} must be a ${takesList ? "list of strings" : "string"}`);
-    }
-    const source = command.getOptionValueSource(field);
-    if (source === undefined || source === "default") command.setOptionValueWithSource(field, value, "config");
+    const expected = expectedInstead(value, field, option);
+    if (expected !== undefined) throw new UsageError(`${path}: ${field} must be ${expected}`);
+    if (!isSet(command, field)) command.setOptionValueWithSource(field, value, "config");
   }
+}
+
+/** Whether a flag or the environment has set it. */
+function isSet(command: Command, field: string): boolean {
+  const source = command.getOptionValueSource(field);
+  if (source !== undefined && source !== "default") return true;
+  if (field === "keyFile" && command.getOptionValueSource("key") !== undefined) return true;
+  return (process.env[environment[field] ?? ""] ?? "") !== "";
+}
+
+/** What a field of the file must have; undefined if it has it. */
+function expectedInstead(value: unknown, field: string, option: Option | undefined): string | undefined {
+  if (field === "seeds" || field === "eventHandler") {
+    return Array.isArray(value) && value.every((item) => typeof item === "string") ? undefined : "a list of strings";
+  }
+  if (option?.isBoolean() === true) return typeof value === "boolean" ? undefined : "true or false";
+  if (typeof value !== "string") return "a string";
+  const choices = option?.argChoices;
+  return choices === undefined || choices.includes(value) ? undefined : `one of ${choices.join(", ")}`;
 }
 
 async function readConfig(path: string): Promise<Readonly<Record<string, unknown>>> {
@@ -113,7 +136,7 @@ export async function agentRequest(seeds: readonly string[], flags: AgentFlags):
 function ipPort(option: string, text: string, defaultPort: number): IpPort {
   try {
     // A port of 0 is a free one, which an address of a member cannot have.
-    const free = /^(.*):0$/.exec(text);
+    const free = isIp(text) ? null : /^(.*):0$/.exec(text);
     const { host, port } = parseAddress(free?.[1] ?? text, defaultPort);
     if (isIp(host)) return { host, port: free === null ? port : 0 };
   } catch (error) {

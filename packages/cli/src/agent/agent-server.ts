@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createRequestListener } from "@remix-run/node-fetch-server";
 import type { Memberlist } from "@memberlist/core";
@@ -29,9 +29,13 @@ export class AgentServer {
   ): Promise<AgentServer> {
     const status = statusHandler(members, { token });
     const keys = new KeysHandler(members, token);
-    const server = createServer(
-      createRequestListener((request) => (new URL(request.url).pathname === "/keys" ? keys.handle(request) : status(request))),
+    const listener = createRequestListener((request) =>
+      new URL(request.url).pathname === "/keys" ? keys.handle(request) : status(request),
     );
+    const server = createServer((request, response) => {
+      if (isWellFormed(request)) listener(request, response);
+      else response.writeHead(400, { "content-type": "text/plain" }).end("this request is malformed\n");
+    });
     await new Promise<void>((resolve, reject) => {
       server.once("error", (error: Error & { readonly code?: string }) => {
         const advice = listenAdvice("--http", error.code) ?? error.message;
@@ -49,5 +53,14 @@ export class AgentServer {
     const timer = setTimeout(() => this.#server.closeAllConnections(), closeTimeout);
     await closed;
     clearTimeout(timer);
+  }
+}
+
+/** A Host that is not a host, or a method such as TRACE, comes from a scanner: it gets an answer, and no line in the log. */
+function isWellFormed({ method = "", url = "", headers }: IncomingMessage): boolean {
+  try {
+    return new Request(`http://${headers.host ?? "localhost"}${url}`, { method }).url !== "";
+  } catch {
+    return false;
   }
 }

@@ -32,7 +32,7 @@ const leaveTimeout = 5_000;
 export async function runAgent(request: AgentRequest, runtime: Runtime, io: Io): Promise<number> {
   const { seeds, bind, advertise, preset, name, label, keyring, meta, store } = request;
   const stop = interruption(io);
-  const versions = request.delegateVersions ?? (await entryOf(seeds, request, runtime))?.versions;
+  const versions = request.delegateVersions ?? (await entryOf(seeds, request, runtime, stop))?.versions;
   let handlers: EventHandlers | undefined;
   const members = await create(runtime, {
     ...presets[preset](),
@@ -100,13 +100,13 @@ export interface MonitorRequest extends ClusterAccess {
 export async function monitorCluster(request: MonitorRequest, runtime: Runtime, io: Io): Promise<number> {
   const { seeds, label, keyring, json, name = `monitor-${hostname()}-${process.pid}` } = request;
   const stop = interruption(io);
-  const entry = await entryOf(seeds, request, runtime);
+  const entry = await entryOf(seeds, request, runtime, stop);
   const config: Config = { ...lanConfig(), ...entry?.versions, name, label, keyring, bindPort: 0 };
   const address = await addressTowards(entry?.address);
   const members = await runtime.createMemberlist({ ...config, ...address, logOutput: { write: () => undefined } });
   try {
     const printing = print(members.events({ signal: stop }), json, io);
-    await members.join(seeds, { signal: stop });
+    await join(members, seeds, stop);
     await printing;
     await members.leave({ timeout: leaveTimeout });
   } catch (error) {
@@ -115,6 +115,15 @@ export async function monitorCluster(request: MonitorRequest, runtime: Runtime, 
     await members.shutdown();
   }
   return exitCodes.ok;
+}
+
+/** An interrupted join is not an error: some seeds may know the member already, so that it has to leave. */
+async function join(members: Memberlist, seeds: readonly string[], signal: AbortSignal): Promise<void> {
+  try {
+    await members.join(seeds, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
 }
 
 /** An observer is reached at the address from which it reaches the cluster, whatever other networks the machine has. */

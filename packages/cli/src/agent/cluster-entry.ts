@@ -16,10 +16,12 @@ export async function entryOf(
   seeds: readonly string[],
   { keyring, label }: ClusterAccess,
   runtime: Runtime,
+  signal: AbortSignal,
 ): Promise<ClusterEntry | undefined> {
   for (const seed of seeds) {
+    if (signal.aborted) break;
     try {
-      const { address, members } = await runtime.fetchMembers(seed, { keyring, label, timeout: 5_000 });
+      const { address, members } = await runtime.fetchMembers(seed, { keyring, label, timeout: 5_000, signal });
       const alive = members.filter(({ state }) => state === "alive");
       return { address, versions: alive.length > 0 ? acceptedBy(alive) : undefined };
     } catch {

@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import process from "node:process";
+import type { Writable } from "node:stream";
 import type { MemberEvent, Node } from "@memberlist/core";
+import { errorMessage } from "@memberlist/core/internal";
 import { UsageError } from "../exit-codes.ts";
 import { metadataFields, readMetadata } from "../metadata.ts";
 
@@ -23,7 +25,7 @@ const maxWaiting = 1_000;
  * @throws UsageError
  */
 export function parseEventHandler(text: string): EventHandler {
-  const [, names, command = text] = /^([a-z*][a-z,*-]*)=(.*)$/su.exec(text) ?? [];
+  const [, names, command = text] = /^([a-z*][\w:,*-]*)=(.*)$/su.exec(text) ?? [];
   if (command.trim() === "") throw new UsageError("--event-handler: the command is empty");
   if (names === undefined || names === "*") return { events: new Set(handlerEvents), command };
   const wanted = names.split(",");
@@ -78,7 +80,7 @@ export class EventHandlers {
   async #work(one: { readonly handler: EventHandler; readonly waiting: Run[]; isRunning: boolean }): Promise<void> {
     one.isRunning = true;
     for (let run = one.waiting.shift(); run !== undefined; run = one.waiting.shift()) {
-      const problem = await runCommand(one.handler.command, run, this.#self());
+      const problem = await runCommand(one.handler.command, run, this.#self()).catch(errorMessage);
       if (problem !== undefined) this.#onProblem(`event handler "${one.handler.command}" on ${run.event}: ${problem}`);
     }
     one.isRunning = false;
@@ -133,9 +135,11 @@ function runCommand(command: string, { event, stdin }: Run, self: Node): Promise
     env[`SERF_${name}`] = value;
   }
   return new Promise((resolve) => {
-    const child = spawn(command, { shell: true, env, stdio: ["pipe", "inherit", "inherit"] });
+    // What it prints goes to standard error: standard output has the events, one a line.
+    const child = spawn(command, { shell: true, env, stdio: ["pipe", 2, 2] });
     child.once("error", (error) => resolve(error.message));
     child.once("close", (code, signal) => resolve(code === 0 ? undefined : `it ended with ${signal ?? `code ${code}`}`));
-    child.stdin.on("error", () => undefined).end(stdin);
+    // Without free file descriptors there is no pipe, whatever the types say.
+    (child.stdin as Writable | undefined)?.on("error", () => undefined).end(stdin);
   });
 }

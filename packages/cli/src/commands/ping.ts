@@ -47,7 +47,10 @@ export async function pingOne(request: PingRequest, runtime: Runtime, io: Io): P
       );
     }
   }
-  return times.some((rtt) => rtt !== undefined) ? exitCodes.ok : exitCodes.unreachable;
+  return exitCodeFor(
+    times.some((rtt) => rtt !== undefined),
+    stop,
+  );
 }
 
 /** `memberlist rtt`. */
@@ -66,7 +69,15 @@ export async function pingAll(request: PingRequest, runtime: Runtime, io: Io): P
   if (request.json)
     for (const { node, ...row } of rows) io.json({ name: node.name, address: formatAddress(addressOf(node)), ...row });
   else for (const line of tableLines(rows, rttColumns, io.columns, io.paint)) io.line(line);
-  return rows.every(({ answered }) => answered > 0) ? exitCodes.ok : exitCodes.unreachable;
+  return exitCodeFor(
+    rows.every(({ answered }) => answered > 0),
+    stop,
+  );
+}
+
+/** Without all answers, an interrupted command does not know whether somebody would have answered. */
+function exitCodeFor(isAnswered: boolean, { aborted }: AbortSignal): number {
+  return isAnswered ? exitCodes.ok : aborted ? exitCodes.interrupted : exitCodes.unreachable;
 }
 
 interface Row extends Statistics {

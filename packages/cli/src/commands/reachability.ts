@@ -1,3 +1,4 @@
+import { MemberlistError } from "@memberlist/core";
 import type { ClusterAccess } from "../cluster-options.ts";
 import { Examiner } from "../doctor/examiner.ts";
 import type { Examination } from "../doctor/examination.ts";
@@ -30,10 +31,7 @@ export async function showReachability(request: ReachabilityRequest, runtime: Ru
   const options = { keyring, label, duration: 1_000, timeout: 5_000, maxMembers: 25, progress };
   const examination = await new Examiner(options, runtime).examine([seed]);
   const [failed] = examination.seeds.flatMap(({ stream }) => ("view" in stream ? [] : [stream]));
-  if (failed !== undefined) {
-    io.error(failed.message);
-    return exitCodes.unreachable;
-  }
+  if (failed !== undefined) throw new MemberlistError(failed.code, failed.message);
   const rows = reachRows(examination);
   const names = rows.map(({ from }) => from).filter((name) => name !== here);
   if (json) for (const { from, to } of rows) io.json({ from: from === here ? null : from, to: Object.fromEntries(to) });

@@ -2,7 +2,7 @@ import { localConfig, MemberlistError, type Node } from "@memberlist/core";
 import { errorMessage } from "@memberlist/core/internal";
 import { formatAddress } from "@memberlist/core/transport";
 import type { ClusterAccess } from "../cluster-options.ts";
-import { exitCodes } from "../exit-codes.ts";
+import { exitCodeOf, exitCodes, UsageError } from "../exit-codes.ts";
 import { inParallel } from "../parallel.ts";
 import type { Runtime } from "../runtime.ts";
 import { printable, type Io } from "../terminal/io.ts";
@@ -17,9 +17,17 @@ export interface SendRequest extends ClusterAccess {
   readonly bestEffort: boolean;
 }
 
+/** What fits into a UDP packet (65,507 bytes) with a label and encryption, in bytes. */
+const maxPacket = 65_000;
+
 /** `memberlist send` and `memberlist broadcast`: by a node that does not join. */
 export async function sendMessage(request: SendRequest, runtime: Runtime, io: Io): Promise<number> {
   const { seed, member, message, keyring, label, timeout, bestEffort } = request;
+  if (bestEffort && message.length > maxPacket) {
+    throw new UsageError(
+      `--best-effort: a message of ${message.length} bytes does not fit into a UDP packet (${maxPacket}): leave the option out`,
+    );
+  }
   const { members } = await runtime.fetchMembers(seed, { keyring, label, timeout });
   const receivers = presentMembers(members).filter(({ name }) => member === undefined || name === member);
   if (member !== undefined && receivers.length === 0) {
@@ -73,5 +81,6 @@ function report(
   io.line(
     `sent ${message.length} bytes to ${sent} of ${receivers.length} ${receivers.length === 1 ? "member" : "members"}${bestEffort ? " by UDP, which may lose them" : ""}`,
   );
-  return failures.length === 0 ? exitCodes.ok : exitCodes.unreachable;
+  const [first] = failures;
+  return first === undefined ? exitCodes.ok : exitCodeOf(first.error);
 }
