@@ -248,7 +248,7 @@ export class NodeTable {
     const reaped: NodeRecord[] = [];
     const end = Math.max(0, this.#reapLeft - reapedAtOnce);
     // From the end, where the last one fills each gap.
-    for (let i = Math.min(this.#reapLeft, this.#list.length) - 1; i >= end; i--) {
+    for (let i = this.#reapLeft - 1; i >= end; i--) {
       const record = this.#list[i] as NodeRecord;
       if (!record.isDeadOrLeft || now - record.stateChangedAt <= deadFor) continue;
       const last = this.#list.pop() as NodeRecord;

@@ -13,12 +13,12 @@ function recordOf(versions: readonly number[] = goodVersions): NodeRecord {
   return record;
 }
 
-/** Whether the record calls the message unchanged. The message is not at the start of its packet. */
+/** Whether the record calls the message unchanged. The message is in the middle of its packet. */
 function isUnchanged(record: NodeRecord, fields: Partial<MessageOf<"alive">>): boolean {
   const message = encodeMessage(alive("n2", { ...known, ...fields }));
-  const packet = Uint8Array.from([1, 2, 3, ...message]);
+  const packet = Uint8Array.from([1, 2, 3, ...message, 4]);
   const cursor = new MessageCursor();
-  expect(cursor.scan(aliveSchema, packet, 4, packet.length)).toBe(true);
+  expect(cursor.scan(aliveSchema, packet, 4, packet.length - 1)).toBe(true);
   return record.isUnchangedBy(packet, cursor);
 }
 
@@ -50,6 +50,23 @@ describe("an alive message", () => {
     record.change({ incarnation: 5 });
     expect(isUnchanged(record, { vsn: [0, 0, 0, 0, 0, 0] })).toBe(false);
     expect(isUnchanged(recordOf([0, 0, 0, 0, 0, 0]), { vsn: [0, 0, 0, 0, 0, 0] })).toBe(true);
+  });
+});
+
+describe("a record", () => {
+  it("reads as its view does", () => {
+    const record = recordOf();
+    const { name, addr, port, incarnation, state } = record;
+    expect(record.view()).toMatchObject({ name, addr, port, incarnation, state });
+    expect([incarnation, state]).toEqual([5, "dead"]);
+    expect(record.meta).toBe(record.view().meta);
+  });
+
+  it("takes over the view and the versions that other nodes of the process share", () => {
+    const [shared, record] = [recordOf([1, 5, 4, 0, 0, 0]), recordOf()];
+    record.share(shared.view(), shared.versions);
+    expect(record.view()).toBe(shared.view());
+    expect(record.versions).toBe(shared.versions);
   });
 });
 

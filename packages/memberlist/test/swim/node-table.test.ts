@@ -38,6 +38,15 @@ describe("kept metadata", () => {
     expect(new Set(buffers).size).toBeLessThan(5);
     expect(Math.max(...buffers.map(({ byteLength }) => byteLength))).toBeLessThanOrEqual(1024);
     expect(table.keepMeta(new Uint8Array(300)).buffer.byteLength).toBe(300);
+    expect(table.keepMeta(new Uint8Array(129)).buffer.byteLength).toBe(129);
+    expect(table.keepMeta(new Uint8Array(0)).buffer.byteLength).toBe(0);
+  });
+
+  it("fills what it shares to the last byte", () => {
+    const table = tableOf([]);
+    const buffers = Array.from({ length: 16 }, () => table.keepMeta(new Uint8Array(128)).buffer);
+    expect(new Set(buffers.slice(0, 8)).size).toBe(1);
+    expect(new Set(buffers).size).toBe(2);
   });
 
   it("survives the transfer of another node's metadata buffer", () => {
@@ -173,6 +182,34 @@ describe("NodeTable.randomNodes", () => {
     expect(table.randomNodes(9, ["alive", "suspect", "dead"], isLive)).toHaveLength(5);
   });
 
+  it("never returns more than k nodes, however many of them it finds among the dead", () => {
+    const table = tableOf(Array.from({ length: 20_000 }, (_, i) => [i % 500 === 0 ? "alive" : "dead", 0] as const));
+    for (let i = 0; i < 20; i++) {
+      const chosen = table.randomNodes(3, ["alive", "suspect", "dead"], (record) => record.state === "alive");
+      expect(chosen).toHaveLength(3);
+      expect(new Set(chosen).size).toBe(3);
+    }
+  });
+
+  it("looks once at each node of a small cluster", () => {
+    const table = tableOf(mixed.slice(0, 8));
+    let looks = 0;
+    const chosen = table.randomNodes(3, ["alive", "suspect"], () => {
+      looks++;
+      return false;
+    });
+    expect([chosen, looks]).toEqual([[], 6]);
+  });
+
+  it("draws one random number for one node where all are eligible", () => {
+    const random = new TestRandom(1);
+    const table = new NodeTable(random);
+    for (let i = 0; i < 30; i++) table.add(new NodeRecord(`test${i}`, "10.0.0.1", i, new Uint8Array(0), 0));
+    random.draws = 0;
+    expect(table.randomNodes(1, ["dead"], () => true)).toHaveLength(1);
+    expect(random.draws).toBe(1);
+  });
+
   it("looks at a bounded number of nodes, and at no more once it has enough", () => {
     const table = tableOf(Array.from({ length: 5_000 }, () => ["alive", 0] as const));
     let looks = 0;
@@ -236,7 +273,7 @@ describe("NodeTable", () => {
     expect(names(table)).toEqual(["b", "d", "a", "c"]);
   });
 
-  it("counts live nodes as a recount would", () => {
+  it("knows which nodes are in each state, and how many, as a recount would", () => {
     const step = fc.record({ node: fc.nat(9), state: fc.constantFrom(...states), reap: fc.boolean() });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
@@ -247,6 +284,11 @@ describe("NodeTable", () => {
           if (reap) table.reap(3, now, true);
           expect(table.liveCount).toBe(table.records().filter((known) => !known.isDeadOrLeft).length);
           expect(table.records().every((known) => table.get(known.name) === known)).toBe(true);
+          for (const one of states) {
+            const expected = table.records().filter((known) => known.state === one);
+            expect(table.count(one)).toBe(expected.length);
+            expect(new Set(table.randomNodes(10, [one], () => true))).toEqual(new Set(expected));
+          }
         }
       }),
     );
@@ -329,6 +371,44 @@ describe("NodeTable", () => {
     expect(table.size).toBe(0);
   });
 
+  it("ends a pass before it begins anew, and begins none unasked", () => {
+    const table = tableOf(Array.from({ length: 3_000 }, () => ["alive", 0] as const));
+    for (const record of table.records().slice(0, 1_000)) table.setState(record, "dead", 0);
+    const reaped = [true, true, true, false].map((begin) => table.reap(15, 20, begin).length);
+    expect(reaped).toEqual([0, 48, 952, 0]);
+    const record = table.records()[0] as NodeRecord;
+    table.setState(record, "left", 0);
+    expect(table.reap(15, 20, false)).toEqual([]);
+    const later = [true, false].flatMap((begin) => table.reap(15, 20, begin));
+    expect(later).toEqual([record]);
+  });
+
+  it("counts the nodes of each state, and shows that a count has changed", () => {
+    const table = tableOf([
+      ["alive", 0],
+      ["alive", 0],
+      ["suspect", 0],
+      ["left", 0],
+    ]);
+    const counts = (): number[] => states.map((state) => table.count(state));
+    expect(counts()).toEqual([2, 1, 0, 1]);
+    let seen = table.stateChanges;
+    const hasChanged = (): boolean => {
+      const before = seen;
+      seen = table.stateChanges;
+      return seen > before;
+    };
+    expect(hasChanged()).toBe(false);
+    table.change(table.get("test0") as NodeRecord, { port: 1 });
+    expect(hasChanged()).toBe(false);
+    table.setState(table.get("test0") as NodeRecord, "dead", 1);
+    expect([hasChanged(), ...counts()]).toEqual([true, 1, 1, 1, 1]);
+    table.reap(15, 20, true);
+    expect([hasChanged(), ...counts()]).toEqual([true, 1, 1, 0, 0]);
+    table.add(new NodeRecord("new", "10.0.0.1", 1, new Uint8Array(0), 20));
+    expect([hasChanged(), ...counts()]).toEqual([true, 1, 1, 1, 0]);
+  });
+
   it("returns frozen views, and a new one after each change", () => {
     const table = tableOf([["alive", 0]]);
     const record = table.get("test0") as NodeRecord;
@@ -357,5 +437,22 @@ describe("NodeTable", () => {
     expect(table.internVersions([0, 5, 2, 0, 0, 0])).toEqual([0, 5, 2, 0, 0, 0]);
     expect(table.internVersions([1, 5, 2, 0, 0, 0])).toBe(common);
     expect(table.internVersions(late)).not.toBe(table.internVersions(late));
+  });
+
+  it("shares the first 256 versions that it sees", () => {
+    const table = tableOf([]);
+    const given = Array.from({ length: 257 }, (_, i) => [1, 5, 2, i & 255, i >> 8, 7]);
+    const first = given.map((versions) => table.internVersions(versions));
+    const isShared = given.map((versions, i) => table.internVersions(versions) === first[i]);
+    expect(isShared).toEqual(Array.from({ length: 257 }, (_, i) => i < 256));
+  });
+
+  it("compares six versions, each of them, whichever it saw last", () => {
+    const table = tableOf([]);
+    const [ones, twos] = [1, 2].map((version) => Array.from({ length: 6 }, () => version)) as [number[], number[]];
+    const shared = table.internVersions(ones);
+    expect(shared).toEqual(ones);
+    expect(table.internVersions(twos)).toEqual(twos);
+    expect(table.internVersions([...ones, 9])).toBe(shared);
   });
 });
