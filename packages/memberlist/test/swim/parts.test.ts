@@ -3,61 +3,12 @@ import { Outputs } from "../../src/swim/outputs.ts";
 import { AckHandlers } from "../../src/swim/ack-handlers.ts";
 import { AddressIndex } from "../../src/swim/address-index.ts";
 import { DroppedMessages } from "../../src/swim/dropped-messages.ts";
-import { Periodic, TimerQueue } from "../../src/swim/timers.ts";
+import { TimerQueue } from "../../src/swim/timers.ts";
 import { makeCompound } from "../../src/wire/compound.ts";
 import type { PushNodeState } from "../../src/wire/messages/types.ts";
 import type { EngineLog, EngineStats } from "../../src/swim/ports.ts";
 import { EngineHarness, stranger, verifyProtocol } from "./engine-harness.ts";
 import { alive, encodeMessage, hostOf } from "./messages.ts";
-
-describe("periodic work", () => {
-  function periodic(): {
-    context: { now: number; timers: TimerQueue };
-    ticks: number[];
-    work: Periodic;
-    fire: (now: number) => void;
-  } {
-    const context = { now: 0, timers: new TimerQueue() };
-    const ticks: number[] = [];
-    const work = new Periodic({ context, delay: 50, interval: () => 100, tick: () => ticks.push(context.now) });
-    const fire = (now: number): void => {
-      context.now = now;
-      context.timers.fire(now);
-    };
-    return { context, ticks, work, fire };
-  }
-
-  it("keeps its rhythm when a tick is late, and skips missed ticks", () => {
-    const { context, ticks, fire } = periodic();
-    fire(49);
-    fire(80);
-    expect(context.timers.nextAt()).toBe(150);
-    fire(150);
-    fire(460);
-    expect(ticks).toEqual([80, 150, 460]);
-    expect(context.timers.nextAt()).toBe(560);
-  });
-
-  it("ends on stop, and wake does not restart it", () => {
-    const { context, ticks, work, fire } = periodic();
-    fire(50);
-    work.stop();
-    work.wake();
-    fire(1000);
-    expect(ticks).toEqual([50]);
-    expect(context.timers.nextAt()).toBeUndefined();
-  });
-
-  it("is not woken after a stop while asleep", () => {
-    const context = { now: 0, timers: new TimerQueue() };
-    const work = new Periodic({ context, delay: 0, interval: () => 100, tick: () => undefined, hasWork: () => false });
-    context.timers.fire(0);
-    expect(context.timers.nextAt()).toBeUndefined();
-    work.stop();
-    work.wake();
-    expect(context.timers.nextAt()).toBeUndefined();
-  });
-});
 
 it("ignores an extension for an unknown sequence number", () => {
   const timers = new TimerQueue();

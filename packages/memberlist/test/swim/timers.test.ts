@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { TimerQueue, type ScheduledTimer } from "../../src/swim/timers.ts";
+import { Periodic, TimerQueue, type PeriodicOptions, type ScheduledTimer } from "../../src/swim/timers.ts";
 
 describe("TimerQueue", () => {
   it("fires timers by time, and timers of the same time in the order they were set", () => {
@@ -177,5 +177,116 @@ describe("TimerQueue", () => {
         expect(fired).toEqual(expected);
       }),
     );
+  });
+});
+
+describe("Periodic", () => {
+  /** Repeated work that starts at 1000, with a delay of 30 and an interval of 100. */
+  function started(options: Partial<PeriodicOptions> = {}): {
+    readonly periodic: Periodic;
+    readonly ticks: readonly number[];
+    readonly timers: TimerQueue;
+    /** Lets each timer fire at its time. */
+    readonly advanceTo: (now: number) => void;
+    /** Lets all due timers fire late. */
+    readonly jumpTo: (now: number) => void;
+  } {
+    const timers = new TimerQueue();
+    const context = { now: 1000, timers };
+    const ticks: number[] = [];
+    const tick = (): void => void ticks.push(context.now);
+    const periodic = new Periodic({ context, delay: 30, interval: () => 100, tick, ...options });
+    const advanceTo = (now: number): void => {
+      for (let at = timers.nextAt(); at !== undefined && at <= now; at = timers.nextAt()) {
+        context.now = at;
+        timers.fire(at);
+      }
+      context.now = now;
+    };
+    const jumpTo = (now: number): void => {
+      context.now = now;
+      timers.fire(now);
+    };
+    return { periodic, ticks, timers, advanceTo, jumpTo };
+  }
+
+  it("ticks after the delay, and then at each interval, which may change", () => {
+    let interval = 100;
+    const { ticks, advanceTo } = started({ interval: () => interval });
+    advanceTo(1229);
+    expect(ticks).toEqual([1030, 1130]);
+    interval = 10;
+    advanceTo(1249);
+    expect(ticks).toEqual([1030, 1130, 1230, 1240]);
+  });
+
+  it("keeps its rhythm after a late tick, and skips the ticks that were missed", () => {
+    const { ticks, advanceTo, jumpTo } = started();
+    jumpTo(1050);
+    advanceTo(1130);
+    expect(ticks).toEqual([1050, 1130]);
+    // The next tick would be due right now: it is missed, too.
+    jumpTo(1330);
+    expect(ticks).toEqual([1050, 1130, 1330]);
+    advanceTo(1429);
+    expect(ticks).toHaveLength(3);
+    advanceTo(1430);
+    jumpTo(1999);
+    advanceTo(2098);
+    expect(ticks).toEqual([1050, 1130, 1330, 1430, 1999]);
+    advanceTo(2099);
+    expect(ticks.at(-1)).toBe(2099);
+  });
+
+  it("has no timer while it has no work, and ticks again in its rhythm once it is woken", () => {
+    let hasWork = true;
+    const { periodic, ticks, timers, advanceTo } = started({ hasWork: () => hasWork });
+    advanceTo(1129);
+    hasWork = false;
+    advanceTo(1130);
+    expect([ticks, timers.size]).toEqual([[1030], 0]);
+    hasWork = true;
+    advanceTo(1355);
+    periodic.wake();
+    periodic.wake();
+    expect([timers.size, timers.nextAt()]).toEqual([1, 1430]);
+    advanceTo(1529);
+    expect(ticks).toEqual([1030, 1430]);
+  });
+
+  it("waits for the next tick if it is woken at the time of one", () => {
+    let hasWork = false;
+    const { periodic, ticks, timers, advanceTo } = started({ hasWork: () => hasWork });
+    advanceTo(1030);
+    hasWork = true;
+    periodic.wake();
+    expect(timers.nextAt()).toBe(1130);
+    advanceTo(1130);
+    expect(ticks).toEqual([1130]);
+  });
+
+  it("ends for good when it is stopped, whether it sleeps or not", () => {
+    const awake = started();
+    awake.periodic.stop();
+    awake.periodic.wake();
+    awake.advanceTo(2000);
+    expect([awake.ticks, awake.timers.size]).toEqual([[], 0]);
+    const asleep = started({ hasWork: () => false });
+    asleep.advanceTo(1030);
+    asleep.periodic.stop();
+    asleep.periodic.wake();
+    expect(asleep.timers.size).toBe(0);
+  });
+
+  it("may be stopped by its own tick", () => {
+    const ticks: number[] = [];
+    const { periodic, timers, advanceTo } = started({
+      tick: () => {
+        ticks.push(1);
+        periodic.stop();
+      },
+    });
+    advanceTo(2000);
+    expect([ticks, timers.size]).toEqual([[1], 0]);
   });
 });
