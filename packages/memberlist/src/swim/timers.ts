@@ -83,10 +83,10 @@ export class TimerQueue {
     heap[i] = timer;
   }
 
-  /** Takes the root off. */
+  /** Takes the root off, which has fired or was cancelled. */
   #pop(): void {
     const heap = this.#heap;
-    if (heap[0]?.callback === undefined) this.#cancelled--;
+    this.#cancelled--;
     const last = heap.pop() as ScheduledTimer;
     if (heap.length === 0) return;
     let i = 0;

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { EngineDelegates } from "../../src/swim/ports.ts";
 import type { SelectPurpose } from "../../src/api/delegates.ts";
+import { NodeSelector } from "../../src/swim/node-selector.ts";
+import { NodeRecord, NodeTable } from "../../src/swim/node-table.ts";
 import { cluster } from "./virtual-cluster.ts";
-import { EngineHarness, type HarnessOptions } from "./engine-harness.ts";
+import { EngineHarness, TestRandom, type HarnessOptions } from "./engine-harness.ts";
 import { alive } from "./messages.ts";
 
 /** n1 among n2 to n9, of which n2, n3 and n4 are in its zone. */
@@ -54,6 +56,7 @@ describe("gossip with selectNodes", () => {
     node.advance(200 * 50);
     expect(receivers(node).size).toBe(8);
     expect(node.count("select_nodes_failed")).toBe(50);
+    expect(node.logged("select_nodes_failed")).toHaveLength(50);
   });
 
   it("never reaches a member twice in a round, nor a node that is not a candidate", () => {
@@ -120,4 +123,49 @@ it("zones that only choose their own members still learn about each other", () =
   members.crash("n1");
   const others = members.nodes.slice(1);
   expect(members.advance(120_000, () => others.every((node) => node.state("n1") === "dead"))).toBe(true);
+});
+
+describe("NodeSelector.choose", () => {
+  /** Chooses among n0 to n9, of which selectNodes takes n5. */
+  function selectorOf(hasSelectNodes: boolean): {
+    readonly selector: NodeSelector;
+    readonly random: TestRandom;
+    readonly asked: () => number;
+  } {
+    const random = new TestRandom(1);
+    const table = new NodeTable(random);
+    for (let i = 0; i < 10; i++) {
+      const record = new NodeRecord(`n${i}`, "10.0.0.1", i, new Uint8Array(0), 0);
+      record.changeState("alive", 0);
+      table.add(record);
+    }
+    let asked = 0;
+    const selectNodes = (): string[] => {
+      asked++;
+      return ["n5"];
+    };
+    const { context } = new EngineHarness().engine;
+    const delegates = { ...context.delegates, hasSelectNodes, selectNodes };
+    const selector = new NodeSelector({ ...context, delegates, random, table });
+    return { selector, random, asked: () => asked };
+  }
+
+  it("asks nobody where there is no selectNodes, no node to choose or nobody to choose from", () => {
+    const without = selectorOf(false);
+    expect(without.selector.choose("gossip", 3, () => true)).toHaveLength(3);
+    const { asked, selector } = selectorOf(true);
+    expect(selector.choose("gossip", 0, () => true)).toEqual([]);
+    expect(selector.choose("gossip", 3, () => false)).toEqual([]);
+    expect([without.asked(), asked()]).toEqual([0, 0]);
+  });
+
+  it("takes a single target from the selected nodes or from all, as the random number has it", () => {
+    const { random, selector } = selectorOf(true);
+    random.fixed = 0.9;
+    expect(selector.choose("pushPull", 1, () => true).map(({ name }) => name)).toEqual(["n5"]);
+    random.fixed = undefined;
+    const names = Array.from({ length: 200 }, () => selector.choose("pushPull", 1, () => true)[0]?.name);
+    expect(new Set(names).size).toBe(10);
+    expect(names.filter((name) => name === "n5").length).toBeGreaterThan(60);
+  });
 });

@@ -113,6 +113,36 @@ describe("TimerQueue", () => {
     expect(timers.nextAt()).toBe(3);
   });
 
+  it("clears timers that nobody holds", () => {
+    const timers = new TimerQueue();
+    timers.set(1, () => expect.unreachable());
+    timers.cancel(timers.set(2, () => expect.unreachable()));
+    timers.clear();
+    expect([timers.size, timers.nextAt()]).toEqual([0, undefined]);
+    timers.fire(10);
+  });
+
+  it.each([
+    [64, 10],
+    [100, 100],
+  ])("leaves the others alone when %i timers are cancelled beside %i", (cancelled, others) => {
+    const timers = new TimerQueue();
+    let reads = 0;
+    for (let i = 0; i < others; i++) {
+      const timer = timers.set(i, () => undefined);
+      Object.defineProperty(timer, "at", {
+        get: () => {
+          reads++;
+          return i;
+        },
+      });
+    }
+    const victims = Array.from({ length: cancelled }, (_, i) => timers.set(1_000 + i, () => undefined));
+    reads = 0;
+    for (const victim of victims) timers.cancel(victim);
+    expect([reads, timers.size]).toEqual([0, others]);
+  });
+
   it("frees cancelled timers before their time", () => {
     const timers = new TimerQueue();
     for (let i = 0; i < 10; i++) timers.set(1_000_000 + i, () => undefined);
