@@ -6,7 +6,7 @@ import { defineConfig } from "tsup";
 const license = createRequire(import.meta.url).resolve("uplot/LICENSE");
 
 export default defineConfig({
-  entry: { index: "src/index.ts" },
+  entry: { index: "src/index.ts", internal: "src/internal.ts" },
   format: ["esm"],
   platform: "neutral",
   target: "es2023",

@@ -1,7 +1,7 @@
 import type { Node, NodeState } from "@memberlist/core";
 import { formatAddress } from "@memberlist/core/transport";
 import { UsageError } from "./exit-codes.ts";
-import { metadataFields, readMetadata } from "./metadata.ts";
+import { metadataFields } from "./metadata.ts";
 
 /** Whether a member is to be shown. */
 export type Filter = (node: Node) => boolean;
@@ -39,7 +39,7 @@ function valueOf(node: Node, field: string): string {
     case "address":
       return formatAddress({ host: node.addr, port: node.port });
     default: {
-      const value = metadataFields(readMetadata(node.meta))[field];
+      const value = metadataFields(node.meta)[field];
       return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
     }
   }

@@ -253,9 +253,9 @@ describe("memberlist monitor", () => {
     });
     await using monitor = await CliRun.start(["monitor", "--agent", url], { env: { MEMBERLIST_HTTP_TOKEN: token } });
     await using second = await agent("b", [first.running.address]);
-    await expect.poll(() => monitor.stdout, patience).toMatch(/ join {5}b at 127\.0\.0\.1:\d+\n/);
+    await expect.poll(() => monitor.stdout, patience).toMatch(/ join {5}b joined at 127\.0\.0\.1:\d+\n/);
     second.interrupt();
-    await expect.poll(() => monitor.stdout, patience).toMatch(/ leave {4}b at 127\.0\.0\.1:\d+\n/);
+    await expect.poll(() => monitor.stdout, patience).toMatch(/ leave {4}b left\n/);
     first.interrupt();
     expect(await monitor.ended).toBe(3);
   });

@@ -1,6 +1,7 @@
 import { afterEach, expect, it, vi } from "vitest";
 import type { Node } from "@memberlist/core";
-import { eventLine, plainEvent, printEvent } from "../src/agent/describe-event.ts";
+import { plain } from "@memberlist/status/internal";
+import { eventLine, printEvent } from "../src/agent/print-event.ts";
 import { Io } from "../src/terminal/io.ts";
 
 const versions = { pMin: 1, pMax: 5, pCur: 2, dMin: 0, dMax: 0, dCur: 0 };
@@ -14,19 +15,19 @@ const node: Node = {
   ...versions,
 };
 const at = Date.UTC(2026, 0, 2, 3, 4, 5);
-const plain = (_style: string, text: string): string => text;
+const withoutColours = (_style: string, text: string): string => text;
 afterEach(() => void vi.restoreAllMocks());
 
-it("a member that died has failed, and one that ended on purpose has left", () => {
+it("prints failed for a member that died, and leave for one that ended on purpose", () => {
   const died = { type: "leave", node, cause: { code: "declared_dead", from: "a", suspicion: undefined }, at } as const;
-  expect(eventLine(plainEvent(died), plain)).toBe("2026-01-02T03:04:05.000Z failed   b at 10.0.0.2:7946: declared dead by a");
+  expect(eventLine(plain(died), withoutColours)).toBe("2026-01-02T03:04:05.000Z failed   b is dead: a declared it dead");
   const left = { type: "leave", node: { ...node, state: "left" }, cause: { code: "left" }, at } as const;
-  expect(eventLine(plainEvent(left), plain)).toBe("2026-01-02T03:04:05.000Z leave    b at 10.0.0.2:7946");
+  expect(eventLine(plain(left), withoutColours)).toBe("2026-01-02T03:04:05.000Z leave    b left");
 });
 
-it("JSON has the time in ISO 8601, numbers of three decimals, and the state, dead or left", () => {
+it("prints JSON with the time in ISO 8601, numbers of three decimals, and the state", () => {
   const written = vi.spyOn(process.stdout, "write").mockReturnValue(true);
-  printEvent(plainEvent({ type: "event_loop_blocked", node, late: 123.456789, at }), true, new Io());
+  printEvent(plain({ type: "event_loop_blocked", node, late: 123.456789, at }), true, new Io());
   expect(JSON.parse(String(written.mock.calls[0]?.[0]))).toEqual({
     type: "event_loop_blocked",
     node: { name: "b", address: "10.0.0.2:7946", state: "dead", incarnation: 1 },

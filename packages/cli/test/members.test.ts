@@ -71,7 +71,7 @@ describe("memberlist members", () => {
     const { stdout } = await runCli(["members", address, "--json", "--filter", "role=w*", "--filter", "state!=dead"]);
     expect(JSON.parse(stdout)).toMatchObject({
       from: address,
-      members: [{ name: "web-1", state: "alive", address, metadata: { form: "json", value: { role: "web" } } }],
+      members: [{ name: "web-1", state: "alive", address, metadata: { format: "json", value: { role: "web" } } }],
       skipped: 0,
     });
     const none = await runCli(["members", address, "--filter", "nobody"]);

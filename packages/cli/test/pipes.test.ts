@@ -59,9 +59,9 @@ describe("a reader that closes the pipe", () => {
   it("lets an agent leave its cluster", limit, async () => {
     const { address, members } = await start("a");
     const agent = ["agent", "--preset", "local", "--name", "b", "--bind", "127.0.0.1:0", address];
-    await using run = await CliRun.start(agent, piped("sed '/ a at /q'"));
+    await using run = await CliRun.start(agent, piped("sed '/ a joined at /q'"));
     await expect.poll(() => members.get("b")?.state, { timeout: 30_000 }).toBe("alive");
-    await expect.poll(() => run.stdout, { timeout: 30_000 }).toContain(" a at ");
+    await expect.poll(() => run.stdout, { timeout: 30_000 }).toContain(" a joined at ");
     // The next event goes to nobody.
     const { members: other } = await start("c");
     await other.join([address]);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cut, duration, fold, painter, width } from "../src/terminal/text.ts";
+import { cut, fold, painter, width } from "../src/terminal/text.ts";
 
 const red = painter(true)("red", "dead");
 
@@ -32,17 +32,5 @@ describe("fold", () => {
   it("breaks between words only, and indents what follows", () => {
     expect(fold(["a", "bb", "ccc", "dddddddd"], 6, "> ", " ")).toEqual(["a bb", "> ccc", "> dddddddd"]);
     expect(fold([], 6, "> ", " ")).toEqual([]);
-  });
-});
-
-describe("duration", () => {
-  it.each([
-    [0, "0 ms"],
-    [12.4, "12 ms"],
-    [999.4, "999 ms"],
-    [999.6, "1.00 s"],
-    [61_234, "61.23 s"],
-  ])("%d is %s", (ms, text) => {
-    expect(duration(ms)).toBe(text);
   });
 });

@@ -1,5 +1,5 @@
 import type { BuildEvent } from "./demo-event.ts";
-import { duration, painter, type Paint } from "@memberlist/cli/internal";
+import { formatDuration, painter, type Paint } from "@memberlist/cli/internal";
 
 /** Shows what is being built. */
 export interface BuildProgress {
@@ -67,7 +67,7 @@ class TextProgress implements BuildProgress {
 
   done(what: string, failure: string | undefined): void {
     this.#pending.delete(what);
-    const time = this.#paint("dim", duration(performance.now() - this.#since));
+    const time = this.#paint("dim", formatDuration(performance.now() - this.#since));
     const mark = failure === undefined ? this.#paint("green", "✓") : this.#paint("yellow", "!");
     this.#erase();
     this.#write(`${mark} ${failure === undefined ? `built ${what}` : `${what}: ${failure}`}  ${time}\n`);

@@ -2,7 +2,7 @@ import { Board } from "./board.ts";
 import type { DemoEvent, StepEvent } from "./demo-event.ts";
 import { beginLines, keepLines, reasonLines, sightingLines, summaryLine, tick } from "./phrases.ts";
 import { tableLines } from "./table.ts";
-import { cut, duration, fold, LiveRegion, pad, padStart, type Paint, type Terminal } from "@memberlist/cli/internal";
+import { cut, fold, formatDuration, LiveRegion, pad, padStart, type Paint, type Terminal } from "@memberlist/cli/internal";
 
 const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 /** How often the spinner turns, in ms. */
@@ -82,7 +82,7 @@ export class LiveTable {
   #titleLine(mark: string, title: string, ms: number): string {
     // The time is never cut away.
     const columns = Math.min(titleColumns, this.#terminal.columns - 12);
-    return `${mark} ${pad(cut(title, columns), columns)}${padStart(duration(ms), 9)}`;
+    return `${mark} ${pad(cut(title, columns), columns)}${padStart(formatDuration(ms), 9)}`;
   }
 
   /** What is drawn below all that has scrolled up. */

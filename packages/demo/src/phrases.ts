@@ -1,6 +1,6 @@
 import type { PeerConfig } from "@memberlist/interop";
 import type { BeginEvent, KeepEvent, Sighting, StepEvent, StepResult, SummaryEvent } from "./demo-event.ts";
-import { duration, fold, pad, padStart, type Paint, type Style } from "@memberlist/cli/internal";
+import { fold, formatDuration, pad, padStart, type Paint, type Style } from "@memberlist/cli/internal";
 
 /** What both views for people say in the same words. */
 
@@ -43,15 +43,17 @@ function suspicionWords(n: number, config: Partial<PeerConfig>): readonly string
   if (suspicionMult === undefined || suspicionMaxTimeoutMult === undefined || probeInterval === undefined || n < 4) return [];
   const min = suspicionMult * Math.max(1, Math.log10(n)) * probeInterval;
   const max = min * suspicionMaxTimeoutMult;
-  return `a suspect has ${duration(max)} to contradict, and down to ${duration(min)} once others suspect it too`.split(" ");
+  return `a suspect has ${formatDuration(max)} to contradict, and down to ${formatDuration(min)} once others suspect it too`.split(
+    " ",
+  );
 }
 
-/** "  suspect  node-1  612 ms   node-2  1.20 s", folded. */
+/** "  suspect  node-1   612 ms   node-2   1.2 s", folded. */
 export function sightingLines({ what, after }: Sighting, paint: Paint, columns: number): readonly string[] {
   const names = Math.max(...Object.keys(after).map((agent) => agent.length));
   const cells = Object.entries(after).map(([agent, ms]) => {
-    const time = ms === undefined ? "–" : duration(ms);
-    return `${paint("dim", pad(agent, names))} ${padStart(time, 6)}`;
+    const time = ms === undefined ? "–" : formatDuration(ms);
+    return `${paint("dim", pad(agent, names))} ${padStart(time, 7)}`;
   });
   return fold([`      ${pad(what, 9)}`, ...cells], columns, " ".repeat(17), "  ");
 }
@@ -64,9 +66,9 @@ export function reasonLines(reason: string, paint: Paint): readonly string[] {
 }
 
 export function summaryLine({ ok, durationMs, steps, failed, interrupted }: SummaryEvent, paint: Paint): string {
-  if (interrupted) return paint("yellow", `interrupted after ${duration(durationMs)}`);
-  if (ok) return paint("green", `all ${steps.length} steps passed in ${duration(durationMs)}`);
-  return paint("red", `failed after ${duration(durationMs)}, at the step: ${failed ?? "none"}`);
+  if (interrupted) return paint("yellow", `interrupted after ${formatDuration(durationMs)}`);
+  if (ok) return paint("green", `all ${steps.length} steps passed in ${formatDuration(durationMs)}`);
+  return paint("red", `failed after ${formatDuration(durationMs)}, at the step: ${failed ?? "none"}`);
 }
 
 export function keepLines({ addresses, command }: KeepEvent, paint: Paint, columns: number): readonly string[] {

@@ -1,6 +1,6 @@
 import type { DemoEvent, MetaEvent, StepEvent } from "./demo-event.ts";
 import { beginLines, keepLines, reasonLines, sightingLines, summaryLine, tick } from "./phrases.ts";
-import { duration, pad, padStart, stateStyle, type Paint } from "@memberlist/cli/internal";
+import { formatDuration, pad, padStart, stateStyle, type Paint } from "@memberlist/cli/internal";
 
 /** Where lines are not for a terminal, nobody counts their columns; sightings are folded at this. */
 const columns = 120;
@@ -54,7 +54,7 @@ export class PlainView {
         this.#isOver = !event.keeps;
         this.#write("\n");
         for (const { step, status, durationMs } of event.steps) {
-          const time = status === "skipped" ? "skipped" : duration(durationMs);
+          const time = status === "skipped" ? "skipped" : formatDuration(durationMs);
           this.#lines([`  ${tick(status, this.#paint)} ${pad(step, 12)}${padStart(time, 9)}`]);
         }
         this.#lines([summaryLine(event, this.#paint)]);
@@ -76,7 +76,7 @@ export class PlainView {
       this.#line(event.at, this.#paint("bold", title));
       return;
     }
-    this.#line(event.at, `${tick(status, this.#paint)} ${event.step} ${status} after ${duration(durationMs)}`);
+    this.#line(event.at, `${tick(status, this.#paint)} ${event.step} ${status} after ${formatDuration(durationMs)}`);
     this.#lines(seen.flatMap((sighting) => sightingLines(sighting, this.#paint, columns)));
     if (status === "failed") this.#lines(reasonLines(reason, this.#paint));
   }

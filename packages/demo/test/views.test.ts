@@ -40,9 +40,9 @@ describe("plain lines", () => {
     expect(text).toContain("preset local, probeInterval 500 ms");
     expect(text).toMatch(/^ {2}2\.200 s {2}node-2 {2}suspect +seen by node-1$/m);
     expect(text).toMatch(/^ {2}0\.100 s {2}go-3 {4}runs go1\.26\.0, memberlist v0\.7\.0 at 127\.0\.0\.1:7003, pid 102$/m);
-    expect(text).toMatch(/ready +node-1 {2}12 ms {2}node-2 1\.23 s {2}go-3 +–$/m);
+    expect(text).toMatch(/ready +node-1 {3}12 ms {2}node-2 {3}1\.2 s {2}go-3 +–$/m);
     expect(text).toMatch(/go-3 +received +"hello"/);
-    expect(text.trimEnd().split("\n").at(-1)).toBe("all 2 steps passed in 3.00 s");
+    expect(text.trimEnd().split("\n").at(-1)).toBe("all 2 steps passed in 3 s");
   });
 
   it("show metadata only when it has changed", () => {
@@ -71,7 +71,7 @@ describe("plain lines", () => {
 
   it("say what failed and why", () => {
     const text = plain([...sample, failure, { ...success, ok: false, failed: "kill" } as DemoEvent]);
-    expect(text).toContain("✗ kill failed after 25.00 s");
+    expect(text).toContain("✗ kill failed after 25 s");
     expect(text).toContain("go-3 sees node-2 suspect");
     expect(text).toContain("at the step: kill");
   });
@@ -84,8 +84,8 @@ describe("the live table", () => {
     expect(text).toMatch(/^ {2}agent +runtime +process +address +meta +node-1 +node-2 +go-3$/m);
     // The killed one sees nobody any more.
     expect(text).toMatch(/^ {2}node-2 +node v20\.19\.0 +killed +127\.0\.0\.1:7002 +v1 +suspect {11}dead$/m);
-    expect(text.trimEnd().split("\n").at(-1)).toBe("all 2 steps passed in 3.00 s");
-    expect(text).toMatch(/^✓ start 3 processes +1\.00 s$/m);
+    expect(text.trimEnd().split("\n").at(-1)).toBe("all 2 steps passed in 3 s");
+    expect(text).toMatch(/^✓ start 3 processes +1 s$/m);
     expect(cursorShown).toBe(true);
   });
 

@@ -40,7 +40,7 @@ describeWithGo.each(["go", "node"] as const satisfies readonly PeerKind[])("memb
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     const { members } = JSON.parse(stdout) as Listed;
     expect(members.map(({ name, state }) => `${name} ${state}`)).toEqual(["a alive", "b alive"]);
-    expect(members[0]?.metadata).toMatchObject({ form: "text", text: "role of a" });
+    expect(members[0]?.metadata).toMatchObject({ format: "text", text: "role of a" });
     // A second exchange, as a bound: what the first one has left is there by then.
     await first.ping(second);
     for (const peer of [first, second]) expect((await peer.members()).map(({ name }) => name).sort()).toEqual(["a", "b"]);
@@ -87,8 +87,8 @@ describeWithGo("memberlist members against Serf", () => {
     expect(code).toBe(0);
     const { members } = JSON.parse(stdout) as Listed;
     expect(members).toMatchObject([
-      { name: "db", state: "alive", metadata: { form: "tags", tags: { role: "db", dc: "east" } } },
-      { name: "web", state: "alive", metadata: { form: "tags", tags: { role: "web", dc: "east" } } },
+      { name: "db", state: "alive", metadata: { format: "tags", tags: { role: "db", dc: "east" } } },
+      { name: "web", state: "alive", metadata: { format: "tags", tags: { role: "web", dc: "east" } } },
     ]);
     const listed = (await first.peer.serf("serfMembers", {})).members;
     expect(listed.map(({ name }) => name).sort()).toEqual(["db", "web"]);

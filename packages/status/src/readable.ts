@@ -1,11 +1,11 @@
+import { escapeControls } from "@memberlist/core/internal";
+
 /** Longer strings are cut where they are shown in a line, in code points. */
 const maxLength = 200;
 
 /** A string of a stranger on one line: controls, line breaks and bidirectional overrides as `\u{…}`, and cut. */
 export function readable(text: string, most: number = maxLength): string {
-  const escaped = text
-    .slice(0, 2 * most + 2)
-    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
+  const escaped = escapeControls(text.slice(0, 2 * most + 2));
   const points = Array.from(escaped);
   return points.length > most || text.length > 2 * most + 2 ? `${points.slice(0, most).join("")}…` : escaped;
 }

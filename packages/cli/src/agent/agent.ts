@@ -9,21 +9,22 @@ import {
   type Memberlist,
   type MemberEvent,
 } from "@memberlist/core";
-import { hostPort } from "@memberlist/core/internal";
+import { escapeControls, hostPort } from "@memberlist/core/internal";
 import { parseAddress, type Address } from "@memberlist/core/transport";
+import { plain } from "@memberlist/status/internal";
 import type { ClusterAccess } from "../cluster-options.ts";
 import { CommandError, exitCodes } from "../exit-codes.ts";
 import { interruption } from "../interruption.ts";
 import { localAddressTowards } from "../local-address.ts";
 import type { Runtime } from "../runtime.ts";
-import { printable, type Io } from "../terminal/io.ts";
+import type { Io } from "../terminal/io.ts";
 import type { AgentRequest } from "./agent-options.ts";
 import { AgentServer } from "./agent-server.ts";
 import { entryOf } from "./cluster-entry.ts";
-import { plainEvent, printEvent } from "./describe-event.ts";
 import { EventHandlers } from "./event-handlers.ts";
 import { joinCluster } from "./join-cluster.ts";
 import { listenAdvice } from "./listen-advice.ts";
+import { printEvent } from "./print-event.ts";
 
 const presets = { lan: lanConfig, wan: wanConfig, local: localConfig } as const;
 const leaveTimeout = 5_000;
@@ -143,13 +144,13 @@ function senderOf({ host, port }: Address, members: Memberlist): string {
 function printMessage(bytes: number, from: string, json: boolean, io: Io): void {
   const at = new Date().toISOString();
   if (json) io.json({ type: "message", bytes, from, at });
-  else io.line(`${io.paint("dim", at)} ${"message".padEnd(8)} ${bytes} bytes from ${printable(from)}`);
+  else io.line(`${io.paint("dim", at)} ${"message".padEnd(8)} ${bytes} bytes from ${escapeControls(from)}`);
 }
 
 function announce(members: Memberlist, server: AgentServer | undefined, json: boolean, io: Io): void {
   const { name, address } = members.toJSON();
   if (json) io.json({ type: "running", name, address, http: server?.url });
-  else io.line(`${printable(name)} is running at ${address}${server === undefined ? "" : `; status page: ${server.url}`}`);
+  else io.line(`${escapeControls(name)} is running at ${address}${server === undefined ? "" : `; status page: ${server.url}`}`);
 }
 
 async function print(
@@ -160,6 +161,6 @@ async function print(
 ): Promise<void> {
   for await (const event of events) {
     onEvent(event);
-    printEvent(plainEvent(event), json, io);
+    printEvent(plain(event), json, io);
   }
 }

@@ -4,7 +4,7 @@ import type { Writable } from "node:stream";
 import type { MemberEvent, Node } from "@memberlist/core";
 import { errorMessage } from "@memberlist/core/internal";
 import { UsageError } from "../exit-codes.ts";
-import { metadataFields, readMetadata } from "../metadata.ts";
+import { metadataFields } from "../metadata.ts";
 
 /** The events of Serf's event handlers that a memberlist has. */
 const handlerEvents = ["member-join", "member-leave", "member-failed", "member-update", "user"] as const;
@@ -108,7 +108,7 @@ function memberLine(node: Node): string {
 }
 
 function tagsOf({ meta }: Node): Readonly<Record<string, string>> {
-  const fields = Object.entries(metadataFields(readMetadata(meta)));
+  const fields = Object.entries(metadataFields(meta));
   return Object.fromEntries(fields.map(([field, value]) => [field, typeof value === "string" ? value : JSON.stringify(value)]));
 }
 

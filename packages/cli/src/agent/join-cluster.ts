@@ -1,8 +1,9 @@
 import { formatAddress } from "@memberlist/core/transport";
 import { JoinError, type JoinConflict, type Memberlist, type Seed } from "@memberlist/core";
+import { escapeControls } from "@memberlist/core/internal";
 import { exitCodeOf, exitCodes } from "../exit-codes.ts";
 import { pause } from "../interruption.ts";
-import { printable, type Io } from "../terminal/io.ts";
+import type { Io } from "../terminal/io.ts";
 
 /** In ms: the pauses between attempts double. */
 const firstPause = 1_000;
@@ -42,6 +43,6 @@ function isUnanswered(error: unknown): error is JoinError {
 function warn({ node: { name, addr, port, state } }: JoinConflict, io: Io): void {
   if (state !== "alive" && state !== "suspect") return;
   io.error(
-    `the name ${printable(name)} is used by ${formatAddress({ host: addr, port })}, which is ${state}: the members ignore this agent as long as that node is there. Stop one of the two, or pass another --name`,
+    `the name ${escapeControls(name)} is used by ${formatAddress({ host: addr, port })}, which is ${state}: the members ignore this agent as long as that node is there. Stop one of the two, or pass another --name`,
   );
 }

@@ -3,7 +3,7 @@ import { exitCodes } from "../exit-codes.ts";
 import { interruption } from "../interruption.ts";
 import type { Io } from "../terminal/io.ts";
 import { agentFetch } from "./agent-fetch.ts";
-import { printEvent } from "./describe-event.ts";
+import { printEvent } from "./print-event.ts";
 import { readServerSentEvents } from "./server-sent-events.ts";
 
 export interface MonitorAgentRequest {

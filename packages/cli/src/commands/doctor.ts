@@ -1,3 +1,4 @@
+import { escapeControls } from "@memberlist/core/internal";
 import { diagnose } from "../doctor/diagnose.ts";
 import { Examiner, type ExaminerOptions } from "../doctor/examiner.ts";
 import type { Examination } from "../doctor/examination.ts";
@@ -5,7 +6,7 @@ import { diagnoseAgent, examineAgents } from "../doctor/agents.ts";
 import { sortFindings, type Finding, type Severity } from "../doctor/finding.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { Runtime } from "../runtime.ts";
-import { printable, type Io } from "../terminal/io.ts";
+import type { Io } from "../terminal/io.ts";
 import { fold, rounded, type Style } from "../terminal/text.ts";
 
 export interface DoctorRequest extends Omit<ExaminerOptions, "progress"> {
@@ -25,7 +26,7 @@ const marks: Readonly<Record<Severity, readonly [Style, string]>> = {
 /** `memberlist doctor`: examines a cluster from outside. The exit code is that of the most serious finding. */
 export async function runDoctor(request: DoctorRequest, runtime: Runtime, io: Io): Promise<number> {
   const progress = (line: string): void => {
-    if (!request.json) io.note(printable(line));
+    if (!request.json) io.note(escapeControls(line));
   };
   const { agents, token, seeds } = request;
   const [checks, examination] = await examineAgents(agents, token, () =>
@@ -55,9 +56,9 @@ function printFindings({ members, pairsTried }: Examination, findings: readonly 
   const width = Math.min(io.columns, 100);
   for (const { code, severity, message, advice } of findings) {
     const mark = io.paint(...marks[severity]);
-    const head = [mark, ...printable(message).split(" "), io.paint("dim", `[${code}]`)];
+    const head = [mark, ...escapeControls(message).split(" "), io.paint("dim", `[${code}]`)];
     for (const line of fold(head, width, "  ", " ")) io.line(line);
-    for (const line of fold(["  →", ...printable(advice).split(" ")], width, "    ", " ")) io.line(io.paint("dim", line));
+    for (const line of fold(["  →", ...escapeControls(advice).split(" ")], width, "    ", " ")) io.line(io.paint("dim", line));
   }
   if (findings.length > 0) io.line();
   const tested = `${members.length} ${members.length === 1 ? "member" : "members"} tested by UDP and TCP, ${pairsTried} ${pairsTried === 1 ? "pair" : "pairs"} of them by UDP`;

@@ -1,14 +1,14 @@
 import { readFile, writeFile } from "node:fs/promises";
 import process from "node:process";
 import { decodeKey, generateKey } from "@memberlist/core";
-import { errorMessage, isIp } from "@memberlist/core/internal";
+import { errorMessage, escapeControls, isIp } from "@memberlist/core/internal";
 import { agentUrl } from "../agent/agent-fetch.ts";
 import { exitCodeOf, exitCodes, UsageError } from "../exit-codes.ts";
 import { fingerprint } from "../keys/fingerprint.ts";
 import type { KeyAction } from "../keys/keys-handler.ts";
 import { KeyRotation, type AgentKeys } from "../keys/rotation.ts";
 import { ask } from "../terminal/ask.ts";
-import { printable, type Io } from "../terminal/io.ts";
+import type { Io } from "../terminal/io.ts";
 
 export interface KeysCommandRequest {
   readonly agents: readonly string[];
@@ -102,10 +102,10 @@ function open({ agents, token, allowPlainHttp }: KeysCommandRequest): KeyRotatio
 /** What each agent answered, a line each. */
 function report(found: readonly AgentKeys[], io: Io): void {
   for (const { url, answer, error } of found) {
-    if (answer === undefined) io.line(`${io.paint("red", "✗")} ${printable(error?.message ?? url)}`);
+    if (answer === undefined) io.line(`${io.paint("red", "✗")} ${escapeControls(error?.message ?? url)}`);
     else
       io.line(
-        `${io.paint("green", "✓")} ${url} ${printable(answer.node)}: ${answer.keys.map((key, i) => (i === 0 ? `${key} (encrypts)` : key)).join(", ")}`,
+        `${io.paint("green", "✓")} ${url} ${escapeControls(answer.node)}: ${answer.keys.map((key, i) => (i === 0 ? `${key} (encrypts)` : key)).join(", ")}`,
       );
   }
 }
@@ -142,7 +142,7 @@ function isCovered(found: readonly AgentKeys[], io: Io): boolean {
   const missing = [...members].filter((name) => !covered.has(name)).sort();
   if (missing.length === 0) return true;
   io.error(
-    `no --agent is given for these members: ${missing.map(printable).join(", ")}. With the old key removed, they would be cut off`,
+    `no --agent is given for these members: ${missing.map(escapeControls).join(", ")}. With the old key removed, they would be cut off`,
   );
   return false;
 }

@@ -1,12 +1,14 @@
 import { MemberlistError, type FetchedMembers, type Node } from "@memberlist/core";
+import { escapeControls } from "@memberlist/core/internal";
 import { formatAddress } from "@memberlist/core/transport";
+import { decodeMeta } from "@memberlist/status/internal";
 import type { ClusterAccess } from "../cluster-options.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { Filter } from "../filter.ts";
 import { interruption, pause } from "../interruption.ts";
-import { metadataLine, readMetadata } from "../metadata.ts";
+import { metadataLine } from "../metadata.ts";
 import type { Runtime } from "../runtime.ts";
-import { printable, type Io } from "../terminal/io.ts";
+import type { Io } from "../terminal/io.ts";
 import { LiveRegion } from "../terminal/live-region.ts";
 import { tableLines, type Column } from "../terminal/table.ts";
 import { stateStyle } from "../terminal/states.ts";
@@ -22,13 +24,13 @@ export interface MembersRequest extends ClusterAccess {
 }
 
 const columns: readonly Column<Node>[] = [
-  { title: "NAME", cell: ({ name }) => printable(name), keep: 0, cutTo: 8 },
+  { title: "NAME", cell: ({ name }) => escapeControls(name), keep: 0, cutTo: 8 },
   { title: "ADDRESS", cell: addressOf, keep: 0 },
   { title: "STATE", cell: ({ state }) => state, style: ({ state }) => stateStyle(state), keep: 0 },
   { title: "INCARNATION", cell: ({ incarnation }) => String(incarnation), keep: 2 },
   { title: "PROTOCOL", cell: ({ pCur, pMin, pMax }) => `${pCur} (${pMin}-${pMax})`, keep: 3 },
   { title: "DELEGATE", cell: ({ dCur, dMin, dMax }) => `${dCur} (${dMin}-${dMax})`, keep: 1 },
-  { title: "METADATA", cell: ({ meta }) => metadataLine(readMetadata(meta)), keep: 4, cutTo: 12 },
+  { title: "METADATA", cell: ({ meta }) => metadataLine(meta), keep: 4, cutTo: 12 },
 ];
 
 /** `memberlist members`: the members that one member knows, without joining. */
@@ -61,7 +63,7 @@ async function watchMembers(request: MembersRequest, interval: number, runtime: 
         // What is wrong at the start stays wrong; later the member may be restarting.
         if (isFirst || !(error instanceof MemberlistError)) throw error;
         if (live === undefined) io.error(error.message);
-        else live.draw([io.paint("red", printable(error.message)), io.paint("dim", `trying again every ${interval} ms`)]);
+        else live.draw([io.paint("red", escapeControls(error.message)), io.paint("dim", `trying again every ${interval} ms`)]);
       }
       await pause(interval, stop);
     }
@@ -122,12 +124,9 @@ function printChange(change: Node | { readonly forgotten: string }, json: boolea
   const at = new Date().toISOString();
   if ("forgotten" in change) {
     if (json) io.json({ at, name: change.forgotten, state: "forgotten" });
-    else io.line(`${at} ${printable(change.forgotten)} forgotten`);
+    else io.line(`${at} ${escapeControls(change.forgotten)} forgotten`);
   } else if (json) io.json({ at, ...memberJson(change) });
-  else
-    io.line(
-      [at, printable(change.name), addressOf(change), change.state, metadataLine(readMetadata(change.meta))].join(" ").trimEnd(),
-    );
+  else io.line([at, escapeControls(change.name), addressOf(change), change.state, metadataLine(change.meta)].join(" ").trimEnd());
 }
 
 function addressOf({ addr, port }: Node): string {
@@ -147,6 +146,6 @@ function memberJson({ name, addr, port, state, incarnation, meta, pMin, pMax, pC
     incarnation,
     protocol: { min: pMin, max: pMax, current: pCur },
     delegate: { min: dMin, max: dMax, current: dCur },
-    metadata: { base64: Buffer.from(meta).toString("base64"), ...readMetadata(meta) },
+    metadata: { base64: Buffer.from(meta).toString("base64"), ...decodeMeta(meta) },
   };
 }

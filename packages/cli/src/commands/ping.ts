@@ -1,13 +1,13 @@
 import { MemberlistError, type Node } from "@memberlist/core";
 import type { PacketVisitor } from "@memberlist/core/internal";
-import { isIp } from "@memberlist/core/internal";
+import { escapeControls, isIp } from "@memberlist/core/internal";
 import { formatAddress, parseAddress, type Address } from "@memberlist/core/transport";
 import type { ClusterAccess } from "../cluster-options.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { interruption, pause } from "../interruption.ts";
 import { inParallel } from "../parallel.ts";
 import type { Runtime } from "../runtime.ts";
-import { printable, type Io } from "../terminal/io.ts";
+import type { Io } from "../terminal/io.ts";
 import { tableLines, type Column } from "../terminal/table.ts";
 import { rounded } from "../terminal/text.ts";
 import { addressOf, presentMembers, visiting } from "../visit.ts";
@@ -85,7 +85,7 @@ interface Row extends Statistics {
 }
 
 const rttColumns: readonly Column<Row>[] = [
-  { title: "NAME", cell: ({ node }) => printable(node.name), keep: 0, cutTo: 8 },
+  { title: "NAME", cell: ({ node }) => escapeControls(node.name), keep: 0, cutTo: 8 },
   { title: "ADDRESS", cell: ({ node }) => formatAddress(addressOf(node)), keep: 1 },
   { title: "MIN", cell: ({ min }) => ms(min), keep: 2 },
   { title: "AVERAGE", cell: ({ average }) => ms(average), keep: 0 },

@@ -1,10 +1,11 @@
 import { MemberlistError } from "@memberlist/core";
+import { escapeControls } from "@memberlist/core/internal";
 import type { ClusterAccess } from "../cluster-options.ts";
 import { Examiner } from "../doctor/examiner.ts";
 import type { Examination } from "../doctor/examination.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { Runtime } from "../runtime.ts";
-import { printable, type Io } from "../terminal/io.ts";
+import type { Io } from "../terminal/io.ts";
 import { tableLines, type Column } from "../terminal/table.ts";
 import type { Style } from "../terminal/text.ts";
 
@@ -27,7 +28,7 @@ const here = "(here)";
 /** `memberlist reachability`: a table of who gets packets from whom. */
 export async function showReachability(request: ReachabilityRequest, runtime: Runtime, io: Io): Promise<number> {
   const { seed, json, keyring, label } = request;
-  const progress = (line: string): void => (json ? undefined : io.note(printable(line)));
+  const progress = (line: string): void => (json ? undefined : io.note(escapeControls(line)));
   const options = { keyring, label, duration: 1_000, timeout: 5_000, maxMembers: 25, progress };
   const examination = await new Examiner(options, runtime).examine([seed]);
   const [failed] = examination.seeds.flatMap(({ stream }) => ("view" in stream ? [] : [stream]));
@@ -70,9 +71,9 @@ function reachRows({ members, pairs }: Examination): readonly Row[] {
 
 function printTable(rows: readonly Row[], names: readonly string[], { leftOut }: Examination, io: Io): void {
   const columns: readonly Column<Row>[] = [
-    { title: "FROM / TO", cell: ({ from }) => printable(from), keep: 0, cutTo: 8 },
+    { title: "FROM / TO", cell: ({ from }) => escapeControls(from), keep: 0, cutTo: 8 },
     ...names.map((name, i) => ({
-      title: printable(name),
+      title: escapeControls(name),
       cell: ({ to }: Row) => to.get(name) ?? "",
       style: ({ to }: Row): Style | undefined => styles[to.get(name) ?? "unknown"],
       keep: names.length - i,

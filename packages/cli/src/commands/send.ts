@@ -1,11 +1,11 @@
 import { localConfig, MemberlistError, type Node } from "@memberlist/core";
-import { errorMessage } from "@memberlist/core/internal";
+import { errorMessage, escapeControls } from "@memberlist/core/internal";
 import { formatAddress } from "@memberlist/core/transport";
 import type { ClusterAccess } from "../cluster-options.ts";
 import { exitCodeOf, exitCodes, UsageError } from "../exit-codes.ts";
 import { inParallel } from "../parallel.ts";
 import type { Runtime } from "../runtime.ts";
-import { printable, type Io } from "../terminal/io.ts";
+import type { Io } from "../terminal/io.ts";
 import { addressOf, presentMembers } from "../visit.ts";
 
 export interface SendRequest extends ClusterAccess {
@@ -75,7 +75,7 @@ function report(
   io: Io,
 ): number {
   for (const { node, error } of failures) {
-    io.error(`${printable(node.name)} at ${formatAddress(addressOf(node))}: ${errorMessage(error)}`);
+    io.error(`${escapeControls(node.name)} at ${formatAddress(addressOf(node))}: ${errorMessage(error)}`);
   }
   const sent = receivers.length - failures.length;
   io.line(

@@ -1,7 +1,7 @@
 import type { StatusDocument } from "@memberlist/status";
+import { formatDuration } from "@memberlist/status/internal";
 import { agentFetch } from "../agent/agent-fetch.ts";
 import { inParallel } from "../parallel.ts";
-import { duration } from "../terminal/text.ts";
 import type { Finding } from "./finding.ts";
 
 /** One look at the status page of an agent. */
@@ -158,7 +158,7 @@ function conflictFindings(before: AgentLook, { document }: AgentLook, name: stri
   if (last === undefined) return [];
   const age = document.at - last.at;
   const severity = last.at >= before.document.at ? "error" : age <= conflictInterval ? "warning" : "info";
-  const when = `at ${new Date(last.at).toISOString()}${severity === "error" ? "" : `, ${duration(age)} ago`}`;
+  const when = `at ${new Date(last.at).toISOString()}${severity === "error" ? "" : `, ${formatDuration(age)} ago`}`;
   const message = `${name} saw two nodes with the name ${last.node.name} ${when}: ${last.node.address} and ${last.other.address}`;
   const advice =
     severity === "info"

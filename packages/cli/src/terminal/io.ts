@@ -79,8 +79,3 @@ function hasColours(stream: { readonly isTTY?: boolean }): boolean {
   const { NO_COLOR, TERM } = process.env;
   return isTerminal(stream) && (NO_COLOR === undefined || NO_COLOR === "") && TERM !== "dumb";
 }
-
-/** A string of somebody else, such as a member's name: its control characters do not reach the terminal. */
-export function printable(text: string): string {
-  return escapeControls(text);
-}

@@ -90,10 +90,3 @@ export function fold(words: readonly string[], columns: number, indent: string, 
 export function rounded(value: number): number {
   return Math.round(value * 1_000) / 1_000;
 }
-
-/** "7 ms", "310 ms", "2.31 s", "5 min", "3 h" */
-export function duration(ms: number): string {
-  if (ms >= 7_200_000) return `${Math.round(ms / 3_600_000)} h`;
-  if (ms >= 120_000) return `${Math.round(ms / 60_000)} min`;
-  return ms < 999.5 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(2)} s`;
-}

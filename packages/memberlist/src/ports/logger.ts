@@ -100,7 +100,7 @@ function valueText(value: unknown): string {
   }
 }
 
-/** Line breaks, terminal escapes and bidirectional overrides as `\\u{…}`. */
+/** Line breaks, terminal escapes, bidirectional overrides and halves of surrogate pairs as `\\u{…}`. */
 export function escapeControls(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
 }

@@ -1,8 +1,8 @@
 import { describeCause } from "../describe-event.ts";
 import type { MemberStatus } from "../document.ts";
+import { metaText } from "../meta-text.ts";
 import { formatDuration, readable } from "../readable.ts";
 import { byId, element, setText } from "./dom.ts";
-import { metaText } from "./member-list.ts";
 import type { Model } from "./model.ts";
 
 type Fact = readonly [title: string, text: string, isCode?: boolean];
@@ -86,7 +86,7 @@ function metaFacts(member: MemberStatus): Fact[] {
     case "text":
       return [["Metadata", lines(meta.text), true]];
     default:
-      return [["Metadata", metaText(member), true]];
+      return [["Metadata", metaText(meta), true]];
   }
 }
 

@@ -1,5 +1,6 @@
 import type { NodeState } from "@memberlist/core";
 import type { MemberStatus } from "../document.ts";
+import { metaText } from "../meta-text.ts";
 
 export type SortKey = "name" | "state" | "since" | "rtt" | "address" | "incarnation" | "versions" | "meta";
 
@@ -33,24 +34,6 @@ export function select(members: Iterable<MemberStatus>, { filter, state, sort }:
   return found.sort((a, b) => sign * compare(a, b) || byName(a, b));
 }
 
-/** Metadata on one line. */
-export function metaText({ meta }: MemberStatus): string {
-  switch (meta.format) {
-    case "empty":
-      return "";
-    case "json":
-      return JSON.stringify(meta.value);
-    case "tags":
-      return Object.entries(meta.tags)
-        .map(([key, value]) => `${key}=${value}`)
-        .join(" ");
-    case "text":
-      return meta.text;
-    default:
-      return `${meta.bytes} bytes: ${meta.hex}`;
-  }
-}
-
 /** Such as `5 · 4`: the current version of the protocol, and of the delegate's. */
 export function versionText({ protocol, delegateProtocol }: MemberStatus): string {
   return `${protocol[2]} · ${delegateProtocol[2]}`;
@@ -68,13 +51,13 @@ const comparators: Readonly<Record<SortKey, Compare>> = {
   address: (a, b) => collator.compare(a.address, b.address),
   incarnation: (a, b) => a.incarnation - b.incarnation,
   versions: (a, b) => a.protocol[2] - b.protocol[2] || a.delegateProtocol[2] - b.delegateProtocol[2],
-  meta: (a, b) => collator.compare(metaText(a), metaText(b)),
+  meta: (a, b) => collator.compare(metaText(a.meta), metaText(b.meta)),
 };
 
 function searchText(member: MemberStatus): string {
   let text = searched.get(member);
   if (text === undefined) {
-    text = `${member.name} ${member.address} ${metaText(member)}`.toLowerCase();
+    text = `${member.name} ${member.address} ${metaText(member.meta)}`.toLowerCase();
     searched.set(member, text);
   }
   return text;

@@ -1,7 +1,8 @@
 import type { MemberStatus } from "../document.ts";
+import { metaText } from "../meta-text.ts";
 import { formatDuration, readable } from "../readable.ts";
 import { byId, element, setText } from "./dom.ts";
-import { metaText, select, versionText, type Sort, type SortKey } from "./member-list.ts";
+import { select, versionText, type Sort, type SortKey } from "./member-list.ts";
 import type { Model } from "./model.ts";
 import { stateChoice } from "./state-choice.ts";
 
@@ -20,7 +21,7 @@ const columns: readonly Column[] = [
   { key: "address", title: "Address", text: ({ address }) => address },
   { key: "incarnation", title: "Incarnation", isNumber: true, text: ({ incarnation }) => String(incarnation) },
   { key: "versions", title: "Versions", isNumber: true, text: versionText },
-  { key: "meta", title: "Metadata", text: (member) => readable(metaText(member), 120) },
+  { key: "meta", title: "Metadata", text: (member) => readable(metaText(member.meta), 120) },
 ];
 
 /** Rows beyond the visible ones, so that a scroll shows no gap. */

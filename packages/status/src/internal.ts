@@ -1,0 +1,6 @@
+/** What the command line shares with the status page. Not for others: it changes without notice. */
+export { decodeMeta } from "./decode-meta.ts";
+export { describeEvent, type Description } from "./describe-event.ts";
+export { metaText } from "./meta-text.ts";
+export { plain } from "./plain.ts";
+export { formatDuration } from "./readable.ts";
