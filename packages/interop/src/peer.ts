@@ -22,6 +22,8 @@ export type PeerKind = "go" | "node";
 export interface PeerOptions {
   /** The program and its arguments; default: the built Go peer, or the TypeScript peer under this process's own runtime. */
   readonly command?: readonly string[];
+  /** Words before the command, such as `ip netns exec <name>`. Default: none. */
+  readonly enter?: readonly string[];
   /** How long a command may take before it counts as failed, in ms. Default 30,000. */
   readonly commandTimeout?: number;
   /** In a process group of its own, so that a terminal's Ctrl-C does not reach it. Default false. */
@@ -89,7 +91,8 @@ export class Peer {
 
   /** Starts a process; it has no node yet. */
   static async spawn(kind: PeerKind, options: PeerOptions = {}): Promise<Peer> {
-    const command = options.command ?? (kind === "go" ? [await buildGoPeer()] : [process.execPath, await buildNodePeer()]);
+    const program = options.command ?? (kind === "go" ? [await buildGoPeer()] : [process.execPath, await buildNodePeer()]);
+    const command = [...(options.enter ?? []), ...program];
     const peer = new Peer(kind, command, options);
     try {
       await peer.waitFor((event) => event.event === "ready", { what: "the peer's first line", timeout: 20_000 });

@@ -1,10 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { runCli } from "../../cli/test/program.ts";
-import { buildGoPeer } from "../src/go-toolchain.ts";
-import { buildNodePeer } from "../src/node-toolchain.ts";
-import { Peer, type PeerKind } from "../src/peer.ts";
+import type { Peer, PeerKind } from "../src/peer.ts";
 import { seededBytes, toBase64, type PeerConfig } from "../src/peer-protocol.ts";
-import { LinkedNamespaces, whyNoNamespaces, type Side } from "./linked-namespaces.ts";
+import { canUseNamespaces, useNamespaces, type LinkedNamespaces, type Side } from "./linked-namespaces.ts";
 import { describeWithGo, nextHost, quiet, useCluster } from "./support.ts";
 
 const key = toBase64(seededBytes(32, 7));
@@ -152,26 +150,16 @@ describeWithGo.each([
   });
 });
 
-const why = whyNoNamespaces();
-if (why !== undefined) process.stdout.write(`${why}: the doctor is not tried with blocked networks\n`);
+const isPossible = canUseNamespaces("memberlist doctor where the network blocks packets");
 
-describe.skipIf(why !== undefined)("memberlist doctor in two networks:", () => {
+describe.runIf(isPossible)("memberlist doctor in two networks:", () => {
   const cluster = useCluster();
   let network: LinkedNamespaces;
-  beforeEach(async () => {
-    network = await LinkedNamespaces.open();
-  });
-  afterEach(async () => {
-    await cluster.stop();
-    await network[Symbol.asyncDispose]();
-  });
+  useNamespaces(cluster, (opened) => void (network = opened));
 
   async function start(kind: PeerKind, name: string, side: Side): Promise<Peer> {
-    const program = kind === "go" ? [await buildGoPeer()] : [process.execPath, await buildNodePeer()];
     const bindAddr = await network.host(side, 2);
-    const peer = await Peer.start(kind, { ...calm, name, bindAddr }, { command: [...side.enter, ...program] });
-    cluster.peers.push(peer);
-    return peer;
+    return cluster.startIn(side, kind, { ...calm, name, bindAddr });
   }
 
   /** One member beside the doctor, the other one across the link. */
@@ -230,7 +218,7 @@ describe.skipIf(why !== undefined)("memberlist doctor in two networks:", () => {
 
   it("names a path that swallows long packets, and the longest packet that passes", limit, async () => {
     const [near] = await twoMembers();
-    await network.swallowLonger(network.right, 1_000);
+    await network.dropLonger(network.right, 1_000);
     const examined = await examine(near);
     expect(found(examined)).toEqual(["mtu_black_hole: far"]);
     const [, bytes] = /more than about (\d+) bytes/.exec(first(examined)?.message ?? "") ?? [];

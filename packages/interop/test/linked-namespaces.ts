@@ -1,36 +1,58 @@
 import { execFile, execFileSync } from "node:child_process";
 import { promisify } from "node:util";
+import { afterEach, beforeEach } from "vitest";
 import { until } from "../src/until.ts";
+import type { Cluster } from "./support.ts";
 
 const run = promisify(execFile);
 const ip = (...args: readonly string[]): Promise<unknown> => run("ip", args);
 
-/** Of the two networks and of their link. */
+/** The name of the link's end in both namespaces. */
 const device = "v0";
 let lastNumber = 0;
 
-/** A network namespace of ours. */
+/** A network namespace. */
 export interface Side {
   readonly name: string;
   /** Its first address. */
   readonly host: string;
-  /** What to put before a program, so that it runs in there. */
+  /** The words before a command that run it in this namespace. */
   readonly enter: readonly string[];
 }
 
-/** Why {@link LinkedNamespaces} cannot be had here; undefined where they can. */
-export function whyNoNamespaces(): string | undefined {
-  if (process.platform !== "linux") return "there are no network namespaces";
-  if (process.getuid?.() !== 0) return "making a network namespace needs root";
+/** Whether this process can make network namespaces. If not, prints the cause and the tests that are skipped. */
+export function canUseNamespaces(skipped: string): boolean {
+  const obstacle = findObstacle();
+  if (obstacle !== undefined) process.stdout.write(`interop: ${obstacle}; skipped: ${skipped}\n`);
+  return obstacle === undefined;
+}
+
+function findObstacle(): string | undefined {
+  if (process.platform !== "linux") return "only Linux has network namespaces";
+  if (process.getuid?.() !== 0) return "only root can make a network namespace";
   try {
     execFileSync("ip", ["-Version"], { stdio: "ignore" });
     return undefined;
   } catch {
-    return "there is no ip (iproute2)";
+    return "the command ip (iproute2) is not installed";
   }
 }
 
-/** Two network namespaces with a link between them. What passes over it is up to the test. */
+/** Opens two namespaces before each test of the suite, and passes them to `use`. After the test it ends the processes of the cluster, then deletes the namespaces. */
+export function useNamespaces(cluster: Cluster, use: (network: LinkedNamespaces) => Promise<void> | void): void {
+  let network: LinkedNamespaces | undefined;
+  beforeEach(async () => {
+    network = await LinkedNamespaces.open();
+    await use(network);
+  });
+  afterEach(async () => {
+    await cluster.stop();
+    await network?.[Symbol.asyncDispose]();
+    network = undefined;
+  });
+}
+
+/** Two network namespaces with a link between them. The test decides which packets pass. */
 export class LinkedNamespaces implements AsyncDisposable {
   readonly left: Side;
   readonly right: Side;
@@ -50,7 +72,7 @@ export class LinkedNamespaces implements AsyncDisposable {
         await addAddress(name, host);
         await ip("-n", name, "link", "set", "lo", "up");
         await ip("-n", name, "link", "set", device, "up");
-        // Rules are asked in order: one that drops what came in by the link comes before the table of local addresses.
+        // The kernel asks rules in order: a rule that drops packets of the link has to come before the table of local addresses.
         await ip("-n", name, "rule", "add", "pref", "100", "lookup", "local");
         await ip("-n", name, "rule", "del", "pref", "0");
       }
@@ -62,45 +84,45 @@ export class LinkedNamespaces implements AsyncDisposable {
     }
   }
 
-  /** One more address, the `n`th from 2 to 120. */
+  /** Adds the `n`th address, from 2 to 120. */
   async host(of: Side, n: number): Promise<string> {
     const host = hostOf(of === this.left ? 1 : 2, n);
     await addAddress(of.name, host);
     return host;
   }
 
-  /** Takes the first address of a side away, and gives it another one in its place, as DHCP does. */
+  /** Replaces the first address of a side by another one, as DHCP does. */
   async change(of: Side, n: number): Promise<string> {
     await ip("-n", of.name, "addr", "del", `${of.host}/24`, "dev", device);
     return this.host(of, n);
   }
 
-  /** From now on what comes in over the link is dropped without a word, in both directions: all of it, or what `what` (of `ip rule`) fits. */
-  async drop(...what: readonly string[]): Promise<void> {
-    for (const { name } of this.#sides) await ip("-n", name, "rule", "add", "pref", "1", "iif", device, ...what, "blackhole");
+  /** Drops packets silently in both directions: all packets, or those that match a selector of `ip rule`. */
+  async drop(...selector: readonly string[]): Promise<void> {
+    for (const side of this.#sides) await this.dropAt(side, ...selector);
   }
 
-  /** What comes in at one side and fits `what` (of `ip rule`) is dropped from now on. */
-  async dropAt(at: Side, ...what: readonly string[]): Promise<void> {
-    await ip("-n", at.name, "rule", "add", "pref", "2", "iif", device, ...what, "blackhole");
+  /** Drops packets silently where they arrive at one side: all packets, or those that match a selector of `ip rule`. */
+  async dropAt(at: Side, ...selector: readonly string[]): Promise<void> {
+    await ip("-n", at.name, "rule", "add", "pref", "1", "iif", device, ...selector, "blackhole");
   }
 
-  /** Takes one {@link dropAt} of a side back. */
+  /** Undoes {@link drop}. */
+  async pass(): Promise<void> {
+    for (const side of this.#sides) await this.passAt(side);
+  }
+
+  /** Undoes one {@link dropAt}. */
   async passAt(at: Side): Promise<void> {
-    await ip("-n", at.name, "rule", "del", "pref", "2");
+    await ip("-n", at.name, "rule", "del", "pref", "1");
   }
 
-  /** Packets to one side that are longer than this vanish without a word: nobody sends an ICMP message. */
-  async swallowLonger(at: Side, mtu: number): Promise<void> {
+  /** Drops packets to one side that are longer than the MTU, without an ICMP message. */
+  async dropLonger(at: Side, mtu: number): Promise<void> {
     await ip("-n", at.name, "link", "set", device, "mtu", String(mtu));
   }
 
-  /** Takes {@link drop} back. */
-  async pass(): Promise<void> {
-    for (const { name } of this.#sides) await ip("-n", name, "rule", "del", "pref", "1");
-  }
-
-  /** What runs in them must have ended. */
+  /** The processes in both must have ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { name } of this.#sides) await ip("netns", "del", name).catch(() => undefined);
   }
@@ -118,7 +140,7 @@ function hostOf(number: number, n: number): string {
   return `10.77.0.${2 * n + number - 2}`;
 }
 
-/** A link comes up a moment after it was set up; until then a process does not see its addresses. */
+/** A link comes up a moment after `set up`; until then a process does not see its addresses. */
 async function isUp(name: string): Promise<boolean> {
   const { stdout } = await run("ip", ["-n", name, "-br", "link", "show", "dev", device]);
   return stdout.includes("LOWER_UP") && / UP /.test(stdout);

@@ -1,10 +1,8 @@
 import { localConfig } from "@memberlist/core";
-import { afterEach, beforeEach, expect, it } from "vitest";
-import { buildGoPeer } from "../src/go-toolchain.ts";
-import { buildNodePeer } from "../src/node-toolchain.ts";
-import { Peer, type PeerKind } from "../src/peer.ts";
+import { expect, it } from "vitest";
+import type { Peer, PeerKind } from "../src/peer.ts";
 import { until } from "../src/until.ts";
-import { LinkedNamespaces, whyNoNamespaces } from "./linked-namespaces.ts";
+import { canUseNamespaces, useNamespaces, type LinkedNamespaces } from "./linked-namespaces.ts";
 import { describeWithGo, ours, useCluster } from "./support.ts";
 
 const { healingInterval } = localConfig();
@@ -12,32 +10,21 @@ const { healingInterval } = localConfig();
 /** The halves of one cluster. */
 type Halves = readonly [readonly Peer[], readonly Peer[]];
 
-const why = whyNoNamespaces();
-if (why !== undefined) process.stdout.write(`${why}: no partition of two networks is made\n`);
+const isPossible = canUseNamespaces("a partition of two networks");
 
 describeWithGo("two networks that cannot reach each other for a while, by the defaults of the local preset:", () => {
   const cluster = useCluster();
   let network: LinkedNamespaces;
-  beforeEach(async () => {
-    network = await LinkedNamespaces.open();
-  });
-  // The processes in it end first: hooks run in the reverse of their order.
-  afterEach(async () => {
-    await cluster.stop();
-    await network[Symbol.asyncDispose]();
-  });
+  useNamespaces(cluster, (opened) => void (network = opened));
 
   async function form(name: string, kinds: readonly PeerKind[], firstHost: number): Promise<Halves> {
     const [left, right] = await Promise.all(
       [network.left, network.right].map(async (side) => {
         const half: Peer[] = [];
         for (const [i, kind] of kinds.entries()) {
-          const program = kind === "go" ? [await buildGoPeer()] : [process.execPath, await buildNodePeer()];
           const bindAddr = await network.host(side, firstHost + i);
           const config = { preset: "local", name: `${name}-${bindAddr}`, bindAddr } as const;
-          const peer = await Peer.start(kind, config, { command: [...side.enter, ...program] });
-          cluster.peers.push(peer);
-          half.push(peer);
+          half.push(await cluster.startIn(side, kind, config));
         }
         return half;
       }),
@@ -62,7 +49,7 @@ describeWithGo("two networks that cannot reach each other for a while, by the de
     return (await Promise.all(checks)).every(Boolean);
   }
 
-  it.skipIf(why !== undefined)(
+  it.runIf(isPossible)(
     "10 | 10, eight Go members on each side, heal within 2 intervals; Go alone, 3 | 3, does not",
     { timeout: 400_000 },
     async () => {

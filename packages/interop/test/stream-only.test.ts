@@ -1,11 +1,11 @@
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { buildGoPeer } from "../src/go-toolchain.ts";
 import { buildNodePeer } from "../src/node-toolchain.ts";
 import { Peer } from "../src/peer.ts";
 import { seededBytes, toBase64, type PeerConfig } from "../src/peer-protocol.ts";
 import { findRuntime } from "../src/runtimes.ts";
-import { LinkedNamespaces, whyNoNamespaces, type Side } from "./linked-namespaces.ts";
+import { canUseNamespaces, useNamespaces, type LinkedNamespaces, type Side } from "./linked-namespaces.ts";
 import { converged, describeWithGo, fast, isMessage, isState, nextHost, useCluster } from "./support.ts";
 
 type Kind = "go" | "node" | "deno";
@@ -27,10 +27,13 @@ async function commandOf(kind: Kind, streamOnly: boolean): Promise<readonly stri
 const cluster = useCluster();
 
 async function start(kind: Kind, name: string, fields: Partial<PeerConfig>, side?: Side): Promise<Peer> {
-  const program = await commandOf(kind, fields.streamOnly ?? false);
-  const command = [...(side?.enter ?? []), ...program];
+  const command = await commandOf(kind, fields.streamOnly ?? false);
   const bindAddr = side?.host ?? nextHost();
-  const peer = await Peer.start(kind === "go" ? "go" : "node", { ...config, bindAddr, ...fields, name }, { command });
+  const peer = await Peer.start(
+    kind === "go" ? "go" : "node",
+    { ...config, bindAddr, ...fields, name },
+    { command, enter: side?.enter ?? [] },
+  );
   cluster.peers.push(peer);
   return peer;
 }
@@ -96,19 +99,13 @@ describeWithGo.each(ours)("streamOnly on %s with a Go node", (kind) => {
   });
 });
 
-const why = whyNoNamespaces();
-if (why !== undefined) process.stdout.write(`${why}: streamOnly is not tried where UDP is blocked\n`);
+const isPossible = canUseNamespaces("streamOnly where UDP is blocked");
 
-describe.skipIf(why !== undefined)("where UDP is blocked", () => {
+describe.runIf(isPossible)("where UDP is blocked", () => {
   let network: LinkedNamespaces;
-  beforeEach(async () => {
-    network = await LinkedNamespaces.open();
+  useNamespaces(cluster, async (opened) => {
+    network = opened;
     await network.drop("ipproto", "udp");
-  });
-  // The processes in it end first: hooks run in the reverse of their order.
-  afterEach(async () => {
-    await cluster.stop();
-    await network[Symbol.asyncDispose]();
   });
 
   it.each(ours)("members on UDP cannot gossip, and are reported (on %s)", limit, async (kind) => {

@@ -12,6 +12,7 @@ import {
   type StateEvent,
 } from "../src/peer-protocol.ts";
 import { UdpProxy } from "../src/udp-proxy.ts";
+import type { Side } from "./linked-namespaces.ts";
 
 /** A suite that needs Go: skipped where there is none (build-peers.ts says so, and fails in CI). */
 export const describeWithGo: SuiteAPI = (await goVersion()) !== undefined ? describe : (describe.skip as SuiteAPI);
@@ -63,6 +64,13 @@ export class Cluster {
 
   async start(kind: PeerKind, name: string, config: Partial<PeerConfig> = {}): Promise<Peer> {
     const peer = await Peer.start(kind, { bindAddr: nextHost(), ...fast, ...config, name });
+    this.peers.push(peer);
+    return peer;
+  }
+
+  /** A node in a network namespace, with these fields alone. */
+  async startIn(side: Side, kind: PeerKind, config: PeerConfig): Promise<Peer> {
+    const peer = await Peer.start(kind, config, { enter: side.enter });
     this.peers.push(peer);
     return peer;
   }
