@@ -1,7 +1,7 @@
 // Adds up vitest's JSON reports, names each test and step that failed, and prints the closing line of a CI run: `N passed, N failed`.
 // usage: node scripts/ci-summary.mjs [--failed <step>]… <report.json>:<exit code of its run>…
-// A report that is missing counts as a failure, and so does, in CI, every skipped test. So does a run that failed although none of
-// its tests did: an unhandled rejection, say, which is in no report.
+// These count as failures, too: a missing report, a skipped test in CI, and a run that failed without a failed test. An unhandled rejection, for
+// example, fails a run and is not in its report.
 import { readFileSync } from "node:fs";
 import { basename, relative } from "node:path";
 import { parseArgs } from "node:util";
@@ -32,7 +32,7 @@ function addReport(path, exitCode) {
   try {
     report = JSON.parse(readFileSync(path, "utf8"));
   } catch {
-    fail(`${suite}: there is no report`);
+    fail(`${suite}: the report is missing`);
     return;
   }
   const failedBefore = failed;
@@ -40,7 +40,7 @@ function addReport(path, exitCode) {
   if (report.numPassedTests === 0) fail(`${suite}: no test ran`);
   if (report.numFailedTests > 0) fail(`${suite}: ${report.numFailedTests} tests`, report.numFailedTests);
   const skipped = report.numPendingTests + report.numTodoTests;
-  if (skipped > 0 && process.env.CI) fail(`${suite}: ${skipped} skipped; in CI nothing may be`, skipped);
+  if (skipped > 0 && process.env.CI) fail(`${suite}: ${skipped} skipped; CI allows none`, skipped);
   for (const { name, message, assertionResults } of report.testResults ?? []) {
     const unexpected = assertionResults.filter(({ status }) => status !== "passed" && (status === "failed" || process.env.CI));
     for (const { status, fullName, failureMessages } of unexpected) {

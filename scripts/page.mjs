@@ -44,7 +44,7 @@ export const pageSources: { readonly script: string; readonly style: string } = 
 
 if (!process.argv.includes("--check")) writeFileSync(target, made);
 else if (readFileSync(target, "utf8") !== made) {
-  console.error('page: packages/status/src/page-html.ts was not made from src/page as it is: run "npx -y pnpm@12 page"');
+  console.error('page: packages/status/src/page-html.ts is out of date: run "npx -y pnpm@12 page"');
   process.exit(1);
 }
 

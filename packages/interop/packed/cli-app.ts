@@ -1,4 +1,4 @@
-/** The command line from its tarball, run by the program and the arguments given: it lists and examines a member of this process. */
+/** Runs the command line of a tarball, by the given program and arguments: `members` and `doctor` examine a member of this process, and `keygen` makes a key. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { createMemberlist, localConfig } from "@memberlist/transport-node";
@@ -10,10 +10,10 @@ try {
   const { address } = members.toJSON();
   const listed = await run("members", address, "--json");
   const { members: nodes } = JSON.parse(listed.stdout) as { members: { name: string }[] };
-  if (nodes.map(({ name }) => name).join() !== "packed") throw new Error(`it listed ${listed.stdout}`);
+  if (nodes.map(({ name }) => name).join() !== "packed") throw new Error(`members listed ${listed.stdout}`);
   await run("doctor", address, "--duration", "1");
   const { stdout: key } = await run("keygen");
-  if (key.trim().length !== 44) throw new Error("it made a key of another length");
+  if (key.trim().length !== 44) throw new Error(`keygen printed ${key.trim().length} characters instead of 44`);
 } finally {
   await members.shutdown();
 }

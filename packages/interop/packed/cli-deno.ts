@@ -1,2 +1,2 @@
-/** On Deno, in a project of its own. */
+/** The command line on Deno, installed in a project. */
 import "@memberlist/cli/deno";

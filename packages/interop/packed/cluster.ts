@@ -4,7 +4,7 @@ import { decodeKey, generateKey, localConfig, type Config, type Memberlist } fro
 /** More than a packet holds, and more than is encrypted on the event loop. */
 const messageSize = 1024 * 1024;
 
-/** Two members in this process, encrypted and labelled: join, a reliable message, metadata, leave. Rejects when something fails; whoever runs it sees to a deadline. */
+/** Two members in this process, encrypted and labelled: join, a reliable message, metadata, leave. Rejects when a step fails. The caller sets a deadline. */
 export async function runCluster(createMemberlist: (config: Config) => Promise<Memberlist>): Promise<void> {
   const secretKey = decodeKey(generateKey());
   const base = { ...localConfig(), bindAddr: "127.0.0.1", bindPort: 0, label: "packed", tcpTimeout: 30_000, secretKey };
@@ -43,7 +43,7 @@ export async function runCluster(createMemberlist: (config: Config) => Promise<M
   }
 }
 
-/** The status page's handler needs nothing but the web's own types. */
+/** Reads all that the status handler serves, by requests of the web's own types. */
 async function checkStatus(members: Memberlist): Promise<void> {
   const handler = statusHandler(members, { token: "a-token-for-a-test" });
   const get = (path: string, accept: string): Promise<Response> =>
@@ -51,7 +51,7 @@ async function checkStatus(members: Memberlist): Promise<void> {
   expect(await (await get("/healthz", "*/*")).text(), "ok\n", "the health");
   const { members: listed } = (await (await get("/", "application/json")).json()) as StatusDocument;
   expect(listed.length, 2, "the number of members in the status");
-  expect((await (await get("/", "text/html")).text()).startsWith("<!doctype html>"), true, "that there is a page");
+  expect((await (await get("/", "text/html")).text()).startsWith("<!doctype html>"), true, "that the page is HTML");
   const reader = (await get("/events", "text/event-stream")).body?.getReader();
   const { value } = (await reader?.read()) ?? {};
   expect(new TextDecoder().decode(value).startsWith("event: status\ndata: {"), true, "that the events begin with the state");

@@ -96,7 +96,7 @@ async function checkAll(temp: string): Promise<void> {
     runs(node, "node20", "cli-app.js", await fetchRuntime("bun", quietly), cli),
   );
   await check("npm installs them in an empty project for Deno", async () => {
-    // For the application's own import of node:diagnostics_channel; that our types need no runtime's is checked above.
+    // The application itself imports node:diagnostics_channel. The check above covers our types without those of a runtime.
     await project(deno, tarballs, nodeTypes);
     await writeFile(join(deno, "deno.json"), JSON.stringify({ nodeModulesDir: "manual", lock: false }));
   });

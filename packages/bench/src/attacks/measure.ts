@@ -87,7 +87,7 @@ export async function measure(attack: Attack, victim: readonly [string, ...strin
     await friend.shutdown();
     await following;
     const { counters, refusals } = mark;
-    // Without a quiet time, what the joins have changed may be saved just then.
+    // Without a quiet time, the member may still save the changes of the joins.
     const quietSaves = quietSeconds === 0 ? 0 : mark.saves - half.saves;
     const stall = { wall: Math.max(half.stall.wall, mark.stall.wall), cpu: Math.max(half.stall.cpu, mark.stall.cpu) };
     return {
