@@ -1,6 +1,6 @@
 import { describeEvent } from "../describe-event.ts";
 import type { StatusEvent } from "../document.ts";
-import { byId, element, setText, toggle } from "./dom.ts";
+import { byId, element, setChildren, setText, toggle } from "./dom.ts";
 import type { Model } from "./model.ts";
 
 /** How many entries are shown. */
@@ -8,61 +8,47 @@ const maxShown = 200;
 /** How often changes are announced to screen readers, in ms. */
 const announceInterval = 3_000;
 
+type Kind = "changes" | "log lines";
+
 /** The changes and log lines, the newest first. */
 export class ChangeFeed {
   readonly #model: Model;
   readonly #list = byId("feed");
   readonly #announcer = byId("announcer");
-  readonly #items: Map<StatusEvent, HTMLElement> = new Map();
-  #hasChanges = true;
-  #hasLines = false;
+  readonly #items: WeakMap<StatusEvent, HTMLElement> = new WeakMap();
+  readonly #shown: Set<Kind> = new Set(["changes"]);
   #unannounced: StatusEvent[] = [];
   #announcedAt = 0;
 
   constructor(model: Model) {
     this.#model = model;
-    const change = (set: (isOn: boolean) => void) => (button: HTMLButtonElement) => {
-      const isOn = button.ariaPressed !== "true";
-      button.ariaPressed = String(isOn);
-      set(isOn);
-      this.render();
-    };
-    byId("kinds").append(
-      toggle(
-        "changes",
-        this.#hasChanges,
-        change((isOn) => (this.#hasChanges = isOn)),
-      ),
-      toggle(
-        "log lines",
-        this.#hasLines,
-        change((isOn) => (this.#hasLines = isOn)),
-      ),
-    );
+    for (const kind of ["changes", "log lines"] as const) byId("kinds").append(this.#toggle(kind));
   }
 
-  /** To be announced. */
+  /** Announces a change at one of the next calls of {@link render}. */
   add(event: StatusEvent): void {
     if (event.type !== "log") this.#unannounced.push(event);
   }
 
   render(): void {
-    const wanted = this.#model.events
-      .filter(({ type }) => (type === "log" ? this.#hasLines : this.#hasChanges))
-      .slice(-maxShown)
-      .toReversed();
-    const kept = new Set(wanted);
-    for (const [event, item] of this.#items) {
-      if (kept.has(event)) continue;
-      item.remove();
-      this.#items.delete(event);
-    }
-    for (const [i, event] of wanted.entries()) {
-      let item = this.#items.get(event);
-      if (item === undefined) this.#items.set(event, (item = itemOf(event)));
-      if (this.#list.children[i] !== item) this.#list.insertBefore(item, this.#list.children[i] ?? null);
-    }
+    const events = this.#model.events.filter(({ type }) => this.#shown.has(type === "log" ? "log lines" : "changes"));
+    const items = events.slice(-maxShown).map((event) => this.#itemOf(event));
+    setChildren(this.#list, items.toReversed());
     this.#announce();
+  }
+
+  #toggle(kind: Kind): HTMLButtonElement {
+    return toggle(kind, this.#shown.has(kind), (button) => {
+      if (!this.#shown.delete(kind)) this.#shown.add(kind);
+      button.ariaPressed = String(this.#shown.has(kind));
+      this.render();
+    });
+  }
+
+  #itemOf(event: StatusEvent): HTMLElement {
+    const item = this.#items.get(event) ?? makeItem(event);
+    this.#items.set(event, item);
+    return item;
   }
 
   #announce(): void {
@@ -76,7 +62,7 @@ export class ChangeFeed {
   }
 }
 
-function itemOf(event: StatusEvent): HTMLElement {
+function makeItem(event: StatusEvent): HTMLElement {
   const { tone, text } = describeEvent(event);
   const date = new Date(event.at);
   const time = element("time", { text: date.toLocaleTimeString(), title: date.toISOString() });

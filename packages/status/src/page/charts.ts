@@ -24,7 +24,7 @@ class Chart {
   readonly #legend: HTMLElement;
   #plot: uPlot | undefined;
   #samples: readonly StatusSample[] = [];
-  /** Under the pointer. */
+  /** The index of the sample under the pointer. */
   #index: number | undefined;
 
   constructor(options: ChartOptions) {
@@ -32,7 +32,7 @@ class Chart {
     this.#box = byId(`${options.id}-chart`);
     this.#legend = byId(`${options.id}-legend`);
     new ResizeObserver(() => this.#plot?.setSize(this.#size())).observe(this.#box);
-    // Colours are drawn, so they do not follow by themselves.
+    // The canvas keeps the old colours until it is drawn again.
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
       this.#plot?.destroy();
       this.#plot = undefined;

@@ -2,12 +2,13 @@ import { describeCause } from "../describe-event.ts";
 import type { MemberStatus } from "../document.ts";
 import { metaText } from "../meta-text.ts";
 import { formatDuration, readable } from "../readable.ts";
-import { byId, element, setText } from "./dom.ts";
+import { byId, element, setRows, setText } from "./dom.ts";
+import { ageText } from "./member-list.ts";
 import type { Model } from "./model.ts";
 
 type Fact = readonly [title: string, text: string, isCode?: boolean];
 
-/** All about one member, in a dialog that stays true while it is open. */
+/** The details of one member, in a dialog that follows its changes. */
 export class Details {
   readonly #model: Model;
   readonly #dialog = byId("details") as HTMLDialogElement;
@@ -35,36 +36,19 @@ export class Details {
     const member = this.#model.members.get(this.#name);
     const facts: readonly Fact[] =
       member === undefined ? [["State", "forgotten"]] : factsOf(member, this.#model.age(member, Date.now()));
-    while (this.#list.children.length > 2 * facts.length) this.#list.lastElementChild?.remove();
-    for (const [i, [title, text, isCode = false]] of facts.entries()) {
-      if (this.#list.children.length <= 2 * i) this.#list.append(element("dt"), element("dd"));
-      const [dt, dd] = [this.#list.children[2 * i], this.#list.children[2 * i + 1]];
-      if (dt === undefined || dd === undefined) continue;
-      setText(dt, title);
-      setText(dd, text);
-      dd.className = isCode ? "code" : "";
-    }
+    const rows = facts.map(([title, text]) => [title, text]);
+    setRows(this.#list, rows, () => element("div", {}, [element("dt"), element("dd")]));
+    for (const [i, [, , isCode = false]] of facts.entries()) this.#list.children[i]?.classList.toggle("code", isCode);
   }
 }
 
 function factsOf(member: MemberStatus, age: number): Fact[] {
   const { state, since, cause, accusers, address, rtt, incarnation, protocol, delegateProtocol } = member;
   const versions = ([min, max, current]: readonly [number, number, number]): string => `${current} (accepts ${min} to ${max})`;
-  const seconds = Math.floor(age / 1_000) * 1_000;
   return [
-    ["State", `${state} since ${new Date(since).toLocaleString()} (${formatDuration(seconds)})`],
+    ["State", `${state} since ${new Date(since).toLocaleString()} (${ageText(age)})`],
     ...(cause === undefined ? [] : [["Cause", describeCause(cause)] as const]),
-    ...(accusers.length === 0
-      ? []
-      : [
-          [
-            "Accused by",
-            accusers
-              .slice(0, 50)
-              .map((name) => readable(name, 60))
-              .join(", "),
-          ] as const,
-        ]),
+    ...(accusers.length === 0 ? [] : [["Accused by", namesText(accusers)] as const]),
     ["Address", address],
     ["RTT", rtt === undefined ? "not measured" : formatDuration(rtt)],
     ["Incarnation", String(incarnation)],
@@ -72,6 +56,13 @@ function factsOf(member: MemberStatus, age: number): Fact[] {
     ["Delegate", versions(delegateProtocol)],
     ...metaFacts(member),
   ];
+}
+
+function namesText(names: readonly string[]): string {
+  return names
+    .slice(0, 50)
+    .map((name) => readable(name, 60))
+    .join(", ");
 }
 
 function metaFacts(member: MemberStatus): Fact[] {
@@ -90,7 +81,7 @@ function metaFacts(member: MemberStatus): Fact[] {
   }
 }
 
-/** Line breaks stay; what else is not visible is escaped. */
+/** Keeps line breaks, and escapes other invisible characters. */
 function lines(text: string): string {
   return text
     .split("\n")

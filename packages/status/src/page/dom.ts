@@ -11,7 +11,7 @@ interface Properties {
   readonly title?: string;
 }
 
-/** A new element. Content only ever comes in as text: names and metadata are written by strangers. */
+/** Makes an element. Content is always set as text, because other members choose their names and metadata. */
 export function element<Tag extends keyof HTMLElementTagNameMap>(
   tag: Tag,
   properties: Properties = {},
@@ -36,9 +36,31 @@ export function svgElement<Tag extends keyof SVGElementTagNameMap>(
   return made;
 }
 
-/** Writes only what changed: a browser lays out again what is written. */
+/** Writes a text only if it differs: a browser lays out again each element that is written. */
 export function setText(target: Element, text: string): void {
   if (target.textContent !== text) target.textContent = text;
+}
+
+/** Gives `parent` these children, in this order. It moves only children that are elsewhere: the others keep their focus and selection. */
+export function setChildren(parent: Element, wanted: readonly Element[]): void {
+  const kept = new Set(wanted);
+  for (const child of [...parent.children].filter((one) => !kept.has(one))) child.remove();
+  for (const [i, child] of wanted.entries()) {
+    const current = parent.children[i];
+    if (current !== child) parent.insertBefore(child, current ?? null);
+  }
+}
+
+/** Gives `parent` one row for each list of texts, and writes each text into a child of its row. */
+export function setRows(parent: Element, rows: readonly (readonly string[])[], makeRow: () => Element): void {
+  while (parent.children.length > rows.length) parent.lastElementChild?.remove();
+  for (const [i, texts] of rows.entries()) {
+    const row = parent.children[i] ?? parent.appendChild(makeRow());
+    for (const [column, text] of texts.entries()) {
+      const cell = row.children[column];
+      if (cell !== undefined) setText(cell, text);
+    }
+  }
 }
 
 /** A button that is pressed or not. */

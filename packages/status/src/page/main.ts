@@ -8,7 +8,7 @@ import { Model, type EventMessage, type UpdateMessage } from "./model.ts";
 import { renderCounters, renderOverview } from "./overview.ts";
 import { SuspicionMap } from "./suspicion-map.ts";
 
-/** The page is drawn at most this often, in ms, however much happens. */
+/** The shortest time between two draws of the page, in ms. */
 const drawInterval = 200;
 /** How long the page waits before it connects again, in ms. */
 const reconnectDelay = 3_000;
@@ -34,7 +34,6 @@ let drawnAt = -Infinity;
 function draw(): void {
   isDrawPlanned = false;
   drawnAt = performance.now();
-  performance.mark("drawn");
   renderOverview(model);
   table.render();
   feed.render();
@@ -53,7 +52,6 @@ function drawSoon(): void {
 function connect(): void {
   const path = location.pathname.endsWith("/") ? location.pathname : `${location.pathname}/`;
   const source = new EventSource(`${path}events`);
-  let isEnded = false;
   const on = <Type extends keyof Messages>(type: Type, take: (message: Messages[Type]) => void): void =>
     source.addEventListener(type, (event: MessageEvent<string>) => {
       take(JSON.parse(event.data) as Messages[Type]);
@@ -70,18 +68,17 @@ function connect(): void {
   on("update", (message) => model.update(message, Date.now()));
   on("end", (message) => {
     model.update(message, Date.now());
-    isEnded = true;
-    setConnection("The node was shut down. This is its last state.", true);
     source.close();
-    setTimeout(connect, reconnectDelay);
+    onLost(source);
   });
-  source.addEventListener("error", () => {
-    if (isEnded) return;
-    const isShutDown = model.latest?.node.state === "shutdown";
-    setConnection(isShutDown ? "The node was shut down. This is its last state." : "The connection is lost. Trying again…", true);
-    // A browser gives up after a response with an error.
-    if (source.readyState === EventSource.CLOSED) setTimeout(connect, reconnectDelay);
-  });
+  source.addEventListener("error", () => onLost(source));
+}
+
+function onLost(source: EventSource): void {
+  const isShutDown = model.latest?.node.state === "shutdown";
+  setConnection(isShutDown ? "The node was shut down. This is its last state." : "The connection is lost. Trying again…", true);
+  // A browser does not connect again after a response with an error.
+  if (source.readyState === EventSource.CLOSED) setTimeout(connect, reconnectDelay);
 }
 
 function setConnection(text: string, isLost: boolean): void {

@@ -1,6 +1,7 @@
 import type { NodeState } from "@memberlist/core";
 import type { MemberStatus } from "../document.ts";
 import { metaText } from "../meta-text.ts";
+import { formatDuration } from "../readable.ts";
 
 export type SortKey = "name" | "state" | "since" | "rtt" | "address" | "incarnation" | "versions" | "meta";
 
@@ -10,14 +11,14 @@ export interface Sort {
 }
 
 export interface Selection {
-  /** Words that a member must all have in its name, its address or its metadata. */
+  /** Words. A member is shown if its name, address and metadata contain all of them. */
   readonly filter: string;
-  /** Undefined: all. */
+  /** Undefined: members of all states. */
   readonly state: NodeState | undefined;
   readonly sort: Sort;
 }
 
-/** States by how much they matter. */
+/** The states, the most worrying first. */
 export const statesByConcern: readonly NodeState[] = ["suspect", "dead", "left", "alive"];
 
 const collator = new Intl.Collator(undefined, { numeric: true });
@@ -32,6 +33,11 @@ export function select(members: Iterable<MemberStatus>, { filter, state, sort }:
   const sign = sort.isDescending ? -1 : 1;
   const compare = comparators[sort.key];
   return found.sort((a, b) => sign * compare(a, b) || byName(a, b));
+}
+
+/** The age of a state in whole seconds. */
+export function ageText(age: number): string {
+  return age < 1_000 ? "0 s" : formatDuration(Math.floor(age / 1_000) * 1_000);
 }
 
 /** Such as `5 · 4`: the current version of the protocol, and of the delegate's. */

@@ -1,8 +1,8 @@
 import type { MemberStatus } from "../document.ts";
 import { metaText } from "../meta-text.ts";
 import { formatDuration, readable } from "../readable.ts";
-import { byId, element, setText } from "./dom.ts";
-import { select, versionText, type Sort, type SortKey } from "./member-list.ts";
+import { byId, element, setChildren, setText } from "./dom.ts";
+import { ageText, select, versionText, type Sort, type SortKey } from "./member-list.ts";
 import type { Model } from "./model.ts";
 import { stateChoice } from "./state-choice.ts";
 
@@ -16,7 +16,7 @@ interface Column {
 const columns: readonly Column[] = [
   { key: "name", title: "Name", text: ({ name }) => readable(name) },
   { key: "state", title: "State", text: ({ state }) => state },
-  { key: "since", title: "Age", isNumber: true, text: (_, age) => formatDuration(Math.floor(age / 1_000) * 1_000 || 1) },
+  { key: "since", title: "Age", isNumber: true, text: (_, age) => ageText(age) },
   { key: "rtt", title: "RTT", isNumber: true, text: ({ rtt }) => (rtt === undefined ? "–" : formatDuration(rtt)) },
   { key: "address", title: "Address", text: ({ address }) => address },
   { key: "incarnation", title: "Incarnation", isNumber: true, text: ({ incarnation }) => String(incarnation) },
@@ -24,7 +24,7 @@ const columns: readonly Column[] = [
   { key: "meta", title: "Metadata", text: (member) => readable(metaText(member.meta), 120) },
 ];
 
-/** Rows beyond the visible ones, so that a scroll shows no gap. */
+/** The number of rows above and below the visible ones: without them, scrolling would show gaps. */
 const overscan = 8;
 
 interface Row {
@@ -34,7 +34,7 @@ interface Row {
   readonly cells: readonly HTMLTableCellElement[];
 }
 
-/** The members: filtered, sorted, and only as many rows as are visible. A row belongs to a member, and keeps its focus when it moves. */
+/** The table of members: filtered, sorted, with rows for the visible members alone. A row belongs to a member, and keeps the focus when it moves. */
 export class MemberTable {
   readonly #model: Model;
   readonly #open: (name: string) => void;
@@ -52,7 +52,7 @@ export class MemberTable {
   /** The member whose row is in the tab order. */
   #current: string | undefined;
 
-  /** @param open shows all about a member */
+  /** @param open shows the details of a member */
   constructor(model: Model, open: (name: string) => void) {
     this.#model = model;
     this.#open = open;
@@ -110,23 +110,18 @@ export class MemberTable {
     const visible = this.#shown.slice(first, last);
     const now = Date.now();
     const hadFocus = this.#body.contains(document.activeElement);
-    const wanted = new Set(visible.map(({ name }) => name));
-    for (const [name, row] of this.#rows) {
-      if (wanted.has(name)) continue;
-      row.element.remove();
-      this.#rows.delete(name);
-    }
+    const kept = new Set(visible.map(({ name }) => name));
+    for (const name of this.#rows.keys()) if (!kept.has(name)) this.#rows.delete(name);
     this.#before.style.height = `${first * height}px`;
     this.#after.style.height = `${Math.max(0, this.#shown.length - last) * height}px`;
-    let previous: Element = this.#before;
-    for (const [i, member] of visible.entries()) {
+    const rows = visible.map((member, i) => {
       const row = this.#rows.get(member.name) ?? this.#addRow(member.name);
       this.#fill(row, member, this.#model.age(member, now));
       row.element.ariaRowIndex = String(first + i + 2);
-      if (previous.nextElementSibling !== row.element) previous.after(row.element);
-      previous = row.element;
-    }
-    // The focused row has been scrolled away: the keys still move from it.
+      return row.element;
+    });
+    setChildren(this.#body, [this.#before, ...rows, this.#after]);
+    // If the focused row was scrolled away, the keys still move from its member.
     if (hadFocus && !this.#body.contains(document.activeElement)) this.#scroller.focus({ preventScroll: true });
   }
 
@@ -211,7 +206,7 @@ export class MemberTable {
   }
 }
 
-/** Takes the place of the rows that are not there. */
+/** A row as high as the members that have no row. */
 function spaceRow(): HTMLTableRowElement {
   const row = element("tr", { class: "space" });
   row.ariaHidden = "true";

@@ -1,5 +1,5 @@
 import { formatBytes, readable } from "../readable.ts";
-import { byId, element, setText } from "./dom.ts";
+import { byId, element, setRows, setText } from "./dom.ts";
 import type { Model } from "./model.ts";
 
 /** The node itself, its health score and its queues. */
@@ -39,18 +39,8 @@ export function renderCounters({ latest, firstCounters = {} }: Model): void {
     .filter(([, count]) => count > 0)
     .sort(([a, x], [b, y]) => y - x || a.localeCompare(b));
   setText(byId("drops-note"), counters.length === 0 ? "Nothing was dropped, and nothing failed." : "");
-  const rows = byId("counters");
-  const texts = counters.map(([name, count]) => [name, String(count), `+${count - (firstCounters[name] ?? 0)}`]);
-  while (rows.children.length > texts.length) rows.lastElementChild?.remove();
-  for (const [i, cells] of texts.entries()) {
-    let row = rows.children[i];
-    if (row === undefined) {
-      row = element("tr", {}, [element("td"), element("td", { class: "number" }), element("td", { class: "number" })]);
-      rows.append(row);
-    }
-    for (const [column, text] of cells.entries()) {
-      const cell = row.children[column];
-      if (cell !== undefined) setText(cell, text);
-    }
-  }
+  const rows = counters.map(([name, count]) => [name, String(count), `+${count - (firstCounters[name] ?? 0)}`]);
+  setRows(byId("counters"), rows, () =>
+    element("tr", {}, [element("td"), element("td", { class: "number" }), element("td", { class: "number" })]),
+  );
 }

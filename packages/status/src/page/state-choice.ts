@@ -3,9 +3,9 @@ import type { MemberStatus } from "../document.ts";
 import { setText, toggle } from "./dom.ts";
 import { statesByConcern } from "./member-list.ts";
 
-/** Buttons that choose which state to show, each with the number of members. */
+/** A button for each state, with the number of its members. Pressing it shows those members alone. */
 export interface StateChoice {
-  /** Undefined: all. */
+  /** Undefined: members of all states. */
   readonly state: NodeState | undefined;
   setCounts(members: Iterable<MemberStatus>): void;
 }

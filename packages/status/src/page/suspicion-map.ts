@@ -3,23 +3,23 @@ import { readable } from "../readable.ts";
 import { byId, setText, svgElement } from "./dom.ts";
 import type { Model } from "./model.ts";
 
-/** An accusation, of now or of a death. */
+/** A member suspects another, or suspected it before its death. */
 interface Suspicion {
   readonly accuser: string;
   readonly accused: string;
   readonly isPast: boolean;
 }
 
-/** How many members are drawn on a side. */
+/** The number of members that are drawn on each side, at most. */
 const maxSide = 24;
-/** How long a death stays in the map, in ms: a suspicion lasts seconds, too short to look at. */
+/** How long the map shows a death, in ms. A suspicion alone lasts a few seconds, too short to look at. */
 const keepDeaths = 300_000;
 const lineHeight = 26;
 const maxWidth = 560;
-/** About the width of a character. */
+/** The approximate width of a character. */
 const characterWidth = 8;
 
-/** Who suspects whom: accusers on the left, suspects and the dead of the last minutes on the right. */
+/** A line from each accuser on the left to its suspect, or to a member that died in the last minutes, on the right. */
 export class SuspicionMap {
   readonly #model: Model;
   readonly #box = byId("suspicions-map");
@@ -41,7 +41,7 @@ export class SuspicionMap {
   }
 }
 
-/** Who accuses a member that is suspect, or did before it died. */
+/** The accusations of a suspect member, or those before its death. */
 function suspicionsOf(member: MemberStatus, age: number): Suspicion[] {
   const { name, state, cause, accusers } = member;
   if (state === "suspect") return accusers.map((accuser) => ({ accuser, accused: name, isPast: false }));
@@ -51,15 +51,19 @@ function suspicionsOf(member: MemberStatus, age: number): Suspicion[] {
 }
 
 function noteOf(suspicions: readonly Suspicion[]): string {
-  const suspects = new Set(suspicions.filter(({ isPast }) => !isPast).map(({ accused }) => accused)).size;
-  const dead = new Set(suspicions.filter(({ isPast }) => isPast).map(({ accused }) => accused)).size;
-  return `${suspects} suspect now (solid lines), ${dead} declared dead in the last five minutes (dashed lines).`;
+  const dead = deadOf(suspicions);
+  const suspects = new Set(suspicions.map(({ accused }) => accused)).size - dead.size;
+  return `${suspects} suspect now (solid lines), ${dead.size} declared dead in the last five minutes (dashed lines).`;
+}
+
+function deadOf(suspicions: readonly Suspicion[]): ReadonlySet<string> {
+  return new Set(suspicions.flatMap(({ accused, isPast }) => (isPast ? [accused] : [])));
 }
 
 function draw(suspicions: readonly Suspicion[], width: number): SVGElement {
-  const accusers = sideOf(suspicions, ({ accuser }) => accuser);
-  const accused = sideOf(suspicions, ({ accused }) => accused);
-  const height = Math.max(accusers.shown.length, accused.shown.length) * lineHeight + lineHeight;
+  const accusers = [...new Set(suspicions.map(({ accuser }) => accuser))];
+  const accused = [...new Set(suspicions.map((one) => one.accused))];
+  const height = (Math.min(Math.max(accusers.length, accused.length), maxSide) + 1) * lineHeight;
   const sentences = suspicions.slice(0, 10).map((one) => `${readable(one.accuser, 60)} accuses ${readable(one.accused, 60)}`);
   const svg = svgElement("svg", {
     viewBox: `0 0 ${width} ${height}`,
@@ -68,38 +72,42 @@ function draw(suspicions: readonly Suspicion[], width: number): SVGElement {
     "aria-label": sentences.join("; "),
   });
   const [left, right] = [width * 0.38, width * 0.62];
+  for (const one of suspicions) {
+    const [from, to] = [accusers.indexOf(one.accuser), accused.indexOf(one.accused)];
+    if (from >= maxSide || to >= maxSide) continue;
+    const ends = { x1: left + 8, y1: yOf(from), x2: right - 8, y2: yOf(to) };
+    svg.append(svgElement("line", { ...ends, ...(one.isPast ? { class: "past" } : {}) }));
+  }
+  const dead = deadOf(suspicions);
   const most = Math.max(Math.floor((left - 12) / characterWidth), 3);
-  const yOf = (index: number): number => index * lineHeight + lineHeight / 2;
-  for (const { accuser, accused: name, isPast } of suspicions) {
-    const [from, to] = [accusers.shown.indexOf(accuser), accused.shown.indexOf(name)];
-    if (from < 0 || to < 0) continue;
-    svg.append(
-      svgElement("line", { x1: left + 8, y1: yOf(from), x2: right - 8, y2: yOf(to), ...(isPast ? { class: "past" } : {}) }),
-    );
-  }
-  const past = new Set(suspicions.filter(({ isPast }) => isPast).map((one) => one.accused));
-  for (const [i, name] of accusers.shown.entries()) {
-    svg.append(svgElement("circle", { cx: left, cy: yOf(i), r: 5, class: "accuser" }));
-    svg.append(svgElement("text", { x: left - 12, y: yOf(i) + 4, "text-anchor": "end" }, readable(name, most)));
-  }
-  for (const [i, name] of accused.shown.entries()) {
-    svg.append(svgElement("circle", { cx: right, cy: yOf(i), r: 5, class: past.has(name) ? "dead" : "suspect" }));
-    svg.append(svgElement("text", { x: right + 12, y: yOf(i) + 4 }, readable(name, most)));
-  }
-  for (const [side, x, anchor] of [
-    [accusers, left, "end"],
-    [accused, right, "start"],
-  ] as const) {
-    if (side.more === 0) continue;
-    svg.append(svgElement("text", { x, y: yOf(maxSide) + 4, "text-anchor": anchor }, `and ${side.more} more`));
-  }
+  svg.append(...sideOf(accusers, { x: left, textX: left - 12, anchor: "end", most, classOf: () => "accuser" }));
+  const classOf = (name: string): string => (dead.has(name) ? "dead" : "suspect");
+  svg.append(...sideOf(accused, { x: right, textX: right + 12, anchor: "start", most, classOf }));
   return svg;
 }
 
-function sideOf(
-  suspicions: readonly Suspicion[],
-  nameOf: (suspicion: Suspicion) => string,
-): { readonly shown: readonly string[]; readonly more: number } {
-  const names = [...new Set(suspicions.map(nameOf))];
-  return { shown: names.slice(0, maxSide), more: Math.max(0, names.length - maxSide) };
+interface SideOptions {
+  readonly x: number;
+  readonly textX: number;
+  readonly anchor: "start" | "end";
+  /** The number of characters of a name, at most. */
+  readonly most: number;
+  readonly classOf: (name: string) => string;
+}
+
+/** A circle and the name of each member on one side, and the number of members that are left out. */
+function sideOf(names: readonly string[], { x, textX, anchor, most, classOf }: SideOptions): SVGElement[] {
+  const elements = names
+    .slice(0, maxSide)
+    .flatMap((name, i) => [
+      svgElement("circle", { cx: x, cy: yOf(i), r: 5, class: classOf(name) }),
+      svgElement("text", { x: textX, y: yOf(i) + 4, "text-anchor": anchor }, readable(name, most)),
+    ]);
+  if (names.length <= maxSide) return elements;
+  const more = `and ${names.length - maxSide} more`;
+  return [...elements, svgElement("text", { x: textX, y: yOf(maxSide) + 4, "text-anchor": anchor }, more)];
+}
+
+function yOf(index: number): number {
+  return index * lineHeight + lineHeight / 2;
 }
