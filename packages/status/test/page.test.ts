@@ -152,6 +152,7 @@ describe("the model", () => {
       events: [],
       samples: [],
       counters: { x: 1 },
+      traffic: { packetsSent: 10 },
     } as unknown as StatusDocument;
     model.reset(status, 0);
     const { revision } = model;
@@ -163,5 +164,17 @@ describe("the model", () => {
     model.reset({ ...status, counters: { x: 5 } }, 0);
     expect(model.firstCounters).toEqual({ x: 1 });
     expect([...model.members.keys()]).toEqual(["a", "b"]);
+  });
+
+  it.each([
+    ["its counters", { counters: { x: 4 }, traffic: { packetsSent: 10 } }],
+    ["its traffic", { counters: { x: 9 }, traffic: { packetsSent: 3 } }],
+  ])("counts from 0 after a restart of the node, which it detects by %s", (_, restarted) => {
+    const model = new Model();
+    const status = { at: 0, members: [], events: [], samples: [] } as unknown as StatusDocument;
+    model.reset({ ...status, counters: { x: 3 }, traffic: { packetsSent: 9 } } as unknown as StatusDocument, 0);
+    model.update({ ...status, counters: { x: 5 }, traffic: { packetsSent: 10 } } as unknown as StatusDocument, 0);
+    model.reset({ ...status, ...restarted } as unknown as StatusDocument, 0);
+    expect(model.firstCounters).toEqual({});
   });
 });

@@ -36,7 +36,7 @@ export function svgElement<Tag extends keyof SVGElementTagNameMap>(
   return made;
 }
 
-/** Writes a text only if it differs: a browser lays out again each element that is written. */
+/** Writes only a string that differs: a browser lays out each written element again. */
 export function setText(target: Element, text: string): void {
   if (target.textContent !== text) target.textContent = text;
 }

@@ -1,7 +1,8 @@
 import type { MemberStatus, StatusDocument, StatusEvent, StatusSample, StatusUpdate } from "../document.ts";
 
-/** How many entries the page keeps. */
+/** How many events the page keeps: as many as `recentEvents()` of the node has at most. */
 const maxEvents = 544;
+/** As many as the status handler keeps. */
 const maxSamples = 300;
 
 export interface UpdateMessage extends StatusUpdate {
@@ -15,7 +16,9 @@ export interface EventMessage {
   readonly member?: MemberStatus;
 }
 
-/** What the page knows: the last whole state, and what came since. */
+type Counts = Readonly<Record<string, number>>;
+
+/** The state that the page shows: the last `status` message with all later messages applied. */
 export class Model {
   readonly members: Map<string, MemberStatus> = new Map();
   /** The newest last. */
@@ -25,21 +28,23 @@ export class Model {
   latest: StatusUpdate | undefined;
   healthScoreMax = 0;
   protocolVersion = 0;
-  /** The counters when the page was opened. */
-  firstCounters: Readonly<Record<string, number>> | undefined;
+  /** The counters when the page was opened; none after a restart of the node, which counts from 0 again. */
+  firstCounters: Counts | undefined;
   /** The node's clock minus the browser's, in ms. */
   #clockOffset = 0;
-  /** Raised by each change of a member. */
+  /** Each change of a member raises it. */
   revision = 0;
 
   reset(status: StatusDocument, now: number): void {
+    const { latest } = this;
+    if (latest !== undefined && isRestarted(latest, status)) this.firstCounters = {};
+    this.firstCounters ??= status.counters;
     this.members.clear();
     for (const member of status.members) this.members.set(member.name, member);
     this.events = status.events.slice(-maxEvents);
     this.samples = status.samples.slice(-maxSamples);
     this.healthScoreMax = status.healthScoreMax;
     this.protocolVersion = status.protocolVersion;
-    this.firstCounters ??= status.counters;
     this.revision++;
     this.#setLatest(status, now);
   }
@@ -61,7 +66,7 @@ export class Model {
     this.revision++;
   }
 
-  /** How long a member has its state, in ms. */
+  /** How long a member has been in its state, in ms. */
   age(member: MemberStatus, now: number): number {
     return Math.max(0, now + this.#clockOffset - member.since);
   }
@@ -70,4 +75,10 @@ export class Model {
     this.latest = update;
     this.#clockOffset = update.at - now;
   }
+}
+
+/** Counts only rise while a node runs. */
+function isRestarted(before: StatusUpdate, now: StatusUpdate): boolean {
+  const counts: Counts = { ...now.counters, ...now.traffic };
+  return Object.entries({ ...before.counters, ...before.traffic }).some(([name, count]) => (counts[name] ?? 0) < count);
 }
