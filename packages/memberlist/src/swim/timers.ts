@@ -7,7 +7,7 @@ export interface ScheduledTimer {
   callback: (() => void) | undefined;
 }
 
-/** The engine's timers: a binary heap. The runtime arms one real timer for {@link nextAt} and calls {@link fire}. */
+/** The timers of the engine, and of the virtual clock: a binary heap. The runtime arms one real timer for {@link nextAt} and calls {@link fire}. */
 export class TimerQueue {
   #heap: ScheduledTimer[] = [];
   #order = 0;
@@ -43,14 +43,12 @@ export class TimerQueue {
 
   /** Fires the timers due at `now`, in order. Timers that a callback sets for `now` or earlier fire in the same call. */
   fire(now: number): void {
-    for (let at = this.nextAt(); at !== undefined && at <= now; at = this.nextAt()) {
-      const timer = this.#heap[0] as ScheduledTimer;
-      const callback = timer.callback as () => void;
-      timer.callback = undefined;
-      this.#cancelled++;
-      this.#pop();
-      callback();
-    }
+    for (let at = this.nextAt(); at !== undefined && at <= now; at = this.nextAt()) this.#fireFirst();
+  }
+
+  /** Fires the next timer, whenever it is due; none if none is set. */
+  fireNext(): void {
+    if (this.nextAt() !== undefined) this.#fireFirst();
   }
 
   clear(): void {
@@ -61,6 +59,16 @@ export class TimerQueue {
 
   get size(): number {
     return this.#heap.length - this.#cancelled;
+  }
+
+  /** Fires the root, which is neither fired nor cancelled. */
+  #fireFirst(): void {
+    const timer = this.#heap[0] as ScheduledTimer;
+    const callback = timer.callback as () => void;
+    timer.callback = undefined;
+    this.#cancelled++;
+    this.#pop();
+    callback();
   }
 
   #compact(): void {

@@ -1,28 +1,27 @@
 import { canonicalIp, hostPort, type Address } from "../api/address.ts";
-import { MemberlistError } from "../api/errors.ts";
 import { checkOptions } from "../api/check-arguments.ts";
+import { MemberlistError } from "../api/errors.ts";
 import type { Clock } from "../ports/clock.ts";
-import { clockRule, integer, randomRule, shape, text, type Rule, type Rules } from "../util/value-rules.ts";
 import type { Crypto } from "../ports/crypto.ts";
 import type { Random } from "../ports/random.ts";
 import type { SrvRecord } from "../ports/transport.ts";
+import { clockRule, integer, randomRule, shape, text, type Rules } from "../util/value-rules.ts";
+import { memoryStreamPair, type MemoryLink, type MemoryStream } from "./memory-stream.ts";
+import { MemoryTransport, type MemoryFabric } from "./memory-transport.ts";
 import {
   blockRules,
   BlockTable,
   endpointKey,
-  FaultDice,
+  latencyRule,
+  lossRule,
+  NetworkConditions,
   trafficFaultRules,
   type BlockOptions,
   type Endpoint,
+  type Latency,
   type Loss,
-  lossRule,
   type TrafficFaults,
-} from "./network-faults.ts";
-import { type MemoryLink, memoryStreamPair, type MemoryStream } from "./memory-stream.ts";
-import { MemoryTransport, type MemoryFabric } from "./memory-transport.ts";
-
-/** In ms: always the same, uniform between two bounds, or as the function says for the way. */
-export type Latency = number | readonly [min: number, max: number] | ((from: Address, to: Address) => number);
+} from "./network-conditions.ts";
 
 /** How a {@link MemoryNetwork} behaves. */
 export interface MemoryNetworkOptions {
@@ -50,14 +49,6 @@ export interface MemoryTransportOptions {
   readonly crypto?: Crypto;
 }
 
-const latencyRule: Rule = {
-  expected: "a number of ms from 0, [min, max] of such numbers, or a function that returns one",
-  accepts: (value) =>
-    typeof value === "function" ||
-    isDelay(value) ||
-    (Array.isArray(value) && value.length === 2 && value.every(isDelay) && value[0] <= value[1]),
-};
-
 const networkRules: Rules<MemoryNetworkOptions> = {
   clock: clockRule,
   random: randomRule,
@@ -72,10 +63,6 @@ const transportRules: Rules<MemoryTransportOptions> = {
   clock: clockRule,
   crypto: shape(["aesGcm"]),
 };
-
-function isDelay(value: unknown): boolean {
-  return typeof value === "number" && value >= 0 && value < Infinity;
-}
 
 /** Traffic of a {@link MemoryNetwork} so far. */
 export interface MemoryNetworkStats {
@@ -93,7 +80,7 @@ export interface MemoryNetworkStats {
   packetsDuplicated: number;
   /** By a partition or a block, when sent or on arrival. */
   packetsBlocked: number;
-  /** Nobody was there, or nobody listened. */
+  /** Their address had no transport, or one that did not listen. */
   packetsUnroutable: number;
   /** Bytes sent by streams. */
   streamBytes: number;
@@ -108,8 +95,8 @@ const firstEphemeralPort = 32_768;
 
 /**
  * A network within one process, on a (virtual) clock: a run is a function of the seed. Packets are delayed and lost; streams keep
- * their order and lose nothing. Across a block, packets vanish, dials get no answer, and what is in a stream waits for the way
- * to heal. A stream can be made only while both directions are open.
+ * their order and lose nothing. Across a block, packets are lost, dials get no answer, and the bytes of streams wait until the block is
+ * taken back. A stream can be opened only while both directions are open.
  */
 export class MemoryNetwork implements MemoryFabric {
   /** The clock of the network. */
@@ -128,16 +115,13 @@ export class MemoryNetwork implements MemoryFabric {
     dials: 0,
     streamsOpened: 0,
   };
-  readonly #random: Random;
   /** By host, then by port. */
   readonly #transports: Map<string, Map<number, MemoryTransport>> = new Map();
   readonly #hosts: Map<string, readonly string[]> = new Map();
   readonly #services: Map<string, readonly SrvRecord[]> = new Map();
   readonly #blocks: BlockTable = new BlockTable();
-  readonly #dice: FaultDice;
+  readonly #conditions: NetworkConditions;
   #stalled: (() => void)[] = [];
-  #latency: Latency;
-  #streamLatency: Latency | undefined;
   #nextHost = 1;
   #nextPort: number = firstEphemeralPort;
 
@@ -145,11 +129,10 @@ export class MemoryNetwork implements MemoryFabric {
   constructor(options: MemoryNetworkOptions) {
     checkOptions("MemoryNetwork", options, networkRules, ["clock", "random"]);
     this.clock = options.clock;
-    this.#random = options.random;
-    this.#dice = new FaultDice(options.random);
-    this.#latency = options.latency ?? 1;
-    this.#streamLatency = options.streamLatency;
-    this.#dice.loss = options.loss ?? 0;
+    this.#conditions = new NetworkConditions(options.random);
+    this.#conditions.latency = options.latency ?? 1;
+    this.#conditions.streamLatency = options.streamLatency;
+    this.#conditions.loss = options.loss ?? 0;
   }
 
   /**
@@ -193,7 +176,7 @@ export class MemoryNetwork implements MemoryFabric {
    */
   setLatency(latency: Latency): void {
     checkOptions("MemoryNetwork.setLatency", { latency }, { latency: latencyRule });
-    this.#latency = latency;
+    this.#conditions.latency = latency;
   }
 
   /**
@@ -203,7 +186,7 @@ export class MemoryNetwork implements MemoryFabric {
    */
   setLoss(loss: Loss): void {
     checkOptions("MemoryNetwork.setLoss", { loss }, { loss: lossRule });
-    this.#dice.loss = loss;
+    this.#conditions.loss = loss;
   }
 
   /**
@@ -213,13 +196,13 @@ export class MemoryNetwork implements MemoryFabric {
    */
   setFaults(faults: TrafficFaults): void {
     checkOptions("MemoryNetwork.setFaults", faults, trafficFaultRules);
-    this.#dice.faults = { ...faults };
+    this.#conditions.faults = { ...faults };
   }
 
   /**
-   * Cuts every way between the two groups, in both directions.
+   * Blocks all traffic between the two groups, in both directions.
    *
-   * @param groupB left out: everybody who is here now and not in `groupA`
+   * @param groupB default: all transports of now that are not in `groupA`
    */
   partition(groupA: readonly Endpoint[], groupB?: readonly Endpoint[]): void {
     const others = groupB ?? this.#others(groupA);
@@ -247,7 +230,7 @@ export class MemoryNetwork implements MemoryFabric {
     this.#resume();
   }
 
-  /** Takes back every block and partition. What waited in streams goes on. */
+  /** Takes back every block and partition. Streams continue with the bytes that waited. */
   heal(): void {
     this.#blocks.clear();
     this.#resume();
@@ -263,17 +246,17 @@ export class MemoryNetwork implements MemoryFabric {
       stats.packetsBlocked++;
       return;
     }
-    if (this.#dice.isOverMtu(packet.length)) {
+    if (this.#conditions.isOverMtu(packet.length)) {
       stats.packetsTooLong++;
       return;
     }
-    if (this.#dice.isLost(from.address, target)) {
+    if (this.#conditions.isLost(from.address, target)) {
       stats.packetsLost++;
       return;
     }
-    const line = this.#dice.lineTime(from.key, packet.length, this.clock.now());
+    const line = this.#conditions.lineTime(from.key, packet.length, this.clock.now());
     this.#send(packet, from, target, line);
-    if (!this.#dice.isDuplicated()) return;
+    if (!this.#conditions.isDuplicated()) return;
     stats.packetsDuplicated++;
     this.#send(packet.slice(), from, target, line);
   }
@@ -343,7 +326,7 @@ export class MemoryNetwork implements MemoryFabric {
         else if (this.#at(target)?.deliver(packet, from.address) === true) stats.packetsDelivered++;
         else stats.packetsUnroutable++;
       },
-      line + this.#delay(this.#latency, from.address, target) + this.#dice.holdBack(),
+      line + this.#conditions.packetDelay(from.address, target),
     );
   }
 
@@ -361,9 +344,8 @@ export class MemoryNetwork implements MemoryFabric {
       delay: (bytes) => {
         this.stats.streamBytes += bytes;
         return (
-          this.#dice.lineTime(hostPort(from.host, from.port), bytes, this.clock.now()) +
-          this.#delay(this.#streamLatency ?? this.#latency, from, to) +
-          this.#dice.retransmits(from, to)
+          this.#conditions.lineTime(hostPort(from.host, from.port), bytes, this.clock.now()) +
+          this.#conditions.pieceDelay(from, to)
         );
       },
       blocked: () => this.#blocks.isBlocked(from, to, "streams") || this.#isHeld(from) || this.#isHeld(to),
@@ -371,15 +353,9 @@ export class MemoryNetwork implements MemoryFabric {
     };
   }
 
-  /** Everything that waits tries again; what is still blocked waits once more. */
+  /** Lets all that waits try again. Pieces and dials that are still blocked wait once more. */
   #resume(): void {
     for (const resume of this.#stalled.splice(0)) resume();
-  }
-
-  #delay(latency: Latency, from: Address, to: Address): number {
-    if (typeof latency === "number") return latency;
-    if (typeof latency === "function") return latency(from, to);
-    return latency[0] + this.#random.next() * (latency[1] - latency[0]);
   }
 
   #others(group: readonly Endpoint[]): MemoryTransport[] {

@@ -2,7 +2,7 @@ import { MemberlistError } from "../api/errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { TransportStream } from "../ports/transport.ts";
 
-/** How many bytes may be on their way or unread before a write waits: what sockets' buffers hold together. */
+/** Bytes that may be in transit or unread before a write waits: about the buffers of two sockets. */
 const windowBytes = 256 * 1024;
 
 /** The way from one end to the other. */
@@ -13,7 +13,7 @@ export interface MemoryLink {
   delay(bytes: number): number;
   /** Whether nothing gets through for now. */
   blocked(): boolean;
-  /** Has `resume` called once, when something that was blocked is so no more. */
+  /** Calls `resume` once, when a block is taken back. */
   whenHealed(resume: () => void): void;
 }
 
@@ -30,8 +30,8 @@ interface Waiting<T> {
   reject(error: Error): void;
 }
 
-/** One direction of a stream: in order, nothing lost; under a partition everything waits until it heals. */
-export class MemoryPipe {
+/** One direction of a stream: in order, and without loss. During a partition all pieces wait. */
+class MemoryPipe {
   readonly #link: MemoryLink;
   readonly #travelling: { readonly at: number; readonly piece: Piece }[] = [];
   readonly #arrived: Uint8Array[] = [];
@@ -41,7 +41,7 @@ export class MemoryPipe {
   #stalled = false;
   /** Written and not yet read, in bytes. */
   #unread = 0;
-  /** No more is to be sent, save "gone" and "reset". */
+  /** Only "gone" or "reset" may still be sent. */
   #sentEnd = false;
   #ended = false;
   #draining = false;
@@ -71,8 +71,8 @@ export class MemoryPipe {
   }
 
   /**
-   * Ends this direction, and reports to the receiver that nobody listens to its own: "gone" after what was written, "reset" instead of what has not
-   * arrived yet.
+   * Ends this direction, and reports to the receiver that this end reads no more: "gone" arrives after all written bytes, "reset" instead of the
+   * bytes that have not arrived yet.
    */
   leave(how: "gone" | "reset"): void {
     this.#sentEnd = true;
@@ -81,7 +81,7 @@ export class MemoryPipe {
     this.breakWriting(new MemberlistError("stream_closed", "the stream was closed"));
   }
 
-  /** From now on every write fails, and those that wait do. */
+  /** Fails waiting writes, and every later write. */
   breakWriting(error: Error): void {
     this.#writeError ??= error;
     for (const writer of this.#writers.splice(0)) writer.reject(error);
@@ -101,14 +101,14 @@ export class MemoryPipe {
     });
   }
 
-  /** The reader does not want any more: what has arrived and what will is thrown away, so that the writer need not wait. */
+  /** Discards all bytes that have arrived or will arrive, so that the writer need not wait for a reader that has cancelled. */
   discard(error: Error): void {
     this.#draining = true;
     this.stopReading(error);
     for (const bytes of this.#arrived.splice(0)) this.#release(bytes.length);
   }
 
-  /** No more can be read. What was not read stays unread, for all that the writer knows. */
+  /** Fails this and every later read. Unread bytes still count as unread, so the writer waits. */
   stopReading(error: Error): void {
     this.#readError ??= error;
     this.#reader?.reject(this.#readError);
@@ -123,7 +123,7 @@ export class MemoryPipe {
     clock.setTimeout(() => this.#arrive(at), at - clock.now());
   }
 
-  /** @param due what is due by then has arrived, even if the timer came early, as those of runtimes do by a fraction of a ms */
+  /** @param due pieces due by then have arrived, even if the timer fired a fraction of a ms early, as timers of runtimes do */
   #arrive(due: number): void {
     if (this.#stalled) return;
     const now = Math.max(this.#link.clock.now(), due);

@@ -1,5 +1,6 @@
 import { MemberlistError } from "../api/errors.ts";
 import type { Clock, ClockTimer } from "../ports/clock.ts";
+import { TimerQueue, type ScheduledTimer } from "../swim/timers.ts";
 
 /** Where a {@link VirtualClock} starts. */
 export interface VirtualClockOptions {
@@ -27,12 +28,10 @@ const defaultWallStart: number = Date.UTC(2026, 0, 1);
  * WebCrypto) is not waited for.
  */
 export class VirtualClock implements Clock {
-  readonly #heap: TimerHeap = new TimerHeap();
+  readonly #timers: TimerQueue = new TimerQueue();
   readonly #wallOffset: number;
   readonly #settle: () => Promise<void>;
   #now: number;
-  #order = 0;
-  #pending = 0;
   #running = false;
 
   constructor(options: VirtualClockOptions = {}) {
@@ -53,18 +52,12 @@ export class VirtualClock implements Clock {
 
   /** A delay that is negative or not a number is 0. */
   setTimeout(callback: () => void, delay: number): ClockTimer {
-    const timer = { at: this.#now + (delay > 0 ? delay : 0), order: this.#order++, callback, cancelled: false, done: false };
-    this.#heap.push(timer);
-    this.#pending++;
-    return timer;
+    return this.#timers.set(this.#now + (delay > 0 ? delay : 0), callback);
   }
 
   /** See {@link Clock.clearTimeout}. */
   clearTimeout(timer: ClockTimer): void {
-    const entry = timer as HeapTimer | undefined;
-    if (entry === undefined || entry.cancelled || entry.done) return;
-    entry.cancelled = true;
-    this.#pending--;
+    this.#timers.cancel(timer as ScheduledTimer | undefined);
   }
 
   /** At this instant, after the timers that are already due now. */
@@ -74,12 +67,12 @@ export class VirtualClock implements Clock {
 
   /** How many timers and deferred callbacks wait. */
   get pending(): number {
-    return this.#pending;
+    return this.#timers.size;
   }
 
   /** When the next one is due; undefined when none waits. */
   get nextAt(): number | undefined {
-    return this.#heap.peek()?.at;
+    return this.#timers.nextAt();
   }
 
   /**
@@ -127,9 +120,9 @@ export class VirtualClock implements Clock {
       while (!condition()) {
         if (!this.#runNext(end)) {
           this.#now = end;
-          const waiting = this.#pending === 0 ? "nothing waits any more" : `${this.#pending} timers wait`;
+          const waiting = this.pending === 0 ? "no timer is set any more" : `${this.pending} timers wait`;
           throw new MemberlistError("timeout", `the condition was not true within ${limit} ms of virtual time; ${waiting}`, {
-            details: { limit, pending: this.#pending },
+            details: { limit, pending: this.pending },
           });
         }
         await this.#settle();
@@ -156,14 +149,10 @@ export class VirtualClock implements Clock {
 
   /** Runs the next timer that is due by `end`; false when there is none. */
   #runNext(end: number): boolean {
-    const next = this.#heap.peek();
-    if (next === undefined || next.at > end) return false;
-    this.#heap.pop();
-    next.done = true;
-    this.#pending--;
-    // A timer set for the past cannot be: but time must not go back either.
-    this.#now = Math.max(this.#now, next.at);
-    next.callback();
+    const at = this.#timers.nextAt();
+    if (at === undefined || at > end) return false;
+    this.#now = at;
+    this.#timers.fireNext();
     return true;
   }
 
@@ -203,68 +192,4 @@ export function settlePromises(): Promise<void> {
     if (setImmediate === undefined) setTimeout(resolve, 0);
     else setImmediate(resolve);
   });
-}
-
-/** A timer that waits. `at` is when it is due, in ms; `order` keeps timers of one instant in the order in which they were set. */
-export interface HeapTimer {
-  readonly at: number;
-  readonly order: number;
-  readonly callback: () => void;
-  /** A cancelled timer stays in the heap until it comes up, and is skipped there. */
-  cancelled: boolean;
-  done: boolean;
-}
-
-/** A binary heap of timers, the next one due on top. */
-export class TimerHeap {
-  readonly #items: HeapTimer[] = [];
-
-  /** The next timer that is not cancelled. */
-  peek(): HeapTimer | undefined {
-    while (this.#items[0]?.cancelled === true) this.#removeTop();
-    return this.#items[0];
-  }
-
-  /** Takes the next timer that is not cancelled off the heap. */
-  pop(): HeapTimer | undefined {
-    const top = this.peek();
-    if (top !== undefined) this.#removeTop();
-    return top;
-  }
-
-  push(timer: HeapTimer): void {
-    const items = this.#items;
-    let index = items.length;
-    items.push(timer);
-    while (index > 0) {
-      const parent = (index - 1) >> 1;
-      const above = items[parent] as HeapTimer;
-      if (!before(timer, above)) break;
-      items[index] = above;
-      index = parent;
-    }
-    items[index] = timer;
-  }
-
-  #removeTop(): void {
-    const items = this.#items;
-    const last = items.pop();
-    if (last === undefined || items.length === 0) return;
-    let index = 0;
-    for (;;) {
-      let child = 2 * index + 1;
-      if (child >= items.length) break;
-      const right = items[child + 1];
-      if (right !== undefined && before(right, items[child] as HeapTimer)) child++;
-      const smallest = items[child] as HeapTimer;
-      if (!before(smallest, last)) break;
-      items[index] = smallest;
-      index = child;
-    }
-    items[index] = last;
-  }
-}
-
-function before(a: HeapTimer, b: HeapTimer): boolean {
-  return a.at < b.at || (a.at === b.at && a.order < b.order);
 }

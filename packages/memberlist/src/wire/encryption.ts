@@ -49,6 +49,21 @@ export function encryptedLength(version: EncryptionVersion, size: number): numbe
   return minSize + (version === 0 ? size + padding(size) : size);
 }
 
+/** A cipher whose keys do not change. The first key encrypts. */
+export function fixedKeysCipher(keys: readonly AesGcm[], version: EncryptionVersion): PayloadCipher {
+  const primary = keys[0] as AesGcm;
+  return {
+    isOn: true,
+    encrypts: true,
+    verifyIncoming: true,
+    version,
+    encrypt: (payload, additionalData, headroom) => encryptPayload(primary, version, payload, additionalData, headroom),
+    decrypt: (payload, additionalData) => decryptPayload(keys, payload, additionalData),
+    encryptLong: (payload, additionalData, headroom) => encryptLongPayload(primary, version, payload, additionalData, headroom),
+    decryptLong: (payload, additionalData) => decryptLongPayload(keys, payload, additionalData),
+  };
+}
+
 /**
  * Encrypts a payload.
  *

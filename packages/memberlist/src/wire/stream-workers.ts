@@ -1,14 +1,7 @@
-import type { Crypto, AesGcm } from "../ports/crypto.ts";
-import { emptyBytes } from "./bytes.ts";
-import {
-  decryptLongPayload,
-  decryptPayload,
-  encryptLongPayload,
-  encryptPayload,
-  type EncryptionVersion,
-  type PayloadCipher,
-} from "./encryption.ts";
 import type { YieldToEventLoop } from "../ports/clock.ts";
+import type { Crypto } from "../ports/crypto.ts";
+import { emptyBytes } from "./bytes.ts";
+import { fixedKeysCipher, type EncryptionVersion, type PayloadCipher } from "./encryption.ts";
 import {
   decodeInParts,
   decodeStreamPayload,
@@ -24,9 +17,9 @@ import {
  *
  * Neither method changes or transfers the bytes that it is given: the caller may go on reading them. Where a job has to wait, `isWanted` is
  * called before it begins: when it returns false (the stream is closed), the job fails with `aborted`. So jobs that an attacker has abandoned
- * delay nobody.
+ * do not delay other jobs.
  *
- * Internal: {@link Crypto} is what a transport has to bring, and only our own transports have workers.
+ * Internal: only our own transports have workers. Other transports bring at most a {@link Crypto}.
  */
 export interface StreamWorkers {
   /** Messages of at least so many bytes are done here; shorter ones on the event loop, in parts where that takes long. */
@@ -52,7 +45,7 @@ export interface StreamWorkers {
 export interface EncodeJob {
   readonly compress: boolean;
   /** Absent: it stays plaintext. The additional data is the header, which depends on the length, and the label. */
-  readonly encrypt?: { readonly key: Uint8Array; readonly version: 0 | 1; readonly label: Uint8Array };
+  readonly encrypt?: { readonly key: Uint8Array; readonly version: EncryptionVersion; readonly label: Uint8Array };
 }
 
 /** How to decode a stream message. It can be cloned to another thread. */
@@ -121,19 +114,9 @@ function payloadOf(bytes: Uint8Array, { decrypt }: DecodeJob): StreamPayload {
   return { bytes, isEncrypted: decrypt !== undefined };
 }
 
-/** A cipher whose keys stay as they are; the first encrypts. */
 function cipherOf(crypto: Crypto, keys: readonly Uint8Array[], version: EncryptionVersion): PayloadCipher {
-  const prepared = keys.map((key) => crypto.aesGcm(key));
-  return {
-    isOn: true,
-    encrypts: true,
-    verifyIncoming: true,
+  return fixedKeysCipher(
+    keys.map((key) => crypto.aesGcm(key)),
     version,
-    encrypt: (payload, additionalData, headroom) =>
-      encryptPayload(prepared[0] as AesGcm, version, payload, additionalData, headroom),
-    decrypt: (payload, additionalData) => decryptPayload(prepared, payload, additionalData),
-    encryptLong: (payload, additionalData, headroom) =>
-      encryptLongPayload(prepared[0] as AesGcm, version, payload, additionalData, headroom),
-    decryptLong: (payload, additionalData) => decryptLongPayload(prepared, payload, additionalData),
-  };
+  );
 }

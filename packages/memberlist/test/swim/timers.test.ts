@@ -51,6 +51,19 @@ describe("TimerQueue", () => {
     expect(timers.size).toBe(0);
   });
 
+  it("fires one timer at a time, however far ahead, and none if none is set", () => {
+    const timers = new TimerQueue();
+    const fired: string[] = [];
+    timers.set(1000, () => fired.push("b"));
+    timers.cancel(timers.set(5, () => fired.push("cancelled")));
+    timers.set(10, () => fired.push("a"));
+    timers.fireNext();
+    expect([fired, timers.size]).toEqual([["a"], 1]);
+    timers.fireNext();
+    timers.fireNext();
+    expect([fired, timers.size]).toEqual([["a", "b"], 0]);
+  });
+
   it("postpones a timer in order, unless it has fired or was cancelled", () => {
     const timers = new TimerQueue();
     const fired: string[] = [];

@@ -31,6 +31,11 @@ describe("options", () => {
       "MemoryNetwork.setFaults: duplicates is not an option; did you mean duplicate?",
       () => network().setFaults({ duplicates: 1 } as object),
     ],
+    ["MemoryNetwork.setFaults: bandwidth must be a number over 0; it is 0", () => network().setFaults({ bandwidth: 0 })],
+    [
+      "MemoryNetwork.setFaults: reorderDelay must be a number of ms from 0; it is Infinity",
+      () => network().setFaults({ reorderDelay: Infinity }),
+    ],
     [
       "MemoryNetwork.block: packet is not an option; did you mean packets?",
       () => network().block("10.0.0.1", "10.0.0.2", { packet: true } as object),

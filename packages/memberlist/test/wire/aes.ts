@@ -1,15 +1,8 @@
 import { createCipheriv, createDecipheriv, randomBytes, type CipherGCMTypes } from "node:crypto";
 import type { AesGcm, Crypto } from "../../src/ports/crypto.ts";
-import {
-  decryptLongPayload,
-  decryptPayload,
-  encryptLongPayload,
-  encryptPayload,
-  type EncryptionVersion,
-  type PayloadCipher,
-} from "../../src/wire/encryption.ts";
+import { fixedKeysCipher, type PayloadCipher } from "../../src/wire/encryption.ts";
 
-/** AES-GCM that is not ours; with the nonces it is given, where bytes are to be foreseen. */
+/** AES-GCM of Node. A test that compares bytes passes the nonces. */
 export function aes(key: Uint8Array, nextNonce: () => Uint8Array = () => randomBytes(12)): AesGcm {
   const algorithm = `aes-${key.length * 8}-gcm` as CipherGCMTypes;
   return {
@@ -43,21 +36,9 @@ export const transparent: AesGcm = {
   decrypt: (encrypted) => encrypted.slice(12, -16),
 };
 
-/** A cipher whose keys stay as they are. The first encrypts. */
+/** See {@link fixedKeysCipher}, with some fields changed. */
 export function cipherOf(keys: readonly AesGcm[], fields: Partial<PayloadCipher> = {}): PayloadCipher {
-  const version: EncryptionVersion = fields.version ?? 1;
-  return {
-    isOn: true,
-    encrypts: true,
-    verifyIncoming: true,
-    version,
-    encrypt: (payload, additionalData, headroom) => encryptPayload(keys[0] as AesGcm, version, payload, additionalData, headroom),
-    decrypt: (payload, additionalData) => decryptPayload(keys, payload, additionalData),
-    encryptLong: (payload, additionalData, headroom) =>
-      encryptLongPayload(keys[0] as AesGcm, version, payload, additionalData, headroom),
-    decryptLong: (payload, additionalData) => decryptLongPayload(keys, payload, additionalData),
-    ...fields,
-  };
+  return { ...fixedKeysCipher(keys, fields.version ?? 1), ...fields };
 }
 
 /** A key, or anything else, that is the same in each run. */

@@ -1,6 +1,12 @@
+import { formatAddress, parseAddress, type Address } from "../api/address.ts";
 import type { Random } from "../ports/random.ts";
 import { boolean, type Rule, type Rules } from "../util/value-rules.ts";
-import { formatAddress, parseAddress, type Address } from "../api/address.ts";
+
+/** In ms: always the same, uniform between two bounds, or as the function returns for a sender and a receiver. */
+export type Latency = number | readonly [min: number, max: number] | ((from: Address, to: Address) => number);
+
+/** The share of packets that are lost, 0 to 1: always the same, or as the function returns for a sender and a receiver. */
+export type Loss = number | ((from: Address, to: Address) => number);
 
 /** Further faults of a network. They apply to all traffic, and are off by default. */
 export interface TrafficFaults {
@@ -18,41 +24,54 @@ export interface TrafficFaults {
   readonly retransmitDelay?: number;
 }
 
-/** The share of packets that are lost, 0 to 1: everywhere the same, or as the function says for the way. */
-export type Loss = number | ((from: Address, to: Address) => number);
+export const latencyRule: Rule = {
+  expected: "a number of ms from 0, [min, max] of such numbers, or a function that returns one",
+  accepts: (value) =>
+    typeof value === "function" ||
+    isDelay(value) ||
+    (Array.isArray(value) && value.length === 2 && value.every(isDelay) && value[0] <= value[1]),
+};
 
 export const lossRule: Rule = {
   expected: "a number from 0 to 1, or a function that returns one",
-  accepts: (value) => typeof value === "function" || (typeof value === "number" && value >= 0 && value <= 1),
+  accepts: (value) => typeof value === "function" || isShare(value),
 };
 
-const share: Rule = { expected: "a number from 0 to 1", accepts: (value) => isAmount(value) && (value as number) <= 1 };
-const amount: Rule = { expected: "a number from 0", accepts: isAmount };
+const share: Rule = { expected: "a number from 0 to 1", accepts: isShare };
+const delay: Rule = { expected: "a number of ms from 0", accepts: isDelay };
+const size: Rule = { expected: "a number over 0", accepts: (value) => typeof value === "number" && value > 0 };
 
 export const trafficFaultRules: Rules<TrafficFaults> = {
   duplicate: share,
   reorder: share,
-  reorderDelay: amount,
-  mtu: amount,
-  bandwidth: amount,
-  retransmitDelay: amount,
+  reorderDelay: delay,
+  mtu: size,
+  bandwidth: size,
+  retransmitDelay: delay,
 };
 
-function isAmount(value: unknown): boolean {
-  return typeof value === "number" && value >= 0;
+function isShare(value: unknown): boolean {
+  return typeof value === "number" && value >= 0 && value <= 1;
+}
+
+function isDelay(value: unknown): boolean {
+  return typeof value === "number" && value >= 0 && value < Infinity;
 }
 
 const defaultReorderDelay = 50;
 /** A piece of a stream gets through after so many losses at the latest, so that a loss of 1 does not loop without end. */
 const maxRetransmits = 6;
 
-/** Draws what happens to each packet and each piece of a stream. Randomness is drawn only for faults that are on. */
-export class FaultDice {
+/** Draws the delays and the faults of each packet and each piece of a stream. It draws a random number only for conditions that need one. */
+export class NetworkConditions {
   readonly #random: Random;
   /** When each sender's line is free again, in ms. */
   readonly #freeAt: Map<string, number> = new Map();
-  faults: TrafficFaults = {};
+  latency: Latency = 1;
+  /** Undefined: as {@link latency}. */
+  streamLatency: Latency | undefined;
   loss: Loss = 0;
+  faults: TrafficFaults = {};
 
   constructor(random: Random) {
     this.#random = random;
@@ -70,13 +89,19 @@ export class FaultDice {
     return this.#chance(this.faults.duplicate);
   }
 
-  /** How much longer a packet takes because others overtake it, in ms. */
-  holdBack(): number {
+  /** The latency of a packet, and its delay by reordering, in ms. */
+  packetDelay(from: Address, to: Address): number {
     const { reorder, reorderDelay = defaultReorderDelay } = this.faults;
-    return this.#chance(reorder) ? this.#random.next() * reorderDelay : 0;
+    const latency = this.#draw(this.latency, from, to);
+    return latency + (this.#chance(reorder) ? this.#random.next() * reorderDelay : 0);
   }
 
-  /** How long `bytes` take until they are out on the sender's line, in ms, after what is on it already. */
+  /** The latency of a piece of a stream, and its delay by losses, in ms. */
+  pieceDelay(from: Address, to: Address): number {
+    return this.#draw(this.streamLatency ?? this.latency, from, to) + this.#retransmits(from, to);
+  }
+
+  /** The time until the sender's line has sent `bytes`, after the bytes that wait already, in ms. */
   lineTime(sender: string, bytes: number, now: number): number {
     const { bandwidth } = this.faults;
     if (bandwidth === undefined || bytes === 0) return 0;
@@ -85,8 +110,13 @@ export class FaultDice {
     return free - now;
   }
 
-  /** The delay by losses of one piece of a stream, in ms. */
-  retransmits(from: Address, to: Address): number {
+  #draw(latency: Latency, from: Address, to: Address): number {
+    if (typeof latency === "number") return latency;
+    if (typeof latency === "function") return latency(from, to);
+    return latency[0] + this.#random.next() * (latency[1] - latency[0]);
+  }
+
+  #retransmits(from: Address, to: Address): number {
     const { retransmitDelay = 0 } = this.faults;
     if (retransmitDelay === 0) return 0;
     const loss = this.#lossOf(from, to);
@@ -122,7 +152,7 @@ export const blockRules: Rules<BlockOptions> = { packets: boolean, streams: bool
 
 export type TrafficKind = "packets" | "streams";
 
-/** Which ways are blocked, each in one direction. */
+/** The blocked pairs of sender and receiver. */
 export class BlockTable {
   readonly #blocked: Map<string, Required<BlockOptions>> = new Map();
 
