@@ -8,7 +8,18 @@ export { anyServerName, serverNameOf } from "./certificates/node-identity.ts";
 export { certifiedNode, checkAuthority, type CertificateRole } from "./certificates/node-identity.ts";
 export { createLog, Log } from "./ports/log.ts";
 export { escapeControls } from "./ports/logger.ts";
-export { boolean, duration, integer, isFunction, isObject, shape, text, type Rule, type Rules } from "./util/value-rules.ts";
+export {
+  boolean,
+  duration,
+  integer,
+  isFunction,
+  isObject,
+  oneOf,
+  shape,
+  text,
+  type Rule,
+  type Rules,
+} from "./util/value-rules.ts";
 export { maxTimerDelay } from "./ports/clock.ts";
 export { onAbort } from "./util/on-abort.ts";
 export { nodeStateName } from "./swim/versions.ts";

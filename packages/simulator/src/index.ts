@@ -6,13 +6,6 @@ export type { AppConfig, NodeStatus, SimEvent, SimNode, View } from "./sim-node.
 export type { SimNetwork, SimNetworkOptions } from "./sim-network.ts";
 export { settleByTicks } from "./settle.ts";
 export { simulate, type SimulateOptions } from "./simulate.ts";
-export {
-  Simulation,
-  type AppContext,
-  type HoldOptions,
-  type Invariant,
-  type ReleaseOptions,
-  type RestartOptions,
-  type SimulationOptions,
-} from "./simulation.ts";
+export { Simulation, type Invariant } from "./simulation.ts";
+export type { AppContext, HoldOptions, ReleaseOptions, RestartOptions, SimulationOptions } from "./simulation-options.ts";
 export type { Trace } from "./trace.ts";

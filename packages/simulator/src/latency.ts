@@ -1,4 +1,5 @@
 import type { Random } from "@memberlist/core";
+import { isObject, type Rule } from "@memberlist/core/internal";
 import type { Latency } from "@memberlist/core/testing";
 
 /** How long packets take one way, in ms: as {@link Latency}, or one of the distributions that networks show. */
@@ -7,7 +8,22 @@ export type LatencyModel =
   | { readonly distribution: "exponential"; readonly min: number; readonly mean: number }
   | { readonly distribution: "lognormal"; readonly median: number; readonly sigma: number };
 
-/** A model as the memory network takes it. An exponential one is `min` plus what is drawn, `mean` on average in all. */
+export const latencyModelRule: Rule = {
+  expected:
+    "ms from 0, [min, max], a function, or { distribution: exponential, min, mean } or { distribution: lognormal, median, sigma }",
+  accepts: (value) => {
+    if (Array.isArray(value)) return value.length === 2 && isNumber(value[0], 0) && isNumber(value[1], value[0]);
+    if (!isObject(value)) return isNumber(value, 0) || typeof value === "function";
+    if (value["distribution"] === "exponential") return isNumber(value["min"], 0) && isNumber(value["mean"], value["min"]);
+    return value["distribution"] === "lognormal" && isNumber(value["median"], 0) && isNumber(value["sigma"], 0);
+  },
+};
+
+function isNumber(value: unknown, min: number): value is number {
+  return typeof value === "number" && value >= min && value < Infinity;
+}
+
+/** Converts a model for the memory network. The delays of an exponential model have the average `mean`, of which `min` is a part. */
 export function latencyOf(model: LatencyModel, random: Random): Latency {
   if (typeof model !== "object" || !("distribution" in model)) return model;
   if (model.distribution === "exponential") {

@@ -1,4 +1,5 @@
 import type { Crypto, Random } from "@memberlist/core";
+import { checkOptions, isObject, type Rules } from "@memberlist/core/internal";
 import {
   MemoryNetwork,
   type BlockOptions,
@@ -8,10 +9,9 @@ import {
   type TrafficFaults,
   type VirtualClock,
 } from "@memberlist/core/testing";
-import { latencyOf, type LatencyModel } from "./latency.ts";
+import { latencyModelRule, latencyOf, type LatencyModel } from "./latency.ts";
 import type { NodeClock } from "./node-clock.ts";
 import { simCrypto } from "./sim-crypto.ts";
-import { checkFaults, checkLatency, checkLoss } from "./simulation-rules.ts";
 
 export interface SimNetworkOptions {
   /** One way. Default 1 ms. */
@@ -21,6 +21,16 @@ export interface SimNetworkOptions {
   /** Default: none; `retransmitDelay` is 200 ms unless it is given. */
   readonly faults?: TrafficFaults;
 }
+
+/** The memory network checks the range of the loss, and each fault. */
+export const simNetworkRules: Rules<SimNetworkOptions> = {
+  latency: latencyModelRule,
+  loss: {
+    expected: "a number from 0 to 1, or a function that returns one",
+    accepts: (value) => typeof value === "number" || typeof value === "function",
+  },
+  faults: { expected: "an object", accepts: isObject },
+};
 
 const defaultRetransmitDelay = 200;
 
@@ -44,7 +54,7 @@ export class SimNetwork {
     return this.#memory.stats;
   }
 
-  /** Cuts every way between two groups of nodes, in both directions. `groupB` left out: everybody else. */
+  /** Blocks all traffic between two groups of nodes, in both directions. The default `groupB` is all other nodes. */
   partition(groupA: readonly string[], groupB?: readonly string[]): void {
     const others = groupB ?? [...this.#hosts.keys()].filter((name) => !groupA.includes(name));
     this.#memory.partition(groupA.map(this.#hostOf), others.map(this.#hostOf));
@@ -59,24 +69,22 @@ export class SimNetwork {
     this.#memory.unblock(this.#hostOf(from), this.#hostOf(to));
   }
 
-  /** Takes back every block and partition. What waited in streams goes on. */
+  /** Takes back every block and partition. Streams continue with the bytes that waited. */
   heal(): void {
     this.#memory.heal();
   }
 
   setLatency(latency: LatencyModel): void {
-    checkLatency(latency);
+    checkOptions("SimNetwork.setLatency", { latency }, { latency: latencyModelRule });
     this.#memory.setLatency(latencyOf(latency, this.#random));
   }
 
   setLoss(loss: Loss): void {
-    checkLoss(loss);
     this.#memory.setLoss(loss);
   }
 
   /** Replaces all faults that were set before. */
   setFaults(faults: TrafficFaults): void {
-    checkFaults(faults);
     this.#memory.setFaults({ retransmitDelay: defaultRetransmitDelay, ...faults });
   }
 

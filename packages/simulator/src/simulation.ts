@@ -1,71 +1,25 @@
-import { lanConfig, MemberlistError, type Clock, type Memberlist, type Random } from "@memberlist/core";
-import { nodeStateName } from "@memberlist/core/internal";
+import { lanConfig, MemberlistError, type Memberlist } from "@memberlist/core";
+import { checkOptions, nodeStateName } from "@memberlist/core/internal";
 import { SeededRandom, VirtualClock } from "@memberlist/core/testing";
 import { AppClock } from "./app-clock.ts";
 import { InvariantError, Invariants } from "./invariants.ts";
 import { agreementBound } from "./liveness.ts";
 import { NodeClock } from "./node-clock.ts";
 import { startLife, type AppConfig, type Life, type NodeStatus, type SimEvent, type SimNode, type View } from "./sim-node.ts";
-import { checkRelease, checkSimulation } from "./simulation-rules.ts";
 import { preload } from "./preload.ts";
-import { SimNetwork, type SimNetworkOptions } from "./sim-network.ts";
+import { SimNetwork } from "./sim-network.ts";
+import {
+  releaseRules,
+  simulationRules,
+  type HoldOptions,
+  type ReleaseOptions,
+  type RestartOptions,
+  type SimulationOptions,
+} from "./simulation-options.ts";
 import { Trace } from "./trace.ts";
-import type { Tunables } from "./tunables.ts";
-
-/** The arguments of the function that makes a node's application. */
-export interface AppContext {
-  readonly name: string;
-  /** 1 at the first start. */
-  readonly life: number;
-  /**
-   * The node's time and timers, for the application to use instead of `Date.now()` and `setTimeout`, which know nothing of virtual time. What is set is
-   * gone when the node crashes, and nothing is called that is set from then on; after a restart with memory it goes by the new process's time.
-   */
-  readonly clock: Clock;
-  /** Of the simulation's seed, and of nothing else. */
-  readonly random: Random;
-  /** The running member; undefined until it has started, and from a crash on until it has started again. */
-  readonly members: () => Memberlist | undefined;
-}
-
-export interface SimulationOptions extends SimNetworkOptions {
-  /** The same seed, the same run. Default 1. */
-  readonly seed?: number | string;
-  /** For all nodes. Default: `lanConfig()`. */
-  readonly config?: AppConfig;
-  /** Makes the application of one node: called at each start, except at a restart with memory. Wins over `config`. */
-  readonly app?: (context: AppContext) => AppConfig;
-  /** How often the invariants are looked at, in ms of virtual time; 0: never. Default 1,000. */
-  readonly checkInterval?: number;
-  /**
-   * Resolves when no promise job is left; called between any two timers. Default: at the next macrotask, so that what an application does
-   * by `setImmediate` is waited for, too. {@link settleByTicks} is faster.
-   */
-  readonly settle?: () => Promise<void>;
-  /** Which parts of Lifeguard are on; for experiments. */
-  readonly tunables?: Partial<Tunables>;
-}
 
 /** A check that must always pass. @returns the problem, or undefined */
 export type Invariant = (simulation: Simulation) => string | undefined;
-
-export interface RestartOptions {
-  /** The application returns with what it had (the same delegates), and joins everybody that it knew: time passes until that has ended. Default false. */
-  readonly memory?: boolean;
-}
-
-export interface HoldOptions {
-  /** How packets that the node sends by itself are handled. Default `wait`. */
-  readonly senders?: "wait" | "goOn";
-}
-
-export interface ReleaseOptions {
-  /**
-   * ms that each packet takes which has come in: while they are read, the node's senders go on, as goroutines do beside each other. Default
-   * 0: all are read before anything is sent.
-   */
-  readonly readTime?: number;
-}
 
 interface Slot {
   readonly name: string;
@@ -107,7 +61,7 @@ export class Simulation {
 
   /** @throws MemberlistError `invalid_argument` */
   constructor(options: SimulationOptions = {}) {
-    checkSimulation(options);
+    checkOptions("Simulation", options, simulationRules);
     this.#options = options;
     this.clock = new VirtualClock({ settle: options.settle });
     this.seed = options.seed ?? 1;
@@ -248,7 +202,7 @@ export class Simulation {
 
   /** Both go on: what has come in is read in its order, and what waits to be sent is sent. */
   release(name: string, { readTime = 0 }: ReleaseOptions = {}): void {
-    checkRelease({ readTime });
+    checkOptions("Simulation.release", { readTime }, releaseRules);
     const { gate, transport } = this.#slot(name).life;
     transport.release(readTime);
     gate.open();
