@@ -57,7 +57,14 @@ export {
 } from "./transport-kit/socket-transport.ts";
 export { TcpStream, type Connection } from "./transport-kit/tcp-stream.ts";
 export { AttemptEnded, atMost, withLimits } from "./transport-kit/time-limit.ts";
-export { type Datagram, type DatagramSocket, type PacketHandler, type SendDone } from "./transport-kit/udp-socket.ts";
+export {
+  callDone,
+  callDoneLater,
+  type Datagram,
+  type DatagramSocket,
+  type PacketHandler,
+  type SendDone,
+} from "./transport-kit/udp-socket.ts";
 export { datagramMaxBytes, nonceSize, tagSize } from "./wire/constants.ts";
 export { maxUserMsgBytes } from "./wire/input-limits.ts";
 export { DecodeError, type DecodeReason } from "./wire/errors.ts";

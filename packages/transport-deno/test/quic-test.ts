@@ -179,6 +179,50 @@ Deno.test("waiting packets are bounded: further ones are dropped, and counted", 
   silence.close();
 });
 
+Deno.test("a callback that throws is logged, and changes nothing for other packets", async () => {
+  const codes: string[] = [];
+  const write = ({ code }: { readonly code: string }): void => void codes.push(code);
+  const logger = { debug: write, info: write, warn: write, error: write };
+  const [a] = await listening("a", { logger, maxPendingSends: 3, handshakeTimeout: 500 });
+  const [[b], [c, { packets }]] = [await listening("b", { logger }), await listening("c")];
+  const silence = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const silent = { host: "127.0.0.1", port: (silence.addr as Deno.NetAddr).port, name: "b" };
+  const outcomes: string[] = [];
+  const send = (from: Transport, to: { host: string; port: number; name: string }): void => {
+    from.writeTo(pattern(1), to, (error) => {
+      outcomes.push((error as { code?: string } | undefined)?.code ?? "sent");
+      throw new Error("a callback out of order");
+    });
+  };
+  // Three fail with the attempt, one is too many, one has no route, and two arrive.
+  for (let i = 0; i < 4; i++) send(a, silent);
+  send(a, { host: "::1", port: 9, name: "b" });
+  for (let i = 0; i < 2; i++) send(b, addressOf(c));
+  await until(
+    () => outcomes.length === 7 && packets.length === 2,
+    () => outcomes.join(),
+  );
+  deepStrictEqual(outcomes.toSorted(), [
+    "dial_failed",
+    "dial_failed",
+    "dial_failed",
+    "limit_exceeded",
+    "send_failed",
+    "sent",
+    "sent",
+  ]);
+  strictEqual(codes.filter((code) => code === "udp_send_callback_failed").length, 7);
+  strictEqual(a.counters.quicBadInput, 0);
+  // The failed packets left no trace: as many as before may wait again.
+  const again = await Promise.all(Array.from({ length: 3 }, () => sent(a, pattern(1), silent)));
+  deepStrictEqual(
+    again.map((error) => (error as { code?: string }).code),
+    ["dial_failed", "dial_failed", "dial_failed"],
+  );
+  await Promise.all([a.shutdown(), b.shutdown(), c.shutdown()]);
+  silence.close();
+});
+
 Deno.test("connection attempts are bounded", async () => {
   const [a] = await listening("a", { maxHandshakes: 2, handshakeTimeout: 1000 });
   const silence = Array.from({ length: 3 }, () => Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 }));

@@ -26,7 +26,7 @@ describe.skipIf(deno === "")(
     it.each([
       ["QuicTransport passes the conformance suite, and leaves nothing open", "quic-conformance", ruleCount + 1],
       ["QuicTransport accepts peers that prove their identity, and no others", "quic-identity", 20],
-      ["QuicTransport keeps a bounded number of connections, one for each peer, and members form clusters", "quic", 25],
+      ["QuicTransport keeps a bounded number of connections, one for each peer, and members form clusters", "quic", 26],
       ["QuicTransport ends stalled handshakes and streams in time, and loses no packets at its shutdown", "quic-ends", 6],
     ])("%s", async (_, name, count) => {
       const args = ["test", "--no-check", "--no-prompt", "--allow-net", "--unstable-net", fileOf(name)];

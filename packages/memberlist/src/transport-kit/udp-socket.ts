@@ -143,13 +143,13 @@ export class UdpSocket {
   }
 }
 
-/** Calls `done` soon, never within the send. What it throws is logged. */
+/** As {@link callDone}, but later, never within the send. */
 export function callDoneLater(done: SendDone | undefined, error: Error | undefined, log: Log): void {
   if (done !== undefined) queueMicrotask(() => callDone(done, error, log));
 }
 
-/** A callback that throws must not stop the others. */
-function callDone(done: SendDone, error: Error | undefined, log: Log): void {
+/** Calls `done`, and logs an error that it throws: it must not stop the callbacks of other packets. */
+export function callDone(done: SendDone, error: Error | undefined, log: Log): void {
   try {
     done(error);
   } catch (thrown) {

@@ -128,7 +128,7 @@ export class PeerConnection {
   /**
    * Sends a packet: as a datagram if it fits, else on a stream of its own.
    *
-   * @param done called once, later: without an error when QUIC has the packet
+   * @param done called once, later: without an error when QUIC has the packet. It must not throw
    */
   send(packet: Uint8Array, done: SendDone): void {
     this.lastUsed = performance.now();
@@ -139,10 +139,8 @@ export class PeerConnection {
       const forget = (): unknown => this.#sending.delete(sending);
       sending.then(forget, forget);
     }
-    // `done` gets the errors of the send: only `done` itself can throw.
-    this.#settle(sending, done).catch((error: unknown) => {
-      this.#options.events.dropped(`the callback of a send threw: ${errorMessage(error)}`, this.#address);
-    });
+    // It does not reject: `done` gets the error.
+    this.#settle(sending, done).catch(() => undefined);
   }
 
   /**
@@ -336,9 +334,10 @@ export class PeerConnection {
     let failure: MemberlistError | undefined;
     try {
       await sending;
-    } catch (error) {
-      const why = `sending a packet to ${this.host} port ${this.port}: ${errorMessage(error)}`;
-      failure = new MemberlistError("send_failed", why, { cause: error, details: { host: this.host, port: this.port } });
+    } catch (cause) {
+      const { host, port } = this;
+      const message = `sending a packet to ${host} port ${port}: ${errorMessage(cause)}`;
+      failure = new MemberlistError("send_failed", message, { cause, details: { host, port } });
     }
     done(failure);
   }

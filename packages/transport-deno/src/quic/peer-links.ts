@@ -1,5 +1,5 @@
 import { MemberlistError, type Address } from "@memberlist/core";
-import type { SendDone } from "@memberlist/core/internal";
+import { callDone, callDoneLater, type Log, type SendDone } from "@memberlist/core/internal";
 import type { PeerConnection } from "./peer-connection.ts";
 import { refusal } from "./refusal.ts";
 
@@ -8,7 +8,7 @@ interface Waiting {
   readonly done: SendDone;
 }
 
-/** What there is for one name and address: a connection, or an attempt at one with the packets that wait for it. */
+/** A connection to one name and address, or an attempt at one with the packets that wait for it. */
 interface Link {
   connection: PeerConnection | undefined;
   dialling: Promise<PeerConnection> | undefined;
@@ -32,6 +32,7 @@ export interface PeerLinksOptions {
   readonly maxConnections: number;
   /** Attempts at a connection under way. */
   readonly maxAttempts: number;
+  readonly log: Log;
 }
 
 /** Bytes on their way to one peer; four times as many in all. */
@@ -43,8 +44,8 @@ const failurePause = 1000;
 const retirement = 2000;
 
 /**
- * One connection for each peer, whoever dialled it, found by the peer's address, with its name and without. Packets wait here while it
- * is being made.
+ * One connection for each peer, dialled by either side. It is found by the peer's address, with its name and without. Packets wait here
+ * during an attempt.
  */
 export class PeerLinks {
   droppedSends = 0;
@@ -65,7 +66,7 @@ export class PeerLinks {
 
   /** As `Transport.writeTo`. */
   send(packet: Uint8Array, to: Address, done: SendDone | undefined): boolean {
-    const { highWaterMark, maxPendingSends } = this.#options;
+    const { highWaterMark, log, maxPendingSends } = this.#options;
     const link = this.#link(to);
     const size = packet.byteLength;
     const isFull =
@@ -76,12 +77,12 @@ export class PeerLinks {
     if (isFull) {
       this.droppedSends++;
       const details = { host: to.host, port: to.port, waiting: link.packets };
-      later(done, new MemberlistError("limit_exceeded", "too many packets wait to be sent", { details }));
+      callDoneLater(done, new MemberlistError("limit_exceeded", "too many packets wait to be sent", { details }), log);
       return false;
     }
     const connection = link.connection?.isUsable === true ? link.connection : undefined;
     if (connection === undefined && link.failure !== undefined && performance.now() < link.failure.until) {
-      later(done, link.failure.error);
+      callDoneLater(done, link.failure.error, log);
       return true;
     }
     link.packets++;
@@ -93,7 +94,7 @@ export class PeerLinks {
       link.bytes -= size;
       this.#packets--;
       this.#bytes -= size;
-      done?.(error);
+      if (done !== undefined) callDone(done, error, log);
     };
     if (connection !== undefined) connection.send(packet, settled);
     else {
@@ -135,7 +136,7 @@ export class PeerLinks {
     }
   }
 
-  /** Called every now and then: closes what is not used, forgets what is over. */
+  /** Called at intervals: closes unused connections, and forgets links without one. */
   sweep(idleTimeout: number): void {
     const now = performance.now();
     for (const connection of this.#connections) {
@@ -210,7 +211,7 @@ export class PeerLinks {
     return winner;
   }
 
-  /** Closes the one that was not used for longest, of those without a stream. */
+  /** Closes the connection that was not used for longest, of the connections without a stream. */
   #makeRoom(): void {
     const idle = [...this.#connections].filter(({ isIdle }) => isIdle).toSorted((a, b) => a.lastUsed - b.lastUsed);
     const [oldest] = idle;
@@ -226,8 +227,4 @@ export class PeerLinks {
     this.#connections.delete(connection);
     for (const link of this.#links.values()) if (link.connection === connection) link.connection = undefined;
   }
-}
-
-function later(done: SendDone | undefined, error: Error): void {
-  if (done !== undefined) queueMicrotask(() => done(error));
 }

@@ -17,27 +17,28 @@ import {
   AttemptEnded,
   atMost,
   bindError,
+  callDoneLater,
   checkOptions,
-  configError,
-  integer,
-  isFunction,
-  shape,
-  text,
-  type Rules,
   chooseAdvertiseAddress,
+  configError,
   createTransportLog,
   datagramMaxBytes,
   dialWithin,
+  integer,
+  isFunction,
   machineHas,
   packetObjection,
   planBind,
   resolveHost,
   resolveService,
   RouteTable,
+  shape,
+  text,
   withLimits,
   type BindTarget,
   type HostInterfaces,
   type Log,
+  type Rules,
   type SendDone,
   type SystemLookup,
 } from "@memberlist/core/internal";
@@ -106,7 +107,7 @@ export class QuicTransport implements Transport {
   readonly crypto: Crypto = denoCrypto;
   /** The effective port. */
   readonly bindPort: number;
-  /** Who this node is, by its certificate. */
+  /** The identity of this node, by its certificate. */
   readonly identity: NodeIdentity;
   readonly #options: QuicTransportOptions;
   readonly #limits: QuicLimits;
@@ -147,6 +148,7 @@ export class QuicTransport implements Transport {
       maxPendingSends,
       maxConnections,
       maxAttempts: maxHandshakes,
+      log: this.#log,
     });
     this.#acceptor = new Acceptor({
       listener: bound.listener,
@@ -189,7 +191,7 @@ export class QuicTransport implements Transport {
     };
   }
 
-  /** What was bound. */
+  /** The bound address. */
   get boundAddress(): AdvertisedAddress {
     return { addr: this.#target.address, port: this.bindPort };
   }
@@ -214,7 +216,7 @@ export class QuicTransport implements Transport {
   writeTo(packet: Uint8Array, to: Address, done?: SendDone): boolean {
     const problem = this.#objection(packet, to);
     if (problem === undefined) return this.#links.send(packet, to, done);
-    if (done !== undefined) queueMicrotask(() => done(problem));
+    callDoneLater(done, problem, this.#log);
     return problem.code !== "shutdown";
   }
 
@@ -295,7 +297,7 @@ export class QuicTransport implements Transport {
         return await connection.open(giveUp.signal);
       } catch (error) {
         if (isNew || signal.aborted || error instanceof MemberlistError) throw error;
-        // The peer is gone, or was started again, and has not said so.
+        // The peer has crashed or restarted, without closing the connection.
         connection.retire();
       } finally {
         clearTimeout(timer);
