@@ -29,14 +29,19 @@ export function parseCidr(text: string): Cidr | undefined {
  * @throws MemberlistError `invalid_argument` with all entries that are not CIDRs
  */
 export function parseCidrs(texts: readonly string[]): Cidr[] {
-  const parsed = texts.map(parseCidr);
-  const wrong = texts.filter((_, index) => parsed[index] === undefined);
+  const cidrs: Cidr[] = [];
+  const wrong: string[] = [];
+  for (const text of texts) {
+    const cidr = parseCidr(text);
+    if (cidr === undefined) wrong.push(text);
+    else cidrs.push(cidr);
+  }
   if (wrong.length > 0) {
     throw new MemberlistError("invalid_argument", `not a CIDR: ${wrong.map((text) => JSON.stringify(text)).join(", ")}`, {
       details: { cidrs: wrong },
     });
   }
-  return parsed.filter((cidr) => cidr !== undefined);
+  return cidrs;
 }
 
 /**

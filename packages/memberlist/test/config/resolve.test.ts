@@ -217,7 +217,8 @@ describe("ConfigError", () => {
   });
 
   it.each([undefined, null, 5, "x", []])("refuses %j as a config", (config) => {
-    expect(failure(config).issues.map(({ field }) => field)).toEqual(["config"]);
+    const { issues } = failure(config);
+    expect(issues.map(({ field, expected }) => [field, expected])).toEqual([["config", "an object with at least a name"]]);
   });
 
   it.each([
@@ -229,7 +230,12 @@ describe("ConfigError", () => {
     ["advertiseAddress", "advertiseAddr"],
   ])("suggests a field name for %s", (wrong, right) => {
     const [issue] = failure({ name: "a", [wrong]: 1 }).issues;
-    expect(issue).toMatchObject({ field: wrong, message: `"${wrong}" is not a config field; did you mean ${right}?` });
+    expect(issue).toEqual({
+      field: wrong,
+      value: "(not shown)",
+      expected: `left out, or ${right}`,
+      message: `"${wrong}" is not a config field; did you mean ${right}?`,
+    });
   });
 
   it.each([
@@ -250,6 +256,31 @@ describe("ConfigError", () => {
       "delegate.getBroadcast is never called; did you mean getBroadcasts?",
     ],
     [{ ping: { ackPayloads: nothing } }, "ping.ackPayloads is never called; did you mean ackPayload?"],
+    [
+      { ping: Object.assign(Object.create(null), { ackPayloads: nothing }) },
+      "ping.ackPayloads is never called; did you mean ackPayload?",
+    ],
+    [{ probeTimeout: 2_000 }, "probeTimeout must be less than probeInterval (1000 ms); it is 2000"],
+    [
+      { probeInterval: 1e9, awarenessMaxMultiplier: 1 },
+      "probeInterval must be so short that the longest suspicion (probeInterval · suspicionMult · suspicionMaxTimeoutMult · 7) is at most 2147483647 ms; 0 switches probing off; it is 1000000000",
+    ],
+    [
+      { probeInterval: 12e6, awarenessMaxMultiplier: 1_000 },
+      "probeInterval must be so short that probeInterval · awarenessMaxMultiplier is at most 2147483647 ms; 0 switches probing off; it is 12000000",
+    ],
+    [
+      { delegateProtocolVersion: 5, delegateProtocolMax: 4 },
+      "delegateProtocolVersion must be from delegateProtocolMin (0) to delegateProtocolMax (4); it is 5",
+    ],
+    [
+      { logger: { debug: nothing, info: nothing, warn: nothing, error: nothing }, logOutput: { write: nothing } },
+      "logOutput must be left out when logger is given, because a line goes to one of them; it is an object with write: a function",
+    ],
+    [
+      { udpBufferSize: 128, keyring: new Keyring() },
+      "udpBufferSize must be at least 131, which this node's own messages take with its name, label, meta and encryption; it is 128",
+    ],
   ])("names only what is wrong in %o", (wrong, message) => {
     expect(failure({ name: "a", ...wrong }).message).toBe(`invalid config:\n  ${message}`);
   });
@@ -257,6 +288,7 @@ describe("ConfigError", () => {
   it("accepts other methods and properties of a delegate", () => {
     class WithHelpers {
       notifyMessage(): void {}
+      readonly notifyOthers = nothing;
     }
     const all = { nodeMeta: nothing, notifyMsg: nothing, notifyJoin: nothing, notifyMerge: nothing, notifyConflict: nothing };
     for (const config of [
@@ -273,7 +305,9 @@ describe("ConfigError", () => {
   it.each(["colour", "msgpackUseNewTimeFormat", "x", "__proto_", "constructor", "toString"])(
     "suggests nothing for %s",
     (wrong) => {
-      expect(failure({ name: "a", [wrong]: 1 }).message).toBe(`invalid config:\n  "${wrong}" is not a config field`);
+      const { issues, message } = failure({ name: "a", [wrong]: 1 });
+      expect(message).toBe(`invalid config:\n  "${wrong}" is not a config field`);
+      expect(issues.map(({ expected }) => expected)).toEqual(["left out"]);
     },
   );
 

@@ -102,7 +102,7 @@ const cases: { readonly [Field in keyof Required<Config>]: Cases } = {
   },
   keyring: {
     valid: [new Keyring(), new Keyring([], new Uint8Array(16))],
-    wrong: [null, "x", [new Uint8Array(16)], {}, new Uint8Array(16), ringWithoutSize],
+    wrong: [null, "x", [new Uint8Array(16)], {}, new Uint8Array(16), ringWithoutSize, { ...ringWithoutSize, size: 0 }],
   },
   delegate: methods([], ["nodeMeta", "notifyMsg", "getBroadcasts", "localState", "mergeRemoteState"]),
   delegateProtocolVersion: { ...whole(0, 255), beside: { delegateProtocolMax: 255 } },
@@ -220,6 +220,14 @@ describe("rules between fields", () => {
     expect(wrongFields({ ...least, awarenessMaxMultiplier: 1_000, probeInterval: 2_147_484 })).toEqual(["probeInterval"]);
   });
 
+  it("allow suspicions and probe intervals as long as the longest timer", () => {
+    const least = { suspicionMult: 1, suspicionMaxTimeoutMult: 1, awarenessMaxMultiplier: 1 };
+    expect((longest / 7) * 7).toBe(longest);
+    expect(wrongFields({ ...least, probeInterval: longest / 7 })).toEqual([]);
+    expect((longest / 8) * 8).toBe(longest);
+    expect(wrongFields({ ...least, awarenessMaxMultiplier: 8, probeInterval: longest / 8 })).toEqual([]);
+  });
+
   it.each([
     [0, 0, 0, true],
     [1, 2, 3, true],
@@ -242,8 +250,15 @@ describe("rules between fields", () => {
     expect(wrongFields({ ...large, udpBufferSize: 1_154 })).toEqual([]);
     expect(wrongFields({ ...large, udpBufferSize: 1_153 })).toEqual(["udpBufferSize"]);
     expect(wrongFields({ udpBufferSize: 128 })).toEqual([]);
+    // Without metadata the dead message, which has the name twice, is the longer one.
+    expect(wrongFields({ name: "n".repeat(255), udpBufferSize: 559 })).toEqual([]);
+    expect(wrongFields({ name: "n".repeat(255), udpBufferSize: 558 })).toEqual(["udpBufferSize"]);
     expect(wrongFields({ udpBufferSize: 128, keyring: new Keyring() })).toEqual(["udpBufferSize"]);
     expect(wrongFields({ udpBufferSize: 128, keyring: new Keyring([], new Uint8Array(16)) })).toEqual(["udpBufferSize"]);
+  });
+
+  it("compare with the defaults where a field is undefined", () => {
+    expect(wrongFields({ probeTimeout: 1_000, probeInterval: undefined })).toEqual(["probeTimeout"]);
   });
 
   it("are skipped when one of their fields is wrong by itself", () => {
