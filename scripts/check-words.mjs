@@ -19,7 +19,11 @@ const rules = [
   [/\b(introduce[sd]?|introducing|introduction)\b/, "preload"],
   [/\b(un)?seal(s|ed|ing)?\b/, "encode (the layers of a packet), encrypt (AES)"],
   [/\bknown nodes\b/, "unchanged-state filter"],
-  [/(?<!heap |inline |memberlist |write |vm )\bsnapshots?\b/, "node view, saved state", /^packages\/bench\//],
+  [
+    /(?<!async local storage\.|heap |inline |memberlist |write |vm )\bsnapshots?\b/,
+    "node view, saved state",
+    /^packages\/bench\//,
+  ],
   [/\bwhat does not fit\b/, "packets that fail to decode"],
   [/(?<!\bthere |\bthat there )\b(is|are|was|were) no (?!longer\b|more\b)/, '"is not a …", "has no …", "there is no …"'],
   [/\baes codec\b/, "crypto"],

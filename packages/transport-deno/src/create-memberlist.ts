@@ -1,6 +1,7 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import * as diagnostics from "node:diagnostics_channel";
 import type { Config, Memberlist, ResolvedConfig } from "@memberlist/core";
-import { configError, createWithTransport, resolveConfig, checkConfigPart } from "@memberlist/core/internal";
+import { checkConfigPart, configError, contextClock, createWithTransport, resolveConfig } from "@memberlist/core/internal";
 import { denoClock } from "./deno-clock.ts";
 import { DenoTransport } from "./deno-transport.ts";
 import { type QuicConfig, quicRequired, quicRules } from "./quic/quic-config.ts";
@@ -34,7 +35,12 @@ export interface DenoConfig extends Config {
  */
 export async function createMemberlist(options: DenoConfig): Promise<Memberlist> {
   // resolveConfig refuses null and undefined.
-  const { streamOnly, quic, clock = denoClock(), ...config } = options ?? resolveConfig(options);
+  const {
+    streamOnly,
+    quic,
+    clock = contextClock(denoClock(), AsyncLocalStorage.snapshot()),
+    ...config
+  } = options ?? resolveConfig(options);
   if (streamOnly === true && quic !== undefined) throw configError("streamOnly", "excludes quic: set one of them");
   const open = (resolved: ResolvedConfig): Promise<QuicTransport | DenoTransport> => {
     if (quic !== undefined) return quicTransportFor(resolved, quic);

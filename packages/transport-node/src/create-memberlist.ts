@@ -1,6 +1,8 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import * as diagnostics from "node:diagnostics_channel";
 import type { Config, Memberlist, ResolvedConfig } from "@memberlist/core";
-import { createWithTransport, resolveConfig } from "@memberlist/core/internal";
+import { contextClock, createWithTransport, resolveConfig } from "@memberlist/core/internal";
+import { systemClock } from "@memberlist/core/transport";
 import { NodeTransport } from "./node-transport.ts";
 import type { WorkerOptions } from "./worker-pool.ts";
 
@@ -26,8 +28,13 @@ export interface NodeConfig extends Config {
  */
 export async function createMemberlist(options: NodeConfig): Promise<Memberlist> {
   // resolveConfig refuses null and undefined.
-  const { workers, streamOnly, ...config } = options ?? resolveConfig(options);
+  const {
+    workers,
+    streamOnly,
+    clock = contextClock(systemClock(), AsyncLocalStorage.snapshot()),
+    ...config
+  } = options ?? resolveConfig(options);
   const open = ({ bindAddr, bindPort, logger, logOutput }: ResolvedConfig): Promise<NodeTransport> =>
     NodeTransport.create({ bindAddrs: [bindAddr], bindPort, logger, logOutput, workers, udp: streamOnly !== true });
-  return createWithTransport(config, { workers, streamOnly }, open, { diagnostics });
+  return createWithTransport({ ...config, clock }, { workers, streamOnly }, open, { diagnostics });
 }

@@ -1,8 +1,9 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { createServer } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import * as core from "@memberlist/core";
 import * as ours from "../src/index.ts";
-import { createMemberlist, localConfig, NodeTransport, type Config, type Memberlist } from "../src/index.ts";
+import { createMemberlist, localConfig, NodeTransport, type Config, type Memberlist, type SelectNodes } from "../src/index.ts";
 import { outcome, silent, until } from "./support.ts";
 
 const members: Memberlist[] = [];
@@ -97,5 +98,32 @@ describe("createMemberlist", () => {
     expect(await outcome(createMemberlist(config("a", { bindPort, delegate })))).toBe("meta_too_large");
     expect(await isFree(bindPort)).toBe(true);
     await start("a", { bindPort });
+  });
+});
+
+describe("the async context of a member's own work", () => {
+  it("stays that of createMemberlist when a call in another context sets the member's timers", async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const contexts = new Set<string | undefined>();
+    const selectNodes: SelectNodes = (_, candidates) => {
+      contexts.add(storage.getStore());
+      return candidates;
+    };
+    // Nothing but gossip and the ping's timeout sets timers. The timeout comes first, and sets the timer of the next gossip.
+    const quiet = { probeInterval: 0, pushPullInterval: 0, healingInterval: 0, gossipInterval: 50, addressCheckInterval: 0 };
+    const a = await storage.run("creation", () => start("a", { ...quiet, selectNodes, probeTimeout: 1 }));
+    const b = await start("b", quiet);
+    await b.join([`127.0.0.1:${a.config.bindPort}`]);
+    await until(() => a.numQueuedBroadcasts() === 0, "the gossip of the join is sent");
+    contexts.clear();
+    await storage.run("request", async () => {
+      const sent = a.broadcast(new Uint8Array(1));
+      await expect(a.ping({ host: "127.0.0.1", port: b.config.bindPort, name: "nobody" })).rejects.toMatchObject({
+        code: "no_ping_response",
+      });
+      await sent;
+    });
+    await until(() => contexts.size > 0, "the gossip of the broadcast");
+    expect(contexts).toEqual(new Set(["creation"]));
   });
 });
