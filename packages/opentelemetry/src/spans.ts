@@ -95,8 +95,8 @@ function finish(message: Message, span: Span | undefined): void {
 }
 
 /**
- * Probes, and push/pulls without a join, are the member's own work. Its timers run in the context of the call that last set them, which has
- * nothing to do with it: a member would add spans to the trace of a request for ever.
+ * Probes, and push/pulls without a join, are the member's own work, and have no parent. The member's timers run in the context of
+ * `createMemberlist`, or, if the application brings the clock, in the context of any call: a span that is active there would get children for ever.
  *
  * @param outer the context of the operation that this one runs in
  */
