@@ -43,6 +43,7 @@ export { planBind, withoutMapping, type BindTarget } from "./transport-kit/bind-
 export { contextClock } from "./transport-kit/context-clock.ts";
 export { createWithTransport } from "./transport-kit/create-with-transport.ts";
 export { dialWithin } from "./transport-kit/dial.ts";
+export { fetchWithTransport } from "./transport-kit/fetch-with-transport.ts";
 export { checkPath, createFileStore } from "./transport-kit/file-store.ts";
 export { firstNameServer, nameServers, systemConfigPath, type NameServer } from "./transport-kit/name-server.ts";
 export { resolveHost, resolveService, type NameResolver, type SystemLookup } from "./transport-kit/resolver.ts";

@@ -1,12 +1,8 @@
-import {
-  fetchMembers as fetchOver,
-  type FetchedMembers,
-  type FetchMembersOptions as CoreOptions,
-  type Seed,
-} from "@memberlist/core";
+import type { FetchedMembers, FetchMembersOptions as CoreOptions, Seed } from "@memberlist/core";
+import { fetchWithTransport } from "@memberlist/core/internal";
 import { NodeTransport } from "./node-transport.ts";
 
-/** Options of {@link fetchMembers}: the core's, without the transport. */
+/** Options of {@link fetchMembers}: those of the core, with an optional `transport`. */
 export type FetchMembersOptions = Partial<CoreOptions>;
 
 /**
@@ -18,12 +14,6 @@ export type FetchMembersOptions = Partial<CoreOptions>;
  * const { members } = await fetchMembers("10.0.0.5:7946", { label: "shop" });
  * for (const { name, addr, state } of members) console.log(name, addr, state);
  */
-export async function fetchMembers(seed: Seed, options: FetchMembersOptions = {}): Promise<FetchedMembers> {
-  if (options?.transport !== undefined) return fetchOver(seed, { ...options, transport: options.transport });
-  const transport = NodeTransport.dialOnly();
-  try {
-    return await fetchOver(seed, { ...options, transport });
-  } finally {
-    await transport.shutdown();
-  }
+export function fetchMembers(seed: Seed, options: FetchMembersOptions = {}): Promise<FetchedMembers> {
+  return fetchWithTransport(seed, options, () => NodeTransport.dialOnly());
 }
