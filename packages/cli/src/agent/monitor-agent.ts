@@ -1,10 +1,10 @@
 import type { StatusEvent } from "@memberlist/status";
+import { EventSourceParserStream } from "eventsource-parser/stream";
 import { exitCodes } from "../exit-codes.ts";
 import { interruption } from "../interruption.ts";
 import type { Io } from "../terminal/io.ts";
 import { agentFetch } from "./agent-fetch.ts";
 import { printEvent } from "./print-event.ts";
-import { readServerSentEvents } from "./server-sent-events.ts";
 
 export interface MonitorAgentRequest {
   readonly url: string;
@@ -14,7 +14,10 @@ export interface MonitorAgentRequest {
   readonly logs: boolean;
 }
 
-/** Log lines that an event says, too. */
+/** The longest event, in characters: a status of 100,000 members has about half of it. */
+const maxEvent = 64 * 1024 * 1024;
+
+/** The codes of log lines that repeat an event. */
 const repeated: ReadonlySet<string> = new Set([
   "suspect",
   "marked_dead",
@@ -57,14 +60,17 @@ export async function monitorAgent({ url, token, json, logs }: MonitorAgentReque
 
 /** Until the agent ends, in one way or another. */
 async function readEvents(
-  body: ReadableStream<Uint8Array>,
+  body: ReadableStream<ArrayBufferView | ArrayBuffer>,
   add: (event: StatusEvent) => void,
   onUpdate: () => void,
 ): Promise<void> {
   // A reader that was too slow gets the whole state again.
   let isFirst = true;
   try {
-    for await (const { type, data } of readServerSentEvents(body)) {
+    const messages = body
+      .pipeThrough(new TextDecoderStream())
+      .pipeThrough(new EventSourceParserStream({ maxBufferSize: maxEvent }));
+    for await (const { event: type, data } of messages) {
       if (type === "status" && isFirst) for (const event of (JSON.parse(data) as { events: StatusEvent[] }).events) add(event);
       if (type === "event") add((JSON.parse(data) as { event: StatusEvent }).event);
       else onUpdate();
