@@ -332,6 +332,10 @@ describe("memberlist ping, rtt, send, broadcast and reachability", () => {
       { from: "a", to: { b: "ok" } },
       { from: "b", to: { a: "ok" } },
     ]);
+    expect(await runCli(["ping", seed, "--interval", "0.001"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("a number of seconds from 0.01 to 86400"),
+    });
     const names = JSON.parse((await runCli(["members", seed, "--json"])).stdout) as { members: { name: string }[] };
     expect(names.members.map(({ name }) => name)).toEqual(["a", "b"]);
   });

@@ -117,6 +117,8 @@ describe("memberlist members", () => {
     expect(nowhere).toMatchObject({ code: 3, stderr: expect.stringContaining("Check the name, or pass an IP address") });
     const seedBehind = await runCli(["members", "--watch", address]);
     expect(seedBehind).toMatchObject({ code: 2, stderr: expect.stringContaining("Put the seed before --watch") });
+    const tooOften = await runCli(["members", address, "--watch=0.001"]);
+    expect(tooOften).toMatchObject({ code: 2, stderr: expect.stringContaining("a number of seconds from 0.1 to 86400") });
     const unknown = await runCli(["members", address, "--lable", "x"]);
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining("--label") });
   });

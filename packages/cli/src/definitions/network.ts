@@ -3,7 +3,7 @@ import { Option, type Command } from "commander";
 import { clusterAccess, withClusterOptions, type ClusterOptions } from "../cluster-options.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Io } from "../terminal/io.ts";
-import { count, messageBytes, seconds } from "./values.ts";
+import { count, messageBytes, pingSeconds, seconds } from "./values.ts";
 
 interface PingFlags extends ClusterOptions {
   readonly count: number;
@@ -23,7 +23,9 @@ export function defineNetwork(root: Command, runtime: Runtime, io: Io): void {
       command
         .addOption(new Option("--count <count>", "how many pings").argParser(count).default(times))
         .addOption(
-          new Option("--interval <seconds>", "between two pings").argParser(seconds).default(interval, String(interval / 1_000)),
+          new Option("--interval <seconds>", "between two pings")
+            .argParser(pingSeconds)
+            .default(interval, String(interval / 1_000)),
         )
         .option("--json", "machine-readable"),
     );

@@ -3,21 +3,21 @@ import { errorMessage, maxUserMsgBytes } from "@memberlist/core/internal";
 import { InvalidArgumentError } from "commander";
 import { UsageError } from "../exit-codes.ts";
 
-/** A duration of the command line, in ms. */
-export function seconds(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== "" && value > 0 && value <= 86_400) return value * 1_000;
-  throw new InvalidArgumentError("it must be a number of seconds above 0.");
+/** Makes a parser of seconds that returns ms. */
+function secondsFrom(least: number, advice: string = ""): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== "" && value >= least && value <= 86_400) return value * 1_000;
+    throw new InvalidArgumentError(`it must be a number of seconds from ${least} to 86400.${advice}`);
+  };
 }
 
-/** The seed behind `--watch` would be taken for its value. */
-export function watchSeconds(text: string): number {
-  try {
-    return seconds(text);
-  } catch {
-    throw new InvalidArgumentError("it must be a number of seconds above 0. Put the seed before --watch, or pass --watch=2.");
-  }
-}
+/** Parses a time limit. */
+export const seconds: (text: string) => number = secondsFrom(0.001);
+/** Parses the interval between two pings. Shorter intervals would flood the member. */
+export const pingSeconds: (text: string) => number = secondsFrom(0.01);
+/** Parses the interval between two fetches of the whole member list. Commander takes a seed after `--watch` as its value. */
+export const watchSeconds: (text: string) => number = secondsFrom(0.1, " Put the seed before --watch, or pass --watch=2.");
 
 /** For an option that may be given several times: a variadic one would take the arguments that follow it, too. */
 export function collect(text: string, before: readonly string[] = []): readonly string[] {
