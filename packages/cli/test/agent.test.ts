@@ -271,6 +271,24 @@ describe("memberlist monitor --agent", () => {
       await expect.poll(() => first.stderr, patience).toContain("join_attempt_failed");
       await using plain = await CliRun.start(["monitor", "--agent", url, "--json"]);
       await using logs = await CliRun.start(["monitor", "--agent", url, "--json", "--logs"]);
+it.each([["monitor"], ["doctor", "127.0.0.1:1"], ["keys", "list"]])(
+  "refuses to send a token over plain HTTP to another machine without --allow-plain-http: %s",
+  limit,
+  async (...command) => {
+    const env = { MEMBERLIST_HTTP_TOKEN: token };
+    for (const url of ["http://10.1.2.3:7980", "http://127.example.com:7980"]) {
+      expect(await runCli([...command, "--agent", url], { env })).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(`--agent ${url}: plain HTTP would show the token`),
+      });
+    }
+    // No server listens there: the command gets as far as the request.
+    const allowed = await runCli([...command, "--agent", "http://0.0.0.0:1", "--allow-plain-http"], { env });
+    expect(allowed.code).not.toBe(2);
+    expect(`${allowed.stdout}${allowed.stderr}`).toMatch(/http:\/\/0\.0\.0\.0:1 does\s+not\s+answer/);
+  },
+);
+
       await expect.poll(() => logs.json, patience).toContainEqual(expect.objectContaining({ code: "join_attempt_failed" }));
       await using second = await agent("b", [first.running.address]);
       await expect.poll(sees(plain, "join", "b"), patience).toBe(true);

@@ -189,7 +189,7 @@ describe("memberlist keys rotate", () => {
     expect(requests).toBe(1);
   });
 
-  it("refuses a wrong token, a missing one, and plain HTTP to another machine", limit, async () => {
+  it("refuses a wrong token and a missing one", limit, async () => {
     await using first = await agent("a");
     const list = (url: string, own: string): Promise<CliResult> =>
       runCli(["keys", "list", "--agent", url], { env: { MEMBERLIST_HTTP_TOKEN: own } });
@@ -206,9 +206,6 @@ describe("memberlist keys rotate", () => {
       code: 2,
       stderr: expect.stringContaining("pass http://127.0.0.1:7980"),
     });
-    for (const url of ["http://10.1.2.3:7980", "http://127.example.com:7980"]) {
-      expect(await list(url, token)).toMatchObject({ code: 2, stderr: expect.stringContaining("in plaintext") });
-    }
     const page = await fetch(`${first.http}/keys`, { method: "POST", body: "{}" });
     expect(page.status).toBe(401);
   });

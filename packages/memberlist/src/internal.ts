@@ -39,7 +39,7 @@ export {
   type BoundSockets,
   type ConnectionListener,
 } from "./transport-kit/bind-sockets.ts";
-export { planBind, withoutMapping, type BindTarget } from "./transport-kit/bind-target.ts";
+export { isLoopback, planBind, withoutMapping, type BindTarget } from "./transport-kit/bind-target.ts";
 export { contextClock } from "./transport-kit/context-clock.ts";
 export { createWithTransport } from "./transport-kit/create-with-transport.ts";
 export { dialWithin } from "./transport-kit/dial.ts";

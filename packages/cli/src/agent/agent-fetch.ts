@@ -1,19 +1,10 @@
 import { isObject } from "@memberlist/core/internal";
-import { CommandError, exitCodes, UsageError } from "../exit-codes.ts";
-
-/** @throws UsageError for what is not the URL of an agent */
-export function agentUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol === "http:" || url?.protocol === "https:") return url;
-  const meant = `http://${text}`;
-  const example = !text.includes("://") && URL.canParse(meant) ? meant : "such as http://127.0.0.1:7980";
-  throw new UsageError(`--agent: ${text} is not a URL: pass ${example}`);
-}
+import { CommandError, exitCodes } from "../exit-codes.ts";
 
 /**
- * A request to an agent's HTTP server.
+ * Sends a request to an agent.
  *
- * @throws CommandError with a sentence that names the URL and the cause
+ * @throws CommandError that names the URL and the cause
  */
 export async function agentFetch(
   url: string,

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import process from "node:process";
-import { errorMessage, isIp, isObject } from "@memberlist/core/internal";
+import { errorMessage, isIp, isLoopback, isObject } from "@memberlist/core/internal";
 import { parseAddress } from "@memberlist/core/transport";
 import type { Command, Option } from "commander";
 import { clusterAccess, type ClusterAccess, type ClusterOptions } from "../cluster-options.ts";
@@ -143,10 +143,6 @@ function ipPort(option: string, text: string, defaultPort: number): IpPort {
     throw new UsageError(`${option}: ${errorMessage(error)}`);
   }
   throw new UsageError(`${option}: the host must be a literal IP`);
-}
-
-function isLoopback(host: string): boolean {
-  return host === "::1" || host.startsWith("127.");
 }
 
 function parseDelegateVersions(text: string): DelegateVersions {

@@ -1,8 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import process from "node:process";
 import { decodeKey, generateKey } from "@memberlist/core";
-import { errorMessage, escapeControls, isIp } from "@memberlist/core/internal";
-import { agentUrl } from "../agent/agent-fetch.ts";
+import { errorMessage, escapeControls } from "@memberlist/core/internal";
 import { exitCodeOf, exitCodes, UsageError } from "../exit-codes.ts";
 import { fingerprint } from "../keys/fingerprint.ts";
 import type { KeyAction } from "../keys/keys-handler.ts";
@@ -13,8 +12,6 @@ import type { Io } from "../terminal/io.ts";
 export interface KeysCommandRequest {
   readonly agents: readonly string[];
   readonly token: string | undefined;
-  /** Plain HTTP to other machines is allowed. */
-  readonly allowPlainHttp: boolean;
 }
 
 export interface RotateRequest extends KeysCommandRequest {
@@ -84,18 +81,9 @@ function reportEnd(newKeyFile: string, io: Io): void {
   );
 }
 
-/** @throws UsageError without a token, or for an agent to which keys would travel in plaintext */
-function open({ agents, token, allowPlainHttp }: KeysCommandRequest): KeyRotation {
+/** @throws UsageError without a token */
+function open({ agents, token }: KeysCommandRequest): KeyRotation {
   if (token === undefined) throw new UsageError("keys need the agents' token: pass --token-file, or set MEMBERLIST_HTTP_TOKEN");
-  for (const agent of agents) {
-    const { protocol, hostname } = agentUrl(agent);
-    const isLocal = hostname === "localhost" || hostname === "[::1]" || (isIp(hostname) && hostname.startsWith("127."));
-    if (protocol !== "https:" && !isLocal && !allowPlainHttp) {
-      throw new UsageError(
-        `${agent}: keys and the token would travel in plaintext. Use https, an SSH tunnel to the agent's loopback address, or --allow-plain-http on a trusted network`,
-      );
-    }
-  }
   return new KeyRotation(agents, token);
 }
 

@@ -1,15 +1,15 @@
 import process from "node:process";
 import { Option, type Command } from "commander";
 import { agentRequest, applyConfigFile, type AgentFlags } from "../agent/agent-options.ts";
+import { agentToken, withAgentAccess, type AgentAccessFlags } from "../agent/agent-access.ts";
 import { clusterAccess, withClusterOptions, type ClusterOptions } from "../cluster-options.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Io } from "../terminal/io.ts";
 import { UsageError } from "../exit-codes.ts";
 import { collect } from "./values.ts";
 
-interface MonitorFlags extends ClusterOptions {
+interface MonitorFlags extends ClusterOptions, AgentAccessFlags {
   readonly agent?: string;
-  readonly tokenFile?: string;
   readonly json?: true;
   readonly logs?: true;
   readonly name?: string;
@@ -76,25 +76,21 @@ Examples:
     .command("monitor [seeds...]")
     .description("print what happens in a cluster, with causes: as an observer that joins it, or from a running agent over HTTP")
     .option("--agent <url>", "the status page of a running agent, instead of joining")
-    .option("--token-file <path>", "file with its token (or set MEMBERLIST_HTTP_TOKEN)")
     .option("--logs", "with --agent: its log lines from level info on, too")
     .option("--name <name>", "of the observer; default: monitor-<host>-<pid>")
     .option("--json", "one event a line as JSON");
-  withClusterOptions(monitor)
+  withClusterOptions(withAgentAccess(monitor))
     .addHelpText(
       "after",
       "\nExamples:\n  memberlist monitor 10.0.0.5 --key-file gossip.key\n  memberlist monitor --agent http://127.0.0.1:7980",
     )
     .action(async (seeds: readonly string[], flags: MonitorFlags) => {
-      const { agent, json = false, logs = false, name, tokenFile } = flags;
+      const { agent, json = false, logs = false, name } = flags;
       if ((agent === undefined) === (seeds.length === 0)) throw new UsageError("pass either seeds or --agent");
       if (logs && agent === undefined) throw new UsageError("--logs needs --agent: an observer has only its own log");
       if (agent !== undefined) {
         const { monitorAgent } = await import("../agent/monitor-agent.ts");
-        const { httpToken } = await import("../agent/http-token.ts");
-        const { agentUrl } = await import("../agent/agent-fetch.ts");
-        agentUrl(agent);
-        process.exitCode = await monitorAgent({ url: agent, token: await httpToken(tokenFile), json, logs }, io);
+        process.exitCode = await monitorAgent({ url: agent, token: await agentToken([agent], flags), json, logs }, io);
         return;
       }
       const { monitorCluster } = await import("../agent/agent.ts");

@@ -1,17 +1,17 @@
 import process from "node:process";
 import { Option, type Command } from "commander";
+import { agentToken, withAgentAccess, type AgentAccessFlags } from "../agent/agent-access.ts";
 import { clusterAccess, withClusterOptions, type ClusterOptions } from "../cluster-options.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Io } from "../terminal/io.ts";
 import { collect, count, seconds } from "./values.ts";
 
-interface DoctorFlags extends ClusterOptions {
+interface DoctorFlags extends ClusterOptions, AgentAccessFlags {
   readonly json?: true;
   readonly duration: number;
   readonly timeout: number;
   readonly maxMembers: number;
   readonly agent?: readonly string[];
-  readonly tokenFile?: string;
 }
 
 export function defineDoctor(root: Command, runtime: Runtime, io: Io): void {
@@ -22,9 +22,12 @@ export function defineDoctor(root: Command, runtime: Runtime, io: Io): void {
     .addOption(new Option("--duration <seconds>", "ping each member for so long").argParser(seconds).default(4_000, "4"))
     .addOption(new Option("--timeout <seconds>", "of an exchange by TCP").argParser(seconds).default(5_000, "5"))
     .addOption(new Option("--max-members <count>", "examine at most so many members").argParser(count).default(200))
-    .option("--agent <url>", "status page of a member (agent --http): clock, event loop, queues, drops; may be repeated", collect)
-    .option("--token-file <path>", "file with the token of the status pages (or set MEMBERLIST_HTTP_TOKEN)");
-  withClusterOptions(command)
+    .option(
+      "--agent <url>",
+      "status page of a member (agent --http): clock, event loop, queues, drops; may be repeated",
+      collect,
+    );
+  withClusterOptions(withAgentAccess(command))
     .addHelpText(
       "after",
       `
@@ -37,12 +40,9 @@ Exit codes: 0 nothing is wrong, 5 warnings, 6 errors.`,
     )
     .action(async (seeds: readonly string[], flags: DoctorFlags) => {
       const { runDoctor } = await import("../commands/doctor.ts");
-      const { httpToken } = await import("../agent/http-token.ts");
-      const { agentUrl } = await import("../agent/agent-fetch.ts");
       const { duration, timeout, maxMembers, json = false, agent: agents = [] } = flags;
-      for (const agent of agents) agentUrl(agent);
       const access = await clusterAccess(flags);
-      const token = await httpToken(flags.tokenFile);
+      const token = await agentToken(agents, flags);
       process.exitCode = await runDoctor({ ...access, seeds, duration, timeout, maxMembers, json, agents, token }, runtime, io);
     });
 }

@@ -1,13 +1,13 @@
 import process from "node:process";
 import { Option, type Command } from "commander";
 import { generateKey } from "@memberlist/core";
+import { agentToken, withAgentAccess, type AgentAccessFlags } from "../agent/agent-access.ts";
+import type { KeysCommandRequest } from "../commands/keys.ts";
 import { collect } from "./values.ts";
 import type { Io } from "../terminal/io.ts";
 
-interface KeysFlags {
+interface KeysFlags extends AgentAccessFlags {
   readonly agent: readonly string[];
-  readonly tokenFile?: string;
-  readonly allowPlainHttp?: true;
 }
 
 interface RotateFlags extends KeysFlags {
@@ -26,10 +26,9 @@ export function defineKeys(root: Command, io: Io): void {
     .action(({ bytes }: { readonly bytes: string }) => io.line(generateKey(Number(bytes) as 16 | 24 | 32)));
   const keys = root.command("keys").description("see and rotate the keys of running agents, over their HTTP");
   const withAgents = (command: Command): Command =>
-    command
-      .requiredOption("--agent <url>", "the HTTP address of an agent (agent --http); repeat it for each", collect)
-      .option("--token-file <path>", "file with the agents' token (or set MEMBERLIST_HTTP_TOKEN)")
-      .option("--allow-plain-http", "send keys in plaintext to agents on other machines");
+    withAgentAccess(
+      command.requiredOption("--agent <url>", "the HTTP address of an agent (agent --http); repeat it for each", collect),
+    );
   withAgents(keys.command("list").description("the fingerprints of each agent's keys")).action(async (flags: KeysFlags) => {
     const { listKeys } = await import("../commands/keys.ts");
     process.exitCode = await listKeys(await request(flags), io);
@@ -53,11 +52,6 @@ Example:
     });
 }
 
-async function request({ agent, tokenFile, allowPlainHttp }: KeysFlags): Promise<{
-  readonly agents: readonly string[];
-  readonly token: string | undefined;
-  readonly allowPlainHttp: boolean;
-}> {
-  const { httpToken } = await import("../agent/http-token.ts");
-  return { agents: agent, token: await httpToken(tokenFile), allowPlainHttp: allowPlainHttp ?? false };
+async function request(flags: KeysFlags): Promise<KeysCommandRequest> {
+  return { agents: flags.agent, token: await agentToken(flags.agent, flags) };
 }
