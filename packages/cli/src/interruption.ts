@@ -1,14 +1,17 @@
 import process from "node:process";
 import type { Io } from "./terminal/io.ts";
 
-/** Aborted by Ctrl-C, by SIGTERM, and when nobody reads the output any more; a second Ctrl-C ends the process at once. */
+/**
+ * Returns a signal that is aborted by Ctrl-C, by SIGTERM, by SIGHUP (the terminal was closed), and when the reader of standard output closes it. A second
+ * Ctrl-C ends the process at once.
+ */
 export function interruption({ closed }: Pick<Io, "closed">): AbortSignal {
   const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => stop.abort());
   return AbortSignal.any([stop.signal, closed]);
 }
 
-/** Resolves after so many ms, or when the signal is aborted. */
+/** Resolves after `ms`, or when the signal is aborted. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {

@@ -61,6 +61,16 @@ describe("memberlist agent", () => {
     expect(left).toMatchObject({ node: { name: "b", state: "left" }, cause: { code: "left" } });
   });
 
+  it.each(["SIGTERM", "SIGHUP"] as const)("leaves on %s", limit, async (signal) => {
+    await using first = await agent("a");
+    await using second = await agent("b", [first.running.address]);
+    await expect.poll(sees(first, "join", "b"), patience).toBe(true);
+    second.interrupt(signal);
+    expect(await second.ended).toBe(0);
+    await expect.poll(sees(first, "leave", "b"), patience).toBe(true);
+    expect(first.json).toContainEqual(expect.objectContaining({ type: "leave", cause: { code: "left" } }));
+  });
+
   it("takes options from flags first, then from the environment, then from its file", limit, async () => {
     const file = join(folder, "agent.json");
     await writeFile(file, JSON.stringify({ name: "of-file", meta: "of file", preset: "local", bind: "127.0.0.1:0", json: true }));

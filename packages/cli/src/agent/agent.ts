@@ -29,7 +29,7 @@ import { printEvent } from "./print-event.ts";
 const presets = { lan: lanConfig, wan: wanConfig, local: localConfig } as const;
 const leaveTimeout = 5_000;
 
-/** `memberlist agent`: runs a member until Ctrl-C or SIGTERM, and then leaves. */
+/** `memberlist agent`: runs a member until Ctrl-C, SIGTERM or SIGHUP, and then leaves. */
 export async function runAgent(request: AgentRequest, runtime: Runtime, io: Io): Promise<number> {
   const { seeds, bind, advertise, preset, name, label, keyring, meta, store } = request;
   const stop = interruption(io);
