@@ -271,16 +271,6 @@ describe("memberlist monitor", () => {
   });
 });
 
-describe("memberlist monitor --agent", () => {
-  it(
-    "prints log lines only if they are asked for, none that an event says, and all in the order of their times",
-    limit,
-    async () => {
-      await using first = await agent("a", ["--http", "127.0.0.1:0", "127.0.0.1:1"]);
-      const url = first.running.http ?? "";
-      await expect.poll(() => first.stderr, patience).toContain("join_attempt_failed");
-      await using plain = await CliRun.start(["monitor", "--agent", url, "--json"]);
-      await using logs = await CliRun.start(["monitor", "--agent", url, "--json", "--logs"]);
 it.each([["monitor"], ["doctor", "127.0.0.1:1"], ["keys", "list"]])(
   "refuses to send a token over plain HTTP to another machine without --allow-plain-http: %s",
   limit,
@@ -299,6 +289,16 @@ it.each([["monitor"], ["doctor", "127.0.0.1:1"], ["keys", "list"]])(
   },
 );
 
+describe("memberlist monitor --agent", () => {
+  it(
+    "prints log lines only if they are asked for, none that an event says, and all in the order of their times",
+    limit,
+    async () => {
+      await using first = await agent("a", ["--http", "127.0.0.1:0", "127.0.0.1:1"]);
+      const url = first.running.http ?? "";
+      await expect.poll(() => first.stderr, patience).toContain("join_attempt_failed");
+      await using plain = await CliRun.start(["monitor", "--agent", url, "--json"]);
+      await using logs = await CliRun.start(["monitor", "--agent", url, "--json", "--logs"]);
       await expect.poll(() => logs.json, patience).toContainEqual(expect.objectContaining({ code: "join_attempt_failed" }));
       await using second = await agent("b", [first.running.address]);
       await expect.poll(sees(plain, "join", "b"), patience).toBe(true);
@@ -332,6 +332,10 @@ describe("memberlist ping, rtt, send, broadcast and reachability", () => {
       stdout: expect.stringContaining("no answer"),
       stderr: expect.stringContaining(`memberlist doctor ${seed} finds out which`),
     });
+    expect(await runCli(["ping", seed, "--interval", "0.001"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("a number of seconds from 0.01 to 86400"),
+    });
     const rtt = await runCli(["rtt", seed, "--count", "2", "--interval", "0.05"]);
     expect(rtt).toMatchObject({ code: 0, stdout: expect.stringMatching(/^b .* 0 of 2$/m) });
     const sent = await runCli(["broadcast", seed], { stdin: "to all" });
@@ -360,10 +364,6 @@ describe("memberlist ping, rtt, send, broadcast and reachability", () => {
       { from: "a", to: { b: "ok" } },
       { from: "b", to: { a: "ok" } },
     ]);
-    expect(await runCli(["ping", seed, "--interval", "0.001"])).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining("a number of seconds from 0.01 to 86400"),
-    });
     const names = JSON.parse((await runCli(["members", seed, "--json"])).stdout) as { members: { name: string }[] };
     expect(names.members.map(({ name }) => name)).toEqual(["a", "b"]);
   });

@@ -6,6 +6,7 @@ import {
   MemberlistError,
   wanConfig,
   type Config,
+  type Delegate,
   type Memberlist,
   type MemberEvent,
 } from "@memberlist/core";
@@ -31,31 +32,15 @@ const leaveTimeout = 5_000;
 
 /** `memberlist agent`: runs a member until Ctrl-C, SIGTERM or SIGHUP, and then leaves. */
 export async function runAgent(request: AgentRequest, runtime: Runtime, io: Io): Promise<number> {
-  const { seeds, bind, advertise, preset, name, label, keyring, meta, store } = request;
+  const { seeds, http, token, json } = request;
   const stop = interruption(io);
   const versions = request.delegateVersions ?? (await entryOf(seeds, request, runtime, stop))?.versions;
-  let handlers: EventHandlers | undefined;
-  const members = await create(runtime, {
-    ...presets[preset](),
-    ...versions,
-    name,
-    label,
-    keyring,
-    meta,
-    bindAddr: bind.host,
-    bindPort: bind.port,
-    advertiseAddr: advertise?.host,
-    advertisePort: advertise?.port,
-    store: store === undefined ? undefined : runtime.fileStore(store),
-    logOutput: process.stderr,
-    delegate: {
-      notifyMsg: (message, from) => {
-        printMessage(message.length, senderOf(from, members), request.json, io);
-        handlers?.onMessage(message);
-      },
-    },
-  });
-  handlers = new EventHandlers(
+  // Peers can send messages before createMemberlist returns.
+  const early: UserMessage[] = [];
+  let onMessage = (message: UserMessage): void => void early.push(message);
+  const delegate: Delegate = { notifyMsg: (bytes, from) => onMessage({ bytes, from }) };
+  const members = await create(runtime, { ...memberConfig(request, runtime), ...versions, delegate });
+  const handlers = new EventHandlers(
     request.handlers,
     () => members.localNode(),
     (problem) => io.error(problem),
@@ -63,9 +48,14 @@ export async function runAgent(request: AgentRequest, runtime: Runtime, io: Io):
   let server: AgentServer | undefined;
   try {
     const events = members.events({ signal: stop });
-    if (request.http !== undefined) server = await AgentServer.listen(members, request.http, request.token);
-    announce(members, server, request.json, io);
-    const printing = print(events, request.json, io, (event) => handlers?.onEvent(event));
+    if (http !== undefined) server = await AgentServer.listen(members, http, token);
+    announce(members, server, json, io);
+    onMessage = ({ bytes, from }) => {
+      printMessage(bytes.length, senderOf(from, members), json, io);
+      handlers.onMessage(bytes);
+    };
+    for (const message of early.splice(0)) onMessage(message);
+    const printing = print(events, json, io, (event) => handlers.onEvent(event));
     await Promise.all([printing, seeds.length > 0 ? joinCluster(members, seeds, stop, io) : undefined]);
     await members.leave({ timeout: leaveTimeout });
   } catch (error) {
@@ -76,6 +66,27 @@ export async function runAgent(request: AgentRequest, runtime: Runtime, io: Io):
     await server?.close();
   }
   return exitCodes.ok;
+}
+
+interface UserMessage {
+  readonly bytes: Uint8Array;
+  readonly from: Address;
+}
+
+function memberConfig({ preset, name, label, keyring, meta, bind, advertise, store }: AgentRequest, runtime: Runtime): Config {
+  return {
+    ...presets[preset](),
+    name,
+    label,
+    keyring,
+    meta,
+    bindAddr: bind.host,
+    bindPort: bind.port,
+    advertiseAddr: advertise?.host,
+    advertisePort: advertise?.port,
+    store: store === undefined ? undefined : runtime.fileStore(store),
+    logOutput: process.stderr,
+  };
 }
 
 /** @throws CommandError that names the option for an address that cannot be bound */
