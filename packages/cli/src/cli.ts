@@ -14,8 +14,8 @@ import type { Runtime } from "./runtime.ts";
 import { Io } from "./terminal/io.ts";
 
 const exitCodeHelp = `
-Exit codes: 0 success, 1 failed, 2 wrong use, 3 nobody answers, 4 refused (key, label or another protocol),
-5 and 6 doctor has warnings or errors, 130 interrupted.`;
+Exit codes: 0 success, 1 another failure, 2 wrong usage, 3 no answer, 4 refused (key, label, token or protocol),
+5 doctor found warnings, 6 doctor found errors, 130 interrupted.`;
 
 /** Parses the arguments, runs the command, and sets the process's exit code. Never throws. */
 export async function runCli(args: readonly string[], runtime: Runtime): Promise<void> {
@@ -24,7 +24,7 @@ export async function runCli(args: readonly string[], runtime: Runtime): Promise
     await program(runtime, io).parseAsync([...args], { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) {
-      // Commander has printed what is wrong, or the help.
+      // Commander has already printed the error or the help.
       process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
       return;
     }
@@ -36,7 +36,7 @@ export async function runCli(args: readonly string[], runtime: Runtime): Promise
 
 function program(runtime: Runtime, io: Io): Command {
   const root = new Command("memberlist")
-    .description("See and operate memberlist clusters: members in Go (Serf and Consul included) and TypeScript.")
+    .description("Inspect and operate memberlist clusters with members in Go (Serf and Consul included) and TypeScript.")
     .version(manifest.version, "--version", "print the version")
     .exitOverride()
     .showHelpAfterError("(--help shows the options and examples)")

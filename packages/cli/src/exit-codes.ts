@@ -33,12 +33,12 @@ const byErrorCode: Partial<Record<ErrorCode, number>> = {
   aborted: exitCodes.interrupted,
 };
 
-/** Wrong use of the command line. */
+/** The command line was used wrongly. */
 export class UsageError extends Error {
   override readonly name: string = "UsageError";
 }
 
-/** A failure with an exit code of its own. */
+/** A failure with its own exit code. */
 export class CommandError extends Error {
   override readonly name: string = "CommandError";
   readonly exitCode: number;
@@ -49,12 +49,12 @@ export class CommandError extends Error {
   }
 }
 
-/** The exit code that a command which failed with `error` ends with. */
+/** Returns the exit code for the error of a command. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return exitCodes.usage;
   if (error instanceof CommandError) return error.exitCode;
   if (error instanceof JoinError && error.code === "join_failed") {
-    // A seed that answers and refuses says more than those that do not answer.
+    // The refusal of one seed explains more than the silence of the others.
     const isRefused = error.attempts.some((attempt) => exitCodeOf(attempt.error) === exitCodes.refused);
     return isRefused ? exitCodes.refused : exitCodes.unreachable;
   }

@@ -3,20 +3,20 @@ import { formatAddress } from "@memberlist/core/transport";
 import { UsageError } from "./exit-codes.ts";
 import { metadataFields } from "./metadata.ts";
 
-/** Whether a member is to be shown. */
+/** Returns whether to show a member. */
 export type Filter = (node: Node) => boolean;
 
 const states: readonly NodeState[] = ["alive", "suspect", "dead", "left"];
 
 /**
- * Members that fit every expression: `state=alive`, `name=web-*`, `address=10.0.*`, `role=db` (a tag of Serf or Consul, or a field of JSON metadata), or a
- * pattern alone for the name. `*` stands for any characters, `!=` for "not".
+ * Makes a filter for the members that match every expression: `state=alive`, `name=web-*`, `address=10.0.*`, `role=db` (a tag of Serf or Consul, or a field
+ * of JSON metadata), or a pattern alone for the name. `*` matches any characters; `!=` means "not".
  *
  * @throws UsageError
  */
 export function parseFilters(expressions: readonly string[]): Filter {
   const filters = expressions.map(parseFilter);
-  return (node) => filters.every((fits) => fits(node));
+  return (node) => filters.every((matches) => matches(node));
 }
 
 function parseFilter(expression: string): Filter {
@@ -25,7 +25,7 @@ function parseFilter(expression: string): Filter {
   if (pattern === "" && operator === "=" && found?.[1] === undefined) throw new UsageError("--filter: the expression is empty");
   const regex = wildcard(pattern);
   if (field === "state" && !states.some((state) => regex.test(state))) {
-    throw new UsageError(`--filter: ${expression} fits no state; the states are ${states.join(", ")}`);
+    throw new UsageError(`--filter: ${expression} matches no state; the states are ${states.join(", ")}`);
   }
   return (node) => regex.test(valueOf(node, field)) === (operator === "=");
 }

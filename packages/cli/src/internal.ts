@@ -1,4 +1,4 @@
-/** What the project's own packages share with the command line. Not for others: it changes without notice. */
+/** Exports for the other packages of this project. They change without notice. */
 export { formatDuration } from "@memberlist/status/internal";
 export { LiveRegion, type Terminal } from "./terminal/live-region.ts";
 export { stateStyle } from "./terminal/states.ts";

@@ -1,7 +1,11 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 
-/** The address by which this machine sends to `host`, a literal IP; undefined where that cannot be found out. Sends nothing. */
+/**
+ * Finds the local address from which this machine sends to `host`, a literal IP. It sends nothing.
+ *
+ * @returns undefined if the system has no route to the host
+ */
 export async function localAddressTowards(host: string, port: number): Promise<string | undefined> {
   const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
   try {

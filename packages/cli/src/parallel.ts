@@ -1,4 +1,4 @@
-/** Calls `act` for each item, at most `limit` at once. Results are in the order of the items. */
+/** Calls `act` for each item, with at most `limit` calls at once. The results keep the order of the items. */
 export async function inParallel<Item, Result>(
   items: readonly Item[],
   limit: number,

@@ -4,13 +4,13 @@ import type { Address } from "@memberlist/core/transport";
 import type { ClusterAccess } from "./cluster-options.ts";
 import type { BoundTransport, Runtime } from "./runtime.ts";
 
-/** Pings, and the transport that they go over. */
+/** A pinger and its transport. */
 export interface Visit {
   readonly pinger: PacketVisitor;
   readonly transport: BoundTransport;
 }
 
-/** Opens sockets for pings to these hosts, literal IPs; they are closed after `use`. */
+/** Opens sockets for pings to these hosts (literal IPs), calls `use`, and closes the sockets. */
 export async function visiting<T>(
   hosts: readonly string[],
   { keyring, label }: ClusterAccess,
@@ -31,7 +31,7 @@ export function addressOf({ addr, port, name }: Node): Address {
   return { host: addr, port, name };
 }
 
-/** Members that can be expected to answer, sorted by name. */
+/** Returns the alive and suspect members, sorted by name. */
 export function presentMembers(nodes: readonly Node[]): readonly Node[] {
   return nodes
     .filter(({ state }) => state === "alive" || state === "suspect")

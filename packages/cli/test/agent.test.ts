@@ -89,7 +89,7 @@ describe("memberlist agent", () => {
     });
   });
 
-  it("lets flags and the environment win over the key, the label and the token of its file", limit, async () => {
+  it("prefers flags and the environment to the key, the label and the token of its file", limit, async () => {
     const file = join(folder, "other.json");
     await writeFile(join(folder, "key"), generateKey());
     const fields = { keyFile: join(folder, "key"), label: "of-file", httpTokenFile: join(folder, "token"), preset: "local" };
@@ -120,7 +120,7 @@ describe("memberlist agent", () => {
   });
 
   it(
-    "runs event handlers as Serf does: the event in the environment, members as lines, without the agent's secrets",
+    "runs event handlers as Serf does, with the event in the environment and members as lines, but without the agent's secrets",
     limit,
     async () => {
       const out = join(folder, "handled");
@@ -154,7 +154,7 @@ describe("memberlist agent", () => {
     },
   );
 
-  it("prints nothing but events to standard output: what handlers print goes to standard error", limit, async () => {
+  it("prints only events to standard output, and the output of handlers to standard error", limit, async () => {
     await using run = await agent("a", ["--event-handler", "user=echo handled"]);
     await runCli(["send", run.running.address, "a", "x"]);
     await expect.poll(() => run.stderr, patience).toContain("handled\n");
@@ -162,7 +162,7 @@ describe("memberlist agent", () => {
     expect(run.stdout).not.toContain("handled");
   });
 
-  it("answers malformed requests, and logs nothing about them", limit, async () => {
+  it("answers malformed requests without a log line", limit, async () => {
     await using run = await agent("a", ["--http", "127.0.0.1:0"]);
     const { hostname, port } = new URL(run.running.http ?? "");
     const lines = ["GET / HTTP/1.1\r\nHost: a b", "GET / HTTP/1.1\r\nHost: [::bad", "TRACE / HTTP/1.1\r\nHost: 127.0.0.1"];
@@ -175,7 +175,7 @@ describe("memberlist agent", () => {
     expect(run.stderr).not.toContain("Error");
   });
 
-  it("serves the status page, on loopback without a token, elsewhere not", limit, async () => {
+  it("serves the status page on loopback without a token, and requires a token on other addresses", limit, async () => {
     await using run = await agent("a", ["--http", "127.0.0.1:0"]);
     const url = run.running.http ?? "";
     const page = await fetch(url, { headers: { accept: "application/json" } });
@@ -188,9 +188,9 @@ describe("memberlist agent", () => {
   });
 });
 
-describe("an agent that cannot begin as it should", () => {
-  it("tries its seeds again until one answers, and says so once", limit, async () => {
-    // Of the loopback's addresses one that no other test uses, with a port that the system gives to nobody.
+describe("memberlist agent with a problem at its start", () => {
+  it("tries its seeds again until one answers, and reports this once", limit, async () => {
+    // A loopback address that no other test uses, with a port below those that the system hands out.
     const address = `127.${64 + ((process.pid >> 14) & 63)}.${(process.pid >> 7) & 127}.${1 + (process.pid & 127)}:17946`;
     await using second = await agent("b", [address]);
     await expect.poll(() => second.stderr, patience).toContain("tries its seeds again until one answers");
@@ -203,14 +203,14 @@ describe("an agent that cannot begin as it should", () => {
     await expect.poll(sees(first, "leave", "b"), patience).toBe(true);
   });
 
-  it("leaves its loop of attempts on SIGINT", limit, async () => {
+  it("stops its attempts to join on SIGINT", limit, async () => {
     await using run = await agent("b", ["127.0.0.1:1"]);
     await expect.poll(() => run.stderr, patience).toContain("tries its seeds again until one answers");
     run.interrupt();
     expect(await run.ended).toBe(0);
   });
 
-  it("ends when a seed refuses it, as it would again", limit, async () => {
+  it("ends when a seed refuses it", limit, async () => {
     await using first = await agent("a", [], { env: { MEMBERLIST_KEY: generateKey() } });
     const options = ["--preset", "local", "--name", "b", "--bind", "127.0.0.1:0"];
     const refused = await runCli(["agent", ...options, first.running.address, "127.0.0.1:1"], {
@@ -219,7 +219,7 @@ describe("an agent that cannot begin as it should", () => {
     expect(refused).toMatchObject({ code: 4, stderr: expect.stringContaining("could not join any of 2 addresses") });
   });
 
-  it("names the option of an address that is in use", limit, async () => {
+  it("names the option to change when an address is in use", limit, async () => {
     await using first = await agent("a", ["--http", "127.0.0.1:0"]);
     const { address, http = "" } = first.running;
     expect(await runCli(["agent", "--name", "b", "--bind", address])).toMatchObject({
@@ -233,7 +233,7 @@ describe("an agent that cannot begin as it should", () => {
     });
   });
 
-  it("warns that its name is used", limit, async () => {
+  it("warns when a running member has its name", limit, async () => {
     await using first = await agent("a");
     await using second = await agent("a", [first.running.address]);
     await expect.poll(() => second.stderr, patience).toContain(`the name a is used by ${first.running.address}, which is alive`);
@@ -241,7 +241,7 @@ describe("an agent that cannot begin as it should", () => {
 });
 
 describe("memberlist monitor", () => {
-  it("joins as an observer, prints what happens, and leaves", limit, async () => {
+  it("joins as an observer, prints events, and leaves", limit, async () => {
     await using first = await agent("a");
     await using monitor = await CliRun.start(["monitor", first.running.address, "--json", "--name", "observer"]);
     await expect.poll(sees(first, "join", "observer"), patience).toBe(true);
@@ -254,7 +254,7 @@ describe("memberlist monitor", () => {
     await expect.poll(sees(first, "leave", "observer"), patience).toBe(true);
   });
 
-  it("prints the events of a running agent, in words, with the token that it needs", limit, async () => {
+  it("prints the events of a running agent as sentences, and sends its token", limit, async () => {
     await using first = await agent("a", ["--http", "127.0.0.1:0", "--http-token-file", join(folder, "token")]);
     const url = first.running.http ?? "";
     expect(await runCli(["monitor", "--agent", url])).toMatchObject({
@@ -290,36 +290,32 @@ it.each([["monitor"], ["doctor", "127.0.0.1:1"], ["keys", "list"]])(
 );
 
 describe("memberlist monitor --agent", () => {
-  it(
-    "prints log lines only if they are asked for, none that an event says, and all in the order of their times",
-    limit,
-    async () => {
-      await using first = await agent("a", ["--http", "127.0.0.1:0", "127.0.0.1:1"]);
-      const url = first.running.http ?? "";
-      await expect.poll(() => first.stderr, patience).toContain("join_attempt_failed");
-      await using plain = await CliRun.start(["monitor", "--agent", url, "--json"]);
-      await using logs = await CliRun.start(["monitor", "--agent", url, "--json", "--logs"]);
-      await expect.poll(() => logs.json, patience).toContainEqual(expect.objectContaining({ code: "join_attempt_failed" }));
-      await using second = await agent("b", [first.running.address]);
-      await expect.poll(sees(plain, "join", "b"), patience).toBe(true);
-      // It does not leave: it is suspected and declared dead, which is logged, too.
-      process.kill(second.pid, "SIGKILL");
-      await expect.poll(sees(logs, "leave", "b"), patience).toBe(true);
-      const lines = logs.json as readonly (Event & { readonly at: string; readonly level?: string; readonly code?: string })[];
-      expect(lines.map(({ at }) => at)).toEqual(lines.map(({ at }) => at).toSorted());
-      expect(lines.map(({ level }) => level)).not.toContain("debug");
-      expect(lines.map(({ code }) => code)).not.toContain("marked_dead");
-      expect(plain.json.map((line) => (line as Event).type)).not.toContain("log");
-      const misused = await runCli(["monitor", first.running.address, "--logs"]);
-      expect(misused).toMatchObject({ code: 2, stderr: expect.stringContaining("--logs needs --agent") });
-      const noScheme = await runCli(["monitor", "--agent", new URL(url).host]);
-      expect(noScheme).toMatchObject({ code: 2, stderr: expect.stringContaining(`pass ${url}`) });
-    },
-  );
+  it("prints log lines only with --logs, leaves out those that repeat an event, and keeps the order of time", limit, async () => {
+    await using first = await agent("a", ["--http", "127.0.0.1:0", "127.0.0.1:1"]);
+    const url = first.running.http ?? "";
+    await expect.poll(() => first.stderr, patience).toContain("join_attempt_failed");
+    await using plain = await CliRun.start(["monitor", "--agent", url, "--json"]);
+    await using logs = await CliRun.start(["monitor", "--agent", url, "--json", "--logs"]);
+    await expect.poll(() => logs.json, patience).toContainEqual(expect.objectContaining({ code: "join_attempt_failed" }));
+    await using second = await agent("b", [first.running.address]);
+    await expect.poll(sees(plain, "join", "b"), patience).toBe(true);
+    // The process dies without a leave: others suspect it and declare it dead, and log both.
+    process.kill(second.pid, "SIGKILL");
+    await expect.poll(sees(logs, "leave", "b"), patience).toBe(true);
+    const lines = logs.json as readonly (Event & { readonly at: string; readonly level?: string; readonly code?: string })[];
+    expect(lines.map(({ at }) => at)).toEqual(lines.map(({ at }) => at).toSorted());
+    expect(lines.map(({ level }) => level)).not.toContain("debug");
+    expect(lines.map(({ code }) => code)).not.toContain("marked_dead");
+    expect(plain.json.map((line) => (line as Event).type)).not.toContain("log");
+    const misused = await runCli(["monitor", first.running.address, "--logs"]);
+    expect(misused).toMatchObject({ code: 2, stderr: expect.stringContaining("--logs needs --agent") });
+    const noScheme = await runCli(["monitor", "--agent", new URL(url).host]);
+    expect(noScheme).toMatchObject({ code: 2, stderr: expect.stringContaining(`pass ${url}`) });
+  });
 });
 
 describe("memberlist ping, rtt, send, broadcast and reachability", () => {
-  it("reach members without joining", limit, async () => {
+  it("reaches members without joining", limit, async () => {
     await using first = await agent("a", ["--event-handler", `user=cat >> ${join(folder, "user-a")}`]);
     await using second = await agent("b", ["--event-handler", `user=cat >> ${join(folder, "user-b")}`, first.running.address]);
     const seed = first.running.address;
@@ -330,7 +326,7 @@ describe("memberlist ping, rtt, send, broadcast and reachability", () => {
     expect(await runCli(["ping", `z/${seed}`, "--count", "1"])).toMatchObject({
       code: 3,
       stdout: expect.stringContaining("no answer"),
-      stderr: expect.stringContaining(`memberlist doctor ${seed} finds out which`),
+      stderr: expect.stringContaining(`memberlist doctor ${seed} finds the cause`),
     });
     expect(await runCli(["ping", seed, "--interval", "0.001"])).toMatchObject({
       code: 2,
@@ -370,7 +366,7 @@ describe("memberlist ping, rtt, send, broadcast and reachability", () => {
 });
 
 describe("output", () => {
-  it("fails in a sentence when it cannot be written", limit, async () => {
+  it("names the cause when standard output cannot be written", limit, async () => {
     expect(await runCli(["keygen"], { enter: ["bash", "-c", `"$@" > /dev/full`, "bash"] })).toEqual({
       code: 1,
       stdout: "",
@@ -378,7 +374,7 @@ describe("output", () => {
     });
   });
 
-  it("has the exit code of an interruption for a ping that nobody had answered", limit, async () => {
+  it("exits with 130 when ping is interrupted before an ack", limit, async () => {
     await using ping = await CliRun.start(["ping", "127.0.0.1:1", "--count", "100000", "--interval", "0.02"]);
     await expect.poll(() => ping.stdout, patience).toContain("no answer");
     ping.interrupt();

@@ -5,7 +5,7 @@ import { runCli } from "./program.ts";
 
 const limit = { timeout: 60_000 };
 
-/** What bash offers behind a command line. */
+/** Returns the words that bash offers after a command line. */
 async function offered(line: string): Promise<readonly string[]> {
   const { stdout: script } = await runCli(["completions", "bash"]);
   const words = line.split(" ");
@@ -16,7 +16,7 @@ async function offered(line: string): Promise<readonly string[]> {
   return stdout.trim().split("\n");
 }
 
-it("memberlist --version prints the version of the package", limit, async () => {
+it("prints the version of the package for --version", limit, async () => {
   const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
   expect(await runCli(["--version"])).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
 });
@@ -32,7 +32,7 @@ describe("memberlist completions", () => {
     expect(await offered("memberlist doctor --ke")).toEqual(["--key-file", "--key"]);
   });
 
-  it("has scripts for zsh and fish, and refuses other shells", limit, async () => {
+  it("prints scripts for zsh and fish, and refuses other shells", limit, async () => {
     expect((await runCli(["completions", "zsh"])).stdout).toMatch(/^#compdef memberlist\n/);
     const fish = await runCli(["completions", "fish"]);
     expect(fish.stdout).toContain("complete -c memberlist -n '__fish_use_subcommand' -f -a members -d ");

@@ -30,20 +30,20 @@ function examination(fields: Partial<Examination>): Examination {
 const codes = (fields: Partial<Examination>): readonly string[] =>
   sortFindings(diagnose(examination(fields))).map(({ code }) => code);
 
-describe("how long a process was blocked", () => {
-  it("is the time of the ping whose ack came together with later ones", () => {
+describe("blockedFor", () => {
+  it("returns the round-trip time of a ping whose ack arrived together with later acks", () => {
     expect(blockedFor(pings(1, 450, 350, 250, 150, 50, 1))).toBe(450);
   });
 
-  it("is nothing on a slow network, with a single slow ack, or without acks", () => {
+  it("returns 0 on a slow network, after a single slow ack, and without acks", () => {
     expect(blockedFor(pings(300, 302, 299, 301))).toBe(0);
     expect(blockedFor(pings(1, 300, 1, 1))).toBe(0);
     expect(blockedFor(pings(undefined, undefined))).toBe(0);
   });
 });
 
-describe("the diagnosis", () => {
-  it("has nothing to say about a healthy member", () => {
+describe("diagnose", () => {
+  it("reports no finding for a healthy member", () => {
     expect(codes({ members: [check({})] })).toEqual([]);
   });
 
@@ -53,7 +53,7 @@ describe("the diagnosis", () => {
     expect(codes({ members, ownLag: 600 })).toEqual(["doctor_was_slow"]);
   });
 
-  it("reports loss, another node at the address, and members that are suspect or dead, the most serious first", () => {
+  it("reports loss, another node at the address, and suspect and dead members, the most serious first", () => {
     const lossy = check({ pings: pings(1, undefined, 1, undefined, 1) });
     const other = check({ node: node("b", { state: "suspect" }), pings: pings(undefined), isAnother: true });
     expect(codes({ members: [lossy, other], gone: [node("c", { state: "dead" })] })).toEqual([
@@ -64,14 +64,14 @@ describe("the diagnosis", () => {
     ]);
   });
 
-  it("has different findings for a member that answers others and for one that nobody reaches", () => {
+  it("distinguishes a member that answers only other members from one that does not answer at all", () => {
     const silent = { code: "timeout", message: "no connection in time", connected: false, unanswered: false } as const;
     const base = { stream: silent, pings: pings(undefined, undefined) };
     expect(codes({ members: [check({ ...base, answersOthers: true })] })).toEqual(["unreachable_from_here"]);
     expect(codes({ members: [check({ ...base, answersOthers: false })] })).toEqual(["address_unreachable"]);
   });
 
-  it("first says to check the address and the port where no seed answers, or the name where it has no address", () => {
+  it("advises to check the address of a seed that does not answer, and the name of a seed without an address", () => {
     const advice = (code: "dial_failed" | "resolve_failed"): string | undefined => {
       const stream = { code, message: "nobody", connected: false, unanswered: false };
       return diagnose(examination({ seeds: [{ seed: "10.0.0.1:7946", stream, elsewhere: undefined }] }))[0]?.advice;
@@ -80,13 +80,13 @@ describe("the diagnosis", () => {
     expect(advice("resolve_failed")).toMatch(/^check the name/);
   });
 
-  it("says which option has the key of an encrypted cluster", () => {
+  it("names the option for the key of an encrypted cluster", () => {
     const stream = { code: "decrypt_failed", message: "is encrypted", connected: true, unanswered: false } as const;
     const [found] = diagnose(examination({ seeds: [{ seed: "10.0.0.1:7946", stream, elsewhere: undefined }] }));
     expect(found).toMatchObject({ code: "key_mismatch", advice: expect.stringContaining("--key-file") });
   });
 
-  it("distinguishes stale lists from two nodes of one name", () => {
+  it("distinguishes stale member lists from two nodes with one name", () => {
     const addresses = (second: boolean): Examination["names"] => [
       {
         name: "a",
@@ -100,7 +100,7 @@ describe("the diagnosis", () => {
     expect(codes({ names: addresses(false) })).toEqual(["views_differ"]);
   });
 
-  it("names the minority of a version, and whether the others accept it", () => {
+  it("names the members with a minority version, and reports whether the others accept it", () => {
     const nodes = [node("a"), node("b"), node("c", { pCur: 4 })];
     expect(diagnoseVersions(nodes)).toMatchObject([{ code: "version_differs", severity: "warning", about: ["c"] }]);
     const narrow = [
@@ -112,7 +112,7 @@ describe("the diagnosis", () => {
   });
 });
 
-describe("the diagnosis of agents", () => {
+describe("diagnoseAgent", () => {
   type Check = Parameters<typeof diagnoseAgent>[0];
   type Look = NonNullable<Check["looks"]>[0];
 
@@ -152,7 +152,7 @@ describe("the diagnosis of agents", () => {
     expect(diagnoseAgent({ url: "http://a", error: "refused" })).toMatchObject([{ code: "agent_unreachable" }]);
   });
 
-  it("reports a name that two nodes use as an error while that goes on, and later with its time as a warning and then as information", () => {
+  it("reports a name conflict as an error while it lasts, and later with its time as a warning and then as information", () => {
     const conflict = (at: number): object => ({
       type: "conflict",
       at,

@@ -9,8 +9,8 @@ function node(meta: string): Node {
   return { ...base, ...versions, meta: Buffer.from(meta) };
 }
 
-describe("event handlers", () => {
-  it("go on after a command that could not be started", { timeout: 30_000 }, async () => {
+describe("EventHandlers", () => {
+  it("runs the next command after one that could not be started", { timeout: 30_000 }, async () => {
     const problems: string[] = [];
     // An environment variable cannot have this value.
     let self = node(String.raw`{"role":"\u0000"}`);

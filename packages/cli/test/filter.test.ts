@@ -26,11 +26,11 @@ describe("--filter", () => {
     ["role=w.b", false],
     ["role!=db", true],
     ["zone=", true],
-  ])("judges a member by %s: %s", (expression, fits) => {
+  ])("matches %s against a member: %s", (expression, fits) => {
     expect(parseFilters([expression])(node({}))).toBe(fits);
   });
 
-  it("combines expressions by and, reads JSON metadata, and refuses an empty expression", () => {
+  it("requires every expression to match, reads JSON metadata, and refuses an empty expression", () => {
     expect(parseFilters(["web-*", "state=dead"])(node({}))).toBe(false);
     expect(parseFilters(["port=80"])(node({ meta: Buffer.from('{"port":80}') }))).toBe(true);
     expect(() => parseFilters([""])).toThrow(UsageError);
@@ -46,7 +46,7 @@ describe("metadataLine", () => {
     expect(metadataLine(new Uint8Array(0))).toBe("");
   });
 
-  it("does not parse JSON that is longer than metadata may be: deep JSON would overflow the stack", () => {
+  it("does not parse JSON that exceeds the limit of metadata: deep JSON would overflow the stack", () => {
     const deep = "[".repeat(50_000) + "]".repeat(50_000);
     expect(metadataLine(Buffer.from(deep))).toMatch(/^100000 bytes: (?:5b){64}$/);
   });

@@ -67,7 +67,7 @@ interface TestAgent extends TestServer {
   members: string[];
 }
 
-/** The keys of an agent, without a member. */
+/** Answers requests to `/keys` like an agent, without a member. */
 async function testAgent(node: string, onAction: (agent: TestAgent, action: string) => void): Promise<TestAgent> {
   const server = await serve((request, response) => {
     const answer = async (): Promise<void> => {
@@ -89,7 +89,7 @@ async function testAgent(node: string, onAction: (agent: TestAgent, action: stri
 }
 
 describe("memberlist keygen", () => {
-  it("prints a key of the size that is asked for", limit, async () => {
+  it("prints a key of the requested size", limit, async () => {
     const { stdout } = await runCli(["keygen"]);
     expect(decodeKey(stdout.trim())).toHaveLength(32);
     expect(decodeKey((await runCli(["keygen", "--bytes", "16"])).stdout.trim())).toHaveLength(16);
@@ -98,7 +98,7 @@ describe("memberlist keygen", () => {
 });
 
 describe("memberlist keys rotate", () => {
-  it("replaces the key of a running cluster, says what each answered, and shows no key", limit, async () => {
+  it("replaces the key of a running cluster, and prints each answer without a key", limit, async () => {
     await using first = await agent("a");
     await using second = await agent("b", [first.address]);
     await expect.poll(() => countMembers(first.address, oldKey), patience).toBe(2);
@@ -117,14 +117,14 @@ describe("memberlist keys rotate", () => {
     expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining("the rotation is complete") });
   });
 
-  it("refuses to begin without --yes where nobody can be asked, before it makes a key", limit, async () => {
+  it("refuses to begin without --yes and without a terminal, before it makes a key", limit, async () => {
     const file = join(folder, "never");
     const asked = await runCli(["keys", "rotate", "--agent", "http://127.0.0.1:1", "--new-key-file", file], { env });
     expect(asked).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("pass --yes") });
     await expect(stat(file)).rejects.toMatchObject({ code: "ENOENT" });
   });
 
-  it("stops when an agent does not answer or is not given, and goes on when it is run again", limit, async () => {
+  it("stops when an agent does not answer or is not given, and continues when it is run again", limit, async () => {
     await using first = await agent("a");
     await using second = await agent("b", [first.address]);
     await expect.poll(() => countMembers(first.address, oldKey), patience).toBe(2);
@@ -134,7 +134,7 @@ describe("memberlist keys rotate", () => {
     expect(gone).toMatchObject({ code: 3, stderr: expect.stringContaining("run the same command again") });
     expect(gone.stdout).toContain("✗ http://127.0.0.1:1 does not answer: ");
     expect(await countMembers(first.address, oldKey)).toBe(2);
-    // As if an earlier run had been ended after its first step on one agent.
+    // This is the state after a run that ended during its first step.
     const newKey = generateKey();
     await writeFile(join(folder, "next"), newKey);
     const body = JSON.stringify({ action: "add", key: newKey });
@@ -153,7 +153,7 @@ describe("memberlist keys rotate", () => {
     });
     const agents = [first.url, restarted.url];
     const lost = await rotate(agents, "restarted");
-    expect(lost).toMatchObject({ code: 1, stderr: expect.stringContaining("have not kept the step before") });
+    expect(lost).toMatchObject({ code: 1, stderr: expect.stringContaining("have lost the keys of the step before") });
     expect(lost.stdout).toContain(`✓ ${restarted.url} b: ${before.join()} (encrypts)`);
     expect(first.actions).not.toContain("keep");
     first.members = ["a", "b", "c"];
@@ -173,7 +173,7 @@ describe("memberlist keys rotate", () => {
     expect(await rotate([joined.url, other.url], "joined", "--partial")).toMatchObject({ code: 0 });
   });
 
-  it("sends nothing to where an agent redirects it, and takes only the answer of an agent", limit, async () => {
+  it("follows no redirect, and accepts only the answer of an agent", limit, async () => {
     let requests = 0;
     await using elsewhere = await serve((_, response) => {
       requests++;

@@ -55,7 +55,7 @@ function listening(server: Server): Promise<string> {
 }
 
 describe("memberlist members", () => {
-  it("prints a table of a cluster that it does not join, with control characters of names escaped", limit, async () => {
+  it("prints a table of a cluster without joining it, and escapes control characters of names", limit, async () => {
     const address = await cluster();
     const { code, stdout, stderr } = await runCli(["members", address]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
@@ -66,7 +66,7 @@ describe("memberlist members", () => {
     expect(running.map((members) => members.members({}).length)).toEqual([2, 2]);
   });
 
-  it("prints JSON, of the members that a filter selects", limit, async () => {
+  it("prints the members that match a filter as JSON", limit, async () => {
     const address = await cluster();
     const { stdout } = await runCli(["members", address, "--json", "--filter", "role=w*", "--filter", "state!=dead"]);
     expect(JSON.parse(stdout)).toMatchObject({
@@ -97,7 +97,7 @@ describe("memberlist members", () => {
     expect(bad.stderr).toContain("must be a string of base64");
   });
 
-  it("says which: wrong key, no key, wrong label, nobody there, an HTTP port", limit, async () => {
+  it("names the cause: a wrong key, no key, a wrong label, a closed port, an HTTP port, a wrong option", limit, async () => {
     const address = await cluster({ secretKey, label: "shop" });
     const wrongKey = await runCli(["members", address, "--key-file", join(folder, "other"), "--label", "shop"]);
     expect(wrongKey).toMatchObject({ code: 4, stderr: expect.stringContaining("uses another key") });
@@ -123,7 +123,7 @@ describe("memberlist members", () => {
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining("--label") });
   });
 
-  it("watches: prints each member that changes, until it is interrupted", limit, async () => {
+  it("prints each member that changes with --watch, until it is interrupted", limit, async () => {
     const address = await cluster();
     await using watching = await CliRun.start(["members", address, "--watch", "0.1", "--json"]);
     const seen = (name: string, state: string): boolean =>

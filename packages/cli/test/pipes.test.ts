@@ -27,20 +27,20 @@ async function start(name: string, label: string = ""): Promise<Member> {
   return { members, address: members.toJSON().address, received };
 }
 
-/** Runs behind a pipe of a shell; prints what the reader read, and then the exit codes of the two. */
+/** Pipes the program into a reader. Standard output has the output of the reader, and then the exit codes of both. */
 function piped(reader: string): { readonly enter: readonly string[] } {
   return { enter: ["bash", "-c", `"$@" | ${reader}; echo "\${PIPESTATUS[@]}"`, "bash"] };
 }
 
-describe("a message from standard input", () => {
-  it("is sent when its end has come, however late that is", limit, async () => {
+describe("memberlist send", () => {
+  it("sends a message from standard input after its end, however late that comes", limit, async () => {
     const { address, received } = await start("a");
     const late = ["bash", "-c", `{ sleep 1; printf late; } | "$@"`, "bash"];
     expect(await runCli(["send", address, "a"], { enter: late })).toMatchObject({ code: 0, stderr: "" });
     await expect.poll(() => received.map((message) => Buffer.from(message).toString())).toEqual(["late"]);
   });
 
-  it("is refused when it is longer than a message may be", limit, async () => {
+  it("refuses a message from standard input that exceeds the limit", limit, async () => {
     const { address, received } = await start("a");
     const sent = await runCli(["send", address, "a"], { stdin: "x".repeat(20 * 1024 * 1024 + 1) });
     expect(sent).toMatchObject({ code: 2, stderr: expect.stringContaining("more than the 20971520 bytes") });
@@ -48,21 +48,21 @@ describe("a message from standard input", () => {
   });
 });
 
-describe("a reader that closes the pipe", () => {
-  it("ends a command that would go on for long, without a stack trace", limit, async () => {
+describe("standard output that its reader closes", () => {
+  it("ends a long-running command without a stack trace", limit, async () => {
     const { address } = await start("a");
     const { stdout, stderr } = await runCli(["ping", address, "--count", "100000", "--interval", "0.01"], piped("head -1"));
     expect(stderr).toBe("");
     expect(stdout).toMatch(/^answer from .*\n0 0\n$/);
   });
 
-  it("lets an agent leave its cluster", limit, async () => {
+  it("makes an agent leave its cluster", limit, async () => {
     const { address, members } = await start("a");
     const agent = ["agent", "--preset", "local", "--name", "b", "--bind", "127.0.0.1:0", address];
     await using run = await CliRun.start(agent, piped("sed '/ a joined at /q'"));
     await expect.poll(() => members.get("b")?.state, { timeout: 30_000 }).toBe("alive");
     await expect.poll(() => run.stdout, { timeout: 30_000 }).toContain(" a joined at ");
-    // The next event goes to nobody.
+    // The reader has ended before the next event.
     const { members: other } = await start("c");
     await other.join([address]);
     expect(await run.ended).toBe(0);
@@ -70,7 +70,7 @@ describe("a reader that closes the pipe", () => {
     await expect.poll(() => members.get("b")?.state ?? "left", { timeout: 30_000 }).toBe("left");
   });
 
-  it("does not keep a command that ends by itself from its exit code", limit, async () => {
+  it("keeps the exit code of a command that ends by itself", limit, async () => {
     const { address } = await start("a");
     const { stdout, stderr } = await runCli(["doctor", address, "--duration", "0.3", "--label", "other"], piped("true"));
     expect({ stdout, stderr: stderr.includes("EPIPE") }).toEqual({ stdout: "6 0\n", stderr: false });

@@ -7,7 +7,7 @@ import { bundle } from "../../../scripts/bundle.mjs";
 
 let built: Promise<string> | undefined;
 
-/** The command line as one file, made from the sources once for each test file. */
+/** Bundles the command line into one file, once for each test file. */
 export function cliProgram(): Promise<string> {
   built ??= (async () => {
     const folder = mkdtempSync(join(tmpdir(), "memberlist-cli-"));
@@ -20,14 +20,14 @@ export function cliProgram(): Promise<string> {
 }
 
 export interface CliOptions {
-  /** On top of the environment, from which keys and labels are taken away. */
+  /** Variables in addition to the environment of this process without its key and label. */
   readonly env?: Readonly<Record<string, string>>;
-  /** What to put before the program, such as what enters a network namespace. */
+  /** A command that runs the program, such as one that enters a network namespace. */
   readonly enter?: readonly string[];
   readonly stdin?: string;
 }
 
-/** One run of the command line in a process of its own. */
+/** A run of the command line in its own process. */
 export class CliRun implements AsyncDisposable {
   /** Resolves with the exit code, or the signal, once the process has ended. */
   readonly ended: Promise<number | string>;
@@ -56,7 +56,7 @@ export class CliRun implements AsyncDisposable {
     return this.#child.pid ?? -1;
   }
 
-  /** The lines of standard output, each of which is JSON. */
+  /** The lines of standard output, parsed as JSON. */
   get json(): readonly unknown[] {
     return this.stdout
       .split("\n")

@@ -19,8 +19,8 @@ const columns: readonly Column<Row>[] = [
 ];
 const plain = painter(false);
 
-describe("a table", () => {
-  it("aligns columns, wide characters included", () => {
+describe("tableLines", () => {
+  it("aligns columns with wide characters", () => {
     expect(tableLines(rows, columns, 80, plain)).toEqual([
       "NAME          STATE  META",
       "web-1         alive  role=web zone=eu-west-1a",
@@ -28,13 +28,13 @@ describe("a table", () => {
     ]);
   });
 
-  it("takes more rows than a function takes arguments", () => {
+  it("formats more rows than a function can take arguments", () => {
     const many = Array.from({ length: 200_000 }, () => ({ name: "n", state: "alive", meta: "" }));
     const [name] = columns;
     expect(tableLines(many, name === undefined ? [] : [name], 80, plain)).toHaveLength(200_001);
   });
 
-  it("cuts a column that may be cut, then leaves the least important out, and is never wider than the terminal", () => {
+  it("cuts columns, then leaves out the least important ones, and never exceeds the width of the terminal", () => {
     expect(tableLines(rows, columns, 40, plain)[1]).toBe("web-1         alive  role=web zone=eu-w…");
     expect(tableLines(rows, columns, 20, plain)).toEqual(["NAME        META", "web-1       role=we…", "データベ…"]);
     for (let limit = 1; limit < 60; limit++) {

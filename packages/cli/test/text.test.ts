@@ -4,14 +4,14 @@ import { cut, fold, painter, width } from "../src/terminal/text.ts";
 const red = painter(true)("red", "dead");
 
 describe("cut", () => {
-  it("leaves what fits, and marks what it cuts", () => {
+  it("returns a string that fits, and marks a cut", () => {
     expect(cut("abcdef", 6)).toBe("abcdef");
     expect(cut("abcdef", 4)).toBe("abc…");
     expect(cut("abcdef", 1)).toBe("…");
     expect(cut("abcdef", 0)).toBe("");
   });
 
-  it("counts no colours, and closes them", () => {
+  it("does not count colours, and closes them", () => {
     expect(width(red)).toBe(4);
     expect(cut(red, 4)).toBe(red);
     expect(width(cut(red, 3))).toBe(3);
@@ -20,7 +20,7 @@ describe("cut", () => {
 });
 
 describe("width and cut", () => {
-  it("count two columns for a wide character, and never cut one in half", () => {
+  it("counts two columns for a wide character, and never cuts one in half", () => {
     expect(width("日本")).toBe(4);
     expect(cut("日本語", 4)).toBe("日…");
     expect(cut("👩‍👩‍👧 family", 5)).toBe("👩‍👩‍👧 f…");
@@ -29,7 +29,7 @@ describe("width and cut", () => {
 });
 
 describe("fold", () => {
-  it("breaks between words only, and indents what follows", () => {
+  it("breaks lines only between words, and indents all lines but the first", () => {
     expect(fold(["a", "bb", "ccc", "dddddddd"], 6, "> ", " ")).toEqual(["a bb", "> ccc", "> dddddddd"]);
     expect(fold([], 6, "> ", " ")).toEqual([]);
   });

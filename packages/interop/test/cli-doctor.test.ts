@@ -207,7 +207,7 @@ describe.runIf(isPossible)("memberlist doctor in two networks:", () => {
     await network.dropAt(network.right, "ipproto", "udp");
     const all = await examine(near);
     expect(found(all)).toEqual(["udp_blocked: far"]);
-    expect(first(all)?.message).toContain("nobody gets its answers");
+    expect(first(all)?.message).toContain("no member gets its answers");
   });
 
   it("names TCP that is blocked while UDP passes", limit, async () => {

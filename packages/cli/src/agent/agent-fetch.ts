@@ -35,19 +35,19 @@ function tokenProblem(token: string | undefined): string {
     : "the token is wrong: compare --token-file (or MEMBERLIST_HTTP_TOKEN) with the agent's --http-token-file";
 }
 
-/** What the agent says; the answer itself if it is from another server. */
+/** Returns the error in the agent's JSON, or the start of an answer of another server. */
 function problemOf(answer: string): string {
   const text = answer.trim();
   try {
     const body: unknown = JSON.parse(text);
     if (isObject(body) && typeof body["error"] === "string") return body["error"];
   } catch {
-    // Not JSON.
+    // The answer is not JSON.
   }
   return text.slice(0, 200);
 }
 
-/** What fetch itself says is only "fetch failed". */
+/** Returns the message of the cause: that of fetch is only "fetch failed". */
 function causeOf(error: unknown): string {
   const { cause, message } = error as Error & { cause?: Error };
   return cause?.message === undefined || cause.message === "" ? message : cause.message;

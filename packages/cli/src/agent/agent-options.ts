@@ -9,7 +9,7 @@ import { UsageError } from "../exit-codes.ts";
 import { parseEventHandler, type EventHandler } from "./event-handlers.ts";
 import { httpToken } from "./http-token.ts";
 
-/** The options of `memberlist agent` by their names. */
+/** The options of `memberlist agent`. */
 export interface AgentFlags extends ClusterOptions {
   readonly config?: string;
   readonly seeds?: readonly string[];
@@ -52,7 +52,7 @@ export interface AgentRequest extends ClusterAccess {
   readonly json: boolean;
 }
 
-/** The environment variables that win over a field of the file, besides those that the options themselves name. */
+/** The environment variables that override a field of the file, besides those that the options declare. */
 const environment: Readonly<Record<string, string>> = {
   keyFile: "MEMBERLIST_KEY",
   label: "MEMBERLIST_LABEL",
@@ -60,9 +60,9 @@ const environment: Readonly<Record<string, string>> = {
 };
 
 /**
- * Sets what the file of `--config` has and neither a flag nor the environment has set.
+ * Sets the options that the file of `--config` has, except those that a flag or the environment has set.
  *
- * @throws UsageError for a file that cannot be read, and for unknown or wrong fields
+ * @throws UsageError if the file cannot be read, or has unknown or wrong fields
  */
 export async function applyConfigFile(command: Command): Promise<void> {
   const path: unknown = command.getOptionValue("config");
@@ -79,7 +79,7 @@ export async function applyConfigFile(command: Command): Promise<void> {
   }
 }
 
-/** Whether a flag or the environment has set it. */
+/** Returns whether a flag or the environment has set the option. */
 function isSet(command: Command, field: string): boolean {
   const source = command.getOptionValueSource(field);
   if (source !== undefined && source !== "default") return true;
@@ -87,7 +87,7 @@ function isSet(command: Command, field: string): boolean {
   return (process.env[environment[field] ?? ""] ?? "") !== "";
 }
 
-/** What a field of the file must have; undefined if it has it. */
+/** Returns the expected type of a field; undefined if the value has it. */
 function expectedInstead(value: unknown, field: string, option: Option | undefined): string | undefined {
   if (field === "seeds" || field === "eventHandler") {
     return Array.isArray(value) && value.every((item) => typeof item === "string") ? undefined : "a list of strings";
@@ -105,10 +105,14 @@ async function readConfig(path: string): Promise<Readonly<Record<string, unknown
   } catch (error) {
     throw new UsageError(`--config ${path}: ${errorMessage(error)}`);
   }
-  throw new UsageError(`--config ${path}: it must have a JSON object`);
+  throw new UsageError(`--config ${path}: the file must contain a JSON object`);
 }
 
-/** @throws UsageError for options that are wrong by themselves or together */
+/**
+ * Checks the options, and reads the files that they name.
+ *
+ * @throws UsageError if an option is wrong, or does not go with another
+ */
 export async function agentRequest(seeds: readonly string[], flags: AgentFlags): Promise<AgentRequest> {
   const { name = hostname(), advertise, preset, meta = "", delegateVersions, store, json = false } = flags;
   const token = await httpToken(flags.httpTokenFile);
@@ -135,7 +139,7 @@ export async function agentRequest(seeds: readonly string[], flags: AgentFlags):
 
 function ipPort(option: string, text: string, defaultPort: number): IpPort {
   try {
-    // A port of 0 is a free one, which an address of a member cannot have.
+    // Port 0 means a free port. parseAddress refuses it, because a member's address cannot have it.
     const free = isIp(text) ? null : /^(.*):0$/.exec(text);
     const { host, port } = parseAddress(free?.[1] ?? text, defaultPort);
     if (isIp(host)) return { host, port: free === null ? port : 0 };
@@ -147,7 +151,7 @@ function ipPort(option: string, text: string, defaultPort: number): IpPort {
 
 function parseDelegateVersions(text: string): DelegateVersions {
   const found = /^(\d{1,3}),(\d{1,3}),(\d{1,3})$/.exec(text);
-  if (found === null) throw new UsageError("--delegate-versions: it must be three numbers, such as 2,5,5");
+  if (found === null) throw new UsageError("--delegate-versions: pass three numbers, such as 2,5,5");
   const [min = 0, max = 0, current = 0] = found.slice(1).map(Number);
   return { delegateProtocolMin: min, delegateProtocolMax: max, delegateProtocolVersion: current };
 }

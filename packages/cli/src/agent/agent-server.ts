@@ -8,10 +8,10 @@ import { CommandError, exitCodes } from "../exit-codes.ts";
 import { KeysHandler } from "../keys/keys-handler.ts";
 import { listenAdvice } from "./listen-advice.ts";
 
-/** How long requests may take after the member has shut down, in ms. */
+/** How long requests may take after the shutdown of the member, in ms. */
 const closeTimeout = 1_000;
 
-/** The HTTP server of an agent: the status page, which only reads, and `/keys`, which needs the token. */
+/** The HTTP server of an agent. It serves the status page, which is read-only, and `/keys`, which requires the token. */
 export class AgentServer {
   readonly url: string;
   readonly #server: Server;
@@ -21,7 +21,7 @@ export class AgentServer {
     this.url = url;
   }
 
-  /** @throws CommandError that names the option for an address that cannot be listened on */
+  /** @throws CommandError that names `--http` if the server cannot listen on the address */
   static async listen(
     members: Memberlist,
     { host, port }: { readonly host: string; readonly port: number },
@@ -56,7 +56,7 @@ export class AgentServer {
   }
 }
 
-/** A Host that is not a host, or a method such as TRACE, comes from a scanner: it gets an answer, and no line in the log. */
+/** Returns false for an invalid Host header and for methods such as TRACE. Scanners send them: they get an answer, but cause no log line. */
 function isWellFormed({ method = "", url = "", headers }: IncomingMessage): boolean {
   try {
     return new Request(`http://${headers.host ?? "localhost"}${url}`, { method }).url !== "";

@@ -61,7 +61,7 @@ export async function runAgent(request: AgentRequest, runtime: Runtime, io: Io):
   } catch (error) {
     if (!stop.aborted) throw error;
   } finally {
-    // First the member: its page and its event streams end by themselves then.
+    // The shutdown of the member ends its event streams, so that the server can close.
     await members.shutdown();
     await server?.close();
   }
@@ -89,7 +89,7 @@ function memberConfig({ preset, name, label, keyring, meta, bind, advertise, sto
   };
 }
 
-/** @throws CommandError that names the option for an address that cannot be bound */
+/** @throws CommandError that names `--bind` if the address cannot be bound */
 async function create(runtime: Runtime, config: Config): Promise<Memberlist> {
   try {
     return await runtime.createMemberlist(config);
@@ -108,7 +108,7 @@ export interface MonitorRequest extends ClusterAccess {
   readonly json: boolean;
 }
 
-/** `memberlist monitor`: an observer that joins on a free port, prints what happens, and leaves. */
+/** `memberlist monitor`: joins as an observer on a free port, prints the events, and leaves. */
 export async function monitorCluster(request: MonitorRequest, runtime: Runtime, io: Io): Promise<number> {
   const { seeds, label, keyring, json, name = `monitor-${hostname()}-${process.pid}` } = request;
   const stop = interruption(io);
@@ -129,7 +129,7 @@ export async function monitorCluster(request: MonitorRequest, runtime: Runtime, 
   return exitCodes.ok;
 }
 
-/** An interrupted join is not an error: some seeds may know the member already, so that it has to leave. */
+/** Joins the seeds. An interrupted join is not an error: some seeds may already know the observer, so it still has to leave. */
 async function join(members: Memberlist, seeds: readonly string[], signal: AbortSignal): Promise<void> {
   try {
     await members.join(seeds, { signal });
@@ -138,7 +138,7 @@ async function join(members: Memberlist, seeds: readonly string[], signal: Abort
   }
 }
 
-/** An observer is reached at the address from which it reaches the cluster, whatever other networks the machine has. */
+/** Returns the addresses of an observer. It advertises the address from which it reaches the seed: the machine may have other networks, too. */
 async function addressTowards(seed: string | undefined): Promise<Pick<Config, "bindAddr" | "advertiseAddr">> {
   if (seed === undefined) return {};
   const { host, port } = parseAddress(seed, 7946);
@@ -146,12 +146,12 @@ async function addressTowards(seed: string | undefined): Promise<Pick<Config, "b
   return local === undefined ? {} : { bindAddr: local.includes(":") ? "::" : "0.0.0.0", advertiseAddr: local };
 }
 
-/** The name of the member whose gossip address it is; else the host. */
+/** Returns the name of the member with this gossip address; the host if there is none. */
 function senderOf({ host, port }: Address, members: Memberlist): string {
   return members.members({}).find((node) => node.addr === host && node.port === port)?.name ?? host;
 }
 
-/** Its size only: the bytes may be anything. Event handlers get them. */
+/** Prints the size of a message. Only event handlers get its bytes, which may be anything. */
 function printMessage(bytes: number, from: string, json: boolean, io: Io): void {
   const at = new Date().toISOString();
   if (json) io.json({ type: "message", bytes, from, at });

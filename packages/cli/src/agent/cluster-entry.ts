@@ -7,11 +7,11 @@ import type { DelegateVersions } from "./agent-options.ts";
 export interface ClusterEntry {
   /** `host:port`. */
   readonly address: string;
-  /** The delegate versions with which a new member is accepted. */
+  /** The delegate versions that the cluster accepts. */
   readonly versions: DelegateVersions | undefined;
 }
 
-/** The first seed that answers; undefined where none does: the join then names the cause. */
+/** Finds the first seed that answers. If none answers, it returns undefined: the join then reports the cause. */
 export async function entryOf(
   seeds: readonly string[],
   { keyring, label }: ClusterAccess,
@@ -25,13 +25,13 @@ export async function entryOf(
       const alive = members.filter(({ state }) => state === "alive");
       return { address, versions: alive.length > 0 ? acceptedBy(alive) : undefined };
     } catch {
-      // Perhaps the next one.
+      // Try the next seed.
     }
   }
   return undefined;
 }
 
-/** The range that all accept, and the version that most speak. */
+/** Returns the range that all nodes accept, and the version that most of them speak. */
 function acceptedBy(nodes: readonly Node[]): DelegateVersions {
   const speakers = new Map<number, number>();
   for (const { dCur } of nodes) speakers.set(dCur, (speakers.get(dCur) ?? 0) + 1);

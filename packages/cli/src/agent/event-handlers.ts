@@ -6,21 +6,21 @@ import { errorMessage } from "@memberlist/core/internal";
 import { UsageError } from "../exit-codes.ts";
 import { metadataFields } from "../metadata.ts";
 
-/** The events of Serf's event handlers that a memberlist has. */
+/** Those events of Serf's handlers that memberlist has, too. */
 const handlerEvents = ["member-join", "member-leave", "member-failed", "member-update", "user"] as const;
 type HandlerEvent = (typeof handlerEvents)[number];
 
-/** A command, and the events that it runs on. */
+/** A command and the events that start it. */
 export interface EventHandler {
   readonly events: ReadonlySet<HandlerEvent>;
   readonly command: string;
 }
 
-/** Runs that wait for the one before them: what comes while there are more is dropped. */
+/** The number of events that may wait for a handler. Further events are dropped. */
 const maxWaiting = 1_000;
 
 /**
- * `member-join,user=./handle.sh`, or a command alone for all events.
+ * Parses `member-join,user=./handle.sh`, or a command alone, which runs on all events.
  *
  * @throws UsageError
  */
@@ -42,8 +42,8 @@ interface Run {
 }
 
 /**
- * Runs the commands of an agent on events, one at a time for each handler, as Serf does: the event in the environment, members as lines on standard input
- * (name, address, role and tags, separated by tabs), or the bytes of a user message.
+ * Runs commands on events as Serf does, one at a time for each handler. The environment has the event. Standard input has a line for the member (name,
+ * address, role and tags, separated by tabs), or the bytes of a user message.
  */
 export class EventHandlers {
   readonly #handlers: readonly { readonly handler: EventHandler; readonly waiting: Run[]; isRunning: boolean }[];
@@ -69,7 +69,7 @@ export class EventHandlers {
     for (const one of this.#handlers) {
       if (!one.handler.events.has(run.event)) continue;
       if (one.waiting.length >= maxWaiting) {
-        this.#onProblem(`the event handler is too slow, and ${run.event} was dropped: ${one.handler.command}`);
+        this.#onProblem(`dropped ${run.event}, because its event handler is too slow: ${one.handler.command}`);
         continue;
       }
       one.waiting.push(run);
@@ -100,7 +100,7 @@ function handlerEventOf(event: MemberEvent): HandlerEvent | undefined {
   }
 }
 
-/** As Serf writes it; tabs, line breaks and commas of a name or a value would be taken for the format. */
+/** Formats a member as Serf does. Tabs, line breaks and commas in names and values would break the format, so they are replaced. */
 function memberLine(node: Node): string {
   const tags = tagsOf(node);
   const pairs = Object.entries(tags).map(([tag, value]) => `${clean(tag)}=${clean(value)}`);
@@ -116,7 +116,7 @@ function clean(text: string): string {
   return text.replaceAll(/[\p{Cc},]/gu, "_");
 }
 
-/** @returns what went wrong, if anything */
+/** @returns the cause if the command failed */
 function runCommand(command: string, { event, stdin }: Run, self: Node): Promise<string | undefined> {
   const tags = tagsOf(self);
   const variables = {
@@ -127,7 +127,7 @@ function runCommand(command: string, { event, stdin }: Run, self: Node): Promise
       Object.entries(tags).map(([tag, value]) => [`TAG_${tag.toUpperCase().replaceAll(/[^A-Z0-9_]/gu, "_")}`, value]),
     ),
   };
-  // Under both names, so that handlers written for Serf run as they are. The agent's secrets are not for them.
+  // Each variable has both names, so that handlers for Serf run unchanged. Handlers do not get the agent's secrets.
   const { MEMBERLIST_KEY: _key, MEMBERLIST_HTTP_TOKEN: _token, ...rest } = process.env;
   const env = { ...rest };
   for (const [name, value] of Object.entries(variables)) {
@@ -135,11 +135,11 @@ function runCommand(command: string, { event, stdin }: Run, self: Node): Promise
     env[`SERF_${name}`] = value;
   }
   return new Promise((resolve) => {
-    // What it prints goes to standard error: standard output has the events, one a line.
+    // The command prints to standard error, because standard output has one event per line.
     const child = spawn(command, { shell: true, env, stdio: ["pipe", 2, 2] });
     child.once("error", (error) => resolve(error.message));
     child.once("close", (code, signal) => resolve(code === 0 ? undefined : `it ended with ${signal ?? `code ${code}`}`));
-    // Without free file descriptors there is no pipe, whatever the types say.
+    // spawn makes no pipe if the process has no free file descriptor; its types do not show this.
     (child.stdin as Writable | undefined)?.on("error", () => undefined).end(stdin);
   });
 }

@@ -5,14 +5,14 @@ import { exitCodeOf, exitCodes } from "../exit-codes.ts";
 import { pause } from "../interruption.ts";
 import type { Io } from "../terminal/io.ts";
 
-/** In ms: the pauses between attempts double. */
+/** The first and the longest pause between attempts, in ms. Each pause is twice as long as the one before. */
 const firstPause = 1_000;
 const lastPause = 30_000;
 
 /**
- * Joins by the seeds. While none of them answers it tries again, as they may start later, or wait for this one themselves; until the signal is aborted.
+ * Joins the seeds. While no seed answers, it tries again until the signal is aborted: the seeds may start later.
  *
- * @throws JoinError when a seed answered and refused, such as for another key: to try again would change nothing
+ * @throws JoinError if a seed refuses, such as for another key: the next attempt would fail, too
  */
 export async function joinCluster(members: Memberlist, seeds: readonly Seed[], signal: AbortSignal, io: Io): Promise<void> {
   for (let delay = firstPause; !signal.aborted; delay = Math.min(2 * delay, lastPause)) {
@@ -24,7 +24,7 @@ export async function joinCluster(members: Memberlist, seeds: readonly Seed[], s
       if (signal.aborted) return;
       if (!isUnanswered(error)) throw error;
       if (delay === firstPause) {
-        io.error(`${error.message}\nThe agent runs, and tries its seeds again until one answers`);
+        io.error(`${error.message}\nThe agent keeps running, and tries its seeds again until one answers`);
       }
     }
     await pause(delay, signal);
@@ -39,10 +39,10 @@ function isUnanswered(error: unknown): error is JoinError {
   );
 }
 
-/** A dead node of our name is most likely this agent's earlier run. */
+/** Warns about a running member with the same name. A dead one is most likely an earlier run of this agent. */
 function warn({ node: { name, addr, port, state } }: JoinConflict, io: Io): void {
   if (state !== "alive" && state !== "suspect") return;
   io.error(
-    `the name ${escapeControls(name)} is used by ${formatAddress({ host: addr, port })}, which is ${state}: the members ignore this agent as long as that node is there. Stop one of the two, or pass another --name`,
+    `the name ${escapeControls(name)} is used by ${formatAddress({ host: addr, port })}, which is ${state}: members ignore this agent until that node ends. Stop one of the two, or pass another --name`,
   );
 }

@@ -10,7 +10,7 @@ export interface MonitorAgentRequest {
   readonly url: string;
   readonly token: string | undefined;
   readonly json: boolean;
-  /** The log lines from level info on, too. */
+  /** Print log lines of level info and above, too. */
   readonly logs: boolean;
 }
 
@@ -33,7 +33,7 @@ function isRepeated({ code, fields }: Extract<StatusEvent, { readonly type: "log
   return repeated.has(code) || fields["reason"] === "label_mismatch";
 }
 
-/** `memberlist monitor --agent`: prints the events of a running agent, the last ones first. */
+/** `memberlist monitor --agent`: prints the recent events of a running agent, and then each new one. */
 export async function monitorAgent({ url, token, json, logs }: MonitorAgentRequest, io: Io): Promise<number> {
   const stop = interruption(io);
   const waiting: StatusEvent[] = [];
@@ -43,7 +43,7 @@ export async function monitorAgent({ url, token, json, logs }: MonitorAgentReque
   const add = (event: StatusEvent): void => {
     if (event.type === "log" && (!logs || event.level === "debug" || isRepeated(event))) return;
     waiting.push(event);
-    // The agent sends log lines later than events, before its next update: with them, events wait for it, so that both come in order.
+    // The agent sends log lines only before its next update. With --logs, events wait for that update, so that all lines are in order.
     if (!logs) flush();
   };
   try {
@@ -54,17 +54,17 @@ export async function monitorAgent({ url, token, json, logs }: MonitorAgentReque
   }
   flush();
   if (stop.aborted) return exitCodes.ok;
-  io.error(`${url}: the agent was shut down`);
+  io.error(`${url}: the agent ended, or the connection broke`);
   return exitCodes.unreachable;
 }
 
-/** Until the agent ends, in one way or another. */
+/** Reads events until the agent ends or the connection breaks. */
 async function readEvents(
   body: ReadableStream<ArrayBufferView | ArrayBuffer>,
   add: (event: StatusEvent) => void,
   onUpdate: () => void,
 ): Promise<void> {
-  // A reader that was too slow gets the whole state again.
+  // A client that was too slow gets the whole status again.
   let isFirst = true;
   try {
     const messages = body
@@ -78,7 +78,7 @@ async function readEvents(
       isFirst = false;
     }
   } catch (error) {
-    // What fetch throws when the connection breaks, or the signal is aborted.
+    // The body throws these errors if the connection breaks or the signal is aborted.
     if (error instanceof TypeError || (error as Error).name === "AbortError") return;
     throw error;
   }

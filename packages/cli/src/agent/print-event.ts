@@ -6,7 +6,7 @@ import { rounded, type Paint, type Style } from "../terminal/text.ts";
 
 const styles: Readonly<Record<Description["tone"], Style>> = { good: "green", warn: "yellow", bad: "red", plain: "cyan" };
 
-/** As a line, or as one JSON value: the time is ISO 8601 in both, and numbers have at most three decimals. */
+/** Prints an event as a line or as JSON. Times are ISO 8601; numbers in JSON have at most three decimals. */
 export function printEvent(event: StatusEvent, json: boolean, io: Io): void {
   if (!json) return io.line(eventLine(event, io.paint));
   const text = JSON.stringify({ ...event, at: new Date(event.at).toISOString() }, (_key, value: unknown) =>
@@ -15,14 +15,14 @@ export function printEvent(event: StatusEvent, json: boolean, io: Io): void {
   io.write(`${text}\n`);
 }
 
-/** One line for people: the time, the type, and a sentence. */
+/** Formats an event as a line for people: the time, the type and a sentence. */
 export function eventLine(event: StatusEvent, paint: Paint): string {
   const { tone, text } = describeEvent(event);
   const type = escapeControls(typeOf(event)).padEnd(8);
   return `${paint("dim", new Date(event.at).toISOString())} ${paint(styles[tone], type)} ${escapeControls(text)}`;
 }
 
-/** Serf's words: a member that died "failed"; one that ended on purpose left. */
+/** Returns the type as Serf writes it: "failed" for a member that died, "leave" for one that left. */
 function typeOf(event: StatusEvent): string {
   if (event.type === "log") return event.level;
   return event.type === "leave" && event.node.state !== "left" ? "failed" : event.type;

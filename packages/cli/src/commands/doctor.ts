@@ -12,7 +12,7 @@ import { fold, rounded, type Style } from "../terminal/text.ts";
 export interface DoctorRequest extends Omit<ExaminerOptions, "progress"> {
   readonly seeds: readonly string[];
   readonly json: boolean;
-  /** Status pages of members. */
+  /** The URLs of agents. */
   readonly agents: readonly string[];
   readonly token: string | undefined;
 }
@@ -23,7 +23,7 @@ const marks: Readonly<Record<Severity, readonly [Style, string]>> = {
   info: ["cyan", "i"],
 };
 
-/** `memberlist doctor`: examines a cluster from outside. The exit code is that of the most serious finding. */
+/** `memberlist doctor`: examines a cluster from outside. The most serious finding decides the exit code. */
 export async function runDoctor(request: DoctorRequest, runtime: Runtime, io: Io): Promise<number> {
   const progress = (line: string): void => {
     if (!request.json) io.note(escapeControls(line));
@@ -65,7 +65,7 @@ function printFindings({ members, pairsTried }: Examination, findings: readonly 
   const problems = findings.filter(({ severity }) => severity !== "info").length;
   io.line(
     problems === 0
-      ? `${io.paint("green", "✓")} ${tested}: nothing is wrong`
+      ? `${io.paint("green", "✓")} ${tested}: no problems found`
       : `${tested}: ${problems} ${problems === 1 ? "finding" : "findings"}`,
   );
 }

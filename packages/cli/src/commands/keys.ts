@@ -15,15 +15,15 @@ export interface KeysCommandRequest {
 }
 
 export interface RotateRequest extends KeysCommandRequest {
-  /** The new key; made if the file is not there. */
+  /** The file of the new key. The command makes a key if the file does not exist. */
   readonly newKeyFile: string;
-  /** Members without a given agent are left with the old key. */
+  /** Continue although some members have no agent in the list. They keep the old key. */
   readonly partial: boolean;
-  /** Without questions between the steps. */
+  /** Ask nothing between the steps. */
   readonly yes: boolean;
 }
 
-/** `memberlist keys list`: the fingerprints of all agents' keys. */
+/** `memberlist keys list`: prints the fingerprints of each agent's keys. */
 export async function listKeys(request: KeysCommandRequest, io: Io): Promise<number> {
   const found = await open(request).all("list");
   report(found, io);
@@ -31,12 +31,14 @@ export async function listKeys(request: KeysCommandRequest, io: Io): Promise<num
 }
 
 /**
- * `memberlist keys rotate`: adds the new key everywhere, then encrypts by it everywhere, then removes the others everywhere. A step begins only when every
- * agent has done the one before, so that at each moment all members decrypt what any of them sends. It can be stopped, and run again with the same file.
+ * `memberlist keys rotate`: adds the new key to every agent, then encrypts with it on every agent, then removes the other keys. Each step begins after all
+ * agents have done the one before, so that members can always decrypt each other's messages. A rotation that was stopped continues when it is run again with
+ * the same file.
  */
 export async function rotateKeys(request: RotateRequest, io: Io): Promise<number> {
   const { newKeyFile, partial, yes } = request;
-  if (!yes && !io.canAsk) throw new UsageError("there is no terminal to ask on before each step: pass --yes");
+  if (!yes && !io.canAsk)
+    throw new UsageError("keys rotate asks before each step, and standard input or output is not a terminal: pass --yes");
   const rotation = open(request);
   const before = await rotation.all("list");
   report(before, io);
@@ -47,7 +49,7 @@ export async function rotateKeys(request: RotateRequest, io: Io): Promise<number
   const old = oldKeys(before, mark);
   const steps: readonly (readonly [title: string, action: KeyAction, isReady: (keys: readonly string[]) => boolean])[] = [
     [`1 of 3: add the new key ${mark} to every agent`, "add", () => true],
-    [`2 of 3: encrypt by the new key on every agent`, "use", (keys) => keys.includes(mark)],
+    [`2 of 3: encrypt with the new key on every agent`, "use", (keys) => keys.includes(mark)],
   ];
   for (const [title, action, isReady] of steps) {
     if (!(await step(title, request, io))) return exitCodes.interrupted;
@@ -58,7 +60,7 @@ export async function rotateKeys(request: RotateRequest, io: Io): Promise<number
     if (!isComplete(found, io)) return failureCode(found);
   }
   if (old.length === 0) {
-    io.line("no other key is left on any agent");
+    io.line("no agent has another key");
     reportEnd(newKeyFile, io);
     return exitCodes.ok;
   }
@@ -73,11 +75,11 @@ export async function rotateKeys(request: RotateRequest, io: Io): Promise<number
   return exitCodes.ok;
 }
 
-/** The agents have the new key in memory only. */
+/** Reports success. The agents have the new key only in memory, so each key file has to follow. */
 function reportEnd(newKeyFile: string, io: Io): void {
   io.line(`the rotation is complete: give new members the key in ${newKeyFile}`);
   io.line(
-    "before an agent restarts: put the new key into its key file or MEMBERLIST_KEY, and take the old key out. Else it starts with the old key, and is cut off",
+    "before an agent restarts, put the new key into its key file or MEMBERLIST_KEY, and take the old key out: with the old key it cannot talk to the other members",
   );
 }
 
@@ -87,7 +89,7 @@ function open({ agents, token }: KeysCommandRequest): KeyRotation {
   return new KeyRotation(agents, token);
 }
 
-/** What each agent answered, a line each. */
+/** Prints one line for the answer of each agent. */
 function report(found: readonly AgentKeys[], io: Io): void {
   for (const { url, answer, error } of found) {
     if (answer === undefined) io.line(`${io.paint("red", "✗")} ${escapeControls(error?.message ?? url)}`);
@@ -102,35 +104,35 @@ function isComplete(found: readonly AgentKeys[], io: Io): boolean {
   const failed = found.filter(({ answer }) => answer === undefined);
   if (failed.length === 0) return true;
   io.error(
-    `${failed.length} of ${found.length} agents did not do it. Nothing is lost: correct this, and run the same command again`,
+    `${failed.length} of ${found.length} agents failed. The cluster keeps working: mend the cause, and run the same command again`,
   );
   return false;
 }
 
-/** Of the agent that failed in the worst way. */
+/** Returns the exit code of the worst failure. */
 function failureCode(found: readonly AgentKeys[]): number {
   return Math.max(exitCodes.ok, ...found.flatMap(({ error }) => (error === undefined ? [] : [exitCodeOf(error)])));
 }
 
-/** Whether all agents still are where the step before has left them: one that has restarted since has only the keys of its start. */
+/** Returns whether all agents still have the keys of the step before. An agent that has restarted has only the keys of its start. */
 function areReady(now: readonly AgentKeys[], isReady: (keys: readonly string[]) => boolean, io: Io): boolean {
   const notReady = now.filter(({ answer }) => answer === undefined || !isReady(answer.keys));
   if (notReady.length === 0) return true;
   report(notReady, io);
   io.error(
-    `${notReady.length} of ${now.length} agents do not answer, or have not kept the step before, as after a restart. Nothing is lost: correct this, and run the same command again`,
+    `${notReady.length} of ${now.length} agents do not answer, or have lost the keys of the step before by a restart. The cluster keeps working: mend the cause, and run the same command again`,
   );
   return false;
 }
 
-/** Whether each member has an agent here; members may join at any time. */
+/** Returns whether each member has an agent in the list. Members may join at any time. */
 function isCovered(found: readonly AgentKeys[], io: Io): boolean {
   const covered = new Set(found.flatMap(({ answer }) => (answer === undefined ? [] : [answer.node])));
   const members = new Set(found.flatMap(({ answer }) => answer?.members ?? []));
   const missing = [...members].filter((name) => !covered.has(name)).sort();
   if (missing.length === 0) return true;
   io.error(
-    `no --agent is given for these members: ${missing.map(escapeControls).join(", ")}. With the old key removed, they would be cut off`,
+    `no --agent is given for these members: ${missing.map(escapeControls).join(", ")}. They could not talk to the others after the removal of the old key`,
   );
   return false;
 }
@@ -139,16 +141,16 @@ function oldKeys(found: readonly AgentKeys[], mark: string): readonly string[] {
   return [...new Set(found.flatMap(({ answer }) => answer?.keys ?? []))].filter((key) => key !== mark);
 }
 
-/** Whether to go on. */
+/** Prints the title of a step, and asks whether to continue. */
 async function step(title: string, { yes }: RotateRequest, io: Io): Promise<boolean> {
   io.line(io.paint("bold", title));
   if (yes) return true;
-  return /^y(es)?$/i.test(await ask("go on? [y/N] ", process.stdin, process.stdout));
+  return /^y(es)?$/i.test(await ask("continue? [y/N] ", process.stdin, process.stdout));
 }
 
 async function readOrMakeKey(path: string, io: Io): Promise<string> {
   try {
-    // Never over a key that is there: an earlier run may have given it to some agents.
+    // Keep a key that exists: an earlier run may have given it to some agents.
     await writeFile(path, `${generateKey()}\n`, { mode: 0o600, flag: "wx" });
     io.line(`made a new key in ${path}`);
   } catch (error) {

@@ -17,9 +17,9 @@ export interface MembersRequest extends ClusterAccess {
   readonly seed: string;
   readonly filter: Filter;
   readonly json: boolean;
-  /** Fetch again after so many ms; undefined: once. */
+  /** The time between two fetches, in ms; undefined to fetch once. */
   readonly watch: number | undefined;
-  /** Of each fetch, in ms. */
+  /** The time limit of each fetch, in ms. */
   readonly timeout: number;
 }
 
@@ -33,7 +33,7 @@ const columns: readonly Column<Node>[] = [
   { title: "METADATA", cell: ({ meta }) => metadataLine(meta), keep: 4, cutTo: 12 },
 ];
 
-/** `memberlist members`: the members that one member knows, without joining. */
+/** `memberlist members`: lists the members that one member knows, without joining. */
 export async function showMembers(request: MembersRequest, runtime: Runtime, io: Io): Promise<number> {
   if (request.watch !== undefined) return watchMembers(request, request.watch, runtime, io);
   const begunAt = performance.now();
@@ -44,7 +44,7 @@ export async function showMembers(request: MembersRequest, runtime: Runtime, io:
   return exitCodes.ok;
 }
 
-/** Draws anew on a terminal; elsewhere prints the members that have changed. */
+/** Redraws the table on a terminal. Without a terminal it prints each member that has changed. */
 async function watchMembers(request: MembersRequest, interval: number, runtime: Runtime, io: Io): Promise<number> {
   const stop = interruption(io);
   const live = io.isTerminal && !request.json ? new LiveRegion(io) : undefined;
@@ -57,10 +57,10 @@ async function watchMembers(request: MembersRequest, interval: number, runtime: 
         const found = await fetchOnce(request, runtime, stop);
         const shown = select(found, request.filter);
         if (live === undefined) for (const line of changed(shown, known)) printChange(line, request.json, io);
-        else live.draw([...humanLines(found, shown, performance.now() - begunAt, io), io.paint("dim", "Ctrl-C ends")]);
+        else live.draw([...humanLines(found, shown, performance.now() - begunAt, io), io.paint("dim", "Ctrl-C stops")]);
       } catch (error) {
         if (stop.aborted) break;
-        // What is wrong at the start stays wrong; later the member may be restarting.
+        // The first failure is final. A later one may pass: the member may be restarting.
         if (isFirst || !(error instanceof MemberlistError)) throw error;
         if (live === undefined) io.error(error.message);
         else live.draw([io.paint("red", escapeControls(error.message)), io.paint("dim", `trying again every ${interval} ms`)]);
@@ -81,7 +81,7 @@ function fetchOnce(
   return runtime.fetchMembers(seed, { keyring, label, timeout, signal });
 }
 
-/** Sorted by name, as a reader looks for them. */
+/** Returns the members that match, sorted by name. */
 function select({ members }: FetchedMembers, filter: Filter): readonly Node[] {
   return members.filter(filter).toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }
@@ -99,14 +99,14 @@ function summary({ address, members, stateBytes, skipped }: FetchedMembers, show
   const parts = [
     `${members.length} ${members.length === 1 ? "member" : "members"}${states.length === 0 ? "" : `: ${states.join(", ")}`}`,
     ...(shown.length < members.length ? [`${shown.length} shown`] : []),
-    ...(skipped > 0 ? [`${skipped} invalid left out`] : []),
-    ...(stateBytes > 0 ? [`${stateBytes} bytes of application state`] : []),
+    ...(skipped > 0 ? [`${skipped} invalid skipped`] : []),
+    ...(stateBytes > 0 ? [`${stateBytes} bytes of delegate state`] : []),
     `from ${address} in ${Math.max(1, Math.round(ms))} ms`,
   ];
   return parts.join(" · ");
 }
 
-/** Members that are new, or differ from what was shown, with `forgotten` for those that are no longer listed. */
+/** Returns new and changed members, and `forgotten` for each member that is no longer listed. */
 function changed(shown: readonly Node[], known: Map<string, string>): readonly (Node | { readonly forgotten: string })[] {
   const changes: (Node | { readonly forgotten: string })[] = [];
   for (const node of shown) {
@@ -137,7 +137,7 @@ function toJson({ address, stateBytes, skipped }: FetchedMembers, shown: readonl
   return { from: address, members: shown.map(memberJson), stateBytes, skipped };
 }
 
-/** A member as `--json` shows it. The metadata is there in its bytes, too, as base64. */
+/** Returns a member for `--json`, with its metadata decoded and as base64. */
 function memberJson({ name, addr, port, state, incarnation, meta, pMin, pMax, pCur, dMin, dMax, dCur }: Node): object {
   return {
     name,

@@ -13,20 +13,20 @@ import { rounded } from "../terminal/text.ts";
 import { addressOf, presentMembers, visiting } from "../visit.ts";
 
 export interface PingRequest extends ClusterAccess {
-  /** Of the node, or of a member that lists the others. */
+  /** The address of the node to ping, or of the member that lists the nodes to ping. */
   readonly address: string;
   readonly count: number;
-  /** In ms. */
+  /** The time between two pings, in ms. */
   readonly interval: number;
   readonly json: boolean;
 }
 
-/** Round-trip times in ms; undefined for a ping without an answer. */
+/** Round-trip times in ms; undefined for a ping without an ack. */
 type Times = readonly (number | undefined)[];
 
 const answerTime = 2_000;
 
-/** `memberlist ping`. */
+/** `memberlist ping`: pings one node. */
 export async function pingOne(request: PingRequest, runtime: Runtime, io: Io): Promise<number> {
   const { host, port, name } = parseAddress(request.address, 7946);
   const stop = interruption(io);
@@ -43,7 +43,7 @@ export async function pingOne(request: PingRequest, runtime: Runtime, io: Io): P
     io.line(summary(times));
     if (times.length > 0 && times.every((rtt) => rtt === undefined)) {
       io.note(
-        `another key, label or name looks the same as nobody there: memberlist doctor ${formatAddress(to)} finds out which`,
+        `a node with another key, label or name does not answer either: memberlist doctor ${formatAddress(to)} finds the cause`,
       );
     }
   }
@@ -53,7 +53,7 @@ export async function pingOne(request: PingRequest, runtime: Runtime, io: Io): P
   );
 }
 
-/** `memberlist rtt`. */
+/** `memberlist rtt`: pings all members. */
 export async function pingAll(request: PingRequest, runtime: Runtime, io: Io): Promise<number> {
   const { keyring, label, address } = request;
   const { members } = await runtime.fetchMembers(address, { keyring, label });
@@ -75,7 +75,7 @@ export async function pingAll(request: PingRequest, runtime: Runtime, io: Io): P
   );
 }
 
-/** Without all answers, an interrupted command does not know whether somebody would have answered. */
+/** An interrupted command without all acks does not know whether the missing ones would have come. */
 function exitCodeFor(isAnswered: boolean, { aborted }: AbortSignal): number {
   return isAnswered ? exitCodes.ok : aborted ? exitCodes.interrupted : exitCodes.unreachable;
 }
@@ -119,7 +119,7 @@ async function pings(
 interface Statistics {
   readonly sent: number;
   readonly answered: number;
-  /** In ms; null if nothing was answered. */
+  /** In ms; null without an ack. */
   readonly min: number | null;
   readonly average: number | null;
   readonly max: number | null;
@@ -136,7 +136,7 @@ function statistics(times: Times): Statistics {
 function summary(times: Times): string {
   const { sent, answered, min, average, max } = statistics(times);
   const lost = `${answered} of ${sent} answered`;
-  return answered === 0 ? lost : `${lost}; ${ms(min)} at least, ${ms(average)} on average, ${ms(max)} at most`;
+  return answered === 0 ? lost : `${lost}; min ${ms(min)}, average ${ms(average)}, max ${ms(max)}`;
 }
 
 function ms(value: number | null): string {

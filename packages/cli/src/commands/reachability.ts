@@ -14,7 +14,7 @@ export interface ReachabilityRequest extends ClusterAccess {
   readonly json: boolean;
 }
 
-/** From a member, or from here, to a member. */
+/** Whether packets pass from a member, or from this machine, to a member. */
 type Reach = "ok" | "blocked" | "unknown";
 
 interface Row {
@@ -25,7 +25,7 @@ interface Row {
 const styles: Readonly<Record<Reach, Style>> = { ok: "green", blocked: "red", unknown: "dim" };
 const here = "(here)";
 
-/** `memberlist reachability`: a table of who gets packets from whom. */
+/** `memberlist reachability`: prints which members get packets from which. */
 export async function showReachability(request: ReachabilityRequest, runtime: Runtime, io: Io): Promise<number> {
   const { seed, json, keyring, label } = request;
   const progress = (line: string): void => (json ? undefined : io.note(escapeControls(line)));

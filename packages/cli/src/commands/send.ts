@@ -10,17 +10,17 @@ import { addressOf, presentMembers } from "../visit.ts";
 
 export interface SendRequest extends ClusterAccess {
   readonly seed: string;
-  /** The receiver's name; undefined: all alive members. */
+  /** The name of the receiver; undefined for all alive and suspect members. */
   readonly member: string | undefined;
   readonly message: Uint8Array;
   readonly timeout: number;
   readonly bestEffort: boolean;
 }
 
-/** What fits into a UDP packet (65,507 bytes) with a label and encryption, in bytes. */
+/** The longest message that fits into a UDP packet (65,507 bytes) with a label and encryption, in bytes. */
 const maxPacket = 65_000;
 
-/** `memberlist send` and `memberlist broadcast`: by a node that does not join. */
+/** `memberlist send` and `memberlist broadcast`: sends a message from a node that does not join. */
 export async function sendMessage(request: SendRequest, runtime: Runtime, io: Io): Promise<number> {
   const { seed, member, message, keyring, label, timeout, bestEffort } = request;
   if (bestEffort && message.length > maxPacket) {
@@ -31,12 +31,12 @@ export async function sendMessage(request: SendRequest, runtime: Runtime, io: Io
   const { members } = await runtime.fetchMembers(seed, { keyring, label, timeout });
   const receivers = presentMembers(members).filter(({ name }) => member === undefined || name === member);
   if (member !== undefined && receivers.length === 0) {
-    throw new MemberlistError("member_not_found", `${seed} lists no alive member of the name ${member}`);
+    throw new MemberlistError("member_not_found", `${seed} lists no alive member with the name ${member}`);
   }
   const bindAddr = receivers.some(({ addr }) => addr.includes(":")) ? "::" : "0.0.0.0";
   const advertiseAddr = bindAddr === "::" ? "::1" : "127.0.0.1";
   const logOutput = { write: () => undefined };
-  // It joins nobody, so that the address that it would advertise is of no use to anybody.
+  // The sender does not join, so no member uses its advertised address.
   const sender = await runtime.createMemberlist({
     ...localConfig(),
     name: "sender",
@@ -79,7 +79,7 @@ function report(
   }
   const sent = receivers.length - failures.length;
   io.line(
-    `sent ${message.length} bytes to ${sent} of ${receivers.length} ${receivers.length === 1 ? "member" : "members"}${bestEffort ? " by UDP, which may lose them" : ""}`,
+    `sent ${message.length} bytes to ${sent} of ${receivers.length} ${receivers.length === 1 ? "member" : "members"}${bestEffort ? " over UDP, which may lose packets" : ""}`,
   );
   const [first] = failures;
   return first === undefined ? exitCodes.ok : exitCodeOf(first.error);

@@ -15,37 +15,44 @@ interface MonitorFlags extends ClusterOptions, AgentAccessFlags {
   readonly name?: string;
 }
 
-/** Commands that run a member. */
+/** Defines the commands that run a member. */
 export function defineAgent(root: Command, runtime: Runtime, io: Io): void {
   const command = root
     .command("agent [seeds...]")
-    .description("run a member, and print what happens in the cluster; Ctrl-C leaves it")
+    .description("run a member and print the events of the cluster; Ctrl-C leaves the cluster")
     .addOption(
       new Option(
         "--config <path>",
-        "JSON file with these options by their long names in camelCase; flags and the environment win",
+        "JSON file with these options (long names in camelCase); flags and environment variables override it",
       ),
     )
-    .addOption(new Option("--name <name>", "unique in the cluster; default: the host's name").env("MEMBERLIST_NAME"))
-    .addOption(new Option("--bind <address>", "IP, or IP:port, to listen on").env("MEMBERLIST_BIND").default("0.0.0.0:7946"))
-    .addOption(new Option("--advertise <address>", "IP, or IP:port, that the others use").env("MEMBERLIST_ADVERTISE"))
-    .addOption(new Option("--preset <preset>", "timing").choices(["lan", "wan", "local"]).default("lan").env("MEMBERLIST_PRESET"))
+    .addOption(
+      new Option("--name <name>", "name of the member, unique in the cluster; default: the host name").env("MEMBERLIST_NAME"),
+    )
+    .addOption(new Option("--bind <address>", "IP or IP:port to listen on").env("MEMBERLIST_BIND").default("0.0.0.0:7946"))
+    .addOption(new Option("--advertise <address>", "IP or IP:port that other members use").env("MEMBERLIST_ADVERTISE"))
+    .addOption(
+      new Option("--preset <preset>", "timeouts and intervals for this kind of network")
+        .choices(["lan", "wan", "local"])
+        .default("lan")
+        .env("MEMBERLIST_PRESET"),
+    )
     .addOption(new Option("--meta <text>", "metadata, up to 512 bytes").env("MEMBERLIST_META"))
     .addOption(
       new Option(
         "--delegate-versions <min,max,current>",
-        "of the application's protocol; default: those of the members that it joins",
+        "versions of the delegate protocol; default: versions that the joined members accept",
       ),
     )
-    .addOption(new Option("--store <path>", "file that keeps the member's state over restarts").env("MEMBERLIST_STORE"))
+    .addOption(new Option("--store <path>", "file that keeps the state of the member across restarts").env("MEMBERLIST_STORE"))
     .addOption(
-      new Option("--http <address>", "serve the status page at IP:port; beyond loopback a token is needed").env(
+      new Option("--http <address>", "serve the status page at IP:port; an address beyond loopback needs a token").env(
         "MEMBERLIST_HTTP",
       ),
     )
     .option(
       "--http-token-file <path>",
-      "file with the token of the status page, 16 characters or more (or set MEMBERLIST_HTTP_TOKEN)",
+      "file with the token of the status page, at least 16 characters (or set MEMBERLIST_HTTP_TOKEN)",
     )
     .addOption(
       new Option(
@@ -53,7 +60,7 @@ export function defineAgent(root: Command, runtime: Runtime, io: Io): void {
         "run a command on events, as Serf does: member-join,member-leave,member-failed,member-update,user; default: all; may be repeated",
       ).argParser(collect),
     )
-    .option("--json", "one event a line as JSON");
+    .option("--json", "print one JSON event per line");
   withClusterOptions(command)
     .addHelpText(
       "after",
@@ -74,11 +81,11 @@ Examples:
 
   const monitor = root
     .command("monitor [seeds...]")
-    .description("print what happens in a cluster, with causes: as an observer that joins it, or from a running agent over HTTP")
-    .option("--agent <url>", "the status page of a running agent, instead of joining")
-    .option("--logs", "with --agent: its log lines from level info on, too")
-    .option("--name <name>", "of the observer; default: monitor-<host>-<pid>")
-    .option("--json", "one event a line as JSON");
+    .description("print the events of a cluster with their causes, as an observer that joins, or from a running agent")
+    .option("--agent <url>", "do not join: read the events of this agent (the URL of agent --http)")
+    .option("--logs", "with --agent: print log lines of level info and above, too")
+    .option("--name <name>", "name of the observer; default: monitor-<host>-<pid>")
+    .option("--json", "print one JSON event per line");
   withClusterOptions(withAgentAccess(monitor))
     .addHelpText(
       "after",
@@ -87,7 +94,7 @@ Examples:
     .action(async (seeds: readonly string[], flags: MonitorFlags) => {
       const { agent, json = false, logs = false, name } = flags;
       if ((agent === undefined) === (seeds.length === 0)) throw new UsageError("pass either seeds or --agent");
-      if (logs && agent === undefined) throw new UsageError("--logs needs --agent: an observer has only its own log");
+      if (logs && agent === undefined) throw new UsageError("--logs needs --agent: an observer could print only its own log");
       if (agent !== undefined) {
         const { monitorAgent } = await import("../agent/monitor-agent.ts");
         process.exitCode = await monitorAgent({ url: agent, token: await agentToken([agent], flags), json, logs }, io);

@@ -1,12 +1,12 @@
 import { Argument, type Command } from "commander";
 import type { Io } from "../terminal/io.ts";
 
-/** What can follow a command: its subcommands, or its options. */
+/** The words that can follow a command: subcommands and options. */
 interface Completion {
-  /** Such as "keys rotate"; "" for the program. */
+  /** For example "keys rotate"; "" for the program. */
   readonly path: string;
   readonly words: readonly { readonly word: string; readonly description: string }[];
-  /** What can follow an option. */
+  /** The values of options that have choices. */
   readonly values: readonly { readonly option: string; readonly choices: readonly string[] }[];
 }
 
@@ -44,7 +44,7 @@ function completionsOf(command: Command, path: string): readonly Completion[] {
 
 const wordList = ({ words }: Completion): string => words.map(({ word }) => word).join(" ");
 
-/** The words before the cursor lead to the command; options among them are skipped. */
+/** Makes the script for bash. It finds the command by the words before the cursor, and skips options. */
 function bash(all: readonly Completion[]): string {
   const cases = all.map((one) => `    "${one.path}") words="${wordList(one)}" ;;`).join("\n");
   const values = all

@@ -17,14 +17,14 @@ interface DoctorFlags extends ClusterOptions, AgentAccessFlags {
 export function defineDoctor(root: Command, runtime: Runtime, io: Io): void {
   const command = root
     .command("doctor <seeds...>")
-    .description("find out what is wrong with a cluster, without joining: network, keys, labels, names, addresses, versions")
-    .option("--json", "machine-readable")
-    .addOption(new Option("--duration <seconds>", "ping each member for so long").argParser(seconds).default(4_000, "4"))
-    .addOption(new Option("--timeout <seconds>", "of an exchange by TCP").argParser(seconds).default(5_000, "5"))
-    .addOption(new Option("--max-members <count>", "examine at most so many members").argParser(count).default(200))
+    .description("find problems of a cluster without joining: network, keys, labels, names, addresses, versions")
+    .option("--json", "print JSON")
+    .addOption(new Option("--duration <seconds>", "how long to ping each member").argParser(seconds).default(4_000, "4"))
+    .addOption(new Option("--timeout <seconds>", "time limit of an exchange over TCP").argParser(seconds).default(5_000, "5"))
+    .addOption(new Option("--max-members <count>", "examine at most this many members").argParser(count).default(200))
     .option(
       "--agent <url>",
-      "status page of a member (agent --http): clock, event loop, queues, drops; may be repeated",
+      "also check clock, event loop, queues and drops of this agent (the URL of agent --http); may be repeated",
       collect,
     );
   withClusterOptions(withAgentAccess(command))
@@ -33,10 +33,10 @@ export function defineDoctor(root: Command, runtime: Runtime, io: Io): void {
       `
 Examples:
   memberlist doctor 10.0.0.5
-  memberlist doctor 10.0.0.5 10.0.0.9 --key-file gossip.key   # a second seed: a member that the others do not list
+  memberlist doctor 10.0.0.5 10.0.0.9 --key-file gossip.key   # also examine a member that the others do not list
   memberlist doctor 10.0.0.5 --json | jq '.findings[] | select(.severity == "error")'
 
-Exit codes: 0 nothing is wrong, 5 warnings, 6 errors.`,
+Exit codes: 0 no problems, 5 warnings, 6 errors.`,
     )
     .action(async (seeds: readonly string[], flags: DoctorFlags) => {
       const { runDoctor } = await import("../commands/doctor.ts");

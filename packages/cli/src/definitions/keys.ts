@@ -16,7 +16,7 @@ interface RotateFlags extends KeysFlags {
   readonly yes?: true;
 }
 
-/** Commands for keys. */
+/** Defines the commands for keys. */
 export function defineKeys(root: Command, io: Io): void {
   root
     .command("keygen")
@@ -24,21 +24,19 @@ export function defineKeys(root: Command, io: Io): void {
     .addOption(new Option("--bytes <size>", "16 (AES-128), 24 or 32 (AES-256)").choices(["16", "24", "32"]).default("32"))
     .addHelpText("after", "\nExample:\n  (umask 077; memberlist keygen > gossip.key)")
     .action(({ bytes }: { readonly bytes: string }) => io.line(generateKey(Number(bytes) as 16 | 24 | 32)));
-  const keys = root.command("keys").description("see and rotate the keys of running agents, over their HTTP");
+  const keys = root.command("keys").description("list and rotate the keys of running agents over HTTP");
   const withAgents = (command: Command): Command =>
-    withAgentAccess(
-      command.requiredOption("--agent <url>", "the HTTP address of an agent (agent --http); repeat it for each", collect),
-    );
-  withAgents(keys.command("list").description("the fingerprints of each agent's keys")).action(async (flags: KeysFlags) => {
+    withAgentAccess(command.requiredOption("--agent <url>", "URL of an agent (agent --http); repeat it for each agent", collect));
+  withAgents(keys.command("list").description("list the fingerprints of each agent's keys")).action(async (flags: KeysFlags) => {
     const { listKeys } = await import("../commands/keys.ts");
     process.exitCode = await listKeys(await request(flags), io);
   });
   withAgents(
-    keys.command("rotate").description("replace the key of a running cluster, step by step; it can be run again after a failure"),
+    keys.command("rotate").description("replace the key of a running cluster step by step; after a failure, run it again"),
   )
-    .requiredOption("--new-key-file <path>", "file with the new key; made if it is not there")
-    .option("--partial", "go on although some members have no agent here")
-    .option("--yes", "without questions between the steps")
+    .requiredOption("--new-key-file <path>", "file with the new key; created if it does not exist")
+    .option("--partial", "continue although some members have no --agent")
+    .option("--yes", "ask nothing between the steps")
     .addHelpText(
       "after",
       `

@@ -17,14 +17,14 @@ export function defineMembers(root: Command, runtime: Runtime, io: Io): void {
   const command = root
     .command("members <seed>")
     .description("list the members that one member knows, without joining")
-    .option("--watch [seconds]", "fetch again every 2 seconds, or as often as given, until Ctrl-C", watchSeconds)
+    .option("--watch [seconds]", "fetch the list again every 2 seconds, or after the given seconds, until Ctrl-C", watchSeconds)
     .option(
       "--filter <expression>",
-      "only members that fit: web-*, state=alive, address=10.0.*, role=db (a tag), state!=left; may be repeated",
+      "show only members that match: web-*, state=alive, address=10.0.*, role=db (a tag), state!=left; may be repeated",
       collect,
     )
-    .option("--json", "machine-readable; with --watch one changed member a line")
-    .addOption(new Option("--timeout <seconds>", "give up after so long").argParser(seconds).default(10_000, "10"));
+    .option("--json", "print JSON; with --watch, one changed member per line")
+    .addOption(new Option("--timeout <seconds>", "time limit of a fetch").argParser(seconds).default(10_000, "10"));
   withClusterOptions(command)
     .addHelpText(
       "after",

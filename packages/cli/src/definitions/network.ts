@@ -16,18 +16,18 @@ interface SendFlags extends ClusterOptions {
   readonly timeout: number;
 }
 
-/** Commands that send pings and messages, without joining. */
+/** Defines the commands that send pings and messages without joining. */
 export function defineNetwork(root: Command, runtime: Runtime, io: Io): void {
   const pingOptions = (command: Command, times: number, interval: number): Command =>
     withClusterOptions(
       command
-        .addOption(new Option("--count <count>", "how many pings").argParser(count).default(times))
+        .addOption(new Option("--count <count>", "number of pings").argParser(count).default(times))
         .addOption(
-          new Option("--interval <seconds>", "between two pings")
+          new Option("--interval <seconds>", "time between two pings")
             .argParser(pingSeconds)
             .default(interval, String(interval / 1_000)),
         )
-        .option("--json", "machine-readable"),
+        .option("--json", "print JSON"),
     );
   pingOptions(root.command("ping <address>").description("ping one member over UDP, without joining"), 4, 1_000)
     .addHelpText(
@@ -43,7 +43,11 @@ export function defineNetwork(root: Command, runtime: Runtime, io: Io): void {
         io,
       );
     });
-  pingOptions(root.command("rtt <seed>").description("round-trip times to all members over UDP, without joining"), 5, 200)
+  pingOptions(
+    root.command("rtt <seed>").description("measure the round-trip times to all members over UDP, without joining"),
+    5,
+    200,
+  )
     .addHelpText("after", "\nExample:\n  memberlist rtt 10.0.0.5 --count 20")
     .action(async (seed: string, flags: PingFlags) => {
       const { pingAll } = await import("../commands/ping.ts");
@@ -56,8 +60,8 @@ export function defineNetwork(root: Command, runtime: Runtime, io: Io): void {
     });
   const reachability = root
     .command("reachability <seed>")
-    .description("which members reach which over UDP, without joining")
-    .option("--json", "machine-readable");
+    .description("find out which members reach which over UDP, without joining")
+    .option("--json", "print JSON");
   withClusterOptions(reachability)
     .addHelpText("after", "\nExample:\n  memberlist reachability 10.0.0.5")
     .action(async (seed: string, flags: ClusterOptions & { readonly json?: true }) => {
@@ -71,15 +75,13 @@ export function defineNetwork(root: Command, runtime: Runtime, io: Io): void {
   const sendOptions = (command: Command): Command =>
     withClusterOptions(
       command
-        .option("--best-effort", "one UDP packet instead of a TCP stream: it may be lost")
-        .addOption(new Option("--timeout <seconds>", "give up after so long").argParser(seconds).default(10_000, "10")),
+        .option("--best-effort", "send one UDP packet instead of a TCP stream; it may be lost")
+        .addOption(new Option("--timeout <seconds>", "time limit of each send").argParser(seconds).default(10_000, "10")),
     );
   sendOptions(
     root
       .command("send <seed> <member> [message]")
-      .description(
-        "send a user message to one member, without joining; the message is read from standard input if it is not given",
-      ),
+      .description("send a user message to one member without joining; without [message] it reads standard input"),
   )
     .addHelpText(
       "after",
@@ -99,7 +101,7 @@ export function defineNetwork(root: Command, runtime: Runtime, io: Io): void {
       process.exitCode = await sendMessage(request, runtime, io);
     });
   sendOptions(
-    root.command("broadcast <seed> [message]").description("send a user message to every alive member directly, without joining"),
+    root.command("broadcast <seed> [message]").description("send a user message directly to every alive member, without joining"),
   )
     .addHelpText("after", '\nExample:\n  memberlist broadcast 10.0.0.5 "flush caches"')
     .action(async (seed: string, message: string | undefined, flags: SendFlags) => {

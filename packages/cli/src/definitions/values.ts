@@ -19,7 +19,7 @@ export const pingSeconds: (text: string) => number = secondsFrom(0.01);
 /** Parses the interval between two fetches of the whole member list. Commander takes a seed after `--watch` as its value. */
 export const watchSeconds: (text: string) => number = secondsFrom(0.1, " Put the seed before --watch, or pass --watch=2.");
 
-/** For an option that may be given several times: a variadic one would take the arguments that follow it, too. */
+/** Collects the values of an option that may be repeated. A variadic option would also take the arguments after it. */
 export function collect(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text];
 }
@@ -31,9 +31,9 @@ export function count(text: string): number {
 }
 
 /**
- * A message of the command line; all of standard input if there is none.
+ * Returns the message of the command line; without one, all of standard input.
  *
- * @throws UsageError if standard input cannot be read, or has more bytes than a message may have
+ * @throws UsageError if standard input cannot be read, or exceeds the longest message
  */
 export async function messageBytes(text: string | undefined): Promise<Uint8Array> {
   if (text !== undefined) return new TextEncoder().encode(text);
@@ -46,7 +46,7 @@ export async function messageBytes(text: string | undefined): Promise<Uint8Array
       if (size > maxUserMsgBytes) break;
     }
   } catch (error) {
-    throw new UsageError(`no message was given, and standard input cannot be read: ${errorMessage(error)}`);
+    throw new UsageError(`cannot read the message from standard input: ${errorMessage(error)}`);
   }
   if (size > maxUserMsgBytes)
     throw new UsageError(`standard input has more than the ${maxUserMsgBytes} bytes of the longest message`);

@@ -4,29 +4,29 @@ import { agentFetch } from "../agent/agent-fetch.ts";
 import { inParallel } from "../parallel.ts";
 import type { Finding } from "./finding.ts";
 
-/** One look at the status page of an agent. */
+/** The status of an agent at one time. */
 interface AgentLook {
   readonly document: StatusDocument;
-  /** Its clock minus ours, in ms; it is wrong by at most `uncertainty`. */
+  /** The agent's clock minus ours, in ms, with an error of at most `uncertainty`. */
   readonly clockOffset: number;
   readonly uncertainty: number;
 }
 
-/** Two looks at one agent, some seconds apart. */
+/** The status of an agent before and after the examination, or the error. */
 export interface AgentCheck {
   readonly url: string;
   readonly looks?: readonly [AgentLook, AgentLook];
   readonly error?: string;
 }
 
-/** Clocks that differ by less are good enough, in ms. */
+/** Clocks may differ by this, in ms. */
 const clockTolerance = 1_000;
-/** Two nodes of one name that both run are noticed again after less, in ms: push/pulls are 30 s apart. */
+/** While two nodes share a name, an agent reports it again within this time, in ms: push/pulls are 30 s apart. */
 const conflictInterval = 120_000;
-/** A queue with fewer entries is not long. */
+/** Queues with fewer entries are not reported. */
 const longQueue = 100;
 
-/** Looks at each agent, waits for `meanwhile`, and looks again. */
+/** Reads the status of each agent before and after `meanwhile`. */
 export async function examineAgents<T>(
   urls: readonly string[],
   token: string | undefined,
@@ -60,7 +60,7 @@ async function lookAt(url: string, token: string | undefined): Promise<AgentLook
   }
 }
 
-/** Judges what agents say of themselves. */
+/** Finds the problems that an agent reports about itself. */
 export function diagnoseAgent({ url, looks, error }: AgentCheck): readonly Finding[] {
   if (looks === undefined) {
     const advice = "check the URL, and that the agent runs with --http; pass its token by --token-file";
@@ -103,8 +103,8 @@ function lagFindings(before: AgentLook, after: AgentLook, name: string, warn: Wa
       ? [
           warn(
             "event_loop_blocked",
-            `${name} reports that its event loop was blocked ${count} times meanwhile`,
-            "find what blocks its event loop, or give it more CPU",
+            `the event loop of ${name} was blocked ${count} times during the examination`,
+            "find the code that blocks its event loop, or give it more CPU",
           ),
         ]
       : []),
@@ -113,7 +113,7 @@ function lagFindings(before: AgentLook, after: AgentLook, name: string, warn: Wa
           warn(
             "health_score",
             `${name} has the health score ${healthScore}: its own probes are late or fail`,
-            "look at its CPU and its network: 0 is healthy",
+            "check its CPU and its network: a healthy member has 0",
           ),
         ]
       : []),
@@ -128,13 +128,13 @@ function queueFindings(before: AgentLook, after: AgentLook, name: string, warn: 
       warn(
         "queue_grows",
         `the ${queue} queue of ${name} grew from ${first} to ${second}`,
-        "broadcast less often, or find who sends so much",
+        "broadcast less often, or find the member that sends so much",
       ),
     ];
   });
 }
 
-/** Drops by a key, a label or bad bytes while the doctor looked: somebody sends what does not belong to this cluster. */
+/** Finds messages that the agent dropped during the examination, such as for another key or label: their sender does not belong to this cluster. */
 function dropFindings(before: AgentLook, after: AgentLook, name: string, warn: Warn): readonly Finding[] {
   const grown = Object.entries(after.document.counters)
     .filter(([counter]) => /^(?:stream_)?dropped\.(?!ping_for_other_node|name_conflict|event$)/.test(counter))
@@ -145,13 +145,13 @@ function dropFindings(before: AgentLook, after: AgentLook, name: string, warn: W
   return [
     warn(
       "messages_dropped",
-      `${name} dropped messages meanwhile: ${list}`,
+      `${name} dropped messages during the examination: ${list}`,
       "docs/reference/codes.md explains each counter; the log of the member names the senders",
     ),
   ];
 }
 
-/** An error only while it goes on: agents remember conflicts that have ended, too. */
+/** Reports a name conflict as an error only while it lasts: agents also remember conflicts that have ended. */
 function conflictFindings(before: AgentLook, { document }: AgentLook, name: string): readonly Finding[] {
   const conflicts = document.events.filter((event) => event.type === "conflict");
   const last = conflicts.at(-1);
@@ -162,7 +162,7 @@ function conflictFindings(before: AgentLook, { document }: AgentLook, name: stri
   const message = `${name} saw two nodes with the name ${last.node.name} ${when}: ${last.node.address} and ${last.other.address}`;
   const advice =
     severity === "info"
-      ? "nothing if one of them was stopped or renamed: it has not been seen since"
+      ? "do nothing if one of them was stopped or renamed: the conflict has not been seen since"
       : "give one of them another name: names must be unique in a cluster";
   return [{ code: "duplicate_name", severity, about: [last.node.name], message, advice }];
 }

@@ -1,11 +1,11 @@
 import type { PingResult } from "./examination.ts";
 
-/** Acks that arrive within so many ms of each other came together. */
+/** Acks that arrive within this time of each other arrived together, in ms. */
 const together = 60;
 
 /**
- * How long a process did nothing, at least, in ms: the round-trip time of a ping whose ack came together with those of later pings. A slow network delays each
- * ack by the same, so that they come as far apart as the pings.
+ * Returns the shortest time for which a process was blocked, in ms: the round-trip time of a ping whose ack arrived together with those of later pings. A slow
+ * network delays all acks equally, so that they arrive as far apart as the pings.
  */
 export function blockedFor(pings: readonly PingResult[]): number {
   let longest = 0;

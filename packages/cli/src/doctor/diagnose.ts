@@ -6,10 +6,10 @@ import type { Examination, MemberCheck, NameCheck, PairCheck, SeedCheck, StreamR
 import type { Finding, Severity } from "./finding.ts";
 import { diagnoseVersions } from "./versions.ts";
 
-/** A shorter delay than this is nothing to report, in ms. */
+/** Shorter delays are not reported, in ms. */
 const leastBlock = 400;
 
-/** Judges what was found out. */
+/** Finds the problems that an examination shows. */
 export function diagnose(examination: Examination): readonly Finding[] {
   const { seeds, members, names, pairs, gone, leftOut, ownLag } = examination;
   const misplaced = new Set(seeds.flatMap(({ elsewhere }) => (elsewhere === undefined ? [] : [elsewhere.node.name])));
@@ -40,7 +40,7 @@ export function diagnose(examination: Examination): readonly Finding[] {
             "doctor_was_slow",
             "info",
             [],
-            `this process itself was late by ${round(ownLag)} ms`,
+            `the doctor's own timers were up to ${round(ownLag)} ms late`,
             "run the doctor on a less busy machine to find short delays of members",
           ),
         ]
@@ -71,11 +71,11 @@ function seedUnreachable(seed: string, { code, message }: Exclude<StreamResult, 
   const advice =
     code === "resolve_failed"
       ? "check the name, or pass the IP address of a member"
-      : "check the address and the port; if a member runs there, look at its firewall, and at the address that it listens on";
+      : "check the address and the port; if a member runs there, check its firewall and its bind address";
   return finding("seed_unreachable", "error", [seed], message, advice);
 }
 
-/** What a stream shows by itself; undefined if only that nothing answers. */
+/** Returns the finding for a failed stream; undefined if the address just does not answer. */
 function diagnoseStream(stream: StreamResult, who: string, where: string): Finding | undefined {
   if ("view" in stream) return undefined;
   const { code, message, unanswered } = stream;
@@ -87,7 +87,7 @@ function diagnoseStream(stream: StreamResult, who: string, where: string): Findi
       message,
       code === "not_encrypted"
         ? "leave the key out if the cluster has none; else give this member the key of the others"
-        : "pass the cluster's key by --key-file, or MEMBERLIST_KEY; if that is the key of the others, give it to this member. While a key is rotated, pass both",
+        : "pass the cluster's key by --key-file or MEMBERLIST_KEY (during a rotation both keys); if the other members use that key, give it to this member, too",
     );
   }
   if (unanswered)
@@ -106,8 +106,8 @@ function diagnoseStream(stream: StreamResult, who: string, where: string): Findi
       "process_silent",
       "error",
       [who],
-      `the process at ${where} accepts connections, but answers nothing: it is stopped, or its event loop is blocked`,
-      "look at the process: a debugger, SIGSTOP, a full CPU, or code that blocks the event loop",
+      `the process at ${where} accepts connections, but does not answer: it is stopped, or its event loop is blocked`,
+      "check the process for a debugger, SIGSTOP, a busy CPU, or code that blocks its event loop",
     );
   }
   return undefined;
@@ -118,8 +118,8 @@ function unreachable(who: string, where: string, message: string): Finding {
     "address_unreachable",
     "error",
     [who],
-    `nobody answers for ${who} at ${where}, by neither UDP nor TCP: ${message}`,
-    "if it runs, its advertised address is wrong, or a firewall blocks it: set advertiseAddr (Go: AdvertiseAddr) to an address that all others reach",
+    `${who} does not answer at ${where}, neither over UDP nor over TCP: ${message}`,
+    "if it runs, open its firewall, or set advertiseAddr (Go: AdvertiseAddr) to an address that all other members reach",
   );
 }
 
@@ -149,7 +149,7 @@ function diagnoseMember(check: MemberCheck, ownLag: number): readonly Finding[] 
         "unreachable_from_here",
         "error",
         [name],
-        `${name} at ${address} answers other members, but not this machine, by neither UDP nor TCP`,
+        `${name} at ${address} answers other members, but not this machine, neither over UDP nor over TCP`,
         "check the firewall and the route between this machine and the member",
       ),
     ];
@@ -163,7 +163,7 @@ function diagnoseMember(check: MemberCheck, ownLag: number): readonly Finding[] 
         "error",
         [name],
         `TCP from here to ${name} at ${address} is blocked, while UDP passes: ${stream.message}`,
-        "open the TCP port, too: members exchange states over it, and ping by it when UDP fails",
+        "open the TCP port, too: members exchange their states over it, and ping over it when UDP fails",
       ),
     );
   }
@@ -173,7 +173,7 @@ function diagnoseMember(check: MemberCheck, ownLag: number): readonly Finding[] 
         "mtu_black_hole",
         "error",
         [name],
-        `packets from here to ${name} of more than about ${largestPacket} bytes vanish; members send up to ${usualPacketBytes}`,
+        `packets of more than about ${largestPacket} bytes from here to ${name} are lost; members send up to ${usualPacketBytes} bytes`,
         `repair path MTU discovery (let ICMP "fragmentation needed" pass), or set udpBufferSize (Go: UDPBufferSize) of all members to ${largestPacket} or less`,
       ),
     );
@@ -185,8 +185,8 @@ function diagnoseMember(check: MemberCheck, ownLag: number): readonly Finding[] 
         "event_loop_blocked",
         "warning",
         [name],
-        `the process of ${name} did nothing for ${round(blocked)} ms, and then answered several pings at once`,
-        "find what blocks its event loop, or give it more CPU: others suspect it when it is blocked longer than their probe timeout",
+        `the process of ${name} was blocked for ${round(blocked)} ms, and then answered several pings at once`,
+        "find the code that blocks its event loop, or give it more CPU: other members suspect it if it is blocked for longer than their probe timeout",
       ),
     );
   }
@@ -198,7 +198,7 @@ function diagnoseMember(check: MemberCheck, ownLag: number): readonly Finding[] 
         "warning",
         [name],
         `${lost} of ${pings.length} pings to ${name} were lost`,
-        "look for a full link, a full socket buffer, or a firewall that limits the rate",
+        "look for a full link, a full socket buffer or a firewall that limits the rate",
       ),
     );
   }
@@ -230,8 +230,8 @@ function diagnoseUdp({ node, isReached, answersOthers }: MemberCheck): Finding {
     "udp_blocked",
     "error",
     [name],
-    `UDP to ${name} (${address}) is blocked, while TCP passes: nobody gets its answers`,
-    "open the UDP port of this member, in both directions; if UDP cannot be had, use streamOnly on all members",
+    `UDP to ${name} (${address}) is blocked, while TCP passes: no member gets its answers`,
+    "open the UDP port of this member, in both directions; if the network has no UDP, use streamOnly on all members",
   );
 }
 
@@ -305,8 +305,8 @@ function diagnoseStates(members: readonly MemberCheck[], gone: readonly Node[]):
             "suspect_members",
             "warning",
             suspects,
-            `suspect now: ${shortList(suspects)}`,
-            "see the other findings; without one, look at the load of these members",
+            `suspect members: ${shortList(suspects)}`,
+            "see the other findings; if there are none, check the load of these members",
           ),
         ]
       : []),
@@ -316,8 +316,8 @@ function diagnoseStates(members: readonly MemberCheck[], gone: readonly Node[]):
             "dead_members",
             "info",
             dead,
-            `dead: ${shortList(dead)}`,
-            "nothing if they were stopped; if they run, their advertised address may be wrong",
+            `dead members: ${shortList(dead)}`,
+            "do nothing if they were stopped; if they run, check their advertised addresses",
           ),
         ]
       : []),

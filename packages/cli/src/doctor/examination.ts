@@ -1,35 +1,35 @@
 import type { ErrorCode, FetchedMembers, Node } from "@memberlist/core";
 
-/** What a stream to an address has shown. */
+/** The result of a stream to an address. */
 export type StreamResult =
   | { readonly view: FetchedMembers; readonly ms: number }
   | {
       readonly code: ErrorCode;
       readonly message: string;
-      /** Something accepted the connection. */
+      /** A process accepted the connection. */
       readonly connected: boolean;
-      /** It was closed without an answer: most likely another label. */
+      /** The peer closed the stream without an answer, most likely because it has another label. */
       readonly unanswered: boolean;
     };
 
-/** One ping and its round-trip time, in ms; undefined if no ack came. */
+/** One ping and its round-trip time, in ms; undefined without an ack. */
 export interface PingResult {
   readonly sentAt: number;
   readonly rtt: number | undefined;
 }
 
-/** What was found out about a member that is alive or suspect. */
+/** The results for a member that is alive or suspect. */
 export interface MemberCheck {
   readonly node: Node;
   readonly stream: StreamResult;
   readonly pings: readonly PingResult[];
-  /** A ping without a name was answered, although none with its name was: another node has the address. */
+  /** Another node has the address: it answered a ping without a name, but no ping with the name of this member. */
   readonly isAnother: boolean;
-  /** The largest packet that gets there, in bytes, if the largest one that members send does not. */
+  /** The largest packet that arrives, in bytes; undefined if the largest packet that members send arrives. */
   readonly largestPacket: number | undefined;
-  /** Without acks: whether packets from here get there all the same. Undefined: that could not be found out. */
+  /** For a member without acks: whether packets from here arrive; undefined if unknown. */
   readonly isReached: boolean | undefined;
-  /** Without acks: another member gets acks from it. */
+  /** For a member without acks: whether another member gets acks from it; undefined if unknown. */
   readonly answersOthers: boolean | undefined;
 }
 
@@ -37,7 +37,7 @@ export interface MemberCheck {
 export interface PairCheck {
   readonly first: string;
   readonly second: string;
-  /** Whether packets get from the first to the second; undefined: that could not be found out. */
+  /** Whether packets pass from the first to the second; undefined if unknown. */
   readonly forward: boolean | undefined;
   readonly back: boolean | undefined;
 }
@@ -46,7 +46,7 @@ export interface PairCheck {
 export interface SeedCheck {
   readonly seed: string;
   readonly stream: StreamResult;
-  /** The member that answers there under another address than it advertises. */
+  /** The member that answers at the seed, but advertises another address. */
   readonly elsewhere: { readonly node: Node; readonly isReachable: boolean } | undefined;
 }
 
@@ -56,23 +56,23 @@ export interface NameCheck {
   readonly addresses: readonly {
     readonly address: string;
     readonly listedBy: readonly string[];
-    /** A node of that name answers there. */
+    /** A node with the name answers at the address. */
     readonly answers: boolean;
   }[];
 }
 
-/** All that was found out. */
+/** The results for a cluster. */
 export interface Examination {
   readonly seeds: readonly SeedCheck[];
   readonly members: readonly MemberCheck[];
   readonly names: readonly NameCheck[];
   readonly pairs: readonly PairCheck[];
-  /** How many pairs were tried. */
+  /** The number of pairs that were tested. */
   readonly pairsTried: number;
   /** Members that are dead or have left. */
   readonly gone: readonly Node[];
-  /** Members beyond the limit, which were not examined. */
+  /** The number of members that were not examined, because they exceed the limit. */
   readonly leftOut: number;
-  /** How late this process's own timers were at most, in ms. */
+  /** The longest delay of this process's own timers, in ms. */
   readonly ownLag: number;
 }

@@ -10,29 +10,29 @@ import { addressOf, visiting } from "../visit.ts";
 import { LagWatch } from "./lag-watch.ts";
 
 export interface ExaminerOptions extends ClusterAccess {
-  /** How long each member is pinged, in ms. */
+  /** How long to ping each member, in ms. */
   readonly duration: number;
-  /** Of each exchange over a stream, in ms. */
+  /** The time limit of each exchange over a stream, in ms. */
   readonly timeout: number;
-  /** Members beyond this number are left out. */
+  /** Further members are not examined. */
   readonly maxMembers: number;
   readonly progress: (line: string) => void;
 }
 
-/** The largest packet of members with the default config, in bytes. */
+/** The largest packet that members send with the default config, in bytes. */
 export const usualPacketBytes = 1_400;
-/** Between two pings to one member, in ms. */
+/** The time between two pings to a member, in ms. */
 const pingInterval = 100;
-/** How long an answer to the last pings may take, in ms: a process that was blocked answers late. */
+/** How long to wait for an ack to the pings of a member, in ms: a blocked process answers late. */
 const patience = 3_000;
-/** For an answer that takes one round trip, in ms. */
+/** How long to wait for an answer of one round trip, in ms. */
 const shortWait = 700;
-/** For an answer of a member about another: a member waits for its own probe timeout first. */
+/** How long to wait for the answer of a relay, in ms: it waits for its own probe timeout first. */
 const relayWait = 4_000;
 const maxPairs = 300;
 const atOnce = 16;
 
-/** Examines a cluster from outside, by streams and pings that leave no trace. */
+/** Examines a cluster from outside. Its streams and pings leave no trace there. */
 export class Examiner {
   readonly #options: ExaminerOptions;
   readonly #runtime: Runtime;
@@ -110,7 +110,7 @@ export class Examiner {
     }
   }
 
-  /** Pings at a steady rhythm, whether or not the ones before were answered: a blocked process answers several at once. */
+  /** Sends pings at a fixed interval, without waiting for acks: a blocked process answers several at once. */
   async #pings(pinger: PacketVisitor, to: Address): Promise<readonly PingResult[]> {
     const count = Math.max(3, Math.round(this.#options.duration / pingInterval));
     const running: Promise<PingResult>[] = [];
@@ -122,7 +122,7 @@ export class Examiner {
     return Promise.all(running);
   }
 
-  /** Where members reach this process: as far as can be known from this side. */
+  /** Finds the address at which members most likely reach this process. */
   async #here(transport: BoundTransport, [node]: readonly Node[]): Promise<Address | undefined> {
     if (node === undefined) return undefined;
     const local = await localAddressTowards(node.addr, node.port);
@@ -171,14 +171,14 @@ export class Examiner {
     const answersOthers = results.some(({ answers }) => answers);
     const isReached = results.some((result) => result.isReached === true)
       ? true
-      : // Without a path from the member to the relay, a lost answer shows nothing.
+      : // A lost answer proves nothing if the relay gets no packets from the member.
         results.some((result) => result.answers && result.isReached === false)
         ? false
         : undefined;
     return { ...base, answersOthers, isReached };
   }
 
-  /** Each member with its next ones in the list; with all others in a small cluster. */
+  /** Tests each member with the next ones of the list; in a small cluster, with all others. */
   async #pairs(
     nodes: readonly Node[],
     pinger: PacketVisitor,
@@ -197,7 +197,7 @@ export class Examiner {
       for (let tries = 0; tries < 2; tries++) if ((await pinger.relay(a, b, relayWait)) === "ack") return undefined;
       const forward = here && (await direction(pinger, a, b, here));
       const back = here && (await direction(pinger, b, a, here));
-      // Without a direction that is blocked, something was lost by chance, or a process was blocked.
+      // If neither direction is blocked, a packet was lost by chance, or a process was blocked.
       const isBlocked = here === undefined || forward === false || back === false;
       return isBlocked ? { first: first.name, second: second.name, forward, back } : undefined;
     });
@@ -230,7 +230,7 @@ export class Examiner {
     }));
   }
 
-  /** Which member answers at a seed that nobody advertises. */
+  /** Finds the member that answers at a seed, if no member advertises the address of the seed. */
   async #whoIs(seed: Omit<SeedCheck, "elsewhere">, pinger: PacketVisitor): Promise<SeedCheck> {
     const { stream } = seed;
     if (!("view" in stream)) return { ...seed, elsewhere: undefined };
@@ -250,7 +250,7 @@ export class Examiner {
   }
 }
 
-/** All nodes of the views, each name and address once, sorted by name. */
+/** Returns the nodes of all views, each name and address once, sorted by name. */
 function listedNodes(views: readonly FetchedMembers[]): readonly Node[] {
   const nodes = new Map<string, Node>();
   for (const node of views.flatMap(({ members }) => members)) {
@@ -262,8 +262,8 @@ function listedNodes(views: readonly FetchedMembers[]): readonly Node[] {
 }
 
 /**
- * Whether packets get from one member to another: false only if both answer this process at that time, as a blocked process does not. Undefined: that could not
- * be found out.
+ * Returns whether packets pass from one member to another; undefined if unknown. It returns false only if both members answer this process meanwhile: a blocked
+ * process does not.
  */
 async function direction(pinger: PacketVisitor, from: Address, to: Address, here: Address): Promise<boolean | undefined> {
   for (let tries = 0; tries < 3; tries++) {
@@ -275,7 +275,7 @@ async function direction(pinger: PacketVisitor, from: Address, to: Address, here
   return undefined;
 }
 
-/** Undefined when the usual size gets there. */
+/** Finds the largest packet that arrives; undefined if packets of the usual size arrive. */
 async function largestPacket(pinger: PacketVisitor, to: Address): Promise<number | undefined> {
   if ((await fits(pinger, to, usualPacketBytes)) !== false) return undefined;
   let [low, high] = [0, usualPacketBytes];
@@ -289,7 +289,7 @@ async function largestPacket(pinger: PacketVisitor, to: Address): Promise<number
   return low;
 }
 
-/** Whether packets of a size get there. Several are sent at once: a lost one is not a limit. Undefined: small ones do not get there either. */
+/** Returns whether packets of a size arrive; undefined if small ones do not arrive either. It sends several, because a lost one proves nothing. */
 async function fits(pinger: PacketVisitor, to: Address, size: number): Promise<boolean | undefined> {
   for (let tries = 0; tries < 4; tries++) {
     const [small, ...large] = await Promise.all([0, size, size, size].map((bytes) => pinger.ping(to, shortWait, bytes)));
@@ -299,7 +299,7 @@ async function fits(pinger: PacketVisitor, to: Address, size: number): Promise<b
   return undefined;
 }
 
-/** The first answer that is neither undefined nor false, of two tries: one lost packet shows nothing. */
+/** Calls `act` again if the first result is undefined or false: one lost packet proves nothing. */
 async function tryTwice<T>(act: () => Promise<T>): Promise<T> {
   const first = await act();
   return first === undefined || first === false ? act() : first;

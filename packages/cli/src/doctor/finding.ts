@@ -1,11 +1,11 @@
 export type Severity = "error" | "warning" | "info";
 
-/** What is wrong, and what to do about it. */
+/** A problem, and advice to solve it. */
 export interface Finding {
-  /** Stable: docs/guide/command-line.md lists them. */
+  /** Stable; docs/guide/command-line.md lists all codes. */
   readonly code: string;
   readonly severity: Severity;
-  /** The names of the members, or the addresses, that it is about. */
+  /** The names or the addresses of the members that have the problem. */
   readonly about: readonly string[];
   readonly message: string;
   readonly advice: string;
@@ -13,7 +13,7 @@ export interface Finding {
 
 const order: readonly Severity[] = ["error", "warning", "info"];
 
-/** The most serious ones first. */
+/** Sorts findings by severity, the most serious first. */
 export function sortFindings(findings: readonly Finding[]): readonly Finding[] {
   return findings.toSorted((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
 }

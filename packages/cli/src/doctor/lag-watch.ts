@@ -1,7 +1,7 @@
-/** How often the event loop is looked at, in ms. */
+/** The interval of the timer, in ms. */
 const interval = 20;
 
-/** Measures how late the timers of this process are: what it finds out about others is not better than that. */
+/** Measures how late the timers of this process are, which limits how exactly it can measure others. */
 export class LagWatch {
   #worst = 0;
   #due = performance.now() + interval;

@@ -9,7 +9,7 @@ interface Range {
   readonly current: number;
 }
 
-/** Members whose versions do not fit those of the others. */
+/** Finds members with other versions than the majority. */
 export function diagnoseVersions(nodes: readonly Node[]): readonly Finding[] {
   return [
     ...diagnoseKind(nodes, "protocol", ({ pMin, pMax, pCur }) => ({ min: pMin, max: pMax, current: pCur })),
@@ -44,7 +44,7 @@ function diagnoseKind(nodes: readonly Node[], kind: Kind, rangeOf: (node: Node) 
             .slice(0, 5)
             .join(", ")} does not accept; ${most}`
         : `${names.join(", ")} speaks ${kind} version ${version}; ${most}`,
-      advice: `set ${fields} to the same value on all members; during an upgrade, raise it when all understand the new one`,
+      advice: `set ${fields} to the same value on all members; during an upgrade, raise it after all members accept the new one`,
     };
   });
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-/** Names a key without showing it: keys are random, so that nobody finds one by its hash. */
+/** Returns a name for a key that does not reveal it: keys are random, so a hash does not lead to the key. */
 export function fingerprint(key: Uint8Array): string {
   return createHash("sha256").update(key).digest("hex").slice(0, 12);
 }

@@ -9,11 +9,11 @@ export type KeyAction = "list" | "add" | "use" | "remove" | "keep";
 /** The body of a request to `/keys`. */
 export interface KeysRequest {
   readonly action: KeyAction;
-  /** In base64; not for "list". */
+  /** The key in base64; absent for "list". */
   readonly key?: string;
 }
 
-/** What an agent answers: its keys by their fingerprints, the primary one first. */
+/** The answer of an agent: the fingerprints of its keys, the primary key first. */
 export interface KeysAnswer {
   readonly node: string;
   readonly keys: readonly string[];
@@ -21,10 +21,10 @@ export interface KeysAnswer {
   readonly members: readonly string[];
 }
 
-/** No request is longer. */
+/** The longest body of a request, in bytes. */
 const maxBody = 4_096;
 
-/** `POST /keys` of an agent: lists, adds, uses and removes keys while the member runs. It needs the agent's token, on loopback, too. */
+/** Handles `POST /keys` of an agent: lists, adds, uses and removes keys of the running member. It requires the agent's token, even on loopback. */
 export class KeysHandler {
   readonly #members: Memberlist;
   readonly #token: string | undefined;
@@ -74,7 +74,7 @@ function problem(status: number, error: string): Response {
   return Response.json({ error }, { status });
 }
 
-/** Compares digests, so that the time does not depend on how much of a guess is right. */
+/** Compares digests, so that the time does not reveal how much of a guess is right. */
 function isToken(authorization: string, token: string): boolean {
   const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
   return timingSafeEqual(digest(authorization), digest(`Bearer ${token}`));
@@ -82,7 +82,7 @@ function isToken(authorization: string, token: string): boolean {
 
 async function readRequest(request: Request): Promise<KeysRequest> {
   const length = Number(request.headers.get("content-length") ?? maxBody + 1);
-  if (!(length <= maxBody)) throw new RangeError("the body is too long, or its length is not given");
+  if (!(length <= maxBody)) throw new RangeError(`the body exceeds ${maxBody} bytes, or has no content-length`);
   const body: unknown = JSON.parse(await request.text());
   if (!isObject(body)) throw new TypeError("the body must be a JSON object");
   const { action, key } = body;

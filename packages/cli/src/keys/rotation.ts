@@ -2,11 +2,11 @@ import { isObject } from "@memberlist/core/internal";
 import { agentFetch } from "../agent/agent-fetch.ts";
 import type { KeyAction, KeysAnswer, KeysRequest } from "./keys-handler.ts";
 
-/** What one agent answered: its keys, or what is wrong. */
+/** The answer of one agent, or its error. */
 export interface AgentKeys {
   readonly url: string;
   readonly answer?: KeysAnswer;
-  /** Names the URL, too. */
+  /** Its message names the URL. */
   readonly error?: Error;
 }
 
@@ -20,7 +20,7 @@ export class KeyRotation {
     this.#token = token;
   }
 
-  /** Does the same on all agents. An agent that fails does not keep the others from it. */
+  /** Sends an action to all agents. The failure of one agent does not stop the others. */
   async all(action: KeyAction, key?: string): Promise<readonly AgentKeys[]> {
     return Promise.all(
       this.#agents.map(async (url) => {
@@ -40,7 +40,7 @@ export class KeyRotation {
       method: "POST",
       body,
       headers,
-      // A key goes to the agents that were given, and nowhere else.
+      // A redirect could send the key to another server.
       redirect: "error",
       signal: AbortSignal.timeout(10_000),
     });
@@ -50,7 +50,7 @@ export class KeyRotation {
   }
 }
 
-/** Fingerprints are digits, so that they can be printed as they are. */
+/** Checks an answer. Fingerprints must be hex digits, so that they are safe to print. */
 function isKeysAnswer(answer: unknown): answer is KeysAnswer {
   if (!isObject(answer)) return false;
   const { node, keys, members } = answer;

@@ -3,14 +3,14 @@ import { escapeControls } from "@memberlist/core/internal";
 import { exitCodes } from "../exit-codes.ts";
 import { cut, painter, type Paint } from "./text.ts";
 
-/** Without a terminal, lines are not cut. */
+/** The width without a terminal: lines are not cut. */
 const unlimited = Number.MAX_SAFE_INTEGER;
 
-/** Standard output and standard error, with colours and widths where they are a terminal. Create it once for a process. */
+/** Writes to standard output and standard error, with colours and line widths on a terminal. Create one for each process. */
 export class Io {
   readonly paint: Paint;
   readonly isTerminal: boolean;
-  /** Aborted when nobody reads standard output any more, such as behind `| head`: what is written then is dropped. */
+  /** Aborted when the reader of standard output closes it, as `| head` does. Later output is dropped. */
   readonly closed: AbortSignal;
   readonly #paintError: Paint;
 
@@ -20,24 +20,24 @@ export class Io {
     process.stdout.on("error", (error: Error & { readonly code?: string }) => {
       if (!closed.signal.aborted && error.code !== "EPIPE") {
         this.error(`standard output: ${error.message}`);
-        // Whatever the command returns.
+        // This replaces the exit code of the command.
         process.once("exit", () => (process.exitCode = exitCodes.failed));
       }
       closed.abort();
     });
-    // Notes and log lines that nobody reads end no command.
+    // A closed standard error does not end the command.
     process.stderr.on("error", () => undefined);
     this.isTerminal = isTerminal(process.stdout);
     this.paint = painter(hasColours(process.stdout));
     this.#paintError = painter(hasColours(process.stderr));
   }
 
-  /** Questions can be shown and answered. */
+  /** Whether a terminal can show questions and read answers. */
   get canAsk(): boolean {
     return this.isTerminal && isTerminal(process.stdin);
   }
 
-  /** Of the terminal; very many where there is none. */
+  /** The columns of the terminal; unlimited without a terminal. */
   get columns(): number {
     return this.isTerminal ? process.stdout.columns || 80 : unlimited;
   }
@@ -54,12 +54,12 @@ export class Io {
     this.write(`${cut(text, this.columns)}\n`);
   }
 
-  /** One JSON value a line, so that other programs read them as they come. */
+  /** Writes one JSON value per line, so that other programs can read each value at once. */
   json(value: unknown): void {
     this.write(`${JSON.stringify(value)}\n`);
   }
 
-  /** A note for people, on standard error. */
+  /** Writes a note for people to standard error. */
   note(text: string): void {
     process.stderr.write(`${this.#paintError("dim", text)}\n`);
   }
@@ -69,7 +69,7 @@ export class Io {
   }
 }
 
-/** The types say that the field is always there; for a pipe or a file it is not. */
+/** Pipes and files lack `isTTY`, although the types of Node require it. */
 function isTerminal(stream: { readonly isTTY?: boolean }): boolean {
   return stream.isTTY === true;
 }

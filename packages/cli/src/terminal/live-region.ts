@@ -1,6 +1,6 @@
 import { cut, width } from "./text.ts";
 
-/** What of a terminal is used. */
+/** The parts of a terminal that a live region uses. */
 export interface Terminal {
   readonly columns: number;
   readonly rows: number;
@@ -13,7 +13,7 @@ const showCursor = `${csi}?25h`;
 const eraseLine = `${csi}K`;
 const eraseBelow = `${csi}J`;
 
-/** Lines at the bottom of a terminal that are drawn anew as they change; what is printed scrolls up above them. */
+/** Lines at the bottom of a terminal that are redrawn when they change. Printed lines scroll up above them. */
 export class LiveRegion {
   readonly #terminal: Terminal;
   readonly #restore = (): void => void this.#terminal.write(showCursor);
@@ -23,23 +23,23 @@ export class LiveRegion {
     this.#terminal = terminal;
   }
 
-  /** Hides the cursor; however the process ends, it is shown again. */
+  /** Hides the cursor until `close`, or until the process exits. */
   open(): void {
     process.once("exit", this.#restore);
     this.#terminal.write(hideCursor);
   }
 
-  /** Shows these lines in place of the last ones, as many as the terminal has rows for. */
+  /** Replaces the drawn lines. It draws as many lines as fit into the terminal. */
   draw(content: readonly string[]): void {
     const { columns, rows } = this.#terminal;
-    // What is above the terminal's first line could not be erased again.
+    // Lines above the top of the terminal cannot be erased again.
     const lines = content.slice(0, Math.max(1, rows - 1)).map((line) => cut(line, columns));
     if (lines.length === this.#drawn.length && lines.every((line, index) => line === this.#drawn[index])) return;
     this.#terminal.write(this.#upwards() + lines.map((line) => `${line}${eraseLine}\n`).join("") + eraseBelow);
     this.#drawn = lines;
   }
 
-  /** Prints lines that stay, in place of the region. */
+  /** Erases the region, and prints lines that stay. */
   print(lines: readonly string[]): void {
     const { columns } = this.#terminal;
     this.erase();
@@ -51,18 +51,18 @@ export class LiveRegion {
     this.#drawn = [];
   }
 
-  /** Leaves what is drawn where it is. */
+  /** Shows the cursor again. The drawn lines stay. */
   close(): void {
     this.#drawn = [];
     process.off("exit", this.#restore);
     this.#restore();
   }
 
-  /** To the first line drawn. A terminal that was made narrower since has wrapped them. */
+  /** Returns the codes that move the cursor to the first drawn line. A terminal that became narrower has wrapped the lines. */
   #upwards(): string {
     const columns = Math.max(1, this.#terminal.columns);
     const rows = this.#drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(width(line) / columns)), 0);
-    // A "^C" may stand at the cursor.
+    // The terminal may have printed "^C" at the cursor.
     return rows === 0 ? "\r" : `\r${csi}${rows}A`;
   }
 }

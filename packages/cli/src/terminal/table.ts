@@ -4,15 +4,15 @@ export interface Column<Row> {
   readonly title: string;
   readonly cell: (row: Row) => string;
   readonly style?: (row: Row) => Style | undefined;
-  /** Columns with the lowest value are left out first when a line is too long; 0 never. */
+  /** If lines are too long, the column with the lowest value is left out first. Columns with 0 always stay. */
   readonly keep: number;
-  /** Before a column is left out, those with this field are cut, the last one first, but not below so many columns. */
+  /** The column can be cut to this width. The last such column is cut first, and all of them before a column is left out. */
   readonly cutTo?: number;
 }
 
 const gap = "  ";
 
-/** Rows under titles. Where the width does not suffice, the least important columns are left out, and then one is cut. */
+/** Formats rows under titles. If lines are too long, it cuts columns, or leaves out the least important ones. */
 export function tableLines<Row>(
   rows: readonly Row[],
   columns: readonly Column<Row>[],

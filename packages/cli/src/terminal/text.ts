@@ -2,7 +2,7 @@ import stringWidth from "string-width";
 
 export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan" | "magenta";
 
-/** Colours a string, or leaves it as it is. */
+/** Adds a style to a string, or returns it unchanged. */
 export type Paint = (style: Style, text: string) => string;
 
 const escape = String.fromCharCode(27);
@@ -17,7 +17,7 @@ const codes: Readonly<Record<Style, readonly [number, number]>> = {
   cyan: [36, 39],
 };
 
-/** By our own word alone: what util.styleText does depends on the stream and on the version of Node. */
+/** Makes a Paint. Only `colours` decides, while util.styleText also depends on the stream and on the version of Node. */
 export function painter(colours: boolean): Paint {
   if (!colours) return (_style, text): string => text;
   return (style, text): string => {
@@ -26,12 +26,12 @@ export function painter(colours: boolean): Paint {
   };
 }
 
-/** How many columns a string takes on a terminal: colours take none, wide characters two. */
+/** Returns the width of a string in columns of a terminal: 0 for colours, 2 for a wide character. */
 export function width(text: string): number {
   return stringWidth(text);
 }
 
-/** Filled up with spaces to so many columns. */
+/** Fills a string up with spaces to a width. */
 export function pad(text: string, columns: number): string {
   return text + " ".repeat(Math.max(0, columns - width(text)));
 }
@@ -40,14 +40,14 @@ export function padStart(text: string, columns: number): string {
   return " ".repeat(Math.max(0, columns - width(text))) + text;
 }
 
-/** At most so many columns; colours are closed, and what was cut is marked. */
+/** Cuts a string to a width. It marks the cut, and closes colours. */
 export function cut(text: string, columns: number): string {
   if (width(text) <= columns) return text;
   if (columns <= 0) return colourCodes(text);
   let shown = "";
   let left = columns - 1;
   for (const [index, part] of text.split(colourCode).entries()) {
-    // What the pattern has captured: the codes, which take no columns.
+    // Odd parts are the codes that the pattern captured. They take no columns.
     if (index % 2 === 1) {
       shown += part;
       continue;
@@ -72,7 +72,7 @@ function colourCodes(text: string): string {
     .join("");
 }
 
-/** Words on lines of at most so many columns, all but the first with an indent. Breaks only between the words. */
+/** Folds words into lines of a width. It breaks lines only between words, and indents all lines but the first. */
 export function fold(words: readonly string[], columns: number, indent: string, gap: string): string[] {
   const lines: string[] = [];
   let line = "";
@@ -86,7 +86,7 @@ export function fold(words: readonly string[], columns: number, indent: string, 
   return line === "" ? lines : [...lines, line];
 }
 
-/** A number for JSON, with at most three decimals. */
+/** Rounds a number for JSON to three decimals. */
 export function rounded(value: number): number {
   return Math.round(value * 1_000) / 1_000;
 }
