@@ -1,8 +1,8 @@
-/** Whether a client prefers HTML to JSON. Browsers ask for HTML by name; `*\/*` alone is JSON, for curl and programs. */
+/** Returns whether a client prefers HTML to JSON. Browsers name HTML; curl and programs send `*\/*` alone, and get JSON. */
 export function prefersHtml(accept: string): boolean {
   const ranges = accept.split(",").map(parseRange);
   const quality = (...types: readonly string[]): number => {
-    // The more exact range counts, whatever its quality.
+    // The more exact range counts, even with a lower quality.
     for (const type of types) {
       const range = ranges.find((one) => one.type === type);
       if (range !== undefined) return range.quality;

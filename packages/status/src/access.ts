@@ -2,10 +2,10 @@ import { isIp } from "@memberlist/core/internal";
 import type { ResolvedOptions } from "./options.ts";
 import { plainText } from "./responses.ts";
 
-/** Refuses requests that may not see the status. */
+/** Refuses requests that must not see the status. */
 export class Access {
   readonly #token: Promise<Uint8Array> | undefined;
-  /** In lower case; undefined for any. */
+  /** In lower case; undefined to allow all. */
   readonly #hosts: ReadonlySet<string> | undefined;
 
   constructor({ token, allowedHosts = token === undefined ? [] : undefined }: ResolvedOptions) {
@@ -13,7 +13,7 @@ export class Access {
     this.#hosts = allowedHosts && new Set(allowedHosts.map((host) => host.toLowerCase()));
   }
 
-  /** @returns the response to a request that is refused */
+  /** @returns the response to a refused request; undefined to allow it */
   async refuse(request: Request): Promise<Response | undefined> {
     if (!this.#allowsHost(hostOf(request))) {
       return plainText(421, "this host name is not allowed: use an IP address, or add the name to allowedHosts\n");
@@ -24,14 +24,14 @@ export class Access {
     return plainText(401, "a token is needed: Authorization: Bearer TOKEN, or the token as the password\n", headers);
   }
 
-  /** A name that resolves to this machine may belong to anybody; an address or localhost cannot be made to. */
+  /** Any owner of a domain can let a name resolve to this machine. IP addresses and localhost are safe. */
   #allowsHost(host: string): boolean {
     return (
       this.#hosts === undefined || this.#hosts.has(host) || host === "localhost" || host.endsWith(".localhost") || isIp(host)
     );
   }
 
-  /** Compares digests, so that the time does not depend on how much of a guess is right. */
+  /** Compares digests, so that the time does not reveal how much of a guess is right. */
   async #hasToken(headers: Headers, wanted: Uint8Array): Promise<boolean> {
     const given = tokenOf(headers.get("authorization") ?? "");
     if (given === undefined) return false;
@@ -40,7 +40,7 @@ export class Access {
   }
 }
 
-/** The host name without port and brackets, in lower case. */
+/** Returns the host name without port and brackets, in lower case. */
 function hostOf(request: Request): string {
   const host = request.headers.get("host") ?? new URL(request.url).host;
   return host
@@ -50,7 +50,7 @@ function hostOf(request: Request): string {
     .replace(/\.$/, "");
 }
 
-/** Browsers say where a request comes from. Other sites could only take up streams: they cannot read responses. A link may lead here. */
+/** Returns whether a page of another site sent the request. Such a page cannot read the response, but could occupy event streams. Links are allowed. */
 function isFromOtherSite(headers: Headers): boolean {
   return headers.get("sec-fetch-site") === "cross-site" && headers.get("sec-fetch-mode") !== "navigate";
 }

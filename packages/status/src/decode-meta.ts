@@ -12,14 +12,14 @@ export type DecodedMeta =
   /** Anything else: its length in bytes, and the first 64 bytes in hex. */
   | { readonly format: "binary"; readonly bytes: number; readonly hex: string };
 
-/** How much of binary metadata is shown, in bytes. */
+/** The shown part of binary metadata, in bytes. */
 const hexBytes = 64;
-/** Longer metadata is shown as binary. Members that keep to the protocol have at most 512 bytes. */
+/** Longer metadata is shown as binary. The protocol allows at most 512 bytes. */
 const maxBytes = 4_096;
-/** Deeper JSON is shown as text: what prints it may recurse. */
+/** Deeper JSON is shown as text, because code that prints it may recurse. */
 const maxDepth = 16;
 
-/** Decodes metadata. It never throws: what has no other format is `binary`. */
+/** Decodes metadata. It never throws: bytes in no other format are `binary`. */
 export function decodeMeta(meta: Uint8Array): DecodedMeta {
   if (meta.length === 0) return { format: "empty" };
   if (meta.length > maxBytes) return binary(meta);
@@ -49,7 +49,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Stops at `most` + 1. */
+/** Returns the depth of a value, at most `most` + 1. */
 function depthOf(value: unknown, most: number): number {
   if (typeof value !== "object" || value === null) return 0;
   if (most === 0) return 1;

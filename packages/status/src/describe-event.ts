@@ -1,7 +1,7 @@
 import type { StatusCause, StatusEvent } from "./document.ts";
 import { formatBytes, formatDuration, readable } from "./readable.ts";
 
-/** An event in a sentence for people. */
+/** A sentence about an event, for people. */
 export interface Description {
   readonly tone: "good" | "warn" | "bad" | "plain";
   readonly text: string;
@@ -64,7 +64,7 @@ export function describeEvent(event: StatusEvent): Description {
   }
 }
 
-/** Why a member is suspect, dead or left. */
+/** Describes the cause for which a member is suspect, dead or left. */
 export function describeCause(cause: StatusCause): string {
   switch (cause.code) {
     case "left":

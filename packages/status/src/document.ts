@@ -15,7 +15,7 @@ import { plain, type PlainValue } from "./plain.ts";
 
 export type { NodeRef } from "./plain.ts";
 
-/** Why a member is suspect, dead or left. */
+/** The cause for which a member is suspect, dead or left. */
 export type StatusCause = PlainValue<SuspectCause | LeaveCause>;
 
 /** An entry of `members.recentEvents()`. Each node in it is a {@link NodeRef}, each error has its code and message. */
@@ -27,7 +27,7 @@ export interface MemberStatus {
   /** `host:port`. */
   readonly address: string;
   readonly state: NodeState;
-  /** When this node learned of `state`, since the Unix epoch. */
+  /** The time at which this node learned of `state`, in ms since the Unix epoch. */
   readonly since: number;
   /** The time since `since`. */
   readonly age: number;
@@ -44,7 +44,7 @@ export interface MemberStatus {
   readonly accusers: readonly string[];
 }
 
-/** What happened in the `elapsed` ms before `at`. Rates are per second. */
+/** The traffic in the `elapsed` ms before `at`, in units per second. */
 export interface StatusSample {
   readonly at: number;
   readonly elapsed: number;
@@ -55,12 +55,12 @@ export interface StatusSample {
   readonly bytesOut: number;
   /** Streams that were opened in either direction. */
   readonly streams: number;
-  /** Of the members' round-trip times at `at`, in ms: half of them, and 95 % of them, are at most this. Absent when none is known. */
+  /** The median and the 95th percentile of the members' round-trip times at `at`, in ms. Absent before the first ack. */
   readonly rttMedian?: number;
   readonly rtt95?: number;
 }
 
-/** What changes all the time. */
+/** The values that change all the time. */
 export interface StatusUpdate {
   /** In ms since the Unix epoch. */
   readonly at: number;
@@ -81,7 +81,7 @@ export interface StatusDocument extends StatusUpdate {
   readonly members: readonly MemberStatus[];
   /** The last changes and log lines, the oldest first. */
   readonly events: readonly StatusEvent[];
-  /** The oldest first; samples are taken while somebody looks. */
+  /** The oldest first. The handler takes samples only while clients read the status. */
   readonly samples: readonly StatusSample[];
 }
 
@@ -129,7 +129,7 @@ export function memberStatus(member: MemberInfo): MemberStatus {
   };
 }
 
-/** To microseconds: more digits are noise, and bytes. */
+/** Rounds a duration in ms to microseconds, to save bytes. */
 export function milliseconds(duration: number): number {
   return Math.round(duration * 1_000) / 1_000;
 }

@@ -1,6 +1,6 @@
 import type { StatusDocument } from "./document.ts";
 
-/** How much waits for a slow client, in UTF-16 units. Beyond it the client gets the whole state again. */
+/** The longest backlog of a slow client, in UTF-16 units. After a longer one the client gets the whole state again. */
 const maxWaiting = 1_000_000;
 
 const encoder = new TextEncoder();
@@ -10,21 +10,21 @@ export function frame(type: "status" | "event" | "update" | "end", data: unknown
   return `event: ${type}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
-/** The whole state, and the events that it has already. */
+/** The whole state, and the events in it. */
 export interface WholeState {
   readonly document: StatusDocument;
   readonly events: readonly object[];
 }
 
 /**
- * One open event stream. It begins with the whole state, and goes on with what is pushed. A client that reads too slowly loses what waits, and
- * continues with the whole state.
+ * An open event stream. It begins with the whole state, and continues with the pushed messages. A client that reads too slowly loses its backlog, and
+ * gets the whole state again.
  */
 export class EventClient {
   readonly body: ReadableStream<Uint8Array>;
   readonly #status: () => WholeState;
   readonly #onClosed: () => void;
-  /** Undefined: the next message is the whole state. */
+  /** Undefined if the next message is the whole state. */
   #waiting: string[] | undefined;
   #waitingLength = 0;
   #known: WeakSet<object> = new WeakSet();
@@ -32,7 +32,7 @@ export class EventClient {
   #wake: (() => void) | undefined;
   #state: "open" | "ending" | "closed" = "open";
 
-  /** @param onClosed called once, when the client is gone or everything was sent to it after {@link end} */
+  /** @param onClosed called once: after the client has closed the stream, or has read everything after {@link end} */
   constructor(status: () => WholeState, onClosed: () => void) {
     this.#status = status;
     this.#onClosed = onClosed;
@@ -46,7 +46,7 @@ export class EventClient {
     );
   }
 
-  /** @param event the event in the message: it is left out if the whole state had it */
+  /** @param event the event in the message; the message is left out if the whole state had the event */
   push(message: string, event?: object): void {
     if (this.#waiting === undefined || this.#state !== "open" || (event !== undefined && this.#known.has(event))) return;
     this.#waitingLength += message.length;
@@ -55,7 +55,7 @@ export class EventClient {
     this.#wake?.();
   }
 
-  /** Closes the stream behind a last message. */
+  /** Sends a last message, and closes the stream after it. */
   end(message: string): void {
     this.push(message);
     if (this.#state === "open") this.#state = "ending";
@@ -78,7 +78,7 @@ export class EventClient {
       if (next === "") this.close();
       else this.#controller?.enqueue(encoder.encode(next));
     } catch (error) {
-      // The stream breaks off, and must not count as an open one.
+      // The stream fails, so it must no longer count as open.
       this.#closed();
       throw error;
     }

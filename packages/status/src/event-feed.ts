@@ -7,8 +7,8 @@ import { plain } from "./plain.ts";
 import { Samples } from "./samples.ts";
 
 /**
- * The server-sent events of one node: to each client a `status`, then an `event` for each change and log line, and an `update` every
- * `sampleInterval`, which keeps the connection alive, too. It runs while there are clients, and ends with the node.
+ * The server-sent events of one node. Each client gets a `status`, then an `event` for each change and log line, and an `update` every
+ * `sampleInterval`, which also keeps the connection alive. The feed runs while it has clients, and ends with the node.
  */
 export class EventFeed {
   readonly #members: StatusSource;
@@ -16,7 +16,7 @@ export class EventFeed {
   readonly #samples: Samples;
   readonly #clients: Set<EventClient> = new Set();
   readonly #diff: MemberDiff = new MemberDiff();
-  /** The log lines that were pushed, or were there before. */
+  /** The log lines that were pushed, or existed before the feed. */
   #knownLines: WeakSet<RecentEvent> = new WeakSet();
   #timer: ClockTimer;
   #reading: AbortController | undefined;
@@ -31,7 +31,7 @@ export class EventFeed {
     return this.#clients.size >= this.#options.maxEventStreams;
   }
 
-  /** The document, with a new sample if the last one is old enough. */
+  /** Returns the document. It takes a new sample if the last one is old enough. */
   status(): WholeState {
     const infos = this.#members.members({});
     const events = this.#members.recentEvents();
@@ -78,7 +78,7 @@ export class EventFeed {
     for await (const event of stream) this.#pushEvent(event);
   }
 
-  /** The node was shut down. */
+  /** Ends all streams after the shutdown of the node. */
   #end(): void {
     const last = frame("end", this.#update(this.#members.members({})));
     for (const client of this.#clients) client.end(last);

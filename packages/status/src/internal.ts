@@ -1,4 +1,4 @@
-/** What the command line shares with the status page. Not for others: it changes without notice. */
+/** Exports for the command line of this project. They change without notice. */
 export { decodeMeta } from "./decode-meta.ts";
 export { describeEvent, type Description } from "./describe-event.ts";
 export { metaText } from "./meta-text.ts";

@@ -1,6 +1,6 @@
 import type { MemberInfo } from "@memberlist/core";
 
-/** Finds the members that changed between two looks. */
+/** Finds the members that changed since the last call. */
 export class MemberDiff {
   #before: ReadonlyMap<string, MemberInfo> = new Map();
 

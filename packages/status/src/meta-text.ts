@@ -1,6 +1,6 @@
 import type { DecodedMeta } from "./decode-meta.ts";
 
-/** Metadata on one line. A stranger wrote it: escape it before you print it. */
+/** Formats metadata as one line. Other members choose it: escape it before you print it. */
 export function metaText(meta: DecodedMeta): string {
   switch (meta.format) {
     case "empty":

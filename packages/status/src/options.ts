@@ -1,13 +1,13 @@
 import type { Memberlist } from "@memberlist/core";
 import { checkOptions, integer, shape, text, type Rules } from "@memberlist/core/internal";
 
-/** What the status handler reads of a `Memberlist`. */
+/** The parts of a `Memberlist` that the status handler reads. */
 export type StatusSource = Pick<
   Memberlist,
   "config" | "counters" | "events" | "get" | "members" | "protocolVersion" | "queues" | "recentEvents" | "toJSON" | "traffic"
 >;
 
-/** Where the text of `/metrics` comes from, such as the `Registry` of prom-client. */
+/** The source of the text of `/metrics`, such as the `Registry` of prom-client. */
 export interface MetricsSource {
   /** The content type of the text. Default: `text/plain; version=0.0.4; charset=utf-8`, that of Prometheus. */
   readonly contentType?: string;
@@ -16,26 +16,26 @@ export interface MetricsSource {
 
 /** Options of `statusHandler`. */
 export interface StatusHandlerOptions {
-  /** The path below which the handler is mounted, such as `/status`. Default "": the root, or a framework that strips the path. */
+  /** The path under which the handler is mounted, such as `/status`. Default "": for the root, and for a framework that strips the path. */
   readonly basePath?: string;
   /**
-   * A secret of 16 characters or more that every request but `/healthz` must have: as `Authorization: Bearer TOKEN`, or as the password
-   * of Basic authentication (browsers ask for it; any user name will do). Without it, whoever can send a request sees the cluster.
+   * A secret of at least 16 characters that all requests except `/healthz` must have: as `Authorization: Bearer TOKEN`, or as the password
+   * of Basic authentication (browsers ask for it; any user name works). Without it, each client that can send a request sees the cluster.
    */
   readonly token?: string;
   /**
-   * The host names, without port, under which requests may come: others get status 421. It keeps web sites that resolve their own name to this
-   * machine (DNS rebinding) from reading the page. IP addresses and `localhost` are always allowed. Default: with a token all names,
-   * since such a site does not have it; without a token none.
+   * The host names, without port, that requests may use. Requests with another name get status 421. This stops web sites whose own name resolves
+   * to this machine (DNS rebinding) from reading the page. IP addresses and `localhost` are always allowed. Default: all names with a token, which
+   * such a site does not have; none without a token.
    */
   readonly allowedHosts?: readonly string[];
-  /** Serves `/metrics`. Default: there is no such page. */
+  /** Serves `/metrics`. Default: no such page. */
   readonly metrics?: MetricsSource;
-  /** How many event streams may be open at once. A page has one. Default 16. */
+  /** The number of event streams that may be open at once. A page has one. Default 16. */
   readonly maxEventStreams?: number;
   /**
-   * How often open event streams get new samples, in ms. No timer runs while none is open. The samples also keep idle connections open: stay
-   * below the limit of the server (Bun: 10 s) and of proxies. Default 2,000.
+   * The interval of samples to open event streams, in ms. Without an open stream no timer runs. Samples also keep idle connections open: stay
+   * below the idle timeouts of the server (Bun: 10 s) and of proxies. Default 2,000.
    */
   readonly sampleInterval?: number;
 }

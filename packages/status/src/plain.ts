@@ -1,7 +1,7 @@
 import type { Node, NodeState } from "@memberlist/core";
 import { formatAddress } from "@memberlist/core/transport";
 
-/** A node in short. */
+/** The short form of a node. */
 export interface NodeRef {
   readonly name: string;
   /** `host:port`. */
@@ -17,7 +17,7 @@ export interface PlainError {
   readonly message: string;
 }
 
-/** A value of the library as JSON has it: nodes and errors in short, and of bytes only their number. */
+/** The JSON form of a value of the library: short nodes and errors, and only the number of bytes for bytes. */
 export type PlainValue<T> = T extends Node
   ? NodeRef
   : T extends Error
@@ -30,9 +30,9 @@ export type PlainValue<T> = T extends Node
           ? { readonly [Key in keyof T]: PlainValue<T[Key]> }
           : T;
 
-/** Longer strings are cut, in UTF-16 units: log lines quote what strangers sent. Names are not cut. */
+/** Longer strings are cut, in UTF-16 units: log lines quote received data. Names are not cut. */
 const maxString = 1_024;
-/** Deeper values are left out: a logger's fields may hold anything. */
+/** Deeper values are left out: fields of log lines may hold anything. */
 const maxDepth = 8;
 
 export function plain<T>(value: T): PlainValue<T> {

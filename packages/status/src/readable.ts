@@ -1,9 +1,9 @@
 import { escapeControls } from "@memberlist/core/internal";
 
-/** Longer strings are cut where they are shown in a line, in code points. */
+/** Longer strings are cut to fit into a line, in code points. */
 const maxLength = 200;
 
-/** A string of a stranger on one line: controls, line breaks and bidirectional overrides as `\u{…}`, and cut. */
+/** Makes a received string safe to show on a line: it escapes controls, line breaks and bidirectional overrides as `\u{…}`, and cuts. */
 export function readable(text: string, most: number = maxLength): string {
   const escaped = escapeControls(text.slice(0, 2 * most + 2));
   const points = Array.from(escaped);

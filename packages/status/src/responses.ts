@@ -1,4 +1,4 @@
-/** What every response has: nobody may keep it, frame it, guess its type, or load it into another site. */
+/** The headers of all responses. They forbid browsers to store, frame or sniff a response, or to load it into another site. */
 const commonHeaders = {
   "cache-control": "no-store",
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",

@@ -2,15 +2,15 @@ import type { MemberInfo, Traffic } from "@memberlist/core";
 import { milliseconds, type StatusSample } from "./document.ts";
 import type { StatusSource } from "./options.ts";
 
-/** How many samples are kept: ten minutes at one every two seconds. */
+/** The number of kept samples: ten minutes with one every two seconds. */
 const capacity = 300;
 
-/** Traffic and round-trip times over time. A sample covers the time since the one before it, however long that was. */
+/** Samples of traffic and round-trip times. Each covers the time since the one before it. */
 export class Samples {
   readonly #members: StatusSource;
   readonly #interval: number;
   readonly #samples: StatusSample[] = [];
-  /** At the last sample. */
+  /** The time of the last sample. */
   #at: number;
   #traffic: Traffic;
 
@@ -30,7 +30,7 @@ export class Samples {
   take(infos: readonly MemberInfo[]): StatusSample | undefined {
     const { clock } = this.#members.config;
     const elapsed = clock.now() - this.#at;
-    // Timers may be a bit early.
+    // Timers may fire a little early.
     if (elapsed < this.#interval / 2) return undefined;
     const [before, now] = [this.#traffic, this.#members.traffic()];
     const rate = (...counts: (keyof Traffic)[]): number => {

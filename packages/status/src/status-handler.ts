@@ -8,7 +8,7 @@ import { prefersHtml } from "./accept.ts";
 
 const varies = { vary: "accept" };
 
-/** The page runs its own script, shows no other content, and connects to nothing but its own server. */
+/** Allows the page only its own script, style and server. */
 const pageHeaders = {
   ...varies,
   "content-security-policy": [
@@ -28,11 +28,11 @@ const pageHeaders = {
 const prometheusText = "text/plain; version=0.0.4; charset=utf-8";
 
 /**
- * Makes a handler for web-standard requests that shows the state of a node. It only reads, and has no keys and no messages.
+ * Makes a handler for web-standard requests that shows the state of a node. It is read-only, and shows neither keys nor messages.
  *
- * | path | what |
+ * | path | response |
  * | --- | --- |
- * | `/` | the status page for browsers; for clients that do not accept HTML a {@link StatusDocument} as JSON |
+ * | `/` | the status page for browsers; a {@link StatusDocument} as JSON for clients that do not accept HTML |
  * | `/events` | server-sent events: `status` (a {@link StatusDocument}), `event`, `update`, and `end` at the shutdown |
  * | `/healthz` | 200 while the node is a member, 503 after `leave` or `shutdown`; needs no token |
  * | `/metrics` | the text of `options.metrics`, if given |
@@ -84,7 +84,7 @@ class StatusHandler {
     return plainText(404, "there is no such page\n");
   }
 
-  /** Below the base path; undefined for others. */
+  /** Returns the path under the base path; undefined for other paths. */
   #pathOf(request: Request): string | undefined {
     const { pathname } = new URL(request.url);
     if (pathname === this.#basePath) return "/";
@@ -108,7 +108,7 @@ class StatusHandler {
     if (this.#feed.isFull) {
       return plainText(503, "too many event streams are open: close one, or raise maxEventStreams\n", { "retry-after": "10" });
     }
-    // Proxies such as nginx would wait until a buffer is full.
+    // Without this header, proxies such as nginx wait until a buffer is full.
     return respond(200, "text/event-stream", this.#feed.open(signal), { "x-accel-buffering": "no" });
   }
 }

@@ -5,31 +5,31 @@ import { decodeMeta } from "../src/index.ts";
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 describe("decodeMeta", () => {
-  it("reads JSON objects and arrays", () => {
+  it("decodes JSON objects and arrays", () => {
     expect(decodeMeta(utf8('{"role":"web","port":80}'))).toEqual({ format: "json", value: { role: "web", port: 80 } });
     expect(decodeMeta(utf8(" [1,2]"))).toEqual({ format: "json", value: [1, 2] });
   });
 
-  it("reads the tags of Serf", () => {
+  it("decodes the tags of Serf", () => {
     const tags = { role: "web", dc: "east", "": "" };
     expect(decodeMeta(Uint8Array.of(0xff, ...encode(tags)))).toEqual({ format: "tags", tags });
     expect(decodeMeta(Uint8Array.of(0xff, 0x80))).toEqual({ format: "tags", tags: {} });
   });
 
-  it("reads text, of which numbers are a part", () => {
+  it("decodes numbers and other text as text", () => {
     expect(decodeMeta(utf8("zone=a\tgrün\n"))).toEqual({ format: "text", text: "zone=a\tgrün\n" });
     expect(decodeMeta(utf8("42"))).toEqual({ format: "text", text: "42" });
     expect(decodeMeta(utf8("{broken"))).toEqual({ format: "text", text: "{broken" });
   });
 
-  it("shows what is neither in hex, cut to 64 bytes", () => {
+  it("shows other bytes in hex, cut to 64 bytes", () => {
     expect(decodeMeta(Uint8Array.of(0, 1, 254))).toEqual({ format: "binary", bytes: 3, hex: "0001fe" });
     expect(decodeMeta(new Uint8Array(512))).toEqual({ format: "binary", bytes: 512, hex: "00".repeat(64) });
     expect(decodeMeta(utf8("\u001b[31mred"))).toMatchObject({ format: "binary" });
     expect(decodeMeta(new Uint8Array(5_000).fill(65))).toMatchObject({ format: "binary", bytes: 5_000 });
   });
 
-  it("has empty metadata", () => {
+  it("decodes empty metadata", () => {
     expect(decodeMeta(new Uint8Array(0))).toEqual({ format: "empty" });
   });
 
@@ -43,7 +43,7 @@ describe("decodeMeta", () => {
     expect(decodeMeta(Uint8Array.from(bytes))).toMatchObject({ format: "binary", bytes: bytes.length });
   });
 
-  it("shows deep JSON as text, and keeps a key that is called __proto__ a key", () => {
+  it("shows deep JSON as text, and keeps __proto__ an ordinary key", () => {
     const deep = "[".repeat(200) + "]".repeat(200);
     expect(decodeMeta(utf8(deep))).toEqual({ format: "text", text: deep });
     const own = decodeMeta(utf8('{"__proto__":{"polluted":true}}'));

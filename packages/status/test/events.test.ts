@@ -25,7 +25,7 @@ describe("an event stream", () => {
     await reader.cancel();
   });
 
-  it("has each change with its cause as it happens, and the member after it", async () => {
+  it("sends each change at once, with its cause and the changed member", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(3)) as [Memberlist, Memberlist, Memberlist];
     const reader = (await EventReader.open(statusHandler(a))).readAll();
@@ -33,7 +33,7 @@ describe("an event stream", () => {
     await b.shutdown();
     const has = (type: string) => (): boolean => reader.of("event").some(({ event }) => event.type === type);
     await one.until(has("suspect"));
-    // As it happens: nothing has waited for a sample.
+    // The event came at once, and did not wait for a sample.
     expect(a.get("node-1")?.state).toBe("suspect");
     expect(reader.of("event").at(-1)?.event.at).toBe(a.get("node-1")?.since);
     expect(reader.of("event").at(-1)?.member).toMatchObject({ name: "node-1", state: "suspect" });
@@ -43,7 +43,7 @@ describe("an event stream", () => {
     expect(last?.member).toMatchObject({ state: "dead", cause: a.get("node-1")?.cause });
   });
 
-  it("has what changes all the time at each interval, with the members whose round-trip time changed", async () => {
+  it("sends an update at each interval, with the members whose round-trip time changed", async () => {
     const one = cluster();
     const [a] = (await one.joined(2)) as [Memberlist, Memberlist];
     const reader = (await EventReader.open(statusHandler(a, { sampleInterval: 500 }))).readAll();
@@ -56,7 +56,7 @@ describe("an event stream", () => {
     expect(changed).toEqual([["node-1", 6]]);
   });
 
-  it("has log lines, and members that were forgotten", async () => {
+  it("sends log lines and the names of forgotten members", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(2, { gossipToTheDeadTime: 1_000 })) as [Memberlist, Memberlist];
     const reader = (await EventReader.open(statusHandler(a))).readAll();
@@ -69,11 +69,11 @@ describe("an event stream", () => {
     expect(lines).toEqual(a.recentEvents().flatMap((event) => (event.type === "log" ? [event.code] : [])));
   });
 
-  it("does not repeat what was in its status", async () => {
+  it("does not repeat the events of its status", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(2)) as [Memberlist, Memberlist];
     const reader = await EventReader.open(statusHandler(a));
-    // The stream is open, and the status is made when it is read.
+    // The stream is open, but makes its status only when it is read.
     await b.shutdown();
     await one.until(() => a.get("node-1")?.state === "dead");
     reader.readAll();
@@ -86,7 +86,7 @@ describe("an event stream", () => {
     expect(reader.of("update").length).toBeGreaterThan(0);
   });
 
-  it("is the same for all clients, however many", async () => {
+  it("sends the same messages to all clients", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(2)) as [Memberlist, Memberlist];
     const handler = statusHandler(a);
@@ -135,7 +135,7 @@ describe("an event stream", () => {
     expect(one.clock.pending).toBe(pending);
   });
 
-  it("is refused when there are too many, until one is closed", async () => {
+  it("refuses further clients at maxEventStreams, until one closes its stream", async () => {
     const handler = statusHandler(await cluster().start("a"), { maxEventStreams: 2 });
     const [first] = [await EventReader.open(handler), await EventReader.open(handler)];
     const refused = await get(handler, "/events");
@@ -144,7 +144,7 @@ describe("an event stream", () => {
     await (await EventReader.open(handler)).cancel();
   });
 
-  it("does not count as open when its state cannot be read", async () => {
+  it("does not count as open after its state could not be read", async () => {
     let closed = 0;
     const client = new EventClient(
       () => {
@@ -158,7 +158,7 @@ describe("an event stream", () => {
     expect(closed).toBe(1);
   });
 
-  it("keeps a bounded number of bytes for a slow client, which then gets the whole state again", async () => {
+  it("keeps a bounded backlog for a slow client, and then sends it the whole state again", async () => {
     const document = { node: "a" } as unknown as StatusDocument;
     let statuses = 0;
     const client = new EventClient(

@@ -9,7 +9,7 @@ const cluster = clusters();
 const chrome = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
 
 describe("the page", () => {
-  it("may run its own script and style alone, and connect to its own server alone", async () => {
+  it("allows only its own script and style, and only connections to its own server", async () => {
     const response = await get(statusHandler(await cluster().start("a")), "/", { accept: chrome });
     expect(response.headers.get("content-type")).toBe("text/html; charset=utf-8");
     const html = await response.text();
@@ -54,7 +54,7 @@ describe("the page", () => {
     ["*/*", "application/json"],
     ["", "application/json"],
     ["text/html;q=broken", "application/json"],
-  ])("is there for Accept: %s as %s", async (accept, type) => {
+  ])("answers Accept: %s with %s", async (accept, type) => {
     const { headers } = await get(statusHandler(await cluster().start("a")), "/", { accept });
     expect(headers.get("content-type")).toContain(type);
     expect(headers.get("vary")).toBe("accept");

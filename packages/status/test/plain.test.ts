@@ -3,7 +3,7 @@ import { MemberlistError } from "@memberlist/core";
 import { plain } from "../src/plain.ts";
 
 describe("plain", () => {
-  it("has errors by code and message, and of bytes only their number", () => {
+  it("reduces errors to code and message, and bytes to their number", () => {
     const error = new MemberlistError("timeout", "too late", { details: { key: "secret" } });
     const fields = { err: error, other: new TypeError("odd"), body: Uint8Array.of(1, 2, 3), big: 7n, none: undefined };
     expect(plain(fields)).toEqual({
@@ -15,7 +15,7 @@ describe("plain", () => {
     });
   });
 
-  it("cuts long strings, and leaves out what is deep or refers to itself", () => {
+  it("cuts long strings, and leaves out deep values and circular references", () => {
     const own: Record<string, unknown> = { text: "x".repeat(5_000) };
     own["own"] = [own];
     const json = JSON.stringify(plain(own));

@@ -4,7 +4,7 @@ import type { NodeRef, StatusEvent } from "../src/index.ts";
 import { formatBytes, formatDuration, readable } from "../src/readable.ts";
 
 describe("readable", () => {
-  it("escapes what is not visible, or changes the order of what is", () => {
+  it("escapes invisible characters and those that change the order of text", () => {
     expect(readable("a\tb\n\u202ec\u2066\u200b\u2028\0")).toBe("a\\u{9}b\\u{a}\\u{202e}c\\u{2066}\\u{200b}\\u{2028}\\u{0}");
     expect(readable("grün 😀 日本")).toBe("grün 😀 日本");
     expect(readable("half \ud83d")).toBe("half \\u{d83d}");

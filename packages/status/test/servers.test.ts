@@ -34,7 +34,7 @@ async function serve(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** What a framework does with its own routes and the handler. */
+/** Mounts the handler in Hono, beside a route of the application. */
 function hono(members: Memberlist): RequestListener {
   const app = new Hono();
   const status = statusHandler(members, { basePath: "/status" });
@@ -46,7 +46,7 @@ function hono(members: Memberlist): RequestListener {
 it.each([
   ["node:http", "", (members: Memberlist) => createRequestListener(statusHandler(members))],
   ["Hono", "/status", hono],
-])("the handler works in %s, and its streams end with the node", async (_, path, listenerOf) => {
+])("serves all pages in %s, and ends its streams with the node", async (_, path, listenerOf) => {
   const members = await start();
   const base = (await serve(listenerOf(members))) + path;
   expect(await (await fetch(`${base}/healthz`)).text()).toBe("ok\n");
@@ -62,7 +62,7 @@ it.each([
   expect(reader.received.at(-1)?.type).toBe("end");
 });
 
-it("a client that hangs up frees its place", async () => {
+it("frees the place of a client that disconnects", async () => {
   const members = await start();
   const base = await serve(createRequestListener(statusHandler(members, { maxEventStreams: 1 })));
   const abort = new AbortController();

@@ -7,7 +7,7 @@ const cluster = clusters();
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 describe("the JSON", () => {
-  it("has the node, and each member with its state, address, round-trip time, versions and metadata", async () => {
+  it("contains the node, and each member with its state, address, round-trip time, versions and metadata", async () => {
     const one = cluster();
     const meta = bytes('{"role":"web"}');
     const [a, b] = (await one.joined(2, { label: "shop", meta })) as [Memberlist, Memberlist];
@@ -51,7 +51,7 @@ describe("the JSON", () => {
     expect(document.events.map(({ type }) => type)).toContain("join");
   });
 
-  it("has the causes of suspicions and deaths, and counts of what was dropped", async () => {
+  it("contains the causes of suspicions and deaths, and the counts of drops", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(3)) as [Memberlist, Memberlist, Memberlist];
     await b.shutdown();
@@ -70,7 +70,7 @@ describe("the JSON", () => {
     expect(Object.keys((leave as { readonly node: object }).node)).toEqual(["name", "address", "state", "incarnation"]);
   });
 
-  it("has samples of traffic and round-trip times, one for each interval at most", async () => {
+  it("contains samples of traffic and round-trip times, at most one for each interval", async () => {
     const one = cluster();
     const [a] = (await one.joined(2)) as [Memberlist, Memberlist];
     const handler = statusHandler(a);
@@ -110,7 +110,7 @@ describe("the JSON", () => {
     expect(samples.at(-1)?.at).toBe(one.clock.wallTime());
   });
 
-  it("has no keys and no messages", async () => {
+  it("contains neither keys nor messages", async () => {
     const one = cluster();
     const key = generateKey();
     const secret = "the payload of a message";
@@ -132,7 +132,7 @@ describe("the JSON", () => {
     expect(JSON.parse(text)).toMatchObject({ node: { encrypted: true } });
   });
 
-  it("takes names and metadata of any content", async () => {
+  it("accepts names and metadata of any content", async () => {
     const one = cluster();
     const names = ["<img src=x onerror=alert(1)>", "\u202egnp.exe", "\ud83d\ude00\n\n\u2028data: x", "n".repeat(255)];
     const a = await one.start("a");
@@ -146,7 +146,7 @@ describe("the JSON", () => {
 });
 
 describe("/healthz", () => {
-  it("is 200 while the node is a member, and 503 after its leave or shutdown", async () => {
+  it("answers 200 while the node is a member, and 503 after its leave or shutdown", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(2)) as [Memberlist, Memberlist];
     const handler = statusHandler(a);
@@ -165,7 +165,7 @@ describe("/healthz", () => {
 });
 
 describe("/metrics", () => {
-  it("has the text and the content type of its source", async () => {
+  it("serves the text and the content type of its source", async () => {
     const members = await cluster().start("a");
     const metrics = { contentType: "application/openmetrics-text", metrics: () => Promise.resolve("up 1\n") };
     const response = await get(statusHandler(members, { metrics }), "/metrics");
@@ -175,7 +175,7 @@ describe("/metrics", () => {
     expect(plain.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
   });
 
-  it("is not there without a source, and is 500 when the source fails", async () => {
+  it("answers 404 without a source, and 500 when the source fails", async () => {
     const members = await cluster().start("a");
     expect((await get(statusHandler(members), "/metrics")).status).toBe(404);
     const failing = { metrics: () => Promise.reject(new Error("no registry")) };
@@ -185,8 +185,8 @@ describe("/metrics", () => {
   });
 });
 
-describe("requests", () => {
-  it("may only read", async () => {
+describe("statusHandler", () => {
+  it("refuses all methods but GET and HEAD", async () => {
     const handler = statusHandler(await cluster().start("a"));
     for (const method of ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"]) {
       const response = await handler(new Request("http://localhost/", { method }));
@@ -194,7 +194,7 @@ describe("requests", () => {
     }
   });
 
-  it("by HEAD get the headers alone, and open no event stream", async () => {
+  it("answers HEAD with the headers alone, and opens no event stream", async () => {
     const one = cluster();
     const members = await one.start("a");
     const handler = statusHandler(members, { maxEventStreams: 1 });
@@ -206,14 +206,14 @@ describe("requests", () => {
     expect(one.clock.pending).toBe(pending);
   });
 
-  it("for unknown pages get 404", async () => {
+  it("answers 404 for unknown pages", async () => {
     const handler = statusHandler(await cluster().start("a"));
     for (const path of ["/status", "//", "/events/", "/.git/config", "/%2e%2e/etc/passwd"]) {
       expect((await get(handler, path)).status).toBe(404);
     }
   });
 
-  it("are answered below the base path alone", async () => {
+  it("answers only under the base path", async () => {
     const handler = statusHandler(await cluster().start("a"), { basePath: "/admin/status" });
     const statuses = async (paths: readonly string[]): Promise<number[]> =>
       Promise.all(paths.map(async (path) => (await get(handler, path)).status));
@@ -221,7 +221,7 @@ describe("requests", () => {
     expect(await statuses(["/", "/healthz", "/admin", "/admin/statuses", "/admin/status/x"])).toEqual([404, 404, 404, 404, 404]);
   });
 
-  it("get headers that forbid to keep, frame, embed or run anything", async () => {
+  it("sends headers that forbid to store, frame, embed or run a response", async () => {
     const handler = statusHandler(await cluster().start("a"));
     for (const path of ["/", "/healthz", "/nothing"]) {
       const { headers } = await get(handler, path);
@@ -239,7 +239,7 @@ describe("requests", () => {
 describe("a token", () => {
   const token = "0123456789abcdef";
 
-  it("is wanted for everything but /healthz", async () => {
+  it("protects all pages but /healthz", async () => {
     const handler = statusHandler(await cluster().start("a"), { token, metrics: { metrics: () => "" } });
     for (const path of ["/", "/events", "/metrics", "/nothing"]) {
       const response = await get(handler, path);
@@ -249,7 +249,7 @@ describe("a token", () => {
     expect((await get(handler, "/healthz")).status).toBe(200);
   });
 
-  it("is taken as a bearer token, and as the password of any user", async () => {
+  it("works as a bearer token, and as the password of any user", async () => {
     const handler = statusHandler(await cluster().start("a"), { token });
     const basic = (text: string): string => `Basic ${btoa(text)}`;
     for (const authorization of [`Bearer ${token}`, `bearer ${token}`, basic(`:${token}`), basic(`me:${token}`)]) {
@@ -266,13 +266,13 @@ describe("a token", () => {
     "Basic ???",
     "Digest 0123456789abcdef",
     "0123456789abcdef",
-  ])("is refused as %s", async (authorization) => {
+  ])("refuses the credentials %s", async (authorization) => {
     const handler = statusHandler(await cluster().start("a"), { token });
     expect((await get(handler, "/", { authorization })).status).toBe(401);
   });
 });
 
-describe("the host name of a request", () => {
+describe("the host name check", () => {
   const statusFor = async (
     host: string,
     options: StatusHandlerOptions,
@@ -283,39 +283,39 @@ describe("the host name of a request", () => {
   };
 
   it.each(["localhost", "LOCALHOST:8080", "app.localhost", "127.0.0.1:8080", "10.0.0.7", "[::1]:8080", "[fe80::1]"])(
-    "may be %s",
+    "allows %s",
     async (host) => expect(await statusFor(host, {})).toBe(200),
   );
 
   it.each(["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "evil-localhost"])(
-    "may not be %s, which could be a site that resolves its name to this machine",
+    "refuses %s, which a web site could let resolve to this machine",
     async (host) => expect(await statusFor(host, {})).toBe(421),
   );
 
-  it("is that of the header, which a server may not have put into the URL", async () => {
+  it("reads the header, because a server may not copy it into the URL", async () => {
     expect(await statusFor("localhost", {}, { host: "evil.example" })).toBe(421);
   });
 
-  it("may be one of allowedHosts", async () => {
+  it("allows the names in allowedHosts", async () => {
     expect(await statusFor("status.internal:80", { allowedHosts: ["Status.internal"] })).toBe(200);
     expect(await statusFor("other.internal", { allowedHosts: ["status.internal"] })).toBe(421);
   });
 
-  it("may be any with a token, unless allowedHosts says which", async () => {
+  it("allows all names with a token, unless allowedHosts is given", async () => {
     const token = "0123456789abcdef";
     const headers = { authorization: `Bearer ${token}` };
     expect(await statusFor("status.internal", { token }, headers)).toBe(200);
     expect(await statusFor("status.internal", { token, allowedHosts: [] }, headers)).toBe(421);
   });
 
-  it("does not matter for /healthz, which load balancers ask by any name", async () => {
+  it("allows all names for /healthz, which load balancers request by any name", async () => {
     const handler = statusHandler(await cluster().start("a"));
     expect((await handler(new Request("http://pod-7.example/healthz"))).status).toBe(200);
   });
 });
 
 describe("another web site", () => {
-  it("cannot load anything, but may link to the page", async () => {
+  it("cannot load a page, but can link to it", async () => {
     const handler = statusHandler(await cluster().start("a"));
     const from = (site: string, mode: string): Promise<Response> =>
       get(handler, "/events", { "sec-fetch-site": site, "sec-fetch-mode": mode });
@@ -339,13 +339,13 @@ describe("options", () => {
     [{ maxEventStreams: 0 }],
     [{ sampleInterval: 50 }],
     [{ tokne: "0123456789abcdef" }],
-  ])("%j are refused", async (options) => {
+  ])("rejects %j", async (options) => {
     const members = await cluster().start("a");
     const act = (): unknown => statusHandler(members, options as StatusHandlerOptions);
     expect(act).toThrow(expect.objectContaining({ code: "invalid_argument" }) as MemberlistError);
   });
 
-  it("never show a token in an error", async () => {
+  it("shows no token in an error", async () => {
     const members = await cluster().start("a");
     expect(() => statusHandler(members, { token: "hunter2" })).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining("hunter2") as string }) as MemberlistError,

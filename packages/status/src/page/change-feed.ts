@@ -3,9 +3,9 @@ import type { StatusEvent } from "../document.ts";
 import { byId, element, setChildren, setText, toggle } from "./dom.ts";
 import type { Model } from "./model.ts";
 
-/** How many entries are shown. */
+/** The number of shown entries. */
 const maxShown = 200;
-/** How often changes are announced to screen readers, in ms. */
+/** The shortest time between two announcements to screen readers, in ms. */
 const announceInterval = 3_000;
 
 type Kind = "changes" | "log lines";

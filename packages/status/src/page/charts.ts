@@ -17,7 +17,7 @@ interface ChartOptions {
 
 const colours = ["first", "second"] as const;
 
-/** Two lines over time, and their values in words. */
+/** A chart of two series over time, with a legend of their values. */
 class Chart {
   readonly #options: ChartOptions;
   readonly #box: HTMLElement;
@@ -109,7 +109,7 @@ class Chart {
   }
 }
 
-/** The charts of traffic and round-trip times. */
+/** Makes the charts of traffic and round-trip times. */
 export function makeCharts(): { render(samples: readonly StatusSample[]): void } {
   const charts = [
     new Chart({

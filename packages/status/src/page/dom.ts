@@ -1,4 +1,4 @@
-/** The element of this id in index.html. */
+/** Returns the element of index.html with this id. */
 export function byId(id: string): HTMLElement {
   const found = document.querySelector<HTMLElement>(`#${id}`);
   if (found === null) throw new Error(`there is no #${id}`);
@@ -51,7 +51,7 @@ export function setChildren(parent: Element, wanted: readonly Element[]): void {
   }
 }
 
-/** Gives `parent` one row for each list of texts, and writes each text into a child of its row. */
+/** Gives `parent` one row for each list of strings, and writes each string into a child of its row. */
 export function setRows(parent: Element, rows: readonly (readonly string[])[], makeRow: () => Element): void {
   while (parent.children.length > rows.length) parent.lastElementChild?.remove();
   for (const [i, texts] of rows.entries()) {
@@ -63,7 +63,7 @@ export function setRows(parent: Element, rows: readonly (readonly string[])[], m
   }
 }
 
-/** A button that is pressed or not. */
+/** Makes a button that is pressed or not. */
 export function toggle(text: string, isPressed: boolean, onClick: (button: HTMLButtonElement) => void): HTMLButtonElement {
   const button = element("button", { text });
   button.type = "button";

@@ -10,7 +10,7 @@ import { SuspicionMap } from "./suspicion-map.ts";
 
 /** The shortest time between two draws of the page, in ms. */
 const drawInterval = 200;
-/** How long the page waits before it connects again, in ms. */
+/** The time before the page connects again, in ms. */
 const reconnectDelay = 3_000;
 
 /** The events of the server, by type. */
@@ -77,7 +77,7 @@ function connect(): void {
 function onLost(source: EventSource): void {
   const isShutDown = model.latest?.node.state === "shutdown";
   setConnection(isShutDown ? "The node was shut down. This is its last state." : "The connection is lost. Trying again…", true);
-  // A browser does not connect again after a response with an error.
+  // Browsers do not connect again after an error response.
   if (source.readyState === EventSource.CLOSED) setTimeout(connect, reconnectDelay);
 }
 

@@ -11,9 +11,9 @@ export interface Sort {
 }
 
 export interface Selection {
-  /** Words. A member is shown if its name, address and metadata contain all of them. */
+  /** Words. A member is shown if its name, address and metadata contain all words. */
   readonly filter: string;
-  /** Undefined: members of all states. */
+  /** Undefined for members of all states. */
   readonly state: NodeState | undefined;
   readonly sort: Sort;
 }
@@ -24,7 +24,7 @@ export const statesByConcern: readonly NodeState[] = ["suspect", "dead", "left",
 const collator = new Intl.Collator(undefined, { numeric: true });
 const searched = new WeakMap<MemberStatus, string>();
 
-/** The members to show, in order. */
+/** Returns the members to show, in order. */
 export function select(members: Iterable<MemberStatus>, { filter, state, sort }: Selection): MemberStatus[] {
   const words = filter.toLowerCase().split(/\s+/);
   const found = [...members].filter(
@@ -35,12 +35,12 @@ export function select(members: Iterable<MemberStatus>, { filter, state, sort }:
   return found.sort((a, b) => sign * compare(a, b) || byName(a, b));
 }
 
-/** The age of a state in whole seconds. */
+/** Formats the age of a state in whole seconds. */
 export function ageText(age: number): string {
   return age < 1_000 ? "0 s" : formatDuration(Math.floor(age / 1_000) * 1_000);
 }
 
-/** Such as `5 · 4`: the current version of the protocol, and of the delegate's. */
+/** Formats the current versions of the protocol and of the delegate protocol, such as `5 · 4`. */
 export function versionText({ protocol, delegateProtocol }: MemberStatus): string {
   return `${protocol[2]} · ${delegateProtocol[2]}`;
 }

@@ -24,7 +24,7 @@ const columns: readonly Column[] = [
   { key: "meta", title: "Metadata", text: (member) => readable(metaText(member.meta), 120) },
 ];
 
-/** The number of rows above and below the visible ones: without them, scrolling would show gaps. */
+/** The number of extra rows above and below the visible ones. Without them, scrolling would show gaps. */
 const overscan = 8;
 
 interface Row {
@@ -121,7 +121,7 @@ export class MemberTable {
       return row.element;
     });
     setChildren(this.#body, [this.#before, ...rows, this.#after]);
-    // If the focused row was scrolled away, the keys still move from its member.
+    // The keys still move from the focused member if its row was scrolled away.
     if (hadFocus && !this.#body.contains(document.activeElement)) this.#scroller.focus({ preventScroll: true });
   }
 
@@ -206,7 +206,7 @@ export class MemberTable {
   }
 }
 
-/** A row as high as the members that have no row. */
+/** Makes a row with the height of the members without a row. */
 function spaceRow(): HTMLTableRowElement {
   const row = element("tr", { class: "space" });
   row.ariaHidden = "true";

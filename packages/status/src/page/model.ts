@@ -1,8 +1,8 @@
 import type { MemberStatus, StatusDocument, StatusEvent, StatusSample, StatusUpdate } from "../document.ts";
 
-/** How many events the page keeps: as many as `recentEvents()` of the node has at most. */
+/** The number of events that the page keeps, which is the limit of `recentEvents()`. */
 const maxEvents = 544;
-/** As many as the status handler keeps. */
+/** The number of samples that the page keeps, which is the limit of the status handler. */
 const maxSamples = 300;
 
 export interface UpdateMessage extends StatusUpdate {
@@ -32,7 +32,7 @@ export class Model {
   firstCounters: Counts | undefined;
   /** The node's clock minus the browser's, in ms. */
   #clockOffset = 0;
-  /** Each change of a member raises it. */
+  /** It rises with each change of a member. */
   revision = 0;
 
   reset(status: StatusDocument, now: number): void {
@@ -66,7 +66,7 @@ export class Model {
     this.revision++;
   }
 
-  /** How long a member has been in its state, in ms. */
+  /** Returns how long a member has been in its state, in ms. */
   age(member: MemberStatus, now: number): number {
     return Math.max(0, now + this.#clockOffset - member.since);
   }
@@ -77,7 +77,7 @@ export class Model {
   }
 }
 
-/** Counts only rise while a node runs. */
+/** Returns whether the node has restarted: while it runs, counts only rise. */
 function isRestarted(before: StatusUpdate, now: StatusUpdate): boolean {
   const counts: Counts = { ...now.counters, ...now.traffic };
   return Object.entries({ ...before.counters, ...before.traffic }).some(([name, count]) => (counts[name] ?? 0) < count);

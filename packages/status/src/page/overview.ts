@@ -2,7 +2,7 @@ import { formatBytes, readable } from "../readable.ts";
 import { byId, element, setRows, setText } from "./dom.ts";
 import type { Model } from "./model.ts";
 
-/** The node itself, its health score and its queues. */
+/** Shows the node, its health score and its queues. */
 export function renderOverview({ latest, healthScoreMax, protocolVersion }: Model): void {
   if (latest === undefined) return;
   const { node, queues } = latest;
@@ -32,7 +32,7 @@ export function renderOverview({ latest, healthScoreMax, protocolVersion }: Mode
   setText(byId("queue-received"), String(queues.received));
 }
 
-/** The counters of drops, refusals and failures, the most frequent first. */
+/** Shows the counters of drops, refusals and failures, the highest first. */
 export function renderCounters({ latest, firstCounters = {} }: Model): void {
   if (latest === undefined) return;
   const counters = Object.entries(latest.counters)

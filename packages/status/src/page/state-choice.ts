@@ -5,7 +5,7 @@ import { statesByConcern } from "./member-list.ts";
 
 /** A button for each state, with the number of its members. Pressing it shows those members alone. */
 export interface StateChoice {
-  /** Undefined: members of all states. */
+  /** Undefined for members of all states. */
   readonly state: NodeState | undefined;
   setCounts(members: Iterable<MemberStatus>): void;
 }

@@ -41,7 +41,7 @@ export class SuspicionMap {
   }
 }
 
-/** The accusations of a suspect member, or those before its death. */
+/** Returns the suspicions of a member that is suspect or recently died. */
 function suspicionsOf(member: MemberStatus, age: number): Suspicion[] {
   const { name, state, cause, accusers } = member;
   if (state === "suspect") return accusers.map((accuser) => ({ accuser, accused: name, isPast: false }));
@@ -95,7 +95,7 @@ interface SideOptions {
   readonly classOf: (name: string) => string;
 }
 
-/** A circle and the name of each member on one side, and the number of members that are left out. */
+/** Draws a circle and a name for each member of a side, and the number of members that are left out. */
 function sideOf(names: readonly string[], { x, textX, anchor, most, classOf }: SideOptions): SVGElement[] {
   const elements = names
     .slice(0, maxSide)
