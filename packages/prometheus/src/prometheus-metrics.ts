@@ -2,36 +2,36 @@ import { MemberlistError } from "@memberlist/core";
 import { metricCatalogue, type Metric, type MetricName, type Metrics } from "@memberlist/core/metrics";
 import { Counter, Gauge, Histogram, register as defaultRegister, Summary, type Registry } from "prom-client";
 
-/** How {@link prometheusMetrics} registers the metrics. */
+/** Options of {@link prometheusMetrics}. */
 export interface PrometheusOptions {
   /** The registry. Default: prom-client's own, `register`. */
   readonly register?: Registry;
   /**
-   * The names of all labels in the `metricLabels` of the members that share these metrics. Prometheus has to know them beforehand. Default
+   * The names of all labels in the `metricLabels` of the members that share these metrics. Prometheus needs them at the registration. Default
    * none.
    */
   readonly labelNames?: readonly string[];
   /**
-   * What samples become: a `summary` with the quantiles that the Go library's Prometheus sink has (0.5, 0.9 and 0.99 over ten seconds), so that
-   * dashboards for Go work; or a `histogram` with the buckets of the catalogue, which can be added up over members. Default `summary`.
+   * The type of samples. A `summary` has the quantiles of the Go library's Prometheus sink (0.5, 0.9 and 0.99 over ten seconds), so that dashboards
+   * for Go work. A `histogram` has the buckets of the catalogue, which can be added up over members. Default `summary`.
    */
   readonly samples?: "summary" | "histogram";
 }
 
 /** Metrics that prom-client collects. */
 export interface PrometheusMetrics extends Metrics {
-  /** The registry that has them: `await register.metrics()` is the body of a `/metrics` response. */
+  /** The registry of the metrics: `await register.metrics()` is the body of a `/metrics` response. */
   readonly register: Registry;
 }
 
-/** As the Go library's sink has them. */
+/** The quantiles and the age of the Go library's sink. */
 const summary = { percentiles: [0.5, 0.9, 0.99], maxAgeSeconds: 10, ageBuckets: 5 };
 
 /**
- * Registers every metric of the catalogue, for `config.metrics`. Names are those of the Go library's Prometheus sink: `memberlist.udp.sent` is
- * `memberlist_udp_sent`. Several members in one process share one such object; `metricLabels` of their configs keep them apart.
+ * Registers all metrics of the catalogue, for `config.metrics`. Names are those of the Go library's Prometheus sink: `memberlist.udp.sent` is
+ * `memberlist_udp_sent`. Members in one process share one such object; the `metricLabels` of their configs distinguish them.
  *
- * @throws MemberlistError `invalid_argument` if a metric of one of the names is registered already; nothing is registered then
+ * @throws MemberlistError `invalid_argument` if the registry already has a metric with one of the names; it registers nothing then
  *
  * @example
  * const metrics = prometheusMetrics({ labelNames: ["node"] });
@@ -44,7 +44,7 @@ export function prometheusMetrics(options: PrometheusOptions = {}): PrometheusMe
   if (taken !== undefined) {
     throw new MemberlistError(
       "invalid_argument",
-      `${taken} is registered already: call prometheusMetrics once, and share its result between members (metricLabels keeps them apart); or pass another register`,
+      `${taken} is registered already: call prometheusMetrics once, and share its result between members (metricLabels distinguishes them), or pass another register`,
       { details: { name: taken } },
     );
   }
@@ -67,7 +67,7 @@ export function prometheusMetrics(options: PrometheusOptions = {}): PrometheusMe
   };
 }
 
-/** The name that Prometheus has for a metric. */
+/** Returns the name of a metric in Prometheus. */
 function prometheusName(name: MetricName): string {
   return name.replaceAll(".", "_");
 }

@@ -32,13 +32,13 @@ const byName = new Map<string, Metric>(metricCatalogue.map((metric) => [metric.n
 /** Labels that Prometheus adds. */
 const targetLabels = ["instance", "job"];
 
-/** A metric's name in an expression, and the labels that it is selected by. */
+/** The name of a metric in an expression, and the labels that select its series. */
 interface Selector {
   readonly name: string;
   readonly labels: readonly string[];
 }
 
-/** @throws Error where the expression is not PromQL */
+/** @throws Error if the expression is not PromQL */
 function selectorsOf(expr: string): Selector[] {
   const source = expr.replaceAll("$__rate_interval", "5m");
   const found: { name: string; labels: string[] }[] = [];
@@ -52,7 +52,7 @@ function selectorsOf(expr: string): Selector[] {
   return found;
 }
 
-/** What is wrong with the metrics of an expression. */
+/** Returns the problems with the metrics of an expression. */
 function problemsOf(expr: string): string[] {
   return selectorsOf(expr).flatMap(({ name, labels }) => {
     const [, base = "", suffix] = /^(\w+?)(_sum|_count|_bucket)?$/.exec(name) ?? [];
@@ -67,13 +67,13 @@ function problemsOf(expr: string): string[] {
 }
 
 describe("the alert rules", () => {
-  it("are PromQL, and use metrics of the catalogue with their labels", () => {
+  it("use valid PromQL, and metrics of the catalogue with their labels", () => {
     expect(rules.length).toBeGreaterThan(10);
     expect(rules.flatMap(({ expr }) => problemsOf(expr))).toEqual([]);
     for (const { expr } of rules) expect(selectorsOf(expr).length).toBeGreaterThan(0);
   });
 
-  it("have names of their own, a severity, and what to do", () => {
+  it("have unique names, a severity and advice", () => {
     expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);
     for (const { labels, annotations } of rules) {
       expect(["warning", "critical"]).toContain(labels.severity);
@@ -93,12 +93,12 @@ describe("the alert rules", () => {
 });
 
 describe("the Grafana dashboard", () => {
-  it("has PromQL for metrics of the catalogue, with their labels", () => {
+  it("uses valid PromQL, and metrics of the catalogue with their labels", () => {
     expect(dashboardExpressions.length).toBeGreaterThan(30);
     expect(dashboardExpressions.flatMap((expr) => problemsOf(expr))).toEqual([]);
   });
 
-  it("shows every metric but rare failures", () => {
+  it("shows all metrics except rare failures", () => {
     const shown = new Set(
       dashboardExpressions.flatMap((expr) => selectorsOf(expr).map(({ name }) => name.replace(/_(sum|count)$/, ""))),
     );
@@ -114,7 +114,7 @@ describe("the Grafana dashboard", () => {
     ]);
   });
 
-  it("has panels that do not overlap, with ids and variables of their own", () => {
+  it("uses unique panel ids and known variables, and overlaps no panels", () => {
     const { panels, templating } = dashboard;
     expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
     const cells = panels.flatMap(({ gridPos: { h, w, x, y } }) =>
@@ -128,7 +128,7 @@ describe("the Grafana dashboard", () => {
 });
 
 describe("the check of expressions", () => {
-  it("finds unknown metrics, unknown labels, and what is not PromQL", () => {
+  it("finds unknown metrics, unknown labels and invalid PromQL", () => {
     expect(problemsOf("rate(memberlist_udp_snet[5m])")).toEqual(["memberlist_udp_snet is not in the catalogue"]);
     expect(problemsOf('memberlist_dropped{cause="x"}')).toEqual(["memberlist_dropped has no label cause"]);
     expect(problemsOf("memberlist_probe_rtt")).toEqual(["memberlist_probe_rtt is not a series of a sample"]);

@@ -28,7 +28,7 @@ async function start(name: string, config: Partial<Config> = {}): Promise<Member
 
 function ignore(): void {}
 
-/** Two members that share metrics and know each other, some seconds later. */
+/** Starts two members that share metrics, joins them, and waits some seconds. */
 async function pair(metrics: PrometheusMetrics): Promise<[Memberlist, Memberlist]> {
   const [a, b] = [
     await start("a", { metrics, metricLabels: { node: "a" }, queueCheckInterval: 500 }),
@@ -68,7 +68,7 @@ describe("prometheusMetrics", () => {
     expect([...exposed.values()].filter(({ help }) => !/^[A-Z].*\. Unit: \w+\.$/.test(help))).toEqual([]);
   });
 
-  it("keeps members that share it apart by their labels", async () => {
+  it("distinguishes members that share the metrics by their labels", async () => {
     const metrics = prometheusMetrics({ register: new Registry(), labelNames: ["node"] });
     const [a] = await pair(metrics);
     const before = await scrape(metrics.register);
@@ -89,7 +89,7 @@ describe("prometheusMetrics", () => {
     await stranger.shutdown();
   });
 
-  it("makes a summary of samples, with the Go library's quantiles", async () => {
+  it("makes summaries of samples with the Go library's quantiles", async () => {
     const metrics = prometheusMetrics({ register: new Registry(), labelNames: ["node"] });
     await pair(metrics);
     const text = await metrics.register.metrics();
@@ -106,7 +106,7 @@ describe("prometheusMetrics", () => {
     expect(text).toContain(`memberlist_probe_rtt_sum{node="a"} ${2 * count}\n`);
   });
 
-  it("makes a histogram of samples on request, with the catalogue's buckets", async () => {
+  it("makes histograms of samples on request, with the catalogue's buckets", async () => {
     const metrics = prometheusMetrics({ register: new Registry(), labelNames: ["node"], samples: "histogram" });
     await pair(metrics);
     const exposed = await scrape(metrics.register);
@@ -135,7 +135,7 @@ describe("prometheusMetrics", () => {
     expect(value(await scrape(defaultRegister), "memberlist_node_instances", { node_state: "alive" })).toBe(1);
   });
 
-  it("refuses to register a name twice, says what to do, and registers nothing then", () => {
+  it("refuses to register a name twice, advises the caller, and registers nothing", () => {
     const register = new Registry();
     prometheusMetrics({ register });
     const again = (): unknown => prometheusMetrics({ register });
@@ -148,7 +148,7 @@ describe("prometheusMetrics", () => {
     expect(other.getMetricsAsArray()).toHaveLength(1);
   });
 
-  it("leads to a log line that names the label if labelNames lacks one", async () => {
+  it("logs a line that names the label if labelNames lacks one", async () => {
     const lines: string[] = [];
     const logOutput = { write: (line: string): void => void lines.push(line) };
     const metrics = prometheusMetrics({ register: new Registry() });
