@@ -1,15 +1,15 @@
 import { metrics as api, type Counter, type Gauge, type Histogram, type Meter } from "@opentelemetry/api";
 import { metricCatalogue, type MetricName, type Metrics, type MetricUnit } from "@memberlist/core/metrics";
 
-/** How {@link openTelemetryMetrics} reports. */
+/** Options of {@link openTelemetryMetrics}. */
 export interface OpenTelemetryMetricsOptions {
-  /** Default: that of the global meter provider, which has to be set before. */
+  /** Default: that of the global meter provider, which must be set before. */
   readonly meter?: Meter;
 }
 
 /**
- * Instruments for every metric of the catalogue, for `config.metrics`. Names are those of the catalogue, such as `memberlist.udp.sent`; labels become
- * attributes. Samples are histograms. Several members in one process share one such object; `metricLabels` of their configs keep them apart.
+ * Makes instruments for all metrics of the catalogue, for `config.metrics`. Names are those of the catalogue, such as `memberlist.udp.sent`; labels become
+ * attributes; samples are histograms. Members in one process share one such object; the `metricLabels` of their configs distinguish them.
  *
  * @example
  * const metrics = openTelemetryMetrics();
@@ -34,7 +34,7 @@ export function openTelemetryMetrics(options: OpenTelemetryMetricsOptions = {}):
   };
 }
 
-/** The unit as OpenTelemetry writes it. */
+/** Returns the unit as OpenTelemetry writes it. */
 function ucum(unit: MetricUnit): string {
   if (unit === "bytes") return "By";
   return unit === "ms" ? "ms" : `{${unit.replace(/s$/, "")}}`;

@@ -13,10 +13,10 @@ import {
   type Tracer,
 } from "@opentelemetry/api";
 
-/** The operations that have spans. */
+/** The operations that can have spans. */
 export type SpanOperation = "join" | "pushPull" | "probe" | "ping" | "sendReliable";
 
-/** How {@link traceMemberlist} makes spans. */
+/** Options of {@link traceMemberlist}. */
 export interface TraceOptions {
   /** Default: that of the global tracer provider. */
   readonly tracer?: Tracer;
@@ -24,7 +24,7 @@ export interface TraceOptions {
   readonly operations?: readonly SpanOperation[];
 }
 
-/** The messages of the channels, see docs/reference/diagnostics.md. */
+/** The messages of the diagnostics channels; see docs/reference/diagnostics.md. */
 interface Message {
   readonly direction?: "in" | "out";
   readonly join?: boolean;
@@ -34,12 +34,11 @@ interface Message {
 }
 
 /**
- * Makes a span of each operation of all members in this process, from now on. Spans of one operation within another, such as the push/pulls of a
- * join, are its children; calls of the application are children of the active span; probes, periodic push/pulls and those of other members have no
- * parent. It needs members of `@memberlist/transport-node` or `@memberlist/transport-deno`, which report
- * their operations on diagnostics channels.
+ * Makes a span for each later operation of all members in this process. An operation within another, such as a push/pull of a join, is its child. A call
+ * of the application is a child of the active span. Probes, periodic push/pulls and push/pulls of other members have no parent. The members must be of
+ * `@memberlist/transport-node` or `@memberlist/transport-deno`, which report their operations on diagnostics channels.
  *
- * @returns ends it
+ * @returns a function that stops the tracing
  *
  * @example
  * const stop = traceMemberlist({ operations: ["join", "sendReliable"] });
@@ -65,7 +64,7 @@ function traceOperation(operation: SpanOperation, tracer: Tracer, parents: Async
     return trace.setSpan(parent, span);
   };
   const subscribers = {
-    // An operation without a callback, such as a probe, has not asked for a store.
+    // Operations without a callback, such as probes, do not use the bound store.
     start: (message: object) => void (spans.has(message) || begin(message)),
     end: ignore,
     asyncStart: ignore,
@@ -95,10 +94,10 @@ function finish(message: Message, span: Span | undefined): void {
 }
 
 /**
- * Probes, and push/pulls without a join, are the member's own work, and have no parent. The member's timers run in the context of
- * `createMemberlist`, or, if the application brings the clock, in the context of any call: a span that is active there would get children for ever.
+ * Returns the parent of a span. Probes, and push/pulls without a join, are the member's own work and have none. The member's timers run in the context of
+ * `createMemberlist`, or, with a clock of the application, in the context of any call: an active span there would get children forever.
  *
- * @param outer the context of the operation that this one runs in
+ * @param outer the context of the enclosing operation
  */
 function parentOf(operation: SpanOperation, { join }: Message, outer: Context | undefined): Context {
   if (operation === "probe") return ROOT_CONTEXT;
@@ -111,7 +110,7 @@ function kindOf(operation: SpanOperation, { direction }: Message): SpanKind {
   return direction === "in" ? SpanKind.SERVER : SpanKind.CLIENT;
 }
 
-/** `host:port` is split as OpenTelemetry's conventions want it; all else is `memberlist.` and its name. */
+/** Makes attributes: `host:port` is split by OpenTelemetry's conventions; other names get the prefix `memberlist.`. */
 function attributesOf(fields: object): Attributes {
   const attributes: Attributes = {};
   for (const [name, value] of Object.entries(fields) as [string, unknown][]) {
@@ -132,5 +131,5 @@ function isAttribute(value: unknown): value is AttributeValue {
 }
 
 function ignore(): void {
-  // Spans have nothing to note then.
+  // A span does not need this message.
 }

@@ -36,7 +36,7 @@ function seedOf(node: Memberlist): string {
   return `${name}/${addr}:${port}`;
 }
 
-/** The spans of all members, as they end. */
+/** Collects the ended spans of all members. */
 function spans(options: Omit<TraceOptions, "tracer"> = {}): () => readonly ReadableSpan[] {
   const exporter = new InMemorySpanExporter();
   const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
@@ -56,7 +56,7 @@ afterEach(async () => {
   await clock.advance(1_000);
 });
 
-/** As that of the SDK for Node. */
+/** Works like the context manager of the SDK for Node. */
 class Contexts implements ContextManager {
   readonly #storage = new AsyncLocalStorage<Context>();
 
@@ -99,7 +99,7 @@ describe("openTelemetryMetrics", () => {
     return new Map(exported.map((metric) => [metric.descriptor.name, metric]));
   }
 
-  it("reports under the names of the catalogue, with labels as attributes", async () => {
+  it("reports metrics under the names of the catalogue, with labels as attributes", async () => {
     const metrics = await collect();
     const known = new Set<string>(metricCatalogue.map(({ name }) => name));
     expect([...metrics.keys()].filter((name) => !known.has(name))).toEqual([]);
@@ -128,7 +128,7 @@ describe("openTelemetryMetrics", () => {
 });
 
 describe("traceMemberlist", () => {
-  it("makes a span of a join, with its push/pull as a child, and a span at the other end", async () => {
+  it("makes a span for a join, with its push/pull as a child, and a span at the other end", async () => {
     const finished = spans({ operations: ["join", "pushPull"] });
     const [a, b] = [await start("a"), await start("b")];
     await clock.settle(a.join([seedOf(b)]), { limit });
@@ -161,9 +161,9 @@ describe("traceMemberlist", () => {
     expect(inbound.parentSpanContext).toBeUndefined();
   });
 
-  it("gives spans of a member's own work no parent, whatever call has set its timers", async () => {
+  it("gives spans of a member's own work no parent, even if a traced call has set its timers", async () => {
     const finished = spans();
-    // As the timers of a runtime: they run in the context of the code that set them.
+    // Like the timers of a runtime, these run in the context of the code that set them.
     const contextual: Clock = {
       now: () => clock.now(),
       wallTime: () => clock.wallTime(),
@@ -188,7 +188,7 @@ describe("traceMemberlist", () => {
     expect(sent?.spanId).toBe(trace.getSpanContext(request)?.spanId);
   });
 
-  it("marks what failed as an error, with its code", async () => {
+  it("marks the span of a failed operation as an error, with its code", async () => {
     const finished = spans();
     const a = await start("a");
     await expect(clock.settle(a.join(["10.9.9.9:7946"]), { limit })).rejects.toMatchObject({ code: "join_failed" });
@@ -199,7 +199,7 @@ describe("traceMemberlist", () => {
     expect(named(finished(), "pushPull", "a").attributes["error.type"]).toBe("dial_failed");
   });
 
-  it("makes spans of probes and sends, and marks a probe without an answer as an error", async () => {
+  it("makes spans for probes and sends, and marks a probe without an answer as an error", async () => {
     const finished = spans({ operations: ["probe", "sendReliable", "ping"] });
     const [a, b] = [await start("a"), await start("b")];
     await clock.settle(a.join([seedOf(b)]), { limit });
@@ -218,7 +218,7 @@ describe("traceMemberlist", () => {
     expect(failed?.status).toEqual({ code: SpanStatusCode.ERROR, message: "no answer" });
   });
 
-  it("makes no spans once it was ended, and none of operations that were not asked for", async () => {
+  it("makes no spans after its end, and none for other operations than the given ones", async () => {
     const finished = spans({ operations: ["pushPull"] });
     const [a, b] = [await start("a"), await start("b")];
     await clock.settle(a.join([seedOf(b)]), { limit });
