@@ -1,13 +1,18 @@
 /**
- * What metrics and diagnostics channels cost: CPU time of a message (sent, received, delivered) and of an idle member's second, in virtual time.
+ * Measures the cost of metrics and diagnostics channels: the size of bundles, the CPU time of a message (sent, received, delivered) and of an idle
+ * member's second, in virtual time.
  *
- * `node scripts/run.mjs packages/bench/src/observability-program.ts [bundle]`. A bundle of an older core adds it as `before`: an ES module that exports all of
- * `@memberlist/core` and `@memberlist/core/testing`.
+ * `node scripts/run.mjs packages/bench/src/observability-program.ts [checkout]`. The folder of an older commit, with its dependencies installed, is
+ * measured as `before`. `--sizes` prints the sizes alone.
  */
 import { execFile } from "node:child_process";
 import * as channels from "node:diagnostics_channel";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { parseArgs, promisify } from "node:util";
+import { build, type BuildOptions } from "esbuild";
 import { lanConfig, createMemberlist, type Config, type Memberlist, type Metrics } from "@memberlist/core";
 import { createInstrumented } from "@memberlist/core/internal";
 import * as testing from "@memberlist/core/testing";
@@ -22,6 +27,7 @@ interface Figures {
   readonly idleSecond: number;
 }
 
+const workspace = fileURLToPath(new URL("../../../", import.meta.url));
 const rounds = 15;
 const messages = 60_000;
 const idleMembers = 5;
@@ -48,7 +54,7 @@ const variants: Readonly<Record<string, () => Partial<Config>>> = {
 };
 
 function ignore(): void {
-  // Whoever collects costs as little as can be.
+  // The cheapest collector.
 }
 
 async function measure(core: Core, config: Partial<Config>, start: (config: Config) => Promise<Memberlist>): Promise<Figures> {
@@ -93,9 +99,9 @@ function spent(since: NodeJS.CpuUsage): number {
   return user + system;
 }
 
-async function runVariant(name: string, before: string | undefined): Promise<void> {
+async function runVariant(name: string, bundle: string): Promise<void> {
   if (name === "before") {
-    const core = (await import(before ?? "")) as Core;
+    const core = (await import(pathToFileURL(bundle).href)) as Core;
     process.stdout.write(JSON.stringify(await measure(core, {}, core.createMemberlist)));
     return;
   }
@@ -105,20 +111,38 @@ async function runVariant(name: string, before: string | undefined): Promise<voi
   process.stdout.write(JSON.stringify(await measure(core, config, started)));
 }
 
-/** Each figure is of a process of its own; the variants take turns, so that a busy machine is busy for all; the
- * least is the one that it disturbed least. */
-async function compare(before: string | undefined): Promise<void> {
-  const names = [...(before === undefined ? [] : ["before"]), ...Object.keys(variants)];
+const bundling = {
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  conditions: ["@memberlist/source"],
+  logLevel: "error",
+} satisfies BuildOptions;
+
+/** Prints the bytes of minified bundles with all their dependencies. Piscina stays outside: it is loaded for long messages alone. */
+async function printSizes(name: string, checkout: string): Promise<void> {
+  for (const entry of ["memberlist/src/index.ts", "transport-node/src/index.ts"]) {
+    const entryPoints = [join(checkout, "packages", entry)];
+    const { outputFiles } = await build({ ...bundling, entryPoints, minify: true, write: false, external: ["piscina"] });
+    process.stdout.write(`${name}: ${entry}: ${outputFiles[0]?.contents.length} bytes\n`);
+  }
+}
+
+/** The core of a checkout and its testing tools, in one file. */
+async function bundleCore(checkout: string, outfile: string): Promise<void> {
+  const contents = 'export * from "./index.ts"; export * from "./testing/index.ts";';
+  await build({ ...bundling, stdin: { contents, resolveDir: join(checkout, "packages/memberlist/src") }, outfile });
+}
+
+/**
+ * Runs each variant in a process of its own, in turns, so that a busy machine disturbs all variants alike. The smallest figure is the one that it disturbed least.
+ */
+async function printCosts(names: readonly string[], bundle: string): Promise<void> {
   const found = new Map<string, Figures[]>(names.map((name) => [name, []]));
   const self = fileURLToPath(import.meta.url);
   for (let round = 0; round < rounds; round++) {
     for (const name of names) {
-      const { stdout } = await promisify(execFile)(process.execPath, [
-        self,
-        "--variant",
-        name,
-        ...(before === undefined ? [] : [before]),
-      ]);
+      const { stdout } = await promisify(execFile)(process.execPath, [self, "--variant", name, bundle]);
       found.get(name)?.push(JSON.parse(stdout) as Figures);
     }
   }
@@ -133,6 +157,24 @@ async function compare(before: string | undefined): Promise<void> {
   }
 }
 
-const [first, variant = "", bundle] = process.argv.slice(2);
-if (first === "--variant") await runVariant(variant, bundle);
-else await compare(first);
+async function compare(checkout: string | undefined, sizesOnly: boolean): Promise<void> {
+  const before = checkout === undefined ? undefined : resolve(checkout);
+  if (before !== undefined) await printSizes("before", before);
+  await printSizes("now", workspace);
+  if (sizesOnly) return;
+  const folder = await mkdtemp(join(tmpdir(), "memberlist-observability-"));
+  try {
+    const bundle = join(folder, "before.mjs");
+    if (before !== undefined) await bundleCore(before, bundle);
+    await printCosts([...(before === undefined ? [] : ["before"]), ...Object.keys(variants)], bundle);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+const { values, positionals } = parseArgs({
+  options: { variant: { type: "string" }, sizes: { type: "boolean", default: false } },
+  allowPositionals: true,
+});
+if (values.variant === undefined) await compare(positionals[0], values.sizes);
+else await runVariant(values.variant, positionals[0] ?? "");

@@ -3,7 +3,7 @@ import { searchWindow, type Setting } from "../src/throughput/window-search.ts";
 import { windowsFor } from "../src/throughput/windows.ts";
 
 describe("windowsFor", () => {
-  it("grows up to what a receive buffer holds, whatever the size", () => {
+  it("grows to the capacity of a receive buffer, for packets of every size", () => {
     expect(windowsFor(64)).toEqual([8, 32, 128, 512, 2048]);
     // A packet of 1,400 bytes takes 2,304 of the buffer: 4 MiB hold 1,820.
     expect(windowsFor(1400)).toEqual([8, 32, 128, 512, 1547]);
