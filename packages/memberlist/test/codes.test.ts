@@ -77,7 +77,7 @@ describe("docs/reference/codes.md", () => {
   });
 });
 
-it("has a use in the sources for every code", () => {
+it("finds a use in the sources for every code", () => {
   const lists = [
     unionOf("memberlist/src/api/errors.ts", "ErrorCode"),
     unionOf(codesFile, "LogCode"),

@@ -19,7 +19,7 @@ const explanation: Explanation = {
 };
 
 describe("the verdict on a mutation run", () => {
-  it("names a survivor that nothing explains by its line and what it became", () => {
+  it("names a survivor without an explanation by its line and its mutation", () => {
     expect(judge(report(killed, survivor), [])).toEqual({
       killed: 1,
       explained: 0,

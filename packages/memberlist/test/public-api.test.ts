@@ -42,7 +42,7 @@ it("exports these names and no others", () => {
   `);
 });
 
-it("has these entry points", () => {
+it("exports these entry points", () => {
   const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { exports: object };
   expect(Object.keys(manifest.exports)).toEqual([
     ".",

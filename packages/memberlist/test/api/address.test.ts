@@ -77,7 +77,7 @@ describe("parseAddress", () => {
     );
   });
 
-  it("reads back what formatAddress writes", () => {
+  it("reads the output of formatAddress", () => {
     const host = fc.oneof(fc.ipV4(), fc.ipV6(), fc.domain());
     fc.assert(
       fc.property(host, fc.integer({ min: 1, max: 65_535 }), (given, port) => {

@@ -39,7 +39,7 @@ describe("createClusterCa", () => {
 });
 
 describe("issueNodeCertificate", () => {
-  it("says who the node is, and who has signed it", async () => {
+  it("names the node and its authority", async () => {
     const issued = await issueNodeCertificate(ca, { name: "web 1/ä", label: "blue, green" });
     const certificate = new X509Certificate(issued.certificate);
     const identity = { name: "web 1/ä", label: "blue, green" };
@@ -54,7 +54,7 @@ describe("issueNodeCertificate", () => {
     expect(verify("sha256", Buffer.from("x"), certificate.publicKey, signature)).toBe(true);
   });
 
-  it("is valid from a little ago for a year, or as the options say", async () => {
+  it("sets a validity from a little ago for a year, or as the options require", async () => {
     const usual = new X509Certificate((await issueNodeCertificate(ca, { name: "a" })).certificate);
     expect(Date.parse(usual.validTo) - Date.parse(usual.validFrom)).toBe(365 * day);
     expect(Date.parse(usual.validFrom)).toBeLessThan(Date.now() - 4 * 60_000);
@@ -63,7 +63,7 @@ describe("issueNodeCertificate", () => {
     expect([Date.parse(issued.validFrom), Date.parse(issued.validTo)]).toEqual([validFrom.getTime(), validFrom.getTime() + day]);
   });
 
-  it("is not valid for longer than its authority", async () => {
+  it("ends the validity with that of the authority", async () => {
     const short = await createClusterCa({ validFor: day });
     const expires = Date.parse(new X509Certificate(short.certificate).validTo);
     const usual = new X509Certificate((await issueNodeCertificate(short, { name: "a" })).certificate);
@@ -77,7 +77,7 @@ describe("issueNodeCertificate", () => {
     await expect(later).rejects.toMatchObject({ code: "invalid_argument", message: expect.stringContaining("before validFrom") });
   });
 
-  it("is refused by an authority that has expired, or is not valid yet", async () => {
+  it("refuses an authority that has expired, or is not valid yet", async () => {
     const fiveMinutes = 5 * 60_000;
     // Valid from five minutes ago, for whole seconds.
     const expired = await createClusterCa({ validFor: fiveMinutes - 1000 });
@@ -96,7 +96,7 @@ describe("issueNodeCertificate", () => {
     }
   });
 
-  it("issues what TLS accepts for the node's name and for any node's, and for no other name", async () => {
+  it("issues a certificate that TLS accepts for the node's name and for any node, and for no other name", async () => {
     const issued = await issueNodeCertificate(ca, { name: "n".repeat(255), label: "l" });
     const server = createServer({ cert: issued.certificate, key: issued.key }).listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -119,15 +119,18 @@ describe("issueNodeCertificate", () => {
     server.close();
   });
 
-  it.each(["Zürich", "\u{1f600} 東京", "ä".repeat(64)])("issues what peers accept by an authority called %s", async (name) => {
-    const authority = await createClusterCa({ name });
-    const issuer = new X509Certificate(authority.certificate);
-    const issued = new X509Certificate((await issueNodeCertificate(authority, { name: "ä" })).certificate);
-    expect(issued.issuer).toBe(issuer.subject);
-    expect(issued.issuer).toBe(`CN=${name}`);
-    expect(issued.checkIssued(issuer)).toBe(true);
-    expect(issued.verify(issuer.publicKey)).toBe(true);
-  });
+  it.each(["Zürich", "\u{1f600} 東京", "ä".repeat(64)])(
+    "issues a certificate that peers accept by an authority called %s",
+    async (name) => {
+      const authority = await createClusterCa({ name });
+      const issuer = new X509Certificate(authority.certificate);
+      const issued = new X509Certificate((await issueNodeCertificate(authority, { name: "ä" })).certificate);
+      expect(issued.issuer).toBe(issuer.subject);
+      expect(issued.issuer).toBe(`CN=${name}`);
+      expect(issued.checkIssued(issuer)).toBe(true);
+      expect(issued.verify(issuer.publicKey)).toBe(true);
+    },
+  );
 
   it("issues by an authority whose name another program has written, in any kind of string", async () => {
     const { BMPSTRING, PRINTABLESTRING, UTF8 } = forge.asn1.Type;
@@ -148,7 +151,7 @@ describe("issueNodeCertificate", () => {
     }
   });
 
-  it("refuses an authority in whose name peers would not accept what it issues, rather than issue it", async () => {
+  it("refuses an authority whose name would make peers reject its certificates", async () => {
     // Two attributes in one part: node-forge writes them as two parts.
     const attributes = [
       { name: "countryName", value: "CH" },
@@ -200,12 +203,12 @@ function withSubject(
   return { certificate: forge.pem.encode({ type: "CERTIFICATE", body: forge.asn1.toDer(whole).getBytes() }), key: authority.key };
 }
 
-describe("an identity as a URI", () => {
+describe("the URI of an identity", () => {
   it.each([
     { name: "a", label: "" },
     { name: "ä/ö:%", label: "x/y z" },
     { name: "\u{1f600}", label: "\u0000" },
-  ])("goes there and back: %j", (identity) => {
+  ])("survives the round trip: %j", (identity) => {
     expect(parseIdentityUri(identityUri(identity))).toEqual(identity);
   });
 
@@ -218,11 +221,11 @@ describe("an identity as a URI", () => {
     "memberlist:l/%zz",
     "memberlist:l/%61",
     "http:l/a",
-  ])("is not %j", (uri) => {
+  ])("differs from %j", (uri) => {
     expect(parseIdentityUri(uri)).toBeUndefined();
   });
 
-  it("has a server name that differs with the name and the label", async () => {
+  it("maps to a server name that differs with the name and the label", async () => {
     const names = await Promise.all(
       [
         { name: "a", label: "" },

@@ -39,13 +39,13 @@ function refusalOf(read: () => unknown): string {
   }
 }
 
-describe("the node that a certificate names", () => {
-  it("is read from what issueNodeCertificate issues", async () => {
+describe("the identity in a certificate", () => {
+  it("equals the node that issueNodeCertificate was called with", async () => {
     const issued = await issueNodeCertificate(ca, { name: "web 1/ä", label: "blue, green" });
     expect(nodeOf(derOf(issued))).toEqual({ name: "web 1/ä", label: "blue, green" });
   });
 
-  it("is read where other programs leave the key usages out, or add more names", () => {
+  it("stays readable where other programs leave the key usages out, or add more names", () => {
     const others = altNames([2, "a.example"], [1, "a@example.com"], [4, directoryName("x")], [6, "memberlist:prod/a"]);
     expect(nodeOf(crafted(others))).toEqual({ name: "a", label: "prod" });
   });
@@ -55,11 +55,11 @@ describe("the node that a certificate names", () => {
     ["an e-mail address", altNames([1, "x@example.com, URI:memberlist:/admin"])],
     ["a directory name", altNames([4, directoryName("x, URI:memberlist:/admin")])],
     ["a URI", altNames([6, "http://x, URI:memberlist:/admin"])],
-  ])("is not what stands inside of %s", (_, names) => {
+  ])("does not come from inside %s", (_, names) => {
     expect(refusalOf(() => nodeOf(crafted(usage, both, names)))).toMatch(/must name one node/);
   });
 
-  it("is the one of the URI, whatever stands inside of the other names", () => {
+  it("comes from the URI, for any content of the other names", () => {
     const names = altNames([2, "x, URI:memberlist:/admin"], [6, "memberlist:prod/a"], [1, "y, URI:memberlist:/root"]);
     expect(nodeOf(crafted(usage, both, names))).toEqual({ name: "a", label: "prod" });
   });
@@ -76,11 +76,11 @@ describe("the node that a certificate names", () => {
     ["a URI that is not ASCII", [altNames([6, "memberlist:prod/\xe4"])], /not ASCII/],
     ["alternative names twice", [named, altNames([6, "memberlist:prod/b"])], /551d11 twice/],
     ["an extension that must be known and is not", [named, critical("2.5.29.30")], /critical extension that is not supported/],
-  ] as const)("is refused with %s", (_, extensions, message) => {
+  ] as const)("counts as invalid with %s", (_, extensions, message) => {
     expect(refusalOf(() => nodeOf(crafted(...extensions)))).toMatch(message);
   });
 
-  it("is refused where the key is not to be used in that role", () => {
+  it("counts as invalid where the key must not be used in that role", () => {
     const server = crafted(usage, { name: "extKeyUsage", serverAuth: true }, named);
     const client = crafted(usage, { name: "extKeyUsage", clientAuth: true }, named);
     const neither = crafted(usage, { name: "extKeyUsage", codeSigning: true }, named);
@@ -91,21 +91,21 @@ describe("the node that a certificate names", () => {
     for (const role of roles) expect(refusalOf(() => nodeOf(neither, [role]))).toMatch(/no (server|client)Auth/);
   });
 
-  it("is refused where the key may sign nothing, and for an authority's certificate", () => {
+  it("counts as invalid where the key may sign nothing, and for an authority's certificate", () => {
     const encipher: Extension = { name: "keyUsage", critical: true, keyEncipherment: true };
     expect(refusalOf(() => nodeOf(crafted(encipher, both, named)))).toMatch(/no digitalSignature/);
     expect(refusalOf(() => nodeOf(crafted({ name: "basicConstraints", cA: true }, named)))).toMatch(/authority's/);
   });
 });
 
-describe("an authority's certificate", () => {
-  it("may issue others, and a node's may not", async () => {
+describe("checkAuthority", () => {
+  it("accepts an authority's certificate and refuses a node's", async () => {
     expect(() => checkAuthority(readCertificate(derOf(ca)))).not.toThrow();
     const issued = await issueNodeCertificate(ca, { name: "a" });
     expect(refusalOf(() => checkAuthority(readCertificate(derOf(issued))))).toMatch(/not an authority's/);
   });
 
-  it("is refused without keyCertSign, and with constraints on names, which are not looked at here", () => {
+  it("refuses an authority without keyCertSign, and one with constraints on names, which it does not check", () => {
     const constraints: Extension = { name: "basicConstraints", critical: true, cA: true };
     expect(refusalOf(() => checkAuthority(readCertificate(crafted(constraints, usage))))).toMatch(/no keyCertSign/);
     expect(refusalOf(() => checkAuthority(readCertificate(crafted(constraints, critical("2.5.29.30")))))).toMatch(
@@ -124,7 +124,7 @@ describe("reading a certificate", () => {
       expect(refusalOf(() => readCertificate(Uint8Array.from(none)))).toMatch(/not valid DER/);
   });
 
-  it("ends in a typed error, if in any, whatever is changed or cut off", () => {
+  it("throws typed errors only, for any change and any cut", () => {
     const der = crafted(usage, both, named);
     const at = fc.nat(der.length - 1);
     fc.assert(

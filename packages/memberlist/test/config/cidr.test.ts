@@ -28,13 +28,13 @@ describe("CidrAllowList", () => {
       ["10.0.0.1", "fd7f:ffff::"],
       ["10.0.0.2", "fd80::", "fc00::"],
     ],
-  ])("with %j allows %j and refuses %j [IsValidAddressOverride]", (cidrs, allowed, refused) => {
+  ])("allows and refuses by the list %j: allows %j and refuses %j [IsValidAddressOverride]", (cidrs, allowed, refused) => {
     const list = new CidrAllowList(cidrs);
     for (const ip of allowed) expect([ip, list.allows(ip)]).toEqual([ip, true]);
     for (const ip of refused) expect([ip, list.allows(ip)]).toEqual([ip, false]);
   });
 
-  it("blocks everybody when it is empty", () => {
+  it("blocks every address when it is empty", () => {
     const list = new CidrAllowList([]);
     expect(list.restricts).toBe(true);
     for (const ip of local) expect(list.allows(ip)).toBe(false);

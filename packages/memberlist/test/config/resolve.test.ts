@@ -55,29 +55,29 @@ const presets: readonly [field: keyof Config, lan: unknown, wan: unknown, local:
   ["healingTimeout", 86_400 * s, 86_400 * s, 86_400 * s],
 ];
 
-describe("presets", () => {
-  it.each(presets)("%s", (field, lan, wan, local) => {
+describe("each preset", () => {
+  it.each(presets)("sets %s as documented", (field, lan, wan, local) => {
     const at = field as keyof ReturnType<typeof lanConfig>;
     expect([lanConfig()[at], wanConfig()[at], localConfig()[at]]).toEqual([lan, wan, local]);
   });
 
-  it("have no other field, and allow all networks", () => {
+  it("sets no other field, and allows all networks", () => {
     const fields = presets.map(([field]) => field).toSorted();
     for (const preset of [lanConfig(), wanConfig(), localConfig()]) expect(Object.keys(preset).toSorted()).toEqual(fields);
   });
 
-  it("are a fresh object each time", () => {
+  it("returns a fresh object each time", () => {
     const first = lanConfig();
     first.bindPort = 1;
     expect(lanConfig().bindPort).toBe(7946);
     expect(lanConfig().metricLabels).not.toBe(first.metricLabels);
   });
 
-  it("speak protocol version 2, which every Go peer understands [DefaultLANConfig_protocolVersion]", () => {
+  it("speaks protocol version 2, which every Go peer understands [DefaultLANConfig_protocolVersion]", () => {
     expect(lanConfig().protocolVersion).toBe(2);
   });
 
-  it("are valid with a name", () => {
+  it("passes validation with a name", () => {
     for (const preset of [lanConfig(), wanConfig(), localConfig()]) {
       expect(resolveConfig({ ...preset, name: "web-1" }).name).toBe("web-1");
     }
@@ -151,7 +151,7 @@ describe("resolveConfig", () => {
     expect(nodes({ maxMembers: 10, maxPushStateNodes: 500_000 })).toBe(500_000);
   });
 
-  it("is frozen", () => {
+  it("freezes its result", () => {
     const resolved = resolveConfig({ name: "a", cidrsAllowed: [], metricLabels: {} }) as {
       -readonly [K in keyof ResolvedConfig]: unknown;
     };
@@ -281,7 +281,7 @@ describe("ConfigError", () => {
       { udpBufferSize: 128, keyring: new Keyring() },
       "udpBufferSize must be at least 131, which this node's own messages take with its name, label, meta and encryption; it is 128",
     ],
-  ])("names only what is wrong in %o", (wrong, message) => {
+  ])("names only the wrong fields of %o", (wrong, message) => {
     expect(failure({ name: "a", ...wrong }).message).toBe(`invalid config:\n  ${message}`);
   });
 

@@ -175,13 +175,13 @@ describe("each field", () => {
     });
   });
 
-  it("has a rule and cases, and each default has a field", () => {
+  it("comes with a rule and cases, and each default belongs to a field", () => {
     expect(Object.keys(cases).toSorted()).toEqual(Object.keys(configRules).toSorted());
     expect(Object.keys(configRules)).toEqual(expect.arrayContaining(Object.keys(lanConfig())));
     expect(Object.keys(configRules)).toHaveLength(62);
   });
 
-  it("that is an object is described by its property names, without their values", () => {
+  it("describes an object by its property names, without their values", () => {
     const many = Object.fromEntries(Array.from({ length: 21 }, (_, i) => [`p${i}`, i]));
     for (const [config, shown] of [
       [{ logger: { debug: 5, info: "secret" } }, /; it is an object with debug: 5, info: a string$/],
@@ -193,24 +193,24 @@ describe("each field", () => {
     }
   });
 
-  it.each([1, 2, 3, 4, 5])("speaks protocol version %i [Create_protocolVersion]", (protocolVersion) => {
+  it.each([1, 2, 3, 4, 5])("allows protocol version %i [Create_protocolVersion]", (protocolVersion) => {
     expect(wrongFields({ protocolVersion })).toEqual([]);
   });
 
-  it.each([0, 6, 255])("does not speak protocol version %i [Create_protocolVersion]", (protocolVersion) => {
+  it.each([0, 6, 255])("refuses protocol version %i [Create_protocolVersion]", (protocolVersion) => {
     expect(wrongFields({ protocolVersion })).toEqual(["protocolVersion"]);
   });
 });
 
-describe("rules between fields", () => {
-  it("leave time for the indirect probes in the interval", () => {
+describe("validation across fields", () => {
+  it("leaves time for the indirect probes in the interval", () => {
     expect(wrongFields({ probeTimeout: 1_000, probeInterval: 1_000 })).toEqual(["probeTimeout"]);
     expect(wrongFields({ probeTimeout: 999, probeInterval: 1_000 })).toEqual([]);
     expect(wrongFields({ probeInterval: 500 })).toEqual(["probeTimeout"]);
     expect(wrongFields({ probeTimeout: 1_000, probeInterval: 0 })).toEqual([]);
   });
 
-  it("keep the longest suspicion within the longest timer", () => {
+  it("keeps the longest suspicion within the longest timer", () => {
     const multipliers = { suspicionMult: 1_000, suspicionMaxTimeoutMult: 100 };
     expect(wrongFields({ ...multipliers, probeInterval: 3_067 })).toEqual([]);
     expect(wrongFields({ ...multipliers, probeInterval: 3_068 })).toEqual(["probeInterval"]);
@@ -237,14 +237,14 @@ describe("rules between fields", () => {
     [3, 2, 1, false],
     [0, 1, 0, false],
   ])(
-    "require the delegate's versions to be in order: %i, %i, %i",
+    "requires the delegate's versions to be in order: %i, %i, %i",
     (delegateProtocolMin, delegateProtocolVersion, delegateProtocolMax, good) => {
       const found = wrongFields({ delegateProtocolMin, delegateProtocolVersion, delegateProtocolMax });
       expect(found).toEqual(good ? [] : ["delegateProtocolVersion"]);
     },
   );
 
-  it("require a packet size that holds the node's own alive message", () => {
+  it("requires a packet size that holds the node's own alive message", () => {
     const large = { name: "n".repeat(255), label: "l".repeat(255), meta: new Uint8Array(512), secretKey: new Uint8Array(16) };
     expect(wrongFields(large)).toEqual([]);
     expect(wrongFields({ ...large, udpBufferSize: 1_154 })).toEqual([]);
@@ -257,11 +257,11 @@ describe("rules between fields", () => {
     expect(wrongFields({ udpBufferSize: 128, keyring: new Keyring([], new Uint8Array(16)) })).toEqual(["udpBufferSize"]);
   });
 
-  it("compare with the defaults where a field is undefined", () => {
+  it("compares with the defaults where a field is undefined", () => {
     expect(wrongFields({ probeTimeout: 1_000, probeInterval: undefined })).toEqual(["probeTimeout"]);
   });
 
-  it("are skipped when one of their fields is wrong by itself", () => {
+  it("skips a rule when one of its fields is wrong by itself", () => {
     expect(wrongFields({ probeTimeout: "x", probeInterval: 1 })).toEqual(["probeTimeout"]);
     expect(wrongFields({ label: 5, keyring: 5, udpBufferSize: 128 })).toEqual(["label", "keyring"]);
   });

@@ -32,8 +32,8 @@ describe("generateKey", () => {
   });
 });
 
-describe("a key as text", () => {
-  it("is what everybody else's base64 is, and back", () => {
+describe("a key in base64", () => {
+  it("equals the base64 of other libraries, and decodes to the same bytes", () => {
     fc.assert(
       fc.property(key, (bytes) => {
         const text = encodeKey(bytes);
@@ -43,7 +43,7 @@ describe("a key as text", () => {
     );
   });
 
-  it("has one form only: what decodes is what was encoded", () => {
+  it("allows one form only: decoding and encoding return the same string", () => {
     const characters = "AZaz09+/=-_ \n".split("");
     const near = fc.tuple(key, fc.nat(50), fc.constantFrom(...characters), fc.constantFrom("insert", "replace", "remove"));
     fc.assert(
@@ -72,14 +72,14 @@ describe("a key as text", () => {
     ["nothing", ""],
     ["hex of 32 bytes", "0f".repeat(32)],
     ["a character beyond ASCII", `Ā${good.slice(1)}`],
-  ])("is refused with %s, and not shown", (_what, text) => {
+  ])("fails to decode with %s, and stays out of the error", (_what, text) => {
     const error = refusal(() => decodeKey(text));
     expect(error).toMatchObject({ code: "invalid_argument" });
     const shown = `${error?.message}${error?.stack}${JSON.stringify(error)}`;
     expect(text.length > 8 && shown.includes(text.slice(2, 10))).toBe(false);
   });
 
-  it("is refused when it is not a string, and so is a key that is not bytes", () => {
+  it("fails to decode when it is not a string, and Keyring refuses keys that are not bytes", () => {
     for (const wrong of [undefined, null, 5, new Uint8Array(16)]) {
       expect(refusal(() => decodeKey(wrong as never))?.code).toBe("invalid_argument");
     }

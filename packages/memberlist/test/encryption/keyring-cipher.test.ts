@@ -52,7 +52,7 @@ describe("KeyringCipher", () => {
     expect([opens(a), opens(b)]).toEqual([false, true]);
   });
 
-  it("is off with an empty ring, on with the first key, and works then", () => {
+  it("stays off with an empty ring, and works from the first key on", () => {
     const ring = new Keyring();
     const ours = cipher(ring);
     expect([ours.isOn, ours.encrypts, ours.overhead]).toEqual([false, false, 0]);
@@ -61,14 +61,14 @@ describe("KeyringCipher", () => {
     expect(ours.decrypt(ours.encrypt(plaintext, extra, 0), extra)).toEqual(plaintext);
   });
 
-  it("reserves room for what its version adds, and only while it encrypts", () => {
+  it("reserves room for the bytes that its version adds, and only while it encrypts", () => {
     const old = cipher(new Keyring([], a), { config: { ...config, protocolVersion: 1 } });
     expect([old.version, old.overhead, old.encrypt(plaintext, extra, 0)[0]]).toEqual([0, 45, 0]);
     old.verifyOutgoing = false;
     expect([old.isOn, old.encrypts, old.overhead]).toEqual([true, false, 0]);
   });
 
-  it("prepares each key once, however the ring is turned, and never one that nobody needs", () => {
+  it("prepares each key once, in any order of the ring, and never a key that it does not use", () => {
     const prepared: Uint8Array[] = [];
     const ring = new Keyring([], a);
     const ours = cipher(ring, { crypto: noting(prepared) });
@@ -133,7 +133,7 @@ describe("KeyringCipher", () => {
     expect(decompressBody(opened.subarray(1), 1000)).toEqual(message);
   });
 
-  it("does not count what it decrypts", () => {
+  it("does not count messages that it decrypts", () => {
     const reported: number[] = [];
     const ours = cipher(new Keyring([], a), {
       messagesPerKeyMax: 2,

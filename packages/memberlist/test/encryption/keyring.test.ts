@@ -8,17 +8,17 @@ const key = (seed: number, size = 16): Uint8Array => Uint8Array.from({ length: s
 const [a, b, c] = [key(1), key(2, 24), key(3, 32)];
 
 describe("Keyring", () => {
-  it("may be empty: no encryption [Keyring_EmptyRing]", () => {
+  it("allows an empty ring: no encryption [Keyring_EmptyRing]", () => {
     const ring = new Keyring();
     expect([ring.size, ring.getKeys(), ring.getPrimaryKey()]).toEqual([0, [], undefined]);
   });
 
-  it("may hold the primary key alone [Keyring_PrimaryOnly]", () => {
+  it("allows a primary key alone [Keyring_PrimaryOnly]", () => {
     const ring = new Keyring([], a);
     expect(ring.getKeys()).toEqual([a]);
   });
 
-  it("has the primary key first, once, wherever it was listed [Keyring_GetPrimaryKey]", () => {
+  it("lists the primary key first and once, at any place of the list [Keyring_GetPrimaryKey]", () => {
     const ring = new Keyring([a, b, c], b);
     expect(ring.getPrimaryKey()).toEqual(b);
     expect(ring.getKeys()).toEqual([b, a, c]);
@@ -83,7 +83,7 @@ describe("Keyring", () => {
     expect(revisions).toEqual([2, 2, 5]);
   });
 
-  it("shares no memory with anybody", () => {
+  it("shares no memory with its callers", () => {
     const given = a.slice();
     const ring = new Keyring([], given);
     given.fill(0);
@@ -104,7 +104,7 @@ describe("Keyring", () => {
     expect(String(new Keyring())).toBe("Keyring(0 keys; bytes: none)");
   });
 
-  it("keeps its keys distinct and the primary one first, whatever is done to it", () => {
+  it("keeps its keys distinct and the primary key first, through any changes", () => {
     const action = fc.tuple(fc.constantFrom("add" as const, "use" as const, "remove" as const), fc.integer({ min: 0, max: 5 }));
     fc.assert(
       fc.property(fc.array(action, { maxLength: 40 }), (actions) => {

@@ -38,7 +38,7 @@ function addressAt(node: TestNode): string | undefined {
 }
 
 describe("a lost address", () => {
-  it("is reported once by an event, a counter and a log line that says what to do; a second line reports its return", async () => {
+  it("causes one event, one count and a log line with a remedy, and a second line at its return", async () => {
     const one = cluster();
     const { node, transport } = await withMoving(one, 3);
     await transport.move(after);
@@ -65,7 +65,7 @@ describe("a lost address", () => {
     expect(names(node)).toHaveLength(12);
   });
 
-  it("is reported when the node listens on that address alone", async () => {
+  it("causes a report when the node listens on that address alone", async () => {
     const one = cluster();
     const { node, transport } = await withMoving(one, 2, () => ({ bindAddr: before }));
     await transport.move(after);
@@ -73,7 +73,7 @@ describe("a lost address", () => {
     expect(node.log.find(({ fields: { code } }) => code === "address_lost")?.message).toContain(`listens on ${before} alone`);
   });
 
-  it("is not reported if the machine never had the address, or if the check is off", async () => {
+  it("causes no report if the machine never had the address, or if the check is off", async () => {
     const one = cluster();
     const nat = await withMoving(one, 2, () => ({ advertiseAddr: "192.0.2.7" }));
     await nat.transport.move(after);

@@ -86,8 +86,8 @@ const mangled = (originals: readonly Uint8Array[]): fc.Arbitrary<Uint8Array> =>
 const anything = (originals: readonly Uint8Array[]): fc.Arbitrary<Uint8Array> =>
   fc.oneof({ weight: 3, arbitrary: mangled(originals) }, { weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }) });
 
-describe("packets", () => {
-  it("that are truncated are dropped and counted, and their complete messages are handled", async () => {
+describe("a node that receives bad packets", () => {
+  it("drops and counts truncated packets, and handles their complete messages", async () => {
     const one = cluster();
     const [node] = (await one.joined(1)) as [TestNode];
     const peer = new RawPeer(one);
@@ -106,7 +106,7 @@ describe("packets", () => {
     await expectHealthy(one, node);
   });
 
-  it("of every unknown type are dropped and counted", async () => {
+  it("drops and counts packets of every unknown type", async () => {
     const one = cluster();
     const node = await one.start();
     const peer = new RawPeer(one);
@@ -118,7 +118,7 @@ describe("packets", () => {
     expect(node.members.counters()).toEqual({ "dropped.unknown_type": unknown.length + 1 });
   });
 
-  it("with fields of the wrong type are dropped, but not their neighbours in a compound", async () => {
+  it("drops messages with fields of the wrong type, but not their neighbours in a compound", async () => {
     const one = cluster();
     const received: string[] = [];
     const node = await one.start({ delegate: { notifyMsg: (message) => void received.push(new TextDecoder().decode(message)) } });
@@ -137,7 +137,7 @@ describe("packets", () => {
     expect(Object.values(counters).reduce((sum, value) => sum + value, 0)).toBe(wrong.length);
   });
 
-  it("of 65,507 bytes are read; packets that decompress to too many bytes are dropped", async () => {
+  it("reads packets of 65,507 bytes, and drops packets that decompress to too many bytes", async () => {
     const one = cluster();
     const sizes: number[] = [];
     const node = await one.start({ delegate: { notifyMsg: (message) => void sizes.push(message.length) } });
@@ -153,7 +153,7 @@ describe("packets", () => {
     await expectHealthy(one, node);
   });
 
-  it("are refused if they nest more than one compound in one compressed message", async () => {
+  it("refuses packets that nest more than one compound in one compressed message", async () => {
     const one = cluster();
     const sizes: number[] = [];
     const node = await one.start({ delegate: { notifyMsg: (message) => void sizes.push(message.length) } });
@@ -166,7 +166,7 @@ describe("packets", () => {
     expect(node.members.counters()).toEqual({ "dropped.nested_compress": 1 });
   });
 
-  it("in a flood are logged at a bounded rate, and all counted", async () => {
+  it("logs a flood at a bounded rate, and counts all of it", async () => {
     const one = cluster();
     const node = await one.start();
     const peer = new RawPeer(one);
@@ -182,7 +182,7 @@ describe("packets", () => {
     await expectHealthy(one, node);
   });
 
-  it("of random bytes do not crash the node", async () => {
+  it("survives packets of random bytes", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anything(packets), { minLength: 10, maxLength: 40 }), async (all) => {
         const one = cluster();
@@ -198,8 +198,8 @@ describe("packets", () => {
   });
 });
 
-describe("streams", () => {
-  it("that are truncated are dropped and change no state", async () => {
+describe("a node that receives bad streams", () => {
+  it("drops truncated streams and changes no state", async () => {
     const one = cluster();
     const node = await one.start({ tcpTimeout: 1_000 });
     const peer = new RawPeer(one);
@@ -221,7 +221,7 @@ describe("streams", () => {
     await expectHealthy(one, node);
   });
 
-  it("are dropped if their message type is not for streams", async () => {
+  it("drops streams whose message type is not for streams", async () => {
     const one = cluster();
     const node = await one.start();
     const peer = new RawPeer(one);
@@ -234,7 +234,7 @@ describe("streams", () => {
     await expectHealthy(one, node);
   });
 
-  it("of random bytes do not crash the node, and none stays open", async () => {
+  it("survives streams of random bytes, and keeps none open", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(anything(streams), fc.boolean()), { minLength: 1, maxLength: 10 }), async (all) => {
         const one = cluster();

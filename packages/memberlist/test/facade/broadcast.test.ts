@@ -127,7 +127,7 @@ it("sends a message over maxPayload by stream if asked, and lists the members it
   expect(lengths).toEqual(Array.from({ length: 10 }, () => 100_000));
 });
 
-it("gossips a short message whatever whenTooLong is", async () => {
+it("gossips a short message under any whenTooLong", async () => {
   const { members } = await cluster().start();
   expect(await members.broadcast(bytes("x"), { whenTooLong: "stream" })).toEqual({ via: "gossip", queued: true });
 });

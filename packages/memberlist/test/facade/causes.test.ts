@@ -23,7 +23,7 @@ function changes(node: TestNode): MemberEvent[] {
 }
 
 describe("the cause of a suspicion", () => {
-  it("has the steps of the failed probe and the earlier round trip", async () => {
+  it("contains the steps of the failed probe and the earlier round trip", async () => {
     const one = cluster(1, { latency: () => 20 });
     const [a, b] = await withOneCutOff(one);
     await one.until(() => [a, b].some((node) => node.members.members().some(({ state }) => state === "suspect")));
@@ -58,7 +58,7 @@ describe("the cause of a suspicion", () => {
 });
 
 describe("the cause of a leave", () => {
-  it("has the suspicion that timed out, its accusers and its duration", async () => {
+  it("contains the suspicion that timed out, its accusers and its duration", async () => {
     const one = cluster();
     const [a] = await withOneCutOff(one, true);
     await one.until(() => a.members.numMembers() === 1);
@@ -127,7 +127,7 @@ describe("members({ states })", () => {
 });
 
 describe("recentEvents()", () => {
-  it("lists changes and refusals in order whatever the log level, and stays bounded", async () => {
+  it("lists changes and refusals in order at any log level, and stays bounded", async () => {
     const one = cluster();
     let refuses = true;
     const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };

@@ -5,8 +5,11 @@ import { protocolEffects } from "./protocol-effects.ts";
 
 const cluster = clusters();
 
-describe("each field of the config has an effect:", () => {
-  it.each(Object.entries({ ...identityEffects, ...protocolEffects }))("%s", async (_, effect) => {
-    await expect(effect(cluster())).resolves.not.toThrow();
-  });
+describe("each field of the config", () => {
+  it.each(Object.entries({ ...identityEffects, ...protocolEffects }))(
+    "changes the behaviour of a member: %s",
+    async (_, effect) => {
+      await expect(effect(cluster())).resolves.not.toThrow();
+    },
+  );
 });

@@ -46,7 +46,7 @@ async function everything(one: Cluster, node: TestNode): Promise<void> {
 }
 
 describe("each method of each delegate", () => {
-  it("is called with the documented arguments", async () => {
+  it("receives the documented arguments", async () => {
     const one = cluster();
     const calls = new Map<string, readonly unknown[]>();
     const node = await one.start({
@@ -79,7 +79,7 @@ describe("each method of each delegate", () => {
   });
 
   it.each(allMethods)(
-    "%s.%s may throw: the error is counted and logged, or refuses the node, and breaks nothing",
+    "breaks nothing when %s.%s throws: the error is counted and logged, or refuses the node",
     async (_, broken) => {
       const one = cluster();
       let isBroken = false;
@@ -108,7 +108,7 @@ describe("each method of each delegate", () => {
   );
 
   it.each(allMethods)(
-    "%s.%s may be an async function that rejects: the rejection is counted, and nothing waits for the function",
+    "breaks nothing when %s.%s is an async function that rejects: the rejection is counted, and nothing waits for the function",
     async (_, broken) => {
       const one = cluster();
       let broke = 0;
@@ -130,24 +130,27 @@ describe("each method of each delegate", () => {
     },
   );
 
-  it.each(Object.keys(results))("%s may return an invalid value: it is ignored and counted as an error", async (broken) => {
-    for (const nonsense of ["text", 7, [1], { length: 3 }]) {
-      const one = cluster();
-      const node = await one.start({
-        name: "node",
-        meta: bytes("from the config"),
-        ...delegates((method) => (method === broken ? nonsense : results[method])),
-      });
-      await everything(one, node);
-      expect(node.members.counters()["delegate_failed"]).toBeGreaterThan(0);
-      expect(node.members.localNode().state).toBe("alive");
-      expect(text(node.members.localNode().meta)).toBe(broken === "nodeMeta" ? "from the config" : "meta");
-    }
-  });
+  it.each(Object.keys(results))(
+    "breaks nothing when %s returns an invalid value, which is ignored and counted as an error",
+    async (broken) => {
+      for (const nonsense of ["text", 7, [1], { length: 3 }]) {
+        const one = cluster();
+        const node = await one.start({
+          name: "node",
+          meta: bytes("from the config"),
+          ...delegates((method) => (method === broken ? nonsense : results[method])),
+        });
+        await everything(one, node);
+        expect(node.members.counters()["delegate_failed"]).toBeGreaterThan(0);
+        expect(node.members.localNode().state).toBe("alive");
+        expect(text(node.members.localNode().meta)).toBe(broken === "nodeMeta" ? "from the config" : "meta");
+      }
+    },
+  );
 });
 
 describe("a delegate's metadata", () => {
-  it("that is too large fails the create or the update", async () => {
+  it("fails the create or the update if it is too large", async () => {
     const one = cluster();
     const transport = one.network.transport();
     const delegate = { size: 513, nodeMeta: (): Uint8Array => new Uint8Array(delegate.size) };
@@ -177,7 +180,7 @@ describe("a delegate's metadata", () => {
     expect(node.members.counters()).toEqual({ delegate_failed: 1 });
   });
 
-  it("is still exchanged in a push/pull that leaves out a localState over the limit", async () => {
+  it("reaches the peers in a push/pull that leaves out a localState over the limit", async () => {
     const one = cluster();
     const merged: number[] = [];
     const a = await one.start({ enableCompression: false, delegate: { localState: () => new Uint8Array(20 * 1024 * 1024 + 1) } });
@@ -191,8 +194,8 @@ describe("a delegate's metadata", () => {
   });
 });
 
-describe("node views", () => {
-  it("are frozen, and a change makes a new view", async () => {
+describe("a node view", () => {
+  it("stays frozen, and a change makes a new view", async () => {
     const one = cluster();
     const notified: Node[] = [];
     const [a, b] = (await one.joined(2, (i) => ({
@@ -227,7 +230,7 @@ describe("node views", () => {
 });
 
 describe("an error of the application", () => {
-  it("in disableTcpPingsForNode is logged and counted, and the stream ping is sent", async () => {
+  it("adds a count and a log line in disableTcpPingsForNode, and the stream ping is sent", async () => {
     const one = cluster();
     const disableTcpPingsForNode = (): boolean => {
       throw new Error("wrong");
@@ -240,13 +243,13 @@ describe("an error of the application", () => {
     expect(a.members.numMembers()).toBe(2);
   });
 
-  it("with metadata that no packet can hold fails the create", async () => {
+  it("fails the create in metadata that no packet can hold", async () => {
     const one = cluster();
     const delegate = { nodeMeta: () => new Uint8Array(512) };
     expect(await outcome(one.start({ udpBufferSize: 300, delegate }))).toBe("meta_too_large");
   });
 
-  it("in updateNode() leaves the metadata as it was", async () => {
+  it("leaves the metadata as it was in updateNode()", async () => {
     const one = cluster();
     const [a] = (await one.joined(2, { udpBufferSize: 300, meta: bytes("before") })) as [TestNode];
     expect(await outcome(a.members.updateNode({ meta: new Uint8Array(512) }))).toBe("meta_too_large");

@@ -73,8 +73,8 @@ afterEach(async () => {
   one = new Cluster();
 });
 
-describe("the diagnostics channels", () => {
-  it("trace a join and its push/pull, at both ends, with sizes and without nodes", async () => {
+describe("a member with diagnostics channels", () => {
+  it("traces a join and its push/pull, at both ends, with sizes and without nodes", async () => {
     const [joins, mine, theirs] = [trace("memberlist:join"), trace("memberlist:pushPull"), trace("memberlist:pushPull", "b")];
     const [, b] = await pair();
     expect(eventsOf(joins)).toEqual(["start", "end", "asyncStart", "asyncEnd"]);
@@ -94,7 +94,7 @@ describe("the diagnostics channels", () => {
     expect(eventsOf(theirs)).toEqual(["start", "end", "asyncStart", "asyncEnd"]);
   });
 
-  it("report the error of an operation", async () => {
+  it("reports the error of an operation", async () => {
     const joins = trace("memberlist:join");
     const a = await start("a");
     await expect(one.settle(a.members.join(["10.9.9.9:7946"]))).rejects.toMatchObject({ code: "join_failed" });
@@ -102,7 +102,7 @@ describe("the diagnostics channels", () => {
     expect(joins[4]?.[1]["error"]).toMatchObject({ code: "join_failed" });
   });
 
-  it("trace probes, with what answered", async () => {
+  it("traces probes, with the kind of answer", async () => {
     const [a, b] = await pair({ disableTcpPings: true });
     const probes = trace("memberlist:probe");
     await one.until(() => probes.length >= 4);
@@ -114,7 +114,7 @@ describe("the diagnostics channels", () => {
     expect(last).toMatchObject({ peer: "b", result: { answer: "none", rtt: undefined } });
   });
 
-  it("trace calls of ping and sendReliable, and report sendBestEffort and packets", async () => {
+  it("traces calls of ping and sendReliable, and reports sendBestEffort and packets", async () => {
     const [a, b] = await pair();
     const [pings, sends] = [trace("memberlist:ping"), trace("memberlist:sendReliable")];
     const [messages, sent] = [listen("memberlist:sendBestEffort"), listen("memberlist:packetSent")];
@@ -133,7 +133,7 @@ describe("the diagnostics channels", () => {
     expect(received).toMatchObject([{ node: "b", size: sent[0]?.["size"] }]);
   });
 
-  it("trace calls of delegates that exist, and what they throw", async () => {
+  it("traces calls of delegates that exist, and their errors", async () => {
     const calls = trace("memberlist:delegate");
     const fail = (): never => {
       throw new Error("delegate is broken");
@@ -152,7 +152,7 @@ describe("the diagnostics channels", () => {
     expect(started[0]?.counters()["delegate_failed"]).toBe(1);
   });
 
-  it("report drops with the counter and the sender", async () => {
+  it("reports drops with the counter and the sender", async () => {
     const drops = listen("memberlist:drop");
     const a = await start("a");
     const stranger = one.network.transport();
@@ -163,7 +163,7 @@ describe("the diagnostics channels", () => {
     await stranger.shutdown();
   });
 
-  it("keep a subscriber's store through an asynchronous operation", async () => {
+  it("keeps a subscriber's store through an asynchronous operation", async () => {
     const storage = new AsyncLocalStorage<string>();
     const { start: begun } = channels.tracingChannel("memberlist:join");
     begun.bindStore(storage, () => "the join");
@@ -179,7 +179,7 @@ describe("the diagnostics channels", () => {
     expect(seen).toEqual(["the join", undefined]);
   });
 
-  it("publish all events of an operation with the subscriber's store", async () => {
+  it("publishes all events of an operation with the subscriber's store", async () => {
     const storage = new AsyncLocalStorage<string>();
     const { join, delegate } = new Diagnostics("a", channels);
     const seen: unknown[] = [];
@@ -209,7 +209,7 @@ describe("the diagnostics channels", () => {
     ]);
   });
 
-  it("have no keys and no payloads in their messages", async () => {
+  it("shows no keys and no payloads in its messages", async () => {
     const secretKey = decodeKey(generateKey());
     const all: unknown[] = [];
     const operations = ["join", "pushPull", "probe", "ping", "sendReliable", "delegate"];
@@ -237,7 +237,7 @@ describe("the diagnostics channels", () => {
     expect(JSON.stringify(all)).not.toContain(text(payload));
   });
 
-  it("make no messages while nobody listens", () => {
+  it("makes no messages without a subscriber", () => {
     const { join, delegate, drop, packetSent } = new Diagnostics("a", channels);
     const fail = (): never => {
       throw new Error("a message was made");

@@ -28,8 +28,8 @@ async function three(): Promise<{ one: Cluster; nodes: TestNode[]; peer: RawPeer
 
 const kill = encodeDead({ incarnation: 9, node: "node-1", from: "node-2" });
 
-describe("invalid packets", () => {
-  it("change no state: a wrong key or label, no label, any byte changed, truncated anywhere", async () => {
+describe("a node that receives invalid packets", () => {
+  it("changes no state: a wrong key or label, no label, any byte changed, truncated anywhere", async () => {
     const { one, nodes, peer, accusations } = await three();
     const [a] = nodes as [TestNode];
     const before = nodes.map(everybody);
@@ -66,7 +66,7 @@ describe("invalid packets", () => {
     expect(codes(a).filter((code) => code === "packet_dropped").length).toBeLessThan(30);
   });
 
-  it("are dropped by a node without a key", async () => {
+  it("drops them without a key", async () => {
     const one = cluster();
     const accusations = new Accusations();
     const nodes = await one.joined(2, { label: "dc1", metrics: accusations.metrics });
@@ -86,7 +86,7 @@ describe("invalid packets", () => {
     expect(counts.reduce((sum, [, count]) => sum + count, 0)).toBe(40);
   });
 
-  it("are accepted once they are valid: anybody with the key is trusted as a member", async () => {
+  it("accepts them once they are valid: it trusts each holder of the key as a member", async () => {
     const { one, nodes, peer } = await three();
     const [a] = nodes as [TestNode];
     peer.send(encodePacket(aliveMessage("stranger", "10.9.9.9"), { ...plain, cipher }), a);
@@ -95,7 +95,7 @@ describe("invalid packets", () => {
   });
 });
 
-describe("invalid streams", () => {
+describe("a node that receives invalid streams", () => {
   const state = stateMessage("stranger", "10.9.9.9", true);
   const security = { label, cipher };
   const header = Uint8Array.of(244, 3, ...label);
@@ -109,7 +109,7 @@ describe("invalid streams", () => {
     ["a length of 4 GiB", Uint8Array.of(10, 255, 255, 255, 255), "limit_exceeded"],
     ["nothing inside", encodeStreamMessage(new Uint8Array(), { compress: false }, security), "protocol_error"],
     ["a type that is for packets", encodeStreamMessage(kill, { compress: false }, security), "unknown_type"],
-  ] as const)("change no state: %s", async (_what, message, reason) => {
+  ] as const)("changes no state: %s", async (_what, message, reason) => {
     const { one, nodes, peer, accusations } = await three();
     const [a] = nodes as [TestNode];
     const before = nodes.map(everybody);
@@ -123,7 +123,7 @@ describe("invalid streams", () => {
     expect([nodes.map(everybody), accusations.count]).toEqual([before, 0]);
   });
 
-  it("change no state when they end early", async () => {
+  it("changes no state when they end early", async () => {
     const { one, nodes, peer, accusations } = await three();
     const [a] = nodes as [TestNode];
     const before = nodes.map(everybody);
@@ -144,8 +144,8 @@ describe("invalid streams", () => {
   });
 });
 
-describe("recorded packets that are sent again", () => {
-  it("do not change who is alive, because the state rules ignore old messages", async () => {
+describe("a replay of recorded packets", () => {
+  it("does not change which members are alive, because the state rules ignore old messages", async () => {
     const one = cluster();
     const packets = sentPackets(one);
     const fields = { secretKey: key, gossipToTheDeadTime: 600_000 };
@@ -184,7 +184,7 @@ describe("recorded packets that are sent again", () => {
     }
   });
 
-  it("bring back a forgotten node only until it is probed", async () => {
+  it("revives a forgotten node only until it is probed", async () => {
     const one = cluster();
     const packets = sentPackets(one);
     const left: Node[] = [];
@@ -203,7 +203,7 @@ describe("recorded packets that are sent again", () => {
     expect(left.map(({ name }) => name)).toEqual([c.name, c.name]);
   });
 
-  it("deliver a user message again: the application has to detect duplicates", async () => {
+  it("delivers a user message again: the application has to detect duplicates", async () => {
     const { one, nodes, peer, got } = await three();
     const [a, b] = nodes as [TestNode, TestNode];
     const packets = sentPackets(one);

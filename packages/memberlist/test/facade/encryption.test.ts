@@ -17,7 +17,7 @@ describe("a node with a secret key", () => {
     ["24 bytes", new Uint8Array(24), "ok", 1],
     ["32 bytes", new Uint8Array(32), "ok", 1],
     ["38 bytes", new Uint8Array(38), "invalid_config", undefined],
-  ])("of %s: %s [Create_secretKey]", async (_what, secretKey, expected, keys) => {
+  ])("starts or refuses its config, with a key of %s: %s [Create_secretKey]", async (_what, secretKey, expected, keys) => {
     const one = cluster();
     expect(await outcome(one.start({ secretKey }))).toBe(expected);
     expect(one.nodes[0]?.members.keyring?.size).toBe(keys);
@@ -209,7 +209,7 @@ describe("the error of a refused join", () => {
     });
   });
 
-  it("has the peer's reason if plaintext answers are still accepted", async () => {
+  it("contains the peer's reason if plaintext answers are still accepted", async () => {
     expect(await attempt({ secretKey: newKey, gossipVerifyIncoming: false }, {})).toMatchObject({ code: "remote_error" });
   });
 

@@ -124,7 +124,7 @@ describe("the work for a push/pull", () => {
     expect(node.members.numMembers()).toBe(11);
   });
 
-  it.each(["in one packet each", "behind a first byte"])("is done one part at a time across all push/pulls: %s", async (how) => {
+  it.each(["in one packet each", "behind a first byte"])("runs one part at a time across all push/pulls: %s", async (how) => {
     const one = cluster();
     const node = await one.start({ ...slow(one), tcpTimeout: 60_000 });
     const streams: RawStream[] = [];

@@ -162,7 +162,7 @@ describe("events()", () => {
     expect(await read(a.members.events({ signal: new AbortController().signal }))).toEqual([]);
   });
 
-  it("may be ended twice, by the reader and by the shutdown", async () => {
+  it("ends again without an error, by the reader and by the shutdown", async () => {
     const one = cluster();
     const { members } = await one.start();
     const events = members.events();
@@ -174,8 +174,8 @@ describe("events()", () => {
   });
 });
 
-describe("event delegates and events()", () => {
-  it("report the same changes, except the node's own start", async () => {
+describe("events() beside event delegates", () => {
+  it("reports the same changes, except the node's own start", async () => {
     const one = cluster();
     const notified: string[] = [];
     const a = await one.start({
@@ -203,7 +203,7 @@ describe("event delegates and events()", () => {
     expect(common.toSorted()).toEqual(["join node-1", "join node-2", "leave node-1", "leave node-2", "update node-2"]);
   });
 
-  it("keep the order of joins and user messages", async () => {
+  it("keeps the order of joins and user messages", async () => {
     const one = cluster();
     const notified: string[] = [];
     const a = await one.start({

@@ -120,7 +120,7 @@ describe("fetchMembers", () => {
     }
   });
 
-  it("has different sentences for an address where nobody listens and for one that accepts and is silent", async () => {
+  it("distinguishes in its errors an address where no process listens from one that accepts and is silent", async () => {
     const one = cluster();
     const nobody = await failure(one, "10.9.9.9:7946", { timeout: 4_000 });
     expect(nobody.code).toBe("dial_failed");
@@ -145,7 +145,7 @@ describe("fetchMembers", () => {
     expect(await outcome(fetchMembers(silent, {} as FetchMembersOptions))).toBe("invalid_argument");
   });
 
-  it("bounds what a hostile peer may send, and leaves invalid members out", async () => {
+  it("bounds the answer of a hostile peer, and leaves invalid members out", async () => {
     const one = cluster();
     const node = (name: string, state: number): Parameters<typeof encodePushPull>[1] =>
       [{ name, addr: "10.0.0.1", port: 1, meta: bytes(""), incarnation: 1, state, vsn: [1, 5, 2, 0, 0, 0] }] as const;

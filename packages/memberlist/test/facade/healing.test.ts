@@ -42,7 +42,7 @@ async function split(one: Cluster, nodes: readonly TestNode[], size: number, ms:
 }
 
 describe("a partition", () => {
-  it.each([1, 2, 3, 4, 5])("of 10 | 10 for 10 minutes heals within 2 intervals, by default (seed %d)", async (seed) => {
+  it.each([1, 2, 3, 4, 5])("heals within 2 intervals by default, 10 | 10 for 10 minutes (seed %d)", async (seed) => {
     const one = cluster(`healing ${seed}`);
     const nodes = await one.joined(20);
     expect(await split(one, nodes, 10, 10 * minute)).toBeLessThan(2 * interval);
@@ -80,13 +80,13 @@ describe("a partition", () => {
     expect(await one.until(() => sees(nodes, 4), 2 * minute)).toBeLessThan(5 * second);
   });
 
-  it("of two nodes heals although each knows only one other", async () => {
+  it("heals between two nodes although each knows only one other", async () => {
     const one = cluster();
     const nodes = await one.joined(2);
     expect(await split(one, nodes, 1, 60 * minute)).toBeLessThan(5 * interval);
   });
 
-  it("longer than healingTimeout is final if there are no seeds", async () => {
+  it("stays for ever if it is longer than healingTimeout and there are no seeds", async () => {
     const one = cluster();
     const nodes = await one.joined(2, { healingTimeout: 5 * minute });
     const [a, b] = nodes as [TestNode, TestNode];
@@ -161,8 +161,8 @@ describe("an isolated node", () => {
   });
 });
 
-describe("healing leaves alone", () => {
-  it("a node that left on purpose", async () => {
+describe("healing", () => {
+  it("leaves alone a node that left on purpose", async () => {
     const one = cluster();
     const nodes = await one.joined(3);
     const [seed, leaver, other] = nodes as [TestNode, TestNode, TestNode];
@@ -174,7 +174,7 @@ describe("healing leaves alone", () => {
     expect(sees([seed, other], 2)).toBe(true);
   });
 
-  it("a node that died here but left on purpose according to others", async () => {
+  it("leaves alone a node that died here but left on purpose according to others", async () => {
     const one = cluster();
     const nodes = await one.joined(3, { gossipToTheDeadTime: 3_600 * second });
     const [a, b, leaver] = nodes as [TestNode, TestNode, TestNode];
@@ -192,7 +192,7 @@ describe("healing leaves alone", () => {
     expect(sees([a, b], 2)).toBe(true);
   });
 
-  it("a new node at a dead node's address", async () => {
+  it("leaves alone a new node at a dead node's address", async () => {
     const one = cluster();
     const host = "10.5.0.1";
     const [a, dead] = (await one.joined(2, (i) => (i === 1 ? { host } : {}))) as [TestNode, TestNode];
@@ -205,7 +205,7 @@ describe("healing leaves alone", () => {
     expect(a.members.counters()["healing.reached"]).toBeUndefined();
   });
 
-  it("the old address of a node that is back at another one", async () => {
+  it("leaves alone the old address of a node that is back at another one", async () => {
     const one = cluster();
     const [a, dead] = (await one.joined(2, { deadNodeReclaimTime: second })) as [TestNode, TestNode];
     await dead.members.shutdown();
@@ -219,7 +219,7 @@ describe("healing leaves alone", () => {
     expect(one.network.stats.packetsUnroutable).toBe(before);
   });
 
-  it("a node with another label, whose address is a seed", async () => {
+  it("leaves alone a node with another label, whose address is a seed", async () => {
     const one = cluster();
     const other = await one.start({ label: "blue" });
     const node = await one.start();
@@ -229,7 +229,7 @@ describe("healing leaves alone", () => {
     expect(node.members.counters()["healing.failed"]).toBeGreaterThan(3);
   });
 
-  it("all nodes once this node has left", async () => {
+  it("leaves alone all nodes once this node has left", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(2)) as [TestNode, TestNode];
     await one.settle(b.members.leave());
@@ -258,7 +258,7 @@ describe("the load of healing", () => {
     return perSecond;
   }
 
-  it("of 1,000 nodes isolated at once is spread over time", async () => {
+  it("spreads over time for 1,000 nodes isolated at once", async () => {
     const perSecond = await dialsOfIsolated(1_000, {}, 180);
     const first = perSecond.slice(0, 30);
     const later = perSecond.slice(120);
@@ -266,7 +266,7 @@ describe("the load of healing", () => {
     expect(Math.max(...later)).toBeLessThan(30);
   });
 
-  it("on a member that is gone does not grow with the cluster", async () => {
+  it("does not grow with the cluster on a member that is gone", async () => {
     const one = cluster();
     const nodes = await one.joined(30);
     const dead = nodes[29] as TestNode;

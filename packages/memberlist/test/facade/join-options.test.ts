@@ -62,7 +62,7 @@ describe("join() with options", () => {
     expect(node.members.numMembers()).toBe(2);
   });
 
-  it("accepts that nobody answers with minReached 0, but not an empty list with minReached 1", async () => {
+  it("accepts a join without an answer with minReached 0, but not an empty list with minReached 1", async () => {
     const one = cluster();
     const node = await one.start();
     expect((await one.settle(node.members.join(["10.0.0.99"], { minReached: 0 }))).reached).toBe(0);

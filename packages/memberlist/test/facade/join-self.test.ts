@@ -5,7 +5,7 @@ import { clusters, names, type TestNode } from "./cluster.ts";
 const cluster = clusters();
 
 describe("a join that reaches this node itself", () => {
-  it("resolves with nobody reached if every seed is this node, the first of its cluster", async () => {
+  it("resolves without a reached peer if every seed is this node, the first of its cluster", async () => {
     const one = cluster();
     const node = await one.start();
     one.network.setHost("cluster.example.org", [node.transport.host]);
@@ -70,7 +70,7 @@ describe("a join that reaches this node itself", () => {
 });
 
 describe("a name that another node has", () => {
-  it("is listed once in the join's result, with its owner and the peer that listed it", async () => {
+  it("appears once in the join's result, with its owner and the peer that listed it", async () => {
     const one = cluster();
     const [a, b, c] = (await one.joined(3)) as [TestNode, TestNode, TestNode];
     const twin = await one.start({ name: c.name });
@@ -82,7 +82,7 @@ describe("a name that another node has", () => {
     expect(names(a)).toHaveLength(3);
   });
 
-  it("is not listed if its owner has left", async () => {
+  it("does not appear if its owner has left", async () => {
     const one = cluster();
     const [a, , c] = (await one.joined(3)) as [TestNode, TestNode, TestNode];
     await one.settle(c.members.leave());

@@ -43,7 +43,7 @@ describe("join()", () => {
     expect(node.members.numMembers()).toBe(seeds.length + 1);
   });
 
-  it("fails only if it reached nobody, with a JoinError that has the outcome for each address", async () => {
+  it("fails only if it reached no peer, with a JoinError that has the outcome for each address", async () => {
     const one = cluster();
     const node = await one.start();
     const error = (await one.settle(
@@ -61,7 +61,7 @@ describe("join()", () => {
     expect(codes(node).filter((code) => code === "join_attempt_failed")).toHaveLength(2);
   });
 
-  it("reaches nobody, without an error, when there are no seeds", async () => {
+  it("reaches no peer, without an error, when there are no seeds", async () => {
     const one = cluster();
     const node = await one.start();
     expect(await node.members.join([])).toEqual({ reached: 0, conflicts: [], attempts: [], seeds: [] });
@@ -105,8 +105,8 @@ describe("join()", () => {
   });
 });
 
-describe("labels", () => {
-  it("keep clusters apart [Join_with_Labels]", async () => {
+describe("a label", () => {
+  it("keeps clusters apart [Join_with_Labels]", async () => {
     const one = cluster();
     // Healing would retry, and every dropped stream is counted.
     const healingInterval = 0;
@@ -128,7 +128,7 @@ describe("labels", () => {
     expect(codes(a)).toEqual(expect.arrayContaining(["stream_dropped", "packet_dropped"]));
   });
 
-  it("that differ are reported on both sides: as an event, and in the joiner's error", async () => {
+  it("causes reports on both sides if it differs: an event, and the joiner's error", async () => {
     const one = cluster();
     const a = await one.start({ label: "blue" });
     const b = await one.start({ label: "green" });
@@ -149,7 +149,7 @@ describe("labels", () => {
     ]);
   });
 
-  it("that differ in a flood of packets are all counted, and reported at a bounded rate", async () => {
+  it("causes a count for each packet of a flood if it differs, and reports at a bounded rate", async () => {
     const one = cluster();
     const a = await one.start({ label: "blue", eventsCapacity: 100 });
     const events = a.members.events();
@@ -221,8 +221,8 @@ describe("cidrsAllowed", () => {
   });
 });
 
-describe("delegates that refuse", () => {
-  it("stop a merge on both sides if both refuse [Join_Cancel]", async () => {
+describe("a delegate that refuses", () => {
+  it("stops a merge on both sides if both refuse [Join_Cancel]", async () => {
     const one = cluster();
     const asked: string[] = [];
     const merge = (who: string): { notifyMerge(peers: readonly Node[]): void } => ({
@@ -243,7 +243,7 @@ describe("delegates that refuse", () => {
     expect(a.members.counters()).not.toHaveProperty("delegate_failed");
   });
 
-  it("ignore single nodes while the join succeeds [Join_Cancel_Passive]", async () => {
+  it("ignores single nodes while the join succeeds [Join_Cancel_Passive]", async () => {
     const one = cluster();
     const asked = [0, 0];
     const alive = (i: number): { notifyAlive(peer: Node): void } => ({
@@ -265,8 +265,8 @@ describe("delegates that refuse", () => {
   });
 });
 
-describe("protocol versions", () => {
-  it("2 and 5 join one cluster [Join_protocolVersions]", async () => {
+describe("a cluster of several protocol versions", () => {
+  it("accepts nodes of versions 2 and 5 [Join_protocolVersions]", async () => {
     const one = cluster();
     const [a, b, c] = [await one.start(), await one.start(), await one.start({ protocolVersion: 5 })];
     expect((await one.settle(a.members.join([b.seed]))).reached).toBe(1);
@@ -277,7 +277,7 @@ describe("protocol versions", () => {
   const versions = [1, 2, 3, 4, 5];
   const pairs = versions.flatMap((mine) => versions.map((theirs) => [mine, theirs] as const));
 
-  it.each(pairs)("%i and %i find each other, and stay together [Join_Protocol_Compatibility]", async (mine, theirs) => {
+  it.each(pairs)("lets %i and %i find each other, and stay together [Join_Protocol_Compatibility]", async (mine, theirs) => {
     const one = cluster();
     const a = await one.start({ protocolVersion: mine });
     const b = await one.start({ protocolVersion: theirs });
@@ -289,7 +289,7 @@ describe("protocol versions", () => {
     expect(a.members.members().find(({ name }) => name === "node-1")?.pCur).toBe(theirs);
   });
 
-  it("below 2 use bindPort as the port of every node", async () => {
+  it("uses bindPort as the port of every node below version 2", async () => {
     const one = cluster();
     const old = await one.start({ protocolVersion: 1, bindPort: 7000, port: 7000 });
     const other = await one.start({ port: 8000 });
@@ -299,7 +299,7 @@ describe("protocol versions", () => {
     expect(other.members.members().find(({ name }) => name === old.name)?.port).toBe(7000);
   });
 
-  it("of the delegates keep nodes with disjoint ranges apart", async () => {
+  it("keeps nodes with disjoint ranges of the delegates' versions apart", async () => {
     const one = cluster();
     const [a] = (await one.joined(2, { delegateProtocolMin: 1, delegateProtocolVersion: 2, delegateProtocolMax: 2 })) as [
       TestNode,

@@ -14,8 +14,8 @@ function heldBy(kept: readonly Uint8Array[]): number {
   return [...new Set(kept.map(({ buffer }) => buffer))].reduce((sum, { byteLength }) => sum + byteLength, 0);
 }
 
-describe("messages that the application keeps", () => {
-  it("do not retain the packets of 1 MiB that they arrived in", async () => {
+describe("a message that the application keeps", () => {
+  it("does not retain the packet of 1 MiB that it arrived in", async () => {
     const one = cluster();
     const kept: Uint8Array[] = [];
     const node = await one.start({ delegate: { notifyMsg: (message) => void kept.push(message) } });
@@ -29,7 +29,7 @@ describe("messages that the application keeps", () => {
     expect(heldBy(kept)).toBeLessThanOrEqual(4 * 20 * 5);
   });
 
-  it("do not retain the streams that they arrived in", async () => {
+  it("does not retain the stream that it arrived in", async () => {
     const one = cluster();
     const kept: Uint8Array[] = [];
     const keep = (message: Uint8Array): void => void kept.push(message);
@@ -51,7 +51,7 @@ describe("messages that the application keeps", () => {
     expect(heldBy(kept)).toBeLessThan(100);
   });
 
-  it("do not retain full alive packets, as nodes of the alive and conflict delegates and as events", async () => {
+  it("does not retain a full alive packet, as a node of the alive and conflict delegates and as an event", async () => {
     const one = cluster();
     const kept: Uint8Array[] = [];
     const node = await one.start({

@@ -97,7 +97,7 @@ describe("a failed create", () => {
 });
 
 describe("shutdown()", () => {
-  it("may be called twice, also at once, and by await using", async () => {
+  it("works twice, also at once, and by await using", async () => {
     const one = cluster();
     const { transport, shutdowns } = watched(one);
     const members = await createMemberlist(config(one, { transport }));
@@ -174,7 +174,7 @@ describe("await using", () => {
   });
 });
 
-describe("after the shutdown", () => {
+describe("a member after the shutdown", () => {
   const methods: Readonly<Record<string, (members: Memberlist) => Promise<unknown>>> = {
     join: (members) => members.join(["10.0.0.9"]),
     leave: (members) => members.leave(),
@@ -183,13 +183,13 @@ describe("after the shutdown", () => {
     sendReliable: (members) => members.sendReliable("10.0.0.9", bytes("x")),
   };
 
-  it.each(Object.entries(methods))("%s() rejects with shutdown", async (_, call) => {
+  it.each(Object.entries(methods))("rejects %s() with shutdown", async (_, call) => {
     const { members } = await cluster().start();
     await members.shutdown();
     expect(await outcome(call(members))).toBe("shutdown");
   });
 
-  it("sending packets throws, and the getters go on working", async () => {
+  it("throws when it sends packets, while the getters go on working", async () => {
     const one = cluster();
     const [a] = (await one.joined(2)) as [TestNode];
     const self = a.members.localNode();
@@ -261,8 +261,8 @@ describe("a signal", () => {
   });
 });
 
-describe("members that leave at the same moment", () => {
-  it("do not wait for each other", async () => {
+describe("a leave at the same moment as others", () => {
+  it("does not wait for them", async () => {
     const one = cluster();
     const nodes = await one.joined(2);
     const start = one.clock.now();
@@ -292,7 +292,7 @@ describe("a timeout", () => {
     expect(await outcome(one.settle(a.members.leave()))).toBe("ok");
   });
 
-  it("of a join bounds the whole join, and tcpTimeout bounds each address", async () => {
+  it("bounds a whole join, and tcpTimeout bounds each address", async () => {
     const one = cluster();
     const node = await one.start({ tcpTimeout: 400 });
     const silent = ["10.9.0.1", "10.9.0.2", "10.9.0.3"].map((host) => new RawPeer(one, host).transport.host);
@@ -309,7 +309,7 @@ describe("a timeout", () => {
     ]);
   });
 
-  it("of a join that reached somebody resolves with the failed attempts", async () => {
+  it("resolves a join that reached a peer with the failed attempts", async () => {
     const one = cluster();
     const a = await one.start();
     const b = await one.start();
@@ -329,7 +329,7 @@ describe("ping()", () => {
     expect(await one.settle(a.members.ping({ host: "10.0.0.2", port: 7946, name: "" }))).toBe(80);
   });
 
-  it("fails after probeTimeout if nobody answers or the address has another node", async () => {
+  it("fails after probeTimeout if no node answers or the address has another node", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(2, { probeTimeout: 300 })) as [TestNode, TestNode];
     const before = one.clock.now();
@@ -347,7 +347,7 @@ describe("ping()", () => {
 });
 
 describe("a timeout", () => {
-  it("of 0, or above the longest timer, means no timeout", async () => {
+  it("means no timeout at 0, or above the longest timer", async () => {
     for (const timeout of [0, 2 ** 31, 2 ** 40, Number.POSITIVE_INFINITY]) {
       const one = cluster();
       const [a] = (await one.joined(2)) as [TestNode];
@@ -355,7 +355,7 @@ describe("a timeout", () => {
     }
   });
 
-  it("that is not a duration is refused before anything happens", async () => {
+  it("causes an error before anything happens if it is not a duration", async () => {
     const one = cluster();
     const [a] = (await one.joined(2)) as [TestNode];
     for (const timeout of [-1, Number.NaN]) {

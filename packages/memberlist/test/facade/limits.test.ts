@@ -43,14 +43,14 @@ async function take(
   return { node, heard };
 }
 
-describe("a lowered limit:", () => {
+describe("a lowered limit", () => {
   it.each([
     ["maxPushStateBytes", 10, (n: number) => stateMessage("peer", "10.9.9.9", false, new Uint8Array(n)), [10], "limit_exceeded"],
     ["maxPushStateNodes", 3, (n: number) => encodePushPull(false, states(n), bytes("s")), [1], "limit_exceeded"],
     ["maxUserMsgBytes", 10, (n: number) => encodeUserStream(new Uint8Array(n)), [10], "limit_exceeded"],
     // A type byte, a map of one, its key and the length, in front of the bytes.
     ["maxDecompressedBytes", 1_000, (n: number) => compressMessage(encodeUserStream(new Uint8Array(n - 16))), [984], "too_large"],
-  ] as const)("%s applies exactly to streams, and refusals are counted", async (name, limit, message, heard, why) => {
+  ] as const)("applies exactly to streams, and refusals are counted: %s", async (name, limit, message, heard, why) => {
     const one = cluster();
     const peer = new RawPeer(one);
     const within = await take(one, peer, { [name]: limit }, message(limit));
@@ -59,7 +59,7 @@ describe("a lowered limit:", () => {
     expect([over.heard, over.node.members.counters()]).toEqual([[], { [`stream_dropped.${why}`]: 1, [`limit.${name}`]: 1 }]);
   });
 
-  it("maxDecompressedBytes applies to packets", async () => {
+  it("applies to packets: maxDecompressedBytes", async () => {
     const one = cluster();
     const heard: number[] = [];
     const delegate = { notifyMsg: (message: Uint8Array): void => void heard.push(message.length) };
@@ -71,7 +71,7 @@ describe("a lowered limit:", () => {
     expect([heard, node.members.counters()]).toEqual([[999], { "dropped.too_large": 1 }]);
   });
 
-  it("maxPushPullRequests refuses one more request until another has ended", async () => {
+  it("refuses one more request until another has ended: maxPushPullRequests", async () => {
     const one = cluster();
     const node = await one.start({ limits: { maxPushPullRequests: 2 }, enableCompression: false });
     const peer = new RawPeer(one);
@@ -91,7 +91,7 @@ describe("a lowered limit:", () => {
     expect((await one.settle(next.rest())).length).toBeGreaterThan(0);
   });
 
-  it("maxPushPullRequestsPerPeer refuses requests of one host only", async () => {
+  it("refuses requests of one host only: maxPushPullRequestsPerPeer", async () => {
     const one = cluster();
     const node = await one.start({ limits: { maxPushPullRequests: 3, maxPushPullRequestsPerPeer: 2 } });
     const greedy = new RawPeer(one, "10.9.9.1");
@@ -148,7 +148,7 @@ describe("the memory of all inbound streams", () => {
   const limits = { maxInboundStreamBytes: 10_000 };
   const announced = encodeUserStream(new Uint8Array(9_000));
 
-  it("is bounded: the stream that exceeds the bound is dropped, and a stream that ends frees its bytes", async () => {
+  it("stays bounded: the stream that exceeds the bound is dropped, and a stream that ends frees its bytes", async () => {
     const one = cluster();
     const heard: number[] = [];
     const notifyMsg = (message: Uint8Array): void => void heard.push(message.length);
@@ -180,8 +180,8 @@ describe("the memory of all inbound streams", () => {
   });
 });
 
-describe("the nodes of a push/pull", () => {
-  it("count with their decoded size in memory", async () => {
+describe("each node of a push/pull", () => {
+  it("counts with its decoded size in memory", async () => {
     const state = (count: number): Uint8Array =>
       encodePushPull(
         false,
@@ -199,7 +199,7 @@ describe("the nodes of a push/pull", () => {
   });
 });
 
-describe("streams that are open at once", () => {
+describe("a node with many open streams", () => {
   const ping = encodePing({ seqNo: 23, node: "node-0", sourceAddr: "", sourcePort: 0, sourceNode: "" });
 
   async function answers(one: Cluster, node: TestNode, peer: RawPeer): Promise<boolean> {
@@ -208,7 +208,7 @@ describe("streams that are open at once", () => {
     return (await one.settle(stream.rest())).length > 0;
   }
 
-  it("are bounded per peer, so that one peer cannot shut out the others", async () => {
+  it("bounds them per peer, so that one peer cannot shut out the others", async () => {
     const one = cluster();
     const node = await one.start({ limits: { maxInboundStreams: 10, maxInboundStreamsPerPeer: 4 } });
     const greedy = new RawPeer(one, "10.9.9.1");
@@ -221,7 +221,7 @@ describe("streams that are open at once", () => {
     expect(line?.fields["from"]).toContain("10.9.9.1");
   });
 
-  it("are bounded in total, and closed streams make room again", async () => {
+  it("bounds them in total, and makes room when streams close", async () => {
     const one = cluster();
     const node = await one.start({ limits: { maxInboundStreams: 5 }, tcpTimeout: 3_000 });
     const peers = Array.from({ length: 8 }, (_, i) => new RawPeer(one, `10.9.9.${i + 1}`));
@@ -239,7 +239,7 @@ describe("streams that are open at once", () => {
     expect(node.members.counters()).toMatchObject({ "stream_dropped.timeout": 4 });
   });
 
-  it("are all counted when over the limit, but logged at a bounded rate", async () => {
+  it("counts all streams over the limit, but logs them at a bounded rate", async () => {
     const one = cluster();
     const node = await one.start({ limits: { maxInboundStreams: 1 } });
     const peer = new RawPeer(one);

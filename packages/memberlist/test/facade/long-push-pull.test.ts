@@ -24,7 +24,7 @@ const many: PushNodeState[] = Array.from({ length: count }, (_, i) => ({
 const message = encodePushPull(true, many, bytes("theirs"));
 
 describe("a push/pull of many nodes", () => {
-  it("is merged completely in parts, with other work in between and the user state last", async () => {
+  it("merges completely and in parts, with other work in between and the user state last", async () => {
     const one = cluster();
     const seen: number[] = [];
     let joined = 0;
@@ -49,7 +49,7 @@ describe("a push/pull of many nodes", () => {
     expect(node.members.numMembers()).toBe(1 + count);
   });
 
-  it("is merged in smaller parts if its nodes are large", async () => {
+  it("merges in smaller parts if its nodes are large", async () => {
     const one = cluster();
     const large = many.slice(0, 200).map((node, i) => ({ ...node, name: `${i}-`.padEnd(4_000, "n") }));
     const seen: number[] = [];
@@ -97,7 +97,7 @@ describe("a push/pull of many nodes", () => {
     expect(node.log).toEqual([]);
   });
 
-  it("is answered with all nodes as of the delegate's localState call", async () => {
+  it("gets an answer with all nodes as of the delegate's localState call", async () => {
     const one = cluster();
     const node = await one.start({ pushPullInterval: 0, delegate: { localState: () => bytes("ours") } });
     const peer = new RawPeer(one);
@@ -113,7 +113,7 @@ describe("a push/pull of many nodes", () => {
     expect(text(answer.userState)).toBe("ours");
   });
 
-  it("is answered before its nodes are merged, and changes nothing if it cannot be decoded", async () => {
+  it("gets its answer before its nodes are merged, and changes nothing if it cannot be decoded", async () => {
     const one = cluster();
     const node = await one.start({ pushPullInterval: 0 });
     const peer = new RawPeer(one);

@@ -10,7 +10,7 @@ function metaOf(node: TestNode, name: string): string {
 }
 
 describe("a node by itself", () => {
-  it("is the only member, with its versions [Create]", async () => {
+  it("lists itself alone, with its versions [Create]", async () => {
     const versions = { delegateProtocolVersion: 13, delegateProtocolMin: 12, delegateProtocolMax: 24 };
     const node = await cluster().start({ name: "alone", protocolVersion: 1, ...versions });
     expect(node.members.members()).toEqual([
@@ -75,7 +75,7 @@ describe("a node by itself", () => {
     ]);
   });
 
-  it("advertises the configured address, whatever it is bound to [AdvertiseAddr]", async () => {
+  it("advertises the configured address, with any bind address [AdvertiseAddr]", async () => {
     const one = cluster();
     const { members } = await one.start({ advertiseAddr: "192.0.2.7", advertisePort: 9000 });
     expect(members.localNode()).toMatchObject({ addr: "192.0.2.7", port: 9000 });
@@ -121,8 +121,8 @@ describe("members()", () => {
   });
 });
 
-describe("leaving", () => {
-  it("is known to everybody when leave() resolves, and the node is left rather than dead [Leave]", async () => {
+describe("a node that leaves", () => {
+  it("counts as left rather than dead at every member when leave() resolves [Leave]", async () => {
     const one = cluster();
     const left: Node[] = [];
     const [a, b] = (await one.joined(2, (i) => ({
@@ -137,7 +137,7 @@ describe("leaving", () => {
     expect(a.members.localNode().state).toBe("left");
   });
 
-  it("may reach nobody: the others then find the node dead by probing", async () => {
+  it("resolves leave() even if it reaches no member: the others then find it dead by probing", async () => {
     const one = cluster();
     const left: Node[] = [];
     const [a] = (await one.joined(3, (i) => (i === 0 ? { events: { notifyLeave: (node) => void left.push(node) } } : {}))) as [
@@ -148,7 +148,7 @@ describe("leaving", () => {
     expect(left.map(({ name, state }) => [name, state])).toEqual([["node-2", "dead"]]);
   });
 
-  it("is found out by probing when a node just shuts down [JoinShutdown]", async () => {
+  it("counts as dead at the others, by probing, when it just shuts down [JoinShutdown]", async () => {
     const one = cluster();
     const fast = { probeInterval: 10, probeTimeout: 5, suspicionMaxTimeoutMult: 1 };
     const [a, b] = (await one.joined(2, fast)) as [TestNode, TestNode];
@@ -173,7 +173,7 @@ describe("leaving", () => {
 });
 
 describe("a node that has left, and stays", () => {
-  it("still lists itself after the time for which dead nodes are remembered", async () => {
+  it("stays in its own list after the time for which dead nodes are remembered", async () => {
     const one = cluster();
     const [a] = (await one.joined(2, { gossipToTheDeadTime: 1_000 })) as [TestNode];
     await one.settle(a.members.updateNode({ meta: bytes("last words") }));
@@ -225,7 +225,7 @@ describe("metadata", () => {
     expect(updates.toSorted()).toEqual(["node-0: node-0=api", "node-0: node-1=db", "node-1: node-0=api", "node-1: node-1=db"]);
   });
 
-  it("can be passed to updateNode(), which copies it and checks its size", async () => {
+  it("changes by updateNode(), which copies it and checks its size", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(2, { meta: bytes("old") })) as [TestNode, TestNode];
     const meta = bytes("new");
@@ -244,7 +244,7 @@ describe("metadata", () => {
 });
 
 describe("a name that two nodes have", () => {
-  it("is reported to the conflict delegate, and its first owner keeps it [conflictDelegate]", async () => {
+  it("causes a call of the conflict delegate, and its first owner keeps it [conflictDelegate]", async () => {
     const one = cluster();
     const conflicts: [Node, Node][] = [];
     const a = await one.start({
@@ -281,7 +281,7 @@ describe("the ping delegate", () => {
     }
   });
 
-  it("is not notified of an ack relayed by others", async () => {
+  it("gets no call for an ack relayed by others", async () => {
     const one = cluster();
     const heard: string[] = [];
     const [a, b] = (await one.joined(3, (i) => ({
@@ -301,7 +301,7 @@ describe("the ping delegate", () => {
 });
 
 describe("a node that returns", () => {
-  it("under the same name and address takes its name over with a higher incarnation", async () => {
+  it("takes its name over under the same address with a higher incarnation", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(3)) as [TestNode, TestNode];
     await one.settle(b.members.updateNode({ meta: bytes("before") }));
@@ -315,7 +315,7 @@ describe("a node that returns", () => {
     expect(codes(again).filter((code) => code === "refute")).toHaveLength(1);
   });
 
-  it("at another address is refused while the old one is alive, and accepted once it has left", async () => {
+  it("fails to return at another address while the old one is alive, and succeeds once it has left", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(2)) as [TestNode, TestNode];
     const again = await one.start({ name: b.name });
@@ -332,7 +332,7 @@ describe("a node that returns", () => {
     expect(codes(a)).toContain("address_taken_over");
   });
 
-  it("is gossiped that others hold it for dead, and refutes", async () => {
+  it("learns from gossip that others hold it for dead, and refutes", async () => {
     const one = cluster();
     const [a] = (await one.joined(2, { disableTcpPings: true })) as [TestNode];
     const peer = new RawPeer(one);

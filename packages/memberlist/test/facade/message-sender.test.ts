@@ -20,7 +20,7 @@ async function trio(): Promise<{ one: Cluster; nodes: [TestNode, TestNode, TestN
 }
 
 describe("the sender of a message", () => {
-  it("of a packet is the packet's source address, which accepts a reply", async () => {
+  it("equals the packet's source address, which accepts a reply", async () => {
     const { one, nodes, boxes } = await trio();
     nodes[0].members.sendBestEffort("node-1", bytes("question"));
     await one.advance(100);
@@ -31,7 +31,7 @@ describe("the sender of a message", () => {
     expect(boxes[0]).toEqual([{ message: "answer", from: { host: "10.0.0.2", port: 7946, name: "" } }]);
   });
 
-  it("is known for each message of a shared packet", async () => {
+  it("accompanies each message of a shared packet", async () => {
     const { one, nodes, boxes } = await trio();
     for (const message of ["one", "two"]) {
       nodes[0].members.sendBestEffort("node-2", bytes(message));
@@ -46,14 +46,14 @@ describe("the sender of a message", () => {
     ]);
   });
 
-  it("of a stream is the host of the peer", async () => {
+  it("equals the host of the peer for a stream", async () => {
     const { one, nodes, boxes } = await trio();
     await one.settle(nodes[2].members.sendReliable("node-0", bytes("by stream")));
     await one.advance(100);
     expect(boxes[0]).toMatchObject([{ message: "by stream", from: { host: "10.0.0.3", name: "" } }]);
   });
 
-  it("of a broadcast is the member that passed it on last", async () => {
+  it("equals the member that passed a broadcast on last", async () => {
     const one = cluster();
     const senders: string[] = [];
     const [author, relay] = (await one.joined(3, (i) => ({

@@ -24,8 +24,8 @@ class Collector implements Metrics {
   }
 }
 
-describe("metrics", () => {
-  it("count bytes and messages under the Go library's names", async () => {
+describe("a member with metrics", () => {
+  it("counts bytes and messages under the Go library's names", async () => {
     const one = cluster();
     const [mine, theirs] = [new Collector(), new Collector()];
     const [a, b] = (await one.joined(2, (i) => ({ metrics: i === 0 ? mine : theirs, enableCompression: false }))) as [
@@ -49,7 +49,7 @@ describe("metrics", () => {
     expect(new Set(mine.samples.get("memberlist.probeNode"))).toEqual(new Set([2]));
   });
 
-  it("show a node's own poor health, suspicions and slow probes", async () => {
+  it("shows its own poor health, suspicions and slow probes", async () => {
     const one = cluster();
     const metrics = new Collector();
     const node = await one.start({ metrics, disableTcpPings: true });
@@ -62,7 +62,7 @@ describe("metrics", () => {
     expect(Math.max(...(metrics.samples.get("memberlist.probeNode") ?? []))).toBe(2_000);
   });
 
-  it("have the same counts as counters(), the reason as a label", async () => {
+  it("reports the same counts as counters(), with the reason as a label", async () => {
     const one = cluster();
     const metrics = new Collector();
     const node = await one.start({ metrics });
@@ -78,7 +78,7 @@ describe("metrics", () => {
     expect(counters["dropped.unknown_type"]).toBe(3);
   });
 
-  it("that throw stop nothing, and are counted", async () => {
+  it("goes on when its metrics throw, and counts the errors", async () => {
     const one = cluster();
     const fail = (): never => {
       throw new Error("collector is full");
@@ -94,7 +94,7 @@ describe("metrics", () => {
   });
 });
 
-it("do not cause unhandled rejections when a collector or a log output rejects", async () => {
+it("causes no unhandled rejections when a collector or a log output rejects", async () => {
   const one = cluster();
   const reject = (): Promise<void> => Promise.reject(new Error("wrong"));
   const metrics = { increment: reject, gauge: reject, sample: reject };

@@ -96,11 +96,11 @@ it("starts nothing when it refuses the options", async () => {
   expect(first.members.numMembers()).toBe(2);
 });
 
-it.each(["", undefined, 5])("srvSeeds() refuses the service %j", (service) => {
+it.each(["", undefined, 5])("refuses the service %j in srvSeeds()", (service) => {
   expect(() => srvSeeds(service as string)).toThrow(expect.objectContaining({ code: "invalid_argument" }));
 });
 
-describe("the options of a constructor", () => {
+describe("a constructor", () => {
   const clock = new VirtualClock();
   const inner = new MemoryNetwork({ clock, random: new SeededRandom(1) }).transport();
   const queue = { numNodes: () => 1, retransmitMult: 1, maxPayload: () => 1_000 };
@@ -122,7 +122,7 @@ describe("the options of a constructor", () => {
     ["TransmitLimitedQueue", "maxCounts", () => new TransmitLimitedQueue({ ...queue, maxCounts: 5 } as never)],
     ["TransmitLimitedQueue", "numNodes", () => new TransmitLimitedQueue({ ...queue, numNodes: 5 } as never)],
     ["TransmitLimitedQueue", "maxPayload", () => new TransmitLimitedQueue({ ...queue, maxPayload: undefined } as never)],
-  ])("are checked: %s refuses %s", async (call, option, action) => {
+  ])("checks its options: %s refuses %s", async (call, option, action) => {
     const error = await Promise.resolve()
       .then<unknown>(action)
       .then(

@@ -9,8 +9,8 @@ import { aliveMessage, labelled, RawPeer } from "./raw-peer.ts";
 const cluster = clusters();
 const noLabel = new Uint8Array();
 
-describe("outgoing packets", () => {
-  it("carry broadcasts along with an ack [SendMsg_Piggyback]", async () => {
+describe("an outgoing packet", () => {
+  it("carries broadcasts along with an ack [SendMsg_Piggyback]", async () => {
     const one = cluster();
     const node = await one.start({ enableCompression: false, gossipInterval: 0, probeInterval: 0 });
     // A message from one peer is piggybacked to the other.
@@ -33,7 +33,7 @@ describe("outgoing packets", () => {
     );
   });
 
-  it("have a checksum if the receiver is known to understand it [RawSendUdp_CRC]", async () => {
+  it("carries a checksum if the receiver is known to understand it [RawSendUdp_CRC]", async () => {
     const one = cluster();
     const node = await one.start({ enableCompression: false, gossipInterval: 0, probeInterval: 1_000 });
     const peer = new RawPeer(one);
@@ -63,7 +63,7 @@ describe("outgoing packets", () => {
     }
   });
 
-  it("carry the label, and are compressed only if that makes them smaller", async () => {
+  it("carries the label, and uses compression only if that makes it smaller", async () => {
     const one = cluster();
     const node = await one.start({ label: "ours", gossipInterval: 0, coalesceMessages: false });
     const peer = new RawPeer(one);
@@ -77,8 +77,8 @@ describe("outgoing packets", () => {
   });
 });
 
-describe("incoming packets", () => {
-  it("with a wrong checksum are dropped, and logged [IngestPacket_CRC]", async () => {
+describe("a node that receives packets", () => {
+  it("drops and logs packets with a wrong checksum [IngestPacket_CRC]", async () => {
     const one = cluster();
     const messages: string[] = [];
     const node = await one.start({ delegate: { notifyMsg: (message) => void messages.push(text(message)) } });
@@ -100,7 +100,7 @@ describe("incoming packets", () => {
     ]);
   });
 
-  it("are dropped if their label is missing, empty or another one", async () => {
+  it("drops packets whose label is missing, empty or another one", async () => {
     const one = cluster();
     const messages: string[] = [];
     const node = await one.start({ label: "ours", delegate: { notifyMsg: (message) => void messages.push(text(message)) } });
@@ -114,7 +114,7 @@ describe("incoming packets", () => {
     expect(node.members.counters()).toEqual({ "dropped.label_mismatch": 2, "dropped.bad_label": 1 });
   });
 
-  it("must have no label if a front end has already removed it", async () => {
+  it("accepts only packets without a label if a front end has already removed it", async () => {
     const one = cluster();
     const messages: string[] = [];
     const delegate = { notifyMsg: (message: Uint8Array) => void messages.push(text(message)) };
@@ -127,7 +127,7 @@ describe("incoming packets", () => {
     expect(node.members.counters()).toEqual({ "dropped.double_label": 1 });
   });
 
-  it("are queued up to handoffQueueDepth, alive messages first, and pings are not queued", async () => {
+  it("queues messages up to handoffQueueDepth, alive messages first, and does not queue pings", async () => {
     const one = cluster();
     const notified: string[] = [];
     const node = await one.start({
@@ -167,7 +167,7 @@ describe("probing over the network", () => {
     expect(Math.min(...perNode)).toBeGreaterThanOrEqual(2);
   });
 
-  it("uses indirect probes if the direct path is blocked, and suspects nobody", async () => {
+  it("uses indirect probes if the direct path is blocked, and suspects no member", async () => {
     const one = cluster();
     const [a, b, c] = (await one.joined(3, { disableTcpPings: true })) as [TestNode, TestNode, TestNode];
     one.network.block(a.transport, b.transport);

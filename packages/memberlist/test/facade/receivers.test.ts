@@ -36,7 +36,7 @@ const receivers: readonly [string, (from: Memberlist) => Receiver][] = [
 ];
 
 describe("a receiver", () => {
-  it.each(receivers)("may be %s for packets, streams and pings", async (_what, receiver) => {
+  it.each(receivers)("works as %s for packets, streams and pings", async (_what, receiver) => {
     const { one, a, received } = await pair();
     const to = receiver(a.members);
     expect(a.members.sendBestEffort(to, bytes("packet"))).toBe(true);
@@ -46,16 +46,19 @@ describe("a receiver", () => {
     expect(received).toEqual(["packet", "stream"]);
   });
 
-  it.each(["web-3", "WEB-2", "example", "toString", "__proto__"])("is refused if no member has that name: %s", async (name) => {
-    const { a } = await pair();
-    expect(thrown(() => a.members.sendBestEffort(name, bytes("x")))).toBe("member_not_found");
-    expect(await outcome(a.members.sendReliable(name, bytes("x")))).toBe("member_not_found");
-    expect(await outcome(a.members.ping(name))).toBe("member_not_found");
-    await expect(a.members.ping(name)).rejects.toMatchObject({
-      message: expect.stringContaining(JSON.stringify(name)),
-      details: { name },
-    });
-  });
+  it.each(["web-3", "WEB-2", "example", "toString", "__proto__"])(
+    "causes an error if no member has that name: %s",
+    async (name) => {
+      const { a } = await pair();
+      expect(thrown(() => a.members.sendBestEffort(name, bytes("x")))).toBe("member_not_found");
+      expect(await outcome(a.members.sendReliable(name, bytes("x")))).toBe("member_not_found");
+      expect(await outcome(a.members.ping(name))).toBe("member_not_found");
+      await expect(a.members.ping(name)).rejects.toMatchObject({
+        message: expect.stringContaining(JSON.stringify(name)),
+        details: { name },
+      });
+    },
+  );
 
   it.each([
     undefined,
@@ -67,7 +70,7 @@ describe("a receiver", () => {
     { host: 5, port: 7946, name: "" },
     { addr: "10.0.0.2", port: "1" },
     ["web-2"],
-  ])("is refused if it is neither a member nor an address: %o", async (wrong) => {
+  ])("causes an error if it is neither a member nor an address: %o", async (wrong) => {
     const { a } = await pair();
     const to = wrong as unknown as Receiver;
     expect(thrown(() => a.members.sendBestEffort(to, bytes("x")))).toBe("invalid_argument");
@@ -75,7 +78,7 @@ describe("a receiver", () => {
     expect(await outcome(a.members.ping(to))).toBe("invalid_argument");
   });
 
-  it("that looks like an address is an address, even if a member has that name", async () => {
+  it("counts as an address if it looks like one, even if a member has that name", async () => {
     const { one, a, received } = await pair("10.0.0.77:7946");
     expect(await outcome(one.settle(a.members.sendReliable("10.0.0.77:7946", bytes("to the address"))))).toBe("dial_failed");
     await one.settle(a.members.sendReliable(a.members.get("10.0.0.77:7946") as Receiver, bytes("to the member")));
@@ -83,7 +86,7 @@ describe("a receiver", () => {
     expect(received).toEqual(["to the member"]);
   });
 
-  it("is found by its name after it has moved", async () => {
+  it("stays reachable by its name after it has moved", async () => {
     const { one, a, b } = await pair();
     await one.settle(b.members.leave());
     await b.members.shutdown();

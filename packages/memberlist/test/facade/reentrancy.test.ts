@@ -115,8 +115,8 @@ async function failures({ results }: Scene): Promise<string[]> {
   ];
 }
 
-describe.each(callbacks)("from %s a delegate may", (from) => {
-  it("read the members", async () => {
+describe.each(callbacks)("a call of the library from %s", (from) => {
+  it("reads the members", async () => {
     const seen: number[] = [];
     const scene = await play(from, (members) => {
       seen.push(members.members().length, members.numMembers());
@@ -127,7 +127,7 @@ describe.each(callbacks)("from %s a delegate may", (from) => {
     for (let i = 0; i < seen.length; i += 2) expect(seen[i]).toBe(seen[i + 1]);
   });
 
-  it("update the node", async () => {
+  it("updates the node", async () => {
     let version = 0;
     const metas: string[] = [];
     const scene = await play(from, async (members) => {
@@ -144,7 +144,7 @@ describe.each(callbacks)("from %s a delegate may", (from) => {
     expect(scene.node.members.localNode().state).toBe("alive");
   });
 
-  it("send by packet and by stream, to itself, too, and ping", async () => {
+  it("sends by packet and by stream, to itself, too, and pings", async () => {
     const scene = await play(from, (members) => {
       members.sendBestEffort(members.localNode(), bytes("note to self"));
       members.sendBestEffort("other/10.0.0.2", bytes("note"));
@@ -154,7 +154,7 @@ describe.each(callbacks)("from %s a delegate may", (from) => {
     expect(await failures(scene)).toEqual([]);
   });
 
-  it("leave the cluster", async () => {
+  it("leaves the cluster", async () => {
     const scene = await play(from, (members) => members.leave({ timeout: 5_000 }));
     expect(scene.calls).toBeGreaterThan(0);
     expect(await failures(scene)).toEqual([]);
@@ -162,7 +162,7 @@ describe.each(callbacks)("from %s a delegate may", (from) => {
     expect(names(scene.node)).not.toContain("node");
   });
 
-  it("shut down", async () => {
+  it("shuts the node down", async () => {
     const scene = await play(from, (members) => members.shutdown());
     expect(await failures(scene)).toEqual([]);
     // A callback that is called again finds the node shut down already.
@@ -172,7 +172,7 @@ describe.each(callbacks)("from %s a delegate may", (from) => {
     expect(scene.node.members.counters()).not.toHaveProperty("delegate_failed");
   });
 
-  it("join, even during a join", async () => {
+  it("joins, even during a join", async () => {
     const scene = await play(from, (members) => members.join(["other/10.0.0.2"], { timeout: 500 }).catch(() => undefined));
     expect(scene.calls).toBeGreaterThan(0);
     expect(await failures(scene)).toEqual([]);
@@ -180,7 +180,7 @@ describe.each(callbacks)("from %s a delegate may", (from) => {
 });
 
 describe("a change made by a callback", () => {
-  it("is reported after the current event, so that events keep their order", async () => {
+  it("appears after the current event, so that events keep their order", async () => {
     const one = cluster();
     const notified: string[] = [];
     let members: Memberlist | undefined;
@@ -206,7 +206,7 @@ describe("a change made by a callback", () => {
     expect(notified.indexOf("update node-0 seen b")).toBe(notified.length - 1);
   });
 
-  it("is not reported after a callback has shut the node down", async () => {
+  it("does not appear after a callback has shut the node down", async () => {
     const one = cluster();
     const notified: string[] = [];
     let members: Memberlist | undefined;

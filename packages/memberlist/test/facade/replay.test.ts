@@ -8,8 +8,8 @@ import { RawPeer } from "./raw-peer.ts";
 const cluster = clusters();
 const none = new Uint8Array();
 
-describe("recorded acks", () => {
-  it("of the first probes of a run do not keep a node alive in the next run", async () => {
+describe("a replay of recorded acks", () => {
+  it("does not keep a node alive in the next run, not even by the acks of the first probes", async () => {
     const one = cluster();
     const peer = new RawPeer(one);
     const first = await one.start();
@@ -32,7 +32,7 @@ describe("recorded acks", () => {
     expect(second.members.members().map(({ name }) => name)).toEqual([second.members.localNode().name]);
   });
 
-  it("do not affect a seeded run, whose sequence numbers come from the config's random", async () => {
+  it("does not affect a seeded run, whose sequence numbers come from the config's random", async () => {
     const firstSeqNo = async (seed: number): Promise<number> => {
       const one = cluster(seed);
       const peer = new RawPeer(one);

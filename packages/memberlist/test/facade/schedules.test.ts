@@ -30,8 +30,8 @@ const example: Schedule = {
   ],
 };
 
-describe("clusters under random faults", () => {
-  it("converge, and report no contradictory events", { timeout: 120_000 }, async () => {
+describe("a cluster under random faults", () => {
+  it("converges, and reports no contradictory events", { timeout: 120_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(schedules, async (schedule) => {
         expect((await play(schedule)).problems).toEqual([]);
@@ -41,7 +41,7 @@ describe("clusters under random faults", () => {
     );
   });
 
-  it("run identically for the same seed, to the byte and the millisecond, and differently for another", async () => {
+  it("runs identically for the same seed, to the byte and the millisecond, and differently for another", async () => {
     const [first, second, other] = [await play(example), await play(example), await play({ ...example, seed: 8 })];
     expect(first.problems).toEqual([]);
     expect(first.trace.length).toBeGreaterThan(500);

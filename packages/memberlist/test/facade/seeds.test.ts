@@ -55,7 +55,7 @@ describe("srvSeeds()", () => {
 });
 
 describe("a seed provider", () => {
-  it("is called on each join, beside addresses and names", async () => {
+  it("gets a call on each join, beside addresses and names", async () => {
     const one = cluster();
     const found = [await one.start(), await one.start()];
     const node = await one.start();
@@ -68,7 +68,7 @@ describe("a seed provider", () => {
     ]);
   });
 
-  it("may return a seed that cannot be resolved", async () => {
+  it("works with a seed that cannot be resolved", async () => {
     const one = cluster();
     const seed = await one.start();
     const node = await one.start();
@@ -91,7 +91,7 @@ describe("a seed provider", () => {
     });
   });
 
-  it("is notified if the join ends before its answer", async () => {
+  it("gets an abort signal if the join ends before its answer", async () => {
     const one = cluster();
     const node = await one.start();
     const asked: SeedRequest[] = [];
@@ -111,7 +111,7 @@ describe("a seed provider", () => {
     expect(asked[1]?.signal.aborted).toBe(true);
   });
 
-  it("is refused if it is not a function", async () => {
+  it("causes an error if it is not a function", async () => {
     const one = cluster();
     const node = await one.start();
     expect(await outcome(node.members.join([7 as unknown as string]))).toBe("invalid_argument");

@@ -31,8 +31,8 @@ async function stateIn(answer: Uint8Array): Promise<RemoteState> {
   return readPushPull(body, limits);
 }
 
-describe("peers that request the local state", () => {
-  it("share one state if they ask at the same time, and the delegate is called once", async () => {
+describe("a node whose peers request the local state", () => {
+  it("shares one state if they ask at the same time, and calls the delegate once", async () => {
     const one = cluster();
     let asked = 0;
     const node = await one.start({ pushPullInterval: 0, delegate: { localState: () => bytes(`state ${++asked}`) } });
@@ -49,7 +49,7 @@ describe("peers that request the local state", () => {
     }
   });
 
-  it("get every member that joined before their request, and the application's state of that time", async () => {
+  it("sends every member that joined before a request, and the application's state of that time", async () => {
     const one = cluster();
     const peer = new RawPeer(one);
     let asked = 0;
@@ -72,7 +72,7 @@ describe("peers that request the local state", () => {
     expect(text(answer.userState)).toBe("state 3");
   });
 
-  it("delay other requests while their answers are over the limit, for at most half of the timeout", async () => {
+  it("delays other requests while its answers are over the limit, for at most half of the timeout", async () => {
     const one = cluster();
     const node = await one.start({ pushPullInterval: 0, limits: { maxPushPullAnswerBytes: 1 }, tcpTimeout: 10_000 });
     // The header announces a node that never follows, so the stream keeps its state.
@@ -90,7 +90,7 @@ describe("peers that request the local state", () => {
     expect(node.log.at(-1)?.message).toContain("maxPushPullAnswerBytes: 1");
   });
 
-  it("share one encryption, and a later request gets a new nonce", async () => {
+  it("shares one encryption, and uses a new nonce for a later request", async () => {
     const one = cluster();
     const secretKey = new Uint8Array(16).fill(7);
     const node = await one.start({ pushPullInterval: 0, secretKey, gossipVerifyIncoming: false });

@@ -39,7 +39,7 @@ describe("traffic()", () => {
 });
 
 describe("queues()", () => {
-  it("has the messages that wait to be gossiped, and their bytes", async () => {
+  it("returns the messages that wait to be gossiped, and their bytes", async () => {
     const one = cluster();
     const [a] = (await one.joined(2)) as [TestNode, TestNode];
     await one.until(() => a.members.numQueuedBroadcasts() === 0);

@@ -201,7 +201,7 @@ describe("a store", () => {
     ["null", "store_corrupted"],
     [`${start}]}`.replace("node-0", "node-9"), "store_foreign"],
     [`${start}]}`.replace(`"label":""`, `"label":"blue"`), "store_foreign"],
-  ])("that contains %j is counted, warned of and ignored", async (text, code) => {
+  ])("causes a count and a warning if it contains %j, which the node ignores", async (text, code) => {
     const one = cluster();
     const store = new MemoryStore(text);
     const node = await one.start({ store });
@@ -224,7 +224,7 @@ describe("a store", () => {
     expect(last.members.localNode().incarnation).toBeLessThan(2 ** 32 - 1);
   });
 
-  it("that fails does no harm, and is reported", async () => {
+  it("causes a report and no harm if it fails", async () => {
     const one = cluster();
     const store = new MemoryStore();
     store.failure = new Error("disk full");
@@ -233,14 +233,14 @@ describe("a store", () => {
     expect(node.members.counters()).toMatchObject({ store_load_failed: 1, store_save_failed: 1 });
   });
 
-  it("that never completes a save does not block the shutdown", async () => {
+  it("does not block the shutdown if it never completes a save", async () => {
     const one = cluster();
     const node = await one.start({ store: { load: () => Promise.resolve(undefined), save: () => new Promise(() => undefined) } });
     await one.settle(node.members.shutdown());
     expect(one.clock.pending).toBe(0);
   });
 
-  it("is not written more often than every few seconds", async () => {
+  it("receives a save every few seconds at most", async () => {
     const one = cluster();
     const { store } = await threeWithStore(one);
     const before = store.saves;

@@ -73,7 +73,7 @@ describe("a ping over a stream [TCPPing]", () => {
     expect(line?.message).toContain(complaint);
   });
 
-  it("fails without a log line if nobody listens, as with every dead node", async () => {
+  it("fails without a log line if no process listens, as with every dead node", async () => {
     const one = cluster();
     const node = await one.start({ gossipInterval: 0 });
     const peer = new RawPeer(one);
@@ -84,7 +84,7 @@ describe("a ping over a stream [TCPPing]", () => {
     expect(codes(node)).not.toContain("udp_unreachable");
   });
 
-  it("is answered if it names this node", async () => {
+  it("gets an answer if it names this node", async () => {
     const one = cluster();
     const node = await one.start({ name: "mongo", enableCompression: false });
     const peer = new RawPeer(one);
@@ -124,7 +124,7 @@ describe("a push/pull", () => {
     expect(node.members.members().find(({ name }) => name === "Test 0")).toMatchObject({ state: "alive", incarnation: 2 });
   });
 
-  it("is decoded equally when it arrives compressed or in pieces", async () => {
+  it("decodes equally when it arrives compressed or in pieces", async () => {
     const one = cluster();
     const states: string[] = [];
     const node = await one.start({ delegate: { mergeRemoteState: (bits, join) => void states.push(`${text(bits)} ${join}`) } });
@@ -138,7 +138,7 @@ describe("a push/pull", () => {
     expect(states).toEqual(["its state true"]);
   });
 
-  it("is limited in nodes and in user state, before anything is allocated [ReadRemoteState_Limits]", async () => {
+  it("stays within its limits of nodes and user state, before anything is allocated [ReadRemoteState_Limits]", async () => {
     const one = cluster();
     const node = await one.start({ enableCompression: false });
     const peer = new RawPeer(one);
@@ -206,7 +206,7 @@ describe("a push/pull", () => {
 });
 
 describe("a stream", () => {
-  it("is closed before its message is read if the announced length is too long [ReadUserMsg_Limit]", async () => {
+  it("closes before its message is read if the announced length is too long [ReadUserMsg_Limit]", async () => {
     const one = cluster();
     const node = await one.start();
     const stream = await new RawPeer(one).dial(node);
@@ -216,7 +216,7 @@ describe("a stream", () => {
     expect(node.members.counters()).toEqual({ "stream_dropped.limit_exceeded": 1, "limit.maxUserMsgBytes": 1 });
   });
 
-  it("is closed if it fails before its label is read [HandleConn_NilConnAfterRemoveLabelHeaderFromStream]", async () => {
+  it("closes if it fails before its label is read [HandleConn_NilConnAfterRemoveLabelHeaderFromStream]", async () => {
     const one = cluster();
     const node = await one.start({ label: "ours" });
     let listener: { stream(stream: TransportStream, from: { host: string; port: number; name: string }): void } | undefined;
@@ -238,7 +238,7 @@ describe("a stream", () => {
     expect(node.members.counters()).toEqual({});
   });
 
-  it("is closed after tcpTimeout if it is half open, and its memory is freed", async () => {
+  it("closes after tcpTimeout if it is half open, and its memory is freed", async () => {
     const one = cluster();
     const node = await one.start({ tcpTimeout: 3_000, label: "ours" });
     const peer = new RawPeer(one);
@@ -259,7 +259,7 @@ describe("a stream", () => {
     expect(names(node)).toEqual(["node-0"]);
   });
 
-  it("is not logged if it ends before its first byte", async () => {
+  it("leaves no log line if it ends before its first byte", async () => {
     const one = cluster();
     const node = await one.start();
     const stream = await new RawPeer(one).dial(node);
@@ -269,7 +269,7 @@ describe("a stream", () => {
     expect(node.log).toEqual([]);
   });
 
-  it("is closed without a count or an event if its peer sends nothing, whatever the label", async () => {
+  it("closes without a count or an event if its peer sends nothing, with any label", async () => {
     const one = cluster();
     const node = await one.start({ label: "ours" });
     const stream = await new RawPeer(one).dial(node);

@@ -42,7 +42,7 @@ async function pair(): Promise<{ one: ReturnType<typeof cluster>; nodes: [TestNo
 }
 
 describe("user data", () => {
-  it("is broadcast with gossip, and exchanged as state in push/pulls [UserData]", async () => {
+  it("travels with gossip as broadcasts, and in push/pulls as state [UserData]", async () => {
     const one = cluster();
     const [d1, d2] = [new Mailbox(), new Mailbox()];
     d1.state = "something";
@@ -68,7 +68,7 @@ describe("user data", () => {
     expect(boxes.map(({ messages }) => messages)).toEqual([["pong"], ["ping"]]);
   });
 
-  it("is sent by packet or by stream [Transport_Send]", async () => {
+  it("travels by packet or by stream [Transport_Send]", async () => {
     const { one, nodes, boxes } = await pair();
     const [a, b] = nodes;
     const to = b.members.members().find(({ name }) => name === a.name);
@@ -90,7 +90,7 @@ describe("user data", () => {
     ]);
   });
 
-  it("is refused if its receiver is unknown", async () => {
+  it("causes an error if its receiver is unknown", async () => {
     const { nodes } = await pair();
     const { members } = nodes[0];
     const nobody = members.members().find(({ name }) => name === "no such member") as never;
@@ -100,7 +100,7 @@ describe("user data", () => {
     expect(await outcome(members.ping(nobody))).toBe("invalid_argument");
   });
 
-  it("may have any bytes and any length that fits", async () => {
+  it("allows any bytes and any length that fits", async () => {
     const one = cluster();
     const received: Uint8Array[] = [];
     const [a, b] = (await one.joined(2, { delegate: { notifyMsg: (message) => void received.push(message) } })) as [
@@ -124,7 +124,7 @@ describe("user data", () => {
     expect(boxes[1].messages).toEqual(sent);
   });
 
-  it("is refused if it is too large, and nothing is sent", async () => {
+  it("causes an error if it is too large, and nothing is sent", async () => {
     const one = cluster(1, { latency: 1 });
     const [a, b] = (await one.joined(2, { enableCompression: false, label: "l" })) as [TestNode, TestNode];
     const to = b.members.localNode();
@@ -161,8 +161,8 @@ describe("user data", () => {
   });
 });
 
-describe("user broadcasts", () => {
-  it("get the room that membership messages leave, and are cut off beyond it", async () => {
+describe("the list from getBroadcasts", () => {
+  it("gets the room that membership messages leave, and ends beyond it", async () => {
     const one = cluster();
     const asked: [number, number][] = [];
     const received: number[] = [];
@@ -185,7 +185,7 @@ describe("user broadcasts", () => {
     expect(a.members.counters()).not.toHaveProperty("delegate_failed");
   });
 
-  it("are piggybacked on acks, too", async () => {
+  it("travels on acks, too", async () => {
     const one = cluster();
     const boxes = [new Mailbox(), new Mailbox()];
     const [a, b] = (await one.joined(2, (i) => ({ gossipInterval: 0, probeInterval: 0, delegate: boxes[i] }))) as [

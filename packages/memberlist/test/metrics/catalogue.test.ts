@@ -72,7 +72,7 @@ function counted(): Set<string> {
 }
 
 describe("the catalogue of metrics", () => {
-  it("has every metric that a member reports, with its kind and its labels, and no others", async () => {
+  it("lists every metric that a member reports, with its kind and its labels, and no others", async () => {
     const { metrics, seen } = collector();
     await liveThroughEverything(cluster(), metrics);
     for (const [name, { kinds, labels }] of seen) {
@@ -83,18 +83,18 @@ describe("the catalogue of metrics", () => {
     expect([...byName.keys()].filter((name) => !reported.has(name))).toEqual([]);
   });
 
-  it("has every counter as a metric", () => {
+  it("lists every counter as a metric", () => {
     expect([...counted()].filter((name) => byName.get(name)?.kind !== "counter")).toEqual([]);
   });
 
-  it("has the names of the Go library", () => {
+  it("uses the names of the Go library", () => {
     const names = `health.score queue.broadcasts tcp.accept tcp.connect tcp.sent udp.sent udp.received node.instances size.local
       size.remote probeNode gossip pushPullNode degraded.probe degraded.timeout msg.alive msg.suspect msg.dead`.split(/\s+/);
     expect(names).toHaveLength(18);
     expect(names.filter((name) => !byName.has(`memberlist.${name}`))).toEqual([]);
   });
 
-  it("is not a part of the core's bundle", async () => {
+  it("stays out of the core's bundle", async () => {
     const bundle = async (entry: string): Promise<boolean> => {
       const path = fileURLToPath(new URL(`../../src/${entry}`, import.meta.url));
       const { metafile } = await build({
@@ -122,8 +122,8 @@ describe("the catalogue of metrics", () => {
   });
 });
 
-describe("the metrics of a member", () => {
-  it("have the true size of its state, and the number of members in each state", async () => {
+describe("a member with metrics", () => {
+  it("reports the true size of its state, and the number of members in each state", async () => {
     const one = cluster();
     const sizes: number[] = [];
     const instances = new Map<string, number>();
@@ -154,7 +154,7 @@ describe("the metrics of a member", () => {
     expect(Object.fromEntries(instances)).toEqual({ alive: 1, suspect: 0, dead: 1, left: 1 });
   });
 
-  it("have the traffic of streams in both directions, alike on both ends", async () => {
+  it("reports the traffic of streams in both directions, alike on both ends", async () => {
     const one = cluster();
     const [mine, theirs] = [collector(), collector()];
     const label = "shop";
@@ -171,7 +171,7 @@ describe("the metrics of a member", () => {
     expect(sum(mine.seen, "received")).toBeGreaterThan(0);
   });
 
-  it("have the longest queue of received messages since the last measurement", async () => {
+  it("reports the longest queue of received messages since the last measurement", async () => {
     const one = cluster();
     const { metrics, seen } = collector();
     const [a, b] = (await one.joined(2, (i) => (i === 0 ? { metrics, queueCheckInterval: 500 } : {}))) as [TestNode, TestNode];
@@ -183,7 +183,7 @@ describe("the metrics of a member", () => {
     expect(values().slice(before)).toEqual([7, 0]);
   });
 
-  it("have their labels and the reason of each drop", async () => {
+  it("reports the configured labels and the reason of each drop", async () => {
     const one = cluster();
     const all: [string, number, Readonly<Record<string, string>>][] = [];
     const metrics: Metrics = {

@@ -40,7 +40,7 @@ async function loggerOf(example: string, write: (line: string) => void): Promise
   return logger;
 }
 
-it("has three examples of loggers in the guide", () => {
+it("finds three examples of loggers in the guide", () => {
   expect(examples).toHaveLength(3);
 });
 

@@ -148,7 +148,7 @@ describe("textLogger", () => {
     expect(text).toContain("late=700 share=0.25 rtt=1.235\n");
   });
 
-  it("writes one line, whatever a peer sends", () => {
+  it("writes one line, for any input of a peer", () => {
     const hostile = 'x" y=1\n2026 [ERROR] forged\r\u001b[31m\u2028\u202e\u{e0041}';
     const text = textLines((logger) =>
       logger.error({ code: "x", node: hostile, list: [hostile], error: new Error(hostile) }, hostile),
@@ -201,7 +201,7 @@ describe("createLog", () => {
     expect(lines).toEqual(["2026-11-23T06:54:22.123Z [DEBUG] memberlist: y code=x\n"]);
   });
 
-  it("otherwise writes warnings and errors to the console, which it looks up at each line", () => {
+  it("writes warnings and errors to the console by default, which it looks up at each line", () => {
     const log = createLog(resolveConfig({ name: "a" }));
     const spies = logLevels.map((level) => vi.spyOn(console, level).mockImplementation(() => {}));
     for (const level of logLevels) (log as Log<string>)[level]("x", "y");
@@ -215,7 +215,7 @@ describe("createLog", () => {
     expect(spies[0]).toHaveBeenCalledOnce();
   });
 
-  it("is silent where there is no console", () => {
+  it("stays silent where there is no console", () => {
     vi.stubGlobal("console", undefined);
     try {
       expect(() => consoleLogger().error({ code: "x" }, "y")).not.toThrow();

@@ -20,7 +20,7 @@ describe("systemRandom", () => {
     expect(filled.mock.calls.length).toBeLessThan(10);
   });
 
-  it("is below 1 if all bits are set, and 0 if none is", () => {
+  it("returns less than 1 if all bits are set, and 0 if none is", () => {
     vi.spyOn(globalThis.crypto, "getRandomValues").mockImplementation((array) => {
       (array as Uint8Array).fill(0xff);
       return array;

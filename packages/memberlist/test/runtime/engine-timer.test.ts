@@ -78,7 +78,7 @@ it("does not fire before a later deadline because of a timer for an earlier one"
   expect(runtime.fired).toEqual([1100.5]);
 });
 
-it("is reset for an earlier deadline, and cleared for none", () => {
+it("moves to an earlier deadline, and stops without one", () => {
   const runtime = new Runtime();
   runtime.engineTimer.set(1100);
   runtime.engineTimer.set(1050);

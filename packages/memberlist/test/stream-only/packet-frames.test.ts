@@ -15,7 +15,7 @@ const push = (reader: FrameReader, bytes: Uint8Array): Uint8Array[] => {
 };
 
 describe("a stream of packets", () => {
-  it.each([1, 2, 7, 13, 1000, 100_000])("is taken apart the same in pieces of %s bytes", (size) => {
+  it.each([1, 2, 7, 13, 1000, 100_000])("splits into the same packets in pieces of %s bytes", (size) => {
     const packets = [packet(1), packet(300), packet(65_507), packet(2)];
     const bytes = stream(...packets);
     const reader = new FrameReader();
@@ -69,8 +69,8 @@ describe("a stream of packets", () => {
   });
 });
 
-describe("acknowledgements", () => {
-  it("are read in pieces of any size, the latest counts, and they wrap at 2³²", () => {
+describe("a reader of acknowledgements", () => {
+  it("accepts pieces of any size, uses the latest acknowledgement, and wraps at 2³²", () => {
     const bytes = [...encodeAck(5), ...encodeAck(2 ** 32 - 1), ...encodeAck(2 ** 32 + 7)];
     for (const size of [1, 3, 4, 12]) {
       const reader = new AckReader();

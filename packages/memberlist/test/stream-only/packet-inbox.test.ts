@@ -6,12 +6,12 @@ const header = encodeHeader(7946, new Uint8Array(8).fill(5));
 const frame = encodeFrame(Uint8Array.of(1, 2, 3));
 const bytes = (...parts: readonly Uint8Array[]): Uint8Array => Uint8Array.from(parts.flatMap((part) => [...part]));
 
-describe("a stream of packets", () => {
+describe("an inbox of packet streams", () => {
   it.each([
     ["nothing", new Uint8Array()],
     ["one byte of a header", header.subarray(0, 1)],
     ["a header and a byte of a frame", bytes(header, frame.subarray(0, 1))],
-  ])("that brings %s is cut at the timeout", async (_, brought) => {
+  ])("cuts a stream that brings %s at the timeout", async (_, brought) => {
     const bench = new Bench();
     const end = bench.end({ timeout: 1000 });
     const stream = await bench.bring(bench.raw(), end, brought);
@@ -22,7 +22,7 @@ describe("a stream of packets", () => {
     expect(end.count("refusedPacketStreams")).toBe(1);
   });
 
-  it("that brings a byte now and then is cut at the timeout all the same", async () => {
+  it("cuts a stream that brings a byte now and then at the timeout all the same", async () => {
     const bench = new Bench();
     const end = bench.end({ timeout: 1000 });
     const stream = await bench.bring(bench.raw(), end, bytes(header, encodeFrame(new Uint8Array(100)).subarray(0, 50)));
@@ -34,7 +34,7 @@ describe("a stream of packets", () => {
     expect(stream.hasEnded).toBe(true);
   });
 
-  it("whose packets are not accepted is cut at the timeout", async () => {
+  it("cuts a stream whose packets are not accepted at the timeout", async () => {
     const bench = new Bench();
     const end = bench.end({ timeout: 1000 }, () => false);
     const stream = await bench.bring(bench.raw(), end, bytes(header, frame));
@@ -49,7 +49,7 @@ describe("a stream of packets", () => {
     expect(end.packets).toHaveLength(3);
   });
 
-  it("is cut at its fourth packet that is not accepted, and what follows is not delivered", async () => {
+  it("cuts a stream at its fourth packet that is not accepted, and delivers no later packet", async () => {
     const bench = new Bench();
     const end = bench.end({}, () => false);
     const stream = await bench.bring(bench.raw(), end, bytes(header, ...Array.from({ length: 5000 }, () => frame)));
@@ -58,7 +58,7 @@ describe("a stream of packets", () => {
     expect(end.count("refusedPacketStreams")).toBe(1);
   });
 
-  it("may bring a few packets that are not accepted among those that are, and is cut when they are the most", async () => {
+  it("allows a few packets that are not accepted among accepted ones, and cuts the stream when they are the majority", async () => {
     const bench = new Bench();
     const end = bench.end({}, (packet) => packet.length > 1);
     const refused = encodeFrame(Uint8Array.of(1));
@@ -73,7 +73,7 @@ describe("a stream of packets", () => {
     expect(end.packets.length).toBeLessThan(1070);
   });
 
-  it("acknowledges nothing until it has brought a packet that is accepted", async () => {
+  it("acknowledges nothing until a stream has brought a packet that is accepted", async () => {
     const bench = new Bench();
     const end = bench.end({}, (packet) => packet.length > 1);
     const stream = await bench.bring(bench.raw(), end, bytes(header, encodeFrame(Uint8Array.of(1))));
@@ -84,7 +84,7 @@ describe("a stream of packets", () => {
     expect(stream.received).toBe(4);
   });
 
-  it("that has brought an accepted packet may be idle, but each frame has its deadline", async () => {
+  it("lets a stream be idle after an accepted packet, but sets a deadline for each frame", async () => {
     const bench = new Bench();
     const end = bench.end({ timeout: 1000, idleTimeout: 5000 });
     const stream = await bench.bring(bench.raw(), end, bytes(header, frame));
@@ -102,7 +102,7 @@ describe("a stream of packets", () => {
     expect(end.packets).toHaveLength(1);
   });
 
-  it("that is idle for twice the sender's idle timeout is cut", async () => {
+  it("cuts a stream that is idle for twice the sender's idle timeout", async () => {
     const bench = new Bench();
     const end = bench.end({ timeout: 1000, idleTimeout: 5000 });
     const stream = await bench.bring(bench.raw(), end, bytes(header, frame));
@@ -110,7 +110,7 @@ describe("a stream of packets", () => {
     expect(stream.hasEnded).toBe(true);
   });
 
-  it("takes the place of the last one of the same link, and of no other's", async () => {
+  it("replaces the last stream of the same link, and of no other link", async () => {
     const bench = new Bench();
     const end = bench.end();
     const raw = bench.raw();
@@ -125,7 +125,7 @@ describe("a stream of packets", () => {
     expect(end.count("supersededPacketStreams")).toBe(1);
   });
 
-  it("that has lost its place delivers nothing any more", async () => {
+  it("delivers nothing more from a stream that has lost its place", async () => {
     const bench = new Bench();
     const end = bench.end();
     const raw = bench.raw();
@@ -138,7 +138,7 @@ describe("a stream of packets", () => {
     expect(end.packets.length).toBeLessThan(300);
   });
 
-  it("is not displaced by one whose packets are not accepted", async () => {
+  it("does not replace a stream by one whose packets are not accepted", async () => {
     const bench = new Bench();
     const end = bench.end({}, (packet) => packet.length > 1);
     const first = await bench.bring(bench.raw("10.0.9.1"), end, bytes(header, frame));
@@ -146,7 +146,7 @@ describe("a stream of packets", () => {
     expect(first.hasEnded).toBe(false);
   });
 
-  it("from a fresh address gets a slot while four addresses hold all of them", async () => {
+  it("gives a fresh address a slot while four addresses hold all of them", async () => {
     const bench = new Bench();
     const end = bench.end({ maxInboundStreams: 16, maxInboundStreamsPerPeer: 4 });
     const greedy = Array.from({ length: 4 }, (_, i) => bench.raw(`10.0.9.${i + 1}`));
@@ -160,7 +160,7 @@ describe("a stream of packets", () => {
 });
 
 describe("a flood of short packets on many streams", () => {
-  it("is delivered in turns of the event loop that have about 250 packets each, and a packet of somebody else's is among the first", async () => {
+  it("reaches the listener in turns of the event loop with about 250 packets each, and does not delay the packets of another sender", async () => {
     const bench = new Bench();
     let inTurn = 0;
     let most = 0;
@@ -206,7 +206,7 @@ describe("a flood of short packets on many streams", () => {
     expect(most).toBeLessThanOrEqual(2 * 32);
   });
 
-  it("has turns of about 64 KiB", async () => {
+  it("takes turns of about 64 KiB", async () => {
     const bench = new Bench();
     let inTurn = 0;
     let most = 0;

@@ -7,8 +7,8 @@ const second = 1000;
 const u32 = (value: number): Uint8Array => Uint8Array.of(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
 const valueOf = (packet: Uint8Array): number => new DataView(packet.buffer, packet.byteOffset).getUint32(0);
 
-describe("the packets to one peer", () => {
-  it("are dropped rather than late when the network is cut, and flow again soon after", async () => {
+describe("a link to one peer", () => {
+  it("drops packets rather than delay them when the network is cut, and sends again soon after", async () => {
     const bench = new Bench();
     const [a, b] = [bench.end(), bench.end()];
     let errors = 0;
@@ -38,7 +38,7 @@ describe("the packets to one peer", () => {
     expect(errors).toBeGreaterThan(200);
   });
 
-  it("find the peer dead within the timeout even if it does not answer a single byte", async () => {
+  it("finds the peer dead within the timeout even if it does not answer a single byte", async () => {
     const bench = new Bench();
     const [a, b] = [bench.end(), bench.end()];
     a.transport.writeTo(u32(1), b.address);
@@ -53,7 +53,7 @@ describe("the packets to one peer", () => {
     expect(failures).toMatchObject([{ code: "send_failed" }]);
   });
 
-  it("keep their connection while it is idle for less than the idle timeout", async () => {
+  it("keeps its connection while it is idle for less than the idle timeout", async () => {
     const bench = new Bench();
     const [a, b] = [bench.end(), bench.end()];
     for (let i = 0; i < 5; i++) {
@@ -66,7 +66,7 @@ describe("the packets to one peer", () => {
     expect(a.count("packetLinks")).toBe(0);
   });
 
-  it("are sent, and reported, even if the callback of another one throws", async () => {
+  it("sends and reports packets even if the callback of another packet throws", async () => {
     const bench = new Bench();
     const [a, b] = [bench.end(), bench.end()];
     const advance = async (ms: number): Promise<number> => {
@@ -100,7 +100,7 @@ describe("the packets to one peer", () => {
     expect(outcomes.slice(3)).toEqual(Array.from({ length: 6 }, () => expect.objectContaining({ code: "send_failed" })));
   });
 
-  it("wait for the window: a peer that reads slowly is not sent everything at once", async () => {
+  it("waits for the window: it does not send everything at once to a peer that reads slowly", async () => {
     const bench = new Bench({ latency: 500 });
     const [a, b] = [bench.end({ maxPendingBytes: 4 * 2 ** 20 }), bench.end()];
     let handed = 0;
@@ -113,7 +113,7 @@ describe("the packets to one peer", () => {
 });
 
 describe("shutdown", () => {
-  it("sends what was handed over before, even to a peer without a connection, and then ends", async () => {
+  it("sends all accepted packets, even to a peer without a connection, and then ends", async () => {
     const bench = new Bench({ latency: 20 });
     const [a, b, c] = [bench.end(), bench.end(), bench.end()];
     a.transport.writeTo(u32(1), b.address);
@@ -144,7 +144,7 @@ describe("shutdown", () => {
   });
 });
 
-describe("while a shutdown waits for acknowledgements", () => {
+describe("a transport that waits for acknowledgements at its shutdown", () => {
   /** An end whose shutdown has just begun and takes half a second. */
   const ending = async (bench: Bench): Promise<{ end: End; ended: Promise<void> }> => {
     const [end, silent] = [bench.end(), bench.end()];
@@ -156,7 +156,7 @@ describe("while a shutdown waits for acknowledgements", () => {
     return { end, ended: end.transport.shutdown() };
   };
 
-  it("streams that peers open are closed, those of packets, too", async () => {
+  it("closes streams that peers open, streams of packets, too", async () => {
     const bench = new Bench();
     const { end, ended } = await ending(bench);
     const raw = bench.raw();
@@ -169,7 +169,7 @@ describe("while a shutdown waits for acknowledgements", () => {
     await bench.clock.settle(ended);
   });
 
-  it("a stream that had begun, and turns out to be one for the listener, is closed", async () => {
+  it("closes a stream that had begun and turns out to be for the listener", async () => {
     const bench = new Bench();
     const [target, raw] = [bench.end(), bench.raw()];
     target.transport.writeTo(u32(1), raw.address);
@@ -183,7 +183,7 @@ describe("while a shutdown waits for acknowledgements", () => {
     await bench.clock.settle(ended);
   });
 
-  it("a dial rejects, one that is under way, too, and passes no stream on", async () => {
+  it("rejects a dial, even one in progress, and passes no stream on", async () => {
     const bench = new Bench({ latency: 100 });
     const [end, peer] = [bench.end(), bench.end()];
     end.transport.writeTo(u32(1), peer.address);
@@ -200,7 +200,7 @@ describe("while a shutdown waits for acknowledgements", () => {
     expect(peer.packets).toHaveLength(2);
   });
 
-  it("a dial still ends by its own signal before the shutdown", async () => {
+  it("ends a dial by its own signal before the shutdown", async () => {
     const bench = new Bench({ latency: 100 });
     const [end, peer] = [bench.end(), bench.end()];
     const giveUp = new AbortController();
@@ -216,10 +216,10 @@ describe("while a shutdown waits for acknowledgements", () => {
   });
 });
 
-describe("links to addresses where nobody is", () => {
+describe("a transport with links to unreachable addresses", () => {
   const dead = (i: number): Address => ({ host: `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`, port: 7946, name: "" });
 
-  it("never take the place of those to peers that were reached, and leave room to reach others", async () => {
+  it("never gives up a link to a reached peer for them, and keeps room to reach others", async () => {
     const bench = new Bench();
     const target = bench.end();
     const honest = Array.from({ length: 20 }, () => bench.end());
@@ -243,7 +243,7 @@ describe("links to addresses where nobody is", () => {
     expect(bench.network.stats.dials - dials).toBeLessThanOrEqual(20 * 50 + 10);
   });
 
-  it("leave room to reach all of 250 new peers at once", async () => {
+  it("keeps room to reach all of 250 new peers at once", async () => {
     const bench = new Bench();
     const a = bench.end();
     const peers = Array.from({ length: 250 }, () => bench.end());
@@ -258,39 +258,36 @@ describe("links to addresses where nobody is", () => {
     ["sends", "sends"],
     ["answers", "answers"],
     ["answers", "sends"],
-  ] as const)(
-    "hinder no new peers far away, when there are 700 a second that a member %s to and it %s to the peers",
-    async (deadBy, liveBy) => {
-      const bench = new Bench({ latency: 60 });
-      const answers: Address[] = [];
-      const a = bench.end({}, () => {
-        for (const to of answers.splice(0)) a.transport.writeTo(u32(1), to);
-        return true;
-      });
-      const asker = await bench.open(bench.raw(), a);
-      asker.write(encodeHeader(7946, new Uint8Array(8)));
-      const send = (by: "sends" | "answers", to: Address): void => {
-        if (by === "answers") answers.push(to);
-        else a.transport.writeTo(u32(1), to);
-      };
-      const peers: End[] = [];
-      for (let i = 0; i < 300; i++) {
-        for (let k = 0; k < 7; k++) send(deadBy, dead((20 << 16) + i * 7 + k));
-        if (i % 50 === 0) {
-          const peer = bench.end();
-          peers.push(peer);
-          send(liveBy, peer.address);
-        }
-        asker.write(Uint8Array.of(0, 1, 1));
-        await bench.clock.advance(10);
-        expect(a.count("packetLinks")).toBeLessThanOrEqual(320);
+  ] as const)("reaches new peers far away, while it %s to 700 addresses a second and %s to the peers", async (deadBy, liveBy) => {
+    const bench = new Bench({ latency: 60 });
+    const answers: Address[] = [];
+    const a = bench.end({}, () => {
+      for (const to of answers.splice(0)) a.transport.writeTo(u32(1), to);
+      return true;
+    });
+    const asker = await bench.open(bench.raw(), a);
+    asker.write(encodeHeader(7946, new Uint8Array(8)));
+    const send = (by: "sends" | "answers", to: Address): void => {
+      if (by === "answers") answers.push(to);
+      else a.transport.writeTo(u32(1), to);
+    };
+    const peers: End[] = [];
+    for (let i = 0; i < 300; i++) {
+      for (let k = 0; k < 7; k++) send(deadBy, dead((20 << 16) + i * 7 + k));
+      if (i % 50 === 0) {
+        const peer = bench.end();
+        peers.push(peer);
+        send(liveBy, peer.address);
       }
-      await bench.clock.advance(500);
-      expect(peers.map(({ packets }) => packets.length)).toEqual([1, 1, 1, 1, 1, 1]);
-    },
-  );
+      asker.write(Uint8Array.of(0, 1, 1));
+      await bench.clock.advance(10);
+      expect(a.count("packetLinks")).toBeLessThanOrEqual(320);
+    }
+    await bench.clock.advance(500);
+    expect(peers.map(({ packets }) => packets.length)).toEqual([1, 1, 1, 1, 1, 1]);
+  });
 
-  it("that peers want an answer at never take the place of those that we begin, however new these are", async () => {
+  it("keeps the links that it begins when peers want answers at newer addresses", async () => {
     const bench = new Bench({ latency: 60 });
     let next = 30 << 16;
     const a = bench.end({}, () => {
@@ -312,7 +309,7 @@ describe("links to addresses where nobody is", () => {
     expect(a.count("packetLinks")).toBe(320);
   });
 
-  it("are gone once the dial has failed", async () => {
+  it("removes links once the dial has failed", async () => {
     const bench = new Bench();
     const a = bench.end();
     for (let i = 0; i < 40; i++) a.transport.writeTo(u32(1), dead(i + 1000));
@@ -321,7 +318,7 @@ describe("links to addresses where nobody is", () => {
     expect(a.count("droppedPackets")).toBe(40);
   });
 
-  it("stay within the limit: the address with the most gives up the one used longest ago", async () => {
+  it("stays within the limit: the address with the most links gives up the one used longest ago", async () => {
     const bench = new Bench();
     const a = bench.end({ maxLinks: 4 });
     const crowd = [1, 2, 3, 4].map((port) => bench.end({}, undefined, { host: "10.0.9.1", port }));

@@ -89,8 +89,8 @@ describe("AckHandlers", () => {
   });
 });
 
-describe("sequence and incarnation numbers", () => {
-  it("start at 1 and go up by one; a sequence number wraps at the end of a u32 [NextSeq]", () => {
+describe("the numbering of messages and incarnations", () => {
+  it("starts sequence numbers at 1, and wraps them at the end of a u32 [NextSeq]", () => {
     const context = { seqNo: 0 } as EngineContext;
     expect(nextSeqNo(context)).toBe(1);
     expect(nextSeqNo(context)).toBe(2);
@@ -98,7 +98,7 @@ describe("sequence and incarnation numbers", () => {
     expect([nextSeqNo(context), nextSeqNo(context), nextSeqNo(context)]).toEqual([0xffff_ffff, 0, 1]);
   });
 
-  it("give an incarnation above both the current one and the accusation, within u32", () => {
+  it("raises the incarnation above both the current one and the accusation, within u32", () => {
     const context = { incarnation: 3 } as EngineContext;
     expect(nextIncarnation(context)).toBe(4);
     expect(nextIncarnation(context, 4)).toBe(5);

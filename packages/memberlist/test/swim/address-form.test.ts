@@ -25,7 +25,7 @@ function aliveMessages(messages: readonly Message[]): MessageOf<"alive">[] {
 }
 
 describe("an IPv4 address of 16 bytes", () => {
-  it("is re-broadcast in 16 bytes, and shown as plain IPv4", () => {
+  it("keeps its 16 bytes when it is gossiped, and shows as plain IPv4", () => {
     const node = started();
     node.deliver(mapped(1));
     expect(node.node("n2")).toMatchObject({ addr: "127.0.0.2", state: "alive" });
@@ -34,7 +34,7 @@ describe("an IPv4 address of 16 bytes", () => {
     expect(Buffer.from(encodeAlive(message as never)).toString("hex")).toContain(`b0${"00".repeat(10)}ffff7f000002`);
   });
 
-  it("is sent in push/pulls in 16 bytes, whatever its source", () => {
+  it("keeps its 16 bytes in push/pulls, from any source", () => {
     const byGossip = started();
     byGossip.deliver(mapped(1));
     const byPushPull = started();

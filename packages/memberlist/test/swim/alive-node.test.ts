@@ -53,7 +53,7 @@ describe("an alive message about another node", () => {
     expect(node.state("n2")).toBe("alive");
   });
 
-  it("only raises the incarnation of a live node [AliveNode_Idempotent]", () => {
+  it("raises only the incarnation of a live node [AliveNode_Idempotent]", () => {
     const node = started();
     node.deliver(alive("n2"));
     node.takeEvents();
@@ -91,7 +91,7 @@ describe("an alive message about another node", () => {
     expect(node.node("n2")?.meta).toEqual(foo);
   });
 
-  it("is ignored if its protocol versions are wrong [ProbeNode_Wrong_VSN]", () => {
+  it("changes nothing if its protocol versions are wrong [ProbeNode_Wrong_VSN]", () => {
     const node = started();
     for (const vsn of [
       [0, 0, 0, 0, 0, 0],
@@ -118,7 +118,7 @@ describe("an alive message about another node", () => {
     expect(node.logged("versions_rejected").map(({ fields }) => fields["versions"])).toEqual([[0, 5, 2, 0, 0, 0]]);
   });
 
-  it("may have no versions, and then removes none", () => {
+  it("works without versions, and then removes none", () => {
     const node = started();
     node.deliver(alive("n2", { vsn: [] }));
     expect(node.node("n2")?.vsn).toEqual([0, 0, 0, 0, 0, 0]);
@@ -127,7 +127,7 @@ describe("an alive message about another node", () => {
     expect(node.node("n2")).toMatchObject({ incarnation: 3, vsn: goodVersions });
   });
 
-  it("is ignored for a new node at incarnation 0", () => {
+  it("adds no node at incarnation 0", () => {
     const node = started();
     node.deliver(alive("n2", { incarnation: 0 }));
     expect(node.node("n2")).toBeUndefined();
@@ -210,7 +210,7 @@ describe("cidrsAllowed", () => {
 describe("an alive message with another address", () => {
   const moved = { addr: "127.0.0.22", port: 9000, meta: foo };
 
-  it("is a conflict, until the node has been dead for deadNodeReclaimTime [AliveNode_Conflict]", () => {
+  it("causes a conflict, until the node has been dead for deadNodeReclaimTime [AliveNode_Conflict]", () => {
     const node = started({ config: { deadNodeReclaimTime: 10 } });
     node.deliver(alive("n2"));
     node.takeBroadcasts();
@@ -233,7 +233,7 @@ describe("an alive message with another address", () => {
     expect(node.logged("address_taken_over")).toHaveLength(1);
   });
 
-  it("is always a conflict if deadNodeReclaimTime is 0", () => {
+  it("causes a conflict at any time if deadNodeReclaimTime is 0", () => {
     const node = started();
     node.deliverAll(alive("n2"), dead("n2"));
     node.jump(100_000_000);
@@ -259,7 +259,7 @@ describe("an alive message with another address", () => {
     expect(node.eventTypes()).toEqual(["join n2"]);
   });
 
-  it("is a conflict that is not refuted if it has this node's name", () => {
+  it("causes a conflict without a refutation if it has this node's name", () => {
     const node = started();
     node.deliver(alive("n1", { addr: "127.0.0.77", incarnation: 50 }));
     expect(node.eventTypes()).toEqual(["conflict n1"]);
@@ -267,7 +267,7 @@ describe("an alive message with another address", () => {
     expect(node.engine.numQueuedBroadcasts).toBe(0);
   });
 
-  it("is reported ten times at once and then once a second, separately for this node's name and for others", () => {
+  it("causes ten reports at once and then one a second, separately for this node's name and for others", () => {
     const node = started();
     node.deliver(alive("n2"));
     node.takeEvents();

@@ -122,7 +122,7 @@ describe("memory", () => {
     expect(waiting()).toBe(0);
   });
 
-  it("is released for indirect pings after probeTimeout", () => {
+  it("returns to normal after probeTimeout when indirect pings end", () => {
     const { node, timers, handlers } = watched({ config: { probeInterval: 0 } });
     const before = timers();
     for (let i = 0; i < 10_000; i++) node.deliver(indirectPing({ seqNo: i, nack: true }));
@@ -133,7 +133,7 @@ describe("memory", () => {
     expect(node.sentOf("nack")).toHaveLength(10_000);
   });
 
-  it("is bounded for accusers by the few that count", () => {
+  it("stores only the few accusers that count", () => {
     const { node, timers } = watched({ config: { probeInterval: 1_000_000 } });
     for (let i = 3; i < 20; i++) node.deliver(alive(`n${i}`));
     node.takeBroadcasts();

@@ -132,7 +132,7 @@ describe("a full queue", () => {
   });
 
   it.each(["dropOldest", "dropMostSent", "dropNewest", "reject"] as const)(
-    "refuses what is over maxBytes alone (%s)",
+    "refuses a message that exceeds maxBytes alone (%s)",
     (whenFull) => {
       const { queue, reported, put } = makeQueue({ maxBytes: 4, whenFull });
       put("1111");
@@ -210,7 +210,7 @@ describe("a full queue", () => {
     expect(waiting(queue)).toEqual(["a", "c"]);
   });
 
-  it("has room again once broadcasts are sent, pruned or reset", () => {
+  it("accepts more once broadcasts are sent, pruned or reset", () => {
     const { queue, put } = makeQueue({ maxCount: 2, whenFull: "dropNewest", retransmitMult: 1, numNodes: () => 1 });
     put("a");
     put("b");
@@ -256,7 +256,7 @@ it("stays within its limits, with exact counts, over random operations", () => {
 });
 
 it.each([{ maxCount: 0 }, { maxBytes: 0 }, { maxCount: Number.NaN }, { whenFull: "dropAll" as "reject" }])(
-  "cannot be made with %o",
+  "refuses the queue options %o",
   (options) => {
     expect(refusal(() => makeQueue(options))).toEqual(["invalid_argument", { option: Object.keys(options)[0] }]);
   },

@@ -32,8 +32,8 @@ function queueFour(queue: TransmitLimitedQueue, finished: (name: string) => void
   for (const [name, text] of four) queue.queueBroadcast({ name, message: ascii(text), finished: () => finished(name) });
 }
 
-describe("named broadcasts", () => {
-  it("replace one of the same name and no other [MemberlistBroadcast_Invalidates]", () => {
+describe("a named broadcast", () => {
+  it("replaces one of the same name and no other [MemberlistBroadcast_Invalidates]", () => {
     const queue = makeQueue();
     const finished: string[] = [];
     queue.queueBroadcast({ name: "test", message: ascii("old"), finished: () => finished.push("old") });
@@ -44,7 +44,7 @@ describe("named broadcasts", () => {
     expect(sendOrder(queue).sort()).toEqual(["foo", "new"]);
   });
 
-  it("are sent as the very bytes that were queued [MemberlistBroadcast_Message]", () => {
+  it("goes out as the very bytes that were queued [MemberlistBroadcast_Message]", () => {
     const queue = makeQueue();
     const message = ascii("test");
     queue.queueBroadcast({ name: "test", message });

@@ -18,7 +18,7 @@ function namesTo(n: number, except: readonly string[] = []): string[] {
 }
 
 describe("a cluster in virtual time", () => {
-  it("is quiet while all is well: nobody is ever suspected", () => {
+  it("stays quiet while all is well: no member is ever suspected", () => {
     for (let seed = 1; seed <= 5; seed++) {
       const members = cluster(8, { seed, config });
       members.advance(120_000);
@@ -54,7 +54,7 @@ describe("a cluster in virtual time", () => {
     expect(members.now - suspectedAt).toBeLessThan(24_000);
   });
 
-  it("learns of a leave at once, and declares nobody dead", () => {
+  it("learns of a leave at once, and declares no member dead", () => {
     // With some seeds gossip misses a member, which then learns of the leave by a push/pull.
     const members = cluster(8, { seed: 2, config });
     const n5 = members.node("n5");
@@ -105,7 +105,7 @@ describe("a cluster in virtual time", () => {
     }
   });
 
-  it("loses nobody permanently on a lossy network", () => {
+  it("loses no member permanently on a lossy network", () => {
     const members = cluster(6, { config: { ...config, pushPullInterval: 5000 } });
     const random = new SeededRandom("loss");
     members.losesPacket = () => random.next() < 0.25;
@@ -143,7 +143,7 @@ describe("a cluster in virtual time", () => {
     expect(members.advance(10_000, everybodySees(members, namesTo(5), "n2", "alive"))).toBe(true);
   });
 
-  it("is a function of its seed", () => {
+  it("repeats its run for a seed", () => {
     const trace = (seed: number): string => {
       const members = cluster(5, { seed, config });
       const random = new SeededRandom(seed);

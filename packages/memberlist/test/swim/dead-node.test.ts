@@ -44,7 +44,7 @@ describe("a dead message", () => {
     expect(node.engine.numMembers).toBe(1);
   });
 
-  it("changes nothing if the node is already dead, whatever its incarnation [DeadNode_Double]", () => {
+  it("changes nothing if the node is already dead, at any incarnation [DeadNode_Double]", () => {
     const node = started();
     node.deliverAll(alive("n2"), dead("n2"));
     node.takeBroadcasts();
@@ -55,21 +55,21 @@ describe("a dead message", () => {
     expect(node.node("n2")).toMatchObject({ state: "dead", incarnation: 1 });
   });
 
-  it("is ignored at an old incarnation [DeadNode_OldDead]", () => {
+  it("changes nothing at an old incarnation [DeadNode_OldDead]", () => {
     const node = started();
     node.deliver(alive("n2", { incarnation: 10 }));
     node.deliver(dead("n2", 1));
     expect(node.state("n2")).toBe("alive");
   });
 
-  it("is not undone by a replay of the older alive message [DeadNode_AliveReplay]", () => {
+  it("stays in force after a replay of the older alive message [DeadNode_AliveReplay]", () => {
     const node = started();
     const life = alive("n2", { incarnation: 10 });
     node.deliverAll(life, dead("n2", 10), life);
     expect(node.state("n2")).toBe("dead");
   });
 
-  it("is refuted if it is about this node, and worsens the health score [DeadNode_Refute]", () => {
+  it("causes a refutation if it is about this node, and worsens the health score [DeadNode_Refute]", () => {
     const node = started();
     node.deliver(dead("n1", 1, "n2"));
     expect(node.engine.localNode).toMatchObject({ state: "alive", incarnation: 2 });
@@ -159,7 +159,7 @@ describe("leaving", () => {
     expect(finished).toBe(1);
   });
 
-  it("is not refuted afterwards, and no message makes this node alive again", () => {
+  it("ends refutations, and no message makes this node alive again", () => {
     const node = started();
     node.deliver(alive("n2"));
     node.run(() => node.engine.leave(() => undefined));
@@ -183,7 +183,7 @@ describe("leaving", () => {
 });
 
 describe("new metadata", () => {
-  it("is broadcast with a higher incarnation, and reports when it is sent", () => {
+  it("goes out with a higher incarnation, and reports when it is sent", () => {
     const node = started();
     node.deliver(alive("n2"));
     node.takeBroadcasts();
@@ -196,7 +196,7 @@ describe("new metadata", () => {
     expect(finished).toBe(1);
   });
 
-  it("is broadcast even if it equals the old, without an update event", () => {
+  it("goes out even if it equals the old, without an update event", () => {
     const node = started();
     node.run(() => node.engine.update(new Uint8Array(0), () => undefined));
     expect(node.takeEvents()).toEqual([]);

@@ -75,8 +75,8 @@ function outcome(node: EngineHarness): unknown {
   };
 }
 
-describe("duplicate alive messages", () => {
-  it("are dropped without decoding, with the same outcome as if they were decoded", () => {
+describe("a node that receives duplicate alive messages", () => {
+  it("drops them without decoding, with the same outcome as if it decoded them", () => {
     fc.assert(
       fc.property(rounds(messagesAt(["127.0.0.2", "127.0.0.3", "2001:db8::1"], [0, 7946, 7947])), configs, (all, config) => {
         const single = all.flatMap(([messages, ms]) => messages.map((message, i): Round => [[message], i === 0 ? ms : 0]));
@@ -87,7 +87,7 @@ describe("duplicate alive messages", () => {
     );
   }, 60_000);
 
-  it("are dropped out of compounds, with the same outcome", () => {
+  it("drops them out of compounds, with the same outcome", () => {
     // No member changes its address: which of two messages in one packet reports a conflict depends on their order, which is not promised.
     fc.assert(
       fc.property(rounds(messagesAt(["127.0.0.2"], [0, 7946])), configs, (all, config) => {
@@ -98,7 +98,7 @@ describe("duplicate alive messages", () => {
     );
   });
 
-  it("are decoded again once the member was forgotten or has moved", () => {
+  it("decodes them again once the member was forgotten or has moved", () => {
     const node = new EngineHarness({ config: forgetful }).start();
     const hear = (message: Message): void => {
       for (let i = 0; i < 3; i++) node.deliver(encodeMessage(message));
@@ -118,7 +118,7 @@ describe("duplicate alive messages", () => {
     expect(node.count("dropped.name_conflict")).toBe(3);
   });
 
-  it("take no place in the handoff queue", () => {
+  it("gives them no place in the handoff queue", () => {
     const node = new EngineHarness({ config: { handoffQueueDepth: 1 } }).start();
     node.deliver(encodeMessage(alive("n2")));
     const repeated = encodeMessage(alive("n2"));
@@ -163,8 +163,8 @@ function knownOf({ engine }: EngineHarness): Promise<UnchangedNodes> {
   return UnchangedNodes.of(encodePushPull(false, engine.pushPull.localState(), new Uint8Array(0)), undefined);
 }
 
-describe("unchanged nodes of a push/pull", () => {
-  it("are skipped without decoding, with the same outcome as if they were decoded", async () => {
+describe("a node that receives unchanged nodes in a push/pull", () => {
+  it("skips them without decoding, with the same outcome as if it decoded them", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.array(states, { maxLength: 8 }), { maxLength: 8 }), async (pushPulls) => {
         const plain = new EngineHarness().start();
@@ -182,7 +182,7 @@ describe("unchanged nodes of a push/pull", () => {
     );
   });
 
-  it("are merged like others when the table has changed between our writing and our reading", async () => {
+  it("merges them like others when the table has changed between writing and reading", async () => {
     const fields = { meta: new Uint8Array(0), addr: "127.0.0.2", port: 7946, vsn: [1, 5, 2, 0, 0, 0] };
     const reported = fc
       .record({ name: names, incarnation: incarnations, state: fc.nat(4) })
@@ -207,7 +207,7 @@ describe("unchanged nodes of a push/pull", () => {
     );
   });
 
-  it("are all skipped if the two states are the same", async () => {
+  it("skips all of them if the two states are the same", async () => {
     const node = new EngineHarness().start();
     const others = Array.from({ length: 20 }, (_, i) => ({
       name: `n${i + 2}`,

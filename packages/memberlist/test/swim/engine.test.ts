@@ -95,7 +95,7 @@ describe("the list of members", () => {
     ]);
   });
 
-  it("has a live peer while another member is alive or suspect, whether or not this node is a member", () => {
+  it("counts another member that is alive or suspect as a live peer, whether or not this node is a member", () => {
     const node = started();
     expect(node.engine.hasLivePeer).toBe(false);
     node.deliverAll(alive("n2"), suspect("n2"));
@@ -147,7 +147,7 @@ describe("a rejoin", () => {
 });
 
 describe("a ping's source address", () => {
-  it("is left out while this node's address is lost, until it has another", () => {
+  it("stays out while this node's address is lost, until it has another", () => {
     const node = started();
     const ping = (): unknown => {
       node.run(() => node.engine.ping({ host: hostOf("n2"), port: 7946, name: "n2" }, () => undefined));
@@ -209,7 +209,7 @@ it("restarts push/pulls within one interval of the new cluster size", () => {
   }
 });
 
-it("stop clears all timers and pending messages", () => {
+it("clears all timers and pending messages at the stop", () => {
   const node = started({ config: { pushPullInterval: 1000, gossipInterval: 100 } });
   node.deliver(alive("n2"), undefined, false);
   expect([node.engine.packets.waiting > 0, node.engine.nextTimerAt() !== undefined]).toEqual([true, true]);
@@ -229,7 +229,7 @@ it("samples the broadcast queue every queueCheckInterval", () => {
 });
 
 describe("a user broadcast", () => {
-  it("is queued until it is sent, replaced or cancelled", () => {
+  it("stays queued until it is sent, replaced or cancelled", () => {
     const node = started({ config: { gossipInterval: 100 } });
     const { userBroadcasts } = node.engine.gossip;
     expect(node.engine.broadcast(foo, "a")).toBe(true);

@@ -31,13 +31,13 @@ function filling(): { limits: number[]; delegates: HarnessOptions["delegates"] }
 }
 
 describe("a message", () => {
-  it("is sent alone, not as a compound, if no broadcast is queued", () => {
+  it("goes out alone, not as a compound, if no broadcast is queued", () => {
     const node = started();
     node.deliver(ping({ seqNo: 7 }));
     expect(node.sent.map(({ bytes }) => bytes[0])).toEqual([messageType.ackResp]);
   });
 
-  it("is filled with broadcasts up to udpBufferSize less the headers, and not a byte more", () => {
+  it("carries broadcasts up to udpBufferSize less the headers, and not a byte more", () => {
     for (const layerOverhead of [0, 29]) {
       const { delegates } = filling();
       const node = started({ delegates, layerOverhead, config: { udpBufferSize: 500 } });
@@ -46,7 +46,7 @@ describe("a message", () => {
     }
   });
 
-  it("is not filled if it leaves no room for another", () => {
+  it("carries no broadcast if it leaves no room for one", () => {
     const { limits, delegates } = filling();
     const payload = new Uint8Array(470);
     const size = encodeMessage(ack(7, payload)).length;
@@ -58,7 +58,7 @@ describe("a message", () => {
     expect(limits).toEqual([]);
   });
 
-  it("has no checksum to an address without a name, even if a member has no name", () => {
+  it("carries no checksum to an address without a name, even if a member has no name", () => {
     const node = started();
     node.deliver(alive("", { addr: "127.0.0.99" }));
     node.takeSent();
@@ -67,7 +67,7 @@ describe("a message", () => {
   });
 });
 
-describe("user broadcasts", () => {
+describe("the queue of user broadcasts", () => {
   /** No user broadcast was requested yet: their share is saved. */
   function saving(userBroadcastShare: number): { limits: number[]; node: EngineHarness } {
     const limits: number[] = [];
@@ -87,7 +87,7 @@ describe("user broadcasts", () => {
   const ackSize = encodeMessage(ack(7)).length;
   const limit = 500 - packetHeaders - 2 - ackSize;
 
-  it("get their saved share if membership messages want more than theirs, and the free space otherwise", () => {
+  it("gets its saved share if membership messages want more than theirs, and the free space otherwise", () => {
     const { limits, node } = saving(0.25);
     node.deliverAll(sized("n2", 215), sized("n3", 215));
     node.deliver(ping({ seqNo: 7 }));
@@ -98,7 +98,7 @@ describe("user broadcasts", () => {
     expect(few.limits.at(-1)).toBe(limit - 217);
   });
 
-  it("are not asked for without room for a single byte", () => {
+  it("gets no request without room for a single byte", () => {
     for (const left of [3, 4]) {
       const { limits, node } = saving(0);
       node.deliver(sized("n2", limit - 2 - left));
@@ -108,7 +108,7 @@ describe("user broadcasts", () => {
     }
   });
 
-  it("get the space that membership messages leave if their share is 0", () => {
+  it("gets the space that membership messages leave if its share is 0", () => {
     const { limits, node } = saving(0);
     node.deliverAll(sized("n2", 200), sized("n3", 200), sized("n4", 200));
     node.deliver(ping({ seqNo: 7 }));
@@ -117,7 +117,7 @@ describe("user broadcasts", () => {
   });
 });
 
-it("an address without a name gets no broadcasts for a member without a name at that address", () => {
+it("sends an address without a name no broadcasts for a member without a name at that address", () => {
   const node = started();
   node.deliver(alive("", { addr: "127.0.0.99" }));
   node.takeSent();
@@ -127,7 +127,7 @@ it("an address without a name gets no broadcasts for a member without a name at 
 
 describe("a membership update", () => {
   const limits = { maxMembershipBroadcastBytes: 300 };
-  it("is gossiped at exactly maxMembershipBroadcastBytes, and not with one byte more", () => {
+  it("goes out at exactly maxMembershipBroadcastBytes, and not with one byte more", () => {
     const node = started({ config: { limits } });
     expect(encodeMessage(sized("n2", 300))).toHaveLength(300);
     node.deliver(sized("n2", 300));
@@ -149,7 +149,7 @@ describe("a membership update", () => {
     expect([node.count("limit.maxMembershipBroadcasts"), node.count("limit.maxMembershipBroadcastBytes")]).toEqual([2, 1]);
   });
 
-  it("is dropped, counted and logged once packets have become too small for it", () => {
+  it("leaves the queue, counted and logged, once packets have become too small for it", () => {
     let overhead = 0;
     const node = started({ layerOverhead: () => overhead, config: { udpBufferSize: 300 } });
     const room = 300 - packetHeaders - 2;
@@ -169,7 +169,7 @@ describe("a membership update", () => {
 });
 
 describe("the longest user broadcast", () => {
-  it("is udpBufferSize less all headers, and never negative", () => {
+  it("equals udpBufferSize less all headers, and never falls below 0", () => {
     expect(started({ config: { udpBufferSize: 1400 } }).engine.maxPayload).toBe(1400 - packetHeaders - 3);
     expect(started({ config: { udpBufferSize: 1400 }, layerOverhead: 45 }).engine.maxPayload).toBe(1400 - 45 - packetHeaders - 3);
     expect(started({ config: { udpBufferSize: 500 } }).engine.gossip.packetRoom).toBe(500 - packetHeaders);
@@ -212,7 +212,7 @@ describe("a round of gossip", () => {
     expect(new Set(purposes)).toEqual(new Set(["gossip", "pushPull"]));
   });
 
-  it("is over once its messages are dropped", () => {
+  it("ends once its messages are dropped", () => {
     const node = started({ config: { gossipInterval: 100 } });
     node.deliver(alive("n2"));
     expect(node.engine.numQueuedBroadcasts).toBe(1);
@@ -276,7 +276,7 @@ describe("a ping outside the schedule", () => {
     }
   });
 
-  it("has one result, whatever arrives later", () => {
+  it("returns one result, however many answers arrive later", () => {
     const node = started({ config: { probeTimeout: 100 } });
     const results: (number | undefined)[] = [];
     node.run(() => node.engine.ping(to, (rtt) => results.push(rtt)));

@@ -116,7 +116,7 @@ describe("a round of gossip", () => {
     expect(n1.eventTypes()).toEqual(["leave n2", "join n2"]);
   });
 
-  it("is off with a gossipInterval or gossipNodes of 0", () => {
+  it("never starts with a gossipInterval or gossipNodes of 0", () => {
     for (const config of [{ gossipInterval: 0 }, { gossipNodes: 0 }]) {
       const node = gossiping({ config });
       node.deliver(alive("n2"));
@@ -126,8 +126,8 @@ describe("a round of gossip", () => {
   });
 });
 
-describe("user broadcasts", () => {
-  it("get the space that membership messages leave, with their overhead counted", () => {
+describe("the queue of user broadcasts", () => {
+  it("gets the space that membership messages leave, with their overhead counted", () => {
     const asked: [overhead: number, limit: number][] = [];
     const delegates = {
       hasBroadcasts: true,
@@ -152,7 +152,7 @@ describe("user broadcasts", () => {
     ]);
   });
 
-  it("are sent even if no membership message is queued, and are not asked for without peers", () => {
+  it("goes out even if no membership message is queued, and gets no request without peers", () => {
     let asked = 0;
     const getBroadcasts = (): Uint8Array[] => {
       asked++;
@@ -168,7 +168,7 @@ describe("user broadcasts", () => {
     expect(node.sentOf("user").length).toBeGreaterThan(0);
   });
 
-  it("are split over several compounds if there are hundreds, without a loss [MakeCompoundMessage]", () => {
+  it("fills several compounds if it has hundreds of broadcasts, without a loss [MakeCompoundMessage]", () => {
     const count = 300;
     const tiny = Array.from({ length: count }, (_, i) => Uint8Array.of(i >> 8, i));
     let isAsked = false;
@@ -263,7 +263,7 @@ describe("the size of packets", () => {
     expect(node.count("dropped.broadcast_too_large")).toBe(1);
   });
 
-  it("is protected from metadata over 512 bytes and from nodes without an address", () => {
+  it("stays protected from metadata over 512 bytes and from nodes without an address", () => {
     const node = gossiping();
     node.deliver(alive("n2", { meta: new Uint8Array(513) }));
     node.deliver(alive("n3", { addr: "" }));
@@ -283,7 +283,7 @@ describe("the size of packets", () => {
     expect(node.state(longName)).toBe("dead");
   });
 
-  it("is protected from names over 4,096 bytes", () => {
+  it("stays protected from names over 4,096 bytes", () => {
     const node = gossiping();
     node.deliver(alive("n".repeat(4097)));
     node.deliver(alive("\udcff".repeat(4097)));

@@ -93,8 +93,8 @@ describe("HandoffQueue", () => {
   });
 });
 
-describe("queued messages", () => {
-  it("do not delay a ping, and are handled in batches", () => {
+describe("the handoff queue", () => {
+  it("does not delay a ping, and handles messages in batches", () => {
     const node = new EngineHarness().start();
     const waiting: Message[] = [alive("n2"), alive("n3"), alive("n4")];
     for (const item of waiting) node.deliver(item, stranger, false);
@@ -109,7 +109,7 @@ describe("queued messages", () => {
     expect(node.engine.packets.waiting).toBe(0);
   });
 
-  it("are handled one at least, and no further ones once the time is over", () => {
+  it("handles one message at least, and no further ones once the time is over", () => {
     const node = new EngineHarness().start();
     for (let i = 2; i < 12; i++) node.deliver(alive(`n${i}`), stranger, false);
     node.run(() => node.engine.packets.drain(10, () => true));
@@ -121,7 +121,7 @@ describe("queued messages", () => {
     expect(node.engine.numMembers).toBe(11);
   });
 
-  it("are handled with a late alive before an early suspicion", () => {
+  it("handles a late alive before an early suspicion", () => {
     const node = new EngineHarness().start();
     node.deliver(alive("n2"));
     node.deliver(suspect("n2", 1), stranger, false);
@@ -130,7 +130,7 @@ describe("queued messages", () => {
     expect(node.state("n2")).toBe("alive");
   });
 
-  it("are dropped, counted and logged over handoffQueueDepth", () => {
+  it("drops, counts and logs messages over handoffQueueDepth", () => {
     const node = new EngineHarness({ config: { handoffQueueDepth: 4 } }).start();
     for (let i = 2; i < 12; i++) node.deliver(alive(`n${i}`), stranger, false);
     for (let i = 0; i < 10; i++) node.deliver(suspect("n2"), stranger, false);

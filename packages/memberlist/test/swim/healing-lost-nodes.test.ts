@@ -7,8 +7,8 @@ function record(name: string): NodeRecord {
   return new NodeRecord(name, "10.0.0.1", 7946, new Uint8Array(0), 0);
 }
 
-describe("the members that died", () => {
-  it("are bounded; the sample keeps old and recent ones", () => {
+describe("the list of members that died", () => {
+  it("stays bounded, and its sample keeps old and recent members", () => {
     const lost = new LostNodes(new SeededRandom(1));
     for (let i = 0; i < 4 * lostNodesMax; i++) lost.add(record(`n${i}`), i);
     expect(lost.size).toBe(lostNodesMax);
@@ -17,7 +17,7 @@ describe("the members that died", () => {
     expect(times.filter((at) => at >= 3 * lostNodesMax).length).toBeGreaterThan(500);
   });
 
-  it("are forgotten by age, and start over when they die again", () => {
+  it("forgets members by age, and starts over when they die again", () => {
     const lost = new LostNodes(new SeededRandom(1));
     for (let i = 0; i < 10; i++) lost.add(record(`n${i}`), i);
     lost.add(record("n0"), 10);
@@ -42,7 +42,7 @@ describe("a member that is found again", () => {
 });
 
 describe("a retry", () => {
-  it("is due at the next tick, and then at every second and every fourth", () => {
+  it("falls due at the next tick, and then at every second and every fourth", () => {
     const schedule = new RetrySchedule();
     const due: number[] = [];
     for (let tick = 0; tick < 16; tick++) {

@@ -36,7 +36,7 @@ function answer(node: EngineHarness): void {
 }
 
 describe("a member that died", () => {
-  it("is pinged by its name, alone, and joined when it answers", () => {
+  it("gets a ping by its name, alone, and a join when it answers", () => {
     const node = knowing(["n2", "n3"]);
     node.deliver(dead("n2"));
     node.advance(0);
@@ -48,7 +48,7 @@ describe("a member that died", () => {
     expect(node.streamPings).toEqual([]);
   });
 
-  it("is pinged over a stream if UDP fails, and joined when it answers", () => {
+  it("gets a ping over a stream if UDP fails, and a join when it answers", () => {
     for (const contacted of [true, false]) {
       const network = { packet: () => undefined, streamPing: () => undefined, pushPull: () => undefined };
       const node = knowing(["n2", "n3"], { network, config: { disableTcpPings: false, tcpTimeout: 150 } });
@@ -75,7 +75,7 @@ describe("a member that died", () => {
     expect([node.streamPings, node.joins, node.takeEvents().map(({ type }) => type)]).toEqual([[], [], ["leave"]]);
   });
 
-  it("is tried less often the longer it does not answer", () => {
+  it("gets fewer tries the longer it does not answer", () => {
     const node = knowing(["n2"], { fixedRandom: 0.5 });
     const begin = node.now;
     node.deliver(dead("n2"));
@@ -83,7 +83,7 @@ describe("a member that died", () => {
     expect(node.sent.map(({ at }) => at - begin)).toEqual([500, 2500, 6500, 10_500, 14_500]);
   });
 
-  it("is tried at ticks that are jittered by a quarter of healingInterval to either side", () => {
+  it("gets its tries at ticks that are jittered by a quarter of healingInterval to either side", () => {
     for (const [random, times] of [
       [0, [0, 2250]],
       [0.9, [900, 3300]],
@@ -106,7 +106,7 @@ describe("a member that died", () => {
     expect(node.sent.map(({ at }) => at - begin)).toEqual([500, 1500, 2500]);
   });
 
-  it("is not pinged over a stream if it answers by UDP", () => {
+  it("gets no ping over a stream if it answers by UDP", () => {
     const node = knowing(["n2", "n3"], { config: { disableTcpPings: false } });
     node.deliver(dead("n2"));
     node.advance(0);
@@ -114,7 +114,7 @@ describe("a member that died", () => {
     expect([node.streamPings.length, node.joins.length]).toEqual([0, 1]);
   });
 
-  it("is not tried after it left, unless it left under an older incarnation", () => {
+  it("gets no try after it left, unless it left under an older incarnation", () => {
     const node = knowing(["n3"]);
     node.deliverAll(alive("n2", { incarnation: 5 }), dead("n2", 5), dead("n2", 4, "n2"));
     node.advance(0);
@@ -133,7 +133,7 @@ describe("a member that died", () => {
     expect(pinged(left)).toEqual([]);
   });
 
-  it("is not tried once it is back, and its timer ends", () => {
+  it("gets no try once it is back, and its timer ends", () => {
     const node = knowing(["n2", "n3"]);
     node.deliverAll(dead("n2"), alive("n2", { incarnation: 2 }));
     node.advance(10_000);
@@ -142,14 +142,14 @@ describe("a member that died", () => {
     expect(timers - node.now).toBeGreaterThan(10_000);
   });
 
-  it("is forgotten after healingTimeout", () => {
+  it("gets no try after healingTimeout", () => {
     const node = knowing(["n2"], { fixedRandom: 0.5, config: { healingTimeout: 3000 } });
     node.deliver(dead("n2"));
     node.advance(20_000);
     expect(pinged(node)).toEqual(["n2", "n2"]);
   });
 
-  it("is not tried at this node's address, nor at one of another member that is alive or left", () => {
+  it("gets no try at this node's address, nor at one of another member that is alive or left", () => {
     for (const state of ["alive", "left", "dead"] as const) {
       const node = knowing(["n2", "n4"]);
       node.deliver(dead("n2"));
@@ -172,7 +172,7 @@ describe("a member that died", () => {
     expect(pinged(neighbour)).toEqual(["n2"]);
   });
 
-  it("is tried with a probability that falls with the cluster size", () => {
+  it("gets a try with a probability that falls with the cluster size", () => {
     const node = knowing(["n2", "n3", "n4"]);
     node.random.fixed = 0.34;
     node.deliver(dead("n2"));
@@ -188,7 +188,7 @@ describe("a member that died", () => {
     expect(pinged(half)).toEqual([]);
   });
 
-  it("is tried alone: the next try starts when this one has ended", () => {
+  it("gets its try alone: the next try starts when this one has ended", () => {
     const node = knowing(["n2", "n3", "n4"], { config: { probeTimeout: 2000 } });
     node.deliverAll(dead("n2"), dead("n3"));
     node.advance(1999);
@@ -198,7 +198,7 @@ describe("a member that died", () => {
     expect(new Set(pinged(node))).toEqual(new Set(["n2", "n3"]));
   });
 
-  it("is not tried with healing off, after this node left, or if it is this node", () => {
+  it("gets no try with healing off, after this node left, or if it is this node", () => {
     const off = knowing(["n2", "n3"], { config: { healingInterval: 0 } });
     off.run(() => off.engine.remember(["10.0.0.1:7946"]));
     off.deliver(dead("n2"));
@@ -211,7 +211,7 @@ describe("a member that died", () => {
     expect(pinged(left)).toEqual([]);
   });
 
-  it("is not joined if this node leaves during the ping", () => {
+  it("gets no join if this node leaves during the ping", () => {
     const node = knowing(["n2", "n3"]);
     node.deliver(dead("n2"));
     node.advance(0);
@@ -231,7 +231,7 @@ describe("a peer that was reached", () => {
     return node;
   }
 
-  it("is joined again, up to three times, if it is still dead here after its refutation had time to spread", () => {
+  it("gets another join, up to three times, if it is still dead here after its refutation had time to spread", () => {
     for (const [gossipInterval, delay] of [
       [0, 1000],
       [20, 100],
@@ -258,7 +258,7 @@ describe("a peer that was reached", () => {
     }
   });
 
-  it("is not joined again once a member is back", () => {
+  it("gets no other join once a member is back", () => {
     const node = reached();
     node.deliver(alive("n2", { incarnation: 2 }));
     node.takeEvents();
@@ -276,7 +276,7 @@ describe("a peer that was reached", () => {
     expect(node.joins).toHaveLength(1);
   });
 
-  it("is not joined again once another member is back", () => {
+  it("gets no other join once another member is back", () => {
     const node = knowing(["n2", "n3", "n4"]);
     node.deliver(dead("n2"));
     node.advance(0);
@@ -290,7 +290,7 @@ describe("a peer that was reached", () => {
     expect(node.joins).toHaveLength(1);
   });
 
-  it("is not joined again if it is alive, even if another member has died meanwhile", () => {
+  it("gets no other join if it is alive, even if another member has died meanwhile", () => {
     const node = reached();
     node.random.fixed = 0.999;
     node.deliverAll(alive("n2", { incarnation: 2 }), dead("n3"));
@@ -301,7 +301,7 @@ describe("a peer that was reached", () => {
     expect(node.takeEvents()).toEqual([]);
   });
 
-  it("is not joined again after the table has forgotten it", () => {
+  it("gets no other join after the table has forgotten it", () => {
     const forgetful = { probeInterval: 100, probeTimeout: 50, gossipToTheDeadTime: 50, suspicionMult: 1000 };
     const node = knowing(["n2", "n3"], { fixedRandom: 0.9, config: forgetful });
     node.deliver(dead("n2"));
@@ -325,7 +325,7 @@ describe("a peer that was reached", () => {
     expect(node.takeEvents()).toEqual([]);
   });
 
-  it("is not joined again if the join fails", () => {
+  it("gets no other join if the join fails", () => {
     const node = reached();
     node.advance(30);
     node.joins[0]?.done(refused);
@@ -337,7 +337,7 @@ describe("a peer that was reached", () => {
 });
 
 describe("the last member's death", () => {
-  it("is reported as isolation once, with the addresses to try", () => {
+  it("counts as isolation, reported once, with the addresses to try", () => {
     const node = knowing(["n2", "n3"], { fixedRandom: 0.9 });
     node.run(() => node.engine.remember(["10.0.0.1:7946", "10.0.0.2:7946", "10.0.0.1:7946"]));
     node.deliver(dead("n2"));
@@ -354,20 +354,20 @@ describe("the last member's death", () => {
     expect(trying.takeEvents().filter(({ type }) => type === "isolated")).toHaveLength(1);
   });
 
-  it("is not isolation if the last member leaves on purpose", () => {
+  it("does not count as isolation if the last member leaves on purpose", () => {
     const node = knowing(["n2"]);
     node.deliver(dead("n2", 1, "n2"));
     expect(node.takeEvents().map(({ type }) => type)).toEqual(["leave"]);
   });
 
-  it("is not isolation for a node that is leaving", () => {
+  it("does not count as isolation for a node that is leaving", () => {
     const node = knowing(["n2"]);
     node.run(() => node.engine.leave(() => undefined));
     node.deliver(dead("n2"));
     expect(node.takeEvents().map(({ type }) => type)).toEqual(["leave", "leave"]);
   });
 
-  it("is healed by any member that returns by itself", () => {
+  it("heals by any member that returns by itself", () => {
     const node = knowing(["n2"], { fixedRandom: 0.9 });
     node.deliver(dead("n2"));
     node.takeEvents();
@@ -384,7 +384,7 @@ describe("the last member's death", () => {
     expect(node.takeEvents().map(({ type }) => type)).toEqual(["join", "leave", "join"]);
   });
 
-  it("is healed during a try; a failed try is not named as the cause", () => {
+  it("heals during a try, and a failed try is not named as the cause", () => {
     for (const error of [undefined, refused]) {
       const node = knowing(["n2"]);
       node.deliver(dead("n2"));
@@ -403,7 +403,7 @@ describe("the last member's death", () => {
     }
   });
 
-  it("is reported with the latest 16 tries before it", () => {
+  it("leads to a report with the latest 16 tries before it", () => {
     const node = knowing(["n2", "n3"], { config: { healingInterval: 100, probeTimeout: 10 } });
     node.deliver(dead("n2"));
     node.advance(20_000);
@@ -417,7 +417,7 @@ describe("the last member's death", () => {
     expect(tried[0]).toMatchObject({ node: "n2", address: "127.0.0.2:7946", elapsed: 10, error: { code: "no_ping_response" } });
   });
 
-  it("is isolation, too, if it is found when a try ends", () => {
+  it("counts as isolation even if it is found when a try ends", () => {
     const node = knowing([]);
     node.run(() => node.engine.remember(["10.0.0.1:7946"]));
     node.advance(0);
@@ -429,7 +429,7 @@ describe("the last member's death", () => {
   });
 });
 
-describe("seeds", () => {
+describe("healing by seeds", () => {
   function seeded(seeds: readonly string[], names: readonly string[] = ["n2"]): EngineHarness {
     const node = knowing(names);
     node.run(() => node.engine.remember(seeds));
@@ -437,7 +437,7 @@ describe("seeds", () => {
     return node;
   }
 
-  it("are resolved, and an address that no known member has is joined", () => {
+  it("resolves seeds, and joins an address that no known member has", () => {
     const node = seeded(["some.name:7946"]);
     expect(node.lookUps.map(({ seed }) => seed)).toEqual(["some.name:7946"]);
     const unknown = { host: "10.0.0.9", port: 7946, name: "" };
@@ -449,7 +449,7 @@ describe("seeds", () => {
     expect(node.takeEvents()).toMatchObject([{ type: "join" }, { type: "healed", via: { seed: "some.name:7946" } }]);
   });
 
-  it("heal nothing and are not joined again if they bring no new member", () => {
+  it("joins a seed once only if it brings no new member, which heals nothing", () => {
     const unknown = { host: "10.0.0.9", port: 7946, name: "" };
     for (const elsewhere of [{ addr: "10.0.0.8" }, { addr: "10.0.0.9", port: 7947 }, { addr: "10.0.0.8", port: 7947 }]) {
       const node = seeded(["some.name:7946"], ["n2", "n3"]);
@@ -464,7 +464,7 @@ describe("seeds", () => {
     }
   });
 
-  it("are left alone for a while if all their members are alive, without counting a failure", () => {
+  it("leaves seeds alone for a while if all their members are alive, without counting a failure", () => {
     const node = seeded(["some.name:7946"]);
     node.lookUps[0]?.done([addressOf("n1"), addressOf("n2")], undefined);
     expect(node.joins).toEqual([]);
@@ -475,7 +475,7 @@ describe("seeds", () => {
     expect(node.lookUps).toHaveLength(2);
   });
 
-  it("count as failed if they cannot be resolved, and are tried again", () => {
+  it("counts a failure if seeds cannot be resolved, and tries them again", () => {
     const node = seeded(["some.name:7946"]);
     node.lookUps[0]?.done([], refused);
     expect(node.count("healing.failed")).toBe(1);
@@ -484,7 +484,7 @@ describe("seeds", () => {
     expect(node.lookUps).toHaveLength(2);
   });
 
-  it("are remembered once each, the latest 64", () => {
+  it("remembers each seed once, the latest 64", () => {
     const node = knowing(["n2"], { fixedRandom: 0.9 });
     const seeds = Array.from({ length: 70 }, (_, i) => `10.0.1.${i}:7946`);
     node.run(() => node.engine.remember(seeds));
@@ -497,7 +497,7 @@ describe("seeds", () => {
     expect(node.lookUps[0]?.seed).toBe("10.0.1.7:7946");
   });
 
-  it("alternate at random with members that died", () => {
+  it("alternates at random between seeds and members that died", () => {
     for (const [chance, looksUp] of [
       [0.49, true],
       [0.5, false],
@@ -511,7 +511,7 @@ describe("seeds", () => {
     }
   });
 
-  it("leave the try to a member that died while they are not due", () => {
+  it("leaves the try to a member that died while no seed is due", () => {
     const node = seeded(["10.0.0.1:7946"]);
     node.lookUps[0]?.done([], refused);
     node.deliver(dead("n2"));

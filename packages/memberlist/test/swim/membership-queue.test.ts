@@ -15,7 +15,7 @@ function said(harness: EngineHarness): string[] {
 }
 
 describe("the queue of membership updates", () => {
-  it("is bounded by count, and counts and logs dropped updates", () => {
+  it("stays bounded by count, and counts and logs dropped updates", () => {
     const harness = node({ maxMembershipBroadcasts: 10 });
     for (let i = 2; i < 102; i++) {
       harness.deliver(alive(`n${i}`));
@@ -27,7 +27,7 @@ describe("the queue of membership updates", () => {
     expect(harness.known()).toHaveLength(101);
   });
 
-  it("is bounded by bytes", () => {
+  it("stays bounded by bytes", () => {
     const harness = node({ maxMembershipBroadcastBytes: 3_000 });
     for (let i = 2; i < 22; i++) harness.deliver(alive(`n${i}`, { meta: new Uint8Array(400) }));
     expect(harness.count("limit.maxMembershipBroadcastBytes")).toBeGreaterThanOrEqual(14);

@@ -17,7 +17,7 @@ function pushed(name: string, state: number, incarnation: number = 1) {
 }
 
 describe("a message about a member", () => {
-  it("is counted by kind if it changes something", () => {
+  it("counts by kind if it changes something", () => {
     const node = started();
     node.metrics.clear();
     node.deliverAll(alive("n2"), alive("n2"), suspect("n2"), suspect("n2"), dead("n2"), dead("n2"));
@@ -28,7 +28,7 @@ describe("a message about a member", () => {
     });
   });
 
-  it("changes nothing at a known incarnation, whatever its other fields hold", () => {
+  it("changes nothing at a known incarnation, for any content of its other fields", () => {
     const node = started();
     node.deliver(alive("n2", { incarnation: 5 }));
     node.takeBroadcasts();
@@ -41,7 +41,7 @@ describe("a message about a member", () => {
     expect(node.state("n2")).toBe("suspect");
   });
 
-  it("is a conflict if it has another port of the same host", () => {
+  it("causes a conflict if it has another port of the same host", () => {
     const node = started();
     node.deliverAll(alive("n2"), alive("n2", { incarnation: 2, port: 7947 }));
     expect(node.node("n2")).toMatchObject({ port: 7946, incarnation: 1 });
@@ -50,7 +50,7 @@ describe("a message about a member", () => {
     expect(node.logged("name_conflict")).toMatchObject([{ level: "warn" }]);
   });
 
-  it("is ignored without an address or with too much metadata, and counted by cause", () => {
+  it("changes nothing without an address or with too much metadata, and counts by cause", () => {
     const node = started();
     node.deliver(alive("n2", { addr: "" }));
     expect(node.count("dropped.bad_address")).toBe(1);
@@ -62,7 +62,7 @@ describe("a message about a member", () => {
     expect(node.node("n2")?.meta).toHaveLength(512);
   });
 
-  it("may have a minimum version equal to its maximum", () => {
+  it("works with a minimum version equal to its maximum", () => {
     const node = started();
     node.deliver(alive("n2", { vsn: [2, 2, 2, 0, 0, 0] }));
     expect(node.state("n2")).toBe("alive");
@@ -70,7 +70,7 @@ describe("a message about a member", () => {
     expect(node.logged("versions_rejected")).toMatchObject([{ level: "warn" }]);
   });
 
-  it("is counted and logged if its sender or its address is outside cidrsAllowed", () => {
+  it("counts and appears in the log if its sender or its address is outside cidrsAllowed", () => {
     const node = started({ config: { cidrsAllowed: ["127.0.0.0/16"] } });
     const inside = { ...stranger, host: "127.0.0.50" };
     node.deliver(alive("n3", { addr: "10.0.0.3" }), inside);
@@ -105,7 +105,7 @@ describe("a duplicate alive message", () => {
     return node.engine.packets.waiting > 0;
   }
 
-  it("is dropped on arrival; one that changes something is queued", () => {
+  it("stops on arrival, while one that changes something is queued", () => {
     expect(waits({})).toBe(false);
     expect(waits({}, alive("n2"), alive("n2", { incarnation: 2 }))).toBe(false);
     expect(waits({ config: { protocolVersion: 3 } })).toBe(false);
@@ -114,13 +114,13 @@ describe("a duplicate alive message", () => {
     expect(waits({}, alive("n3"), alive("n2"))).toBe(true);
   });
 
-  it("is queued if its name exceeds 256 bytes", () => {
+  it("enters the queue if its name exceeds 256 bytes", () => {
     expect(waits({}, alive("n".repeat(256)))).toBe(false);
     expect(waits({}, alive("n".repeat(257)))).toBe(true);
     expect(waits({ delegates: { hasAliveDelegate: true } }, alive("n".repeat(257)))).toBe(true);
   });
 
-  it("is queued with an alive delegate, in protocol version 1, or if it is about this node", () => {
+  it("enters the queue with an alive delegate, in protocol version 1, or if it is about this node", () => {
     expect(waits({ delegates: { hasAliveDelegate: true } })).toBe(true);
     expect(waits({ config: { cidrsAllowed: ["127.0.0.0/8"] } })).toBe(true);
     expect(waits({ delegates: { hasAliveDelegate: true }, config: { cidrsAllowed: ["127.0.0.0/8"] } })).toBe(true);
@@ -142,7 +142,7 @@ describe("the alive delegate", () => {
     expect(seen.map(({ name, state }) => `${name} ${state}`)).toEqual(["n2 alive", "n2 alive", "n2 alive"]);
   });
 
-  it("is not asked about a node without versions, which is logged", () => {
+  it("sees no node without versions, which is logged", () => {
     const node = started({ delegates: { hasAliveDelegate: true, refusesAlive: () => "never asked" } });
     node.logs.length = 0;
     node.deliver(alive("n2", { vsn: [1, 5, 2, 0, 0] }));
@@ -177,7 +177,7 @@ describe("the cause of a state", () => {
     ]);
   });
 
-  it("has accusers, confirmations and times for a death by this node's timer", () => {
+  it("contains accusers, confirmations and times for a death by this node's timer", () => {
     const node = new EngineHarness();
     for (const name of ["n2", "n3", "n4", "n5", "n6"]) node.deliver(alive(name));
     node.deliverAll(suspect("n2", 1, "a"), suspect("n2", 1, "b"));
@@ -199,7 +199,7 @@ describe("the cause of a state", () => {
     expect(node.now - begin).toBe(60_000);
   });
 
-  it("is cleared once the node has refuted", () => {
+  it("disappears once the node has refuted", () => {
     const node = started();
     node.deliverAll(alive("n2"), suspect("n2", 1, "n9"), alive("n2", { incarnation: 2 }));
     node.takeEvents();
@@ -225,7 +225,7 @@ describe("the round trip of a member", () => {
     return verdict?.type === "suspect" && verdict.cause.code === "probe_failed" ? verdict.cause.rtt : "no verdict";
   }
 
-  it("is forgotten when the member returns at another host or port, and kept otherwise", () => {
+  it("disappears when the member returns at another host or port, and stays otherwise", () => {
     expect(rttAfter({})).toBe(8);
     expect(rttAfter({ port: 7947 })).toBeUndefined();
     expect(rttAfter({ addr: "127.0.0.22" })).toBeUndefined();
@@ -233,7 +233,7 @@ describe("the round trip of a member", () => {
   });
 });
 
-it("the merge delegate sees a node in an undefined state as dead", () => {
+it("shows the merge delegate a node in an undefined state as dead", () => {
   const asked: string[] = [];
   const delegates = {
     hasMergeDelegate: true,

@@ -119,7 +119,7 @@ describe("merging a peer's state", () => {
 });
 
 describe("the merge delegate", () => {
-  it("is asked on a join only, sees all nodes, and can refuse without any change", () => {
+  it("sees all nodes, on a join only, and can refuse without any change", () => {
     const asked: (readonly Node[])[] = [];
     let refusal: unknown;
     const delegates = {

@@ -45,7 +45,7 @@ describe("an alive message", () => {
     expect(isUnchanged(recordOf(), fields)).toBe(false);
   });
 
-  it("is not compared with a record without versions, whose versions are only assumed", () => {
+  it("counts as new to a record without versions, whose versions are only assumed", () => {
     const record = new NodeRecord("n2", hostOf("n2"), 7946, meta, 0);
     record.change({ incarnation: 5 });
     expect(isUnchanged(record, { vsn: [0, 0, 0, 0, 0, 0] })).toBe(false);
@@ -71,7 +71,7 @@ describe("a record", () => {
 });
 
 describe("the round trip of a member", () => {
-  it("is that of the first answer, and moves by an eighth towards each further one", () => {
+  it("starts at the first answer, and moves by an eighth towards each further one", () => {
     const record = recordOf();
     expect(record.rtt).toBeUndefined();
     record.addRtt(80);

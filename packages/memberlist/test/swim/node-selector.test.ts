@@ -150,7 +150,7 @@ describe("NodeSelector.choose", () => {
     return { selector, random, asked: () => asked };
   }
 
-  it("asks nobody where there is no selectNodes, no node to choose or nobody to choose from", () => {
+  it("calls selectNodes only if there is one, a node to choose and a candidate", () => {
     const without = selectorOf(false);
     expect(without.selector.choose("gossip", 3, () => true)).toHaveLength(3);
     const { asked, selector } = selectorOf(true);

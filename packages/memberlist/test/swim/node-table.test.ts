@@ -23,7 +23,7 @@ function names(table: NodeTable): string[] {
 }
 
 describe("kept metadata", () => {
-  it("is a separate copy, whatever else is kept beside it", () => {
+  it("stays a separate copy beside all other kept metadata", () => {
     const table = tableOf([]);
     const given = Array.from({ length: 600 }, (_, i) => new Uint8Array((i * 7) % 513).fill(i));
     const kept = given.map((meta) => table.keepMeta(meta));
@@ -42,7 +42,7 @@ describe("kept metadata", () => {
     expect(table.keepMeta(new Uint8Array(0)).buffer.byteLength).toBe(0);
   });
 
-  it("fills what it shares to the last byte", () => {
+  it("fills its shared memory to the last byte", () => {
     const table = tableOf([]);
     const buffers = Array.from({ length: 16 }, () => table.keepMeta(new Uint8Array(128)).buffer);
     expect(new Set(buffers.slice(0, 8)).size).toBe(1);
@@ -94,7 +94,7 @@ describe("the end of a round", () => {
     expect(table.liveCount).toBe(3);
   });
 
-  it("is when thousands of dead nodes begin to be forgotten, a part at a time", () => {
+  it("begins to forget thousands of dead nodes, a part at a time", () => {
     const table = tableOf(Array.from({ length: 10_000 }, (_, i) => [i % 10 === 0 ? "alive" : "left", 0] as const));
     const reaped = Array.from({ length: 11 }, (_, i) => table.reap(15, 20, i === 0).length);
     expect(reaped.reduce((sum, count) => sum + count)).toBe(9_000);

@@ -72,7 +72,7 @@ describe("a move to another address", () => {
     }
   });
 
-  it("is immediate if no other member is alive", () => {
+  it("takes no time if no other member is alive", () => {
     const node = started([]);
     move(node);
     expect(said(node)).toEqual([alive("n1", { incarnation: 2, ...there })]);
@@ -104,7 +104,7 @@ describe("a move to another address", () => {
     expect(said(node)).toEqual([]);
   });
 
-  it("is not undone by messages about this node, which are refuted afterwards", () => {
+  it("stays in force after messages about this node, which are refuted afterwards", () => {
     const node = started();
     move(node);
     said(node);
@@ -203,7 +203,7 @@ describe("a move to another address", () => {
     expect(node.engine.localNode).toMatchObject({ ...there, state: "alive" });
   });
 
-  it("only records the address if the node was never a member", () => {
+  it("records only the address if the node was never a member", () => {
     const node = new EngineHarness({ delegates: { hasAliveDelegate: true, refusesAlive: () => "nobody" } }).start();
     move(node);
     node.advance(10_000);

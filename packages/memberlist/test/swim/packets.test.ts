@@ -23,7 +23,7 @@ function messagesHeard(node: EngineHarness): Uint8Array[] {
 const hello: Uint8Array = Uint8Array.of(104, 101, 108, 108, 111);
 
 describe("a packet without a message", () => {
-  it("is dropped, counted, and logged as missing its type [HandleCommand]", () => {
+  it("counts as dropped, and appears in the log as missing its type [HandleCommand]", () => {
     const node = started();
     node.deliver(new Uint8Array(0));
     expect(node.count("dropped.empty")).toBe(1);
@@ -48,7 +48,7 @@ describe("a packet", () => {
     expect(messagesHeard(node)).toEqual([hello, new Uint8Array(0)]);
   });
 
-  it("may be compressed and hold a compound", () => {
+  it("works compressed and with a compound inside", () => {
     const node = started();
     const inner = makeCompound([encodeUser(hello), encodeMessage(ping())]);
     node.deliver(compressMessage(inner));
@@ -75,7 +75,7 @@ describe("a packet", () => {
     expect(node.logged("message_dropped")[0]?.message).toContain("2 messages");
   });
 
-  it("is dropped if its type is unknown or belongs on a stream", () => {
+  it("counts as dropped if its type is unknown or belongs on a stream", () => {
     const node = started();
     for (const type of [6, 10, 12, 13, 14, 99, 243, 244, 255]) node.deliver(Uint8Array.of(type, 0x80));
     expect(node.count("dropped.unknown_type")).toBe(9);
@@ -108,7 +108,7 @@ describe("the work of one packet", () => {
     makeCompound(Array.from({ length: 255 }, () => Uint8Array.of(7, 255, ...new Uint8Array(510)))),
   );
 
-  it("is bounded to 255 parts, however compounds are nested, and logs one line", () => {
+  it("stays within 255 parts, however compounds are nested, and logs one line", () => {
     const node = started();
     expect(manyEmptyParts.length).toBeLessThan(2_000);
     node.deliver(manyEmptyParts);
@@ -141,7 +141,7 @@ describe("the work of one packet", () => {
     expect(messagesHeard(node)).toEqual([hello]);
   });
 
-  it("is bounded to a few replies, wherever the packet wants them sent", () => {
+  it("stays within a few replies, for any reply addresses in the packet", () => {
     const node = started();
     const victim = { sourceAddr: "10.7.7.7", sourcePort: 80 };
     const pings = Array.from({ length: 200 }, (_, seqNo) => encodeMessage(ping({ ...victim, seqNo })));
@@ -173,7 +173,7 @@ describe("decompression", () => {
   });
 });
 
-describe("whatever a peer sends", () => {
+describe("hostile input", () => {
   const valid: readonly Message[] = [
     ping({ node: "n1", sourceAddr: "127.0.0.2", sourcePort: 7946, sourceNode: "n2" }),
     indirectPing({ nack: true }),
@@ -224,7 +224,7 @@ describe("whatever a peer sends", () => {
     );
   });
 
-  it("is dropped for a named reason", () => {
+  it("counts as dropped for a named reason", () => {
     const node = started();
     node.deliver(Uint8Array.of(0));
     node.deliver(Uint8Array.of(4, 0x81, 0xa4, 78, 111, 100, 101, 7));

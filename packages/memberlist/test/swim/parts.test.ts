@@ -25,19 +25,19 @@ it("ignores the removal of an unknown address from the index", () => {
   expect(index.has("10.0.0.1", 7946)).toBe(true);
 });
 
-describe("dropped messages", () => {
-  it("are only those that failed to decode: any other error is rethrown", () => {
+describe("the report of dropped messages", () => {
+  it("covers only messages that failed to decode: any other error is rethrown", () => {
     const dropped = new DroppedMessages({} as EngineLog, {} as EngineStats);
     expect(() => dropped.addError(new TypeError("a fault of ours"), 1, stranger)).toThrow("a fault of ours");
   });
 
-  it("are not counted if none was dropped", () => {
+  it("counts none if none was dropped", () => {
     const node = new EngineHarness();
     node.deliver(makeCompound([alive("n2"), alive("n3")].map((message) => encodeMessage(message))));
     expect([...node.counters.keys()].filter((name) => name.startsWith("dropped."))).toEqual([]);
   });
 
-  it("are logged with their count and the first one's error", () => {
+  it("contains their count and the first one's error", () => {
     const node = new EngineHarness();
     node.deliver(Uint8Array.of(99));
     node.deliver(makeCompound([Uint8Array.of(99), Uint8Array.of(98)]));
@@ -89,8 +89,8 @@ describe("verifyProtocol", () => {
   });
 });
 
-describe("the outputs of an engine", () => {
-  it("are none before its first input", () => {
+describe("Outputs", () => {
+  it("starts without actions and events", () => {
     expect(new Outputs()).toEqual({ actions: [], events: [] });
   });
 });

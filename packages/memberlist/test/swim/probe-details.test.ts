@@ -23,7 +23,7 @@ function seqNoOf(node: EngineHarness): number {
   return node.sentOf("ping")[0]?.seqNo ?? -1;
 }
 
-it("the dead are looked through once in a round, not at each probe", () => {
+it("looks through the dead once in a round, not at each probe", () => {
   const node = probing(Array.from({ length: 5 }, (_, i) => alive(`n${i + 2}`)));
   const { table } = node.engine.context;
   const reap = vi.spyOn(table, "reap");
@@ -56,8 +56,8 @@ describe("the first packet of a probe", () => {
   });
 });
 
-describe("the helpers of a probe", () => {
-  it("are alive, and never this node or the target", () => {
+describe("a probe with helpers", () => {
+  it("asks helpers that are alive, and never this node or the target", () => {
     const node = probing([alive("n3"), alive("n4"), suspect("n3"), alive("n2")], { config: { indirectChecks: 100 } });
     node.advance(50);
     const asked = node.sent.filter(({ messages }) => messages[0]?.kind === "indirectPing").map(({ to }) => to.name);
@@ -65,7 +65,7 @@ describe("the helpers of a probe", () => {
     expect(node.logged("ping_timeout")).toMatchObject([{ level: "debug" }]);
   });
 
-  it("are not asked for nacks without LHA-Probe, and the health score then stays 0", () => {
+  it("asks for no nacks without LHA-Probe, and the health score then stays 0", () => {
     const node = probing([alive("n3"), alive("n2")], { hooks: { nacks: false }, config: { awarenessMaxMultiplier: 1 } });
     node.advance(200);
     expect(node.sentOf("indirectPing").map(({ nack }) => nack)).toEqual([false]);
@@ -73,7 +73,7 @@ describe("the helpers of a probe", () => {
     expect(node.engine.healthScore).toBe(0);
   });
 
-  it("are chosen by selectNodes for the purpose indirectProbe, and targets for probe", () => {
+  it("chooses helpers by selectNodes for the purpose indirectProbe, and targets for probe", () => {
     const purposes: string[] = [];
     const selectNodes = (purpose: string): string[] => {
       purposes.push(purpose);
@@ -135,7 +135,7 @@ it("sends stream pings to nodes from protocol version 3 on", () => {
   }
 });
 
-it("samples the time of a probe when it ends, whatever its result", () => {
+it("samples the time of a probe when it ends, with any result", () => {
   const answered = probing([alive("n2")]);
   answered.advance(30);
   answered.deliver(ack(seqNoOf(answered)));

@@ -8,7 +8,7 @@ function recordOf(name: string): NodeRecord {
   return new NodeRecord(name, "10.0.0.1", 1, new Uint8Array(0), 0);
 }
 
-it("probes each member that stays once in a round, and nobody who was deleted", () => {
+it("probes each member that stays once in a round, and no member that was deleted", () => {
   const step = fc.record({ node: fc.nat(9), kind: fc.constantFrom("add", "delete", "next") });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80 }), fc.nat(1_000), (steps, seed) => {
@@ -65,7 +65,7 @@ it("probes a new member at any time of a round alike", () => {
   expect(waits.filter((wait) => wait <= 10).length).toBeGreaterThan(150);
 });
 
-it("has every order alike", () => {
+it("draws every order alike", () => {
   const random = new SeededRandom(1);
   const list = new ProbeList<NodeRecord>(random);
   for (const name of ["a", "b", "c"]) list.add(recordOf(name));

@@ -68,7 +68,7 @@ describe("the probe schedule", () => {
     expect(probed.probes).toHaveLength(30);
   });
 
-  it("probes nobody if no other member is alive", () => {
+  it("probes no node if no other member is alive", () => {
     const probed = new Probed(3, { config: { probeInterval: 10, probeTimeout: 5 } });
     probed.node.deliverAll(dead("n2"), dead("n3"));
     probed.advance(500);
@@ -78,7 +78,7 @@ describe("the probe schedule", () => {
     expect(alone.probes).toEqual([]);
   });
 
-  it("is off with a probeInterval of 0", () => {
+  it("never starts with a probeInterval of 0", () => {
     const probed = new Probed(5, { config: { probeInterval: 0 } });
     probed.advance(60_000, 1000);
     expect(probed.probes).toEqual([]);

@@ -31,7 +31,7 @@ function arrange({ up, knows, config, score = 0 }: Arrangement): { members: Virt
 const oldVersions: readonly number[] = [1, 2, 2, 0, 0, 0];
 
 describe("a probe that is answered", () => {
-  it("may have the sequence number 0 after u32 wraps", () => {
+  it("works with the sequence number 0 after u32 wraps", () => {
     const members = new VirtualCluster({ latency });
     const n1 = members.add("n1", { fixedRandom: 0, seqNo: 0xffff_fffe, config: { probeInterval: 200, probeTimeout: 10 } });
     members.add("n2", { config: { probeInterval: 0 } });
@@ -74,7 +74,7 @@ describe("a probe that is answered", () => {
     expect(n1.metrics.get("memberlist.degraded.probe")).toEqual([1]);
   });
 
-  it("is counted as degraded only while poor health stretches its interval", () => {
+  it("counts as degraded only while poor health stretches its interval", () => {
     const well = arrange({ up: ["n2"], knows: [alive("n2")] });
     well.members.advance(1000);
     expect(well.n1.sentOf("ping").length).toBeGreaterThan(1);
@@ -251,7 +251,7 @@ describe("the stream ping beside the indirect ones", () => {
     expect(n1.logged("udp_unreachable")).toEqual([]);
   });
 
-  it("is left out if it is disabled, for all nodes or for this one [ProbeNode_FallbackTCP_Disabled]", () => {
+  it("does not happen if it is disabled, for all nodes or for this one [ProbeNode_FallbackTCP_Disabled]", () => {
     for (const config of [{ disableTcpPings: true }, { disableTcpPingsForNode: (name: string) => name === "n4" }]) {
       const { members, n1 } = arrange({ up, knows, config });
       cutOff(members);
@@ -266,7 +266,7 @@ describe("the stream ping beside the indirect ones", () => {
     expect(other.n1.state("n4")).toBe("alive");
   });
 
-  it("is left out for a node before protocol version 3 [ProbeNode_FallbackTCP_OldProtocol]", () => {
+  it("does not happen for a node before protocol version 3 [ProbeNode_FallbackTCP_OldProtocol]", () => {
     const { members, n1 } = arrange({ up, knows: [...knows.slice(0, 2), alive("n4", { vsn: oldVersions })] });
     cutOff(members);
     members.advance(200);
@@ -275,7 +275,7 @@ describe("the stream ping beside the indirect ones", () => {
     expect(n1.sentOf("indirectPing")).toHaveLength(2);
   });
 
-  it("may answer a little after the deadline, and delays the verdict", () => {
+  it("counts a little after the deadline, too, and delays the verdict", () => {
     for (const contacted of [true, false]) {
       const { members, n1 } = arrange({ up: ["n2"], knows: [alive("n2"), alive("n4")] });
       members.streamPing = () => undefined;

@@ -14,26 +14,26 @@ function started(options: HarnessOptions = {}): EngineHarness {
 }
 
 describe("a ping", () => {
-  it("is answered by an ack to its source address [HandlePing]", () => {
+  it("gets an ack at its source address [HandlePing]", () => {
     const node = started();
     node.deliver(ping({ ...asker, node: "n1" }));
     expect(node.sent).toMatchObject([{ to: askerAddress, messages: [{ kind: "ack", seqNo: 42 }], crc: false }]);
   });
 
-  it("is answered even if it names no node [HandlePing]", () => {
+  it("gets an ack even if it names no node [HandlePing]", () => {
     const node = started();
     node.deliver(ping(asker));
     expect(node.sentOf("ack")).toEqual([ack(42)]);
   });
 
-  it("is answered to its sender if its source address is missing or incomplete", () => {
+  it("gets its ack at the sender if its source address is missing or incomplete", () => {
     const node = started();
     for (const source of [{}, { sourceAddr: "127.0.0.9" }, { sourcePort: 4000 }]) node.deliver(ping(source), stranger);
     for (const { to } of node.sent) expect(to).toEqual({ ...stranger, name: "" });
     expect(node.sent).toHaveLength(3);
   });
 
-  it("is dropped, counted and logged if it is for another node [HandlePing_WrongNode]", () => {
+  it("counts as dropped, and appears in the log, if it is for another node [HandlePing_WrongNode]", () => {
     const node = started();
     node.deliver(ping({ ...asker, node: "n1-bad" }));
     expect(node.sent).toEqual([]);
@@ -41,7 +41,7 @@ describe("a ping", () => {
     expect(node.logged("ping_for_other_node")).toMatchObject([{ level: "warn" }]);
   });
 
-  it("is answered once for each part of a compound [HandleCompoundPing]", () => {
+  it("gets one ack for each part of a compound [HandleCompoundPing]", () => {
     const node = started();
     const message = encodeMessage(ping(asker));
     node.deliver(makeCompound([message, message, message]));
@@ -52,13 +52,13 @@ describe("a ping", () => {
     }
   });
 
-  it("is answered with the ping delegate's payload", () => {
+  it("gets the ping delegate's payload", () => {
     const node = started({ delegates: { ackPayload: () => Uint8Array.of(1, 2) } });
     node.deliver(ping(asker));
     expect(node.sentOf("ack")).toEqual([ack(42, Uint8Array.of(1, 2))]);
   });
 
-  it("is answered by a packet that also carries broadcasts [SendMsg_Piggyback]", () => {
+  it("gets an ack in a packet that also carries broadcasts [SendMsg_Piggyback]", () => {
     const node = started();
     const rand = alive("rand", { incarnation: 10, addr: "127.0.0.255", vsn: [1, 5, 1, 1, 1, 1] });
     node.deliver(rand);
@@ -67,7 +67,7 @@ describe("a ping", () => {
     expect(node.sent[0]?.messages).toEqual([ack(42), rand]);
   });
 
-  it("is answered without broadcasts at a stranger's source address, and with broadcasts at a member's", () => {
+  it("gets no broadcasts at a stranger's source address, and gets them at a member's", () => {
     const node = started();
     const member = alive("n2");
     node.deliver(member);
@@ -78,7 +78,7 @@ describe("a ping", () => {
     expect(node.sent[2]?.messages).toEqual([ack(42), member]);
   });
 
-  it("is answered with a checksum if the asker is known to understand it", () => {
+  it("gets a checksum if the asker is known to understand it", () => {
     const node = started();
     node.deliverAll(alive("n2"), alive("n3", { vsn: [1, 4, 2, 0, 0, 0] }));
     for (const sourceNode of ["n2", "n3", "n4", ""]) node.deliver(ping({ ...asker, sourceNode }));
@@ -98,7 +98,7 @@ describe("an indirect ping", () => {
     expect(node.sent[2]?.messages.map(({ kind }) => kind)).toEqual(["ping", "alive"]);
   });
 
-  it("is relayed in this node's name, and its ack under the asker's sequence number [HandleIndirectPing]", () => {
+  it("goes on in this node's name, and its ack returns under the asker's sequence number [HandleIndirectPing]", () => {
     const members = new VirtualCluster();
     const helper = members.add("n1", { config: { probeInterval: 0 } });
     members.add("n2", { config: { probeInterval: 0 } });
@@ -123,7 +123,7 @@ describe("an indirect ping", () => {
     ]);
   });
 
-  it("is nacked once without an ack within probeTimeout, if the asker wants nacks", () => {
+  it("gets one nack without an ack within probeTimeout, if the asker wants nacks", () => {
     const node = started({ config: { probeInterval: 0, probeTimeout: 300 } });
     node.deliver(indirectPing({ ...asker, nack: true }));
     node.deliver(indirectPing({ ...asker, seqNo: 101, nack: false }));
@@ -136,7 +136,7 @@ describe("an indirect ping", () => {
     expect(node.sent).toHaveLength(1);
   });
 
-  it("is not answered by a late ack", () => {
+  it("gets no late ack", () => {
     const node = started({ config: { probeInterval: 0, probeTimeout: 300 } });
     node.deliver(indirectPing({ ...asker, nack: false }));
     node.advance(300);
@@ -145,7 +145,7 @@ describe("an indirect ping", () => {
     expect(node.sent).toEqual([]);
   });
 
-  it("is answered to its sender and pinged at bindPort if it has no ports", () => {
+  it("gets its answer at the sender and goes to bindPort if it has no ports", () => {
     const node = started({ config: { probeInterval: 0, bindPort: 7001 } });
     node.deliver(indirectPing({ port: 0 }), stranger);
     expect(node.sent[0]?.to).toEqual({ host: "127.0.0.2", port: 7001, name: "n2" });

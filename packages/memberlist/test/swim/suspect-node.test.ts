@@ -58,7 +58,7 @@ describe("a suspect message", () => {
     expect(node.takeEvents()).toEqual([]);
   });
 
-  it("is gossiped and shortens the timeout if its accuser is new and confirmations are wanted", () => {
+  it("spreads and shortens the timeout if its accuser is new and confirmations are wanted", () => {
     const node = knowing(["n2", "n3", "n4", "n5"]);
     node.deliver(suspect("n2", 1, "a"));
     const times = ["b", "c", "d"].map((from) => {
@@ -74,7 +74,7 @@ describe("a suspect message", () => {
     ]);
   });
 
-  it("is ignored at an old incarnation [SuspectNode_OldSuspect]", () => {
+  it("changes nothing at an old incarnation [SuspectNode_OldSuspect]", () => {
     const node = knowing([]);
     node.deliver(alive("n2", { incarnation: 10 }));
     node.takeBroadcasts();
@@ -83,7 +83,7 @@ describe("a suspect message", () => {
     expect(node.engine.numQueuedBroadcasts).toBe(0);
   });
 
-  it("is refuted if it is about this node, and worsens the health score [SuspectNode_Refute]", () => {
+  it("causes a refutation if it is about this node, and worsens the health score [SuspectNode_Refute]", () => {
     const node = new EngineHarness().start();
     node.takeBroadcasts();
     node.takeEvents();
@@ -110,7 +110,7 @@ describe("the end of a suspicion", () => {
     expect(node.logged("marked_dead")).toHaveLength(1);
   });
 
-  it("is not counted as degraded if all confirmed it, or none could", () => {
+  it("does not count as degraded if all confirmed it, or none could", () => {
     const all = knowing(["n2", "n3", "n4", "n5"]);
     for (const from of ["a", "b", "c"]) all.deliver(suspect("n2", 1, from));
     all.advance(24_000);

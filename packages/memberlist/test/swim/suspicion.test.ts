@@ -19,7 +19,7 @@ describe("remainingSuspicionTime", () => {
     }
   });
 
-  it("is whole, falls with each confirmation, and stays between min and max", () => {
+  it("returns whole numbers that fall with each confirmation, and stays between min and max", () => {
     const numbers = fc.tuple(
       fc.integer({ min: 1, max: 12 }),
       fc.integer({ min: 1, max: 100_000 }),
@@ -155,7 +155,7 @@ describe("a suspicion in the engine", () => {
   });
 });
 
-it("a suspicion lasts as long as by default if this node does not probe", () => {
+it("keeps the default length of a suspicion if this node does not probe", () => {
   const node = new EngineHarness({ config: { probeInterval: 0 } }).start();
   node.deliverAll(alive("n2"), suspect("n2"));
   node.advance(3900);

@@ -126,7 +126,7 @@ describe("TimerQueue", () => {
     expect(timers.nextAt()).toBe(3);
   });
 
-  it("clears timers that nobody holds", () => {
+  it("clears timers without an owner", () => {
     const timers = new TimerQueue();
     timers.set(1, () => expect.unreachable());
     timers.cancel(timers.set(2, () => expect.unreachable()));
@@ -281,7 +281,7 @@ describe("Periodic", () => {
     expect(ticks.at(-1)).toBe(2099);
   });
 
-  it("has no timer while it has no work, and ticks again in its rhythm once it is woken", () => {
+  it("sets no timer while it has no work, and ticks again in its rhythm once it is woken", () => {
     let hasWork = true;
     const { periodic, ticks, timers, advanceTo } = started({ hasWork: () => hasWork });
     advanceTo(1129);
@@ -321,7 +321,7 @@ describe("Periodic", () => {
     expect(asleep.timers.size).toBe(0);
   });
 
-  it("may be stopped by its own tick", () => {
+  it("stops when its own tick stops it", () => {
     const ticks: number[] = [];
     const { periodic, timers, advanceTo } = started({
       tick: () => {

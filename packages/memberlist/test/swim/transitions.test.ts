@@ -103,12 +103,12 @@ function expectation(
   };
 }
 
-describe("the transitions of a node", () => {
+describe("the state machine of a node", () => {
   for (const start of Object.keys(transitions) as Start[]) {
     for (const received of Object.keys(transitions[start]) as Received[]) {
       for (const [i, relation] of ["lower", "equal", "higher"].entries()) {
         const outcome = transitions[start][received][i] as Outcome;
-        it(`${start}: ${received} with ${relation} incarnation -> ${outcome === "" ? "nothing" : outcome}`, () => {
+        it(`answers ${received} with ${relation} incarnation in state ${start}: ${outcome === "" ? "nothing" : outcome}`, () => {
           const { node, subject } = arrange(start);
           const incarnation = known + i - 1;
           const expected = expectation(start, received, incarnation, outcome, node.node(subject));

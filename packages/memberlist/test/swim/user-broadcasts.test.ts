@@ -26,7 +26,7 @@ describe("a full queue of user broadcasts", () => {
     ["dropOldest", "oldest", true, ["bb", "ccc"]],
     ["dropMostSent", "most_sent", true, ["a", "ccc"]],
     ["dropNewest", "newest", false, ["a", "bb"]],
-  ])("reports what was lost: %s", (whenFull, lost, isTaken, left) => {
+  ])("reports lost broadcasts: %s", (whenFull, lost, isTaken, left) => {
     const node = full(whenFull);
     expect(node.engine.broadcast(ascii("ccc"), undefined)).toBe(isTaken);
     expect(node.count(`broadcast_dropped.${lost}`)).toBe(1);
@@ -48,7 +48,7 @@ describe("a full queue of user broadcasts", () => {
     expect(taken(node, 1_000).toSorted()).toEqual(["a", "bb"]);
   });
 
-  it("is reported ten times at once, and then with the number of those left out", () => {
+  it("causes ten reports at once, and then one with the number of those left out", () => {
     const node = full("dropNewest");
     for (let i = 0; i < 30; i++) node.engine.broadcast(ascii("ccc"), undefined);
     expect(node.takeEvents()).toHaveLength(10);
@@ -60,7 +60,7 @@ describe("a full queue of user broadcasts", () => {
 });
 
 describe("a user broadcast in the queue", () => {
-  it("is dropped once no packet can hold it, which is counted and logged", () => {
+  it("leaves the queue once no packet can hold it, which is counted and logged", () => {
     let layerOverhead = 0;
     const node = started({ layerOverhead: () => layerOverhead });
     const before = node.engine.maxPayload;
@@ -80,7 +80,7 @@ describe("a user broadcast in the queue", () => {
     expect(taken(node, 1_000).toSorted()).toEqual(["a", "b", "new"]);
   });
 
-  it("is a copy: the application may go on writing to its message", () => {
+  it("keeps its own copy: the application may go on writing to its message", () => {
     const node = started();
     const message = ascii("before");
     node.engine.broadcast(message, undefined);
@@ -89,8 +89,8 @@ describe("a user broadcast in the queue", () => {
   });
 });
 
-describe("the queue and the delegate", () => {
-  it("take turns at the front of a packet; the second gets the room that the first leaves", () => {
+describe("a packet filled by the queue and the delegate", () => {
+  it("begins with either in turn, and the second gets the room that the first leaves", () => {
     const rooms: number[] = [];
     const getBroadcasts = (overhead: number, limit: number): Uint8Array[] => {
       expect(overhead).toBe(userOverhead);
@@ -116,7 +116,7 @@ describe("the queue and the delegate", () => {
     expect(rooms).toEqual([enough + userOverhead, userOverhead + 1]);
   });
 
-  it("are not asked for less than the overhead of a message", () => {
+  it("asks neither for less than the overhead of a message", () => {
     let asked = 0;
     const getBroadcasts = (): Uint8Array[] => {
       asked++;

@@ -13,21 +13,21 @@ describe("the memory transport conforms", () => {
 
 const broken = { ...brokenPackets, ...brokenStreams };
 
-describe("a broken transport fails", () => {
-  it("there is one for every case", () => {
+describe("the conformance suite", () => {
+  it("finds a broken transport for each of its cases", () => {
     expect(Object.keys(broken)).toEqual(transportConformance(memoryHarness()).map(({ name }) => name));
   });
 
   for (const [name, proofs] of Object.entries(broken)) {
     for (const [spoil, mend] of proofs) {
-      it(`${name}: ${mend.source}`, async () => {
+      it(`reports in the case "${name}": ${mend.source}`, async () => {
         const found = transportConformance(memoryHarness(spoil, 400)).find((each) => each.name === name);
         await expect(found?.run()).rejects.toThrow(mend);
       });
     }
   }
 
-  it("reports a shutdown that never ends, whatever the case", async () => {
+  it("reports a shutdown that never ends, in any case", async () => {
     const [first] = transportConformance(memoryHarness(() => ({ shutdown: () => pending() }), 100));
     await expect(first?.run()).rejects.toThrow(/shutdown: its promise never resolved/);
   });

@@ -14,7 +14,7 @@ function network(options: Partial<MemoryNetworkOptions> = {}): MemoryNetwork {
   return new MemoryNetwork({ clock, random: new SeededRandom(1), ...options });
 }
 
-describe("options", () => {
+describe("MemoryNetwork", () => {
   it.each([
     ["MemoryNetwork: latancy is not an option; did you mean latency?", () => network({ latancy: 1 } as object)],
     ["MemoryNetwork: loss must be a number from 0 to 1, or a function that returns one; it is 2", () => network({ loss: 2 })],
@@ -40,7 +40,7 @@ describe("options", () => {
       "MemoryNetwork.block: packet is not an option; did you mean packets?",
       () => network().block("10.0.0.1", "10.0.0.2", { packet: true } as object),
     ],
-  ])("are checked: %s", (message, call) => {
+  ])("checks its options: %s", (message, call) => {
     expect(call).toThrow(
       expect.objectContaining({ code: "invalid_argument", message: expect.stringContaining(message) as string }),
     );
@@ -65,8 +65,8 @@ function inbox(transport: MemoryTransport): Packet[] {
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 
-describe("addresses", () => {
-  it("are given out one after the other, passing over what is taken", () => {
+describe("a transport of MemoryNetwork", () => {
+  it("gets the next free address", () => {
     const net = network();
     net.transport({ host: "10.0.0.2" });
     expect([net.transport(), net.transport(), net.transport({ host: "::FFFF:1.2.3.4", port: 80 })].map(({ key }) => key)).toEqual(
@@ -75,7 +75,7 @@ describe("addresses", () => {
     expect(net.transport({ host: "2001:DB8::1" }).key).toBe("[2001:db8::1]:7946");
   });
 
-  it("can be used once at a time", async () => {
+  it("refuses an address in use, until it is free again", async () => {
     const net = network();
     const first = net.transport({ host: "10.0.0.1" });
     expect(() => net.transport({ host: "10.0.0.1" })).toThrow(expect.objectContaining({ code: "bind_failed" }));
@@ -86,7 +86,7 @@ describe("addresses", () => {
     expect(() => net.transport({ host: "web-1" })).toThrow(expect.objectContaining({ code: "invalid_address" }));
   });
 
-  it("are advertised as they are, or as configured", () => {
+  it("advertises its own address, or the configured one", () => {
     const transport = network().transport({ host: "10.0.0.1", port: 80 });
     expect(transport.finalAdvertiseAddr("", 0)).toEqual({ addr: "10.0.0.1", port: 80 });
     expect(transport.finalAdvertiseAddr("1.2.3.4", 81)).toEqual({ addr: "1.2.3.4", port: 81 });
@@ -95,7 +95,7 @@ describe("addresses", () => {
     );
   });
 
-  it("are found by name, as far as the network knows it", async () => {
+  it("finds peers by the names that the network knows", async () => {
     const net = network();
     const transport = net.transport();
     net.setHost("seeds.example", ["10.0.0.5", "::1"]);
@@ -108,8 +108,8 @@ describe("addresses", () => {
   });
 });
 
-describe("packets", () => {
-  it("arrive after the latency, with the sender's address and the time", () => {
+describe("the memory network", () => {
+  it("delivers packets after the latency, with the sender's address and the time", () => {
     const net = network({ latency: 5 });
     const [a, b] = [net.transport(), net.transport()];
     const packets = inbox(b);
@@ -121,7 +121,7 @@ describe("packets", () => {
     expect(net.stats).toMatchObject({ packetsSent: 1, bytesSent: 2, packetsDelivered: 1 });
   });
 
-  it("share no memory with the sender", () => {
+  it("shares no memory between sender and receiver", () => {
     const net = network();
     const [a, b] = [net.transport(), net.transport()];
     const packets = inbox(b);
@@ -134,7 +134,7 @@ describe("packets", () => {
     expect(packet).toEqual(bytes(9, 9));
   });
 
-  it("find a mapped address", () => {
+  it("delivers packets to a mapped address", () => {
     const net = network();
     const [a, b] = [net.transport(), net.transport()];
     const packets = inbox(b);
@@ -143,7 +143,7 @@ describe("packets", () => {
     expect(packets).toHaveLength(1);
   });
 
-  it("report later when they are on their way, never at once", () => {
+  it("reports packets later, when they are on their way, never at once", () => {
     const net = network({ latency: 5 });
     const [a, b] = [net.transport(), net.transport()];
     const calls: unknown[][] = [];
@@ -153,7 +153,7 @@ describe("packets", () => {
     expect(calls).toEqual([[]]);
   });
 
-  it("report when they could not be sent: after the shutdown, or too long", async () => {
+  it("reports packets that could not be sent: after the shutdown, or too long", async () => {
     const net = network();
     const [a, b] = [net.transport(), net.transport()];
     const packets = inbox(b);
@@ -170,7 +170,7 @@ describe("packets", () => {
     expect(packets.map((packet) => packet.bytes.length)).toEqual([65_507]);
   });
 
-  it("vanish where nobody is, or listens", async () => {
+  it("loses packets to an address without a listening transport", async () => {
     const net = network();
     const [a, b, c] = [net.transport(), net.transport(), net.transport()];
     const packets = inbox(c);
@@ -183,7 +183,7 @@ describe("packets", () => {
     expect(net.stats).toMatchObject({ packetsSent: 3, packetsDelivered: 0, packetsUnroutable: 3 });
   });
 
-  it("are lost at the rate that is set, and overtake one another", () => {
+  it("loses packets at the configured rate, and lets them overtake one another", () => {
     const net = network({ latency: [1, 20], loss: 0.25 });
     const [a, b] = [net.transport(), net.transport()];
     const packets = inbox(b);
@@ -201,7 +201,7 @@ describe("packets", () => {
     expect(net.stats.packetsDelivered).toBe(packets.length);
   });
 
-  it("take as long, and are lost as often, as the way says", () => {
+  it("applies the latency and loss of a single way", () => {
     const net = network({
       latency: (_, to) => (to.host === "10.0.0.2" ? 50 : 3),
       loss: (from) => (from.host === "10.0.0.3" ? 1 : 0),
@@ -219,7 +219,7 @@ describe("packets", () => {
     expect(toB).toHaveLength(2);
   });
 
-  it("are a function of the seed", () => {
+  it("repeats its behaviour for a seed", () => {
     const run = (seed: number): unknown[] => {
       clock = new VirtualClock();
       const net = network({ random: new SeededRandom(seed), latency: [1, 9], loss: 0.1 });
@@ -234,10 +234,10 @@ describe("packets", () => {
   });
 });
 
-describe("partitions", () => {
+describe("a partition", () => {
   const send = (from: MemoryTransport, to: MemoryTransport): void => void from.writeTo(bytes(1), to.address);
 
-  it("cut both directions between two groups, and nothing else, until they heal", () => {
+  it("cuts both directions between two groups, and nothing else, until it heals", () => {
     const net = network();
     const nodes = [net.transport(), net.transport(), net.transport(), net.transport()] as const;
     const boxes = nodes.map(inbox);
@@ -255,7 +255,7 @@ describe("partitions", () => {
     expect(everyone()).toEqual([1, 1, 1, 1]);
   });
 
-  it("catch packets that are on their way", () => {
+  it("catches packets that are on their way", () => {
     const net = network({ latency: 10 });
     const [a, b] = [net.transport(), net.transport()];
     const packets = inbox(b);
@@ -267,7 +267,7 @@ describe("partitions", () => {
     expect([packets.length, net.stats.packetsBlocked]).toEqual([0, 1]);
   });
 
-  it("can be in one direction, for packets only, and taken back alone", () => {
+  it("cuts one direction alone, for packets or streams only, and heals alone", () => {
     const net = network();
     const [a, b, c] = [net.transport(), net.transport(), net.transport()];
     const [toA, toB] = [inbox(a), inbox(b)];
@@ -299,7 +299,7 @@ describe("a transport that was held", () => {
     return { sender, receiver, ids: () => got.map(({ at, bytes: [id] }) => `${id} at ${at}`) };
   };
 
-  it("reads all that waits at once", () => {
+  it("reads all waiting packets at once", () => {
     const { sender, receiver, ids } = setUp();
     receiver.hold();
     for (const id of [1, 2, 3]) sender.writeTo(bytes(id), receiver.address);
@@ -309,7 +309,7 @@ describe("a transport that was held", () => {
     expect(ids()).toEqual(["1 at 10", "2 at 10", "3 at 10"]);
   });
 
-  it("reads one packet after another where each takes time: those that come meanwhile wait behind, and it can be held again", async () => {
+  it("reads one packet after another where each takes time, keeps later packets behind them, and can be held again", async () => {
     const { sender, receiver, ids } = setUp();
     receiver.hold();
     for (const id of [1, 2, 3]) sender.writeTo(bytes(id), receiver.address);
@@ -347,7 +347,7 @@ describe("a transport that was held", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("reads nothing more once it is shut down, or held again, by what it has read", async () => {
+  it("stops reading once its packet handler shuts it down or holds it again", async () => {
     const net = network({ latency: 1 });
     const [sender, receiver] = [net.transport(), net.transport()];
     inbox(sender);

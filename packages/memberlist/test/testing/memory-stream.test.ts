@@ -61,7 +61,7 @@ describe("dial", () => {
     expect(net.stats).toMatchObject({ dials: 1, streamsOpened: 1 });
   });
 
-  it("is refused where nobody listens, after a round trip", async () => {
+  it("fails where no transport listens, after a round trip", async () => {
     const nowhere = { host: "10.9.9.9", port: 1, name: "" };
     for (const to of [nowhere, net.transport().address]) {
       await expect(clock.settle(a.dial(to, { timeout }))).rejects.toMatchObject({ code: "dial_failed" });
@@ -82,7 +82,7 @@ describe("dial", () => {
     expect(accepted).toEqual([]);
   });
 
-  it("is not hindered by a block of packets", async () => {
+  it("succeeds while packets alone are blocked", async () => {
     net.block(a, b, { streams: false });
     await connect();
     expect(clock.now()).toBe(20);
@@ -97,14 +97,14 @@ describe("dial", () => {
     expect(clock.now()).toBe(520);
   });
 
-  it("gives up after its timeout, and the peer sees the end of what it accepted", async () => {
+  it("gives up after its timeout, and the peer sees the end of the accepted stream", async () => {
     await expect(clock.settle(a.dial(b.address, { timeout: 15 }))).rejects.toMatchObject({ code: "timeout" });
     expect(clock.now()).toBe(15);
     const far = accepted[0]?.stream;
     expect(far && (await clock.settle(readAll(far)))).toBe("");
   });
 
-  it("can be aborted, before and meanwhile, and leaves nothing behind", async () => {
+  it("aborts by its signal, before and meanwhile, and leaves nothing behind", async () => {
     await expect(a.dial(b.address, { timeout, signal: AbortSignal.abort("why") })).rejects.toMatchObject({
       code: "aborted",
       cause: "why",
@@ -128,8 +128,8 @@ describe("dial", () => {
   });
 });
 
-describe("streams", () => {
-  it("carry bytes both ways in order, and end each way by itself", async () => {
+describe("a stream", () => {
+  it("carries bytes both ways in order, and ends each way by itself", async () => {
     const [near, far] = await connect();
     const exchange = Promise.all([
       (async () => {
@@ -148,7 +148,7 @@ describe("streams", () => {
     expect(clock.now()).toBe(40);
   });
 
-  it("keep their order under a latency that varies", async () => {
+  it("keeps its order under a latency that varies", async () => {
     net.setLatency([1, 50]);
     const [near, far] = await connect();
     for (let i = 0; i < 100; i++) await write(near, `${i},`);
@@ -156,7 +156,7 @@ describe("streams", () => {
     expect(await clock.settle(readAll(far))).toBe(Array.from({ length: 100 }, (_, i) => `${i},`).join(""));
   });
 
-  it("share no memory between writer and reader", async () => {
+  it("shares no memory between writer and reader", async () => {
     const [near, far] = await connect();
     const sent = text("abc");
     const writer = near.writable.getWriter();
@@ -166,7 +166,7 @@ describe("streams", () => {
     expect(value).toEqual(text("abc"));
   });
 
-  it("have a latency of their own, when it is set", async () => {
+  it("uses a latency of its own, when it is set", async () => {
     net = new MemoryNetwork({ clock, random: new SeededRandom(1), latency: 1, streamLatency: 100 });
     [a, b] = [net.transport(), net.transport()];
     b.listen({ packet: () => {}, stream: (stream, from) => void accepted.push({ stream, from }) });
@@ -174,7 +174,7 @@ describe("streams", () => {
     expect(clock.now()).toBe(200);
   });
 
-  it("make a writer wait when the reader does not read", async () => {
+  it("makes a writer wait when the reader does not read", async () => {
     const [near, far] = await connect();
     const writer = near.writable.getWriter();
     let written = 0;
@@ -189,7 +189,7 @@ describe("streams", () => {
     expect([written, all.length]).toEqual([10, 10 * 64 * 1024]);
   });
 
-  it("stall under a partition, and lose nothing when it heals", async () => {
+  it("stalls under a partition, and loses nothing when it heals", async () => {
     const [near, far] = await connect();
     await write(near, "before ");
     await clock.advance(10);
@@ -204,7 +204,7 @@ describe("streams", () => {
     expect(clock.now()).toBe(5_040);
   });
 
-  it("stall in the direction that is blocked only", async () => {
+  it("stalls in the blocked direction only", async () => {
     const [near, far] = await connect();
     net.block(a, b);
     await write(near, "lost");
@@ -213,7 +213,7 @@ describe("streams", () => {
     await expect(clock.settle(far.readable.getReader().read(), { limit: 500 })).rejects.toMatchObject({ code: "timeout" });
   });
 
-  it("stall on while another way heals", async () => {
+  it("stays stalled while another way heals", async () => {
     const c = net.transport();
     const [near, far] = await connect();
     net.partition([a], [b, c]);
@@ -226,7 +226,7 @@ describe("streams", () => {
     expect((await clock.settle(reading)).value).toEqual(text("x"));
   });
 
-  it("deliver what was written before close(), after which neither end can go on", async () => {
+  it("delivers the bytes written before close(), after which neither end can go on", async () => {
     const [near, far] = await connect();
     const pending = failureOf(near.readable.getReader().read());
     await write(near, "last words");
@@ -238,7 +238,7 @@ describe("streams", () => {
     await expect(far.writable.getWriter().write(text("x"))).rejects.toMatchObject({ code: "stream_closed" });
   });
 
-  it("release a writer that waits when the peer closes", async () => {
+  it("releases a writer that waits when the peer closes", async () => {
     const [near, far] = await connect();
     const failing = failureOf(near.writable.getWriter().write(new Uint8Array(1024 * 1024)));
     await clock.advance(50);
@@ -247,7 +247,7 @@ describe("streams", () => {
     expect(await failing).toBe("stream_closed");
   });
 
-  it("throw away what comes after the reader has cancelled", async () => {
+  it("discards bytes that arrive after the reader has cancelled", async () => {
     const [near, far] = await connect();
     await far.readable.cancel();
     const writer = near.writable.getWriter();
@@ -258,7 +258,7 @@ describe("streams", () => {
     expect(await clock.settle(writing)).toBe("written");
   });
 
-  it("fail at the peer when a writer aborts", async () => {
+  it("fails at the peer when a writer aborts", async () => {
     const [near, far] = await connect();
     await write(near, "half");
     const failing = failureOf(readAll(far));
@@ -268,7 +268,7 @@ describe("streams", () => {
     expect(await failing).toBe("stream_closed");
   });
 
-  it("are closed by the shutdown of either transport", async () => {
+  it("closes at the shutdown of either transport", async () => {
     const [near, far] = await connect();
     const [second] = await connect();
     const ending = clock.settle(Promise.all([readAll(near), readAll(second)]));

@@ -4,7 +4,7 @@ import { SeededRandom } from "../../src/testing/seeded-random.ts";
 const draw = (random: SeededRandom, count: number): number[] => Array.from({ length: count }, () => random.next());
 
 describe("SeededRandom", () => {
-  it("is the same for a seed, now and in later versions", () => {
+  it("repeats its numbers for a seed, now and in later versions", () => {
     expect(draw(new SeededRandom(42), 100)).toEqual(draw(new SeededRandom(42), 100));
     expect(draw(new SeededRandom(42), 3)).toEqual([0.871083741561322, 0.4396456682664245, 0.16528126216104133]);
   });
@@ -25,7 +25,7 @@ describe("SeededRandom", () => {
     for (const count of buckets) expect(Math.abs(count - 4_000)).toBeLessThan(300);
   });
 
-  it("is even for neighbouring seeds as well", () => {
+  it("spreads evenly for neighbouring seeds as well", () => {
     const firsts = Array.from({ length: 4_000 }, (_, seed) => new SeededRandom(seed).next());
     expect(firsts.reduce((sum, value) => sum + value, 0) / firsts.length).toBeCloseTo(0.5, 1);
     expect(new Set(firsts).size).toBe(4_000);

@@ -26,7 +26,7 @@ describe("VirtualClock", () => {
     expect([clock.pending, clock.nextAt]).toEqual([0, undefined]);
   });
 
-  it("runs what timers set within the time that passes", async () => {
+  it("runs timers that callbacks set within the time that passes", async () => {
     const clock = new VirtualClock();
     const ticks: number[] = [];
     const tick = (): void => {
@@ -74,7 +74,7 @@ describe("VirtualClock", () => {
     expect(seen).toEqual(["a@10", "b@15", "a@20", "b@30", "a@30", "b@45"]);
   });
 
-  it("settles what is pending before the first timer and after the last", async () => {
+  it("settles promises that are pending before the first timer and after the last", async () => {
     const clock = new VirtualClock();
     let at = -1;
     const started = Promise.resolve().then(async () => {
@@ -130,7 +130,7 @@ describe("VirtualClock", () => {
     await expect(clock.settle(new Promise(() => {}), { limit: 10 })).rejects.toMatchObject({ code: "timeout" });
   });
 
-  it("hands on what a promise is settled with", async () => {
+  it("returns the value or the error of a promise", async () => {
     const clock = new VirtualClock();
     expect(await clock.settle(sleep(clock, 30_000).then(() => "done"))).toBe("done");
     expect(clock.now()).toBe(30_000);

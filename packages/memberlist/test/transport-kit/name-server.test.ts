@@ -38,7 +38,7 @@ describe("searchedNames", () => {
     ["db", "search a b\ndomain c d\n", ["db.", "db.c."]],
     ["db.", "search a\n", ["db."]],
     ["db", "# search a\nsearches b\nsearch\n", ["db."]],
-  ])("of %j with %j are those that the system may ask for", (host, config, names) => {
+  ])("lists the names that the system may ask for: %j with %j", (host, config, names) => {
     expect(searchedNames(host, config)).toEqual(names);
   });
 });

@@ -16,9 +16,9 @@ function systemThat(ask: (host: string, signal: AbortSignal) => Promise<unknown>
 
 const failing = (fields: object) => (): Promise<unknown> => Promise.reject(Object.assign(new Error("no"), fields));
 
-describe("a look-up by the system", () => {
+describe("a resolver with a fallback to the system", () => {
   it.each([{ code: "ENOTFOUND" }, { code: "ENODATA" }, { code: "ESERVFAIL" }, { code: "ECONNREFUSED" }, { name: "NotFound" }])(
-    "is made when a name server has answered, whatever that is: %o",
+    "asks the system when a name server has answered, with any answer: %o",
     async (fields) => {
       const system = systemThat(failing(fields));
       expect(await lookUpBySystem("a.example", system, never)).toEqual(["192.0.2.1"]);
@@ -27,7 +27,7 @@ describe("a look-up by the system", () => {
   );
 
   it.each([{ code: "ETIMEOUT" }, { code: "ECANCELLED" }, { name: "TimedOut" }, { name: "AbortError" }])(
-    "is not made when no name server answers: %o",
+    "does not ask the system when no name server answers: %o",
     async (fields) => {
       const system = systemThat(failing(fields));
       await expect(lookUpBySystem("a.example", system, never)).rejects.toThrow("no name server has answered");
@@ -35,7 +35,7 @@ describe("a look-up by the system", () => {
     },
   );
 
-  it("is not made after it was aborted, before or while the name servers are asked", async () => {
+  it("does not ask the system after an abort, before or while it asks the name servers", async () => {
     const controller = new AbortController();
     const system = systemThat(() => {
       controller.abort();
@@ -47,19 +47,22 @@ describe("a look-up by the system", () => {
   });
 
   it.each(["localhost", "db.localhost.", "printer.local", "listed.example", "LISTED.example.", "alias"])(
-    "is made at once for a name that the system answers itself: %s",
+    "asks the system at once for a name that the system answers itself: %s",
     async (host) => {
       const system = systemThat(failing({ code: "ETIMEOUT" }));
       expect(await lookUpBySystem(host, system, never)).toEqual(["192.0.2.1"]);
     },
   );
 
-  it.each(["commented", "10.0.0.2x", "remark"])("is not made for what the hosts file does not name: %s", async (host) => {
-    const system = systemThat(failing({ code: "ETIMEOUT" }));
-    await expect(lookUpBySystem(host, system, never)).rejects.toThrow("no name server");
-  });
+  it.each(["commented", "10.0.0.2x", "remark"])(
+    "does not ask the system for a name that the hosts file lacks: %s",
+    async (host) => {
+      const system = systemThat(failing({ code: "ETIMEOUT" }));
+      await expect(lookUpBySystem(host, system, never)).rejects.toThrow("no name server");
+    },
+  );
 
-  it("is made at once where the name servers cannot be asked, and asks them where the hosts file cannot be read", async () => {
+  it("asks the system at once where it cannot ask the name servers, and asks them where it cannot read the hosts file", async () => {
     const system = systemThat(() => Promise.resolve([]));
     expect(await lookUpBySystem("a.example", { ...system, ask: undefined }, never)).toEqual(["192.0.2.1"]);
     expect(system.ask).not.toHaveBeenCalled();
@@ -89,7 +92,7 @@ describe("a look-up by the system", () => {
       ["in the first domain", { "node-0.pool.ns.svc.test.": "found" }],
       ["with no address of the type", { "node-0.pool.ns.svc.test.": unknown, "node-0.pool.svc.test.": { code: "ENODATA" } }],
       ["in none", { "node-0.pool.": "found" }],
-    ] as const)("is made once a name was found %s, while others are not answered", async (_, answers) => {
+    ] as const)("asks the system once it has found a name %s, while other servers do not answer", async (_, answers) => {
       const system = searching(answers);
       expect(await lookUpBySystem("node-0.pool", system, never)).toEqual(["192.0.2.1"]);
       expect(system.lookup.mock.calls).toEqual([["node-0.pool"]]);
@@ -102,7 +105,7 @@ describe("a look-up by the system", () => {
       ]);
     });
 
-    it("is made when the answer is that no name exists, and not made when an answer is missing", async () => {
+    it("asks the system when the answer is that no name exists, and does not when an answer is missing", async () => {
       const all = { "db.": unknown, "db.ns.svc.test.": unknown, "db.svc.test.": unknown };
       expect(await lookUpBySystem("db", searching(all), never)).toEqual(["192.0.2.1"]);
       const system = searching({ ...all, "db.": "none" }, 5);
@@ -110,7 +113,7 @@ describe("a look-up by the system", () => {
       expect(system.lookup).not.toHaveBeenCalled();
     });
 
-    it("a name with a dot at its end is asked for alone, and any as it is where the config cannot be read", async () => {
+    it("asks for a name with a dot at its end alone, and for any name as it is where it cannot read the config", async () => {
       const system = searching({ "db.": "found", db: "found" });
       await lookUpBySystem("db.", system, never);
       await lookUpBySystem("db", { ...system, resolvConf: () => Promise.reject(new Error("denied")) }, never);

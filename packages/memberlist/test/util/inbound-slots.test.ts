@@ -18,7 +18,7 @@ function bench(maxInboundStreams: number, maxInboundStreamsPerPeer: number) {
   return { slots, cut, enter };
 }
 
-describe("inbound slots", () => {
+describe("InboundSlots", () => {
   it("refuses a host at its limit, by the limit's name, and lets it in again once one has left", () => {
     const { enter, cut } = bench(10, 2);
     const first = enter("a1");
@@ -82,7 +82,7 @@ describe("inbound slots", () => {
     expect(cut).toEqual(["a1", "a2"]);
   });
 
-  it("counts each slot once, however often it leaves, and whatever it does after it was cut", () => {
+  it("counts each slot once, however often it leaves, and after a cut, too", () => {
     const { enter, slots } = bench(2, 2);
     const first = enter("a1");
     first.linger();
@@ -95,7 +95,7 @@ describe("inbound slots", () => {
     expect(slots.taken).toBe(2);
   });
 
-  it("always has a slot for a fresh host while one host holds two", () => {
+  it("keeps a slot for a fresh host while one host holds two", () => {
     const { enter, slots } = bench(64, 16);
     for (let host = 0; host < 4; host++) for (let i = 0; i < 16; i++) enter(String.fromCharCode(97 + host));
     for (let i = 0; i < 60; i++) enter(String.fromCharCode(200 + i));

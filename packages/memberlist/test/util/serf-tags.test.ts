@@ -7,7 +7,7 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 afterEach(() => vi.unstubAllGlobals());
 
 describe("decodeSerfTags", () => {
-  it("reads the tags of Serf and Consul, and returns undefined for other metadata, whatever its bytes", () => {
+  it("reads the tags of Serf and Consul, and returns undefined for any other metadata", () => {
     const tags = { role: "web", dc: "east" };
     expect(decodeSerfTags(new Uint8Array([0xff, ...encode(tags)]))).toEqual(tags);
     expect(decodeSerfTags(bytes('{"role":"web"}'))).toBeUndefined();
@@ -19,7 +19,7 @@ describe("decodeSerfTags", () => {
     expect(decodeSerfTags(new Uint8Array([0xff, ...encode(JSON.parse('{"__proto__":"x"}'))]))).toBeUndefined();
   });
 
-  it("allocates no array, whatever length hostile metadata announces", () => {
+  it("allocates no array, for any length that hostile metadata announces", () => {
     const lengths: number[] = [];
     const construct = (target: ArrayConstructor, args: unknown[], newTarget: () => unknown): object => {
       if (typeof args[0] === "number") lengths.push(args[0]);

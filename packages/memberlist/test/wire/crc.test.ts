@@ -14,7 +14,7 @@ function slowCrc32(bytes: Uint8Array): number {
 }
 
 describe("CRC-32", () => {
-  it("has the check value of the IEEE polynomial", () => {
+  it("returns the check value of the IEEE polynomial", () => {
     expect(crc32(ascii("123456789"))).toBe(0xcbf43926);
     expect(crc32(new Uint8Array(0))).toBe(0);
   });

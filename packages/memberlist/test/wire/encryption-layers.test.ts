@@ -30,7 +30,7 @@ describe("an encrypted packet", () => {
   it.each([
     [0, 40],
     [1, 24],
-  ] as const)("of version %i has its label outside, and compression and checksum inside", (version, less) => {
+  ] as const)("places its label outside, and compression and checksum inside, in version %i", (version, less) => {
     const cipher = cipherOf([key], { version });
     const packet = encodePacket(repetitive, { compress: true, crc: true, label, cipher });
     expect([...packet.subarray(0, 6)]).toEqual([244, 3, ...label, version]);
@@ -43,12 +43,12 @@ describe("an encrypted packet", () => {
     expect(shown.subarray(13, -16)).toEqual(plain);
   });
 
-  it("is sent as plaintext while outgoing encryption is off", () => {
+  it("goes out as plaintext while outgoing encryption is off", () => {
     const cipher = cipherOf([key], { encrypts: false });
     expect(encodePacket(ping, { compress: false, crc: false, label: none, cipher })).toBe(ping);
   });
 
-  it("is refused under another key, another label, and as plaintext", () => {
+  it("fails to decode under another key, another label, and as plaintext", () => {
     const cipher = cipherOf([key]);
     const encrypted = encodePacket(ping, { compress: false, crc: false, label, cipher });
     expect(decode(encrypted, cipher)).toEqual(ping);
@@ -62,14 +62,14 @@ describe("an encrypted packet", () => {
     }
   });
 
-  it("has its checksum verified, and must hold a message", () => {
+  it("needs a valid checksum and a message", () => {
     const cipher = cipherOf([transparent]);
     const encrypted = encodePacket(ping, { compress: false, crc: true, label: none, cipher });
     expect(reasonOf(() => decode(flipped(encrypted, encrypted.length - 17), cipher, none))).toBe("bad_crc");
     expect(reasonOf(() => decode(cipher.encrypt(none, none, 0), cipher, none))).toBe("empty");
   });
 
-  it("may be plaintext while plaintext is still accepted, whatever it looks like", () => {
+  it("gives way to plaintext of any content while plaintext is still accepted", () => {
     const cipher = cipherOf([key], { verifyIncoming: false });
     const encrypted = encodePacket(ping, { compress: false, crc: false, label, cipher });
     expect(decode(encrypted, cipher)).toEqual(ping);
@@ -99,7 +99,7 @@ describe("an encrypted stream message", () => {
   const refusal = (bytes: Uint8Array, ours: StreamSecurity | undefined): Promise<string> =>
     rejectionOf(readStreamMessage(new StreamReader(bytes), limits, ours));
 
-  it.each([0, 1] as const)("of version %i is read as it was written [EncryptDecryptState]", async (version) => {
+  it.each([0, 1] as const)("decodes to the message that was encoded, in version %i [EncryptDecryptState]", async (version) => {
     const sizes: number[] = [];
     const ours = { ...security({ version }), onEncryptedSize: (bytes: number) => void sizes.push(bytes) };
     for (const compress of [true, false]) {
@@ -113,7 +113,7 @@ describe("an encrypted stream message", () => {
     }
   });
 
-  it("is refused under another key, another label, with any byte of its length or payload changed", async () => {
+  it("fails to decode under another key, another label, with any byte of its length or payload changed", async () => {
     const encrypted = encodeStreamMessage(ping, { compress: false }, security());
     expect(await refusal(encrypted, security())).toBe("");
     expect(await refusal(encrypted, security({}, [otherKey]))).toBe("decrypt_failed");
@@ -125,20 +125,20 @@ describe("an encrypted stream message", () => {
       expect(await refusal(flipped(encrypted, at), security())).toBe("decrypt_failed");
   });
 
-  it("is refused at every shorter length", async () => {
+  it("fails to decode at every shorter length", async () => {
     const encrypted = encodeStreamMessage(ping, { compress: false }, security());
     for (let size = 0; size < encrypted.length; size++)
       expect(await refusal(encrypted.subarray(0, size), security())).toBe("stream_closed");
   });
 
-  it("is refused if it announces more than the limit, before any of it is read", async () => {
+  it("fails to decode if it announces more than the limit, before any of it is read", async () => {
     expect(await refusal(fromHex("0a 01400001"), security())).toBe("limit_exceeded");
     expect(await refusal(fromHex("0a ffffffff"), security())).toBe("limit_exceeded");
     expect(await refusal(fromHex("0a 01400000"), security())).toBe("stream_closed");
     expect(await refusal(fromHex("0a 00000000"), security())).toBe("decrypt_failed");
   });
 
-  it("is refused without a key, and plaintext is refused if encryption is required", async () => {
+  it("fails to decode without a key, and plaintext fails if encryption is required", async () => {
     const encrypted = encodeStreamMessage(ping, { compress: false }, security());
     expect(await refusal(encrypted, { label })).toBe("decrypt_failed");
     expect(await refusal(encrypted, security({ isOn: false }))).toBe("decrypt_failed");
@@ -148,12 +148,12 @@ describe("an encrypted stream message", () => {
     expect(await refusal(flipped(encrypted, 20), security({ verifyIncoming: false }))).toBe("decrypt_failed");
   });
 
-  it("must hold a message", async () => {
+  it("needs a message", async () => {
     const encrypted = encodeStreamMessage(none, { compress: false }, security());
     expect(await refusal(encrypted, security())).toBe("protocol_error");
   });
 
-  it("is not sent if no peer would accept it, and is sent uncompressed if only that fits", () => {
+  it("goes out only if a peer would accept it, and uncompressed if only that fits", () => {
     const ours: StreamSecurity = { label: none, cipher: cipherOf([transparent]) };
     const most = 20 * MiB - 29;
     expect(encodeStreamMessage(new Uint8Array(most), { compress: false }, ours).length).toBe(5 + 20 * MiB);

@@ -22,7 +22,7 @@ const padded = (bytes: readonly number[]): Uint8Array =>
   encryptPayload(transparent, 1, Uint8Array.from(bytes), none, 0).fill(0, 0, 1);
 
 describe("padding of version 0", () => {
-  it("makes whole blocks, encodes its own length, and is removed again, for every length [PKCS7]", () => {
+  it("makes whole blocks, encodes its own length, and comes off again, for every length [PKCS7]", () => {
     for (let size = 0; size <= 255; size++) {
       const message = new Uint8Array(size).fill(size);
       const encrypted = encryptPayload(transparent, 0, message, none, 0);
@@ -34,7 +34,7 @@ describe("padding of version 0", () => {
     }
   });
 
-  it("is refused if its length byte is wrong", () => {
+  it("fails to come off if its length byte is wrong", () => {
     const zeros = (count: number): number[] => Array.from({ length: count }, () => 0);
     const good = [...zeros(12), 4, 4, 4, 4];
     expect(decryptPayload([transparent], padded(good), none)).toEqual(new Uint8Array(12));
@@ -64,12 +64,12 @@ function expectRoundTrip(version: EncryptionVersion): void {
 }
 
 describe("encryption", () => {
-  it("of version 0 round-trips under the same key and additional data [EncryptDecrypt_V0]", () => {
+  it("round-trips in version 0 under the same key and additional data [EncryptDecrypt_V0]", () => {
     expectRoundTrip(0);
     expect(encryptedLength(0, plaintext.length)).toBe(29 + 32);
   });
 
-  it("of version 1 round-trips under the same key and additional data [EncryptDecrypt_V1]", () => {
+  it("round-trips in version 1 under the same key and additional data [EncryptDecrypt_V1]", () => {
     expectRoundTrip(1);
     expect(encryptedLength(1, plaintext.length)).toBe(29 + 28);
   });
@@ -87,7 +87,7 @@ describe.each([0, 1] as const)("encryption of version %i", (version) => {
     }
   });
 
-  it("is refused with any bit changed after the version", () => {
+  it("refuses a message with any bit changed after the version", () => {
     const encrypted = encryptPayload(key, version, plaintext, extra, 0);
     for (let at = 1; at < encrypted.length; at++) {
       for (const bit of [1, 0x80])
@@ -98,7 +98,7 @@ describe.each([0, 1] as const)("encryption of version %i", (version) => {
     }
   });
 
-  it("is refused at every shorter length, and one byte longer", () => {
+  it("refuses every shorter length, and one byte longer", () => {
     const encrypted = encryptPayload(key, version, plaintext, extra, 0);
     for (let size = 0; size < encrypted.length; size++) {
       expect(reasonOf(() => decryptPayload([key], encrypted.subarray(0, size), extra))).toBe("decrypt_failed");
@@ -119,7 +119,7 @@ describe.each([0, 1] as const)("encryption of version %i", (version) => {
 });
 
 describe("decryption", () => {
-  it("accepts either version, whatever this node sends", () => {
+  it("accepts either version, independent of the version that this node sends", () => {
     expect([1, 2, 3, 4, 5].map(encryptionVersionOf)).toEqual([0, 1, 1, 1, 1]);
     for (const version of [0, 1] as const) {
       expect(decryptPayload([key], encryptPayload(key, version, plaintext, extra, 0), extra)).toEqual(plaintext);

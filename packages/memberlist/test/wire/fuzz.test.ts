@@ -93,8 +93,8 @@ async function outcomeOf(promise: Promise<unknown>): Promise<unknown> {
 }
 
 // Any error but a DecodeError or a MemberlistError is thrown on by reasonOf and rejectionOf.
-describe("bytes from anybody are decoded or refused", () => {
-  it.each(Object.entries(decoders))("%s", (_, decoder) => {
+describe("a decoder of hostile bytes", () => {
+  it.each(Object.entries(decoders))("decodes or refuses any input: %s", (_, decoder) => {
     fc.assert(
       fc.property(bent, (bytes) => {
         const before = Uint8Array.from(bytes);
@@ -106,7 +106,7 @@ describe("bytes from anybody are decoded or refused", () => {
     );
   });
 
-  it.each(Object.entries(readers))("%s, the same in one chunk and in many", async (_, read) => {
+  it.each(Object.entries(readers))("decodes or refuses any input, the same in one chunk and in many: %s", async (_, read) => {
     await fc.assert(
       fc.asyncProperty(bent, fc.boolean(), async (bytes, skip) => {
         const input = skip ? bytes.subarray(1) : bytes;

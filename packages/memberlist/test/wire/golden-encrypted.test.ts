@@ -43,8 +43,8 @@ const open = (vector: Vector, packet: Uint8Array = bytesOf(vector.hex)): Uint8Ar
 const securityOf = (vector: Vector): StreamSecurity => ({ label: labelOf(vector), cipher: cipherFor(vector) });
 const isCompressed = (vector: Vector): boolean => vector.layers.includes("compress");
 
-describe(`encrypted packets and streams of a Go peer (memberlist ${golden.memberlist})`, () => {
-  it("cover both versions, every key size, labels and compression", () => {
+describe(`the set of encrypted packets and streams of a Go peer (memberlist ${golden.memberlist})`, () => {
+  it("covers both versions, every key size, labels and compression", () => {
     expect(new Set(encrypted.map(({ key }) => (key ?? "").length / 2))).toEqual(new Set([16, 24, 32]));
     for (const kind of ["packet", "stream"] as const) {
       const found = encrypted.filter((vector) => vector.kind === kind);

@@ -27,8 +27,8 @@ const plain = golden.vectors.filter((vector) => vector.key === undefined);
 const packets = plain.filter((vector) => vector.kind === "packet");
 const streams = plain.filter((vector) => vector.kind === "stream");
 
-describe(`packets of a Go peer (memberlist ${golden.memberlist})`, () => {
-  it("cover every type and layer of packets", () => {
+describe(`the packet codec, against a Go peer (memberlist ${golden.memberlist})`, () => {
+  it("covers every type and layer of packets", () => {
     expect(new Set(packets.flatMap((vector) => vector.messages.map(({ type }) => type)))).toEqual(
       new Set(["ping", "indirectPing", "ack", "nack", "suspect", "alive", "dead", "user"]),
     );
@@ -58,7 +58,7 @@ describe(`packets of a Go peer (memberlist ${golden.memberlist})`, () => {
   );
 });
 
-describe(`streams of a Go peer (memberlist ${golden.memberlist})`, () => {
+describe(`the stream codec, against a Go peer (memberlist ${golden.memberlist})`, () => {
   const decode = async (vector: Vector): Promise<{ meaning: Meaning; label: string; layers: string[]; rest: number }> => {
     const whole = bytesOf(vector.hex);
     const reader = new StreamReader(whole);
@@ -69,7 +69,7 @@ describe(`streams of a Go peer (memberlist ${golden.memberlist})`, () => {
     return { meaning: await decodeBody(type, body), label: hex(label), layers, rest: await rest(body) };
   };
   const rest = async (reader: StreamReader): Promise<number> => ((await reader.peekByte()) === undefined ? 0 : 1);
-  it("cover every type of streams", () => {
+  it("covers every type of streams", () => {
     expect(new Set(streams.flatMap((vector) => vector.messages.map(({ type }) => type)))).toEqual(
       new Set(["pushPull", "user", "ping", "ack", "err"]),
     );

@@ -12,7 +12,7 @@ function ipToBytes(ip: string, isMapped?: boolean): Uint8Array {
   return bytes.slice(2, 2 + size);
 }
 
-describe("addresses", () => {
+describe("the codec of IP addresses", () => {
   it.each([
     ["", ""],
     ["127.0.0.1", "7f000001"],
@@ -23,7 +23,7 @@ describe("addresses", () => {
     ["2001:db8:0:1:1:1:1:1", "20010db8000000010001000100010001"],
     ["2001:db8::1:0:0:1", "20010db8000000000001000000000001"],
     ["fe80::abcd:0", "fe8000000000000000000000abcd0000"],
-  ])("%j is %s both ways", (ip, hex) => {
+  ])("converts %j to %s and back", (ip, hex) => {
     expect(toHex(ipToBytes(ip))).toBe(hex);
     expect(bytesToIp(fromHex(hex))).toBe(ip);
   });

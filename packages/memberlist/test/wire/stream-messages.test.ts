@@ -61,7 +61,7 @@ describe("StreamReader", () => {
     expect(pieces.flatMap((piece) => [...piece])).toEqual(Array.from({ length: 200 }, (_, i) => i));
   });
 
-  it("allocates for arrived bytes only, whatever size was announced", async () => {
+  it("allocates for arrived bytes only, for any announced size", async () => {
     const stream = streamOf(new Uint8Array(1000), 10);
     await expect(new StreamReader(stream).readExactly(2 ** 40)).rejects.toMatchObject({ details: { available: 1000 } });
   });
@@ -112,7 +112,7 @@ describe("StreamReader", () => {
 describe("one message on a stream", () => {
   const ping = { seqNo: 42, node: "n", sourceAddr: "", sourcePort: 0, sourceNode: "" };
 
-  it.each([true, false])("is a ping, an ack or an error; compressed: %s", async (compress) => {
+  it.each([true, false])("decodes as a ping, an ack or an error; compressed: %s", async (compress) => {
     const read = async (message: Uint8Array): Promise<{ type: number; body: StreamReader }> =>
       readStreamMessage(new StreamReader(streamOf(encodeStreamMessage(message, { compress }), 2)), limits);
     const first = await read(encodePing(ping));
@@ -123,7 +123,7 @@ describe("one message on a stream", () => {
     expect([third.type, await readErr(third.body)]).toEqual([13, { error: "no" }]);
   });
 
-  it("is compressed whenever compression is on, even if it grows", () => {
+  it("goes out compressed whenever compression is on, even if it grows", () => {
     const message = ascii("\x08a");
     const encoded = encodeStreamMessage(message, { compress: true });
     expect(encoded[0]).toBe(9);
@@ -131,14 +131,14 @@ describe("one message on a stream", () => {
     expect(encodeStreamMessage(message, { compress: false })).toBe(message);
   });
 
-  it("is refused if it is encrypted and there are no keys", async () => {
+  it("fails to decode if it is encrypted and there are no keys", async () => {
     await expect(readStreamMessage(new StreamReader(fromHex("0a00000010")), limits)).rejects.toMatchObject({
       reason: "decrypt_failed",
       message: "an encrypted message, but this node has no key: set secretKey",
     });
   });
 
-  it("is refused if it decompresses to nothing or to too much", async () => {
+  it("fails to decode if it decompresses to nothing or to too much", async () => {
     const refused = async (message: Uint8Array): Promise<string> =>
       rejectionOf(readStreamMessage(new StreamReader(compressMessage(message)), limits));
     expect(await refused(new Uint8Array(0))).toBe("protocol_error");

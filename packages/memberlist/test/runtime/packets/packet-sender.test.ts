@@ -83,8 +83,8 @@ const noise = (size: number, id: number): Uint8Array =>
 const endOfMicrotasks = (): Promise<void> => Promise.resolve().then(() => undefined);
 const counts = (sent: readonly Sent[]): number[] => sent.map(({ parts }) => parts.length);
 
-describe("user messages of one turn", () => {
-  it("to one receiver share a packet, sent when the running code returns", async () => {
+describe("a sender of several user messages in one turn", () => {
+  it("puts messages to one receiver into one packet, and sends it when the running code returns", async () => {
     const { sender, sent } = setup();
     for (let i = 0; i < 3; i++) expect(sender.sendUser(message(10, i), a, true)).toBe(true);
     expect(sent).toEqual([]);
@@ -96,7 +96,7 @@ describe("user messages of one turn", () => {
     expect(sent[1]).toEqual({ to: a, crc: false, size: 10, parts: [message(10, 9)] });
   });
 
-  it("are grouped by receiver, and by whether it understands checksums", async () => {
+  it("groups messages by receiver, and by whether it understands checksums", async () => {
     const { sender, sent } = setup();
     const other = { ...a, port: 7947 };
     for (let i = 0; i < 2; i++) {
@@ -112,7 +112,7 @@ describe("user messages of one turn", () => {
     ]);
   });
 
-  it("are sent at once when a packet is full, in bytes or in parts", () => {
+  it("sends a packet at once when it is full, in bytes or in parts", () => {
     const { sender, sent } = setup();
     sender.sendUser(message(room - 2 - 40, 1), a, true);
     expect(sent).toHaveLength(0);
@@ -124,13 +124,13 @@ describe("user messages of one turn", () => {
     expect(counts(sent)).toEqual([2, 1, 255]);
   });
 
-  it("each get a packet at once without coalesceMessages", () => {
+  it("sends a packet for each message at once without coalesceMessages", () => {
     const { sender, sent } = setup({ coalesceMessages: false });
     for (let i = 0; i < 3; i++) sender.sendUser(message(10, i), a, true);
     expect(counts(sent)).toEqual([1, 1, 1]);
   });
 
-  it("stay in order, without loss and within the packet limit, whatever their sizes", async () => {
+  it("keeps the order, without loss and within the packet limit, for messages of any size", async () => {
     const sizes = fc.array(fc.record({ size: fc.integer({ min: 2, max: 1300 }), isNoise: fc.boolean() }), { maxLength: 60 });
     await fc.assert(
       fc.asyncProperty(sizes, fc.boolean(), async (all, enableCompression) => {
@@ -144,7 +144,7 @@ describe("user messages of one turn", () => {
     );
   });
 
-  it("are sent when the sender stops, without reporting a failure", () => {
+  it("sends the waiting messages when it stops, without reporting a failure", () => {
     const { sender, sent, failed, transport } = setup();
     sender.sendUser(message(10, 1), a, true);
     sender.stop();
@@ -156,15 +156,15 @@ describe("user messages of one turn", () => {
   });
 });
 
-describe("messages that compress well", () => {
-  it("fill packets by their compressed size", () => {
+describe("a sender of messages that compress well", () => {
+  it("fills packets by their compressed size", () => {
     const { sender, sent } = setup({ enableCompression: true });
     for (let i = 0; i < 200; i++) sender.sendUser(message(900, i & 255), a, true);
     expect(Math.min(...counts(sent.slice(-5)))).toBeGreaterThanOrEqual(4);
     expect(Math.max(...sent.map(({ size }) => size))).toBeLessThanOrEqual(udpBufferSize);
   });
 
-  it("are sent in smaller packets when they stop compressing", () => {
+  it("sends smaller packets when the messages stop compressing", () => {
     const { sender, sent } = setup({ enableCompression: true });
     for (let i = 0; i < 100; i++) sender.sendUser(message(900, i), a, true);
     const before = sent.length;
@@ -178,7 +178,7 @@ describe("messages that compress well", () => {
 });
 
 describe("the transport's result", () => {
-  it("is returned once, by the next call, for a packet sent later", async () => {
+  it("reaches the next call once, for a packet sent later", async () => {
     const { sender, transport } = setup();
     transport.mayGoOn = false;
     expect(sender.sendUser(message(10, 1), a, true)).toBe(true);
@@ -188,7 +188,7 @@ describe("the transport's result", () => {
     expect(sender.sendUser(message(10, 3), a, true)).toBe(true);
   });
 
-  it("is returned at once for a packet sent at once", () => {
+  it("reaches the caller at once for a packet sent at once", () => {
     const { sender, transport } = setup();
     transport.mayGoOn = false;
     expect(sender.sendUser(message(room - 2, 1), a, true)).toBe(false);

@@ -61,8 +61,8 @@ function slowly(clock: () => VirtualClock, time: number): () => Promise<Uint8Arr
   return () => new Promise((resolve) => void clock().setTimeout(() => resolve(encoded(false)), time));
 }
 
-describe("requests for the local state", () => {
-  it("share one state per join flag if they arrive together", async () => {
+describe("SharedStates", () => {
+  it("shares one state per join flag among requests that arrive together", async () => {
     const { clock, begun, states, take } = setup();
     const all = Promise.all([take(), take(true), take(), take(true), take()]);
     const leases = await clock.settle(all);
@@ -74,7 +74,7 @@ describe("requests for the local state", () => {
     expect(unchanged).toBeDefined();
   });
 
-  it("never get a state begun before their arrival, and share the next one", async () => {
+  it("never returns a state begun before a request arrived, and shares the next one", async () => {
     let begun = 0;
     const it: Setup = setup({
       localState: () => {
@@ -93,7 +93,7 @@ describe("requests for the local state", () => {
     expect(d?.message).toBe(b?.message);
   });
 
-  it("wait as long as the last state took to encode, up to a second", async () => {
+  it("delays a request as long as the last state took to encode, up to a second", async () => {
     const begunAt: number[] = [];
     let time = 100;
     const it: Setup = setup({
@@ -110,7 +110,7 @@ describe("requests for the local state", () => {
     expect([second - first, third - second]).toEqual([200, 4_000]);
   });
 
-  it("free their bytes once all have released the state, and only once", async () => {
+  it("frees the bytes of a state once all requests have released it, and only once", async () => {
     const { clock, states, take } = setup();
     const [a, b] = await clock.settle(Promise.all([take(), take()]));
     a?.release();
@@ -120,7 +120,7 @@ describe("requests for the local state", () => {
     expect(states.bytes).toBe(0);
   });
 
-  it("wait for room until another request is done", async () => {
+  it("delays a request without room until another one is done", async () => {
     const { clock, begun, take } = setup({ maxBytes: 300 });
     const first = await clock.settle(take());
     const second = take();
@@ -132,7 +132,7 @@ describe("requests for the local state", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("drop the state in use for longest after half of the timeout", async () => {
+  it("drops the state in use for longest after half of the timeout", async () => {
     const { clock, begun, states, take } = setup({ maxBytes: 500 });
     const dropped: string[] = [];
     const user = (name: string): Partial<StateUser> => ({
@@ -148,7 +148,7 @@ describe("requests for the local state", () => {
     expect(states.bytes).toBe(3 * 160);
   });
 
-  it("always have room for one state, however large", async () => {
+  it("accepts one state of any size", async () => {
     const { clock, take } = setup({ maxBytes: 1 });
     const lease = await clock.settle(take());
     lease.release();
@@ -156,14 +156,14 @@ describe("requests for the local state", () => {
     expect(clock.now()).toBe(0);
   });
 
-  it("time out if encoding takes too long, and free their bytes", async () => {
+  it("rejects requests with a timeout if encoding takes too long, and frees their bytes", async () => {
     const it: Setup = setup({ localState: () => slowly(() => it.clock, timeout + 5)() });
     const result = outcome(it.take());
     await it.clock.advance(timeout + 10);
     expect([await result, it.states.bytes]).toEqual(["timeout", 0]);
   });
 
-  it("all fail if the state cannot be encoded, and later requests are served", async () => {
+  it("rejects all waiting requests if the state cannot be encoded, and serves later ones", async () => {
     let failures = 1;
     const { clock, take } = setup({
       encode: () => {
@@ -178,13 +178,13 @@ describe("requests for the local state", () => {
     expect(await clock.settle(outcome(take()))).toBe("ok");
   });
 
-  it("are not served once their streams are closed", async () => {
+  it("rejects requests whose streams are closed", async () => {
     const { clock, begun, take } = setup();
     const result = outcome(take(false, { isWanted: () => false }));
     expect([await clock.settle(result), begun]).toEqual(["aborted", []]);
   });
 
-  it("end at the shutdown, and no timer outlives it", async () => {
+  it("ends the waiting requests at the shutdown, and leaves no timer", async () => {
     const { clock, waits, begun, take } = setup({ maxBytes: 1 });
     await clock.settle(take());
     const waiting = outcome(take());

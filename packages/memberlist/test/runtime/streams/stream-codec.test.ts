@@ -81,23 +81,26 @@ const layers = [
 describe.each(layers)("a stream message, $name, version $protocolVersion", ({ ring, compress, protocolVersion }) => {
   const make = () => codec({ ring: ring ? new Keyring([], a) : undefined, compress, protocolVersion });
 
-  it.each([threshold - 1, threshold])("of %i bytes is the same on the event loop and on the workers", async (size) => {
-    const { streams, inline, jobs } = make();
-    const there = await streams.encode(message(size));
-    expect(jobs).toHaveLength(size < threshold ? 0 : 1);
-    expect(await decoded(inline, there)).toEqual(message(size));
-    const here = await inline.encode(message(size));
-    expect(here.length).toBe(there.length);
-    expect(await decoded(streams, here)).toEqual(message(size));
-  });
+  it.each([threshold - 1, threshold])(
+    "encodes to the same bytes on the event loop and on the workers, at a length of %i bytes",
+    async (size) => {
+      const { streams, inline, jobs } = make();
+      const there = await streams.encode(message(size));
+      expect(jobs).toHaveLength(size < threshold ? 0 : 1);
+      expect(await decoded(inline, there)).toEqual(message(size));
+      const here = await inline.encode(message(size));
+      expect(here.length).toBe(there.length);
+      expect(await decoded(streams, here)).toEqual(message(size));
+    },
+  );
 
-  it("is decoded by the workers if it arrives long", async () => {
+  it("goes to the workers for decoding if it arrives long", async () => {
     const { streams, inline, jobs } = make();
     expect(await decoded(streams, await inline.encode(message(3 * threshold)))).toEqual(message(3 * threshold));
     expect(jobs).toHaveLength(1);
   });
 
-  it("is rejected with the same error if it is tampered with", async () => {
+  it("fails with the same error if it is tampered with", async () => {
     const { streams, inline, jobs } = make();
     const bytes = await inline.encode(message(3 * threshold));
     const bad = ring ? flipped(bytes, 300) : bytes.slice(0, -300);
@@ -109,7 +112,7 @@ describe.each(layers)("a stream message, $name, version $protocolVersion", ({ ri
 });
 
 describe("a message for the workers", () => {
-  it("has compression or encryption; without them it stays on the event loop", async () => {
+  it("needs compression or encryption; without them it stays on the event loop", async () => {
     const { streams, jobs } = codec({ compress: false });
     const long = message(10 * threshold);
     expect(streams.encode(long)).toBe(long);
@@ -117,7 +120,7 @@ describe("a message for the workers", () => {
     expect(jobs).toEqual([]);
   });
 
-  it("is long itself; a short message that decompresses to a long one stays, or is rejected if too long", async () => {
+  it("counts by its own length; a short message that decompresses to a long one stays, or fails if too long", async () => {
     const { streams, inline, jobs } = codec({ ring: new Keyring([], a) });
     const sizes = [10 * threshold, 200 * threshold];
     for (const size of sizes) {
@@ -172,7 +175,7 @@ describe("long work without workers", () => {
     return { streams, yields: () => yields };
   }
 
-  it("is done in parts with the same result", async () => {
+  it("runs in parts with the same result", async () => {
     for (const ring of [undefined, new Keyring([], a)]) {
       const { streams, yields } = inParts(ring);
       const bytes = await streams.encode(zeros(4 * mib));
@@ -221,7 +224,7 @@ describe("long work without workers", () => {
     expect(calls).toEqual(["encrypt", "decrypt", "decrypt"]);
   });
 
-  it("is done at once if the message is short", async () => {
+  it("runs at once if the message is short", async () => {
     const { streams, yields } = inParts();
     expect(streams.encode(message(60_000))).toBeInstanceOf(Uint8Array);
     await decoded(streams, await streams.encode(message(60_000)));
@@ -229,7 +232,7 @@ describe("long work without workers", () => {
     expect(yields()).toBe(1);
   });
 
-  it("is done for one message at a time, and never for a closed stream", async () => {
+  it("runs for one message at a time, and never for a closed stream", async () => {
     const { streams, yields } = inParts();
     const bomb = await streams.encode(message(2 * mib));
     expect(bomb.length).toBeGreaterThan(64 * 1024);

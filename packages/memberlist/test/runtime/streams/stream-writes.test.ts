@@ -50,7 +50,7 @@ describe("StreamWrites", () => {
     for (const { parts } of all) expect(Buffer.concat(parts).equals(message)).toBe(true);
   });
 
-  it("has at most 2 MiB in flight while 128 peers do not read", async () => {
+  it("keeps at most 2 MiB in flight while 128 peers do not read", async () => {
     const writes = new StreamWrites(nextTurn);
     const resets: ((error: Error) => void)[] = [];
     let underWay = 0;

@@ -39,9 +39,9 @@ function cpuTime(runs: number, work: () => void): number {
   return least;
 }
 
-describe("bytes chosen to collide in the dictionary of a compressor", () => {
+describe("a compressor, for bytes that collide in its dictionary", () => {
   it.each(ways.flatMap(([way, compress]) => chosen.map(([size, bytes]) => ({ way, compress, size, bytes }))))(
-    "cost no more than a few times what random bytes do: $size bytes, in $way",
+    "takes a few times as long as for random bytes at most: $size bytes, in $way",
     ({ compress, size, bytes }) => {
       const random = new SeededRandom(1);
       const noise = new Uint8Array(size).map(() => random.next() * 256);
@@ -53,7 +53,7 @@ describe("bytes chosen to collide in the dictionary of a compressor", () => {
   );
 
   it.each(chosen)(
-    "become the same output in WebAssembly and in TypeScript, which decompresses to them: %i bytes",
+    "writes the same output in WebAssembly and in TypeScript, which decompresses to the input: %i bytes",
     (size, bytes) => {
       const compressed = byTypeScript(bytes);
       expect(Buffer.compare(inWebAssembly(bytes), compressed)).toBe(0);
@@ -64,7 +64,7 @@ describe("bytes chosen to collide in the dictionary of a compressor", () => {
     },
   );
 
-  it("compress to the same output in chunks", () => {
+  it("writes the same output in chunks", () => {
     const [, bytes] = chosen[1];
     const compressor = new LzwCompressor(bytes, newDictionary());
     while (!compressor.run(1_000));

@@ -146,7 +146,7 @@ describe("LZW", () => {
     );
   });
 
-  it("distinguishes a cut off end from trailing zeros, whatever came before", () => {
+  it("distinguishes a cut off end from trailing zeros, after any input", () => {
     const compressed = lzwCompress(fromHex("6162636162636162636465666768"));
     lzwDecompress(lzwCompress(new Uint8Array(300).fill(0xff)), limit);
     for (let length = 0; length < compressed.length; length++) {

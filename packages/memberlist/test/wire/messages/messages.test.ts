@@ -237,7 +237,7 @@ describe("decoding", () => {
     expect(decode.decodeAlive(usual.subarray(1)).vsn).toEqual(vsn);
   });
 
-  it("skips the values of unknown keys, whatever they are", () => {
+  it("skips the values of unknown keys, of any type", () => {
     const unknown = `a3787878dc0020${"cb3ff0000000000000".repeat(32)}a95f5f70726f746f5f5f81a161c0a3787979c7020101ff`;
     expect(decode.decodePing(fromHex(`84${unknown}a55365714e6f05`))).toEqual({ ...zeroPing, seqNo: 5 });
     expect(decode.decodeAlive(fromHex(`84${unknown}a356736e93010203`)).vsn).toEqual([1, 2, 3]);
@@ -287,13 +287,13 @@ describe("decoding", () => {
   });
 });
 
-describe("round trips", () => {
+describe("a round trip", () => {
   const name = fc.string({ unit: "binary", maxLength: 80 });
   const ip = fc.oneof(fc.ipV4(), fc.constantFrom("::1", "2001:db8::1", "fe80::abcd:0"));
   const u32 = fc.nat(0xffffffff);
   const port = fc.nat(0xffff);
 
-  it("preserve every ping", () => {
+  it("preserves every ping", () => {
     const ping = fc.record({ seqNo: u32, node: name, sourceAddr: ip, sourcePort: port, sourceNode: name });
     fc.assert(
       fc.property(ping, (value) => {
@@ -302,7 +302,7 @@ describe("round trips", () => {
     );
   });
 
-  it("preserve every alive message", () => {
+  it("preserves every alive message", () => {
     const versions = fc.array(fc.nat(255), { maxLength: 6 });
     const alive = fc.record({
       incarnation: u32,
@@ -319,7 +319,7 @@ describe("round trips", () => {
     );
   });
 
-  it("preserve every dead message", () => {
+  it("preserves every dead message", () => {
     const dead = fc.record({ incarnation: u32, node: name, from: name });
     fc.assert(
       fc.property(dead, (value) => {

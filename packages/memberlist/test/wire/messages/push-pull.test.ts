@@ -38,7 +38,7 @@ function nodes(count: number): PushNodeState[] {
   }));
 }
 
-describe("push/pull", () => {
+describe("a push/pull message", () => {
   it("encodes to the same bytes as Go", () => {
     const message = encodePushPull(true, [node], ascii("user"));
     expect(toHex(message)).toBe(`0683a44a6f696ec3a54e6f64657301ac5573657253746174654c656e04${goNode}75736572`);
@@ -50,7 +50,7 @@ describe("push/pull", () => {
     expect(toHex(encodeUserStream(new Uint8Array(200)).subarray(0, 16))).toBe("0881aa557365724d73674c656ed100c8");
   });
 
-  it.each([1, 7, 64, 1_000_000])("is read in chunks of %i, compressed or not", async (chunkSize) => {
+  it.each([1, 7, 64, 1_000_000])("decodes in chunks of %i, compressed or not", async (chunkSize) => {
     const sent = nodes(300);
     const message = encodePushPull(true, new Set(sent), ascii("state"));
     for (const compress of [false, true]) {
@@ -96,8 +96,8 @@ describe("push/pull", () => {
   });
 });
 
-describe("user messages on a stream", () => {
-  it.each([0, 1, 2000])("round-trip: %i bytes", async (size) => {
+describe("a user message on a stream", () => {
+  it.each([0, 1, 2000])("survives the round trip: %i bytes", async (size) => {
     const message = new Uint8Array(size).fill(3);
     const { type, body } = await readStreamMessage(new StreamReader(streamOf(encodeUserStream(message), 100)), limits);
     expect(type).toBe(8);
@@ -105,7 +105,7 @@ describe("user messages on a stream", () => {
   });
 
   it.each(["81aa557365724d73674c656ed107d1", "81aa557365724d73674c656eff", "81aa557365724d73674c656ed37fffffff00000000"])(
-    "are refused by their length: %s",
+    "fails to decode by its length: %s",
     async (hex) => {
       const refused = await rejectionOf(readUserMessage(new StreamReader(fromHex(hex)), limits));
       expect(["limit_exceeded", "out_of_range"]).toContain(refused);
@@ -116,7 +116,7 @@ describe("user messages on a stream", () => {
 describe("a long push/pull", () => {
   const many = nodes(2 * nodesInOneGo + 1);
 
-  it("is written identically in chunks, even if the user state changes meanwhile", async () => {
+  it("encodes to the same bytes in chunks, even if the user state changes meanwhile", async () => {
     const userState = ascii("state");
     const whole = encodePushPull(true, many, userState);
     let yields = 0;
@@ -133,7 +133,7 @@ describe("a long push/pull", () => {
     [nodesInOneGo, 0],
     [nodesInOneGo + 1, 1],
     [many.length, 2],
-  ])("is read in chunks: %i nodes with %i yields", async (count, expected) => {
+  ])("decodes in chunks: %i nodes with %i yields", async (count, expected) => {
     const reader = new StreamReader(encodePushPull(false, many.slice(0, count), ascii("state")).subarray(1));
     let yields = 0;
     const state = await readPushPull(

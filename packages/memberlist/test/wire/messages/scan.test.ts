@@ -63,12 +63,12 @@ function decoded(schema: AnySchema, body: Uint8Array): unknown[] {
   return found(cursor, schema, body);
 }
 
-it("a schema exists for each message", () => {
+it("uses a schema for each message", () => {
   expect(all).toHaveLength(12);
 });
 
 describe.each(all)("scanning by %s", (_, schema) => {
-  it("finds the same as the general decoder, whatever the fields hold", () => {
+  it("finds the same as the general decoder, for any content of the fields", () => {
     fc.assert(
       fc.property(bodiesOf(schema), fc.nat(3), (body, trailing) => {
         const longer = new Uint8Array([...body, ...new Uint8Array(trailing)]);

@@ -168,7 +168,7 @@ describe("the filter of unchanged nodes", () => {
     },
   );
 
-  it("skips only unchanged nodes, whatever a peer sends", async () => {
+  it("skips only unchanged nodes, for any input of a peer", async () => {
     const unchanged = await UnchangedNodes.of(encodePushPull(false, nodes, none), undefined);
     const ours = new Set(written.map((bytes) => toHex(bytes)));
     const whole = fc.constantFrom(...written);
