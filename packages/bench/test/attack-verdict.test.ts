@@ -19,7 +19,7 @@ const well: Outcome = {
 const failures = (change: Partial<Outcome>, maxMemory?: number): string[] => failuresOf({ maxMemory }, { ...well, ...change });
 
 describe("an attack", () => {
-  it("has not harmed a member that did its work within the bounds", () => {
+  it("counts as harmless for a member that did its work within the bounds", () => {
     expect(failures({})).toEqual([]);
     expect(failures({ memory: 300 }, 300)).toEqual([]);
   });
@@ -37,21 +37,21 @@ describe("an attack", () => {
     ["strangers made it write its store", { quietSaves: 1 }, /write its store 1 times/],
     ["it remembers too many strangers", { refusals: 33 }, /33 refusals/],
     ["a ping was not answered", { pings: { sent: 500, answered: 499, latest: 20 } }, /1 of 500 pings were not answered/],
-  ])("has harmed it when %s", (_, change, failure) => {
+  ])("counts as harmful when %s", (_, change, failure) => {
     expect(failures(change)).toEqual([expect.stringMatching(failure)]);
   });
 
   describe("in whose flood the kernel throws packets away", () => {
     const flood = { cost: { ...well.cost, packets: 99_500 }, unread: 20_000 };
 
-    it("may cost the watcher twice its share of them", () => {
+    it("allows the watcher to lose twice its share of them", () => {
       expect(failures({ ...flood, pings: { sent: 500, answered: 300, latest: 20 } })).toEqual([]);
       expect(failures({ ...flood, pings: { sent: 500, answered: 299, latest: 20 } })).toEqual([
         expect.stringMatching(/201 of 500/),
       ]);
     });
 
-    it("must leave a quarter of the pings answered, however many are thrown away", () => {
+    it("needs a quarter of the pings answered, however many packets are thrown away", () => {
       const most = { ...flood, unread: 90_000 };
       expect(failures({ ...most, pings: { sent: 500, answered: 125, latest: 20 } })).toEqual([]);
       expect(failures({ ...most, pings: { sent: 500, answered: 124, latest: 20 } })).toEqual([

@@ -30,7 +30,7 @@ describe("a CPU profile", () => {
     ]);
   });
 
-  it("leaves out what is too narrow", () => {
+  it("leaves out narrow branches", () => {
     expect(framesOf(profile, naming, 0.2).map(({ name }) => name)).toEqual([
       "(root)",
       "main main.ts",
@@ -39,7 +39,7 @@ describe("a CPU profile", () => {
     ]);
   });
 
-  it("says what takes the most time itself, wherever it is called", () => {
+  it("names the function that takes the most time itself, wherever it is called", () => {
     expect(heaviest(profile, naming, 3)).toEqual([
       { name: "send udp-socket.ts", share: 0.5 },
       { name: "(idle)", share: 0.3 },
@@ -49,7 +49,7 @@ describe("a CPU profile", () => {
 });
 
 describe("workAtTheEnd", () => {
-  it("drops the start of the program, and what was idle", () => {
+  it("drops the start of the program, and idle time", () => {
     // Of the last 60 µs: 20 in send, 30 idle, 10 in crc.
     const { samples, timeDeltas } = workAtTheEnd(profile, 60);
     expect(samples).toEqual([4, 6]);

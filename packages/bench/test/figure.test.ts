@@ -9,15 +9,15 @@ function some(): Figures {
   return figures;
 }
 
-describe("figures", () => {
-  it("keep the samples of each kind, in the order in which they were first measured", () => {
+describe("a set of figures", () => {
+  it("keeps the samples of each kind, in the order in which they were first measured", () => {
     expect(some().list()).toEqual([
       { what: "time", unit: "ms", samples: { node: [3, 1, 2], go: [4] } },
       { what: "alone", unit: "µs", samples: { node: [12.345] } },
     ]);
   });
 
-  it("have a median and a worst round, or none", () => {
+  it("computes a median and a worst round, or none", () => {
     const list = some().list();
     expect(medianOf(list, "time", "node")).toBe(2);
     expect(worstOf(list, "time", "node")).toBe(3);
@@ -25,7 +25,7 @@ describe("figures", () => {
     expect(worstOf(list, "else", "node")).toBeNaN();
   });
 
-  it("are a table with the ratio of the medians", () => {
+  it("prints a table with the ratio of the medians", () => {
     const [, , time, alone] = figureTable(some().list()).split("\n");
     expect(time).toMatch(/time +\| ms +\| 2\.00 \| 1\.00-3\.00 \| 4\.00 \| +\| 0\.50/);
     expect(alone).toMatch(/alone +\| µs +\| 12\.3 +\| +\| - +\| +\| -/);

@@ -35,7 +35,7 @@ it("counts objects by constructor, and V8's own by kind", () => {
   });
 });
 
-it("lists what grew, the most bytes first, and nothing that shrank", () => {
+it("lists growing constructors, the most bytes first, and no shrinking ones", () => {
   const before = heapClasses(
     snapshot([
       ["object", "A", 10],
@@ -56,12 +56,12 @@ it("lists what grew, the most bytes first, and nothing that shrank", () => {
   ]);
 });
 
-it("adds up what several processes have", () => {
+it("adds up the objects of several processes", () => {
   const one = heapClasses(snapshot([["object", "A", 10]]));
   expect(Object.fromEntries(joinedClasses([one, one]))).toEqual({ A: { count: 2, size: 20 } });
 });
 
-it("refuses what is not a heap snapshot", () => {
+it("refuses a file that is not a heap snapshot", () => {
   const other = JSON.stringify({ snapshot: { meta: { node_fields: [], node_types: [] } }, nodes: [], strings: [] });
   expect(() => heapClasses(other)).toThrow(/not a heap snapshot/);
 });

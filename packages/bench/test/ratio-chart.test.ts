@@ -3,7 +3,7 @@ import { svgOf } from "../../simulator/src/cli/report.ts";
 import { marksOf } from "../../simulator/test/svg-marks.ts";
 import { ratioChart } from "../src/protocol/ratio-chart.ts";
 
-test("the chart of ratios: each has a bar, the longer the further it is from 1, to either side", async () => {
+test("draws a bar for each ratio, the longer the further it is from 1, to either side", async () => {
   const ratios = [0.1, 0.5, 0.9, 2, 10].map((ratio) => ({ what: `figure ${ratio}`, ratio }));
   const bars = marksOf(await svgOf(ratioChart(ratios)));
   expect(bars).toHaveLength(5);

@@ -23,7 +23,7 @@ describe("statistics", () => {
   });
 });
 
-describe("ratios", () => {
+describe("a ratio", () => {
   const rows = [
     row("node", [300, 100, 200]),
     row("go", [100, 100, 50]),
@@ -32,19 +32,19 @@ describe("ratios", () => {
     row("dgram", [400]),
   ];
 
-  it("stand between medians of the same case", () => {
+  it("stands between medians of the same case", () => {
     expect(ratioTo(rows, rows[0]!, "go")).toBe(2);
     expect(ratioTo(rows, rows[3]!, "go")).toBeNaN();
   });
 
-  it("to the ceiling stand between whatever has the same size", () => {
+  it("stands between rows of the same size, for the ceiling", () => {
     expect(ratioTo(rows, rows[3]!, "dgram")).toBe(0.1);
     expect(ratioTo(rows, row("node", [1], { size: 64 }), "dgram")).toBeNaN();
   });
 });
 
 describe("loss", () => {
-  it("is that of all rounds together", () => {
+  it("covers all rounds together", () => {
     const samples = [
       { full: stretch(1, 10), eased: stretch(1) },
       { full: stretch(1), eased: stretch(1, 1) },
@@ -53,7 +53,7 @@ describe("loss", () => {
     expect(lossOf(row("node", [], { samples }), "eased")).toBe(0.0005);
   });
 
-  it("at 80 % misses the target with one packet of one contender", () => {
+  it("misses the target at 80 % with one packet of one contender", () => {
     const samples = [{ full: stretch(1), eased: stretch(1, 1) }];
     const targetOf = (rows: readonly Row[]) => rateTargets(rows).find(({ what }) => what.startsWith("loss"))!;
     expect(isReached(targetOf([row("node", [1]), row("bun", [1], { samples })]))).toBe(false);
@@ -63,8 +63,8 @@ describe("loss", () => {
   });
 });
 
-describe("targets", () => {
-  it("are reached from the limit on, or below it", () => {
+describe("a target", () => {
+  it("counts as reached from the limit on, or below it", () => {
     const target = { what: "", unit: "", measured: 3 };
     expect(isReached({ ...target, atLeast: 3 })).toBe(true);
     expect(isReached({ ...target, atLeast: 3.01 })).toBe(false);
@@ -72,7 +72,7 @@ describe("targets", () => {
     expect(isReached({ ...target, below: 3 })).toBe(false);
   });
 
-  it("count messages and packets apart: a packet with two messages is one", () => {
+  it("counts messages and packets apart: a packet with two messages is one", () => {
     const full = { ...stretch(600), packetRate: 300 };
     const shared = row("node", [], { mode: "compressed", samples: [{ full, eased: stretch(1) }] });
     const targets = rateTargets([shared, row("go", [100], { mode: "compressed" })]);
@@ -80,7 +80,7 @@ describe("targets", () => {
     expect(ratios).toEqual([6, 3]);
   });
 
-  it("that were not measured are neither reached nor missed", () => {
+  it("counts as neither reached nor missed if it was not measured", () => {
     const text = targetTable(rateTargets([row("node", [300]), row("go", [100])]));
     expect(text).toMatch(/messages\/s at 1,400 bytes, plain: node against Go +\| ≥ 3x +\| 3x +\| reached/);
     expect(text).toMatch(/encrypted: node against Go +\| ≥ 3x +\| - +\| not measured/);
@@ -88,7 +88,7 @@ describe("targets", () => {
 });
 
 describe("the table", () => {
-  it("has a line for each row, with its ratio to Go", () => {
+  it("contains a line for each row, with its ratio to Go", () => {
     const [, , node] = rateTable([row("node", [300]), row("go", [100])]).split("\n");
     expect(node).toMatch(/node +\| 300 +\| 300-300 +\| 300 +\| 3\.00/);
   });

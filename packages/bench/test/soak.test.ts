@@ -10,11 +10,11 @@ const line = (minutes: number, mbPerMinute: number, noise: (minute: number) => n
   });
 
 describe("the growth of a heap", () => {
-  it("is judged after twenty minutes, or after two thirds of a shorter run", () => {
+  it("counts after twenty minutes, or after two thirds of a shorter run", () => {
     expect([30, 60, 3].map(warmUpOf)).toEqual([20, 20, 2]);
   });
 
-  it("is what the line of least squares rises", () => {
+  it("equals the rise of the line of least squares", () => {
     expect(judge(line(10, 0.02)).growth).toBeCloseTo(0.2, 6);
     expect(judge(line(10, 0.02)).passed).toBe(false);
     expect(judge(line(10, 0.014)).passed).toBe(true);
@@ -33,7 +33,7 @@ describe("the growth of a heap", () => {
     expect(judge([]).passed).toBe(false);
   });
 
-  it("may be as long as the time is: 0.15 MB in ten minutes, and no less in fewer", () => {
+  it("stays within a limit that grows with time: 0.15 MB in ten minutes, and no less in fewer", () => {
     expect(judge(line(10, 0)).allowed).toBeCloseTo(0.15, 9);
     expect(judge(line(40, 0)).allowed).toBeCloseTo(0.6, 9);
     expect(judge(line(1, 0)).allowed).toBeCloseTo(0.15, 9);
@@ -53,7 +53,7 @@ describe("the report of a soak", () => {
     failures: 0,
   };
 
-  it("has a cell for each heading", () => {
+  it("contains a cell for each heading", () => {
     const row = sampleRow(1.5, [mark, mark]);
     expect(row).toHaveLength(sampleHeader(2).length);
     expect(row.slice(0, 6)).toEqual(["1.5", "12.346", "12.346", "12.346", "2.000", "1.000"]);
@@ -73,7 +73,7 @@ describe("the report of a soak", () => {
     expect(last).toBe("1 members do not see all 4: FAILED");
   });
 
-  it("names what grew most", () => {
+  it("names the largest growth", () => {
     const table = growthTable([{ name: "TcpStream", count: 12.4, size: 4096 }]);
     expect(table).toMatch(/TcpStream +\+12 +4\.1 kB/);
     expect(growthTable([])).toMatch(/nothing/);

@@ -67,7 +67,7 @@ describe("searchWindow", () => {
     expect(found.window).toBe(128);
   });
 
-  it("takes what loses the smallest share where all lose", async () => {
+  it("takes the window that loses the smallest share where all lose", async () => {
     const { found } = await search([1, 2], ({ senders }) => ({ rate: 10, lost: senders === 1 ? 5 : 2 }));
     expect(found).toEqual({ window: 8, senders: 2 });
   });

@@ -34,7 +34,7 @@ describe("contentOf", () => {
     expect(messages.map((one) => Buffer.from(one).toString())).toEqual(["a", "b"]);
   });
 
-  it("refuses what is not encrypted although it should be, or by another key", () => {
+  it("refuses packets without the expected encryption, or under another key", () => {
     expect(() => contentOf(wrap(long, false), key)).toThrow("not with encryption version 1");
     expect(() => contentOf(encrypt(wrap(long, false)), new Uint8Array(16))).toThrow("authenticate");
   });
