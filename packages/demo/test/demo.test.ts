@@ -33,7 +33,7 @@ if (deno === undefined)
 const limit = { timeout: 120_000 };
 
 describe("the main job", () => {
-  it("goes through all steps, reports what each agent saw, and exits with 0", { timeout: 90_000 }, async () => {
+  it("goes through all steps, reports the observations of each agent, and exits with 0", { timeout: 90_000 }, async () => {
     await using program = new Program(programs);
     expect({ code: await program.ended, stderr: program.stderr }).toEqual({ code: 0, stderr: "" });
 
@@ -93,7 +93,7 @@ describe("the main job", () => {
     expect(program.survivors()).toEqual([]);
   });
 
-  it("fails at once when an agent's process ends that nobody ended", { timeout: 90_000 }, async () => {
+  it("fails at once when an agent's process ends unexpectedly", { timeout: 90_000 }, async () => {
     await using program = new Program(programs);
     await program.reported("the kill step", () => program.of("step").find(({ step }) => step === "kill"));
     const victim = program.of("agent").find(({ agent }) => agent === "node-2");
@@ -128,7 +128,7 @@ describe("the main job", () => {
   });
 
   it.skipIf(deno === undefined)(
-    "keeps the cluster for the example on Deno, which sees all, and is seen by all",
+    "keeps the cluster for the example on Deno, which sees all members, and which all members see",
     limit,
     async () => {
       await using program = new Program([...programs, "--keep"]);

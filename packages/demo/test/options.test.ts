@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { parseOptions, usage } from "../src/options.ts";
 
 describe("the command line", () => {
-  it("has defaults", () => {
+  it("uses defaults without options", () => {
     expect(parseOptions([])).toMatchObject({ json: false, keep: false, agents: 5, noGo: false, join: [], deadlineScale: 1 });
   });
 
@@ -35,7 +35,7 @@ describe("the command line", () => {
     expect(() => parseOptions(args)).toThrow(why);
   });
 
-  it("is explained in 80 columns", () => {
+  it("prints its help in 80 columns", () => {
     for (const line of usage.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
     for (const option of ["--keep", "--json", "--agents", "--no-go", "--join", "--name", "--deadline-scale"])
       expect(usage).toContain(option);

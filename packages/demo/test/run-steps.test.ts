@@ -37,7 +37,7 @@ function reasons(): readonly (string | undefined)[] {
 }
 
 describe("running the steps", () => {
-  it("runs one after the other, and reports what each has seen", async () => {
+  it("runs one after the other, and reports the observations of each", async () => {
     const order: string[] = [];
     const steps = ["one", "two"].map((name) =>
       step(name, () => {
@@ -51,7 +51,7 @@ describe("running the steps", () => {
     expect(seen).toEqual([[{ what: "one", after: { a: 1 } }], [{ what: "two", after: { a: 1 } }]]);
   });
 
-  it("skips what comes after a failure", async () => {
+  it("skips the steps after a failure", async () => {
     const steps = [
       step("bad", () => Promise.reject(new Error("no luck"))),
       step("next", () => Promise.reject(new Error("was run"))),
@@ -60,7 +60,7 @@ describe("running the steps", () => {
     expect(reasons()).toEqual(["no luck"]);
   });
 
-  it("says at the deadline what was still missing", async () => {
+  it("reports the missing observations at the deadline", async () => {
     const cluster = emptyCluster();
     const waiting = step("late", async () => {
       await cluster.until(() => ["node-1 sees nothing", "node-2 sleeps"]);

@@ -33,8 +33,8 @@ function live(events: readonly DemoEvent[], columns: number, rows: number = 40):
   return screen;
 }
 
-describe("plain lines", () => {
-  it("show each change with its time and its observer, and the times of each step", () => {
+describe("the plain view", () => {
+  it("shows each change with its time and its observer, and the times of each step", () => {
     const text = plain([...sample, success]);
     expect(text).toContain("go-3 is the Go peer");
     expect(text).toContain("preset local, probeInterval 500 ms");
@@ -45,17 +45,17 @@ describe("plain lines", () => {
     expect(text.trimEnd().split("\n").at(-1)).toBe("all 2 steps passed in 3 s");
   });
 
-  it("show metadata only when it has changed", () => {
+  it("shows metadata only when it has changed", () => {
     expect(plain(sample).match(/metadata.*/g)).toEqual(['metadata   "v2" seen by go-3']);
   });
 
-  it("have colours only where they are wanted", () => {
+  it("uses colours only where they are wanted", () => {
     const escape = String.fromCharCode(27);
     expect(plain([...sample, success])).not.toContain(escape);
     expect(plain([...sample, success], true)).toContain(`${escape}[31mdead`);
   });
 
-  it("end with the summary: what is stopped then is not shown", () => {
+  it("ends with the summary, and does not show agents that stop after it", () => {
     const stopped: DemoEvent = {
       event: "agent",
       at: 4_100,
@@ -69,7 +69,7 @@ describe("plain lines", () => {
     expect(plain([...sample, success, stopped])).toBe(plain([...sample, success]));
   });
 
-  it("say what failed and why", () => {
+  it("reports a failed step and its cause", () => {
     const text = plain([...sample, failure, { ...success, ok: false, failed: "kill" } as DemoEvent]);
     expect(text).toContain("✗ kill failed after 25 s");
     expect(text).toContain("go-3 sees node-2 suspect");
@@ -78,7 +78,7 @@ describe("plain lines", () => {
 });
 
 describe("the live table", () => {
-  it("leaves one table, with who sees whom how, and the summary below", () => {
+  it("leaves one table, with each agent's view of each member, and the summary below", () => {
     const { text, cursorShown } = live([...sample, success], 120);
     expect(text.match(/seen by/g)).toHaveLength(1);
     expect(text).toMatch(/^ {2}agent +runtime +process +address +meta +node-1 +node-2 +go-3$/m);
@@ -89,7 +89,7 @@ describe("the live table", () => {
     expect(cursorShown).toBe(true);
   });
 
-  it("is never wider than the terminal, nor higher", () => {
+  it("stays within the width and the height of the terminal", () => {
     for (let columns = 24; columns <= 130; columns++) {
       expect(live([...sample, failure, success], columns).tooLong).toEqual([]);
     }
@@ -112,7 +112,7 @@ describe("the live table", () => {
     expect(screen.cursorShown).toBe(true);
   });
 
-  it("draws anew below what it says when the cluster is kept, and drops strangers that all have forgotten", () => {
+  it("draws anew below its messages when the cluster is kept, and drops strangers that all have forgotten", () => {
     const screen = new Screen(100, 40);
     const view = new LiveTable(screen, painter(false));
     const guest = { at: 5_000, observer: "go-3", node: "guest" } as const;
@@ -133,7 +133,7 @@ describe("the live table", () => {
 });
 
 describe("JSON", () => {
-  it("is one event a line", () => {
+  it("prints one event a line", () => {
     let text = "";
     const view = new JsonView((part) => (text += part));
     for (const event of sample) view.show(event);
