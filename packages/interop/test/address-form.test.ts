@@ -21,7 +21,7 @@ async function sees(observer: Peer, name: string, incarnation: number): Promise<
 describeWithGo("a Go node that advertises its IPv4 address in 16 bytes", () => {
   const cluster = useCluster();
 
-  it("is known to Go nodes through ours without a conflict, by push/pulls and by gossip", async () => {
+  it("appears at Go nodes through ours without a conflict, by push/pulls and by gossip", async () => {
     const relay = await cluster.start(ours, "relay");
     const mapped = await cluster.start("go", "mapped", long);
     const observer = await cluster.start("go", "observer");

@@ -197,7 +197,7 @@ describe.runIf(isPossible)("memberlist doctor in two networks:", () => {
     expect(first(examined)?.message).toContain("in both directions");
   });
 
-  it("names UDP that does not arrive at this machine, and UDP that nobody gets through", limit, async () => {
+  it("names UDP that does not arrive at this machine, and UDP from this machine that does not arrive", limit, async () => {
     const [near, far] = await twoMembers();
     await network.dropAt(network.left, "from", far.node.addr, "to", network.left.host, "ipproto", "udp");
     const back = await examine(near);

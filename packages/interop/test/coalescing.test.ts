@@ -6,14 +6,14 @@ import { describeWithGo, isMessage, nextHost, quiet, useCluster } from "./suppor
 
 const text = new TextEncoder().encode("the quick brown fox jumps over the lazy dog. ".repeat(20));
 
-describeWithGo("messages that share packets, to a Go node", () => {
+describeWithGo("a packet with several messages to a Go node", () => {
   const cluster = useCluster();
 
   it.each<[string, Partial<PeerConfig>]>([
     ["plain", { enableCompression: false }],
     ["compressed", {}],
     ["compressed, encrypted, labelled", { secretKey: toBase64(seededBytes(32, 3)), label: "shared" }],
-  ])("arrive whole and once: %s", async (_what, config) => {
+  ])("delivers each of them whole and once: %s", async (_what, config) => {
     const go = await cluster.start("go", "go", { ...quiet, ...config });
     const { enableCompression = true, label = "", secretKey } = config;
     const members = await createMemberlist({

@@ -32,14 +32,14 @@ async function expectMessages(a: Peer, b: Peer): Promise<void> {
   }
 }
 
-describeWithGo.each(pairs)("a %s node and a %s node with keys", (left, right) => {
+describeWithGo.each(pairs)("a %s node with a key, beside a %s node with one,", (left, right) => {
   const cluster = useCluster();
 
   it.each([
     ["AES-128", { secretKey: key(16), enableCompression: false }],
     ["AES-192, compressed, under a label", { secretKey: key(24), label: "blue" }],
     ["AES-256, version 0, under a label", { secretKey: key(32), label: "blue", protocolVersion: 1 }],
-  ] as const)("understand each other: %s", async (_what, config: Partial<PeerConfig>) => {
+  ] as const)("exchanges messages with it: %s", async (_what, config: Partial<PeerConfig>) => {
     const a = await cluster.start(left, "a", { ...fast, ...config, userState: toBase64("state of a") });
     // Protocol version 1 takes everybody's port to be its own.
     const { bindPort } = a.node;
@@ -55,7 +55,7 @@ describeWithGo.each(pairs)("a %s node and a %s node with keys", (left, right) =>
     expect(troubles(a, b)).toEqual([]);
   });
 
-  it("understand each other's version, whichever they send", async () => {
+  it("reads both versions of encryption, and so does the other", async () => {
     const a = await cluster.start(left, "a", { ...fast, secretKey: key(16), protocolVersion: 1 });
     const { bindPort } = a.node;
     const b = await cluster.start(right, "b", { ...fast, bindPort, secretKey: key(16), protocolVersion: 2 });
@@ -69,7 +69,7 @@ describeWithGo.each(pairs)("a %s node and a %s node with keys", (left, right) =>
     ["a key on one side", { secretKey: key(16, 1) }, {}],
     ["a key on the other side", {}, { secretKey: key(16, 1) }],
     ["one key and two labels", { secretKey: key(16, 1), label: "blue" }, { secretKey: key(16, 1), label: "green" }],
-  ] as const)("keep apart with %s", async (_what, here, there) => {
+  ] as const)("stays apart with %s", async (_what, here, there) => {
     const a = await cluster.start(left, "a", { ...quiet, tcpTimeout: 1_000, ...here });
     const b = await cluster.start(right, "b", { ...quiet, tcpTimeout: 1_000, ...there });
     await expect(a.join(b)).rejects.toThrow("join");
@@ -78,7 +78,7 @@ describeWithGo.each(pairs)("a %s node and a %s node with keys", (left, right) =>
     expect((await b.members()).map(({ name }) => name)).toEqual(["b"]);
   });
 
-  it("rotate their key without a suspicion", async () => {
+  it("rotates its key without a suspicion", async () => {
     const keyring = { keys: [], primary: key(16, 1) };
     const a = await cluster.start(left, "a", { ...fast, keyring });
     const b = await cluster.start(right, "b", { ...fast, keyring });
@@ -94,7 +94,7 @@ describeWithGo.each(pairs)("a %s node and a %s node with keys", (left, right) =>
     expect(troubles(a, b)).toEqual([]);
   });
 
-  it("understand each other at each step to encryption", async () => {
+  it("stays connected at each step to encryption", async () => {
     const secretKey = key(16, 1);
     const steps: readonly (readonly [Partial<PeerConfig>, Partial<PeerConfig>])[] = [
       [{ secretKey, gossipVerifyIncoming: false, gossipVerifyOutgoing: false }, {}],

@@ -12,7 +12,7 @@ const quick = { ...fast, probeInterval: 300, probeTimeout: 100, pushPullInterval
 describeWithGo.each(["go", ours] as const)("a %s node that is killed", (kind) => {
   const cluster = useCluster();
 
-  it("is suspected, then dead, at about the same time for Go and TypeScript nodes", async () => {
+  it("becomes suspect, then dead, at about the same time for Go and TypeScript nodes", async () => {
     const victim = await cluster.start(kind, "victim", quick);
     const observers = [
       await cluster.start("go", "go-1", quick),
@@ -42,7 +42,7 @@ describeWithGo.each(["go", ours] as const)("a %s node that is killed", (kind) =>
 describeWithGo.each(["go", ours] as const)("a %s node that is falsely accused", (kind) => {
   const cluster = useCluster();
 
-  it.each(["suspect", "dead"] as const)("of being %s contradicts, and the others believe it", async (accusation) => {
+  it.each(["suspect", "dead"] as const)("refutes that it is %s, and the others believe it", async (accusation) => {
     const accused = await cluster.start(kind, "accused", quick);
     const observers = [await cluster.start("go", "go-1", quick), await cluster.start(ours, "ts-1", quick)];
     await cluster.form(accused, ...observers);
@@ -57,25 +57,28 @@ describeWithGo.each(["go", ours] as const)("a %s node that is falsely accused", 
     expect(await accused.health()).toBeGreaterThanOrEqual(0);
   });
 
-  it.each(["suspect", "dead"] as const)("of being %s, behind its back, is cleared by its own word", async (accusation) => {
-    const accused = await cluster.start(kind, "accused", quick);
-    const observers = [await cluster.start("go", "go-1", quick), await cluster.start(ours, "ts-1", quick)];
-    await cluster.form(accused, ...observers);
-    const liar = await cluster.fake("liar");
-    const lie = rawMessage(rawType[accusation], { Incarnation: 1, Node: "accused", From: "liar" });
-    for (const observer of observers) liar.send(lie, observer.node);
-    for (const observer of observers) {
-      await observer.waitFor(isState("accused", accusation), { what: `accused is ${accusation}` });
-    }
-    await Promise.all(observers.map((observer) => observer.waitForState("accused", "alive")));
-    for (const observer of observers) expect((await observer.member("accused"))?.incarnation).toBeGreaterThan(1);
-  });
+  it.each(["suspect", "dead"] as const)(
+    "refutes that it is %s even if only the others have heard the accusation",
+    async (accusation) => {
+      const accused = await cluster.start(kind, "accused", quick);
+      const observers = [await cluster.start("go", "go-1", quick), await cluster.start(ours, "ts-1", quick)];
+      await cluster.form(accused, ...observers);
+      const liar = await cluster.fake("liar");
+      const lie = rawMessage(rawType[accusation], { Incarnation: 1, Node: "accused", From: "liar" });
+      for (const observer of observers) liar.send(lie, observer.node);
+      for (const observer of observers) {
+        await observer.waitFor(isState("accused", accusation), { what: `accused is ${accusation}` });
+      }
+      await Promise.all(observers.map((observer) => observer.waitForState("accused", "alive")));
+      for (const observer of observers) expect((await observer.member("accused"))?.incarnation).toBeGreaterThan(1);
+    },
+  );
 });
 
 describeWithGo.each(["go", ours] as const)("a %s node that leaves", (kind) => {
   const cluster = useCluster();
 
-  it("has left, and is not dead, for everybody, and is not suspected when it then stops", async () => {
+  it("counts as left, not dead, at every node, and does not become suspect when it then stops", async () => {
     const leaver = await cluster.start(kind, "leaver", quick);
     const observers = [await cluster.start("go", "go-1", quick), await cluster.start(ours, "ts-1", quick)];
     await cluster.form(leaver, ...observers);
@@ -98,7 +101,7 @@ describeWithGo.each(["go", ours] as const)("a %s node that leaves", (kind) => {
 describeWithGo.each(pairs)("a %s node that rejoins under its name, seen by a %s node", (kind, seedKind) => {
   const cluster = useCluster();
 
-  it("at the same address, right after a crash, is alive, and known by what it says now", async () => {
+  it("becomes alive at the same address right after a crash, with its new metadata", async () => {
     const first = await cluster.start(kind, "phoenix", { ...quick, meta: toBase64("first life") });
     const seed = await cluster.start(seedKind, "seed", quick);
     const third = await cluster.start(kind, "third", quick);
@@ -117,7 +120,7 @@ describeWithGo.each(pairs)("a %s node that rejoins under its name, seen by a %s 
     }
   });
 
-  it("at the same address, when it was dead already, is alive", async () => {
+  it("becomes alive at the same address when it was dead already", async () => {
     const first = await cluster.start(kind, "phoenix", quick);
     const seed = await cluster.start(seedKind, "seed", quick);
     await cluster.form(first, seed);
@@ -130,7 +133,7 @@ describeWithGo.each(pairs)("a %s node that rejoins under its name, seen by a %s 
     expect((await seed.member("phoenix"))?.incarnation).toBeGreaterThan(1);
   });
 
-  it("at another port, after it had left, is alive there", async () => {
+  it("becomes alive at another port after it had left", async () => {
     const first = await cluster.start(kind, "phoenix", quick);
     const seed = await cluster.start(seedKind, "seed", quick);
     await cluster.form(first, seed);
@@ -143,7 +146,7 @@ describeWithGo.each(pairs)("a %s node that rejoins under its name, seen by a %s 
     expect(await seed.member("phoenix")).toMatchObject({ addr: second.node.addr, port: second.node.port });
   });
 
-  it("at another port, once it was dead for long enough, is alive there", async () => {
+  it("becomes alive at another port once it was dead for long enough", async () => {
     const reclaim = { ...quick, deadNodeReclaimTime: 200 };
     const first = await cluster.start(kind, "phoenix", reclaim);
     const seed = await cluster.start(seedKind, "seed", reclaim);
@@ -158,10 +161,10 @@ describeWithGo.each(pairs)("a %s node that rejoins under its name, seen by a %s 
   });
 });
 
-describeWithGo.each(pairs)("two %s nodes of one name, in the eyes of a %s node", (kind, observerKind) => {
+describeWithGo.each(pairs)("a second %s node of the same name, seen by a %s node,", (kind, observerKind) => {
   const cluster = useCluster();
 
-  it("are a conflict that the delegate is notified of; the first keeps the name", async () => {
+  it("causes a call of the conflict delegate, and the first keeps the name", async () => {
     const observer = await cluster.start(observerKind, "observer", quick);
     const first = await cluster.start(kind, "twin", quick);
     await cluster.form(observer, first);
@@ -187,7 +190,7 @@ describeWithGo("a node whose UDP is blocked one way", () => {
     ["go", ours, ours],
   ];
 
-  it.each(constellations)("is saved by indirect probes (prober %s, helper %s, target %s)", async (prober, helper, target) => {
+  it.each(constellations)("survives by indirect probes (prober %s, helper %s, target %s)", async (prober, helper, target) => {
     const config = { ...quick, disableTcpPings: true, indirectChecks: 3 };
     const { peer: x, proxy } = await cluster.startProxied(target, "target", config);
     const y = await cluster.start(prober, "prober", config);
@@ -200,7 +203,7 @@ describeWithGo("a node whose UDP is blocked one way", () => {
     for (const peer of [x, y, z]) expect(suspicions(peer)).toEqual([]);
   });
 
-  it.each(pairs)("is saved by a ping over a stream (prober %s, target %s)", async (prober, target) => {
+  it.each(pairs)("survives by a ping over a stream (prober %s, target %s)", async (prober, target) => {
     const { peer: x, proxy } = await cluster.startProxied(target, "target", quick);
     const y = await cluster.start(prober, "prober", quick);
     await cluster.form(x, y);
@@ -216,7 +219,7 @@ describeWithGo("a node whose UDP is blocked one way", () => {
     });
   });
 
-  it.each(pairs)("is suspected and dies where nothing gets through (prober %s, target %s)", async (prober, target) => {
+  it.each(pairs)("becomes suspect and dies where nothing gets through (prober %s, target %s)", async (prober, target) => {
     const { peer: x, proxy } = await cluster.startProxied(target, "target", quick);
     const y = await cluster.start(prober, "prober", quick);
     await cluster.form(x, y);

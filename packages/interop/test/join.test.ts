@@ -23,14 +23,14 @@ describeWithGo.each(pairs)("a %s node that joins a %s node", (joiner, seed) => {
     }
   });
 
-  it("may name the node that it expects", async () => {
+  it("succeeds when it names the node that it expects", async () => {
     const a = await cluster.start(joiner, "a", { requireNodeNames: true });
     const b = await cluster.start(seed, "b", { requireNodeNames: true });
     expect(await a.join(`b/${b.address}`)).toBe(1);
     await converged(a, b);
   });
 
-  it("rejects when nobody answers", async () => {
+  it("rejects when no node answers", async () => {
     const a = await cluster.start(joiner, "a");
     const b = await cluster.start(seed, "b");
     await b.stop();
@@ -64,7 +64,7 @@ describeWithGo.each(pairs)("a %s node that joins a %s node", (joiner, seed) => {
 describeWithGo("a mixed cluster", () => {
   const cluster = useCluster();
 
-  it("of three Go and three TypeScript nodes converges by gossip, and stays so", async () => {
+  it("converges by gossip with three Go and three TypeScript nodes, and stays so", async () => {
     const names = ["go-1", "ts-1", "go-2", "ts-2", "go-3", "ts-3"];
     const peers = await Promise.all(names.map((name) => cluster.start(name.startsWith("go") ? "go" : ours, name)));
     // Each joins its neighbour only.
@@ -86,7 +86,7 @@ describeWithGo("a mixed cluster", () => {
     }
   });
 
-  it("of protocol versions 1 to 5 converges, and every node answers probes", async () => {
+  it("converges with protocol versions 1 to 5, and every node answers probes", async () => {
     // Version 1 knows no ports: a node of it takes its own for everybody's, so all have the same.
     const first = await cluster.start("go", "v1-go", { protocolVersion: 1 });
     const { bindPort } = first.node;

@@ -4,10 +4,10 @@ import { describeWithGo, fast, pairs, quiet, useCluster } from "./support.ts";
 
 const long = "ü".repeat(127) + "x";
 
-describeWithGo.each(pairs)("labels of a %s node and a %s node", (left, right) => {
+describeWithGo.each(pairs)("the label of a %s node and a %s node", (left, right) => {
   const cluster = useCluster();
 
-  it.each(["blue", long])("that are equal let packets and streams through (%#)", async (label) => {
+  it.each(["blue", long])("lets packets and streams through when both are equal (%#)", async (label) => {
     const a = await cluster.start(left, "a", { ...fast, label });
     const b = await cluster.start(right, "b", { ...fast, label });
     await cluster.form(a, b);
@@ -30,7 +30,7 @@ describeWithGo.each(pairs)("labels of a %s node and a %s node", (left, right) =>
     ["blue", "green"],
     ["blue", ""],
     ["", "blue"],
-  ])("%j and %j keep them apart", async (here, there) => {
+  ])("keeps them apart when it differs: %j and %j", async (here, there) => {
     const a = await cluster.start(left, "a", { ...quiet, tcpTimeout: 1_000, label: here });
     const b = await cluster.start(right, "b", { ...quiet, tcpTimeout: 1_000, label: there });
     await expect(a.join(b)).rejects.toThrow("join");

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { measureLag } from "../src/lag.ts";
 
 it(
-  "processes blocked for 3 s every 5 s accuse at most a twentieth of those whom they accuse without lag awareness",
+  "cuts the accusations of processes blocked for 3 s every 5 s to a twentieth by lag awareness",
   { timeout: 240_000 },
   async () => {
     const { on, off } = await measureLag({ processes: 8, blocks: 12 });

@@ -18,7 +18,7 @@ function refutations(peer: Peer): number {
 describeWithGo("one of ours, in a cluster of Go nodes,", () => {
   const cluster = useCluster();
 
-  it("leaves, joins again, and is a full member, with no need to contradict anybody", { timeout: 60_000 }, async () => {
+  it("leaves, joins again, and becomes a full member without a refutation", { timeout: 60_000 }, async () => {
     const go = [await cluster.start("go", "go-1"), await cluster.start("go", "go-2")] as const;
     const ours = await cluster.start("node", "ours", { meta: toBase64("role=web") });
     await cluster.form(...go, ours);
@@ -67,7 +67,7 @@ describeWithGo("one of ours, in a cluster of Go nodes,", () => {
     ["stopped, and back at once", false, false],
     ["killed, and back at once", true, false],
     ["killed, and back when all hold it for dead", true, true],
-  ] as const)("%s: with a store it rejoins by itself and is never refuted", { timeout: 60_000 }, async (what, kill, buried) => {
+  ] as const)("rejoins by itself with a store, without a refutation: %s", { timeout: 60_000 }, async (what, kill, buried) => {
     const storePath = join(folder, `${what}.json`);
     const { go, ours, again } = await started({ storePath });
     const names = go.map(({ name }) => name);
@@ -93,7 +93,7 @@ describeWithGo("one of ours, in a cluster of Go nodes,", () => {
     }
   });
 
-  it("without a store, it is alone after a restart, and has to contradict once it joins", { timeout: 60_000 }, async () => {
+  it("stays alone after a restart without a store, and refutes once it joins", { timeout: 60_000 }, async () => {
     const { go, ours, again } = await started({});
     await ours.killAndWait();
     await Promise.all(go.map((peer) => peer.waitForState("ours", "dead", 20_000)));

@@ -62,7 +62,7 @@ async function joins(from: Peer, to: Peer): Promise<void> {
   }
 }
 
-describeWithGo("a Go node and ours understand each other", () => {
+describeWithGo("our node", () => {
   // One process each for the whole file, which has one node after the other.
   let go: Peer;
   let mine: Peer;
@@ -74,7 +74,7 @@ describeWithGo("a Go node and ours understand each other", () => {
   afterAll(() => Promise.all([go.stop(), mine.stop()]));
 
   it.each(combinations)(
-    "with a key of $keySize bytes, protocol version $protocolVersion, compression: $enableCompression, label: $label",
+    "exchanges all messages with a Go node: key of $keySize bytes, protocol version $protocolVersion, compression: $enableCompression, label: $label",
     async (combination) => {
       expect(await troubles(go, mine, combination)).toEqual([]);
     },

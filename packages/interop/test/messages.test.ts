@@ -20,7 +20,7 @@ async function deliver(
   return to.waitFor(isMessage(seededBytes(size, seed)), { what: `${mode} of ${size} bytes` });
 }
 
-describeWithGo.each(pairs)("messages from a %s node to a %s node", (sender, receiver) => {
+describeWithGo.each(pairs)("a message from a %s node to a %s node", (sender, receiver) => {
   const cluster = useCluster();
   const form = async (config: Partial<PeerConfig> = {}): Promise<[Peer, Peer]> => {
     const a = await cluster.start(sender, "a", { ...quiet, ...config });
@@ -29,21 +29,21 @@ describeWithGo.each(pairs)("messages from a %s node to a %s node", (sender, rece
     return [a, b];
   };
 
-  it("arrive by packet, up to what a datagram holds", async () => {
+  it("arrives by packet, up to the size of a datagram", async () => {
     const [a, b] = await form();
     for (const [i, size] of [1, 1024, 1400, 9_000, 60_000].entries()) await deliver(a, b, "bestEffort", size, i);
     await deliver(a, b, "address", 100, 77);
     await expect(a.command("send", { node: "b", mode: "bestEffort", size: 65_536, seed: 1 })).rejects.toThrow(/exceeds|long/);
   });
 
-  it("arrive by stream, whole and in any size", async () => {
+  it("arrives by stream, whole and in any size", async () => {
     const [a, b] = await form();
     for (const [i, size] of [1, 1024, 65_536, 1_048_576].entries()) {
       expect(await deliver(a, b, "reliable", size, i)).toMatchObject({ size });
     }
   });
 
-  it("arrive when many are sent at once", async () => {
+  it("arrives when many are sent at once", async () => {
     const [a, b] = await form();
     const seeds = Array.from({ length: 50 }, (_unused, i) => i + 1);
     await Promise.all(seeds.map((seed) => a.command("send", { node: "b", mode: "reliable", size: 3_000, seed })));
@@ -51,14 +51,14 @@ describeWithGo.each(pairs)("messages from a %s node to a %s node", (sender, rece
     expect(b.events.filter((event) => event.event === "message")).toHaveLength(seeds.length);
   });
 
-  it("arrive by packet even when the user's bytes are none", async () => {
+  it("arrives by packet even without a byte of the user's", async () => {
     const [a, b] = await form();
     await a.command("send", { node: "b", mode: "bestEffort", payload: "" });
     const event = await b.waitFor(isMessage(new Uint8Array()), { what: "an empty message" });
     expect(event.payload).toBe("");
   });
 
-  it("arrive by gossip, each part of a compound", async () => {
+  it("arrives by gossip, as a part of a compound", async () => {
     const [a, b] = await form();
     const payloads = Array.from({ length: 120 }, (_unused, i) => `broadcast ${i}`);
     await Promise.all(payloads.map((payload) => a.broadcast(payload)));
@@ -70,7 +70,7 @@ describeWithGo.each(pairs)("messages from a %s node to a %s node", (sender, rece
     [true, false],
     [false, true],
     [true, true],
-  ])("arrive with compression %s at the sender and %s at the receiver", async (here, there) => {
+  ])("arrives with compression %s at the sender and %s at the receiver", async (here, there) => {
     const a = await cluster.start(sender, "a", { ...quiet, enableCompression: here, userState: toBase64(text) });
     const b = await cluster.start(receiver, "b", { ...quiet, enableCompression: there, userState: toBase64("b") });
     await cluster.form(a, b);
@@ -85,7 +85,7 @@ describeWithGo.each(pairs)("messages from a %s node to a %s node", (sender, rece
 });
 
 /** What is on the wire to a node, as a proxy before it sees it. */
-describeWithGo.each(pairs)("packets from a %s node to a %s node", (sender, receiver) => {
+describeWithGo.each(pairs)("a packet from a %s node to a %s node", (sender, receiver) => {
   const cluster = useCluster();
   const tapped = async (config: Partial<PeerConfig> = {}): Promise<{ a: Peer; b: ProxiedPeer; packets: Uint8Array[] }> => {
     const a = await cluster.start(sender, "a", { ...quiet, ...config });
@@ -96,7 +96,7 @@ describeWithGo.each(pairs)("packets from a %s node to a %s node", (sender, recei
     return { a, b, packets };
   };
 
-  it("carry a checksum, since all speak version 5", async () => {
+  it("carries a checksum, since both speak version 5", async () => {
     const { a, b, packets } = await tapped({ enableCompression: false });
     await deliver(a, b.peer, "bestEffort", 500, 9);
     const own = packets.filter((packet) => packet.includes(rawType.user) && packet.length === 506);
@@ -108,7 +108,7 @@ describeWithGo.each(pairs)("packets from a %s node to a %s node", (sender, recei
     );
   });
 
-  it("are compressed where that makes them smaller", async () => {
+  it("uses compression where that makes it smaller", async () => {
     const { a, b, packets } = await tapped({ enableCompression: true });
     await a.command("send", { node: "b", mode: "bestEffort", payload: toBase64(text) });
     await b.peer.waitFor(isMessage(Buffer.from(text)), { what: "the text" });
@@ -118,7 +118,7 @@ describeWithGo.each(pairs)("packets from a %s node to a %s node", (sender, recei
     expect(packets.some((packet) => packet[5] === rawType.user && packet.length === 506)).toBe(true);
   });
 
-  it("hold several small broadcasts each, within the size of a packet", async () => {
+  it("contains several small broadcasts, within the size of a packet", async () => {
     const { a, b, packets } = await tapped({ enableCompression: false });
     const payloads = Array.from({ length: 100 }, (_unused, i) => `small broadcast number ${i}`);
     await Promise.all(payloads.map((payload) => a.broadcast(payload)));
@@ -129,10 +129,10 @@ describeWithGo.each(pairs)("packets from a %s node to a %s node", (sender, recei
   });
 });
 
-describeWithGo("broadcasts in a mixed cluster", () => {
+describeWithGo("a broadcast in a mixed cluster", () => {
   const cluster = useCluster();
 
-  it("reach every node when each passes them on, and nothing arrives changed", async () => {
+  it("reaches every node when each passes it on, and arrives unchanged", async () => {
     const kinds = ["go", ours, "go", ours, ours] as const;
     const config = { rebroadcast: true };
     const peers = await Promise.all(kinds.map((kind, i) => cluster.start(kind, `${kind}-${i}`, config)));

@@ -41,9 +41,9 @@ async function withConfig(config: string, program: readonly string[]): Promise<s
   return ["-n", "-m", "sh", "-c", script, path, ...program];
 }
 
-describe.runIf(isPossible)("where the system's name server never answers", () => {
+describe.runIf(isPossible)("a process whose name server never answers", () => {
   it.each(runtimes.flatMap((id) => [0, 2_000].map((timeout) => ({ id, timeout }))))(
-    "the process ends soon after a shutdown: $id, join with a timeout of $timeout ms (0: shut down in the middle)",
+    "ends soon after a shutdown: $id, join with a timeout of $timeout ms (0: shut down in the middle)",
     async ({ id, timeout }) => {
       const command = await withConfig(`nameserver ${nameServer}\n`, [...(await programOf(id)), String(timeout)]);
       const { stdout } = await run("unshare", command, { timeout: 40_000 });
@@ -57,14 +57,14 @@ describe.runIf(isPossible)("where the system's name server never answers", () =>
 /** As in a cluster whose uplink is down: what is not in the domains of the search list gets no answer. */
 const searching = `nameserver ${nameServer}\nsearch ns.${searchedDomain} ${searchedDomain}\noptions ndots:5\n`;
 
-describe.runIf(isPossible)("where the name server answers for the domains of the search list alone", () => {
+describe.runIf(isPossible)("a process whose name server answers for the domains of the search list alone", () => {
   async function output(program: readonly string[]): Promise<string> {
     const server = [process.execPath, await buildNodeProgram("lookup-node"), "serve"];
     const { stdout } = await run("unshare", await withConfig(searching, [...server, ...program]), { timeout: 20_000 });
     return stdout.trim();
   }
 
-  it.each(runtimes)("a host in one of them is found by its short name: %s", async (id) => {
+  it.each(runtimes)("finds a host in one of them by its short name: %s", async (id) => {
     expect(await output([...(await programOf(id)), "searched"])).toBe("1");
   });
 
@@ -72,7 +72,7 @@ describe.runIf(isPossible)("where the name server answers for the domains of the
   it.runIf(runtimes.includes("deno")).each([
     ["the members and the host", ["--allow-net=127.0.0.1,0.0.0.0,node-0.pool"]],
     ["these and the name server", [`--allow-net=127.0.0.1,0.0.0.0,node-0.pool,${nameServer}`, "--allow-read=/etc/resolv.conf"]],
-  ])("Deno prompts for nothing on a terminal, where the network is limited to %s", async (_, allowed) => {
+  ])("prompts for nothing on a terminal, on Deno with a network limited to %s", async (_, allowed) => {
     const program = [...(await programOf("deno", allowed)), "searched"];
     expect(await output(["script", "-qec", program.join(" "), "/dev/null"])).toBe("1");
   });

@@ -12,7 +12,7 @@ type Halves = readonly [readonly Peer[], readonly Peer[]];
 
 const isPossible = canUseNamespaces("a partition of two networks");
 
-describeWithGo("two networks that cannot reach each other for a while, by the defaults of the local preset:", () => {
+describeWithGo("a partition of two networks, by the defaults of the local preset,", () => {
   const cluster = useCluster();
   let network: LinkedNamespaces;
   useNamespaces(cluster, (opened) => void (network = opened));
@@ -50,7 +50,7 @@ describeWithGo("two networks that cannot reach each other for a while, by the de
   }
 
   it.runIf(isPossible)(
-    "10 | 10, eight Go members on each side, heal within 2 intervals; Go alone, 3 | 3, does not",
+    "heals within 2 intervals with eight Go members on each side, 10 | 10, and does not with Go alone, 3 | 3",
     { timeout: 400_000 },
     async () => {
       const mixed = await form("mixed", [...Array.from({ length: 8 }, () => "go" as const), ours, ours], 2);

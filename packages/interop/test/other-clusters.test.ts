@@ -75,10 +75,10 @@ async function status(serf: Peer, name: string): Promise<SerfMember["status"] | 
   return (await listed(serf, name))?.status;
 }
 
-describeWithGo("in a Serf cluster", () => {
+describeWithGo("a Serf cluster", () => {
   beforeAll(async () => void (await buildGoProgram("go-serf")), 900_000);
 
-  it("a member without the delegate versions does not get in, and its error names the fields to set", limit, async () => {
+  it("refuses a member without the delegate versions, whose error names the fields to set", limit, async () => {
     const serf = await startSerf("serf-1");
     const members = await startOurs("observer");
     await expect(members.join([addressOf(serf)])).rejects.toThrow(
@@ -88,7 +88,7 @@ describeWithGo("in a Serf cluster", () => {
   });
 
   it(
-    "a member with Serf's key is listed with its tags, reads the others' tags, and sees a failure and a leave",
+    "lists a member with Serf's key and its tags, and the member reads the others' tags, and sees a failure and a leave",
     limit,
     async () => {
       const secretKey = seededBytes(32, 1);
@@ -117,7 +117,7 @@ describeWithGo("in a Serf cluster", () => {
     },
   );
 
-  it("Serf shows a member that left as failed, because it sends no leave intent", limit, async () => {
+  it("shows a member that left as failed, because it sends no leave intent", limit, async () => {
     const serf = await startSerf("serf-1");
     const members = await startOurs("ours", { ...versions, delegateProtocolVersion: 5 });
     await members.join([addressOf(serf)]);
@@ -126,7 +126,7 @@ describeWithGo("in a Serf cluster", () => {
     await expect.poll(() => status(serf, "ours"), patience).toBe("failed");
   });
 
-  it("user events arrive as user messages of type 3; queries and key requests get no answer", limit, async () => {
+  it("sends user events as user messages of type 3, and gets no answer to queries and key requests", limit, async () => {
     const received: Uint8Array[] = [];
     const secretKey = seededBytes(32, 1);
     const delegate = { notifyMsg: (message: Uint8Array) => void received.push(message) };
@@ -154,7 +154,7 @@ describeWithGo("in a Serf cluster", () => {
   });
 });
 
-describeWithGo("in a Consul LAN pool", () => {
+describeWithGo("a Consul LAN pool", () => {
   const server = {
     role: "consul",
     dc: "dc1",
@@ -175,7 +175,7 @@ describeWithGo("in a Consul LAN pool", () => {
   };
   const pool = { protocolVersion: 4, tags: server, consul: true };
 
-  it("a member with the tags of a client is listed", limit, async () => {
+  it("lists a member with the tags of a client", limit, async () => {
     const agent = await startSerf("server-1", pool);
     const members = await startOurs("ours", { ...versions, delegateProtocolVersion: 4, meta: guide.encodeTags(client) });
     await members.join([addressOf(agent)]);
@@ -187,7 +187,7 @@ describeWithGo("in a Consul LAN pool", () => {
     ["another datacenter", { ...client, dc: "dc2" }, 'is in datacenter "dc2"'],
     ["another segment", { ...client, segment: "alpha" }, 'is in segment "alpha"'],
     ["the node ID of an agent", { ...client, id: server.id }, "has the node ID of server-1"],
-  ])("an agent does not list a member with %s, although the join succeeds", limit, async (_, tags, reason) => {
+  ])("lists no member with %s, although the join succeeds", limit, async (_, tags, reason) => {
     const agent = await startSerf("server-1", pool);
     const members = await startOurs("ours", { ...versions, delegateProtocolVersion: 4, meta: guide.encodeTags(tags) });
     expect((await members.join([addressOf(agent)])).reached).toBe(1);
@@ -195,7 +195,7 @@ describeWithGo("in a Consul LAN pool", () => {
     expect(await listed(agent, "ours")).toBeUndefined();
   });
 
-  it("a member without tags is listed, with an empty role", limit, async () => {
+  it("lists a member without tags, with an empty role", limit, async () => {
     const agent = await startSerf("server-1", pool);
     const members = await startOurs("ours", { ...versions, delegateProtocolVersion: 4 });
     await members.join([addressOf(agent)]);

@@ -88,12 +88,12 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-describeWithGo.each(["alertmanager", "dskit"] as const)("over the transport of %s", (kind) => {
+describeWithGo.each(["alertmanager", "dskit"] as const)("our member over the transport of %s", (kind) => {
   const wire = wires[kind];
   // The first build fetches Go modules.
   beforeAll(async () => void (await wire.command()), 900_000);
 
-  it("our member and Go nodes join each other, probe, gossip, and see each other's leave and death", limit, async () => {
+  it("joins Go nodes and Go nodes join it, both probe and gossip, and both see the other's leave and death", limit, async () => {
     const [go, later] = [await startGo(wire, "go"), await startGo(wire, "later")];
     const { members, received } = await startOurs("ours", await wire.open(nextHost()));
     await members.join([go.address]);
@@ -132,7 +132,7 @@ describeWithGo.each(["alertmanager", "dskit"] as const)("over the transport of %
   });
 
   // Of each TLS record, Alertmanager's transport reads the first message only.
-  it("100 packets that are sent at once all arrive at a Go node", limit, async () => {
+  it("brings 100 packets that it sends at once to a Go node", limit, async () => {
     const go = await startGo(wire, "go");
     const { members } = await startOurs("ours", await wire.open(nextHost()));
     await members.join([go.address]);
@@ -144,8 +144,8 @@ describeWithGo.each(["alertmanager", "dskit"] as const)("over the transport of %
   });
 });
 
-describeWithGo("over mutual TLS", () => {
-  it("a Go node refuses our member if another authority issued its certificate", limit, async () => {
+describeWithGo("mutual TLS", () => {
+  it("makes a Go node refuse our member if another authority issued its certificate", limit, async () => {
     const go = await startGo(wires.alertmanager, "go");
     const transport = await alertmanagerTransport(nextHost(), 0, await credentials(await createClusterCa()));
     const { members } = await startOurs("stranger", transport);
@@ -154,7 +154,7 @@ describeWithGo("over mutual TLS", () => {
     await members.shutdown();
   });
 
-  it("our member refuses a Go node if another authority issued its certificate", limit, async () => {
+  it("makes our member refuse a Go node if another authority issued its certificate", limit, async () => {
     const go = await startGo(wires.alertmanager, "go");
     const foreign = await createClusterCa();
     const { certificate: cert, key } = await issueNodeCertificate(foreign, { name: "any" });

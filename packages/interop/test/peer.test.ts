@@ -8,7 +8,7 @@ import { describeWithGo, nextHost, quiet, useCluster } from "./support.ts";
 function drives(kind: PeerKind): void {
   const cluster = useCluster();
 
-  it("answers what it cannot do with an error, and goes on", async () => {
+  it("answers commands that it cannot execute with an error, and goes on", async () => {
     const peer = await cluster.start(kind, "a", quiet);
     await expect(peer.command("nonsense" as "health", {})).rejects.toThrow("unknown command");
     await expect(peer.command("create", { config: { name: "b" } })).rejects.toThrow("shut it down first");
@@ -53,7 +53,7 @@ function drives(kind: PeerKind): void {
     expect((await peer.members()).map(({ name, state }) => [name, state])).toEqual([["a", "alive"]]);
   });
 
-  it("can shut its node down and start another", async () => {
+  it("shuts its node down and starts another", async () => {
     const peer = await cluster.start(kind, "a", quiet);
     const { bindAddr, bindPort } = peer.node;
     await peer.command("shutdown", {});
@@ -77,7 +77,7 @@ function drives(kind: PeerKind): void {
     expect(outcome).toMatchObject({ reason: { message: expect.stringContaining("the peer ended before") } });
   });
 
-  it("sees what is played to it by hand, and the time of it", async () => {
+  it("reports messages that a test sends by hand, with their time", async () => {
     const peer = await cluster.start(kind, "a", quiet);
     const fake = await cluster.fake("fake");
     const before = performance.timeOrigin + performance.now();
@@ -104,13 +104,13 @@ describe("a TypeScript peer", () => {
 });
 
 describeWithGo("the Go peer's program", () => {
-  it("is built once for its sources", async () => {
+  it("compiles once for its sources", async () => {
     expect(await buildGoPeer()).toBe(await buildGoPeer());
   });
 });
 
-describe("seeded bytes", () => {
-  it("are the same for a seed, and others for another", () => {
+describe("a sequence of seeded bytes", () => {
+  it("repeats for a seed, and differs for another", () => {
     expect(seededBytes(64, 7)).toEqual(seededBytes(64, 7));
     expect(seededBytes(64, 7)).not.toEqual(seededBytes(64, 8));
     expect(Buffer.from(seededBytes(4, 1)).toString("hex")).toBe("3c5e81b4");
@@ -118,7 +118,7 @@ describe("seeded bytes", () => {
 });
 
 describe("waiting for a condition", () => {
-  it("says what was waited for", async () => {
+  it("names the missing condition", async () => {
     await expect(until(() => false, { what: "the moon", timeout: 30, interval: 5 })).rejects.toThrow(
       "30 ms in vain for: the moon",
     );

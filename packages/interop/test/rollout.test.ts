@@ -8,7 +8,7 @@ const [oldKey, newKey, otherKey] = [16, 32, 24].map((size) => toBase64(seededByt
 const calm: Partial<PeerConfig> = { ...fast, probeInterval: 1_000, probeTimeout: 500, tcpTimeout: 10_000 };
 const kinds: readonly PeerKind[] = ["go", ours, "go", ours, "go", ours];
 
-describeWithGo("three Go members and three of ours", { timeout: 120_000 }, () => {
+describeWithGo("a cluster of three Go members and three of ours", { timeout: 120_000 }, () => {
   const cluster = useCluster();
   let sent = 0;
 
@@ -68,7 +68,7 @@ describeWithGo("three Go members and three of ours", { timeout: 120_000 }, () =>
     return results;
   }
 
-  it("live through the rotation of their key: add, use, remove", async () => {
+  it("survives the rotation of its key: add, use, remove", async () => {
     const peers = await six(() => ({ keyring: { keys: [], primary: oldKey } }));
     await expectUnderstanding(peers);
     for (const [step, command] of (["addKey", "useKey", "removeKey"] as const).entries()) {
@@ -85,7 +85,7 @@ describeWithGo("three Go members and three of ours", { timeout: 120_000 }, () =>
     expect(await newcomers(peers, { secretKey: newKey })).toEqual(["in", "in"]);
   });
 
-  it("live through the step from plaintext to encryption: keys, then outgoing, then incoming", async () => {
+  it("survives the step from plaintext to encryption: keys, then outgoing, then incoming", async () => {
     const plain = { gossipVerifyIncoming: false, gossipVerifyOutgoing: false };
     const peers = await six((kind) => (kind === "go" ? {} : { ...plain, keyring: { keys: [] } }));
     const ended: Peer[] = [];

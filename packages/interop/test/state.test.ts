@@ -47,7 +47,7 @@ describeWithGo.each(pairs)("push/pull between a %s node and a %s node", (left, r
     await converged(a, b, c);
   });
 
-  it("is refused by the merge delegate of the one that joins", async () => {
+  it("fails if the merge delegate of the joining node refuses", async () => {
     const a = await cluster.start(left, "a", { ...quiet, refuseMerge: "not with those" });
     const b = await cluster.start(right, "b", quiet);
     await expect(a.join(b)).rejects.toThrow("not with those");
@@ -55,7 +55,7 @@ describeWithGo.each(pairs)("push/pull between a %s node and a %s node", (left, r
     expect(await a.member("b")).toBeUndefined();
   });
 
-  it("is refused by the merge delegate of the one that is joined", async () => {
+  it("fails if the merge delegate of the joined node refuses", async () => {
     const a = await cluster.start(left, "a", { ...quiet, gossipNodes: 0 });
     const b = await cluster.start(right, "b", { ...quiet, refuseMerge: "not with those" });
     await a.join(b).catch(() => 0);
@@ -74,7 +74,7 @@ describeWithGo.each(pairs)("push/pull between a %s node and a %s node", (left, r
     expect(await a.member("c")).toBeUndefined();
   });
 
-  it("is refused when delegate protocols do not overlap", async () => {
+  it("fails when delegate protocols do not overlap", async () => {
     const a = await cluster.start(left, "a", {
       ...quiet,
       delegateProtocolMin: 1,
@@ -92,10 +92,10 @@ describeWithGo.each(pairs)("push/pull between a %s node and a %s node", (left, r
   });
 });
 
-describeWithGo.each(pairs)("pings from a %s node to a %s node", (left, right) => {
+describeWithGo.each(pairs)("a ping from a %s node to a %s node", (left, right) => {
   const cluster = useCluster();
 
-  it("return within a time that fits a loopback", async () => {
+  it("returns within a time that fits a loopback", async () => {
     const a = await cluster.start(left, "a", quiet);
     const b = await cluster.start(right, "b", quiet);
     await cluster.form(a, b);
@@ -104,7 +104,7 @@ describeWithGo.each(pairs)("pings from a %s node to a %s node", (left, right) =>
     expect(rtt).toBeLessThan(150);
   });
 
-  it("fail when nobody answers", async () => {
+  it("fails when no node answers", async () => {
     const a = await cluster.start(left, "a", quiet);
     const b = await cluster.start(right, "b", quiet);
     await cluster.form(a, b);
@@ -112,13 +112,13 @@ describeWithGo.each(pairs)("pings from a %s node to a %s node", (left, right) =>
     await expect(a.ping(b)).rejects.toThrow(/[Nn]o response/);
   });
 
-  it("are not answered for another name", async () => {
+  it("gets no answer for another name", async () => {
     const a = await cluster.start(left, "a", quiet);
     const b = await cluster.start(right, "b", quiet);
     await expect(a.command("ping", { name: "somebody-else", addr: b.address })).rejects.toThrow(/[Nn]o response/);
   });
 
-  it("bring the payload of the ping delegate along, in probes", async () => {
+  it("carries the payload of the ping delegate, in probes", async () => {
     const a = await cluster.start(left, "a", { ...fast, ackPayload: toBase64("coordinates of a") });
     const b = await cluster.start(right, "b", { ...fast, ackPayload: toBase64(seededBytes(300, 8)) });
     await cluster.form(a, b);

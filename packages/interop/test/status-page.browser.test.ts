@@ -200,7 +200,7 @@ describeWithBrowser("the status page", () => {
     expect(await page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth)).toBe(true);
   });
 
-  it("can be used with the keyboard alone", limit, async () => {
+  it("works with the keyboard alone", limit, async () => {
     const node = await fakeNode(1_000);
     const { page } = await pages.open(await pages.serve(node));
     const focused = (): Promise<string> => page.evaluate(() => document.activeElement?.textContent ?? "");

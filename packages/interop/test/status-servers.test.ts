@@ -44,7 +44,7 @@ describe.each<[RuntimeId, string, readonly string[]]>([
   const runtime = findRuntime(id);
 
   it.skipIf(runtime === undefined)(
-    `the guide's lines for ${words} serve the page, the JSON and the events`,
+    `serves the page, the JSON and the events by the guide's lines for ${words}`,
     { timeout: 60_000 },
     async () => {
       const port = await freePort();

@@ -58,7 +58,7 @@ async function sends(from: Peer, to: Peer, mode: "bestEffort" | "reliable", seed
 
 describeWithGo.each(ours)("streamOnly on %s with a Go node", (kind) => {
   it(
-    "both stay members by pings over TCP; reliable messages and push/pulls pass, packets do not; a death is found",
+    "keeps both members by pings over TCP: reliable messages and push/pulls pass, packets do not, and a death is found",
     limit,
     async () => {
       const streams = await start(kind, "streams", { streamOnly: true });
@@ -87,7 +87,7 @@ describeWithGo.each(ours)("streamOnly on %s with a Go node", (kind) => {
     },
   );
 
-  it("Go finds the death of a stream-only node", limit, async () => {
+  it("lets Go find the death of a stream-only node", limit, async () => {
     const streams = await start(kind, "streams", { streamOnly: true });
     const go = await start("go", "go", {});
     await go.join(streams);
@@ -101,14 +101,14 @@ describeWithGo.each(ours)("streamOnly on %s with a Go node", (kind) => {
 
 const isPossible = canUseNamespaces("streamOnly where UDP is blocked");
 
-describe.runIf(isPossible)("where UDP is blocked", () => {
+describe.runIf(isPossible)("a cluster with blocked UDP", () => {
   let network: LinkedNamespaces;
   useNamespaces(cluster, async (opened) => {
     network = opened;
     await network.drop("ipproto", "udp");
   });
 
-  it.each(ours)("members on UDP cannot gossip, and are reported (on %s)", limit, async (kind) => {
+  it.each(ours)("stops the gossip of members on UDP, and reports it (on %s)", limit, async (kind) => {
     const [a, b] = [await start(kind, "a", {}, network.left), await start(kind, "b", {}, network.right)];
     await b.join(a);
     await converged(a, b);
@@ -119,32 +119,28 @@ describe.runIf(isPossible)("where UDP is blocked", () => {
     expect(b.events.some(isMessage(seededBytes(1_000, 1)))).toBe(false);
   });
 
-  it.each(ours)(
-    "with streamOnly they are full members: probes, packets, broadcasts, kill, leave (on %s)",
-    limit,
-    async (kind) => {
-      const fields = { streamOnly: true, label: "blocked", secretKey: toBase64(seededBytes(32, 7)) };
-      const a = await start(kind, "a", fields, network.left);
-      const b = await start("node", "b", fields, network.right);
-      const c = await start(kind, "c", fields, network.right);
-      for (const peer of [b, c]) await peer.join(a);
-      await converged(a, b, c);
-      const answered = (peer: Peer): number => peer.events.filter(({ event }) => event === "pingComplete").length;
-      await expect.poll(() => Math.min(...[a, b, c].map(answered)), { timeout: 30_000 }).toBeGreaterThanOrEqual(5);
-      for (const peer of [a, b, c])
-        expect(peer.events.some((event) => event.event === "log" && weSaySo.test(event.line))).toBe(false);
-      await sends(a, b, "bestEffort", 1);
-      await b.waitFor(isMessage(seededBytes(1_000, 1)), { what: "a best-effort message" });
-      await sends(c, a, "bestEffort", 2);
-      await a.waitFor(isMessage(seededBytes(1_000, 2)), { what: "a best-effort message" });
-      await b.broadcast(seededBytes(200, 3));
-      for (const peer of [a, c]) await peer.waitFor(isMessage(seededBytes(200, 3)), { what: "a broadcast" });
-      for (const peer of [a, b, c]) expect(deaths(peer)).toEqual([]);
+  it.each(ours)("runs members with streamOnly in full: probes, packets, broadcasts, kill, leave (on %s)", limit, async (kind) => {
+    const fields = { streamOnly: true, label: "blocked", secretKey: toBase64(seededBytes(32, 7)) };
+    const a = await start(kind, "a", fields, network.left);
+    const b = await start("node", "b", fields, network.right);
+    const c = await start(kind, "c", fields, network.right);
+    for (const peer of [b, c]) await peer.join(a);
+    await converged(a, b, c);
+    const answered = (peer: Peer): number => peer.events.filter(({ event }) => event === "pingComplete").length;
+    await expect.poll(() => Math.min(...[a, b, c].map(answered)), { timeout: 30_000 }).toBeGreaterThanOrEqual(5);
+    for (const peer of [a, b, c])
+      expect(peer.events.some((event) => event.event === "log" && weSaySo.test(event.line))).toBe(false);
+    await sends(a, b, "bestEffort", 1);
+    await b.waitFor(isMessage(seededBytes(1_000, 1)), { what: "a best-effort message" });
+    await sends(c, a, "bestEffort", 2);
+    await a.waitFor(isMessage(seededBytes(1_000, 2)), { what: "a best-effort message" });
+    await b.broadcast(seededBytes(200, 3));
+    for (const peer of [a, c]) await peer.waitFor(isMessage(seededBytes(200, 3)), { what: "a broadcast" });
+    for (const peer of [a, b, c]) expect(deaths(peer)).toEqual([]);
 
-      await c.killAndWait();
-      for (const peer of [a, b]) await peer.waitFor(isState("c", "dead"), { what: "c is found dead", timeout: 30_000 });
-      await b.command("leave", { timeout: 5_000 });
-      await a.waitFor(isState("b", "left"), { what: "b has left" });
-    },
-  );
+    await c.killAndWait();
+    for (const peer of [a, b]) await peer.waitFor(isState("c", "dead"), { what: "c is found dead", timeout: 30_000 });
+    await b.command("leave", { timeout: 5_000 });
+    await a.waitFor(isState("b", "left"), { what: "b has left" });
+  });
 });

@@ -7,9 +7,9 @@ const file = new URL("../../memberlist/test/vectors/go-0.7.0.json", import.meta.
 const { vectors } = JSON.parse(readFileSync(file, "utf8")) as { vectors: readonly Vector[] };
 const encrypted = vectors.filter((vector) => vector.key !== undefined);
 
-describe("the golden vectors", () => {
+describe("the set of golden vectors", () => {
   it.each(vectors.map((vector) => [vector.name, vector] as const))(
-    "say what the bytes of %s say, decrypted too",
+    "describes the bytes of %s, decrypted too",
     (_name, vector) => {
       const bytes = new Uint8Array(Buffer.from(vector.hex, "hex"));
       const secrets = { label: vector.label ?? "", ...(vector.key && { key: Buffer.from(vector.key, "hex") }) };
@@ -18,7 +18,7 @@ describe("the golden vectors", () => {
     },
   );
 
-  it("hold both versions of encryption and all sizes of a key, in packets and streams, with a label and without", () => {
+  it("covers both versions of encryption and all sizes of a key, in packets and streams, with a label and without", () => {
     for (const kind of ["packet", "stream"] as const) {
       const of = encrypted.filter((vector) => vector.kind === kind);
       expect(new Set(of.map((vector) => vector.key?.length))).toEqual(new Set([32, 48, 64]));
@@ -27,7 +27,7 @@ describe("the golden vectors", () => {
     }
   });
 
-  it("do not open under another key or label", () => {
+  it("fails to decrypt under another key or label", () => {
     for (const vector of encrypted.filter(({ kind }) => kind === "packet")) {
       const bytes = new Uint8Array(Buffer.from(vector.hex, "hex"));
       const key = Buffer.from(vector.key ?? "", "hex");

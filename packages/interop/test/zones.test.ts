@@ -19,10 +19,10 @@ function sum(counts: Map<string, number>): number {
   return [...counts.values()].reduce((all, count) => all + count, 0);
 }
 
-describeWithGo("zones, on real sockets", () => {
+describeWithGo("selectNodes, with zones on real sockets,", () => {
   const cluster = useCluster();
 
-  it("selectNodes keeps most probes within the zone, and yet updates and deaths get across", { timeout: 120_000 }, async () => {
+  it("keeps most probes within the zone, while updates and deaths get across", { timeout: 120_000 }, async () => {
     const here = { rebroadcast: true, meta: toBase64("zone a"), probeInterval: 100, probeTimeout: 60 };
     const there = { rebroadcast: true, meta: toBase64("zone b") };
     const a = await cluster.start("node", "a", { ...here, zones: true });
