@@ -36,7 +36,7 @@ describe("an application", () => {
 
   const ticksOf = (tickers: Map<string, Ticker>, name: string): number => tickers.get(name)?.ticks ?? NaN;
 
-  it("has timers in virtual time that follow its node's clock", async () => {
+  it("uses timers in virtual time that follow its node's clock", async () => {
     const { sim, tickers } = await cluster();
     sim.node("node-1").clock.drift(2);
     await sim.clock.advance(10_500);
@@ -52,7 +52,7 @@ describe("an application", () => {
     await sim.end();
   });
 
-  it("dies with its node, and may have more timers than a member", async () => {
+  it("dies with its node, and uses more timers than a member may", async () => {
     const { sim, tickers } = await cluster();
     for (let i = 0; i < 1_000; i++) tickers.get("node-0")?.context.clock.setTimeout(() => expect.unreachable(), 60_000);
     await sim.clock.advance(1_500);
@@ -62,7 +62,7 @@ describe("an application", () => {
     await sim.end();
   });
 
-  it("has its member until a crash, and the new member and clock after a restart with memory", async () => {
+  it("keeps its member until a crash, and gets the new member and clock after a restart with memory", async () => {
     const { sim, tickers } = await cluster();
     const { context } = tickers.get("node-0") as Ticker;
     expect(context.members()).toBe(sim.node("node-0").members);
@@ -83,7 +83,7 @@ describe("an application", () => {
     await sim.end();
   });
 
-  it("cannot act once it is dead, and is replaced by a restart without memory", async () => {
+  it("stops acting once it is dead, and a restart without memory replaces it", async () => {
     const { sim, tickers } = await cluster();
     const { context } = tickers.get("node-0") as Ticker;
     const retry = (): void => void context.clock.setTimeout(() => expect.unreachable(), 10);
@@ -179,7 +179,7 @@ describe("an invariant of one's own", () => {
       },
       /^mine at 1000 ms \(seed 42\): it threw: TypeError: inside$/,
     ],
-  ])("%s says which, when, and the seed", async (_, check, message) => {
+  ])("reports its name, the time and the seed: one %s", async (_, check, message) => {
     const sim = await simulate({ nodes: 2, start: "preloaded", seed: 42 });
     sim.invariant("mine", check);
     const error = await sim.clock.advance(5_000).catch((thrown: unknown) => thrown);

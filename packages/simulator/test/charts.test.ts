@@ -8,7 +8,7 @@ import { marksOf } from "./svg-marks.ts";
 
 const timeout = 60_000;
 
-test("Lifeguard's chart has a point for each figure, ours and the paper's, zeros included", { timeout }, async () => {
+test("draws a point for each figure of Lifeguard's chart, ours and the paper's, zeros included", { timeout }, async () => {
   const results = lifeguardConfigurations.map((configuration, i) => ({
     ...lifeguardPaper[configuration],
     configuration,
@@ -31,7 +31,7 @@ test("Lifeguard's chart has a point for each figure, ours and the paper's, zeros
   expect(svg).toContain(">67.7<");
 });
 
-test("Lifeguard's chart leaves out missing percentages, as without false positives", { timeout }, async () => {
+test("leaves missing percentages out of Lifeguard's chart, as without false positives", { timeout }, async () => {
   const nothing = { falsePositives: NaN, healthyFalsePositives: NaN };
   const results = lifeguardConfigurations.map((configuration) => ({
     ...lifeguardPaper[configuration],
@@ -44,7 +44,7 @@ test("Lifeguard's chart leaves out missing percentages, as without false positiv
   expect(svg).not.toContain("NaN");
 });
 
-test("SWIM's charts have a bar for each share and a point for each period of the curve", { timeout }, async () => {
+test("draws a bar for each share and a point for each period of the curve in SWIM's charts", { timeout }, async () => {
   const bars = marksOf(await svgOf(detectionChart([1, 1, 1, 2, 3])));
   expect(bars).toHaveLength(6);
   for (const { width, height } of bars) expect(Math.min(width, height)).toBeGreaterThan(2);

@@ -17,7 +17,7 @@ async function traceOf(seed: number): Promise<string> {
 }
 
 test(
-  "the same seed gives the same run, byte for byte, in separate processes; another seed gives another run",
+  "repeats a run for a seed, byte for byte, in separate processes, and differs for another seed",
   { timeout: 180_000 },
   async () => {
     const first = await traceOf(7);

@@ -3,7 +3,7 @@ import { simulate } from "../src/index.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-test("the network duplicates and reorders packets", async () => {
+test("duplicates and reorders packets on the network", async () => {
   const heard: string[] = [];
   const app = (): object => ({ delegate: { notifyMsg: (message: Uint8Array) => heard.push(new TextDecoder().decode(message)) } });
   const sim = await simulate({ nodes: 2, app });
@@ -20,7 +20,7 @@ test("the network duplicates and reorders packets", async () => {
   await sim.end();
 });
 
-test("the network loses packets over the MTU, and delivers one at the MTU", async () => {
+test("loses packets over the MTU, and delivers one at the MTU", async () => {
   const heard: number[] = [];
   const app = (): object => ({ delegate: { notifyMsg: (message: Uint8Array) => heard.push(message.length) } });
   const sim = await simulate({ nodes: 2, app, config: { enableCompression: false } });
@@ -34,7 +34,7 @@ test("the network loses packets over the MTU, and delivers one at the MTU", asyn
   await sim.end();
 });
 
-test("a bandwidth limit queues packets and streams", async () => {
+test("queues packets and streams at a bandwidth limit", async () => {
   const at: number[] = [];
   const sim = await simulate({
     nodes: 2,
@@ -55,7 +55,7 @@ test("a bandwidth limit queues packets and streams", async () => {
   await sim.end();
 });
 
-test("a stream retransmits lost segments later", async () => {
+test("retransmits lost segments of a stream later", async () => {
   const sim = await simulate({ nodes: 2 });
   const [a, b] = sim.nodes;
   const send = async (): Promise<number> => {
@@ -72,7 +72,7 @@ test("a stream retransmits lost segments later", async () => {
   await sim.end();
 });
 
-test("a one-way block lets the other direction through", async () => {
+test("lets packets of the other direction through a one-way block", async () => {
   const heard: string[] = [];
   const sim = await simulate({ nodes: 2, app: ({ name }) => ({ delegate: { notifyMsg: () => heard.push(name) } }) });
   const [a, b] = sim.nodes;
@@ -84,7 +84,7 @@ test("a one-way block lets the other direction through", async () => {
   await sim.end();
 });
 
-test("a held node receives nothing and pauses at its first send; then it accuses the node that it was probing", async () => {
+test("delivers nothing to a held node, and pauses it at its first send; then it accuses the node that it was probing", async () => {
   const sim = await simulate({ nodes: 3, config: { suspicionMaxTimeoutMult: 1 } });
   const accused: string[] = [];
   const events = sim.node("node-0").members.events();
@@ -99,7 +99,7 @@ test("a held node receives nothing and pauses at its first send; then it accuses
   expect(accused).toEqual(["node-0"]);
 });
 
-test("an earlier suspicion continues while a node is held, and its timer declares the member dead", async () => {
+test("continues an earlier suspicion while a node is held, and its timer declares the member dead", async () => {
   const sim = await simulate({ nodes: 2, config: { suspicionMaxTimeoutMult: 1 } });
   sim.network.block("node-1", "node-0");
   await sim.clock.runUntil(() => sim.views("node-0").get("node-1")?.state === "suspect");
@@ -109,7 +109,7 @@ test("an earlier suspicion continues while a node is held, and its timer declare
   await sim.end();
 });
 
-test("a held node whose senders continue accuses one member after another", async () => {
+test("lets a held node whose senders continue accuse one member after another", async () => {
   const sim = await simulate({ nodes: 3, config: { suspicionMaxTimeoutMult: 1 } });
   sim.hold("node-0", { senders: "goOn" });
   await sim.clock.advance(15_000);
@@ -120,7 +120,7 @@ test("a held node whose senders continue accuses one member after another", asyn
   await sim.end();
 });
 
-test("a preloaded cluster is complete from the start, reports the joins, and gossips nothing about them", async () => {
+test("completes a preloaded cluster from the start, reports the joins, and gossips nothing about them", async () => {
   const joined: string[] = [];
   const sim = await simulate({
     nodes: 40,
@@ -144,7 +144,7 @@ test("a preloaded cluster is complete from the start, reports the joins, and gos
   await sim.end();
 });
 
-test("a paused node does nothing, and accuses nobody when it resumes", async () => {
+test("stops a paused node, which accuses no member when it resumes", async () => {
   const sim = await simulate({ nodes: 3 });
   const before = sim.views("node-0");
   const sent = new Map<string, number>();
@@ -159,7 +159,7 @@ test("a paused node does nothing, and accuses nobody when it resumes", async () 
   await sim.end();
 });
 
-test("drifting clocks and late timers do no harm", async () => {
+test("runs correctly with drifting clocks and late timers", async () => {
   const sim = await simulate({ nodes: 5 });
   const leaves: string[] = [];
   sim.onEvent(({ type, observer }) => (type === "leave" ? leaves.push(observer) : undefined));
@@ -173,7 +173,7 @@ test("drifting clocks and late timers do no harm", async () => {
   await sim.end();
 });
 
-test("a node that restarts keeps its application with memory, and gets a new one without", async () => {
+test("keeps the application of a node that restarts with memory, and makes a new one without", async () => {
   let made = 0;
   const sim = await simulate({ nodes: 3, app: () => ({ meta: bytes(String(++made)) }) });
   await sim.restart("node-2", { memory: true });
@@ -188,7 +188,7 @@ test("a node that restarts keeps its application with memory, and gets a new one
   await sim.end();
 });
 
-test("seeds can be DNS names", async () => {
+test("resolves seeds that are DNS names", async () => {
   const sim = await simulate({ nodes: 2 });
   await sim.add("late");
   expect(await sim.join("late", ["seeds.test"])).toBe(0);
@@ -198,7 +198,7 @@ test("seeds can be DNS names", async () => {
   await sim.end();
 });
 
-test("each part of Lifeguard can be switched off", async () => {
+test("switches off each part of Lifeguard", async () => {
   const deadAfter = async (suspicionConfirmations: number): Promise<number> => {
     const sim = await simulate({ nodes: 8, tunables: { suspicionConfirmations, buddy: false, lhaProbe: false } });
     sim.network.partition(["node-0"]);
@@ -215,7 +215,7 @@ test("each part of Lifeguard can be switched off", async () => {
   expect(await deadAfter(3)).toBeGreaterThan(24_000);
 });
 
-test("a run with encryption is reproducible, and its messages are encrypted", async () => {
+test("repeats a run with encryption, whose messages are encrypted", async () => {
   const play = async (seed: number): Promise<string> => {
     const sim = await simulate({
       nodes: 3,

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { agreementBound, InvariantError, simulate, Simulation } from "../src/index.ts";
 
-test("a custom invariant ends the run at the instant at which it is broken", async () => {
+test("ends a run at the instant at which a custom invariant is broken", async () => {
   const sim = await simulate({ nodes: 2 });
   const from = sim.clock.now();
   sim.invariant("short", () => (sim.clock.now() - from > 5_000 ? "it went on" : undefined));
@@ -15,7 +15,7 @@ test("a custom invariant ends the run at the instant at which it is broken", asy
   await sim.end();
 });
 
-test("a cluster that is cut in two does not agree within the bound", async () => {
+test("finds that a cluster that is cut in two does not agree within the bound", async () => {
   const sim = await simulate({ nodes: 4 });
   sim.network.partition(["node-0"]);
   const start = sim.clock.now();
@@ -25,7 +25,7 @@ test("a cluster that is cut in two does not agree within the bound", async () =>
   await sim.end();
 });
 
-test("checking invariants does not change the trace", async () => {
+test("checks invariants without a change of the trace", async () => {
   const hash = async (checkInterval: number): Promise<string> => {
     const sim = await simulate({ nodes: 6, seed: 5, loss: 0.1, latency: [1, 30], checkInterval });
     await sim.crash("node-3");
@@ -36,12 +36,12 @@ test("checking invariants does not change the trace", async () => {
   expect(await hash(100)).toBe(await hash(0));
 });
 
-test("the bound grows with the size and with the timeouts", () => {
+test("raises the bound with the size and with the timeouts", () => {
   expect(agreementBound({}, 10)).toBeLessThan(agreementBound({}, 100));
   expect(agreementBound({ suspicionMult: 8 }, 10)).toBeGreaterThan(agreementBound({}, 10));
 });
 
-test("the check accepts incarnations of a node that ended before it was checked", async () => {
+test("accepts incarnations of a node that ended before the check", async () => {
   const sim = new Simulation({ checkInterval: 60_000 });
   for (let i = 0; i < 3; i++) await sim.add();
   expect(await sim.join("node-1", ["node-0"])).toBe(1);

@@ -109,8 +109,8 @@ async function fuzz(name: string, plugins: Plugin[]): Promise<string> {
   }
 }
 
-describe("an engine that is broken on purpose is found out", () => {
-  test.each(mutants)("$what", { timeout: 70_000 }, async (mutant) => {
+describe("fuzzing", () => {
+  test.each(mutants)("finds a broken engine: $what", { timeout: 70_000 }, async (mutant) => {
     expect(await fuzz(String(mutants.indexOf(mutant)), [breaking(mutant)])).toMatch(mutant.found);
   });
 });

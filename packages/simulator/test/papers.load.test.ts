@@ -17,24 +17,28 @@ import { SeededRandom } from "@memberlist/core/testing";
 /** Runs of two virtual minutes, on a machine that may be busy. */
 const timeout = 240_000;
 
-test("Lifeguard: slow agents accuse healthy ones far less in the full configuration than under SWIM", { timeout }, async () => {
-  // One run says little: accusations come in bursts.
-  const seeds = Array.from({ length: 8 }, (_, i) => `papers-${i}`);
-  const play = async (configuration: LifeguardConfiguration): Promise<number> => {
-    let falsePositives = 0;
-    for (const seed of seeds) {
-      const run = { configuration, seed, agents: 24, anomalous: 6, duration: 16_384, interval: 256 };
-      falsePositives += (await lifeguardRun(run)).falsePositives;
-    }
-    return falsePositives;
-  };
-  const swim = await play("SWIM");
-  expect(swim).toBeGreaterThan(20 * seeds.length);
-  expect(await play("Lifeguard")).toBeLessThan(0.33 * swim);
-});
+test(
+  "accuses healthy agents far less with slow agents in Lifeguard's full configuration than under SWIM",
+  { timeout },
+  async () => {
+    // One run says little: accusations come in bursts.
+    const seeds = Array.from({ length: 8 }, (_, i) => `papers-${i}`);
+    const play = async (configuration: LifeguardConfiguration): Promise<number> => {
+      let falsePositives = 0;
+      for (const seed of seeds) {
+        const run = { configuration, seed, agents: 24, anomalous: 6, duration: 16_384, interval: 256 };
+        falsePositives += (await lifeguardRun(run)).falsePositives;
+      }
+      return falsePositives;
+    };
+    const swim = await play("SWIM");
+    expect(swim).toBeGreaterThan(20 * seeds.length);
+    expect(await play("Lifeguard")).toBeLessThan(0.33 * swim);
+  },
+);
 
 test(
-  "Lifeguard: all members detect agents that stay slow, no earlier than the minimum suspicion timeout",
+  "detects agents that stay slow at all members under Lifeguard, no earlier than the minimum suspicion timeout",
   { timeout },
   async () => {
     const outcome = await lifeguardRun({
@@ -53,7 +57,7 @@ test(
   },
 );
 
-test("every configuration plays the same cells of Lifeguard's grid; the full grid is the paper's", () => {
+test("plays the same cells of Lifeguard's grid in every configuration, and all cells of the paper in the full grid", () => {
   const options = { size: "strata", seed: 1, agents: 128 } as const;
   expect(intervalCells(options)).toHaveLength(54);
   expect(intervalCells({ ...options, size: "full" })).toHaveLength(4_320);
@@ -66,7 +70,7 @@ test("every configuration plays the same cells of Lifeguard's grid; the full gri
 });
 
 test(
-  "SWIM: two packets per member and period; a failed member is soon probed; false positives as by the formula",
+  "sends two packets per member and period under SWIM, soon probes a failed member, and accuses as often as by the formula",
   { timeout },
   async () => {
     const { sent, probed } = await swimLoad({ seed: "papers", nodes: 40 });
@@ -82,22 +86,18 @@ test(
   },
 );
 
-test(
-  "SWIM: a message piggybacked on pings and acks reaches all members about as fast as in the paper's curve",
-  { timeout },
-  async () => {
-    const runs = await Promise.all([1, 2, 3, 4, 5].map((i) => swimInfection({ seed: `papers/${i}`, nodes: 60 })));
-    const known = (period: number): number => mean(runs.map((run) => run[period] ?? NaN));
-    expect(known(0)).toBe(1);
-    for (const period of [2, 3]) {
-      expect(known(period)).toBeGreaterThan(infectionCurve(60, period - 0.75));
-      expect(known(period)).toBeLessThan(infectionCurve(60, period + 0.75));
-    }
-    expect(known(8)).toBe(60);
-  },
-);
+test("spreads a message on SWIM's pings and acks to all members about as fast as in the paper's curve", { timeout }, async () => {
+  const runs = await Promise.all([1, 2, 3, 4, 5].map((i) => swimInfection({ seed: `papers/${i}`, nodes: 60 })));
+  const known = (period: number): number => mean(runs.map((run) => run[period] ?? NaN));
+  expect(known(0)).toBe(1);
+  for (const period of [2, 3]) {
+    expect(known(period)).toBeGreaterThan(infectionCurve(60, period - 0.75));
+    expect(known(period)).toBeLessThan(infectionCurve(60, period + 0.75));
+  }
+  expect(known(8)).toBe(60);
+});
 
-test("SWIM's formula gives the paper's figures, and higher ones for smaller groups, whose members are probed more often", () => {
+test("computes the figures of SWIM's paper, and higher ones for smaller groups, whose members are probed more often", () => {
   expect(swimFormula(0.9, 1)).toBeCloseTo(0.1034, 4);
   expect(swimFormula(0.9, 3)).toBeCloseTo(0.0122, 4);
   expect(probedShare(2)).toBe(1);
@@ -106,7 +106,7 @@ test("SWIM's formula gives the paper's figures, and higher ones for smaller grou
   expect(swimFormula(0.9, 1, 100_000)).toBeCloseTo(swimFormula(0.9, 1), 5);
 });
 
-test("the confidence interval of a share contains it, also at 0 and 1", () => {
+test("computes a confidence interval that contains the share, also at 0 and 1", () => {
   const [low, high] = shareInterval(30, 100);
   expect(low).toBeCloseTo(0.219, 3);
   expect(high).toBeCloseTo(0.396, 3);
@@ -114,7 +114,7 @@ test("the confidence interval of a share contains it, also at 0 and 1", () => {
   expect(shareInterval(0, 50)[1]).toBeGreaterThan(0.05);
 });
 
-test("convergence: all members that do not fail get the message, and loss slows it down", async () => {
+test("brings the message to all members that do not fail, and more slowly under loss", async () => {
   const input = { seed: "papers", nodes: 40, loss: 0, failed: 0.1, fanout: 3, interval: 200 };
   const calm = await convergenceRun(input);
   expect(calm.nodes).toBe(36);
@@ -123,14 +123,14 @@ test("convergence: all members that do not fail get the message, and loss slows 
   expect(quantile(lossy.heardAt, 0.5)).toBeGreaterThan(quantile(calm.heardAt, 0.5));
 });
 
-test("the published curve: 100 nodes, fanout 3, every 0.2 s", () => {
+test("follows the published curve: 100 nodes, fanout 3, every 0.2 s", () => {
   const input = { nodes: 100, loss: 0, failed: 0, fanout: 3, interval: 200 };
   expect(analyticTime(input, 0.5) / 1000).toBeCloseTo(0.62, 2);
   expect(analyticTime(input, 0.99) / 1000).toBeCloseTo(1.23, 2);
   expect(analyticTime({ ...input, loss: 0.25 }, 0.9) / 1000).toBeCloseTo(1.21, 2);
 });
 
-test("the bootstrap's interval contains the estimate, and narrows with the sample size", () => {
+test("computes a bootstrap interval that contains the estimate, and narrows with the sample size", () => {
   const random = new SeededRandom(1);
   const values = Array.from({ length: 400 }, () => random.next());
   const width = (size: number): number => {

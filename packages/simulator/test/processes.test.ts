@@ -42,7 +42,7 @@ it.runIf(process.platform === "linux").each([
   ["SIGTERM", 143],
   ["SIGINT", 130],
   ["SIGKILL", null],
-] as const)("%s ends the CLI and its workers, whatever they do", { timeout }, async (signal, code) => {
+] as const)("ends the CLI and its workers at %s, during any work", { timeout }, async (signal, code) => {
   const out = mkdtempSync(join(tmpdir(), "processes-"));
   // One run of so many takes a minute.
   const args = [...program, "lifeguard", "--agents", "500", "--jobs", "2", "--out", out];

@@ -49,7 +49,7 @@ class ReplicatedMap {
   }
 }
 
-test("a replicated map continues on both sides of a partition, and agrees once it has healed", async () => {
+test("continues on both sides of a partition, and agrees once it has healed", async () => {
   const maps = new Map<string, ReplicatedMap>();
   const sim = await simulate({
     nodes: 6,

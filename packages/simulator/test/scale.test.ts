@@ -6,7 +6,7 @@ import { RunLog } from "../src/cli/run-log.ts";
 import { at, fit, formula } from "../src/scale/growth.ts";
 import { scaleColdStart, scaleSteady } from "../src/scale/scale-run.ts";
 
-test("a cold start ends in agreement, identically each time", { timeout: 30_000 }, async () => {
+test("ends a cold start in agreement, identically each time", { timeout: 30_000 }, async () => {
   const play = (): ReturnType<typeof scaleColdStart> => scaleColdStart({ nodes: 20, seed: "cold" });
   const { converged, packets } = await play();
   expect(converged).toBeGreaterThanOrEqual(850);
@@ -16,7 +16,7 @@ test("a cold start ends in agreement, identically each time", { timeout: 30_000 
 });
 
 test(
-  "a steady cluster sends two packets per member and second, more under churn, and detects crashes",
+  "sends two packets per member and second in a steady cluster, more under churn, and detects crashes",
   { timeout: 60_000 },
   async () => {
     const { idle, churn, crashes, firstDetection, fullDetection } = await scaleSteady({ nodes: 24, seed: "steady" });
@@ -32,7 +32,7 @@ test(
   },
 );
 
-test("the growth of costs is fitted and extrapolated", () => {
+test("fits and extrapolates the growth of costs", () => {
   const sizes = [10, 100, 1_000];
   const linear = fit(
     "linear",
@@ -62,7 +62,7 @@ test("the growth of costs is fitted and extrapolated", () => {
   ).toBeCloseTo(0);
 });
 
-test("a log of runs returns finished runs, also to another process; without a file it keeps nothing", () => {
+test("returns finished runs from a log, also to another process, and keeps nothing without a file", () => {
   const folder = mkdtempSync(join(tmpdir(), "runs-"));
   try {
     const file = join(folder, "runs.jsonl");

@@ -2,7 +2,7 @@ import type { Sender } from "@memberlist/core/internal";
 import { expect, it } from "vitest";
 import { SendGate } from "../src/send-gate.ts";
 
-it("a closed gate holds the first send of each sender, and resumes them in order as one input", () => {
+it("pauses the first send of each sender while it is closed, and resumes them in order as one input", () => {
   let inputs = 0;
   const gate = new SendGate((goOn) => {
     inputs++;

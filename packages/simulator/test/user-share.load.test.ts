@@ -92,7 +92,7 @@ async function spread({ share, churn, sizes }: Setup): Promise<Spread> {
 }
 
 it(
-  "user broadcasts of any length take at most twice as long while 20 % of 200 nodes leave and rejoin; without a share they starve",
+  "delays user broadcasts of any length to twice the time at most while 20 % of 200 nodes leave and rejoin, and starves them without a share",
   { timeout: 300_000 },
   async () => {
     const sizes = [400, 1_200];
