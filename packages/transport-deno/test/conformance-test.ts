@@ -54,7 +54,7 @@ for (const [kind, title] of [
   ["streams", "streamOnly conforms on DenoTransport, without UDP"],
 ] as const) {
   const cases = transportConformance(harness(kind));
-  Deno.test(`${title}: only what TCP on Deno does not have is left out`, () => {
+  Deno.test(`${title}: the suite skips only the rules that TCP on Deno cannot meet`, () => {
     const left = cases.filter(({ notApplicable }) => notApplicable !== undefined).map(({ notApplicable }) => notApplicable);
     deepStrictEqual(new Set(left), new Set(["the harness says cannotReset", "the harness has no unansweredHandshake"]));
   });

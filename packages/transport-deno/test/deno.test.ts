@@ -13,7 +13,7 @@ import { deno, denoTest, root, run, tests } from "./deno-runs.ts";
 const network = ["--allow-net", "--unstable-net"];
 
 describe.skipIf(deno === "")(
-  "on Deno, from the TypeScript sources, with no permission but those named",
+  "the Deno transport, from the TypeScript sources, with no permission but those named,",
   { timeout: 90_000 },
   () => {
     let silent: SilentPort;
@@ -27,42 +27,45 @@ describe.skipIf(deno === "")(
       await rm(folder, { recursive: true });
     });
 
-    it("the sources type-check", async () => {
+    it("passes the type check", async () => {
       const files = ["transport", "conformance", "stream-only", "stream-floods", "files", "file-store"].map(
         (name) => `${tests}/${name}-test.ts`,
       );
       await expect(run(deno, ["check", "packages/transport-deno/src/index.ts", ...files], { cwd: root })).resolves.toBeDefined();
     });
 
-    it.each(["memberlist", "transport-deno"])("JSR accepts %s as it is, and gets its sources alone", async (name) => {
-      const options = { cwd: `${root}packages/${name}`, env: { ...process.env, NO_COLOR: "1" } };
-      const { stderr } = await run(deno, ["publish", "--dry-run", "--allow-dirty"], options);
-      expect(stderr).toMatch(/Success Dry run complete/);
-      const sent = [...stderr.matchAll(/file:\/\/\S+?\/packages\/[^/]+\/(\S+)/g)].map(([, path = ""]) => path);
-      expect(sent).toContain("src/index.ts");
-      expect(sent.filter((path) => !/^(README\.md|deno\.json|src\/.*)$/.test(path))).toEqual([]);
-    });
+    it.each(["memberlist", "transport-deno"])(
+      "passes JSR's checks of %s as it is, and publishes its sources alone",
+      async (name) => {
+        const options = { cwd: `${root}packages/${name}`, env: { ...process.env, NO_COLOR: "1" } };
+        const { stderr } = await run(deno, ["publish", "--dry-run", "--allow-dirty"], options);
+        expect(stderr).toMatch(/Success Dry run complete/);
+        const sent = [...stderr.matchAll(/file:\/\/\S+?\/packages\/[^/]+\/(\S+)/g)].map(([, path = ""]) => path);
+        expect(sent).toContain("src/index.ts");
+        expect(sent.filter((path) => !/^(README\.md|deno\.json|src\/.*)$/.test(path))).toEqual([]);
+      },
+    );
 
-    it("DenoTransport passes its own tests, without leaks", async () => {
+    it("passes its own tests, without leaks", async () => {
       expect(await denoTest("transport-test.ts", network)).toMatch(/ok \| \d+ passed \| 0 failed/);
     });
 
-    it("DenoTransport passes the conformance suite, with UDP and over streams alone, and leaves nothing open", async () => {
+    it("passes the conformance suite, with UDP and over streams alone, and leaves nothing open", async () => {
       const said = await denoTest("conformance-test.ts", network, [String(silent.address.port)]);
       const ruleCount = transportConformance(memoryHarness()).length;
       expect(said).toContain(`ok | ${2 * (ruleCount + 1)} passed | 0 failed`);
     });
 
-    it("members form a cluster without UDP and without --unstable-net", async () => {
+    it("forms a cluster without UDP and without --unstable-net", async () => {
       expect(await denoTest("stream-only-test.ts", ["--allow-net"])).toMatch(/ok \| \d+ passed \| 0 failed/);
     });
 
-    it("fileStore keeps its path, and never opens a file that others put there", async () => {
+    it("keeps the path of fileStore, and never opens a file that others put there", async () => {
       const said = await denoTest("file-store-test.ts", ["--allow-read", "--allow-write"], [folder]);
       expect(said).toMatch(/ok \| 3 passed \| 0 failed/);
     });
 
-    it("SRV look-ups and fileStore work with the permission for a folder, and name the missing permission without it", async () => {
+    it("allows SRV look-ups and fileStore with the permission for a folder, and names the missing permission without it", async () => {
       await using server = await nameServer(folder);
       await writeFile(join(folder, "resolv.conf"), `nameserver 127.0.0.1:${server.port}\n`);
       const files = [`--allow-read=${folder}`, `--allow-write=${folder}`];

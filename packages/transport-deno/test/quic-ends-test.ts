@@ -8,7 +8,7 @@ import { nothing, pattern, pause, until } from "./support.ts";
 const dialOptions = { timeout: 10_000 };
 
 for (const name of ["", "server"])
-  Deno.test(`a listener that never answers is hung up on: ${name === "" ? "asked who it is" : "by name"}`, async () => {
+  Deno.test(`the dialler closes a connection whose listener never answers: ${name === "" ? "asked who it is" : "by name"}`, async () => {
     const stalled = new RawListener(await certificateOf("server"));
     const a = await start("a", { handshakeTimeout: 500 });
     const dialled = rejects(a.dial({ host: "127.0.0.1", port: stalled.port, name }, dialOptions), { code: "dial_failed" });

@@ -56,7 +56,7 @@ Deno.test("packets of any length arrive on one connection, with the certified na
   await Promise.all([a.shutdown(), b.shutdown()]);
 });
 
-Deno.test("both sides use the connection, whichever dialled it", async () => {
+Deno.test("both sides use the connection, whichever side dialled it", async () => {
   const [[a, atA], [b, atB]] = [await listening("a"), await listening("b")];
   await sent(a, pattern(10), addressOf(b, "b"));
   await until(() => atB.packets.length === 1, "the first packet");

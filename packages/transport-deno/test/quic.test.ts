@@ -15,19 +15,19 @@ const cwd = fileURLToPath(new URL("../../..", import.meta.url));
 const fileOf = (name: string): string => `packages/transport-deno/test/${name}-test.ts`;
 
 describe.skipIf(deno === "")(
-  "QUIC on Deno, from the TypeScript sources, with no permission but the network's",
+  "QUIC on Deno, from the TypeScript sources, with no permission but the network's,",
   { timeout: 120_000 },
   () => {
-    it("the sources type-check", async () => {
+    it("passes the type check", async () => {
       const files = ["quic-conformance", "quic-identity", "quic", "quic-ends"].map(fileOf);
       await expect(run(deno, ["check", ...files], { cwd })).resolves.toBeDefined();
     });
 
     it.each([
-      ["QuicTransport passes the conformance suite, and leaves nothing open", "quic-conformance", ruleCount + 1],
-      ["QuicTransport accepts peers that prove their identity, and no others", "quic-identity", 20],
-      ["QuicTransport keeps a bounded number of connections, one for each peer, and members form clusters", "quic", 26],
-      ["QuicTransport ends stalled handshakes and streams in time, and loses no packets at its shutdown", "quic-ends", 6],
+      ["passes the conformance suite, and leaves nothing open", "quic-conformance", ruleCount + 1],
+      ["accepts peers that prove their identity, and no others", "quic-identity", 20],
+      ["keeps a bounded number of connections, one for each peer, and members form clusters", "quic", 26],
+      ["ends stalled handshakes and streams in time, and loses no packets at its shutdown", "quic-ends", 6],
     ])("%s", async (_, name, count) => {
       const args = ["test", "--no-check", "--no-prompt", "--allow-net", "--unstable-net", fileOf(name)];
       const ran = run(deno, args, { cwd, env: { ...process.env, NO_COLOR: "1" }, timeout: 110_000 });

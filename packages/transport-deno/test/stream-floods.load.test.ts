@@ -37,7 +37,7 @@ describe.skipIf(deno === "")("a member on Deno", () => {
   it.each([
     ["over UDP and TCP", "udp", ["--allow-net", "--unstable-net"]],
     ["over streams alone", "streams", ["--allow-net"]],
-  ])("%s is joined by 20 of 20 from another address during each flood", { timeout: 310_000 }, async (_, kind, permissions) => {
+  ])("accepts 20 of 20 joins from another address during each flood, %s", { timeout: 310_000 }, async (_, kind, permissions) => {
     const { port } = server.address() as AddressInfo;
     const said = await denoTest("stream-floods-test.ts", permissions, [String(port), kind], 300_000);
     expect(said).toMatch(/ok \| 6 passed \| 0 failed/);
