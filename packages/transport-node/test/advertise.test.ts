@@ -24,13 +24,13 @@ function choose(bind: string[], machine: HostInterfaces, addr = "", port = 0): P
 
 const nothing = host({});
 
-describe("[AdvertiseAddr] a configured address", () => {
+describe("[AdvertiseAddr] a transport with a configured address", () => {
   it.each([
     ["10.1.2.3", "10.1.2.3"],
     ["203.0.113.9", "203.0.113.9"],
     ["::ffff:10.1.2.3", "10.1.2.3"],
     ["FD00:0:0::0001", "fd00::1"],
-  ])("%s is taken as %s", async (addr, expected) => {
+  ])("takes %s as %s", async (addr, expected) => {
     expect(await choose(["0.0.0.0"], nothing, addr)).toEqual({ addr: expected, port: 7946 });
   });
 
@@ -44,14 +44,14 @@ describe("[AdvertiseAddr] a configured address", () => {
     },
   );
 
-  it("is advertised with the configured port, otherwise with the bound port", async () => {
+  it("advertises it with the configured port, otherwise with the bound port", async () => {
     expect(await choose(["127.0.0.1"], nothing, "10.1.2.3", 8000)).toEqual({ addr: "10.1.2.3", port: 8000 });
     expect(await choose(["127.0.0.1"], nothing, "", 8000)).toEqual({ addr: "127.0.0.1", port: 8000 });
   });
 });
 
-describe("without a configured address", () => {
-  it("the transport advertises the first bound address", async () => {
+describe("a transport without a configured address", () => {
+  it("advertises the first bound address", async () => {
     expect(await choose(["192.0.2.7", "::1"], nothing)).toEqual({ addr: "192.0.2.7", port: 7946 });
     expect((await choose(["::1"], nothing)).addr).toBe("::1");
   });
@@ -62,18 +62,18 @@ describe("without a configured address", () => {
     ["RFC 1918", "192.168.1.1"],
     ["RFC 6598", "100.64.0.1"],
     ["RFC 2544", "198.19.0.1"],
-  ])("0.0.0.0 finds a private address: %s, %s", async (_, address) => {
+  ])("finds a private address on 0.0.0.0: %s, %s", async (_, address) => {
     const machine = host({ lo: ["127.0.0.1"], eth0: ["8.8.8.8", "169.254.1.1", "fd00::1", address] });
     expect((await choose(["0.0.0.0"], machine)).addr).toBe(address);
   });
 
-  it("the transport prefers the interface of the default route", async () => {
+  it("prefers the interface of the default route", async () => {
     const machine = host({ docker0: ["172.17.0.1"], eth0: ["10.0.0.5"] }, "eth0");
     expect((await choose(["0.0.0.0"], machine)).addr).toBe("10.0.0.5");
     expect((await choose(["0.0.0.0"], host({ docker0: ["172.17.0.1"], eth0: ["10.0.0.5"] }))).addr).toBe("172.17.0.1");
   });
 
-  it("a transport on :: prefers a unique local address, and advertises IPv4 only if it is dual stack", async () => {
+  it("prefers a unique local address on ::, and advertises IPv4 only if it is dual stack", async () => {
     expect((await choose(["::"], host({ eth0: ["10.0.0.5", "fd00::5"] }))).addr).toBe("fd00::5");
     expect((await choose(["::"], host({ eth0: ["10.0.0.5", "fe80::5"] }))).addr).toBe("10.0.0.5");
     expect((await choose(["0.0.0.0", "::"], host({ eth0: ["fd00::5"] }))).addr).toBe("fd00::5");
@@ -82,7 +82,7 @@ describe("without a configured address", () => {
     });
   });
 
-  it("the error lists each candidate with its cause if none is private", async () => {
+  it("lists each candidate with its cause in the error if none is private", async () => {
     const machine = host({ lo: ["127.0.0.1"], eth0: ["8.8.8.8", "fe80::1", "fd00::1"], odd0: ["192.0.2.1"] });
     const failure = await choose(["0.0.0.0"], machine).catch((error: unknown) => error);
     expect(failure).toMatchObject({
@@ -101,7 +101,7 @@ describe("without a configured address", () => {
     await expect(choose(["0.0.0.0"], nothing)).rejects.toThrow(/Candidates: none/);
   });
 
-  it("the transport uses its own port and interfaces", async () => {
+  it("uses its own port and interfaces", async () => {
     const transport = await NodeTransport.create({
       bindAddrs: ["0.0.0.0"],
       bindPort: 0,

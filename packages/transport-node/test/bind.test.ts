@@ -62,7 +62,7 @@ describe("planBind", () => {
 });
 
 describe("a transport", () => {
-  it("bound to port 0 uses one port for both protocols on all addresses", async () => {
+  it("uses one port for both protocols on all addresses when bound to port 0", async () => {
     const made = await transport(["127.0.0.1", "127.0.0.2", "::1"]);
     expect(made.bindPort).toBeGreaterThan(0);
     expect(made.boundAddresses).toEqual(["127.0.0.1", "127.0.0.2", "::1"].map((addr) => ({ addr, port: made.bindPort })));
@@ -91,7 +91,7 @@ describe("a transport", () => {
     }
   });
 
-  it("[Join_IPv6] bound to :: alone serves both families, and reports IPv4 peers by their IPv4 address", async () => {
+  it("serves both families when bound to :: alone, and reports IPv4 peers by their IPv4 address [Join_IPv6]", async () => {
     const dual = await transport(["::"]);
     const inbox = peer(dual);
     for (const host of ["127.0.0.1", "::1"]) {
@@ -131,7 +131,7 @@ describe("a port that the kernel chose for TCP, and that is taken for UDP", () =
     return spy.mockImplementation((binding) => listen(binding.port === 0 && left-- > 0 ? { ...binding, port } : binding));
   }
 
-  it("is released, and the transport tries another one", async () => {
+  it("becomes free, and the transport tries another one", async () => {
     const taken = await takeUdp(0, "127.31.7.1");
     const { port } = taken.address();
     const spy = choose(port, 3);
@@ -142,7 +142,7 @@ describe("a port that the kernel chose for TCP, and that is taken for UDP", () =
     await expectFree(port, "127.31.7.1");
   });
 
-  it("fails as bind_failed after ten attempts", async () => {
+  it("makes the start fail as bind_failed after ten attempts", async () => {
     const taken = await takeUdp(0, "127.31.7.1");
     const { port } = taken.address();
     const spy = choose(port, Infinity);
@@ -153,8 +153,8 @@ describe("a port that the kernel chose for TCP, and that is taken for UDP", () =
   });
 });
 
-describe("a failed start leaves nothing open", () => {
-  it("if TCP is taken", async () => {
+describe("a failed start", () => {
+  it("leaves nothing open if TCP is taken", async () => {
     const taken = await takeTcp(0, "127.31.7.1");
     const { port } = taken.address() as { port: number };
     await expect(NodeTransport.create({ bindAddrs: ["127.31.7.1"], bindPort: port })).rejects.toMatchObject({
@@ -165,7 +165,7 @@ describe("a failed start leaves nothing open", () => {
     await expectFree(port, "127.31.7.1");
   });
 
-  it("if UDP is taken and TCP is not", async () => {
+  it("leaves nothing open if UDP is taken and TCP is not", async () => {
     const taken = await takeUdp(0, "127.31.7.1");
     const { port } = taken.address();
     await expect(NodeTransport.create({ bindAddrs: ["127.31.7.1"], bindPort: port })).rejects.toMatchObject({
@@ -176,7 +176,7 @@ describe("a failed start leaves nothing open", () => {
     await expectFree(port, "127.31.7.1");
   });
 
-  it("if the second address fails after a peer connected to the first", async () => {
+  it("leaves nothing open if the second address fails after a peer connected to the first", async () => {
     const taken = await takeUdp(0, "127.31.7.2");
     const { port } = taken.address();
     const failing = outcome(NodeTransport.create({ bindAddrs: ["127.31.7.1", "127.31.7.2"], bindPort: port }));
@@ -189,7 +189,7 @@ describe("a failed start leaves nothing open", () => {
     await expectFree(port, "127.31.7.2");
   });
 
-  it("if an address does not belong to this machine", async () => {
+  it("leaves nothing open if an address does not belong to this machine", async () => {
     expect(await outcome(NodeTransport.create({ bindAddrs: ["127.31.7.1", "192.0.2.1"], bindPort: 0 }))).toBe("bind_failed");
   });
 
@@ -198,16 +198,16 @@ describe("a failed start leaves nothing open", () => {
     ["udpReceiveBuffer", { udpReceiveBuffer: 0 }],
     ["maxInboundStreams", { maxInboundStreams: Number.NaN }],
     ["bindAddrs", { bindAddrs: "127.0.0.1" }],
-  ])("if the option %s is wrong", async (option, wrong) => {
+  ])("leaves nothing open if the option %s is wrong", async (option, wrong) => {
     const created = NodeTransport.create({ bindAddrs: ["127.31.7.1"], bindPort: 0, ...(wrong as object) });
     await expect(created).rejects.toMatchObject({ code: "invalid_argument", details: { option } });
   });
 
-  it.each([-1, 65_536, 1.5, Number.NaN])("if the port is %s", async (bindPort) => {
+  it.each([-1, 65_536, 1.5, Number.NaN])("leaves nothing open if the port is %s", async (bindPort) => {
     expect(await outcome(NodeTransport.create({ bindAddrs: ["127.31.7.1"], bindPort }))).toBe("invalid_argument");
   });
 
-  it("and its port can be bound again after a shutdown", async () => {
+  it("leaves a port that can be bound again after a shutdown", async () => {
     const first = await transport(["127.31.7.1"]);
     await first.shutdown();
     const second = await transport(["127.31.7.1"], first.bindPort);

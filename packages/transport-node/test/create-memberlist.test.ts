@@ -40,8 +40,8 @@ afterEach(async () => {
   await Promise.all(members.splice(0).map((member) => member.shutdown()));
 });
 
-describe("the package's names", () => {
-  it("include all names of the core, and its own createMemberlist", () => {
+describe("the package", () => {
+  it("exports all names of the core, and its own createMemberlist", () => {
     expect(Object.keys(ours)).toEqual(expect.arrayContaining([...Object.keys(core), "NodeTransport"]));
     expect(ours.createMemberlist).not.toBe(core.createMemberlist);
     expect(ours.lanConfig).toBe(core.lanConfig);

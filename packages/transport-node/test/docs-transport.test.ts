@@ -36,7 +36,7 @@ async function nodeTest(contents: string): Promise<{ passed: number; failures: s
   return { passed: count("pass"), failures: count("fail") === 0 ? "" : stdout + stderr };
 }
 
-it("the transport of docs/guide/transports.md passes the conformance suite under node:test, in under 110 lines", async () => {
+it("passes the conformance suite under node:test with the transport of docs/guide/transports.md, in under 110 lines", async () => {
   const page = readFileSync(join(here, "../../../docs/guide/transports.md"), "utf8");
   const program = /```ts\n([\s\S]*?)```/.exec(page)?.[1] ?? "";
   expect(program.split("\n").length).toBeLessThan(110);

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { runInThisContext } from "node:vm";
 import { expect, it } from "vitest";
 
-it("the guide's first program sends a message between two members", async () => {
+it("sends a message between two members with the guide's first program", async () => {
   const page = readFileSync(new URL("../../../docs/guide/first-service.md", import.meta.url), "utf8");
   const examples = [...page.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code as string);
   const example = examples.find((code) => code.includes("localConfig()"))!;

@@ -96,7 +96,7 @@ describe.each([
   ["with a key", secretKey, "on the event loop"],
   ["in plaintext", undefined, "in threads"],
 ] as const)(
-  "a member %s stays within its memory and answers each ping within probeTimeout",
+  "a member %s, within its memory and with each ping answered within probeTimeout,",
   { timeout: 120_000 },
   (_, key, where) => {
     let target: Memberlist;
@@ -172,7 +172,7 @@ describe.each([
       expect(target.members().map(({ name }) => name)).toEqual(["target"]);
     }
 
-    it("under LZW bombs on streams", async () => {
+    it("withstands LZW bombs on streams", async () => {
       const inside = [8, 38, 60].map((size) => compressMessage(encodeUserStream(new Uint8Array(size * MiB))));
       const payloads = both(inside, stream);
       await withstands(async () => {
@@ -185,7 +185,7 @@ describe.each([
       expect(counted("stream_dropped.")).toBe(4 * (payloads.length - 1));
     });
 
-    it("under many LZW bombs on streams at once", async () => {
+    it("withstands many LZW bombs on streams at once", async () => {
       const payload = stream(compressMessage(encodeUserStream(new Uint8Array(38 * MiB))));
       const payloads = Array.from({ length: 40 }, () => payload);
       await withstands(async () => {
@@ -199,7 +199,7 @@ describe.each([
     // Nothing else has anything to do with threads.
     if (where === "in threads") return;
 
-    it("under LZW bombs in packets", async () => {
+    it("withstands LZW bombs in packets", async () => {
       await withstands(async () => {
         const packets = Array.from({ length: 4 }, () => both(bombs, packet)).flat();
         await attacker.run("packets", { port, packets, pause: 200 });
@@ -209,7 +209,7 @@ describe.each([
       expect(target.counters()["dropped.too_large"]).toBe(12);
     });
 
-    it("under wrong values in each length field of a packet", async () => {
+    it("withstands wrong values in each length field of a packet", async () => {
       const packets = Array.from({ length: 50 }, () => both(packetLies, packet)).flat();
       await withstands(async () => {
         await attacker.run("packets", { port, packets, pause: 0 });
@@ -218,7 +218,7 @@ describe.each([
       expect(counted("dropped.")).toBeGreaterThanOrEqual(packets.length);
     });
 
-    it("under wrong values in each length field of a stream, and closes each by tcpTimeout", async () => {
+    it("withstands wrong values in each length field of a stream, and closes each by tcpTimeout", async () => {
       const payloads = [...outerLies, ...both(streamLies, stream)];
       await withstands(async () => {
         const ends = await attacker.run<{ ms: number }[]>("streams", { port, payloads: [...payloads, ...payloads, ...payloads] });
@@ -227,7 +227,7 @@ describe.each([
       expect(counted("stream_dropped.")).toBe(payloads.length * 3);
     });
 
-    it("under 10,000 half-open streams of many hosts", async () => {
+    it("withstands 10,000 half-open streams of many hosts", async () => {
       const hosts = Array.from({ length: 8 }, (_host, i) => `127.0.0.${i + 10}`);
       await withstands(async () => {
         const attack = { port, hosts, total: 10_000, atOnce: 2_000, limit: 9_000, byte: key === undefined ? 8 : 10 };
@@ -236,7 +236,7 @@ describe.each([
       expect(counted("stream_dropped.too_many_streams") + counted("transport.tcpRefusedStreams")).toBeGreaterThan(1_000);
     });
 
-    it("under half-open streams of one host, and serves the streams of another", async () => {
+    it("withstands half-open streams of one host, and serves the streams of another", async () => {
       await withstands(async () => {
         const attack = {
           port,
@@ -254,14 +254,14 @@ describe.each([
       expect(target.counters()["transport.tcpRefusedStreams"]).toBe(0);
     });
 
-    it("under 100,000 random packets", async () => {
+    it("withstands 100,000 random packets", async () => {
       await withstands(async () => {
         await attacker.run("flood", { port, count: 100_000, seed: 1 });
       });
       expect(counted("dropped.")).toBeGreaterThan(10_000);
     });
 
-    it("under streams that send a byte a second, which it closes at tcpTimeout", async () => {
+    it("withstands streams that send a byte a second, which it closes at tcpTimeout", async () => {
       await withstands(async () => {
         const payload = stream(encodeUserStream(new Uint8Array(100)));
         const lives = await attacker.run<number[]>("drip", { port, payload, count: 50, every: 1_000 });

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { build } from "tsup";
 import { expect, it } from "vitest";
 
-it("the process exits by itself after a shutdown", async () => {
+it("lets the process exit by itself after a shutdown", async () => {
   const folder = await mkdtemp(join(tmpdir(), "memberlist-smoke-"));
   try {
     await build({

@@ -113,7 +113,7 @@ describe("a short message", () => {
     expect(threads).toBe(0);
   });
 
-  it("is one of less than 4 MiB by default, sent or received", async () => {
+  it("means one of less than 4 MiB by default, sent or received", async () => {
     const workers = { entry: bundles.url(0) };
     expectWhole(await exchange([letters(4_000_000, 1), letters(4_000_000, 2)], { workers, secretKey: decodeKey(generateKey()) }));
     expect(threads).toBe(0);
@@ -121,7 +121,7 @@ describe("a short message", () => {
     expect(threads).toBeGreaterThan(0);
   });
 
-  it("is one under the configured threshold", async () => {
+  it("means one under the configured threshold", async () => {
     const workers = { entry: bundles.url(0), threshold: 20_000 };
     expectWhole(await exchange([letters(30_000, 1), letters(60_000, 2)], { workers }));
     expect(threads).toBeGreaterThan(0);
@@ -134,8 +134,8 @@ describe("a short message", () => {
   });
 });
 
-describe("messages that threads process", () => {
-  it("are refused under another key as they are without threads, and the peer gets the error", async () => {
+describe("a message that threads process", () => {
+  it("fails under another key as it does without threads, and the peer gets the error", async () => {
     const localState = (): Uint8Array => letters(200_000, 1);
     const a = await start("a", { secretKey: decodeKey(generateKey()), delegate: { localState } });
     const b = await start("b", { secretKey: decodeKey(generateKey()), delegate: { localState } });
@@ -145,7 +145,7 @@ describe("messages that threads process", () => {
     expect([a, b].map((members) => members.counters()["transport.workerFailures"])).toEqual([0, 0]);
   });
 
-  it("all arrive, in whatever order the threads finish", async () => {
+  it("arrives beside others, in any order of the threads", async () => {
     const sizes = Array.from({ length: 10 }, (_, i) => 900_000 - i * 80_000);
     const got = new Set<number>();
     const secretKey = decodeKey(generateKey());

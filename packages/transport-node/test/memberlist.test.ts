@@ -54,8 +54,8 @@ function bytes(message: string): Uint8Array {
   return new TextEncoder().encode(message);
 }
 
-describe("members on real sockets", () => {
-  it("join one after another, and each sees all [Integ]", { timeout: 30_000 }, async () => {
+describe("a cluster on real sockets", () => {
+  it("forms by one join after another, and each member sees all [Integ]", { timeout: 30_000 }, async () => {
     const joins: string[] = [];
     const events = { notifyJoin: ({ name }: Node) => void joins.push(name) };
     const fast = { probeInterval: 500, gossipInterval: 20, pushPullInterval: 200 };
@@ -63,7 +63,7 @@ describe("members on real sockets", () => {
     expect(joins.toSorted()).toEqual(all.map((members) => members.localNode().name).toSorted());
   });
 
-  it("find each other and measure round-trip times [Join] [PingDelegate]", async () => {
+  it("connects two members, which measure round-trip times [Join] [PingDelegate]", async () => {
     const rtts: number[] = [];
     const ping = { notifyPingComplete: (_: Node, rtt: number) => void rtts.push(rtt) };
     const [a, b] = (await joined(2, () => ({ probeInterval: 300, ping }))) as [Memberlist, Memberlist];
@@ -73,7 +73,7 @@ describe("members on real sockets", () => {
     expect(a.healthScore()).toBe(0);
   });
 
-  it("form a cluster over IPv6 alone [Join_IPv6]", async () => {
+  it("forms over IPv6 alone [Join_IPv6]", async () => {
     const received: string[] = [];
     const delegate = { notifyMsg: (message: Uint8Array) => void received.push(text(message)) };
     const [a, b] = (await joined(2, () => ({ bindAddr: "::1", delegate }))) as [Memberlist, Memberlist];
@@ -83,7 +83,7 @@ describe("members on real sockets", () => {
     await until(() => received.length === 2, "both messages");
   });
 
-  it("bind and advertise the configured addresses [AdvertiseAddr]", async () => {
+  it("binds and advertises the configured addresses [AdvertiseAddr]", async () => {
     const members = await start("a", { bindAddr: "127.0.0.3", advertiseAddr: "127.0.0.9", advertisePort: 4321 });
     expect(members.localNode()).toMatchObject({ addr: "127.0.0.9", port: 4321 });
     const other = await start("b");
@@ -92,7 +92,7 @@ describe("members on real sockets", () => {
     expect(other.members().find(({ name }) => name === "a")).toMatchObject({ addr: "127.0.0.9", port: 4321 });
   });
 
-  it("exchange messages of all sizes, and user state [SendTo] [UserData]", async () => {
+  it("exchanges messages of all sizes, and user state [SendTo] [UserData]", async () => {
     const received: Uint8Array[] = [];
     const states: number[] = [];
     const state = pattern(3 * 1024 * 1024);
@@ -118,7 +118,7 @@ describe("members on real sockets", () => {
     expect(Buffer.compare(whole, large)).toBe(0);
   });
 
-  it("see new metadata, a leave and a crash of another member [delegateMeta_Update] [Leave] [JoinShutdown]", async () => {
+  it("shows new metadata, a leave and a crash of another member [delegateMeta_Update] [Leave] [JoinShutdown]", async () => {
     const fast = { probeInterval: 100, probeTimeout: 50, suspicionMaxTimeoutMult: 1, gossipInterval: 20 };
     const left: string[] = [];
     const events = { notifyLeave: ({ name, state }: Node) => void left.push(`${name} ${state}`) };
@@ -138,7 +138,7 @@ describe("members on real sockets", () => {
     expect(a.numMembers()).toBe(1);
   });
 
-  it("refuse another label, and give up a silent peer after tcpTimeout [Join_with_Labels] [Join_DeadNode]", async () => {
+  it("refuses another label, and gives up a silent peer after tcpTimeout [Join_with_Labels] [Join_DeadNode]", async () => {
     const a = await start("a", { label: "blue" });
     const b = await start("b", { label: "green", tcpTimeout: 300 });
     expect(await outcome(b.join([seed(a)]))).toBe("join_failed");
@@ -148,7 +148,7 @@ describe("members on real sockets", () => {
     expect(a.numMembers()).toBe(1);
   });
 
-  it("survive random bytes, and close streams that send nothing", async () => {
+  it("survives random bytes, and closes streams that send nothing", async () => {
     const members = await start("a", { tcpTimeout: 200 });
     const { port } = members.localNode();
     const socket = createSocket("udp4");
@@ -169,7 +169,7 @@ describe("members on real sockets", () => {
     expect((await b.join([seed(members)])).reached).toBe(1);
   });
 
-  it("reject pending operations at a shutdown, and all calls after it", async () => {
+  it("rejects pending operations at a shutdown, and all calls after it", async () => {
     const [a, b] = (await joined(2)) as [Memberlist, Memberlist];
     const ping = outcome(a.ping("ghost/127.0.0.1:1"));
     const update = outcome(a.updateNode({ meta: bytes("x") }));

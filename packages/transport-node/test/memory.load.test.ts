@@ -58,7 +58,7 @@ async function broadcastAlone(config: Partial<Config>, passed: () => Promise<voi
 }
 
 it(
-  "memory stays flat during an hour of virtual time without peers, at 1,000 broadcasts a second",
+  "keeps memory flat during an hour of virtual time without peers, at 1,000 broadcasts a second",
   { timeout: 300_000 },
   async () => {
     const clock = new VirtualClock();
@@ -67,7 +67,7 @@ it(
   },
 );
 
-it("memory stays flat on real sockets in real time, at 1,000 broadcasts a second", { timeout: 300_000 }, async () => {
+it("keeps memory flat on real sockets in real time, at 1,000 broadcasts a second", { timeout: 300_000 }, async () => {
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   expect(await broadcastAlone({ bindAddr: "127.0.0.1", bindPort: 0 }, turn)).toBeLessThan(mib);
 });

@@ -39,7 +39,7 @@ it("computes the same CRC-32 as the core", () => {
 const encryptedBy = (aes: AesGcm, message: Uint8Array, data: Uint8Array = none): Uint8Array => aes.encrypt(message, data, 0);
 
 describe.each(pairs)("AES-GCM by %s", { timeout: 60_000 }, (_name, ours, theirs) => {
-  it("can be decrypted by the other, for each size of key, message and additional data", () => {
+  it("encrypts for the other implementation, with each size of key, message and additional data", () => {
     fc.assert(
       fc.property(key, plaintext, additionalData, fc.nat(20), (bytes, message, data, headroom) => {
         const before = [bytes.slice(), message.slice(), data.slice()];
@@ -53,7 +53,7 @@ describe.each(pairs)("AES-GCM by %s", { timeout: 60_000 }, (_name, ours, theirs)
     );
   });
 
-  it("can be decrypted by the other at each length up to 300", () => {
+  it("encrypts for the other implementation at each length up to 300", () => {
     const [encrypting, decrypting] = [ours.aesGcm(patterned(24)), theirs.aesGcm(patterned(24))];
     for (let size = 0; size <= 300; size++) {
       expect(decrypting.decrypt(encryptedBy(encrypting, patterned(size), patterned(size % 40)), patterned(size % 40))).toEqual(
@@ -62,7 +62,7 @@ describe.each(pairs)("AES-GCM by %s", { timeout: 60_000 }, (_name, ours, theirs)
     }
   });
 
-  it("decrypts what it has encrypted itself, a megabyte too", () => {
+  it("decrypts its own messages, a megabyte too", () => {
     const aes = ours.aesGcm(patterned(32));
     for (const size of [0, 1, 65_536, 1_048_577]) {
       const decrypted = aes.decrypt(encryptedBy(aes, patterned(size)), none) as Uint8Array;

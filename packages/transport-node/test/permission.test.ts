@@ -20,7 +20,7 @@ afterEach(() => {
 
 const config = { ...lanConfig(), name: "a", bindAddr: "127.0.0.1", bindPort: 0 };
 
-it("createMemberlist rejects at once where Node denies the network, and names the flag", async () => {
+it("rejects createMemberlist at once where Node denies the network, and names the flag", async () => {
   restrict(["--allow-net"], []);
   const message: unknown = expect.stringContaining("start Node with --allow-net");
   const details = { flag: "--allow-net", errno: "ERR_ACCESS_DENIED" };

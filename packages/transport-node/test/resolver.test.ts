@@ -64,21 +64,18 @@ function context(logger: Logger = silent): Parameters<typeof resolveHost>[2] {
 }
 
 describe("[ResolveAddr_TCP_First] a name with a dot", () => {
-  it.each(["join.service.consul", "join.service.consul."])(
-    "such as %s is first resolved by an ANY query over TCP",
-    async (name) => {
-      const asked: unknown[] = [];
-      const dnsConfigPath = await nameServer((query, socket) => {
-        asked.push(query.questions?.[0], query.flag_rd);
-        reply(query, socket, records);
-      });
-      expect(await resolveHost(name, { dnsConfigPath, timeout: 2000 }, context())).toEqual(["127.0.0.1", "2001:db8:a0b:12f0::1"]);
-      expect(asked).toEqual([expect.objectContaining({ type: "ANY", name: "join.service.consul" }), true]);
-      expect(system).not.toHaveBeenCalled();
-    },
-  );
+  it.each(["join.service.consul", "join.service.consul."])("resolves by an ANY query over TCP first: %s", async (name) => {
+    const asked: unknown[] = [];
+    const dnsConfigPath = await nameServer((query, socket) => {
+      asked.push(query.questions?.[0], query.flag_rd);
+      reply(query, socket, records);
+    });
+    expect(await resolveHost(name, { dnsConfigPath, timeout: 2000 }, context())).toEqual(["127.0.0.1", "2001:db8:a0b:12f0::1"]);
+    expect(asked).toEqual([expect.objectContaining({ type: "ANY", name: "join.service.consul" }), true]);
+    expect(system).not.toHaveBeenCalled();
+  });
 
-  it("is resolved by a server on IPv6, and from an answer that arrives byte by byte", async () => {
+  it("resolves by a server on IPv6, and from an answer that arrives byte by byte", async () => {
     const dnsConfigPath = await nameServer((query, socket) => {
       const bytes = streamEncode({ type: "response", id: query.id, answers: records });
       let i = 0;
@@ -96,13 +93,13 @@ describe("[ResolveAddr_TCP_First] a name with a dot", () => {
     ["is not DNS", (_, socket) => socket.end(new Uint8Array([0, 4, 255, 255, 255, 255]))],
     ["is cut off", (_, socket) => socket.end(new Uint8Array([255, 255, 1]))],
     ["is a reset", (_, socket) => socket.resetAndDestroy()],
-  ])("is resolved by the system if the answer %s", async (_, answer) => {
+  ])("resolves by the system if the answer %s", async (_, answer) => {
     const dnsConfigPath = await nameServer(answer);
     expect(await resolveHost("a.example", { dnsConfigPath, timeout: 5000 }, context())).toEqual(["10.0.0.9"]);
     expect(system).toHaveBeenCalledWith("a.example");
   });
 
-  it("is resolved by the system in time if the server is silent, with a log line at debug level only", async () => {
+  it("resolves by the system in time if the server is silent, with a log line at debug level only", async () => {
     const lines: string[] = [];
     const line = (level: string) => (fields: { code: string }) => void lines.push(`${level} ${fields.code}`);
     const logger: Logger = { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
@@ -111,7 +108,7 @@ describe("[ResolveAddr_TCP_First] a name with a dot", () => {
     expect(lines).toEqual(["debug name_server_failed"]);
   });
 
-  it("is resolved by the system if the file is missing, empty, or not configured", async () => {
+  it("resolves by the system if the file is missing, empty, or not configured", async () => {
     const empty = join(folder, "empty");
     await writeFile(empty, "options edns0\n");
     for (const dnsConfigPath of [join(folder, "missing"), empty, "", folder]) {
@@ -122,7 +119,7 @@ describe("[ResolveAddr_TCP_First] a name with a dot", () => {
 });
 
 describe("[ResolveAddr] a host", () => {
-  it("without a dot is resolved by the system", async () => {
+  it("resolves by the system if it contains no dot", async () => {
     const asked = vi.fn<() => void>();
     const dnsConfigPath = await nameServer(asked);
     system.mockResolvedValue(["::ffff:10.0.0.1", "10.0.0.1", "2001:DB8::0:1"]);
@@ -130,12 +127,12 @@ describe("[ResolveAddr] a host", () => {
     expect(asked).not.toHaveBeenCalled();
   });
 
-  it("that is a literal IP resolves to itself", async () => {
+  it("resolves to itself if it is a literal IP", async () => {
     expect(await resolveHost("::FFFF:10.0.0.1", { dnsConfigPath: "", timeout: 1 }, context())).toEqual(["10.0.0.1"]);
     expect(system).not.toHaveBeenCalled();
   });
 
-  it("is resolved by the real system", async () => {
+  it("resolves by the real system", async () => {
     const transport = await NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0 });
     const found = await transport.resolve("localhost", { dnsConfigPath: "", timeout: 5000 });
     expect(found.some((address) => address === "127.0.0.1" || address === "::1")).toBe(true);
@@ -143,7 +140,7 @@ describe("[ResolveAddr] a host", () => {
     expect(await outcome(transport.resolve("localhost", { dnsConfigPath: "", timeout: 5000 }))).toBe("shutdown");
   });
 
-  it("that is unknown or has no address fails as resolve_failed", async () => {
+  it("fails as resolve_failed if it is unknown or has no address", async () => {
     const cause = new Error("ENOTFOUND");
     system.mockRejectedValueOnce(cause).mockResolvedValueOnce([]);
     const options = { dnsConfigPath: "", timeout: 2000 };
@@ -151,7 +148,7 @@ describe("[ResolveAddr] a host", () => {
     expect(await outcome(resolveHost("nowhere", options, context()))).toBe("resolve_failed");
   });
 
-  it("is given up after the timeout, by the signal, and by a shutdown", async () => {
+  it("ends by the timeout, by the signal, and by a shutdown", async () => {
     system.mockReturnValue(new Promise(() => undefined));
     const options = { dnsConfigPath: "", timeout: 5000 };
     expect(await outcome(resolveHost("slow", { ...options, timeout: 20 }, context()))).toBe("timeout");

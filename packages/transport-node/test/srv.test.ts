@@ -37,7 +37,7 @@ async function nameServer(answers: Answer[] | undefined): Promise<string> {
 const service = "_memberlist._tcp.example.org";
 const running = { names: nodeNames, stop: new AbortController().signal };
 
-it("resolveService returns the records with their ports", async () => {
+it("resolves a service to its records with their ports", async () => {
   const dnsConfigPath = await nameServer([
     { type: "SRV", name: service, data: { target: "a.example.org", port: 7001, priority: 2, weight: 5 } },
     { type: "SRV", name: service, data: { target: "b.example.org", port: 7002, priority: 1, weight: 0 } },
@@ -49,12 +49,12 @@ it("resolveService returns the records with their ports", async () => {
   ]);
 });
 
-it("resolveService fails as resolve_failed without records", async () => {
+it("rejects a service without records as resolve_failed", async () => {
   const dnsConfigPath = await nameServer([]);
   expect(await outcome(resolveService(service, { dnsConfigPath, timeout: 5_000 }, running))).toBe("resolve_failed");
 });
 
-it("resolveService ends by its timeout, its signal, and a shutdown", async () => {
+it("ends the look-up of a service by its timeout, its signal, and a shutdown", async () => {
   const dnsConfigPath = await nameServer(undefined);
   expect(await outcome(resolveService(service, { dnsConfigPath, timeout: 50 }, running))).toBe("timeout");
   const caller = new AbortController();

@@ -106,7 +106,7 @@ describe("streamOnly on sockets", () => {
     await Promise.all([a.shutdown(), b.shutdown()]);
   });
 
-  it("is refused together with config.transport", async () => {
+  it("excludes config.transport", async () => {
     const transport = await NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0 });
     expect(await outcome(start("a", { transport }))).toBe("invalid_config");
     await transport.shutdown();

@@ -74,7 +74,7 @@ describe("a stream", () => {
     expect(inbox.streams[0]?.from.port).not.toBe(a.bindPort);
   });
 
-  it("is delivered by listen if the peer opened it before", async () => {
+  it("reaches listen if the peer opened it before", async () => {
     const [a, b] = [await transport(), await transport()];
     const dialled = await dial(a, b.bindPort);
     const writer = dialled.writable.getWriter();
@@ -106,7 +106,7 @@ describe("a stream", () => {
     await sending;
   });
 
-  it("above the limit is closed at once and counted, and a freed slot can be used again", async () => {
+  it("closes at once above the limit and counts, and a freed slot can be used again", async () => {
     const [a, b] = [await transport(), await transport(1)];
     const inbox = peer(b);
     const first = await dial(a, b.bindPort);
@@ -232,7 +232,7 @@ describe("close()", () => {
     expect(await stuck).toBe("stream_closed");
   });
 
-  it("of the writable sends FIN only, and reading goes on", async () => {
+  it("sends FIN only when the writable is closed, and reading goes on", async () => {
     let ended = false;
     const port = await rawPeer(
       (socket) => {
@@ -266,7 +266,7 @@ describe("a peer that resets the connection", () => {
     return { stream, reset: () => void socket.destroy() };
   }
 
-  it("after its answer: the reader gets the answer, then the error", async () => {
+  it("lets the reader get its answer, then the error", async () => {
     const sockets: Socket[] = [];
     const port = await rawPeer((socket) => void sockets.push(socket), { pauseOnConnect: true });
     const ours = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
@@ -284,7 +284,7 @@ describe("a peer that resets the connection", () => {
     expect(await outcome(writer.write(new Uint8Array([2])))).toBe("stream_failed");
   });
 
-  it("together with its answer: the reader gets the answer, and close ends the stream", async () => {
+  it("lets the reader get an answer sent together with the reset, and close ends the stream", async () => {
     const { stream, reset } = await resettingPeer("answer");
     await stream.writable.getWriter().write(new Uint8Array([1]));
     reset();
@@ -296,7 +296,7 @@ describe("a peer that resets the connection", () => {
     await stream.gone;
   });
 
-  it("causes no unhandled rejection or exception while nobody reads or writes", async () => {
+  it("causes no unhandled rejection or exception without a reader or writer", async () => {
     const unhandled: unknown[] = [];
     const keep = (error: unknown): void => void unhandled.push(error);
     process.on("unhandledRejection", keep);

@@ -24,8 +24,8 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((one) => one.shutdown()));
 });
 
-describe("packets over UDP", () => {
-  it("[Transport_Send] arrive whole, with the sender's address and the time of arrival", async () => {
+describe("a packet over UDP", () => {
+  it("arrives whole, with the sender's address and the time of arrival [Transport_Send]", async () => {
     const [a, b] = [await transport(), await transport()];
     const inbox = peer(b);
     peer(a);
@@ -40,7 +40,7 @@ describe("packets over UDP", () => {
     expect(packet?.receivedAt).toBeLessThanOrEqual(performance.now());
   });
 
-  it("arrive up to the largest UDP payload, and a larger one fails without further effect", async () => {
+  it("arrives up to the largest UDP payload, and a larger one fails without further effect", async () => {
     const [a, b] = [await transport(), await transport()];
     const inbox = peer(b);
     expect(await sent(a, pattern(65_507), at(b))).toBeUndefined();
@@ -51,7 +51,7 @@ describe("packets over UDP", () => {
     await until(() => inbox.packets.length === 2, "the next packet");
   });
 
-  it("that cannot be sent are refused through done, never synchronously", async () => {
+  it("fails through done, never synchronously, if it cannot be sent", async () => {
     const a = await transport();
     const cases: [Uint8Array, Address][] = [
       [pattern(1), { host: "localhost", port: 9, name: "" }],
@@ -69,7 +69,7 @@ describe("packets over UDP", () => {
     }
   });
 
-  it("do not depend on the callbacks of others: one that throws is logged", async () => {
+  it("does not depend on the callbacks of others: one that throws is logged", async () => {
     const lines: string[] = [];
     const write = (fields: { code: string }): void => void lines.push(fields.code);
     const logger: Logger = { debug: write, info: write, warn: write, error: write };
@@ -96,7 +96,7 @@ describe("packets over UDP", () => {
     expect(failures()).toBe(10);
   });
 
-  it("call done once each, later, when the kernel has accepted them", async () => {
+  it("calls done once, later, when the kernel has accepted it", async () => {
     const [a, b] = [await transport(), await transport()];
     const counts = Array.from({ length: 200 }, () => 0);
     let inside = true;
@@ -112,7 +112,7 @@ describe("packets over UDP", () => {
     expect(counts.every((count) => count === 1)).toBe(true);
   });
 
-  it("of zero bytes are dropped and counted", async () => {
+  it("counts as dropped with zero bytes", async () => {
     const b = await transport();
     const inbox = peer(b);
     const raw = createSocket("udp4");
@@ -124,7 +124,7 @@ describe("packets over UDP", () => {
     expect(b.counters.udpEmptyPackets).toBe(1);
   });
 
-  it("that arrive before listen have no effect", async () => {
+  it("causes nothing if it arrives before listen", async () => {
     const [a, b] = [await transport(), await transport()];
     expect(await sent(a, pattern(10), at(b))).toBeUndefined();
     await new Promise((resolve) => setImmediate(resolve));
@@ -179,14 +179,14 @@ describe("writeTo", () => {
 });
 
 describe("the receive buffer", () => {
-  it("has the requested size, which the transport reports", async () => {
+  it("gets the requested size, which the transport reports", async () => {
     const small = await transport({ udpReceiveBuffer: 16 * 1024 });
     const standard = await transport();
     expect(small.udpReceiveBuffers[0]).toBeGreaterThanOrEqual(16 * 1024);
     expect(standard.udpReceiveBuffers[0]).toBeGreaterThan(small.udpReceiveBuffers[0] ?? Infinity);
   });
 
-  it("may be smaller than requested, which is logged; a logger that throws has no effect", async () => {
+  it("works at a smaller size than requested, which is logged; a logger that throws has no effect", async () => {
     const lines: string[] = [];
     const write = (fields: { code: string }): void => {
       lines.push(fields.code);

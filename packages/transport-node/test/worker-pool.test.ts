@@ -107,13 +107,13 @@ const decode = {
   job: { decrypt: { keys: [other, key], label }, maxDecompressedBytes: max },
 } as const;
 
-describe("the results of threads", () => {
+describe("the result of a thread", () => {
   const kinds = ([undefined, 0, 1] as const).flatMap((version) => [
     { version, compress: true, layers: `${version === undefined ? "" : `encrypted as version ${version}, `}compressed` },
     ...(version === undefined ? [] : [{ version, compress: false, layers: `encrypted as version ${version}` }]),
   ]);
 
-  it.each(kinds)("can be decoded on the event loop, and the other way round: $layers", async ({ version, compress }) => {
+  it.each(kinds)("decodes on the event loop, and the other way round: $layers", async ({ version, compress }) => {
     const pool = start();
     const encrypt = version === undefined ? undefined : { key, version, label };
     const decrypt = version === undefined ? undefined : { keys: [other, key], label };
@@ -132,12 +132,12 @@ describe("the results of threads", () => {
     expect([workers.length > 0, pool.failures]).toEqual([true, 0]);
   });
 
-  it("are the same bytes as on the event loop where there is no nonce", async () => {
+  it("equals the bytes of the event loop where there is no nonce", async () => {
     const work: WorkerJob = { ...encode, job: { compress: true } };
     expect(same(await run(start(), work), doWorkerJob(inline, work))).toBe(true);
   });
 
-  it("leave the caller its bytes and the rest of their buffer", async () => {
+  it("leaves the caller its bytes and the rest of their buffer", async () => {
     const pool = start();
     const whole = message.slice();
     await pool.encode(whole.subarray(10, 500_000), { compress: true });
@@ -145,7 +145,7 @@ describe("the results of threads", () => {
     expect(same(whole, message)).toBe(true);
   });
 
-  it("are plain arrays with memory of their own", async () => {
+  it("consists of plain arrays with memory of their own", async () => {
     const pool = start();
     const opened = await run(pool, decode);
     expect(Object.getPrototypeOf(opened)).toBe(Uint8Array.prototype);
@@ -153,7 +153,7 @@ describe("the results of threads", () => {
   });
 });
 
-describe("the errors of threads", () => {
+describe("the error of a thread", () => {
   const tampered = decode.bytes.slice();
   tampered[5_000] = (tampered[5_000] as number) ^ 1;
   const plain = doWorkerJob(inline, { kind: "encode", bytes: message, job: { compress: true } }).subarray(1);
@@ -174,7 +174,7 @@ describe("the errors of threads", () => {
     ],
   ];
 
-  it.each(cases)("are the same as on the event loop: %s", async (_what, reason, work) => {
+  it.each(cases)("equals that of the event loop: %s", async (_what, reason, work) => {
     let expected: unknown;
     try {
       doWorkerJob(inline, work);
@@ -201,7 +201,7 @@ function cutOff(plain: Uint8Array): Uint8Array {
 }
 
 describe("a thread that dies", () => {
-  it("is replaced, and its work is done again", async () => {
+  it("gets a replacement, which does its work again", async () => {
     const pool = start({ threads: 1 });
     endAtWork(1);
     expect(same(await run(pool, decode), message)).toBe(true);
@@ -220,7 +220,7 @@ describe("a thread that dies", () => {
     expect([workers.length, pool.failures]).toEqual([3, 2]);
   });
 
-  it("before it ever ran loses nothing, and no thread is tried again", async () => {
+  it("loses nothing if it never ran, and no thread is tried again", async () => {
     const pool = start({ threads: 1 });
     onWorker = (worker) => void worker.terminate().catch(() => undefined);
     const results = await Promise.all([run(pool, decode), run(pool, decode)]);
@@ -243,8 +243,8 @@ describe("a thread that dies", () => {
   });
 });
 
-describe("threads", () => {
-  it("number no more than allowed, start with the first job, and end when idle", async () => {
+describe("a pool of threads", () => {
+  it("starts no more threads than allowed, the first with the first job, and ends them when idle", async () => {
     const pool = start({ threads: 2 }, 20);
     expect(workers).toHaveLength(0);
     await Promise.all(Array.from({ length: 6 }, () => run(pool, decode)));
@@ -255,7 +255,7 @@ describe("threads", () => {
     expect([workers.length, pool.failures]).toEqual([before + 1, 0]);
   });
 
-  it("do not begin a job whose stream is closed", async () => {
+  it("does not begin a job whose stream is closed", async () => {
     const pool = start({ threads: 1 });
     const job = { compress: true };
     const first = pool.encode(message, job);
@@ -265,7 +265,7 @@ describe("threads", () => {
     expect(same(await third, await first)).toBe(true);
   });
 
-  it("end in the middle of their work when the pool is closed, and waiting jobs fail", async () => {
+  it("ends threads in the middle of their work when it is closed, and waiting jobs fail", async () => {
     const pool = start({ threads: 1 });
     const started = new Promise<void>((resolve) => {
       onWorker = (worker) => void worker.once("message", () => setImmediate(resolve));
@@ -280,14 +280,14 @@ describe("threads", () => {
     expect(lines).toEqual([]);
   });
 
-  it("are not started by a closed pool", async () => {
+  it("starts no threads once it is closed", async () => {
     const pool = start();
     await pool.close();
     expect(await outcome(run(pool, encode))).toBe("shutdown");
     expect(workers).toHaveLength(0);
   });
 
-  it("that are not available leave the work to the event loop, which is logged once", async () => {
+  it("leaves the work to the event loop if threads are not available, and logs that once", async () => {
     // Running from its sources, the package has no worker file.
     const pool = start({ entry: undefined });
     for (let i = 0; i < 3; i++) expect(same(await run(pool, decode), message)).toBe(true);
@@ -298,7 +298,7 @@ describe("threads", () => {
     expect(lines.map(({ level, fields }) => [level, fields.code])).toEqual([["info", "workers_unavailable"]]);
   });
 
-  it("that are not available leave one job to each turn of the event loop", async () => {
+  it("leaves one job to each turn of the event loop if threads are not available", async () => {
     const pool = start({ entry: undefined, threads: 1 });
     const refused = { ...decode, job: { decrypt: { keys: [other], label }, maxDecompressedBytes: max } };
     // The pool is found to have no threads.
@@ -315,7 +315,7 @@ describe("threads", () => {
     expect(Math.max(...inTurns)).toBe(1);
   });
 
-  it("that cannot start, since their file is not a program, are never tried again", async () => {
+  it("never again tries threads that cannot start because their file is not a program", async () => {
     const pool = start({ entry: new URL("../package.json", import.meta.url) });
     for (let i = 0; i < 3; i++) expect(same(await run(pool, decode), message)).toBe(true);
     expect(workers).toHaveLength(1);
@@ -323,7 +323,7 @@ describe("threads", () => {
   });
 
   it.each(["ERR_WORKER_INIT_FAILED", "ERR_ACCESS_DENIED"])(
-    "that the process may not start (%s) leave the work to the event loop, logged once, and no promise rejects later",
+    "leaves the work to the event loop if the process may not start threads (%s), logs that once, and no promise rejects later",
     async (code) => {
       const pool = start({ threads: 2 });
       forbidThreads(code, 0);
@@ -336,7 +336,7 @@ describe("threads", () => {
     },
   );
 
-  it("of which the second does not start do all work, and the job of the first is not lost", async () => {
+  it("does all work if the second thread does not start, without losing the job of the first", async () => {
     const pool = start({ threads: 2 });
     forbidThreads("ERR_WORKER_INIT_FAILED", 1);
     const results = await Promise.all(Array.from({ length: 6 }, () => run(pool, decode)));
@@ -346,7 +346,7 @@ describe("threads", () => {
     expect(workers.map(({ threadId }) => threadId)).toEqual([-1]);
   });
 
-  it("that cannot start again after they were idle leave the work to the event loop", async () => {
+  it("leaves the work to the event loop if threads cannot start again after they were idle", async () => {
     const pool = start({ threads: 1 }, 20);
     expect(same(await run(pool, decode), message)).toBe(true);
     await until(() => workers.every(({ threadId }) => threadId === -1), "the end of the idle thread");
@@ -356,7 +356,7 @@ describe("threads", () => {
   });
 
   it.each(["undefined", "{}", "null", "[1, 2]", '{ type: "decode" }', '"text"'])(
-    "that answer %s, as a program with a second piscina does, leave the work to the event loop, logged once",
+    "leaves the work to the event loop if threads answer %s, as a program with a second piscina does, and logs that once",
     async (answer) => {
       const folder = await mkdtemp(join(tmpdir(), "crypto-"));
       try {
@@ -374,14 +374,14 @@ describe("threads", () => {
     },
   );
 
-  it("are not started in a process without shared memory", async () => {
+  it("starts no threads in a process without shared memory", async () => {
     vi.stubGlobal("SharedArrayBuffer", undefined);
     const pool = start();
     expect(same(await run(pool, decode), message)).toBe(true);
     expect([workers.length, lines.map(({ fields }) => fields.code)]).toEqual([0, ["workers_unavailable"]]);
   });
 
-  it("whose configured program does not exist are refused with an error that names the file", async () => {
+  it("refuses a configured program that does not exist, with an error that names the file", async () => {
     const entry = new URL("./not-there.js", import.meta.url);
     const opened = NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0, workers: { entry } });
     const details = { fields: ["workers.entry"] };
@@ -397,7 +397,7 @@ describe("threads", () => {
     { thread: 1 },
     { off: 1 },
     { entry: "x" },
-  ])("are refused with the options %o", async (workers) => {
+  ])("refuses the options %o", async (workers) => {
     const created = NodeTransport.create({ bindAddrs: ["127.0.0.1"], bindPort: 0, workers: workers as WorkerOptions });
     const fields = [`workers.${Object.keys(workers).join()}`];
     await expect(created).rejects.toMatchObject({ code: "invalid_config", details: { fields } });
