@@ -20,7 +20,7 @@ it("runs an example on Node by one command, which works on Node 20, too", () => 
 });
 
 describe.each(examples)("the %s example", (example) => {
-  it("is one file of less than 80 lines, which imports the transport package and the runtime's own modules only", () => {
+  it("consists of one file of less than 80 lines, which imports the transport package and the runtime's own modules only", () => {
     const lines = sourceOf("node", example);
     expect(lines.length - 1).toBeLessThan(80);
     const imported = lines.flatMap((line) => /from "(.*)"/.exec(line)?.[1] ?? []);
@@ -33,7 +33,7 @@ describe.each(examples)("the %s example", (example) => {
     expect(body("bun")).toEqual(body("node"));
   });
 
-  it("has a label and a key", () => {
+  it("uses a label and a key", () => {
     const source = sourceOf("node", example).join("\n");
     expect(source).toMatch(/label: "example"/);
     expect(source).toMatch(/secretKey: .*decodeKey\(values\.key\)/);
@@ -44,7 +44,7 @@ describe.each(examples)("the %s example", (example) => {
 describe.each(kinds)("on %s", (kind) => {
   const absent = programOf(kind) === undefined;
 
-  it.skipIf(absent)("the agent joins, prints the membership, and leaves", limit, async () => {
+  it.skipIf(absent)("runs an agent that joins, prints the membership, and leaves", limit, async () => {
     await using a = new Program("node", "agent", ["--name", "a"]);
     await using b = new Program(kind, "agent", ["--name", "b", ...(await a.invitation())]);
     await b.says(/members: a b\n/);
@@ -55,7 +55,7 @@ describe.each(kinds)("on %s", (kind) => {
   });
 
   it.skipIf(absent)(
-    "the registry shows the services of all members, and forgets those of a member that left",
+    "runs a registry that shows the services of all members, and forgets those of a member that left",
     limit,
     async () => {
       await using a = new Program("node", "registry", ["--name", "a"]);
@@ -77,7 +77,7 @@ describe.each(kinds)("on %s", (kind) => {
     },
   );
 
-  it.skipIf(absent)("a line of the chat reaches every member once, without its control characters", limit, async () => {
+  it.skipIf(absent)("runs a chat that brings a line to every member once, without its control characters", limit, async () => {
     await using a = new Program("node", "chat", ["--name", "a"]);
     const invitation = await a.invitation();
     await using b = new Program(kind, "chat", ["--name", "b", ...invitation]);
@@ -98,7 +98,7 @@ describe.each(kinds)("on %s", (kind) => {
     expect(await a.endInput()).toBe(0);
   });
 
-  it.skipIf(absent)("the lowest name leads, and the next one takes over", limit, async () => {
+  it.skipIf(absent)("runs an election in which the lowest name leads, and the next one takes over", limit, async () => {
     await using b = new Program(kind, "leader", ["--name", "b"]);
     await b.says(/leader: b \(this node\)\n/);
     await using a = new Program("node", "leader", ["--name", "a", ...(await b.invitation())]);
@@ -109,7 +109,7 @@ describe.each(kinds)("on %s", (kind) => {
     expect(await b.stop()).toBe(0);
   });
 
-  it.skipIf(absent)("a wrong option and a failed join end the program with code 1 and the reason", limit, async () => {
+  it.skipIf(absent)("ends a program with code 1 and the reason after a wrong option or a failed join", limit, async () => {
     await using wrong = new Program(kind, "agent", ["--nmae", "b"]);
     expect(await wrong.endInput()).toBe(1);
     expect(wrong.output).toMatch(/^.*Unknown option '--nmae'.*\n$/);
@@ -124,7 +124,7 @@ describe.each(kinds)("on %s", (kind) => {
     expect(alone.output).toMatch(/127\.0\.0\.1:1/);
   });
 
-  it.skipIf(absent)("a member with another key does not get in", limit, async () => {
+  it.skipIf(absent)("keeps a member with another key out", limit, async () => {
     await using a = new Program("node", "agent", ["--name", "a"]);
     const [, address = ""] = await a.invitation();
     await using stranger = new Program(kind, "agent", ["--name", "stranger", "--join", address]);
@@ -135,7 +135,7 @@ describe.each(kinds)("on %s", (kind) => {
 });
 
 it.skipIf(programOf("deno") === undefined)(
-  "members over QUIC join each other and refuse strangers and impostors",
+  "lets members over QUIC join each other and refuses strangers and impostors",
   limit,
   async () => {
     await using program = new Program("deno", "quic", []);
