@@ -23,7 +23,7 @@ const packetMax = 20;
 const turnMax = 25;
 /** What took longer is played again so often: the compiler, the garbage collector and other processes make any turn long now and then. */
 const slowPlays = 4;
-/** Memory that may be behind whatever the application or the table keeps, in bytes. */
+/** The longest buffer that the application or the table may keep alive, in bytes. */
 const keptMax = 2_048;
 /** In bytes. */
 const packetStreamMax = 200_000;

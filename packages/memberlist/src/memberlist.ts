@@ -80,7 +80,7 @@ export class Memberlist implements AsyncDisposable {
 
   /**
    * Joins a cluster: exchanges states with every address of every seed. After {@link leave}, it makes this node a member again with a
-   * higher incarnation, whatever the seeds answer.
+   * higher incarnation, even if no seed answers.
    *
    * @param seeds each is `host`, `host:port` or `name/host:port` (default port: `bindPort`), or a function that finds seeds, such as the
    *   result of {@link srvSeeds}
@@ -339,7 +339,7 @@ export class Memberlist implements AsyncDisposable {
 
   /**
    * The last 256 membership events and the last 256 log lines, the oldest first. The log lines (drops, refusals, failures) are there
-   * whatever the logger's level; each code has 10 lines at once and then one a second. Use it to find out why a member was declared dead.
+   * at every level of the logger; each code has 10 lines at once and then one a second. Use it to find out why a member was declared dead.
    */
   recentEvents(): RecentEvent[] {
     return this.#runtime.recent.list();

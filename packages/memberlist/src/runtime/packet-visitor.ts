@@ -76,7 +76,7 @@ export class PacketVisitor {
         } catch {
           return false;
         } finally {
-          // Membership and user messages are nothing for a visitor.
+          // A visitor ignores membership and user messages.
           dispatcher.clear();
         }
       },

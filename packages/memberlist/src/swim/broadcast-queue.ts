@@ -130,7 +130,7 @@ export class TransmitLimitedQueue {
    *
    * @returns false where the queue is full and the policy is `dropNewest`: nothing has changed then, but `finished` was called
    * @throws MemberlistError `queue_full` where the policy is `reject`; `message_too_large` for a message over `maxPayload()` or
-   *   `maxBytes`, whatever the policy (`details.size`, `details.limit`). Nothing has changed then, and `finished` is not called.
+   *   `maxBytes`, with any policy (`details.size`, `details.limit`). Nothing has changed then, and `finished` is not called.
    */
   queueBroadcast(broadcast: Broadcast): boolean {
     const { length } = broadcast.message;

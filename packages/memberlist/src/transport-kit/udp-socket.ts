@@ -2,7 +2,7 @@ import { errorMessage, MemberlistError, errnoOf } from "../api/errors.ts";
 import type { Log } from "../ports/log.ts";
 import { withoutMapping, type BindTarget } from "./bind-target.ts";
 
-/** Bytes that may wait to be sent, whatever the number of packets. */
+/** Bytes that may wait to be sent, in any number of packets. */
 const pendingBytesMax = 16 * 1024 * 1024;
 
 export type PacketHandler = (bytes: Uint8Array, host: string, port: number, receivedAt: number) => void;

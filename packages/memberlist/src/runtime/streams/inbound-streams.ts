@@ -134,7 +134,7 @@ export class InboundStreams {
   async #serve(inbound: Inbound): Promise<void> {
     const { onUserMessage, stats } = this.#options;
     const { session, from, slot } = inbound;
-    // Health checks and clients that were stopped connect and send nothing: nothing is dropped, whatever the label.
+    // Health checks and clients that were stopped connect and send nothing: that is not a drop, with or without a label.
     if ((await session.reader.peekByte()) === undefined) return;
     await this.#checkLabel(session, from);
     let message: StreamMessage;

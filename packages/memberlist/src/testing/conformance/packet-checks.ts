@@ -174,7 +174,7 @@ export const packetChecks: readonly Check[] = [
       const [a, gone] = await bench.pair();
       await bench.arrives(a, gone, Uint8Array.of(1), lost);
       await gone.transport.shutdown();
-      // The second round meets whatever the transport remembers of the first one's failure.
+      // In the second round the transport may remember the failure of the first one.
       for (const round of [1, 2]) {
         const calls = Array.from({ length: 10 }, () => 0);
         for (const index of calls.keys()) {

@@ -202,7 +202,7 @@ function versionsOf(values: readonly unknown[], field: Field): number[] {
   return values.slice(0, versionsMaxCount);
 }
 
-/** A byte string of the str or bin family, or nil, which is nothing for every kind. What is too long is refused before it is decoded: it would cost many times its size. */
+/** Locates a byte string of the str or bin family, or nil, which stands for no bytes. It refuses a string that is too long before decoding it, which would cost many times its size. */
 function locateBytes(into: MessageCursor, field: Field, body: Uint8Array, at: number, end: number): void {
   const head = body[at] as number;
   if (field.isNumber) {
