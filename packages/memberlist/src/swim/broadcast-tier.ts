@@ -95,10 +95,10 @@ export class BroadcastTier {
     return this.#takeOldest(0);
   }
 
+  /** @param entry one that is in this tier */
   remove(entry: Entry): void {
     const length = entry.message.length;
-    const bucket = this.#buckets.get(length);
-    if (bucket === undefined) return;
+    const bucket = this.#buckets.get(length) as Entry[];
     // A full queue drops its oldest. That must be cheap: a splice would move all the others.
     if (bucket[0] === entry) bucket.shift();
     else bucket.splice(indexById(bucket, entry.id, bucket.length), 1);
@@ -130,7 +130,7 @@ export class BroadcastTier {
 
   #dropBucket(i: number): void {
     const [length] = this.#lengths.splice(i, 1);
-    if (length !== undefined) this.#buckets.delete(length);
+    this.#buckets.delete(length as number);
   }
 }
 

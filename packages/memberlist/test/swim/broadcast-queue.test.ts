@@ -140,6 +140,27 @@ describe("TransmitLimitedQueue", () => {
     expect(queue.getBroadcasts(2, -10)).toEqual([]);
   });
 
+  it("keeps empty broadcasts for the next packet when this one is full", () => {
+    const queue = makeQueue({ mult: 3 });
+    queue.queueBroadcast({ message: ascii("ab") });
+    queue.queueBroadcast({ message: ascii("") });
+    queue.queueBroadcast({ message: ascii("") });
+    expect(texts(queue.getBroadcasts(0, 2))).toEqual(["ab"]);
+    // As in Go, room for the overhead alone is no room.
+    expect(texts(queue.getBroadcasts(2, 4))).toEqual([""]);
+    expect(texts(queue.getBroadcasts(0, 2))).toEqual(["", "ab"]);
+  });
+
+  it("keeps a broadcast that just fits when packets become smaller, and drops longer ones", () => {
+    let maxPayload = 100;
+    const queue = new TransmitLimitedQueue({ numNodes: () => 10, maxPayload: () => maxPayload, retransmitMult: 1 });
+    queue.queueBroadcast({ message: ascii("nine byte") });
+    queue.queueBroadcast({ message: ascii("ten bytes.") });
+    maxPayload = 9;
+    expect(texts(queue.getBroadcasts(0, 50))).toEqual(["nine byte"]);
+    expect(queue.counters()).toMatchObject({ count: 1, droppedTooLong: 1 });
+  });
+
   it("reads the cluster size for each call", () => {
     let nodes = 1;
     const queue = new TransmitLimitedQueue({ numNodes: () => nodes, maxPayload: () => Infinity, retransmitMult: 1 });
