@@ -21,7 +21,7 @@ export function keepable(bytes: Uint8Array): Uint8Array {
 
 /** As {@link keepable}, a long copy in parts. @param yieldNow awaited between them */
 export async function keepableInParts(bytes: Uint8Array, yieldNow: (() => Promise<void>) | undefined): Promise<Uint8Array> {
-  if (bytes.length <= copiedInOneGo || !pinsMuch(bytes)) return keepable(bytes);
+  if (!pinsMuch(bytes)) return bytes;
   const copy = new Uint8Array(bytes.length);
   for (let from = 0; from < bytes.length; from += copiedInOneGo) {
     if (from > 0) await yieldNow?.();

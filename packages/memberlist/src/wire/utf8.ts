@@ -2,8 +2,6 @@ let decoder: InstanceType<typeof TextDecoder> | undefined;
 
 /** Where escaped bytes live: byte 0x80 is U+DC80, byte 0xff is U+DCFF (as Python's `surrogateescape` has it). */
 const escapeBase = 0xdc00;
-/** The code units that one `fromCharCode` call gets: more arguments may not fit on the stack. */
-const unitsMax = 4096;
 /** Replaces any other lone surrogate. */
 const replacement = 0xfffd;
 /** Up to this length one `fromCharCode` call beats TextDecoder. */
@@ -31,6 +29,8 @@ export function encodeUtf8(value: string): Uint8Array {
 /**
  * The string of `size` bytes from `at` on. Nothing is lost: valid UTF-8 decodes as usual, and each byte that is not part of a valid
  * sequence becomes a lone surrogate that {@link encodeUtf8} turns back into that byte. So two names that differ in bytes differ as strings.
+ *
+ * @param size at most 4,096 (`stringMaxSize`): each byte may become an argument of one call
  */
 export function decodeUtf8(bytes: Uint8Array, at: number = 0, size: number = bytes.length - at): string {
   if (size === 0) return "";
@@ -111,19 +111,14 @@ function isPairAt(value: string, i: number, unit: number): boolean {
   return next >= 0xdc00 && next < 0xe000;
 }
 
-/** Code units of one string after the other. An array: fromCharCode takes its elements twice as fast as a Uint16Array's. */
+/** The code units of one string. An array: fromCharCode takes its elements twice as fast as a Uint16Array's. */
 const units: number[] = [];
 
 /** One pass over the bytes, as {@link encodeUnicode}. */
 function decodeEscaped(bytes: Uint8Array): string {
-  let value = "";
   let count = 0;
   let at = 0;
   while (at < bytes.length) {
-    if (count >= unitsMax) {
-      value += stringOfUnits(count);
-      count = 0;
-    }
     const lead = bytes[at] as number;
     const length = sequenceLength(bytes, at);
     if (length === 0) {
@@ -144,10 +139,6 @@ function decodeEscaped(bytes: Uint8Array): string {
       }
     }
   }
-  return value + stringOfUnits(count);
-}
-
-function stringOfUnits(count: number): string {
   units.length = count;
   return String.fromCharCode.apply(null, units);
 }

@@ -1,5 +1,5 @@
-import { describe, expect, it } from "vitest";
-import { copiedInOneGo, equalBytes, keepable, keepableInParts, packetBytes } from "../../src/wire/bytes.ts";
+import { describe, expect, it, vi } from "vitest";
+import { bytesToHex, equalBytes, keepable, packetBytes, plainView } from "../../src/wire/bytes.ts";
 
 const large = new Uint8Array(4 * 1024 * 1024).map((_, i) => i);
 
@@ -17,6 +17,10 @@ describe("keepable", () => {
     const packet = new Uint8Array(1400);
     const part = packet.subarray(3, 7);
     expect(keepable(part)).toBe(part);
+    const largest = new Uint8Array(2048).subarray(3, 7);
+    expect(keepable(largest)).toBe(largest);
+    const larger = new Uint8Array(2049).subarray(3, 7);
+    expect(keepable(larger)).not.toBe(larger);
     const pooled = Buffer.from("pooled");
     expect(pooled.buffer.byteLength).toBeGreaterThan(2048);
     expect(keepable(pooled).buffer.byteLength).toBe(6);
@@ -25,6 +29,8 @@ describe("keepable", () => {
 
 describe("keepableInParts", () => {
   it("copies long bytes in chunks, and yields between them", async () => {
+    vi.resetModules();
+    const { copiedInOneGo, keepableInParts } = await import("../../src/wire/bytes.ts");
     let yields = 0;
     const yieldNow = async (): Promise<void> => void yields++;
     const long = large.subarray(1, 1 + 3 * copiedInOneGo);
@@ -35,6 +41,22 @@ describe("keepableInParts", () => {
     expect((await keepableInParts(large, yieldNow)) === large).toBe(true);
     expect((await keepableInParts(large.subarray(0, 9), yieldNow)).buffer.byteLength).toBe(9);
     expect(yields).toBe(2);
+    expect(equalBytes(await keepableInParts(long, undefined), long)).toBe(true);
+  });
+});
+
+describe("plainView", () => {
+  it("returns the same memory without the runtime's own methods", () => {
+    const pooled = Buffer.from("pooled");
+    const view = plainView(pooled);
+    expect(Object.getPrototypeOf(view)).toBe(Uint8Array.prototype);
+    expect([view.buffer, view.byteOffset, view.length]).toEqual([pooled.buffer, pooled.byteOffset, 6]);
+  });
+});
+
+describe("bytesToHex", () => {
+  it("writes two lower-case digits for each byte", () => {
+    expect(bytesToHex(Uint8Array.of(0, 9, 0x0a, 0x10, 0xff))).toBe("00090a10ff");
   });
 });
 
@@ -53,6 +75,14 @@ describe("packetBytes", () => {
     const buffers = new Set(Array.from({ length: 100 }, () => packetBytes(1400).buffer));
     expect(buffers.size).toBeLessThan(10);
     expect(packetBytes(10_000).buffer.byteLength).toBe(10_000);
+    expect(packetBytes(8_193).buffer.byteLength).toBe(8_193);
+  });
+
+  it("fills its first 64 KiB to the last byte before it takes more", async () => {
+    vi.resetModules();
+    const { packetBytes: fresh } = await import("../../src/wire/bytes.ts");
+    const buffers = Array.from({ length: 9 }, () => fresh(8_192).buffer);
+    expect([new Set(buffers.slice(0, 8)).size, new Set(buffers).size]).toEqual([1, 2]);
   });
 
   it("continues after a buffer with other packets was transferred", () => {

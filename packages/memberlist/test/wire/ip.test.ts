@@ -1,16 +1,53 @@
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import ipaddr from "ipaddr.js";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { bytesToIp, isIpAt, isMappedAt, writeIp } from "../../src/wire/ip.ts";
 import { fromHex, toHex } from "./hex.ts";
 import { reasonOf } from "./reason.ts";
 
 /** What a member's address is written as; nothing for "", which no writer asks for. */
 function ipToBytes(ip: string, isMapped?: boolean): Uint8Array {
-  const bytes = new Uint8Array(20).fill(0xee);
+  const bytes = new Uint8Array(30).fill(0xee);
   const size = ip === "" ? 0 : writeIp(ip, bytes, 2, isMapped);
-  expect([...bytes.subarray(0, 2), ...bytes.subarray(2 + Math.max(size, 4), 20)].filter((byte) => byte !== 0xee)).toEqual([]);
+  expect([...bytes.subarray(0, 2), ...bytes.subarray(2 + Math.max(size, 4), 30)].filter((byte) => byte !== 0xee)).toEqual([]);
   return bytes.slice(2, 2 + size);
 }
+
+describe("the memory of decoded addresses", () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+    vi.resetModules();
+  });
+
+  it("makes the string of an address once, wherever it stands in a message", async () => {
+    vi.resetModules();
+    const fresh = await import("../../src/wire/ip.ts");
+    const made = vi.spyOn(ipaddr.IPv6.prototype, "toRFC5952String");
+    const all = Array.from({ length: 200 }, (_, i) => Uint8Array.of(0x20, 1, ...new Uint8Array(13), i));
+    const first = all.map((bytes) => fresh.bytesToIp(bytes));
+    expect(new Set(first).size).toBe(200);
+    expect(made).toHaveBeenCalledTimes(200);
+    const again = all.map((bytes, i) => fresh.bytesToIp(Uint8Array.of(i, i, ...bytes, i), 2, 16));
+    expect(again).toEqual(first);
+    // A few addresses may share a place.
+    expect(made.mock.calls.length).toBeLessThan(220);
+  });
+
+  it("distinguishes addresses that share a place, of one length and of two", () => {
+    const short = Uint8Array.of(10, 0, 0, 1);
+    const wrong: string[] = [];
+    const expectIp = (bytes: Uint8Array, ip: string): void => {
+      if (bytesToIp(bytes) !== ip) wrong.push(ip);
+    };
+    for (let i = 1; i <= 10_000; i++) {
+      expectIp(Uint8Array.of(10, 1, i >> 8, i), `10.1.${i >> 8}.${i & 0xff}`);
+      // It begins as the short one does.
+      expectIp(Uint8Array.of(...short, ...new Uint8Array(10), i >> 8, i), `a00:1::${i.toString(16)}`);
+      expectIp(short, "10.0.0.1");
+    }
+    expect(wrong).toEqual([]);
+  });
+});
 
 describe("the codec of IP addresses", () => {
   it.each([
@@ -45,6 +82,11 @@ describe("the codec of IP addresses", () => {
     }
   });
 
+  it("reads the address at an offset, up to the end of the bytes or to a given size", () => {
+    const bytes = fromHex("0a000001 0a000002");
+    expect([bytesToIp(bytes, 4), bytesToIp(bytes, 2, 4), bytesToIp(bytes, 8)]).toEqual(["10.0.0.2", "0.1.10.0", ""]);
+  });
+
   it.each([1, 3, 5, 8, 15, 17])("refuses %i bytes", (length) => {
     expect(reasonOf(() => bytesToIp(new Uint8Array(length)))).toBe("bad_address");
   });
@@ -61,6 +103,8 @@ describe("the codec of IP addresses", () => {
     ":::",
     "12345::",
     "0x7f.0.0.1",
+    "1.2.3.;",
+    "1/2/3/4",
   ])("refuses %j", (text) => {
     expect(reasonOf(() => ipToBytes(text))).toBe("invalid_address");
   });

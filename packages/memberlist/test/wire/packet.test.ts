@@ -62,13 +62,13 @@ describe("the layers of a packet", () => {
       summed.push(bytes.length);
       return crc32(bytes);
     };
-    for (const size of [10, 1000]) {
+    for (const size of [10, 255, 256, 1000]) {
       const message = new Uint8Array(size).fill(8);
       const packet = encodePacket(message, { ...plain, crc: true, checksum });
       expect(packet).toEqual(encodePacket(message, { ...plain, crc: true }));
       expect(decodePacket(packet, { ...open, checksum })).toEqual(message);
     }
-    expect(summed).toEqual([1000, 1000]);
+    expect(summed).toEqual([256, 256, 1000, 1000]);
     const packet = encodePacket(new Uint8Array(1000), { ...plain, crc: true });
     expect(reasonOf(() => decodePacket(packet, { ...open, checksum: () => 1 }))).toBe("bad_crc");
   });
@@ -99,7 +99,9 @@ describe("the layers of a packet", () => {
   it("accepts an unlabelled packet with skipInboundLabelCheck, and rejects a labelled one", () => {
     const skip = { label: ascii("foo"), skipInboundLabelCheck: true };
     expect(decodePacket(repetitive, skip)).toBe(repetitive);
-    expect(reasonOf(() => decodePacket(encodePacket(repetitive, { ...plain, label: ascii("foo") }), skip))).toBe("double_label");
+    const labelled = encodePacket(repetitive, { ...plain, label: ascii("foo") });
+    expect(reasonOf(() => decodePacket(labelled, skip))).toBe("double_label");
+    expect(() => decodePacket(labelled, skip)).toThrow(/^a packet with a label, but skipInboundLabelCheck/);
   });
 
   it("round-trips any message under any layers", () => {

@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import type * as utf8 from "../../src/wire/utf8.ts";
 import { decodeUtf8, encodeUtf8 } from "../../src/wire/utf8.ts";
 import { ascii } from "./hex.ts";
 
@@ -10,27 +11,92 @@ const badNames: readonly Uint8Array[] = [
   new Uint8Array(4096).fill(0x61, 0, 4095).fill(0xc3, 4095),
 ];
 
+/** The module as a process loads it that has decoded nothing yet, and how often it calls what makes strings. */
+async function freshAndCounted(): Promise<{
+  text: typeof utf8;
+  calls: { decode: number; fromCharCode: number };
+}> {
+  const calls = { decode: 0, fromCharCode: 0 };
+  class CountingDecoder extends TextDecoder {
+    override decode(bytes?: Uint8Array): string {
+      calls.decode++;
+      return super.decode(bytes);
+    }
+  }
+  vi.stubGlobal("TextDecoder", CountingDecoder);
+  const { fromCharCode } = String;
+  vi.spyOn(String, "fromCharCode").mockImplementation((...units) => {
+    calls.fromCharCode++;
+    return fromCharCode(...units);
+  });
+  vi.resetModules();
+  const text = await import("../../src/wire/utf8.ts");
+  calls.fromCharCode = 0;
+  return { text, calls };
+}
+
 describe("the encoding of names", () => {
   afterEach(() => {
     vi.unstubAllGlobals();
+    vi.restoreAllMocks();
     vi.resetModules();
   });
 
   it("decodes and encodes names that are not UTF-8 in one pass, without a call per byte", async () => {
-    let calls = 0;
-    class CountingDecoder extends TextDecoder {
-      override decode(bytes?: Uint8Array): string {
-        calls++;
-        return super.decode(bytes);
-      }
-    }
-    vi.stubGlobal("TextDecoder", CountingDecoder);
-    vi.resetModules();
-    const text = await import("../../src/wire/utf8.ts");
+    const { text, calls } = await freshAndCounted();
     expect(text.encodeUtf8(text.decodeUtf8(Uint8Array.of(0xc3, 0xa9)))).toEqual(Uint8Array.of(0xc3, 0xa9));
-    expect(calls).toBe(1);
+    expect(calls).toEqual({ decode: 1, fromCharCode: 0 });
     for (const name of badNames) expect(text.encodeUtf8(text.decodeUtf8(name))).toEqual(name);
-    expect(calls).toBe(1);
+    expect(calls).toEqual({ decode: 1, fromCharCode: badNames.length });
+  });
+
+  it("keeps short ASCII names that it has decoded, and finds them wherever they stand in a message", async () => {
+    const { text, calls } = await freshAndCounted();
+    const names = Array.from({ length: 4096 }, (_, i) => `node-${i}.example`);
+    for (const name of names) expect(text.decodeUtf8(ascii(name))).toBe(name);
+    expect(calls).toEqual({ decode: 0, fromCharCode: names.length });
+    for (const [i, name] of names.entries()) {
+      const bytes = Uint8Array.of(i, ...ascii(name), i >> 4);
+      expect(text.decodeUtf8(bytes, 1, name.length)).toBe(name);
+    }
+    // Three names or more may have one hash, and there are two places for them.
+    expect(calls.fromCharCode - names.length).toBeLessThan(names.length / 5);
+  });
+
+  it("distinguishes names that share a place in its memory", () => {
+    const names = Array.from({ length: 40_000 }, (_, i) => i.toString(36));
+    expect(names.filter((name) => decodeUtf8(ascii(name)) !== name)).toEqual([]);
+  });
+
+  it("leaves ASCII of over 128 bytes to the runtime, and does not keep it", async () => {
+    const { text, calls } = await freshAndCounted();
+    text.decodeUtf8(ascii("n".repeat(128)));
+    expect(calls).toEqual({ decode: 0, fromCharCode: 1 });
+    for (let i = 0; i < 2; i++) expect(text.decodeUtf8(ascii("n".repeat(129)))).toBe("n".repeat(129));
+    expect(calls).toEqual({ decode: 2, fromCharCode: 1 });
+  });
+
+  it("keeps a byte order mark, also at the first call", async () => {
+    const { text } = await freshAndCounted();
+    expect(text.decodeUtf8(Uint8Array.of(0xef, 0xbb, 0xbf, 0x61))).toBe("\ufeffa");
+  });
+
+  it("encodes the first and the last character of each length as the standard does", () => {
+    const characters = [
+      "\u0000",
+      "\u007f",
+      "\u0080",
+      "\u07ff",
+      "\u0800",
+      "\ud7ff",
+      "\ue000",
+      "\uffff",
+      "\u{10000}",
+      "\u{10ffff}",
+    ];
+    for (const character of characters) {
+      expect([...encodeUtf8(`é${character}`)]).toEqual([...new TextEncoder().encode(`é${character}`)]);
+    }
   });
 
   it.each([
@@ -39,8 +105,12 @@ describe("the encoding of names", () => {
     ["two, three and four bytes", [0xc3, 0xa9, 0xe2, 0x82, 0xac, 0xf0, 0x9f, 0x98, 0x80], "é€😀"],
     ["a byte order mark", [0xef, 0xbb, 0xbf, 0x61], "\ufeffa"],
     ["a stray byte between text", [0x61, 0xff, 0x62], "a\udcffb"],
+    ["the lowest stray byte behind text", [0x61, 0x80], "a\udc80"],
     ["a sequence cut off", [0xe2, 0x82], "\udce2\udc82"],
+    ["the first character of two bytes", [0xc2, 0x80], "\u0080"],
     ["an overlong slash", [0xc0, 0xaf], "\udcc0\udcaf"],
+    ["an overlong slash of three bytes", [0xe0, 0x80, 0xaf], "\udce0\udc80\udcaf"],
+    ["an overlong slash of four bytes", [0xf0, 0x80, 0x80, 0xaf], "\udcf0\udc80\udc80\udcaf"],
     ["a surrogate in UTF-8", [0xed, 0xb2, 0x80], "\udced\udcb2\udc80"],
     ["over U+10FFFF", [0xf4, 0x90, 0x80, 0x80], "\udcf4\udc90\udc80\udc80"],
     ["valid text behind a stray byte", [0x80, 0xc3, 0xa9], "\udc80é"],
@@ -83,7 +153,17 @@ describe("the encoding of names", () => {
   });
 
   it("encodes a lone surrogate that escapes nothing as U+FFFD", () => {
-    expect([...encodeUtf8("a\ud800b\udc00")]).toEqual([0x61, 0xef, 0xbf, 0xbd, 0x62, 0xef, 0xbf, 0xbd]);
+    const lone = [0xef, 0xbf, 0xbd];
+    expect([...encodeUtf8("a\ud800b\udc00")]).toEqual([0x61, ...lone, 0x62, ...lone]);
+    expect([...encodeUtf8("\udc00\udc00")]).toEqual([...lone, ...lone]);
+    expect([...encodeUtf8("\ud800\ue000")]).toEqual([...lone, 0xee, 0x80, 0x80]);
+    expect([...encodeUtf8("\ud800\uffff")]).toEqual([...lone, 0xef, 0xbf, 0xbf]);
+  });
+
+  it("decodes the string at an offset, up to the end of the bytes or to a given size", () => {
+    expect(decodeUtf8(ascii("name"), 2)).toBe("me");
+    expect(decodeUtf8(ascii("name"), 1, 2)).toBe("am");
+    expect(decodeUtf8(ascii("name"), 4)).toBe("");
   });
 
   it("decodes long ASCII", () => {
