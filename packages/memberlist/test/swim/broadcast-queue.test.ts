@@ -146,7 +146,7 @@ describe("TransmitLimitedQueue", () => {
     queue.queueBroadcast({ message: ascii("") });
     queue.queueBroadcast({ message: ascii("") });
     expect(texts(queue.getBroadcasts(0, 2))).toEqual(["ab"]);
-    // As in Go, room for the overhead alone is no room.
+    // As in Go, room for the overhead alone does not count.
     expect(texts(queue.getBroadcasts(2, 4))).toEqual([""]);
     expect(texts(queue.getBroadcasts(0, 2))).toEqual(["", "ab"]);
   });
