@@ -268,6 +268,17 @@ describe("memberlist monitor", () => {
     await expect.poll(() => monitor.stdout, patience).toMatch(/ leave {4}b left\n/);
     first.interrupt();
     expect(await monitor.ended).toBe(3);
+    expect(monitor.stderr).toBe(`memberlist: ${url}: the agent was shut down\n`);
+  });
+
+  it("reports a broken connection to a running agent", limit, async () => {
+    await using first = await agent("a", ["--http", "127.0.0.1:0"]);
+    const url = first.running.http ?? "";
+    await using monitor = await CliRun.start(["monitor", "--agent", url]);
+    await expect.poll(() => monitor.stdout, patience).toContain("a joined at ");
+    process.kill(first.pid, "SIGKILL");
+    expect(await monitor.ended).toBe(3);
+    expect(monitor.stderr).toBe(`memberlist: ${url}: the connection broke: check that the agent still runs\n`);
   });
 });
 

@@ -46,24 +46,29 @@ export async function monitorAgent({ url, token, json, logs }: MonitorAgentReque
     // The agent sends log lines only before its next update. With --logs, events wait for that update, so that all lines are in order.
     if (!logs) flush();
   };
+  let isShutDown = false;
   try {
     const response = await agentFetch(url, "events", token, { signal: stop, headers: { accept: "text/event-stream" } });
-    if (response.body !== null) await readEvents(response.body, add, flush);
+    if (response.body !== null) isShutDown = await readEvents(response.body, add, flush);
   } catch (error) {
     if (!stop.aborted) throw error;
   }
   flush();
   if (stop.aborted) return exitCodes.ok;
-  io.error(`${url}: the agent ended, or the connection broke`);
+  io.error(`${url}: ${isShutDown ? "the agent was shut down" : "the connection broke: check that the agent still runs"}`);
   return exitCodes.unreachable;
 }
 
-/** Reads events until the agent ends or the connection breaks. */
+/**
+ * Reads events until the agent is shut down, the connection breaks or the request is aborted.
+ *
+ * @returns whether the agent was shut down
+ */
 async function readEvents(
   body: ReadableStream<ArrayBufferView | ArrayBuffer>,
   add: (event: StatusEvent) => void,
   onUpdate: () => void,
-): Promise<void> {
+): Promise<boolean> {
   // A client that was too slow gets the whole status again.
   let isFirst = true;
   try {
@@ -74,12 +79,12 @@ async function readEvents(
       if (type === "status" && isFirst) for (const event of (JSON.parse(data) as { events: StatusEvent[] }).events) add(event);
       if (type === "event") add((JSON.parse(data) as { event: StatusEvent }).event);
       else onUpdate();
-      if (type === "end") return;
+      if (type === "end") return true;
       isFirst = false;
     }
   } catch (error) {
     // The body throws these errors if the connection breaks or the signal is aborted.
-    if (error instanceof TypeError || (error as Error).name === "AbortError") return;
-    throw error;
+    if (!(error instanceof TypeError) && (error as Error).name !== "AbortError") throw error;
   }
+  return false;
 }

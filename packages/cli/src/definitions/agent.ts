@@ -68,7 +68,7 @@ export function defineAgent(root: Command, runtime: Runtime, io: Io): void {
 Examples:
   memberlist agent --name web-1 --bind 10.0.0.4 --key-file gossip.key 10.0.0.5 10.0.0.6
   memberlist agent 10.0.0.5 --http 127.0.0.1:7980             # status page: http://127.0.0.1:7980
-  memberlist agent 10.0.0.5 --event-handler member-failed=./page-somebody.sh
+  memberlist agent 10.0.0.5 --event-handler member-failed=./notify.sh
   memberlist agent --config /etc/memberlist.json`,
     )
     .action(async (seeds: readonly string[], _flags: AgentFlags, self: Command) => {
