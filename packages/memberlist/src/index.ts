@@ -3,7 +3,7 @@
  * `@memberlist/core/transport` is for authors of transports.
  */
 export { createMemberlist, type Memberlist } from "./memberlist.ts";
-export { lanConfig, localConfig, wanConfig } from "./config/defaults.ts";
+export { kubernetesConfig, lanConfig, localConfig, wanConfig } from "./config/defaults.ts";
 export type { BroadcastQueueConfig, Config, PresetConfig, ResolvedConfig } from "./config/config.ts";
 export type { Limits, ResolvedLimits } from "./config/limits.ts";
 export { ConfigError, MemberlistError, type ConfigIssue, type ErrorCode, type MemberlistErrorOptions } from "./api/errors.ts";

@@ -74,5 +74,24 @@ export type { DecodeJob, EncodeJob, StreamWorkers, WorkerCrypto } from "./wire/s
 export { doDecodeJob, doDecodeJobInParts, doEncodeJob, doEncodeJobInParts } from "./wire/stream-workers.ts";
 export { plainView } from "./wire/bytes.ts";
 export { packetBytes } from "./wire/bytes.ts";
+export {
+  readEnvironment,
+  type EnvironmentConfig,
+  type EnvironmentHost,
+  type EnvironmentOptions,
+} from "./deployment/environment.ts";
+export { joinPersistently } from "./deployment/join-persistently.ts";
+export {
+  parseIpPort,
+  parseKeys,
+  parseSeed,
+  parseSeeds,
+  presetNames,
+  presets,
+  type IpPort,
+  type PresetName,
+} from "./deployment/parse-variables.ts";
+export { runUntilStopped, type RunOptions, type SignalHost, type StopSignal } from "./deployment/run-until-signal.ts";
+export { commandLineVariables, memberVariables, unknownVariables, type Environment } from "./deployment/variables.ts";
 export { encryptionOf } from "./encryption/encryption.ts";
 export { PacketVisitor } from "./runtime/packet-visitor.ts";

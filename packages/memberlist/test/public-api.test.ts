@@ -20,6 +20,7 @@ it("exports these names and no others", () => {
       "decodeSerfTags",
       "fetchMembers",
       "generateKey",
+      "kubernetesConfig",
       "lanConfig",
       "localConfig",
       "metaMaxSize",

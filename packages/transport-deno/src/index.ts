@@ -1,7 +1,16 @@
 export * from "@memberlist/core";
 export * from "@memberlist/core/transport";
-export { type HostInterfaces, type SystemLookup } from "@memberlist/core/internal";
+export {
+  type Environment,
+  type EnvironmentConfig,
+  type EnvironmentOptions,
+  type HostInterfaces,
+  type RunOptions,
+  type StopSignal,
+  type SystemLookup,
+} from "@memberlist/core/internal";
 export { createMemberlist, type DenoConfig } from "./create-memberlist.ts";
+export { configFromEnv, runUntilSignal } from "./deployment.ts";
 export { DenoTransport, type DenoTransportCounters, type DenoTransportOptions } from "./deno-transport.ts";
 export { fetchMembers, type FetchMembersOptions } from "./fetch-members.ts";
 export { fileStore } from "./file-store.ts";

@@ -17,10 +17,10 @@ export async function denoTest(
   file: string,
   permissions: readonly string[],
   args: readonly string[] = [],
-  timeout: number = 80_000,
+  { timeout = 80_000, env: added = {} }: { readonly timeout?: number; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<string> {
   const command = ["test", "--no-check", "--no-prompt", ...permissions, `${tests}/${file}`, "--", ...args];
-  const env = { ...process.env, NO_COLOR: "1" };
+  const env = { ...process.env, NO_COLOR: "1", ...added };
   const { stdout } = await run(deno, command, { cwd: root, env, timeout }).catch((error: Error & { stdout?: string }) => {
     throw new Error(`${error.message}\n${error.stdout}`, { cause: error });
   });

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decode, encode, type Answer } from "dns-packet";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { generateKey } from "@memberlist/core";
 import { transportConformance } from "@memberlist/core/testing";
 import { memoryHarness } from "../../memberlist/test/testing/conformance-support.ts";
 import { silentPort, type SilentPort } from "../../transport-node/test/silent-port.ts";
@@ -28,7 +29,7 @@ describe.skipIf(deno === "")(
     });
 
     it("passes the type check", async () => {
-      const files = ["transport", "conformance", "stream-only", "stream-floods", "files", "file-store"].map(
+      const files = ["transport", "conformance", "deployment", "stream-only", "stream-floods", "files", "file-store"].map(
         (name) => `${tests}/${name}-test.ts`,
       );
       await expect(run(deno, ["check", "packages/transport-deno/src/index.ts", ...files], { cwd: root })).resolves.toBeDefined();
@@ -58,6 +59,15 @@ describe.skipIf(deno === "")(
 
     it("forms a cluster without UDP and without --unstable-net", async () => {
       expect(await denoTest("stream-only-test.ts", ["--allow-net"])).toMatch(/ok \| \d+ passed \| 0 failed/);
+    });
+
+    it("reads the environment by configFromEnv, and leaves at a signal by runUntilSignal", async () => {
+      await writeFile(join(folder, "key"), `${generateKey()}\n`);
+      const system = ["--allow-env", "--allow-sys=hostname,networkInterfaces", "--allow-run", `--allow-read=${folder}`];
+      const env = { MEMBERLIST_NAME: "of-the-process" };
+      expect(await denoTest("deployment-test.ts", [...network, ...system], [folder], { env })).toMatch(
+        /ok \| 3 passed \| 0 failed/,
+      );
     });
 
     it("keeps the path of fileStore, and never opens a file that others put there", async () => {

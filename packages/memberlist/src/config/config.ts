@@ -18,7 +18,7 @@ import type { Store } from "../ports/store.ts";
 import type { Transport } from "../ports/transport.ts";
 
 /**
- * The configuration of a member. Start from {@link lanConfig}, {@link wanConfig} or {@link localConfig}, and override fields. Only `name`
+ * The configuration of a member. Start from {@link lanConfig}, {@link wanConfig}, {@link kubernetesConfig} or {@link localConfig}, and override fields. Only `name`
  * has no default; other missing fields have the LAN default. Durations are in ms, and at most 2^31 - 1 (about 24.8 days), because
  * runtimes fire longer timers at once. Source: PROTOCOL.md section 8.
  */
@@ -340,7 +340,7 @@ type DefaultedField =
   | "healingInterval"
   | "healingTimeout";
 
-/** The result of {@link lanConfig}, {@link wanConfig} and {@link localConfig}: a new object without a name, which you may change. */
+/** The result of {@link lanConfig}, {@link wanConfig}, {@link kubernetesConfig} and {@link localConfig}: a new object without a name, which you may change. */
 export type PresetConfig = Omit<Config, "name" | DefaultedField> & Required<Pick<Config, DefaultedField>>;
 
 /** The effective config: checked, complete and frozen, with copies of lists and bytes. An empty `secretKey` becomes undefined. */

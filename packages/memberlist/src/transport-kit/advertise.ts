@@ -57,6 +57,33 @@ export async function chooseAdvertiseAddress(request: AdvertiseRequest): Promise
   return { addr: await privateAddress(request.bound, request.host), port };
 }
 
+/**
+ * The address of one interface: IPv4 unless only IPv6 is bound, and IPv6 first where `::` is bound. Link-local addresses do not count: others
+ * cannot use them without a zone.
+ *
+ * @param bindAddr the configured `bindAddr`
+ * @throws MemberlistError `advertise_address_failed`; `details.interfaces` and the message have the names of all interfaces
+ */
+export function interfaceAddress(host: HostInterfaces, name: string, bindAddr: string): string {
+  const interfaces = host.list();
+  const addresses = (interfaces[name] ?? [])
+    .map(({ address }) => canonicalIp(address))
+    .filter((address) => address !== undefined && ipaddr.parse(address).range() !== "linkLocal") as string[];
+  const ipv4 = addresses.find((address) => familyOf(address) === 4);
+  const ipv6 = addresses.find((address) => familyOf(address) === 6);
+  const canonical = canonicalIp(bindAddr) ?? "0.0.0.0";
+  const chosen = familyOf(canonical) === 4 ? ipv4 : (ipv6 ?? (isWildcard(canonical) ? ipv4 : undefined));
+  if (chosen !== undefined) return chosen;
+  const names = Object.keys(interfaces);
+  // The name is shown only where it is one: anything may stand in a wrong variable.
+  const problem = names.includes(name)
+    ? `the interface ${name} has no address that fits ${bindAddr}`
+    : "no interface has this name";
+  throw new MemberlistError("advertise_address_failed", `${problem}; interfaces that are up: ${names.join(", ") || "none"}`, {
+    details: { interfaces: names },
+  });
+}
+
 function configured(text: string): string {
   const addr = canonicalIp(text);
   const wrong = (why: string): MemberlistError =>

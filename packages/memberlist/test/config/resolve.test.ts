@@ -2,7 +2,7 @@ import { ConfigError } from "../../src/api/errors.ts";
 import type { Delegate } from "../../src/api/delegates.ts";
 import { describe, expect, it } from "vitest";
 import { resolveConfig } from "../../src/config/resolve.ts";
-import { lanConfig, localConfig, wanConfig } from "../../src/config/defaults.ts";
+import { kubernetesConfig, lanConfig, localConfig, wanConfig } from "../../src/config/defaults.ts";
 import type { Config, ResolvedConfig } from "../../src/config/config.ts";
 import type { Limits } from "../../src/config/limits.ts";
 import { Keyring } from "../../src/encryption/keyring.ts";
@@ -63,7 +63,8 @@ describe("each preset", () => {
 
   it("sets no other field, and allows all networks", () => {
     const fields = presets.map(([field]) => field).toSorted();
-    for (const preset of [lanConfig(), wanConfig(), localConfig()]) expect(Object.keys(preset).toSorted()).toEqual(fields);
+    for (const preset of [lanConfig(), wanConfig(), localConfig(), kubernetesConfig()])
+      expect(Object.keys(preset).toSorted()).toEqual(fields);
   });
 
   it("returns a fresh object each time", () => {
@@ -78,7 +79,7 @@ describe("each preset", () => {
   });
 
   it("passes validation with a name", () => {
-    for (const preset of [lanConfig(), wanConfig(), localConfig()]) {
+    for (const preset of [lanConfig(), wanConfig(), localConfig(), kubernetesConfig()]) {
       expect(resolveConfig({ ...preset, name: "web-1" }).name).toBe("web-1");
     }
   });
