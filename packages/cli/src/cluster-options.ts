@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import process from "node:process";
-import { decodeKey, Keyring } from "@memberlist/core";
-import { errorMessage } from "@memberlist/core/internal";
+import type { Keyring } from "@memberlist/core";
+import { errorMessage, parseKeys } from "@memberlist/core/internal";
 import type { Command } from "commander";
 import { UsageError } from "./exit-codes.ts";
 
@@ -23,7 +23,7 @@ export function withClusterOptions(command: Command): Command {
   return command
     .option(
       "--key-file <path>",
-      "file with the cluster's keys in base64, one per line; the first key encrypts (or set MEMBERLIST_KEY)",
+      "file with the cluster's keys in base64, one per line; the first key encrypts (or set MEMBERLIST_KEY_FILE or MEMBERLIST_KEY)",
     )
     .option("--key <base64>", "the key itself; other users of this machine can see it in the process list")
     .option("--label <label>", "the cluster's label (or set MEMBERLIST_LABEL)");
@@ -35,34 +35,38 @@ export function withClusterOptions(command: Command): Command {
  * @throws UsageError if a key cannot be read; the message shows no part of it
  */
 export async function clusterAccess({ key, keyFile, label }: ClusterOptions): Promise<ClusterAccess> {
-  const { MEMBERLIST_KEY = "", MEMBERLIST_LABEL = "" } = process.env;
-  if (key !== undefined && keyFile !== undefined)
-    throw new UsageError("--key and --key-file exclude each other: pass one of them");
-  const lines = keyFile === undefined ? [key ?? MEMBERLIST_KEY].filter((text) => text !== "") : await readKeyFile(keyFile);
-  const source = keyFile ?? (key === undefined ? "MEMBERLIST_KEY" : "--key");
-  const keys = lines.map((text) => parseKey(text, source));
-  const [primary, ...others] = keys;
-  return { keyring: primary === undefined ? undefined : new Keyring(others, primary), label: label ?? MEMBERLIST_LABEL };
-}
-
-/** Reads the keys of a file. It skips empty lines and comments. */
-async function readKeyFile(path: string): Promise<readonly string[]> {
-  let content: string;
-  try {
-    content = await readFile(path, "utf8");
-  } catch (error) {
-    throw new UsageError(`--key-file: ${errorMessage(error)}`);
-  }
-  const lines = content.split("\n").map((line) => line.trim());
-  const keys = lines.filter((line) => line !== "" && !line.startsWith("#"));
-  if (keys.length === 0) throw new UsageError(`--key-file: ${path} contains no key`);
-  return keys;
+  const { MEMBERLIST_KEY = "", MEMBERLIST_KEY_FILE = "", MEMBERLIST_LABEL = "" } = process.env;
+  const isGiven = key !== undefined || keyFile !== undefined;
+  return {
+    keyring: await (isGiven
+      ? readKeyring({ key, keyFile }, "--key", "--key-file")
+      : readKeyring({ key: MEMBERLIST_KEY, keyFile: MEMBERLIST_KEY_FILE }, "MEMBERLIST_KEY", "MEMBERLIST_KEY_FILE")),
+    label: label ?? MEMBERLIST_LABEL,
+  };
 }
 
 /** @throws UsageError that names the source of the key and shows no part of it */
-function parseKey(text: string, source: string): Uint8Array {
+async function readKeyring(
+  { key = "", keyFile = "" }: Pick<ClusterOptions, "key" | "keyFile">,
+  keyName: string,
+  fileName: string,
+): Promise<Keyring | undefined> {
+  if (key !== "" && keyFile !== "") throw new UsageError(`${keyName} and ${fileName} exclude each other: pass one of them`);
+  if (key !== "") return readKeys(key, keyName);
+  if (keyFile === "") return undefined;
+  let content: string;
   try {
-    return decodeKey(text);
+    content = await readFile(keyFile, "utf8");
+  } catch (error) {
+    throw new UsageError(`${fileName}: ${errorMessage(error)}`);
+  }
+  return readKeys(content, `${fileName} ${keyFile}`);
+}
+
+/** @throws UsageError that names the source */
+function readKeys(content: string, source: string): Keyring {
+  try {
+    return parseKeys(content);
   } catch (error) {
     throw new UsageError(`${source}: ${errorMessage(error)}`);
   }

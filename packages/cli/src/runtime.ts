@@ -1,4 +1,5 @@
-import type { Config, FetchedMembers, FetchMembersOptions, Memberlist, Seed, Store, Transport } from "@memberlist/core";
+import type { Config, FetchedMembers, FetchMembersOptions, Memberlist, Seed, Transport } from "@memberlist/core";
+import type { Environment, EnvironmentConfig } from "@memberlist/core/internal";
 
 /** A transport and the port that it is bound to. */
 export type BoundTransport = Transport & { readonly bindPort: number };
@@ -6,8 +7,8 @@ export type BoundTransport = Transport & { readonly bindPort: number };
 /** The functions that the transport package of a runtime (Node, Bun or Deno) provides. */
 export interface Runtime {
   createMemberlist(config: Config): Promise<Memberlist>;
+  configFromEnv(env: Environment): Promise<EnvironmentConfig>;
   fetchMembers(seed: Seed, options: Partial<FetchMembersOptions>): Promise<FetchedMembers>;
-  fileStore(path: string): Store;
   /** Binds UDP and TCP to a free port of a literal IP. */
   bind(host: string): Promise<BoundTransport>;
 }

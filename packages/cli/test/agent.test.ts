@@ -71,6 +71,31 @@ describe("memberlist agent", () => {
     expect(first.json).toContainEqual(expect.objectContaining({ type: "leave", cause: { code: "left" } }));
   });
 
+  it("takes seeds, the key file and an interface to advertise from the environment, as configFromEnv does", limit, async () => {
+    const keyFile = join(folder, "gossip.key");
+    await writeFile(keyFile, `${generateKey()}\n`);
+    const env = { MEMBERLIST_KEY_FILE: keyFile, MEMBERLIST_LABEL: "shop" };
+    await using first = await agent("a", [], { env });
+    await using second = await agent("b", ["--bind", "0.0.0.0:0"], {
+      env: { ...env, MEMBERLIST_SEEDS: `, ${first.running.address}`, MEMBERLIST_ADVERTISE: "lo" },
+    });
+    expect(second.running.address).toMatch(/^127\.0\.0\.1:/);
+    await expect.poll(sees(second, "join", "a"), patience).toBe(true);
+  });
+
+  it("refuses variables that do not exist, and names the flags of wrong values", limit, async () => {
+    const key = generateKey();
+    const unknown = await runCli(["agent", "--name", "a"], { env: { MEMBERLIST_LABLE: key } });
+    expect(unknown.code).toBe(2);
+    expect(unknown.stderr).toContain("MEMBERLIST_LABLE: nothing reads this variable: did you mean MEMBERLIST_LABEL?");
+    expect(unknown.stderr).not.toContain(key);
+    const wrong = await runCli(["agent", "--bind", "localhost", "--advertise", "eth99", "10.0.0.5:x"]);
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toContain("--bind (or MEMBERLIST_BIND): the host must be a literal IP");
+    expect(wrong.stderr).toContain("--advertise (or MEMBERLIST_ADVERTISE): no interface has this name");
+    expect(wrong.stderr).toContain("the seeds (or MEMBERLIST_SEEDS): seed 1: the port must be a number");
+  });
+
   it("takes options from flags first, then from the environment, then from its file", limit, async () => {
     const file = join(folder, "agent.json");
     await writeFile(file, JSON.stringify({ name: "of-file", meta: "of file", preset: "local", bind: "127.0.0.1:0", json: true }));
@@ -108,7 +133,7 @@ describe("memberlist agent", () => {
   });
 
   it.each([
-    [{ preset: "constructor" }, "preset must be one of lan, wan, local"],
+    [{ preset: "constructor" }, "preset must be one of lan, wan, local, kubernetes"],
     [{ json: "yes" }, "json must be true or false"],
     [{ seeds: "10.0.0.5" }, "seeds must be a list of strings"],
     [{ key: "x" }, "use keyFile"],

@@ -27,7 +27,7 @@ describe("memberlist completions", () => {
     expect(await offered("memberlist keys ro")).toEqual(["rotate"]);
     expect(await offered("memberlist members 10.0.0.5 --wa")).toEqual(["--watch"]);
     expect(await offered("memberlist keys rotate --new")).toEqual(["--new-key-file"]);
-    expect(await offered("memberlist agent 10.0.0.5 --preset ")).toEqual(["lan", "wan", "local"]);
+    expect(await offered("memberlist agent 10.0.0.5 --preset ")).toEqual(["lan", "wan", "local", "kubernetes"]);
     expect(await offered("memberlist agent --preset l")).toEqual(["lan", "local"]);
     expect(await offered("memberlist doctor --ke")).toEqual(["--key-file", "--key"]);
   });

@@ -1,11 +1,20 @@
 import { readFile } from "node:fs/promises";
-import { hostname } from "node:os";
 import process from "node:process";
-import { errorMessage, isIp, isLoopback, isObject } from "@memberlist/core/internal";
-import { parseAddress } from "@memberlist/core/transport";
+import { ConfigError } from "@memberlist/core";
+import {
+  errorMessage,
+  isLoopback,
+  isObject,
+  parseIpPort,
+  type Environment,
+  type EnvironmentConfig,
+  type IpPort,
+  type PresetName,
+} from "@memberlist/core/internal";
 import type { Command, Option } from "commander";
 import { clusterAccess, type ClusterAccess, type ClusterOptions } from "../cluster-options.ts";
 import { UsageError } from "../exit-codes.ts";
+import type { Runtime } from "../runtime.ts";
 import { parseEventHandler, type EventHandler } from "./event-handlers.ts";
 import { httpToken } from "./http-token.ts";
 
@@ -16,7 +25,7 @@ export interface AgentFlags extends ClusterOptions {
   readonly name?: string;
   readonly bind: string;
   readonly advertise?: string;
-  readonly preset: "lan" | "wan" | "local";
+  readonly preset: PresetName;
   readonly meta?: string;
   readonly delegateVersions?: string;
   readonly store?: string;
@@ -26,26 +35,14 @@ export interface AgentFlags extends ClusterOptions {
   readonly json?: true;
 }
 
-interface IpPort {
-  readonly host: string;
-  readonly port: number;
-}
-
 export interface DelegateVersions {
   readonly delegateProtocolMin: number;
   readonly delegateProtocolMax: number;
   readonly delegateProtocolVersion: number;
 }
 
-export interface AgentRequest extends ClusterAccess {
-  readonly seeds: readonly string[];
-  readonly name: string;
-  readonly bind: IpPort;
-  readonly advertise: IpPort | undefined;
-  readonly preset: "lan" | "wan" | "local";
-  readonly meta: Uint8Array;
+export interface AgentRequest extends ClusterAccess, EnvironmentConfig {
   readonly delegateVersions: DelegateVersions | undefined;
-  readonly store: string | undefined;
   readonly http: IpPort | undefined;
   readonly token: string | undefined;
   readonly handlers: readonly EventHandler[];
@@ -53,10 +50,23 @@ export interface AgentRequest extends ClusterAccess {
 }
 
 /** The environment variables that override a field of the file, besides those that the options declare. */
-const environment: Readonly<Record<string, string>> = {
-  keyFile: "MEMBERLIST_KEY",
-  label: "MEMBERLIST_LABEL",
-  httpTokenFile: "MEMBERLIST_HTTP_TOKEN",
+const environment: Readonly<Record<string, readonly string[]>> = {
+  keyFile: ["MEMBERLIST_KEY", "MEMBERLIST_KEY_FILE"],
+  label: ["MEMBERLIST_LABEL"],
+  seeds: ["MEMBERLIST_SEEDS"],
+  httpTokenFile: ["MEMBERLIST_HTTP_TOKEN"],
+};
+
+/** The flags that replace a variable. */
+const flagOf: Readonly<Record<string, string>> = {
+  MEMBERLIST_NAME: "--name",
+  MEMBERLIST_BIND: "--bind",
+  MEMBERLIST_ADVERTISE: "--advertise",
+  MEMBERLIST_PRESET: "--preset",
+  MEMBERLIST_META: "--meta",
+  MEMBERLIST_STORE: "--store",
+  MEMBERLIST_LABEL: "--label",
+  MEMBERLIST_SEEDS: "the seeds",
 };
 
 /**
@@ -84,7 +94,7 @@ function isSet(command: Command, field: string): boolean {
   const source = command.getOptionValueSource(field);
   if (source !== undefined && source !== "default") return true;
   if (field === "keyFile" && command.getOptionValueSource("key") !== undefined) return true;
-  return (process.env[environment[field] ?? ""] ?? "") !== "";
+  return (environment[field] ?? []).some((name) => (process.env[name] ?? "") !== "");
 }
 
 /** Returns the expected type of a field; undefined if the value has it. */
@@ -109,27 +119,23 @@ async function readConfig(path: string): Promise<Readonly<Record<string, unknown
 }
 
 /**
- * Checks the options, and reads the files that they name.
+ * Checks the options and the environment, and reads the files that they name.
  *
- * @throws UsageError if an option is wrong, or does not go with another
+ * @param seeds of the command line
+ * @throws UsageError if an option or a variable is wrong, or does not go with another
  */
-export async function agentRequest(seeds: readonly string[], flags: AgentFlags): Promise<AgentRequest> {
-  const { name = hostname(), advertise, preset, meta = "", delegateVersions, store, json = false } = flags;
+export async function agentRequest(seeds: readonly string[], flags: AgentFlags, runtime: Runtime): Promise<AgentRequest> {
+  const { delegateVersions, json = false } = flags;
   const token = await httpToken(flags.httpTokenFile);
-  const http = flags.http === undefined ? undefined : ipPort("--http", flags.http, 7980);
+  const http = flags.http === undefined ? undefined : httpAddress(flags.http);
   if (http !== undefined && token === undefined && !isLoopback(http.host)) {
     throw new UsageError("--http beyond loopback needs a token: pass --http-token-file, or set MEMBERLIST_HTTP_TOKEN");
   }
+  const access = await clusterAccess(flags);
   return {
-    ...(await clusterAccess(flags)),
-    seeds,
-    name,
-    bind: ipPort("--bind", flags.bind, 7946),
-    advertise: advertise === undefined ? undefined : ipPort("--advertise", advertise, 0),
-    preset,
-    meta: new TextEncoder().encode(meta),
+    ...access,
+    ...(await readMember(seeds, flags, access.label, runtime)),
     delegateVersions: delegateVersions === undefined ? undefined : parseDelegateVersions(delegateVersions),
-    store,
     http,
     token,
     handlers: (flags.eventHandler ?? []).map(parseEventHandler),
@@ -137,16 +143,46 @@ export async function agentRequest(seeds: readonly string[], flags: AgentFlags):
   };
 }
 
-function ipPort(option: string, text: string, defaultPort: number): IpPort {
+/** Reads flags as the variables that they replace: an agent and a program with `configFromEnv` understand the same values. */
+async function readMember(
+  seeds: readonly string[],
+  { name, bind, advertise, preset, meta, store, seeds: ofFile = [] }: AgentFlags,
+  label: string,
+  runtime: Runtime,
+): Promise<EnvironmentConfig> {
+  const { MEMBERLIST_SEEDS: ofEnvironment = "" } = process.env;
+  const env: Environment = {
+    ...process.env,
+    MEMBERLIST_NAME: name,
+    MEMBERLIST_BIND: bind,
+    MEMBERLIST_ADVERTISE: advertise,
+    MEMBERLIST_PRESET: preset,
+    MEMBERLIST_META: meta,
+    MEMBERLIST_STORE: store,
+    MEMBERLIST_LABEL: label,
+    MEMBERLIST_SEEDS: seeds.join(",") || ofEnvironment || ofFile.join(","),
+    // clusterAccess has read them.
+    MEMBERLIST_KEY: undefined,
+    MEMBERLIST_KEY_FILE: undefined,
+  };
   try {
-    // Port 0 means a free port. parseAddress refuses it, because a member's address cannot have it.
-    const free = isIp(text) ? null : /^(.*):0$/.exec(text);
-    const { host, port } = parseAddress(free?.[1] ?? text, defaultPort);
-    if (isIp(host)) return { host, port: free === null ? port : 0 };
+    return await runtime.configFromEnv(env);
   } catch (error) {
-    throw new UsageError(`${option}: ${errorMessage(error)}`);
+    if (!(error instanceof ConfigError)) throw error;
+    const lines = error.issues.map(({ field, message }) => {
+      const flag = flagOf[field];
+      return flag === undefined ? message : `${flag} (or ${message.replace(":", "):")}`;
+    });
+    throw new UsageError(lines.join("\n"));
   }
-  throw new UsageError(`${option}: the host must be a literal IP`);
+}
+
+function httpAddress(text: string): IpPort {
+  try {
+    return parseIpPort(text, 7980);
+  } catch (error) {
+    throw new UsageError(`--http: ${errorMessage(error)}`);
+  }
 }
 
 function parseDelegateVersions(text: string): DelegateVersions {

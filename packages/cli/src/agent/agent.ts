@@ -1,15 +1,6 @@
 import { hostname } from "node:os";
 import process from "node:process";
-import {
-  lanConfig,
-  localConfig,
-  MemberlistError,
-  wanConfig,
-  type Config,
-  type Delegate,
-  type Memberlist,
-  type MemberEvent,
-} from "@memberlist/core";
+import { lanConfig, MemberlistError, type Config, type Delegate, type Memberlist, type MemberEvent } from "@memberlist/core";
 import { escapeControls, hostPort } from "@memberlist/core/internal";
 import { parseAddress, type Address } from "@memberlist/core/transport";
 import { plain } from "@memberlist/status/internal";
@@ -27,19 +18,18 @@ import { joinCluster } from "./join-cluster.ts";
 import { listenAdvice } from "./listen-advice.ts";
 import { printEvent } from "./print-event.ts";
 
-const presets = { lan: lanConfig, wan: wanConfig, local: localConfig } as const;
 const leaveTimeout = 5_000;
 
 /** `memberlist agent`: runs a member until Ctrl-C, SIGTERM or SIGHUP, and then leaves. */
 export async function runAgent(request: AgentRequest, runtime: Runtime, io: Io): Promise<number> {
-  const { seeds, http, token, json } = request;
+  const { config, seeds, keyring, http, token, json } = request;
   const stop = interruption(io);
   const versions = request.delegateVersions ?? (await entryOf(seeds, request, runtime, stop))?.versions;
   // Peers can send messages before createMemberlist returns.
   const early: UserMessage[] = [];
   let onMessage = (message: UserMessage): void => void early.push(message);
   const delegate: Delegate = { notifyMsg: (bytes, from) => onMessage({ bytes, from }) };
-  const members = await create(runtime, { ...memberConfig(request, runtime), ...versions, delegate });
+  const members = await create(runtime, { ...config, ...versions, keyring, delegate, logOutput: process.stderr });
   const handlers = new EventHandlers(
     request.handlers,
     () => members.localNode(),
@@ -71,22 +61,6 @@ export async function runAgent(request: AgentRequest, runtime: Runtime, io: Io):
 interface UserMessage {
   readonly bytes: Uint8Array;
   readonly from: Address;
-}
-
-function memberConfig({ preset, name, label, keyring, meta, bind, advertise, store }: AgentRequest, runtime: Runtime): Config {
-  return {
-    ...presets[preset](),
-    name,
-    label,
-    keyring,
-    meta,
-    bindAddr: bind.host,
-    bindPort: bind.port,
-    advertiseAddr: advertise?.host,
-    advertisePort: advertise?.port,
-    store: store === undefined ? undefined : runtime.fileStore(store),
-    logOutput: process.stderr,
-  };
 }
 
 /** @throws CommandError that names `--bind` if the address cannot be bound */

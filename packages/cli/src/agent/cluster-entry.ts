@@ -1,4 +1,4 @@
-import type { Node } from "@memberlist/core";
+import type { Node, Seed } from "@memberlist/core";
 import type { ClusterAccess } from "../cluster-options.ts";
 import type { Runtime } from "../runtime.ts";
 import type { DelegateVersions } from "./agent-options.ts";
@@ -13,7 +13,7 @@ export interface ClusterEntry {
 
 /** Finds the first seed that answers. If none answers, it returns undefined: the join then reports the cause. */
 export async function entryOf(
-  seeds: readonly string[],
+  seeds: readonly Seed[],
   { keyring, label }: ClusterAccess,
   runtime: Runtime,
   signal: AbortSignal,

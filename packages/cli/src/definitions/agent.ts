@@ -1,4 +1,5 @@
 import process from "node:process";
+import { presetNames } from "@memberlist/core/internal";
 import { Option, type Command } from "commander";
 import { agentRequest, applyConfigFile, type AgentFlags } from "../agent/agent-options.ts";
 import { agentToken, withAgentAccess, type AgentAccessFlags } from "../agent/agent-access.ts";
@@ -27,13 +28,19 @@ export function defineAgent(root: Command, runtime: Runtime, io: Io): void {
       ),
     )
     .addOption(
-      new Option("--name <name>", "name of the member, unique in the cluster; default: the host name").env("MEMBERLIST_NAME"),
+      new Option("--name <name>", "name of the member, unique in the cluster; default: POD_NAME, or the host name").env(
+        "MEMBERLIST_NAME",
+      ),
     )
     .addOption(new Option("--bind <address>", "IP or IP:port to listen on").env("MEMBERLIST_BIND").default("0.0.0.0:7946"))
-    .addOption(new Option("--advertise <address>", "IP or IP:port that other members use").env("MEMBERLIST_ADVERTISE"))
+    .addOption(
+      new Option("--advertise <address>", "IP, IP:port, interface, or command:<command>, that other members use").env(
+        "MEMBERLIST_ADVERTISE",
+      ),
+    )
     .addOption(
       new Option("--preset <preset>", "timeouts and intervals for this kind of network")
-        .choices(["lan", "wan", "local"])
+        .choices(presetNames)
         .default("lan")
         .env("MEMBERLIST_PRESET"),
     )
@@ -75,7 +82,7 @@ Examples:
       await applyConfigFile(self);
       const flags: AgentFlags = self.opts();
       const { runAgent } = await import("../agent/agent.ts");
-      const request = await agentRequest(seeds.length > 0 ? seeds : (flags.seeds ?? []), flags);
+      const request = await agentRequest(seeds, flags, runtime);
       process.exitCode = await runAgent(request, runtime, io);
     });
 

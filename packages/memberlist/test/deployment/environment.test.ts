@@ -184,7 +184,7 @@ describe("a wrong variable", () => {
       { MEMBERLIST_ZZZZZZZZ: "x" },
       /remove it; .*MEMBERLIST_BIND.*MEMBERLIST_STORE/,
     ],
-    ["such as a port alone is not taken for a service's", { MEMBERLIST_PORT: "7946" }, /^MEMBERLIST_PORT: nothing reads/],
+    ["is not taken for a variable of a service: a port alone", { MEMBERLIST_PORT: "7946" }, /^MEMBERLIST_PORT: nothing reads/],
     [
       "has the rule of its field: a name",
       { MEMBERLIST_NAME: "n".repeat(256) },
