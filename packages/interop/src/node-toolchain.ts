@@ -11,23 +11,30 @@ export function buildNodePeer(): Promise<string> {
   return buildNodeProgram("node-peer");
 }
 
+/** The program of `deploy/`, which the container and the systemd unit start. */
+export function buildService(): Promise<string> {
+  return buildNodeProgram("service", "../../../deploy/service.mjs");
+}
+
 /**
  * Bundles a program of `src/` from the sources of all packages, and returns its path: it runs in a process of its own, where Node 20 reads
  * no TypeScript, and nothing has to have been built before the suite.
  */
-export function buildNodeProgram(name: string): Promise<string> {
-  const program = building.get(name) ?? bundle(name);
+export function buildNodeProgram(name: string, source: string = `../src/${name}.ts`): Promise<string> {
+  const program = building.get(name) ?? bundle(name, source);
   building.set(name, program);
   return program;
 }
 
-async function bundle(name: string): Promise<string> {
+async function bundle(name: string, source: string): Promise<string> {
   await mkdir(binDir, { recursive: true });
   const program = join(binDir, `${name}.mjs`);
   const unfinished = join(binDir, `${name}.${process.pid}.mjs`);
   try {
     await build({
-      entryPoints: [fileURLToPath(new URL(`../src/${name}.ts`, import.meta.url))],
+      entryPoints: [fileURLToPath(new URL(source, import.meta.url))],
+      // For a program outside of the packages.
+      nodePaths: [fileURLToPath(new URL("../node_modules", import.meta.url))],
       outfile: unfinished,
       bundle: true,
       format: "esm",
