@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from "vitest";
-import { createMemberlist, fetchMembers, fileStore, NodeTransport } from "@memberlist/transport-node";
+import { configFromEnv, createMemberlist, fetchMembers, NodeTransport } from "@memberlist/transport-node";
 import { runAgent } from "../src/agent/agent.ts";
 import { parseEventHandler } from "../src/agent/event-handlers.ts";
 import type { Runtime } from "../src/runtime.ts";
@@ -16,22 +16,17 @@ it("prints a message that arrives before createMemberlist returns, after the lin
       config.delegate?.notifyMsg?.(new Uint8Array(12), { host: "10.0.0.5", port: 7946, name: "" });
       return members;
     },
+    configFromEnv,
     fetchMembers,
-    fileStore,
     bind: (host) => NodeTransport.create({ bindAddrs: [host], bindPort: 0 }),
   };
   const stop = new AbortController();
   const io = Object.assign(new Io(), { closed: stop.signal });
+  const member = await configFromEnv({ MEMBERLIST_NAME: "a", MEMBERLIST_BIND: "127.0.0.1:0", MEMBERLIST_PRESET: "local" });
   const ended = runAgent(
     {
-      seeds: [],
-      name: "a",
-      bind: { host: "127.0.0.1", port: 0 },
-      advertise: undefined,
-      preset: "local",
-      meta: new Uint8Array(0),
+      ...member,
       delegateVersions: undefined,
-      store: undefined,
       http: undefined,
       token: undefined,
       handlers: [parseEventHandler("member-update=true")],
