@@ -66,14 +66,14 @@ function problemsOf(expr: string): string[] {
   });
 }
 
-describe("the alert rules", () => {
-  it("use valid PromQL, and metrics of the catalogue with their labels", () => {
+describe("each alert rule", () => {
+  it("uses valid PromQL, and metrics of the catalogue with their labels", () => {
     expect(rules.length).toBeGreaterThan(10);
     expect(rules.flatMap(({ expr }) => problemsOf(expr))).toEqual([]);
     for (const { expr } of rules) expect(selectorsOf(expr).length).toBeGreaterThan(0);
   });
 
-  it("have unique names, a severity and advice", () => {
+  it("gives a unique name, a severity and advice", () => {
     expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);
     for (const { labels, annotations } of rules) {
       expect(["warning", "critical"]).toContain(labels.severity);
@@ -82,7 +82,7 @@ describe("the alert rules", () => {
     }
   });
 
-  it("name reasons that members report", () => {
+  it("names only reasons that members report", () => {
     const codes = read("../../../docs/reference/codes.md");
     const reasons = rules.flatMap(({ expr }) =>
       [...expr.matchAll(/reason=~?"([^"]+)"/g)].flatMap(([, list = ""]) => list.split("|")),

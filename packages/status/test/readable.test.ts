@@ -137,7 +137,7 @@ describe("describeEvent", () => {
       "bad",
       "internal_error: it broke\\u{a}",
     ],
-  ])("has a sentence for %j", (event, tone, text) => {
+  ])("describes %j in a sentence", (event, tone, text) => {
     expect(describeEvent(event)).toEqual({ tone, text });
   });
 

@@ -314,8 +314,8 @@ describe("the host name check", () => {
   });
 });
 
-describe("another web site", () => {
-  it("cannot load a page, but can link to it", async () => {
+describe("requests from another web site", () => {
+  it("refuses to load anything, but allows links to the page", async () => {
     const handler = statusHandler(await cluster().start("a"));
     const from = (site: string, mode: string): Promise<Response> =>
       get(handler, "/events", { "sec-fetch-site": site, "sec-fetch-mode": mode });
