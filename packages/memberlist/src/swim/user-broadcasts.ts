@@ -62,7 +62,7 @@ export class UserBroadcasts {
    */
   queue(message: Uint8Array, name: string | undefined): boolean {
     try {
-      return this.#queue.queueBroadcast({ message: copyBytes(message), name, unique: name === undefined });
+      return this.#queue.queueBroadcast({ message: copyBytes(message), name });
     } catch (error) {
       if (error instanceof MemberlistError && error.code === "queue_full") this.#full("rejected");
       throw error;
@@ -100,7 +100,6 @@ export class UserBroadcasts {
   #next(overhead: number, limit: number): readonly Uint8Array[] {
     const { delegates } = this.#context;
     this.#queueFirst = !this.#queueFirst;
-    if (this.#queue.numQueued() === 0) return delegates.getBroadcasts(overhead, limit);
     const fromQueue = (room: number): readonly Uint8Array[] => this.#queue.getBroadcasts(overhead, room);
     const fromDelegate = (room: number): readonly Uint8Array[] => delegates.getBroadcasts(overhead, room);
     const [first, second] = this.#queueFirst ? [fromQueue, fromDelegate] : [fromDelegate, fromQueue];

@@ -71,6 +71,8 @@ export interface HarnessOptions {
   readonly hooks?: Partial<EngineHooks>;
   /** Sequence numbers start above it. Default 0. */
   readonly seqNo?: number;
+  /** Whether durations are measured, as with `metrics` in the config: each as 0 ms. */
+  readonly measures?: boolean;
 }
 
 /** Seeded, counted, and fixed to one value where a test wants to say where a node goes. */
@@ -114,6 +116,7 @@ export class EngineHarness {
 
   constructor(options: HarnessOptions = {}) {
     const { name = "n1", config = {}, delegates = {}, seed = 1, now = 1_000_000, layerOverhead = 0, seqNo = 0 } = options;
+    const { measures = false } = options;
     this.now = now;
     this.#network = options.network;
     this.random = new TestRandom(seed);
@@ -131,7 +134,7 @@ export class EngineHarness {
       config: this.config,
       random: this.random,
       log: this.#log(),
-      stats: this.#stats(),
+      stats: this.#stats(measures),
       delegates: { ...noDelegates, disablesTcpPings: this.#disablesTcpPings, ...delegates },
       advertised: { addr: this.address.host, port: this.address.port },
       layerOverhead: typeof layerOverhead === "number" ? () => layerOverhead : layerOverhead,
@@ -301,7 +304,7 @@ export class EngineHarness {
     return { debug: log("debug"), info: log("info"), warn: log("warn") };
   }
 
-  #stats(): EngineStats {
+  #stats(measures: boolean): EngineStats {
     const metric = (name: string, value: number): void => {
       const values = this.metrics.get(name);
       if (values === undefined) this.metrics.set(name, [value]);
@@ -313,9 +316,9 @@ export class EngineHarness {
       diagnostics,
       count,
       increment: metric,
-      gauge: metric,
+      gauge: (name, value, labels = {}) => metric([name, ...Object.values(labels)].join(" "), value),
       sample: metric,
-      measure: () => undefined,
+      measure: (name) => (measures ? () => metric(name, 0) : undefined),
       collect: () => undefined,
     };
   }

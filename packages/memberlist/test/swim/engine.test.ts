@@ -218,14 +218,36 @@ it("clears all timers and pending messages at the stop", () => {
   expect(node.node("n2")).toBeUndefined();
 });
 
-it("samples the broadcast queue every queueCheckInterval", () => {
+it("samples the queues every queueCheckInterval", () => {
   const node = new EngineHarness({ config: { queueCheckInterval: 500, probeInterval: 0 } }).start();
   node.advance(499);
   expect(node.metrics.has("memberlist.queue.broadcasts")).toBe(false);
   node.advance(1);
   node.deliver(alive("n2"));
+  node.engine.broadcast(foo, undefined);
+  node.engine.broadcast(foo, undefined);
   node.advance(500);
   expect(node.metrics.get("memberlist.queue.broadcasts")).toEqual([1, 2]);
+  expect(node.metrics.get("memberlist.queue.user_broadcasts")).toEqual([0, 2]);
+  expect(node.metrics.get("memberlist.queue.handoff")).toEqual([0, 1]);
+});
+
+it("reports how many members each state has, but only after a change", () => {
+  const node = started();
+  node.deliverAll(alive("n2"), alive("n3"), suspect("n3"));
+  const gauges = (): unknown =>
+    ["alive", "suspect", "dead", "left"].map((state) => node.metrics.get(`memberlist.node.instances ${state}`));
+  node.engine.reportStates();
+  node.engine.reportStates();
+  expect(gauges()).toEqual([[2], [1], [0], [0]]);
+  node.deliver(dead("n2"));
+  node.engine.reportStates();
+  expect(gauges()).toEqual([
+    [2, 1],
+    [1, 1],
+    [0, 1],
+    [0, 0],
+  ]);
 });
 
 describe("a user broadcast", () => {

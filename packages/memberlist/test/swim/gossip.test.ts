@@ -45,6 +45,16 @@ describe("a round of gossip", () => {
     expect(node.engine.numQueuedBroadcasts).toBe(0);
   });
 
+  it("measures how long a round takes, if metrics are collected", () => {
+    for (const measures of [false, true]) {
+      const node = gossiping({ measures });
+      node.deliver(alive("n2"));
+      node.advance(100);
+      expect(node.sentOf("alive")).toHaveLength(2);
+      expect(node.metrics.get("memberlist.gossip")).toEqual(measures ? [0] : undefined);
+    }
+  });
+
   it("sends a single message as it is, and nothing from an empty queue", () => {
     const node = gossiping();
     node.deliver(alive("n2"));
