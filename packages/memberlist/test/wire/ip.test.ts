@@ -77,7 +77,8 @@ describe("the codec of IP addresses", () => {
     expect(bytesToIp(mapped)).toBe("10.1.2.3");
     expect(isMappedAt(mapped, 0, 16)).toBe(true);
     expect(toHex(ipToBytes("2001:db8::1", true))).toBe("20010db8000000000000000000000001");
-    for (const other of ["", "0a010203", "0000000000000000000000000a010203", "00000000000000000001ffff0a010203"]) {
+    const zeros = "00".repeat(9);
+    for (const other of ["", "0a010203", ...["000000", "01ffff", "00ff00", "0000ff"].map((form) => `${zeros}${form}0a010203`)]) {
       expect(isMappedAt(fromHex(other), 0, other.length / 2)).toBeUndefined();
     }
   });
@@ -140,7 +141,12 @@ describe("the codec of IP addresses", () => {
     );
     expect(isIpAt(Uint8Array.of(10, 0, 0, 1), 0, 4, "10.0.0.10")).toBe(false);
     expect(isIpAt(Uint8Array.of(10, 0, 0, 10), 0, 4, "10.0.0.1")).toBe(false);
-    expect(isIpAt(Uint8Array.of(10, 0, 0, 1), 0, 4, "")).toBe(false);
+    for (const other of ["", "10", "10,0.0.1", "10.0.0,1", "20.0.0.1", "11.0.0.1", "10.0.0.2"]) {
+      expect([other, isIpAt(Uint8Array.of(10, 0, 0, 1), 0, 4, other)]).toEqual([other, false]);
+    }
+    for (const other of ["227.9.0.0", "117.9.0.0", "128.9.0.0", "127.8.0.0"]) {
+      expect([other, isIpAt(Uint8Array.of(127, 9, 0, 0), 0, 4, other)]).toEqual([other, false]);
+    }
     expect(isIpAt(new Uint8Array(0), 0, 0, "")).toBe(true);
   });
 });
