@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { encodeDead, MessageWriter } from "../../../src/wire/messages/encode.ts";
+import { byteStringHeadSize, encodeDead, MessageWriter } from "../../../src/wire/messages/encode.ts";
 import { pushNodeSchema, pushPullSchema } from "../../../src/wire/messages/schema.ts";
 import type { PushNodeState } from "../../../src/wire/messages/types.ts";
 import { encodeUtf8 } from "../../../src/wire/utf8.ts";
@@ -98,6 +98,23 @@ describe("the writer of messages", () => {
         (value) => `0683a44a6f696ec3a54e6f646573${value}ac5573657253746174654c656e00`,
       ),
     );
+  });
+
+  it("knows the size of a byte string's head", () => {
+    expect([0, 31, 32, 65_535, 65_536].map(byteStringHeadSize)).toEqual([1, 1, 3, 3, 5]);
+  });
+
+  it("lets memory over 64 KiB go when it is cleared", () => {
+    const writer = new MessageWriter(10);
+    const memory = (): number => writer.view().buffer.byteLength;
+    writer.raw(new Uint8Array(64 * 1024));
+    expect(memory()).toBe(64 * 1024 + 5);
+    writer.clear();
+    expect([writer.view().length, memory()]).toEqual([0, 2048]);
+    const kept = new MessageWriter(64 * 1024);
+    kept.raw(Uint8Array.of(1));
+    kept.clear();
+    expect(kept.view().buffer.byteLength).toBe(64 * 1024);
   });
 
   it("rejects an invalid address, and writes the next message as usual", () => {

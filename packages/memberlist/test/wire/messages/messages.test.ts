@@ -184,6 +184,14 @@ describe("decoding", () => {
       },
     ],
     ["a key of the bin family", "81c4055365714e6f07", { seqNo: 7 }],
+    ["a key of bin16", "81c500055365714e6f07", { seqNo: 7 }],
+    ["a key of bin32", "81c6000000055365714e6f07", { seqNo: 7 }],
+    ["a key of str8", "81d9055365714e6f07", { seqNo: 7 }],
+    ["a key of str16", "81da00055365714e6f07", { seqNo: 7 }],
+    ["a key of str32", "81db000000055365714e6f07", { seqNo: 7 }],
+    ["the longest short key, which is unknown", `82bf${"61".repeat(31)}c0a55365714e6f07`, { seqNo: 7 }],
+    ["the shortest key, which is unknown", "82a0c0a55365714e6f07", { seqNo: 7 }],
+    ["the largest short map", `8fa55365714e6f07${"a178c0".repeat(14)}`, { seqNo: 7 }],
     ["a number wider than it need be", "81a55365714e6fcf00000000ffffffff", { seqNo: 4294967295 }],
     ["a signed number", "81a55365714e6fd005", { seqNo: 5 }],
     ["map16 and map32", "de0001a55365714e6f05", { seqNo: 5 }],
@@ -207,6 +215,16 @@ describe("decoding", () => {
     ["an array for a name", "81a44e6f64659101", "wrong_type"],
     ["a key that is a number", "810505", "wrong_type"],
     ["a key that is nil", "81c005", "wrong_type"],
+    ["a key that is an array", `819f${"05".repeat(16)}`, "wrong_type"],
+    ["a key that is a boolean", "81c305", "wrong_type"],
+    ["a key that is an extension", "81c7016161a0", "wrong_type"],
+    ["a key that is the largest fixed extension", `81d861${"61".repeat(16)}a0`, "wrong_type"],
+    ["a key that is a long array", "81dc000005", "wrong_type"],
+    ["an array of the smallest form for the map", "90", "wrong_type"],
+    ["a boolean for a number in a ping as it is usually written", "82a44e6f6465a161a55365714e6fc3", "wrong_type"],
+    ["a map for a number in a ping as it is usually written", "82a44e6f6465a161a55365714e6f80", "wrong_type"],
+    ["a timestamp that is cut off inside", "81a55365714e6fc701ff00", "malformed"],
+    ["an address of 17 bytes", `81aa536f7572636541646472c411${"00".repeat(17)}`, "bad_address"],
     ["an address of 5 bytes", "81aa536f7572636541646472a50102030405", "bad_address"],
     ["what is not msgpack", "81a55365714e6fc1", "malformed"],
     ["arrays without end", `81a161${"91".repeat(200)}05`, "too_deep"],
@@ -222,6 +240,7 @@ describe("decoding", () => {
     expect(versions("c403010502")).toEqual([1, 5, 2]);
     expect(versions("93010203")).toEqual([1, 2, 3]);
     expect(versions("c0")).toEqual([]);
+    expect(versions("92ccff00")).toEqual([255, 0]);
     expect(reasonOf(() => versions("91cd0100"))).toBe("wrong_type");
   });
 
@@ -278,7 +297,31 @@ describe("decoding", () => {
   it("accepts 0 and 1 as booleans, as Go does", () => {
     const nack = (hex: string): boolean => decode.decodeIndirectPing(fromHex(`81a44e61636b${hex}`)).nack;
     expect(["c2", "c3", "00", "01", "c0"].map(nack)).toEqual([false, true, false, true, false]);
-    expect(reasonOf(() => nack("a161"))).toBe("wrong_type");
+    for (const hex of ["a161", "02", "ff", "9100"]) expect([hex, reasonOf(() => nack(hex))]).toEqual([hex, "wrong_type"]);
+    const usual = toHex(
+      encode.encodeIndirectPing({
+        seqNo: 9,
+        target: "10.0.0.1",
+        port: 7946,
+        node: "",
+        nack: true,
+        sourceAddr: "",
+        sourcePort: 0,
+        sourceNode: "",
+      }),
+    ).slice(2);
+    const withNack = (value: string): boolean => decode.decodeIndirectPing(fromHex(usual.replace("c3", value))).nack;
+    expect(["c2", "c3", "00", "01"].map(withNack)).toEqual([false, true, false, true]);
+    expect(reasonOf(() => withNack("02"))).toBe("wrong_type");
+  });
+
+  it("rejects a port over 16 bits in a message as it is usually written", () => {
+    const usual = toHex(
+      encode.encodeAlive({ incarnation: 1, node: "n1", addr: "127.0.0.1", port: 7946, meta: none, vsn }).subarray(1),
+    );
+    const withPort = (value: string): number => decode.decodeAlive(fromHex(usual.replace("cd1f0a", value))).port;
+    expect([withPort("cdffff"), withPort("ce0000ffff")]).toEqual([65_535, 65_535]);
+    expect(reasonOf(() => withPort("ce00010000"))).toBe("out_of_range");
   });
 
   it("returns meta and payload as views of the body", () => {

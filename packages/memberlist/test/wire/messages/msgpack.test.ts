@@ -14,6 +14,10 @@ describe("finding the end of an object", () => {
     ["every string", "96 a161 d90161 da000161 db0000000161 c40161 c5000161"],
     ["bin32 and the extensions", "96 c60000000161 d40161 d5016161 c7010161 c800010161 c9000000010161"],
     ["the large fixed extensions", `93 d601${"61".repeat(4)} d701${"61".repeat(8)} d801${"61".repeat(16)}`],
+    [
+      "the first and the last head of each fixed kind",
+      `93 8f${"a000".repeat(15)} 9f${"e0".repeat(8)}${"7f".repeat(7)} bf${"61".repeat(31)}`,
+    ],
     ["every container", "95 80 90 dd00000001c0 de0001a1610a df00000001a16190"],
   ])("knows %s", (_, hex) => {
     const bytes = fromHex(hex);

@@ -83,7 +83,11 @@ describe.each(all)("scanning by %s", (_, schema) => {
   it("finds nothing in a message that is cut off", () => {
     fc.assert(
       fc.property(bodiesOf(schema), (body) => {
-        for (let end = 0; end < body.length; end++) expect(scanned(schema, body.subarray(0, end))).toBeUndefined();
+        for (let end = 0; end < body.length; end++) {
+          expect(scanned(schema, body.subarray(0, end))).toBeUndefined();
+          // The bytes behind are of another message.
+          expect(new MessageCursor().scan(schema, body, 0, end)).toBe(false);
+        }
       }),
       { numRuns: 20 },
     );
@@ -125,6 +129,25 @@ describe("scanning", () => {
     for (let end = 0; end < 2 + body.length; end++) expect(cursor.scan(pushNodeSchema, within, 2, end)).toBe(false);
   });
 
+  it("finds names of all lengths that have another head", () => {
+    for (const size of [0, 1, 31, 32, 255, 256]) {
+      const name = "n".repeat(size);
+      const body = encode(schemas.suspectSchema, { incarnation: 1, node: name, from: name }).slice(1);
+      const cursor = new MessageCursor();
+      expect([size, cursor.scan(schemas.suspectSchema, body, 0, body.length)]).toEqual([size, true]);
+      expect(cursor.string(body, schemas.suspectSchema.of.node)).toBe(name);
+    }
+  });
+
+  it("finds the largest number of each form", () => {
+    for (const seqNo of [127, 128, 255, 256, 65_535, 65_536, 4_294_967_295]) {
+      const body = encode(schemas.nackSchema, { seqNo }).slice(1);
+      const cursor = new MessageCursor();
+      expect([seqNo, cursor.scan(schemas.nackSchema, body, 0, body.length)]).toEqual([seqNo, true]);
+      expect(cursor.number(schemas.nackSchema.of.seqNo)).toBe(seqNo);
+    }
+  });
+
   it("accepts a ping with some optional fields, but no fields after the message", () => {
     const [head, ...fields] = encode(pingSchema, {
       seqNo: 1,
@@ -159,7 +182,7 @@ describe("scanning", () => {
     const body = (size: number): Uint8Array =>
       encode(schemas.suspectSchema, { incarnation: 1, node: "n".repeat(size), from: "" }).slice(1);
     const schema = schemas.suspectSchema as unknown as AnySchema;
-    expect(scanned(schema, body(4096))).toBeDefined();
+    expect(scanned(schema, body(4096))).toEqual(decoded(schema, body(4096)));
     expect(scanned(schema, body(4097))).toBeUndefined();
     expect(reasonOf(() => decoded(schema, body(4097)))).toBe("too_large");
   });
