@@ -26,6 +26,11 @@ export const areas: readonly Area[] = [
     tests: /^swim\/(broadcast-queue|duplicates|merge|membership-queue|node-|timers)[^/]*\.test\.ts$/,
     killedMin: 90,
   },
-  { name: "wire", files: /^wire\/.+\.ts$/, tests: /^wire\/(?!fuzz).+\.test\.ts$/, killedMin: 0 },
+  {
+    name: "wire",
+    files: /^wire\/.+\.ts$/,
+    tests: /^(wire\/(?!fuzz).+|runtime\/streams\/stream-codec)\.test\.ts$/,
+    killedMin: 0,
+  },
   { name: "config", files: /^config\/[^/]+\.ts$/, tests: /^config\/.*\.test\.ts$/, killedMin: 0 },
 ];

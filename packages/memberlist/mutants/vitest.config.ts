@@ -34,7 +34,12 @@ const settings: ViteUserConfig = {
     },
   ],
   test: {
-    include: ["test/swim/*.test.ts", "test/wire/**/*.test.ts", "test/config/*.test.ts"],
+    include: [
+      "test/swim/*.test.ts",
+      "test/wire/**/*.test.ts",
+      "test/config/*.test.ts",
+      "test/runtime/streams/stream-codec.test.ts",
+    ],
     setupFiles: ["mutants/short-properties.ts"],
     sequence: { sequencer: QuickFirst },
     isolate: false,

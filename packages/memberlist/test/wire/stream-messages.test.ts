@@ -94,6 +94,118 @@ describe("StreamReader", () => {
     expect(toHex(await reader.readObject(10))).toBe("a26162");
   });
 
+  it("says how many bytes it needed, and how many had arrived", async () => {
+    const reader = new StreamReader(streamOf(fromHex("0607"), 1));
+    await expect(reader.readExactly(3)).rejects.toMatchObject({ details: { clean: false, needed: 3, available: 2 } });
+    const none = new StreamReader(streamOf(new Uint8Array(0), 1));
+    // Reading no bytes is no beginning of a message.
+    await none.readExactly(0);
+    await expect(none.readExactly(3)).rejects.toMatchObject({ details: { clean: true, needed: 3, available: 0 } });
+  });
+
+  it("names the limit that an object exceeds", async () => {
+    const over = fromHex("a3616161");
+    await expect(new StreamReader(over).readObject(3)).rejects.toMatchObject({
+      code: "limit_exceeded",
+      details: { name: "maxObjectBytes", value: 4, limit: 3 },
+    });
+    expect(() => new StreamReader(over).tryObject(3, "maxPushStateBytes")).toThrow(
+      expect.objectContaining({ code: "limit_exceeded", details: { name: "maxPushStateBytes", value: 4, limit: 3 } }),
+    );
+    expect(() => new StreamReader(over).tryObject(3)).toThrow(
+      expect.objectContaining({ details: { name: "maxObjectBytes", value: 4, limit: 3 } }),
+    );
+    expect(await new StreamReader(over).readObject(4)).toEqual(over);
+  });
+
+  it("reports each chunk that arrives, and fails as the report does", async () => {
+    const chunks = ["0102", "", "030405"].map(fromHex);
+    const stream = (): ReadableStream<Uint8Array> =>
+      new ReadableStream({
+        pull: (controller) => {
+          const chunk = chunks.shift();
+          if (chunk === undefined) controller.close();
+          else controller.enqueue(chunk);
+        },
+      });
+    const sizes: number[] = [];
+    const reader = new StreamReader(stream(), { onBytes: (count) => void sizes.push(count) });
+    expect(toHex(await reader.readExactly(4))).toBe("01020304");
+    expect(sizes).toEqual([2, 3]);
+    expect(await reader.readByte()).toBe(5);
+    chunks.push(fromHex("06"));
+    const full = new MemberlistError("limit_exceeded", "no room");
+    const onBytes = (): never => {
+      throw full;
+    };
+    await expect(new StreamReader(stream(), { onBytes }).readByte()).rejects.toBe(full);
+  });
+
+  it.each([
+    ["in chunks of 4 KiB", 4 * 1024],
+    ["in chunks of 512 KiB", 512 * 1024],
+    ["in one chunk", 4 * 1024 * 1024],
+  ])("puts 2 MiB together in parts of 512 KiB, and yields between them: %s", async (_, chunkSize) => {
+    const bytes = new Uint8Array(2 * 1024 * 1024 + 9).map((__, i) => i ^ (i >> 11));
+    let yields = 0;
+    const yieldToEventLoop = async (): Promise<void> => void yields++;
+    const reader = new StreamReader(streamOf(bytes, chunkSize), { yieldToEventLoop });
+    expect(await reader.readByte()).toBe(0);
+    const read = await reader.readExactly(2 * 1024 * 1024);
+    expect(Buffer.compare(read, bytes.subarray(1, -8))).toBe(0);
+    // What had arrived with the first byte makes another part, and in one chunk all had.
+    expect(yields).toBeGreaterThanOrEqual(chunkSize > read.length ? 0 : 3);
+    expect(yields).toBeLessThanOrEqual(4);
+    expect(await reader.readExactly(8)).toEqual(bytes.subarray(-8));
+    const without = new StreamReader(streamOf(bytes, chunkSize));
+    expect(Buffer.compare(await without.readExactly(bytes.length), bytes)).toBe(0);
+    await expect(new StreamReader(streamOf(bytes, chunkSize)).readExactly(bytes.length + 1)).rejects.toMatchObject({
+      details: { clean: false, needed: bytes.length + 1, available: bytes.length },
+    });
+  });
+
+  it("lets a caller look at the arrived bytes, and consumes what it has read", async () => {
+    const reader = new StreamReader(streamOf(fromHex("0102030405"), 3));
+    await reader.readByte();
+    const seen: string[] = [];
+    const look =
+      (count: number) =>
+      (bytes: Uint8Array, start: number, end: number): number => {
+        seen.push(toHex(bytes.subarray(start, end)));
+        return start + count;
+      };
+    expect([reader.tryRead(look(0)), reader.tryRead(look(1)), reader.tryRead(look(1))]).toEqual([false, true, true]);
+    expect(seen).toEqual(["0203", "0203", "03"]);
+    expect(await reader.readByte()).toBe(4);
+  });
+
+  it("knows whether all has arrived, and whether a message has begun", async () => {
+    const whole = new StreamReader(fromHex("0102"));
+    expect([whole.isWhole, whole.hasBegun]).toEqual([true, true]);
+    const reader = new StreamReader(streamOf(fromHex("0102"), 1));
+    expect([reader.isWhole, reader.hasBegun]).toEqual([false, false]);
+    await reader.peekByte();
+    expect(reader.hasBegun).toBe(true);
+    await reader.readByte();
+    expect(reader.hasBegun).toBe(true);
+    reader.beginMessage();
+    expect(reader.hasBegun).toBe(false);
+    reader.release();
+    expect(reader.isWhole).toBe(true);
+    expect(await reader.peekByte()).toBeUndefined();
+    const looked = new StreamReader(fromHex("01"));
+    looked.tryRead((_, start) => start + 1);
+    expect(looked.hasBegun).toBe(true);
+  });
+
+  it("cancels a stream that has failed without an error", async () => {
+    const reader = new StreamReader(streamOf(new Uint8Array(0), 1, new Error("reset")));
+    await expect(reader.readByte()).rejects.toMatchObject({ code: "stream_failed" });
+    await expect(reader.cancel()).resolves.toBeUndefined();
+    expect(reader.isWhole).toBe(true);
+    await expect(reader.cancel()).resolves.toBeUndefined();
+  });
+
   it("cancels and releases the stream", async () => {
     let cancelled = false;
     const stream = new ReadableStream<Uint8Array>({
