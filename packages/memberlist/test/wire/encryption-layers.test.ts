@@ -148,6 +148,27 @@ describe("an encrypted stream message", () => {
     expect(await refusal(flipped(encrypted, 20), security({ verifyIncoming: false }))).toBe("decrypt_failed");
   });
 
+  it.each([
+    ["a push/pull of the most nodes", {}, 17_913_219],
+    ["the longest user message", { maxUserMsgBytes: 1_000_000, maxPushStateNodes: 0 }, 1_609_024],
+    ["a push/pull without nodes", { maxPushStateBytes: 2_000_000, maxPushStateNodes: 0 }, 3_119_024],
+  ])("fails to decode if it announces more than %s takes, compressed", async (_, changed, most) => {
+    const few = {
+      maxPushStateBytes: 1_000,
+      maxPushStateNodes: 180,
+      maxUserMsgBytes: 1_000,
+      maxDecompressedBytes: 1_000,
+      ...changed,
+    };
+    const announced = (size: number): Promise<unknown> =>
+      readStreamMessage(new StreamReader(fromHex(`0a${size.toString(16).padStart(8, "0")}`)), few, security());
+    await expect(announced(most)).rejects.toMatchObject({ code: "stream_closed" });
+    await expect(announced(most + 1)).rejects.toMatchObject({
+      code: "limit_exceeded",
+      details: { name: "maxEncryptedBytes", value: most + 1, limit: most },
+    });
+  });
+
   it("needs a message", async () => {
     const encrypted = encodeStreamMessage(none, { compress: false }, security());
     expect(await refusal(encrypted, security())).toBe("protocol_error");

@@ -76,12 +76,45 @@ describe("a push/pull message", () => {
   });
 
   it.each([
-    ["too many nodes", "83a44a6f696ec3a54e6f646573d101f5ac5573657253746174654c656e00"],
-    ["fewer than no nodes", "83a44a6f696ec3a54e6f646573ffac5573657253746174654c656e00"],
-    ["too much state", "83a44a6f696ec3a54e6f64657300ac5573657253746174654c656ed103e9"],
-    ["less than no state", "83a44a6f696ec3a54e6f64657300ac5573657253746174654c656eff"],
-  ])("refuses %s before it reads on", async (_, hex) => {
-    expect(await rejectionOf(readPushPull(new StreamReader(fromHex(hex)), limits))).toBe("limit_exceeded");
+    ["too many nodes", "83a44a6f696ec3a54e6f646573d101f5ac5573657253746174654c656e00", "maxPushStateNodes", 501, 500],
+    ["fewer than no nodes", "83a44a6f696ec3a54e6f646573ffac5573657253746174654c656e00", "maxPushStateNodes", -1, 500],
+    ["too much state", "83a44a6f696ec3a54e6f64657300ac5573657253746174654c656ed103e9", "maxPushStateBytes", 1001, 1000],
+    ["less than no state", "83a44a6f696ec3a54e6f64657300ac5573657253746174654c656eff", "maxPushStateBytes", -1, 1000],
+  ])("refuses %s before it reads on", async (_, hex, name, value, limit) => {
+    await expect(readPushPull(new StreamReader(fromHex(hex)), limits)).rejects.toMatchObject({
+      code: "limit_exceeded",
+      details: { name, value, limit },
+    });
+  });
+
+  it("reports the memory of each node, however it is written, and fails as the report does", async () => {
+    const [first, second] = [nodes(1), [{ ...node, name: "é".repeat(100) }]] as [PushNodeState[], PushNodeState[]];
+    const message = encodePushPull(false, [...first, ...second], none);
+    const usual = encodePushPull(false, [], none).length;
+    const sizes = [first, second].map((one) => encodePushPull(false, one, none).length - usual);
+    // The head of a long map instead of a short one: only the general decoder reads it.
+    const general = fromHex(toHex(message).replaceAll("87a441646472", "de0007a441646472"));
+    for (const [bytes, more] of [
+      [message, 0],
+      [general, 2],
+    ] as const) {
+      const charged: number[] = [];
+      const state = await readPushPull(new StreamReader(bytes.subarray(1)), limits, {
+        charge: (count) => void charged.push(count),
+      });
+      expect(state.nodes).toEqual([...first, ...second]);
+      expect(charged).toEqual(sizes.map((size) => 400 + 2 * (size + more)));
+      const full = new Error("no room");
+      const charge = (): never => {
+        throw full;
+      };
+      await expect(readPushPull(new StreamReader(bytes.subarray(1)), limits, { charge })).rejects.toBe(full);
+    }
+  });
+
+  it("fails if a node has a field of a wrong type", async () => {
+    const message = toHex(encodePushPull(false, [node], none)).replace("a44e616d65a26e31", "a44e616d650505");
+    expect(await rejectionOf(readPushPull(new StreamReader(fromHex(message).subarray(1)), limits))).toBe("wrong_type");
   });
 
   it("accepts exactly as many nodes and as much state as its limits allow", async () => {
@@ -104,13 +137,23 @@ describe("a user message on a stream", () => {
     expect(await readUserMessage(body, limits)).toEqual(message);
   });
 
-  it.each(["81aa557365724d73674c656ed107d1", "81aa557365724d73674c656eff", "81aa557365724d73674c656ed37fffffff00000000"])(
-    "fails to decode by its length: %s",
-    async (hex) => {
-      const refused = await rejectionOf(readUserMessage(new StreamReader(fromHex(hex)), limits));
-      expect(["limit_exceeded", "out_of_range"]).toContain(refused);
-    },
-  );
+  it("does not keep what arrived with it", async () => {
+    const stream = new Uint8Array([...encodeUserStream(ascii("hi")), ...new Uint8Array(10_000)]);
+    const { body } = await readStreamMessage(new StreamReader(stream), limits);
+    expect((await readUserMessage(body, limits)).buffer.byteLength).toBe(2);
+  });
+
+  it.each([
+    ["81aa557365724d73674c656ed107d1", 2001],
+    ["81aa557365724d73674c656eff", -1],
+    ["81aa557365724d73674c656ed37fffffff00000000", undefined],
+  ])("fails to decode by its length: %s", async (hex, value) => {
+    const refused = readUserMessage(new StreamReader(fromHex(hex)), limits);
+    const details = { name: "maxUserMsgBytes", value, limit: 2000 };
+    await expect(refused).rejects.toMatchObject(
+      value === undefined ? { reason: "out_of_range" } : { code: "limit_exceeded", details },
+    );
+  });
 });
 
 describe("a long push/pull", () => {
