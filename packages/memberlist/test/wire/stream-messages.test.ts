@@ -98,7 +98,7 @@ describe("StreamReader", () => {
     const reader = new StreamReader(streamOf(fromHex("0607"), 1));
     await expect(reader.readExactly(3)).rejects.toMatchObject({ details: { clean: false, needed: 3, available: 2 } });
     const none = new StreamReader(streamOf(new Uint8Array(0), 1));
-    // Reading no bytes is no beginning of a message.
+    // Reading nothing begins nothing.
     await none.readExactly(0);
     await expect(none.readExactly(3)).rejects.toMatchObject({ details: { clean: true, needed: 3, available: 0 } });
   });
