@@ -25,6 +25,10 @@ export class MemberProcess implements AsyncDisposable {
     this.ended = new Promise((resolve) => this.#child.once("close", (code, signal) => resolve(code ?? signal ?? "")));
   }
 
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -13,6 +13,18 @@ import { PodNetwork, type Pod } from "./pod-network.ts";
 
 const run = promisify(execFile);
 const isPossible = canUseNamespaces("pods with addresses that change");
+
+/** As in the Dockerfile and the manifests. */
+const user = 10_001;
+const privileges = [
+  `--reuid=${user}`,
+  `--regid=${user}`,
+  "--clear-groups",
+  "--no-new-privs",
+  "--bounding-set=-all",
+  "--inh-caps=-all",
+];
+const confine = ["sh", "-c", 'mount -o remount,bind,ro / && exec setpriv "$@"', "sh", ...privileges];
 
 interface Line {
   readonly at: number;
@@ -36,10 +48,16 @@ let network: PodNetwork;
 let folder: string;
 const running = new Set<RunningPod>();
 
-async function startPod(name: string, program: string, env: Readonly<Record<string, string>> = {}): Promise<RunningPod> {
+interface PodOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** The words before the command that take its privileges away. */
+  readonly confine?: readonly string[];
+}
+
+async function startPod(name: string, program: string, { env = {}, confine = [] }: PodOptions = {}): Promise<RunningPod> {
   const pod = await network.add();
   const started = new MemberProcess(program, {
-    enter: network.enter(pod),
+    enter: [...network.enter(pod), ...confine],
     env: {
       MEMBERLIST_PRESET: "kubernetes",
       MEMBERLIST_LABEL: "shop-test",
@@ -144,7 +162,7 @@ describe.runIf(isPossible)("pods behind a headless service", () => {
     { timeout: 120_000 },
     async () => {
       const program = await buildNodeProgram("pod-member");
-      const seeds = { MEMBERLIST_SEEDS: `_gossip-tcp._tcp.${network.service}` };
+      const seeds = { env: { MEMBERLIST_SEEDS: `_gossip-tcp._tcp.${network.service}` } };
       const pods = await Promise.all(["shop-0", "shop-1", "shop-2"].map((name) => startPod(name, program, seeds)));
       await allSee(pods, 3);
       await stopPod(pods[2] as RunningPod, "SIGKILL");
@@ -165,26 +183,38 @@ describe.runIf(isPossible)("pods behind a headless service", () => {
     },
   );
 
-  it("run the program of deploy/ with the environment of its manifests", { timeout: 60_000 }, async () => {
-    const program = await buildService();
-    const pods = await Promise.all(["shop-0", "shop-1"].map((name) => startPod(name, program)));
-    for (const { pod, process: each } of pods) {
-      const command = [
-        ...network.enter(pod),
-        process.execPath,
-        "-e",
-        "fetch('http://127.0.0.1:8080/members').then(async (r) => console.log(await r.text()), () => undefined)",
-      ];
-      await until(async () => (await output(command)) === "shop-0\nshop-1\n\n", {
-        what: "it sees both",
-        timeout: 30_000,
-        interval: 300,
-        details: () => each.stderr,
-      });
-    }
-    for (const pod of pods) await stopPod(pod);
-    expect(pods.map((pod) => pod.process.stdout)).toEqual(
-      ["shop-0", "shop-1"].map((name) => `${name} has left the cluster: SIGTERM\n`),
-    );
-  });
+  it(
+    "run the program of deploy/ as the manifests do: not as root, without privileges, on a read-only file system",
+    { timeout: 60_000 },
+    async () => {
+      // Where user 10001 can read it, and the key by its group.
+      const program = join(folder, "service.mjs");
+      await copyFile(await buildService(), program);
+      await chmod(folder, 0o755);
+      await chmod(join(folder, "gossip.key"), 0o440);
+      await chown(join(folder, "gossip.key"), 0, user);
+      const pods = await Promise.all(["shop-0", "shop-1"].map((name) => startPod(name, program, { confine })));
+      for (const { pod, process: each } of pods) {
+        const command = [
+          ...network.enter(pod),
+          process.execPath,
+          "-e",
+          "fetch('http://127.0.0.1:8080/members').then(async (r) => console.log(await r.text()), () => undefined)",
+        ];
+        await until(async () => (await output(command)) === "shop-0\nshop-1\n\n", {
+          what: "it sees both",
+          timeout: 30_000,
+          interval: 300,
+          details: () => each.stderr,
+        });
+      }
+      const status = await readFile(`/proc/${pods[0]?.process.pid}/status`, "utf8");
+      expect(status).toMatch(/^Uid:\t10001\t10001\t10001\t10001$/m);
+      expect(status).toMatch(/^CapEff:\t0+$/m);
+      for (const pod of pods) await stopPod(pod);
+      expect(pods.map((pod) => pod.process.stdout)).toEqual(
+        ["shop-0", "shop-1"].map((name) => `${name} has left the cluster: SIGTERM\n`),
+      );
+    },
+  );
 });
