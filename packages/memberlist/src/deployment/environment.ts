@@ -133,20 +133,19 @@ class EnvironmentReader {
   }
 
   #name(): string {
-    const given = this.#get("MEMBERLIST_NAME") ?? this.#get("POD_NAME");
-    if (given !== undefined) {
-      const from = this.#get("MEMBERLIST_NAME") === undefined ? "POD_NAME" : "MEMBERLIST_NAME";
-      return this.#checked(from, "name", given);
+    for (const variable of ["MEMBERLIST_NAME", "POD_NAME"]) {
+      const given = this.#get(variable);
+      if (given !== undefined) return this.#checked(variable, "name", given);
     }
+    const advice = "set it to a name that is unique in the cluster";
     try {
-      return this.#host.hostname();
+      const name = this.#host.hostname();
+      if (configRules.name.accepts(name)) return name;
+      this.#problem("MEMBERLIST_NAME", `${advice}: the host's name is not ${configRules.name.expected}`);
     } catch (error) {
-      this.#problem(
-        "MEMBERLIST_NAME",
-        `set it to a name that is unique in the cluster: the host's name is unknown (${errorMessage(error)})`,
-      );
-      return "";
+      this.#problem("MEMBERLIST_NAME", `${advice}: the host's name is unknown (${errorMessage(error)})`);
     }
+    return "";
   }
 
   #label(isRequired: boolean): string {

@@ -286,5 +286,8 @@ describe("a wrong variable", () => {
       expect.stringMatching(/^MEMBERLIST_NAME: set it to a name that is unique in the cluster/),
     ]);
     expect(await problems({ MEMBERLIST_NAME: "a" }, { hostname })).toEqual([]);
+    expect(await problems({}, { hostname: () => "" })).toEqual([
+      expect.stringMatching(/^MEMBERLIST_NAME: set it .* is not a string/),
+    ]);
   });
 });
