@@ -280,9 +280,21 @@ describe("decoding", () => {
     expect(reasonOf(() => seqNo("cb7ff0000000000000"))).toBe("wrong_type");
     expect(decode.decodeAlive(fromHex("81a356736e94cc05cd0005d005cb4014000000000000")).vsn).toEqual([5, 5, 5, 5]);
     expect(decode.decodeAlive(fromHex("82a356736e9101a356736ea10a")).vsn).toEqual([10]);
-    for (const hex of ["91ff", "9190", "91a101", "91cb3ff8000000000000"]) {
+    expect(decode.decodeAlive(fromHex("82a356736e93010203a44e6f6465a161"))).toMatchObject({ vsn: [1, 2, 3], node: "a" });
+    for (const hex of ["91ff", "9190", "91a101", "91cb3ff8000000000000", "9201a101"]) {
       expect([hex, reasonOf(() => decode.decodeAlive(fromHex(`81a356736e${hex}`)))]).toEqual([hex, "wrong_type"]);
     }
+  });
+
+  it.each([
+    ["a string for a number", () => decode.decodePing(fromHex("81a55365714e6fa161")), "SeqNo is not an integer"],
+    ["a fraction", () => decode.decodePing(fromHex("81a55365714e6fcb3ff8000000000000")), "SeqNo is not an integer"],
+    ["a string for a boolean", () => decode.decodeIndirectPing(fromHex("81a44e61636ba161")), "Nack is not a boolean"],
+    ["a number for a boolean", () => decode.decodeIndirectPing(fromHex("81a44e61636b02")), "Nack is not a boolean"],
+    ["a number for a string", () => decode.decodePing(fromHex("81a44e6f646505")), "Node is not a byte string"],
+    ["a string among versions", () => decode.decodeAlive(fromHex("81a356736e9201a101")), "Vsn is not bytes"],
+  ])("names the field and what it must be: %s", (_, decoded, message) => {
+    expect(decoded).toThrow(expect.objectContaining({ reason: "wrong_type", message }));
   });
 
   it("accepts a key of any length, and rejects more values than a message can need", () => {
