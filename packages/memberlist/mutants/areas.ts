@@ -7,7 +7,12 @@ export interface Area {
   readonly tests: RegExp;
   /** The least share of mutants that tests have to kill, in percent. */
   readonly killedMin: number;
+  /** Whether sources keep something in their modules: then each mutant is tried on modules that were loaded for it. */
+  readonly keepsState: boolean;
 }
+
+/** The environment variable that is "true" where {@link Area.keepsState} is. */
+export const freshModules = "MEMBERLIST_MUTANTS_FRESH_MODULES";
 
 /**
  * Tests that take seconds (whole clusters, floods, random bytes by the thousand) are left out: hardly a mutant dies by them alone. For the
@@ -19,18 +24,21 @@ export const areas: readonly Area[] = [
     files: /^swim\/(?!broadcast-|node-|timers)[^/]+\.ts$/,
     tests: /^swim\/(?!bounds|broadcast-queue|cluster|duplicates|node-|work)[^/]+\.test\.ts$/,
     killedMin: 90,
+    keepsState: false,
   },
   {
     name: "engine-tables",
     files: /^swim\/(broadcast-|node-|timers)[^/]*\.ts$/,
     tests: /^swim\/(broadcast-queue|duplicates|merge|membership-queue|node-|timers)[^/]*\.test\.ts$/,
     killedMin: 90,
+    keepsState: false,
   },
   {
     name: "wire",
     files: /^wire\/.+\.ts$/,
     tests: /^(wire\/(?!fuzz).+|runtime\/streams\/stream-codec)\.test\.ts$/,
     killedMin: 0,
+    keepsState: true,
   },
-  { name: "config", files: /^config\/[^/]+\.ts$/, tests: /^config\/.*\.test\.ts$/, killedMin: 0 },
+  { name: "config", files: /^config\/[^/]+\.ts$/, tests: /^config\/.*\.test\.ts$/, killedMin: 0, keepsState: false },
 ];

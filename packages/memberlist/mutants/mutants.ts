@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { Stryker } from "@stryker-mutator/core";
-import { areas, type Area } from "./areas.ts";
+import { areas, freshModules, type Area } from "./areas.ts";
 import { judge, type Explanation, type Report, type Verdict } from "./verdict.ts";
 
 const usage = `usage: pnpm mutants [--concurrency N] [--force] [FILE ...]
@@ -67,6 +67,8 @@ function list(root: string): string[] {
 
 async function mutate(area: Area, files: readonly string[], { concurrency, force }: Options): Promise<Report> {
   const report = `${folder}/${area.name}.json`;
+  // Stryker hands nothing of ours to the threads that run the tests, but they inherit this.
+  process.env[freshModules] = String(area.keepsState);
   const stryker = new Stryker({
     configFile: "mutants/stryker.config.mjs",
     mutate: files.map((file) => `src/${file}`),

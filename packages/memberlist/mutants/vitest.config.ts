@@ -40,7 +40,7 @@ const settings: ViteUserConfig = {
       "test/config/*.test.ts",
       "test/runtime/streams/stream-codec.test.ts",
     ],
-    setupFiles: ["mutants/short-properties.ts"],
+    setupFiles: ["mutants/short-properties.ts", "mutants/fresh-modules.ts"],
     sequence: { sequencer: QuickFirst },
     isolate: false,
     testTimeout: 60_000,
