@@ -5,10 +5,10 @@ import type { Config } from "./config/config.ts";
 import { encryptionOf } from "./encryption/encryption.ts";
 import { PendingOperations } from "./runtime/pending-operations.ts";
 import { askAdvertiseAddr, finalAdvertiseAddr } from "./runtime/advertised-address.ts";
+import { LocalMember } from "./runtime/local-member.ts";
 import { NodeRuntime } from "./runtime/node-runtime.ts";
 import { loadSavedState } from "./runtime/saved-state.ts";
 import type { DiagnosticsChannels } from "./ports/diagnostics.ts";
-import type { Engine } from "./swim/engine.ts";
 import type { EngineHooks } from "./swim/simulation-hooks.ts";
 import { configError } from "./api/errors.ts";
 import { emptyBytes } from "./wire/bytes.ts";
@@ -18,22 +18,16 @@ export interface Instruments {
   readonly hooks?: Partial<EngineHooks>;
   /** Where the node reports what it does: the runtime's `node:diagnostics_channel`. */
   readonly diagnostics?: DiagnosticsChannels;
-  /** Gets the engine before it starts. Reads need nothing; changes go through `run`, as every input does. After a shutdown it does nothing. */
-  readonly onEngine?: (engine: Engine, run: (input: () => void) => void) => void;
-}
-
-/** A runtime that has started, and the metadata that it started with. */
-export interface Started {
-  readonly runtime: NodeRuntime;
-  readonly meta: Uint8Array;
+  /** Gets the member before it starts. Changes of its engine go through `runtime.run`, as every input does. */
+  readonly onMember?: (member: LocalMember) => void;
 }
 
 /**
- * From a config to a running runtime: all or nothing.
+ * From a config to a running member: all or nothing.
  *
  * @throws ConfigError `invalid_config`; MemberlistError `advertise_address_failed`, `bind_failed`, `meta_too_large`. The transport is shut down then.
  */
-export async function startRuntime(config: Config, instruments: Instruments): Promise<Started> {
+export async function startMember(config: Config, instruments: Instruments): Promise<LocalMember> {
   try {
     return await start(config, instruments);
   } catch (error) {
@@ -43,7 +37,7 @@ export async function startRuntime(config: Config, instruments: Instruments): Pr
   }
 }
 
-async function start(config: Config, { diagnostics, hooks, onEngine }: Instruments): Promise<Started> {
+async function start(config: Config, { diagnostics, hooks, onMember }: Instruments): Promise<LocalMember> {
   const resolved = resolveConfig(config);
   const { transport } = resolved;
   if (transport === undefined) {
@@ -59,15 +53,14 @@ async function start(config: Config, { diagnostics, hooks, onEngine }: Instrumen
   const running = Object.freeze({ ...resolved, keyring: encryption?.keyring, secretKey: undefined });
   const loaded = await loadSavedState(running);
   const runtime = new NodeRuntime({ config: running, transport, advertised, encryption, hooks, diagnostics, loaded });
-  onEngine?.(runtime.engine, (input) => {
-    if (!runtime.isStopped) runtime.run(input);
-  });
   const meta = checkMeta(runtime.delegates.nodeMeta(resolved.meta ?? emptyBytes));
   if (isPublicIp(advertised.addr) && (encryption?.keyring.size ?? 0) === 0) {
     runtime.log.warn("public_without_encryption", `advertising the public address ${advertised.addr} without encryption`);
   }
+  const member = new LocalMember(runtime, meta);
+  onMember?.(member);
   runtime.start(meta);
-  return { runtime, meta };
+  return member;
 }
 
 /** The transport of a config that nothing came of; it may be the very thing that is wrong. */

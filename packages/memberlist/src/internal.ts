@@ -28,6 +28,10 @@ export { NodeRecord } from "./swim/node-table.ts";
 export type { Engine } from "./swim/engine.ts";
 export { createInstrumented } from "./memberlist.ts";
 export type { Instruments } from "./create.ts";
+export { createInThread, type CreateInThreadOptions } from "./thread/create-in-thread.ts";
+export { serveMember, type ServeMemberOptions } from "./thread/serve-member.ts";
+export type { MemberThread, StartThread, ThreadPort } from "./thread/thread-port.ts";
+export type { ThreadConfig, ThreadOptions } from "./thread/thread-config.ts";
 export { chooseAdvertiseAddress, defaultRoute, machineHas, type HostInterfaces } from "./transport-kit/advertise.ts";
 export { Backoff } from "./transport-kit/backoff.ts";
 export {

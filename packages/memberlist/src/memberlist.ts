@@ -25,15 +25,11 @@ import { addressOfReceiver, findReceiver, type Receiver } from "./api/receiver.t
 import { checkSeeds, seedName, type Seed } from "./api/seeds.ts";
 import type { QueueLengths, Traffic } from "./api/stats.ts";
 import type { Config, ResolvedConfig } from "./config/config.ts";
-import { startRuntime, type Instruments, type Started } from "./create.ts";
+import { startMember, type Instruments } from "./create.ts";
 import type { Keyring } from "./encryption/keyring.ts";
-import { broadcastMessage } from "./runtime/broadcast.ts";
-import { joinSeeds } from "./runtime/join.ts";
-import { LocalNode } from "./runtime/local-node.ts";
-import type { NodeRuntime } from "./runtime/node-runtime.ts";
-import { summarize, type MemberlistSummary } from "./runtime/summary.ts";
+import type { Member } from "./runtime/member.ts";
+import type { MemberlistSummary } from "./runtime/summary.ts";
 import { featureVersions } from "./swim/peer-features.ts";
-import { encodeUser } from "./wire/messages/encode.ts";
 
 type Inspect = (value: unknown, options: unknown) => string;
 /** The hook by which Node, Bun and Deno print an object. */
@@ -43,7 +39,7 @@ const inspectCustom = Symbol.for("nodejs.util.inspect.custom");
 const disposeTimeout = 5_000;
 
 /** Set by the class itself, whose constructor is private: only the factories below make members. */
-let construct: (started: Started) => Memberlist;
+let construct: (member: Member) => Memberlist;
 
 /**
  * A member of a cluster. {@link createMemberlist} creates one. The methods have the names of the Go library.
@@ -60,19 +56,15 @@ let construct: (started: Started) => Memberlist;
  * await members.shutdown();
  */
 export class Memberlist implements AsyncDisposable {
-  readonly #runtime: NodeRuntime;
-  readonly #localNode: LocalNode;
-  #config: ResolvedConfig;
+  readonly #member: Member;
   #shutdown: Promise<void> | undefined;
 
   static {
-    construct = (started) => new Memberlist(started);
+    construct = (member) => new Memberlist(member);
   }
 
-  private constructor({ runtime, meta }: Started) {
-    this.#runtime = runtime;
-    this.#localNode = new LocalNode(runtime, meta);
-    this.#config = runtime.config;
+  private constructor(member: Member) {
+    this.#member = member;
     Object.defineProperty(this, inspectCustom, {
       value: (_depth: number, options: unknown, inspect: Inspect) => `Memberlist ${inspect(this.toJSON(), options)}`,
     });
@@ -95,11 +87,10 @@ export class Memberlist implements AsyncDisposable {
     this.#checkRunning();
     checkSeeds(seeds);
     checkOptions("join", options, joinRules);
-    this.#localNode.rejoin();
-    const { join, node } = this.#runtime.diagnostics;
+    const { join, node } = this.#member.diagnostics;
     return join.trace(
       () => ({ node, seeds: seeds.map(seedName) }),
-      () => joinSeeds(this.#runtime, seeds, options),
+      () => this.#member.join(seeds, options),
       ({ attempts, reached }) => ({ reached, attempts: attempts.length }),
     );
   }
@@ -113,9 +104,8 @@ export class Memberlist implements AsyncDisposable {
     this.#checkRunning();
     checkOptions("ready", options, readyRules);
     const { members = 2, timeout, signal } = options;
-    const { engine } = this.#runtime;
-    const soFar = (): string => `there are ${engine.numMembers}`;
-    await this.#runtime.waitUntil(() => engine.numMembers >= members, {
+    const soFar = (): string => `there are ${this.#member.numMembers}`;
+    await this.#member.waitUntil(() => this.#member.numMembers >= members, {
       what: `waiting for ${members} members`,
       soFar,
       timeout,
@@ -133,7 +123,7 @@ export class Memberlist implements AsyncDisposable {
   async leave(options: WaitOptions = {}): Promise<void> {
     this.#checkRunning();
     checkOptions("leave", options, waitRules);
-    await this.#localNode.leave(options);
+    await this.#member.leave(options);
   }
 
   /**
@@ -145,7 +135,7 @@ export class Memberlist implements AsyncDisposable {
   async updateNode(options: UpdateNodeOptions = {}): Promise<void> {
     this.#checkRunning();
     checkOptions("updateNode", options, updateNodeRules);
-    await this.#localNode.update(options);
+    await this.#member.update(options);
   }
 
   /**
@@ -160,20 +150,11 @@ export class Memberlist implements AsyncDisposable {
     this.#checkRunning();
     checkOptions("ping", options, pingRules);
     const address = packetAddress(addressOfReceiver(this.#find(to)));
-    checkNodeName(address, this.#config);
-    const { node, ping } = this.#runtime.diagnostics;
-    const wait = (): Promise<number> =>
-      this.#runtime.operations.run<number>({ what: "ping", signal: options.signal }, (resolve, reject) => {
-        this.#runtime.run(() =>
-          this.#runtime.engine.ping(address, (rtt) => {
-            if (rtt !== undefined) resolve(rtt);
-            else reject(noPingResponse(address));
-          }),
-        );
-      });
+    checkNodeName(address, this.config);
+    const { node, ping } = this.#member.diagnostics;
     return ping.trace(
       () => ({ node, address: formatAddress(address), peer: address.name }),
-      wait,
+      () => this.#member.ping(address, options),
       (rtt) => ({ rtt }),
     );
   }
@@ -195,12 +176,12 @@ export class Memberlist implements AsyncDisposable {
     checkBytes("a message", message);
     const crc = "pMax" in receiver && receiver.pMax >= featureVersions.crc;
     const address = packetAddress(addressOfReceiver(receiver));
-    checkNodeName(address, this.#config);
-    const { node, sendBestEffort } = this.#runtime.diagnostics;
+    checkNodeName(address, this.config);
+    const { node, sendBestEffort } = this.#member.diagnostics;
     if (sendBestEffort.hasSubscribers) {
       sendBestEffort.publish({ node, address: formatAddress(address), peer: address.name, size: message.length });
     }
-    return this.#runtime.packets.sendUser(encodeUser(message), address, crc);
+    return this.#member.sendBestEffort(address, message, crc);
   }
 
   /**
@@ -216,9 +197,9 @@ export class Memberlist implements AsyncDisposable {
     this.#checkRunning();
     checkOptions("sendReliable", options, waitRules);
     const address = addressOfReceiver(this.#find(to));
-    checkNodeName(address, this.#config);
+    checkNodeName(address, this.config);
     checkUserMessage(message);
-    await this.#runtime.streams.sendUser(address, message, { timeout: this.#config.tcpTimeout, ...options });
+    await this.#member.sendReliable(address, message, options);
   }
 
   /**
@@ -234,7 +215,7 @@ export class Memberlist implements AsyncDisposable {
     this.#checkRunning();
     checkOptions("broadcast", options, broadcastRules);
     checkUserMessage(message);
-    return broadcastMessage(this.#runtime, message, options);
+    return this.#member.broadcast(message, options);
   }
 
   /** All members that are alive or suspect, this node included. */
@@ -247,11 +228,9 @@ export class Memberlist implements AsyncDisposable {
    */
   members(options: MembersOptions): MemberInfo[];
   members(options?: MembersOptions): Node[] {
-    const { engine } = this.#runtime;
-    if (options === undefined) return engine.members();
+    if (options === undefined) return this.#member.nodes();
     checkOptions("members", options, membersRules);
-    const { clock } = this.#config;
-    return engine.memberInfos(options.states ?? nodeStates, clock.now(), clock.wallTime());
+    return this.#member.nodeInfos(options.states ?? nodeStates);
   }
 
   /**
@@ -262,28 +241,27 @@ export class Memberlist implements AsyncDisposable {
    * if (members.get("web-2")?.state === "alive") await members.sendReliable("web-2", message);
    */
   get(name: string): MemberInfo | undefined {
-    const { clock } = this.#config;
-    return this.#runtime.engine.memberInfo(name, clock.now(), clock.wallTime());
+    return this.#member.nodeInfo(name);
   }
 
   /** The number of members that are alive or suspect, this node included. */
   numMembers(): number {
-    return this.#runtime.engine.numMembers;
+    return this.#member.numMembers;
   }
 
   /** This node, as the others see it. */
   localNode(): Node {
-    return this.#runtime.engine.localNode;
+    return this.#member.localNode;
   }
 
   /** Lifeguard's health score, from 0 (healthy) to `awarenessMaxMultiplier` - 1. An unanswered probe takes (score + 1) times as long. */
   healthScore(): number {
-    return this.#runtime.engine.healthScore;
+    return this.#member.healthScore;
   }
 
   /** The protocol version that this node speaks, 1 to 5. */
   protocolVersion(): number {
-    return this.#config.protocolVersion;
+    return this.config.protocolVersion;
   }
 
   /**
@@ -291,22 +269,22 @@ export class Memberlist implements AsyncDisposable {
    * overhead of compound, checksum, label and (with a keyring) encryption. A longer message is never gossiped.
    */
   maxPayload(): number {
-    return this.#runtime.engine.maxPayload;
+    return this.#member.maxPayload;
   }
 
   /** The number of queued membership broadcasts. */
   numQueuedBroadcasts(): number {
-    return this.#runtime.engine.numQueuedBroadcasts;
+    return this.#member.queues.membership;
   }
 
   /** What waits in the queues of this node now. A queue that keeps growing shows that this node, or its network, is too slow. */
   queues(): QueueLengths {
-    return this.#runtime.engine.queues;
+    return this.#member.queues;
   }
 
   /** The packets, streams and bytes that this node has sent and received since it was created. */
   traffic(): Traffic {
-    return this.#runtime.traffic();
+    return this.#member.traffic();
   }
 
   /**
@@ -314,7 +292,7 @@ export class Memberlist implements AsyncDisposable {
    * It has only names with a count above 0; docs/reference/codes.md lists all names. Those of the transport begin with `transport.`.
    */
   counters(): Readonly<Record<string, number>> {
-    return this.#runtime.counters();
+    return this.#member.counters();
   }
 
   /**
@@ -334,7 +312,7 @@ export class Memberlist implements AsyncDisposable {
    */
   events(options: EventStreamOptions = {}): EventStream {
     checkOptions("events", options, eventStreamRules);
-    return this.#runtime.events.open(this.#config.eventsCapacity, options);
+    return this.#member.openEvents(options);
   }
 
   /**
@@ -342,7 +320,7 @@ export class Memberlist implements AsyncDisposable {
    * at every level of the logger; each code has 10 lines at once and then one a second. Use it to find out why a member was declared dead.
    */
   recentEvents(): RecentEvent[] {
-    return this.#runtime.recent.list();
+    return this.#member.recentEvents();
   }
 
   /**
@@ -350,7 +328,7 @@ export class Memberlist implements AsyncDisposable {
    * `secretKey`. To switch encryption on later, create the node with an empty `new Keyring()`.
    */
   get keyring(): Keyring | undefined {
-    return this.#runtime.keyring;
+    return this.#member.keyring;
   }
 
   /**
@@ -361,23 +339,12 @@ export class Memberlist implements AsyncDisposable {
    */
   setGossipVerify(change: GossipVerify): void {
     checkOptions("setGossipVerify", change, gossipVerifyRules);
-    const { cipher } = this.#runtime;
-    if (cipher === undefined) {
-      throw new MemberlistError(
-        "unsupported",
-        "this node has no keyring: create it with keyring or secretKey (an empty Keyring will do)",
-      );
-    }
-    const { gossipVerifyIncoming, gossipVerifyOutgoing } = this.#config;
-    const { incoming = gossipVerifyIncoming, outgoing = gossipVerifyOutgoing } = change;
-    cipher.verifyIncoming = incoming;
-    cipher.verifyOutgoing = outgoing;
-    this.#config = Object.freeze({ ...this.#config, gossipVerifyIncoming: incoming, gossipVerifyOutgoing: outgoing });
+    this.#member.setGossipVerify(change);
   }
 
   /** The config in force, with all defaults. `keyring` contains `secretKey` as its primary key. */
   get config(): ResolvedConfig {
-    return this.#config;
+    return this.#member.config;
   }
 
   /**
@@ -385,14 +352,14 @@ export class Memberlist implements AsyncDisposable {
    * they detect by probing. To avoid that, call {@link leave} first, or use `await using`. May be called twice.
    */
   shutdown(): Promise<void> {
-    this.#shutdown ??= this.#runtime.stop();
+    this.#shutdown ??= this.#member.stop();
     return this.#shutdown;
   }
 
   /** Called by `await using` at the end of its block: {@link leave}, for at most 5 s, then {@link shutdown}. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#runtime.isStopped) {
-      await this.#localNode.leave({ timeout: disposeTimeout }).catch(() => {
+    if (!this.#member.isStopped) {
+      await this.#member.leave({ timeout: disposeTimeout }).catch(() => {
         // Members that did not receive the leave detect it by probing.
       });
     }
@@ -401,15 +368,15 @@ export class Memberlist implements AsyncDisposable {
 
   /** A summary of this node for `JSON.stringify` and `console.log`, without keys. */
   toJSON(): MemberlistSummary {
-    return summarize(this.#runtime);
+    return this.#member.summary();
   }
 
   #find(to: Receiver): Node | Address {
-    return findReceiver(to, (name) => this.#runtime.engine.member(name), this.#config.bindPort);
+    return findReceiver(to, (name) => this.#member.node(name), this.config.bindPort);
   }
 
   #checkRunning(): void {
-    if (this.#runtime.isStopped) throw new MemberlistError("shutdown", "the memberlist was shut down");
+    if (this.#member.isStopped) throw new MemberlistError("shutdown", "the memberlist was shut down");
   }
 }
 
@@ -426,7 +393,12 @@ export function createMemberlist(config: Config): Promise<Memberlist> {
 
 /** As {@link createMemberlist}, with access to the engine. For the project's own packages, such as the simulator. */
 export async function createInstrumented(config: Config, instruments: Instruments): Promise<Memberlist> {
-  return construct(await startRuntime(config, instruments));
+  return construct(await startMember(config, instruments));
+}
+
+/** The facade of a member that runs elsewhere. */
+export function memberlistOf(member: Member): Memberlist {
+  return construct(member);
 }
 
 /** @throws MemberlistError `invalid_address` */
@@ -435,9 +407,4 @@ function packetAddress(address: Address): Address {
   throw new MemberlistError("invalid_address", `a packet needs a literal IP; the host is ${address.host}`, {
     details: { address },
   });
-}
-
-function noPingResponse(address: Address): MemberlistError {
-  const who = address.name === "" ? formatAddress(address) : `${address.name} (${formatAddress(address)})`;
-  return new MemberlistError("no_ping_response", `no response to a ping from ${who}`, { details: { address } });
 }

@@ -71,7 +71,15 @@ export async function startLife({ config, clock, appClock, transport, tunables, 
         },
       },
     },
-    { hooks: hooksOf(tunables, gate), onEngine: (made, input) => ([engine, run] = [made, input]) },
+    {
+      hooks: hooksOf(tunables, gate),
+      onMember: ({ runtime }) => {
+        engine = runtime.engine;
+        run = (input) => {
+          if (!runtime.isStopped) runtime.run(input);
+        };
+      },
+    },
   );
   if (engine === undefined) throw new Error("the member has no engine");
   return { members, clock, appClock, transport, engine, run, gate };

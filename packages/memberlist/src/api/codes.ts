@@ -12,6 +12,8 @@ export type LogCode =
   | "advertise_address_failed"
   | "alive_dropped"
   | "alive_refused"
+  | "application_responsive"
+  | "application_unresponsive"
   | "bind_retried"
   | "broadcast_over_limit"
   | "broadcast_too_large"
@@ -59,6 +61,9 @@ export type LogCode =
   | "tcp_accept_failed"
   | "tcp_listen_failed"
   | "tcp_stream_refused"
+  | "thread_failed"
+  | "thread_restarted"
+  | "thread_unavailable"
   | "udp_packet_empty"
   | "udp_receive_buffer_refused"
   | "udp_receive_buffer_small"
@@ -91,6 +96,8 @@ type PlainCounter =
   | "delegate_failed"
   | "dropped.address_not_allowed"
   | "dropped.alive_refused"
+  | "dropped.application_slow"
+  | "dropped.application_unresponsive"
   | "dropped.bad_node"
   | "dropped.bad_versions"
   | "dropped.broadcast_over_limit"
@@ -112,7 +119,8 @@ type PlainCounter =
   | "store_corrupted"
   | "store_foreign"
   | "store_load_failed"
-  | "store_save_failed";
+  | "store_save_failed"
+  | "thread_failed";
 
 /** Why a stream was dropped: its bytes could not be decoded, it failed with an error, or there were too many. */
 export type StreamDropReason = DecodeReason | ErrorCode | "failed" | "too_many_streams";

@@ -28,9 +28,10 @@ export interface Delegate {
   getBroadcasts?(overhead: number, limit: number): Uint8Array[];
   /**
    * Returns the application's state for a push/pull, at most 20 MiB. `join` is true if the push/pull is for a join. Peers that request a
-   * state at the same time share one call (for the same `join`). The call is made after all of their requests.
+   * state at the same time share one call (for the same `join`). The call is made after all of their requests. A promise must resolve
+   * within half of `tcpTimeout`; otherwise the exchange goes on without the application's state, which is counted as `delegate_failed`.
    */
-  localState?(join: boolean): Uint8Array;
+  localState?(join: boolean): Uint8Array | Promise<Uint8Array>;
   /** Called with the application state of the peer of a push/pull. */
   mergeRemoteState?(state: Uint8Array, join: boolean): void;
 }

@@ -33,6 +33,8 @@ export type ErrorCode =
   | "not_authorized"
   | "decrypt_failed"
   | "not_encrypted"
+  | "thread_failed"
+  | "thread_unavailable"
   | "unsupported";
 
 /** Options of the constructor of a {@link MemberlistError}. */

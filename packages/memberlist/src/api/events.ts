@@ -21,6 +21,10 @@ export type MemberEvent =
   | ConflictEvent
   /** The event loop of this process (`node`) was blocked for `probeTimeout` or more: its timers fired `late` ms late. */
   | { readonly type: "event_loop_blocked"; readonly node: Node; readonly late: number; readonly at: number }
+  /** The application of this node (`node`), which runs in a thread of its own, was silent for `silentFor` ms. The node answers no more until it is back. */
+  | { readonly type: "application_unresponsive"; readonly node: Node; readonly silentFor: number; readonly at: number }
+  /** The thread of this node (`node`) has ended because of `error`. It is started again, unless that failed too often. */
+  | { readonly type: "thread_failed"; readonly node: Node; readonly error: MemberlistError; readonly at: number }
   | AddressLostEvent
   | IsolatedEvent
   | HealedEvent

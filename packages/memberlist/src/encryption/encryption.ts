@@ -18,11 +18,15 @@ export async function encryptionOf(
   { keyring, secretKey }: Pick<ResolvedConfig, "keyring" | "secretKey">,
   crypto: Crypto | undefined,
 ): Promise<Encryption | undefined> {
+  const ring = keyringOf({ keyring, secretKey });
+  return ring && { keyring: ring, crypto: crypto ?? (await loadFallbackCrypto()) };
+}
+
+/** The keyring of a config, with its `secretKey` as the primary key; undefined without either. */
+export function keyringOf({ keyring, secretKey }: Pick<ResolvedConfig, "keyring" | "secretKey">): Keyring | undefined {
   const ring = keyring ?? (secretKey === undefined ? undefined : new Keyring([], secretKey));
-  if (ring === undefined) return undefined;
-  if (secretKey !== undefined) {
-    ring.addKey(secretKey);
-    ring.useKey(secretKey);
-  }
-  return { keyring: ring, crypto: crypto ?? (await loadFallbackCrypto()) };
+  if (ring === undefined || secretKey === undefined) return ring;
+  ring.addKey(secretKey);
+  ring.useKey(secretKey);
+  return ring;
 }

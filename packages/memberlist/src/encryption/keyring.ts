@@ -2,6 +2,13 @@ import { MemberlistError } from "../api/errors.ts";
 import { checkKey } from "./key.ts";
 import { copyBytes, equalBytes } from "../wire/bytes.ts";
 
+let watch: (keyring: Keyring, onChange: () => void) => () => void;
+
+/** Calls `onChange` after each change of a keyring, until the returned function is called. */
+export function watchKeyring(keyring: Keyring, onChange: () => void): () => void {
+  return watch(keyring, onChange);
+}
+
 /** What `console.log` asks for: in Node and Bun, and in Deno. */
 const inspectHooks: readonly string[] = ["nodejs.util.inspect.custom", "Deno.customInspect"];
 
@@ -15,6 +22,14 @@ const inspectHooks: readonly string[] = ["nodejs.util.inspect.custom", "Deno.cus
 export class Keyring {
   #keys: Uint8Array[] = [];
   #revision = 0;
+  readonly #watchers: Set<() => void> = new Set();
+
+  static {
+    watch = (keyring, onChange) => {
+      keyring.#watchers.add(onChange);
+      return () => keyring.#watchers.delete(onChange);
+    };
+  }
 
   /**
    * @param keys further keys that decrypt; may hold the primary key, too
@@ -97,6 +112,7 @@ export class Keyring {
   #install(keys: Uint8Array[]): void {
     this.#keys = keys;
     this.#revision++;
+    for (const onChange of this.#watchers) onChange();
   }
 
   #indexOf(key: Uint8Array): number {

@@ -272,6 +272,12 @@ const table = {
     help: "Times that the state could not be saved.",
     labels: [],
   } as Entry<"counter">,
+  "memberlist.thread_failed": {
+    kind: "counter",
+    unit: "times",
+    help: "Times that the member's thread ended, or did not start.",
+    labels: [],
+  } as Entry<"counter">,
   "memberlist.store_corrupted": {
     kind: "counter",
     unit: "times",

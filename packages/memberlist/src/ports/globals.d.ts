@@ -88,3 +88,9 @@ declare class AbortController {
 declare function queueMicrotask(callback: () => void): void;
 
 declare function atob(text: string): string;
+
+interface Url {
+  readonly href: string;
+}
+declare const URL: new (url: string) => Url;
+type URL = Url;

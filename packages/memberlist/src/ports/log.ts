@@ -47,10 +47,16 @@ export class Log<Code extends string = LogCode> {
   #write(level: LogLevel, code: Code, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
     const suppressed = this.#admit(code);
     if (suppressed === undefined) return;
+    const line: LogFields = { code, ...readable(fields), ...(suppressed > 0 ? { suppressed } : {}) };
+    this.write({ type: "log", level, code, message, fields: line, at: this.#clock.wallTime() });
+  }
+
+  /** Writes a line that was admitted: by this log, or by that of the node's thread. */
+  write(event: LogEvent): void {
+    const { level, fields, message } = event;
     try {
-      const line: LogFields = { code, ...readable(fields), ...(suppressed > 0 ? { suppressed } : {}) };
-      this.#onLine?.({ type: "log", level, code, message, fields: line, at: this.#clock.wallTime() });
-      const result: unknown = this.#logger[level](line, message);
+      this.#onLine?.(event);
+      const result: unknown = this.#logger[level](fields, message);
       if (result instanceof Promise) result.catch(ignore);
     } catch {
       // A broken logger must not break the protocol, and there is nowhere left to report it.

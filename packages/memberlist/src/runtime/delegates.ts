@@ -2,6 +2,7 @@ import type { ResolvedConfig } from "../config/config.ts";
 import { errorMessage } from "../api/errors.ts";
 import type { EngineEvent } from "../swim/outputs.ts";
 import type { EngineDelegates } from "../swim/ports.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { Node } from "../api/node.ts";
 import type { SelectPurpose } from "../api/delegates.ts";
@@ -98,7 +99,11 @@ export class Delegates implements EngineDelegates {
   ackPayload(): Uint8Array {
     const { ping } = this.#config;
     if (ping?.ackPayload === undefined) return emptyBytes;
-    return this.#guard.bytes("ackPayload", emptyBytes, () => ping.ackPayload?.());
+    return this.#guard.bytes(
+      "ackPayload",
+      emptyBytes,
+      this.#guard.call<unknown>("ackPayload", emptyBytes, () => ping.ackPayload?.()),
+    );
   }
 
   get hasBroadcasts(): boolean {
@@ -136,14 +141,20 @@ export class Delegates implements EngineDelegates {
   nodeMeta(fallback: Uint8Array): Uint8Array {
     const { delegate } = this.#config;
     if (delegate?.nodeMeta === undefined) return fallback;
-    return this.#guard.bytes("nodeMeta", fallback, () => delegate.nodeMeta?.(metaMaxSize));
+    return this.#guard.bytes(
+      "nodeMeta",
+      fallback,
+      this.#guard.call<unknown>("nodeMeta", fallback, () => delegate.nodeMeta?.(metaMaxSize)),
+    );
   }
 
-  /** The application's state for a push/pull. */
-  localState(join: boolean): Uint8Array {
-    const { delegate } = this.#config;
+  /** The application's state for a push/pull. Never rejects. */
+  async localState(join: boolean): Promise<Uint8Array> {
+    const { clock, delegate, tcpTimeout } = this.#config;
     if (delegate?.localState === undefined) return emptyBytes;
-    const state = this.#guard.bytes("localState", emptyBytes, () => delegate.localState?.(join));
+    const answer = this.#guard.call<unknown>("localState", emptyBytes, () => delegate.localState?.(join));
+    const within = isPromise(answer) ? this.#guard.settled("localState", answer, clock, tcpTimeout / 2) : answer;
+    const state = this.#guard.bytes("localState", emptyBytes, await within);
     if (state.length <= maxPushStateBytes) return state;
     // Every peer would refuse the whole push/pull, our nodes included.
     this.#guard.report(
@@ -187,12 +198,27 @@ export class DelegateGuard {
     }
   }
 
-  /** As {@link call}, for what must be bytes. Anything else (a promise, most likely) is an error of the delegate's, too. */
-  bytes(method: string, fallback: Uint8Array, call: () => Uint8Array | undefined): Uint8Array {
-    const result: unknown = this.call<unknown>(method, fallback, call) ?? fallback;
+  /** A result that must be bytes. Anything else is an error of the delegate, too. */
+  bytes(method: string, fallback: Uint8Array, result: unknown): Uint8Array {
+    if (result === undefined) return fallback;
     if (result instanceof Uint8Array) return result;
     this.report(method, new TypeError("it must return a Uint8Array"));
     return fallback;
+  }
+
+  /** The result of a promise; undefined if it rejects, which {@link call} reports, or has none after `timeout` ms. */
+  settled(method: string, result: PromiseLike<unknown>, clock: Clock, timeout: number): Promise<unknown> {
+    return new Promise((resolve) => {
+      const timer = clock.setTimeout(() => {
+        this.report(method, new Error(`no result within ${timeout} ms`));
+        resolve(undefined);
+      }, timeout);
+      const end = (value: unknown): void => {
+        clock.clearTimeout(timer);
+        resolve(value);
+      };
+      result.then(end, () => end(undefined));
+    });
   }
 
   /** As {@link bytes}, for a list of them. */

@@ -8,6 +8,7 @@ const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
 /** Gives every event to every open stream. */
 export class EventHub {
   readonly #streams: Set<BufferedEventStream> = new Set();
+  readonly #followers: ((event: MemberEvent) => void)[] = [];
   readonly #onDropped: () => void;
   #isEnded = false;
 
@@ -31,7 +32,13 @@ export class EventHub {
     return stream;
   }
 
+  /** Calls `listener` for every event, at once. */
+  follow(listener: (event: MemberEvent) => void): void {
+    this.#followers.push(listener);
+  }
+
   push(event: MemberEvent): void {
+    for (const listener of this.#followers) listener(event);
     for (const stream of this.#streams) stream.push(event);
   }
 

@@ -1,5 +1,6 @@
 import { hostPort, type Address } from "../api/address.ts";
 import { MemberlistError } from "../api/errors.ts";
+import type { CountedName } from "../api/codes.ts";
 import type { MemberEvent } from "../api/events.ts";
 import type { Traffic } from "../api/stats.ts";
 import type { ResolvedConfig } from "../config/config.ts";
@@ -10,7 +11,7 @@ import { Diagnostics, type DiagnosticsChannels } from "../ports/diagnostics.ts";
 import { createLog, type Log } from "../ports/log.ts";
 import { streamWorkersOf } from "../wire/stream-workers.ts";
 import { randomU32 } from "../ports/random.ts";
-import type { AdvertisedAddress, Transport } from "../ports/transport.ts";
+import type { AdvertisedAddress, Transport, TransportStream } from "../ports/transport.ts";
 import { Engine } from "../swim/engine.ts";
 import type { EngineHooks } from "../swim/simulation-hooks.ts";
 import { labelOverhead } from "../wire/label.ts";
@@ -92,6 +93,7 @@ export class NodeRuntime {
   #isDraining = false;
   /** The event loop was blocked, and its timers wait for messages, until then at most. */
   #catchUpUntil: number | undefined;
+  #isSuspended = false;
   #isStopped = false;
 
   constructor(options: NodeRuntimeOptions) {
@@ -134,7 +136,7 @@ export class NodeRuntime {
   }
 
   start(meta: Uint8Array): void {
-    this.#transport.listen({ packet: this.#receive, stream: (stream, from) => this.#inboundStreams.accept(stream, from) });
+    this.#transport.listen({ packet: this.#receive, stream: (stream, from) => this.#accept(stream, from) });
     this.run(() => this.engine.start(meta));
     this.#keeper.start();
     this.#addressWatch.start();
@@ -154,6 +156,38 @@ export class NodeRuntime {
 
   get isStopped(): boolean {
     return this.#isStopped;
+  }
+
+  /**
+   * The application has been silent for `silentFor` ms. From now on the node answers nothing and sends nothing, as if the whole process did not
+   * run, so that the others find it dead.
+   */
+  suspend(silentFor: number): void {
+    if (this.#isStopped || this.#isSuspended) return;
+    const { engine, config, log } = this;
+    log.warn(
+      "application_unresponsive",
+      `the application's event loop has been blocked for ${silentFor} ms: the node answers no more`,
+      {
+        silentFor,
+      },
+    );
+    this.#publish({ type: "application_unresponsive", node: engine.localNode, silentFor, at: config.clock.wallTime() });
+    this.#isSuspended = true;
+    this.#timer.clear();
+  }
+
+  /** The application answers again. The node exchanges states with a member at once, and refutes what it learns about itself. */
+  resume(): void {
+    if (this.#isStopped || !this.#isSuspended) return;
+    this.#isSuspended = false;
+    this.log.info("application_responsive", "the application's event loop runs again: the node answers again");
+    this.run(() => this.engine.pushPull.exchange());
+  }
+
+  /** Counts something for `members.counters()`. */
+  count(name: CountedName): void {
+    this.#stats.count(name);
   }
 
   /** A copy: the counts go on. */
@@ -195,6 +229,7 @@ export class NodeRuntime {
   /** An input as any other, without a closure for each packet. */
   readonly #receive = (packet: Uint8Array, from: Address, receivedAt: number): boolean => {
     if (this.#isStopped) return false;
+    if (this.#isSuspended) return this.#ignore();
     const message = this.#receiver.decode(packet, from);
     if (message === undefined) return false;
     this.#begin();
@@ -204,6 +239,17 @@ export class NodeRuntime {
       this.#end();
     }
   };
+
+  #accept(stream: TransportStream, from: Address): void {
+    if (!this.#isSuspended) this.#inboundStreams.accept(stream, from);
+    else if (this.#ignore()) stream.close();
+  }
+
+  /** @returns true: the sender is not to blame */
+  #ignore(): boolean {
+    this.count("dropped.application_unresponsive");
+    return true;
+  }
 
   #begin(): void {
     this.engine.now = this.config.clock.now();
@@ -231,7 +277,7 @@ export class NodeRuntime {
   #schedule(): void {
     if (this.#isStopped) return;
     this.#drainLater();
-    if (this.#catchUpUntil === undefined) this.#timer.set(this.engine.nextTimerAt() ?? Infinity);
+    if (this.#catchUpUntil === undefined && !this.#isSuspended) this.#timer.set(this.engine.nextTimerAt() ?? Infinity);
   }
 
   /** Handles queued messages in a later turn, unless there are none or that is scheduled already. */

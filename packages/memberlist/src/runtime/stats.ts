@@ -73,20 +73,20 @@ export class Stats implements EngineStats {
     if (this.#options.metrics === undefined) return;
     let series = this.#series.get(name);
     if (series === undefined) this.#series.set(name, (series = this.#seriesOf(name)));
-    this.#send("increment", series.metric, times, series.labels);
+    this.send("increment", series.metric, times, series.labels);
   }
 
   increment(metric: MetricOf<"counter">, value: number): void {
-    this.#send("increment", metric, value, this.#options.labels);
+    this.send("increment", metric, value, this.#options.labels);
   }
 
   gauge(metric: MetricOf<"gauge">, value: number, labels?: MetricLabels): void {
     const { labels: common, metrics } = this.#options;
-    if (metrics !== undefined) this.#send("gauge", metric, value, labels === undefined ? common : { ...common, ...labels });
+    if (metrics !== undefined) this.send("gauge", metric, value, labels === undefined ? common : { ...common, ...labels });
   }
 
   sample(metric: MetricOf<"sample">, value: number): void {
-    this.#send("sample", metric, value, this.#options.labels);
+    this.send("sample", metric, value, this.#options.labels);
   }
 
   measure(metric: MetricOf<"sample">): (() => void) | undefined {
@@ -123,7 +123,7 @@ export class Stats implements EngineStats {
   }
 
   /** A collector that throws, or rejects, must not stop the protocol; the counters and the log show it. */
-  #send(kind: keyof Metrics, metric: MetricName, value: number, labels: MetricLabels): void {
+  send(kind: keyof Metrics, metric: MetricName, value: number, labels: MetricLabels): void {
     const { metrics } = this.#options;
     if (metrics === undefined) return;
     try {

@@ -168,6 +168,11 @@ export class Engine {
     reactToBlockedEventLoop(late, this.context, this.localNode, [this.#prober, this.#membership]);
   }
 
+  /** See {@link NodeTable.trackChanges}. */
+  trackChanges(changed: Set<string>): void {
+    this.context.table.trackChanges(changed);
+  }
+
   nextTimerAt(): number | undefined {
     return this.context.timers.nextAt();
   }

@@ -122,6 +122,7 @@ export class Membership {
       if (record.suspicion.confirm(message.from)) {
         this.#gossip.broadcast(message.node, encodeSuspect(message));
         this.#armSuspicion(record, record.suspicion);
+        table.changed(record);
       }
       return;
     }

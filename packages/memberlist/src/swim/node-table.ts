@@ -160,6 +160,8 @@ export class NodeTable {
   readonly #byState: Readonly<Record<NodeState, NodeRecord[]>> = { alive: [], suspect: [], dead: [], left: [] };
   readonly #probeList: ProbeList<NodeRecord>;
   #stateChanges = 0;
+  /** The names of changed members, if somebody tracks them. */
+  #changed: Set<string> | undefined;
   /** How many nodes, from the first one on, {@link reap} has not looked at yet. */
   #reapLeft = 0;
 
@@ -188,6 +190,17 @@ export class NodeTable {
     return this.#stateChanges;
   }
 
+  /** Adds the names of members to a set, of all now and of those that change from now on. */
+  trackChanges(changed: Set<string>): void {
+    this.#changed = changed;
+    for (const { name } of this.#list) changed.add(name);
+  }
+
+  /** Something changed that the table does not set: a round-trip time, an accuser. */
+  changed({ name }: NodeRecord): void {
+    this.#changed?.add(name);
+  }
+
   get(name: string): NodeRecord | undefined {
     return this.#byName.get(name);
   }
@@ -199,6 +212,7 @@ export class NodeTable {
   /** Adds a node at a random place: whoever takes the first few of {@link records} takes any. */
   add(record: NodeRecord): void {
     this.#byName.set(record.name, record);
+    this.changed(record);
     this.#enterState(record);
     if (record.state !== "dead") this.#occupied.add(record.addr, record.port);
     const offset = randomOffset(this.#random, this.#list.length);
@@ -211,6 +225,7 @@ export class NodeTable {
   setState(record: NodeRecord, state: NodeState, now: number, fields: NodeFields = {}): void {
     const { addr, port, state: before } = record;
     record.changeState(state, now, fields);
+    this.changed(record);
     this.#moved(record, addr, port, before);
     this.#leaveState(record, before);
     this.#enterState(record);
@@ -223,6 +238,7 @@ export class NodeTable {
   change(record: NodeRecord, fields: NodeFields): void {
     const { addr, port, state } = record;
     record.change(fields);
+    this.changed(record);
     this.#moved(record, addr, port, state);
   }
 
@@ -254,6 +270,7 @@ export class NodeTable {
       const last = this.#list.pop() as NodeRecord;
       if (last !== record) this.#list[i] = last;
       this.#byName.delete(record.name);
+      this.changed(record);
       if (record.state !== "dead") this.#occupied.delete(record.addr, record.port);
       this.#leaveState(record);
       reaped.push(record);

@@ -154,9 +154,10 @@ class Probe {
 
   #acked(payload: Uint8Array, rtt: number): void {
     if (!this.#isIndirect) {
-      const { outputs, stats } = this.#parts.context;
+      const { outputs, stats, table } = this.#parts.context;
       this.#rtt = rtt;
       this.#target.addRtt(rtt);
+      table.changed(this.#target);
       stats.sample("memberlist.probe.rtt", rtt);
       const node = this.#target.view();
       outputs.events.push({ type: "pingComplete", node, rtt, payload: keepable(payload) });

@@ -84,6 +84,13 @@ export class PushPull {
     for (const node of remote) this.#mergeOne(node);
   }
 
+  /** Exchanges states with a random alive member, at once. */
+  exchange(): void {
+    const { config, outputs, selector } = this.#context;
+    const [target] = selector.choose("pushPull", 1, (record) => record.name !== config.name && record.state === "alive");
+    if (target !== undefined) outputs.actions.push({ type: "pushPull", to: addressOf(target) });
+  }
+
   #mergeOne(remote: PushNodeState): void {
     const { incarnation, name, addr, isMapped, meta, vsn } = remote;
     const port = applyPort(this.#context, remote.port);
@@ -111,14 +118,7 @@ export class PushPull {
       context: this.#context,
       delay,
       interval: () => pushPullScale(config.pushPullInterval, table.size),
-      tick: () => hooks.onSend("pushPull", () => this.#ask()),
+      tick: () => hooks.onSend("pushPull", () => this.exchange()),
     });
-  }
-
-  /** Asks a random alive member. */
-  #ask(): void {
-    const { config, outputs, selector } = this.#context;
-    const [target] = selector.choose("pushPull", 1, (record) => record.name !== config.name && record.state === "alive");
-    if (target !== undefined) outputs.actions.push({ type: "pushPull", to: addressOf(target) });
   }
 }

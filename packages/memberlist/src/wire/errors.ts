@@ -1,5 +1,15 @@
 import { MemberlistError } from "../api/errors.ts";
 import type { LimitName } from "../config/limits.ts";
+import { datagramMaxBytes } from "./constants.ts";
+
+/** Encoded for UDP, a message is too long. */
+export function packetTooLong(size: number): MemberlistError {
+  return new MemberlistError(
+    "message_too_large",
+    `a packet of ${size} bytes exceeds what UDP carries (${datagramMaxBytes}): shorten the message, or use sendReliable`,
+    { details: { size, limit: datagramMaxBytes } },
+  );
+}
 
 /** Why bytes were refused. Stable: drop counters are labelled with it. */
 export type DecodeReason =

@@ -2,6 +2,7 @@ import { afterEach, beforeEach } from "vitest";
 import { createMemberlist, lanConfig, MemberlistError, type Config, type LogLevel, type Memberlist } from "../../src/index.ts";
 import type { LogFields, Logger } from "../../src/ports/logger.ts";
 import { MemoryNetwork, SeededRandom, settlePromises, VirtualClock, type MemoryNetworkOptions } from "../../src/testing/index.ts";
+import { createOverLoopback } from "./loopback-thread.ts";
 import type { MemoryTransport } from "../../src/testing/index.ts";
 
 interface LogLine {
@@ -24,6 +25,9 @@ export interface TestNode {
 
 /** Config fields; the transport listens on `host` and `port`. */
 export type NodeConfig = Partial<Config> & { readonly host?: string; readonly port?: number };
+
+/** The members run as in threads of their own: the vitest project `thread`. */
+export const inThread: boolean = process.env["MEMBERLIST_TEST_THREAD"] === "1";
 
 /** Time to advance after the end, in ms: longer than any latency in these tests, shorter than any timeout. */
 const lastPackets = 900;
@@ -48,10 +52,14 @@ export class Cluster {
     const name = fields.name ?? `node-${this.nodes.length}`;
     const logger = fields.logOutput === undefined ? recordingLogger(log) : undefined;
     const base = { ...lanConfig(), name, transport, clock: this.clock, random: this.random.fork(), logger };
-    const members = await createMemberlist({ ...base, ...fields });
+    const members = await this.#create({ ...base, ...fields });
     const node: TestNode = { name, members, transport, log, address: transport.key, seed: `${name}/${transport.key}` };
     this.nodes.push(node);
     return node;
+  }
+
+  #create(config: Config): Promise<Memberlist> {
+    return inThread ? this.settle(createOverLoopback(config)) : createMemberlist(config);
   }
 
   /** `count` nodes that all know each other. */

@@ -1,11 +1,12 @@
 import { formatAddress, type Address } from "../../api/address.ts";
-import { errorMessage, MemberlistError } from "../../api/errors.ts";
+import { errorMessage } from "../../api/errors.ts";
 import type { ResolvedConfig } from "../../config/config.ts";
 import type { KeyringCipher } from "../../encryption/keyring-cipher.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Transport } from "../../ports/transport.ts";
 import { makeCompound } from "../../wire/compound.ts";
 import { compoundMaxParts, compoundOverhead, datagramMaxBytes } from "../../wire/constants.ts";
+import { packetTooLong } from "../../wire/errors.ts";
 import { encodePacket, type EncodePacketOptions } from "../../wire/packet.ts";
 import type { Stats } from "../stats.ts";
 
@@ -169,11 +170,7 @@ export class PacketSender {
   #encode(message: Uint8Array, crc: boolean): Uint8Array {
     const packet = encodePacket(message, crc ? this.#layersWithCrc : this.#layers);
     if (packet.length <= datagramMaxBytes) return packet;
-    throw new MemberlistError(
-      "message_too_large",
-      `a packet of ${packet.length} bytes exceeds what UDP carries (${datagramMaxBytes}): shorten the message, or use sendReliable`,
-      { details: { size: packet.length, limit: datagramMaxBytes } },
-    );
+    throw packetTooLong(packet.length);
   }
 
   #write(packet: Uint8Array, to: Address, count: number, onFailed?: () => void): boolean {

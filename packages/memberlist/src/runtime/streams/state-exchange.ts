@@ -50,7 +50,7 @@ export class StateExchange {
   async localState(join: boolean): Promise<Uint8Array> {
     const { delegates, engine, stats } = this.#options;
     await this.nextPart();
-    const userState = delegates.localState(join);
+    const userState = await delegates.localState(join);
     const message = await encodeLongPushPull(join, engine.pushPull.localNodes(), userState, this.nextPart);
     stats.gauge("memberlist.size.local", message.length);
     return message;

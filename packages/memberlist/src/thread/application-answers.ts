@@ -1,0 +1,84 @@
+import type { Seed, SeedRequest } from "../api/seeds.ts";
+import type { ResolvedConfig } from "../config/config.ts";
+import type { SrvRecord } from "../ports/transport.ts";
+import type { Delegates } from "../runtime/delegates.ts";
+import { pack } from "./packed-values.ts";
+import type { ApplicationMessage, Question, ThreadMessage } from "./thread-messages.ts";
+
+export interface ApplicationAnswersOptions {
+  readonly config: ResolvedConfig;
+  readonly delegates: Delegates;
+  readonly post: (message: ApplicationMessage) => void;
+  /** Asks the thread's transport. @param question the id of the question about a seed */
+  readonly resolveSrv: (question: number, service: string) => Promise<readonly SrvRecord[]>;
+}
+
+/** Answers what the thread asks: the delegates' values, the store, seeds. */
+export class ApplicationAnswers {
+  readonly #options: ApplicationAnswersOptions;
+  /** By the id of the join. */
+  readonly #seeds: Map<number, readonly Seed[]> = new Map();
+  readonly #aborts: Map<number, AbortController> = new Map();
+  /** The last saved state: a thread that is started again goes on from it. */
+  #saved: string | undefined;
+
+  constructor(options: ApplicationAnswersOptions) {
+    this.#options = options;
+  }
+
+  addSeeds(join: number, seeds: readonly Seed[]): void {
+    this.#seeds.set(join, seeds);
+  }
+
+  deleteSeeds(join: number): void {
+    this.#seeds.delete(join);
+  }
+
+  receive(message: Exclude<ThreadMessage, { readonly type: "feed" }>): void {
+    const { id } = message;
+    if (message.type === "cancelAsk") {
+      this.#aborts.get(id)?.abort();
+      return;
+    }
+    const { post } = this.#options;
+    this.#answer(id, message.question).then(
+      (value) => post({ type: "answer", id, value: pack(value), error: undefined }),
+      (error: unknown) => post({ type: "answer", id, value: undefined, error: pack(error ?? new Error("no reason given")) }),
+    );
+  }
+
+  async #answer(id: number, question: Question): Promise<unknown> {
+    const { config, delegates } = this.#options;
+    switch (question.about) {
+      case "ackPayload":
+        return delegates.ackPayload();
+      case "advertiseAddr":
+        return typeof config.advertiseAddr === "function" ? config.advertiseAddr() : config.advertiseAddr;
+      case "getBroadcasts":
+        return delegates.getBroadcasts(question.overhead, question.limit);
+      case "localState":
+        return delegates.localState(question.join);
+      case "load":
+        return this.#saved ?? config.store?.load();
+      case "save":
+        this.#saved = question.text;
+        return config.store?.save(question.text);
+      case "seed":
+        return this.#findSeeds(id, question);
+    }
+  }
+
+  async #findSeeds(id: number, { index, join, timeout }: Question & { readonly about: "seed" }): Promise<readonly string[]> {
+    const seed = this.#seeds.get(join)?.[index];
+    if (typeof seed !== "function") return [];
+    const abort = new AbortController();
+    this.#aborts.set(id, abort);
+    const { resolveSrv } = this.#options;
+    const request: SeedRequest = { signal: abort.signal, timeout, resolveSrv: (service) => resolveSrv(id, service) };
+    try {
+      return await seed(request);
+    } finally {
+      this.#aborts.delete(id);
+    }
+  }
+}

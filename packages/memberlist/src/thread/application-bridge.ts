@@ -1,0 +1,194 @@
+import type { Address } from "../api/address.ts";
+import type { Delegate, PingDelegate } from "../api/delegates.ts";
+import { MemberlistError } from "../api/errors.ts";
+import type { SeedProvider, SeedRequest } from "../api/seeds.ts";
+import type { Config } from "../config/config.ts";
+import { textLogger, type LogFields, type Logger, type LogLevel } from "../ports/logger.ts";
+import type { SrvRecord } from "../ports/transport.ts";
+import type { Clock } from "../ports/clock.ts";
+import { onAbort } from "../util/on-abort.ts";
+import type { MemberFeed } from "./member-feed.ts";
+import { pack, unpack } from "./packed-values.ts";
+import type { ApplicationFunction, Question, StartMessage, ThreadMessage } from "./thread-messages.ts";
+import type { ThreadPort } from "./thread-port.ts";
+
+/** The bytes of broadcasts that were fetched and not sent yet; more are not asked for until then. */
+const maxFetchedBytes = 64 * 1024;
+
+interface Asked {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The application as its member sees it from the thread: delegates and other objects of the config that call it, or ask it. */
+export class ApplicationBridge {
+  readonly #port: ThreadPort;
+  readonly #feed: MemberFeed;
+  readonly #asked: Map<number, Asked> = new Map();
+  /** The seeds that are being resolved: their `resolveSrv`, by the id of the question. */
+  readonly #seedRequests: Map<number, SeedRequest> = new Map();
+  #lastId = 0;
+
+  constructor(port: ThreadPort, feed: MemberFeed) {
+    this.#port = port;
+    this.#feed = feed;
+  }
+
+  /**
+   * The config of the member: the fields that were cloned, those of the module, and the application's objects.
+   *
+   * @param clock stamps log lines
+   */
+  config(start: StartMessage, module: Partial<Config>, clock: Clock): Config {
+    const { functions, hasMetrics } = start;
+    const has = (name: ApplicationFunction): boolean => functions.includes(name);
+    const { logger, logOutput, ...others } = module;
+    const ownLogger = logger ?? (logOutput === undefined ? undefined : textLogger(logOutput, clock));
+    return {
+      ...(unpack(start.config) as Config),
+      store: {
+        load: () => this.#ask({ about: "load" }) as Promise<string | undefined>,
+        save: (text) => this.#ask({ about: "save", text }) as Promise<void>,
+      },
+      ...(has("advertiseAddr") ? { advertiseAddr: () => this.#ask({ about: "advertiseAddr" }) as Promise<string> } : {}),
+      ...(hasMetrics ? { metrics: this.#feed.metrics } : {}),
+      delegate: this.#delegate(has),
+      ping: this.#pingDelegate(has, start.ackPayload),
+      ...others,
+      logger: this.#logger(ownLogger, clock),
+    };
+  }
+
+  /** A seed that a function of the application finds. @param join the id of the call */
+  seed(join: number, index: number, name: string): SeedProvider {
+    const provider = async (request: SeedRequest): Promise<readonly string[]> => {
+      const id = this.#lastId + 1;
+      this.#seedRequests.set(id, request);
+      try {
+        return (await this.#ask({ about: "seed", join, index, timeout: request.timeout }, request.signal)) as readonly string[];
+      } finally {
+        this.#seedRequests.delete(id);
+      }
+    };
+    return Object.defineProperty(provider, "name", { value: name });
+  }
+
+  /** Asks the transport for the application's seed function. */
+  resolveSrv(question: number, service: string): Promise<readonly SrvRecord[]> {
+    const request = this.#seedRequests.get(question);
+    if (request !== undefined) return request.resolveSrv(service);
+    return Promise.reject(new MemberlistError("aborted", "the seed is not resolved any longer"));
+  }
+
+  answer(id: number, value: unknown, error: unknown): void {
+    const asked = this.#asked.get(id);
+    this.#asked.delete(id);
+    if (error === undefined) asked?.resolve(value);
+    else asked?.reject(unpack(error));
+  }
+
+  #ask(question: Question, signal?: AbortSignal): Promise<unknown> {
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      const stopListening = signal && onAbort(signal, () => this.#post({ type: "cancelAsk", id }));
+      const end =
+        <T>(settle: (value: T) => void) =>
+        (value: T): void => {
+          stopListening?.();
+          settle(value);
+        };
+      this.#asked.set(id, { resolve: end(resolve), reject: end(reject) });
+      this.#post({ type: "ask", id, question });
+    });
+  }
+
+  #post(message: ThreadMessage): void {
+    this.#port.post(message);
+  }
+
+  #delegate(has: (name: ApplicationFunction) => boolean): Delegate {
+    const fetched = new FetchedBroadcasts(
+      (overhead, limit) => this.#ask({ about: "getBroadcasts", overhead, limit }) as Promise<Uint8Array[]>,
+    );
+    return {
+      ...(has("notifyMsg") ? { notifyMsg: (message: Uint8Array, from: Address) => this.#feed.message(message, from) } : {}),
+      ...(has("getBroadcasts") ? { getBroadcasts: (overhead: number, limit: number) => fetched.take(overhead, limit) } : {}),
+      ...(has("localState")
+        ? { localState: (join: boolean) => this.#ask({ about: "localState", join }) as Promise<Uint8Array> }
+        : {}),
+      ...(has("mergeRemoteState")
+        ? { mergeRemoteState: (state: Uint8Array, join: boolean) => this.#feed.merge(state, join) }
+        : {}),
+    };
+  }
+
+  #pingDelegate(has: (name: ApplicationFunction) => boolean, first: Uint8Array): PingDelegate {
+    let payload = first;
+    let isAsking = false;
+    const ackPayload = (): Uint8Array => {
+      if (!isAsking) {
+        isAsking = true;
+        this.#ask({ about: "ackPayload" }).then(
+          (value) => {
+            isAsking = false;
+            payload = value as Uint8Array;
+          },
+          () => (isAsking = false),
+        );
+      }
+      return payload;
+    };
+    return {
+      ...(has("ackPayload") ? { ackPayload } : {}),
+      ...(has("notifyPingComplete") ? { notifyPingComplete: (node, rtt, bytes) => this.#feed.ping(node, rtt, bytes) } : {}),
+    } satisfies PingDelegate;
+  }
+
+  /** @param own the module's; it gets every line, and the application for `recentEvents()` only */
+  #logger(own: Logger | undefined, clock: Clock): Logger {
+    const at =
+      (level: LogLevel) =>
+      (fields: LogFields, message: string): unknown => {
+        const isLogged = own !== undefined;
+        this.#feed.line({ type: "line", level, fields: pack(fields), message, at: clock.wallTime(), isLogged });
+        return own?.[level](fields, message);
+      };
+    return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+  }
+}
+
+/** Broadcasts of the application's `getBroadcasts`, fetched ahead: a packet does not wait for the application. */
+class FetchedBroadcasts {
+  readonly #fetch: (overhead: number, limit: number) => Promise<readonly Uint8Array[]>;
+  #messages: Uint8Array[] = [];
+  #bytes = 0;
+  #isFetching = false;
+
+  constructor(fetch: (overhead: number, limit: number) => Promise<readonly Uint8Array[]>) {
+    this.#fetch = fetch;
+  }
+
+  take(overhead: number, limit: number): Uint8Array[] {
+    const taken: Uint8Array[] = [];
+    let free = limit;
+    this.#messages = this.#messages.filter((message) => {
+      if (overhead + message.length > free) return true;
+      free -= overhead + message.length;
+      this.#bytes -= message.length;
+      taken.push(message);
+      return false;
+    });
+    if (!this.#isFetching && this.#bytes < maxFetchedBytes) this.#fetchMore(overhead, limit);
+    return taken;
+  }
+
+  #fetchMore(overhead: number, limit: number): void {
+    this.#isFetching = true;
+    const end = (messages: readonly Uint8Array[]): void => {
+      this.#isFetching = false;
+      this.#messages.push(...messages);
+      for (const { length } of messages) this.#bytes += length;
+    };
+    this.#fetch(overhead, limit).then(end, () => end([]));
+  }
+}

@@ -1,0 +1,172 @@
+import type { LogEvent, MemberEvent } from "../api/events.ts";
+import type { Node } from "../api/node.ts";
+import type { LogFields } from "../ports/logger.ts";
+import type { ClockTimer } from "../ports/clock.ts";
+import { equalBytes } from "../wire/bytes.ts";
+import type { ResolvedConfig } from "../config/config.ts";
+import type { Log } from "../ports/log.ts";
+import type { Delegates } from "../runtime/delegates.ts";
+import type { RecentEvents } from "../runtime/recent-events.ts";
+import type { Stats } from "../runtime/stats.ts";
+import { isLive, type MemberMirror } from "./member-mirror.ts";
+import { MessageBlockReader } from "./message-block.ts";
+import { unpack } from "./packed-values.ts";
+import type { ThreadCalls } from "./thread-calls.ts";
+import type { FeedItem, FeedMessage, LineItem, MemberNumbers } from "./thread-messages.ts";
+
+/** After so long, in ms, a member that a new thread has not found again counts as dead. */
+const foundAgainWithin = 30_000;
+
+/** The parts of a member that a feed changes. */
+export interface FeedTarget {
+  readonly config: ResolvedConfig;
+  readonly mirror: MemberMirror;
+  readonly calls: ThreadCalls;
+  readonly delegates: Delegates;
+  readonly log: Log;
+  readonly recent: RecentEvents;
+  readonly stats: Stats;
+  setNumbers(numbers: MemberNumbers): void;
+  publish(event: MemberEvent): void;
+  /** A feed was handled. */
+  handled(): void;
+}
+
+/** Hands on what the thread reports: to the mirror, the delegates, the events, the log and the metrics. */
+export class FeedReader {
+  readonly #member: FeedTarget;
+  /** The members of which the application was last notified as live, if it has an event delegate. */
+  readonly #notified: Map<string, Node> = new Map();
+  /** The live members before the thread was started again, which the new one has not found yet. */
+  readonly #lost: Map<string, Node> = new Map();
+  #lostTimer: ClockTimer = undefined;
+
+  constructor(member: FeedTarget) {
+    this.#member = member;
+  }
+
+  read(feed: FeedMessage): void {
+    const { mirror } = this.#member;
+    for (const update of feed.nodes) mirror.update(update);
+    if (feed.numbers !== undefined) this.#member.setNumbers(feed.numbers);
+    const block = feed.block && new MessageBlockReader(feed.block);
+    for (const item of feed.items) this.#handle(item, block);
+    this.#collect(feed);
+    this.#member.handled();
+  }
+
+  /** A new thread is about to start. It knows no member, and finds them again. */
+  restart(): void {
+    const { config, mirror } = this.#member;
+    for (const node of mirror.nodes()) if (node.name !== config.name) this.#lost.set(node.name, node);
+    config.clock.clearTimeout(this.#lostTimer);
+    this.#lostTimer = config.clock.setTimeout(() => this.#dropLost(), foundAgainWithin);
+  }
+
+  end(): void {
+    this.#member.config.clock.clearTimeout(this.#lostTimer);
+  }
+
+  #handle(item: FeedItem, block: MessageBlockReader | undefined): void {
+    const { calls, delegates } = this.#member;
+    switch (item.type) {
+      case "event":
+        this.#event(unpack(item.event) as MemberEvent);
+        break;
+      case "messages":
+        for (let i = 0; i < item.count; i++) {
+          block?.next(true, (message, from) => delegates.notify({ type: "message", message, from }));
+        }
+        break;
+      case "message":
+        delegates.notify(item);
+        break;
+      case "ping":
+        delegates.notify({ type: "pingComplete", node: unpack(item.node) as Node, rtt: item.rtt, payload: item.payload });
+        break;
+      case "merge":
+        delegates.mergeRemoteState(item.state, item.join);
+        break;
+      case "reply":
+        calls.reply(item.id, item.value, item.error);
+        break;
+      case "line":
+        this.#line(item);
+        break;
+      case "gap":
+        this.#closeGap();
+        break;
+    }
+  }
+
+  #event(event: MemberEvent): void {
+    const found = this.#foundAgain(event);
+    if (found !== undefined) this.#notify(found);
+  }
+
+  /** To the application, a member that a new thread finds again has not joined again. */
+  #foundAgain(event: MemberEvent): MemberEvent | undefined {
+    if (this.#lost.size === 0 || event.type !== "join") return event;
+    const before = this.#lost.get(event.node.name);
+    this.#lost.delete(event.node.name);
+    if (before === undefined) return event;
+    const isSame = equalBytes(before.meta, event.node.meta) && before.addr === event.node.addr && before.port === event.node.port;
+    return isSame ? undefined : { ...event, type: "update" };
+  }
+
+  #dropLost(): void {
+    const { config, mirror } = this.#member;
+    const at = config.clock.wallTime();
+    for (const [name, node] of this.#lost) {
+      mirror.delete(name);
+      const cause = { code: "declared_dead", from: config.name, suspicion: undefined } as const;
+      this.#notify({ type: "leave", node: Object.freeze({ ...node, state: "dead" }), cause, at });
+    }
+    this.#lost.clear();
+  }
+
+  #notify(event: MemberEvent): void {
+    const { config, delegates } = this.#member;
+    if (config.events !== undefined) {
+      if (event.type === "join" || event.type === "update") this.#notified.set(event.node.name, event.node);
+      if (event.type === "leave") this.#notified.delete(event.node.name);
+    }
+    if (event.type === "join" || event.type === "leave" || event.type === "update" || event.type === "conflict") {
+      delegates.notify(event);
+    }
+    this.#member.publish(event);
+  }
+
+  /** Events are missing: the event delegate is notified of the differences between the members that it knows and those that there are. */
+  #closeGap(): void {
+    const { config, delegates, mirror } = this.#member;
+    if (config.events === undefined) return;
+    for (const node of mirror.nodes()) {
+      const before = this.#notified.get(node.name);
+      this.#notified.set(node.name, node);
+      if (before === undefined) delegates.notify({ type: "join", node });
+      else if (!equalBytes(before.meta, node.meta)) delegates.notify({ type: "update", node });
+    }
+    for (const [name, before] of this.#notified) {
+      const node = mirror.node(name) ?? Object.freeze({ ...before, state: "dead" as const });
+      if (isLive(node)) continue;
+      this.#notified.delete(name);
+      delegates.notify({ type: "leave", node, cause: { code: "declared_dead", from: config.name, suspicion: undefined } });
+    }
+  }
+
+  #line({ at, fields, isLogged, level, message }: LineItem): void {
+    const { log, recent } = this.#member;
+    const line = unpack(fields) as LogFields;
+    const event: LogEvent = { type: "log", level, code: line.code, message, fields: line, at };
+    if (isLogged) recent.addLine(event);
+    else log.write(event);
+  }
+
+  #collect({ metrics: updates }: FeedMessage): void {
+    const { metrics } = this.#member.config;
+    if (metrics === undefined) return;
+    const { stats } = this.#member;
+    for (const { kind, labels, name, values } of updates) for (const value of values) stats.send(kind, name, value, labels);
+  }
+}

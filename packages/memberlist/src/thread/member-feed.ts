@@ -1,0 +1,251 @@
+import type { Address } from "../api/address.ts";
+import type { MemberEvent } from "../api/events.ts";
+import type { Node } from "../api/node.ts";
+import type { LocalMember } from "../runtime/local-member.ts";
+import { Fifo } from "../util/fifo.ts";
+import { copyBytes } from "../wire/bytes.ts";
+import { MessageBlockBuilder } from "./message-block.ts";
+import { MetricsBuffer } from "./metrics-buffer.ts";
+import { pack } from "./packed-values.ts";
+import type { FeedItem, FeedMessage, LineItem, MemberNumbers, NodeUpdate } from "./thread-messages.ts";
+import type { ThreadPort } from "./thread-port.ts";
+
+/** Feeds that the application has not handled yet; the next one waits for it. */
+const maxUnhandled = 2;
+/** How much one feed has at most: its receiver handles it in one piece. */
+const nodesAtOnce = 256;
+const itemsAtOnce = 1_024;
+const bytesAtOnce = 1024 * 1024;
+/** How long a change of numbers alone waits, in ms. */
+const numbersDelay = 100;
+/** Longer messages are handed over, not copied into a block. In bytes. */
+const longMessage = 64 * 1024;
+
+/** What waits for an application that does not handle its feeds. What exceeds it is dropped and counted. */
+const limits = { event: 8_192, message: 65_536, ping: 1_024, merge: 64, line: 1_024 } as const;
+/** The bytes of waiting messages and states; a single one may exceed it. */
+const maxWaitingBytes = 32 * 1024 * 1024;
+
+type Waiting =
+  | { readonly kind: "message"; readonly message: Uint8Array; readonly from: Address }
+  | { readonly kind: Exclude<keyof typeof limits, "message"> | "reply"; readonly item: FeedItem; readonly bytes: number };
+
+/**
+ * Tells the application of a member what happens to it: changed members, events, messages and replies, in order. It waits for an
+ * application that is slow, and keeps only so much for it.
+ */
+export class MemberFeed {
+  readonly metrics: MetricsBuffer = new MetricsBuffer(() => this.#flushNumbersLater());
+  readonly #port: ThreadPort;
+  readonly #changed: Set<string> = new Set();
+  readonly #waiting: Fifo<Waiting> = new Fifo();
+  readonly #counts: Record<keyof typeof limits, number> = { event: 0, message: 0, ping: 0, merge: 0, line: 0 };
+  #member: LocalMember | undefined;
+  #waitingBytes = 0;
+  #droppedEvents = 0;
+  #unhandled = 0;
+  #isScheduled = false;
+  #hasTimer = false;
+  #isEnded = false;
+
+  constructor(port: ThreadPort) {
+    this.#port = port;
+  }
+
+  /** The member exists, and has not started yet. */
+  attach(member: LocalMember): void {
+    this.#member = member;
+    const { runtime } = member;
+    runtime.engine.trackChanges(this.#changed);
+    runtime.events.follow((event) => this.event(event));
+    runtime.watch(() => {
+      if (this.#changed.size > 0) this.#flushLater();
+      else this.#flushNumbersLater();
+    });
+  }
+
+  event(event: MemberEvent): void {
+    if (this.#counts.event < limits.event) {
+      this.#add("event", { type: "event", event: pack(event) });
+      return;
+    }
+    this.#droppedEvents++;
+    this.#member?.runtime.count("dropped.event");
+  }
+
+  message(message: Uint8Array, from: Address): void {
+    if (!this.#hasRoom("message", message.length)) return;
+    this.#waiting.push({ kind: "message", message, from });
+    this.#flushLater();
+  }
+
+  ping(node: Node, rtt: number, payload: Uint8Array): void {
+    if (this.#hasRoom("ping", payload.length))
+      this.#add("ping", { type: "ping", node: pack(node), rtt, payload: copyBytes(payload) }, payload.length);
+  }
+
+  merge(state: Uint8Array, join: boolean): void {
+    if (this.#hasRoom("merge", state.length)) this.#add("merge", { type: "merge", state, join }, state.length);
+  }
+
+  line(line: LineItem): void {
+    if (this.#counts.line < limits.line) this.#add("line", line);
+  }
+
+  reply(id: number, value: unknown, error: unknown): void {
+    this.#add("reply", { type: "reply", id, value: pack(value), error: pack(error) });
+  }
+
+  /** The application has handled a feed. */
+  handled(): void {
+    this.#unhandled--;
+    this.#flushIfNeeded();
+  }
+
+  /** Posts all that is left, whatever the application has handled. */
+  end(): void {
+    do this.#post();
+    while (this.#hasMore);
+    this.#isEnded = true;
+  }
+
+  get #hasMore(): boolean {
+    return this.#waiting.size > 0 || this.#changed.size > 0 || this.#droppedEvents > 0;
+  }
+
+  #hasRoom(kind: "message" | "ping" | "merge", bytes: number): boolean {
+    const fits = this.#counts[kind] < limits[kind] && (this.#waitingBytes === 0 || this.#waitingBytes + bytes <= maxWaitingBytes);
+    if (!fits) {
+      this.#member?.runtime.count("dropped.application_slow");
+      return false;
+    }
+    if (kind === "message") this.#count(kind, bytes);
+    return true;
+  }
+
+  #count(kind: Waiting["kind"], bytes: number): void {
+    if (kind !== "reply") this.#counts[kind]++;
+    this.#waitingBytes += bytes;
+  }
+
+  #add(kind: Exclude<Waiting["kind"], "message">, item: FeedItem, bytes: number = 0): void {
+    this.#count(kind, bytes);
+    this.#waiting.push({ kind, item, bytes });
+    this.#flushLater();
+  }
+
+  /** After the input that is being handled, and those that wait already: they share a feed. */
+  #flushLater(): void {
+    if (this.#isScheduled || this.#isEnded || this.#unhandled >= maxUnhandled) return;
+    this.#isScheduled = true;
+    const flush = (): void => {
+      this.#isScheduled = false;
+      if (!this.#isEnded && this.#unhandled < maxUnhandled) this.#post();
+      this.#flushIfNeeded();
+    };
+    if (this.#member === undefined) queueMicrotask(flush);
+    else this.#member.config.clock.defer(flush);
+  }
+
+  #flushIfNeeded(): void {
+    if (this.#hasMore) this.#flushLater();
+  }
+
+  #flushNumbersLater(): void {
+    if (this.#hasTimer || this.#isEnded || this.#member === undefined) return;
+    this.#hasTimer = true;
+    this.#member.config.clock.setTimeout(() => {
+      this.#hasTimer = false;
+      this.#flushLater();
+    }, numbersDelay);
+  }
+
+  #post(): void {
+    const transfer: ArrayBuffer[] = [];
+    const nodes = this.#takeNodes();
+    const items: FeedItem[] = [];
+    // What has happened to a member is told when the application sees the member as it is.
+    const block = this.#changed.size === 0 ? this.#takeItems(items, transfer) : undefined;
+    const metrics = this.metrics.take();
+    const numbers = this.#member === undefined ? undefined : numbersOf(this.#member);
+    this.#unhandled++;
+    this.#port.post({ type: "feed", nodes, items, block, numbers, metrics } satisfies FeedMessage, transfer);
+  }
+
+  #takeNodes(): NodeUpdate[] {
+    const member = this.#member;
+    const nodes: NodeUpdate[] = [];
+    if (member === undefined) return nodes;
+    for (const name of this.#changed) {
+      this.#changed.delete(name);
+      nodes.push({ name, info: pack(member.nodeInfo(name)) });
+      if (nodes.length === nodesAtOnce) break;
+    }
+    return nodes;
+  }
+
+  #takeItems(items: FeedItem[], transfer: ArrayBuffer[]): FeedMessage["block"] {
+    const builder = new MessageBlockBuilder();
+    let bytes = 0;
+    while (this.#waiting.size > 0 && items.length < itemsAtOnce && builder.count < itemsAtOnce && bytes < bytesAtOnce) {
+      const next = this.#waiting.shift() as Waiting;
+      const size = next.kind === "message" ? next.message.length : next.bytes;
+      bytes += size;
+      this.#waitingBytes -= size;
+      if (next.kind !== "reply") this.#counts[next.kind]--;
+      if (next.kind === "message") addMessage(next.message, next.from, items, builder, transfer);
+      else items.push(next.kind === "merge" ? handedOver(next.item, transfer) : next.item);
+    }
+    if (this.#waiting.size === 0 && this.#droppedEvents > 0) {
+      items.push({ type: "gap", dropped: this.#droppedEvents });
+      this.#droppedEvents = 0;
+    }
+    if (builder.count === 0) return undefined;
+    const built = builder.build();
+    transfer.push(...built.transfer);
+    return built.block;
+  }
+}
+
+function addMessage(
+  message: Uint8Array,
+  from: Address,
+  items: FeedItem[],
+  builder: MessageBlockBuilder,
+  transfer: ArrayBuffer[],
+): void {
+  if (message.length >= longMessage) {
+    items.push({ type: "message", message: ownBytes(message, transfer), from });
+    return;
+  }
+  builder.add(message, from);
+  const last = items.at(-1);
+  if (last?.type === "messages") last.count++;
+  else items.push({ type: "messages", count: 1 });
+}
+
+function handedOver(item: FeedItem, transfer: ArrayBuffer[]): FeedItem {
+  return item.type === "merge" ? { ...item, state: ownBytes(item.state, transfer) } : item;
+}
+
+/** Bytes that the application takes over: copied, unless they are most of their buffer. */
+function ownBytes(bytes: Uint8Array, transfer: ArrayBuffer[]): Uint8Array {
+  const isMost = bytes.length >= longMessage && bytes.length >= bytes.buffer.byteLength / 2;
+  const own = isMost && bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
+  transfer.push(own.buffer);
+  return own;
+}
+
+function numbersOf(member: LocalMember): MemberNumbers {
+  const { config, healthScore, localNode, maxPayload, numMembers, queues } = member;
+  return {
+    bindPort: config.bindPort,
+    numMembers,
+    healthScore,
+    maxPayload,
+    queues,
+    traffic: member.traffic(),
+    counters: member.counters(),
+    localNode: { ...localNode, meta: copyBytes(localNode.meta) },
+  };
+}

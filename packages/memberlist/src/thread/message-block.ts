@@ -1,0 +1,107 @@
+import type { Address } from "../api/address.ts";
+import { plainView } from "../wire/bytes.ts";
+
+/** Three numbers a message: its length, the index of its address, and whether checksums are understood. */
+const fields = 3;
+const initialMessages = 64;
+const initialBytes = 16 * 1024;
+
+/** Messages and their addresses, in few objects: cloning one object for each message would take longer than sending it. */
+export interface MessageBlock {
+  readonly bytes: ArrayBuffer;
+  readonly table: Uint32Array;
+  readonly count: number;
+  readonly addresses: readonly Address[];
+}
+
+/** Collects messages for a {@link MessageBlock}. */
+export class MessageBlockBuilder {
+  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(initialBytes);
+  #table: Uint32Array<ArrayBuffer> = new Uint32Array(initialMessages * fields);
+  #used = 0;
+  #count = 0;
+  readonly #addresses: Address[] = [];
+  readonly #indexes: Map<string, number> = new Map();
+  #lastAddress: Address | undefined;
+  #lastIndex = 0;
+
+  /** The bytes of the messages. */
+  get size(): number {
+    return this.#used;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Copies the message. */
+  add(message: Uint8Array, address: Address, crc: boolean = false): void {
+    const end = this.#used + message.length;
+    if (end > this.#bytes.length) {
+      const longer = new Uint8Array(Math.max(end, this.#bytes.length * 2));
+      longer.set(this.#bytes.subarray(0, this.#used));
+      this.#bytes = longer;
+    }
+    this.#bytes.set(message, this.#used);
+    this.#used = end;
+    const at = this.#count * fields;
+    if (at === this.#table.length) {
+      const longer = new Uint32Array(at * 2);
+      longer.set(this.#table);
+      this.#table = longer;
+    }
+    this.#table[at] = message.length;
+    this.#table[at + 1] = this.#indexOf(address);
+    this.#table[at + 2] = crc ? 1 : 0;
+    this.#count++;
+  }
+
+  build(): { readonly block: MessageBlock; readonly transfer: readonly ArrayBuffer[] } {
+    const bytes = this.#bytes.buffer;
+    const block = { bytes, table: this.#table, count: this.#count, addresses: this.#addresses };
+    return { block, transfer: [bytes, this.#table.buffer] };
+  }
+
+  #indexOf(address: Address): number {
+    const last = this.#lastAddress;
+    const { host, name, port } = address;
+    if (last !== undefined && last.host === host && last.port === port && last.name === name) return this.#lastIndex;
+    const key = `${port} ${host} ${name}`;
+    let index = this.#indexes.get(key);
+    if (index === undefined) {
+      index = this.#addresses.length;
+      this.#addresses.push({ host, port, name });
+      this.#indexes.set(key, index);
+    }
+    this.#lastAddress = address;
+    this.#lastIndex = index;
+    return index;
+  }
+}
+
+/** Reads a {@link MessageBlock}. */
+export class MessageBlockReader {
+  readonly #block: MessageBlock;
+  readonly #all: Uint8Array;
+  #next = 0;
+  #at = 0;
+
+  constructor(block: MessageBlock) {
+    this.#block = block;
+    this.#all = plainView(new Uint8Array(block.bytes));
+  }
+
+  get isAtEnd(): boolean {
+    return this.#next === this.#block.count;
+  }
+
+  /** Calls `take` with the next message. @param keeps whether the receiver may keep the message: it gets a copy, not a view of the block */
+  next(keeps: boolean, take: (message: Uint8Array, address: Address, crc: boolean) => void): void {
+    const { addresses, table } = this.#block;
+    const at = this.#next++ * fields;
+    const start = this.#at;
+    this.#at = start + (table[at] as number);
+    const message = keeps ? this.#all.slice(start, this.#at) : this.#all.subarray(start, this.#at);
+    take(message, addresses[table[at + 1] as number] as Address, table[at + 2] === 1);
+  }
+}

@@ -1,0 +1,48 @@
+import type { MetricName } from "../metrics/catalogue.ts";
+import type { MetricLabels, Metrics } from "../ports/metrics.ts";
+import type { MetricUpdate } from "./thread-messages.ts";
+
+/** Samples of one metric between two feeds; further ones are left out. */
+const maxSamples = 1_024;
+
+/** Collects metrics for the application's collector: sums of counters, the last value of gauges, and samples. */
+export class MetricsBuffer implements Metrics {
+  readonly #onAdded: () => void;
+  /** By kind, name and the labels' identity: the core passes the same object for the same labels. */
+  readonly #updates: Map<string, MetricUpdate & { readonly values: number[] }> = new Map();
+
+  constructor(onAdded: () => void) {
+    this.#onAdded = onAdded;
+  }
+
+  increment(name: MetricName, value: number, labels: MetricLabels): void {
+    const { values } = this.#of("increment", name, labels);
+    values[0] = (values[0] ?? 0) + value;
+  }
+
+  gauge(name: MetricName, value: number, labels: MetricLabels): void {
+    this.#of("gauge", name, labels).values[0] = value;
+  }
+
+  sample(name: MetricName, value: number, labels: MetricLabels): void {
+    const { values } = this.#of("sample", name, labels);
+    if (values.length < maxSamples) values.push(value);
+  }
+
+  take(): MetricUpdate[] {
+    const taken = [...this.#updates.values()];
+    this.#updates.clear();
+    return taken;
+  }
+
+  #of(kind: keyof Metrics, name: MetricName, labels: MetricLabels): { readonly values: number[] } {
+    const key = `${name} ${JSON.stringify(labels)}`;
+    let update = this.#updates.get(key);
+    if (update === undefined) {
+      update = { kind, name, labels, values: [] };
+      this.#updates.set(key, update);
+      this.#onAdded();
+    }
+    return update;
+  }
+}

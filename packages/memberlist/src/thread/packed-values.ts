@@ -1,0 +1,118 @@
+import { ConfigError, MemberlistError, type ConfigIssue, type ErrorCode } from "../api/errors.ts";
+import { JoinError, type JoinResult } from "../api/join.ts";
+import { copyBytes } from "../wire/bytes.ts";
+
+/** Values in each other deeper than this are packed as text: a value may contain itself. */
+const maxDepth = 12;
+
+/** An error as it crosses between threads, where cloning would lose its class, its code and its details. */
+interface PackedError {
+  readonly packed: "error";
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+  readonly cause: unknown;
+  /** Undefined for an error that is not of this library. */
+  readonly code: ErrorCode | undefined;
+  readonly details: unknown;
+  readonly stateChanged: boolean;
+  /** Of a {@link JoinError}. */
+  readonly join: unknown;
+  /** Of a {@link ConfigError}. */
+  readonly issues: unknown;
+}
+
+interface PackedUrl {
+  readonly packed: "url";
+  readonly href: string;
+}
+
+/**
+ * Makes a value that can be cloned to another thread: errors keep their class and fields, URLs stay URLs, bytes take nothing else of their
+ * buffer along, and functions become undefined. {@link unpack} restores it.
+ */
+export function pack(value: unknown, depth: number = 0): unknown {
+  if (typeof value === "function") return undefined;
+  if (typeof value === "symbol") return String(value);
+  if (typeof value !== "object" || value === null) return value;
+  if (value instanceof Uint8Array) return value.length === value.buffer.byteLength ? value : copyBytes(value);
+  if (isBuffer(value)) return value;
+  if (depth > maxDepth) return String(value);
+  if (isError(value)) return packError(value, depth);
+  if (isUrl(value)) return { packed: "url", href: value.href } satisfies PackedUrl;
+  if (Array.isArray(value)) return value.map((item) => pack(item, depth + 1));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, pack(item, depth + 1)]));
+}
+
+/** The value that was given to {@link pack}. Objects are frozen: they are views of a member's state. */
+export function unpack(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array || isBuffer(value)) return value;
+  if (Array.isArray(value)) return value.map((item) => unpack(item));
+  if ("packed" in value) {
+    if (value.packed === "error") return unpackError(value as PackedError);
+    if (value.packed === "url") return makeUrl((value as PackedUrl).href);
+  }
+  return Object.freeze(Object.fromEntries(Object.entries(value).map(([key, item]) => [key, unpack(item)])));
+}
+
+function packError(error: Error, depth: number): PackedError {
+  const { name, message, stack, cause } = error;
+  const { code, details, stateChanged } = error instanceof MemberlistError ? error : ({} as Partial<MemberlistError>);
+  const { reached, conflicts, attempts, seeds } = error instanceof JoinError ? error : ({} as Partial<JoinError>);
+  return {
+    packed: "error",
+    name,
+    message,
+    stack,
+    cause: pack(cause, depth + 1),
+    code,
+    details: pack(details, depth + 1),
+    stateChanged: stateChanged === true,
+    join: error instanceof JoinError ? pack({ reached, conflicts, attempts, seeds }, depth + 1) : undefined,
+    issues: error instanceof ConfigError ? pack(error.issues, depth + 1) : undefined,
+  };
+}
+
+function unpackError(packed: PackedError): Error {
+  const error = makeError(packed);
+  if (packed.stack !== undefined) error.stack = packed.stack;
+  return error;
+}
+
+function makeError({ code, details, issues, join, message, name, stateChanged, cause: packedCause }: PackedError): Error {
+  const cause = unpack(packedCause);
+  if (issues !== undefined) return new ConfigError(unpack(issues) as readonly ConfigIssue[], cause);
+  const options = { cause, details: unpack(details) as Readonly<Record<string, unknown>>, stateChanged };
+  if (join !== undefined) {
+    return new JoinError(code as "join_failed" | "aborted" | "shutdown", message, unpack(join) as JoinResult, options);
+  }
+  if (code !== undefined) return new MemberlistError(code, message, options);
+  return Object.assign(new Error(message, cause === undefined ? undefined : { cause }), { name });
+}
+
+/** Without `instanceof`, which fails for errors of another realm. */
+function isError(value: object): value is Error {
+  return value instanceof Error || ("message" in value && "stack" in value && typeof value.message === "string");
+}
+
+function isBuffer(value: object): boolean {
+  return ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof SharedArrayBuffer;
+}
+
+interface UrlLike {
+  readonly href: string;
+}
+
+type UrlClass = new (href: string) => UrlLike;
+
+function urlClass(): UrlClass {
+  return (globalThis as unknown as { readonly URL: UrlClass }).URL;
+}
+
+function isUrl(value: object): value is UrlLike {
+  return value instanceof urlClass();
+}
+
+function makeUrl(href: string): UrlLike {
+  return new (urlClass())(href);
+}

@@ -1,0 +1,188 @@
+import { MemberlistError } from "../api/errors.ts";
+import type { Address } from "../api/address.ts";
+import type { Seed } from "../api/seeds.ts";
+import type { Config } from "../config/config.ts";
+import type { Instruments } from "../create.ts";
+import { Keyring } from "../encryption/keyring.ts";
+import { systemClock } from "../ports/clock.ts";
+import type { LocalMember } from "../runtime/local-member.ts";
+import { ApplicationBridge } from "./application-bridge.ts";
+import { ApplicationWatch } from "./application-watch.ts";
+import { MemberFeed } from "./member-feed.ts";
+import { MessageBlockReader, type MessageBlock } from "./message-block.ts";
+import { unpack } from "./packed-values.ts";
+import { loadModule } from "./thread-config.ts";
+import { shared, type ApplicationMessage, type Call, type SeedFunction, type StartMessage } from "./thread-messages.ts";
+import type { ThreadPort } from "./thread-port.ts";
+
+export interface ServeMemberOptions {
+  /** The channel to the application. */
+  readonly port: ThreadPort;
+  /** Creates the member on a transport of the runtime, as `createMemberlist` of a transport package does. */
+  readonly create: (config: Config, instruments: Instruments) => Promise<unknown>;
+  /** Imports the module of `thread.module`. */
+  readonly load: (url: string) => Promise<unknown>;
+}
+
+/** Runs the member of an application in this thread: what a thread's program does. */
+export function serveMember(options: ServeMemberOptions): void {
+  const server = new MemberServer(options);
+  options.port.listen((message) => server.receive(message as ApplicationMessage));
+}
+
+class MemberServer {
+  readonly #options: ServeMemberOptions;
+  readonly #feed: MemberFeed;
+  readonly #bridge: ApplicationBridge;
+  readonly #calls: Map<number, AbortController> = new Map();
+  #member: LocalMember | undefined;
+  #keyring: Keyring | undefined;
+  #memory: Int32Array | undefined;
+  #watch: ApplicationWatch | undefined;
+
+  constructor(options: ServeMemberOptions) {
+    this.#options = options;
+    this.#feed = new MemberFeed(options.port);
+    this.#bridge = new ApplicationBridge(options.port, this.#feed);
+  }
+
+  receive(message: ApplicationMessage): void {
+    switch (message.type) {
+      case "start":
+        this.#reply(0, this.#start(message));
+        break;
+      case "call":
+        this.#call(message.id, unpack(message.call) as Call);
+        break;
+      case "abort":
+        this.#calls.get(message.id)?.abort();
+        break;
+      case "send":
+        this.#send(message.block);
+        break;
+      case "keys":
+        if (this.#keyring !== undefined) replaceKeys(this.#keyring, message.keys);
+        break;
+      case "gossipVerify":
+        this.#member?.setGossipVerify(message.change);
+        break;
+      case "answer":
+        this.#bridge.answer(message.id, message.value, message.error);
+        break;
+      case "handled":
+        this.#feed.handled();
+        break;
+    }
+  }
+
+  async #start(start: StartMessage): Promise<void> {
+    this.#memory = new Int32Array(start.shared);
+    const given = Object.keys(unpack(start.config) as object);
+    const module = start.module === undefined ? {} : await loadModule(start.module, given, this.#options.load);
+    const clock = module.clock ?? systemClock();
+    const keyring = start.keys === undefined ? undefined : keyringOf(start.keys);
+    this.#keyring = keyring;
+    const config = { ...this.#bridge.config(start, module, clock), ...(keyring === undefined ? {} : { keyring }) };
+    const onMember = (member: LocalMember): void => {
+      this.#member = member;
+      this.#feed.attach(member);
+    };
+    await this.#options.create(config, { onMember });
+    const { applicationTimeout: timeout } = start;
+    if (timeout > 0 && this.#member !== undefined) this.#watch = this.#watchApplication(this.#member, this.#memory, timeout);
+  }
+
+  #watchApplication(member: LocalMember, memory: Int32Array, timeout: number): ApplicationWatch {
+    const { clock } = member.config;
+    const onChange = (isSilent: boolean): void => {
+      if (isSilent) member.runtime.suspend(timeout);
+      else member.runtime.resume();
+    };
+    return new ApplicationWatch({ clock, memory, timeout, onChange });
+  }
+
+  #call(id: number, call: Call): void {
+    const abort = new AbortController();
+    this.#calls.set(id, abort);
+    this.#reply(id, call.method === "stop" ? this.#stop() : this.#run(id, call, abort.signal));
+  }
+
+  async #run(id: number, call: Exclude<Call, { readonly method: "stop" }>, signal: AbortSignal): Promise<unknown> {
+    const member = this.#member;
+    if (member === undefined) throw new MemberlistError("shutdown", "the member has not started");
+    switch (call.method) {
+      case "join":
+        return member.join(this.#seeds(id, call.seeds), { ...call.options, signal });
+      case "leave":
+        return member.leave({ ...call.options, signal });
+      case "update":
+        return member.update({ ...call.options, signal });
+      case "ping":
+        return member.ping(call.to, { signal });
+      case "sendReliable":
+        return member.sendReliable(call.to, call.message, { ...call.options, signal });
+      case "broadcast":
+        return member.broadcast(call.message, { ...call.options, signal });
+      case "resolveSrv":
+        return this.#bridge.resolveSrv(call.question, call.service);
+    }
+  }
+
+  async #stop(): Promise<void> {
+    this.#watch?.stop();
+    await this.#member?.stop();
+  }
+
+  #seeds(join: number, seeds: readonly (string | SeedFunction)[]): Seed[] {
+    return seeds.map((seed, index) => (typeof seed === "string" ? seed : this.#bridge.seed(join, index, seed.seedFunction)));
+  }
+
+  #reply(id: number, work: Promise<unknown>): void {
+    const end = (value: unknown, error: unknown): void => {
+      this.#calls.delete(id);
+      this.#feed.reply(id, value, error);
+      if (this.#member?.isStopped === true) this.#feed.end();
+    };
+    work.then(
+      (value) => end(value, undefined),
+      (error: unknown) => end(undefined, error ?? new Error("no reason given")),
+    );
+  }
+
+  #send(block: MessageBlock): void {
+    const member = this.#member;
+    const memory = this.#memory as Int32Array;
+    const reader = new MessageBlockReader(block);
+    let mayGoOn = true;
+    while (!reader.isAtEnd) {
+      reader.next(false, (message, to, crc) => (mayGoOn = sendBestEffort(member, to, message, crc) && mayGoOn));
+    }
+    Atomics.store(memory, shared.isCongested, mayGoOn ? 0 : 1);
+    Atomics.add(memory, shared.sentBlocks, 1);
+  }
+}
+
+function sendBestEffort(member: LocalMember | undefined, to: Address, message: Uint8Array, crc: boolean): boolean {
+  if (member === undefined || member.isStopped) return true;
+  try {
+    return member.sendBestEffort(to, message, crc);
+  } catch (error) {
+    // The application has checked the message: a key that was added since makes the packet longer.
+    member.runtime.packets.failed(error);
+    return true;
+  }
+}
+
+function keyringOf(keys: readonly Uint8Array[]): Keyring {
+  return new Keyring(keys.slice(1), keys[0]);
+}
+
+/** Makes the keys of a ring these, the first of them the primary one. */
+function replaceKeys(ring: Keyring, keys: readonly Uint8Array[]): void {
+  for (const key of keys) ring.addKey(key);
+  const [primary] = keys;
+  if (primary !== undefined) ring.useKey(primary);
+  const isKept = (key: Uint8Array): boolean =>
+    keys.some((other) => other.length === key.length && other.every((byte, i) => byte === key[i]));
+  for (const key of ring.getKeys()) if (!isKept(key)) ring.removeKey(key);
+}

@@ -1,0 +1,133 @@
+import { configError, ConfigError, errorMessage, type ConfigIssue } from "../api/errors.ts";
+import type { Config, ResolvedConfig } from "../config/config.ts";
+import { boolean, duration, isObject, type Rules } from "../util/value-rules.ts";
+import { pack } from "./packed-values.ts";
+import type { ApplicationFunction } from "./thread-messages.ts";
+
+/** How a member runs in a thread of its own (`thread` of the config of a transport package). */
+export interface ThreadOptions {
+  /**
+   * A module that the thread imports. Its default export is an object with fields of the config, or a function that returns one: what decides
+   * within the protocol (`alive`, `merge`, `selectNodes`, `disableTcpPingsForNode`), or cannot be cloned (`transport`). Any other function of
+   * the config may be there, too, and then runs in the thread. Default none.
+   *
+   * @example
+   * thread: { module: new URL("./cluster-policy.js", import.meta.url) }
+   */
+  readonly module?: URL;
+  /**
+   * After how long a blocked application counts as failed, in ms: the member reports `application_unresponsive`, and answers no more, so that
+   * the others find it dead, as they would without a thread. When the application runs again, the member refutes that. 0 for never. Default
+   * 30 s.
+   */
+  readonly applicationTimeout?: number;
+  /** Where no thread can be started: run on the event loop, and log `thread_unavailable`. Default false: fail. */
+  readonly prefer?: boolean;
+  /**
+   * The file of the thread's program, for a bundled application: a bundle of `@memberlist/transport-node/thread` (or
+   * `@memberlist/transport-deno/thread`). Default: the one of the transport package.
+   */
+  readonly entry?: URL;
+}
+
+/** `thread` of a config: in a thread of its own; `"prefer"`: if that is possible. */
+export type ThreadConfig = boolean | "prefer" | ThreadOptions;
+
+const url = {
+  expected: "a URL",
+  accepts: (value: unknown) => value instanceof (globalThis as unknown as { URL: new () => object }).URL,
+};
+export const threadRules: Rules<ThreadOptions> = { module: url, applicationTimeout: duration, prefer: boolean, entry: url };
+
+/** What decides within the protocol, which cannot wait for another thread. */
+const decides = "decides within the protocol, which cannot wait for the application's thread";
+const cannotBeCloned = "cannot be sent to a thread";
+
+const onlyInThread: ReadonlyMap<keyof Config, string> = new Map([
+  ["alive", decides],
+  ["merge", decides],
+  ["selectNodes", decides],
+  ["disableTcpPingsForNode", decides],
+  ["transport", cannotBeCloned],
+  ["clock", cannotBeCloned],
+  ["random", cannotBeCloned],
+]);
+
+/** The objects that stay with the application, which the thread asks, or to which it reports. */
+const staysWithApplication: ReadonlySet<string> = new Set<keyof Config>([
+  "delegate",
+  "events",
+  "conflict",
+  "ping",
+  "metrics",
+  "store",
+  "logger",
+  "logOutput",
+  "keyring",
+  "secretKey",
+]);
+
+/**
+ * The fields of a config that are cloned to the thread, packed.
+ *
+ * @throws ConfigError `invalid_config` for fields that cannot be
+ */
+export function clonedConfig(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const given = Object.entries(config).filter(([, value]) => value !== undefined);
+  const issues = given.flatMap(([field]) => threadIssue(field));
+  if (issues.length > 0) throw new ConfigError(issues);
+  const cloned = given.filter(([field, value]) => !staysWithApplication.has(field) && typeof value !== "function");
+  return Object.fromEntries(cloned.map(([field, value]) => [field, pack(value)]));
+}
+
+function threadIssue(field: string): ConfigIssue[] {
+  const reason = onlyInThread.get(field as keyof Config);
+  if (reason === undefined) return [];
+  const expected = `left out with thread, because it ${reason}: export it from a module, and pass thread: { module: new URL("./cluster-policy.js", import.meta.url) }`;
+  return [{ field, value: "(not shown)", expected, message: `${field} must be ${expected}` }];
+}
+
+/** The functions of a config that the thread calls. */
+export function functionsOf({ advertiseAddr, delegate, ping }: ResolvedConfig): ApplicationFunction[] {
+  const found: ApplicationFunction[] = [];
+  if (typeof advertiseAddr === "function") found.push("advertiseAddr");
+  if (delegate?.notifyMsg !== undefined) found.push("notifyMsg");
+  if (delegate?.getBroadcasts !== undefined) found.push("getBroadcasts");
+  if (delegate?.localState !== undefined) found.push("localState");
+  if (delegate?.mergeRemoteState !== undefined) found.push("mergeRemoteState");
+  if (ping?.ackPayload !== undefined) found.push("ackPayload");
+  if (ping?.notifyPingComplete !== undefined) found.push("notifyPingComplete");
+  return found;
+}
+
+/**
+ * The fields of the config that a module exports: by its default export, or by the function that is its default export.
+ *
+ * @param given the fields that the application's config has
+ * @throws ConfigError `invalid_config`
+ */
+export async function loadModule(
+  url: string,
+  given: readonly string[],
+  load: (url: string) => Promise<unknown>,
+): Promise<Partial<Config>> {
+  const fields = await exportedFields(url, load);
+  if (!isObject(fields)) {
+    throw configError(
+      "thread.module",
+      `the default export of ${url} must be an object with config fields, or a function that returns one`,
+    );
+  }
+  const twice = Object.keys(fields).filter((field) => given.includes(field));
+  if (twice.length === 0) return fields as Partial<Config>;
+  throw configError("thread.module", `both the config and ${url} have ${twice.join(" and ")}: leave it out of one of them`);
+}
+
+async function exportedFields(url: string, load: (url: string) => Promise<unknown>): Promise<unknown> {
+  try {
+    const { default: exported } = (await load(url)) as { readonly default?: unknown };
+    return typeof exported === "function" ? await (exported as () => unknown)() : exported;
+  } catch (cause) {
+    throw configError("thread.module", `${url} cannot be loaded: ${errorMessage(cause)}`, cause);
+  }
+}

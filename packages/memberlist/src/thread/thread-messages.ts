@@ -1,0 +1,157 @@
+import type { Address } from "../api/address.ts";
+import type { BroadcastOptions } from "../api/broadcast.ts";
+import type { GossipVerify, UpdateNodeOptions, WaitOptions } from "../api/call-options.ts";
+import type { JoinOptions } from "../api/join.ts";
+import type { Node } from "../api/node.ts";
+import type { QueueLengths, Traffic } from "../api/stats.ts";
+import type { LogLevel } from "../ports/logger.ts";
+import type { MetricLabels, Metrics } from "../ports/metrics.ts";
+import type { MetricName } from "../metrics/catalogue.ts";
+import type { MessageBlock } from "./message-block.ts";
+
+/** The application's functions that the thread asks or calls. */
+export type ApplicationFunction =
+  | "ackPayload"
+  | "advertiseAddr"
+  | "getBroadcasts"
+  | "localState"
+  | "mergeRemoteState"
+  | "notifyMsg"
+  | "notifyPingComplete";
+
+/** Starts the member: the first message to a thread. */
+export interface StartMessage {
+  readonly type: "start";
+  /** The fields that can be cloned, packed. */
+  readonly config: unknown;
+  /** The URL of `thread.module`. */
+  readonly module: string | undefined;
+  readonly keys: readonly Uint8Array[] | undefined;
+  readonly functions: readonly ApplicationFunction[];
+  readonly hasMetrics: boolean;
+  readonly ackPayload: Uint8Array;
+  /** In ms; 0: the application is not watched. */
+  readonly applicationTimeout: number;
+  readonly shared: SharedArrayBuffer;
+}
+
+/** What an application posts to the thread of its member. */
+export type ApplicationMessage =
+  | StartMessage
+  /** `call` is a {@link Call}, packed. */
+  | { readonly type: "call"; readonly id: number; readonly call: unknown }
+  /** Aborts a call. */
+  | { readonly type: "abort"; readonly id: number }
+  | { readonly type: "send"; readonly block: MessageBlock }
+  | { readonly type: "keys"; readonly keys: readonly Uint8Array[] }
+  | { readonly type: "gossipVerify"; readonly change: GossipVerify }
+  | { readonly type: "answer"; readonly id: number; readonly value: unknown; readonly error: unknown }
+  /** The application has handled a {@link FeedMessage}. */
+  | { readonly type: "handled" };
+
+/** A seed that is a function, by its name. */
+export interface SeedFunction {
+  readonly seedFunction: string;
+}
+
+/** The calls of a member that return a promise. Signals stay with the application. */
+export type Call =
+  | { readonly method: "join"; readonly seeds: readonly (string | SeedFunction)[]; readonly options: JoinOptions }
+  | { readonly method: "leave"; readonly options: WaitOptions }
+  | { readonly method: "update"; readonly options: UpdateNodeOptions }
+  | { readonly method: "ping"; readonly to: Address }
+  | { readonly method: "sendReliable"; readonly to: Address; readonly message: Uint8Array; readonly options: WaitOptions }
+  | { readonly method: "broadcast"; readonly message: Uint8Array; readonly options: BroadcastOptions }
+  /** For the seed function that answers this question. */
+  | { readonly method: "resolveSrv"; readonly question: number; readonly service: string }
+  | { readonly method: "stop" };
+
+/** What a thread asks its application. */
+export type Question =
+  | { readonly about: "ackPayload" }
+  | { readonly about: "advertiseAddr" }
+  | { readonly about: "getBroadcasts"; readonly overhead: number; readonly limit: number }
+  | { readonly about: "localState"; readonly join: boolean }
+  | { readonly about: "load" }
+  | { readonly about: "save"; readonly text: string }
+  /** The seed at this index of a join. */
+  | { readonly about: "seed"; readonly join: number; readonly index: number; readonly timeout: number };
+
+/** What a thread posts to its application. */
+export type ThreadMessage =
+  | FeedMessage
+  | { readonly type: "ask"; readonly id: number; readonly question: Question }
+  /** The answer is not needed any longer. */
+  | { readonly type: "cancelAsk"; readonly id: number };
+
+/** What has happened since the last one, in order. */
+export interface FeedMessage {
+  readonly type: "feed";
+  readonly nodes: readonly NodeUpdate[];
+  readonly items: readonly FeedItem[];
+  /** For the items of type `messages`. */
+  readonly block: MessageBlock | undefined;
+  /** Undefined before the member exists. */
+  readonly numbers: MemberNumbers | undefined;
+  readonly metrics: readonly MetricUpdate[];
+}
+
+/** A changed member; without `info` it was forgotten. */
+export interface NodeUpdate {
+  readonly name: string;
+  /** A `MemberInfo` without its age, packed. */
+  readonly info: unknown;
+}
+
+export type FeedItem =
+  | { readonly type: "event"; readonly event: unknown }
+  /** So many of the block. */
+  | { readonly type: "messages"; count: number }
+  /** One that is too long for the block. */
+  | { readonly type: "message"; readonly message: Uint8Array; readonly from: Address }
+  | { readonly type: "ping"; readonly node: unknown; readonly rtt: number; readonly payload: Uint8Array }
+  | { readonly type: "merge"; readonly state: Uint8Array; readonly join: boolean }
+  | { readonly type: "reply"; readonly id: number; readonly value: unknown; readonly error: unknown }
+  | LineItem
+  /** Events were dropped, because the application did not handle them. */
+  | { readonly type: "gap"; readonly dropped: number };
+
+export interface LineItem {
+  readonly type: "line";
+  readonly level: LogLevel;
+  readonly fields: unknown;
+  readonly message: string;
+  readonly at: number;
+  /** The module's logger has it. */
+  readonly isLogged: boolean;
+}
+
+/** The numbers of a member that its application reads at once. */
+export interface MemberNumbers {
+  readonly bindPort: number;
+  readonly numMembers: number;
+  readonly healthScore: number;
+  readonly maxPayload: number;
+  readonly queues: QueueLengths;
+  readonly traffic: Traffic;
+  readonly counters: Readonly<Record<string, number>>;
+  readonly localNode: Node;
+}
+
+export interface MetricUpdate {
+  readonly kind: keyof Metrics;
+  readonly name: MetricName;
+  readonly values: readonly number[];
+  readonly labels: MetricLabels;
+}
+
+/** The places of the shared memory. */
+export const shared = {
+  /** Counts up while the application's event loop runs. */
+  heartbeat: 0,
+  /** How many blocks of messages the thread has sent. */
+  sentBlocks: 1,
+  /** 1 while the transport asks for fewer packets. */
+  isCongested: 2,
+  bytes: 12,
+} as const;
