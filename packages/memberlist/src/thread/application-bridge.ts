@@ -52,7 +52,7 @@ export class ApplicationBridge {
       },
       ...(has("advertiseAddr") ? { advertiseAddr: () => this.#ask({ about: "advertiseAddr" }) as Promise<string> } : {}),
       ...(hasMetrics ? { metrics: this.#feed.metrics } : {}),
-      delegate: this.#delegate(has),
+      delegate: this.#delegate(has, start.meta),
       ping: this.#pingDelegate(has, start.ackPayload),
       ...others,
       logger: this.#logger(ownLogger, clock),
@@ -106,11 +106,12 @@ export class ApplicationBridge {
     this.#port.post(message);
   }
 
-  #delegate(has: (name: ApplicationFunction) => boolean): Delegate {
+  #delegate(has: (name: ApplicationFunction) => boolean, meta: Uint8Array): Delegate {
     const fetched = new FetchedBroadcasts(
       (overhead, limit) => this.#ask({ about: "getBroadcasts", overhead, limit }) as Promise<Uint8Array[]>,
     );
     return {
+      nodeMeta: () => meta,
       ...(has("notifyMsg") ? { notifyMsg: (message: Uint8Array, from: Address) => this.#feed.message(message, from) } : {}),
       ...(has("getBroadcasts") ? { getBroadcasts: (overhead: number, limit: number) => fetched.take(overhead, limit) } : {}),
       ...(has("localState")

@@ -26,6 +26,7 @@ export interface FeedTarget {
   readonly log: Log;
   readonly recent: RecentEvents;
   readonly stats: Stats;
+  readonly isStopped: boolean;
   setNumbers(numbers: MemberNumbers): void;
   publish(event: MemberEvent): void;
   /** A feed was handled. */
@@ -47,12 +48,18 @@ export class FeedReader {
 
   read(feed: FeedMessage): void {
     const { mirror } = this.#member;
-    for (const update of feed.nodes) mirror.update(update);
-    if (feed.numbers !== undefined) this.#member.setNumbers(feed.numbers);
-    const block = feed.block && new MessageBlockReader(feed.block);
-    for (const item of feed.items) this.#handle(item, block);
-    this.#collect(feed);
-    this.#member.handled();
+    try {
+      for (const update of feed.nodes) mirror.update(update);
+      if (feed.numbers !== undefined) this.#member.setNumbers(feed.numbers);
+      const block = feed.block && new MessageBlockReader(feed.block);
+      for (const item of feed.items) {
+        // A delegate may have shut the member down: nothing is notified after that.
+        if (!this.#member.isStopped || item.type === "reply" || item.type === "line") this.#handle(item, block);
+      }
+      this.#collect(feed);
+    } finally {
+      this.#member.handled();
+    }
   }
 
   /** A new thread is about to start. It knows no member, and finds them again. */
@@ -74,7 +81,7 @@ export class FeedReader {
         this.#event(unpack(item.event) as MemberEvent);
         break;
       case "messages":
-        for (let i = 0; i < item.count; i++) {
+        for (let i = 0; i < item.count && !this.#member.isStopped; i++) {
           block?.next(true, (message, from) => delegates.notify({ type: "message", message, from }));
         }
         break;

@@ -1,6 +1,7 @@
 import type { Address } from "../api/address.ts";
 import type { MemberEvent } from "../api/events.ts";
 import type { Node } from "../api/node.ts";
+import type { ClockTimer } from "../ports/clock.ts";
 import type { LocalMember } from "../runtime/local-member.ts";
 import { Fifo } from "../util/fifo.ts";
 import { copyBytes } from "../wire/bytes.ts";
@@ -41,11 +42,12 @@ export class MemberFeed {
   readonly #waiting: Fifo<Waiting> = new Fifo();
   readonly #counts: Record<keyof typeof limits, number> = { event: 0, message: 0, ping: 0, merge: 0, line: 0 };
   #member: LocalMember | undefined;
+  #hasStarted = false;
   #waitingBytes = 0;
   #droppedEvents = 0;
   #unhandled = 0;
   #isScheduled = false;
-  #hasTimer = false;
+  #timer: ClockTimer = undefined;
   #isEnded = false;
 
   constructor(port: ThreadPort) {
@@ -62,6 +64,11 @@ export class MemberFeed {
       if (this.#changed.size > 0) this.#flushLater();
       else this.#flushNumbersLater();
     });
+  }
+
+  /** The member has started: it has numbers to tell. */
+  started(): void {
+    this.#hasStarted = true;
   }
 
   event(event: MemberEvent): void {
@@ -93,7 +100,8 @@ export class MemberFeed {
   }
 
   reply(id: number, value: unknown, error: unknown): void {
-    this.#add("reply", { type: "reply", id, value: pack(value), error: pack(error) });
+    this.#waiting.push({ kind: "reply", item: { type: "reply", id, value: pack(value), error: pack(error) }, bytes: 0 });
+    queueMicrotask(this.#flush);
   }
 
   /** The application has handled a feed. */
@@ -107,6 +115,7 @@ export class MemberFeed {
     do this.#post();
     while (this.#hasMore);
     this.#isEnded = true;
+    this.#member?.config.clock.clearTimeout(this.#timer);
   }
 
   get #hasMore(): boolean {
@@ -140,22 +149,26 @@ export class MemberFeed {
     this.#isScheduled = true;
     const flush = (): void => {
       this.#isScheduled = false;
-      if (!this.#isEnded && this.#unhandled < maxUnhandled) this.#post();
-      this.#flushIfNeeded();
+      this.#flush();
     };
     if (this.#member === undefined) queueMicrotask(flush);
     else this.#member.config.clock.defer(flush);
   }
+
+  readonly #flush = (): void => {
+    if (this.#isEnded || this.#unhandled >= maxUnhandled) return;
+    this.#post();
+    this.#flushIfNeeded();
+  };
 
   #flushIfNeeded(): void {
     if (this.#hasMore) this.#flushLater();
   }
 
   #flushNumbersLater(): void {
-    if (this.#hasTimer || this.#isEnded || this.#member === undefined) return;
-    this.#hasTimer = true;
-    this.#member.config.clock.setTimeout(() => {
-      this.#hasTimer = false;
+    if (this.#timer !== undefined || this.#isEnded || this.#member === undefined) return;
+    this.#timer = this.#member.config.clock.setTimeout(() => {
+      this.#timer = undefined;
       this.#flushLater();
     }, numbersDelay);
   }
@@ -167,7 +180,7 @@ export class MemberFeed {
     // What has happened to a member is told when the application sees the member as it is.
     const block = this.#changed.size === 0 ? this.#takeItems(items, transfer) : undefined;
     const metrics = this.metrics.take();
-    const numbers = this.#member === undefined ? undefined : numbersOf(this.#member);
+    const numbers = this.#member !== undefined && this.#hasStarted ? numbersOf(this.#member) : undefined;
     this.#unhandled++;
     this.#port.post({ type: "feed", nodes, items, block, numbers, metrics } satisfies FeedMessage, transfer);
   }

@@ -52,7 +52,7 @@ class MemberServer {
         this.#reply(0, this.#start(message));
         break;
       case "call":
-        this.#call(message.id, unpack(message.call) as Call);
+        this.#call(message.id, unpack(message.call) as Call, message.isAborted);
         break;
       case "abort":
         this.#calls.get(message.id)?.abort();
@@ -88,6 +88,7 @@ class MemberServer {
       this.#feed.attach(member);
     };
     await this.#options.create(config, { onMember });
+    this.#feed.started();
     const { applicationTimeout: timeout } = start;
     if (timeout > 0 && this.#member !== undefined) this.#watch = this.#watchApplication(this.#member, this.#memory, timeout);
   }
@@ -101,8 +102,9 @@ class MemberServer {
     return new ApplicationWatch({ clock, memory, timeout, onChange });
   }
 
-  #call(id: number, call: Call): void {
+  #call(id: number, call: Call, isAborted: boolean): void {
     const abort = new AbortController();
+    if (isAborted) abort.abort();
     this.#calls.set(id, abort);
     this.#reply(id, call.method === "stop" ? this.#stop() : this.#run(id, call, abort.signal));
   }

@@ -20,12 +20,12 @@ export class ThreadCalls {
 
   /** @param post posts to the thread; false if there is none */
   async call(call: Call, signal: AbortSignal | undefined, post: (message: ApplicationMessage) => boolean): Promise<unknown> {
-    if (signal?.aborted === true) throw new MemberlistError("aborted", `${call.method} was aborted`, { cause: signal.reason });
     const id = ++this.#lastId;
-    if (!post({ type: "call", id, call: pack(call) })) {
+    const isAborted = signal?.aborted === true;
+    if (!post({ type: "call", id, call: pack(call), isAborted })) {
       throw new MemberlistError("thread_failed", "the member's thread has ended, and is being started again");
     }
-    const stopListening = signal && onAbort(signal, () => post({ type: "abort", id }));
+    const stopListening = isAborted ? undefined : signal && onAbort(signal, () => post({ type: "abort", id }));
     try {
       return await this.#wait(id);
     } catch (error) {

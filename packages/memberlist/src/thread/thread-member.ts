@@ -95,8 +95,9 @@ export class ThreadMember implements Member {
   private constructor(options: ThreadMemberOptions) {
     const { config } = options;
     this.#options = options;
-    this.#config = config;
     this.keyring = keyringOf(config);
+    // From here on only the keyring has the key.
+    this.#config = Object.freeze({ ...config, keyring: this.keyring, secretKey: undefined });
     this.diagnostics = new Diagnostics(config.name, options.diagnostics);
     this.log = createLog(config, (event) => this.recent.addLine(event));
     const { metrics, metricLabels: labels, clock } = config;
@@ -291,7 +292,7 @@ export class ThreadMember implements Member {
 
   /** The state of the member, as it came with a feed. */
   setNumbers(numbers: MemberNumbers): void {
-    this.#numbers = numbers;
+    this.#numbers = { ...numbers, localNode: Object.freeze(numbers.localNode) };
     if (this.#config.bindPort !== numbers.bindPort) this.#config = Object.freeze({ ...this.#config, bindPort: numbers.bindPort });
   }
 
@@ -320,7 +321,7 @@ export class ThreadMember implements Member {
     });
     thread.ended.then((cause) => this.#threadEnded(thread, cause));
     const { advertiseAddr, metrics, bindPort, gossipVerifyIncoming, gossipVerifyOutgoing } = this.#config;
-    const config = { ...cloned, bindPort, gossipVerifyIncoming, gossipVerifyOutgoing, meta: this.#meta };
+    const config = { ...cloned, bindPort, gossipVerifyIncoming, gossipVerifyOutgoing };
     this.#beat();
     this.#post({
       type: "start",
@@ -329,6 +330,7 @@ export class ThreadMember implements Member {
       keys: this.keyring && this.#keys(),
       functions: functionsOf(this.#config),
       hasMetrics: metrics !== undefined,
+      meta: this.#meta,
       ackPayload: this.delegates.ackPayload(),
       applicationTimeout,
       shared: this.#memory.buffer as SharedArrayBuffer,

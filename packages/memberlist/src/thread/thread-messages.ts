@@ -29,6 +29,8 @@ export interface StartMessage {
   readonly keys: readonly Uint8Array[] | undefined;
   readonly functions: readonly ApplicationFunction[];
   readonly hasMetrics: boolean;
+  /** The metadata at the start. */
+  readonly meta: Uint8Array;
   readonly ackPayload: Uint8Array;
   /** In ms; 0: the application is not watched. */
   readonly applicationTimeout: number;
@@ -38,8 +40,8 @@ export interface StartMessage {
 /** What an application posts to the thread of its member. */
 export type ApplicationMessage =
   | StartMessage
-  /** `call` is a {@link Call}, packed. */
-  | { readonly type: "call"; readonly id: number; readonly call: unknown }
+  /** `call` is a {@link Call}, packed. `isAborted`: its signal was aborted before. */
+  | { readonly type: "call"; readonly id: number; readonly call: unknown; readonly isAborted: boolean }
   /** Aborts a call. */
   | { readonly type: "abort"; readonly id: number }
   | { readonly type: "send"; readonly block: MessageBlock }

@@ -58,8 +58,14 @@ export class Cluster {
     return node;
   }
 
-  #create(config: Config): Promise<Memberlist> {
-    return inThread ? this.settle(createOverLoopback(config)) : createMemberlist(config);
+  async #create(config: Config): Promise<Memberlist> {
+    if (!inThread) return createMemberlist(config);
+    let isSettled = false;
+    const creating = createOverLoopback(config).finally(() => (isSettled = true));
+    creating.catch(() => undefined);
+    // The keys' cipher may be loaded meanwhile, which takes real time.
+    while (!isSettled) await this.advance(0);
+    return creating;
   }
 
   /** `count` nodes that all know each other. */
