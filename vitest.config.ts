@@ -27,6 +27,17 @@ const config: ViteUserConfig = {
       {
         ...sources,
         test: {
+          name: "thread",
+          include: ["packages/memberlist/test/facade/**/*.test.ts"],
+          // The members run as in threads of their own.
+          env: { MEMBERLIST_TEST_THREAD: "1" },
+          testTimeout: 60_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        ...sources,
+        test: {
           name: "load",
           include: [loadTests],
           testTimeout: 60_000,

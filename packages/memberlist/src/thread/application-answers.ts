@@ -1,9 +1,9 @@
-import type { Seed, SeedRequest } from "../api/seeds.ts";
+import { seedName, type Seed, type SeedProvider, type SeedRequest } from "../api/seeds.ts";
 import type { ResolvedConfig } from "../config/config.ts";
 import type { SrvRecord } from "../ports/transport.ts";
 import type { Delegates } from "../runtime/delegates.ts";
 import { pack } from "./packed-values.ts";
-import type { ApplicationMessage, Question, ThreadMessage } from "./thread-messages.ts";
+import type { ApplicationMessage, Question, SeedFunction, ThreadMessage } from "./thread-messages.ts";
 
 export interface ApplicationAnswersOptions {
   readonly config: ResolvedConfig;
@@ -16,8 +16,8 @@ export interface ApplicationAnswersOptions {
 /** Answers what the thread asks: the delegates' values, the store, seeds. */
 export class ApplicationAnswers {
   readonly #options: ApplicationAnswersOptions;
-  /** By the id of the join. */
-  readonly #seeds: Map<number, readonly Seed[]> = new Map();
+  /** Those of every join: healing asks them again. */
+  readonly #seeds: SeedProvider[] = [];
   readonly #aborts: Map<number, AbortController> = new Map();
   /** The last saved state: a thread that is started again goes on from it. */
   #saved: string | undefined;
@@ -26,12 +26,12 @@ export class ApplicationAnswers {
     this.#options = options;
   }
 
-  addSeeds(join: number, seeds: readonly Seed[]): void {
-    this.#seeds.set(join, seeds);
-  }
-
-  deleteSeeds(join: number): void {
-    this.#seeds.delete(join);
+  /** What stands for a seed in a message. */
+  packSeed(seed: Seed): string | SeedFunction {
+    if (typeof seed === "string") return seed;
+    const known = this.#seeds.indexOf(seed);
+    const seedId = known < 0 ? this.#seeds.push(seed) - 1 : known;
+    return { seedId, name: seedName(seed) };
   }
 
   receive(message: Exclude<ThreadMessage, { readonly type: "feed" }>): void {
@@ -65,12 +65,14 @@ export class ApplicationAnswers {
         return config.store?.save(question.text);
       case "seed":
         return this.#findSeeds(id, question);
+      default:
+        return undefined;
     }
   }
 
-  async #findSeeds(id: number, { index, join, timeout }: Question & { readonly about: "seed" }): Promise<readonly string[]> {
-    const seed = this.#seeds.get(join)?.[index];
-    if (typeof seed !== "function") return [];
+  async #findSeeds(id: number, { seedId, timeout }: Question & { readonly about: "seed" }): Promise<readonly string[]> {
+    const seed = this.#seeds[seedId];
+    if (seed === undefined) return [];
     const abort = new AbortController();
     this.#aborts.set(id, abort);
     const { resolveSrv } = this.#options;

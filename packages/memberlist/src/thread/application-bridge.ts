@@ -9,7 +9,7 @@ import type { Clock } from "../ports/clock.ts";
 import { onAbort } from "../util/on-abort.ts";
 import type { MemberFeed } from "./member-feed.ts";
 import { pack, unpack } from "./packed-values.ts";
-import type { ApplicationFunction, Question, StartMessage, ThreadMessage } from "./thread-messages.ts";
+import type { ApplicationFunction, Question, SeedFunction, StartMessage, ThreadMessage } from "./thread-messages.ts";
 import type { ThreadPort } from "./thread-port.ts";
 
 /** The bytes of broadcasts that were fetched and not sent yet; more are not asked for until then. */
@@ -27,6 +27,7 @@ export class ApplicationBridge {
   readonly #asked: Map<number, Asked> = new Map();
   /** The seeds that are being resolved: their `resolveSrv`, by the id of the question. */
   readonly #seedRequests: Map<number, SeedRequest> = new Map();
+  readonly #seeds: Map<number, SeedProvider> = new Map();
   #lastId = 0;
 
   constructor(port: ThreadPort, feed: MemberFeed) {
@@ -59,18 +60,21 @@ export class ApplicationBridge {
     };
   }
 
-  /** A seed that a function of the application finds. @param join the id of the call */
-  seed(join: number, index: number, name: string): SeedProvider {
+  /** A function that asks the one of the application: the same one for the same function. */
+  seed({ name, seedId }: SeedFunction): SeedProvider {
+    const known = this.#seeds.get(seedId);
+    if (known !== undefined) return known;
     const provider = async (request: SeedRequest): Promise<readonly string[]> => {
       const id = this.#lastId + 1;
       this.#seedRequests.set(id, request);
       try {
-        return (await this.#ask({ about: "seed", join, index, timeout: request.timeout }, request.signal)) as readonly string[];
+        return (await this.#ask({ about: "seed", seedId, timeout: request.timeout }, request.signal)) as readonly string[];
       } finally {
         this.#seedRequests.delete(id);
       }
     };
-    return Object.defineProperty(provider, "name", { value: name });
+    this.#seeds.set(seedId, Object.defineProperty(provider, "name", { value: name }));
+    return provider;
   }
 
   /** Asks the transport for the application's seed function. */

@@ -37,9 +37,9 @@ export function pack(value: unknown, depth: number = 0): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (value instanceof Uint8Array) return value.length === value.buffer.byteLength ? value : copyBytes(value);
   if (isBuffer(value)) return value;
-  if (depth > maxDepth) return String(value);
+  if (depth > maxDepth) return "(too deep)";
   if (isError(value)) return packError(value, depth);
-  if (isUrl(value)) return { packed: "url", href: value.href } satisfies PackedUrl;
+  if (value instanceof URL) return { packed: "url", href: value.href } satisfies PackedUrl;
   if (Array.isArray(value)) return value.map((item) => pack(item, depth + 1));
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, pack(item, depth + 1)]));
 }
@@ -50,7 +50,7 @@ export function unpack(value: unknown): unknown {
   if (Array.isArray(value)) return value.map((item) => unpack(item));
   if ("packed" in value) {
     if (value.packed === "error") return unpackError(value as PackedError);
-    if (value.packed === "url") return makeUrl((value as PackedUrl).href);
+    if (value.packed === "url") return new URL((value as PackedUrl).href);
   }
   return Object.freeze(Object.fromEntries(Object.entries(value).map(([key, item]) => [key, unpack(item)])));
 }
@@ -97,22 +97,4 @@ function isError(value: object): value is Error {
 
 function isBuffer(value: object): boolean {
   return ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof SharedArrayBuffer;
-}
-
-interface UrlLike {
-  readonly href: string;
-}
-
-type UrlClass = new (href: string) => UrlLike;
-
-function urlClass(): UrlClass {
-  return (globalThis as unknown as { readonly URL: UrlClass }).URL;
-}
-
-function isUrl(value: object): value is UrlLike {
-  return value instanceof urlClass();
-}
-
-function makeUrl(href: string): UrlLike {
-  return new (urlClass())(href);
 }

@@ -1,6 +1,5 @@
 import { MemberlistError } from "../api/errors.ts";
 import type { Address } from "../api/address.ts";
-import type { Seed } from "../api/seeds.ts";
 import type { Config } from "../config/config.ts";
 import type { Instruments } from "../create.ts";
 import { Keyring } from "../encryption/keyring.ts";
@@ -12,7 +11,7 @@ import { MemberFeed } from "./member-feed.ts";
 import { MessageBlockReader, type MessageBlock } from "./message-block.ts";
 import { unpack } from "./packed-values.ts";
 import { loadModule } from "./thread-config.ts";
-import { shared, type ApplicationMessage, type Call, type SeedFunction, type StartMessage } from "./thread-messages.ts";
+import { shared, type ApplicationMessage, type Call, type StartMessage } from "./thread-messages.ts";
 import type { ThreadPort } from "./thread-port.ts";
 
 export interface ServeMemberOptions {
@@ -106,15 +105,18 @@ class MemberServer {
     const abort = new AbortController();
     if (isAborted) abort.abort();
     this.#calls.set(id, abort);
-    this.#reply(id, call.method === "stop" ? this.#stop() : this.#run(id, call, abort.signal));
+    this.#reply(id, call.method === "stop" ? this.#stop() : this.#run(call, abort.signal));
   }
 
-  async #run(id: number, call: Exclude<Call, { readonly method: "stop" }>, signal: AbortSignal): Promise<unknown> {
+  async #run(call: Exclude<Call, { readonly method: "stop" }>, signal: AbortSignal): Promise<unknown> {
     const member = this.#member;
     if (member === undefined) throw new MemberlistError("shutdown", "the member has not started");
     switch (call.method) {
       case "join":
-        return member.join(this.#seeds(id, call.seeds), { ...call.options, signal });
+        return member.join(
+          call.seeds.map((seed) => (typeof seed === "string" ? seed : this.#bridge.seed(seed))),
+          { ...call.options, signal },
+        );
       case "leave":
         return member.leave({ ...call.options, signal });
       case "update":
@@ -127,16 +129,14 @@ class MemberServer {
         return member.broadcast(call.message, { ...call.options, signal });
       case "resolveSrv":
         return this.#bridge.resolveSrv(call.question, call.service);
+      default:
+        return undefined;
     }
   }
 
   async #stop(): Promise<void> {
     this.#watch?.stop();
     await this.#member?.stop();
-  }
-
-  #seeds(join: number, seeds: readonly (string | SeedFunction)[]): Seed[] {
-    return seeds.map((seed, index) => (typeof seed === "string" ? seed : this.#bridge.seed(join, index, seed.seedFunction)));
   }
 
   #reply(id: number, work: Promise<unknown>): void {

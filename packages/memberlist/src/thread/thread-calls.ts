@@ -35,10 +35,6 @@ export class ThreadCalls {
     }
   }
 
-  get lastId(): number {
-    return this.#lastId;
-  }
-
   reply(id: number, value: unknown, error: unknown): void {
     const pending = this.#pending.get(id);
     this.#pending.delete(id);

@@ -35,7 +35,7 @@ export type ThreadConfig = boolean | "prefer" | ThreadOptions;
 
 const url = {
   expected: "a URL",
-  accepts: (value: unknown) => value instanceof (globalThis as unknown as { URL: new () => object }).URL,
+  accepts: (value: unknown) => value instanceof URL,
 };
 export const threadRules: Rules<ThreadOptions> = { module: url, applicationTimeout: duration, prefer: boolean, entry: url };
 
@@ -119,14 +119,14 @@ export async function loadModule(
     );
   }
   const twice = Object.keys(fields).filter((field) => given.includes(field));
-  if (twice.length === 0) return fields as Partial<Config>;
+  if (twice.length === 0) return fields;
   throw configError("thread.module", `both the config and ${url} have ${twice.join(" and ")}: leave it out of one of them`);
 }
 
 async function exportedFields(url: string, load: (url: string) => Promise<unknown>): Promise<unknown> {
   try {
     const { default: exported } = (await load(url)) as { readonly default?: unknown };
-    return typeof exported === "function" ? await (exported as () => unknown)() : exported;
+    return typeof exported === "function" ? await exported() : exported;
   } catch (cause) {
     throw configError("thread.module", `${url} cannot be loaded: ${errorMessage(cause)}`, cause);
   }

@@ -6,7 +6,7 @@ import { errorMessage, MemberlistError } from "../api/errors.ts";
 import type { EventStream, MemberEvent, RecentEvent } from "../api/events.ts";
 import type { JoinOptions, JoinResult } from "../api/join.ts";
 import type { MemberInfo, Node, NodeState } from "../api/node.ts";
-import { seedName, type Seed } from "../api/seeds.ts";
+import type { Seed } from "../api/seeds.ts";
 import type { QueueLengths, Traffic } from "../api/stats.ts";
 import type { ResolvedConfig } from "../config/config.ts";
 import { keyringOf } from "../encryption/encryption.ts";
@@ -35,14 +35,9 @@ import { checkPacketSize, OutgoingMessages } from "./outgoing-messages.ts";
 import { functionsOf } from "./thread-config.ts";
 import { ThreadCalls } from "./thread-calls.ts";
 import { shared, type ApplicationMessage, type Call, type MemberNumbers, type ThreadMessage } from "./thread-messages.ts";
-import type { MemberThread, StartThread } from "./thread-port.ts";
+import type { StartThread, ThreadPort } from "./thread-port.ts";
+import { ThreadSupervisor } from "./thread-supervisor.ts";
 
-/** The first and the longest pause before a thread is started again, in ms, and how many failures in a row end that. */
-const firstPause = 100;
-const longestPause = 10_000;
-const maxFailures = 10;
-/** A thread that has run so long, in ms, had not failed at its start. */
-const healthyAfter = 60_000;
 /** How long a shutdown waits for the thread, in ms. */
 const stopTimeout = 5_000;
 
@@ -76,6 +71,7 @@ export class ThreadMember implements Member {
   readonly #outgoing: OutgoingMessages;
   readonly #answers: ApplicationAnswers;
   readonly #feed: FeedReader;
+  readonly #supervisor: ThreadSupervisor;
   readonly #label: number;
   readonly #watchers: Set<() => void> = new Set();
   readonly #stopWatchingKeys: () => void;
@@ -85,10 +81,7 @@ export class ThreadMember implements Member {
   /** The counts of threads that have ended. */
   #endedTraffic: Partial<Traffic> = {};
   #endedCounters: Readonly<Record<string, number>> = {};
-  #thread: MemberThread | undefined;
   #heartbeat: ClockTimer = undefined;
-  #restart: ClockTimer = undefined;
-  #failures = 0;
   #hasLeft = false;
   #isStopped = false;
 
@@ -122,6 +115,20 @@ export class ThreadMember implements Member {
       resolveSrv,
     });
     this.#feed = new FeedReader(this);
+    this.#supervisor = new ThreadSupervisor({
+      clock,
+      startThread: options.startThread,
+      startMember: (port) => this.#startMember(port),
+      onEnded: (cause) => this.#threadEnded(cause),
+      onRestart: () => this.#feed.restart(),
+      onRestarted: () => this.#threadRestarted(),
+      onRestartFailed: (error) => this.#failed(`the member's thread did not start: ${errorMessage(error)}`, error),
+      onGivenUp: () =>
+        this.log.error(
+          "thread_failed",
+          "the member's thread has failed too often, and is not started again: restart the process",
+        ),
+    });
     this.#stopWatchingKeys =
       this.keyring === undefined
         ? () => {}
@@ -136,7 +143,7 @@ export class ThreadMember implements Member {
   static async start(options: ThreadMemberOptions): Promise<ThreadMember> {
     const member = new ThreadMember(options);
     try {
-      await member.#startThread();
+      await member.#supervisor.start();
     } catch (error) {
       await member.#end();
       throw error;
@@ -233,15 +240,8 @@ export class ThreadMember implements Member {
 
   async join(seeds: readonly Seed[], { signal, ...options }: JoinOptions): Promise<JoinResult> {
     this.#hasLeft = false;
-    const packed = seeds.map((seed) => (typeof seed === "string" ? seed : { seedFunction: seedName(seed) }));
-    const call = this.#call({ method: "join", seeds: packed, options }, signal);
-    const id = this.calls.lastId;
-    this.#answers.addSeeds(id, seeds);
-    try {
-      return (await call) as JoinResult;
-    } finally {
-      this.#answers.deleteSeeds(id);
-    }
+    const packed = seeds.map((seed) => this.#answers.packSeed(seed));
+    return (await this.#call({ method: "join", seeds: packed, options }, signal)) as JoinResult;
   }
 
   async leave({ signal, ...options }: WaitOptions): Promise<void> {
@@ -283,7 +283,7 @@ export class ThreadMember implements Member {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    const stopped = this.#thread === undefined ? undefined : this.#call({ method: "stop" });
+    const stopped = this.#supervisor.port === undefined ? undefined : this.#call({ method: "stop" });
     this.#events.end();
     this.#operations.endAll(shutDown());
     await this.#settledWithin(stopped, stopTimeout);
@@ -306,20 +306,12 @@ export class ThreadMember implements Member {
     return this.#numbers;
   }
 
-  async #startThread(): Promise<void> {
-    const { applicationTimeout, cloned, module, startThread } = this.#options;
-    const thread = await startThread();
-    if (this.#isStopped) {
-      await thread.terminate();
-      throw shutDown();
-    }
+  async #startMember(port: ThreadPort): Promise<void> {
+    const { applicationTimeout, cloned, module } = this.#options;
     const started = this.calls.started();
-    this.#thread = thread;
-    const { port } = thread;
     port.listen((message) => {
-      if (this.#thread === thread) this.#receive(message as ThreadMessage);
+      if (this.#supervisor.port === port) this.#receive(message as ThreadMessage);
     });
-    thread.ended.then((cause) => this.#threadEnded(thread, cause));
     const { advertiseAddr, metrics, bindPort, gossipVerifyIncoming, gossipVerifyOutgoing } = this.#config;
     const config = { ...cloned, bindPort, gossipVerifyIncoming, gossipVerifyOutgoing };
     this.#beat();
@@ -338,9 +330,7 @@ export class ThreadMember implements Member {
     await started;
   }
 
-  #threadEnded(thread: MemberThread, cause: unknown): void {
-    if (this.#thread !== thread) return;
-    this.#thread = undefined;
+  #threadEnded(cause: unknown): void {
     const reason = cause === undefined ? "it has exited" : errorMessage(cause);
     const error = new MemberlistError("thread_failed", `the member's thread has ended: ${reason}`, { cause, stateChanged: true });
     this.calls.rejectAll(this.#isStopped ? shutDown() : error);
@@ -350,44 +340,21 @@ export class ThreadMember implements Member {
     this.#endedTraffic = added(numbers.traffic, this.#endedTraffic);
     this.#endedCounters = added(numbers.counters, this.#endedCounters);
     this.#numbers = { ...numbers, traffic: noTraffic, counters: {} };
-    this.stats.count("thread_failed");
-    this.log.error("thread_failed", error.message, { error });
+    this.#failed(error.message, error);
     this.publish({ type: "thread_failed", node: this.localNode, error, at: this.#config.clock.wallTime() });
-    this.#startAgain();
   }
 
-  #startAgain(): void {
-    const { clock } = this.#config;
-    const pause = Math.min(firstPause * 2 ** this.#failures, longestPause);
-    if (++this.#failures > maxFailures) {
-      this.log.error("thread_failed", "the member's thread has failed too often, and is not started again: restart the process");
-      return;
-    }
-    this.#restart = clock.setTimeout(() => {
-      const startedAt = clock.now();
-      this.#feed.restart();
-      this.#startThread()
-        .then(async () => {
-          this.log.info("thread_restarted", "the member runs in a new thread");
-          if (this.#hasLeft) await this.#call({ method: "leave", options: {} });
-          this.#thread?.ended.then(() => {
-            if (clock.now() - startedAt > healthyAfter) this.#failures = 0;
-          });
-        })
-        .catch((error: unknown) => this.#startFailed(error));
-    }, pause);
-  }
-
-  /** The thread runs, but its member did not start, or there was no thread at all. */
-  #startFailed(error: unknown): void {
-    const thread = this.#thread;
-    this.#thread = undefined;
-    if (this.#isStopped) return;
-    this.stats.count("thread_failed");
-    this.log.error("thread_failed", `the member's thread did not start: ${errorMessage(error)}`, { error });
-    (thread?.terminate() ?? Promise.resolve()).then(() => {
-      if (!this.#isStopped) this.#startAgain();
+  #threadRestarted(): void {
+    this.log.info("thread_restarted", "the member runs in a new thread");
+    if (!this.#hasLeft) return;
+    this.#call({ method: "leave", options: {} }).catch((error: unknown) => {
+      this.log.warn("thread_failed", `the new thread could not leave the cluster: ${errorMessage(error)}`, { error });
     });
+  }
+
+  #failed(message: string, error: unknown): void {
+    this.stats.count("thread_failed");
+    this.log.error("thread_failed", message, { error });
   }
 
   #receive(message: ThreadMessage): void {
@@ -402,9 +369,9 @@ export class ThreadMember implements Member {
 
   /** @returns false while there is no thread */
   #post(message: ApplicationMessage, transfer?: readonly ArrayBuffer[]): boolean {
-    if (this.#thread === undefined) return false;
-    this.#thread.port.post(message, transfer);
-    return true;
+    const { port } = this.#supervisor;
+    port?.post(message, transfer);
+    return port !== undefined;
   }
 
   #keys(): Uint8Array[] {
@@ -435,13 +402,11 @@ export class ThreadMember implements Member {
     const { clock } = this.#config;
     this.#isStopped = true;
     clock.clearTimeout(this.#heartbeat);
-    clock.clearTimeout(this.#restart);
     this.#feed.end();
     this.#stopWatchingKeys();
-    const thread = this.#thread;
-    this.#thread = undefined;
+    const ended = this.#supervisor.stop();
     this.calls.rejectAll(shutDown());
-    await thread?.terminate();
+    await ended;
   }
 
   /** Waits for a promise, whatever its end, for so many ms. */

@@ -51,9 +51,10 @@ export type ApplicationMessage =
   /** The application has handled a {@link FeedMessage}. */
   | { readonly type: "handled" };
 
-/** A seed that is a function, by its name. */
+/** A seed that is a function of the application. Healing asks it long after the join. */
 export interface SeedFunction {
-  readonly seedFunction: string;
+  readonly seedId: number;
+  readonly name: string;
 }
 
 /** The calls of a member that return a promise. Signals stay with the application. */
@@ -76,8 +77,7 @@ export type Question =
   | { readonly about: "localState"; readonly join: boolean }
   | { readonly about: "load" }
   | { readonly about: "save"; readonly text: string }
-  /** The seed at this index of a join. */
-  | { readonly about: "seed"; readonly join: number; readonly index: number; readonly timeout: number };
+  | { readonly about: "seed"; readonly seedId: number; readonly timeout: number };
 
 /** What a thread posts to its application. */
 export type ThreadMessage =

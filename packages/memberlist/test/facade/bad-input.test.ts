@@ -12,7 +12,7 @@ import {
   encodeUser,
 } from "../../src/wire/messages/encode.ts";
 import { encodeUserStream } from "../../src/wire/messages/push-pull.ts";
-import { bytes, clusters, codes, names, text, type Cluster, type TestNode } from "./cluster.ts";
+import { bytes, clusters, codes, names, text, type Cluster, type TestNode, itOnEventLoop } from "./cluster.ts";
 import { aliveMessage, concat, labelled, RawPeer, stateMessage } from "./raw-peer.ts";
 
 const cluster = clusters();
@@ -87,7 +87,7 @@ const anything = (originals: readonly Uint8Array[]): fc.Arbitrary<Uint8Array> =>
   fc.oneof({ weight: 3, arbitrary: mangled(originals) }, { weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }) });
 
 describe("a node that receives bad packets", () => {
-  it("drops and counts truncated packets, and handles their complete messages", async () => {
+  itOnEventLoop("drops and counts truncated packets, and handles their complete messages", async () => {
     const one = cluster();
     const [node] = (await one.joined(1)) as [TestNode];
     const peer = new RawPeer(one);
@@ -221,7 +221,7 @@ describe("a node that receives bad streams", () => {
     await expectHealthy(one, node);
   });
 
-  it("drops streams whose message type is not for streams", async () => {
+  itOnEventLoop("drops streams whose message type is not for streams", async () => {
     const one = cluster();
     const node = await one.start();
     const peer = new RawPeer(one);

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { MemberlistError, Keyring, TransmitLimitedQueue, type Delegate, type MemberEvent } from "../../src/index.ts";
-import { bytes, clusters, codes, outcome, text, type TestNode } from "./cluster.ts";
+import { bytes, clusters, codes, outcome, text, type TestNode, itOnEventLoop } from "./cluster.ts";
 
 const cluster = clusters();
 
@@ -184,7 +184,7 @@ it.each([
   },
 );
 
-it("drops and reports queued broadcasts that no longer fit a packet once encryption is on", async () => {
+itOnEventLoop("drops and reports queued broadcasts that no longer fit a packet once encryption is on", async () => {
   const one = cluster();
   const got: string[] = [];
   const lost: string[] = [];

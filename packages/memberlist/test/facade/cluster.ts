@@ -1,4 +1,4 @@
-import { afterEach, beforeEach } from "vitest";
+import { afterEach, beforeEach, it } from "vitest";
 import { createMemberlist, lanConfig, MemberlistError, type Config, type LogLevel, type Memberlist } from "../../src/index.ts";
 import type { LogFields, Logger } from "../../src/ports/logger.ts";
 import { MemoryNetwork, SeededRandom, settlePromises, VirtualClock, type MemoryNetworkOptions } from "../../src/testing/index.ts";
@@ -28,6 +28,17 @@ export type NodeConfig = Partial<Config> & { readonly host?: string; readonly po
 
 /** The members run as in threads of their own: the vitest project `thread`. */
 export const inThread: boolean = process.env["MEMBERLIST_TEST_THREAD"] === "1";
+
+/**
+ * A test of what a member on the event loop shows at once, or of every turn of that loop. In a thread of its own the application sees it up to
+ * 100 ms later, or not at all: docs/guide/threads.md lists the differences.
+ */
+export const itOnEventLoop: typeof it = inThread ? notHere() : it;
+
+function notHere(): typeof it {
+  const ignore = (): void => {};
+  return Object.assign(ignore, { each: () => ignore }) as unknown as typeof it;
+}
 
 /** Time to advance after the end, in ms: longer than any latency in these tests, shorter than any timeout. */
 const lastPackets = 900;
@@ -60,11 +71,11 @@ export class Cluster {
 
   async #create(config: Config): Promise<Memberlist> {
     if (!inThread) return createMemberlist(config);
-    let isSettled = false;
-    const creating = createOverLoopback(config).finally(() => (isSettled = true));
+    const state = { isSettled: false };
+    const creating = createOverLoopback(config).finally(() => (state.isSettled = true));
     creating.catch(() => undefined);
     // The keys' cipher may be loaded meanwhile, which takes real time.
-    while (!isSettled) await this.advance(0);
+    while (!state.isSettled) await this.advance(0);
     return creating;
   }
 

@@ -3,7 +3,7 @@ import type { Clock } from "../../src/index.ts";
 import { compressMessage } from "../../src/wire/compression/compress.ts";
 import { encodePushPull, encodeUserStream } from "../../src/wire/messages/push-pull.ts";
 import type { PushNodeState } from "../../src/wire/messages/types.ts";
-import { clusters, type Cluster, type NodeConfig } from "./cluster.ts";
+import { clusters, type Cluster, type NodeConfig, itOnEventLoop } from "./cluster.ts";
 import { RawPeer, type RawStream } from "./raw-peer.ts";
 
 const cluster = clusters();
@@ -42,7 +42,7 @@ function send(stream: RawStream, bytes: Uint8Array): void {
 }
 
 describe("the work for a push/pull", () => {
-  it("ends with its stream while nodes are read", async () => {
+  itOnEventLoop("ends with its stream while nodes are read", async () => {
     const one = cluster();
     const node = await one.start(slow(one));
     const stream = await new RawPeer(one).dial(node);
@@ -78,7 +78,7 @@ describe("the work for a push/pull", () => {
     expect(node.members.counters()).not.toHaveProperty("stream_dropped.timeout");
   });
 
-  it("counts towards the bytes of inbound streams while nodes are merged after the end of the stream", async () => {
+  itOnEventLoop("counts towards the bytes of inbound streams while nodes are merged after the end of the stream", async () => {
     const one = cluster();
     const limits = { maxInboundStreamBytes: 2_500_000 };
     const node = await one.start({ ...slow(one), limits });
@@ -101,7 +101,7 @@ describe("the work for a push/pull", () => {
     expect(refused()).toBe(1);
   });
 
-  it("counts towards the bytes of inbound streams until it has ended", async () => {
+  itOnEventLoop("counts towards the bytes of inbound streams until it has ended", async () => {
     const one = cluster();
     const limits = { maxInboundStreamBytes: 3_200_000 };
     const node = await one.start({ ...slow(one), limits });
@@ -124,30 +124,33 @@ describe("the work for a push/pull", () => {
     expect(node.members.numMembers()).toBe(11);
   });
 
-  it.each(["in one packet each", "behind a first byte"])("runs one part at a time across all push/pulls: %s", async (how) => {
-    const one = cluster();
-    const node = await one.start({ ...slow(one), tcpTimeout: 60_000 });
-    const streams: RawStream[] = [];
-    for (let i = 0; i < 8; i++) streams.push(await new RawPeer(one, `10.9.9.${i}`).dial(node));
-    const isWhole = how === "in one packet each";
-    for (const [i, stream] of streams.entries()) {
-      const state = encodePushPull(false, states(400, i * 400), none);
-      if (isWhole) send(stream, compressMessage(state));
-      else send(stream, state.subarray(0, 1));
-    }
-    if (!isWhole) {
-      await one.advance(10 * turn);
-      for (const [i, stream] of streams.entries()) send(stream, encodePushPull(false, states(400, i * 400), none).subarray(1));
-    }
-    const added: number[] = [];
-    for (let known = 1; added.length < 100 && known < 3_201;) {
-      await one.advance(turn);
-      const now = node.members.numMembers();
-      added.push(now - known);
-      known = now;
-    }
-    expect(added.filter((count) => count > 0)).toEqual(Array.from({ length: 8 }, () => 400));
-    // Each was read in a turn of its own, too.
-    expect(added.length).toBeGreaterThanOrEqual(16);
-  });
+  itOnEventLoop.each(["in one packet each", "behind a first byte"])(
+    "runs one part at a time across all push/pulls: %s",
+    async (how) => {
+      const one = cluster();
+      const node = await one.start({ ...slow(one), tcpTimeout: 60_000 });
+      const streams: RawStream[] = [];
+      for (let i = 0; i < 8; i++) streams.push(await new RawPeer(one, `10.9.9.${i}`).dial(node));
+      const isWhole = how === "in one packet each";
+      for (const [i, stream] of streams.entries()) {
+        const state = encodePushPull(false, states(400, i * 400), none);
+        if (isWhole) send(stream, compressMessage(state));
+        else send(stream, state.subarray(0, 1));
+      }
+      if (!isWhole) {
+        await one.advance(10 * turn);
+        for (const [i, stream] of streams.entries()) send(stream, encodePushPull(false, states(400, i * 400), none).subarray(1));
+      }
+      const added: number[] = [];
+      for (let known = 1; added.length < 100 && known < 3_201;) {
+        await one.advance(turn);
+        const now = node.members.numMembers();
+        added.push(now - known);
+        known = now;
+      }
+      expect(added.filter((count) => count > 0)).toEqual(Array.from({ length: 8 }, () => 400));
+      // Each was read in a turn of its own, too.
+      expect(added.length).toBeGreaterThanOrEqual(16);
+    },
+  );
 });

@@ -6,7 +6,7 @@ import type { PushNodeState } from "../../src/wire/messages/types.ts";
 import { encodePushPull, encodeUserStream } from "../../src/wire/messages/push-pull.ts";
 import { readStreamMessage } from "../../src/wire/stream-messages.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
-import { bytes, clusters, codes, outcome, type Cluster, type NodeConfig, type TestNode } from "./cluster.ts";
+import { bytes, clusters, codes, outcome, type Cluster, type NodeConfig, type TestNode, itOnEventLoop } from "./cluster.ts";
 import { cipherOf, transparent } from "../wire/aes.ts";
 import { RawPeer, stateMessage, type RawStream } from "./raw-peer.ts";
 
@@ -239,7 +239,7 @@ describe("a node with many open streams", () => {
     expect(node.members.counters()).toMatchObject({ "stream_dropped.timeout": 4 });
   });
 
-  it("counts all streams over the limit, but logs them at a bounded rate", async () => {
+  itOnEventLoop("counts all streams over the limit, but logs them at a bounded rate", async () => {
     const one = cluster();
     const node = await one.start({ limits: { maxInboundStreams: 1 } });
     const peer = new RawPeer(one);

@@ -6,7 +6,7 @@ import { StreamReader } from "../../src/wire/stream-reader.ts";
 import { readPushPull, readStreamMessage } from "../../src/wire/stream-messages.ts";
 import { maxDecompressedBytes, maxPushStateBytes, maxPushStateNodes, maxUserMsgBytes } from "../../src/wire/input-limits.ts";
 import type { PushNodeState } from "../../src/wire/messages/types.ts";
-import { bytes, clusters, text } from "./cluster.ts";
+import { bytes, clusters, text, itOnEventLoop } from "./cluster.ts";
 import { RawPeer } from "./raw-peer.ts";
 
 const cluster = clusters();
@@ -24,7 +24,7 @@ const many: PushNodeState[] = Array.from({ length: count }, (_, i) => ({
 const message = encodePushPull(true, many, bytes("theirs"));
 
 describe("a push/pull of many nodes", () => {
-  it("merges completely and in parts, with other work in between and the user state last", async () => {
+  itOnEventLoop("merges completely and in parts, with other work in between and the user state last", async () => {
     const one = cluster();
     const seen: number[] = [];
     let joined = 0;
@@ -75,7 +75,7 @@ describe("a push/pull of many nodes", () => {
     expect([...new Set(seen)]).toEqual([1, 64, 127, 190, 201]);
   });
 
-  it("ends quietly if the node is shut down during the merge", async () => {
+  itOnEventLoop("ends quietly if the node is shut down during the merge", async () => {
     const one = cluster();
     let joined = 0;
     const states: string[] = [];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Metrics, Node } from "../../src/index.ts";
-import { bytes, clusters, codes, names, outcome, text, type TestNode } from "./cluster.ts";
+import { bytes, clusters, codes, names, outcome, text, type TestNode, itOnEventLoop } from "./cluster.ts";
 import { RawPeer } from "./raw-peer.ts";
 
 const cluster = clusters();
@@ -57,7 +57,7 @@ describe("a node by itself", () => {
     expect(a?.members.config.secretKey).toBeUndefined();
   });
 
-  it("samples its broadcast queue at every queueCheckInterval [Create_checkBroadcastQueueMetrics]", async () => {
+  itOnEventLoop("samples its broadcast queue at every queueCheckInterval [Create_checkBroadcastQueueMetrics]", async () => {
     const samples: [number, number][] = [];
     const one = cluster();
     const metrics: Metrics = {

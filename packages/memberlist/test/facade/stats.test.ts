@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bytes, clusters, type TestNode } from "./cluster.ts";
+import { bytes, clusters, type TestNode, itOnEventLoop } from "./cluster.ts";
 
 const cluster = clusters();
 
@@ -39,7 +39,7 @@ describe("traffic()", () => {
 });
 
 describe("queues()", () => {
-  it("returns the messages that wait to be gossiped, and their bytes", async () => {
+  itOnEventLoop("returns the messages that wait to be gossiped, and their bytes", async () => {
     const one = cluster();
     const [a] = (await one.joined(2)) as [TestNode, TestNode];
     await one.until(() => a.members.numQueuedBroadcasts() === 0);

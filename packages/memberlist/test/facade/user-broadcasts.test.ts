@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { Keyring, TransmitLimitedQueue, type Delegate } from "../../src/index.ts";
-import { clusters, type TestNode } from "./cluster.ts";
+import { clusters, type TestNode, itOnEventLoop } from "./cluster.ts";
 
 const cluster = clusters();
 
@@ -10,7 +10,7 @@ function queueing(numNodes: () => number): { queue: TransmitLimitedQueue; delega
   return { queue, delegate: { getBroadcasts: (overhead, limit) => queue.getBroadcasts(overhead, limit) } };
 }
 
-it("bounds the queue during an hour without peers at 1,000 broadcasts a second", async () => {
+itOnEventLoop("bounds the queue during an hour without peers at 1,000 broadcasts a second", async () => {
   const one = cluster();
   const { queue, delegate } = queueing(() => 1);
   await one.start({ delegate });

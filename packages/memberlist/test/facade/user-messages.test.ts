@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Delegate } from "../../src/index.ts";
-import { bytes, clusters, outcome, text, thrown, type TestNode } from "./cluster.ts";
+import { bytes, clusters, outcome, text, thrown, type TestNode, itOnEventLoop } from "./cluster.ts";
 
 const cluster = clusters();
 
@@ -124,7 +124,7 @@ describe("user data", () => {
     expect(boxes[1].messages).toEqual(sent);
   });
 
-  it("causes an error if it is too large, and nothing is sent", async () => {
+  itOnEventLoop("causes an error if it is too large, and nothing is sent", async () => {
     const one = cluster(1, { latency: 1 });
     const [a, b] = (await one.joined(2, { enableCompression: false, label: "l" })) as [TestNode, TestNode];
     const to = b.members.localNode();
@@ -185,7 +185,7 @@ describe("the list from getBroadcasts", () => {
     expect(a.members.counters()).not.toHaveProperty("delegate_failed");
   });
 
-  it("travels on acks, too", async () => {
+  itOnEventLoop("travels on acks, too", async () => {
     const one = cluster();
     const boxes = [new Mailbox(), new Mailbox()];
     const [a, b] = (await one.joined(2, (i) => ({ gossipInterval: 0, probeInterval: 0, delegate: boxes[i] }))) as [
