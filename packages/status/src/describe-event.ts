@@ -32,6 +32,13 @@ export function describeEvent(event: StatusEvent): Description {
       };
     case "event_loop_blocked":
       return { tone: "warn", text: `the event loop was blocked: timers fired ${formatDuration(event.late)} late` };
+    case "application_unresponsive":
+      return {
+        tone: "bad",
+        text: `the application was blocked for ${formatDuration(event.silentFor)}: this node answers no more until it runs again`,
+      };
+    case "thread_failed":
+      return { tone: "bad", text: `the thread of this node has ended: ${event.error.message}` };
     case "address_lost":
       return {
         tone: "bad",

@@ -25,6 +25,8 @@ const repeated: ReadonlySet<string> = new Set([
   "name_conflict",
   "event_loop_blocked",
   "address_lost",
+  "application_unresponsive",
+  "thread_failed",
   "isolated",
   "healed",
 ]);

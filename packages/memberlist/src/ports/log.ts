@@ -47,16 +47,26 @@ export class Log<Code extends string = LogCode> {
   #write(level: LogLevel, code: Code, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
     const suppressed = this.#admit(code);
     if (suppressed === undefined) return;
-    const line: LogFields = { code, ...readable(fields), ...(suppressed > 0 ? { suppressed } : {}) };
-    this.write({ type: "log", level, code, message, fields: line, at: this.#clock.wallTime() });
+    this.#guarded(() => {
+      const line: LogFields = { code, ...readable(fields), ...(suppressed > 0 ? { suppressed } : {}) };
+      return this.#hand({ type: "log", level, code, message, fields: line, at: this.#clock.wallTime() });
+    });
   }
 
   /** Writes a line that was admitted: by this log, or by that of the node's thread. */
   write(event: LogEvent): void {
+    this.#guarded(() => this.#hand(event));
+  }
+
+  #hand(event: LogEvent): unknown {
     const { level, fields, message } = event;
+    this.#onLine?.(event);
+    return this.#logger[level](fields, message);
+  }
+
+  #guarded(write: () => unknown): void {
     try {
-      this.#onLine?.(event);
-      const result: unknown = this.#logger[level](fields, message);
+      const result = write();
       if (result instanceof Promise) result.catch(ignore);
     } catch {
       // A broken logger must not break the protocol, and there is nowhere left to report it.

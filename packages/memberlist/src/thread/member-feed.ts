@@ -32,7 +32,7 @@ type Waiting =
   | { readonly kind: Exclude<keyof typeof limits, "message"> | "reply"; readonly item: FeedItem; readonly bytes: number };
 
 /**
- * Tells the application of a member what happens to it: changed members, events, messages and replies, in order. It waits for an
+ * Reports to the application of a member what happens to it: changed members, events, messages and replies, in order. It waits for an
  * application that is slow, and keeps only so much for it.
  */
 export class MemberFeed {
@@ -66,7 +66,7 @@ export class MemberFeed {
     });
   }
 
-  /** The member has started: it has numbers to tell. */
+  /** The member has started: it has numbers. */
   started(): void {
     this.#hasStarted = true;
   }
@@ -177,7 +177,7 @@ export class MemberFeed {
     const transfer: ArrayBuffer[] = [];
     const nodes = this.#takeNodes();
     const items: FeedItem[] = [];
-    // What has happened to a member is told when the application sees the member as it is.
+    // An event about a member follows the member's entry.
     const block = this.#changed.size === 0 ? this.#takeItems(items, transfer) : undefined;
     const metrics = this.metrics.take();
     const numbers = this.#member !== undefined && this.#hasStarted ? numbersOf(this.#member) : undefined;
