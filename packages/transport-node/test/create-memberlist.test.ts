@@ -61,7 +61,7 @@ describe("createMemberlist", () => {
     await expect(createMemberlist({ ...config("a"), ...(wrong as object) })).rejects.toThrow(`invalid config:\n  ${message}`);
   });
 
-  it("[Transport_Join] binds a transport, and members on any port find each other", async () => {
+  it("binds a transport, and members on any port find each other [Transport_Join]", async () => {
     const [a, b] = [await start("a"), await start("b")];
     const port = a.localNode().port;
     expect(port).toBeGreaterThan(0);

@@ -220,7 +220,7 @@ describe("validation across fields", () => {
     expect(wrongFields({ ...least, awarenessMaxMultiplier: 1_000, probeInterval: 2_147_484 })).toEqual(["probeInterval"]);
   });
 
-  it("allow suspicions and probe intervals as long as the longest timer", () => {
+  it("allows suspicions and probe intervals as long as the longest timer", () => {
     const least = { suspicionMult: 1, suspicionMaxTimeoutMult: 1, awarenessMaxMultiplier: 1 };
     expect((longest / 7) * 7).toBe(longest);
     expect(wrongFields({ ...least, probeInterval: longest / 7 })).toEqual([]);
