@@ -1,4 +1,5 @@
 import type { Transport } from "../../src/index.ts";
+import type { Clock } from "../../src/ports/clock.ts";
 import type { MemoryTransport } from "../../src/testing/index.ts";
 import { packetsThrough, later, type Broken, pending, bound, refusal, type Spoil } from "./conformance-support.ts";
 
@@ -71,12 +72,12 @@ export const brokenPackets: Broken = {
   "done is called exactly once, and never synchronously": [
     [(inner) => ({ writeTo: (p, to, done) => (done?.(), inner.writeTo(p, to)) }), /before writeTo returned/],
     [(inner) => ({ writeTo: (p, to) => inner.writeTo(p, to) }), /never called/],
-    [(inner) => ({ writeTo: (p, to, done) => (later(done), inner.writeTo(p, to, done)) }), /2 times/],
+    [(inner, clock) => ({ writeTo: (p, to, done) => (later(clock, done), inner.writeTo(p, to, done)) }), /2 times/],
   ],
   "under pressure, every packet's done is called once, and writeTo answers true again": [
     [(inner) => ({ writeTo: (p, to, done) => (inner.writeTo(p, to, done), undefined as never) }), /return a boolean/],
     [everyTenth((inner, p, to) => inner.writeTo(p, to)), /never called for some/],
-    [everyTenth((inner, p, to, done) => (later(done), inner.writeTo(p, to, done))), /more than once/],
+    [everyTenth((inner, p, to, done, clock) => (later(clock, done), inner.writeTo(p, to, done))), /more than once/],
     [(inner) => ({ writeTo: (p, to, done) => (inner.writeTo(p, to, done), false) }), /still answers false/],
     [everyTenth((inner, p, to, done) => (inner.hold(), inner.writeTo(p, to, done))), /after a burst, packets do not/],
   ],
@@ -109,8 +110,8 @@ export const brokenPackets: Broken = {
       /with bytes/,
     ],
     [
-      (inner) => ({
-        writeTo: (p, to, done) => (p.length === 0 && later(done), inner.writeTo(p, to, done)),
+      (inner, clock) => ({
+        writeTo: (p, to, done) => (p.length === 0 && later(clock, done), inner.writeTo(p, to, done)),
       }),
       /2 times for an empty packet/,
     ],
@@ -138,7 +139,7 @@ export const brokenPackets: Broken = {
       /never called for some packets \(round 2\)/,
     ],
     [
-      (inner) => ({ writeTo: (p, to, done) => (p[0] === 9 && later(done), inner.writeTo(p, to, done)) }),
+      (inner, clock) => ({ writeTo: (p, to, done) => (p[0] === 9 && later(clock, done), inner.writeTo(p, to, done)) }),
       /more than once for a packet/,
     ],
   ],
@@ -197,7 +198,9 @@ export const brokenPackets: Broken = {
   ],
   "a dial that begins during the shutdown rejects with shutdown": [
     [
-      (inner) => ({ shutdown: () => new Promise<void>((resolve) => setTimeout(resolve, 50)).then(() => inner.shutdown()) }),
+      (inner, clock) => ({
+        shutdown: () => new Promise<void>((resolve) => void clock.setTimeout(resolve, 50)).then(() => inner.shutdown()),
+      }),
       /but it resolved/,
     ],
     [(inner) => ({ dial: (...call) => inner.dial(...call).catch(() => refusal("dial_failed")) }), /code shutdown, not/],
@@ -208,10 +211,10 @@ export const brokenPackets: Broken = {
   ],
 };
 
-function everyTenth(send: (inner: MemoryTransport, ...call: Parameters<Transport["writeTo"]>) => boolean): Spoil {
-  return (inner) => {
+function everyTenth(send: (inner: MemoryTransport, ...call: [...Parameters<Transport["writeTo"]>, Clock]) => boolean): Spoil {
+  return (inner, clock) => {
     let sent = 0;
-    return { writeTo: (p, to, done) => (++sent % 10 === 0 ? send(inner, p, to, done) : inner.writeTo(p, to, done)) };
+    return { writeTo: (p, to, done) => (++sent % 10 === 0 ? send(inner, p, to, done, clock) : inner.writeTo(p, to, done)) };
   };
 }
 

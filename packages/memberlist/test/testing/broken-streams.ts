@@ -1,4 +1,5 @@
 import type { MemberlistError, TransportStream } from "../../src/index.ts";
+import type { Clock } from "../../src/ports/clock.ts";
 import {
   later,
   type Broken,
@@ -100,7 +101,7 @@ export const brokenStreams: Broken = {
   ],
   "packets that wait for a connection at the shutdown call done": [
     [(inner) => ({ writeTo: (p, to) => inner.writeTo(p, to) }), /never called/],
-    [(inner) => ({ writeTo: (p, to, done) => (later(done), inner.writeTo(p, to, done)) }), /more than once/],
+    [(inner, clock) => ({ writeTo: (p, to, done) => (later(clock, done), inner.writeTo(p, to, done)) }), /more than once/],
   ],
   "packets that wait for a handshake without an answer call done": [
     [(inner) => ({ writeTo: (p, to) => inner.writeTo(p, to) }), /never called/],
@@ -131,11 +132,11 @@ export const brokenStreams: Broken = {
 
 /** Sends each packet 20 ms later, unless it was shut down meanwhile. */
 function sendingLater(): Spoil {
-  return (inner) => {
+  return (inner, clock) => {
     let isDown = false;
     return {
       writeTo: (packet, to, done) => {
-        setTimeout(() => void (isDown ? done?.(new Error("down")) : inner.writeTo(packet, to, done)), 20);
+        clock.setTimeout(() => void (isDown ? done?.(new Error("down")) : inner.writeTo(packet, to, done)), 20);
         return true;
       },
       shutdown: () => {
@@ -147,11 +148,11 @@ function sendingLater(): Spoil {
 }
 
 /** Says that it has written, and throws it away when the stream is closed in the next 20 ms. */
-function hasty(stream: TransportStream): TransportStream {
+function hasty(stream: TransportStream, clock: Clock): TransportStream {
   const writer = stream.writable.getWriter();
   let isClosed = false;
   const unlessClosed = (act: () => Promise<void>): void =>
-    void setTimeout(() => {
+    void clock.setTimeout(() => {
       if (!isClosed) act().catch(() => undefined);
     }, 20);
   const writable = new WritableStream<Uint8Array>({
@@ -230,10 +231,10 @@ function withCancel(stream: TransportStream, cancel: () => Promise<void> | void)
 /** Who was not there once gets nothing more. */
 function rememberingTheDead(): Spoil {
   const dead = new Set<string>();
-  return (inner) => ({
+  return (inner, clock) => ({
     writeTo: (p, to, done) => {
       if (p[0] === 9) dead.add(to.host);
-      return dead.has(to.host) ? (later(done), true) : inner.writeTo(p, to, done);
+      return dead.has(to.host) ? (later(clock, done), true) : inner.writeTo(p, to, done);
     },
   });
 }
@@ -291,10 +292,10 @@ function shutdownAfterStreams(): Spoil {
 }
 
 /** Says that it has written before it has. */
-function writesLater(stream: TransportStream): TransportStream {
+function writesLater(stream: TransportStream, clock: Clock): TransportStream {
   return withWrites(stream, {
-    change: (write, bytes) => void setTimeout(() => void write(bytes).catch(() => undefined), 5),
-    close: (writer) => new Promise<void>((resolve) => void setTimeout(resolve, 10)).then(() => writer.close()),
+    change: (write, bytes) => void clock.setTimeout(() => void write(bytes).catch(() => undefined), 5),
+    close: (writer) => new Promise<void>((resolve) => void clock.setTimeout(resolve, 10)).then(() => writer.close()),
   });
 }
 

@@ -1,5 +1,5 @@
 import { MemberlistError, type Address, type Transport, type TransportListener, type TransportStream } from "../../src/index.ts";
-import { systemClock } from "../../src/ports/clock.ts";
+import { systemClock, type Clock } from "../../src/ports/clock.ts";
 import {
   MemoryNetwork,
   SeededRandom,
@@ -9,14 +9,13 @@ import {
 } from "../../src/testing/index.ts";
 
 /** What is changed on a memory transport to break it. */
-export type Spoil = (inner: MemoryTransport) => Partial<Transport>;
+export type Spoil = (inner: MemoryTransport, clock: Clock) => Partial<Transport>;
 
 /** For each case, transports that break its rule, and what the case says of them. */
 export type Broken = Readonly<Record<string, readonly (readonly [spoil: Spoil, mend: RegExp])[]>>;
 
 /** The memory transport, whole or spoilt. */
-export function memoryHarness(spoil: Spoil = () => ({}), deadline?: number): ConformanceHarness {
-  const clock = systemClock();
+export function memoryHarness(spoil: Spoil = () => ({}), clock: Clock = systemClock()): ConformanceHarness {
   const network = new MemoryNetwork({ clock, random: new SeededRandom(1) });
   const inners = new Map<Transport, MemoryTransport>();
   let hosts = 0;
@@ -31,7 +30,7 @@ export function memoryHarness(spoil: Spoil = () => ({}), deadline?: number): Con
       dial: (to, options) => inner.dial(to, options),
       listen: (listener) => inner.listen(listener),
       resolve: (name, options) => inner.resolve(name, options),
-      ...spoil(inner),
+      ...spoil(inner, clock),
     } as Transport;
     const shutdown = outer.shutdown ?? (() => inner.shutdown());
     outer.shutdown = async () => {
@@ -53,7 +52,6 @@ export function memoryHarness(spoil: Spoil = () => ({}), deadline?: number): Con
   return {
     clock,
     maxPacketBytes: 65_507,
-    deadline,
     create: () => create(),
     createIpv6: () => create(`fd00::${++hosts}`),
     addressOf: (transport) => inners.get(transport)!.address,
@@ -115,13 +113,13 @@ export function packetsThrough(
 }
 
 /** A transport whose streams, dialled and accepted ones, are changed. */
-export function streamsThrough(change: (stream: TransportStream) => TransportStream): Spoil {
-  return (inner) => ({
-    dial: async (to, options) => change(await inner.dial(to, options)),
+export function streamsThrough(change: (stream: TransportStream, clock: Clock) => TransportStream): Spoil {
+  return (inner, clock) => ({
+    dial: async (to, options) => change(await inner.dial(to, options), clock),
     listen: (listener) =>
       inner.listen({
         packet: (bytes, from, at) => listener.packet(bytes, from, at),
-        stream: (stream, from) => listener.stream(change(stream), from),
+        stream: (stream, from) => listener.stream(change(stream, clock), from),
       }),
   });
 }
@@ -191,8 +189,8 @@ export function bound(listener: TransportListener): TransportListener {
   return { packet: (...packet) => listener.packet(...packet), stream: (...stream) => listener.stream(...stream) };
 }
 
-export function later(done: ((error?: Error) => void) | undefined, error?: Error): void {
-  setTimeout(() => done?.(error), 1);
+export function later(clock: Clock, done: ((error?: Error) => void) | undefined): void {
+  clock.setTimeout(() => done?.(), 1);
 }
 
 export function pending<T>(): Promise<T> {

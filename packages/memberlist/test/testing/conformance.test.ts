@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { transportConformance } from "../../src/testing/index.ts";
+import { transportConformance, VirtualClock } from "../../src/testing/index.ts";
 import { brokenPackets } from "./broken-packets.ts";
 import { brokenStreams } from "./broken-streams.ts";
 import { memoryHarness, pending } from "./conformance-support.ts";
@@ -21,14 +21,16 @@ describe("the conformance suite", () => {
   for (const [name, proofs] of Object.entries(broken)) {
     for (const [spoil, mend] of proofs) {
       it(`reports in the case "${name}": ${mend.source}`, async () => {
-        const found = transportConformance(memoryHarness(spoil, 400)).find((each) => each.name === name);
-        await expect(found?.run()).rejects.toThrow(mend);
+        const clock = new VirtualClock();
+        const found = transportConformance(memoryHarness(spoil, clock)).find((each) => each.name === name);
+        await expect(clock.settle(found!.run())).rejects.toThrow(mend);
       });
     }
   }
 
   it("reports a shutdown that never ends, in any case", async () => {
-    const [first] = transportConformance(memoryHarness(() => ({ shutdown: () => pending() }), 100));
-    await expect(first?.run()).rejects.toThrow(/shutdown: its promise never resolved/);
+    const clock = new VirtualClock();
+    const [first] = transportConformance(memoryHarness(() => ({ shutdown: () => pending() }), clock));
+    await expect(clock.settle(first!.run())).rejects.toThrow(/shutdown: its promise never resolved/);
   });
 });
