@@ -1,10 +1,23 @@
 import type { ViteUserConfig } from "vitest/config";
 import { reporters, sources } from "./vitest.shared.ts";
 
-/** `pnpm test:load`: tests that load the machine, or measure how late something is. They run one after another. */
-const loadTests = "packages/*/test/**/*.load.test.ts";
+/** `pnpm test:load`: tests of whole systems, and tests that load the machine or measure how late something is. They run one after another. */
+const loadTests = ["packages/*/test/**/*.load.test.ts", "examples/test/**/*.load.test.ts"];
 
-/** `pnpm test` runs the unit tests. Nothing has to be built first. The interop suite has its own config. */
+/** The core's tests start no process and open no socket. */
+const coreTests = "packages/memberlist/test/**/*.test.ts";
+
+const limits = {
+  // On a busy machine a test that runs minutes of virtual time takes long, and is not wrong for that.
+  testTimeout: 60_000,
+  // By default vitest leaves one core unused, which is half of two.
+  maxWorkers: "100%",
+  // Most concurrent tests wait for deadlines.
+  maxConcurrency: 8,
+  sequence: { groupOrder: 0 },
+};
+
+/** `pnpm test` runs the projects `core` and `unit`. Nothing has to be built first. The interop suite has its own config. */
 const config: ViteUserConfig = {
   test: {
     reporters,
@@ -12,16 +25,22 @@ const config: ViteUserConfig = {
       {
         ...sources,
         test: {
+          ...limits,
+          name: "core",
+          include: [coreTests],
+          // A process for each file would take a third of the time that the tests take. So a file must not leave spies and stubs to the next one.
+          isolate: false,
+          restoreMocks: true,
+          unstubGlobals: true,
+        },
+      },
+      {
+        ...sources,
+        test: {
+          ...limits,
           name: "unit",
           include: ["packages/*/test/**/*.test.ts", "examples/test/**/*.test.ts"],
-          exclude: [loadTests, "packages/interop/test/**", "**/node_modules/**"],
-          // On a busy machine a test that runs minutes of virtual time takes long, and is not wrong for that.
-          testTimeout: 60_000,
-          // By default vitest leaves one core unused, which is half of two.
-          maxWorkers: "100%",
-          // Most concurrent tests wait for deadlines.
-          maxConcurrency: 8,
-          sequence: { groupOrder: 0 },
+          exclude: [coreTests, ...loadTests, "packages/interop/test/**", "**/node_modules/**"],
         },
       },
       {
@@ -39,7 +58,7 @@ const config: ViteUserConfig = {
         ...sources,
         test: {
           name: "load",
-          include: [loadTests],
+          include: loadTests,
           testTimeout: 60_000,
           fileParallelism: false,
           sequence: { groupOrder: 1 },
