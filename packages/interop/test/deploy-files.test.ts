@@ -61,28 +61,28 @@ function one<K extends Kind>(kind: K): InstanceType<(typeof kinds)[K]["model"]> 
   return made as InstanceType<(typeof kinds)[K]["model"]>;
 }
 
-describe("the Kubernetes manifests", () => {
-  it("are each of a known kind", () => {
+describe("the set of Kubernetes manifests", () => {
+  it("consists of objects of known kinds", () => {
     expect(all.map(({ kind }) => kind).toSorted()).toEqual(Object.keys(kinds).toSorted());
   });
 
-  it.each(all.map((manifest) => [manifest.kind, manifest] as const))("fit the schema of Kubernetes: %s", (kind, manifest) => {
+  it.each(all.map((manifest) => [manifest.kind, manifest] as const))("fits the schema of Kubernetes: %s", (kind, manifest) => {
     expect(() => new kinds[kind].model(manifest as never).validate()).not.toThrow();
   });
 
-  it("are refused by the schema with a wrong value", () => {
+  it("fails the schema with a wrong value", () => {
     const wrong = { ...one("Service").toJSON(), spec: { ports: [{ port: 7946, protocol: "UPD" }] } };
     expect(() => new Service(wrong as never).validate()).toThrow("protocol");
   });
 
   it.each(all.map((manifest) => [manifest.kind, manifest] as const))(
-    "have no field that Kubernetes does not know: %s",
+    "contains no field that Kubernetes does not know: %s",
     (_, manifest) => {
       expect(unknownFields(manifest)).toEqual([]);
     },
   );
 
-  it("are searched for misspelt fields at every depth", () => {
+  it("fails the check with a misspelt field at any depth", () => {
     const misspelt = structuredClone(workloads[0]) as unknown as {
       spec: { template: { spec: { containers: Record<string, unknown>[] } } };
     };
@@ -96,7 +96,7 @@ describe("the Kubernetes manifests", () => {
     ]);
   });
 
-  it("have a headless service that lists pods before they are ready, on UDP and TCP", () => {
+  it("contains a headless service that lists pods before they are ready, on UDP and TCP", () => {
     const { spec } = one("Service");
     expect(spec).toMatchObject({ clusterIP: "None", publishNotReadyAddresses: true });
     const ports = spec?.ports?.map(({ name, port, protocol, targetPort }) => ({ name, port, protocol, targetPort }));
@@ -107,7 +107,7 @@ describe("the Kubernetes manifests", () => {
     expect(one("StatefulSet").spec?.serviceName).toBe(one("Service").metadata?.name);
   });
 
-  it.each(["StatefulSet", "Deployment"] as const)("select the pods of the %s by their labels", (kind) => {
+  it.each(["StatefulSet", "Deployment"] as const)("selects the pods of the %s by their labels", (kind) => {
     const labels = one(kind).spec?.template.metadata?.labels;
     expect(one(kind).spec?.selector.matchLabels).toEqual(labels);
     expect(one("Service").spec?.selector).toEqual(labels);
@@ -115,7 +115,7 @@ describe("the Kubernetes manifests", () => {
     expect(one("PodDisruptionBudget").spec?.selector?.matchLabels).toEqual(labels);
   });
 
-  it.each(["StatefulSet", "Deployment"] as const)("give the %s variables that configFromEnv understands", async (kind) => {
+  it.each(["StatefulSet", "Deployment"] as const)("gives the %s variables that configFromEnv understands", async (kind) => {
     const template = one(kind).spec?.template.spec;
     const [container] = template?.containers ?? [];
     const fields: Readonly<Record<string, string>> = { "metadata.name": "shop-0", "status.podIP": "10.1.2.3" };
@@ -134,7 +134,7 @@ describe("the Kubernetes manifests", () => {
   });
 
   it.each(["StatefulSet", "Deployment"] as const)(
-    "run the %s without privileges, and give it more time to end than it takes",
+    "runs the %s without privileges, and gives it more time to end than it takes",
     (kind) => {
       const template = one(kind).spec?.template.spec;
       expect(template).toMatchObject({ enableServiceLinks: false, automountServiceAccountToken: false });
@@ -148,7 +148,7 @@ describe("the Kubernetes manifests", () => {
     },
   );
 
-  it("let members reach each other by UDP and TCP, and name servers", () => {
+  it("lets members reach each other by UDP and TCP, and name servers", () => {
     const { ingress, egress } = one("NetworkPolicy").spec ?? {};
     const ports = (rules: typeof ingress | typeof egress): string[] =>
       (rules ?? []).flatMap((rule) => (rule.ports ?? []).map(({ port, protocol }) => `${port} ${protocol}`));
@@ -157,8 +157,8 @@ describe("the Kubernetes manifests", () => {
   });
 });
 
-describe("the container's files", () => {
-  it("have a Dockerfile without warnings, which runs the program by an init process and not as root", async () => {
+describe("the folder of container files", () => {
+  it("contains a Dockerfile without warnings, which runs the program by an init process and not as root", async () => {
     const dockerfile = await read("Dockerfile");
     expect(lintDockerfile(dockerfile).map(({ message }) => message)).toEqual([]);
     expect(lintDockerfile("FORM node\n")).not.toEqual([]);
@@ -166,7 +166,7 @@ describe("the container's files", () => {
     expect(dockerfile).toMatch(/^ENTRYPOINT \["\/usr\/bin\/tini", "--"\]\nCMD \["node", "service\.mjs"\]$/m);
   });
 
-  it("have a compose file that fits the schema of Compose, with variables that configFromEnv understands", async () => {
+  it("contains a compose file that fits the schema of Compose, with variables that configFromEnv understands", async () => {
     const compose = parse(await read("compose.yaml")) as { services: { shop: { environment: Record<string, string> } } };
     // Its keywords are those of draft 7, whatever it says of itself.
     const withoutNames = (key: string, value: unknown): unknown =>
@@ -186,7 +186,7 @@ describe("the container's files", () => {
 });
 
 describe("the systemd unit", () => {
-  it("has variables that configFromEnv understands", async () => {
+  it("sets variables that configFromEnv understands", async () => {
     const unit = await read("systemd/shop.service");
     const pairs = [...unit.matchAll(/^Environment=(\w+)=(.*)$/gm)].map(([, name = "", value = ""]) => [name, value]);
     const {
@@ -201,7 +201,7 @@ describe("the systemd unit", () => {
     );
   });
 
-  it("is accepted by systemd, where that is installed", async () => {
+  it("passes systemd's own check, where that is installed", async () => {
     if (!hasSystemd()) return;
     const { stdout, stderr } = await run("systemd-analyze", ["verify", join(deploy, "systemd/shop.service")]);
     // Whether the program is there is of no interest.

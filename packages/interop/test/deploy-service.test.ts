@@ -61,7 +61,7 @@ async function seesAll({ http, process: { stderr } }: Service, names: readonly s
 }
 
 describe("the program of deploy/", () => {
-  it("is ready without peers, joins when they start, and leaves at SIGTERM with exit code 0", async () => {
+  it("becomes ready without peers, joins when they start, and leaves at SIGTERM with exit code 0", async () => {
     const absent = nextHost();
     await using first = disposable(start("a", [`${absent}:7946`]));
     await until(() => get(`${first.http}/readyz`), { what: "the first is ready", timeout: 20_000 });

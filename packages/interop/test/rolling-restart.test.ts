@@ -114,7 +114,7 @@ async function allSee(pods: readonly RunningPod[], count: number, timeout = 40_0
   });
 }
 
-describe.runIf(isPossible)("pods behind a headless service", () => {
+describe.runIf(isPossible)("a group of pods behind a headless service", () => {
   beforeEach(async () => {
     network = await PodNetwork.open();
     folder = await mkdtemp(join(tmpdir(), "memberlist-pods-"));
@@ -128,7 +128,7 @@ describe.runIf(isPossible)("pods behind a headless service", () => {
   });
 
   it(
-    "are restarted one after another under load: the others see one missing at a time, and report no failure",
+    "restarts one pod after another under load: the others see one missing at a time, and report no failure",
     { timeout: 240_000 },
     async () => {
       const program = await buildNodeProgram("pod-member");
@@ -158,7 +158,7 @@ describe.runIf(isPossible)("pods behind a headless service", () => {
   );
 
   it(
-    "get their names back at other addresses after their node was lost, and are found by SRV records",
+    "gets its names back at other addresses after a node was lost, and finds them by SRV records",
     { timeout: 120_000 },
     async () => {
       const program = await buildNodeProgram("pod-member");
@@ -184,7 +184,7 @@ describe.runIf(isPossible)("pods behind a headless service", () => {
   );
 
   it(
-    "run the program of deploy/ as the manifests do: not as root, without privileges, on a read-only file system",
+    "runs the program of deploy/ as the manifests do: not as root, without privileges, on a read-only file system",
     { timeout: 60_000 },
     async () => {
       // Where user 10001 can read it, and the key by its group.

@@ -68,12 +68,12 @@ describe("runUntilSignal on Node", () => {
 describe("the table of variables", () => {
   const page = readFileSync(new URL("../../../docs/guide/deploying.md", import.meta.url), "utf8");
 
-  it("has a row for each variable, and for no other", () => {
+  it("contains a row for each variable, and for no other", () => {
     const rows = [...page.matchAll(/^\| `(MEMBERLIST_\w+)` \|/gm)].map(([, name]) => name);
     expect(new Set(rows)).toEqual(new Set(memberVariables));
   });
 
-  it("names those of the command line", () => {
+  it("names the variables of the command line", () => {
     for (const name of commandLineVariables) expect(page).toContain(`\`${name}\``);
   });
 });

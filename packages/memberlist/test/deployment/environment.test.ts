@@ -42,7 +42,7 @@ async function problems(env: Environment, host: FakeHost = {}, options: Environm
 }
 
 describe("a config from the environment", () => {
-  it("has the LAN defaults and the host's name where no variable is set", async () => {
+  it("takes the LAN defaults and the host's name where no variable is set", async () => {
     const { config, seeds } = await readEnvironment({ PATH: "/bin", MEMBERLIST_LABEL: "" }, hostWith());
     expect(config).toEqual({ ...lanConfig(), name: "host-1" });
     expect(seeds).toEqual([]);
@@ -131,7 +131,7 @@ describe("a config from the environment", () => {
     expect(asked).toEqual([asks, asks]);
   });
 
-  it("ignores what the command line reads, and what Kubernetes and Docker set for services", async () => {
+  it("ignores variables that the command line reads, and those that Kubernetes and Docker set for services", async () => {
     const env = {
       MEMBERLIST_HTTP: "127.0.0.1:7980",
       MEMBERLIST_HTTP_TOKEN: "0123456789abcdef",
@@ -153,7 +153,7 @@ describe("a config from the environment", () => {
 describe("a config from the environment of a pod", () => {
   const pod = { MEMBERLIST_PRESET: "kubernetes", MEMBERLIST_LABEL: "shop", POD_NAME: "shop-0", POD_IP: "10.1.2.3" };
 
-  it("has the pod's name and address, and the values of kubernetesConfig", async () => {
+  it("takes the pod's name and address, and the values of kubernetesConfig", async () => {
     const { config } = await readEnvironment(pod, hostWith());
     expect(config).toEqual({ ...kubernetesConfig(), name: "shop-0", label: "shop", advertiseAddr: "10.1.2.3" });
   });
@@ -229,15 +229,15 @@ describe("a wrong variable", () => {
       { MEMBERLIST_ADVERTISE: "node.internal" },
       /^MEMBERLIST_ADVERTISE: no interface has this name/,
     ],
-  ])("%s", async (_, env, expected) => {
+  ])("causes an error with a remedy: %s", async (_, env, expected) => {
     expect(await problems(env, { addresses: { eth0: ["10.0.0.1"] } })).toEqual([expect.stringMatching(expected)]);
   });
 
-  it("is reported together with all others", async () => {
+  it("appears in one error together with all others", async () => {
     expect(await problems({ MEMBERLIST_BIND: "x", MEMBERLIST_NAEM: "y", MEMBERLIST_PRESET: "z" })).toHaveLength(3);
   });
 
-  it("is never shown, since it may be the key in the wrong place", async () => {
+  it("never appears with its value, since that may be the key in the wrong place", async () => {
     const names = ["ADVERTISE", "BIND", "KEY_FILE", "NAME", "PRESET", "SEEDS", "STORE", "KEYS", "META", "LABEL"];
     for (const name of names) {
       const secret = key.repeat(name === "NAME" || name === "LABEL" || name === "META" ? 15 : 1);
@@ -248,7 +248,7 @@ describe("a wrong variable", () => {
     }
   });
 
-  it("is a key that is none, or two sources of keys", async () => {
+  it("names a key that is not valid, or two sources of keys", async () => {
     expect(await problems({ MEMBERLIST_KEY: key.slice(1) })).toEqual([
       expect.stringMatching(/^MEMBERLIST_KEY: a key must be a string of base64/),
     ]);
@@ -272,13 +272,13 @@ describe("a wrong variable", () => {
     ["prints no address", () => Promise.resolve(key), /must print one literal IP/],
     ["prints two addresses", () => Promise.resolve("10.0.0.1\n10.0.0.2\n"), /must print one literal IP/],
     ["prints an address of no use", () => Promise.resolve("0.0.0.0"), /must print one literal IP/],
-  ])("is a command that %s", async (_, command, expected) => {
+  ])("names a command that %s", async (_, command, expected) => {
     const found = await problems({ MEMBERLIST_ADVERTISE: "command:address" }, { command });
     expect(found).toEqual([expect.stringMatching(expected)]);
     expect(found[0]).not.toContain(key);
   });
 
-  it("is a name that is missing where the host's is unknown", async () => {
+  it("names the missing name where the host's is unknown", async () => {
     const hostname = (): string => {
       throw new Error("Requires sys access");
     };

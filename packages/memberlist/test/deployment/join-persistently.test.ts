@@ -58,7 +58,7 @@ describe("a persistent join", () => {
     expect(reports).toEqual([down]);
   });
 
-  it("tries again for half a minute where the seeds lead only to this node, and then is content", async () => {
+  it("tries again for half a minute where the seeds lead only to this node, and then stops", async () => {
     const { clock, times, reports, result } = run([alone]);
     await clock.advance(60_000);
     expect(await result).toBe(alone);
@@ -66,7 +66,7 @@ describe("a persistent join", () => {
     expect(reports).toEqual([]);
   });
 
-  it("is content with itself where another member has joined it meanwhile", async () => {
+  it("stops without a peer where another member has joined it meanwhile", async () => {
     const { result, times } = run([alone], 2);
     expect(await result).toBe(alone);
     expect(times).toEqual([0]);
@@ -109,7 +109,7 @@ describe("a persistent join", () => {
     expect(await result).toBeUndefined();
   });
 
-  it("throws what is not the outcome of a join", async () => {
+  it("throws errors other than the outcome of a join", async () => {
     const wrong = new MemberlistError("invalid_argument", "wrong");
     await expect(run([wrong]).result).rejects.toBe(wrong);
   });

@@ -19,7 +19,7 @@ describe("CRC-32", () => {
     expect(crc32(new Uint8Array(0))).toBe(0);
   });
 
-  it("is right at the first call of a process, which makes the tables", async () => {
+  it("returns the right value at the first call of a process, which makes the tables", async () => {
     vi.resetModules();
     const { crc32: fresh } = await import("../../src/wire/crc.ts");
     const every = Uint8Array.from({ length: 256 }, (_, i) => i);

@@ -164,7 +164,7 @@ describe("StreamReader", () => {
     });
   });
 
-  it("lets a caller look at the arrived bytes, and consumes what it has read", async () => {
+  it("lets a caller look at the arrived bytes, and consumes the bytes that it has read", async () => {
     const reader = new StreamReader(streamOf(fromHex("0102030405"), 3));
     await reader.readByte();
     const seen: string[] = [];

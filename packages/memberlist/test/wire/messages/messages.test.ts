@@ -293,7 +293,7 @@ describe("decoding", () => {
     ["a number for a boolean", () => decode.decodeIndirectPing(fromHex("81a44e61636b02")), "Nack is not a boolean"],
     ["a number for a string", () => decode.decodePing(fromHex("81a44e6f646505")), "Node is not a byte string"],
     ["a string among versions", () => decode.decodeAlive(fromHex("81a356736e9201a101")), "Vsn is not bytes"],
-  ])("names the field and what it must be: %s", (_, decoded, message) => {
+  ])("names the field and the valid values: %s", (_, decoded, message) => {
     expect(decoded).toThrow(expect.objectContaining({ reason: "wrong_type", message }));
   });
 

@@ -137,7 +137,7 @@ describe("a user message on a stream", () => {
     expect(await readUserMessage(body, limits)).toEqual(message);
   });
 
-  it("does not keep what arrived with it", async () => {
+  it("does not retain the bytes that it arrived with", async () => {
     const stream = new Uint8Array([...encodeUserStream(ascii("hi")), ...new Uint8Array(10_000)]);
     const { body } = await readStreamMessage(new StreamReader(stream), limits);
     expect((await readUserMessage(body, limits)).buffer.byteLength).toBe(2);
