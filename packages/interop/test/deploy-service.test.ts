@@ -1,4 +1,5 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -17,7 +18,19 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-let lastPort = 20_000 + (process.pid % 20_000);
+/** Below the ports that the system gives to connections. */
+let lastPort = 20_000 + (process.pid % 12_000);
+
+async function freePort(): Promise<number> {
+  const port = ++lastPort;
+  const server = createServer();
+  const isFree = await new Promise<boolean>((resolve) => {
+    server.once("error", () => resolve(false)).listen(port, () => resolve(true));
+  });
+  if (!isFree) return freePort();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
 
 interface Service {
   readonly process: MemberProcess;
@@ -26,9 +39,13 @@ interface Service {
 }
 
 /** The program of deploy/, as a container or a unit starts it. */
-function start(name: string, seeds: readonly string[], env: Readonly<Record<string, string>> = {}): Service {
+async function start(
+  name: string,
+  seeds: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Service & AsyncDisposable> {
   const host = nextHost();
-  const port = String(++lastPort);
+  const port = String(await freePort());
   const started = new MemberProcess(program, {
     env: {
       PORT: port,
@@ -41,7 +58,8 @@ function start(name: string, seeds: readonly string[], env: Readonly<Record<stri
       ...env,
     },
   });
-  return { process: started, http: `http://127.0.0.1:${port}`, gossip: `${host}:7946` };
+  const dispose = (): Promise<void> => started[Symbol.asyncDispose]();
+  return { process: started, http: `http://127.0.0.1:${port}`, gossip: `${host}:7946`, [Symbol.asyncDispose]: dispose };
 }
 
 async function get(url: string): Promise<string | undefined> {
@@ -63,11 +81,11 @@ async function seesAll({ http, process: { stderr } }: Service, names: readonly s
 describe("the program of deploy/", () => {
   it("becomes ready without peers, joins when they start, and leaves at SIGTERM with exit code 0", async () => {
     const absent = nextHost();
-    await using first = disposable(start("a", [`${absent}:7946`]));
+    await using first = await start("a", [`${absent}:7946`]);
     await until(() => get(`${first.http}/readyz`), { what: "the first is ready", timeout: 20_000 });
     expect(await get(`${first.http}/livez`)).toBe("ok\n");
     expect(await get(`${first.http}/other`)).toBeUndefined();
-    await using second = disposable(start("b", [first.gossip]));
+    await using second = await start("b", [first.gossip]);
     await Promise.all([first, second].map((each) => seesAll(each, ["a", "b"])));
     second.process.kill("SIGTERM");
     expect(await second.process.ended).toBe(0);
@@ -79,7 +97,7 @@ describe("the program of deploy/", () => {
 
   it("ends with an error that names the variables, and shows none of their values", async () => {
     const key = generateKey();
-    await using service = disposable(start("a", [], { MEMBERLIST_LABLE: key, MEMBERLIST_KEY: key }));
+    await using service = await start("a", [], { MEMBERLIST_LABLE: key, MEMBERLIST_KEY: key });
     expect(await service.process.ended).toBe(1);
     expect(service.process.stderr).toContain("MEMBERLIST_LABLE: nothing reads this variable: did you mean MEMBERLIST_LABEL?");
     expect(service.process.stderr).toContain("MEMBERLIST_KEY: it excludes MEMBERLIST_KEY_FILE");
@@ -87,15 +105,11 @@ describe("the program of deploy/", () => {
   });
 
   it("ends with an error when its seeds refuse it", async () => {
-    await using first = disposable(start("a", []));
+    await using first = await start("a", []);
     await until(() => get(`${first.http}/readyz`), { what: "the first is ready", timeout: 20_000 });
     const other = { MEMBERLIST_KEY_FILE: "", MEMBERLIST_KEY: generateKey() };
-    await using second = disposable(start("b", [first.gossip], other));
+    await using second = await start("b", [first.gossip], other);
     expect(await second.process.ended).toBe(1);
     expect(second.process.stderr).toContain("could not join");
   });
 });
-
-function disposable(service: Service): Service & AsyncDisposable {
-  return { ...service, [Symbol.asyncDispose]: () => service.process[Symbol.asyncDispose]() };
-}
