@@ -1,9 +1,9 @@
-// Looks for words that this project does not use, in prose, messages, comments and identifiers (camelCase is taken apart), and says which to use.
+// Finds words that this project does not use, in prose, messages, comments and identifiers (camelCase is taken apart), and prints what to write instead.
 // `node scripts/check-words.mjs [path ...]`: the files below the paths, or all.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
-/** [what is looked for, what to write, files where it is the right word]. Identifiers are matched as separate lower-case words: `onKeyWornOut` is "on key worn out". */
+/** [pattern, replacement, files where the words are right]. Identifiers are matched as separate lower-case words: `onKeyWornOut` is "on key worn out". */
 const rules = [
   [/\bbreath(e|es|ed|ing|s)?\b/, "yield to the event loop"],
   [/\bclaim(s|ed|ing)?\b/, "alive, suspect or dead message; membership update"],
@@ -27,6 +27,9 @@ const rules = [
   [/\bwhat does not fit\b/, "packets that fail to decode"],
   [/(?<!\bthere |\bthat there )\b(is|are|was|were) no (?!longer\b|more\b)/, '"is not a …", "has no …", "there is no …"'],
   [/\baes codec\b/, "crypto"],
+  [/(?<!\bthere )\b(is|are|was|were) nothing\b/, "what happens instead"],
+  [/\bnothing to say\b/, "reports no …, sends no …"],
+  [/\bwhatever the\b/, "for every …, with any …"],
 ];
 
 const found = [];

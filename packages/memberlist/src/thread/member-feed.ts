@@ -110,7 +110,7 @@ export class MemberFeed {
     this.#flushIfNeeded();
   }
 
-  /** Posts all that is left, whatever the application has handled. */
+  /** Posts the rest, even if the application has not handled earlier events. */
   end(): void {
     do this.#post();
     while (this.#hasMore);
