@@ -37,7 +37,7 @@ export class HandoffQueue {
     if (queue.size >= this.#depth || queue.bytes + message.body.length > maxHandoffBytes) return false;
     const body = keepable(message.body);
     queue.push(body === message.body ? message : { ...message, body });
-    if (this.size > this.#peak) this.#peak = this.size;
+    this.#peak = Math.max(this.#peak, this.size);
     return true;
   }
 

@@ -3,7 +3,7 @@ import { resolveConfig } from "../../src/config/resolve.ts";
 import type { Config, ResolvedConfig } from "../../src/config/config.ts";
 import { Engine } from "../../src/swim/engine.ts";
 import type { EngineEvent, EngineAction } from "../../src/swim/outputs.ts";
-import { Diagnostics } from "../../src/ports/diagnostics.ts";
+import { Diagnostics, type DiagnosticsChannels } from "../../src/ports/diagnostics.ts";
 import type { EngineDelegates, EngineLog, EngineStats } from "../../src/swim/ports.ts";
 import type { EngineHooks } from "../../src/swim/simulation-hooks.ts";
 import type { NodeRecord } from "../../src/swim/node-table.ts";
@@ -73,6 +73,8 @@ export interface HarnessOptions {
   readonly seqNo?: number;
   /** Whether durations are measured, as with `metrics` in the config: each as 0 ms. */
   readonly measures?: boolean;
+  /** Where the engine publishes what it does; absent: nobody listens. */
+  readonly channels?: DiagnosticsChannels;
 }
 
 /** Seeded, counted, and fixed to one value where a test wants to say where a node goes. */
@@ -134,7 +136,7 @@ export class EngineHarness {
       config: this.config,
       random: this.random,
       log: this.#log(),
-      stats: this.#stats(measures),
+      stats: this.#stats(measures, options.channels),
       delegates: { ...noDelegates, disablesTcpPings: this.#disablesTcpPings, ...delegates },
       advertised: { addr: this.address.host, port: this.address.port },
       layerOverhead: typeof layerOverhead === "number" ? () => layerOverhead : layerOverhead,
@@ -304,14 +306,14 @@ export class EngineHarness {
     return { debug: log("debug"), info: log("info"), warn: log("warn") };
   }
 
-  #stats(measures: boolean): EngineStats {
+  #stats(measures: boolean, channels: DiagnosticsChannels | undefined): EngineStats {
     const metric = (name: string, value: number): void => {
       const values = this.metrics.get(name);
       if (values === undefined) this.metrics.set(name, [value]);
       else values.push(value);
     };
     const count = (name: string, times: number = 1): void => void this.counters.set(name, this.count(name) + times);
-    const diagnostics = new Diagnostics("n1");
+    const diagnostics = new Diagnostics("n1", channels);
     return {
       diagnostics,
       count,

@@ -21,6 +21,15 @@ describe("HandoffQueue", () => {
     expect(queue.shift()).toBeUndefined();
   });
 
+  it("returns the most that waited at once since it was asked last", () => {
+    const queue = new HandoffQueue(10);
+    for (let i = 0; i < 3; i++) queue.push(message(messageType.user, i));
+    queue.shift();
+    queue.shift();
+    queue.push(message(messageType.alive, 4));
+    expect([queue.takePeak(), queue.takePeak()]).toEqual([3, 2]);
+  });
+
   it("holds at most the depth, separately for alive and other messages", () => {
     const queue = new HandoffQueue(3);
     const taken = Array.from({ length: 5 }, (_, i) => queue.push(message(messageType.user, i)));

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
+import type { DiagnosticsChannels } from "../../src/ports/diagnostics.ts";
 import { EngineHarness, type HarnessNetwork, type HarnessOptions } from "./engine-harness.ts";
-import { ack, alive, suspect, type Message } from "./messages.ts";
+import { ack, alive, hostOf, suspect, type Message } from "./messages.ts";
 
 const config = { probeInterval: 200, probeTimeout: 50, disableTcpPings: true };
 const silence: HarnessNetwork = { packet: () => undefined, streamPing: () => undefined, pushPull: () => undefined };
@@ -143,4 +144,26 @@ it("samples the time of a probe when it ends, with any result", () => {
   const failed = probing([alive("n2")]);
   failed.advance(200);
   expect(failed.metrics.get("memberlist.probeNode")).toEqual([200]);
+});
+
+it("publishes each probe with its target and its result, if somebody listens", () => {
+  const events: [event: string, message: unknown][] = [];
+  const prefix = "tracing:memberlist:probe:";
+  const channels: DiagnosticsChannels = {
+    channel: (name) => ({
+      hasSubscribers: name.startsWith(prefix),
+      publish: (message) => void events.push([name.slice(prefix.length), { ...(message as object) }]),
+    }),
+  };
+  const node = probing([alive("n2")], { channels });
+  node.advance(30);
+  node.deliver(ack(seqNoOf(node)));
+  const message = { node: "n1", address: `${hostOf("n2")}:7946`, peer: "n2" };
+  const finished = { ...message, result: { answer: "direct", rtt: 30 } };
+  expect(events).toEqual([
+    ["start", message],
+    ["end", message],
+    ["asyncStart", finished],
+    ["asyncEnd", finished],
+  ]);
 });
