@@ -85,6 +85,20 @@ describe("a probe with helpers", () => {
     node.advance(1000);
     expect(new Set(purposes)).toEqual(new Set(["probe", "indirectProbe"]));
   });
+
+  it("offers only other members that are alive to selectNodes", () => {
+    const offered: string[][] = [];
+    const selectNodes = (purpose: string, nodes: readonly { readonly name: string }[]): string[] => {
+      if (purpose === "indirectProbe") offered.push(nodes.map(({ name }) => name));
+      return [];
+    };
+    const node = probing([alive("n3"), alive("n4"), suspect("n3"), alive("n2")], {
+      delegates: { hasSelectNodes: true, selectNodes },
+    });
+    node.advance(50);
+    expect(node.sentOf("ping")).toMatchObject([{ node: "n2" }]);
+    expect(offered).toEqual([["n4"]]);
+  });
 });
 
 describe("the cause of a suspicion by our own probe", () => {
@@ -146,24 +160,71 @@ it("samples the time of a probe when it ends, with any result", () => {
   expect(failed.metrics.get("memberlist.probeNode")).toEqual([200]);
 });
 
-it("publishes each probe with its target and its result, if somebody listens", () => {
-  const events: [event: string, message: unknown][] = [];
-  const prefix = "tracing:memberlist:probe:";
-  const channels: DiagnosticsChannels = {
-    channel: (name) => ({
-      hasSubscribers: name.startsWith(prefix),
-      publish: (message) => void events.push([name.slice(prefix.length), { ...(message as object) }]),
-    }),
-  };
-  const node = probing([alive("n2")], { channels });
-  node.advance(30);
-  node.deliver(ack(seqNoOf(node)));
+describe("the diagnostics of a probe", () => {
   const message = { node: "n1", address: `${hostOf("n2")}:7946`, peer: "n2" };
-  const finished = { ...message, result: { answer: "direct", rtt: 30 } };
-  expect(events).toEqual([
-    ["start", message],
-    ["end", message],
-    ["asyncStart", finished],
-    ["asyncEnd", finished],
-  ]);
+
+  /** Probes n2 beside n3, and returns what is published until `react` has ended the probe. */
+  function published(react: (node: EngineHarness) => void, isHeard: boolean = true): unknown[] {
+    const events: [event: string, message: unknown][] = [];
+    const prefix = "tracing:memberlist:probe:";
+    const channels: DiagnosticsChannels = {
+      channel: (name) => ({
+        hasSubscribers: isHeard && name.startsWith(prefix),
+        publish: (copied) => void events.push([name.slice(prefix.length), { ...(copied as object) }]),
+      }),
+    };
+    const node = probing([alive("n3"), alive("n2")], { channels, network: silence, config: { disableTcpPings: false } });
+    react(node);
+    return events.slice(0, 4);
+  }
+
+  it.each<[answer: string, rtt: number | undefined, react: (node: EngineHarness) => void]>([
+    [
+      "direct",
+      30,
+      (node) => {
+        node.advance(30);
+        node.deliver(ack(seqNoOf(node)));
+        expect(node.metrics.get("memberlist.probe.rtt")).toEqual([30]);
+      },
+    ],
+    [
+      "indirect",
+      undefined,
+      (node) => {
+        node.advance(80);
+        node.deliver(ack(seqNoOf(node)));
+      },
+    ],
+    [
+      "stream",
+      undefined,
+      (node) => {
+        node.advance(80);
+        node.streamPings[0]?.done(true);
+        node.advance(120);
+      },
+    ],
+    [
+      "none",
+      undefined,
+      (node) => {
+        node.advance(80);
+        node.streamPings[0]?.done(false);
+        node.advance(120);
+      },
+    ],
+  ])("has its begin and its end, with the answer: %s", (answer, rtt, react) => {
+    const finished = { ...message, result: { answer, rtt } };
+    expect(published(react)).toEqual([
+      ["start", message],
+      ["end", message],
+      ["asyncStart", finished],
+      ["asyncEnd", finished],
+    ]);
+  });
+
+  it("are not made if nobody listens", () => {
+    expect(published((node) => node.advance(200), false)).toEqual([]);
+  });
 });
