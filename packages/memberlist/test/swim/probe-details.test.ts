@@ -160,7 +160,7 @@ it("samples the time of a probe when it ends, with any result", () => {
   expect(failed.metrics.get("memberlist.probeNode")).toEqual([200]);
 });
 
-describe("the diagnostics of a probe", () => {
+describe("a traced probe", () => {
   const message = { node: "n1", address: `${hostOf("n2")}:7946`, peer: "n2" };
 
   /** Probes n2 beside n3, and returns what is published until `react` has ended the probe. */
@@ -214,7 +214,7 @@ describe("the diagnostics of a probe", () => {
         node.advance(120);
       },
     ],
-  ])("has its begin and its end, with the answer: %s", (answer, rtt, react) => {
+  ])("publishes its begin and its end, with the answer: %s", (answer, rtt, react) => {
     const finished = { ...message, result: { answer, rtt } };
     expect(published(react)).toEqual([
       ["start", message],
@@ -224,7 +224,7 @@ describe("the diagnostics of a probe", () => {
     ]);
   });
 
-  it("are not made if nobody listens", () => {
+  it("publishes nothing without subscribers", () => {
     expect(published((node) => node.advance(200), false)).toEqual([]);
   });
 });
