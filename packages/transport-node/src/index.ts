@@ -8,6 +8,8 @@ export {
   type RunOptions,
   type StopSignal,
   type SystemLookup,
+  type ThreadConfig,
+  type ThreadOptions,
 } from "@memberlist/core/internal";
 export { type WorkerOptions } from "./worker-pool.ts";
 export { createMemberlist, type NodeConfig } from "./create-memberlist.ts";

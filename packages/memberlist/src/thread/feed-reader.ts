@@ -41,6 +41,8 @@ export class FeedReader {
   /** The live members before the thread was started again, which the new one has not found yet. */
   readonly #lost: Map<string, Node> = new Map();
   #lostTimer: ClockTimer = undefined;
+  /** A new thread has not reported yet that its node joined. To the application it was there all the time. */
+  #joinsAgain = false;
 
   constructor(member: FeedTarget) {
     this.#member = member;
@@ -65,6 +67,7 @@ export class FeedReader {
   /** A new thread is about to start. It knows no member, and finds them again. */
   restart(): void {
     const { config, mirror } = this.#member;
+    this.#joinsAgain = true;
     for (const node of mirror.nodes()) if (node.name !== config.name) this.#lost.set(node.name, node);
     config.clock.clearTimeout(this.#lostTimer);
     this.#lostTimer = config.clock.setTimeout(() => this.#dropLost(), foundAgainWithin);
@@ -113,7 +116,11 @@ export class FeedReader {
 
   /** To the application, a member that a new thread finds again has not joined again. */
   #foundAgain(event: MemberEvent): MemberEvent | undefined {
-    if (this.#lost.size === 0 || event.type !== "join") return event;
+    if (event.type !== "join") return event;
+    if (this.#joinsAgain && event.node.name === this.#member.config.name) {
+      this.#joinsAgain = false;
+      return undefined;
+    }
     const before = this.#lost.get(event.node.name);
     this.#lost.delete(event.node.name);
     if (before === undefined) return event;

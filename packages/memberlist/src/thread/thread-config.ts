@@ -74,17 +74,25 @@ const staysWithApplication: ReadonlySet<string> = new Set<keyof Config>([
  */
 export function clonedConfig(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const given = Object.entries(config).filter(([, value]) => value !== undefined);
-  const issues = given.flatMap(([field]) => threadIssue(field));
+  const issues = given.flatMap(([field, value]) => threadIssues(field, value));
   if (issues.length > 0) throw new ConfigError(issues);
   const cloned = given.filter(([field, value]) => !staysWithApplication.has(field) && typeof value !== "function");
   return Object.fromEntries(cloned.map(([field, value]) => [field, pack(value)]));
 }
 
-function threadIssue(field: string): ConfigIssue[] {
+function threadIssues(field: string, value: unknown): ConfigIssue[] {
   const reason = onlyInThread.get(field as keyof Config);
-  if (reason === undefined) return [];
-  const expected = `left out with thread, because it ${reason}: export it from a module, and pass thread: { module: new URL("./cluster-policy.js", import.meta.url) }`;
-  return [{ field, value: "(not shown)", expected, message: `${field} must be ${expected}` }];
+  if (reason !== undefined) return [threadIssue(field, field, reason)];
+  if (staysWithApplication.has(field) || !isObject(value)) return [];
+  // A function that was silently left out could be the one that refuses strangers.
+  const functions = Object.entries(value).filter(([, inner]) => typeof inner === "function");
+  return functions.map(([name]) => threadIssue(field, `${field}.${name}`, cannotBeCloned));
+}
+
+function threadIssue(exported: string, field: string, reason: string): ConfigIssue {
+  const advice = `export ${exported} from a module, and pass thread: { module: new URL("./cluster-policy.js", import.meta.url) }`;
+  const expected = `left out with thread, because it ${reason}: ${advice}`;
+  return { field, value: "(not shown)", expected, message: `${field} must be ${expected}` };
 }
 
 /** The functions of a config that the thread calls. */
