@@ -1,12 +1,22 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import * as diagnostics from "node:diagnostics_channel";
-import type { Config, Memberlist, ResolvedConfig } from "@memberlist/core";
-import { checkConfigPart, configError, contextClock, createWithTransport, resolveConfig } from "@memberlist/core/internal";
+import type { Clock, Config, Memberlist, ResolvedConfig } from "@memberlist/core";
+import {
+  checkConfigPart,
+  configError,
+  contextClock,
+  createInThread,
+  createWithTransport,
+  resolveConfig,
+  type Instruments,
+  type ThreadConfig,
+} from "@memberlist/core/internal";
 import { denoClock } from "./deno-clock.ts";
 import { DenoTransport } from "./deno-transport.ts";
 import { type QuicConfig, quicRequired, quicRules } from "./quic/quic-config.ts";
 import { Credentials } from "./quic/credentials.ts";
 import { QuicTransport } from "./quic/quic-transport.ts";
+import { startThread } from "./start-thread.ts";
 
 /** The core's config, and how the member's transport works. */
 export interface DenoConfig extends Config {
@@ -20,6 +30,15 @@ export interface DenoConfig extends Config {
    * Go's cannot. See docs/guide/quic.md.
    */
   readonly quic?: QuicConfig;
+  /**
+   * Run the member in a worker of its own: sockets, protocol, encryption and compression go on while the application's event loop is blocked.
+   * The API stays the same. `"prefer"`: on the event loop where no worker can be started. See docs/guide/threads.md. Default false.
+   *
+   * A worker whose program is a local file needs `--allow-read` for that file (`dist/thread.js` of this package, and `thread.module`). The
+   * worker has the permissions of the application. A bundled application passes `thread: { entry }`, a bundle of
+   * `@memberlist/transport-deno/thread`.
+   */
+  readonly thread?: ThreadConfig;
 }
 
 /**
@@ -31,23 +50,46 @@ export interface DenoConfig extends Config {
  * Permissions: `--allow-net`, and `--unstable-net` for UDP and QUIC. See {@link DenoTransport} for what others add.
  *
  * @throws ConfigError `invalid_config`
- * @throws MemberlistError `bind_failed`, `advertise_address_failed`, `meta_too_large`; `unsupported` without `--unstable-net`
+ * @throws MemberlistError `bind_failed`, `advertise_address_failed`, `meta_too_large`; `unsupported` without `--unstable-net`; with `thread` also
+ * `thread_unavailable`, `thread_failed`
  */
 export async function createMemberlist(options: DenoConfig): Promise<Memberlist> {
   // resolveConfig refuses null and undefined.
-  const {
-    streamOnly,
-    quic,
-    clock = contextClock(denoClock(), AsyncLocalStorage.snapshot()),
-    ...config
-  } = options ?? resolveConfig(options);
+  const { thread = false, ...all } = options ?? resolveConfig(options);
+  if (thread === false) return createOnEventLoop(all, { diagnostics });
+  const { streamOnly, quic, ...config } = all;
+  return createInThread({
+    config,
+    own: { streamOnly, quic },
+    thread,
+    clock: ownClock(),
+    startThread,
+    onEventLoop: (module) => createOnEventLoop({ ...all, ...module }, { diagnostics }),
+    load: loadModule,
+    diagnostics,
+  });
+}
+
+/** Starts a member on the event loop of this thread. */
+export async function createOnEventLoop(options: Omit<DenoConfig, "thread">, instruments: Instruments): Promise<Memberlist> {
+  const { streamOnly, quic, clock = ownClock(), ...config } = options;
   if (streamOnly === true && quic !== undefined) throw configError("streamOnly", "excludes quic: set one of them");
   const open = (resolved: ResolvedConfig): Promise<QuicTransport | DenoTransport> => {
     if (quic !== undefined) return quicTransportFor(resolved, quic);
     const { bindAddr, bindPort, logger, logOutput } = resolved;
     return DenoTransport.create({ bindAddrs: [bindAddr], bindPort, logger, logOutput, udp: streamOnly !== true });
   };
-  return createWithTransport({ ...config, clock }, { streamOnly, quic }, open, { diagnostics });
+  return createWithTransport({ ...config, clock }, { streamOnly, quic }, open, instruments);
+}
+
+/** Runs callbacks in the async context of the code that starts a member. */
+function ownClock(): Clock {
+  return contextClock(denoClock(), AsyncLocalStorage.snapshot());
+}
+
+/** Imports the module of `thread.module`. */
+export function loadModule(url: string): Promise<unknown> {
+  return import(url);
 }
 
 /**

@@ -8,6 +8,8 @@ export {
   type RunOptions,
   type StopSignal,
   type SystemLookup,
+  type ThreadConfig,
+  type ThreadOptions,
 } from "@memberlist/core/internal";
 export { createMemberlist, type DenoConfig } from "./create-memberlist.ts";
 export { configFromEnv, runUntilSignal } from "./deployment.ts";

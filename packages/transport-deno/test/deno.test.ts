@@ -29,9 +29,16 @@ describe.skipIf(deno === "")(
     });
 
     it("passes the type check", async () => {
-      const files = ["transport", "conformance", "deployment", "stream-only", "stream-floods", "files", "file-store"].map(
-        (name) => `${tests}/${name}-test.ts`,
-      );
+      const files = [
+        "transport",
+        "conformance",
+        "deployment",
+        "stream-only",
+        "stream-floods",
+        "files",
+        "file-store",
+        "thread",
+      ].map((name) => `${tests}/${name}-test.ts`);
       await expect(run(deno, ["check", "packages/transport-deno/src/index.ts", ...files], { cwd: root })).resolves.toBeDefined();
     });
 

@@ -1,0 +1,18 @@
+/** A module of `thread.module`: it decides in the thread of a member, and fails there when it is asked to, by the name of a peer. */
+import type { Config } from "../src/index.ts";
+
+const policy: Partial<Config> = {
+  alive: {
+    notifyAlive: ({ name }) => {
+      if (name === "exit") Deno.exit(7);
+      if (name === "throw") setTimeout(fail, 0);
+      if (name.startsWith("banned")) throw new Error(`${name} is banned`);
+    },
+  },
+};
+
+function fail(): never {
+  throw new Error("the policy has failed");
+}
+
+export default policy;

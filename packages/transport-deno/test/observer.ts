@@ -1,0 +1,38 @@
+/** A worker with a member that joins the seed it gets, pings it all the time, and answers each message with the outcomes since the last one. */
+import { createMemberlist, localConfig } from "../src/index.ts";
+import { silent } from "./support.ts";
+
+const outcomes: string[] = [];
+const member = await createMemberlist({
+  ...localConfig(),
+  name: "observer",
+  bindAddr: "127.0.0.1",
+  bindPort: 0,
+  probeInterval: 300,
+  logger: silent,
+  events: { notifyLeave: () => void outcomes.push("leave") },
+});
+const scope = globalThis as unknown as {
+  addEventListener(type: "message", listener: (event: { readonly data: string }) => void): void;
+  postMessage(message: unknown, transfer: readonly ArrayBuffer[]): void;
+};
+
+async function ping(seed: string): Promise<void> {
+  for (;;) {
+    await member.ping(seed).then(
+      () => outcomes.push("answered"),
+      () => outcomes.push("failed"),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+let isStarted = false;
+scope.addEventListener("message", async ({ data }) => {
+  if (!isStarted) {
+    isStarted = true;
+    await member.join([data]);
+    ping(data).catch(() => undefined);
+  }
+  scope.postMessage(outcomes.splice(0), []);
+});
