@@ -1,7 +1,12 @@
-/** What each bundler makes one file of, run where nothing is installed: two members, a join, a long message, a name looked up. */
+/**
+ * What each bundler makes one file of, run where nothing is installed: two members, a join, a long message, a name looked up. With an argument
+ * the members run in threads of their own: "thread", "prefer", or the file of the threads' program. "refused": it prints what `thread: true` rejects with.
+ */
 import { rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { createMemberlist, decodeKey, generateKey, localConfig } from "@memberlist/transport-node";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { createMemberlist, decodeKey, generateKey, localConfig, type ThreadConfig } from "@memberlist/transport-node";
 
 /** More than is compressed and encrypted on the event loop where there are threads. */
 const messageSize = 6 * 1024 * 1024;
@@ -44,6 +49,18 @@ async function nameServer(): Promise<{ path: string; close: () => void }> {
   return { path, close };
 }
 
+function threadOf(argument: string | undefined): ThreadConfig {
+  if (argument === "prefer") return argument;
+  if (argument === undefined || argument === "thread") return argument === "thread";
+  return { entry: pathToFileURL(resolve(argument)) };
+}
+
+async function printRefusal(): Promise<void> {
+  const error: unknown = await createMemberlist({ ...localConfig(), name: "one", thread: true }).catch((one: unknown) => one);
+  const { code, message } = error as { code: string; message: string };
+  process.stdout.write(`${code}: ${message}\n`);
+}
+
 async function main(): Promise<void> {
   const names = await nameServer();
   const secretKey = decodeKey(generateKey());
@@ -55,6 +72,7 @@ async function main(): Promise<void> {
     tcpTimeout: 30_000,
     secretKey,
     dnsConfigPath: names.path,
+    thread: threadOf(process.argv[2]),
   };
   let received: (message: Uint8Array) => void = () => undefined;
   const arrival = new Promise<Uint8Array>((resolve) => {
@@ -81,7 +99,7 @@ async function main(): Promise<void> {
   process.stdout.write(`all is well${inlined.length > 0 ? ", without threads" : ""}\n`);
 }
 
-main().catch((error: unknown) => {
+(process.argv[2] === "refused" ? printRefusal() : main()).catch((error: unknown) => {
   process.stderr.write(`${String(error)}\n`);
   process.exitCode = 1;
 });

@@ -6,6 +6,9 @@ import { tracing } from "./traces.ts";
 
 await tracing(["join", "pushPull", "sendReliable"], () => runCluster(createMemberlist));
 
+// The same with each member in a thread of its own: its program is a file of its own in the tarball, too.
+await runCluster((config) => createMemberlist({ ...config, thread: true }));
+
 // The same with threads for whatever is long: their program is a file of its own in the tarball.
 const transports: NodeTransport[] = [];
 await runCluster(async (config) => {

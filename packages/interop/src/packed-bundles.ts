@@ -16,6 +16,15 @@ export const bundlers: readonly string[] = [
 /** The core and the Node transport with all that they need, minified by esbuild: what they may add to an application, in bytes. */
 const bundleBudget: number = 320 * 1024;
 
+const inline = "all is well, without threads\n";
+/** What the bundles say whose members' threads have no program, up to the system's own words. */
+const noProgram =
+  "thread_unavailable: the member's thread did not start: its program is not next to this module, as in a bundle: bundle";
+
+/** The program of members' threads, bundled as the application that starts it. */
+const threadEntry = "thread-entry.js";
+const threadPrograms = { "out/app.cjs": "out/thread.cjs", "out/app.mjs": "out/thread.mjs" } as const;
+
 interface Bundle {
   readonly name: string;
   readonly command: readonly string[];
@@ -79,6 +88,22 @@ export async function checkBundles(
       made.push(bundle);
     });
   }
+  for (const [outfile, program] of Object.entries(threadPrograms)) {
+    await check(`esbuild bundles the program of members' threads to ${program}`, async () => {
+      await writeFile(join(folder, threadEntry), 'import "@memberlist/transport-node/thread";\n');
+      const format = outfile.endsWith(".cjs") ? "--format=cjs" : "--format=esm";
+      await say(
+        folder,
+        "node_modules/.bin/esbuild",
+        threadEntry,
+        "--bundle",
+        "--platform=node",
+        format,
+        `--outfile=${program}`,
+        "--log-level=error",
+      );
+    });
+  }
   await check(`the minified bundle has at most ${bundleBudget} bytes`, async () => {
     const { size } = await stat(join(folder, "out/app.min.mjs"));
     progress(`${size} bytes`);
@@ -89,7 +114,25 @@ export async function checkBundles(
   for (const { name, outfile, runtime } of made) {
     await check(`what ${name} has made starts, joins, sends 6 MiB and ends on ${runtime}`, async () => {
       const said = await say(folder, await fetchRuntime(runtime, progress), outfile);
-      if (said !== "all is well, without threads\n") throw new Error(`it said: ${said}`);
+      if (said !== inline) throw new Error(`it said: ${said}`);
+    });
+    await check(
+      `what ${name} has made says that a member's thread has no program, or runs without it where it is preferred`,
+      async () => {
+        const program = await fetchRuntime(runtime, progress);
+        const refused = await say(folder, program, outfile, "refused");
+        if (!refused.startsWith(noProgram)) throw new Error(`it said: ${refused}`);
+        const preferred = await say(folder, program, outfile, "prefer");
+        if (preferred !== inline) throw new Error(`it said: ${preferred}`);
+      },
+    );
+  }
+  for (const [outfile, threadProgram] of Object.entries(threadPrograms)) {
+    await check(`the members of ${outfile} run in threads of ${threadProgram}`, async () => {
+      for (const runtime of ["node20", "node26"] as const) {
+        const said = await say(folder, await fetchRuntime(runtime, progress), outfile, threadProgram);
+        if (said !== inline) throw new Error(`it said on ${runtime}: ${said}`);
+      }
     });
   }
 }

@@ -27,6 +27,65 @@ const nodeLacks: readonly Lack[] = [
   lack("without the permission for threads", "node22", inline, "--permission", ...files, "bundle-app.js"),
   lack("without the permission for threads", "node24", inline, "--permission", ...files, "bundle-app.js"),
   lack("without the permission for threads", "node26", inline, "--permission", "--allow-net", ...files, "bundle-app.js"),
+  lack(
+    "in threads with the permission for them",
+    "node20",
+    "all is well\n",
+    "--experimental-permission",
+    ...files,
+    "--allow-worker",
+    "bundle-app.js",
+    "thread",
+  ),
+  lack(
+    "in threads with the permission for them",
+    "node22",
+    "all is well\n",
+    "--permission",
+    ...files,
+    "--allow-worker",
+    "bundle-app.js",
+    "thread",
+  ),
+  lack(
+    "in threads with the permission for them",
+    "node24",
+    "all is well\n",
+    "--permission",
+    ...files,
+    "--allow-worker",
+    "bundle-app.js",
+    "thread",
+  ),
+  lack(
+    "in threads with the permission for them",
+    "node26",
+    "all is well\n",
+    "--permission",
+    ...files,
+    "--allow-net",
+    "--allow-worker",
+    "bundle-app.js",
+    "thread",
+  ),
+  lack(
+    "where threads are preferred and cannot be started",
+    "node24",
+    inline,
+    "--permission",
+    ...files,
+    "bundle-app.js",
+    "prefer",
+  ),
+  lack(
+    "where threads are preferred and cannot be started",
+    "node26",
+    inline,
+    "--import",
+    "./no-threads.mjs",
+    "bundle-app.js",
+    "prefer",
+  ),
   lack("without WebAssembly", "node20", "all is well\n", "--jitless", "bundle-app.js"),
   lack("without WebAssembly", "node24", "all is well\n", "--jitless", "bundle-app.js"),
   lack("with no file descriptor left for a while", "node20", "all is well\n", "few-files-app.js"),
@@ -35,6 +94,7 @@ const nodeLacks: readonly Lack[] = [
 ];
 
 const noNetwork = "bind_failed: Node's permission model denies the network to this process: start Node with --allow-net\n";
+const noThread = "thread_unavailable: the member's thread did not start: start Node with --allow-worker";
 const noUdp = "bind_failed: UDP and QUIC are unstable in Deno: start Deno with --unstable-net";
 const noDenoNetwork = "bind_failed: binding TCP 127.0.0.1 port 0: Requires net access";
 const deno = ["run", "--quiet", "--no-prompt"];
@@ -42,6 +102,27 @@ const deno = ["run", "--quiet", "--no-prompt"];
 /** What cannot be done without: an error that names the flag. */
 const nodeDenied: readonly Lack[] = [
   lack("fails without the permission for the network", "node26", noNetwork, "--permission", ...files, "denied-app.js"),
+  lack(
+    "fails without the permission for threads",
+    "node20",
+    noThread,
+    "--experimental-permission",
+    ...files,
+    "bundle-app.js",
+    "refused",
+  ),
+  lack("fails without the permission for threads", "node22", noThread, "--permission", ...files, "bundle-app.js", "refused"),
+  lack("fails without the permission for threads", "node24", noThread, "--permission", ...files, "bundle-app.js", "refused"),
+  lack(
+    "fails without the permission for threads",
+    "node26",
+    noThread,
+    "--permission",
+    ...files,
+    "--allow-net",
+    "bundle-app.js",
+    "refused",
+  ),
 ];
 
 const denoDenied: readonly Lack[] = [

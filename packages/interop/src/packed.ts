@@ -103,6 +103,10 @@ async function checkAll(temp: string): Promise<void> {
   await check("the application type-checks and runs on deno, with the permission for the network alone", () =>
     runs(deno, "deno", "run", "--quiet", "--check", "--no-prompt", "--allow-net", "--unstable-net", "deno-app.ts"),
   );
+  await check("the application runs on deno with members in workers, with the permission to read them", () => {
+    const read = "--allow-read=node_modules";
+    return runs(deno, "deno", "run", "--quiet", "--no-prompt", "--allow-net", read, "--unstable-net", "deno-app.ts", "thread");
+  });
   await check("the command line runs on deno", async () => {
     const program = [
       await fetchRuntime("deno", quietly),

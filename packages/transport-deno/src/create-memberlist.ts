@@ -34,8 +34,8 @@ export interface DenoConfig extends Config {
    * Run the member in a worker of its own: sockets, protocol, encryption and compression go on while the application's event loop is blocked.
    * The API stays the same. `"prefer"`: on the event loop where no worker can be started. See docs/guide/threads.md. Default false.
    *
-   * A worker whose program is a local file needs `--allow-read` for that file (`dist/thread.js` of this package, and `thread.module`). The
-   * worker has the permissions of the application. A bundled application passes `thread: { entry }`, a bundle of
+   * A worker that is loaded from local files needs `--allow-read` for them: this package and those that it imports (`node_modules`), and
+   * `thread.module`. The worker has the permissions of the application. A bundled application passes `thread: { entry }`, a bundle of
    * `@memberlist/transport-deno/thread`.
    */
   readonly thread?: ThreadConfig;

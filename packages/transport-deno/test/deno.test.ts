@@ -77,6 +77,13 @@ describe.skipIf(deno === "")(
       );
     });
 
+    it("runs members in workers with the permission to read the workers' files, and names it without", async () => {
+      expect(await denoTest("thread-test.ts", [...network, "--allow-read=packages,node_modules"])).toMatch(
+        /ok \| 9 passed \| 0 failed/,
+      );
+      expect(await denoTest("thread-test.ts", network, ["denied"])).toMatch(/ok \| 1 passed \| 0 failed/);
+    });
+
     it("keeps the path of fileStore, and never opens a file that others put there", async () => {
       const said = await denoTest("file-store-test.ts", ["--allow-read", "--allow-write"], [folder]);
       expect(said).toMatch(/ok \| 3 passed \| 0 failed/);

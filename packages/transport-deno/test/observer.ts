@@ -27,12 +27,15 @@ async function ping(seed: string): Promise<void> {
   }
 }
 
-let isStarted = false;
-scope.addEventListener("message", async ({ data }) => {
-  if (!isStarted) {
-    isStarted = true;
-    await member.join([data]);
-    ping(data).catch(() => undefined);
-  }
+async function joinAndPing(seed: string): Promise<void> {
+  await member.join([seed]);
   scope.postMessage(outcomes.splice(0), []);
+  await ping(seed);
+}
+
+let isStarted = false;
+scope.addEventListener("message", ({ data }) => {
+  if (isStarted) scope.postMessage(outcomes.splice(0), []);
+  else joinAndPing(data).catch(() => scope.postMessage(["not joined"], []));
+  isStarted = true;
 });

@@ -128,7 +128,7 @@ Deno.test("a blocked application keeps its member in the cluster", allowed, asyn
     const next = new Promise<readonly string[]>((resolve) => {
       observer.addEventListener("message", ({ data }) => resolve(data), { once: true });
     });
-    observer.postMessage(seed(a));
+    observer.postMessage(seed(a), []);
     return next;
   };
   await report();
