@@ -3,7 +3,8 @@
 //   node scripts/run.mjs [--bin <folder>] [--memory] <program.ts, or a folder and a name in it> [arguments]
 //
 // The program is bundled to the `bin` folder of its package, or to the one given. If its package has programs that it starts
-// (`src/**/*-program.ts`), they and the threads of the Node transport are bundled beside it. With `--memory` it runs in a process that may use
+// (`src/**/*-program.ts`), they and the threads of the Node transport are bundled beside it. With `--thread` among its arguments the program of
+// members' threads is, too. With `--memory` it runs in a process that may use
 // most of the memory.
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -20,7 +21,10 @@ const program = programOf(resolve(args.shift() ?? ""));
 const root = packageOf(program);
 const bin = givenBin ?? join(root, "bin");
 
-await Promise.all([program, ...startedPrograms(root)].map((source) => bundleTo(bin, source)));
+const memberThreads = args.includes("--thread")
+  ? [fileURLToPath(new URL("../packages/transport-node/src/thread.ts", import.meta.url))]
+  : [];
+await Promise.all([program, ...startedPrograms(root), ...memberThreads].map((source) => bundleTo(bin, source)));
 const outfile = join(bin, `${basename(program, ".ts")}.mjs`);
 if (wantsMemory) await runWithMemory(outfile);
 else {
@@ -54,10 +58,13 @@ function startedPrograms(folder) {
   return found.length === 0 ? [] : [...found.map((file) => join(sources, file)), threads];
 }
 
-/** The transport looks for its threads' program as it is called in the published package. */
+/** The transport looks for its threads' programs as they are called in the published package. */
 function bundleTo(folder, source) {
   const name = basename(source, ".ts");
-  return bundle(pathToFileURL(source), pathToFileURL(join(folder, name === "worker" ? "worker.js" : `${name}.mjs`)));
+  return bundle(
+    pathToFileURL(source),
+    pathToFileURL(join(folder, ["thread", "worker"].includes(name) ? `${name}.js` : `${name}.mjs`)),
+  );
 }
 
 /** Thousands of simulated nodes take gigabytes. */

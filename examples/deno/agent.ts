@@ -15,6 +15,7 @@ const { values } = parseArgs({
     bind: { type: "string", default: "127.0.0.1" },
     port: { type: "string", default: "0" }, // 0: a free port
     join: { type: "string", multiple: true, default: [] }, // host:port of any member
+    thread: { type: "boolean", default: false }, // sockets and protocol go on while this program computes
     key: { type: "string", default: generateKey() }, // the first member makes one, the others get it
   },
 });
@@ -28,6 +29,7 @@ const members = await createMemberlist({
   secretKey: values.key === "" ? undefined : decodeKey(values.key), // encrypts everything; --key "" does not
   bindAddr: values.bind,
   bindPort: Number(values.port),
+  thread: values.thread,
 });
 try {
   const events = members.events({ signal: stop.signal });

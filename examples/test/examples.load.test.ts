@@ -54,6 +54,16 @@ describe.each(kinds)("on %s", (kind) => {
     expect(await a.stop()).toBe(0);
   });
 
+  it.skipIf(absent)("runs an agent whose member is in a thread", limit, async () => {
+    await using a = new Program("node", "agent", ["--name", "a"]);
+    await using b = new Program(kind, "agent", ["--name", "b", "--thread", ...(await a.invitation())]);
+    await b.says(/members: a b\n/);
+    await a.says(/join b at 127\.0\.0\.1 port \d+ \(alive\); members: a b\n/);
+    expect(await b.stop()).toBe(0);
+    await a.says(/leave b at 127\.0\.0\.1 port \d+ \(left\); members: a\n/);
+    expect(await a.stop()).toBe(0);
+  });
+
   it.skipIf(absent)(
     "runs a registry that shows the services of all members, and forgets those of a member that left",
     limit,

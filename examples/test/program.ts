@@ -35,6 +35,9 @@ export class Program implements AsyncDisposable {
   /** Runs the example by its own command, but on Node without the package manager, whose script has a test of its own. */
   constructor(kind: Kind, example: string, args: readonly string[]) {
     const [, ...given] = commandOf(kind, example);
+    // A worker of Deno has to read its program.
+    if (kind === "deno" && args.includes("--thread"))
+      given.splice(1, 0, "--allow-read=packages,node_modules,examples/node_modules");
     const rest = kind === "node" ? ["scripts/run.mjs", "examples/node", example] : given;
     this.#child = spawn(programOf(kind) ?? kind, [...rest, ...args], { cwd: root, stdio: "pipe" });
     this.#ended = new Promise((resolve) => this.#child.once("close", (code) => resolve(code)).once("error", () => resolve(null)));

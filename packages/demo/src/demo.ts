@@ -52,8 +52,9 @@ export async function runDemo(options: DemoOptions, report: Report, interruption
 }
 
 /** Where the TypeScript agent's program is: as given, else as built. */
-export function nodeCommand({ nodeProgram }: DemoOptions): readonly string[] {
-  return [process.execPath, nodeProgram ?? fileURLToPath(new URL("node-peer.js", import.meta.resolve("@memberlist/interop")))];
+export function nodeCommand({ nodeProgram, thread }: DemoOptions): readonly string[] {
+  const program = nodeProgram ?? fileURLToPath(new URL("node-peer.js", import.meta.resolve("@memberlist/interop")));
+  return [process.execPath, program, ...(thread ? ["--thread"] : [])];
 }
 
 /** The program of the Go peer, if there is to be one. */

@@ -7,6 +7,8 @@ export interface DemoOptions {
   readonly keep: boolean;
   readonly agents: number;
   readonly noGo: boolean;
+  /** The members of the Node agents run in threads. */
+  readonly thread: boolean;
   /** Instead of a run: the addresses that one more agent joins. */
   readonly join: readonly string[];
   /** The name of that one more agent. */
@@ -31,6 +33,7 @@ and see one leave. Exits with 0, or with 1 and the step that failed.
   --json              one event a line on stdout
   --agents N          how many agents, 5 to 15 (default 5)
   --no-go             Node agents only
+  --thread            run the members of the Node agents in worker threads
   --deadline-scale X  all deadlines times X, for a slow machine (default 1)
   --join ADDRESS      instead: one more agent for a kept cluster, until Ctrl-C
   --name NAME         the name of that one (default guest-<pid>)
@@ -53,6 +56,7 @@ export function parseOptions(args: readonly string[]): DemoOptions {
       keep: { type: "boolean", default: false },
       agents: { type: "string", default: "5" },
       "no-go": { type: "boolean", default: false },
+      thread: { type: "boolean", default: false },
       join: { type: "string", multiple: true, default: [] },
       name: { type: "string" },
       "deadline-scale": { type: "string", default: "1" },
@@ -71,6 +75,7 @@ export function parseOptions(args: readonly string[]): DemoOptions {
     keep: values.keep,
     agents,
     noGo: values["no-go"],
+    thread: values.thread,
     join: values.join.flatMap((addresses) => addresses.split(",")).filter((address) => address !== ""),
     name: values.name,
     deadlineScale,

@@ -107,6 +107,14 @@ describe("the main job", () => {
     expect(program.survivors()).toEqual([]);
   });
 
+  it("goes through all steps with members in threads", { timeout: 120_000 }, async () => {
+    await using program = new Program([...programs, "--thread"]);
+    expect({ code: await program.ended, stderr: program.stderr }).toEqual({ code: 0, stderr: "" });
+    const passed = program.of("step").filter(({ status }) => status === "passed");
+    expect(passed.map(({ step }) => step)).toEqual(steps);
+    expect(program.survivors()).toEqual([]);
+  });
+
   it("keeps the cluster running until Ctrl-C, lets one more agent join and sees it leave", { timeout: 120_000 }, async () => {
     await using program = new Program([...programs, "--no-go", "--keep"]);
     const kept = await program.reported("that it is kept", () => program.of("keep")[0]);

@@ -37,7 +37,7 @@ describe("the command line", () => {
 
   it("prints its help in 80 columns", () => {
     for (const line of usage.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
-    for (const option of ["--keep", "--json", "--agents", "--no-go", "--join", "--name", "--deadline-scale"])
+    for (const option of ["--keep", "--json", "--agents", "--no-go", "--thread", "--join", "--name", "--deadline-scale"])
       expect(usage).toContain(option);
   });
 });

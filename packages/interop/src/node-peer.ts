@@ -1,4 +1,4 @@
-/** The TypeScript peer for Node and Bun: JSON lines on stdin and stdout (peer-protocol.ts). */
+/** The TypeScript peer for Node and Bun: JSON lines on stdin and stdout (peer-protocol.ts). With `--thread` its member runs in a thread. */
 import { createHash } from "node:crypto";
 import { createInterface } from "node:readline";
 import { createMemberlist, fileStore } from "@memberlist/transport-node";
@@ -7,8 +7,9 @@ import { TsPeer } from "./ts-peer.ts";
 
 const { bun, node } = process.versions;
 const [runtime, version] = bun === undefined ? ["node", node] : ["bun", bun];
+const thread = process.argv.includes("--thread");
 const peer = new TsPeer({
-  createMemberlist,
+  createMemberlist: (config) => createMemberlist({ ...config, thread }),
   fileStore,
   sha256: (bytes) => createHash("sha256").update(bytes).digest("hex"),
   write: (line) => void process.stdout.write(`${line}\n`),

@@ -6,9 +6,13 @@ import { binDir } from "./go-toolchain.ts";
 
 const building = new Map<string, Promise<string>>();
 
-/** The TypeScript peer, as a program for Node and Bun. */
-export function buildNodePeer(): Promise<string> {
-  return buildNodeProgram("node-peer");
+/** The TypeScript peer, as a program for Node and Bun, and beside it the program of the thread that its member may run in. */
+export async function buildNodePeer(): Promise<string> {
+  const [peer] = await Promise.all([
+    buildNodeProgram("node-peer"),
+    buildNodeProgram("thread.js", "../../transport-node/src/thread.ts"),
+  ]);
+  return peer;
 }
 
 /** The program of `deploy/`, which the container and the systemd unit start. */
@@ -28,7 +32,7 @@ export function buildNodeProgram(name: string, source: string = `../src/${name}.
 
 async function bundle(name: string, source: string): Promise<string> {
   await mkdir(binDir, { recursive: true });
-  const program = join(binDir, `${name}.mjs`);
+  const program = join(binDir, name.endsWith(".js") ? name : `${name}.mjs`);
   const unfinished = join(binDir, `${name}.${process.pid}.mjs`);
   try {
     await build({

@@ -6,6 +6,9 @@ import { errnoOf, errorMessage, type MemberThread } from "@memberlist/core/inter
 /** Undefined in a bundle that is CommonJS. */
 const thisModule: string | undefined = import.meta.url;
 
+/** Only where the runtime reads TypeScript. */
+const isSource = String(thisModule).endsWith(".ts");
+
 /** What the data of a member's thread is. */
 const mark = "the thread of a member";
 
@@ -54,7 +57,8 @@ function endUnreadable(worker: Worker): void {
 async function findEntry(entry: URL | undefined): Promise<URL> {
   try {
     // Not one expression: a bundler would take the file for an asset, and copy it without what it imports.
-    const file = entry ?? new URL("./thread.js", thisModule);
+    const program = isSource ? "./thread.ts" : "./thread.js";
+    const file = entry ?? new URL(program, thisModule);
     await access(file);
     return file;
   } catch (cause) {
@@ -75,7 +79,7 @@ function newWorker(file: URL, hasModule: boolean): Worker {
   // An application that passes its own file would start itself, and that again, without end.
   if (workerData === mark) throw unavailable(`thread.entry is an application; ${bundleAdvice}`, undefined);
   try {
-    return new Worker(file, { workerData: mark, ...(hasModule ? {} : { execArgv: [] }) });
+    return new Worker(file, { workerData: mark, ...(hasModule || isSource ? {} : { execArgv: [] }) });
   } catch (cause) {
     const isDenied = errnoOf(cause) === "ERR_ACCESS_DENIED";
     throw unavailable(isDenied ? "start Node with --allow-worker" : "the system starts no thread", cause);

@@ -3,7 +3,7 @@ import { createMemberlist, localConfig, type Memberlist, type MemberEvent, type 
 import { bundled, workerEntry } from "./worker-bundle.ts";
 import { silent, until } from "./support.ts";
 
-export const threadEntry: URL = new URL("../src/thread.ts", import.meta.url);
+const threadEntry: URL = new URL("../src/thread.ts", import.meta.url);
 export const policy: URL = new URL("./fixtures/cluster-policy.mjs", import.meta.url);
 
 export interface ThreadTests {
