@@ -10,6 +10,7 @@ const [runtime, version] = bun === undefined ? ["node", node] : ["bun", bun];
 const thread = process.argv.includes("--thread");
 const peer = new TsPeer({
   createMemberlist: (config) => createMemberlist({ ...config, thread }),
+  inThread: thread,
   fileStore,
   sha256: (bytes) => createHash("sha256").update(bytes).digest("hex"),
   write: (line) => void process.stdout.write(`${line}\n`),

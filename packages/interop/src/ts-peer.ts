@@ -43,6 +43,8 @@ const presets = { lan: lanConfig, wan: wanConfig, local: localConfig };
 /** What a runtime brings: how to make a member, the hash of a payload, and where the lines go. */
 export interface PeerRuntime {
   readonly createMemberlist: (config: Config) => Promise<Memberlist>;
+  /** Its members run in threads: a merge delegate is only set if it has to refuse, which makes the config invalid. */
+  readonly inThread?: boolean;
   /** Hex. */
   readonly sha256: (bytes: Uint8Array) => string;
   readonly fileStore: (path: string) => Store;
@@ -257,12 +259,14 @@ export class TsPeer {
         notifyConflict: (existing, other) =>
           this.event({ event: "conflict", at: epochMs(), existing: describe(existing), other: describe(other) }),
       },
-      merge: {
-        notifyMerge: (peers) => {
-          this.event({ event: "merge", at: epochMs(), nodes: peers.map(describe) });
-          if (refuseMerge !== undefined) throw new Error(refuseMerge);
+      ...((refuseMerge !== undefined || this.#runtime.inThread !== true) && {
+        merge: {
+          notifyMerge: (peers: readonly Node[]): void => {
+            this.event({ event: "merge", at: epochMs(), nodes: peers.map(describe) });
+            if (refuseMerge !== undefined) throw new Error(refuseMerge);
+          },
         },
-      },
+      }),
       ping: {
         ackPayload: () => ack,
         notifyPingComplete: (node, rtt, payload) =>

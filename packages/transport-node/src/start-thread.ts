@@ -7,7 +7,7 @@ import { errnoOf, errorMessage, type MemberThread } from "@memberlist/core/inter
 const thisModule: string | undefined = import.meta.url;
 
 /** Only where the runtime reads TypeScript. */
-const isSource = String(thisModule).endsWith(".ts");
+const isSource = isTypeScript(thisModule);
 
 /** What the data of a member's thread is. */
 const mark = "the thread of a member";
@@ -47,6 +47,10 @@ export async function startThread(entry: URL | undefined, hasModule: boolean): P
     ended,
     terminate,
   };
+}
+
+function isTypeScript(file: string | undefined): boolean {
+  return file?.endsWith(".ts") === true;
 }
 
 function endUnreadable(worker: Worker): void {
