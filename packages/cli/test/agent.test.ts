@@ -61,6 +61,17 @@ describe("memberlist agent", () => {
     expect(left).toMatchObject({ node: { name: "b", state: "left" }, cause: { code: "left" } });
   });
 
+  it("joins, prints events and leaves in a thread, too", limit, async () => {
+    await using first = await agent("a");
+    await using second = await agent("b", ["--thread", first.running.address]);
+    await expect.poll(sees(first, "join", "b"), patience).toBe(true);
+    await expect.poll(sees(second, "join", "a"), patience).toBe(true);
+    second.interrupt();
+    expect(await second.ended).toBe(0);
+    await expect.poll(sees(first, "leave", "b"), patience).toBe(true);
+    expect(second.stderr).toBe("");
+  });
+
   it.each(["SIGTERM", "SIGHUP"] as const)("leaves on %s", limit, async (signal) => {
     await using first = await agent("a");
     await using second = await agent("b", [first.running.address]);

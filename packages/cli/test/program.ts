@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -13,7 +14,12 @@ export function cliProgram(): Promise<string> {
     const folder = mkdtempSync(join(tmpdir(), "memberlist-cli-"));
     process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
     const file = join(folder, "memberlist.mjs");
-    await bundle(new URL("../src/main.ts", import.meta.url), pathToFileURL(file));
+    await Promise.all([
+      bundle(new URL("../src/main.ts", import.meta.url), pathToFileURL(file)),
+      // For agent --thread. Its name is the one of the published package, whose type is "module".
+      bundle(new URL("../../transport-node/src/thread.ts", import.meta.url), pathToFileURL(join(folder, "thread.js"))),
+      writeFile(join(folder, "package.json"), '{ "type": "module" }'),
+    ]);
     return file;
   })();
   return built;

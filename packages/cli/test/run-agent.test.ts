@@ -29,6 +29,7 @@ it("prints a message that arrives before createMemberlist returns, after the lin
       delegateVersions: undefined,
       http: undefined,
       token: undefined,
+      thread: false,
       handlers: [parseEventHandler("member-update=true")],
       json: true,
       keyring: undefined,

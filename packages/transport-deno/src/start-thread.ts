@@ -15,11 +15,11 @@ interface DenoWorker {
   terminate(): void;
 }
 
-const scope = globalThis as unknown as {
+export const denoGlobal: {
   readonly Worker: new (url: URL, options: { readonly type: "module"; readonly name: string }) => DenoWorker;
   /** Of a worker. */
   readonly name?: string;
-};
+} = globalThis as unknown as typeof denoGlobal;
 
 /** The name of a worker that runs a member. */
 const workerName = "the thread of a member";
@@ -83,11 +83,11 @@ async function checkFile(file: URL): Promise<void> {
 /** @throws MemberlistError `thread_unavailable` */
 function newWorker(file: URL): DenoWorker {
   // An application that passes its own file would start itself, and that again, without end.
-  if (scope.name === workerName) {
+  if (denoGlobal.name === workerName) {
     throw unavailable("thread.entry is an application: pass a bundle of @memberlist/transport-deno/thread", undefined);
   }
   try {
-    return new scope.Worker(file, { type: "module", name: workerName });
+    return new denoGlobal.Worker(file, { type: "module", name: workerName });
   } catch (cause) {
     throw unavailable("Deno starts no worker", cause);
   }

@@ -1,6 +1,7 @@
 /** Run by Deno with its sanitizers: members in workers. Its argument is "denied" where the worker's program may not be read. */
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import { createMemberlist, localConfig, type DenoConfig, type Memberlist, type MemberEvent } from "../src/index.ts";
+import { denoGlobal } from "../src/start-thread.ts";
 import { ca, certificateOf } from "./quic-support.ts";
 import { pattern, silent, until } from "./support.ts";
 
@@ -121,27 +122,12 @@ for (const [name, reason] of [
   });
 }
 
-/** Deno's own type of it comes with those of a page. */
-interface Observer {
-  addEventListener(
-    type: "message",
-    listener: (event: { readonly data: readonly string[] }) => void,
-    options: { readonly once: true },
-  ): void;
-  postMessage(message: string, transfer: readonly ArrayBuffer[]): void;
-  terminate(): void;
-}
-
-const workers = globalThis as unknown as {
-  readonly Worker: new (url: URL, options: { readonly type: "module" }) => Observer;
-};
-
 Deno.test("a blocked application keeps its member in the cluster", allowed, async () => {
   const a = await start("a", { thread: true });
-  const observer = new workers.Worker(new URL("./observer.ts", import.meta.url), { type: "module" });
+  const observer = new denoGlobal.Worker(new URL("./observer.ts", import.meta.url), { type: "module", name: "observer" });
   const report = (): Promise<readonly string[]> => {
     const next = new Promise<readonly string[]>((resolve) => {
-      observer.addEventListener("message", ({ data }) => resolve(data), { once: true });
+      observer.addEventListener("message", ({ data }) => resolve(data as readonly string[]), { once: true });
     });
     observer.postMessage(seed(a), []);
     return next;

@@ -31,6 +31,7 @@ export interface AgentFlags extends ClusterOptions {
   readonly store?: string;
   readonly http?: string;
   readonly httpTokenFile?: string;
+  readonly thread?: boolean;
   readonly eventHandler?: readonly string[];
   readonly json?: true;
 }
@@ -45,6 +46,7 @@ export interface AgentRequest extends ClusterAccess, EnvironmentConfig {
   readonly delegateVersions: DelegateVersions | undefined;
   readonly http: IpPort | undefined;
   readonly token: string | undefined;
+  readonly thread: boolean;
   readonly handlers: readonly EventHandler[];
   readonly json: boolean;
 }
@@ -125,7 +127,7 @@ async function readConfig(path: string): Promise<Readonly<Record<string, unknown
  * @throws UsageError if an option or a variable is wrong, or does not go with another
  */
 export async function agentRequest(seeds: readonly string[], flags: AgentFlags, runtime: Runtime): Promise<AgentRequest> {
-  const { delegateVersions, json = false } = flags;
+  const { delegateVersions, json = false, thread = false } = flags;
   const token = await httpToken(flags.httpTokenFile);
   const http = flags.http === undefined ? undefined : httpAddress(flags.http);
   if (http !== undefined && token === undefined && !isLoopback(http.host)) {
@@ -138,6 +140,7 @@ export async function agentRequest(seeds: readonly string[], flags: AgentFlags, 
     delegateVersions: delegateVersions === undefined ? undefined : parseDelegateVersions(delegateVersions),
     http,
     token,
+    thread,
     handlers: (flags.eventHandler ?? []).map(parseEventHandler),
     json,
   };

@@ -8,7 +8,7 @@ import type { ClusterAccess } from "../cluster-options.ts";
 import { CommandError, exitCodes } from "../exit-codes.ts";
 import { interruption } from "../interruption.ts";
 import { localAddressTowards } from "../local-address.ts";
-import type { Runtime } from "../runtime.ts";
+import type { AgentConfig, Runtime } from "../runtime.ts";
 import type { Io } from "../terminal/io.ts";
 import type { AgentRequest } from "./agent-options.ts";
 import { AgentServer } from "./agent-server.ts";
@@ -22,14 +22,14 @@ const leaveTimeout = 5_000;
 
 /** `memberlist agent`: runs a member until Ctrl-C, SIGTERM or SIGHUP, and then leaves. */
 export async function runAgent(request: AgentRequest, runtime: Runtime, io: Io): Promise<number> {
-  const { config, seeds, keyring, http, token, json } = request;
+  const { config, seeds, keyring, http, thread, token, json } = request;
   const stop = interruption(io);
   const versions = request.delegateVersions ?? (await entryOf(seeds, request, runtime, stop))?.versions;
   // Peers can send messages before createMemberlist returns.
   const early: UserMessage[] = [];
   let onMessage = (message: UserMessage): void => void early.push(message);
   const delegate: Delegate = { notifyMsg: (bytes, from) => onMessage({ bytes, from }) };
-  const members = await create(runtime, { ...config, ...versions, keyring, delegate, logOutput: process.stderr });
+  const members = await create(runtime, { ...config, ...versions, keyring, thread, delegate, logOutput: process.stderr });
   const handlers = new EventHandlers(
     request.handlers,
     () => members.localNode(),
@@ -64,7 +64,7 @@ interface UserMessage {
 }
 
 /** @throws CommandError that names `--bind` if the address cannot be bound */
-async function create(runtime: Runtime, config: Config): Promise<Memberlist> {
+async function create(runtime: Runtime, config: AgentConfig): Promise<Memberlist> {
   try {
     return await runtime.createMemberlist(config);
   } catch (error) {

@@ -52,6 +52,7 @@ export function defineAgent(root: Command, runtime: Runtime, io: Io): void {
       ),
     )
     .addOption(new Option("--store <path>", "file that keeps the state of the member across restarts").env("MEMBERLIST_STORE"))
+    .option("--thread", "run the member in a thread, which answers other members while this program is busy")
     .addOption(
       new Option("--http <address>", "serve the status page at IP:port; an address beyond loopback needs a token").env(
         "MEMBERLIST_HTTP",
