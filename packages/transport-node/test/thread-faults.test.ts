@@ -94,7 +94,7 @@ describe("a thread that fails", () => {
   it.each([
     ["exit", "exited with code 7"],
     ["throw", "the policy has failed"],
-  ] as const)("is started again after %s, on its port, with a higher incarnation and its members", async (command, reason) => {
+  ] as const)("starts again after %s, on its port, with a higher incarnation and its members", async (command, reason) => {
     const received: string[] = [];
     const a = await inThread(
       "a",
@@ -138,7 +138,7 @@ describe("a thread that fails", () => {
     expect(await a.ping(seed(b))).toBeGreaterThan(0);
   });
 
-  it("can be shut down while it is not there", async () => {
+  it("shuts down while its thread is being started again", async () => {
     const a = await inThread("a", {}, { module: policy });
     const events = eventsOf(a);
     commandPolicy("throw");
@@ -152,7 +152,7 @@ describe("a thread that fails", () => {
 describe("where no thread can be started", () => {
   const missing = new URL("./fixtures/no-such-thread.mjs", import.meta.url);
 
-  it("createMemberlist fails with thread_unavailable, and says what to do", async () => {
+  it("fails createMemberlist with thread_unavailable, and names the remedy", async () => {
     const { stdout } = await run(process.execPath, [new URL(program(1)).pathname, entry().href, "no-program"], {
       timeout: 30_000,
     });

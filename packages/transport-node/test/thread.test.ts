@@ -20,7 +20,7 @@ async function pair(fields: { readonly [field: string]: unknown } = {}): Promise
 }
 
 describe("a member in a thread of its own", () => {
-  it("joins members on the event loop and in threads, and answers at once what a member answers", async () => {
+  it("joins members on the event loop and in threads, and answers reads at once", async () => {
     const a = await inThread("a", { meta: bytes("one"), label: "blue" });
     expect(a.localNode()).toMatchObject({ name: "a", addr: "127.0.0.1", state: "alive" });
     expect(a.config.bindPort).toBe(a.localNode().port);
@@ -252,7 +252,7 @@ describe("the config of a member in a thread", () => {
     [{ thread: { applicationTimeout: -1 } }, "applicationTimeout"],
     [{ workers: { threads: 0 } }, "workers.threads"],
     [{ probInterval: 1 }, "did you mean probeInterval?"],
-  ])("is refused with the name of the field: %o", async (fields, message) => {
+  ])("refuses a config that cannot be sent to a thread, by the name of its field: %o", async (fields, message) => {
     const config = { ...testConfig("a"), thread: { entry: entry() }, ...(fields as object) };
     const error: unknown = await createMemberlist(config).catch((failure: unknown) => failure);
     expect(error).toMatchObject({ code: "invalid_config", message: expect.stringContaining(message) as string });
