@@ -7,9 +7,11 @@ const loadTests = ["packages/*/test/**/*.load.test.ts", "examples/test/**/*.load
 /** The core's tests start no process and open no socket. */
 const coreTests = "packages/memberlist/test/**/*.test.ts";
 
+// On a busy machine a test that runs minutes of virtual time takes long, and is not wrong for that.
+const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 };
+
 const limits = {
-  // On a busy machine a test that runs minutes of virtual time takes long, and is not wrong for that.
-  testTimeout: 60_000,
+  ...timeouts,
   // By default vitest leaves one core unused, which is half of two.
   maxWorkers: "100%",
   // Most concurrent tests wait for deadlines.
@@ -58,8 +60,8 @@ const config: ViteUserConfig = {
         ...sources,
         test: {
           name: "load",
+          ...timeouts,
           include: loadTests,
-          testTimeout: 60_000,
           fileParallelism: false,
           sequence: { groupOrder: 1 },
         },

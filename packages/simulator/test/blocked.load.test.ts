@@ -31,7 +31,7 @@ async function blocked(lagAwareness: boolean, seed: number, rounds: number): Pro
 }
 
 describe("a process blocked for 3 s every 5 s", () => {
-  it("accuses at most a twentieth of the nodes that it accuses without lag awareness", { timeout: 60_000 }, async () => {
+  it("accuses at most a twentieth of the nodes that it accuses without lag awareness", { timeout: 180_000 }, async () => {
     const off = await blocked(false, 1, 200);
     const on = await blocked(true, 1, 200);
     expect(off.accusations).toBeGreaterThanOrEqual(20);

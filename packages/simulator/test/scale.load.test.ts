@@ -6,7 +6,7 @@ import { RunLog } from "../src/cli/run-log.ts";
 import { at, fit, formula } from "../src/scale/growth.ts";
 import { scaleColdStart, scaleSteady } from "../src/scale/scale-run.ts";
 
-test("ends a cold start in agreement, identically each time", { timeout: 30_000 }, async () => {
+test("ends a cold start in agreement, identically each time", { timeout: 180_000 }, async () => {
   const play = (): ReturnType<typeof scaleColdStart> => scaleColdStart({ nodes: 20, seed: "cold" });
   const { converged, packets } = await play();
   expect(converged).toBeGreaterThanOrEqual(850);
@@ -17,7 +17,7 @@ test("ends a cold start in agreement, identically each time", { timeout: 30_000 
 
 test(
   "sends two packets per member and second in a steady cluster, more under churn, and detects crashes",
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async () => {
     const { idle, churn, crashes, firstDetection, fullDetection } = await scaleSteady({ nodes: 24, seed: "steady" });
     expect(idle.packets).toBeCloseTo(2, 1);
