@@ -4,13 +4,21 @@ import { promisify } from "node:util";
 import { goAvailable } from "@memberlist/interop";
 
 const run = promisify(execFile);
-/** This file's code runs from `bin/`. */
-const sources = fileURLToPath(new URL("../go-node/", import.meta.url));
-const program = fileURLToPath(new URL(process.platform === "win32" ? "go-node.exe" : "go-node", import.meta.url));
 
 /** The path of the Go node, built; undefined where there is no Go. */
-export async function buildGoNode(): Promise<string | undefined> {
+export function buildGoNode(): Promise<string | undefined> {
+  return buildGo("go-node", "../go-node/", ".");
+}
+
+/** The same for the Go peer of the interop suite. */
+export function buildGoPeer(): Promise<string | undefined> {
+  return buildGo("go-peer", "../../interop/go-peer/", "./cmd");
+}
+
+/** @param sources relative to `bin/`, from where this file's code runs */
+async function buildGo(name: string, sources: string, goPackage: string): Promise<string | undefined> {
   if (!(await goAvailable())) return undefined;
-  await run("go", ["build", "-trimpath", "-o", program, "."], { cwd: sources });
+  const program = fileURLToPath(new URL(process.platform === "win32" ? `${name}.exe` : name, import.meta.url));
+  await run("go", ["build", "-trimpath", "-o", program, goPackage], { cwd: fileURLToPath(new URL(sources, import.meta.url)) });
   return program;
 }

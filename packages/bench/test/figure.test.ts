@@ -26,7 +26,10 @@ describe("a set of figures", () => {
   });
 
   it("prints a table with the ratio of the medians", () => {
-    const [, , time, alone] = figureTable(some().list()).split("\n");
+    const [, , time, alone] = figureTable(some().list(), [
+      ["node", "node"],
+      ["go", "Go"],
+    ]).split("\n");
     expect(time).toMatch(/time +\| ms +\| 2\.00 \| 1\.00-3\.00 \| 4\.00 \| +\| 0\.50/);
     expect(alone).toMatch(/alone +\| µs +\| 12\.3 +\| +\| - +\| +\| -/);
   });

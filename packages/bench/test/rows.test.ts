@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { median, spread } from "../src/statistics.ts";
+import { median, quantile, spread } from "../src/statistics.ts";
 import type { Stretch } from "../src/throughput/pair.ts";
 import { rateTable, rateTargets } from "../src/throughput/report.ts";
 import { lossOf, ratioTo, type Row } from "../src/throughput/rows.ts";
 import { isReached, targetTable } from "../src/target.ts";
 
 function stretch(rate: number, lost = 0): Stretch {
-  return { rate, packetRate: rate, cpu: 1, sent: 1000, lost };
+  return { rate, packetRate: rate, cpu: 1, threadCpu: { sender: 1, receiver: 1 }, sent: 1000, lost };
 }
 
 function row(runtime: Row["runtime"], rates: readonly number[], rest: Partial<Row> = {}): Row {
@@ -20,6 +20,13 @@ describe("statistics", () => {
     expect(median([4, 1, 2, 3])).toBe(2.5);
     expect(median([])).toBeNaN();
     expect(spread([5, 1, 9])).toEqual({ median: 5, min: 1, max: 9 });
+  });
+
+  it("takes a quantile as the least value that the share does not exceed", () => {
+    const hundred = Array.from({ length: 100 }, (_, i) => 100 - i);
+    expect([0, 0.5, 0.99, 1].map((share) => quantile(hundred, share))).toEqual([1, 50, 99, 100]);
+    expect(quantile([7], 0.99)).toBe(7);
+    expect(quantile([], 0.5)).toBeNaN();
   });
 });
 

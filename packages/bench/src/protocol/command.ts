@@ -70,7 +70,13 @@ async function protocol({ quick, rounds, json, out, only }: Flags): Promise<void
   const targets = targetsOf(found);
   const data = { rounds: roundCount, targets, figures: found };
   if (json === true) process.stdout.write(`${JSON.stringify(data, null, 2)}\n`);
-  else process.stdout.write(`${figureTable(found)}\n\n${targetTable(targets)}\n`);
+  else
+    process.stdout.write(
+      `${figureTable(found, [
+        ["node", "node"],
+        ["go", "Go"],
+      ])}\n\n${targetTable(targets)}\n`,
+    );
   const files = await writeReport(out, "protocol", data, { protocol: ratioChart(ratiosOf(found)) });
   process.stderr.write(`written: ${files.join(", ")}\n`);
 }

@@ -1,19 +1,18 @@
 import { figure as withDigits, table } from "../../../simulator/src/cli/table.ts";
 import { spread, type Spread } from "../statistics.ts";
-import type { Kind } from "./member.ts";
 
 /** One line of the report: what was measured, in which unit, for each kind in each round. */
 export interface Figure {
   readonly what: string;
   readonly unit: string;
-  readonly samples: Readonly<Partial<Record<Kind, readonly number[]>>>;
+  readonly samples: Readonly<Record<string, readonly number[]>>;
 }
 
 /** Gathers the figures of an experiment over its rounds. */
 export class Figures {
-  readonly #found = new Map<string, { readonly unit: string; readonly samples: Partial<Record<Kind, number[]>> }>();
+  readonly #found = new Map<string, { readonly unit: string; readonly samples: Record<string, number[]> }>();
 
-  add(what: string, unit: string, kind: Kind, value: number): void {
+  add(what: string, unit: string, kind: string, value: number): void {
     const entry = this.#found.get(what) ?? { unit, samples: {} };
     this.#found.set(what, entry);
     (entry.samples[kind] ??= []).push(value);
@@ -25,24 +24,32 @@ export class Figures {
 }
 
 /** The median of a kind; NaN where it was not measured. */
-export function medianOf(figures: readonly Figure[], what: string, kind: Kind): number {
+export function medianOf(figures: readonly Figure[], what: string, kind: string): number {
   return spread(figures.find((one) => one.what === what)?.samples[kind] ?? []).median;
 }
 
 /** The worst of all rounds of a kind; NaN where it was not measured. */
-export function worstOf(figures: readonly Figure[], what: string, kind: Kind): number {
+export function worstOf(figures: readonly Figure[], what: string, kind: string): number {
   const samples = figures.find((one) => one.what === what)?.samples[kind] ?? [];
   return samples.length === 0 ? Number.NaN : Math.max(...samples);
 }
 
-/** Medians, ranges, and the ratio of the medians. */
-export function figureTable(figures: readonly Figure[]): string {
+/**
+ * Medians, ranges, and the ratio of the medians.
+ *
+ * @param kinds the two that are compared, with the titles of their columns
+ */
+export function figureTable(
+  figures: readonly Figure[],
+  [[first, firstTitle], [second, secondTitle]]: readonly [readonly [string, string], readonly [string, string]],
+): string {
   const lines = figures.map(({ what, unit, samples }) => {
-    const node = spread(samples.node ?? []);
-    const go = spread(samples.go ?? []);
-    return [what, unit, text(node), range(node), text(go), range(go), withDigits(node.median / go.median, 2)];
+    const a = spread(samples[first] ?? []);
+    const b = spread(samples[second] ?? []);
+    return [what, unit, text(a), range(a), text(b), range(b), withDigits(a.median / b.median, 2)];
   });
-  return table(["", "unit", "node", "range", "Go", "range", "node / Go"], lines);
+  const ratio = `${firstTitle} / ${secondTitle}`;
+  return table(["", "unit", firstTitle, "range", secondTitle, "range", ratio], lines);
 }
 
 function text({ median }: Spread): string {
