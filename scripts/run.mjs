@@ -21,10 +21,8 @@ const program = programOf(resolve(args.shift() ?? ""));
 const root = packageOf(program);
 const bin = givenBin ?? join(root, "bin");
 
-const memberThreads = args.includes("--thread")
-  ? [fileURLToPath(new URL("../packages/transport-node/src/thread.ts", import.meta.url))]
-  : [];
-await Promise.all([program, ...startedPrograms(root), ...memberThreads].map((source) => bundleTo(bin, source)));
+const memberThreads = args.includes("--thread") ? [threadProgram("thread")] : [];
+await Promise.all([...new Set([program, ...startedPrograms(root), ...memberThreads])].map((source) => bundleTo(bin, source)));
 const outfile = join(bin, `${basename(program, ".ts")}.mjs`);
 if (wantsMemory) await runWithMemory(outfile);
 else {
@@ -54,8 +52,14 @@ function startedPrograms(folder) {
   const sources = join(folder, "src");
   if (!existsSync(sources)) return [];
   const found = readdirSync(sources, { recursive: true }).filter((file) => file.endsWith("-program.ts"));
-  const threads = fileURLToPath(new URL("../packages/transport-node/src/worker.ts", import.meta.url));
-  return found.length === 0 ? [] : [...found.map((file) => join(sources, file)), threads];
+  return found.length === 0
+    ? []
+    : [...found.map((file) => join(sources, file)), threadProgram("worker"), threadProgram("thread")];
+}
+
+/** One of the Node transport. */
+function threadProgram(name) {
+  return fileURLToPath(new URL(`../packages/transport-node/src/${name}.ts`, import.meta.url));
 }
 
 /** The transport looks for its threads' programs as they are called in the published package. */

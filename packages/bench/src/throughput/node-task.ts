@@ -43,6 +43,8 @@ export interface Mark {
   readonly packets: number;
   /** CPU time of the process, in microseconds. */
   readonly cpu: number;
+  /** CPU time of the application's thread, in microseconds; missing where the node does not know. */
+  readonly threadCpu?: number;
   /** On the node's own clock, in ms. */
   readonly at: number;
 }

@@ -13,6 +13,8 @@ export interface Stretch {
   readonly packetRate: number;
   /** CPU time of both processes per delivered packet, in microseconds. */
   readonly cpu: number;
+  /** CPU time of the application's thread per delivered message, in microseconds; NaN where a node does not know. */
+  readonly threadCpu: { readonly sender: number; readonly receiver: number };
   /** Messages sent, and of these not delivered. */
   readonly sent: number;
   readonly lost: number;
@@ -69,6 +71,8 @@ export class Pair {
     const packets = to.receiver.packets - from.receiver.packets;
     const seconds = (to.receiver.at - from.receiver.at) / 1000;
     const cpu = to.receiver.cpu - from.receiver.cpu + to.sender.cpu - from.sender.cpu;
+    const threadCpu = (role: NodeTask["role"]): number =>
+      ((to[role].threadCpu ?? Number.NaN) - (from[role].threadCpu ?? Number.NaN)) / Math.max(1, count);
     // A goroutine may have sent one more.
     const { count: sentInAll } = await this.#sender.ask<Mark>({});
     const sent = sentInAll - before.sender.count;
@@ -76,6 +80,7 @@ export class Pair {
       rate: count / seconds,
       packetRate: packets / seconds,
       cpu: cpu / Math.max(1, packets),
+      threadCpu: { sender: threadCpu("sender"), receiver: threadCpu("receiver") },
       sent,
       lost: sent - (deliveredInAll - before.receiver.count),
     };

@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline";
+import { threadCpu } from "../thread-cpu.ts";
 import { AckSource, followAcks } from "./acks.ts";
 import type { Mark, NodePorts, NodeTask, Order } from "./node-task.ts";
 import { Pacer } from "./pacer.ts";
@@ -26,7 +27,8 @@ export async function runProgram(create: (task: NodeTask, tally: Tally) => Promi
     const order = JSON.parse(line.value) as Order;
     const count = follow(order);
     const { user, system } = process.cpuUsage();
-    answer({ count, bad: tally.bad, packets: tally.packets, cpu: user + system, at: performance.now() });
+    const { bad, packets } = tally;
+    answer({ count, bad, packets, cpu: user + system, threadCpu: threadCpu(), at: performance.now() });
   }
 }
 
