@@ -7,6 +7,7 @@ import { addAttacks } from "./attacks/command.ts";
 import { addProtocol } from "./protocol/command.ts";
 import { addQuic } from "./quic/command.ts";
 import { addSoak } from "./soak/command.ts";
+import { addThread } from "./thread/command.ts";
 import { addThroughput } from "./throughput/command.ts";
 
 /** The benchmarks of single layers, by vitest. */
@@ -28,6 +29,7 @@ addQuic(program);
 addProtocol(program);
 addAttacks(program);
 addSoak(program);
+addThread(program);
 program
   .command("micro")
   .description("the benchmarks of single layers")
