@@ -232,6 +232,21 @@ it("samples the queues every queueCheckInterval", () => {
   expect(node.metrics.get("memberlist.queue.handoff")).toEqual([0, 1]);
 });
 
+it("notes the names of all members, and then of those that change", () => {
+  const node = started();
+  node.deliverAll(...["n2", "n3", "n4", "n5", "n6"].map((name) => alive(name)));
+  const changed = new Set<string>();
+  node.engine.trackChanges(changed);
+  expect([...changed].toSorted()).toEqual(["n1", "n2", "n3", "n4", "n5", "n6"]);
+  changed.clear();
+  node.deliverAll(alive("n7"), suspect("n2"));
+  expect([...changed].toSorted()).toEqual(["n2", "n7"]);
+  changed.clear();
+  // The state stays the same, but it has another accuser.
+  node.deliver(suspect("n2", 1, "n3"));
+  expect([...changed]).toEqual(["n2"]);
+});
+
 it("reports how many members each state has, but only after a change", () => {
   const node = started();
   node.deliverAll(alive("n2"), alive("n3"), suspect("n3"));

@@ -123,7 +123,8 @@ describe("a packet filled by the queue and the delegate", () => {
       return [];
     };
     const node = started({ delegates: { hasBroadcasts: true, getBroadcasts } });
-    expect(taken(node, userOverhead)).toEqual([]);
+    // Each of them would be the first in one of two packets.
+    for (let i = 0; i < 2; i++) expect(taken(node, userOverhead)).toEqual([]);
     expect(asked).toBe(0);
     expect(taken(node, userOverhead + 1)).toEqual([]);
     expect(asked).toBe(1);
