@@ -16,7 +16,7 @@ const run = promisify(execFile);
 
 afterEach(async () => {
   await Promise.all(observers.splice(0).map((worker) => worker.terminate()));
-});
+}, 60_000);
 
 /** A member in another thread that watches `target`. */
 async function observe(target: Memberlist): Promise<() => Promise<Observed>> {
