@@ -77,8 +77,10 @@ describe.skipIf(deno === "")(
       );
     });
 
-    it("runs members in workers with the permission to read the workers' files, and names it without", async () => {
-      expect(await denoTest("thread-test.ts", [...network, "--allow-read=packages,node_modules"])).toMatch(
+    const patience = { timeout: 300_000 };
+    it("runs members in workers with the permission to read the workers' files, and names it without", patience, async () => {
+      const read = "--allow-read=packages,node_modules";
+      expect(await denoTest("thread-test.ts", [...network, read], [], { timeout: 240_000 })).toMatch(
         /ok \| 9 passed \| 0 failed/,
       );
       expect(await denoTest("thread-test.ts", network, ["denied"])).toMatch(/ok \| 1 passed \| 0 failed/);

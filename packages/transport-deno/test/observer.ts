@@ -9,6 +9,7 @@ const member = await createMemberlist({
   bindAddr: "127.0.0.1",
   bindPort: 0,
   probeInterval: 300,
+  tcpTimeout: 10_000,
   logger: silent,
   events: { notifyLeave: () => void outcomes.push("leave") },
 });
