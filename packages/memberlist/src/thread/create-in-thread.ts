@@ -45,6 +45,7 @@ export async function createInThread(options: CreateInThreadOptions): Promise<Me
     const member = await ThreadMember.start({
       config: resolved,
       cloned,
+      given: namesOf({ ...config, ...own }),
       module: module?.href,
       applicationTimeout,
       startThread: () => startThread(entry),
@@ -54,8 +55,12 @@ export async function createInThread(options: CreateInThreadOptions): Promise<Me
   } catch (error) {
     if (thread.prefer !== true || !(error instanceof MemberlistError) || error.code !== "thread_unavailable") throw error;
     createLog(resolved).info("thread_unavailable", `the member runs on the event loop: ${errorMessage(error)}`, { error });
-    return options.onEventLoop(module === undefined ? {} : await loadModule(module.href, Object.keys(config), options.load));
+    return options.onEventLoop(module === undefined ? {} : await loadModule(module.href, namesOf(config), options.load));
   }
+}
+
+function namesOf(config: object): string[] {
+  return Object.entries(config).flatMap(([field, value]) => (value === undefined ? [] : [field]));
 }
 
 /** @throws ConfigError `invalid_config` */

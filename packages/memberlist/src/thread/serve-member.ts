@@ -76,8 +76,7 @@ class MemberServer {
 
   async #start(start: StartMessage): Promise<void> {
     this.#memory = new Int32Array(start.shared);
-    const given = Object.keys(unpack(start.config) as object);
-    const module = start.module === undefined ? {} : await loadModule(start.module, given, this.#options.load);
+    const module = start.module === undefined ? {} : await loadModule(start.module, start.given, this.#options.load);
     const clock = module.clock ?? systemClock();
     const keyring = start.keys === undefined ? undefined : keyringOf(start.keys);
     this.#keyring = keyring;

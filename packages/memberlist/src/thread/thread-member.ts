@@ -46,6 +46,8 @@ export interface ThreadMemberOptions {
   readonly config: ResolvedConfig;
   /** The fields for the thread, packed. */
   readonly cloned: Readonly<Record<string, unknown>>;
+  /** The names of all fields that the application's config has. */
+  readonly given: readonly string[];
   /** The URL of `thread.module`. */
   readonly module: string | undefined;
   /** In ms; 0: the application is not watched. */
@@ -307,7 +309,7 @@ export class ThreadMember implements Member {
   }
 
   async #startMember(port: ThreadPort): Promise<void> {
-    const { applicationTimeout, cloned, module } = this.#options;
+    const { applicationTimeout, cloned, given, module } = this.#options;
     const started = this.calls.started();
     port.listen((message) => {
       if (this.#supervisor.port === port) this.#receive(message as ThreadMessage);
@@ -318,6 +320,7 @@ export class ThreadMember implements Member {
     this.#post({
       type: "start",
       config: typeof advertiseAddr === "function" ? config : { ...config, advertiseAddr },
+      given,
       module,
       keys: this.keyring && this.#keys(),
       functions: functionsOf(this.#config),

@@ -24,6 +24,8 @@ export interface StartMessage {
   readonly type: "start";
   /** The fields that can be cloned, packed. */
   readonly config: unknown;
+  /** The names of all fields that the application's config has. */
+  readonly given: readonly string[];
   /** The URL of `thread.module`. */
   readonly module: string | undefined;
   readonly keys: readonly Uint8Array[] | undefined;

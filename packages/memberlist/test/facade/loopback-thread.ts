@@ -10,12 +10,14 @@ const moduleFields = ["alive", "merge", "selectNodes", "disableTcpPingsForNode",
 /**
  * Starts a member as in a thread of its own, but on this event loop: what crosses between the two is cloned, as between threads, and the
  * virtual clock is that of both.
+ *
+ * @param module further fields of the thread's module
  */
-export function createOverLoopback(config: Config): Promise<Memberlist> {
+export function createOverLoopback(config: Config, module: Partial<Config> = {}): Promise<Memberlist> {
   const own: Partial<Config> = Object.fromEntries(moduleFields.map((field) => [field, config[field]]));
   const cloned: Config = { ...config };
   for (const field of moduleFields) delete cloned[field];
-  const load = (): Promise<unknown> => Promise.resolve({ default: withoutUndefined(own) });
+  const load = (): Promise<unknown> => Promise.resolve({ default: withoutUndefined({ ...own, ...module }) });
   return createInThread({
     config: cloned,
     own: {},
