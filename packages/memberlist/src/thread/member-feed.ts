@@ -19,6 +19,8 @@ const itemsAtOnce = 1_024;
 const bytesAtOnce = 1024 * 1024;
 /** How long a change of numbers alone waits, in ms. */
 const numbersDelay = 100;
+/** How long messages wait after the last feed, in ms: under load many share a feed, which costs more than a message. */
+const messagesDelay = 1;
 /** Longer messages are handed over, not copied into a block. In bytes. */
 const longMessage = 64 * 1024;
 
@@ -48,6 +50,8 @@ export class MemberFeed {
   #unhandled = 0;
   #isScheduled = false;
   #timer: ClockTimer = undefined;
+  #messagesTimer: ClockTimer = undefined;
+  #postedAt = -Infinity;
   #isEnded = false;
 
   constructor(port: ThreadPort) {
@@ -83,7 +87,7 @@ export class MemberFeed {
   message(message: Uint8Array, from: Address): void {
     if (!this.#hasRoom("message", message.length)) return;
     this.#waiting.push({ kind: "message", message, from });
-    this.#flushLater();
+    this.#flushMessages();
   }
 
   ping(node: Node, rtt: number, payload: Uint8Array): void {
@@ -116,6 +120,7 @@ export class MemberFeed {
     while (this.#hasMore);
     this.#isEnded = true;
     this.#member?.config.clock.clearTimeout(this.#timer);
+    this.#member?.config.clock.clearTimeout(this.#messagesTimer);
   }
 
   get #hasMore(): boolean {
@@ -155,6 +160,20 @@ export class MemberFeed {
     else this.#member.config.clock.defer(flush);
   }
 
+  /** At once after a pause. */
+  #flushMessages(): void {
+    const clock = this.#member?.config.clock;
+    if (this.#messagesTimer !== undefined || this.#isScheduled || this.#isEnded) return;
+    if (clock === undefined || clock.now() - this.#postedAt >= messagesDelay) {
+      this.#flushLater();
+      return;
+    }
+    this.#messagesTimer = clock.setTimeout(() => {
+      this.#messagesTimer = undefined;
+      if (this.#hasMore) this.#flushLater();
+    }, messagesDelay);
+  }
+
   readonly #flush = (): void => {
     if (this.#isEnded || this.#unhandled >= maxUnhandled) return;
     this.#post();
@@ -162,7 +181,7 @@ export class MemberFeed {
   };
 
   #flushIfNeeded(): void {
-    if (this.#hasMore) this.#flushLater();
+    if (this.#messagesTimer === undefined && this.#hasMore) this.#flushLater();
   }
 
   #flushNumbersLater(): void {
@@ -182,6 +201,7 @@ export class MemberFeed {
     const metrics = this.metrics.take();
     const numbers = this.#member !== undefined && this.#hasStarted ? numbersOf(this.#member) : undefined;
     this.#unhandled++;
+    this.#postedAt = this.#member?.config.clock.now() ?? -Infinity;
     this.#port.post({ type: "feed", nodes, items, block, numbers, metrics } satisfies FeedMessage, transfer);
   }
 

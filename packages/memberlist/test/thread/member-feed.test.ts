@@ -1,0 +1,50 @@
+import { expect, it } from "vitest";
+import { localConfig } from "../../src/index.ts";
+import { createInstrumented } from "../../src/memberlist.ts";
+import { MemoryNetwork, SeededRandom, VirtualClock } from "../../src/testing/index.ts";
+import { MemberFeed } from "../../src/thread/member-feed.ts";
+import type { FeedMessage } from "../../src/thread/thread-messages.ts";
+
+const from = { host: "10.0.0.7", port: 7946, name: "" };
+
+it("posts a message at once after a pause, and those of the next millisecond in one feed", async () => {
+  const clock = new VirtualClock();
+  const random = new SeededRandom(1);
+  const posted: FeedMessage[] = [];
+  const feed = new MemberFeed({
+    post: (message) => {
+      posted.push(message as FeedMessage);
+      clock.defer(() => feed.handled());
+    },
+    listen: () => undefined,
+  });
+  const counts = (): (number | undefined)[] => posted.map(({ block }) => block?.count);
+  const transport = new MemoryNetwork({ clock, random }).transport();
+  const config = { ...localConfig(), name: "a", transport, clock, random, probeInterval: 0, pushPullInterval: 0 };
+  const member = await createInstrumented(config, { onMember: (local) => feed.attach(local) });
+  feed.started();
+  await clock.advance(1_000);
+  posted.length = 0;
+
+  feed.message(new Uint8Array([0]), from);
+  await clock.advance(0.05);
+  expect(counts()).toEqual([1]);
+  for (let i = 1; i <= 9; i++) {
+    feed.message(new Uint8Array([i]), from);
+    await clock.advance(0.05);
+  }
+  expect(counts()).toEqual([1]);
+  await clock.advance(1);
+  expect(counts()).toEqual([1, 9]);
+
+  await clock.advance(2);
+  feed.message(new Uint8Array([10]), from);
+  await clock.advance(0);
+  feed.message(new Uint8Array([11]), from);
+  feed.reply(1, undefined, undefined);
+  await clock.advance(0);
+  expect(counts().slice(2)).toEqual([1, 1]);
+  expect(posted.at(-1)?.items.map(({ type }) => type)).toEqual(["messages", "reply"]);
+  feed.end();
+  await member.shutdown();
+});
