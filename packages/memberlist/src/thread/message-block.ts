@@ -57,9 +57,12 @@ export class MessageBlockBuilder {
   }
 
   build(): { readonly block: MessageBlock; readonly transfer: readonly ArrayBuffer[] } {
-    const bytes = this.#bytes.buffer;
-    const block = { bytes, table: this.#table, count: this.#count, addresses: this.#addresses };
-    return { block, transfer: [bytes, this.#table.buffer] };
+    // A block of few messages may wait for long: it takes no more memory than they need.
+    const isMostlyFree = this.#used < this.#bytes.length / 2;
+    const bytes = isMostlyFree ? this.#bytes.buffer.slice(0, this.#used) : this.#bytes.buffer;
+    const table = isMostlyFree ? this.#table.slice(0, this.#count * fields) : this.#table;
+    const block = { bytes, table, count: this.#count, addresses: this.#addresses };
+    return { block, transfer: [bytes, table.buffer] };
   }
 
   #indexOf(address: Address): number {

@@ -12,6 +12,8 @@ const fullBlock = 256 * 1024;
 /** From so many bytes on that the thread has not sent, senders should pause; and messages are dropped. */
 const pauseBytes = 1024 * 1024;
 const maxBytes = 64 * 1024 * 1024;
+/** What a block takes besides its messages, about: many small ones take memory, too. */
+const blockOverhead = 512;
 
 export interface OutgoingMessagesOptions {
   readonly memory: Int32Array;
@@ -58,12 +60,13 @@ export class OutgoingMessages {
     if (block === undefined) return;
     this.#block = undefined;
     const built = block.build();
+    const size = built.block.bytes.byteLength + built.block.table.byteLength + blockOverhead;
     if (!this.#options.post(built.block, built.transfer)) {
       this.#options.onDropped(block.count);
       return;
     }
-    this.#posted.push(block.size);
-    this.#postedBytes += block.size;
+    this.#posted.push(size);
+    this.#postedBytes += size;
   }
 
   #follow(): void {
@@ -78,6 +81,7 @@ export class OutgoingMessages {
     this.#posted.clear();
     this.#postedBytes = 0;
     this.#sentBlocks = Atomics.load(this.#options.memory, shared.sentBlocks);
+    Atomics.store(this.#options.memory, shared.isCongested, 0);
   }
 }
 
