@@ -15,6 +15,8 @@ interface PackedError {
   /** Undefined for an error that is not of this library. */
   readonly code: ErrorCode | undefined;
   readonly details: unknown;
+  /** What else an error that is not of this library tells, such as a system's `code`. */
+  readonly fields: Readonly<Record<string, unknown>>;
   readonly stateChanged: boolean;
   /** Of a {@link JoinError}. */
   readonly join: unknown;
@@ -67,6 +69,7 @@ function packError(error: Error, depth: number): PackedError {
     cause: pack(cause, depth + 1),
     code,
     details: pack(details, depth + 1),
+    fields: error instanceof MemberlistError ? {} : simpleFields(error),
     stateChanged: stateChanged === true,
     join: error instanceof JoinError ? pack({ reached, conflicts, attempts, seeds }, depth + 1) : undefined,
     issues: error instanceof ConfigError ? pack(error.issues, depth + 1) : undefined,
@@ -79,7 +82,7 @@ function unpackError(packed: PackedError): Error {
   return error;
 }
 
-function makeError({ code, details, issues, join, message, name, stateChanged, cause: packedCause }: PackedError): Error {
+function makeError({ code, details, fields, issues, join, message, name, stateChanged, cause: packedCause }: PackedError): Error {
   const cause = unpack(packedCause);
   if (issues !== undefined) return new ConfigError(unpack(issues) as readonly ConfigIssue[], cause);
   const options = { cause, details: unpack(details) as Readonly<Record<string, unknown>>, stateChanged };
@@ -87,7 +90,15 @@ function makeError({ code, details, issues, join, message, name, stateChanged, c
     return new JoinError(code as "join_failed" | "aborted" | "shutdown", message, unpack(join) as JoinResult, options);
   }
   if (code !== undefined) return new MemberlistError(code, message, options);
-  return Object.assign(new Error(message, cause === undefined ? undefined : { cause }), { name });
+  return Object.assign(new Error(message, cause === undefined ? undefined : { cause }), fields, { name });
+}
+
+/** Without objects: a foreign error may refer to any number of them, such as a socket. */
+function simpleFields(error: object): Readonly<Record<string, unknown>> {
+  const isSimple = (value: unknown): boolean =>
+    typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+  const fields = Object.entries(error).filter(([name, value]) => name !== "stack" && name !== "message" && isSimple(value));
+  return Object.fromEntries(fields);
 }
 
 /** Without `instanceof`, which fails for errors of another realm. */
