@@ -1,3 +1,4 @@
+import { MemberlistError } from "../api/errors.ts";
 import { seedName, type Seed, type SeedProvider, type SeedRequest } from "../api/seeds.ts";
 import type { ResolvedConfig } from "../config/config.ts";
 import type { SrvRecord } from "../ports/transport.ts";
@@ -8,7 +9,6 @@ import type { ApplicationMessage, Question, SeedFunction, ThreadMessage } from "
 export interface ApplicationAnswersOptions {
   readonly config: ResolvedConfig;
   readonly delegates: Delegates;
-  readonly post: (message: ApplicationMessage) => void;
   /** Asks the thread's transport. @param question the id of the question about a seed */
   readonly resolveSrv: (question: number, service: string) => Promise<readonly SrvRecord[]>;
 }
@@ -34,17 +34,24 @@ export class ApplicationAnswers {
     return { seedId, name: seedName(seed) };
   }
 
-  receive(message: Exclude<ThreadMessage, { readonly type: "feed" }>): void {
+  /** @param post posts to the thread that asks */
+  receive(message: Exclude<ThreadMessage, { readonly type: "feed" }>, post: (message: ApplicationMessage) => void): void {
     const { id } = message;
     if (message.type === "cancelAsk") {
       this.#aborts.get(id)?.abort();
       return;
     }
-    const { post } = this.#options;
     this.#answer(id, message.question).then(
       (value) => post({ type: "answer", id, value: pack(value), error: undefined }),
       (error: unknown) => post({ type: "answer", id, value: undefined, error: pack(error ?? new Error("no reason given")) }),
     );
+  }
+
+  /** The thread has ended: what it asked is not needed any longer. */
+  abort(): void {
+    const aborts = [...this.#aborts.values()];
+    this.#aborts.clear();
+    for (const abort of aborts) abort.abort();
   }
 
   async #answer(id: number, question: Question): Promise<unknown> {
@@ -76,11 +83,20 @@ export class ApplicationAnswers {
     const abort = new AbortController();
     this.#aborts.set(id, abort);
     const { resolveSrv } = this.#options;
-    const request: SeedRequest = { signal: abort.signal, timeout, resolveSrv: (service) => resolveSrv(id, service) };
+    const isWanted = (): boolean => this.#aborts.get(id) === abort;
+    const request: SeedRequest = {
+      signal: abort.signal,
+      timeout,
+      resolveSrv: (service) => (isWanted() ? resolveSrv(id, service) : Promise.reject(notWanted())),
+    };
     try {
       return await seed(request);
     } finally {
-      this.#aborts.delete(id);
+      if (isWanted()) this.#aborts.delete(id);
     }
   }
+}
+
+export function notWanted(): MemberlistError {
+  return new MemberlistError("aborted", "the seed is not resolved any longer");
 }

@@ -1,12 +1,12 @@
 import type { Address } from "../api/address.ts";
 import type { Delegate, PingDelegate } from "../api/delegates.ts";
-import { MemberlistError } from "../api/errors.ts";
 import type { SeedProvider, SeedRequest } from "../api/seeds.ts";
 import type { Config } from "../config/config.ts";
 import { textLogger, type LogFields, type Logger, type LogLevel } from "../ports/logger.ts";
 import type { SrvRecord } from "../ports/transport.ts";
 import type { Clock } from "../ports/clock.ts";
 import { onAbort } from "../util/on-abort.ts";
+import { notWanted } from "./application-answers.ts";
 import type { MemberFeed } from "./member-feed.ts";
 import { pack, unpack } from "./packed-values.ts";
 import type { ApplicationFunction, Question, SeedFunction, StartMessage, ThreadMessage } from "./thread-messages.ts";
@@ -47,6 +47,8 @@ export class ApplicationBridge {
     const ownLogger = logger ?? (logOutput === undefined ? undefined : textLogger(logOutput, clock));
     return {
       ...(unpack(start.config) as Config),
+      // A delegate of the module may have no metadata.
+      ...(module.delegate === undefined ? {} : { meta: start.meta }),
       store: {
         load: () => this.#ask({ about: "load" }) as Promise<string | undefined>,
         save: (text) => this.#ask({ about: "save", text }) as Promise<void>,
@@ -81,7 +83,7 @@ export class ApplicationBridge {
   resolveSrv(question: number, service: string): Promise<readonly SrvRecord[]> {
     const request = this.#seedRequests.get(question);
     if (request !== undefined) return request.resolveSrv(service);
-    return Promise.reject(new MemberlistError("aborted", "the seed is not resolved any longer"));
+    return Promise.reject(notWanted());
   }
 
   answer(id: number, value: unknown, error: unknown): void {
@@ -111,11 +113,17 @@ export class ApplicationBridge {
   }
 
   #delegate(has: (name: ApplicationFunction) => boolean, meta: Uint8Array): Delegate {
+    let atStart: Uint8Array | undefined = meta;
     const fetched = new FetchedBroadcasts(
       (overhead, limit) => this.#ask({ about: "getBroadcasts", overhead, limit }) as Promise<Uint8Array[]>,
     );
     return {
-      nodeMeta: () => meta,
+      // Only at the start: updateNode has the metadata with it, and without it none has changed.
+      nodeMeta: () => {
+        const answer = atStart;
+        atStart = undefined;
+        return answer as Uint8Array;
+      },
       ...(has("notifyMsg") ? { notifyMsg: (message: Uint8Array, from: Address) => this.#feed.message(message, from) } : {}),
       ...(has("getBroadcasts") ? { getBroadcasts: (overhead: number, limit: number) => fetched.take(overhead, limit) } : {}),
       ...(has("localState")

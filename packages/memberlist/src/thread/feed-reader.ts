@@ -69,6 +69,8 @@ export class FeedReader {
     const { config, mirror } = this.#member;
     this.#joinsAgain = true;
     for (const node of mirror.nodes()) if (node.name !== config.name) this.#lost.set(node.name, node);
+    // Of those that were dead or had left, the new thread may never report anything.
+    mirror.forgetDead(config.name);
     config.clock.clearTimeout(this.#lostTimer);
     this.#lostTimer = config.clock.setTimeout(() => this.#dropLost(), foundAgainWithin);
   }
@@ -132,6 +134,9 @@ export class FeedReader {
     const { config, mirror } = this.#member;
     const at = config.clock.wallTime();
     for (const [name, node] of this.#lost) {
+      const now = mirror.node(name);
+      // The event of its join was dropped.
+      if (now !== undefined && now !== node && isLive(now)) continue;
       mirror.delete(name);
       const cause = { code: "declared_dead", from: config.name, suspicion: undefined } as const;
       this.#notify({ type: "leave", node: Object.freeze({ ...node, state: "dead" }), cause, at });

@@ -28,6 +28,11 @@ export class MemberMirror {
     this.#entries.set(name, { node, info });
   }
 
+  /** Forgets the members that are not alive or suspect, but not `self`. */
+  forgetDead(self: string): void {
+    for (const [name, { node }] of this.#entries) if (name !== self && !isLive(node)) this.#entries.delete(name);
+  }
+
   delete(name: string): void {
     this.#entries.delete(name);
   }

@@ -1,5 +1,6 @@
 import { MemberlistError } from "../api/errors.ts";
 import type { Address } from "../api/address.ts";
+import type { GossipVerify } from "../api/call-options.ts";
 import type { Config } from "../config/config.ts";
 import type { Instruments } from "../create.ts";
 import { Keyring } from "../encryption/keyring.ts";
@@ -36,6 +37,8 @@ class MemberServer {
   readonly #calls: Map<number, AbortController> = new Map();
   #member: LocalMember | undefined;
   #keyring: Keyring | undefined;
+  /** Changes that came while the member was being started. */
+  #gossipVerify: GossipVerify = {};
   #memory: Int32Array | undefined;
   #watch: ApplicationWatch | undefined;
 
@@ -63,7 +66,7 @@ class MemberServer {
         if (this.#keyring !== undefined) replaceKeys(this.#keyring, message.keys);
         break;
       case "gossipVerify":
-        this.#member?.setGossipVerify(message.change);
+        this.#setGossipVerify(message.change);
         break;
       case "answer":
         this.#bridge.answer(message.id, message.value, message.error);
@@ -76,19 +79,26 @@ class MemberServer {
 
   async #start(start: StartMessage): Promise<void> {
     this.#memory = new Int32Array(start.shared);
+    const keyring = start.keys === undefined ? undefined : keyringOf(start.keys);
+    // Before anything is awaited: the application may change its keys meanwhile.
+    this.#keyring = keyring;
     const module = start.module === undefined ? {} : await loadModule(start.module, start.given, this.#options.load);
     const clock = module.clock ?? systemClock();
-    const keyring = start.keys === undefined ? undefined : keyringOf(start.keys);
-    this.#keyring = keyring;
     const config = { ...this.#bridge.config(start, module, clock), ...(keyring === undefined ? {} : { keyring }) };
     const onMember = (member: LocalMember): void => {
       this.#member = member;
+      if (keyring !== undefined) member.setGossipVerify(this.#gossipVerify);
       this.#feed.attach(member);
     };
     await this.#options.create(config, { onMember });
     this.#feed.started();
     const { applicationTimeout: timeout } = start;
     if (timeout > 0 && this.#member !== undefined) this.#watch = this.#watchApplication(this.#member, this.#memory, timeout);
+  }
+
+  #setGossipVerify(change: GossipVerify): void {
+    if (this.#member === undefined) this.#gossipVerify = { ...this.#gossipVerify, ...change };
+    else this.#member.setGossipVerify(change);
   }
 
   #watchApplication(member: LocalMember, memory: Int32Array, timeout: number): ApplicationWatch {

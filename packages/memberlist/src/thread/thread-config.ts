@@ -1,6 +1,6 @@
 import { configError, ConfigError, errorMessage, type ConfigIssue } from "../api/errors.ts";
 import type { Config, ResolvedConfig } from "../config/config.ts";
-import { boolean, duration, isObject, type Rules } from "../util/value-rules.ts";
+import { boolean, durationOr, isObject, type Rules } from "../util/value-rules.ts";
 import { pack } from "./packed-values.ts";
 import type { ApplicationFunction } from "./thread-messages.ts";
 
@@ -37,7 +37,12 @@ const url = {
   expected: "a URL",
   accepts: (value: unknown) => value instanceof URL,
 };
-export const threadRules: Rules<ThreadOptions> = { module: url, applicationTimeout: duration, prefer: boolean, entry: url };
+export const threadRules: Rules<ThreadOptions> = {
+  module: url,
+  applicationTimeout: durationOr("never"),
+  prefer: boolean,
+  entry: url,
+};
 
 /** What decides within the protocol, which cannot wait for another thread. */
 const decides = "decides within the protocol, which cannot wait for the application's thread";

@@ -105,7 +105,7 @@ export class ThreadMember implements Member {
     this.#meta = checkMeta(this.delegates.nodeMeta(config.meta ?? emptyBytes));
     this.#outgoing = new OutgoingMessages({
       memory: this.#memory,
-      post: (block, transfer) => this.#post({ type: "send", block }, transfer),
+      post: (block, transfer) => this.#supervisor.isRunning && this.#post({ type: "send", block }, transfer),
       onDropped: (count) => this.#sendFailed(count),
     });
     const resolveSrv = (question: number, service: string): Promise<readonly SrvRecord[]> =>
@@ -113,7 +113,6 @@ export class ThreadMember implements Member {
     this.#answers = new ApplicationAnswers({
       config,
       delegates: this.delegates,
-      post: (message) => void this.#post(message),
       resolveSrv,
     });
     this.#feed = new FeedReader(this);
@@ -252,9 +251,19 @@ export class ThreadMember implements Member {
   }
 
   async update({ signal, meta: given, ...options }: UpdateNodeOptions): Promise<void> {
-    const meta = checkMeta(given ?? this.delegates.nodeMeta(this.#meta));
-    await this.#call({ method: "update", options: { ...options, meta } }, signal);
-    this.#meta = meta;
+    const before = this.#meta;
+    // Without a delegate of the application, one of the module may have the metadata.
+    const asksThread = given === undefined && this.#config.delegate?.nodeMeta === undefined;
+    const meta = asksThread ? undefined : checkMeta(given ?? this.delegates.nodeMeta(before));
+    // A thread that is started again has the metadata of a call that timed out, too.
+    this.#meta = meta ?? before;
+    try {
+      await this.#call({ method: "update", options: meta === undefined ? options : { ...options, meta } }, signal);
+    } catch (error) {
+      const isUnchanged = !(error instanceof MemberlistError && error.stateChanged);
+      if (isUnchanged && this.#meta === meta) this.#meta = before;
+      throw error;
+    }
   }
 
   async ping(to: Address, { signal }: PingOptions): Promise<number> {
@@ -285,7 +294,7 @@ export class ThreadMember implements Member {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    const stopped = this.#supervisor.port === undefined ? undefined : this.#call({ method: "stop" });
+    const stopped = this.#supervisor.isRunning ? this.#call({ method: "stop" }) : undefined;
     this.#events.end();
     this.#operations.endAll(shutDown());
     await this.#settledWithin(stopped, stopTimeout);
@@ -312,7 +321,7 @@ export class ThreadMember implements Member {
     const { applicationTimeout, cloned, given, module } = this.#options;
     const started = this.calls.started();
     port.listen((message) => {
-      if (this.#supervisor.port === port) this.#receive(message as ThreadMessage);
+      if (this.#supervisor.port === port) this.#receive(message as ThreadMessage, port);
     });
     const { advertiseAddr, metrics, bindPort, gossipVerifyIncoming, gossipVerifyOutgoing } = this.#config;
     const config = { ...cloned, bindPort, gossipVerifyIncoming, gossipVerifyOutgoing };
@@ -338,6 +347,7 @@ export class ThreadMember implements Member {
     const error = new MemberlistError("thread_failed", `the member's thread has ended: ${reason}`, { cause, stateChanged: true });
     this.calls.rejectAll(this.#isStopped ? shutDown() : error);
     this.#outgoing.forget();
+    this.#answers.abort();
     const numbers = this.#numbers;
     if (this.#isStopped || numbers === undefined) return;
     this.#endedTraffic = added(numbers.traffic, this.#endedTraffic);
@@ -360,14 +370,21 @@ export class ThreadMember implements Member {
     this.log.error("thread_failed", message, { error });
   }
 
-  #receive(message: ThreadMessage): void {
-    if (message.type === "feed") this.#feed.read(message);
-    else this.#answers.receive(message);
+  #receive(message: ThreadMessage, port: ThreadPort): void {
+    if (message.type === "feed") {
+      this.#feed.read(message);
+      return;
+    }
+    this.#answers.receive(message, (answer) => {
+      // The next thread numbers its questions anew.
+      if (this.#supervisor.port === port) port.post(answer);
+    });
   }
 
   async #call(call: Call, signal?: AbortSignal): Promise<unknown> {
     this.#outgoing.flush();
-    return this.calls.call(call, signal, (message) => this.#post(message));
+    // A member that is still being started cannot take calls.
+    return this.calls.call(call, signal, (message) => this.#supervisor.isRunning && this.#post(message));
   }
 
   /** @returns false while there is no thread */

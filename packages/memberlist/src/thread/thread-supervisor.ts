@@ -42,6 +42,11 @@ export class ThreadSupervisor {
     return this.#thread?.port;
   }
 
+  /** Whether there is a thread, and its member has started. */
+  get isRunning(): boolean {
+    return this.#hasStarted && this.#thread !== undefined;
+  }
+
   /** Starts the first thread. It is not started again if that fails. */
   async start(): Promise<void> {
     await this.#run();

@@ -1,5 +1,5 @@
 import { createInThread } from "../../src/thread/create-in-thread.ts";
-import { serveMember } from "../../src/thread/serve-member.ts";
+import { serveMember, type ServeMemberOptions } from "../../src/thread/serve-member.ts";
 import type { MemberThread, ThreadPort } from "../../src/thread/thread-port.ts";
 import { createInstrumented } from "../../src/memberlist.ts";
 import type { Config, Memberlist } from "../../src/index.ts";
@@ -7,24 +7,45 @@ import type { Config, Memberlist } from "../../src/index.ts";
 /** The fields that a thread has from its module. */
 const moduleFields = ["alive", "merge", "selectNodes", "disableTcpPingsForNode", "transport", "clock", "random"] as const;
 
+export interface LoopbackOptions {
+  /** The default export of the module, for each thread. Default: the fields of the config that only a module may have, and `module`. */
+  readonly exported?: () => Promise<object>;
+  readonly applicationTimeout?: number;
+  readonly onThread?: (thread: LoopbackThread) => void;
+}
+
+export interface LoopbackThread extends MemberThread {
+  /** Ends it, as an error of its module would. */
+  readonly fail: (cause: unknown) => void;
+}
+
 /**
  * Starts a member as in a thread of its own, but on this event loop: what crosses between the two is cloned, as between threads, and the
  * virtual clock is that of both.
  *
  * @param module further fields of the thread's module
  */
-export function createOverLoopback(config: Config, module: Partial<Config> = {}): Promise<Memberlist> {
+export function createOverLoopback(
+  config: Config,
+  module: Partial<Config> = {},
+  options: LoopbackOptions = {},
+): Promise<Memberlist> {
   const own: Partial<Config> = Object.fromEntries(moduleFields.map((field) => [field, config[field]]));
   const cloned: Config = { ...config };
   for (const field of moduleFields) delete cloned[field];
-  const load = (): Promise<unknown> => Promise.resolve({ default: withoutUndefined({ ...own, ...module }) });
+  const { applicationTimeout, exported = () => Promise.resolve(withoutUndefined({ ...own, ...module })), onThread } = options;
+  const load = async (): Promise<unknown> => ({ default: await exported() });
   return createInThread({
     config: cloned,
     own: {},
-    thread: { module: new URL("test:module") },
+    thread: { module: new URL("test:module"), ...(applicationTimeout === undefined ? {} : { applicationTimeout }) },
     ...(config.clock === undefined ? {} : { clock: config.clock }),
     load,
-    startThread: () => Promise.resolve(loopbackThread(load)),
+    startThread: () => {
+      const thread = loopbackThread(load);
+      onThread?.(thread);
+      return Promise.resolve(thread);
+    },
     onEventLoop: () => Promise.reject(new Error("a loopback thread can always be had")),
     diagnostics: undefined,
   });
@@ -34,9 +55,13 @@ function withoutUndefined(fields: object): object {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
-function loopbackThread(load: () => Promise<unknown>): MemberThread {
+function loopbackThread(load: () => Promise<unknown>): LoopbackThread {
   const [application, thread] = ports();
-  serveMember({ port: thread, load, create: (config, instruments) => createInstrumented(config, instruments) });
+  let member: Memberlist | undefined;
+  const create: ServeMemberOptions["create"] = async (config, instruments) => {
+    member = await createInstrumented(config, instruments);
+  };
+  serveMember({ port: thread, load, create });
   let end: (cause: unknown) => void = () => {};
   const ended = new Promise<unknown>((resolve) => (end = resolve));
   return {
@@ -46,10 +71,16 @@ function loopbackThread(load: () => Promise<unknown>): MemberThread {
       end(undefined);
       return Promise.resolve();
     },
+    fail: (cause) => {
+      application.peer = undefined;
+      thread.peer = undefined;
+      member?.shutdown().catch(() => undefined);
+      end(cause);
+    },
   };
 }
 
-function ports(): [ThreadPort, ThreadPort] {
+function ports(): [LoopbackPort, LoopbackPort] {
   const first = new LoopbackPort();
   const second = new LoopbackPort();
   first.peer = second;
