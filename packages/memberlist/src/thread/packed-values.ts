@@ -15,7 +15,7 @@ interface PackedError {
   /** Undefined for an error that is not of this library. */
   readonly code: ErrorCode | undefined;
   readonly details: unknown;
-  /** What else an error that is not of this library tells, such as a system's `code`. */
+  /** Further fields of an error that is not of this library, such as a system's `code`. */
   readonly fields: Readonly<Record<string, unknown>>;
   readonly stateChanged: boolean;
   /** Of a {@link JoinError}. */
