@@ -11,16 +11,12 @@ import { pack } from "./packed-values.ts";
 import type { FeedItem, FeedMessage, LineItem, MemberNumbers, NodeUpdate } from "./thread-messages.ts";
 import type { ThreadPort } from "./thread-port.ts";
 
-/** Feeds that the application has not handled yet; the next one waits for it. */
-const maxUnhandled = 2;
 /** How much one feed has at most: its receiver handles it in one piece. */
 const nodesAtOnce = 256;
 const itemsAtOnce = 1_024;
 const bytesAtOnce = 1024 * 1024;
 /** How long a change of numbers alone waits, in ms. */
 const numbersDelay = 100;
-/** How long messages wait after the last feed, in ms: under load many share a feed, which costs more than a message. */
-const messagesDelay = 1;
 /** Longer messages are handed over, not copied into a block. In bytes. */
 const longMessage = 64 * 1024;
 
@@ -47,11 +43,12 @@ export class MemberFeed {
   #hasStarted = false;
   #waitingBytes = 0;
   #droppedEvents = 0;
-  #unhandled = 0;
+  /** The application has not handled the last feed. What happens meanwhile shares the next one. */
+  #isUnhandled = false;
+  /** Something is to be posted. */
+  #isDue = false;
   #isScheduled = false;
   #timer: ClockTimer = undefined;
-  #messagesTimer: ClockTimer = undefined;
-  #postedAt = -Infinity;
   #isEnded = false;
 
   constructor(port: ThreadPort) {
@@ -87,7 +84,7 @@ export class MemberFeed {
   message(message: Uint8Array, from: Address): void {
     if (!this.#hasRoom("message", message.length)) return;
     this.#waiting.push({ kind: "message", message, from });
-    this.#flushMessages();
+    this.#flushLater();
   }
 
   ping(node: Node, rtt: number, payload: Uint8Array): void {
@@ -110,8 +107,8 @@ export class MemberFeed {
 
   /** The application has handled a feed. */
   handled(): void {
-    this.#unhandled--;
-    this.#flushIfNeeded();
+    this.#isUnhandled = false;
+    if (this.#isDue || this.#hasMore) this.#flush();
   }
 
   /** Posts the rest, even if the application has not handled earlier events. */
@@ -120,7 +117,6 @@ export class MemberFeed {
     while (this.#hasMore);
     this.#isEnded = true;
     this.#member?.config.clock.clearTimeout(this.#timer);
-    this.#member?.config.clock.clearTimeout(this.#messagesTimer);
   }
 
   get #hasMore(): boolean {
@@ -150,7 +146,8 @@ export class MemberFeed {
 
   /** After the input that is being handled, and those that wait already: they share a feed. */
   #flushLater(): void {
-    if (this.#isScheduled || this.#isEnded || this.#unhandled >= maxUnhandled) return;
+    this.#isDue = true;
+    if (this.#isScheduled || this.#isEnded || this.#isUnhandled) return;
     this.#isScheduled = true;
     const flush = (): void => {
       this.#isScheduled = false;
@@ -160,29 +157,9 @@ export class MemberFeed {
     else this.#member.config.clock.defer(flush);
   }
 
-  /** At once after a pause. */
-  #flushMessages(): void {
-    const clock = this.#member?.config.clock;
-    if (this.#messagesTimer !== undefined || this.#isScheduled || this.#isEnded) return;
-    if (clock === undefined || clock.now() - this.#postedAt >= messagesDelay) {
-      this.#flushLater();
-      return;
-    }
-    this.#messagesTimer = clock.setTimeout(() => {
-      this.#messagesTimer = undefined;
-      if (this.#hasMore) this.#flushLater();
-    }, messagesDelay);
-  }
-
   readonly #flush = (): void => {
-    if (this.#isEnded || this.#unhandled >= maxUnhandled) return;
-    this.#post();
-    this.#flushIfNeeded();
+    if (!this.#isEnded && !this.#isUnhandled) this.#post();
   };
-
-  #flushIfNeeded(): void {
-    if (this.#messagesTimer === undefined && this.#hasMore) this.#flushLater();
-  }
 
   #flushNumbersLater(): void {
     if (this.#timer !== undefined || this.#isEnded || this.#member === undefined) return;
@@ -200,8 +177,8 @@ export class MemberFeed {
     const block = this.#changed.size === 0 ? this.#takeItems(items, transfer) : undefined;
     const metrics = this.metrics.take();
     const numbers = this.#member !== undefined && this.#hasStarted ? numbersOf(this.#member) : undefined;
-    this.#unhandled++;
-    this.#postedAt = this.#member?.config.clock.now() ?? -Infinity;
+    this.#isUnhandled = true;
+    this.#isDue = false;
     this.#port.post({ type: "feed", nodes, items, block, numbers, metrics } satisfies FeedMessage, transfer);
   }
 
