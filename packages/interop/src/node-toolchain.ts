@@ -11,6 +11,7 @@ export async function buildNodePeer(): Promise<string> {
   const [peer] = await Promise.all([
     buildNodeProgram("node-peer"),
     buildNodeProgram("thread.js", "../../transport-node/src/thread.ts"),
+    buildNodeProgram("peer-policy"),
   ]);
   return peer;
 }

@@ -1,3 +1,5 @@
+import type { Node } from "@memberlist/core";
+
 /**
  * What the peers speak on stdin and stdout: one JSON object a line. The Go peer (go-peer/) and the TypeScript peer
  * (node-peer.ts) take the same commands and report the same events, so that a test can put either in either place.
@@ -273,4 +275,9 @@ export function fromBase64(text: string): Uint8Array {
 /** Now, as the peers stamp their events. */
 export function epochMs(): number {
   return performance.timeOrigin + performance.now();
+}
+
+export function describeNode(node: Node): PeerNode {
+  const { name, addr, port, meta, pMin, pMax, pCur, dMin, dMax, dCur } = node;
+  return { name, addr, port, meta: toBase64(meta), vsn: [pMin, pMax, pCur, dMin, dMax, dCur] };
 }

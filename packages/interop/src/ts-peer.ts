@@ -16,6 +16,7 @@ import {
 import { errorMessage } from "@memberlist/core/internal";
 import { parseAddress } from "@memberlist/core/transport";
 import {
+  describeNode,
   epochMs,
   fromBase64,
   seededBytes,
@@ -28,10 +29,10 @@ import {
   type PeerConfig,
   type PeerEvent,
   type PeerMember,
-  type PeerNode,
   type PeerNodeState,
   type PeerPayload,
 } from "./peer-protocol.ts";
+import { policyOf, type PeerRules } from "./peer-policy.ts";
 
 /** How large a payload may be to be reported whole. */
 const wholePayload = 4096;
@@ -43,8 +44,8 @@ const presets = { lan: lanConfig, wan: wanConfig, local: localConfig };
 /** What a runtime brings: how to make a member, the hash of a payload, and where the lines go. */
 export interface PeerRuntime {
   readonly createMemberlist: (config: Config) => Promise<Memberlist>;
-  /** Its members run in threads: a merge delegate is only set if it has to refuse, which makes the config invalid. */
-  readonly inThread?: boolean;
+  /** In a thread, with these rules. Absent: on the event loop. */
+  readonly createInThread?: (config: Config, rules: PeerRules) => Promise<Memberlist>;
   /** Hex. */
   readonly sha256: (bytes: Uint8Array) => string;
   readonly fileStore: (path: string) => Store;
@@ -210,7 +211,8 @@ export class TsPeer {
   async #create(given: PeerConfig | undefined): Promise<CreatedNode> {
     if (this.#members !== undefined) throw new Error("the node exists: shut it down first");
     if (given === undefined || given === null) throw new Error("config: missing");
-    const config = this.#config(given);
+    const { disableTcpPingsForNode, refuseAlive, refuseMerge, zones, ...own } = given;
+    const config = this.#config(own);
     this.#gone.clear();
     this.#seen.clear();
     this.#queue = new TransmitLimitedQueue({
@@ -218,7 +220,13 @@ export class TsPeer {
       numNodes: () => this.#members?.numMembers() ?? 1,
       maxPayload: () => this.#members?.maxPayload() ?? Infinity,
     });
-    const members = await this.#runtime.createMemberlist(config);
+    const members = await this.#createMember(config, {
+      disableTcpPingsForNode,
+      meta: given.meta,
+      refuseAlive,
+      refuseMerge,
+      zones,
+    });
     this.#members = members;
     this.#follow(members).catch((error: unknown) => this.#log("error", { code: "events" }, errorMessage(error)));
     const { name, addr, port } = members.localNode();
@@ -226,9 +234,16 @@ export class TsPeer {
     return { name, addr, port, bindAddr, bindPort };
   }
 
-  #config(given: PeerConfig): Config {
-    const { preset = "local", meta, userState, ackPayload, rebroadcast, refuseMerge, refuseAlive, ...rest } = given;
-    const { secretKey, keyring, disableTcpPingsForNode, followsAddress, storePath, zones, ...fields } = rest;
+  #createMember(config: Config, rules: PeerRules): Promise<Memberlist> {
+    const { createInThread, createMemberlist } = this.#runtime;
+    if (createInThread !== undefined) return createInThread(config, rules);
+    return createMemberlist({ ...config, ...policyOf(rules, (event) => this.event(event)) });
+  }
+
+  /** Without what {@link policyOf} adds. */
+  #config(given: Omit<PeerConfig, Exclude<keyof PeerRules, "meta">>): Config {
+    const { preset = "local", meta, userState, ackPayload, rebroadcast, ...rest } = given;
+    const { secretKey, keyring, followsAddress, storePath, ...fields } = rest;
     if (!Object.hasOwn(presets, preset)) throw new Error(`config: unknown preset ${JSON.stringify(preset)}`);
     this.#meta = fromBase64(meta ?? "");
     this.#userState = fromBase64(userState ?? "");
@@ -242,12 +257,8 @@ export class TsPeer {
       ...fields,
       ...(secretKey !== undefined && { secretKey: fromBase64(secretKey) }),
       ...(this.#keyring && { keyring: this.#keyring }),
-      ...(disableTcpPingsForNode && { disableTcpPingsForNode: (name: string) => disableTcpPingsForNode.includes(name) }),
       ...(followsAddress === true && { advertiseAddr: () => "" }),
       ...(storePath !== undefined && { store: this.#runtime.fileStore(storePath) }),
-      ...(zones === true && {
-        selectNodes: (_purpose, nodes) => nodes.filter(({ meta: zone }) => toBase64(zone) === toBase64(this.#meta)),
-      }),
       logger: this.#logger(),
       delegate: this.#delegate(),
       events: {
@@ -257,28 +268,13 @@ export class TsPeer {
       },
       conflict: {
         notifyConflict: (existing, other) =>
-          this.event({ event: "conflict", at: epochMs(), existing: describe(existing), other: describe(other) }),
+          this.event({ event: "conflict", at: epochMs(), existing: describeNode(existing), other: describeNode(other) }),
       },
-      ...((refuseMerge !== undefined || this.#runtime.inThread !== true) && {
-        merge: {
-          notifyMerge: (peers: readonly Node[]): void => {
-            this.event({ event: "merge", at: epochMs(), nodes: peers.map(describe) });
-            if (refuseMerge !== undefined) throw new Error(refuseMerge);
-          },
-        },
-      }),
       ping: {
         ackPayload: () => ack,
         notifyPingComplete: (node, rtt, payload) =>
           this.event({ event: "pingComplete", at: epochMs(), node: node.name, rttMs: rtt, payload: toBase64(payload) }),
       },
-      ...(refuseAlive && {
-        alive: {
-          notifyAlive: (node: Node): void => {
-            if (refuseAlive.includes(node.name)) throw new Error("refused by the alive delegate");
-          },
-        },
-      }),
     };
   }
 
@@ -312,7 +308,7 @@ export class TsPeer {
   #reportEvent(event: "join" | "leave" | "update", node: Node): void {
     if (event === "leave") this.#gone.set(node.name, node);
     else this.#gone.delete(node.name);
-    this.event({ event, at: epochMs(), node: describe(node) });
+    this.event({ event, at: epochMs(), node: describeNode(node) });
   }
 
   /** Reports the changes of state that no delegate sees. */
@@ -353,11 +349,6 @@ function payloadBytes(args: PayloadArgs): Uint8Array {
   return seededBytes(args.size, args.seed ?? 0);
 }
 
-function describe(node: Node): PeerNode {
-  const { name, addr, port, meta, pMin, pMax, pCur, dMin, dMax, dCur } = node;
-  return { name, addr, port, meta: toBase64(meta), vsn: [pMin, pMax, pCur, dMin, dMax, dCur] };
-}
-
 function describeMember(node: Node): PeerMember {
-  return { ...describe(node), state: node.state, incarnation: node.incarnation };
+  return { ...describeNode(node), state: node.state, incarnation: node.incarnation };
 }
