@@ -109,6 +109,7 @@ describe("the Grafana dashboard", () => {
       "memberlist_advertise_address_failed",
       "memberlist_rejoin_failed",
       "memberlist_store_load_failed",
+      "memberlist_thread_failed",
       "memberlist_store_corrupted",
       "memberlist_store_foreign",
     ]);
