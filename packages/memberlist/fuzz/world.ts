@@ -22,7 +22,7 @@ const tcpTimeout = 2_000;
 const packetMax = 20;
 const turnMax = 25;
 /** What took longer is played again so often: the compiler, the garbage collector and other processes make any turn long now and then. */
-const slowPlays = 4;
+const slowPlays = 9;
 /** The longest buffer that the application or the table may keep alive, in bytes. */
 const keptMax = 2_048;
 /** In bytes. */
