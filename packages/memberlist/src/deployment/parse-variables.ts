@@ -87,6 +87,7 @@ export function parseKeys(content: string): Keyring {
   const lines = content.split("\n").map((line) => line.trim());
   const keys = lines.filter((line) => line !== "" && !line.startsWith("#")).map(decodeKey);
   const [primary, ...others] = keys;
-  if (primary === undefined) throw new MemberlistError("invalid_argument", "there is no key: make one with memberlist keygen");
+  if (primary === undefined)
+    throw new MemberlistError("invalid_argument", "the key is missing: create one with memberlist keygen");
   return new Keyring(others, primary);
 }

@@ -257,7 +257,7 @@ describe("a wrong variable", () => {
       "MEMBERLIST_KEY: it excludes MEMBERLIST_KEY_FILE: set one of the two",
     ]);
     expect(await problems({ MEMBERLIST_KEY_FILE: "/run/key" }, { files })).toEqual([
-      "MEMBERLIST_KEY_FILE: there is no key: make one with memberlist keygen",
+      "MEMBERLIST_KEY_FILE: the key is missing: create one with memberlist keygen",
     ]);
     expect(await problems({ MEMBERLIST_KEY_FILE: "/run/bad" }, { files })).toEqual([
       expect.stringMatching(/^MEMBERLIST_KEY_FILE: a key must be/),
