@@ -120,7 +120,7 @@ async function addressTowards(seed: string | undefined): Promise<Pick<Config, "b
   return local === undefined ? {} : { bindAddr: local.includes(":") ? "::" : "0.0.0.0", advertiseAddr: local };
 }
 
-/** Returns the name of the member with this gossip address; the host if there is none. */
+/** Returns the name of the member with this gossip address; the host if no member has this address. */
 function senderOf({ host, port }: Address, members: Memberlist): string {
   return members.members({}).find((node) => node.addr === host && node.port === port)?.name ?? host;
 }

@@ -6,7 +6,7 @@ import { errorMessage } from "@memberlist/core/internal";
 import { UsageError } from "../exit-codes.ts";
 import { metadataFields } from "../metadata.ts";
 
-/** Those events of Serf's handlers that memberlist has, too. */
+/** The events of Serf's handlers that memberlist also has. */
 const handlerEvents = ["member-join", "member-leave", "member-failed", "member-update", "user"] as const;
 type HandlerEvent = (typeof handlerEvents)[number];
 

@@ -19,7 +19,7 @@ export interface RotateRequest extends KeysCommandRequest {
   readonly newKeyFile: string;
   /** Continue although some members have no agent in the list. They keep the old key. */
   readonly partial: boolean;
-  /** Ask nothing between the steps. */
+  /** Do not ask between the steps. */
   readonly yes: boolean;
 }
 
@@ -60,7 +60,7 @@ export async function rotateKeys(request: RotateRequest, io: Io): Promise<number
     if (!isComplete(found, io)) return failureCode(found);
   }
   if (old.length === 0) {
-    io.line("no agent has another key");
+    io.line("all agents have only the new key");
     reportEnd(newKeyFile, io);
     return exitCodes.ok;
   }

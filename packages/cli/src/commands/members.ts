@@ -106,7 +106,7 @@ function summary({ address, members, stateBytes, skipped }: FetchedMembers, show
   return parts.join(" · ");
 }
 
-/** Returns new and changed members, and `forgotten` for each member that is no longer listed. */
+/** Returns new and changed members, and `forgotten` for each member that has left the list. */
 function changed(shown: readonly Node[], known: Map<string, string>): readonly (Node | { readonly forgotten: string })[] {
   const changes: (Node | { readonly forgotten: string })[] = [];
   for (const node of shown) {

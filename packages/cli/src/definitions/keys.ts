@@ -36,7 +36,7 @@ export function defineKeys(root: Command, io: Io): void {
   )
     .requiredOption("--new-key-file <path>", "file with the new key; created if it does not exist")
     .option("--partial", "continue although some members have no --agent")
-    .option("--yes", "ask nothing between the steps")
+    .option("--yes", "do not ask between the steps")
     .addHelpText(
       "after",
       `

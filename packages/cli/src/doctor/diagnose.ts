@@ -86,7 +86,7 @@ function diagnoseStream(stream: StreamResult, who: string, where: string): Findi
       [who],
       message,
       code === "not_encrypted"
-        ? "leave the key out if the cluster has none; else give this member the key of the others"
+        ? "leave the key out if the cluster is not encrypted; else give this member the key of the others"
         : "pass the cluster's key by --key-file or MEMBERLIST_KEY (during a rotation both keys); if the other members use that key, give it to this member, too",
     );
   }
@@ -306,7 +306,7 @@ function diagnoseStates(members: readonly MemberCheck[], gone: readonly Node[]):
             "warning",
             suspects,
             `suspect members: ${shortList(suspects)}`,
-            "see the other findings; if there are none, check the load of these members",
+            "see the other findings; if this is the only one, check the load of these members",
           ),
         ]
       : []),
