@@ -35,7 +35,7 @@ const made = `// Made by \`pnpm page\` from src/page. It contains ${uplotLicense
 /** The status page: one HTML document. */
 export const pageHtml: string =
   ${JSON.stringify(html)};
-/** The sources of a Content-Security-Policy that let nothing but this page's own script and style run. */
+/** The sources of a Content-Security-Policy that allow only this page's own script and style. */
 export const pageSources: { readonly script: string; readonly style: string } = {
   script: "'${hashOf(script)}'",
   style: "'${hashOf(style)}'",

@@ -35,7 +35,7 @@ export function describeEvent(event: StatusEvent): Description {
     case "application_unresponsive":
       return {
         tone: "bad",
-        text: `the application was blocked for ${formatDuration(event.silentFor)}: this node answers no more until it runs again`,
+        text: `the application was blocked for ${formatDuration(event.silentFor)}: this node does not answer until the application runs again`,
       };
     case "thread_failed":
       return { tone: "bad", text: `the thread of this node has ended: ${event.error.message}` };
@@ -89,8 +89,7 @@ export function describeCause(cause: StatusCause): string {
     case "probe_failed": {
       const direct = cause.direct === "send_failed" ? "the ping could not be sent" : "no ack to a ping";
       const { indirect, nacks, nacksExpected } = cause;
-      const relayed =
-        indirect.length === 0 ? "" : `, nor through ${names(indirect)} (${nacks} of ${nacksExpected} answered that it does not)`;
+      const relayed = indirect.length === 0 ? "" : `, nor through ${names(indirect)} (${nacks} of ${nacksExpected} sent a nack)`;
       const stream = cause.stream === "failed" ? ", nor over a stream" : "";
       return `${direct}${relayed}${stream}`;
     }

@@ -77,7 +77,7 @@ export interface StatusDocument extends StatusUpdate {
   readonly protocolVersion: number;
   /** The health score is at most this. */
   readonly healthScoreMax: number;
-  /** Every known member in all states, this node included, in no order. */
+  /** Every known member in all states, this node included, in any order. */
   readonly members: readonly MemberStatus[];
   /** The last changes and log lines, the oldest first. */
   readonly events: readonly StatusEvent[];

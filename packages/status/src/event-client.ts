@@ -78,7 +78,7 @@ export class EventClient {
       if (next === "") this.close();
       else this.#controller?.enqueue(encoder.encode(next));
     } catch (error) {
-      // The stream fails, so it must no longer count as open.
+      // The stream fails: stop counting it as open.
       this.#closed();
       throw error;
     }

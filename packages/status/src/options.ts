@@ -25,11 +25,11 @@ export interface StatusHandlerOptions {
   readonly token?: string;
   /**
    * The host names, without port, that requests may use. Requests with another name get status 421. This stops web sites whose own name resolves
-   * to this machine (DNS rebinding) from reading the page. IP addresses and `localhost` are always allowed. Default: all names with a token, which
-   * such a site does not have; none without a token.
+   * to this machine (DNS rebinding) from reading the page. IP addresses and `localhost` are always allowed. Default: all names with a token, because
+   * such a site does not have it; without a token only the names that are always allowed.
    */
   readonly allowedHosts?: readonly string[];
-  /** Serves `/metrics`. Default: no such page. */
+  /** Serves `/metrics`. Without it, `/metrics` gets status 404. */
   readonly metrics?: MetricsSource;
   /** The number of event streams that may be open at once. A page has one. Default 16. */
   readonly maxEventStreams?: number;

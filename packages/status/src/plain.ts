@@ -12,7 +12,7 @@ export interface NodeRef {
 
 /** An error without its stack. */
 export interface PlainError {
-  /** The error's code; undefined if it has none. */
+  /** The error's code; undefined for an error without a code. */
   readonly code?: string;
   readonly message: string;
 }

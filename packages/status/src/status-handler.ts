@@ -81,7 +81,7 @@ class StatusHandler {
     if (path === "/") return this.#root(request);
     if (path === "/events") return this.#events(request);
     if (path === "/metrics" && this.#metrics !== undefined) return metricsResponse(this.#metrics);
-    return plainText(404, "there is no such page\n");
+    return plainText(404, "page not found\n");
   }
 
   /** Returns the path under the base path; undefined for other paths. */

@@ -73,7 +73,7 @@ describe("describeEvent", () => {
     [
       { type: "leave", node, cause: died, at },
       "bad",
-      "web-2 is dead: it did not refute within 3.1 s; suspected by a, b; no ack to a ping, nor through web-3, web-4 (1 of 2 answered that it does not), nor over a stream",
+      "web-2 is dead: it did not refute within 3.1 s; suspected by a, b; no ack to a ping, nor through web-3, web-4 (1 of 2 sent a nack), nor over a stream",
     ],
     [{ type: "update", node, at }, "plain", "web-2 changed its metadata"],
     [

@@ -1,7 +1,7 @@
 /** Returns the element of index.html with this id. */
 export function byId(id: string): HTMLElement {
   const found = document.querySelector<HTMLElement>(`#${id}`);
-  if (found === null) throw new Error(`there is no #${id}`);
+  if (found === null) throw new Error(`the page has no #${id}`);
   return found;
 }
 

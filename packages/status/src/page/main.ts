@@ -86,7 +86,7 @@ function setConnection(text: string, isLost: boolean): void {
   connection.classList.toggle("lost", isLost);
 }
 
-// Ages grow while nothing happens.
+// Ages also grow between messages.
 setInterval(() => {
   table.render();
   details.render();

@@ -28,7 +28,7 @@ export class Model {
   latest: StatusUpdate | undefined;
   healthScoreMax = 0;
   protocolVersion = 0;
-  /** The counters when the page was opened; none after a restart of the node, which counts from 0 again. */
+  /** The counters when the page was opened; empty after a restart of the node, which counts from 0 again. */
   firstCounters: Counts | undefined;
   /** The node's clock minus the browser's, in ms. */
   #clockOffset = 0;

@@ -38,7 +38,7 @@ export function renderCounters({ latest, firstCounters = {} }: Model): void {
   const counters = Object.entries(latest.counters)
     .filter(([, count]) => count > 0)
     .sort(([a, x], [b, y]) => y - x || a.localeCompare(b));
-  setText(byId("drops-note"), counters.length === 0 ? "Nothing was dropped, and nothing failed." : "");
+  setText(byId("drops-note"), counters.length === 0 ? "No drops and no failures so far." : "");
   const rows = counters.map(([name, count]) => [name, String(count), `+${count - (firstCounters[name] ?? 0)}`]);
   setRows(byId("counters"), rows, () =>
     element("tr", {}, [element("td"), element("td", { class: "number" }), element("td", { class: "number" })]),
