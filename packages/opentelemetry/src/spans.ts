@@ -94,8 +94,8 @@ function finish(message: Message, span: Span | undefined): void {
 }
 
 /**
- * Returns the parent of a span. Probes, and push/pulls without a join, are the member's own work and have none. The member's timers run in the context of
- * `createMemberlist`, or, with a clock of the application, in the context of any call: an active span there would get children forever.
+ * Returns the parent of a span. Probes, and push/pulls without a join, are the member's own work and have no parent. The member's timers run in the context
+ * of `createMemberlist`, or, with a clock of the application, in the context of any call: an active span there would get children forever.
  *
  * @param outer the context of the enclosing operation
  */

@@ -218,7 +218,7 @@ describe("traceMemberlist", () => {
     expect(failed?.status).toEqual({ code: SpanStatusCode.ERROR, message: "no answer" });
   });
 
-  it("makes no spans after its end, and none for other operations than the given ones", async () => {
+  it("makes no spans after its end, and only for the given operations", async () => {
     const finished = spans({ operations: ["pushPull"] });
     const [a, b] = [await start("a"), await start("b")];
     await clock.settle(a.join([seedOf(b)]), { limit });

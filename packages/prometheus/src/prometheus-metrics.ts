@@ -7,8 +7,8 @@ export interface PrometheusOptions {
   /** The registry. Default: prom-client's own, `register`. */
   readonly register?: Registry;
   /**
-   * The names of all labels in the `metricLabels` of the members that share these metrics. Prometheus needs them at the registration. Default
-   * none.
+   * The names of all labels in the `metricLabels` of the members that share these metrics. Prometheus needs them at the registration. Default:
+   * no labels.
    */
   readonly labelNames?: readonly string[];
   /**
