@@ -2,7 +2,7 @@ import type { Random } from "@memberlist/core";
 import { isObject, type Rule } from "@memberlist/core/internal";
 import type { Latency } from "@memberlist/core/testing";
 
-/** How long packets take one way, in ms: as {@link Latency}, or one of the distributions that networks show. */
+/** The delay of packets in one direction, in ms: a {@link Latency}, or a distribution as in real networks. */
 export type LatencyModel =
   | Latency
   | { readonly distribution: "exponential"; readonly min: number; readonly mean: number }
@@ -34,7 +34,7 @@ export function latencyOf(model: LatencyModel, random: Random): Latency {
   return () => median * Math.exp(sigma * normal(random));
 }
 
-/** Box and Muller's: mean 0, deviation 1. */
+/** Draws from the normal distribution with mean 0 and deviation 1, by Box and Muller. */
 function normal(random: Random): number {
   return Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next());
 }

@@ -1,18 +1,18 @@
 import { Simulation } from "./simulation.ts";
 
 export interface SeedLoadOptions {
-  /** How many start at the same moment, beside the seed. */
+  /** The number of nodes that start at the same moment, without the seed. */
   readonly nodes: number;
-  /** From when on the seed is there, in ms after their joins failed; Infinity: never. */
+  /** The seed starts this many ms after the joins failed; Infinity: never. */
   readonly backAfter: number;
-  /** How long the seed is looked at, in ms. */
+  /** The time for which dials to the seed are counted, in ms. */
   readonly duration: number;
   readonly seed: number;
 }
 
 /** One second at a seed. */
 export interface SeedSecond {
-  /** Streams that were opened to it, or tried to be. */
+  /** Attempts to open a stream to the seed. */
   readonly dials: number;
   /** The nodes that have joined so far. */
   readonly members: number;
@@ -21,8 +21,8 @@ export interface SeedSecond {
 const second = 1_000;
 
 /**
- * Nodes that were evicted and start again at the same moment, and know nobody but one seed, which is away: how often it is dialled from the
- * moment on at which their joins have failed. Nothing but healing is on: gossip, probes and push/pulls dial others.
+ * Starts nodes at the same moment that know only one seed, which does not run, as after an eviction of all pods. Counts the dials to the seed from the
+ * moment at which the joins have failed. Only healing is on, because gossip, probes and push/pulls dial other nodes, too.
  */
 export async function seedLoad({ nodes, backAfter, duration, seed }: SeedLoadOptions): Promise<SeedSecond[]> {
   const config = { gossipInterval: 0, probeInterval: 0, pushPullInterval: 0, queueCheckInterval: duration + second };

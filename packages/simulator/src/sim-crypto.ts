@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, type CipherGCMTypes } from "node:cryp
 import type { AesGcm, Crypto, Random } from "@memberlist/core";
 import { nonceSize, tagSize } from "@memberlist/core/internal";
 
-/** AES-GCM whose nonces are of the simulation's seed, so that a run with encryption is the same run again. For nothing that is real. */
+/** AES-GCM with nonces from the simulation's seed, so that a run with encryption is reproducible. Never use it for real traffic. */
 export function simCrypto(random: Random): Crypto {
   const nonce = (): Uint8Array => Uint8Array.from({ length: nonceSize }, () => Math.floor(random.next() * 256));
   return { aesGcm: (key) => aesGcm(new Uint8Array(key), nonce) };
@@ -16,7 +16,7 @@ function aesGcm(key: Uint8Array, nextNonce: () => Uint8Array): AesGcm {
       const cipher = createCipheriv(algorithm, key, nonce).setAAD(additionalData);
       const encrypted = new Uint8Array(headroom + nonceSize + plaintext.length + tagSize);
       encrypted.set(nonce, headroom);
-      // Of a stream cipher nothing is left for the end.
+      // A stream cipher encrypts each byte at once, so that final() returns no bytes.
       encrypted.set(cipher.update(plaintext), headroom + nonceSize);
       cipher.final();
       encrypted.set(cipher.getAuthTag(), headroom + nonceSize + plaintext.length);

@@ -16,9 +16,9 @@ import { simCrypto } from "./sim-crypto.ts";
 export interface SimNetworkOptions {
   /** One way. Default 1 ms. */
   readonly latency?: LatencyModel;
-  /** The share of packets that are lost, 0 to 1. Default 0. A piece of a stream that is lost is sent again, `retransmitDelay` later. */
+  /** The share of packets that are lost, 0 to 1. Default 0. A lost segment of a stream is sent again after `retransmitDelay`. */
   readonly loss?: Loss;
-  /** Default: none; `retransmitDelay` is 200 ms unless it is given. */
+  /** Default: no faults. The default of `retransmitDelay` is 200 ms. */
   readonly faults?: TrafficFaults;
 }
 
@@ -34,14 +34,14 @@ export const simNetworkRules: Rules<SimNetworkOptions> = {
 
 const defaultRetransmitDelay = 200;
 
-/** The network of a simulation. Nodes go by their names; a name stands for an IP, on which a node keeps its address when it restarts. */
+/** The network of a simulation. Its methods name nodes, not addresses. Each name has an IP, which the node keeps when it restarts. */
 export class SimNetwork {
   readonly #memory: MemoryNetwork;
   readonly #random: Random;
   readonly #crypto: Crypto;
   readonly #hosts: Map<string, string> = new Map();
 
-  /** @param nonces for encryption, of a seed of their own: without encryption none is drawn */
+  /** @param nonces draws the nonces of encryption. Its seed is a separate one, because runs without encryption draw no nonces. */
   constructor(clock: VirtualClock, random: Random, nonces: Random, options: SimNetworkOptions) {
     this.#random = random;
     this.#crypto = simCrypto(nonces);
@@ -69,7 +69,7 @@ export class SimNetwork {
     this.#memory.unblock(this.#hostOf(from), this.#hostOf(to));
   }
 
-  /** Takes back every block and partition. Streams continue with the bytes that waited. */
+  /** Ends all blocks and partitions. Streams continue with the bytes that waited. */
   heal(): void {
     this.#memory.heal();
   }
@@ -96,7 +96,7 @@ export class SimNetwork {
     );
   }
 
-  /** A transport for the node, on the IP that it has had since its first life. For the simulation. */
+  /** Makes a transport for a node, on the IP of its first life. For the simulation. */
   attach(name: string, clock: NodeClock): MemoryTransport {
     const transport = this.#memory.transport({ host: this.#hosts.get(name), clock, crypto: this.#crypto });
     this.#hosts.set(name, transport.host);

@@ -9,14 +9,14 @@ import { configOf, hooksOf, type Tunables } from "./tunables.ts";
 /** The application's delegates, and its own config fields. */
 export type AppConfig = Partial<Omit<Config, "name" | "transport" | "clock" | "random">>;
 
-/** A node's report about another one: join, leave (dead or left, see `subject.state`), update. */
+/** An event that a node reports about another one: join, leave (`subject.state` is dead or left) or update. */
 export interface SimEvent {
   /** Virtual time, in ms. */
   readonly at: number;
-  /** The node that reports it. */
+  /** The node that reports the event. */
   readonly observer: string;
   readonly type: "join" | "leave" | "update";
-  /** Of whom. */
+  /** The node that the event is about. */
   readonly subject: Node;
 }
 
@@ -38,13 +38,13 @@ export interface Life {
   readonly appClock: AppClock;
   readonly transport: MemoryTransport;
   readonly engine: Engine;
-  /** For what changes the engine. */
+  /** Runs an input that changes the engine. */
   readonly run: (input: () => void) => void;
-  /** Stops what it sends by itself. */
+  /** Stops periodic sends. */
   readonly gate: SendGate;
 }
 
-/** Starts a member. The simulation hears of each event first, then the application. */
+/** Starts a member. The simulation gets each event first, then the application. */
 export async function startLife({ config, clock, appClock, transport, tunables, onEvent }: LifeOptions): Promise<Life> {
   const own = config.events;
   let engine: Engine | undefined;
@@ -91,9 +91,9 @@ export interface SimNode {
   /** Its IP. */
   readonly host: string;
   readonly status: NodeStatus;
-  /** How often it was started. */
+  /** The number of starts. */
   readonly lives: number;
-  /** The running member; that of its last life once it has crashed. */
+  /** The running member; after a crash, the member of the last life. */
   readonly members: Memberlist;
   readonly clock: NodeClock;
   readonly transport: MemoryTransport;

@@ -30,8 +30,8 @@ export interface SimulationOptions extends SimNetworkOptions {
   /** The interval between two checks of the invariants, in ms of virtual time; 0: no checks. Default 1,000. */
   readonly checkInterval?: number;
   /**
-   * Resolves when no promise job is left; called between any two timers. Default: at the next macrotask, so that the simulation also waits for
-   * callbacks of `setImmediate`. {@link settleByTicks} is faster.
+   * Resolves when all promise jobs have run. The simulation calls it between any two timers. Default: at the next macrotask, so that the simulation also
+   * waits for callbacks of `setImmediate`. {@link settleByTicks} is faster.
    */
   readonly settle?: () => Promise<void>;
   /** The enabled parts of Lifeguard; for experiments. */

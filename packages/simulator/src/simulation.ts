@@ -23,7 +23,7 @@ export type Invariant = (simulation: Simulation) => string | undefined;
 
 interface Slot {
   readonly name: string;
-  /** Of `app`: it has a new one when it is made again. */
+  /** The clock of `app`. A new application gets a new clock. */
   appClock: AppClock;
   life: Life;
   lives: number;
@@ -32,21 +32,21 @@ interface Slot {
 }
 
 const defaultCheckInterval = 1_000;
-/** How closely {@link Simulation.settle} looks, in ms. */
+/** The interval between two checks of {@link Simulation.settle}, in ms. */
 const agreementStep = 200;
 const silent = { debug: (): void => {}, info: (): void => {}, warn: (): void => {}, error: (): void => {} };
 
-/** A cluster of real members in virtual time on a virtual network: a run is a function of its seed. */
+/** A cluster of real members in virtual time on a virtual network. Runs with the same seed are the same. */
 export class Simulation {
-  /** Time passes by `await clock.advance(ms)`, and by nothing else. */
+  /** Time passes only while a call waits for it, such as `await clock.advance(ms)`. */
   readonly clock: VirtualClock;
   readonly network: SimNetwork;
-  /** All that nodes have sent and reported so far. */
+  /** The packets and the events of all nodes so far. */
   readonly trace: Trace = new Trace();
-  /** Draws of the simulation's own seed, for schedules and applications. */
+  /** Random numbers from the simulation's seed, for schedules and applications. */
   readonly random: SeededRandom;
   readonly #options: SimulationOptions;
-  /** As it was given, or 1. */
+  /** The given seed; 1 by default. */
   readonly seed: number | string;
   readonly #nodeRandom: SeededRandom;
   readonly #slots: Map<string, Slot> = new Map();
@@ -75,9 +75,9 @@ export class Simulation {
     this.#checkEvery(checkInterval);
   }
 
-  /** Starts one more node, which knows nobody yet. */
+  /** Starts one more node, which does not know the others yet. */
   async add(name: string = `node-${this.#slots.size}`): Promise<SimNode> {
-    if (this.#slots.has(name)) throw new Error(`there is a ${name} already`);
+    if (this.#slots.has(name)) throw new Error(`the simulation already has a node ${name}`);
     const clock = this.#makeClock();
     const appClock = new AppClock(clock);
     const app = this.#makeApp(name, 1, appClock);
@@ -86,7 +86,7 @@ export class Simulation {
     return this.node(name);
   }
 
-  /** All who run know each other from now on, as if for long: no joins, and no messages about it. To be called once, at the start. */
+  /** Makes all running nodes know each other, as if for long, without joins and messages. Call it once, at the start. */
   preload(): void {
     const lives = [...this.#slots.values()].map(({ life }) => life);
     const nodes = lives.map(({ members }) => members.localNode());
@@ -101,19 +101,19 @@ export class Simulation {
     return this.names.map((name) => this.node(name));
   }
 
-  /** Those that have neither crashed nor left. */
+  /** The nodes that have neither crashed nor left. */
   get running(): SimNode[] {
     return this.nodes.filter(({ status }) => status === "running");
   }
 
-  /** As it is now: ask again after a restart. */
+  /** Returns the node's present life: call it again after a restart. */
   node(name: string): SimNode {
     const { life, lives, status } = this.#slot(name);
     const { members, clock, transport } = life;
     return { name, host: transport.host, lives, status, members, clock, transport };
   }
 
-  /** A node's view of all nodes in its table, dead ones included. */
+  /** Returns a node's view of all nodes in its table, including dead ones. */
   views(name: string): Map<string, View> {
     const views = new Map<string, View>();
     for (const node of this.#slot(name).life.engine.pushPull.localState()) {
@@ -122,12 +122,12 @@ export class Simulation {
     return views;
   }
 
-  /** Joins others; time passes until that has ended. @returns how many were reached; 0 when it failed */
+  /** Joins seeds, and lets time pass until the join has ended. @returns the number of reached seeds; 0 if the join failed */
   async join(name: string, seeds: readonly string[]): Promise<number> {
     return this.clock.settle(this.startJoin(name, seeds), { limit: 600_000 });
   }
 
-  /** Joins others, as time passes. @returns how many were reached; 0 when it failed */
+  /** Joins seeds while the caller lets time pass. @returns the number of reached seeds; 0 if the join failed */
   async startJoin(name: string, seeds: readonly string[]): Promise<number> {
     const addresses = seeds.map((seed) => (this.#slots.has(seed) ? `${seed}/${this.#slot(seed).life.transport.key}` : seed));
     try {
@@ -139,12 +139,12 @@ export class Simulation {
     }
   }
 
-  /** Says that it leaves; time passes until that is out. It goes on answering until {@link crash}. */
+  /** Makes a node leave, and lets time pass until it has gossiped its leave. The node still answers until {@link crash}. */
   async leave(name: string): Promise<void> {
     await this.clock.settle(this.startLeave(name), { limit: 600_000 });
   }
 
-  /** Says that it leaves, as time passes. It resolves when that is out, or when the node has crashed. */
+  /** Makes a node leave while the caller lets time pass. Resolves when the node has gossiped its leave, or has crashed. */
   async startLeave(name: string): Promise<void> {
     const slot = this.#slot(name);
     slot.status = "left";
@@ -156,7 +156,7 @@ export class Simulation {
     }
   }
 
-  /** Its process dies. Streams break, nobody is notified. */
+  /** Ends a node's process without a leave. Its streams break. */
   async crash(name: string): Promise<void> {
     const slot = this.#slot(name);
     slot.status = "crashed";
@@ -164,11 +164,11 @@ export class Simulation {
     slot.life.clock.resume();
     await slot.life.members.shutdown();
     this.#invariants?.stopped(name, "crashed", this.clock.now());
-    // Soon: a timer that it has left behind may fire, and be gone, before the next look.
+    // Soon, because a timer that the node has left behind may fire before the next periodic check.
     if (this.#invariants !== undefined && !this.#isOver) this.clock.setTimeout(() => this.check(), 1);
   }
 
-  /** Starts a node again, at the same address; after a crash, or a crash of its own. */
+  /** Starts a node again, at the same address. A node that still runs crashes first. */
   async restart(name: string, { memory = false }: RestartOptions = {}): Promise<SimNode> {
     const slot = this.#slot(name);
     if (slot.status !== "crashed") await this.crash(name);
@@ -189,10 +189,10 @@ export class Simulation {
   }
 
   /**
-   * The anomaly of the Lifeguard paper: it stops just before it sends and just after it has received; its timers go on. As in the Go
-   * library, whatever sends waits at its first send: of the probes, the rounds of gossip and the push/pulls, one each.
+   * Starts the anomaly of the Lifeguard paper: the node blocks just before each send and just after each receive, while its timers run. As in the Go
+   * library, each sender (probes, gossip, push/pulls) waits at its first send.
    *
-   * @param options `senders: "goOn"`: they do not notice, and what they send is held back, as by a network that stands still
+   * @param options with `senders: "goOn"` the senders continue, and the network keeps their packets until the release
    */
   hold(name: string, { senders = "wait" }: HoldOptions = {}): void {
     const { gate, transport } = this.#slot(name).life;
@@ -200,7 +200,7 @@ export class Simulation {
     if (senders === "wait") gate.close();
   }
 
-  /** Both go on: what has come in is read in its order, and what waits to be sent is sent. */
+  /** Ends {@link hold}: the node reads the received packets in order, and its senders continue. */
   release(name: string, { readTime = 0 }: ReleaseOptions = {}): void {
     checkOptions("Simulation.release", { readTime }, releaseRules);
     const { gate, transport } = this.#slot(name).life;
@@ -208,26 +208,26 @@ export class Simulation {
     gate.open();
   }
 
-  /** As a process that is stopped, or a machine that sleeps: no timer fires, nothing is sent or read. */
+  /** Pauses a node like a stopped process or a sleeping machine: its timers do not fire, and it neither sends nor reads. */
   pause(name: string): void {
     const { clock, transport } = this.#slot(name).life;
     clock.pause();
     transport.hold();
   }
 
-  /** Missed timers fire, what has come in is read. */
+  /** Ends {@link pause}: missed timers fire, and the node reads the received packets. */
   resume(name: string): void {
     const { clock, transport } = this.#slot(name).life;
     clock.resume();
     transport.release();
   }
 
-  /** Whether everybody who is running sees exactly those who are, alive, each at its own incarnation and with its own metadata. */
+  /** Returns whether each running node sees exactly the running nodes as alive, with their incarnations and metadata. */
   agrees(): boolean {
     const running = [...this.#slots.values()].filter(({ status }) => status === "running");
     const truth = running.map(({ life }) => life.members.localNode());
     if (truth.some(({ state }) => state !== "alive")) return false;
-    // Cheap first, and whoever was behind at the last look: this is asked again and again, of n nodes about n nodes.
+    // A full comparison takes n × n steps, so cheap checks come first: the counts, and then the node that disagreed at the last call.
     if (running.some(({ life: { members } }) => members.numMembers() !== truth.length)) return false;
     const sees = ({ life: { members } }: Slot): boolean => {
       const seen = new Map(members.members().map((node) => [node.name, node]));
@@ -242,13 +242,13 @@ export class Simulation {
     return this.#behind === undefined;
   }
 
-  /** Has `check` looked at from now on, like the invariants that are always looked at. Needs a `checkInterval`. */
+  /** Adds an invariant to those that are always checked. It needs a `checkInterval`. */
   invariant(name: string, check: Invariant): void {
     this.#ownInvariants.set(name, check);
   }
 
   /**
-   * Looks at all invariants now. Time that passes does so at each `checkInterval`: `clock.advance` then rejects.
+   * Checks all invariants now. The simulation does so at each `checkInterval`; if a check fails, `clock.advance` rejects.
    *
    * @throws InvariantError
    */
@@ -275,17 +275,18 @@ export class Simulation {
   }
 
   /**
-   * Lets time pass until all agree: for when faults have stopped, and nobody is cut off.
+   * Lets time pass until all nodes agree. Call it after all faults and partitions have ended.
    *
-   * @returns how long it took, in ms
-   * @throws InvariantError `agreement` when they do not within {@link agreementBound}
+   * @returns the time until the agreement, in ms
+   * @throws InvariantError `agreement` if the nodes do not agree within {@link agreementBound}
    */
   async settle(): Promise<number> {
     const bound = agreementBound({ ...this.#options.config }, this.#slots.size);
     const start = this.clock.now();
     while (!this.agrees()) {
       const passed = this.clock.now() - start;
-      if (passed >= bound) throw this.#violation("agreement", `none after ${passed} ms: ${this.#disagreement()}`);
+      if (passed >= bound)
+        throw this.#violation("agreement", `the nodes still disagree after ${passed} ms: ${this.#disagreement()}`);
       await this.clock.advance(Math.min(agreementStep, bound - passed));
     }
     return this.clock.now() - start;
@@ -295,12 +296,12 @@ export class Simulation {
     this.#eventListeners.push(listener);
   }
 
-  /** Called with each packet that is given to the network; `to` is an IP. */
+  /** Calls the listener with each packet that a node sends; `to` is an IP. */
   onPacket(listener: (from: string, packet: Uint8Array, to: string) => void): void {
     this.#packetListeners.push(listener);
   }
 
-  /** Everybody's process ends. */
+  /** Ends the processes of all nodes. */
   async end(): Promise<void> {
     this.#isOver = true;
     for (const { name, status } of this.#slots.values()) if (status !== "crashed") await this.crash(name);
@@ -342,7 +343,7 @@ export class Simulation {
     };
   }
 
-  /** The time, as it is in the trace: much happens at one instant, and to write a number takes long. */
+  /** Returns the time for the trace. Many entries have the same time, and formatting a number is slow, so the string is kept. */
   #stamp(): string {
     const now = this.clock.now();
     if (now !== this.#stampedAt) {

@@ -39,7 +39,7 @@ const linear = { scale: { domain: [0, 160] } };
 
 /**
  * The paper's table, a panel for each figure: what was measured, with its 95 % interval, beside the paper's. Points, since bars have no
- * foot on a logarithmic axis. What could not be measured (of no SWIM run there is no per cent) is left out.
+ * foot on a logarithmic axis. It leaves out missing figures, such as a percentage of SWIM's false positives if SWIM had 0.
  */
 export function lifeguardChart(results: readonly LifeguardResult[]): TopLevelSpec {
   return {

@@ -93,7 +93,7 @@ async function lifeguard({ full, quick, agents, seed, jobs, out, log, budget = I
 }
 
 const legend =
-  "FP: a healthy agent was held for dead, by anybody; FP-: by a healthy one; % of SWIM's, - where SWIM had none. In [ ] 95 % of the bootstrap.\n" +
+  "FP: a healthy agent was held for dead, by anybody; FP-: by a healthy one; % of SWIM's, - if SWIM had 0. In [ ] 95 % of the bootstrap.\n" +
   "First: until the first healthy agent holds a slow one for dead; all: until all do.";
 
 interface Played {

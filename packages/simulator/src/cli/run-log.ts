@@ -9,7 +9,7 @@ export class RunLog<Input, Outcome> {
   readonly #file: string | undefined;
   readonly #known: Map<string, Outcome> = new Map();
 
-  /** @param file undefined: nothing is kept */
+  /** @param file undefined: the log keeps no runs */
   constructor(file: string | undefined) {
     this.#file = file;
     if (file === undefined || !existsSync(file)) return;

@@ -134,7 +134,7 @@ interface Grown {
 
 /** Pings and acks, and what gossip sends at most: `gossipNodes` packets every `gossipInterval`. A node and second. */
 const mostPackets = 2 + (lanConfig().gossipNodes * 1000) / lanConfig().gossipInterval;
-/** From this share of the most on, what grows in proportion to the updates does so no longer. */
+/** Figures grow in proportion to the updates only below this share of their maximum. */
 const nearlyMost = 0.75;
 
 function growths(cold: readonly ColdStart[], steady: readonly Steady[]): Grown[] {

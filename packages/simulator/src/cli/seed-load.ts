@@ -21,7 +21,7 @@ export function addSeedLoad(program: Command): void {
       "how often a seed is dialled when members that were evicted start again at once while it is away, and then get in",
     )
     .option("--nodes <n>", "how many", wholeNumber(1), 1_000)
-    .option("--back <s>", "when the seed is there again; over --seconds: never", wholeNumber(0), 120)
+    .option("--back <s>", "when the seed starts; over --seconds: never", wholeNumber(0), 120)
     .option("--seconds <s>", "how long it is looked at", wholeNumber(1), 480)
     .option("--seed <n>", "the same seed, the same run", wholeNumber(0), 1)
     .action(showSeedLoad);

@@ -7,7 +7,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [line(head), rule, ...rows.map(line)].join("\n");
 }
 
-/** A figure; "-" where there is none, as of a share of nothing. */
+/** Formats a figure; "-" for one that does not exist, such as a share of 0. */
 export function figure(value: number, digits: number): string {
   return Number.isFinite(value) ? value.toFixed(digits) : "-";
 }

@@ -75,7 +75,7 @@ const latencies: fc.Arbitrary<LatencyModel> = fc.oneof(
   fc.constant<LatencyModel>({ distribution: "lognormal", median: 10, sigma: 1 }),
 );
 
-/** No bias towards small values: each seed is drawn only once, so there is no later, larger draw. */
+/** Without a bias towards small values: each seed is drawn only once, so no larger draw would follow. */
 export const schedules: fc.Arbitrary<Schedule> = fc.noBias(
   fc.record({
     seed: fc.nat(1_000_000),

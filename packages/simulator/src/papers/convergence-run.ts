@@ -34,7 +34,7 @@ export async function convergenceRun(input: ConvergenceInput): Promise<Infection
     latency: [0.2, 1],
     checkInterval: 0,
     settle: settleByTicks,
-    // Nobody suspects anybody, and there is no push/pull: gossip is what is measured.
+    // Without probes and push/pulls, gossip alone spreads the message.
     config: {
       ...lanConfig(),
       pushPullInterval: 0,

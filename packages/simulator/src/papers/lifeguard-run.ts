@@ -18,7 +18,7 @@ export interface LifeguardInput {
   readonly anomalous: number;
   /** D, in ms. */
   readonly duration: number;
-  /** I, in ms, between two anomalies; undefined: there is one anomaly only, and the run is about latency. */
+  /** I, in ms, between two anomalies; undefined: the run has one anomaly, and measures latency. */
   readonly interval: number | undefined;
 }
 

@@ -8,7 +8,7 @@ export function mean(values: readonly number[]): number {
   return values.length === 0 ? NaN : sum(values) / values.length;
 }
 
-/** @param share 0.5 is the median. @returns the value at that share of the sorted values; NaN of none */
+/** @param share 0.5 is the median. @returns the value at that share of the sorted values; NaN without values */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(Math.ceil(share * sorted.length), sorted.length) - 1] ?? sorted[0] ?? NaN;

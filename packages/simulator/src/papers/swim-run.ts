@@ -109,7 +109,7 @@ export async function swimLoad(input: SwimInput): Promise<SwimLoad> {
 const infectionPeriods = 16;
 
 /**
- * How a message spreads that rides along on pings and acks alone: there are no rounds of gossip.
+ * Plays how a message spreads on pings and acks alone, without rounds of gossip.
  *
  * @returns how many members have it, at the end of each period; the first figure is at the start
  */
