@@ -4,8 +4,13 @@ export { configError, errorMessage } from "./api/errors.ts";
 export { checkConfigPart, checkOptions } from "./api/check-arguments.ts";
 export { resolveConfig } from "./config/resolve.ts";
 export { readCertificate, type CertificateFields } from "./certificates/certificate.ts";
-export { anyServerName, serverNameOf } from "./certificates/node-identity.ts";
-export { certifiedNode, checkAuthority, type CertificateRole } from "./certificates/node-identity.ts";
+export {
+  anyServerName,
+  certifiedNode,
+  checkAuthority,
+  serverNameOf,
+  type CertificateRole,
+} from "./certificates/node-identity.ts";
 export { createLog, Log } from "./ports/log.ts";
 export { escapeControls } from "./ports/logger.ts";
 export {
@@ -76,8 +81,7 @@ export { maxUserMsgBytes } from "./wire/input-limits.ts";
 export { DecodeError, type DecodeReason } from "./wire/errors.ts";
 export type { DecodeJob, EncodeJob, StreamWorkers, WorkerCrypto } from "./wire/stream-workers.ts";
 export { doDecodeJob, doDecodeJobInParts, doEncodeJob, doEncodeJobInParts } from "./wire/stream-workers.ts";
-export { plainView } from "./wire/bytes.ts";
-export { packetBytes } from "./wire/bytes.ts";
+export { packetBytes, plainView } from "./wire/bytes.ts";
 export {
   readEnvironment,
   type EnvironmentConfig,

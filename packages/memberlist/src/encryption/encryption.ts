@@ -15,11 +15,11 @@ export interface Encryption {
  * @param crypto the transport's; undefined: pure JavaScript, which is loaded for it
  */
 export async function encryptionOf(
-  { keyring, secretKey }: Pick<ResolvedConfig, "keyring" | "secretKey">,
+  config: Pick<ResolvedConfig, "keyring" | "secretKey">,
   crypto: Crypto | undefined,
 ): Promise<Encryption | undefined> {
-  const ring = keyringOf({ keyring, secretKey });
-  return ring && { keyring: ring, crypto: crypto ?? (await loadFallbackCrypto()) };
+  const keyring = keyringOf(config);
+  return keyring && { keyring, crypto: crypto ?? (await loadFallbackCrypto()) };
 }
 
 /** The keyring of a config, with its `secretKey` as the primary key; undefined without either. */
