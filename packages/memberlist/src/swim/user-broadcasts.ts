@@ -46,7 +46,7 @@ export class UserBroadcasts {
     return Math.max(0, this.#packetRoom() - userOverhead);
   }
 
-  /** Whether there are, or may be, messages to send. */
+  /** Whether the queue has messages to send, or the delegate may have some. */
   get hasAny(): boolean {
     return this.#queue.numQueued() > 0 || this.#context.delegates.hasBroadcasts;
   }
@@ -69,7 +69,7 @@ export class UserBroadcasts {
     }
   }
 
-  /** Drops the message of that name, if it is still in the queue: there is a newer one. */
+  /** Drops the message of that name, if it is still in the queue: a newer one replaces it. */
   cancel(name: string): void {
     this.#queue.cancel(name);
   }
@@ -98,14 +98,14 @@ export class UserBroadcasts {
   }
 
   #next(overhead: number, limit: number): readonly Uint8Array[] {
-    const { delegates } = this.#context;
     this.#queueFirst = !this.#queueFirst;
-    const fromQueue = (room: number): readonly Uint8Array[] => this.#queue.getBroadcasts(overhead, room);
-    const fromDelegate = (room: number): readonly Uint8Array[] => delegates.getBroadcasts(overhead, room);
-    const [first, second] = this.#queueFirst ? [fromQueue, fromDelegate] : [fromDelegate, fromQueue];
-    const messages = first(limit);
+    const messages = this.#from(this.#queueFirst, overhead, limit);
     const left = messages.reduce((room, message) => room - overhead - message.length, limit);
-    return left > overhead ? [...messages, ...second(left)] : messages;
+    return left > overhead ? [...messages, ...this.#from(!this.#queueFirst, overhead, left)] : messages;
+  }
+
+  #from(isQueue: boolean, overhead: number, limit: number): readonly Uint8Array[] {
+    return (isQueue ? this.#queue : this.#context.delegates).getBroadcasts(overhead, limit);
   }
 
   #dropped(size: number, why: DropReason): void {
