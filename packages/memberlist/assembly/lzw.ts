@@ -220,7 +220,7 @@ function put(output: usize, code: u32, width: u32): usize {
  * @param end of the input, which is not empty
  * @param hashBits how large the table is: 8 to 13
  * @param givesUp whether to stop where it looks as if the output would not be shorter: see `LzwCompressor`
- * @returns where the output ends; or that there is none
+ * @returns where the output ends; `hopeless` if it gave up
  */
 export function compress(input: usize, end: usize, output: usize, hashBits: u32, givesUp: bool): i32 {
   const inputAt = input;
