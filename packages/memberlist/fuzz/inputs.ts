@@ -238,7 +238,7 @@ export interface Case {
   /** Whether the members send packets over streams. */
   readonly streamOnly: boolean;
   readonly encrypted: boolean;
-  /** Whether the attacker has the key, where there is one. */
+  /** Whether the attacker has the key of an encrypted cluster. */
   readonly insider: boolean;
   readonly label: string;
   readonly compress: boolean;

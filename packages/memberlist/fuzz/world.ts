@@ -18,16 +18,18 @@ import { bend, type Case, type Step, type Wrap } from "./inputs.ts";
 import { threadTime, TurnMeter } from "./turn-meter.ts";
 
 const tcpTimeout = 2_000;
-/** What a packet may cost the members in all, and a stream in one turn of the event loop, in ms of CPU. */
+/** The CPU time that a packet may take at all members together, and a stream in one turn of the event loop, in ms. */
 const packetMax = 20;
 const turnMax = 25;
-/** What took longer is played again so often: the compiler, the garbage collector and other processes make any turn long now and then. */
+/**
+ * A slower case is played again up to so many times: the compiler, the garbage collector and other processes make a turn long now and then.
+ */
 const slowPlays = 9;
 /** The longest buffer that the application or the table may keep alive, in bytes. */
 const keptMax = 2_048;
 /** In bytes. */
 const packetStreamMax = 200_000;
-/** What a field of a log line may have, in characters and in items. */
+/** The longest field of a log line, in characters and in items. */
 const loggedTextMax = 4_500;
 const loggedItemsMax = 16;
 /** So many packets between members are remembered, for replay. */
@@ -264,7 +266,7 @@ class World {
       this.#problems.push(`the local node is ${local.name}, ${local.state}`);
     if (local.addr !== "10.0.0.1" || local.port !== 7946) this.#problems.push(`the local node is at ${local.addr}:${local.port}`);
     const all = this.#target.members();
-    if (new Set(all.map(({ name }) => name)).size !== all.length) this.#problems.push("a name is there twice");
+    if (new Set(all.map(({ name }) => name)).size !== all.length) this.#problems.push("the table lists a name twice");
     for (const { name, addr, port, incarnation, meta } of all) {
       const isWell = isIP(addr) !== 0 && port >= 0 && port <= 65_535 && meta.length <= 512;
       const isU32 = Number.isInteger(incarnation) && incarnation >= 0 && incarnation <= 0xffffffff;
@@ -293,7 +295,7 @@ class World {
     }
   }
 
-  /** A log line is kept, too: its fields are no longer than a name and some text, or a few items. */
+  /** Checks that each field of a log line, which is kept, too, is at most as long as a name and some text, or a few items. */
   #checkLogged(fields: Readonly<Record<string, unknown>>): void {
     for (const [name, value] of Object.entries(fields)) {
       const isLong =

@@ -8,7 +8,7 @@ import { encodeUtf8 } from "../src/wire/utf8.ts";
 /** A message that is made to cost its receiver as much as it can. */
 export interface WorstPacket {
   readonly name: string;
-  /** Each round has names of its own, so that nothing is known already. */
+  /** Each round has names of its own, so that the receiver knows none of the nodes. */
   readonly make: (round: number) => Uint8Array;
 }
 

@@ -7,11 +7,11 @@ export interface Area {
   readonly tests: RegExp;
   /** The least share of mutants that tests have to kill, in percent. */
   readonly killedMin: number;
-  /** Whether sources keep something in their modules: then each mutant is tried on modules that were loaded for it. */
+  /** Whether modules keep state. If so, each mutant runs on freshly loaded modules. */
   readonly keepsState: boolean;
 }
 
-/** The environment variable that is "true" where {@link Area.keepsState} is. */
+/** The environment variable that passes {@link Area.keepsState} to the tests: "true" or "false". */
 export const freshModules = "MEMBERLIST_MUTANTS_FRESH_MODULES";
 
 /**

@@ -1,7 +1,7 @@
 import { inject, vi } from "vitest";
 import { freshModules } from "./areas.ts";
 
-/** What Stryker's own setup provides. */
+/** The values that Stryker's own setup provides. */
 declare module "vitest" {
   interface ProvidedContext {
     readonly activeMutant: string | undefined;
@@ -16,8 +16,8 @@ interface Globals {
 }
 
 /**
- * The thread outlives the run of a mutant. What the sources keep in a module (tables, decoded strings) must not: one mutant would spoil it for
- * those after it, which would then seem to be killed. So each run loads the sources again, while no mutant is active.
+ * The thread outlives the run of a mutant, but the state of its modules (tables, decoded strings) must not: a mutant would damage the state for
+ * later mutants, which would then seem to be killed. So each run loads the sources again, while no mutant is active.
  */
 const globals = globalThis as Globals;
 const mutant = inject("activeMutant");

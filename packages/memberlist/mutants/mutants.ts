@@ -67,7 +67,7 @@ function list(root: string): string[] {
 
 async function mutate(area: Area, files: readonly string[], { concurrency, force }: Options): Promise<Report> {
   const report = `${folder}/${area.name}.json`;
-  // Stryker hands nothing of ours to the threads that run the tests, but they inherit this.
+  // Stryker passes no options of ours to the threads that run the tests, but they inherit the environment.
   process.env[freshModules] = String(area.keepsState);
   const stryker = new Stryker({
     configFile: "mutants/stryker.config.mjs",

@@ -21,7 +21,7 @@ export interface Explanation {
   readonly file: string;
   /** The first line that the mutants change, without indentation. */
   readonly line: string;
-  /** Which of the file's lines that read so, from 1 on; absent where there is one. */
+  /** Which of the file's equal lines, from 1 on; absent if the line is unique. */
   readonly nth?: number;
   /** What the mutants make of it, in one line. */
   readonly becomes: readonly string[];
@@ -37,7 +37,7 @@ export interface Verdict {
     readonly becomes: string;
     readonly at: number;
   })[];
-  /** Explained mutants that are killed, or no longer there. */
+  /** Explained mutants that are killed, or that Stryker does not make any more. */
   readonly stale: readonly Explanation[];
   /** Killed mutants out of all, in percent. */
   readonly score: number;
@@ -107,9 +107,10 @@ function key({ file, line, nth }: Pick<Explanation, "file" | "line" | "nth">, be
 }
 
 /**
- * What is wrong with the list without a mutation run: explanations whose line is not in its file any more, or of which it is not clear what line they mean.
+ * The errors of the list that show without a mutation run: explanations whose line is missing from its file, or that do not say which of
+ * several equal lines they mean.
  *
- * @param sourceOf the content of a file below `src`; undefined: there is none
+ * @param sourceOf the content of a file below `src`; undefined if the file is missing
  */
 export function misplaced(
   explanations: readonly Explanation[],
@@ -118,11 +119,11 @@ export function misplaced(
   return explanations.flatMap(({ file, line, nth }) => {
     const wrong = (what: string): string[] => [`${file}: ${line}: ${what}`];
     const source = sourceOf(file);
-    if (source === undefined) return wrong("there is no such file");
+    if (source === undefined) return wrong("the file is missing");
     const count = source.split("\n").filter((other) => other.trim() === line).length;
-    if (count === 0) return wrong("the line is not there any more");
-    if (count === 1) return nth === undefined ? [] : wrong("the line is there once: leave out nth");
-    if (nth === undefined) return wrong(`the line is there ${count} times: say which by nth`);
-    return Number.isInteger(nth) && nth >= 1 && nth <= count ? [] : wrong(`the line is there ${count} times: nth is ${nth}`);
+    if (count === 0) return wrong("the line is missing");
+    if (count === 1) return nth === undefined ? [] : wrong("the line is unique: leave out nth");
+    if (nth === undefined) return wrong(`the file has the line ${count} times: set nth`);
+    return Number.isInteger(nth) && nth >= 1 && nth <= count ? [] : wrong(`the file has the line ${count} times: nth is ${nth}`);
   });
 }

@@ -101,11 +101,11 @@ describe("the check of the list without a mutation run", () => {
   });
 
   it.each<[Partial<Explanation>, RegExp]>([
-    [{ file: "swim/third.ts" }, /no such file/],
-    [{ line: "return m;" }, /not there any more/],
-    [{ line: "  return n;" }, /not there any more/],
+    [{ file: "swim/third.ts" }, /the file is missing/],
+    [{ line: "return m;" }, /the line is missing/],
+    [{ line: "  return n;" }, /the line is missing/],
     [{ nth: 1 }, /leave out nth/],
-    [{ line: "// twice" }, /2 times: say which/],
+    [{ line: "// twice" }, /2 times: set nth/],
     [{ line: "// twice", nth: 3 }, /nth is 3/],
     [{ line: "// twice", nth: 0 }, /nth is 0/],
   ])("reports an explanation with %o", (fields, problem) => {
