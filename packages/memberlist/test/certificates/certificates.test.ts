@@ -54,7 +54,7 @@ describe("issueNodeCertificate", () => {
     expect(verify("sha256", Buffer.from("x"), certificate.publicKey, signature)).toBe(true);
   });
 
-  it("sets a validity from a little ago for a year, or as the options require", async () => {
+  it("makes the certificate valid from a little earlier for a year, or as the options require", async () => {
     const usual = new X509Certificate((await issueNodeCertificate(ca, { name: "a" })).certificate);
     expect(Date.parse(usual.validTo) - Date.parse(usual.validFrom)).toBe(365 * day);
     expect(Date.parse(usual.validFrom)).toBeLessThan(Date.now() - 4 * 60_000);
@@ -221,7 +221,7 @@ describe("the URI of an identity", () => {
     "memberlist:l/%zz",
     "memberlist:l/%61",
     "http:l/a",
-  ])("differs from %j", (uri) => {
+  ])("does not parse from %j", (uri) => {
     expect(parseIdentityUri(uri)).toBeUndefined();
   });
 

@@ -15,7 +15,7 @@ function value(tag: number, content: string): string {
   return String.fromCharCode(tag, ...size) + content;
 }
 
-/** The alternative names, as they are asked for: nothing is checked or escaped. */
+/** The given alternative names, without a check or an escape. */
 export function altNames(...names: readonly GeneralName[]): Extension {
   // Context tags; that of the directory name holds another value.
   const values = names.map(([tag, content]) => value((tag === 4 ? 0xa0 : 0x80) | tag, content));

@@ -28,7 +28,7 @@ describe("CidrAllowList", () => {
       ["10.0.0.1", "fd7f:ffff::"],
       ["10.0.0.2", "fd80::", "fc00::"],
     ],
-  ])("allows and refuses by the list %j: allows %j and refuses %j [IsValidAddressOverride]", (cidrs, allowed, refused) => {
+  ])("applies the list %j: allows %j and refuses %j [IsValidAddressOverride]", (cidrs, allowed, refused) => {
     const list = new CidrAllowList(cidrs);
     for (const ip of allowed) expect([ip, list.allows(ip)]).toEqual([ip, true]);
     for (const ip of refused) expect([ip, list.allows(ip)]).toEqual([ip, false]);

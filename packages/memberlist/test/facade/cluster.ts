@@ -26,12 +26,12 @@ export interface TestNode {
 /** Config fields; the transport listens on `host` and `port`. */
 export type NodeConfig = Partial<Config> & { readonly host?: string; readonly port?: number };
 
-/** The members run as in threads of their own: the vitest project `thread`. */
+/** Whether each member runs as in a thread of its own: in the vitest project `thread`. */
 export const inThread: boolean = process.env["MEMBERLIST_TEST_THREAD"] === "1";
 
 /**
- * A test of what a member on the event loop shows at once, or of every turn of that loop. In a thread of its own the application sees it up to
- * 100 ms later, or not at all: docs/guide/threads.md lists the differences.
+ * A test for members on the event loop only: of state that such a member shows at once, or of the turns of that loop. From a member in a thread
+ * the application gets the state up to 100 ms later, or not at all: docs/guide/threads.md lists the differences.
  */
 export const itOnEventLoop: typeof it = inThread ? notHere() : it;
 
@@ -74,7 +74,7 @@ export class Cluster {
     const state = { isSettled: false };
     const creating = createOverLoopback(config).finally(() => (state.isSettled = true));
     creating.catch(() => undefined);
-    // The keys' cipher may be loaded meanwhile, which takes real time.
+    // The create may load the cipher for the keys, which takes real time.
     while (!state.isSettled) await this.advance(0);
     return creating;
   }

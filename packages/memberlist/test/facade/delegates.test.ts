@@ -231,7 +231,7 @@ describe("a node view", () => {
 });
 
 describe("an error of the application", () => {
-  it("adds a count and a log line in disableTcpPingsForNode, and the stream ping is sent", async () => {
+  it("leads to a count, a log line and a stream ping in disableTcpPingsForNode", async () => {
     const one = cluster();
     const disableTcpPingsForNode = (): boolean => {
       throw new Error("wrong");
@@ -244,13 +244,13 @@ describe("an error of the application", () => {
     expect(a.members.numMembers()).toBe(2);
   });
 
-  it("fails the create in metadata that no packet can hold", async () => {
+  it("fails the create if no packet can hold the metadata", async () => {
     const one = cluster();
     const delegate = { nodeMeta: () => new Uint8Array(512) };
     expect(await outcome(one.start({ udpBufferSize: 300, delegate }))).toBe("meta_too_large");
   });
 
-  it("leaves the metadata as it was in updateNode()", async () => {
+  it("leaves the metadata unchanged in updateNode()", async () => {
     const one = cluster();
     const [a] = (await one.joined(2, { udpBufferSize: 300, meta: bytes("before") })) as [TestNode];
     expect(await outcome(a.members.updateNode({ meta: new Uint8Array(512) }))).toBe("meta_too_large");

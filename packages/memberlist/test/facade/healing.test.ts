@@ -86,7 +86,7 @@ describe("a partition", () => {
     expect(await split(one, nodes, 1, 60 * minute)).toBeLessThan(5 * interval);
   });
 
-  it("stays for ever if it is longer than healingTimeout and there are no seeds", async () => {
+  it("stays for ever without seeds if it is longer than healingTimeout", async () => {
     const one = cluster();
     const nodes = await one.joined(2, { healingTimeout: 5 * minute });
     const [a, b] = nodes as [TestNode, TestNode];

@@ -61,7 +61,7 @@ describe("join()", () => {
     expect(codes(node).filter((code) => code === "join_attempt_failed")).toHaveLength(2);
   });
 
-  it("reaches no peer, without an error, when there are no seeds", async () => {
+  it("reaches no peer, without an error, for an empty list of seeds", async () => {
     const one = cluster();
     const node = await one.start();
     expect(await node.members.join([])).toEqual({ reached: 0, conflicts: [], attempts: [], seeds: [] });

@@ -4,7 +4,7 @@ import type { MemberThread, ThreadPort } from "../../src/thread/thread-port.ts";
 import { createInstrumented } from "../../src/memberlist.ts";
 import type { Config, Memberlist } from "../../src/index.ts";
 
-/** The fields that a thread has from its module. */
+/** The fields that a thread gets from its module. */
 const moduleFields = ["alive", "merge", "selectNodes", "disableTcpPingsForNode", "transport", "clock", "random"] as const;
 
 export interface LoopbackOptions {
@@ -15,13 +15,13 @@ export interface LoopbackOptions {
 }
 
 export interface LoopbackThread extends MemberThread {
-  /** Ends it, as an error of its module would. */
+  /** Ends the thread as an error of its module does. */
   readonly fail: (cause: unknown) => void;
 }
 
 /**
- * Starts a member as in a thread of its own, but on this event loop: what crosses between the two is cloned, as between threads, and the
- * virtual clock is that of both.
+ * Starts a member as in a thread of its own, but on this event loop. It clones all messages between the two, as threads do, and both use the
+ * same virtual clock.
  *
  * @param module further fields of the thread's module
  */
@@ -46,7 +46,7 @@ export function createOverLoopback(
       onThread?.(thread);
       return Promise.resolve(thread);
     },
-    onEventLoop: () => Promise.reject(new Error("a loopback thread can always be had")),
+    onEventLoop: () => Promise.reject(new Error("a loopback thread always starts")),
     diagnostics: undefined,
   });
 }

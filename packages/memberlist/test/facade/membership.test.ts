@@ -67,7 +67,7 @@ describe("a node by itself", () => {
     };
     await one.start({ queueCheckInterval: 1_000, metrics, gossipInterval: 0 });
     await one.advance(3_500);
-    // Its own alive message stays queued, because there is no other member.
+    // Its own alive message stays queued, because it has no peer.
     expect(samples).toEqual([
       [1_000, 1],
       [2_000, 1],

@@ -33,7 +33,7 @@ describe("srvSeeds()", () => {
     expect(names(node)).toEqual(["node-0", "node-1", "node-2"]);
   });
 
-  it("fails with a clear error if there are no records, and asks again on the next join", async () => {
+  it("fails with a clear error without records, and asks again on the next join", async () => {
     const one = cluster();
     const seed = await one.start();
     const node = await one.start();

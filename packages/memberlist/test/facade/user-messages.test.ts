@@ -124,7 +124,7 @@ describe("user data", () => {
     expect(boxes[1].messages).toEqual(sent);
   });
 
-  itOnEventLoop("causes an error if it is too large, and nothing is sent", async () => {
+  itOnEventLoop("causes an error and no packet if it is too large", async () => {
     const one = cluster(1, { latency: 1 });
     const [a, b] = (await one.joined(2, { enableCompression: false, label: "l" })) as [TestNode, TestNode];
     const to = b.members.localNode();

@@ -215,7 +215,7 @@ describe("createLog", () => {
     expect(spies[0]).toHaveBeenCalledOnce();
   });
 
-  it("stays silent where there is no console", () => {
+  it("stays silent in a runtime without a console", () => {
     vi.stubGlobal("console", undefined);
     try {
       expect(() => consoleLogger().error({ code: "x" }, "y")).not.toThrow();

@@ -61,7 +61,7 @@ it("does not reset the timer for a deadline that moves back, and still fires on 
   for (const at of [1200, 1300, 1150.5]) runtime.engineTimer.set(at);
   expect(runtime.set).toBe(1);
   runtime.fire(1100);
-  // Nothing is due then.
+  // No timer is due then.
   expect(runtime.fired).toEqual([]);
   expect([...runtime.timers.values()].map(({ delay }) => delay)).toEqual([50.5]);
   runtime.fire(1150.5);

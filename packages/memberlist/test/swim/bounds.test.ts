@@ -106,7 +106,7 @@ describe("memory", () => {
     expect(node.known().map(({ name }) => name)).toEqual(["n1"]);
     expect(handlers()).toBe(0);
     expect(node.engine.numQueuedBroadcasts).toBe(0);
-    // There is nothing to gossip: those ticks rest.
+    // The queues are empty: the ticks of gossip pause.
     expect(timers()).toBe(periodic - 1);
   });
 

@@ -64,16 +64,16 @@ export interface HarnessOptions {
   readonly delegates?: Partial<EngineDelegates>;
   readonly network?: HarnessNetwork;
   readonly seed?: number;
-  /** Every random number: with 0, whoever is added last comes first in the probe list, and nothing is staggered. */
+  /** Every random number: with 0, the node added last comes first in the probe list, and timers start without a random delay. */
   readonly fixedRandom?: number;
   readonly now?: number;
   readonly layerOverhead?: number | (() => number);
   readonly hooks?: Partial<EngineHooks>;
   /** Sequence numbers start above it. Default 0. */
   readonly seqNo?: number;
-  /** Whether durations are measured, as with `metrics` in the config: each as 0 ms. */
+  /** Whether the engine measures durations, as with `metrics` in the config. Each is 0 ms. */
   readonly measures?: boolean;
-  /** Where the engine publishes what it does; absent: nobody listens. */
+  /** Receives the diagnostics of the engine. Absent: they have no subscribers. */
   readonly channels?: DiagnosticsChannels;
 }
 

@@ -4,7 +4,7 @@ import { EngineHarness, stranger, type HarnessOptions } from "./engine-harness.t
 import { ack, alive, dead, hostOf, type MessageOf } from "./messages.ts";
 
 const config = { healingInterval: 1000, healingTimeout: 0, probeInterval: 0, probeTimeout: 100, disableTcpPings: true };
-const refused = new MemberlistError("dial_failed", "nobody is there");
+const refused = new MemberlistError("dial_failed", "connection refused");
 
 /** n1, which knows the others. Randomness is fixed at 0, so that a tick comes at once and always tries. */
 function knowing(names: readonly string[], options: HarnessOptions = {}): EngineHarness {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { EngineHarness } from "./engine-harness.ts";
 import { alive, dead, suspect } from "./messages.ts";
 
-/** Never started: nothing is probed, and the only timers are those of suspicions. */
+/** Never started: it does not probe, and its only timers are those of suspicions. */
 function knowing(names: readonly string[], config: ConstructorParameters<typeof EngineHarness>[0] = {}): EngineHarness {
   const node = new EngineHarness(config);
   for (const name of names) node.deliver(alive(name));

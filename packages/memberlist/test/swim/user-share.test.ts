@@ -98,7 +98,7 @@ it("saves the unused share of user broadcasts: a quarter of each packet", () => 
   expect(saver.talk(60)).toBeLessThanOrEqual(1);
 });
 
-it("caps the saved share at one message's need, so that membership updates wait no longer", () => {
+it("caps the saved share at one message's need, which bounds the wait of membership updates", () => {
   const saver = new Saver(4);
   saver.silence(1_000);
   // 4 · ceil(log10(41)) = 8 packets are saved up, and a quarter of each that is sent.

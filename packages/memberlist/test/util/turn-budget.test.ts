@@ -82,7 +82,7 @@ describe("TurnBudget", () => {
     expect(await outcome).toMatchObject([{ status: "rejected" }, { status: "fulfilled", value: 7 }]);
   });
 
-  it("restores its whole budget after a turn, and requests no turn while nothing is spent", async () => {
+  it("restores its whole budget after a turn, and requests no turn while the budget is whole", async () => {
     const { budget, nextTurn, turnsAsked } = budgetOf10();
     budget.spend(10);
     await nextTurn();

@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, randomBytes, type CipherGCMTypes } fr
 import type { AesGcm, Crypto } from "../../src/ports/crypto.ts";
 import { fixedKeysCipher, type PayloadCipher } from "../../src/wire/encryption.ts";
 
-/** AES-GCM of Node. A test that compares bytes passes the nonces. */
+/** AES-GCM of Node. A test that compares bytes passes the nonces; they are random by default. */
 export function aes(key: Uint8Array, nextNonce: () => Uint8Array = () => randomBytes(12)): AesGcm {
   const algorithm = `aes-${key.length * 8}-gcm` as CipherGCMTypes;
   return {

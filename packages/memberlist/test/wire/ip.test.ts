@@ -5,7 +5,7 @@ import { bytesToIp, isIpAt, isMappedAt, writeIp } from "../../src/wire/ip.ts";
 import { fromHex, toHex } from "./hex.ts";
 import { reasonOf } from "./reason.ts";
 
-/** What a member's address is written as; nothing for "", which no writer asks for. */
+/** The bytes of a written address; none for "", which no writer passes. */
 function ipToBytes(ip: string, isMapped?: boolean): Uint8Array {
   const bytes = new Uint8Array(30).fill(0xee);
   const size = ip === "" ? 0 : writeIp(ip, bytes, 2, isMapped);

@@ -12,7 +12,7 @@ const open: DecodePacketOptions = { label: none, skipInboundLabelCheck: false };
 const repetitive = new Uint8Array(200).fill(8);
 
 describe("the layers of a packet", () => {
-  it("returns the message itself if there is no layer to add or remove", () => {
+  it("returns the message itself if it has no layer to add or remove", () => {
     const message = ascii("\x08hi");
     expect(encodePacket(message, plain)).toBe(message);
     expect(encodePacket(message, { ...plain, compress: true })).toBe(message);

@@ -153,7 +153,7 @@ describe("StreamReader", () => {
     expect(await reader.readByte()).toBe(0);
     const read = await reader.readExactly(2 * 1024 * 1024);
     expect(Buffer.compare(read, bytes.subarray(1, -8))).toBe(0);
-    // What had arrived with the first byte makes another part, and in one chunk all had.
+    // The bytes that arrived with the first byte make one more part. In one chunk all bytes arrived with it.
     expect(yields).toBeGreaterThanOrEqual(chunkSize > read.length ? 0 : 3);
     expect(yields).toBeLessThanOrEqual(4);
     expect(await reader.readExactly(8)).toEqual(bytes.subarray(-8));
@@ -243,7 +243,7 @@ describe("one message on a stream", () => {
     expect(encodeStreamMessage(message, { compress: false })).toBe(message);
   });
 
-  it("fails to decode if it is encrypted and there are no keys", async () => {
+  it("fails to decode if it is encrypted and the reader has no keys", async () => {
     await expect(readStreamMessage(new StreamReader(fromHex("0a00000010")), limits)).rejects.toMatchObject({
       reason: "decrypt_failed",
       message: "an encrypted message, but this node has no key: set secretKey",

@@ -67,7 +67,7 @@ describe.each(jobs)("a job of stream workers with %s", (_, job) => {
 
 describe("decoding a job", () => {
   const shown: Crypto = { aesGcm: () => transparent };
-  /** Both ways, where the encryption shows what is inside. */
+  /** The errors at once and in parts, under an encryption that leaves the content as it is. */
   const refusal = async (payload: Uint8Array, isEncrypted: boolean): Promise<unknown[]> => {
     const job = { ...(isEncrypted ? { decrypt: { keys: [key], label } } : {}), maxDecompressedBytes: limit };
     const causeOf = (error: unknown): unknown => error;

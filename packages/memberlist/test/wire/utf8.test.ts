@@ -11,7 +11,7 @@ const badNames: readonly Uint8Array[] = [
   new Uint8Array(4096).fill(0x61, 0, 4095).fill(0xc3, 4095),
 ];
 
-/** The module as a process loads it that has decoded nothing yet, and how often it calls what makes strings. */
+/** Loads a fresh copy of the module, and counts its calls of the functions that make strings. */
 async function freshAndCounted(): Promise<{
   text: typeof utf8;
   calls: { decode: number; fromCharCode: number };

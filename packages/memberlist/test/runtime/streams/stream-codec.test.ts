@@ -82,7 +82,7 @@ describe.each(layers)("a stream message, $name, version $protocolVersion", ({ ri
   const make = () => codec({ ring: ring ? new Keyring([], a) : undefined, compress, protocolVersion });
 
   it.each([threshold - 1, threshold])(
-    "encodes to the same bytes on the event loop and on the workers, at a length of %i bytes",
+    "encodes to the same length on the event loop and on the workers, and decodes on either: %i bytes",
     async (size) => {
       const { streams, inline, jobs } = make();
       const there = await streams.encode(message(size));

@@ -10,7 +10,7 @@ import { reasonOf } from "../reason.ts";
 
 const machine = lzwMachine();
 
-/** The output in hex, or the reason why there is none. */
+/** The output in hex, or the reason of the refusal. */
 type Outcome = string | undefined;
 
 function byMachine(input: Uint8Array, maxBytes: number): Outcome {
