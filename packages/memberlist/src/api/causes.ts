@@ -4,7 +4,7 @@ export interface ProbeFailed {
   readonly code: "probe_failed";
   /** The direct ping could not be sent, or no ack arrived within `probeTimeout`. */
   readonly direct: "no_ack" | "send_failed";
-  /** The names of the members that were asked to ping it. None of them relayed an ack. */
+  /** The names of the members that were asked to ping it, and relayed no ack. */
   readonly indirect: readonly string[];
   /** How many of them answered that they got no ack. A number far below `nacksExpected` suggests that this node has the fault. */
   readonly nacks: number;

@@ -8,7 +8,7 @@ import { metaMaxSize } from "../wire/constants.ts";
 import { maxUserMsgBytes } from "../wire/input-limits.ts";
 
 /**
- * Checks the options of a call: every defined or `required` option against its rule, and that there are no unknown options.
+ * Checks the options of a call: every defined or `required` option against its rule. It refuses unknown options.
  *
  * @param call the name of the call for the message, such as `join`
  * @throws MemberlistError `invalid_argument` for the first wrong option (`details.option`)

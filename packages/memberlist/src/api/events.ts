@@ -21,9 +21,12 @@ export type MemberEvent =
   | ConflictEvent
   /** The event loop of this process (`node`) was blocked for `probeTimeout` or more: its timers fired `late` ms late. */
   | { readonly type: "event_loop_blocked"; readonly node: Node; readonly late: number; readonly at: number }
-  /** The application of this node (`node`), which runs in a thread of its own, was silent for `silentFor` ms. The node answers no more until it is back. */
+  /**
+   * This node (`node`) runs in a thread, and the event loop of its application was blocked for `silentFor` ms. The node stops answering until
+   * the application runs again.
+   */
   | { readonly type: "application_unresponsive"; readonly node: Node; readonly silentFor: number; readonly at: number }
-  /** The thread of this node (`node`) has ended because of `error`. It is started again, unless that failed too often. */
+  /** The thread of this node (`node`) has ended because of `error`. It is started again, unless ten starts in a row have failed. */
   | { readonly type: "thread_failed"; readonly node: Node; readonly error: MemberlistError; readonly at: number }
   | AddressLostEvent
   | IsolatedEvent

@@ -11,7 +11,7 @@ export interface JoinOptions extends WaitOptions {
   readonly concurrency?: number;
   /**
    * The join fails if it reaches fewer addresses. It tries all of them in any case. This node's own address does not count. Default 1, or
-   * 0 if every seed is this node itself (the first of its cluster) or there are no seeds. With 0 the join succeeds even if nobody answers.
+   * 0 if every seed is this node itself (the first of its cluster) or the list is empty. With 0 the join succeeds even without an answer.
    */
   readonly minReached?: number;
 }

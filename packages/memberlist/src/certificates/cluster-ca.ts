@@ -32,7 +32,7 @@ export interface NodeCertificateOptions {
   readonly name: string;
   /** The `label` of its config. Default "". */
   readonly label?: string;
-  /** In ms, from `validFrom` on; no longer than the authority is valid. Default 1 year, or until the authority expires. */
+  /** In ms, from `validFrom` on; at most as long as the authority is valid. Default 1 year, or until the authority expires. */
   readonly validFor?: number;
   /** Default: five minutes ago, for clocks that are behind. */
   readonly validFrom?: Date;

@@ -37,7 +37,7 @@ export class DerReader {
     return content;
   }
 
-  /** As {@link read}; undefined, and nothing is read, where the next value has another tag or there is none. */
+  /** As {@link read}; undefined, without reading, at the end or if the next value has another tag. */
   readOptional(tag: number): Uint8Array | undefined {
     return this.#bytes[this.#at] === tag ? this.read(tag) : undefined;
   }

@@ -18,9 +18,9 @@ import type { Store } from "../ports/store.ts";
 import type { Transport } from "../ports/transport.ts";
 
 /**
- * The configuration of a member. Start from {@link lanConfig}, {@link wanConfig}, {@link kubernetesConfig} or {@link localConfig}, and override fields. Only `name`
- * has no default; other missing fields have the LAN default. Durations are in ms, and at most 2^31 - 1 (about 24.8 days), because
- * runtimes fire longer timers at once. Source: PROTOCOL.md section 8.
+ * The configuration of a member. Start from {@link lanConfig}, {@link wanConfig}, {@link kubernetesConfig} or {@link localConfig}, and
+ * override fields. Only `name` has no default; other missing fields have the LAN default. Durations are in ms, and at most 2^31 - 1 (about
+ * 24.8 days), because runtimes fire longer timers at once. Source: PROTOCOL.md section 8.
  */
 export interface Config {
   /**
@@ -261,7 +261,7 @@ export interface Config {
   /** How often the lengths of queues are measured (`memberlist.queue.broadcasts`, …) and the transport's counters are read; at least 1 ms. Default 30 s. */
   queueCheckInterval?: number;
 
-  /** This node's metadata, at most 512 bytes, if there is no `delegate.nodeMeta`. It is copied. */
+  /** This node's metadata, at most 512 bytes, for a node without `delegate.nodeMeta`. It is copied. */
   meta?: Uint8Array;
   /** Receives metrics: an adapter such as `@memberlist/prometheus`, or an object of your own. docs/reference/metrics.md lists them. Default none. */
   metrics?: Metrics;
@@ -340,7 +340,10 @@ type DefaultedField =
   | "healingInterval"
   | "healingTimeout";
 
-/** The result of {@link lanConfig}, {@link wanConfig}, {@link kubernetesConfig} and {@link localConfig}: a new object without a name, which you may change. */
+/**
+ * The result of {@link lanConfig}, {@link wanConfig}, {@link kubernetesConfig} and {@link localConfig}: a new object without a name, which you
+ * may change.
+ */
 export type PresetConfig = Omit<Config, "name" | DefaultedField> & Required<Pick<Config, DefaultedField>>;
 
 /** The effective config: checked, complete and frozen, with copies of lists and bytes. An empty `secretKey` becomes undefined. */

@@ -83,9 +83,9 @@ export function localConfig(): PresetConfig {
 
 /**
  * Defaults for pods of one Kubernetes cluster: the LAN values, and a `deadNodeReclaimTime` of 10 s. A pod of a StatefulSet keeps its name and
- * gets another address when it is replaced. Kubernetes runs no two pods of one name, so that a short time is safe. Set a `label`, because
- * Kubernetes gives the address of a deleted pod to a pod of another cluster, and `advertiseAddr` to the pod's address. docs/guide/deploying.md
- * has complete manifests.
+ * gets another address when it is replaced. Kubernetes never runs two pods of one name at once, so a short time is safe. Set a `label`: a pod
+ * of another cluster may get the address of a deleted pod. Set `advertiseAddr` to the pod's address. docs/guide/deploying.md has complete
+ * manifests.
  */
 export function kubernetesConfig(): PresetConfig {
   return { ...lanConfig(), deadNodeReclaimTime: 10_000 };

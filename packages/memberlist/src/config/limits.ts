@@ -32,7 +32,7 @@ export interface Limits {
   readonly maxPushPullRequestsPerPeer?: number;
   /**
    * The memory of the encoded states with which this node answers push/pulls, in bytes: encoded, and as sent. Requests that arrive together
-   * share a state. If there is no room, a request waits for at most `tcpTimeout`; streams that have used a state for half of that time are
+   * share a state. Without room a request waits for at most `tcpTimeout`; streams that have used a state for half of that time are
    * dropped to make room. One state always has room. Default 128 MiB: at least three states of 20 MiB at once.
    */
   readonly maxPushPullAnswerBytes?: number;

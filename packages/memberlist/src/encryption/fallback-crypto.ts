@@ -19,7 +19,7 @@ export async function loadFallbackCrypto(): Promise<Crypto> {
           try {
             return gcm(kept, encrypted.subarray(0, nonceSize), additionalData).decrypt(encrypted.subarray(nonceSize));
           } catch {
-            // Another key, other additional data, or tampered with: there is no way to distinguish them.
+            // Another key, other additional data, and tampering look the same here.
             return undefined;
           }
         },

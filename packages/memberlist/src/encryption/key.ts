@@ -38,7 +38,7 @@ export function encodeKey(key: Uint8Array): string {
 
 /**
  * Reads a key that {@link generateKey} made, for `secretKey` or a {@link Keyring}. It is strict, because a member whose key is almost right is
- * alone: nothing is trimmed, and each key has one string.
+ * alone: it trims no white space, and each key has one string.
  *
  * @throws MemberlistError `invalid_argument` for a string that is not base64, or not of a key's length; the message shows none of it
  */

@@ -16,7 +16,7 @@ const inspectHooks: readonly string[] = ["nodejs.util.inspect.custom", "Deno.cus
  * The keys of a cluster. The first is the primary: it encrypts, and is tried first to decrypt. Changes take effect on a running
  * node at once. To rotate: `addKey` on every member, then `useKey` on every member, then `removeKey` of the old one.
  *
- * Keys are copied on their way in and out, and never shown: what is printed or serialised says only how many there are.
+ * Keys are copied on their way in and out, and never shown: printed or serialised, a ring shows only the number of its keys.
  * Source: PROTOCOL.md section 8.
  */
 export class Keyring {
@@ -44,7 +44,7 @@ export class Keyring {
     for (const key of keys) this.addKey(key);
   }
 
-  /** How many keys there are; 0 means that nothing is encrypted. */
+  /** The number of keys; with 0, messages are not encrypted. */
   get size(): number {
     return this.#keys.length;
   }
@@ -55,7 +55,7 @@ export class Keyring {
   }
 
   /**
-   * Accepts one more key. Nothing happens when it is there already. On an empty ring it becomes the primary key.
+   * Accepts one more key. A key that the ring has already changes nothing. On an empty ring it becomes the primary key.
    *
    * @throws MemberlistError `invalid_argument` unless it is 16, 24 or 32 bytes long
    */

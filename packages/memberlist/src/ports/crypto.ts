@@ -77,7 +77,7 @@ interface WebCrypto {
 /** The most bytes that `getRandomValues` fills in one call. */
 const bytesAtOnce = 65_536;
 
-/** @throws MemberlistError `unsupported` where the runtime has none; there is nothing weaker to fall back on */
+/** @throws MemberlistError `unsupported` in a runtime without one; weaker randomness is not used instead */
 export function webCrypto(): WebCrypto {
   const { crypto } = globalThis as unknown as { readonly crypto?: WebCrypto };
   if (crypto === undefined) throw new MemberlistError("unsupported", "this runtime has no crypto.getRandomValues");

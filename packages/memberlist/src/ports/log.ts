@@ -53,7 +53,7 @@ export class Log<Code extends string = LogCode> {
     });
   }
 
-  /** Writes a line that was admitted: by this log, or by that of the node's thread. */
+  /** Writes a line that this log, or the log in the member's thread, has admitted. */
   write(event: LogEvent): void {
     this.#guarded(() => this.#hand(event));
   }

@@ -84,7 +84,7 @@ export class AddressWatch {
     const { config, log, operations, stats, transport } = this.#options;
     try {
       const wanted = await askAdvertiseAddr(config, operations);
-      // The transport's own choice stands for as long as it is there: another interface that comes up changes nothing.
+      // The transport keeps its own choice while the machine has the address: another interface that comes up changes nothing.
       if (wanted === "" && !this.#isLost) return;
       const next = await finalAdvertiseAddr(transport, wanted, config.advertisePort);
       if (this.#isStopped || (next.addr === this.#current.addr && next.port === this.#current.port)) return;

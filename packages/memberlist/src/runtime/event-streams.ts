@@ -32,7 +32,7 @@ export class EventHub {
     return stream;
   }
 
-  /** Calls `listener` for every event, at once. */
+  /** Calls `listener` for every event, before the streams get it. */
   follow(listener: (event: MemberEvent) => void): void {
     this.#followers.push(listener);
   }

@@ -179,7 +179,7 @@ class Join {
     return this.#parts.config.clock.now();
   }
 
-  /** In whole ms, as it stands in errors. @throws MemberlistError `timeout` when there is none */
+  /** In whole ms, as errors show it. @throws MemberlistError `timeout` when the time is over */
   #timeLeft(): number {
     const left = Math.min(this.#parts.config.tcpTimeout, this.#deadline - this.#now());
     if (left <= 0) throw new MemberlistError("timeout", "the join's timeout passed before this address was tried");
@@ -209,7 +209,7 @@ function joinFailed(result: JoinResult, minReached: number): JoinError {
   });
 }
 
-/** The caller's own wish, or the end of everything: there is nothing left to try. */
+/** Whether the caller or a shutdown has ended the join: it tries no further seed. */
 function isEnd(code: ErrorCode): code is "aborted" | "shutdown" {
   return code === "aborted" || code === "shutdown";
 }

@@ -56,7 +56,7 @@ export class OutputHandler {
       for (let { events } = outputs; events.length > 0; { events } = outputs) {
         outputs.events = [];
         for (const event of events) {
-          // A delegate may have shut us down: nothing is notified after that.
+          // A delegate may have shut us down: no delegate is notified after that.
           if (isStopped()) return;
           delegates.notify(event);
           if (event.type !== "message" && event.type !== "pingComplete") publish({ ...event, at: config.clock.wallTime() });

@@ -277,7 +277,7 @@ export class SavedStateKeeper {
         if (isStopped()) return;
       }
     }
-    throw failure ?? new MemberlistError("no_ping_response", "none of them answered a ping");
+    throw failure ?? new MemberlistError("no_ping_response", "no saved member answered a ping");
   }
 
   async #ask(members: readonly Address[]): Promise<Address[]> {

@@ -7,7 +7,7 @@ import type { SrvRecord, Transport } from "../ports/transport.ts";
 import type { PendingOperations } from "./pending-operations.ts";
 
 export interface SeedLookup {
-  /** Gives the ms that are left. @throws MemberlistError `timeout` when there are none */
+  /** Returns the ms that are left. @throws MemberlistError `timeout` when the time is over */
   readonly timeLeft: () => number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -30,7 +30,7 @@ export class SeedResolver {
   /**
    * All addresses that a seed stands for now. A name's addresses come in the order of the answer.
    *
-   * @throws MemberlistError `resolve_failed` if there are none, `invalid_address`, `timeout`, `aborted`, `shutdown`
+   * @throws MemberlistError `resolve_failed` for a seed without an address, `invalid_address`, `timeout`, `aborted`, `shutdown`
    */
   async resolve(seed: Seed, lookup: SeedLookup): Promise<readonly Address[]> {
     if (typeof seed === "string") return this.#resolveText(seed, lookup);
@@ -102,7 +102,7 @@ function providerFailed(name: string, error: unknown): MemberlistError {
   return new MemberlistError("resolve_failed", `${name} failed: ${errorMessage(error)}`, { cause: error });
 }
 
-/** The caller's own wish, or the end of everything: there is nothing left to try. */
+/** Whether the caller or a shutdown has ended the look-up: it tries no further name. */
 function isEnd(error: unknown): boolean {
   return error instanceof MemberlistError && (error.code === "aborted" || error.code === "shutdown");
 }

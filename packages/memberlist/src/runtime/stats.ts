@@ -122,7 +122,7 @@ export class Stats implements EngineStats {
     return { metric: `memberlist.${family as Family}`, labels: { ...labels, [labelOf[family as Family]]: value } };
   }
 
-  /** A collector that throws, or rejects, must not stop the protocol; the counters and the log show it. */
+  /** Passes one value to the collector. A collector that throws or rejects must not stop the protocol: the counters and the log show its error. */
   send(kind: keyof Metrics, metric: MetricName, value: number, labels: MetricLabels): void {
     const { metrics } = this.#options;
     if (metrics === undefined) return;

@@ -2,7 +2,7 @@ import { canonicalIp, hostPort, type Address } from "../api/address.ts";
 import { MemberlistError } from "../api/errors.ts";
 import type { PacketLink } from "./packet-link.ts";
 
-/** In ms: a dial of this age makes room for another one, where nothing is known of the network. */
+/** In ms: a dial of this age makes room for another one, until peers have shown how long they take to answer. */
 const dialGraceMin = 100;
 /** The grace beside the time that peers needed to acknowledge something, and how much of it the latest peer decides. */
 const graceFactor = 1.5;
@@ -50,7 +50,7 @@ export class LinkTable {
   }
 
   /**
-   * The link to this peer; undefined when there is none, and no room for another one.
+   * The link to this peer. Makes one if it is missing; undefined without room for it.
    *
    * @param forPeer a peer's packet makes us send: the address may be made up
    */

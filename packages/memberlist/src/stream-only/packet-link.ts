@@ -23,7 +23,7 @@ export interface PacketLinkOptions {
   readonly onReached: () => void;
   /** The peer has hung up before it accepted a packet: it seems to speak UDP only, or to have another key. */
   readonly onUnwelcome: () => void;
-  /** Nothing has been sent for long, or the peer could not be reached: there is nothing to keep. */
+  /** The link has been idle for long, or could not reach the peer: the table drops it. */
   readonly onGone: () => void;
 }
 

@@ -13,8 +13,8 @@ export interface TransmitLimitedQueueOptions {
   /** A broadcast is sent retransmitMult * ceil(log10(n + 1)) times. */
   readonly retransmitMult: number;
   /**
-   * The longest message that a packet can hold, in bytes, asked each time: `members.maxPayload()`; Infinity while there are no members
-   * yet. A longer one is refused.
+   * The longest message that a packet can hold, in bytes, asked each time: `members.maxPayload()`; Infinity before the member exists.
+   * A longer one is refused.
    */
   readonly maxPayload: () => number;
   /** How many may wait, 1 or more; Infinity for no limit. Default 8,192. */
@@ -84,7 +84,7 @@ const defaultMaxBytes = 8 * 1024 * 1024;
  * Broadcasts waiting for room in a packet: fewest transmits first, then largest, then newest. The library keeps one for
  * membership; a delegate that broadcasts keeps one of its own. Source: PROTOCOL.md section 7.
  *
- * It is bounded when a broadcast comes in: without peers nothing is ever sent, hence nothing would ever leave.
+ * Adding a broadcast enforces the bounds: without peers the queue sends no broadcast, so none would leave it otherwise.
  */
 export class TransmitLimitedQueue {
   readonly #numNodes: () => number;
@@ -166,7 +166,7 @@ export class TransmitLimitedQueue {
       free = this.#tiers[transmits]?.takeLargest(free, overhead, sent, ends) ?? free;
     }
     const messages = sent.map(({ message }) => message);
-    // Only now, so that nothing is sent twice in one packet.
+    // Only now, so that a packet contains no broadcast twice.
     const finished: Entry[] = [];
     let start = 0;
     for (const end of ends) {

@@ -35,7 +35,7 @@ export interface EngineContext {
   isRelocating: boolean;
   /** The time of the input being handled, in ms. */
   now: number;
-  /** We have said that we leave: we no longer refute. */
+  /** This node has announced its leave: it has stopped refuting. */
   hasLeft: boolean;
   /** The last sequence number given out. */
   seqNo: number;
@@ -70,7 +70,7 @@ export function makeAlive({ advertised, config }: EngineContext, meta: Uint8Arra
   return { incarnation, node: config.name, addr: advertised.addr, port: advertised.port, meta, vsn };
 }
 
-/** Raises our incarnation to the next one, and above `accused`. It stays a u32: at the very end of the range nothing is above. */
+/** Raises our incarnation to the next one, and above `accused`. It stays a u32: the last number of the range has no successor. */
 export function nextIncarnation(context: EngineContext, accused: number = 0): number {
   context.incarnation = Math.min(Math.max(context.incarnation, accused) + 1, u32 - 1);
   return context.incarnation;

@@ -241,7 +241,7 @@ export class Engine {
     this.#relocation.finish();
     this.context.hasLeft = true;
     const local = this.#local();
-    // Refused by our own rules, we were never a member: there is nothing to take back.
+    // Refused by our own rules, we were never a member, and have no alive message to take back.
     if (local === undefined) finished();
     else this.#membership.dead({ incarnation: local.incarnation, node: config.name, from: config.name }, { finished });
   }
@@ -353,7 +353,7 @@ export class Engine {
     stats.collect();
   }
 
-  /** There is something to gossip: the ticks, which pause while there is nothing, go on. */
+  /** Resumes the ticks of gossip, which pause while the queues are empty. */
   #wakeGossip(): void {
     this.#gossipTicks?.wake();
   }

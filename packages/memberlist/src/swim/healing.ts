@@ -13,7 +13,7 @@ const seedsMax = 64;
 const triedMax = 16;
 /** How often a peer that was reached, but is still dead to us, is tried at once again. */
 const followUpsMax = 3;
-/** The delay before a follow-up where there is no gossip to spread the update, in ms. */
+/** The delay before a follow-up if gossip is off and cannot spread the update, in ms. */
 const defaultFollowUpDelay = 1_000;
 
 interface RememberedSeed {
@@ -91,7 +91,7 @@ export class Healing {
     return this.#context.table.liveCount <= 1;
   }
 
-  /** Nothing ticks where there is nothing to try. Nodes that begin at the same time are spread over a whole interval. */
+  /** Called once a node or a seed is worth a try. Nodes that begin at the same time are spread over a whole interval. */
   #arm(): void {
     if (this.#timer !== undefined) return;
     const { config, now, random } = this.#context;
@@ -303,7 +303,7 @@ export class LostNodes {
     return this.#byName.get(name);
   }
 
-  /** Where there are too many, a random one goes: neither a partition of long ago nor the latest deaths are lost as a whole. */
+  /** A full list drops a random node, so that it loses neither an old partition nor the latest deaths as a whole. */
   add({ name, addr, port, incarnation }: NodeRecord, now: number): void {
     this.delete(name);
     if (this.size >= lostNodesMax) this.delete(this.#names[randomOffset(this.#random, this.#names.length)] as string);

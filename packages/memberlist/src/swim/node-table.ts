@@ -160,7 +160,7 @@ export class NodeTable {
   readonly #byState: Readonly<Record<NodeState, NodeRecord[]>> = { alive: [], suspect: [], dead: [], left: [] };
   readonly #probeList: ProbeList<NodeRecord>;
   #stateChanges = 0;
-  /** The names of changed members, if somebody tracks them. */
+  /** Undefined until {@link trackChanges}. */
   #changed: Set<string> | undefined;
   /** How many nodes, from the first one on, {@link reap} has not looked at yet. */
   #reapLeft = 0;
@@ -190,13 +190,13 @@ export class NodeTable {
     return this.#stateChanges;
   }
 
-  /** Adds the names of members to a set, of all now and of those that change from now on. */
+  /** Adds the names of all members to a set, and from then on the name of each member that changes. */
   trackChanges(changed: Set<string>): void {
     this.#changed = changed;
     for (const { name } of this.#list) changed.add(name);
   }
 
-  /** Something changed that the table does not set: a round-trip time, an accuser. */
+  /** Notes that a member has changed, even in a field that the table does not set: its round-trip time, its accusers. */
   changed({ name }: NodeRecord): void {
     this.#changed?.add(name);
   }

@@ -5,9 +5,9 @@ import type { Gossip } from "./gossip.ts";
 import type { NodeRecord } from "./node-table.ts";
 import type { ScheduledTimer } from "./timers.ts";
 
-/** Rounds of gossip that each message has beyond those in which it reaches all if nothing is lost. */
+/** Further rounds of gossip for each message, beyond those in which it reaches all members without packet loss. */
 const spareRounds = 2;
-/** How long a round takes where there is no gossip, and messages ride along on pings and acks, in ms. */
+/** How long a round takes if gossip is off, and messages travel on pings and acks, in ms. */
 const defaultRound = 1_000;
 /** How many earlier addresses are remembered. */
 const formerMax = 8;

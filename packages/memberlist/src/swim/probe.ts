@@ -63,7 +63,7 @@ export class Prober {
     const isWanted = selector.filter("probe", (record) => record.name !== config.name && !record.isDeadOrLeft);
     let target: NodeRecord | undefined;
     let isRoundOver = false;
-    // Two rounds at most, with their ends: whoever is there to be probed is found.
+    // Two rounds at most, with their ends: they reach every node that can be probed.
     for (let left = 2 * table.liveCount + 2; left > 0 && target === undefined; left--) {
       const record = table.nextProbed();
       if (record === undefined) isRoundOver = true;

@@ -7,7 +7,10 @@ export interface ScheduledTimer {
   callback: (() => void) | undefined;
 }
 
-/** The timers of the engine, and of the virtual clock: a binary heap. The runtime arms one real timer for {@link nextAt} and calls {@link fire}. */
+/**
+ * The timers of the engine, or of the virtual clock: a binary heap. The runtime arms one real timer for the engine's {@link nextAt} and then
+ * calls {@link fire}.
+ */
 export class TimerQueue {
   #heap: ScheduledTimer[] = [];
   #order = 0;
@@ -46,7 +49,7 @@ export class TimerQueue {
     for (let at = this.nextAt(); at !== undefined && at <= now; at = this.nextAt()) this.#fireFirst();
   }
 
-  /** Fires the next timer, whenever it is due; none if none is set. */
+  /** Fires the next timer, even before it is due. Does nothing without a timer. */
   fireNext(): void {
     if (this.nextAt() !== undefined) this.#fireFirst();
   }
@@ -121,7 +124,7 @@ export interface PeriodicOptions {
   /** From one tick to the next, in ms. */
   readonly interval: () => number;
   readonly tick: () => void;
-  /** Whether a tick would find anything to do. Where not, there are none until {@link Periodic.wake}. Absent: it always would. */
+  /** Whether the next tick has work. If not, ticks pause until {@link Periodic.wake}. Absent: every tick has work. */
   readonly hasWork?: () => boolean;
 }
 
@@ -139,7 +142,7 @@ export class Periodic {
     this.#set();
   }
 
-  /** There is work again: the next tick comes when it would have come had there been work all the time. */
+  /** Resumes paused ticks because work has arrived. The ticks keep the rhythm that they had before the pause. */
   wake(): void {
     if (this.#timer !== undefined || this.#isStopped) return;
     const { context, interval } = this.#options;

@@ -95,8 +95,8 @@ const firstEphemeralPort = 32_768;
 
 /**
  * A network within one process, on a (virtual) clock: a run is a function of the seed. Packets are delayed and lost; streams keep
- * their order and lose nothing. Across a block, packets are lost, dials get no answer, and the bytes of streams wait until the block is
- * taken back. A stream can be opened only while both directions are open.
+ * their order and lose nothing. Across a block, packets are lost, dials get no answer, and the bytes of streams wait until the block
+ * ends. A stream can be opened only while both directions are open.
  */
 export class MemoryNetwork implements MemoryFabric {
   /** The clock of the network. */
@@ -230,7 +230,7 @@ export class MemoryNetwork implements MemoryFabric {
     this.#resume();
   }
 
-  /** Takes back every block and partition. Streams continue with the bytes that waited. */
+  /** Ends every block and partition. Streams continue with the bytes that waited. */
   heal(): void {
     this.#blocks.clear();
     this.#resume();
@@ -353,7 +353,7 @@ export class MemoryNetwork implements MemoryFabric {
     };
   }
 
-  /** Lets all that waits try again. Pieces and dials that are still blocked wait once more. */
+  /** Retries all waiting pieces and dials. Those that are still blocked wait once more. */
   #resume(): void {
     for (const resume of this.#stalled.splice(0)) resume();
   }

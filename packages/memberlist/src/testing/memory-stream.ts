@@ -11,9 +11,9 @@ export interface MemoryLink {
   readonly clock: Clock;
   /** How long the next piece takes, in ms. */
   delay(bytes: number): number;
-  /** Whether nothing gets through for now. */
+  /** Whether a block stops all bytes for now. */
   blocked(): boolean;
-  /** Calls `resume` once, when a block is taken back. */
+  /** Calls `resume` once, when a block ends. */
   whenHealed(resume: () => void): void;
 }
 

@@ -60,7 +60,7 @@ export class MemoryTransport implements Transport {
   readonly #clock: Clock;
   readonly #streams: Set<MemoryStream> = new Set();
   readonly #dials: Set<(error: MemberlistError) => void> = new Set();
-  /** The held packets, in order; undefined while nothing is held. */
+  /** The held packets, in order; undefined unless the transport is held. */
   #held: (() => void)[] | undefined;
   /** The released packets, which are read one by one. */
   #unread: (readonly [packet: Uint8Array, from: Address])[] = [];

@@ -147,7 +147,7 @@ export class VirtualClock implements Clock {
     return promise;
   }
 
-  /** Runs the next timer that is due by `end`; false when there is none. */
+  /** Runs the next timer that is due by `end`; false without such a timer. */
   #runNext(end: number): boolean {
     const at = this.#timers.nextAt();
     if (at === undefined || at > end) return false;

@@ -58,11 +58,11 @@ export async function chooseAdvertiseAddress(request: AdvertiseRequest): Promise
 }
 
 /**
- * The address of one interface: IPv4 unless only IPv6 is bound, and IPv6 first where `::` is bound. Link-local addresses do not count: others
- * cannot use them without a zone.
+ * The address of one interface: IPv4 unless only IPv6 is bound, and IPv6 first where `::` is bound. It skips link-local addresses, which
+ * others cannot use without a zone.
  *
  * @param bindAddr the configured `bindAddr`
- * @throws MemberlistError `advertise_address_failed`; `details.interfaces` and the message have the names of all interfaces
+ * @throws MemberlistError `advertise_address_failed`; `details.interfaces` and the message list the names of all interfaces
  */
 export function interfaceAddress(host: HostInterfaces, name: string, bindAddr: string): string {
   const interfaces = host.list();
@@ -75,7 +75,7 @@ export function interfaceAddress(host: HostInterfaces, name: string, bindAddr: s
   const chosen = familyOf(canonical) === 4 ? ipv4 : (ipv6 ?? (isWildcard(canonical) ? ipv4 : undefined));
   if (chosen !== undefined) return chosen;
   const names = Object.keys(interfaces);
-  // The name is shown only where it is one: anything may stand in a wrong variable.
+  // The message shows the name of an existing interface only: a wrong variable may contain a secret.
   const problem = names.includes(name)
     ? `the interface ${name} has no address that fits ${bindAddr}`
     : "no interface has this name";

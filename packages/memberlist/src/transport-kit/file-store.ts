@@ -47,8 +47,8 @@ export function checkPath(path: unknown): void {
 
 /**
  * A store in a file that only its owner can read. A save writes a new file beside it, under a random name, flushes it to the disk, and renames
- * it; so a crash leaves the old content or the new one, never a part. The new file fails where there is anything of its name, a link included; a
- * link at `path` itself is replaced, not followed. A missing folder is created, with mode 0700. The first load or save removes temporary files of killed saves.
+ * it; so a crash leaves the old content or the new one, never a part. The save fails if that name is taken, even by a link; a link at `path`
+ * itself is replaced, not followed. A missing folder is created, with mode 0700. The first load or save removes temporary files of killed saves.
  */
 export function createFileStore(options: FileStoreOptions): Store {
   const { fs, path, name, folder, beside, permit = () => Promise.resolve() } = options;

@@ -20,7 +20,7 @@ export function* nameServers(config: string): Generator<NameServer, void> {
   }
 }
 
-/** The first of {@link nameServers}; undefined when there is none. */
+/** The first of {@link nameServers}; undefined for a config without one. */
 export function firstNameServer(config: string): NameServer | undefined {
   for (const server of nameServers(config)) return server;
   return undefined;

@@ -25,7 +25,7 @@ import { callDoneLater, type SendDone, type UdpSocket } from "./udp-socket.ts";
 export interface SocketTransportOptions extends BindOptions {
   /**
    * Streams that peers may have open at once, including those that are closed here and wait for the peer to close. The latter make room for
-   * new ones; where there are none, new ones are closed at once. Default 2,048: twice what the core serves.
+   * new ones; without them, new ones are closed at once. Default 2,048: twice what the core serves.
    */
   readonly maxInboundStreams?: number;
   /** The same for those from one IP address, which members may share. Default 512, or `maxInboundStreams` where that is less. */

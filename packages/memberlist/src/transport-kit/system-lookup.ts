@@ -45,7 +45,7 @@ export async function lookUpBySystem(host: string, system: SystemResolver, signa
 }
 
 /**
- * Resolves when one of the names exists, or the name servers have answered that none does. Then nothing is asked any longer.
+ * Resolves when one of the names exists, or the name servers have answered that none does. It then cancels the other questions.
  *
  * @throws Error when an answer is missing
  */

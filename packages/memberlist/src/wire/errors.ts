@@ -2,7 +2,7 @@ import { MemberlistError } from "../api/errors.ts";
 import type { LimitName } from "../config/limits.ts";
 import { datagramMaxBytes } from "./constants.ts";
 
-/** Encoded for UDP, a message is too long. */
+/** The error for a message whose encoded packet exceeds the longest UDP datagram. */
 export function packetTooLong(size: number): MemberlistError {
   return new MemberlistError(
     "message_too_large",

@@ -8,7 +8,7 @@ export const labelMaxSize: number = 255;
 export const labelHeaderSize: number = 2;
 
 export interface LabelledBytes {
-  /** Empty when there is no label header. A view of the packet. */
+  /** Empty without a label header. A view of the packet. */
   label: Uint8Array;
   rest: Uint8Array;
 }

@@ -119,7 +119,7 @@ export async function decodeInParts(
   return isCompressed ? notEmpty(await decompressInParts(bytes, maxDecompressedBytes, yieldToEventLoop)) : bytes;
 }
 
-/** How a message is decrypted, at once or off the event loop. @throws DecodeError where there are no keys */
+/** Decrypts a message, at once or off the event loop. @throws DecodeError without keys */
 function decrypting(
   bytes: Uint8Array,
   { label, cipher }: Pick<StreamSecurity, "label" | "cipher">,

@@ -40,7 +40,7 @@ export interface StreamMessage {
 
 export interface RemoteState {
   readonly join: boolean;
-  /** Without those of which nothing is new. */
+  /** The nodes, without unchanged ones. */
   readonly nodes: PushNodeState[];
   /** Nodes that were left out: a name or an address that no node can have. */
   readonly skipped: number;
@@ -78,7 +78,7 @@ export async function readStreamLabel(reader: StreamReader): Promise<Uint8Array>
  * The next message, with its encryption and its compression undone.
  *
  * @param decode undoes them; absent: {@link decodeStreamPayload}
- * @throws MemberlistError `stream_closed` (`details.clean`: there was no message), `stream_failed`, `limit_exceeded`, or
+ * @throws MemberlistError `stream_closed` (`details.clean`: the stream ended before a message), `stream_failed`, `limit_exceeded`, or
  *   `protocol_error` for an empty message; DecodeError for what cannot be read: `decrypt_failed` (also where we have no keys),
  *   `not_encrypted`, …
  */

@@ -27,7 +27,7 @@ export function encodeUtf8(value: string): Uint8Array {
 }
 
 /**
- * The string of `size` bytes from `at` on. Nothing is lost: valid UTF-8 decodes as usual, and each byte that is not part of a valid
+ * The string of `size` bytes from `at` on, without a loss: valid UTF-8 decodes as usual, and each byte that is not part of a valid
  * sequence becomes a lone surrogate that {@link encodeUtf8} turns back into that byte. So two names that differ in bytes differ as strings.
  *
  * @param size at most 4,096 (`stringMaxSize`): each byte may become an argument of one call
@@ -143,7 +143,7 @@ function decodeEscaped(bytes: Uint8Array): string {
   return String.fromCharCode.apply(null, units);
 }
 
-/** How long the valid UTF-8 sequence at `offset` is (Unicode table 3-7), or 0 when there is none. */
+/** How long the valid UTF-8 sequence at `offset` is (Unicode table 3-7); 0 for an invalid one. */
 function sequenceLength(bytes: Uint8Array, offset: number): number {
   const lead = bytes[offset] as number;
   if (lead < 0x80) return 1;

@@ -20,7 +20,7 @@ export interface StateLease {
   readonly encoded: Uint8Array;
   /** The nodes of the message. */
   readonly unchanged: () => Promise<UnchangedNodes>;
-  /** The stream needs the state no longer. */
+  /** Call it when the stream has finished with the state. */
   readonly release: () => void;
 }
 

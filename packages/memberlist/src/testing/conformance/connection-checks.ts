@@ -12,7 +12,7 @@ export const connectionChecks: readonly Check[] = [
       await bench.arrives(a, b, Uint8Array.of(1), "writeTo: the packet never reached the listener");
       await bench.connect(a, b);
       await b.transport.shutdown();
-      // While nobody is there, a connection is found dead and another one fails.
+      // Without a peer at the address, a connection is found dead and another one fails.
       let failed = 0;
       for (let i = 0; i < 3; i++) {
         a.transport.writeTo(Uint8Array.of(9), b.address, () => failed++);

@@ -264,7 +264,7 @@ async function staysPending(bench: Bench, write: Promise<void>): Promise<boolean
   return true;
 }
 
-/** Writes zeros until a write no longer resolves: how many bytes were written with it, and that write. */
+/** Writes zeros until a write stays pending. `written` counts its bytes, too; `held` is that write. */
 async function writeUntilHeld(bench: Bench, end: StreamEnd): Promise<{ written: number; held: Promise<void> }> {
   const chunk = new Uint8Array(256 * 1024);
   for (let written = chunk.length; written <= unreadMax; written += chunk.length) {

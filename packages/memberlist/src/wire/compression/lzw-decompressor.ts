@@ -36,7 +36,7 @@ export class LzwDecompressor {
   #bitCount = 0;
   /** The code to be given out next; an expansion and the first byte of the one behind it make its entry. */
   #next = endCode;
-  /** -1: there is none since the dictionary was cleared, or it is full. */
+  /** -1 directly after the dictionary was cleared, and while it is full. */
   #lastStart = -1;
   #lastLength = 0;
 
@@ -173,7 +173,7 @@ export class LzwDecompressor {
           width++;
           mask = (1 << width) - 1;
         } else {
-          // The dictionary is full: nothing is added any more until it is cleared.
+          // The dictionary is full: it gets no further entry until it is cleared.
           next = maxCode;
           lastStart = -1;
         }

@@ -126,7 +126,7 @@ function newMachine(): LzwMachine | undefined {
 let machine: LzwMachine | undefined;
 let isTried = false;
 
-/** The machine that all share, made when it is needed first. Undefined where there is no WebAssembly. */
+/** The machine that all share, made when it is needed first. Undefined in a runtime without WebAssembly. */
 export function lzwMachine(): LzwMachine | undefined {
   if (!isTried) {
     isTried = true;

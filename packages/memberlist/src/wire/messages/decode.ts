@@ -202,7 +202,10 @@ function versionsOf(values: readonly unknown[], field: Field): number[] {
   return values.slice(0, versionsMaxCount);
 }
 
-/** Locates a byte string of the str or bin family, or nil, which stands for no bytes. It refuses a string that is too long before decoding it, which would cost many times its size. */
+/**
+ * Locates a byte string of the str or bin family, or nil, which stands for no bytes. It refuses a string that is too long before the string is
+ * decoded, because decoding takes many times its size in memory.
+ */
 function locateBytes(into: MessageCursor, field: Field, body: Uint8Array, at: number, end: number): void {
   const head = body[at] as number;
   if (field.isNumber) {
