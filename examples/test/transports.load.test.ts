@@ -1,12 +1,11 @@
 import { readFileSync } from "node:fs";
-import { createServer, type AddressInfo, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createClusterCa, issueNodeCertificate } from "@memberlist/core/certificates";
 import { anyServerName } from "@memberlist/core/internal";
 import { systemClock, type Address, type Transport } from "@memberlist/core/transport";
 import { transportConformance, type ConformanceHarness } from "@memberlist/core/testing";
 import { NodeTransport } from "@memberlist/transport-node";
-import { silentPort, type SilentPort } from "../../packages/transport-node/test/silent-port.ts";
+import { mutePort, silentPort, type SilentPort } from "../../packages/transport-node/test/silent-port.ts";
 import { tcpClient, tcpRelay } from "../../packages/transport-node/test/tcp-peers.ts";
 import { alertmanagerTransport } from "../transports/alertmanager.ts";
 import { DskitTransport } from "../transports/dskit.ts";
@@ -71,17 +70,3 @@ it.each(["alertmanager", "dskit"])("keeps the %s transport in one file of less t
   const source = readFileSync(new URL(`../transports/${name}.ts`, import.meta.url), "utf8");
   expect(source.split("\n").length - 1).toBeLessThan(150);
 });
-
-/** A port that accepts connections and never answers. */
-async function mutePort(): Promise<SilentPort> {
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => void sockets.add(socket.on("error", () => undefined)));
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-  return {
-    address: { host: "127.0.0.1", port: (server.address() as AddressInfo).port, name: "" },
-    close: async () => {
-      for (const socket of sockets) socket.destroy();
-      await new Promise<void>((resolve) => void server.close(() => resolve()));
-    },
-  };
-}

@@ -1,4 +1,4 @@
-import { connect, type Socket } from "node:net";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { Worker } from "node:worker_threads";
 import type { Address } from "@memberlist/core";
 
@@ -13,12 +13,13 @@ const sleeper = `
   });
 `;
 
-/** A port of loopback that takes connections no more, and refuses none. */
+/** A port of loopback whose peer does not answer. */
 export interface SilentPort {
   readonly address: Address;
   close(): Promise<void>;
 }
 
+/** A port that neither accepts nor refuses connections. */
 export async function silentPort(): Promise<SilentPort> {
   const worker = new Worker(sleeper, { eval: true });
   const port = await new Promise<number>((resolve) => void worker.once("message", resolve));
@@ -40,6 +41,20 @@ export async function silentPort(): Promise<SilentPort> {
     close: async () => {
       for (const filler of fillers) filler.destroy();
       await worker.terminate();
+    },
+  };
+}
+
+/** A port that accepts connections and never answers on them. */
+export async function mutePort(): Promise<SilentPort> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => void sockets.add(socket.on("error", () => undefined)));
+  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  return {
+    address: { host: "127.0.0.1", port: (server.address() as AddressInfo).port, name: "" },
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise<void>((resolve) => void server.close(() => resolve()));
     },
   };
 }

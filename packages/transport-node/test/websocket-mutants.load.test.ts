@@ -1,5 +1,4 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo, type Socket } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build, transform } from "esbuild";
@@ -9,14 +8,14 @@ import { systemClock } from "@memberlist/core/transport";
 import { transportConformance, type ConformanceHarness } from "@memberlist/core/testing";
 import { websocketMutants, type WebSocketMutant } from "./fixtures/websocket-mutants.ts";
 import { WebSocketTransport } from "./fixtures/websocket-transport.ts";
-import { silentPort, type SilentPort } from "./silent-port.ts";
+import { mutePort, silentPort, type SilentPort } from "./silent-port.ts";
 import { tcpClient, tcpRelay } from "./tcp-peers.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 /** Inside the package, so that the mutants find `ws`. */
 const folder = join(here, "../node_modules/.cache/websocket-mutants");
 let silent: SilentPort;
-let mute: MutePort;
+let mute: SilentPort;
 let source: string;
 
 beforeAll(async () => {
@@ -88,20 +87,4 @@ async function mutated({ mistake, change }: WebSocketMutant): Promise<Class> {
   await writeFile(file, code);
   const module = (await import(/* @vite-ignore */ pathToFileURL(file).href)) as { WebSocketTransport: Class };
   return module.WebSocketTransport;
-}
-
-type MutePort = SilentPort;
-
-/** Takes connections, and answers nothing on them. */
-async function mutePort(): Promise<MutePort> {
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => void sockets.add(socket.on("error", () => undefined)));
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-  return {
-    address: { host: "127.0.0.1", port: (server.address() as AddressInfo).port, name: "" },
-    close: async () => {
-      for (const socket of sockets) socket.destroy();
-      await new Promise<void>((resolve) => void server.close(() => resolve()));
-    },
-  };
 }
