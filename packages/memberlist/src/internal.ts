@@ -89,16 +89,8 @@ export {
   type EnvironmentOptions,
 } from "./deployment/environment.ts";
 export { joinPersistently } from "./deployment/join-persistently.ts";
-export {
-  parseIpPort,
-  parseKeys,
-  parseSeed,
-  parseSeeds,
-  presetNames,
-  presets,
-  type IpPort,
-  type PresetName,
-} from "./deployment/parse-variables.ts";
+export { pause } from "./util/pause.ts";
+export { parseIpPort, parseKeys, presetNames, type IpPort, type PresetName } from "./deployment/parse-variables.ts";
 export { runUntilStopped, type RunOptions, type SignalHost, type StopSignal } from "./deployment/run-until-signal.ts";
 export { commandLineVariables, memberVariables, unknownVariables, type Environment } from "./deployment/variables.ts";
 export { encryptionOf } from "./encryption/encryption.ts";

@@ -1,11 +1,11 @@
 import { MemberlistError, type FetchedMembers, type Node } from "@memberlist/core";
-import { escapeControls } from "@memberlist/core/internal";
+import { escapeControls, pause } from "@memberlist/core/internal";
 import { formatAddress } from "@memberlist/core/transport";
 import { decodeMeta } from "@memberlist/status/internal";
 import type { ClusterAccess } from "../cluster-options.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { Filter } from "../filter.ts";
-import { interruption, pause } from "../interruption.ts";
+import { interruption } from "../interruption.ts";
 import { metadataLine } from "../metadata.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Io } from "../terminal/io.ts";

@@ -1,10 +1,9 @@
 import { MemberlistError, type Node } from "@memberlist/core";
-import type { PacketVisitor } from "@memberlist/core/internal";
-import { escapeControls, isIp } from "@memberlist/core/internal";
+import { escapeControls, isIp, pause, type PacketVisitor } from "@memberlist/core/internal";
 import { formatAddress, parseAddress, type Address } from "@memberlist/core/transport";
 import type { ClusterAccess } from "../cluster-options.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { interruption, pause } from "../interruption.ts";
+import { interruption } from "../interruption.ts";
 import { inParallel } from "../parallel.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Io } from "../terminal/io.ts";

@@ -17,7 +17,7 @@ export interface EnvironmentHost {
   /** The host's name. */
   hostname(): string;
   readTextFile(path: string): Promise<string>;
-  /** Runs a command by the system's shell with this environment, and returns its standard output. It rejects unless the exit code is 0. */
+  /** Runs a command in the system's shell with this environment, and returns its standard output. Rejects unless the exit code is 0. */
   runCommand(command: string, env: Environment, signal: AbortSignal): Promise<string>;
   fileStore(path: string): Store;
 }
@@ -30,16 +30,17 @@ export interface EnvironmentOptions {
 
 /** The result of `configFromEnv`. */
 export interface EnvironmentConfig {
-  /** For `createMemberlist`. Add what the environment does not know, such as delegates: `{ ...config, delegate }`. */
+  /** For `createMemberlist`. Add fields that no variable sets, such as delegates: `{ ...config, delegate }`. */
   readonly config: PresetConfig & Pick<Config, "name">;
   /** For `join`, or for `runUntilSignal`; empty without MEMBERLIST_SEEDS. */
   readonly seeds: readonly Seed[];
 }
 
 const commandPrefix = "command:";
+const otherForms = `or ${commandPrefix} and a command that prints an IP`;
 /** How long the command of MEMBERLIST_ADVERTISE may run, in ms. */
 const commandTimeout = 5_000;
-/** How often it runs, in ms: a process each time is more work than a look at the interfaces. */
+/** How often the command runs, in ms. The default for interfaces is shorter, because a command costs a process each time. */
 const commandInterval = 30_000;
 
 /**
@@ -66,7 +67,7 @@ interface Advertised {
   readonly addressCheckInterval?: number;
 }
 
-/** Reads one environment, and collects what is wrong with it. */
+/** Reads one environment, and collects its problems. */
 class EnvironmentReader {
   readonly issues: ConfigIssue[] = [];
   readonly #env: Environment;
@@ -133,9 +134,9 @@ class EnvironmentReader {
   }
 
   #name(): string {
-    for (const variable of ["MEMBERLIST_NAME", "POD_NAME"]) {
-      const given = this.#get(variable);
-      if (given !== undefined) return this.#checked(variable, "name", given);
+    for (const source of ["MEMBERLIST_NAME", "POD_NAME"]) {
+      const given = this.#get(source);
+      if (given !== undefined) return this.#checked(source, "name", given);
     }
     const advice = "set it to a name that is unique in the cluster";
     try {
@@ -160,7 +161,7 @@ class EnvironmentReader {
   #bind(): { readonly bindAddr: string; readonly bindPort: number } {
     const bound = this.#try("MEMBERLIST_BIND", (value) => parseIpPort(value, 7946));
     if (bound !== undefined) return { bindAddr: bound.host, bindPort: bound.port };
-    // In a cluster that has IPv6 alone.
+    // The cluster has IPv6 alone.
     const isIpv6 = this.#get("MEMBERLIST_ADVERTISE") === undefined && (this.#get("POD_IP") ?? "").includes(":");
     return { bindAddr: isIpv6 ? "::" : "0.0.0.0", bindPort: 7946 };
   }
@@ -169,14 +170,12 @@ class EnvironmentReader {
     const given = this.#get("MEMBERLIST_ADVERTISE");
     if (given === undefined) return this.#podAddress(isPod && isWildcard(bindAddr));
     if (given.startsWith(commandPrefix)) return this.#byCommand(given.slice(commandPrefix.length).trim());
-    if (!/[.:]/.test(given)) return this.#byInterface(given, bindAddr);
     try {
       const { host, port } = parseIpPort(given, 0);
       return { advertiseAddr: this.#checked("MEMBERLIST_ADVERTISE", "advertiseAddr", host), advertisePort: port };
     } catch (error) {
-      // The name of an interface may have a dot (a VLAN).
-      if (given.includes(":")) this.#problem("MEMBERLIST_ADVERTISE", `${errorMessage(error)}, ${otherForms}`);
-      else return this.#byInterface(given, bindAddr);
+      if (!given.includes(":")) return this.#byInterface(given, bindAddr);
+      this.#problem("MEMBERLIST_ADVERTISE", `${errorMessage(error)}, ${otherForms}`);
       return {};
     }
   }
@@ -212,7 +211,7 @@ class EnvironmentReader {
     return { advertiseAddr, addressCheckInterval: commandInterval };
   }
 
-  /** @throws Error without the command or its output, either of which may have a secret */
+  /** @throws Error that shows neither the command nor its output, because each may contain a secret */
   async #run(command: string): Promise<string> {
     const { MEMBERLIST_KEY: _key, MEMBERLIST_HTTP_TOKEN: _token, ...env } = this.#env;
     const limits = { timeout: commandTimeout, stop: new AbortController().signal };
@@ -244,7 +243,7 @@ class EnvironmentReader {
     try {
       content = await this.#host.readTextFile(path);
     } catch (error) {
-      // Not the path: somebody may have put the key itself there.
+      // The message does not show the path, because the variable may contain the key itself.
       const reason = errnoOf(error) ?? "unknown error";
       this.#problem(
         "MEMBERLIST_KEY_FILE",
@@ -255,5 +254,3 @@ class EnvironmentReader {
     return this.#try("MEMBERLIST_KEY_FILE", () => parseKeys(content));
   }
 }
-
-const otherForms = `or ${commandPrefix} and a command that prints an IP`;

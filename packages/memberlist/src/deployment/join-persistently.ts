@@ -3,17 +3,17 @@ import { JoinError, type JoinConflict, type JoinResult } from "../api/join.ts";
 import type { Seed } from "../api/seeds.ts";
 import type { Memberlist } from "../memberlist.ts";
 import { systemClock, type Clock } from "../ports/clock.ts";
-import { onAbort } from "../util/on-abort.ts";
+import { pause } from "../util/pause.ts";
 
 /** In ms: the pauses between attempts double. */
 const firstPause = 1_000;
 const lastPause = 30_000;
-/** How often a member that finds nobody but itself tries again, before the seeds are left to healing: 31 s. */
+/** How many attempts a member makes that finds only itself: 31 s. Healing tries the seeds after that. */
 const attemptsAlone = 6;
-/** In ms: the pause while another node has this one's name, and how often that is tried: for a minute. */
+/** In ms: the pause while another node has this one's name, and how many pauses there may be: a minute. */
 const conflictPause = 5_000;
 const conflictsMax = 12;
-/** How often in a row a seed may refuse. A single refusal may come from a member that is about to stop. */
+/** The join fails after so many refusals in a row. A single refusal may come from a member that is about to stop. */
 const refusalsMax = 2;
 
 /** The failures of a seed that does not run yet, or whose name does not resolve yet. */
@@ -30,20 +30,21 @@ export interface PersistentJoin {
   readonly signal: AbortSignal;
   /** Default: the system's. */
   readonly clock?: Clock;
-  /** No seed answered the first attempt; more follow. */
+  /** Called once, after the first attempt that no seed answered; more attempts follow. */
   readonly onUnanswered?: (error: JoinError) => void;
-  /** Another node had this one's name at the first join; more joins follow. */
+  /** Called once, after the first join at which another node had this one's name; more joins follow. */
   readonly onConflict?: (conflicts: readonly JoinConflict[]) => void;
 }
 
 /**
- * Joins by the seeds. While none of them answers it tries again, as they may start later, or wait for this one themselves; until the signal is
- * aborted. It also tries again for half a minute if the seeds lead only to this node, because the names of the others may not resolve yet; and for a
- * minute while the others list another node of this name, which may be a lost process that was replaced: its name is free `deadNodeReclaimTime` after its
- * death, and the join after that makes this node known.
+ * Joins the cluster of the seeds, and tries again
+ * - until the signal is aborted, while no seed answers: the seeds may start later, or wait for this node;
+ * - for half a minute, if the seeds lead only to this node: the names of other members may not resolve yet;
+ * - for a minute, while the others list another node of this name. That node may be a lost process, which this one replaces: the others accept a join
+ *   once `deadNodeReclaimTime` has passed since they declared it dead.
  *
  * @returns the result of the last join; undefined if the signal or a shutdown ended it
- * @throws JoinError when a seed answered and refused twice, such as for another key: to try again would change nothing
+ * @throws JoinError when a seed answered and refused twice in a row, such as for another key: further attempts would fail, too
  */
 export async function joinPersistently(
   members: Pick<Memberlist, "join" | "numMembers">,
@@ -76,18 +77,4 @@ export async function joinPersistently(
     await pause(Math.min(firstPause * 2 ** (attempt - 1), lastPause), signal, clock);
   }
   return undefined;
-}
-
-/** Resolves after so many ms, or when the signal is aborted. */
-function pause(ms: number, signal: AbortSignal, clock: Clock): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clock.clearTimeout(timer);
-      stopListening();
-      resolve();
-    };
-    const timer = clock.setTimeout(end, ms);
-    const stopListening = onAbort(signal, end);
-    if (signal.aborted) end();
-  });
 }

@@ -19,7 +19,7 @@ export const presetNames: readonly PresetName[] = ["lan", "wan", "local", "kuber
 /** An address to bind or to advertise. */
 export interface IpPort {
   readonly host: string;
-  /** 0 is a free one. */
+  /** 0 lets the system choose a free port. */
   readonly port: number;
 }
 
@@ -29,7 +29,7 @@ export interface IpPort {
  * @throws MemberlistError `invalid_address`; the message does not repeat the text
  */
 export function parseIpPort(text: string, defaultPort: number): IpPort {
-  // A port of 0 is a free one, which an address of a member cannot have.
+  // `parseAddress` rejects port 0, because the address of a member cannot have it. Here it stands for a free port.
   const free = isIp(text) ? null : /^(.*):0$/.exec(text);
   let problem = "the host must be a literal IP";
   try {
@@ -50,14 +50,14 @@ function checkAddress(text: string, what: string): void {
   }
 }
 
-/** What is wrong with an address, without the address. */
+/** The reason why an address is wrong, without the address. */
 function reasonOf(error: unknown): string {
   const reason = error instanceof MemberlistError ? error.details["reason"] : undefined;
   return typeof reason === "string" ? reason : errorMessage(error);
 }
 
 /** A seed as a string, or the SRV records of a name that begins with an underscore (`_gossip._tcp.shop.internal`). */
-export function parseSeed(text: string): Seed {
+function parseSeed(text: string): Seed {
   return text.startsWith("_") && !text.includes("/") ? srvSeeds(text) : text;
 }
 

@@ -7,12 +7,12 @@ import { onAbort } from "../util/on-abort.ts";
 import { abortSignal, duration, type Rules } from "../util/value-rules.ts";
 import { joinPersistently } from "./join-persistently.ts";
 
-/** The signals that end a process in good order. */
+/** The signals that stop a process in good order. */
 export type StopSignal = "SIGINT" | "SIGTERM";
 
 /** The signals of the runtime's process. */
 export interface SignalHost {
-  /** Calls `listener` at each of the two signals, in place of what they do otherwise, until the result is called. */
+  /** Calls `listener` at each of the two signals, which then do not end the process. The returned function stops that. */
   onSignal(listener: (signal: StopSignal) => void): () => void;
   /** Ends the process at once. */
   exit(code: number): void;
@@ -20,13 +20,13 @@ export interface SignalHost {
 
 /** Options of `runUntilSignal`. */
 export interface RunOptions {
-  /** Joins by them in the background, and tries again until one answers. Default none: call `join` yourself. */
+  /** Joins these seeds in the background, and tries again until one answers. Without seeds, call `join` yourself. */
   readonly seeds?: readonly Seed[];
   /** Stops the member as SIGTERM does. */
   readonly signal?: AbortSignal;
-  /** How long the leave may take, in ms. Members that it does not reach detect the end by probing. Default 5 s. */
+  /** How long the leave may take, in ms. Members that do not receive it detect the end by probing. Default 5 s. */
   readonly leaveTimeout?: number;
-  /** How long the shutdown may take after that, in ms. Default 5 s. */
+  /** How long the shutdown may take after the leave, in ms. Default 5 s. */
   readonly shutdownTimeout?: number;
 }
 
@@ -39,11 +39,11 @@ const runRules: Rules<RunOptions> = {
 
 const exitCodes: Readonly<Record<StopSignal, number>> = { SIGINT: 130, SIGTERM: 143 };
 
-/** Terminals and package managers may both deliver one Ctrl-C: a signal within this time of the first, in ms, is the same one. */
+/** A terminal and a package manager may both deliver one Ctrl-C: a signal within this time of the first, in ms, counts as the same one. */
 const sameSignalTime = 500;
 
 /**
- * Runs a member until SIGTERM or SIGINT, then leaves and shuts down, each for a bounded time. A second signal ends the process at once.
+ * Runs a member until SIGTERM or SIGINT, then leaves and shuts down, each within its time limit. A second signal ends the process at once.
  *
  * @returns the signal; undefined if `options.signal`, or a shutdown by other code, ended the run
  * @throws JoinError if a seed refuses (after the leave and the shutdown)
@@ -95,7 +95,7 @@ async function untilShutdown(members: Memberlist, signal: AbortSignal): Promise<
   while ((await events.next()).done !== true);
 }
 
-/** @throws MemberlistError `timeout`; else what the promise rejects with */
+/** @throws MemberlistError `timeout`; else the error of the promise */
 async function within(ms: number, promise: Promise<void>, clock: Clock): Promise<void> {
   let timer: unknown;
   const late = new Promise<never>((_, reject) => {

@@ -23,12 +23,12 @@ export const memberVariables: readonly string[] = [
 /** The further variables of the command line. */
 export const commandLineVariables: readonly string[] = ["MEMBERLIST_HTTP", "MEMBERLIST_HTTP_TOKEN"];
 
-/** What Kubernetes and Docker set in a container beside a service named "memberlist" (or "memberlist-…"): its host and ports. */
+/** The host and ports of a service named "memberlist" (or "memberlist-…"), which Kubernetes and Docker set in other containers. */
 const serviceLink =
   /^MEMBERLIST_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$/;
 const serviceLinkUrl = /^(?:tcp|udp|sctp):\/\//;
 
-/** What `memberlist agent` sets for its event handlers. */
+/** The variables that `memberlist agent` sets for its event handlers. */
 const handlerVariable = /^MEMBERLIST_(?:EVENT|SELF_NAME|SELF_ROLE|TAG_\w+)$/;
 
 /** The value of a variable; undefined if it is absent or empty. */
@@ -37,10 +37,11 @@ export function variable(env: Environment, name: string): string | undefined {
 }
 
 /**
- * One issue for each variable that begins with `MEMBERLIST_` and that nobody reads: a misspelt one would be ignored silently otherwise. The
- * variables that Kubernetes sets for services, and those of event handlers, are left out. No issue shows a value, because the variable may be a misspelt `MEMBERLIST_KEY`.
+ * Returns one issue for each unknown variable that begins with `MEMBERLIST_`: a misspelt one would be ignored silently otherwise. Variables that
+ * Kubernetes sets for services, and those of event handlers, are allowed. Issues never show a value, because the variable may be a misspelt
+ * `MEMBERLIST_KEY`.
  *
- * @param others further variables that are read
+ * @param others further variables that are allowed
  */
 export function unknownVariables(env: Environment, others: readonly string[] = []): ConfigIssue[] {
   const known = [...memberVariables, ...commandLineVariables, ...others];
