@@ -1,6 +1,6 @@
 /**
  * Builds the Go peer and prints where it is, or says on stderr why not. A process of its own, so that it can be ended while it
- * compiles. Exit codes: 0, 1 the build failed, 3 there is no Go.
+ * compiles. Exit codes: 0, 1 the build failed, 3 Go is not installed.
  */
 import { buildGoPeer, goVersion } from "@memberlist/interop";
 

@@ -35,7 +35,7 @@ class JsonProgress implements BuildProgress {
   }
 
   end(): void {
-    // Nothing is held back.
+    // Each event is written at once.
   }
 
   #report(fields: Omit<BuildEvent, "event" | "at">): void {

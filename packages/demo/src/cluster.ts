@@ -13,7 +13,7 @@ interface Wait {
 /** Several agents, each in a process of its own, and what they see. */
 export class Cluster {
   readonly agents: readonly Agent[];
-  /** Rejects when an agent's process ends that nobody ended; never resolves. */
+  /** Rejects when an agent's process ends unexpectedly; never resolves. */
   readonly failed: Promise<never>;
   readonly #report: Report;
   /** What the agents have reported in this round. */
@@ -40,11 +40,11 @@ export class Cluster {
 
   agent(name: string): Agent {
     const found = this.agents.find((agent) => agent.name === name);
-    if (found === undefined) throw new Error(`there is no agent ${name}`);
+    if (found === undefined) throw new Error(`unknown agent ${name}`);
     return found;
   }
 
-  /** What is still missing of what is waited for, as the cause of a failed step. */
+  /** The observations that are still missing, as the cause of a failed step. */
   get missing(): readonly string[] {
     return [...this.#waits].flatMap((wait) => wait.missing());
   }
@@ -60,7 +60,7 @@ export class Cluster {
     }
   }
 
-  /** Waits until nothing is missing; without end, so race it against a deadline. */
+  /** Waits until `missing` returns an empty list. The wait has no deadline: race it against one. */
   async until(missing: () => readonly string[]): Promise<void> {
     this.#drain();
     if (missing().length === 0) return;
@@ -72,7 +72,7 @@ export class Cluster {
     this.#waits.clear();
   }
 
-  /** Ends all processes. Nothing can be started afterwards. */
+  /** Ends all processes. No agent can be started afterwards. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#timer);

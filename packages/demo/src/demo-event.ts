@@ -20,13 +20,13 @@ export interface BuildEvent extends Timed {
 export interface BeginEvent extends Timed {
   readonly event: "begin";
   readonly agents: readonly string[];
-  /** Which of the agents is the Go peer; absent: none, and a note gives the cause. */
+  /** The agent that is the Go peer; absent without a Go peer, and a note gives the cause. */
   readonly go?: string;
   /** The fields that all agents share. */
   readonly config: Partial<PeerConfig>;
 }
 
-/** A process was started, or is no more. */
+/** A process was started, or has ended. */
 export interface AgentEvent extends Timed {
   readonly event: "agent";
   readonly agent: string;

@@ -57,7 +57,7 @@ export function nodeCommand({ nodeProgram, thread }: DemoOptions): readonly stri
   return [process.execPath, program, ...(thread ? ["--thread"] : [])];
 }
 
-/** The program of the Go peer, if there is to be one. */
+/** The program of the Go peer, if the run has one. */
 function goCommand({ noGo, goProgram }: DemoOptions): readonly string[] | undefined {
   return noGo || goProgram === undefined || !existsSync(goProgram) ? undefined : [goProgram];
 }

@@ -2,7 +2,7 @@ import { constants } from "node:os";
 
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** pnpm hands a terminal's Ctrl-C on, so that one comes twice: what comes within this time of the first, in ms, is the same. */
+/** pnpm passes a terminal's Ctrl-C on, so that it arrives twice: a signal within this time of the first, in ms, counts as the same one. */
 const sameKeyPress = 500;
 
 /** Ctrl-C and its like: the first ends the run in good order, the second at once. */
@@ -14,7 +14,7 @@ export class Interruption {
 
   constructor() {
     for (const name of signals) process.on(name, this.#listener);
-    // The reader of a pipe has gone (`| head`): nobody is left to read.
+    // The reader of the pipe has ended (`| head`).
     process.stdout.on("error", this.#brokenPipe);
   }
 
@@ -22,7 +22,7 @@ export class Interruption {
     return this.#controller.signal;
   }
 
-  /** What the process should exit with: 128 + the signal's number, 0 if there was none. */
+  /** The exit code of the process: 128 + the signal's number, or 0 without a signal. */
   get exitCode(): number {
     return this.#exitCode;
   }

@@ -15,6 +15,6 @@ export class JsonView {
   }
 
   close(): void {
-    // Nothing is held back.
+    // Each event is written at once.
   }
 }

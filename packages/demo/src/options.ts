@@ -18,7 +18,7 @@ export interface DemoOptions {
   /** The programs of the agents, as `start` or a test has built them. */
   readonly nodeProgram: string | undefined;
   readonly goProgram: string | undefined;
-  /** Why there is no Go peer. */
+  /** The reason if the run has no Go peer. */
   readonly withoutGo: string | undefined;
 }
 

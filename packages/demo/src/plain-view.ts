@@ -21,7 +21,7 @@ export class PlainView {
   }
 
   show(event: DemoEvent): void {
-    if (this.#isOver) return; // What comes after the summary is the end of the processes: nothing to show.
+    if (this.#isOver) return; // After the summary only the ends of the processes follow.
     switch (event.event) {
       case "begin":
         this.#since = event.at;
@@ -66,7 +66,7 @@ export class PlainView {
   }
 
   close(): void {
-    // Nothing is held back.
+    // Each event is written at once.
   }
 
   #step(event: StepEvent): void {

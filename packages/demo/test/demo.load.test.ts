@@ -26,10 +26,10 @@ async function goPeer(): Promise<string | undefined> {
   });
 }
 
-/** Nothing is fetched here: CI has run the matrix before. */
+/** The test fetches no runtime: CI runs the matrix before. */
 const deno = findRuntime("deno");
 if (deno === undefined)
-  process.stdout.write("there is no Deno (`pnpm matrix` fetches one): its example does not join the demonstration\n");
+  process.stdout.write("Deno is missing (`pnpm matrix` fetches one): its example does not join the demonstration\n");
 const limit = { timeout: 120_000 };
 
 describe("the main job", () => {

@@ -71,7 +71,7 @@ describe("running the steps", () => {
     expect(cluster.missing).toEqual([]);
   });
 
-  it("goes on as soon as nothing is missing", async () => {
+  it("goes on as soon as no observation is missing", async () => {
     const cluster = emptyCluster();
     let missing = ["something"];
     const waiting = step(
