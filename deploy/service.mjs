@@ -1,4 +1,4 @@
-// A service whose processes know each other: what the Dockerfile and the systemd unit here start. Put your application in place of its answers.
+// A service whose processes know each other. The Dockerfile and the systemd unit beside it start this program. Replace its answers by your application.
 import { createServer } from "node:http";
 import process from "node:process";
 import { configFromEnv, createMemberlist, runUntilSignal } from "@memberlist/transport-node";
@@ -7,7 +7,7 @@ const { config, seeds } = await configFromEnv();
 const members = await createMemberlist(config);
 
 const server = createServer(({ url }, response) => {
-  // Alive and ready depend on this process alone. A service that is ready only with peers would never start: its peers wait for it, too.
+  // Alive and ready depend on this process alone. If they depended on peers, all processes would wait for each other.
   if (url === "/livez" || url === "/readyz") response.end("ok\n");
   else if (url === "/members")
     response.end(
@@ -25,7 +25,7 @@ try {
   const signal = await runUntilSignal(members, { seeds });
   process.stdout.write(`${config.name} has left the cluster: ${signal}\n`);
 } finally {
-  // Requests that are running are answered.
+  // Running requests still get their answers.
   server.close();
   server.closeIdleConnections();
 }
