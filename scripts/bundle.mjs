@@ -1,4 +1,4 @@
-// One file of a program and all that it imports, from the sources of all packages: Node 20 reads no TypeScript, and nothing has to have been built.
+// Bundles a program and its imports into one file, from the sources of all packages: Node 20 reads no TypeScript. It needs no build.
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,7 +6,7 @@ import { build } from "esbuild";
 
 /**
  * @param {URL} source
- * @param {URL} outfile replaced at once when all is written: several may bundle the same program, and none may see a half of it
+ * @param {URL} outfile replaced in one step after it is written: several processes may bundle the same program, and none may read half of it
  * @param {import("esbuild").Plugin[]} plugins
  */
 export async function bundle(source, outfile, plugins = []) {

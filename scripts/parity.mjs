@@ -161,7 +161,7 @@ const behaviours = {
   ],
 };
 
-/** Why a behaviour has no test of its own. A test, once there is one, takes the reason's place. */
+/** The reasons why behaviours have no test of their own. A test, once written, takes the reason's place. */
 const reasons = {};
 
 const all = Object.values(behaviours).flat();
@@ -206,7 +206,7 @@ function render(found) {
     "A test names what it covers in brackets in its title. Written by `node scripts/parity.mjs`; `--check` verifies it.",
   ];
   for (const [group, names] of Object.entries(behaviours)) {
-    lines.push("", `## ${group}`, "", "| behaviour | test, or why there is none |", "| --- | --- |");
+    lines.push("", `## ${group}`, "", "| behaviour | test, or the reason for its absence |", "| --- | --- |");
     for (const name of names) lines.push(`| ${name} | ${cell(name, found.get(name))} |`);
   }
   return `${lines.join("\n")}\n`;
@@ -225,7 +225,7 @@ function groupByFile(tests) {
   return byFile;
 }
 
-/** The title without the names, which the first column has, and with nothing that Markdown would take for its own. */
+/** The title without the names, which the first column has, and with Markdown's characters escaped. */
 function escape(title) {
   return title
     .replaceAll(/\s*\[\w+\]\s*/g, " ")

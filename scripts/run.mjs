@@ -1,11 +1,10 @@
-// Runs a TypeScript program from the sources of all packages, since Node 20 reads no TypeScript. Nothing has to have been built.
+// Runs a TypeScript program from the sources of all packages, since Node 20 reads no TypeScript. It needs no build.
 //
 //   node scripts/run.mjs [--bin <folder>] [--memory] <program.ts, or a folder and a name in it> [arguments]
 //
-// The program is bundled to the `bin` folder of its package, or to the one given. If its package has programs that it starts
-// (`src/**/*-program.ts`), they and the threads of the Node transport are bundled beside it. With `--thread` among its arguments the program of
-// members' threads is, too. With `--memory` it runs in a process that may use
-// most of the memory.
+// The script bundles the program to the `bin` folder of its package, or to the one given. If its package has programs that it starts
+// (`src/**/*-program.ts`), the script bundles them and the threads of the Node transport beside it. If the arguments contain `--thread`, it also
+// bundles the program of members' threads. With `--memory` the program may use most of the memory.
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { constants, totalmem } from "node:os";
