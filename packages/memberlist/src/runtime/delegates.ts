@@ -6,6 +6,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { Node } from "../api/node.ts";
 import type { SelectPurpose } from "../api/delegates.ts";
+import { atMost, late } from "../transport-kit/time-limit.ts";
 import { emptyBytes } from "../wire/bytes.ts";
 import { metaMaxSize } from "../wire/constants.ts";
 import { maxPushStateBytes } from "../wire/input-limits.ts";
@@ -207,18 +208,12 @@ export class DelegateGuard {
   }
 
   /** The result of a promise; undefined if it rejects, which {@link call} reports, or has none after `timeout` ms. */
-  settled(method: string, result: PromiseLike<unknown>, clock: Clock, timeout: number): Promise<unknown> {
-    return new Promise((resolve) => {
-      const timer = clock.setTimeout(() => {
-        this.report(method, new Error(`no result within ${timeout} ms`));
-        resolve(undefined);
-      }, timeout);
-      const end = (value: unknown): void => {
-        clock.clearTimeout(timer);
-        resolve(value);
-      };
-      result.then(end, () => end(undefined));
-    });
+  async settled(method: string, result: PromiseLike<unknown>, clock: Clock, timeout: number): Promise<unknown> {
+    const settled = Promise.resolve(result).then(undefined, () => undefined);
+    const value = await atMost(timeout, settled, clock);
+    if (value !== late) return value;
+    this.report(method, new Error(`the promise did not resolve within ${timeout} ms`));
+    return undefined;
   }
 
   /** As {@link bytes}, for a list of them. */

@@ -17,7 +17,7 @@ import { LocalNode } from "./local-node.ts";
 import type { Member } from "./member.ts";
 import type { NodeRuntime } from "./node-runtime.ts";
 import type { OperationOptions } from "./pending-operations.ts";
-import { summarize, type MemberlistSummary } from "./summary.ts";
+import { countStates, summarize, type MemberlistSummary } from "./summary.ts";
 
 /** A member that runs on the event loop of its caller. */
 export class LocalMember implements Member {
@@ -25,7 +25,7 @@ export class LocalMember implements Member {
   readonly #localNode: LocalNode;
   #config: ResolvedConfig;
 
-  /** @param meta the metadata that the node was started with */
+  /** @param meta the metadata at the start */
   constructor(runtime: NodeRuntime, meta: Uint8Array) {
     this.runtime = runtime;
     this.#localNode = new LocalNode(runtime, meta);
@@ -95,7 +95,7 @@ export class LocalMember implements Member {
   }
 
   summary(): MemberlistSummary {
-    return summarize(this.runtime);
+    return summarize(this, countStates(this.runtime.engine.states()));
   }
 
   openEvents(options: EventStreamOptions): EventStream {
@@ -113,6 +113,11 @@ export class LocalMember implements Member {
   join(seeds: readonly Seed[], options: JoinOptions): Promise<JoinResult> {
     this.#localNode.rejoin();
     return joinSeeds(this.runtime, seeds, options);
+  }
+
+  /** Adds seeds that healing tries. */
+  remember(seeds: readonly Seed[]): void {
+    this.runtime.run(() => this.runtime.engine.remember(seeds));
   }
 
   leave(options: WaitOptions): Promise<void> {

@@ -13,8 +13,8 @@ import type { OperationOptions } from "./pending-operations.ts";
 import type { MemberlistSummary } from "./summary.ts";
 
 /**
- * A running member as the facade sees it: `LocalMember` runs in the thread of its caller, `ThreadMember` in a thread of its own. The facade has
- * checked all arguments.
+ * A running member, as the facade uses it. `LocalMember` runs in the thread of its caller, `ThreadMember` in a thread of its own. The facade
+ * checks all arguments.
  */
 export interface Member {
   /** The config in force. */

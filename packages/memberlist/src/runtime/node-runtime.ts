@@ -159,15 +159,15 @@ export class NodeRuntime {
   }
 
   /**
-   * The application has been silent for `silentFor` ms. From now on the node answers nothing and sends nothing, as if the whole process did not
-   * run, so that the others find it dead.
+   * The application has been silent for `silentFor` ms. The node stops receiving and sending, as if the whole process did not run, so that other
+   * members declare it dead.
    */
   suspend(silentFor: number): void {
     if (this.#isStopped || this.#isSuspended) return;
     const { engine, config, log } = this;
     log.warn(
       "application_unresponsive",
-      `the application's event loop has been blocked for ${silentFor} ms: the node answers no more`,
+      `the application's event loop has been blocked for ${silentFor} ms: the node stops answering`,
       {
         silentFor,
       },
@@ -280,7 +280,7 @@ export class NodeRuntime {
     if (this.#catchUpUntil === undefined && !this.#isSuspended) this.#timer.set(this.engine.nextTimerAt() ?? Infinity);
   }
 
-  /** Handles queued messages in a later turn, unless there are none or that is scheduled already. */
+  /** Schedules the handling of queued messages for a later turn, if the queue is not empty. */
   #drainLater(): void {
     if (this.#isDraining || this.#isStopped || this.engine.packets.waiting === 0) return;
     this.#isDraining = true;

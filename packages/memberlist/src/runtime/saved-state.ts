@@ -5,6 +5,7 @@ import type { ClockTimer } from "../ports/clock.ts";
 import type { ResolvedConfig } from "../config/config.ts";
 import type { Log } from "../ports/log.ts";
 import type { Engine } from "../swim/engine.ts";
+import { atMost } from "../transport-kit/time-limit.ts";
 import type { PendingOperations } from "./pending-operations.ts";
 import type { Stats } from "./stats.ts";
 import type { OutboundStreams } from "./streams/outbound-streams.ts";
@@ -204,11 +205,7 @@ export class SavedStateKeeper {
     const { clock } = this.#options.config;
     this.#clearTimer();
     this.#save();
-    if (this.#saving === undefined) return;
-    let timer: ClockTimer;
-    const tooLate = new Promise<void>((resolve) => (timer = clock.setTimeout(resolve, lastSaveTimeout)));
-    await Promise.race([this.#saving, tooLate]);
-    clock.clearTimeout(timer);
+    if (this.#saving !== undefined) await atMost(lastSaveTimeout, this.#saving, clock);
   }
 
   /** A foreign state is not overwritten: two nodes share one store by mistake. */

@@ -9,6 +9,18 @@ import type { Log } from "../ports/log.ts";
 import type { MetricLabels, Metrics } from "../ports/metrics.ts";
 import type { EngineStats } from "../swim/ports.ts";
 
+/** What a node has sent and received at its start. */
+export const noTraffic: Traffic = Object.freeze({
+  packetsSent: 0,
+  packetBytesSent: 0,
+  packetsReceived: 0,
+  packetBytesReceived: 0,
+  streamsOpened: 0,
+  streamsAccepted: 0,
+  streamBytesSent: 0,
+  streamBytesReceived: 0,
+});
+
 /** Counters that are one metric together: the part of the name before the first dot, and the label that the rest becomes. */
 const labelOf = {
   dropped: "reason",
@@ -46,16 +58,7 @@ export interface StatsOptions {
 
 /** Counts for `members.counters()` and `members.traffic()`, and metrics for whoever collects them. */
 export class Stats implements EngineStats {
-  readonly traffic: { -readonly [Count in keyof Traffic]: number } = {
-    packetsSent: 0,
-    packetBytesSent: 0,
-    packetsReceived: 0,
-    packetBytesReceived: 0,
-    streamsOpened: 0,
-    streamsAccepted: 0,
-    streamBytesSent: 0,
-    streamBytesReceived: 0,
-  };
+  readonly traffic: { -readonly [Count in keyof Traffic]: number } = { ...noTraffic };
   readonly #options: Required<Omit<StatsOptions, "diagnostics" | "metrics">> & Pick<StatsOptions, "metrics">;
   readonly #counters: Map<CounterName, number> = new Map();
   readonly #series: Map<CountedName, Series> = new Map();

@@ -1,13 +1,15 @@
 import { formatAddress } from "../api/address.ts";
-import { nodeStates, type NodeState } from "../api/node.ts";
+import { nodeStates, type Node, type NodeState } from "../api/node.ts";
+import type { QueueLengths } from "../api/stats.ts";
 import type { ResolvedConfig } from "../config/config.ts";
 import type { Keyring } from "../encryption/keyring.ts";
-import type { Engine } from "../swim/engine.ts";
 
-/** The parts of a node that the summary is about. */
-interface SummarizedParts {
+/** The part of a member that its summary is about. */
+interface SummarizedMember {
   readonly config: ResolvedConfig;
-  readonly engine: Engine;
+  readonly localNode: Node;
+  readonly healthScore: number;
+  readonly queues: QueueLengths;
   readonly isStopped: boolean;
   readonly keyring: Keyring | undefined;
 }
@@ -22,7 +24,7 @@ export interface MemberlistSummary {
   readonly state: NodeState | "shutdown";
   /** This node's incarnation number. */
   readonly incarnation: number;
-  /** How many are known, ourselves included. */
+  /** The number of known members, this node included, by state. */
   readonly members: Readonly<Record<NodeState, number>>;
   /** This node's health score: 0 is healthy. */
   readonly healthScore: number;
@@ -30,26 +32,31 @@ export interface MemberlistSummary {
   readonly queuedBroadcasts: number;
   /** The cluster's label; "" for none. */
   readonly label: string;
-  /** Whether there is a key. */
+  /** Whether the node has a key. */
   readonly encrypted: boolean;
 }
 
-export function summarize({ config, engine, isStopped, keyring }: SummarizedParts): MemberlistSummary {
-  const { name, addr, port, state, incarnation } = engine.localNode;
+/** @param members how many are known, by state */
+export function summarize(
+  { config, healthScore, isStopped, keyring, localNode, queues }: SummarizedMember,
+  members: Readonly<Record<NodeState, number>>,
+): MemberlistSummary {
+  const { name, addr, port, state, incarnation } = localNode;
   return {
     name,
     address: formatAddress({ host: addr, port }),
     state: isStopped ? "shutdown" : state,
     incarnation,
-    members: countStates(engine.states()),
-    healthScore: engine.healthScore,
-    queuedBroadcasts: engine.numQueuedBroadcasts,
+    members,
+    healthScore,
+    queuedBroadcasts: queues.membership,
     label: config.label,
     encrypted: (keyring?.size ?? 0) > 0,
   };
 }
 
-function countStates(states: readonly NodeState[]): Record<NodeState, number> {
-  const count = (state: NodeState): number => states.filter((other) => other === state).length;
-  return Object.fromEntries(nodeStates.map((state) => [state, count(state)])) as Record<NodeState, number>;
+export function countStates(states: Iterable<NodeState>): Record<NodeState, number> {
+  const counts = Object.fromEntries(nodeStates.map((state) => [state, 0])) as Record<NodeState, number>;
+  for (const state of states) counts[state]++;
+  return counts;
 }

@@ -4,7 +4,7 @@ import type { ResolvedConfig } from "../config/config.ts";
 import type { SrvRecord } from "../ports/transport.ts";
 import type { Delegates } from "../runtime/delegates.ts";
 import { pack } from "./packed-values.ts";
-import type { ApplicationMessage, Question, SeedFunction, ThreadMessage } from "./thread-messages.ts";
+import type { ApplicationMessage, Question, QuestionMessage, SeedFunction } from "./thread-messages.ts";
 
 export interface ApplicationAnswersOptions {
   readonly config: ResolvedConfig;
@@ -13,20 +13,20 @@ export interface ApplicationAnswersOptions {
   readonly resolveSrv: (question: number, service: string) => Promise<readonly SrvRecord[]>;
 }
 
-/** Answers what the thread asks: the delegates' values, the store, seeds. */
+/** Answers the thread's questions: values of delegates, the saved state, seeds. */
 export class ApplicationAnswers {
   readonly #options: ApplicationAnswersOptions;
-  /** Those of every join: healing asks them again. */
+  /** The seed functions of all joins. Healing calls them again. */
   readonly #seeds: SeedProvider[] = [];
   readonly #aborts: Map<number, AbortController> = new Map();
-  /** The last saved state: a thread that is started again goes on from it. */
+  /** The last saved state. A new thread loads it. */
   #saved: string | undefined;
 
   constructor(options: ApplicationAnswersOptions) {
     this.#options = options;
   }
 
-  /** What stands for a seed in a message. */
+  /** A seed in the form in which it crosses to the thread. */
   packSeed(seed: Seed): string | SeedFunction {
     if (typeof seed === "string") return seed;
     const known = this.#seeds.indexOf(seed);
@@ -35,9 +35,9 @@ export class ApplicationAnswers {
   }
 
   /** @param post posts to the thread that asks */
-  receive(message: Exclude<ThreadMessage, { readonly type: "feed" }>, post: (message: ApplicationMessage) => void): void {
+  receive(message: QuestionMessage, post: (message: ApplicationMessage) => void): void {
     const { id } = message;
-    if (message.type === "cancelAsk") {
+    if (message.type === "cancelQuestion") {
       this.#aborts.get(id)?.abort();
       return;
     }
@@ -47,7 +47,7 @@ export class ApplicationAnswers {
     );
   }
 
-  /** The thread has ended: what it asked is not needed any longer. */
+  /** The thread has ended: aborts the seed functions that answer its questions. */
   abort(): void {
     const aborts = [...this.#aborts.values()];
     this.#aborts.clear();
@@ -98,5 +98,5 @@ export class ApplicationAnswers {
 }
 
 export function notWanted(): MemberlistError {
-  return new MemberlistError("aborted", "the seed is not resolved any longer");
+  return new MemberlistError("aborted", "the seed was asked by a thread that has ended, or the join was aborted");
 }

@@ -12,7 +12,7 @@ import { pack, unpack } from "./packed-values.ts";
 import type { ApplicationFunction, Question, SeedFunction, StartMessage, ThreadMessage } from "./thread-messages.ts";
 import type { ThreadPort } from "./thread-port.ts";
 
-/** The bytes of broadcasts that were fetched and not sent yet; more are not asked for until then. */
+/** The bridge fetches no more broadcasts while it has so many bytes of them. */
 const maxFetchedBytes = 64 * 1024;
 
 interface Asked {
@@ -20,11 +20,11 @@ interface Asked {
   readonly reject: (error: unknown) => void;
 }
 
-/** The application as its member sees it from the thread: delegates and other objects of the config that call it, or ask it. */
+/** The application's side of the config, in the thread: its delegates, store and logger report to the application, or ask it. */
 export class ApplicationBridge {
   readonly #port: ThreadPort;
   readonly #feed: MemberFeed;
-  readonly #asked: Map<number, Asked> = new Map();
+  readonly #questions: Map<number, Asked> = new Map();
   /** The seeds that are being resolved: their `resolveSrv`, by the id of the question. */
   readonly #seedRequests: Map<number, SeedRequest> = new Map();
   readonly #seeds: Map<number, SeedProvider> = new Map();
@@ -62,7 +62,7 @@ export class ApplicationBridge {
     };
   }
 
-  /** A function that asks the one of the application: the same one for the same function. */
+  /** A seed that asks the application's function. The same function always gives the same seed. */
   seed({ name, seedId }: SeedFunction): SeedProvider {
     const known = this.#seeds.get(seedId);
     if (known !== undefined) return known;
@@ -87,8 +87,8 @@ export class ApplicationBridge {
   }
 
   answer(id: number, value: unknown, error: unknown): void {
-    const asked = this.#asked.get(id);
-    this.#asked.delete(id);
+    const asked = this.#questions.get(id);
+    this.#questions.delete(id);
     if (error === undefined) asked?.resolve(value);
     else asked?.reject(unpack(error));
   }
@@ -96,15 +96,15 @@ export class ApplicationBridge {
   #ask(question: Question, signal?: AbortSignal): Promise<unknown> {
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
-      const stopListening = signal && onAbort(signal, () => this.#post({ type: "cancelAsk", id }));
+      const stopListening = signal && onAbort(signal, () => this.#post({ type: "cancelQuestion", id }));
       const end =
         <T>(settle: (value: T) => void) =>
         (value: T): void => {
           stopListening?.();
           settle(value);
         };
-      this.#asked.set(id, { resolve: end(resolve), reject: end(reject) });
-      this.#post({ type: "ask", id, question });
+      this.#questions.set(id, { resolve: end(resolve), reject: end(reject) });
+      this.#post({ type: "question", id, question });
     });
   }
 
@@ -118,7 +118,7 @@ export class ApplicationBridge {
       (overhead, limit) => this.#ask({ about: "getBroadcasts", overhead, limit }) as Promise<Uint8Array[]>,
     );
     return {
-      // Only at the start: updateNode has the metadata with it, and without it none has changed.
+      // Only for the start. An updateNode brings new metadata with it.
       nodeMeta: () => {
         const answer = atStart;
         atStart = undefined;
@@ -170,7 +170,7 @@ export class ApplicationBridge {
   }
 }
 
-/** Broadcasts of the application's `getBroadcasts`, fetched ahead: a packet does not wait for the application. */
+/** Broadcasts that the application's `getBroadcasts` has returned ahead of time, so that packets do not wait for the application. */
 class FetchedBroadcasts {
   readonly #fetch: (overhead: number, limit: number) => Promise<readonly Uint8Array[]>;
   #messages: Uint8Array[] = [];

@@ -1,7 +1,7 @@
 import type { Clock, ClockTimer } from "../ports/clock.ts";
 import { shared } from "./thread-messages.ts";
 
-/** How many times an application must be found silent within its timeout. */
+/** The number of checks within the timeout. The application counts as silent if all of them find it silent. */
 const checks = 10;
 /** The longest time between two checks, in ms. */
 const maxInterval = 1_000;
@@ -16,8 +16,8 @@ export interface ApplicationWatchOptions {
 }
 
 /**
- * Notices that an application's event loop does not run: its heartbeat stands still. It counts checks instead of reading a clock, so that an
- * application is not found silent after the whole process was stopped.
+ * Detects that the application's event loop does not run, because its heartbeat does not change. It counts checks instead of reading a clock, so
+ * that a pause of the whole process does not count.
  */
 export class ApplicationWatch {
   readonly #options: ApplicationWatchOptions;
@@ -52,7 +52,28 @@ export class ApplicationWatch {
   }
 }
 
-/** How often an application shows that its event loop runs, in ms: twice in each check. */
-export function heartbeatInterval(timeout: number): number {
-  return Math.min(timeout / checks, maxInterval) / 2;
+/** Shows the thread that the application's event loop runs. */
+export class ApplicationHeartbeat {
+  readonly #clock: Clock;
+  readonly #memory: Int32Array;
+  /** In ms: two beats for each check. */
+  readonly #interval: number;
+  #timer: ClockTimer = undefined;
+
+  /** @param timeout `applicationTimeout`, in ms */
+  constructor(clock: Clock, memory: Int32Array, timeout: number) {
+    this.#clock = clock;
+    this.#memory = memory;
+    this.#interval = Math.min(timeout / checks, maxInterval) / 2;
+  }
+
+  start(): void {
+    this.stop();
+    Atomics.add(this.#memory, shared.heartbeat, 1);
+    this.#timer = this.#clock.setTimeout(() => this.start(), this.#interval);
+  }
+
+  stop(): void {
+    this.#clock.clearTimeout(this.#timer);
+  }
 }

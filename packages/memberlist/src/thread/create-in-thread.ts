@@ -10,7 +10,7 @@ import { clonedConfig, loadModule, threadRules, type ThreadConfig, type ThreadOp
 import { ThreadMember } from "./thread-member.ts";
 import type { StartThread } from "./thread-port.ts";
 
-/** How long an application may be silent, in ms, if the config does not say. */
+/** The default of `applicationTimeout`, in ms. */
 const defaultApplicationTimeout = 30_000;
 
 export interface CreateInThreadOptions {

@@ -11,37 +11,40 @@ import type { Stats } from "../runtime/stats.ts";
 import { isLive, type MemberMirror } from "./member-mirror.ts";
 import { MessageBlockReader } from "./message-block.ts";
 import { unpack } from "./packed-values.ts";
-import type { ThreadCalls } from "./thread-calls.ts";
 import type { FeedItem, FeedMessage, LineItem, MemberNumbers } from "./thread-messages.ts";
 
-/** After so long, in ms, a member that a new thread has not found again counts as dead. */
+/** How long a new thread may take to find a member again, in ms. After that the member counts as dead. */
 const foundAgainWithin = 30_000;
+
+/** If a timer fires this late, in ms, the application was blocked. */
+const lateTimer = 100;
 
 /** The parts of a member that a feed changes. */
 export interface FeedTarget {
   readonly config: ResolvedConfig;
   readonly mirror: MemberMirror;
-  readonly calls: ThreadCalls;
   readonly delegates: Delegates;
   readonly log: Log;
   readonly recent: RecentEvents;
   readonly stats: Stats;
   readonly isStopped: boolean;
   setNumbers(numbers: MemberNumbers): void;
+  /** The thread has answered a call. */
+  reply(id: number, value: unknown, error: unknown): void;
   publish(event: MemberEvent): void;
   /** A feed was handled. */
   handled(): void;
 }
 
-/** Hands on what the thread reports: to the mirror, the delegates, the events, the log and the metrics. */
+/** Reads the reports of the thread, and passes them to the mirror, the delegates, the event streams, the log and the metrics. */
 export class FeedReader {
   readonly #member: FeedTarget;
-  /** The members of which the application was last notified as live, if it has an event delegate. */
+  /** The members that the event delegate knows as live. */
   readonly #notified: Map<string, Node> = new Map();
-  /** The live members before the thread was started again, which the new one has not found yet. */
+  /** The members that were live when the last thread ended, and that the new thread has not found again. */
   readonly #lost: Map<string, Node> = new Map();
   #lostTimer: ClockTimer = undefined;
-  /** A new thread has not reported yet that its node joined. To the application it was there all the time. */
+  /** The next join of this node is hidden from the application, for which the node has been a member all the time. */
   #joinsAgain = false;
 
   constructor(member: FeedTarget) {
@@ -55,7 +58,7 @@ export class FeedReader {
       if (feed.numbers !== undefined) this.#member.setNumbers(feed.numbers);
       const block = feed.block && new MessageBlockReader(feed.block);
       for (const item of feed.items) {
-        // A delegate may have shut the member down: nothing is notified after that.
+        // A delegate may have shut the member down. After that the application gets only replies and log lines.
         if (!this.#member.isStopped || item.type === "reply" || item.type === "line") this.#handle(item, block);
       }
       this.#collect(feed);
@@ -64,15 +67,14 @@ export class FeedReader {
     }
   }
 
-  /** A new thread is about to start. It knows no member, and finds them again. */
+  /** A new thread starts with an empty member list, and finds the members again. */
   restart(): void {
     const { config, mirror } = this.#member;
     this.#joinsAgain = true;
     for (const node of mirror.nodes()) if (node.name !== config.name) this.#lost.set(node.name, node);
-    // Of those that were dead or had left, the new thread may never report anything.
+    // The new thread may never report members that were dead or had left.
     mirror.forgetDead(config.name);
-    config.clock.clearTimeout(this.#lostTimer);
-    this.#lostTimer = config.clock.setTimeout(() => this.#dropLost(), foundAgainWithin);
+    this.#dropLostLater();
   }
 
   end(): void {
@@ -80,7 +82,7 @@ export class FeedReader {
   }
 
   #handle(item: FeedItem, block: MessageBlockReader | undefined): void {
-    const { calls, delegates } = this.#member;
+    const { delegates } = this.#member;
     switch (item.type) {
       case "event":
         this.#event(unpack(item.event) as MemberEvent);
@@ -100,7 +102,7 @@ export class FeedReader {
         delegates.mergeRemoteState(item.state, item.join);
         break;
       case "reply":
-        calls.reply(item.id, item.value, item.error);
+        this.#member.reply(item.id, item.value, item.error);
         break;
       case "line":
         this.#line(item);
@@ -116,7 +118,7 @@ export class FeedReader {
     if (found !== undefined) this.#notify(found);
   }
 
-  /** To the application, a member that a new thread finds again has not joined again. */
+  /** For the application, a member that the new thread finds again never left: its join is dropped, or becomes an update. */
   #foundAgain(event: MemberEvent): MemberEvent | undefined {
     if (event.type !== "join") return event;
     if (this.#joinsAgain && event.node.name === this.#member.config.name) {
@@ -130,12 +132,23 @@ export class FeedReader {
     return isSame ? undefined : { ...event, type: "update" };
   }
 
+  #dropLostLater(): void {
+    const { clock } = this.#member.config;
+    const due = clock.now() + foundAgainWithin;
+    clock.clearTimeout(this.#lostTimer);
+    this.#lostTimer = clock.setTimeout(() => {
+      // The application was blocked, so it must read the waiting feeds first.
+      if (clock.now() - due > lateTimer) this.#dropLostLater();
+      else this.#dropLost();
+    }, foundAgainWithin);
+  }
+
   #dropLost(): void {
     const { config, mirror } = this.#member;
     const at = config.clock.wallTime();
     for (const [name, node] of this.#lost) {
       const now = mirror.node(name);
-      // The event of its join was dropped.
+      // The new thread has found it, but the event of its join was dropped.
       if (now !== undefined && now !== node && isLive(now)) continue;
       mirror.delete(name);
       const cause = { code: "declared_dead", from: config.name, suspicion: undefined } as const;
@@ -156,7 +169,7 @@ export class FeedReader {
     this.#member.publish(event);
   }
 
-  /** Events are missing: the event delegate is notified of the differences between the members that it knows and those that there are. */
+  /** Some events were dropped: notifies the event delegate of the differences between the members that it knows and the mirror. */
   #closeGap(): void {
     const { config, delegates, mirror } = this.#member;
     if (config.events === undefined) return;

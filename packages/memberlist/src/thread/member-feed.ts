@@ -11,18 +11,18 @@ import { pack } from "./packed-values.ts";
 import type { FeedItem, FeedMessage, LineItem, MemberNumbers, NodeUpdate } from "./thread-messages.ts";
 import type { ThreadPort } from "./thread-port.ts";
 
-/** How much one feed has at most: its receiver handles it in one piece. */
+/** The most that one feed holds, because the application handles a feed in one piece. */
 const nodesAtOnce = 256;
 const itemsAtOnce = 1_024;
 const bytesAtOnce = 1024 * 1024;
-/** How long a change of numbers alone waits, in ms. */
+/** How long changed numbers wait for a feed with other content, in ms. */
 const numbersDelay = 100;
-/** Longer messages are handed over, not copied into a block. In bytes. */
+/** From this length on, in bytes, a message is transferred instead of being copied into a block. */
 const longMessage = 64 * 1024;
 
-/** What waits for an application that does not handle its feeds. What exceeds it is dropped and counted. */
+/** How many entries of each kind wait for a slow application. Further ones are dropped and counted. */
 const limits = { event: 8_192, message: 65_536, ping: 1_024, merge: 64, line: 1_024 } as const;
-/** The bytes of waiting messages and states; a single one may exceed it. */
+/** The bytes of waiting messages and states. A single one may be larger. */
 const maxWaitingBytes = 32 * 1024 * 1024;
 
 type Waiting =
@@ -30,8 +30,8 @@ type Waiting =
   | { readonly kind: Exclude<keyof typeof limits, "message"> | "reply"; readonly item: FeedItem; readonly bytes: number };
 
 /**
- * Reports to the application of a member what happens to it: changed members, events, messages and replies, in order. It waits for an
- * application that is slow, and keeps only so much for it.
+ * Reports changed members, events, messages and replies to the application, in order. The next feed waits until the application has handled the
+ * last one. The entries that wait are bounded.
  */
 export class MemberFeed {
   readonly metrics: MetricsBuffer = new MetricsBuffer(() => this.#flushNumbersLater());
@@ -43,9 +43,9 @@ export class MemberFeed {
   #hasStarted = false;
   #waitingBytes = 0;
   #droppedEvents = 0;
-  /** The application has not handled the last feed. What happens meanwhile shares the next one. */
+  /** The application has not handled the last feed. New entries wait for the next one. */
   #isUnhandled = false;
-  /** Something is to be posted. */
+  /** A feed should be posted as soon as possible. */
   #isDue = false;
   #isScheduled = false;
   #timer: ClockTimer = undefined;
@@ -55,7 +55,7 @@ export class MemberFeed {
     this.#port = port;
   }
 
-  /** The member exists, and has not started yet. */
+  /** Follows a member that has not started yet. */
   attach(member: LocalMember): void {
     this.#member = member;
     const { runtime } = member;
@@ -67,7 +67,7 @@ export class MemberFeed {
     });
   }
 
-  /** The member has started: it has numbers. */
+  /** The member has started, so that feeds can have its numbers. */
   started(): void {
     this.#hasStarted = true;
   }
@@ -144,7 +144,7 @@ export class MemberFeed {
     this.#flushLater();
   }
 
-  /** After the input that is being handled, and those that wait already: they share a feed. */
+  /** Posts after the inputs that already wait, so that they share a feed. */
   #flushLater(): void {
     this.#isDue = true;
     if (this.#isScheduled || this.#isEnded || this.#isUnhandled) return;
@@ -238,7 +238,7 @@ function handedOver(item: FeedItem, transfer: ArrayBuffer[]): FeedItem {
   return item.type === "merge" ? { ...item, state: ownBytes(item.state, transfer) } : item;
 }
 
-/** Bytes that the application takes over: copied, unless they are most of their buffer. */
+/** Bytes in a buffer of their own, which is transferred. They are copied unless they are most of their buffer. */
 function ownBytes(bytes: Uint8Array, transfer: ArrayBuffer[]): Uint8Array {
   const isMost = bytes.length >= longMessage && bytes.length >= bytes.buffer.byteLength / 2;
   const own = isMost && bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);

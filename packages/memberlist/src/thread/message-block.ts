@@ -1,12 +1,12 @@
 import type { Address } from "../api/address.ts";
 import { plainView } from "../wire/bytes.ts";
 
-/** Three numbers a message: its length, the index of its address, and whether checksums are understood. */
+/** The table has three numbers for each message: its length, the index of its address, and 1 if the receiver understands checksums. */
 const fields = 3;
-const initialMessages = 64;
-const initialBytes = 16 * 1024;
+const firstMessages = 16;
+const firstBytes = 1024;
 
-/** Messages and their addresses, in few objects: cloning one object for each message would take longer than sending it. */
+/** Many messages and their addresses in a few objects, because cloning an object for each message takes longer than sending it. */
 export interface MessageBlock {
   readonly bytes: ArrayBuffer;
   readonly table: Uint32Array;
@@ -16,8 +16,8 @@ export interface MessageBlock {
 
 /** Collects messages for a {@link MessageBlock}. */
 export class MessageBlockBuilder {
-  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(initialBytes);
-  #table: Uint32Array<ArrayBuffer> = new Uint32Array(initialMessages * fields);
+  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  #table: Uint32Array<ArrayBuffer> = new Uint32Array(0);
   #used = 0;
   #count = 0;
   readonly #addresses: Address[] = [];
@@ -38,7 +38,7 @@ export class MessageBlockBuilder {
   add(message: Uint8Array, address: Address, crc: boolean = false): void {
     const end = this.#used + message.length;
     if (end > this.#bytes.length) {
-      const longer = new Uint8Array(Math.max(end, this.#bytes.length * 2));
+      const longer = new Uint8Array(Math.max(end, this.#bytes.length * 2, firstBytes));
       longer.set(this.#bytes.subarray(0, this.#used));
       this.#bytes = longer;
     }
@@ -46,7 +46,7 @@ export class MessageBlockBuilder {
     this.#used = end;
     const at = this.#count * fields;
     if (at === this.#table.length) {
-      const longer = new Uint32Array(at * 2);
+      const longer = new Uint32Array(Math.max(at * 2, firstMessages * fields));
       longer.set(this.#table);
       this.#table = longer;
     }
@@ -57,7 +57,7 @@ export class MessageBlockBuilder {
   }
 
   build(): { readonly block: MessageBlock; readonly transfer: readonly ArrayBuffer[] } {
-    // A block of few messages may wait for long: it takes no more memory than they need.
+    // A small block may wait for long, so it must not take much more memory than its messages.
     const isMostlyFree = this.#used < this.#bytes.length / 2;
     const bytes = isMostlyFree ? this.#bytes.buffer.slice(0, this.#used) : this.#bytes.buffer;
     const table = isMostlyFree ? this.#table.slice(0, this.#count * fields) : this.#table;

@@ -2,7 +2,7 @@ import type { MetricName } from "../metrics/catalogue.ts";
 import type { MetricLabels, Metrics } from "../ports/metrics.ts";
 import type { MetricUpdate } from "./thread-messages.ts";
 
-/** Samples of one metric between two feeds; further ones are left out. */
+/** The most samples of one metric in a feed. Further ones are dropped. */
 const maxSamples = 1_024;
 
 /** Collects metrics for the application's collector: sums of counters, the last value of gauges, and samples. */

@@ -7,23 +7,24 @@ import { encodeUser } from "../wire/messages/encode.ts";
 import { MessageBlockBuilder, type MessageBlock } from "./message-block.ts";
 import { shared } from "./thread-messages.ts";
 
-/** A block of so many bytes does not wait for the end of the running code. */
+/** A block with this many bytes is posted before the running code ends. */
 const fullBlock = 256 * 1024;
-/** From so many bytes on that the thread has not sent, senders should pause; and messages are dropped. */
+/** If the thread has not sent this many bytes yet, senders should pause. */
 const pauseBytes = 1024 * 1024;
+/** If the thread has not sent this many bytes yet, further messages are dropped. */
 const maxBytes = 64 * 1024 * 1024;
-/** What a block takes besides its messages, about: many small ones take memory, too. */
+/** The memory of a block besides its messages, in bytes, estimated. */
 const blockOverhead = 512;
 
 export interface OutgoingMessagesOptions {
   readonly memory: Int32Array;
-  /** False while there is no thread. */
+  /** @returns false if no member runs */
   readonly post: (block: MessageBlock, transfer: readonly ArrayBuffer[]) => boolean;
-  /** Messages that could not be sent. */
+  /** `count` messages were dropped. */
   readonly onDropped: (count: number) => void;
 }
 
-/** The messages of `sendBestEffort` on their way to the thread: those of one turn travel together. */
+/** Collects the messages of `sendBestEffort`, and posts those of one turn to the thread together. */
 export class OutgoingMessages {
   readonly #options: OutgoingMessagesOptions;
   /** The sizes of the blocks that the thread has not sent yet. */
@@ -37,7 +38,7 @@ export class OutgoingMessages {
     this.#sentBlocks = Atomics.load(options.memory, shared.sentBlocks);
   }
 
-  /** @returns false when the sender should pause */
+  /** @returns false if the sender should pause */
   add(message: Uint8Array, to: Address, crc: boolean): boolean {
     const { memory, onDropped } = this.#options;
     this.#follow();
@@ -54,7 +55,7 @@ export class OutgoingMessages {
     return this.#postedBytes < pauseBytes && Atomics.load(memory, shared.isCongested) === 0;
   }
 
-  /** Posts what waits: before any other call, so that the order stays. */
+  /** Posts the collected messages. Every other call does so first, to keep the order. */
   flush(): void {
     const block = this.#block;
     if (block === undefined) return;
@@ -76,7 +77,7 @@ export class OutgoingMessages {
     }
   }
 
-  /** The thread has ended: what it had not sent is lost. */
+  /** The thread has ended, and has lost the messages that it had not sent. */
   forget(): void {
     this.#posted.clear();
     this.#postedBytes = 0;
@@ -86,7 +87,7 @@ export class OutgoingMessages {
 }
 
 /**
- * Checks that a message fits into a packet, as the thread will.
+ * Checks that a message fits into a packet. The thread could report that only later.
  *
  * @param overhead of label and encryption
  * @throws MemberlistError `message_too_large`

@@ -2,7 +2,7 @@ import { ConfigError, MemberlistError, type ConfigIssue, type ErrorCode } from "
 import { JoinError, type JoinResult } from "../api/join.ts";
 import { copyBytes } from "../wire/bytes.ts";
 
-/** Values in each other deeper than this are packed as text: a value may contain itself. */
+/** Values that are nested deeper than this are replaced by a string, because a value may contain itself. */
 const maxDepth = 12;
 
 /** An error as it crosses between threads, where cloning would lose its class, its code and its details. */
@@ -12,10 +12,10 @@ interface PackedError {
   readonly message: string;
   readonly stack: string | undefined;
   readonly cause: unknown;
-  /** Undefined for an error that is not of this library. */
+  /** Undefined for errors of other libraries. */
   readonly code: ErrorCode | undefined;
   readonly details: unknown;
-  /** Further fields of an error that is not of this library, such as a system's `code`. */
+  /** Further fields of an error of another library, such as the `code` of a system error. */
   readonly fields: Readonly<Record<string, unknown>>;
   readonly stateChanged: boolean;
   /** Of a {@link JoinError}. */
@@ -30,8 +30,8 @@ interface PackedUrl {
 }
 
 /**
- * Makes a value that can be cloned to another thread: errors keep their class and fields, URLs stay URLs, bytes take nothing else of their
- * buffer along, and functions become undefined. {@link unpack} restores it.
+ * Converts a value into one that can be cloned to another thread. Errors keep their class and fields, URLs stay URLs, a view of bytes is copied
+ * without the rest of its buffer, and functions become undefined. {@link unpack} restores the value.
  */
 export function pack(value: unknown, depth: number = 0): unknown {
   if (typeof value === "function") return undefined;
@@ -46,7 +46,7 @@ export function pack(value: unknown, depth: number = 0): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, pack(item, depth + 1)]));
 }
 
-/** The value that was given to {@link pack}. Objects are frozen: they are views of a member's state. */
+/** Restores a value that {@link pack} has converted. Its objects are frozen, as all views of a member's state. */
 export function unpack(value: unknown): unknown {
   if (typeof value !== "object" || value === null || value instanceof Uint8Array || isBuffer(value)) return value;
   if (Array.isArray(value)) return value.map((item) => unpack(item));
@@ -93,7 +93,7 @@ function makeError({ code, details, fields, issues, join, message, name, stateCh
   return Object.assign(new Error(message, cause === undefined ? undefined : { cause }), fields, { name });
 }
 
-/** Without objects: a foreign error may refer to any number of them, such as a socket. */
+/** Objects are left out: an error of another library may refer to a socket, for example. */
 function simpleFields(error: object): Readonly<Record<string, unknown>> {
   const isSimple = (value: unknown): boolean =>
     typeof value === "string" || typeof value === "number" || typeof value === "boolean";

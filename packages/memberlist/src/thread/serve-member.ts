@@ -1,6 +1,7 @@
 import { MemberlistError } from "../api/errors.ts";
 import type { Address } from "../api/address.ts";
 import type { GossipVerify } from "../api/call-options.ts";
+import type { Seed } from "../api/seeds.ts";
 import type { Config } from "../config/config.ts";
 import type { Instruments } from "../create.ts";
 import { Keyring } from "../encryption/keyring.ts";
@@ -12,7 +13,7 @@ import { MemberFeed } from "./member-feed.ts";
 import { MessageBlockReader, type MessageBlock } from "./message-block.ts";
 import { unpack } from "./packed-values.ts";
 import { loadModule } from "./thread-config.ts";
-import { shared, type ApplicationMessage, type Call, type StartMessage } from "./thread-messages.ts";
+import { shared, type ApplicationMessage, type Call, type SeedFunction, type StartMessage } from "./thread-messages.ts";
 import type { ThreadPort } from "./thread-port.ts";
 
 export interface ServeMemberOptions {
@@ -24,7 +25,7 @@ export interface ServeMemberOptions {
   readonly load: (url: string) => Promise<unknown>;
 }
 
-/** Runs the member of an application in this thread: what a thread's program does. */
+/** Runs the member of an application in this thread. The program of a thread calls it. */
 export function serveMember(options: ServeMemberOptions): void {
   const server = new MemberServer(options);
   options.port.listen((message) => server.receive(message as ApplicationMessage));
@@ -80,7 +81,7 @@ class MemberServer {
   async #start(start: StartMessage): Promise<void> {
     this.#memory = new Int32Array(start.shared);
     const keyring = start.keys === undefined ? undefined : keyringOf(start.keys);
-    // Before anything is awaited: the application may change its keys meanwhile.
+    // Set before the first await, because the application may change its keys meanwhile.
     this.#keyring = keyring;
     const module = start.module === undefined ? {} : await loadModule(start.module, start.given, this.#options.load);
     const clock = module.clock ?? systemClock();
@@ -91,9 +92,14 @@ class MemberServer {
       this.#feed.attach(member);
     };
     await this.#options.create(config, { onMember });
+    this.#member?.remember(this.#seeds(start.seeds));
     this.#feed.started();
     const { applicationTimeout: timeout } = start;
     if (timeout > 0 && this.#member !== undefined) this.#watch = this.#watchApplication(this.#member, this.#memory, timeout);
+  }
+
+  #seeds(packed: readonly (string | SeedFunction)[]): Seed[] {
+    return packed.map((seed) => (typeof seed === "string" ? seed : this.#bridge.seed(seed)));
   }
 
   #setGossipVerify(change: GossipVerify): void {
@@ -122,10 +128,7 @@ class MemberServer {
     if (member === undefined) throw new MemberlistError("shutdown", "the member has not started");
     switch (call.method) {
       case "join":
-        return member.join(
-          call.seeds.map((seed) => (typeof seed === "string" ? seed : this.#bridge.seed(seed))),
-          { ...call.options, signal },
-        );
+        return member.join(this.#seeds(call.seeds), { ...call.options, signal });
       case "leave":
         return member.leave({ ...call.options, signal });
       case "update":
@@ -178,7 +181,7 @@ function sendBestEffort(member: LocalMember | undefined, to: Address, message: U
   try {
     return member.sendBestEffort(to, message, crc);
   } catch (error) {
-    // The application has checked the message: a key that was added since makes the packet longer.
+    // The application has checked the size, but a key that was added since makes the packet longer.
     member.runtime.packets.failed(error);
     return true;
   }
@@ -188,7 +191,7 @@ function keyringOf(keys: readonly Uint8Array[]): Keyring {
   return new Keyring(keys.slice(1), keys[0]);
 }
 
-/** Makes the keys of a ring these, the first of them the primary one. */
+/** Replaces the keys of a keyring. The first one becomes the primary key. */
 function replaceKeys(ring: Keyring, keys: readonly Uint8Array[]): void {
   for (const key of keys) ring.addKey(key);
   const [primary] = keys;

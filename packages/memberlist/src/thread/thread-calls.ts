@@ -18,7 +18,7 @@ export class ThreadCalls {
     return this.#wait(0);
   }
 
-  /** @param post posts to the thread; false if there is none */
+  /** @param post posts to the thread; it returns false if no member runs */
   async call(call: Call, signal: AbortSignal | undefined, post: (message: ApplicationMessage) => boolean): Promise<unknown> {
     const id = ++this.#lastId;
     const isAborted = signal?.aborted === true;
@@ -53,7 +53,7 @@ export class ThreadCalls {
   }
 }
 
-/** The thread does not know the reason of the application's signal. */
+/** Adds the reason of the application's signal, which the thread does not know. */
 function withReason(error: unknown, { aborted, reason }: AbortSignal): unknown {
   if (aborted && error instanceof MemberlistError && error.code === "aborted")
     Object.defineProperty(error, "cause", { value: reason });

@@ -7,21 +7,21 @@ import type { ApplicationFunction } from "./thread-messages.ts";
 /** How a member runs in a thread of its own (`thread` of the config of a transport package). */
 export interface ThreadOptions {
   /**
-   * A module that the thread imports. Its default export is an object with fields of the config, or a function that returns one: what decides
-   * within the protocol (`alive`, `merge`, `selectNodes`, `disableTcpPingsForNode`), or cannot be cloned (`transport`). Any other function of
-   * the config may be there, too, and then runs in the thread. Default none.
+   * A module that the thread imports. Its default export is an object with fields of the config, or a function that returns such an object. Put
+   * delegates into it that decide within the protocol (`alive`, `merge`, `selectNodes`, `disableTcpPingsForNode`), and objects that cannot be
+   * cloned (`transport`). It may have other functions of the config, too; they then run in the thread. Default none.
    *
    * @example
    * thread: { module: new URL("./cluster-policy.js", import.meta.url) }
    */
   readonly module?: URL;
   /**
-   * After how long a blocked application counts as failed, in ms: the member reports `application_unresponsive`, and answers no more, so that
-   * the others find it dead, as they would without a thread. When the application runs again, the member refutes that. 0 for never. Default
-   * 30 s.
+   * How long the application's event loop may be blocked, in ms, before the member counts the application as failed. The member then reports
+   * `application_unresponsive` and stops answering, so that other members declare it dead, as they would without a thread. When the application
+   * runs again, the member refutes its death. 0 for never. Default 30 s.
    */
   readonly applicationTimeout?: number;
-  /** Where no thread can be started: run on the event loop, and log `thread_unavailable`. Default false: fail. */
+  /** Runs the member on the event loop if the thread cannot be started, and logs `thread_unavailable`. Default false: the start fails. */
   readonly prefer?: boolean;
   /**
    * The file of the thread's program, for a bundled application: a bundle of `@memberlist/transport-node/thread` (or
@@ -30,7 +30,7 @@ export interface ThreadOptions {
   readonly entry?: URL;
 }
 
-/** `thread` of a config: in a thread of its own; `"prefer"`: if that is possible. */
+/** `thread` of a config: true runs the member in a thread of its own, `"prefer"` does so if that is possible. */
 export type ThreadConfig = boolean | "prefer" | ThreadOptions;
 
 const url = {
@@ -44,7 +44,6 @@ export const threadRules: Rules<ThreadOptions> = {
   entry: url,
 };
 
-/** What decides within the protocol, which cannot wait for another thread. */
 const decides = "decides within the protocol, which cannot wait for the application's thread";
 const cannotBeCloned = "cannot be sent to a thread";
 
@@ -58,7 +57,7 @@ const onlyInThread: ReadonlyMap<keyof Config, string> = new Map([
   ["random", cannotBeCloned],
 ]);
 
-/** The objects that stay with the application, which the thread asks, or to which it reports. */
+/** The fields that stay with the application. The thread reports to them, or asks them. */
 const staysWithApplication: ReadonlySet<string> = new Set<keyof Config>([
   "delegate",
   "events",
@@ -75,7 +74,7 @@ const staysWithApplication: ReadonlySet<string> = new Set<keyof Config>([
 /**
  * The fields of a config that are cloned to the thread, packed.
  *
- * @throws ConfigError `invalid_config` for fields that cannot be
+ * @throws ConfigError `invalid_config` for fields that cannot be cloned
  */
 export function clonedConfig(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const given = Object.entries(config).filter(([, value]) => value !== undefined);
@@ -89,7 +88,7 @@ function threadIssues(field: string, value: unknown): ConfigIssue[] {
   const reason = onlyInThread.get(field as keyof Config);
   if (reason !== undefined) return [threadIssue(field, field, reason)];
   if (staysWithApplication.has(field) || !isObject(value)) return [];
-  // A function that was silently left out could be the one that refuses strangers.
+  // Functions are refused, not left out: one of them may be the function that refuses strangers.
   const functions = Object.entries(value).filter(([, inner]) => typeof inner === "function");
   return functions.map(([name]) => threadIssue(field, `${field}.${name}`, cannotBeCloned));
 }

@@ -11,7 +11,6 @@ import type { QueueLengths, Traffic } from "../api/stats.ts";
 import type { ResolvedConfig } from "../config/config.ts";
 import { keyringOf } from "../encryption/encryption.ts";
 import { watchKeyring, type Keyring } from "../encryption/keyring.ts";
-import { type ClockTimer } from "../ports/clock.ts";
 import { Diagnostics, type DiagnosticsChannels } from "../ports/diagnostics.ts";
 import { createLog, type Log } from "../ports/log.ts";
 import type { SrvRecord } from "../ports/transport.ts";
@@ -22,24 +21,19 @@ import type { Member } from "../runtime/member.ts";
 import { PendingOperations, type OperationOptions } from "../runtime/pending-operations.ts";
 import { RecentEvents } from "../runtime/recent-events.ts";
 import { Stats } from "../runtime/stats.ts";
-import type { MemberlistSummary } from "../runtime/summary.ts";
+import { countStates, summarize, type MemberlistSummary } from "../runtime/summary.ts";
 import { emptyBytes } from "../wire/bytes.ts";
 import { encryptionVersionOf, encryptOverhead } from "../wire/encryption.ts";
 import { labelOverhead } from "../wire/label.ts";
 import { encodeUtf8 } from "../wire/utf8.ts";
 import { ApplicationAnswers } from "./application-answers.ts";
-import { heartbeatInterval } from "./application-watch.ts";
 import { FeedReader } from "./feed-reader.ts";
-import { MemberMirror } from "./member-mirror.ts";
-import { checkPacketSize, OutgoingMessages } from "./outgoing-messages.ts";
+import { addCounts, MemberMirror } from "./member-mirror.ts";
+import { checkPacketSize } from "./outgoing-messages.ts";
 import { functionsOf } from "./thread-config.ts";
-import { ThreadCalls } from "./thread-calls.ts";
-import { shared, type ApplicationMessage, type Call, type MemberNumbers, type ThreadMessage } from "./thread-messages.ts";
-import type { StartThread, ThreadPort } from "./thread-port.ts";
-import { ThreadSupervisor } from "./thread-supervisor.ts";
-
-/** How long a shutdown waits for the thread, in ms. */
-const stopTimeout = 5_000;
+import { shutDown, ThreadLink } from "./thread-link.ts";
+import type { MemberNumbers, StartMessage } from "./thread-messages.ts";
+import type { StartThread } from "./thread-port.ts";
 
 export interface ThreadMemberOptions {
   /** Resolved, without its `transport`. */
@@ -65,25 +59,20 @@ export class ThreadMember implements Member {
   readonly stats: Stats;
   readonly log: Log;
   readonly recent: RecentEvents = new RecentEvents();
-  readonly calls: ThreadCalls = new ThreadCalls();
   readonly #options: ThreadMemberOptions;
   readonly #events: EventHub;
   readonly #operations: PendingOperations;
-  readonly #memory: Int32Array = new Int32Array(new SharedArrayBuffer(shared.bytes));
-  readonly #outgoing: OutgoingMessages;
   readonly #answers: ApplicationAnswers;
   readonly #feed: FeedReader;
-  readonly #supervisor: ThreadSupervisor;
-  readonly #label: number;
+  readonly #link: ThreadLink;
+  /** What the label adds to a packet, in bytes. */
+  readonly #labelBytes: number;
+  /** The seeds of all joins. Each new thread gets them, because healing tries them. */
+  readonly #seeds: Set<Seed> = new Set();
   readonly #watchers: Set<() => void> = new Set();
   readonly #stopWatchingKeys: () => void;
   #config: ResolvedConfig;
   #meta: Uint8Array;
-  #numbers: MemberNumbers | undefined;
-  /** The counts of threads that have ended. */
-  #endedTraffic: Partial<Traffic> = {};
-  #endedCounters: Readonly<Record<string, number>> = {};
-  #heartbeat: ClockTimer = undefined;
   #hasLeft = false;
   #isStopped = false;
 
@@ -101,39 +90,32 @@ export class ThreadMember implements Member {
     this.mirror = new MemberMirror(clock);
     this.#events = new EventHub(() => this.stats.count("dropped.event"));
     this.#operations = new PendingOperations(clock);
-    this.#label = labelOverhead(encodeUtf8(config.label));
+    this.#labelBytes = labelOverhead(encodeUtf8(config.label));
     this.#meta = checkMeta(this.delegates.nodeMeta(config.meta ?? emptyBytes));
-    this.#outgoing = new OutgoingMessages({
-      memory: this.#memory,
-      post: (block, transfer) => this.#supervisor.isRunning && this.#post({ type: "send", block }, transfer),
-      onDropped: (count) => this.#sendFailed(count),
-    });
     const resolveSrv = (question: number, service: string): Promise<readonly SrvRecord[]> =>
-      this.#call({ method: "resolveSrv", question, service }) as Promise<readonly SrvRecord[]>;
-    this.#answers = new ApplicationAnswers({
-      config,
-      delegates: this.delegates,
-      resolveSrv,
-    });
+      this.#link.call({ method: "resolveSrv", question, service }) as Promise<readonly SrvRecord[]>;
+    this.#answers = new ApplicationAnswers({ config, delegates: this.delegates, resolveSrv });
     this.#feed = new FeedReader(this);
-    this.#supervisor = new ThreadSupervisor({
-      clock,
-      startThread: options.startThread,
-      startMember: (port) => this.#startMember(port),
-      onEnded: (cause) => this.#threadEnded(cause),
+    this.#link = this.#makeLink(options);
+    const onKeys = (): void => this.#link.post({ type: "keys", keys: this.#keys() });
+    this.#stopWatchingKeys = this.keyring === undefined ? nothing : watchKeyring(this.keyring, onKeys);
+  }
+
+  #makeLink({ applicationTimeout, config, startThread }: ThreadMemberOptions): ThreadLink {
+    return new ThreadLink({
+      clock: config.clock,
+      applicationTimeout,
+      startThread,
+      startMessage: () => this.#startMessage(),
+      onFeed: (feed) => this.#feed.read(feed),
+      onQuestion: (message, answer) => this.#answers.receive(message, answer),
+      onEnded: (error) => this.#threadEnded(error),
       onRestart: () => this.#feed.restart(),
       onRestarted: () => this.#threadRestarted(),
-      onRestartFailed: (error) => this.#failed(`the member's thread did not start: ${errorMessage(error)}`, error),
-      onGivenUp: () =>
-        this.log.error(
-          "thread_failed",
-          "the member's thread has failed too often, and is not started again: restart the process",
-        ),
+      onRestartFailed: (error) => this.#threadFailed(`the member's thread did not start: ${errorMessage(error)}`, error),
+      onGivenUp: () => this.log.error("thread_failed", "the member's thread has failed ten times in a row: restart the process"),
+      onDropped: (count) => this.#sendFailed(count),
     });
-    this.#stopWatchingKeys =
-      this.keyring === undefined
-        ? () => {}
-        : watchKeyring(this.keyring, () => void this.#post({ type: "keys", keys: this.#keys() }));
   }
 
   /**
@@ -144,9 +126,10 @@ export class ThreadMember implements Member {
   static async start(options: ThreadMemberOptions): Promise<ThreadMember> {
     const member = new ThreadMember(options);
     try {
-      await member.#supervisor.start();
+      await member.#link.start();
     } catch (error) {
-      await member.#end();
+      member.#end();
+      await member.#link.end();
       throw error;
     }
     return member;
@@ -177,47 +160,35 @@ export class ThreadMember implements Member {
   }
 
   get numMembers(): number {
-    return this.#current.numMembers;
+    return this.mirror.numbers.numMembers;
   }
 
   get localNode(): Node {
-    return this.#current.localNode;
+    return this.mirror.numbers.localNode;
   }
 
   get healthScore(): number {
-    return this.#current.healthScore;
+    return this.mirror.numbers.healthScore;
   }
 
   get maxPayload(): number {
-    return this.#current.maxPayload;
+    return this.mirror.numbers.maxPayload;
   }
 
   get queues(): QueueLengths {
-    return this.#current.queues;
+    return this.mirror.numbers.queues;
   }
 
   traffic(): Traffic {
-    return added(this.#current.traffic, this.#endedTraffic) as unknown as Traffic;
+    return this.mirror.traffic;
   }
 
   counters(): Readonly<Record<string, number>> {
-    return added(added(this.#current.counters, this.#endedCounters), this.stats.counters());
+    return addCounts(this.mirror.counters, this.stats.counters());
   }
 
   summary(): MemberlistSummary {
-    const { name, addr, port, state, incarnation } = this.localNode;
-    const { membership: queuedBroadcasts } = this.queues;
-    return {
-      name,
-      address: addr.includes(":") ? `[${addr}]:${port}` : `${addr}:${port}`,
-      state: this.#isStopped ? "shutdown" : state,
-      incarnation,
-      members: this.mirror.countStates(),
-      healthScore: this.healthScore,
-      queuedBroadcasts,
-      label: this.#config.label,
-      encrypted: (this.keyring?.size ?? 0) > 0,
-    };
+    return summarize(this, countStates(this.mirror.states()));
   }
 
   openEvents(options: EventStreamOptions): EventStream {
@@ -241,24 +212,25 @@ export class ThreadMember implements Member {
 
   async join(seeds: readonly Seed[], { signal, ...options }: JoinOptions): Promise<JoinResult> {
     this.#hasLeft = false;
+    for (const seed of seeds) this.#seeds.add(seed);
     const packed = seeds.map((seed) => this.#answers.packSeed(seed));
-    return (await this.#call({ method: "join", seeds: packed, options }, signal)) as JoinResult;
+    return (await this.#link.call({ method: "join", seeds: packed, options }, signal)) as JoinResult;
   }
 
   async leave({ signal, ...options }: WaitOptions): Promise<void> {
     this.#hasLeft = true;
-    await this.#call({ method: "leave", options }, signal);
+    await this.#link.call({ method: "leave", options }, signal);
   }
 
   async update({ signal, meta: given, ...options }: UpdateNodeOptions): Promise<void> {
     const before = this.#meta;
-    // Without a delegate of the application, one of the module may have the metadata.
+    // If the application has no `nodeMeta`, the delegate of the module may have one.
     const asksThread = given === undefined && this.#config.delegate?.nodeMeta === undefined;
     const meta = asksThread ? undefined : checkMeta(given ?? this.delegates.nodeMeta(before));
-    // A thread that is started again has the metadata of a call that timed out, too.
+    // After a timeout the metadata has changed nevertheless, and the next thread must start with it.
     this.#meta = meta ?? before;
     try {
-      await this.#call({ method: "update", options: meta === undefined ? options : { ...options, meta } }, signal);
+      await this.#link.call({ method: "update", options: meta === undefined ? options : { ...options, meta } }, signal);
     } catch (error) {
       const isUnchanged = !(error instanceof MemberlistError && error.stateChanged);
       if (isUnchanged && this.#meta === meta) this.#meta = before;
@@ -267,131 +239,91 @@ export class ThreadMember implements Member {
   }
 
   async ping(to: Address, { signal }: PingOptions): Promise<number> {
-    return (await this.#call({ method: "ping", to }, signal)) as number;
+    return (await this.#link.call({ method: "ping", to }, signal)) as number;
   }
 
   sendBestEffort(to: Address, message: Uint8Array, crc: boolean): boolean {
     const { enableCompression, gossipVerifyOutgoing, protocolVersion } = this.#config;
     const encrypts = gossipVerifyOutgoing && (this.keyring?.size ?? 0) > 0;
     const encryption = encrypts ? encryptOverhead(encryptionVersionOf(protocolVersion)) : 0;
-    checkPacketSize(message, crc, enableCompression, this.#label + encryption);
-    return this.#outgoing.add(message, to, crc);
+    checkPacketSize(message, crc, enableCompression, this.#labelBytes + encryption);
+    return this.#link.send(message, to, crc);
   }
 
   async sendReliable(to: Address, message: Uint8Array, { signal, ...options }: WaitOptions): Promise<void> {
-    await this.#call({ method: "sendReliable", to, message, options }, signal);
+    await this.#link.call({ method: "sendReliable", to, message, options }, signal);
   }
 
   async broadcast(message: Uint8Array, { signal, ...options }: BroadcastOptions): Promise<BroadcastResult> {
-    return (await this.#call({ method: "broadcast", message, options }, signal)) as BroadcastResult;
+    return (await this.#link.call({ method: "broadcast", message, options }, signal)) as BroadcastResult;
   }
 
   setGossipVerify(change: GossipVerify): void {
     if (this.keyring === undefined) throw noKeyring();
     this.#config = withGossipVerify(this.#config, change);
-    this.#post({ type: "gossipVerify", change });
+    this.#link.post({ type: "gossipVerify", change });
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    const stopped = this.#supervisor.isRunning ? this.#call({ method: "stop" }) : undefined;
+    const stopped = this.#link.stop();
     this.#events.end();
     this.#operations.endAll(shutDown());
-    await this.#settledWithin(stopped, stopTimeout);
-    await this.#end();
+    await stopped;
+    this.#end();
   }
 
   /** The state of the member, as it came with a feed. */
   setNumbers(numbers: MemberNumbers): void {
-    this.#numbers = { ...numbers, localNode: Object.freeze(numbers.localNode) };
+    this.mirror.setNumbers(numbers);
     if (this.#config.bindPort !== numbers.bindPort) this.#config = Object.freeze({ ...this.#config, bindPort: numbers.bindPort });
+  }
+
+  reply(id: number, value: unknown, error: unknown): void {
+    this.#link.reply(id, value, error);
   }
 
   handled(): void {
     for (const check of this.#watchers) check();
-    this.#post({ type: "handled" });
+    this.#link.post({ type: "handled" });
   }
 
-  get #current(): MemberNumbers {
-    if (this.#numbers === undefined) throw new MemberlistError("thread_failed", "the member has not started");
-    return this.#numbers;
-  }
-
-  async #startMember(port: ThreadPort): Promise<void> {
-    const { applicationTimeout, cloned, given, module } = this.#options;
-    const started = this.calls.started();
-    port.listen((message) => {
-      if (this.#supervisor.port === port) this.#receive(message as ThreadMessage, port);
-    });
+  #startMessage(): Omit<StartMessage, "applicationTimeout" | "shared" | "type"> {
+    const { cloned, given, module } = this.#options;
     const { advertiseAddr, metrics, bindPort, gossipVerifyIncoming, gossipVerifyOutgoing } = this.#config;
     const config = { ...cloned, bindPort, gossipVerifyIncoming, gossipVerifyOutgoing };
-    this.#beat();
-    this.#post({
-      type: "start",
+    return {
       config: typeof advertiseAddr === "function" ? config : { ...config, advertiseAddr },
       given,
       module,
       keys: this.keyring && this.#keys(),
+      seeds: [...this.#seeds].map((seed) => this.#answers.packSeed(seed)),
       functions: functionsOf(this.#config),
       hasMetrics: metrics !== undefined,
       meta: this.#meta,
       ackPayload: this.delegates.ackPayload(),
-      applicationTimeout,
-      shared: this.#memory.buffer as SharedArrayBuffer,
-    });
-    await started;
+    };
   }
 
-  #threadEnded(cause: unknown): void {
-    const reason = cause === undefined ? "it has exited" : errorMessage(cause);
-    const error = new MemberlistError("thread_failed", `the member's thread has ended: ${reason}`, { cause, stateChanged: true });
-    this.calls.rejectAll(this.#isStopped ? shutDown() : error);
-    this.#outgoing.forget();
+  #threadEnded(error: MemberlistError): void {
     this.#answers.abort();
-    const numbers = this.#numbers;
-    if (this.#isStopped || numbers === undefined) return;
-    this.#endedTraffic = added(numbers.traffic, this.#endedTraffic);
-    this.#endedCounters = added(numbers.counters, this.#endedCounters);
-    this.#numbers = { ...numbers, traffic: noTraffic, counters: {} };
-    this.#failed(error.message, error);
+    if (!this.mirror.hasStarted) return;
+    this.mirror.threadEnded();
+    this.#threadFailed(error.message, error);
     this.publish({ type: "thread_failed", node: this.localNode, error, at: this.#config.clock.wallTime() });
   }
 
   #threadRestarted(): void {
     this.log.info("thread_restarted", "the member runs in a new thread");
     if (!this.#hasLeft) return;
-    this.#call({ method: "leave", options: {} }).catch((error: unknown) => {
+    this.#link.call({ method: "leave", options: {} }).catch((error: unknown) => {
       this.log.warn("thread_failed", `the new thread could not leave the cluster: ${errorMessage(error)}`, { error });
     });
   }
 
-  #failed(message: string, error: unknown): void {
+  #threadFailed(message: string, error: unknown): void {
     this.stats.count("thread_failed");
     this.log.error("thread_failed", message, { error });
-  }
-
-  #receive(message: ThreadMessage, port: ThreadPort): void {
-    if (message.type === "feed") {
-      this.#feed.read(message);
-      return;
-    }
-    this.#answers.receive(message, (answer) => {
-      // The next thread numbers its questions anew.
-      if (this.#supervisor.port === port) port.post(answer);
-    });
-  }
-
-  async #call(call: Call, signal?: AbortSignal): Promise<unknown> {
-    this.#outgoing.flush();
-    // A member that is still being started cannot take calls.
-    return this.calls.call(call, signal, (message) => this.#supervisor.isRunning && this.#post(message));
-  }
-
-  /** @returns false while there is no thread */
-  #post(message: ApplicationMessage, transfer?: readonly ArrayBuffer[]): boolean {
-    const { port } = this.#supervisor;
-    port?.post(message, transfer);
-    return port !== undefined;
   }
 
   #keys(): Uint8Array[] {
@@ -408,58 +340,13 @@ export class ThreadMember implements Member {
     this.log.warn("send_failed", "dropped a message: the member's thread is behind, or has ended", { count });
   }
 
-  /** Shows the thread that this event loop runs. */
-  #beat(): void {
-    const { applicationTimeout } = this.#options;
-    const { clock } = this.#config;
-    clock.clearTimeout(this.#heartbeat);
-    if (applicationTimeout === 0 || this.#isStopped) return;
-    Atomics.add(this.#memory, shared.heartbeat, 1);
-    this.#heartbeat = clock.setTimeout(() => this.#beat(), heartbeatInterval(applicationTimeout));
-  }
-
-  async #end(): Promise<void> {
-    const { clock } = this.#config;
+  #end(): void {
     this.#isStopped = true;
-    clock.clearTimeout(this.#heartbeat);
     this.#feed.end();
     this.#stopWatchingKeys();
-    const ended = this.#supervisor.stop();
-    this.calls.rejectAll(shutDown());
-    await ended;
-  }
-
-  /** Waits for a promise, whatever its end, for so many ms. */
-  #settledWithin(promise: Promise<unknown> | undefined, timeout: number): Promise<void> {
-    const { clock } = this.#config;
-    return new Promise((resolve) => {
-      const timer = clock.setTimeout(resolve, timeout);
-      const end = (): void => {
-        clock.clearTimeout(timer);
-        resolve();
-      };
-      (promise ?? Promise.resolve()).then(end, end);
-    });
   }
 }
 
-const noTraffic: Traffic = {
-  packetsSent: 0,
-  packetBytesSent: 0,
-  packetsReceived: 0,
-  packetBytesReceived: 0,
-  streamsOpened: 0,
-  streamsAccepted: 0,
-  streamBytesSent: 0,
-  streamBytesReceived: 0,
-};
-
-function added(a: object, b: object): Readonly<Record<string, number>> {
-  const sum: Record<string, number> = { ...(a as Record<string, number>) };
-  for (const [name, value] of Object.entries(b)) sum[name] = (sum[name] ?? 0) + (value as number);
-  return sum;
-}
-
-function shutDown(): MemberlistError {
-  return new MemberlistError("shutdown", "the memberlist was shut down");
+function nothing(): void {
+  // A member without a keyring.
 }

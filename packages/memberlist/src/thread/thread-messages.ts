@@ -29,6 +29,8 @@ export interface StartMessage {
   /** The URL of `thread.module`. */
   readonly module: string | undefined;
   readonly keys: readonly Uint8Array[] | undefined;
+  /** The seeds of earlier joins: healing asks them. */
+  readonly seeds: readonly (string | SeedFunction)[];
   readonly functions: readonly ApplicationFunction[];
   readonly hasMetrics: boolean;
   /** The metadata at the start. */
@@ -42,7 +44,7 @@ export interface StartMessage {
 /** What an application posts to the thread of its member. */
 export type ApplicationMessage =
   | StartMessage
-  /** `call` is a {@link Call}, packed. `isAborted`: its signal was aborted before. */
+  /** `call` is a packed {@link Call}. `isAborted`: its signal was aborted before the call. */
   | { readonly type: "call"; readonly id: number; readonly call: unknown; readonly isAborted: boolean }
   /** Aborts a call. */
   | { readonly type: "abort"; readonly id: number }
@@ -82,13 +84,15 @@ export type Question =
   | { readonly about: "seed"; readonly seedId: number; readonly timeout: number };
 
 /** What a thread posts to its application. */
-export type ThreadMessage =
-  | FeedMessage
-  | { readonly type: "ask"; readonly id: number; readonly question: Question }
-  /** The answer is not needed any longer. */
-  | { readonly type: "cancelAsk"; readonly id: number };
+export type ThreadMessage = FeedMessage | QuestionMessage;
 
-/** What has happened since the last one, in order. */
+/** A question of the thread, or its cancellation. */
+export type QuestionMessage =
+  | { readonly type: "question"; readonly id: number; readonly question: Question }
+  /** The thread does not need the answer any more. */
+  | { readonly type: "cancelQuestion"; readonly id: number };
+
+/** The events since the last feed, in order. */
 export interface FeedMessage {
   readonly type: "feed";
   readonly nodes: readonly NodeUpdate[];
@@ -100,7 +104,7 @@ export interface FeedMessage {
   readonly metrics: readonly MetricUpdate[];
 }
 
-/** A changed member; without `info` it was forgotten. */
+/** A changed member. If `info` is undefined, the member was forgotten. */
 export interface NodeUpdate {
   readonly name: string;
   /** A `MemberInfo` without its age, packed. */
@@ -109,15 +113,15 @@ export interface NodeUpdate {
 
 export type FeedItem =
   | { readonly type: "event"; readonly event: unknown }
-  /** So many of the block. */
+  /** The next `count` messages of the block. */
   | { readonly type: "messages"; count: number }
-  /** One that is too long for the block. */
+  /** A message that is too long for the block. */
   | { readonly type: "message"; readonly message: Uint8Array; readonly from: Address }
   | { readonly type: "ping"; readonly node: unknown; readonly rtt: number; readonly payload: Uint8Array }
   | { readonly type: "merge"; readonly state: Uint8Array; readonly join: boolean }
   | { readonly type: "reply"; readonly id: number; readonly value: unknown; readonly error: unknown }
   | LineItem
-  /** Events were dropped, because the application did not handle them. */
+  /** Events were dropped, because too many waited for the application. */
   | { readonly type: "gap"; readonly dropped: number };
 
 export interface LineItem {
@@ -126,11 +130,11 @@ export interface LineItem {
   readonly fields: unknown;
   readonly message: string;
   readonly at: number;
-  /** The module's logger has it. */
+  /** Whether the logger of the module has written the line. */
   readonly isLogged: boolean;
 }
 
-/** The numbers of a member that its application reads at once. */
+/** The part of a member's state that its getters return. */
 export interface MemberNumbers {
   readonly bindPort: number;
   readonly numMembers: number;
@@ -149,7 +153,7 @@ export interface MetricUpdate {
   readonly labels: MetricLabels;
 }
 
-/** The places of the shared memory. */
+/** The indexes of the shared memory. */
 export const shared = {
   /** Counts up while the application's event loop runs. */
   heartbeat: 0,

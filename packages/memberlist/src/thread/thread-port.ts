@@ -1,8 +1,8 @@
-/** One end of the channel between an application and the thread of its member. It clones what is posted, as `structuredClone` does. */
+/** One end of the channel between an application and the thread of its member. It clones messages, as `structuredClone` does. */
 export interface ThreadPort {
   /** @param transfer buffers that the other end takes over */
   post(message: unknown, transfer?: readonly ArrayBuffer[]): void;
-  /** Starts delivery. Called once; what has arrived before is delivered, too. */
+  /** Starts delivery, also of messages that have arrived before. Called once. */
   listen(onMessage: (message: unknown) => void): void;
 }
 
@@ -18,6 +18,6 @@ export interface MemberThread {
 /**
  * Starts a thread.
  *
- * @throws MemberlistError `thread_unavailable` where there can be none
+ * @throws MemberlistError `thread_unavailable` if the process cannot start one
  */
 export type StartThread = () => Promise<MemberThread>;

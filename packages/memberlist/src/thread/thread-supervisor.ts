@@ -1,11 +1,11 @@
 import type { Clock, ClockTimer } from "../ports/clock.ts";
 import type { MemberThread, StartThread, ThreadPort } from "./thread-port.ts";
 
-/** The first and the longest pause before a thread is started again, in ms, and how many failures in a row end that. */
+/** The first and the longest pause before a new thread, in ms, and after how many failures in a row the supervisor gives up. */
 const firstPause = 100;
 const longestPause = 10_000;
 const maxFailures = 10;
-/** A thread that has run for so long, in ms, did not fail at its start. */
+/** After this time, in ms, a thread that ends did not fail at its start: the pauses begin anew. */
 const healthyAfter = 60_000;
 
 export interface ThreadSupervisorOptions {
@@ -15,15 +15,15 @@ export interface ThreadSupervisorOptions {
   readonly startMember: (port: ThreadPort) => Promise<void>;
   /** The thread has ended by itself. */
   readonly onEnded: (cause: unknown) => void;
-  /** A new thread is about to be started. */
+  /** The supervisor is about to start a new thread. */
   readonly onRestart: () => void;
   readonly onRestarted: () => void;
   readonly onRestartFailed: (error: unknown) => void;
-  /** The thread is not started again. */
+  /** The supervisor has given up. */
   readonly onGivenUp: () => void;
 }
 
-/** Keeps the thread of a member running: starts it again when it has ended, after growing pauses, ten times in a row at most. */
+/** Keeps the thread of a member running. After an end it starts a new thread, with growing pauses, at most ten times in a row. */
 export class ThreadSupervisor {
   readonly #options: ThreadSupervisorOptions;
   #thread: MemberThread | undefined;
@@ -37,17 +37,17 @@ export class ThreadSupervisor {
     this.#options = options;
   }
 
-  /** That of the running thread. */
+  /** The port of the running thread. */
   get port(): ThreadPort | undefined {
     return this.#thread?.port;
   }
 
-  /** Whether there is a thread, and its member has started. */
+  /** Whether a thread runs, and its member has started. */
   get isRunning(): boolean {
     return this.#hasStarted && this.#thread !== undefined;
   }
 
-  /** Starts the first thread. It is not started again if that fails. */
+  /** Starts the first thread. If that fails, the supervisor does not try again. */
   async start(): Promise<void> {
     await this.#run();
     this.#hasStarted = true;
@@ -114,5 +114,5 @@ export class ThreadSupervisor {
 }
 
 function nothing(): void {
-  // A thread whose end fails is gone as well.
+  // The supervisor has forgotten the thread in any case.
 }

@@ -1,5 +1,5 @@
 import type { ErrorCode } from "../api/errors.ts";
-import { systemClock, type ClockTimer } from "../ports/clock.ts";
+import { systemClock, type Clock, type ClockTimer } from "../ports/clock.ts";
 import { onAbort } from "../util/on-abort.ts";
 
 /** The limits of one attempt. */
@@ -55,13 +55,16 @@ export async function withLimits<T>(limits: AttemptLimits, attempt: (signal: Abo
   }
 }
 
-/** Waits for a promise that does not reject, but no longer than `ms`. */
-export async function atMost(ms: number, promise: Promise<unknown>): Promise<void> {
-  const clock = systemClock();
+/** The result of {@link atMost} if the promise takes longer. */
+export const late: unique symbol = Symbol("late");
+
+/** Waits for a promise that does not reject, for at most `ms`. */
+export async function atMost<T>(ms: number, promise: Promise<T>, clock: Clock = systemClock()): Promise<T | typeof late> {
   let timer: ClockTimer = undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = clock.setTimeout(resolve, ms);
+  const tooLate = new Promise<typeof late>((resolve) => {
+    timer = clock.setTimeout(() => resolve(late), ms);
   });
-  await Promise.race([promise, late]);
+  const result = await Promise.race([promise, tooLate]);
   clock.clearTimeout(timer);
+  return result;
 }

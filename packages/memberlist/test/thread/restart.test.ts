@@ -130,6 +130,25 @@ describe("a thread that is started again", () => {
     expect(a.members.counters()["store_corrupted"]).toBeUndefined();
   });
 
+  it("heals from seeds of earlier joins", async () => {
+    const cluster = newCluster();
+    const b = await cluster.start({ host: "10.9.9.8" });
+    let calls = 0;
+    let isOpen = false;
+    const seed: SeedProvider = () => {
+      calls++;
+      return isOpen ? [b.seed] : [];
+    };
+    const a = await threaded(cluster, { healingInterval: 5_000 });
+    await cluster.settle(codeOf(a.members.join([seed])));
+    await a.fail();
+    await a.goOn();
+    isOpen = true;
+    const before = calls;
+    await cluster.until(() => a.members.numMembers() === 2);
+    expect(calls).toBeGreaterThan(before);
+  });
+
   it("keeps the metadata of an updateNode that timed out, and forgets members that were dead", async () => {
     const cluster = newCluster();
     const a = await threaded(cluster);
