@@ -172,9 +172,9 @@ async function readMember(
     return await runtime.configFromEnv(env);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    const lines = error.issues.map(({ field, message }) => {
+    const lines = error.issues.map(({ field, message, expected }) => {
       const flag = flagOf[field];
-      return flag === undefined ? message : `${flag} (or ${message.replace(":", "):")}`;
+      return flag === undefined ? message : `${flag} (or ${field}): ${expected}`;
     });
     throw new UsageError(lines.join("\n"));
   }

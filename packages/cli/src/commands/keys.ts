@@ -47,32 +47,46 @@ export async function rotateKeys(request: RotateRequest, io: Io): Promise<number
   const key = await readOrMakeKey(newKeyFile, io);
   const mark = fingerprint(decodeKey(key));
   const old = oldKeys(before, mark);
-  const steps: readonly (readonly [title: string, action: KeyAction, isReady: (keys: readonly string[]) => boolean])[] = [
-    [`1 of 3: add the new key ${mark} to every agent`, "add", () => true],
-    [`2 of 3: encrypt with the new key on every agent`, "use", (keys) => keys.includes(mark)],
+  const steps: Step[] = [
+    { title: `1 of 3: add the new key ${mark} to every agent`, action: "add", isReady: () => true },
+    { title: "2 of 3: encrypt with the new key on every agent", action: "use", isReady: (keys) => keys.includes(mark) },
   ];
-  for (const [title, action, isReady] of steps) {
-    if (!(await step(title, request, io))) return exitCodes.interrupted;
-    const now = await rotation.all("list");
-    if (!areReady(now, isReady, io)) return Math.max(exitCodes.failed, failureCode(now));
-    const found = await rotation.all(action, key);
-    report(found, io);
-    if (!isComplete(found, io)) return failureCode(found);
+  if (old.length > 0) {
+    const title = `3 of 3: remove the old keys ${old.join(", ")} from every agent`;
+    steps.push({ title, action: "keep", isReady: ([primary]) => primary === mark });
   }
-  if (old.length === 0) {
-    io.line("all agents have only the new key");
-    reportEnd(newKeyFile, io);
-    return exitCodes.ok;
+  for (const step of steps) {
+    const code = await runStep(step, rotation, key, request, io);
+    if (code !== exitCodes.ok) return code;
   }
-  if (!(await step(`3 of 3: remove the old keys ${old.join(", ")} from every agent`, request, io))) return exitCodes.interrupted;
-  const now = await rotation.all("list");
-  if (!areReady(now, ([primary]) => primary === mark, io)) return Math.max(exitCodes.failed, failureCode(now));
-  if (!partial && !isCovered(now, io)) return exitCodes.usage;
-  const found = await rotation.all("keep", key);
-  report(found, io);
-  if (!isComplete(found, io)) return failureCode(found);
+  if (old.length === 0) io.line("all agents have only the new key");
   reportEnd(newKeyFile, io);
   return exitCodes.ok;
+}
+
+interface Step {
+  readonly title: string;
+  readonly action: KeyAction;
+  /** Returns whether an agent with these keys has done the step before. */
+  readonly isReady: (keys: readonly string[]) => boolean;
+}
+
+/** @returns the exit code: `ok` if all agents have done the step */
+async function runStep(
+  { title, action, isReady }: Step,
+  rotation: KeyRotation,
+  key: string,
+  { partial, yes }: RotateRequest,
+  io: Io,
+): Promise<number> {
+  io.line(io.paint("bold", title));
+  if (!yes && !(await confirmed())) return exitCodes.interrupted;
+  const now = await rotation.all("list");
+  if (!areReady(now, isReady, io)) return Math.max(exitCodes.failed, failureCode(now));
+  if (action === "keep" && !partial && !isCovered(now, io)) return exitCodes.usage;
+  const found = await rotation.all(action, key);
+  report(found, io);
+  return isComplete(found, io) ? exitCodes.ok : failureCode(found);
 }
 
 /** Reports success. The agents have the new key only in memory, so each key file has to follow. */
@@ -141,10 +155,7 @@ function oldKeys(found: readonly AgentKeys[], mark: string): readonly string[] {
   return [...new Set(found.flatMap(({ answer }) => answer?.keys ?? []))].filter((key) => key !== mark);
 }
 
-/** Prints the title of a step, and asks whether to continue. */
-async function step(title: string, { yes }: RotateRequest, io: Io): Promise<boolean> {
-  io.line(io.paint("bold", title));
-  if (yes) return true;
+async function confirmed(): Promise<boolean> {
   return /^y(es)?$/i.test(await ask("continue? [y/N] ", process.stdin, process.stdout));
 }
 

@@ -138,10 +138,11 @@ function toJson({ address, stateBytes, skipped }: FetchedMembers, shown: readonl
 }
 
 /** Returns a member for `--json`, with its metadata decoded and as base64. */
-function memberJson({ name, addr, port, state, incarnation, meta, pMin, pMax, pCur, dMin, dMax, dCur }: Node): object {
+function memberJson(node: Node): object {
+  const { name, state, incarnation, meta, pMin, pMax, pCur, dMin, dMax, dCur } = node;
   return {
     name,
-    address: formatAddress({ host: addr, port }),
+    address: addressOf(node),
     state,
     incarnation,
     protocol: { min: pMin, max: pMax, current: pCur },

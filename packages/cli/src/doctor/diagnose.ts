@@ -2,7 +2,7 @@ import type { Node } from "@memberlist/core";
 import { formatAddress } from "@memberlist/core/transport";
 import { blockedFor } from "./blocked-for.ts";
 import { usualPacketBytes } from "./examiner.ts";
-import type { Examination, MemberCheck, NameCheck, PairCheck, SeedCheck, StreamResult } from "./examination.ts";
+import type { Examination, MemberCheck, NameCheck, PairCheck, PingResult, SeedCheck, StreamResult } from "./examination.ts";
 import type { Finding, Severity } from "./finding.ts";
 import { diagnoseVersions } from "./versions.ts";
 
@@ -113,22 +113,10 @@ function diagnoseStream(stream: StreamResult, who: string, where: string): Findi
   return undefined;
 }
 
-function unreachable(who: string, where: string, message: string): Finding {
-  return finding(
-    "address_unreachable",
-    "error",
-    [who],
-    `${who} does not answer at ${where}, neither over UDP nor over TCP: ${message}`,
-    "if it runs, open its firewall, or set advertiseAddr (Go: AdvertiseAddr) to an address that all other members reach",
-  );
-}
-
 function diagnoseMember(check: MemberCheck, ownLag: number): readonly Finding[] {
-  const { node, stream, pings, isAnother, largestPacket } = check;
+  const { node, stream, pings, isAnother } = check;
   const { name } = node;
   const address = addressOf(node);
-  const isAnswered = pings.some(({ rtt }) => rtt !== undefined);
-  const mismatch = diagnoseStream(stream, name, address);
   if (isAnother) {
     return [
       finding(
@@ -140,69 +128,85 @@ function diagnoseMember(check: MemberCheck, ownLag: number): readonly Finding[] 
       ),
     ];
   }
-  if (!isAnswered && mismatch !== undefined) return [mismatch];
-  if (!isAnswered && !("view" in stream)) {
-    const elsewhere = check.answersOthers === true;
-    if (!elsewhere) return [unreachable(name, address, stream.message)];
-    return [
-      finding(
-        "unreachable_from_here",
-        "error",
-        [name],
-        `${name} at ${address} answers other members, but not this machine, neither over UDP nor over TCP`,
-        "check the firewall and the route between this machine and the member",
-      ),
-    ];
-  }
-  const findings: Finding[] = mismatch === undefined ? [] : [mismatch];
-  if (!isAnswered) findings.push(diagnoseUdp(check));
-  else if (!("view" in stream) && mismatch === undefined) {
-    findings.push(
-      finding(
-        "tcp_blocked",
-        "error",
-        [name],
-        `TCP from here to ${name} at ${address} is blocked, while UDP passes: ${stream.message}`,
-        "open the TCP port, too: members exchange their states over it, and ping over it when UDP fails",
-      ),
+  const packets = [...diagnoseSize(check), ...diagnoseBlocked(check, ownLag), ...diagnoseLoss(check)];
+  if (!("view" in stream)) return [diagnoseStream(stream, name, address) ?? diagnoseTcp(check, stream.message), ...packets];
+  return isAnswered(pings) ? packets : [diagnoseUdp(check), ...packets];
+}
+
+/** Returns the finding for a member that does not answer over TCP. */
+function diagnoseTcp({ node, pings, answersOthers }: MemberCheck, message: string): Finding {
+  const { name } = node;
+  const address = addressOf(node);
+  if (isAnswered(pings)) {
+    return finding(
+      "tcp_blocked",
+      "error",
+      [name],
+      `TCP from here to ${name} at ${address} is blocked, while UDP passes: ${message}`,
+      "open the TCP port, too: members exchange their states over it, and ping over it when UDP fails",
     );
   }
-  if (largestPacket !== undefined) {
-    findings.push(
-      finding(
-        "mtu_black_hole",
-        "error",
-        [name],
-        `packets of more than about ${largestPacket} bytes from here to ${name} are lost; members send up to ${usualPacketBytes} bytes`,
-        `repair path MTU discovery (let ICMP "fragmentation needed" pass), or set udpBufferSize (Go: UDPBufferSize) of all members to ${largestPacket} or less`,
-      ),
+  if (answersOthers === true) {
+    return finding(
+      "unreachable_from_here",
+      "error",
+      [name],
+      `${name} at ${address} answers other members, but not this machine, neither over UDP nor over TCP`,
+      "check the firewall and the route between this machine and the member",
     );
   }
+  return finding(
+    "address_unreachable",
+    "error",
+    [name],
+    `${name} does not answer at ${address}, neither over UDP nor over TCP: ${message}`,
+    "if it runs, open its firewall, or set advertiseAddr (Go: AdvertiseAddr) to an address that all other members reach",
+  );
+}
+
+function diagnoseSize({ node: { name }, largestPacket }: MemberCheck): readonly Finding[] {
+  if (largestPacket === undefined) return [];
+  return [
+    finding(
+      "mtu_black_hole",
+      "error",
+      [name],
+      `packets of more than about ${largestPacket} bytes from here to ${name} are lost; members send up to ${usualPacketBytes} bytes`,
+      `repair path MTU discovery (let ICMP "fragmentation needed" pass), or set udpBufferSize (Go: UDPBufferSize) of all members to ${largestPacket} or less`,
+    ),
+  ];
+}
+
+function diagnoseBlocked({ node: { name }, pings }: MemberCheck, ownLag: number): readonly Finding[] {
   const blocked = blockedFor(pings);
-  if (blocked >= leastBlock && blocked > 2 * ownLag) {
-    findings.push(
-      finding(
-        "event_loop_blocked",
-        "warning",
-        [name],
-        `the process of ${name} was blocked for ${round(blocked)} ms, and then answered several pings at once`,
-        "find the code that blocks its event loop, or give it more CPU: other members suspect it if it is blocked for longer than their probe timeout",
-      ),
-    );
-  }
+  if (blocked < leastBlock || blocked <= 2 * ownLag) return [];
+  return [
+    finding(
+      "event_loop_blocked",
+      "warning",
+      [name],
+      `the process of ${name} was blocked for ${round(blocked)} ms, and then answered several pings at once`,
+      "find the code that blocks its event loop, or give it more CPU: other members suspect it if it is blocked for longer than their probe timeout",
+    ),
+  ];
+}
+
+function diagnoseLoss({ node: { name }, pings }: MemberCheck): readonly Finding[] {
   const lost = pings.filter(({ rtt }) => rtt === undefined).length;
-  if (isAnswered && lost > 1 && lost / pings.length >= 0.1) {
-    findings.push(
-      finding(
-        "packet_loss",
-        "warning",
-        [name],
-        `${lost} of ${pings.length} pings to ${name} were lost`,
-        "look for a full link, a full socket buffer or a firewall that limits the rate",
-      ),
-    );
-  }
-  return findings;
+  if (!isAnswered(pings) || lost < 2 || lost / pings.length < 0.1) return [];
+  return [
+    finding(
+      "packet_loss",
+      "warning",
+      [name],
+      `${lost} of ${pings.length} pings to ${name} were lost`,
+      "look for a full link, a full socket buffer or a firewall that limits the rate",
+    ),
+  ];
+}
+
+function isAnswered(pings: readonly PingResult[]): boolean {
+  return pings.some(({ rtt }) => rtt !== undefined);
 }
 
 function diagnoseUdp({ node, isReached, answersOthers }: MemberCheck): Finding {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { MemberlistError, type FetchedMembers, type Node } from "@memberlist/core";
 import type { PacketVisitor } from "@memberlist/core/internal";
 import { formatAddress, parseAddress, type Address } from "@memberlist/core/transport";
@@ -303,8 +304,4 @@ async function fits(pinger: PacketVisitor, to: Address, size: number): Promise<b
 async function tryTwice<T>(act: () => Promise<T>): Promise<T> {
   const first = await act();
   return first === undefined || first === false ? act() : first;
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
