@@ -16,7 +16,7 @@ interface MonitorFlags extends ClusterOptions, AgentAccessFlags {
   readonly name?: string;
 }
 
-/** Defines the commands that run a member. */
+/** Defines the command that runs a member. */
 export function defineAgent(root: Command, runtime: Runtime, io: Io): void {
   const command = root
     .command("agent [seeds...]")
@@ -86,7 +86,10 @@ Examples:
       const request = await agentRequest(seeds, flags, runtime);
       process.exitCode = await runAgent(request, runtime, io);
     });
+}
 
+/** Defines the command that prints the events of a cluster. */
+export function defineMonitor(root: Command, runtime: Runtime, io: Io): void {
   const monitor = root
     .command("monitor [seeds...]")
     .description("print the events of a cluster with their causes, as an observer that joins, or from a running agent")

@@ -16,7 +16,7 @@ interface SendFlags extends ClusterOptions {
   readonly timeout: number;
 }
 
-/** Defines the commands that send pings and messages without joining. */
+/** Defines the commands that send pings without joining. */
 export function defineNetwork(root: Command, runtime: Runtime, io: Io): void {
   const pingOptions = (command: Command, times: number, interval: number): Command =>
     withClusterOptions(
@@ -72,12 +72,23 @@ export function defineNetwork(root: Command, runtime: Runtime, io: Io): void {
         io,
       );
     });
+}
+
+/** Defines the commands that send messages without joining. */
+export function defineMessages(root: Command, runtime: Runtime, io: Io): void {
   const sendOptions = (command: Command): Command =>
     withClusterOptions(
       command
         .option("--best-effort", "send one UDP packet instead of a TCP stream; it may be lost")
         .addOption(new Option("--timeout <seconds>", "time limit of each send").argParser(seconds).default(10_000, "10")),
     );
+  const send = async (seed: string, member: string | undefined, text: string | undefined, flags: SendFlags): Promise<void> => {
+    const { sendMessage } = await import("../commands/send.ts");
+    const { timeout, bestEffort = false } = flags;
+    const access = await clusterAccess(flags);
+    const message = await messageBytes(text);
+    process.exitCode = await sendMessage({ ...access, seed, member, message, timeout, bestEffort }, runtime, io);
+  };
   sendOptions(
     root
       .command("send <seed> <member> [message]")
@@ -87,34 +98,10 @@ export function defineNetwork(root: Command, runtime: Runtime, io: Io): void {
       "after",
       '\nExamples:\n  memberlist send 10.0.0.5 web-1 "reload"\n  cat dump.bin | memberlist send 10.0.0.5 web-1',
     )
-    .action(async (seed: string, member: string, message: string | undefined, flags: SendFlags) => {
-      const { sendMessage } = await import("../commands/send.ts");
-      const { timeout, bestEffort = false } = flags;
-      const request = {
-        ...(await clusterAccess(flags)),
-        seed,
-        member,
-        message: await messageBytes(message),
-        timeout,
-        bestEffort,
-      };
-      process.exitCode = await sendMessage(request, runtime, io);
-    });
+    .action(send);
   sendOptions(
     root.command("broadcast <seed> [message]").description("send a user message directly to every alive member, without joining"),
   )
     .addHelpText("after", '\nExample:\n  memberlist broadcast 10.0.0.5 "flush caches"')
-    .action(async (seed: string, message: string | undefined, flags: SendFlags) => {
-      const { sendMessage } = await import("../commands/send.ts");
-      const { timeout, bestEffort = false } = flags;
-      const request = {
-        ...(await clusterAccess(flags)),
-        seed,
-        member: undefined,
-        message: await messageBytes(message),
-        timeout,
-        bestEffort,
-      };
-      process.exitCode = await sendMessage(request, runtime, io);
-    });
+    .action((seed: string, message: string | undefined, flags: SendFlags) => send(seed, undefined, message, flags));
 }
