@@ -169,17 +169,17 @@ describe("invalid options", () => {
   });
 });
 
-describe("an invariant of one's own", () => {
+describe("a custom invariant", () => {
   it.each([
-    ["that is broken", () => "no", /^mine at 1000 ms \(seed 42\): no$/],
+    ["is broken", () => "no", /^mine at 1000 ms \(seed 42\): no$/],
     [
-      "that throws",
+      "throws",
       () => {
         throw new TypeError("inside");
       },
       /^mine at 1000 ms \(seed 42\): it threw: TypeError: inside$/,
     ],
-  ])("reports its name, the time and the seed: one %s", async (_, check, message) => {
+  ])("reports its name, the time and the seed if it %s", async (_, check, message) => {
     const sim = await simulate({ nodes: 2, start: "preloaded", seed: 42 });
     sim.invariant("mine", check);
     const error = await sim.clock.advance(5_000).catch((thrown: unknown) => thrown);

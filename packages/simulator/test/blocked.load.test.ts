@@ -41,7 +41,7 @@ describe("a process blocked for 3 s every 5 s", () => {
     expect(on.score).toBeGreaterThan(off.score);
   });
 
-  it("detects a node that died all the same", async () => {
+  it("detects a node that died", async () => {
     const sim: Simulation = await simulate({ nodes: 2, seed: 3, latency: 5 });
     await sim.clock.advance(1_000);
     await sim.crash("node-1");

@@ -120,7 +120,7 @@ test("lets a held node whose senders continue accuse one member after another", 
   await sim.end();
 });
 
-test("completes a preloaded cluster from the start, reports the joins, and gossips nothing about them", async () => {
+test("preloads a complete cluster, reports the joins, and gossips nothing about them", async () => {
   const joined: string[] = [];
   const sim = await simulate({
     nodes: 40,
@@ -130,7 +130,7 @@ test("completes a preloaded cluster from the start, reports the joins, and gossi
   expect(sim.clock.now()).toBe(0);
   expect(sim.agrees()).toBe(true);
   expect(new Set(joined).size).toBe(40 * 40);
-  // All share the view of each node: of thousands there would be millions.
+  // All members share the view of each node: thousands of members would make millions of views.
   const of7 = sim.nodes.map(({ members }) => members.members().find(({ name }) => name === "node-7"));
   expect(new Set(of7).size).toBe(1);
   expect(sim.nodes.every(({ members }) => members.numQueuedBroadcasts() === 0)).toBe(true);
@@ -144,7 +144,7 @@ test("completes a preloaded cluster from the start, reports the joins, and gossi
   await sim.end();
 });
 
-test("stops a paused node, which accuses no member when it resumes", async () => {
+test("stops a paused node, and lets it resume without an accusation", async () => {
   const sim = await simulate({ nodes: 3 });
   const before = sim.views("node-0");
   const sent = new Map<string, number>();
@@ -198,7 +198,7 @@ test("resolves seeds that are DNS names", async () => {
   await sim.end();
 });
 
-test("switches off each part of Lifeguard", async () => {
+test("switches off each part of Lifeguard by its tunable", async () => {
   const deadAfter = async (suspicionConfirmations: number): Promise<number> => {
     const sim = await simulate({ nodes: 8, tunables: { suspicionConfirmations, buddy: false, lhaProbe: false } });
     sim.network.partition(["node-0"]);
@@ -210,7 +210,7 @@ test("switches off each part of Lifeguard", async () => {
     await sim.end();
     return at! - start;
   };
-  // Nobody confirms what a lone node suspects: with K over 0 it waits six times as long.
+  // A lone node gets no confirmation: with K over 0 its suspicion lasts six times as long.
   expect(await deadAfter(0)).toBeLessThan(8_000);
   expect(await deadAfter(3)).toBeGreaterThan(24_000);
 });

@@ -15,7 +15,7 @@ test("ends a run at the instant at which a custom invariant is broken", async ()
   await sim.end();
 });
 
-test("finds that a cluster that is cut in two does not agree within the bound", async () => {
+test("reports a partitioned cluster that does not agree within the bound", async () => {
   const sim = await simulate({ nodes: 4 });
   sim.network.partition(["node-0"]);
   const start = sim.clock.now();
@@ -36,7 +36,7 @@ test("checks invariants without a change of the trace", async () => {
   expect(await hash(100)).toBe(await hash(0));
 });
 
-test("raises the bound with the size and with the timeouts", () => {
+test("raises the bound of agreement with the size and the timeouts", () => {
   expect(agreementBound({}, 10)).toBeLessThan(agreementBound({}, 100));
   expect(agreementBound({ suspicionMult: 8 }, 10)).toBeGreaterThan(agreementBound({}, 10));
 });

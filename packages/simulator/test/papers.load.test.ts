@@ -114,7 +114,7 @@ test("computes a confidence interval that contains the share, also at 0 and 1", 
   expect(shareInterval(0, 50)[1]).toBeGreaterThan(0.05);
 });
 
-test("brings the message to all members that do not fail, and more slowly under loss", async () => {
+test("delivers a message to all members that do not fail, and more slowly under loss", async () => {
   const input = { seed: "papers", nodes: 40, loss: 0, failed: 0.1, fanout: 3, interval: 200 };
   const calm = await convergenceRun(input);
   expect(calm.nodes).toBe(36);

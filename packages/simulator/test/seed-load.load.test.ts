@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { seedLoad } from "../src/seed-load.ts";
 
-it("spreads the calls to the seed of 1,000 members that restart at once, which join once it is back", async () => {
+it("spreads the dials of 1,000 members that restart at once, and joins them once the seed runs", async () => {
   const second = 1_000;
   const seconds = await seedLoad({ nodes: 1_000, backAfter: 120 * second, duration: 300 * second, seed: 1 });
   const most = Math.max(...seconds.map(({ dials }) => dials));

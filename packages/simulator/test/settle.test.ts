@@ -15,13 +15,13 @@ async function traceOf(settle: (() => Promise<void>) | undefined): Promise<reado
   return [sim.trace.hash, sim.trace.entries];
 }
 
-test("repeats a run byte for byte, settling promises by macrotasks or by ticks", async () => {
+test("repeats a run byte for byte if promises settle by ticks instead of macrotasks", async () => {
   const byMacrotasks = await traceOf(undefined);
   expect(byMacrotasks[1]).toBeGreaterThan(500);
   expect(await traceOf(settleByTicks)).toEqual(byMacrotasks);
 });
 
-test("ends chains of promises between two timers, settling by ticks, too", async () => {
+test("ends chains of promises between two timers when it settles by ticks", async () => {
   const clock = new VirtualClock({ settle: settleByTicks });
   const order: string[] = [];
   const chains: Promise<void>[] = [];
@@ -48,7 +48,7 @@ test("ends chains of promises between two timers, settling by ticks, too", async
   expect(order).toEqual(["before", ...expected]);
 });
 
-test("yields to the event loop during a long run, settling by ticks, too", async () => {
+test("yields to the event loop during a long run that settles by ticks", async () => {
   const clock = new VirtualClock({ settle: settleByTicks });
   for (let i = 0; i < 1_000; i++) clock.setTimeout(() => {}, i);
   let at = Infinity;

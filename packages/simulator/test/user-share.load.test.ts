@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { Simulation, type AppContext } from "../src/index.ts";
 
 interface Spread {
-  /** Until everybody who was there all the time had each broadcast, in ms; Infinity where that took longer than {@link limit}. */
+  /** The time until all permanent nodes had each broadcast, in ms; Infinity if that took longer than {@link limit}. */
   readonly took: readonly number[];
   /** Membership updates that waited at the node that broadcasts, at most. */
   readonly membershipQueue: number;
@@ -17,7 +17,7 @@ interface Setup {
 }
 
 const nodes = 200;
-/** Those who are there all the time; the others, 20 %, are each there for 4 s and gone for 4 s. */
+/** The number of permanent nodes. The others, 20 %, run for 4 s, and then stop for 4 s. */
 const stable = 160;
 const coming = nodes - stable;
 const limit = 6_000;
@@ -92,7 +92,7 @@ async function spread({ share, churn, sizes }: Setup): Promise<Spread> {
 }
 
 it(
-  "delays user broadcasts of any length to twice the time at most while 20 % of 200 nodes leave and rejoin, and starves them without a share",
+  "spreads user broadcasts within twice the usual time while 20 % of 200 nodes leave and rejoin, and starves them without a share",
   { timeout: 300_000 },
   async () => {
     const sizes = [400, 1_200];
