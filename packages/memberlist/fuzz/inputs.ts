@@ -48,7 +48,7 @@ const state = fc.record({
   state: fc.constantFrom(0, 1, 2, 3, 4, -1),
   vsn,
 });
-/** So many nodes of two short fields, which say nothing of use: much work for few bytes. */
+/** Many nodes of two short fields without a meaning: much work for few bytes. */
 const tinyNodes = fc.tuple(fc.constantFrom(700, 5_000, 60_000), fc.boolean()).map(([count, join]) => {
   const head = encodePushPull(join, [], new Uint8Array(0));
   const node = Uint8Array.of(0x82, 0xa4, ...encodeUtf8("Name"), 0xa1, 0x61, 0xa5, ...encodeUtf8("State"), 9);
@@ -82,7 +82,7 @@ const crowd = fc.tuple(fc.constantFrom(50, 700, 3_000), fc.boolean(), oddNames).
 );
 const ping = fc.record({ seqNo: u32, node: names, ...source }).map((one) => encode.encodePing(one));
 
-/** Well-formed, whatever it says. */
+/** A well-formed message with any values. */
 const single: fc.Arbitrary<Uint8Array> = fc.oneof(
   ping,
   fc
@@ -119,7 +119,7 @@ const padded: fc.Arbitrary<Uint8Array> = fc
     return compressMessage(whole);
   });
 
-/** A map of many keys that nobody knows, in a message of any type. */
+/** A map of many unknown keys, in a message of any type. */
 const wide: fc.Arbitrary<Uint8Array> = fc
   .tuple(
     fc.nat(12),
@@ -275,7 +275,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.nat(3_000) }) },
 );
 
-/** What one attack is. It says all: the nodes' own randomness is always the same. */
+/** One attack. It decides the whole run, because the nodes' own randomness is always the same. */
 export const attacks: fc.Arbitrary<Case> = fc.record({
   streamOnly: fc.boolean(),
   encrypted: fc.boolean(),

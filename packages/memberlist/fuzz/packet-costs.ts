@@ -16,7 +16,7 @@ interface PacketCost {
   readonly replies: number;
 }
 
-/** What one packet costs a whole member, with all that comes of it later. */
+/** The CPU time that one packet takes at a whole member, with all its later effects. */
 async function costOf({ name, make }: WorstPacket): Promise<PacketCost> {
   const clock = new VirtualClock();
   const random = new SeededRandom(1);

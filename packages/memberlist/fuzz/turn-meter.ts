@@ -27,7 +27,7 @@ export class TurnMeter {
     this.#look();
   };
 
-  /** What follows is looked at; what came before is not. */
+  /** Starts the measurement, and forgets earlier turns. */
   start(): void {
     this.#since = this.#time();
     this.#longest = 0;

@@ -32,7 +32,7 @@ const packetStreamMax = 200_000;
 /** The longest field of a log line, in characters and in items. */
 const loggedTextMax = 4_500;
 const loggedItemsMax = 16;
-/** So many packets between members are remembered, for replay. */
+/** The number of packets between members that are kept for replay. */
 const recordedMax = 200;
 const none = new Uint8Array(0);
 const wrongKey = patterned(16, 9);
@@ -42,7 +42,7 @@ const isAlive = encodePing({ seqNo, node: "target", sourceAddr: "", sourcePort: 
 
 type StreamStep = Extract<Step, { kind: "stream" }>;
 
-/** Two whole members in virtual time, and somebody who attacks the first of them. */
+/** Two whole members in virtual time, and an attacker of the first one. */
 class World {
   readonly clock: VirtualClock;
   readonly #meter: TurnMeter;
@@ -77,7 +77,7 @@ class World {
     this.#theirs = given.encrypted && !given.insider ? cipherOf([aes(wrongKey, nonce)]) : this.#ours;
   }
 
-  /** As a multiple of what is allowed. */
+  /** As a multiple of the limit. */
   get slowest(): number {
     return this.#slowest;
   }
@@ -130,7 +130,7 @@ class World {
     }
   }
 
-  /** What is wrong in the end, after everything has had its time; nothing, if all is well. */
+  /** Lets all timeouts pass, and returns the problems found; an empty list without any. */
   async end(): Promise<readonly string[]> {
     for (const stream of this.#left.splice(0)) stream.close();
     // Everything that hangs has been cut by then, and an accused member has refuted.
@@ -281,7 +281,7 @@ class World {
     }
   }
 
-  /** What members, applications and readers of events keep does not hold on to the packet or stream that it came with. */
+  /** Checks that bytes kept by members, applications and readers of events do not retain the packet or stream that they arrived in. */
   #checkKept(): void {
     const metadata = this.#members.flatMap((one) => one.members().map(({ meta }) => meta));
     for (const event of this.#members.flatMap((one) => one.recentEvents())) {
@@ -347,7 +347,7 @@ export async function play(given: Case): Promise<void> {
   );
 }
 
-/** @returns what was slowest, as a multiple of what is allowed */
+/** @returns the slowest work, as a multiple of its limit */
 async function playOnce(given: Case, time: () => number): Promise<number> {
   const rejections: unknown[] = [];
   const note = (reason: unknown): void => void rejections.push(reason);

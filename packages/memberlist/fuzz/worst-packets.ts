@@ -12,7 +12,7 @@ export interface WorstPacket {
   readonly make: (round: number) => Uint8Array;
 }
 
-/** What one packet may decompress to, without what the user of it needs for itself. */
+/** The bytes that one packet may decompress to, less some for the fields around them. */
 const room = 1024 * 1024 - 1024;
 /** As much of a compound's part as 255 of them leave to each. */
 const partRoom = Math.floor(room / compoundMaxParts) - 2;

@@ -49,7 +49,7 @@ export class DerReader {
     return this.#bytes.subarray(from, this.#at);
   }
 
-  /** The next value, whatever it is. */
+  /** The next value, of any type. */
   readAny(): { readonly tag: number; readonly content: Uint8Array } {
     const tag = this.#bytes[this.#at];
     // The long form of tags, which no certificate has.
@@ -74,7 +74,7 @@ export class DerReader {
     if (first < 0x80) return first;
     // 0x80 is BER's indefinite length. Three bytes are 16 MiB.
     const count = first & 0x7f;
-    if (count === 0 || count > 3) throw notDer("a length that is none");
+    if (count === 0 || count > 3) throw notDer("an invalid length");
     let size = 0;
     for (let i = 0; i < count; i++) size = (size << 8) | (this.#bytes[this.#at++] ?? 0);
     if (size < 0x80 || size < 1 << (8 * (count - 1))) throw notDer("a length that is not in its shortest form");

@@ -11,7 +11,7 @@ export interface DiagnosticsChannels {
   channel(name: string): DiagnosticsChannel;
 }
 
-/** What all messages of an operation have. */
+/** The common fields of all messages of an operation. */
 interface OperationMessage {
   /** This member's name. */
   readonly node: string;
@@ -43,7 +43,7 @@ export class TracedOperation<Message extends OperationMessage> {
     this.#error = event("error");
   }
 
-  /** Whether somebody listens. Where nobody does, no message has to be made. */
+  /** Whether the channel has subscribers. Without any, callers need not make a message. */
   get isOn(): boolean {
     return (
       this.#start.hasSubscribers ||
@@ -57,7 +57,7 @@ export class TracedOperation<Message extends OperationMessage> {
   /**
    * Traces an asynchronous operation.
    *
-   * @param message is called only if somebody listens
+   * @param message is called only for subscribers
    * @param resultOf what subscribers get to see of its result
    */
   trace<T>(message: () => Message, run: () => Promise<T>, resultOf: (value: T) => unknown = nothing): Promise<T> {
@@ -66,7 +66,7 @@ export class TracedOperation<Message extends OperationMessage> {
     return this.#run(traced, () => this.#trace(traced, run, resultOf));
   }
 
-  /** Traces a call. @param message is called only if somebody listens */
+  /** Traces a call. @param message is called only for subscribers */
   traceSync<T>(message: () => Message, run: () => T): T {
     if (!this.isOn) return run();
     const traced: Message & Outcome = message();
@@ -147,7 +147,7 @@ export interface PingTrace extends OperationMessage {
 
 /** How a probe ended. */
 export interface ProbeResult {
-  /** What answered: the member itself, the member after other members had been asked to ping it as well, the member over a stream, or nothing. */
+  /** The first answer: of the member itself, of the member after other members were asked to ping it, of the member over a stream, or none. */
   readonly answer: "direct" | "indirect" | "stream" | "none";
   /** In ms; only of a direct answer. */
   readonly rtt: number | undefined;
@@ -180,7 +180,7 @@ export class Diagnostics {
   readonly packetReceived: DiagnosticsChannel;
   readonly drop: DiagnosticsChannel;
 
-  /** @param channels absent: nobody ever listens */
+  /** @param channels absent: diagnostics never have subscribers */
   constructor(node: string, channels: DiagnosticsChannels = silent) {
     this.node = node;
     this.join = new TracedOperation(channels, "memberlist:join");

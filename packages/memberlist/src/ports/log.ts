@@ -69,7 +69,7 @@ export class Log<Code extends string = LogCode> {
       const result = write();
       if (result instanceof Promise) result.catch(ignore);
     } catch {
-      // A broken logger must not break the protocol, and there is nowhere left to report it.
+      // A broken logger must not break the protocol, and cannot report its own error.
     }
   }
 

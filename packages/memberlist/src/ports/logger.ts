@@ -59,7 +59,7 @@ export function consoleLogger(level: LogLevel = "warn"): Logger {
   });
 }
 
-/** What it returns is handed on: an asynchronous writer's promise, whose rejection somebody has to take. */
+/** Returns the result of the writer. It may be a promise, whose rejection the caller must handle. */
 type WriteLine = (level: LogLevel, fields: LogFields, message: string) => unknown;
 
 function levelled(lowest: LogLevel, write: WriteLine): Logger {

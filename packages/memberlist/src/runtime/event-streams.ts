@@ -85,7 +85,7 @@ class BufferedEventStream implements EventStream {
     this.#buffer.push(event);
   }
 
-  /** What waits in the buffer can still be read. */
+  /** The events in the buffer can still be read. */
   end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;

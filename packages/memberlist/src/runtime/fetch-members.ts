@@ -17,7 +17,7 @@ import { Visitor, type Dialler } from "./visitor.ts";
 /** A peer that has sent nothing after so many ms is asked whether it speaks another protocol. */
 const suspiciousSilence = 1_500;
 
-/** What the caller has, for the sentence of an error. */
+/** The caller's settings, for the message of an error. */
 interface Given {
   readonly label: string;
   readonly hasKey: boolean;

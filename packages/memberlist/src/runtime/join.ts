@@ -136,7 +136,7 @@ class Join {
     this.#note(progress, i, { seed, address, error, elapsed: this.#now() - since });
   }
 
-  /** Each is named once, whoever lists it. */
+  /** Each conflict once, even if several peers list it. */
   #conflict(conflict: JoinConflict): void {
     const isSame = ({ node }: JoinConflict): boolean => node.addr === conflict.node.addr && node.port === conflict.node.port;
     if (!this.#conflicts.some(isSame)) this.#conflicts.push(conflict);

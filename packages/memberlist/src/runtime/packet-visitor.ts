@@ -23,7 +23,7 @@ export interface PacketVisitorOptions {
   readonly encryption: Encryption | undefined;
 }
 
-/** What answered a sequence number. */
+/** The answer to a sequence number. */
 interface Answer {
   readonly type: "ack" | "nack";
   /** In ms, on the clock. */
@@ -46,7 +46,7 @@ export class PacketVisitor {
   readonly #label: Uint8Array;
   readonly #cipher: KeyringCipher | undefined;
   readonly #answers: Map<number, (answer: Answer) => void> = new Map();
-  /** Pings that somebody sends us because we have asked for it, by the name that they are for. */
+  /** The expected pings that peers send at our request, by the name that they are for. */
   readonly #expected: Map<string, (seqNo: number) => void> = new Map();
   #seqNo: number;
 
@@ -157,7 +157,7 @@ export class PacketVisitor {
     const { transport } = this.#options;
     let packet = this.#encode(message);
     if (size > packet.length) {
-      // An ack that nobody waits for is ignored by all members: it carries the padding. What its own fields take is found by trying.
+      // All members ignore an ack with an unknown sequence number: it carries the padding. A few tries find the length of the padding.
       let padding = Math.max(0, size - packet.length - paddingOverhead);
       for (let tries = 0; tries < 3; tries++) {
         const ack = encodeAckResp({ seqNo: this.#seqNo, payload: padding === 0 ? emptyBytes : new Uint8Array(padding) });

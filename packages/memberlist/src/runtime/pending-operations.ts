@@ -4,15 +4,15 @@ import type { WaitOptions } from "../api/call-options.ts";
 import { maxTimerDelay, type Clock } from "../ports/clock.ts";
 
 export interface OperationOptions extends WaitOptions {
-  /** What is waited for, for the error's message. */
+  /** The name of the operation, for the error's message. */
   readonly what: string;
   /** How far it has got, for the message of a timeout: `there are 3`. */
   readonly soFar?: () => string;
-  /** What was asked for is under way even if the wait fails: every error of the wait has `stateChanged`. */
+  /** Whether the operation goes on even if the wait fails: then every error of the wait has `stateChanged`. */
   readonly stateChanged?: boolean;
 }
 
-/** Everything that somebody waits for: each wait ends by its result, its timeout, its signal, or {@link endAll}. */
+/** All pending operations: each ends by its result, its timeout, its signal, or {@link endAll}. */
 export class PendingOperations {
   readonly #clock: Clock;
   readonly #rejects: Set<(error: MemberlistError) => void> = new Set();

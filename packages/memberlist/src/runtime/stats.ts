@@ -50,13 +50,13 @@ export interface StatsOptions {
   readonly labels?: MetricLabels;
   readonly clock: Clock;
   readonly log: Log;
-  /** Default: nobody listens. */
+  /** Default: without subscribers. */
   readonly diagnostics?: Diagnostics;
   /** Those of the transport, by name. Default none. */
   readonly transportCounters?: () => Readonly<Record<string, number>>;
 }
 
-/** Counts for `members.counters()` and `members.traffic()`, and metrics for whoever collects them. */
+/** Counts for `members.counters()` and `members.traffic()`, and metrics for the collector. */
 export class Stats implements EngineStats {
   readonly traffic: { -readonly [Count in keyof Traffic]: number } = { ...noTraffic };
   readonly #options: Required<Omit<StatsOptions, "diagnostics" | "metrics">> & Pick<StatsOptions, "metrics">;

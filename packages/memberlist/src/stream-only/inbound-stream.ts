@@ -39,7 +39,7 @@ export class InboundStream {
     return new PacketAcks(this.#clock, this.#writer);
   }
 
-  /** The stream for somebody else, with what was read of it. */
+  /** The stream for the listener, with the bytes read from it so far. */
   handOver(first: Uint8Array | undefined): TransportStream {
     const { writable } = this.#stream;
     return { readable: this.#replayed(first), writable, close: () => this.#stream.close() };
@@ -107,7 +107,7 @@ export class PacketAcks {
     this.#writer = writer;
   }
 
-  /** So many more bytes have been read. The first are acknowledged at once: the sender learns that its packets are wanted. */
+  /** Counts bytes that have been read. The first ones are acknowledged at once, so that the sender learns that its packets are wanted. */
   add(bytes: number): void {
     this.#read += bytes;
     if (this.#isWriting) return;

@@ -9,7 +9,7 @@ const graceFactor = 1.5;
 const latestShare = 1 / 8;
 
 export interface LinkTableOptions {
-  /** Of links whose peer has acknowledged something. A quarter of it, besides, for those that have not got that far, and what these do not use. */
+  /** The most links to peers that have acknowledged packets. New links have a quarter of that besides, and places that the others leave free. */
   readonly maxLinks: number;
   /** In ms: how long a dial may take. */
   readonly ackTimeout: number;
@@ -27,7 +27,7 @@ export class LinkTable {
   readonly #spare: number;
   /** The one used longest ago comes first. */
   readonly #links: Map<string, PacketLink> = new Map();
-  /** Those that a peer has made us begin, and that were not reached. */
+  /** The links that a peer has made us begin, and that have not reached their peer. */
   readonly #forPeers: Set<PacketLink> = new Set();
   /** How long peers took to acknowledge something for the first time, in ms, smoothed. */
   #reachTime = 0;
@@ -126,7 +126,7 @@ export class LinkTable {
     if (reached <= this.#options.maxLinks) return;
     let most: [string, PacketLink][] = [];
     for (const ofHost of byHost.values()) if (ofHost.length > most.length) most = ofHost;
-    // Where each host has one link, it is the one used longest ago.
+    // If each host has one link, the link used longest ago goes.
     const candidates = most.length > 1 ? most : [...byHost.values()].flat();
     const victim = candidates.find(([, link]) => link.isIdle) ?? candidates[0];
     if (victim !== undefined) this.#give(...victim);

@@ -3,7 +3,7 @@ import type { Clock, ClockTimer } from "../ports/clock.ts";
 import type { TransportStream } from "../ports/transport.ts";
 import { AckReader } from "./packet-frames.ts";
 
-/** Bytes that may be without acknowledgement before a write waits: what is on its way cannot be taken back when it gets late. */
+/** Bytes that may be without acknowledgement before a write waits: packets on their way cannot be dropped when they get late. */
 const windowBytes = 256 * 1024;
 
 export interface PacketConnectionOptions {

@@ -18,7 +18,7 @@ export interface PacketInboxOptions {
   readonly timeout: number;
   /** In ms: how long a stream that has brought such a packet may keep silent between frames. */
   readonly idleTimeout: number;
-  /** Of streams that carry packets, or have not said yet what they carry. */
+  /** The streams that carry packets, or whose content is not known yet. */
   readonly limits: InboundLimits;
 }
 
@@ -105,7 +105,7 @@ export class PacketInbox {
     }
   }
 
-  /** A link that has dialled again has given its last connection up: what is still on its way there would be late. */
+  /** A link that has dialled again has given up its last connection: the packets still on their way there would be late. */
   #supersede(key: string, inbound: InboundStream): void {
     if (this.#byLink.get(key)?.cut() === true) this.superseded++;
     this.#byLink.set(key, inbound);

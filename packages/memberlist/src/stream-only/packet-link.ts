@@ -43,7 +43,7 @@ const welcomeTime = 1000;
 /** In ms: how long an unwelcome sender leaves such a peer alone. */
 const unwelcomePause = 5000;
 
-/** The packets to one peer: a queue, and a connection that is dialled when there is something to send. */
+/** The packets to one peer: a queue, and a connection that is dialled for the first packet. */
 export class PacketLink {
   readonly to: Address;
   /** When it was made, on the clock. */

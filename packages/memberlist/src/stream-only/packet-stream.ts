@@ -25,7 +25,7 @@ export class PacketStream {
   readonly #listener: TransportListener;
   readonly #frames: FrameReader = new FrameReader();
   #receivedAt = 0;
-  /** When the incomplete frame, if there is one, has begun. */
+  /** When the incomplete frame began; undefined without one. */
   #begunAt = 0;
   #mayRefuse: number = refusedMax;
   readonly #onProven: () => void;
@@ -57,7 +57,7 @@ export class PacketStream {
    * Delivers the next packets.
    *
    * @param budget gets their cost: their bytes and 256 for each
-   * @returns whether there may be more: it ends early so that other streams get their turn
+   * @returns whether it may have more packets: it ends early so that other streams get their turn
    * @throws MemberlistError `protocol_error` when the bytes are not packets, or the listener refuses too many
    */
   deliver(budget: TurnBudget): boolean {

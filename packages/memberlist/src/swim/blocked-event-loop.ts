@@ -1,9 +1,9 @@
 import type { Node } from "../api/node.ts";
 import { applyAwareness, type EngineContext } from "./context.ts";
 
-/** What measures time that the process could not use. */
+/** A part of the engine that waits for answers, and must not count time that the process could not use. */
 export interface TimedWork {
-  /** Gives `late` ms back to what waits for an answer. */
+  /** Extends all running waits for an answer by `late` ms. */
   eventLoopBlocked(late: number): void;
 }
 

@@ -198,7 +198,7 @@ export class TransmitLimitedQueue {
     };
   }
 
-  /** Drops the broadcast of that name. @returns false where none waits */
+  /** Drops the broadcast of that name. @returns false if the queue has none */
   cancel(name: string): boolean {
     const entry = this.#named.get(name);
     if (entry === undefined) return false;
@@ -251,7 +251,7 @@ export class TransmitLimitedQueue {
     return this.#size - obsolete.length < this.#maxCount && bytes <= this.#maxBytes;
   }
 
-  /** Gives up others until there is room. */
+  /** Drops other broadcasts until the new one fits. */
   #makeRoomFor(length: number): Entry[] {
     const mostSent = this.#whenFull === "dropMostSent";
     const dropped: Entry[] = [];

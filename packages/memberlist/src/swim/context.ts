@@ -27,9 +27,9 @@ export interface EngineContext {
   readonly table: NodeTable;
   readonly selector: NodeSelector;
   readonly awareness: Awareness;
-  /** Where others reach us. */
+  /** The address at which others reach this node. */
   advertised: AdvertisedAddress;
-  /** Nobody reaches us there any more: acks are to go where our packets come from. */
+  /** This node has lost that address: acks must go to the source of its packets. */
   isAddressLost: boolean;
   /** This node is moving to another address: messages about it are neither applied nor refuted. */
   isRelocating: boolean;
@@ -86,7 +86,7 @@ export function applyAwareness(context: EngineContext, delta: number): void {
   context.stats.gauge("memberlist.health.score", context.awareness.score);
 }
 
-/** The port out of a message. Peers of protocol version 1 send none: then it is the one that everybody binds. */
+/** The port of a message. Peers of protocol version 1 send none: they use `bindPort`. */
 export function applyPort(context: Pick<EngineContext, "config">, port: number): number {
   return context.config.protocolVersion < 2 || port === 0 ? context.config.bindPort : port;
 }

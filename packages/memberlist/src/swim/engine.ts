@@ -260,7 +260,7 @@ export class Engine {
     return this.context.hasLeft;
   }
 
-  /** Whether anybody else is alive. */
+  /** Whether another member is alive. */
   get hasLivePeer(): boolean {
     return this.context.table.liveCount > (this.#local()?.isDeadOrLeft === false ? 1 : 0);
   }
@@ -291,7 +291,7 @@ export class Engine {
     return this.context.table.get(name)?.view();
   }
 
-  /** The state of everybody known, ourselves included. */
+  /** The states of all nodes in the table, this node included. */
   states(): NodeState[] {
     return this.context.table.records().map(({ state }) => state);
   }

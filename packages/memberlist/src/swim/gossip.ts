@@ -102,12 +102,12 @@ export class Gossip {
     this.#context.outputs.actions.push({ type: "packet", message, to, crc, onFailed });
   }
 
-  /** Whether there is, or may be, something to say. */
+  /** Whether the queues have messages, or the delegate may have some. */
   get hasAny(): boolean {
     return this.#queue.numQueued() > 0 || this.userBroadcasts.hasAny;
   }
 
-  /** One round: to `gossipNodes` random nodes, as long as there is something to say. */
+  /** One round: to `gossipNodes` random nodes, as long as the queues have messages. */
   tick(): void {
     const { config, outputs, selector, stats, now } = this.#context;
     if (!this.hasAny) return;

@@ -77,7 +77,7 @@ export class Healing {
     if (this.#isIsolated && this.#try === undefined && !this.#isAlone) this.#reportHealed(undefined);
   }
 
-  /** Somebody says of himself that he leaves: he is never called back. */
+  /** A node announces its own leave: healing never tries it. */
   left(name: string, incarnation: number): void {
     const lost = this.#lost.get(name);
     if (lost !== undefined && incarnation >= lost.incarnation) this.#lost.delete(name);

@@ -12,7 +12,7 @@ export function liveNodes(table: NodeTable): Node[] {
   return nodes;
 }
 
-/** Where members that are alive are, but for the one of this name: all of them, or `limit` of them. */
+/** The addresses of the members that are alive, without the one of this name: all, or `limit` of them. */
 export function aliveAddresses(table: NodeTable, except: string, limit: number): Address[] {
   const found: Address[] = [];
   for (const record of table.records()) {

@@ -43,9 +43,9 @@ export class NodeRecord {
   cause: SuspectCause | LeaveCause | undefined;
   /** The moving estimate of its round trip, in ms. */
   rtt: number | undefined;
-  /** Where {@link NodeTable} has it among the nodes of its state. */
+  /** Its index in {@link NodeTable}'s list of the nodes of its state. */
   statePlace = 0;
-  /** Where {@link ProbeList} has it; below 0: it does not. */
+  /** Its index in {@link ProbeList}; below 0 outside the list. */
   probePlace = -1;
   #node: Node;
 
@@ -152,7 +152,7 @@ export class NodeTable {
   readonly #versions: Map<string, Versions> = new Map();
   /** One of them: what was last asked for. */
   #lastVersions: Versions = noVersions;
-  /** Where everybody is but the dead: those who left are not to be called back. */
+  /** The addresses of all nodes that are not dead: healing must not try those of nodes that left. */
   readonly #occupied: AddressIndex = new AddressIndex();
   #list: NodeRecord[] = [];
   #metaSlab: ArrayBuffer | undefined;
@@ -209,7 +209,7 @@ export class NodeTable {
     return this.#list;
   }
 
-  /** Adds a node at a random place: whoever takes the first few of {@link records} takes any. */
+  /** Adds a node at a random place, so that the first few of {@link records} are a random choice. */
   add(record: NodeRecord): void {
     this.#byName.set(record.name, record);
     this.changed(record);

@@ -102,7 +102,7 @@ export class Relocation {
     this.#gossip.broadcast(node, encodeAlive({ incarnation, node, addr, port, meta, vsn }));
   }
 
-  /** Once gossip has reached everybody: each round about doubles the members that have heard. */
+  /** When gossip has reached all members: each round about doubles the members that have the message. */
   #after(action: () => void): void {
     const { config, now, table, timers } = this.#context;
     const round = config.gossipInterval > 0 ? config.gossipInterval : defaultRound;

@@ -98,7 +98,7 @@ export class PacketDispatcher {
     return decompressBody(message.subarray(1), Math.min(maxDecompressedBytes, maxDecompressedPacketBytes));
   }
 
-  /** A bad part does not take the others with it, unless there are too many. */
+  /** A bad part does not affect the others, unless the packet has too many parts. */
   #compound(body: Uint8Array, from: Address, receivedAt: number): void {
     const { membership } = this.#parts;
     let left = 0;

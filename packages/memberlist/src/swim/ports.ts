@@ -48,7 +48,7 @@ export interface EngineStats {
   /**
    * Measures how long something takes, outside of the engine's time, which stands still meanwhile.
    *
-   * @returns samples the time since this call; undefined: nobody collects metrics
+   * @returns a function that samples the time since this call; undefined without a collector
    */
   measure(metric: MetricOf<"sample">): (() => void) | undefined;
   /** Reports metrics that are read from time to time, instead of when they change. Called every `queueCheckInterval`. */

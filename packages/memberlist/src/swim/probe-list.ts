@@ -1,7 +1,7 @@
 import { randomOffset, type Random } from "../ports/random.ts";
 
 interface Listed {
-  /** Where a {@link ProbeList} has it. */
+  /** Its index in a {@link ProbeList}. */
   probePlace: number;
 }
 

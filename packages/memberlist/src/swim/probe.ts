@@ -97,7 +97,7 @@ class Probe {
   #isPastDeadline = false;
   /** The round trip of a direct answer, in ms. */
   #rtt: number | undefined;
-  /** Undefined: nobody listened when the probe began. */
+  /** Undefined if the channel had no subscribers when the probe began. */
   #trace: PingTrace | undefined;
 
   constructor(parts: ProbeParts, target: NodeRecord, ended: () => void) {

@@ -39,7 +39,7 @@ export class PushPull {
     if (interval > 0) this.#tickAfter(randomOffset(random, interval));
   }
 
-  /** Our view of everybody, as a push/pull carries it. */
+  /** This node's view of all members, as a push/pull carries it. */
   localState(): PushNodeState[] {
     return this.#context.table.records().map((record) => record.pushState());
   }

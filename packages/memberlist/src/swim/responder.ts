@@ -66,7 +66,7 @@ export class Responder {
   }
 }
 
-/** Where the asker wants its answer; older peers do not say. */
+/** The address at which the asker wants its answer; older peers leave it out. */
 function replyAddress(request: Ping | IndirectPing, from: Address): Address {
   const name = request.sourceNode;
   if (request.sourceAddr === "" || request.sourcePort === 0) return { host: from.host, port: from.port, name };

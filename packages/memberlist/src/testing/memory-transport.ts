@@ -195,7 +195,7 @@ export class MemoryTransport implements Transport {
     return Promise.resolve();
   }
 
-  /** A packet has come in; false when nobody takes it. For the network. */
+  /** Delivers a packet; false without a listener. For the network. */
   deliver(packet: Uint8Array, from: Address): boolean {
     if (!this.listening) return false;
     if (this.#held !== undefined) this.#held.push(() => this.deliver(packet, from));

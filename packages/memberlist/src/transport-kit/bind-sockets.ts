@@ -82,7 +82,7 @@ export async function bindSockets(options: BindOptions, binder: SocketBinder, lo
   }
 }
 
-/** Of a transport that only dials. */
+/** The sockets of a transport that only dials. */
 export function noSockets(log: Log): BoundSockets {
   return { log, port: 0, targets: [], udp: [], tcp: [] };
 }

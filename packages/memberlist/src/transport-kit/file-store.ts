@@ -34,7 +34,7 @@ interface FileStoreOptions {
   readonly permit?: (path: string, ...access: readonly ("read" | "write")[]) => Promise<void>;
 }
 
-/** In bytes: nobody can guess such a name, to put a link there. */
+/** In bytes: an attacker cannot guess such a name and put a link there. */
 const nameBytes = 16;
 /** Temporary files of killed saves are removed at this age, in ms. A save takes much less. */
 const leftoverAge = 10 * 60_000;

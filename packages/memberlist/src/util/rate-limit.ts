@@ -13,7 +13,7 @@ export class RateLimit {
     this.#filledAt = now;
   }
 
-  /** Takes a token: how many got none since the last one, or undefined when this one gets none. */
+  /** Takes a token. Returns how many calls got none since the last token; undefined if this call gets none. */
   take(now: number): number | undefined {
     const earned = Math.floor((now - this.#filledAt) / refillMs);
     if (earned > 0) {

@@ -4,7 +4,7 @@ import { DecodeError } from "./errors.ts";
 
 /** Encryption of packets, with the current keys. */
 export interface PacketCipher {
-  /** Whether there are keys: incoming messages are decrypted. */
+  /** Whether the cipher has keys, and decrypts incoming messages. */
   readonly isOn: boolean;
   /** Whether outgoing messages are encrypted; only with keys. */
   readonly encrypts: boolean;

@@ -22,7 +22,7 @@ export interface EncodePacketOptions {
 export interface DecodePacketOptions {
   /** Ours; empty for none. */
   readonly label: Uint8Array;
-  /** A front-end has already taken our label off: one that is still there is an error. */
+  /** A front-end has already removed our label: a packet that still has one is an error. */
   readonly skipInboundLabelCheck: boolean;
   /** Undefined: no encryption. */
   readonly cipher?: PacketCipher | undefined;

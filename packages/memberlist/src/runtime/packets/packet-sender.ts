@@ -48,7 +48,7 @@ export class PacketSender {
   readonly #packetMax: number;
   readonly #layers: EncodePacketOptions;
   readonly #layersWithCrc: EncodePacketOptions;
-  /** Undefined without compression: a packet then holds exactly what there is room for. */
+  /** Undefined without compression: then the size of a packet is known before it is encoded. */
   readonly #fill: CompressedFill | undefined;
   readonly #pending: Map<string, Pending> = new Map();
   /** The one that got the last message: the next message usually goes there, too. */
@@ -188,7 +188,7 @@ export class PacketSender {
     });
   }
 
-  /** Of a packet of one message whose failure concerns nobody. */
+  /** For a packet of one message without a failure callback. */
   readonly #written = (error?: Error): void => {
     if (error !== undefined) this.failed(error);
   };

@@ -23,7 +23,7 @@ export interface OutboundStreamsOptions extends StreamContext {
 export interface PeerView {
   /** How many nodes it knows, itself included. */
   readonly count: number;
-  /** Those of them that differ from what we know. */
+  /** The nodes that differ from this node's table. */
   readonly nodes: readonly PushNodeState[];
   /** How many of its nodes are invalid, and were left out. */
   readonly skipped: number;

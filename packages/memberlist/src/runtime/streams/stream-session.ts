@@ -52,7 +52,7 @@ export class StreamSession {
   /**
    * See {@link ExchangedStates}.
    *
-   * @throws MemberlistError `aborted` when the stream was closed meanwhile: nobody needs the rest of the work
+   * @throws MemberlistError `aborted` when the stream was closed meanwhile, so that the rest of the work is useless
    */
   readonly nextPart = async (): Promise<void> => {
     await this.#states.nextPart();
@@ -92,7 +92,7 @@ export class StreamSession {
     return this.#codec.read(this.reader, limits, { onDecoded: this.#account?.charge, isWanted: this.isOpen });
   }
 
-  /** Nothing more will be sent; what was sent is on its way. */
+  /** Ends the sending direction; the bytes written before are on their way. */
   async finish(): Promise<void> {
     await this.#attempt(() => this.#writer.close());
   }
@@ -102,7 +102,7 @@ export class StreamSession {
     try {
       await this.#writer.close();
     } catch {
-      // The answer has been read, or nobody is left to read it.
+      // The peer has read the answer, or is gone.
     }
   }
 

@@ -10,7 +10,7 @@ import { LzwDecompressor, newExpansions } from "./lzw-decompressor.ts";
 import { lzwMachine } from "./lzw-wasm.ts";
 import type { YieldToEventLoop } from "../../ports/clock.ts";
 
-/** The only algorithm there is. */
+/** The only algorithm of the protocol. */
 const algorithmLzw = 0;
 /** Type byte and map, up to the compressed bytes: at most. */
 const headerMax = 17;

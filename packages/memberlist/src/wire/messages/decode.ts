@@ -25,7 +25,7 @@ import type { AckResp, Alive, Dead, ErrResp, IndirectPing, NackResp, Ping, Suspe
 
 const nil = 0xc0;
 const nothing: Uint8Array = Uint8Array.of(nil);
-/** Of memory that an array lies in, in bytes: the library keeps what it has decoded last. */
+/** The largest buffer that the library may retain, in bytes: it keeps the bytes that it decoded last. */
 const keptMax = 64 * 1024;
 
 const decoder: Decoder = new Decoder({ rawStrings: true });
@@ -140,7 +140,7 @@ export function locateInAnyForm<Message>(into: MessageCursor, { fields }: Schema
   }
 }
 
-/** The field that a key stands for; undefined: none of the message. Go takes keys of the str and of the bin family. */
+/** The field of a key; undefined for an unknown key. Go takes keys of the str and of the bin family. */
 function fieldOfKey(fields: readonly Field[], body: Uint8Array, at: number, end: number): Field | undefined {
   const head = body[at] as number;
   if (!isByteString(head)) throw new DecodeError("wrong_type", "a key that is not a string");

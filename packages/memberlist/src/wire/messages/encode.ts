@@ -209,7 +209,7 @@ export function putHead(bytes: Uint8Array, start: number, size: number): number 
   return putBigEndian(bytes, at, size, isLong ? 4 : 2);
 }
 
-/** Of none at all Go writes nil. */
+/** Go writes nil for an empty list. */
 function putNilableHead(bytes: Uint8Array, start: number, size: number): number {
   if (size > 0) return putHead(bytes, start, size);
   bytes[start] = nil;

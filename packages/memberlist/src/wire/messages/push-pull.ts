@@ -34,7 +34,7 @@ export function encodePushPull(join: boolean, nodes: Iterable<PushNodeState>, us
   return writer.view();
 }
 
-/** As {@link encodePushPull}, and yields to the event loop after each {@link nodesInOneGo} nodes. There may not be more or fewer `nodes` meanwhile. */
+/** As {@link encodePushPull}, and yields to the event loop after each {@link nodesInOneGo} nodes. The number of `nodes` must not change meanwhile. */
 export async function encodeLongPushPull(
   join: boolean,
   nodes: NodeSource,

@@ -90,7 +90,7 @@ export interface ErrResp {
 
 /** A compressed message. */
 export interface Compressed {
-  /** 0 is LZW, the only algorithm there is. */
+  /** 0 is LZW, the only algorithm of the protocol. */
   algo: number;
   buf: Uint8Array;
 }

@@ -118,7 +118,7 @@ export class UnchangedNodes {
 
 /** A node found in the form that this library writes. */
 interface Outline {
-  /** Where it ends; 0 where it is written otherwise. */
+  /** The end of the node's bytes; 0 for a node in another form. */
   end: number;
   /** Where the byte of its state is, and where its versions begin. */
   stateAt: number;
