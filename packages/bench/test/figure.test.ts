@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Figures, figureTable, medianOf, worstOf } from "../src/protocol/figure.ts";
+import { Figures, figureTable, medianOf, worstOf } from "../src/figure.ts";
 
 function some(): Figures {
   const figures = new Figures();

@@ -1,28 +1,17 @@
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
-import { wholeNumber } from "../../../simulator/src/cli/numbers.ts";
-import { outputFolder } from "../../../simulator/src/cli/output-path.ts";
 import { Progress } from "../../../simulator/src/cli/progress.ts";
-import { writeReport } from "../../../simulator/src/cli/report.ts";
-import { UsageError } from "../../../simulator/src/cli/usage-error.ts";
+import { addFigureOptions, chosen, reportFigures, type FigureFlags } from "../figure-command.ts";
+import { Figures, medianOf, worstOf, type Figure } from "../figure.ts";
 import { buildGoNode } from "../go-node.ts";
-import { targetTable, type Target } from "../target.ts";
+import type { Target } from "../target.ts";
 import { ackLatency } from "./ack-latency.ts";
 import { detection } from "./detection.ts";
 import { clusterSize, joinStorm, measured, memoryPerMember, pushPull, timings, type Experiment } from "./experiments.ts";
 import { FakeMembers } from "./fake-members.ts";
-import { Figures, figureTable, medianOf, worstOf, type Figure } from "./figure.ts";
 import { idleCpu, idleFigure } from "./idle.ts";
 import type { Kind, Programs } from "./member.ts";
 import { ratioChart, type Ratio } from "./ratio-chart.ts";
-
-interface Flags {
-  readonly quick?: true;
-  readonly rounds: number;
-  readonly json?: true;
-  readonly out: string;
-  readonly only?: string;
-}
 
 const experiments: readonly Experiment[] = [pushPull, joinStorm, memoryPerMember, timings, ackLatency, idleCpu, detection];
 /** Members beyond the 10,000: what a table has that already is one. */
@@ -30,55 +19,46 @@ const some = 1_000;
 
 /** `pnpm bench protocol`. */
 export function addProtocol(program: Command): void {
-  program
+  const command = program
     .command("protocol")
     .description(
       "what the protocol costs on Node, beside the Go library: push/pull and memory of 10,000 members, idle nodes, late acks, ...",
-    )
-    .option("--quick", "one round, without idle nodes and deaths")
-    .option("--rounds <n>", "interleaved rounds", wholeNumber(1), 5)
-    .option("--only <names>", `of ${experiments.map(({ name }) => name).join(", ")}; separated by commas`)
-    .option("--json", "print all samples as JSON instead of the tables")
-    .option("--out <folder>", "where the JSON and the chart go", outputFolder, "bench-results")
-    .action(protocol);
+    );
+  addFigureOptions(command, experiments, "one round, without idle nodes and deaths", "the samples and the chart").action(
+    protocol,
+  );
 }
 
-async function protocol({ quick, rounds, json, out, only }: Flags): Promise<void> {
-  const names = only?.split(",") ?? experiments.map(({ name }) => name);
-  const unknown = names.filter((name) => !experiments.some((one) => one.name === name));
-  if (unknown.length > 0)
-    throw new UsageError(
-      `--only: there is no ${unknown.join(", ") || "empty name"}; there are ${experiments.map(({ name }) => name).join(", ")}`,
-    );
+async function protocol(flags: FigureFlags): Promise<void> {
+  const { only, quick } = flags;
   const isShort = (one: Experiment): boolean => one !== idleCpu && one !== detection;
-  const wanted = experiments.filter((one) => names.includes(one.name) && (quick !== true || only !== undefined || isShort(one)));
-  const roundCount = quick === true ? 1 : rounds;
+  const wanted = chosen(experiments, only).filter((one) => quick !== true || only !== undefined || isShort(one));
+  const rounds = quick === true ? 1 : flags.rounds;
   const programs = await findPrograms();
   const kinds = [...programs.keys()];
-  const total = wanted.reduce((sum, one) => sum + one.steps(roundCount, kinds.length), 0);
+  const total = wanted.reduce((sum, one) => sum + one.steps(rounds, kinds.length), 0);
   const progress = new Progress("bench protocol", total);
-  const figures = new Figures();
+  const found = new Figures();
   const fake = await FakeMembers.open(clusterSize + some);
   try {
     for (const one of wanted) {
-      await one.run({ programs, kinds, rounds: roundCount, figures, fake, step: () => progress.step() });
+      await one.run({ programs, kinds, rounds, figures: found, fake, step: () => progress.step() });
     }
   } finally {
     fake.close();
   }
-  const found = figures.list();
-  const targets = targetsOf(found);
-  const data = { rounds: roundCount, targets, figures: found };
-  if (json === true) process.stdout.write(`${JSON.stringify(data, null, 2)}\n`);
-  else
-    process.stdout.write(
-      `${figureTable(found, [
-        ["node", "node"],
-        ["go", "Go"],
-      ])}\n\n${targetTable(targets)}\n`,
-    );
-  const files = await writeReport(out, "protocol", data, { protocol: ratioChart(ratiosOf(found)) });
-  process.stderr.write(`written: ${files.join(", ")}\n`);
+  const figures = found.list();
+  await reportFigures(flags, {
+    name: "protocol",
+    rounds,
+    figures,
+    targets: targetsOf(figures),
+    kinds: [
+      ["node", "node"],
+      ["go", "Go"],
+    ],
+    charts: { protocol: ratioChart(ratiosOf(figures)) },
+  });
 }
 
 async function findPrograms(): Promise<Programs> {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FakeMembers } from "./fake-members.ts";
-import type { Figures } from "./figure.ts";
+import type { Figures } from "../figure.ts";
 import { Member, encrypted, type Kind, type Programs } from "./member.ts";
 
 interface Bench {

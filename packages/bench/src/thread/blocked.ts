@@ -79,7 +79,8 @@ export const blocked: ThreadExperiment = {
 async function startCluster(mode: Mode, goPeer: string | undefined): Promise<Cluster> {
   const app = await Application.start({ mode });
   const others = await Promise.all([startOther(0, goPeer), startOther(1, goPeer), startOther(2), startOther(3)]);
-  for (const peer of others) await peer.join(app.address);
+  // Gossip may miss a member until its first push/pull, after 30 to 60 s. The second join is a push/pull with the application, which knows all by then.
+  for (const peer of [...others, ...others]) await peer.join(app.address);
   const names = ["app", ...others.map(({ name }) => name)];
   await Promise.all(others.map((peer) => peer.waitForAlive(names, 30_000)));
   return { app, others };

@@ -1,23 +1,12 @@
 import type { Command } from "commander";
-import { wholeNumber } from "../../../simulator/src/cli/numbers.ts";
-import { outputFolder } from "../../../simulator/src/cli/output-path.ts";
 import { Progress } from "../../../simulator/src/cli/progress.ts";
-import { writeReport } from "../../../simulator/src/cli/report.ts";
-import { UsageError } from "../../../simulator/src/cli/usage-error.ts";
-import { Figures, figureTable, medianOf, worstOf, type Figure } from "../protocol/figure.ts";
-import { targetTable, type Target } from "../target.ts";
+import { addFigureOptions, chosen, reportFigures, type FigureFlags } from "../figure-command.ts";
+import { Figures, medianOf, worstOf, type Figure } from "../figure.ts";
+import type { Target } from "../target.ts";
 import { ackFigures, acks } from "./acks.ts";
 import { blocked, blockedFigures } from "./blocked.ts";
 import { cost, costFigures } from "./cost.ts";
-import type { ThreadExperiment } from "./experiments.ts";
-
-interface Flags {
-  readonly quick?: true;
-  readonly rounds: number;
-  readonly json?: true;
-  readonly out: string;
-  readonly only?: string;
-}
+import { modes, type ThreadExperiment } from "./experiments.ts";
 
 const experiments: readonly ThreadExperiment[] = [blocked, acks, cost];
 /** With LAN defaults and four others, in s: a round of probes and the last one's time, and the longest suspicion. */
@@ -25,45 +14,36 @@ const detectionMax = 5 + 24;
 
 /** `pnpm bench thread`. */
 export function addThread(program: Command): void {
-  program
+  const command = program
     .command("thread")
     .description(
       "a member in a thread of its own beside one on the event loop: a blocked application, late acks, and what it costs",
-    )
-    .option("--quick", "one short round, without long blocks")
-    .option("--rounds <n>", "interleaved rounds", wholeNumber(1), 5)
-    .option("--only <names>", `of ${experiments.map(({ name }) => name).join(", ")}; separated by commas`)
-    .option("--json", "print all samples as JSON instead of the tables")
-    .option("--out <folder>", "where the JSON goes", outputFolder, "bench-results")
-    .action(thread);
+    );
+  addFigureOptions(command, experiments, "one short round, without long blocks", "the samples").action(thread);
 }
 
-async function thread({ quick, rounds, json, out, only }: Flags): Promise<void> {
-  const names = only?.split(",") ?? experiments.map(({ name }) => name);
-  const unknown = names.filter((name) => !experiments.some((one) => one.name === name));
-  if (unknown.length > 0) {
-    const known = experiments.map(({ name }) => name).join(", ");
-    throw new UsageError(`--only: there is no ${unknown.join(", ") || "empty name"}; there are ${known}`);
-  }
-  const isQuick = quick === true;
-  const wanted = experiments.filter(({ name }) => names.includes(name));
-  const size = { isQuick, rounds: isQuick ? 1 : rounds };
+async function thread(flags: FigureFlags): Promise<void> {
+  const isQuick = flags.quick === true;
+  const wanted = chosen(experiments, flags.only);
+  const size = { isQuick, rounds: isQuick ? 1 : flags.rounds };
   const progress = new Progress(
     "bench thread",
     wanted.reduce((sum, one) => sum + one.steps(size), 0),
   );
-  const figures = new Figures();
-  for (const one of wanted) await one.run({ ...size, figures, step: () => progress.step() });
-  const found = figures.list();
-  const targets = targetsOf(found);
-  const data = { rounds: size.rounds, targets, figures: found };
-  const compared = figureTable(found, [
-    ["thread", "thread"],
-    ["loop", "event loop"],
-  ]);
-  process.stdout.write(json === true ? `${JSON.stringify(data, null, 2)}\n` : `${compared}\n\n${targetTable(targets)}\n`);
-  const files = await writeReport(out, "thread", data, {});
-  process.stderr.write(`written: ${files.join(", ")}\n`);
+  const found = new Figures();
+  for (const one of wanted) await one.run({ ...size, figures: found, step: () => progress.step() });
+  const figures = found.list();
+  await reportFigures(flags, {
+    name: "thread",
+    rounds: size.rounds,
+    figures,
+    targets: targetsOf(figures),
+    kinds: [
+      ["thread", "thread"],
+      ["loop", "event loop"],
+    ],
+    charts: {},
+  });
 }
 
 function targetsOf(figures: readonly Figure[]): Target[] {
@@ -84,6 +64,12 @@ function targetsOf(figures: readonly Figure[]): Target[] {
       measured: median(what) / medianOf(figures, what, "loop"),
       atLeast: 0.8,
     })),
+    { what: "messages lost, the worst round of both", unit: " %", measured: worstLoss(figures), atMost: 0 },
     { what: costFigures.notified, unit: " ms", measured: median(costFigures.notified), below: 5 },
   ];
+}
+
+function worstLoss(figures: readonly Figure[]): number {
+  const worst = costFigures.lost.flatMap((what) => modes.map((mode) => worstOf(figures, what, mode)));
+  return Math.max(...worst.filter((one) => !Number.isNaN(one)));
 }

@@ -1,5 +1,5 @@
 import { loadavg } from "node:os";
-import type { Figures } from "../protocol/figure.ts";
+import type { Figures } from "../figure.ts";
 import type { Mode } from "./application-task.ts";
 
 export const modes: readonly Mode[] = ["loop", "thread"];

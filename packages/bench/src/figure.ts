@@ -1,5 +1,5 @@
-import { figure as withDigits, table } from "../../../simulator/src/cli/table.ts";
-import { spread, type Spread } from "../statistics.ts";
+import { figure as withDigits, table } from "../../simulator/src/cli/table.ts";
+import { spread, type Spread } from "./statistics.ts";
 
 /** One line of the report: what was measured, in which unit, for each kind in each round. */
 export interface Figure {
@@ -34,15 +34,11 @@ export function worstOf(figures: readonly Figure[], what: string, kind: string):
   return samples.length === 0 ? Number.NaN : Math.max(...samples);
 }
 
-/**
- * Medians, ranges, and the ratio of the medians.
- *
- * @param kinds the two that are compared, with the titles of their columns
- */
-export function figureTable(
-  figures: readonly Figure[],
-  [[first, firstTitle], [second, secondTitle]]: readonly [readonly [string, string], readonly [string, string]],
-): string {
+/** The two kinds that a table compares, each with the title of its column. */
+export type Kinds = readonly [readonly [string, string], readonly [string, string]];
+
+/** Medians, ranges, and the ratio of the medians. */
+export function figureTable(figures: readonly Figure[], [[first, firstTitle], [second, secondTitle]]: Kinds): string {
   const lines = figures.map(({ what, unit, samples }) => {
     const a = spread(samples[first] ?? []);
     const b = spread(samples[second] ?? []);
