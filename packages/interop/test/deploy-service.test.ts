@@ -1,5 +1,4 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -7,7 +6,7 @@ import { generateKey } from "@memberlist/core";
 import { buildService } from "../src/node-toolchain.ts";
 import { until } from "../src/until.ts";
 import { MemberProcess } from "./member-process.ts";
-import { nextHost } from "./support.ts";
+import { freePort, nextHost } from "./support.ts";
 
 let program = "";
 let folder = "";
@@ -17,20 +16,6 @@ beforeAll(async () => {
   await writeFile(join(folder, "gossip.key"), `${generateKey()}\n`);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
-
-/** Below the ports that the system gives to connections. */
-let lastPort = 20_000 + (process.pid % 12_000);
-
-async function freePort(): Promise<number> {
-  const port = ++lastPort;
-  const server = createServer();
-  const isFree = await new Promise<boolean>((resolve) => {
-    server.once("error", () => resolve(false)).listen(port, () => resolve(true));
-  });
-  if (!isFree) return freePort();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 interface Service {
   readonly process: MemberProcess;

@@ -1,5 +1,4 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { createServer, type AddressInfo } from "node:net";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,6 +6,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { StatusDocument } from "@memberlist/status";
 import { binDir } from "../src/go-toolchain.ts";
 import { findRuntime, type RuntimeId } from "../src/runtimes.ts";
+import { freePort } from "./support.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const patience = { timeout: 30_000 };
@@ -29,14 +29,6 @@ async function programOf(words: string, httpPort: number): Promise<string> {
   return file;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 describe.each<[RuntimeId, string, readonly string[]]>([
   ["deno", "Deno.serve", ["run", "--quiet", "--no-prompt", "--allow-net", "--unstable-net"]],
   ["bun", "Bun.serve", ["--conditions=@memberlist/source"]],
@@ -53,13 +45,13 @@ describe.each<[RuntimeId, string, readonly string[]]>([
         stdio: ["ignore", "ignore", "pipe"],
       });
       started.push(child);
-      let said = "";
-      child.stderr.setEncoding("utf8").on("data", (text: string) => void (said += text));
+      let stderr = "";
+      child.stderr.setEncoding("utf8").on("data", (text: string) => void (stderr += text));
       const url = `http://127.0.0.1:${port}/`;
       const health = (): Promise<string> =>
         fetch(`${url}healthz`).then(
           (response) => response.text(),
-          () => said,
+          () => stderr,
         );
       await expect.poll(health, patience).toBe("ok\n");
       const document = (await (await fetch(url)).json()) as StatusDocument;

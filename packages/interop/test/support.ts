@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { createServer } from "node:net";
 import { afterEach, describe, type SuiteAPI } from "vitest";
 import { FakePeer, type FakePeerOptions } from "../src/fake-peer.ts";
 import { goVersion } from "../src/go-toolchain.ts";
@@ -14,7 +15,22 @@ import {
 import { UdpProxy } from "../src/udp-proxy.ts";
 import type { Side } from "./linked-namespaces.ts";
 
-/** A suite that needs Go: skipped where there is none (build-peers.ts says so, and fails in CI). */
+/** The last port that {@link freePort} tried: below those that the system gives to connections. */
+let lastPort = 20_000 + (process.pid % 12_000);
+
+/** A TCP port that is free on all addresses. */
+export async function freePort(): Promise<number> {
+  const port = ++lastPort;
+  const server = createServer();
+  const isFree = await new Promise<boolean>((resolve) => {
+    server.once("error", () => resolve(false)).listen(port, () => resolve(true));
+  });
+  if (!isFree) return freePort();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** A suite that is skipped without Go (build-peers.ts prints so, and fails in CI). */
 export const describeWithGo: SuiteAPI = (await goVersion()) !== undefined ? describe : (describe.skip as SuiteAPI);
 
 /** Both ways round. INTEROP_CONTROL=1 adds Go with Go: what fails there is wrong with the test. */
