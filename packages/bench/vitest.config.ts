@@ -1,7 +1,7 @@
 import type { ViteUserConfig } from "vitest/config";
 import { sources } from "../../vitest.shared.ts";
 
-/** `pnpm bench`: one file after another, since there are two cores at best. */
+/** `pnpm bench`: one file after another, for machines with two cores. */
 const config: ViteUserConfig = {
   ...sources,
   root: import.meta.dirname,

@@ -13,7 +13,7 @@ import (
 const (
 	// lostAfter: without any progress for that long, what is on its way is given up for lost.
 	lostAfter = 100 * time.Millisecond
-	// burst: a sender at a rate that was held up catches up with that much at once, in seconds.
+	// burst: a sender at a rate that was paused catches up with that much at once, in seconds.
 	burst = 0.001
 )
 
@@ -77,7 +77,7 @@ func (s *sender) send(o order, epoch int64) {
 	}
 }
 
-// mayGoOn waits until the window is open, and is false when there is another order.
+// mayGoOn waits until the window is open, and returns false after another order.
 func (s *sender) mayGoOn(o order, epoch int64) bool {
 	isFull := func() bool {
 		return o.Window > 0 && s.epoch.Load() == epoch && s.count.Load() >= s.settled.Load()+int64(o.Window)

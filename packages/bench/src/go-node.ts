@@ -5,7 +5,7 @@ import { goAvailable } from "@memberlist/interop";
 
 const run = promisify(execFile);
 
-/** The path of the Go node, built; undefined where there is no Go. */
+/** Builds the Go node, and returns its path; undefined without Go. */
 export function buildGoNode(): Promise<string | undefined> {
   return buildGo("go-node", "../go-node/", ".");
 }

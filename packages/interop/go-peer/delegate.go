@@ -11,7 +11,7 @@ import (
 	"github.com/hashicorp/memberlist"
 )
 
-// wholePayload is how large a payload may be to be reported whole; a larger one is told by size and SHA-256.
+// wholePayload is the size up to which events report payloads whole; of larger ones they report size and SHA-256.
 const wholePayload = 4096
 
 // seenMax bounds what rebroadcast remembers.

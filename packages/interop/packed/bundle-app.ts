@@ -1,6 +1,7 @@
 /**
- * What each bundler makes one file of, run where nothing is installed: two members, a join, a long message, a name looked up. With an argument
- * the members run in threads of their own: "thread", "prefer", or the file of the threads' program. "refused": it prints what `thread: true` rejects with.
+ * Each bundler makes one file of this program, which runs without installed packages: two members, a join, a long message, a name looked up. With an
+ * argument the members run in threads of their own: "thread", "prefer", or the file of the threads' program. "refused": it prints the error of
+ * `thread: true`.
  */
 import { rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -8,12 +9,12 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createMemberlist, decodeKey, generateKey, localConfig, type ThreadConfig } from "@memberlist/transport-node";
 
-/** More than is compressed and encrypted on the event loop where there are threads. */
+/** A member with threads does not compress and encrypt so much on the event loop. */
 const messageSize = 6 * 1024 * 1024;
 const inlined: string[] = [];
 const problems: string[] = [];
 
-/** The members log nothing above "info", and where there are no threads each says so once. */
+/** The members log nothing above "info", and each warns once about missing threads. */
 function loggerOf(
   member: string,
 ): Record<"debug" | "info" | "warn" | "error", (fields: { code?: unknown }, text: string) => void> {

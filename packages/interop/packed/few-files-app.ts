@@ -1,4 +1,4 @@
-/** Two members where no file descriptor is left: they stay up, count what they cannot do, and go on when there are some again. */
+/** Two members of a process without a free file descriptor: they keep running, report failed streams, and send again after descriptors are free. */
 import { closeSync, openSync } from "node:fs";
 import { createMemberlist, localConfig, type MemberlistError } from "@memberlist/transport-node";
 
@@ -38,7 +38,7 @@ async function main(): Promise<void> {
     if (code !== "dial_failed") throw new Error(`with ${files.length} files open: ${code}`);
     if (!(roundTrip >= 0)) throw new Error("no ping");
     await two.sendReliable(`one/${address}`, new Uint8Array(100));
-    // Whoever runs this sees to a deadline.
+    // The caller sets a deadline.
     await arrival;
   } finally {
     await Promise.all([one, two].map((member) => member.shutdown()));

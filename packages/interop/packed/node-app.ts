@@ -6,7 +6,7 @@ import { tracing } from "./traces.ts";
 
 await tracing(["join", "pushPull", "sendReliable"], () => runCluster(createMemberlist));
 
-// The same with each member in a thread of its own: its program is a file of its own in the tarball, too.
+// The same with each member in a thread of its own. The program of that thread is a separate file of the tarball.
 await runCluster((config) => createMemberlist({ ...config, thread: true }));
 
 // The same with threads for whatever is long: their program is a file of its own in the tarball.

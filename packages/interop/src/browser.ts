@@ -4,7 +4,7 @@ import { chromium, type Browser } from "playwright-core";
 /** Where Debian and its relatives put the program. `CHROMIUM` names another one. */
 const programs = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
-/** A Chromium that is installed here. If there is none, prints so in one line; in CI it throws instead. */
+/** The path of an installed Chromium. Without one it prints a line; in CI it throws. */
 export function findChromium(): string | undefined {
   const named = process.env["CHROMIUM"];
   if (named !== undefined && named !== "") return named;

@@ -102,7 +102,7 @@ export class Session {
     try {
       return describeStream(bytes, this.#secrets);
     } catch {
-      return undefined; // Not all of it is there yet.
+      return undefined; // The rest has not arrived yet.
     }
   }
 

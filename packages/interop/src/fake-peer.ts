@@ -137,7 +137,7 @@ export class FakePeer {
     try {
       messages = unwrap(bytes);
     } catch {
-      // Encrypted: the bytes are all that there is.
+      // Encrypted: without the key, only the bytes are known.
     }
     this.packets.push({ bytes, messages, from });
     if (!this.answerPings) return;
@@ -161,7 +161,7 @@ export class FakePeer {
   }
 }
 
-/** The body of a message, or undefined where it is none (an encrypted packet of version 0 starts like a ping). */
+/** The body of a message; undefined if the bytes are not a message (an encrypted packet of version 0 starts like a ping). */
 function bodyOf(message: Uint8Array): RawMap | undefined {
   try {
     return decodeRawMap(message, 1).map;

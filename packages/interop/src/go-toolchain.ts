@@ -27,7 +27,7 @@ const buildArguments: Readonly<Record<GoProgram, readonly string[]>> = {
 let version: Promise<string | undefined> | undefined;
 const building = new Map<GoProgram, Promise<string>>();
 
-/** The output of `go version`, or undefined if there is no Go. */
+/** The output of `go version`, or undefined without Go. */
 export function goVersion(): Promise<string | undefined> {
   version ??= run("go", ["version"]).then(
     ({ stdout }) => stdout.trim(),

@@ -7,10 +7,10 @@ export const mixedScenarioNames = ["form", "gossip", "reliable", "kill", "restar
 export type MixedScenarioName = (typeof mixedScenarioNames)[number];
 
 const mebibyte = 1024 * 1024;
-/** A transmit reaches one of seven others: the more there are, the surer it is that everybody has heard. */
+/** A transmit reaches one of seven others: with so many transmits, a message hardly ever misses a member. */
 const config: Partial<PeerConfig> = { ...secret, retransmitMult: 16 };
 
-/** Two of each: Go, Node (the oldest and the newest there is), Deno, Bun. Undefined when one is not among the wanted. */
+/** Two of each: Go, Node (the oldest and the newest of `ids`), Deno, Bun. Undefined if `ids` lacks one of them. */
 export function mixedMembers(ids: readonly MatrixId[]): readonly MatrixId[] | undefined {
   const nodes = ids.filter((id) => id.startsWith("node"));
   const [oldest, newest] = [nodes.at(0), nodes.at(-1)];

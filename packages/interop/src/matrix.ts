@@ -34,7 +34,7 @@ function optionsOf(args: readonly string[]): Options | undefined {
   const known: readonly MatrixId[] = ["go", ...runtimeIds];
   const wanted = new Set(values.runtimes?.split(",").map((id) => id.trim()) ?? known);
   const unknown = [...wanted].filter((id) => !known.includes(id as MatrixId));
-  if (unknown.length > 0) throw new RangeError(`unknown runtime ${unknown.join(", ")}: there are ${known.join(", ")}`);
+  if (unknown.length > 0) throw new RangeError(`unknown runtime ${unknown.join(", ")}: use ${known.join(", ")}`);
   if (wanted.size < 2) throw new RangeError("--runtimes needs two or more: each runs with each other");
   const jobs = Number(values.jobs);
   if (!Number.isInteger(jobs) || jobs < 1 || jobs > 16) throw new RangeError("--jobs is a whole number from 1 to 16");

@@ -17,7 +17,7 @@ export const bundlers: readonly string[] = [
 const bundleBudget: number = 350 * 1024;
 
 const inline = "all is well, without threads\n";
-/** What the bundles say whose members' threads have no program, up to the system's own words. */
+/** The error of a bundle whose members' threads have no program, up to the words of the system. */
 const noProgram =
   "thread_unavailable: the member's thread did not start: its program is not next to this module, as in a bundle: bundle";
 
@@ -113,25 +113,25 @@ export async function checkBundles(
   await rename(join(folder, "node_modules"), join(folder, "away/node_modules"));
   for (const { name, outfile, runtime } of made) {
     await check(`what ${name} has made starts, joins, sends 6 MiB and ends on ${runtime}`, async () => {
-      const said = await say(folder, await fetchRuntime(runtime, progress), outfile);
-      if (said !== inline) throw new Error(`it said: ${said}`);
+      const printed = await say(folder, await fetchRuntime(runtime, progress), outfile);
+      if (printed !== inline) throw new Error(`it printed: ${printed}`);
     });
     await check(
       `what ${name} has made says that a member's thread has no program, or runs without it where it is preferred`,
       async () => {
         const program = await fetchRuntime(runtime, progress);
         const refused = await say(folder, program, outfile, "refused");
-        if (!refused.startsWith(noProgram)) throw new Error(`it said: ${refused}`);
+        if (!refused.startsWith(noProgram)) throw new Error(`it printed: ${refused}`);
         const preferred = await say(folder, program, outfile, "prefer");
-        if (preferred !== inline) throw new Error(`it said: ${preferred}`);
+        if (preferred !== inline) throw new Error(`it printed: ${preferred}`);
       },
     );
   }
   for (const [outfile, threadProgram] of Object.entries(threadPrograms)) {
     await check(`the members of ${outfile} run in threads of ${threadProgram}`, async () => {
       for (const runtime of ["node20", "node26"] as const) {
-        const said = await say(folder, await fetchRuntime(runtime, progress), outfile, threadProgram);
-        if (said !== inline) throw new Error(`it said on ${runtime}: ${said}`);
+        const printed = await say(folder, await fetchRuntime(runtime, progress), outfile, threadProgram);
+        if (printed !== inline) throw new Error(`it printed on ${runtime}: ${printed}`);
       }
     });
   }

@@ -89,7 +89,7 @@ export function contentProblems({ name, content }: Tarball): string[] {
     if (!/^\d+\.\d+\.\d+$/.test(version)) problems.push(`${dependency} is wanted as ${version}`);
   }
   const targets = Object.values(exports).flatMap((entry) => (typeof entry === "string" ? [entry] : Object.values(entry)));
-  if (targets.length === 0) problems.push("nothing is exported");
+  if (targets.length === 0) problems.push("the package exports no path");
   for (const target of targets) if (!existsSync(join(content, target))) problems.push(`${target} is exported and is not there`);
   for (const file of readdirSync(content)) {
     if (!["README.md", "LICENSE", "package.json", "dist", "src"].includes(file)) problems.push(`${file} does not belong there`);

@@ -46,8 +46,8 @@ async function compile(folder: string, name: string, files: readonly string[], o
 
 async function runs(folder: string, id: RuntimeId, ...args: readonly string[]): Promise<void> {
   const program = await fetchRuntime(id, (line) => void process.stderr.write(`${line}\n`));
-  const said = await say(folder, program, ...args);
-  if (said !== "all is well\n") throw new Error(`it ended before its end, and said: ${said}`);
+  const printed = await say(folder, program, ...args);
+  if (printed !== "all is well\n") throw new Error(`it ended early, and printed: ${printed}`);
 }
 
 const cli = "node_modules/@memberlist/cli/dist/main.js";

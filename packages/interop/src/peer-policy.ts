@@ -2,10 +2,10 @@ import process from "node:process";
 import type { Config, Node } from "@memberlist/core";
 import { describeNode, epochMs, toBase64, type PeerConfig, type PeerEvent } from "./peer-protocol.ts";
 
-/** The rules of a peer that decide within the protocol: where its member runs in a thread, they are in a module of that thread. */
+/** The rules of a peer's delegates that decide within the protocol. If its member runs in a thread, a module of that thread has them. */
 export type PeerRules = Pick<PeerConfig, "disableTcpPingsForNode" | "meta" | "refuseAlive" | "refuseMerge" | "zones">;
 
-/** The fields of the config for these rules. @param report reports a merge */
+/** The config fields of these rules. @param report reports a merge */
 export function policyOf(rules: PeerRules, report: (event: PeerEvent) => void): Partial<Config> {
   const { disableTcpPingsForNode, meta = "", refuseAlive, refuseMerge, zones } = rules;
   return {
@@ -27,7 +27,7 @@ export function policyOf(rules: PeerRules, report: (event: PeerEvent) => void): 
   };
 }
 
-/** As a module of a thread: the rules are in its URL. */
+/** The module of a thread: its URL has the rules. */
 export default function threadPolicy(): Partial<Config> {
   const rules = new URL(import.meta.url).searchParams.get("rules") ?? "{}";
   return policyOf(JSON.parse(rules) as PeerRules, (event) => void process.stdout.write(`${JSON.stringify(event)}\n`));

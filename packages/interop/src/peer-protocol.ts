@@ -71,9 +71,9 @@ export interface PeerConfig {
   ackPayload?: string;
   /** Broadcast each user message on, the first time that it is received. */
   rebroadcast?: boolean;
-  /** The merge delegate refuses every merge, with this text. */
+  /** The merge delegate refuses every merge, with this message. */
   refuseMerge?: string;
-  /** The alive delegate refuses the nodes of these names; without it there is no alive delegate. */
+  /** The alive delegate refuses nodes of these names. Without this field, the node has no alive delegate. */
   refuseAlive?: readonly string[];
 }
 

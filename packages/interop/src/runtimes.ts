@@ -85,7 +85,7 @@ async function install(folder: string, what: string): Promise<void> {
   } catch (error) {
     const said = (error as { stderr?: string }).stderr?.trim() ?? "";
     const reason = said === "" ? String(error) : said;
-    throw new Error(`${what} could not be fetched by npm (is there a network?):\n${reason}`, { cause: error });
+    throw new Error(`${what} could not be fetched by npm (does this machine have a network?):\n${reason}`, { cause: error });
   }
 }
 

@@ -5,10 +5,10 @@ import { seededBytes, toBase64 } from "../src/peer-protocol.ts";
 import { findRuntime } from "../src/runtimes.ts";
 import { converged, describeWithGo, fast, isMessage, isState, nextHost, useCluster } from "./support.ts";
 
-/** Nothing is fetched here: without a Bun this suite is skipped. CI has run the matrix before. */
+/** The suite fetches no runtime: without Bun it is skipped. CI runs the matrix first, which fetches Bun. */
 const bun = findRuntime("bun");
 if (bun === undefined)
-  process.stdout.write("there is no Bun (`pnpm matrix` fetches one, or BUN names it): its tests are skipped\n");
+  process.stdout.write("Bun is missing (`pnpm matrix` fetches it, or BUN names it): its tests are skipped\n");
 
 const secretKey = toBase64(seededBytes(32, 7));
 
@@ -40,7 +40,7 @@ describe.skipIf(bun === undefined)("the Node transport as it is, on Bun", () => 
       await victim.killAndWait();
       await onBun.waitFor(isState("victim", "dead"), { what: "the victim is dead", timeout: 20_000 });
 
-      // Bun reports the ICMP error of a dead peer at the next send, whoever that is to: no packet may be lost by it.
+      // Bun reports the ICMP error of a dead peer at the next send to any peer: that send must not lose its packet.
       for (let seed = 100; seed < 130; seed++) {
         await onBun.command("send", { mode: "address", size: 10, seed: 1, addr: victim.address });
         await onBun.command("send", { mode: "bestEffort", size: 100, seed, node: peer.name });

@@ -126,7 +126,7 @@ describeWithGo.each([
         expect(found(examined)).toEqual([]);
         return examined.findings.some(({ code, about }) => code === "event_loop_blocked" && about[0] === "b");
       };
-      // Where the doctor itself is late by as much, it blames nobody.
+      // A doctor that is as late itself blames no member.
       expect((await isNamed()) || (await isNamed()) || (await isNamed())).toBe(true);
     } finally {
       clearInterval(timer);

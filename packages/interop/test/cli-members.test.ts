@@ -41,7 +41,7 @@ describeWithGo.each(["go", "node"] as const satisfies readonly PeerKind[])("memb
     const { members } = JSON.parse(stdout) as Listed;
     expect(members.map(({ name, state }) => `${name} ${state}`)).toEqual(["a alive", "b alive"]);
     expect(members[0]?.metadata).toMatchObject({ format: "text", text: "role of a" });
-    // A second exchange, as a bound: what the first one has left is there by then.
+    // A later exchange: by its end, any change that the listing made would show.
     await first.ping(second);
     for (const peer of [first, second]) expect((await peer.members()).map(({ name }) => name).sort()).toEqual(["a", "b"]);
     const since = first.events.slice(before);

@@ -5,9 +5,9 @@ import { seededBytes, toBase64 } from "../src/peer-protocol.ts";
 import { findRuntime } from "../src/runtimes.ts";
 import { converged, describeWithGo, fast, isMessage, isState, nextHost, useCluster } from "./support.ts";
 
-/** Nothing is fetched here: without a Deno this suite is skipped. CI has run the matrix before. */
+/** The suite fetches no runtime: without Deno it is skipped. CI runs the matrix first, which fetches Deno. */
 const deno = findRuntime("deno") ?? "";
-if (deno === "") process.stdout.write("there is no Deno (`pnpm matrix` fetches one, or DENO names it): its tests are skipped\n");
+if (deno === "") process.stdout.write("Deno is missing (`pnpm matrix` fetches it, or DENO names it): its tests are skipped\n");
 
 const program = fileURLToPath(new URL("../src/deno-peer.ts", import.meta.url));
 const command = [deno, "run", "--no-prompt", "--no-check", "--allow-net", "--unstable-net", program];

@@ -21,7 +21,7 @@ const root = fileURLToPath(new URL("../../..", import.meta.url));
 const deploy = join(root, "deploy");
 const requireOf = createRequire(import.meta.url);
 
-/** A model makes a plain copy before it validates; its compiled schema takes what it is given. */
+/** A model validates a plain copy; its compiled schema validates the given object itself. */
 const schemas = join(dirname(requireOf.resolve("kubernetes-models")), "_schemas");
 
 /** The kinds in the manifests, each with its schema. */
@@ -168,7 +168,7 @@ describe("the folder of container files", () => {
 
   it("contains a compose file that fits the schema of Compose, with variables that configFromEnv understands", async () => {
     const compose = parse(await read("compose.yaml")) as { services: { shop: { environment: Record<string, string> } } };
-    // Its keywords are those of draft 7, whatever it says of itself.
+    // It names another draft, but uses the keywords of draft 7.
     const withoutNames = (key: string, value: unknown): unknown =>
       (key === "id" || key === "$schema") && typeof value === "string" ? undefined : value;
     const schema = JSON.parse(
@@ -204,7 +204,7 @@ describe("the systemd unit", () => {
   it("passes systemd's own check, where that is installed", async () => {
     if (!hasSystemd()) return;
     const { stdout, stderr } = await run("systemd-analyze", ["verify", join(deploy, "systemd/shop.service")]);
-    // Whether the program is there is of no interest.
+    // This machine may lack the program of the unit.
     const complaints = `${stdout}${stderr}`.split("\n").filter((line) => line !== "" && !line.includes("is not executable"));
     expect(complaints).toEqual([]);
   });
@@ -220,8 +220,8 @@ function hasSystemd(): boolean {
 }
 
 /**
- * The paths of fields that the schema does not have. The validators accept such fields, but they read those that they know alone: what they have not read is
- * unknown.
+ * The paths of fields that the schema does not have. The validators accept such fields, but never read them: a field is unknown if no validator
+ * has read it.
  */
 function unknownFields(manifest: Manifest): string[] {
   const unread = new Set<string>();

@@ -5,7 +5,7 @@ import { describeWithGo, fast, pairs, quiet, stateEvents, useCluster } from "./s
 
 const key = (size: number, seed: number = size): string => toBase64(seededBytes(size, seed));
 
-/** What each has seen of the other but that it is there: nothing, if all is well. */
+/** The states other than alive in which each has seen the other. */
 function troubles(a: Peer, b: Peer): unknown[] {
   return [...stateEvents(a, b.name), ...stateEvents(b, a.name)].filter(({ state }) => state !== "alive");
 }

@@ -86,7 +86,7 @@ describeWithGo("one of ours, in a cluster of Go nodes,", () => {
     expect(refutations(back)).toBe(0);
     for (const peer of go) {
       const states = stateEvents(peer, "ours");
-      // That it was gone for a moment may be noticed; its new life is doubted by nobody.
+      // The others may notice its short absence; none may suspect its new incarnation.
       const doubted = states.filter(({ state, incarnation }) => state !== "alive" && incarnation > (old?.incarnation ?? 0));
       expect(doubted).toEqual([]);
       expect(states.some(({ state }) => state === "dead")).toBe(buried);

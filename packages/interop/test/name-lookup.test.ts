@@ -14,7 +14,7 @@ import { canUseNamespaces } from "./linked-namespaces.ts";
 const run = promisify(execFile);
 const isPossible = canUseNamespaces("name servers that do not answer");
 
-/** Nothing is fetched here: a runtime that is not there is left out. */
+/** The installed runtimes: this file fetches none. */
 const runtimes = (["node20", "node26", "bun", "deno"] as const).filter((id) => findRuntime(id) !== undefined);
 
 /** Its own loopback, and its own configuration of names. */
@@ -54,7 +54,7 @@ describe.runIf(isPossible)("a process whose name server never answers", () => {
   );
 });
 
-/** As in a cluster whose uplink is down: what is not in the domains of the search list gets no answer. */
+/** As in a cluster whose uplink is down: names outside the domains of the search list get no answer. */
 const searching = `nameserver ${nameServer}\nsearch ns.${searchedDomain} ${searchedDomain}\noptions ndots:5\n`;
 
 describe.runIf(isPossible)("a process whose name server answers for the domains of the search list alone", () => {

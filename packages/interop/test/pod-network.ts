@@ -13,7 +13,7 @@ const ip = (...args: readonly string[]): Promise<unknown> => run("ip", args);
 const nameServer = "10.78.0.1";
 const domain = "shop.svc.cluster.local";
 const service = "shop-gossip";
-/** The pod's own network configuration of names, as the kubelet writes it. */
+/** Gives a pod its own resolv.conf, as the kubelet does. */
 const enterScript = 'mount --bind "$0" /etc/resolv.conf && exec "$@"';
 
 let lastNetwork = 0;
@@ -72,7 +72,7 @@ export class PodNetwork implements AsyncDisposable {
     return pod;
   }
 
-  /** Deletes a pod whose processes have ended: nobody answers at its address any more. */
+  /** Deletes a pod whose processes have ended, so that packets to its address get no answer. */
   async remove({ namespace }: Pod): Promise<void> {
     this.#pods.delete(namespace);
     await this.#publish();

@@ -73,7 +73,7 @@ async function startPod(name: string, program: string, { env = {}, confine = [] 
   return made;
 }
 
-/** Stops it as the kubelet does, and deletes the pod. */
+/** Stops a pod's member as the kubelet does, and deletes the pod. */
 async function stopPod(stopped: RunningPod, signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
   stopped.process.kill(signal);
   await stopped.process.ended;
@@ -88,7 +88,7 @@ function lines({ process: { stdout } }: RunningPod): Line[] {
     .map((line) => JSON.parse(line) as Line);
 }
 
-/** What a member saw from the time on that it first saw all others, until it was stopped. */
+/** The lines of a member from its first sight of all others until its stop. */
 function seenInCluster(pod: RunningPod, end: number = Infinity): Line[] {
   const all = lines(pod);
   const joined = all.findIndex(({ members }) => members === 9);

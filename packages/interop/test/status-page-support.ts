@@ -10,7 +10,7 @@ import { findChromium, launchChromium } from "../src/browser.ts";
 
 const program = findChromium();
 
-/** A suite that is skipped where there is no browser. */
+/** A suite that is skipped without a browser. */
 export const describeWithBrowser: SuiteAPI = program === undefined ? (describe.skip as SuiteAPI) : describe;
 
 /** How long a browser on a busy machine may take. */
@@ -69,7 +69,7 @@ export class StatusPages {
   }
 
   async open(url: string, options: BrowserContextOptions = {}): Promise<OpenPage> {
-    if (this.#browser === undefined) throw new Error("there is no browser");
+    if (this.#browser === undefined) throw new Error("the browser is not open");
     const context = await this.#browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
     const page = await context.newPage();
     const problems: string[] = [];

@@ -12,12 +12,12 @@ type Kind = "go" | "node" | "deno";
 
 const deno = findRuntime("deno");
 const denoPeer = fileURLToPath(new URL("../src/deno-peer.ts", import.meta.url));
-/** Ours, on each runtime that is there; where Deno is absent, deno.test.ts says so. */
+/** Ours, on each installed runtime. If Deno is missing, deno.test.ts prints so. */
 const ours: readonly Kind[] = deno === undefined ? ["node"] : ["node", "deno"];
 const config: Partial<PeerConfig> = { ...fast, tcpTimeout: 2_000 };
 const limit = { timeout: 90_000 };
 
-/** Without UDP, Deno is allowed nothing that is unstable. */
+/** Without UDP, Deno needs no flag for unstable APIs. */
 async function commandOf(kind: Kind, streamOnly: boolean): Promise<readonly string[]> {
   if (kind === "go") return [await buildGoPeer()];
   if (kind === "node") return [process.execPath, await buildNodePeer()];

@@ -125,7 +125,7 @@ if (task.do === "watch") {
   answer(await watcher.end());
 } else {
   const attack = attacks.find(({ name }) => name === task.attack);
-  if (attack === undefined) throw new Error(`there is no attack ${task.attack}`);
+  if (attack === undefined) throw new Error(`unknown attack ${task.attack}`);
   const sockets = new AttackerSockets(task.port, task.seconds);
   answer({});
   await attack.run(sockets);

@@ -40,7 +40,7 @@ export function addAttacks(program: Command): void {
 function attacksNamed(names: string): readonly Attack[] {
   return names.split(",").map((wanted) => {
     const attack = attacks.find(({ name }) => name === wanted);
-    if (attack === undefined) throw new InvalidArgumentError(`there is no attack "${wanted}".`);
+    if (attack === undefined) throw new InvalidArgumentError(`unknown attack "${wanted}".`);
     return attack;
   });
 }

@@ -21,7 +21,7 @@ export function pingsNaming(addr: string, port: number, name: string): readonly 
   return [compressMessage(compound), compressMessage(makeCompound(Array.from({ length: 85 }, () => compound)))];
 }
 
-/** A message with a map of `count` keys that nobody knows. */
+/** A message with a map of `count` unknown keys. */
 export function wideMap(type: number, count: number): Uint8Array {
   const bytes = new Uint8Array(4 + 2 * count);
   bytes.set([type, 0xde, count >>> 8, count & 255]);

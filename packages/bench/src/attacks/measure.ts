@@ -35,7 +35,7 @@ export interface Outcome {
   /** How much its memory grew at most, in MiB. */
   readonly memory: number;
   readonly stall: WorstStall;
-  /** How often it wrote its store while nobody joined; 0 where the attack has no such time. */
+  /** How often the victim wrote its store in the time without joins; 0 if the attack has no such time. */
   readonly quietSaves: number;
   /** Refusals of strangers that it remembers at the end. */
   readonly refusals: number;
@@ -111,7 +111,7 @@ export async function measure(attack: Attack, victim: readonly [string, ...strin
 /**
  * Members that join one after the other during an attack, and end again.
  *
- * @param leaves so that nobody changes later, when their death is found
+ * @param leaves whether the members leave: otherwise the victim finds them dead later, a change of its state
  * @returns how many reached the attacked member
  */
 async function joins(config: Omit<NodeConfig, "name">, port: number, seconds: number, leaves: boolean): Promise<number> {

@@ -43,7 +43,7 @@ export function flameGraph(title: string, frames: readonly Frame[]): TopLevelSpe
   };
 }
 
-/** As much of the name as there is room for. */
+/** The start of the name, as long as the box allows. */
 function fitted({ name, from, to }: Frame): string {
   const room = Math.floor(((to - from) * width - 4) / characterWidth);
   if (room < 3) return "";

@@ -4,7 +4,7 @@ import type { Experiment } from "./experiments.ts";
 import { Member, type Kind, type Programs } from "./member.ts";
 
 const sizes = [10, 100, 1000] as const;
-/** How much faster than with the LAN defaults everything happens, so that there is something to measure. */
+/** Each interval is this much shorter than the LAN default, so that the CPU time is long enough to measure. */
 const speed = 5;
 /** Of each size. */
 const nodesOfAKind = 3;
@@ -18,8 +18,8 @@ export function idleFigure(size: number): string {
 }
 
 /**
- * What a node costs to which nothing happens: it probes and is probed, looks what there is to gossip, and exchanges states as often as a cluster of that
- * size does. The others only answer. All nodes run side by side; together they need a few hundredths of a core.
+ * The cost of a node in a cluster without changes: it probes and answers probes, looks for messages to gossip, and exchanges states as often as in a
+ * cluster of that size. The others only answer. All nodes run side by side; together they need a few hundredths of a core.
  */
 export const idleCpu: Experiment = {
   name: "idle",

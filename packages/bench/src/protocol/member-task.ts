@@ -2,7 +2,7 @@
 export interface MemberTask {
   readonly name: string;
   readonly compress: boolean;
-  /** In base64; null: nothing is encrypted. Plaintext is taken all the same, so that the bench can talk to it. */
+  /** Base64; null: no encryption. The member also accepts plaintext, so that the bench can talk to it. */
   readonly key: string | null;
   readonly probeInterval: number;
   readonly probeTimeout: number;

@@ -21,7 +21,7 @@ interface Flags {
 const members = 4;
 /** In ms. */
 const sampleInterval = 30_000;
-/** Of short runs, so that there is something to judge by. */
+/** Of short runs: fewer samples show no line. */
 const samplesAfterWarmUp = 6;
 
 /** `pnpm soak`. */

@@ -49,7 +49,7 @@ export interface GrowthVerdict {
   /** In MB, over the time of the samples. */
   readonly growth: number;
   readonly allowed: number;
-  /** False also where there are too few samples to know. */
+  /** False with too few samples, too. */
   readonly passed: boolean;
 }
 

@@ -5,11 +5,11 @@ export type Mode = "loop" | "thread";
 export interface ApplicationTask {
   readonly mode: Mode;
   readonly name: string;
-  /** Base64; null: nothing is encrypted. */
+  /** Base64; null: no encryption. */
   readonly key: string | null;
-  /** Has a state of 20 MiB for push/pulls. */
+  /** The member sends a state of 20 MiB in its push/pulls. */
   readonly hasState: boolean;
-  /** In ms; undefined: as the LAN defaults have it. */
+  /** In ms. Default: that of `lanConfig()`. */
   readonly probeInterval?: number;
   /** In ms. */
   readonly pushPullInterval?: number;

@@ -27,6 +27,6 @@ export async function bareSocket(isConnected: boolean, task: NodeTask, tally: Ta
     else socket.send(message, task.port, "127.0.0.1");
     return ++sent % burst !== 0;
   };
-  // Its packets are the messages: there is nothing to look into.
+  // Its packets are the messages: a tap has nothing to decode.
   return { port: 0, send, sendTo: () => undefined };
 }

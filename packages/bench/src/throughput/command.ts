@@ -107,8 +107,7 @@ function entriesOf(found: readonly Runtime[], { quick, all, profile: isProfile, 
   const wanted = regExp(only ?? (quick === true || isProfile === true ? "^1400/gossip/" : ""));
   const kinds = payloads.split(",");
   const unknown = kinds.filter((kind) => !payloadKinds.some((known) => known === kind));
-  if (unknown.length > 0)
-    throw new UsageError(`--payloads: there is no ${unknown.join(", ")}; there are ${payloadKinds.join(", ")}`);
+  if (unknown.length > 0) throw new UsageError(`--payloads: unknown ${unknown.join(", ")}; use ${payloadKinds.join(", ")}`);
   const entries = allCases()
     .filter(({ payload }) => kinds.includes(payload))
     .flatMap((which) => found.map((runtime): Entry => ({ runtime, which, samples: [] })))

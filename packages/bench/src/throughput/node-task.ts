@@ -2,7 +2,7 @@
 export interface NodeTask {
   readonly role: "sender" | "receiver";
   readonly compress: boolean;
-  /** Null: nothing is encrypted. */
+  /** Null: no encryption. */
   readonly key: string | null;
   /** `udpBufferSize` */
   readonly buffer: number;
@@ -20,7 +20,7 @@ export interface NodePorts {
   readonly acks: number;
 }
 
-/** Each further line of stdin, as JSON; the answer is a {@link Mark}. At first nothing is sent. */
+/** Each further line of stdin, as JSON; the answer is a {@link Mark}. A sender waits for its first order. */
 export interface Order {
   /** Messages that may be on their way unacknowledged; for a receiver: a share of them is what it counts between two acknowledgements. */
   readonly window?: number;
@@ -30,7 +30,7 @@ export interface Order {
   readonly senders?: number;
   /** No more is sent until the next order. */
   readonly stop?: true;
-  /** Each payload is sent once to this port, and nothing else is done. */
+  /** The sender only sends each payload once to this port. */
   readonly tap?: number;
 }
 

@@ -20,7 +20,7 @@ export interface Stretch {
   readonly lost: number;
 }
 
-/** How long nothing may arrive before what is missing is held for lost, in ms. */
+/** Missing messages count as lost when none arrives for so long, in ms. */
 const silence = 500;
 
 /** A sender and a receiver, each in a process of its own, the one joined to the other. */
@@ -108,7 +108,7 @@ export class Pair {
     return { receiver, sender: await this.#sender.ask<Mark>(order) };
   }
 
-  /** Once all is there, or nothing more arrives. */
+  /** Resolves when all messages have arrived, or none arrives for a while. */
   async #settled(expected: number): Promise<Mark> {
     let last = await this.#receiver.ask<Mark>({});
     let since = performance.now();

@@ -30,7 +30,7 @@ export function lossOf(row: Row, which: keyof Sample): number {
 
 /**
  * A rate, messages by default, as a multiple of another contender's in the same case. Bare `dgram` knows no modes, and its payload does not matter: its one row
- * of a size stands beside all of that size. NaN where there is none.
+ * of a size stands beside all of that size. NaN without such a row.
  */
 export function ratioTo(
   rows: readonly Row[],

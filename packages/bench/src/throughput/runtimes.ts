@@ -22,7 +22,7 @@ export interface Runtime {
 const program = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 /**
- * Whoever can take part on this machine; Deno and Bun are fetched by npm once, as for `pnpm matrix`. In CI all have to.
+ * The contenders that run on this machine; npm fetches Deno and Bun once, as for `pnpm matrix`. CI needs all of them.
  *
  * @param report gets one line for what is fetched, or for what does not take part
  */
@@ -53,7 +53,7 @@ export async function runtimes(report: (line: string) => void): Promise<readonly
   ];
 }
 
-/** Undefined where it cannot be fetched, which is reported in one line; in CI that is an error. */
+/** Undefined if npm cannot fetch it, after a line for `report`; in CI that is an error. */
 export async function findOrFetch(id: "deno" | "bun", report: (line: string) => void): Promise<string | undefined> {
   try {
     return await fetchRuntime(id, report);

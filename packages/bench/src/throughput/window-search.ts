@@ -44,7 +44,7 @@ export async function searchWindow(
   const best = lossless.toSorted((a, b) => median(b.rates) - median(a.rates));
   const [first] = best;
   if (first === undefined) {
-    if (leastLoss === undefined) throw new Error("there is no setting to try");
+    if (leastLoss === undefined) throw new Error("searchWindow needs a setting to try");
     return leastLoss.setting;
   }
   const last = best.slice(0, finalists).filter(({ rates }) => median(rates) >= close * median(first.rates));
