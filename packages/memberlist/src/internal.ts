@@ -66,6 +66,7 @@ export {
   type SocketTransportCounters,
   type SocketTransportOptions,
 } from "./transport-kit/socket-transport.ts";
+export { threadReady, threadStarted, threadUnavailable, type ThreadStart } from "./transport-kit/thread-start.ts";
 export { TcpStream, type Connection } from "./transport-kit/tcp-stream.ts";
 export { AttemptEnded, atMost, withLimits } from "./transport-kit/time-limit.ts";
 export {

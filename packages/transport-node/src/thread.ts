@@ -1,10 +1,10 @@
 import { parentPort } from "node:worker_threads";
-import { serveMember } from "@memberlist/core/internal";
+import { serveMember, threadReady } from "@memberlist/core/internal";
 import { createOnEventLoop, loadModule } from "./create-memberlist.ts";
 
-/** The program of a member's thread: what `new Worker` runs for `thread` of a config. */
+/** The program of a member's thread: `new Worker` runs it for `thread` of a config. */
 if (parentPort === null) {
-  throw new Error("this is the program of a thread, which createMemberlist starts: pass its file as thread.entry");
+  throw new Error("createMemberlist starts this program in a thread: pass its file as thread.entry");
 }
 const port = parentPort;
 serveMember({
@@ -15,4 +15,4 @@ serveMember({
   create: createOnEventLoop,
   load: loadModule,
 });
-port.postMessage("ready");
+port.postMessage(threadReady);

@@ -3,6 +3,7 @@ import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 import { afterEach, describe, expect, it } from "vitest";
 import { createMemberlist, type Memberlist, type MemberEvent } from "../src/index.ts";
+import { startThread } from "../src/start-thread.ts";
 import type { Observed } from "./fixtures/observer.ts";
 import { outcome, pattern, until } from "./support.ts";
 import { bytes, eventsOf, join, policy, seed, testConfig, text, threadTests } from "./thread-support.ts";
@@ -66,7 +67,7 @@ describe("an application whose event loop is blocked", () => {
     const { events, failedPings, rtts, state } = await report();
     expect(state).toBe("alive");
     expect(events.filter((type) => type === "leave")).toEqual([]);
-    // Without a thread there were none for 3 s.
+    // A member on the event loop would answer none for 3 s.
     expect(rtts.length).toBeGreaterThan(20);
     expect(failedPings).toBeLessThan(rtts.length / 4);
     await until(() => a.numMembers() === 2, "the mirror to follow");
@@ -170,6 +171,17 @@ describe("where no thread can be started", () => {
       code: "thread_unavailable",
       message: expect.stringContaining("has ended") as string,
     });
+  });
+
+  it.each([
+    ["that runs for ever without a report", "endless-thread", "did not report within 0.3 s that it runs"],
+    ["that reports something else", "other-thread", "is not the program of a member's thread"],
+  ])("refuses an entry %s, and ends its thread", async (_what, name, reason) => {
+    const file = new URL(`./fixtures/${name}.mjs`, import.meta.url);
+    const message: unknown = expect.stringContaining(`${name}.mjs ${reason}: bundle @memberlist/transport-node/thread`);
+    // The thread of the second one reports long before.
+    const timeout = name === "endless-thread" ? 300 : undefined;
+    await expect(startThread(file, false, timeout)).rejects.toMatchObject({ code: "thread_unavailable", message });
   });
 
   it("refuses an entry that starts members itself, as the file of the application would", async () => {

@@ -1,0 +1,2 @@
+/** A program of `thread.entry` that never reports that it runs, and never ends. */
+for (;;);
