@@ -12,6 +12,9 @@ import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { bundle } from "./bundle.mjs";
 
+/** The file names of the published package, where the transport looks for the programs of its threads. */
+const publishedNames = { thread: "memberlist-thread.js", worker: "worker.js" };
+
 const args = process.argv.slice(2);
 const option = (name) => args[0] === name && args.shift() !== undefined;
 const givenBin = option("--bin") ? resolve(args.shift()) : undefined;
@@ -61,13 +64,9 @@ function threadProgram(name) {
   return fileURLToPath(new URL(`../packages/transport-node/src/${name}.ts`, import.meta.url));
 }
 
-/** The transport looks for its threads' programs as they are called in the published package. */
 function bundleTo(folder, source) {
   const name = basename(source, ".ts");
-  return bundle(
-    pathToFileURL(source),
-    pathToFileURL(join(folder, ["thread", "worker"].includes(name) ? `${name}.js` : `${name}.mjs`)),
-  );
+  return bundle(pathToFileURL(source), pathToFileURL(join(folder, publishedNames[name] ?? `${name}.mjs`)));
 }
 
 /** Thousands of simulated nodes take gigabytes. */

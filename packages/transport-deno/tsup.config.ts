@@ -1,7 +1,7 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: { index: "src/index.ts", thread: "src/thread.ts" },
+  entry: { index: "src/index.ts", "memberlist-thread": "src/thread.ts" },
   format: ["esm"],
   platform: "neutral",
   external: [/^node:/],

@@ -17,7 +17,7 @@ const requiredBuffer = {
 };
 
 export default defineConfig({
-  entry: { index: "src/index.ts", thread: "src/thread.ts", worker: "src/worker.ts" },
+  entry: { index: "src/index.ts", "memberlist-thread": "src/thread.ts", worker: "src/worker.ts" },
   format: ["esm"],
   platform: "node",
   target: "node20",

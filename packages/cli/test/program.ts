@@ -17,7 +17,7 @@ export function cliProgram(): Promise<string> {
     await Promise.all([
       bundle(new URL("../src/main.ts", import.meta.url), pathToFileURL(file)),
       // For agent --thread. Its name is the one of the published package, whose type is "module".
-      bundle(new URL("../../transport-node/src/thread.ts", import.meta.url), pathToFileURL(join(folder, "thread.js"))),
+      bundle(new URL("../../transport-node/src/thread.ts", import.meta.url), pathToFileURL(join(folder, "memberlist-thread.js"))),
       writeFile(join(folder, "package.json"), '{ "type": "module" }'),
     ]);
     return file;

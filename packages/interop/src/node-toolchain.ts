@@ -10,7 +10,7 @@ const building = new Map<string, Promise<string>>();
 export async function buildNodePeer(): Promise<string> {
   const [peer] = await Promise.all([
     buildNodeProgram("node-peer"),
-    buildNodeProgram("thread.js", "../../transport-node/src/thread.ts"),
+    buildNodeProgram("memberlist-thread.js", "../../transport-node/src/thread.ts"),
     buildNodeProgram("peer-policy"),
   ]);
   return peer;

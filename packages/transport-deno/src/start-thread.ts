@@ -34,7 +34,7 @@ const bundleAdvice = "bundle @memberlist/transport-deno/thread, too, and pass it
  * @throws MemberlistError `thread_unavailable`
  */
 export async function startThread(entry: URL | undefined, timeout?: number): Promise<MemberThread> {
-  const program = import.meta.url.endsWith(".ts") ? "./thread.ts" : "./thread.js";
+  const program = import.meta.url.endsWith(".ts") ? "./thread.ts" : "./memberlist-thread.js";
   const file = entry ?? new URL(program, import.meta.url);
   await checkFile(file);
   const worker = newWorker(file);

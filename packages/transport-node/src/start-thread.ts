@@ -60,7 +60,7 @@ function endUnreadable(worker: Worker): void {
 async function findEntry(entry: URL | undefined): Promise<URL> {
   try {
     // Not one expression: a bundler would take the file for an asset, and copy it without its imports.
-    const program = isSource ? "./thread.ts" : "./thread.js";
+    const program = isSource ? "./thread.ts" : "./memberlist-thread.js";
     const file = entry ?? new URL(program, thisModule);
     await access(file);
     return file;
