@@ -1,14 +1,15 @@
-import { serveMember } from "@memberlist/core/internal";
+import { serveMember, threadReady } from "@memberlist/core/internal";
 import { createOnEventLoop, loadModule } from "./create-memberlist.ts";
 
 /** A worker's global object, whose types exclude those of a page. */
 interface WorkerScope {
   addEventListener(type: "message", listener: (event: { readonly data: unknown }) => void): void;
   addEventListener(type: "unload", listener: () => void): void;
+  close(): void;
   postMessage(message: unknown, transfer?: readonly ArrayBuffer[]): void;
 }
 
-/** The program of a member's thread: what `new Worker` runs for `thread` of a config. */
+/** The program of a member's thread: `new Worker` runs it for `thread` of a config. */
 const scope = globalThis as unknown as WorkerScope;
 serveMember({
   port: {
@@ -18,6 +19,12 @@ serveMember({
   create: createOnEventLoop,
   load: loadModule,
 });
-// Deno.exit() ends a worker without an event for the one that started it.
-scope.addEventListener("unload", () => scope.postMessage("ended", []));
-scope.postMessage("ready", []);
+// Deno.exit() and close() end a worker without an event for the application.
+const close = scope.close.bind(scope);
+const reportEnd = (): void => scope.postMessage("ended", []);
+scope.addEventListener("unload", reportEnd);
+scope.close = () => {
+  reportEnd();
+  close();
+};
+scope.postMessage(threadReady, []);

@@ -1,10 +1,13 @@
-/** A module of `thread.module`: it decides in the thread of a member, and fails there when it is asked to, by the name of a peer. */
+/** A module of `thread.module`: it decides in the thread of a member, and fails there by the name of a peer. */
 import type { Config } from "../src/index.ts";
+
+const scope = globalThis as unknown as { close(): void };
 
 const policy: Partial<Config> = {
   alive: {
     notifyAlive: ({ name }) => {
       if (name === "exit") Deno.exit(7);
+      if (name === "close") scope.close();
       if (name === "throw") setTimeout(fail, 0);
       if (name.startsWith("banned")) throw new Error(`${name} is banned`);
     },

@@ -81,7 +81,7 @@ describe.skipIf(deno === "")(
     it("runs members in workers with the permission to read the workers' files, and names it without", patience, async () => {
       const read = "--allow-read=packages,node_modules";
       expect(await denoTest("thread-test.ts", [...network, read], [], { timeout: 240_000 })).toMatch(
-        /ok \| 9 passed \| 0 failed/,
+        /ok \| 12 passed \| 0 failed/,
       );
       expect(await denoTest("thread-test.ts", network, ["denied"])).toMatch(/ok \| 1 passed \| 0 failed/);
     });

@@ -1,16 +1,12 @@
 /** A worker with a member that joins the seed it gets, pings it all the time, and answers each message with the outcomes since the last one. */
-import { createMemberlist, localConfig } from "../src/index.ts";
-import { silent } from "./support.ts";
+import { createMemberlist } from "../src/index.ts";
+import { testConfig } from "./support.ts";
 
 const outcomes: string[] = [];
 const member = await createMemberlist({
-  ...localConfig(),
-  name: "observer",
-  bindAddr: "127.0.0.1",
-  bindPort: 0,
+  ...testConfig("observer"),
   probeInterval: 300,
   tcpTimeout: 10_000,
-  logger: silent,
   events: { notifyLeave: () => void outcomes.push("leave") },
 });
 const scope = globalThis as unknown as {

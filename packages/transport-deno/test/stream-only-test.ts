@@ -1,24 +1,20 @@
 /** Run by Deno with its sanitizers, with `--allow-net` alone: without UDP, nothing unstable is needed. */
 import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
-import { createMemberlist, localConfig, type DenoConfig, type Memberlist } from "../src/index.ts";
+import { createMemberlist, type DenoConfig, type Memberlist } from "../src/index.ts";
 import { DenoTransport } from "../src/deno-transport.ts";
-import { silent, until } from "./support.ts";
+import { silent, testConfig, until } from "./support.ts";
 
 /** Pings that were answered by packets, for each member. */
 const answered = new Map<string, number>();
 
 function start(name: string, fields: Partial<DenoConfig> = {}): Promise<Memberlist> {
   return createMemberlist({
-    ...localConfig(),
-    name,
-    bindAddr: "127.0.0.1",
-    bindPort: 0,
+    ...testConfig(name),
     probeInterval: 200,
     probeTimeout: 100,
     gossipInterval: 50,
     // Gossip to a handful may miss one by chance, over UDP as well; the next push/pull does not.
     pushPullInterval: 500,
-    logger: silent,
     streamOnly: true,
     ping: { notifyPingComplete: () => void answered.set(name, (answered.get(name) ?? 0) + 1) },
     ...fields,

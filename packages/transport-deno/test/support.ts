@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import type { Logger, Transport, TransportStream } from "@memberlist/core";
+import { localConfig, type Config, type Logger, type Transport, type TransportStream } from "@memberlist/core";
 import { DenoTransport } from "../src/deno-transport.ts";
 
 /** For what is meant to go wrong: the console stays clean. */
@@ -8,6 +8,11 @@ export function nothing(): void {}
 
 export function bind(bindAddr = "127.0.0.1", bindPort = 0): Promise<DenoTransport> {
   return DenoTransport.create({ bindAddrs: [bindAddr], bindPort, logger: silent });
+}
+
+/** A silent member on a free port of the loopback interface. */
+export function testConfig(name: string): Config {
+  return { ...localConfig(), name, bindAddr: "127.0.0.1", bindPort: 0, logger: silent };
 }
 
 /** @param what the condition in words, or a function that describes it, for the error */

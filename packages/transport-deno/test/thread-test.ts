@@ -1,26 +1,24 @@
 /** Run by Deno with its sanitizers: members in workers. Its argument is "denied" where the worker's program may not be read. */
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
-import { createMemberlist, localConfig, type DenoConfig, type Memberlist, type MemberEvent } from "../src/index.ts";
-import { denoGlobal } from "../src/start-thread.ts";
+import { createMemberlist, type DenoConfig, type Memberlist, type MemberEvent } from "../src/index.ts";
+import { denoGlobal, startThread } from "../src/start-thread.ts";
 import { ca, certificateOf } from "./quic-support.ts";
-import { pattern, silent, until } from "./support.ts";
+import { pattern, testConfig, until } from "./support.ts";
 
 const [what = "allowed"] = Deno.args;
 const allowed = { ignore: what !== "allowed" };
 const policy = new URL("./cluster-policy.ts", import.meta.url);
+const endless = new URL("./endless-thread.ts", import.meta.url);
+const other = new URL("./other-thread.ts", import.meta.url);
 const missing = new URL("./no-such-thread.ts", import.meta.url);
 
 function start(name: string, fields: Partial<DenoConfig> = {}): Promise<Memberlist> {
   return createMemberlist({
-    ...localConfig(),
-    name,
-    bindAddr: "127.0.0.1",
-    bindPort: 0,
+    ...testConfig(name),
     probeInterval: 300,
     gossipInterval: 20,
     pushPullInterval: 500,
     tcpTimeout: 10_000,
-    logger: silent,
     ...fields,
   });
 }
@@ -97,6 +95,7 @@ Deno.test("a member in a worker calls delegates, reports events, and decides by 
 
 for (const [name, reason] of [
   ["exit", "it has exited"],
+  ["close", "it has exited"],
   ["throw", "the policy has failed"],
 ] as const) {
   Deno.test(`a worker that fails by ${name} is started again`, allowed, async () => {
@@ -154,6 +153,18 @@ Deno.test("without a program a member fails with thread_unavailable, or runs on 
   const a = await start("a", { thread: { entry: missing, prefer: true } });
   await a.shutdown();
 });
+
+for (const [what, file, timeout, reason] of [
+  ["runs for ever without a report", endless, 300, "endless-thread.ts did not report within 0.3 s that it runs"],
+  ["reports something else", other, undefined, "other-thread.ts is not the program of a member's thread"],
+] as const) {
+  Deno.test(`an entry that ${what} is refused, and its worker ended`, allowed, async () => {
+    const message = `${reason}: bundle @memberlist/transport-deno/thread`;
+    await rejects(startThread(file, timeout), (error: Error & { readonly code?: unknown }) => {
+      return error.code === "thread_unavailable" && error.message.includes(message);
+    });
+  });
+}
 
 Deno.test("without --allow-read a member names it, or runs on the event loop", { ignore: what !== "denied" }, async () => {
   await rejects(start("a", { thread: true }), (error: Error & { code?: unknown }) => {

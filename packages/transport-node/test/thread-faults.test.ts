@@ -152,6 +152,8 @@ describe("a thread that fails", () => {
 
 describe("where no thread can be started", () => {
   const missing = new URL("./fixtures/no-such-thread.mjs", import.meta.url);
+  const endless = new URL("./fixtures/endless-thread.mjs", import.meta.url);
+  const other = new URL("./fixtures/other-thread.mjs", import.meta.url);
 
   it("fails createMemberlist with thread_unavailable, and names the remedy", async () => {
     const { stdout } = await run(process.execPath, [new URL(program(1)).pathname, entry().href, "no-program"], {
@@ -174,13 +176,10 @@ describe("where no thread can be started", () => {
   });
 
   it.each([
-    ["that runs for ever without a report", "endless-thread", "did not report within 0.3 s that it runs"],
-    ["that reports something else", "other-thread", "is not the program of a member's thread"],
-  ])("refuses an entry %s, and ends its thread", async (_what, name, reason) => {
-    const file = new URL(`./fixtures/${name}.mjs`, import.meta.url);
-    const message: unknown = expect.stringContaining(`${name}.mjs ${reason}: bundle @memberlist/transport-node/thread`);
-    // The thread of the second one reports long before.
-    const timeout = name === "endless-thread" ? 300 : undefined;
+    ["runs for ever without a report", endless, 300, "endless-thread.mjs did not report within 0.3 s that it runs"],
+    ["reports something else", other, undefined, "other-thread.mjs is not the program of a member's thread"],
+  ])("refuses an entry that %s, and ends its thread", async (_what, file, timeout, reason) => {
+    const message: unknown = expect.stringContaining(`${reason}: bundle @memberlist/transport-node/thread`);
     await expect(startThread(file, false, timeout)).rejects.toMatchObject({ code: "thread_unavailable", message });
   });
 
