@@ -25,9 +25,10 @@ const rules = [
     /^packages\/bench\//,
   ],
   [/\bwhat does not fit\b/, "packets that fail to decode"],
-  [/(?<!\bthere |\bthat there )\b(is|are|was|were) no (?!longer\b|more\b)/, '"is not a …", "has no …", "there is no …"'],
+  [/\bthere (is|are|was|were) (no|none|nothing)\b/, 'the subject that lacks it: "the runtime has no …", "without …"'],
+  [/\b(is|are|was|were) no (?!longer\b|more\b)/, '"is not a …", "has no …"'],
   [/\baes codec\b/, "crypto"],
-  [/(?<!\bthere )\b(is|are|was|were) nothing\b/, "what happens instead"],
+  [/\b(is|are|was|were) nothing\b/, "what happens instead"],
   [/\bnothing to say\b/, "reports no …, sends no …"],
   [/\bwhatever the\b/, "for every …, with any …"],
 ];

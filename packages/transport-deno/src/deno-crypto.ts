@@ -69,7 +69,7 @@ function aesGcmBy(cipher: RawCipher): AesGcm {
       try {
         return cipher.decrypt(encrypted.subarray(0, nonceSize), encrypted.subarray(nonceSize), additionalData);
       } catch {
-        // Another key, other additional data, or tampered with: there is no way to distinguish them.
+        // Another key, other additional data, or tampered with: the error does not show which.
         return undefined;
       }
     },

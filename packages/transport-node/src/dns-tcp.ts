@@ -13,7 +13,7 @@ const any = "ANY" as string as RecordType;
  * Asks `server` for everything about `name` over TCP.
  *
  * @returns the addresses of the A and AAAA records of the answer, in its order; other records (CNAME, say) are ignored
- * @throws Error when there is no usable answer, or `signal` is aborted
+ * @throws Error if no usable answer arrives, or `signal` is aborted
  */
 export function queryAnyOverTcp(name: string, server: NameServer, signal: AbortSignal): Promise<string[]> {
   const id = randomInt(65_536);

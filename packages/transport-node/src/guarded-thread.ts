@@ -5,7 +5,7 @@ import type { WorkerJob } from "./worker-job.ts";
 
 type PiscinaModule = typeof piscinaModule;
 
-/** The thread did not start: there is no point in starting another one. */
+/** The thread did not start: another one would not either. */
 export class ThreadStartError extends Error {}
 
 /**

@@ -88,7 +88,7 @@ function decrypt(
   try {
     decipher.final();
   } catch {
-    // Another key, other additional data, or tampered with: there is no way to distinguish them.
+    // Another key, other additional data, or tampered with: the error does not show which.
     return undefined;
   }
   return plainView(plaintext);

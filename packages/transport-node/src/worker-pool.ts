@@ -56,7 +56,7 @@ const copiedInOneGo = 512 * 1024;
 const attemptsMax = 2;
 
 /**
- * Compresses, encrypts, decrypts and decompresses in threads. They start with the first job, end when there is nothing to do, and keep
+ * Compresses, encrypts, decrypts and decompresses in threads. They start with the first job, end when they are idle, and keep
  * no process alive. A job whose thread dies is done again, by another thread and then inline: none is lost. Where threads cannot be
  * had (a bundle, a limit of the container, missing permissions), everything is done inline, in parts; that is logged once.
  */

@@ -145,7 +145,7 @@ describe("defaultRoute", () => {
     expect(defaultRoute(table.join("\n"))).toBe("wlan0");
   });
 
-  it("returns undefined if there is no default route", () => {
+  it("returns undefined without a default route", () => {
     expect(defaultRoute(header)).toBeUndefined();
     expect(defaultRoute([header, route("tun0", "00000000", 0, "00000080")].join("\n"))).toBeUndefined();
     expect(defaultRoute("")).toBeUndefined();

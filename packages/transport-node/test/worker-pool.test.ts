@@ -132,7 +132,7 @@ describe("the result of a thread", () => {
     expect([workers.length > 0, pool.failures]).toEqual([true, 0]);
   });
 
-  it("equals the bytes of the event loop where there is no nonce", async () => {
+  it("encodes the same bytes as the event loop if the encoding has no nonce", async () => {
     const work: WorkerJob = { ...encode, job: { compress: true } };
     expect(same(await run(start(), work), doWorkerJob(inline, work))).toBe(true);
   });

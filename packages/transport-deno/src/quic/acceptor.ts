@@ -46,7 +46,7 @@ export class Acceptor {
       try {
         incoming = await listener.incoming();
       } catch {
-        // It has been stopped: there is no other way to fail.
+        // The listener was stopped: it fails only then.
         return;
       }
       if (this.#underWay.size >= maxHandshakes) {

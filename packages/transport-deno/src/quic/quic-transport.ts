@@ -62,7 +62,7 @@ export interface QuicTransportOptions extends QuicConfig {
   readonly bindPort: number;
   /** Default: text to `logOutput`, else the console from "warn" on. */
   readonly logger?: Logger;
-  /** Where text lines go if there is no `logger`. */
+  /** Where text lines go without a `logger`. */
   readonly logOutput?: LogOutput;
   /** The machine's interfaces, when no address is configured or bound. Default: the real ones. */
   readonly hostInterfaces?: HostInterfaces;
