@@ -12,6 +12,14 @@ const folder = "node_modules/.cache/check-docs";
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 
+const manifest = (path) => JSON.parse(readFileSync(path, "utf8"));
+/** Of the repository, with a slash at its end. */
+const address = manifest("package.json").homepage.replace("#readme", "/");
+/** The READMEs that are a part of a tarball. */
+const published = new Set(
+  files.filter((file) => /^packages\/[^/]+\/README\.md$/.test(file) && !manifest(join(dirname(file), "package.json")).private),
+);
+
 let examples = 0;
 let broken = 0;
 for (const file of files) {
@@ -71,11 +79,16 @@ console.log(
 );
 process.exit(broken > 0 ? 1 : (status ?? 1));
 
-/** Whether a link of a page leads to a file, a folder or a heading that exists. Links to other sites are not tried. */
+/**
+ * Whether a link of a page leads to a file, a folder or a heading that exists; links to this repository's address, too. Links to other sites are not
+ * tried. The README of a published package is read without the repository, so its links are absolute.
+ */
 function leads(file, link) {
-  if (/^[a-z]+:/.test(link)) return true;
-  const [path, heading] = link.split("#");
-  const target = path === "" ? file : join(dirname(file), path);
+  const [, own] = /^(?:blob|tree)\/main\/(.+)$/.exec(link.startsWith(address) ? link.slice(address.length) : "") ?? [];
+  if (own === undefined && /^[a-z]+:/.test(link)) return true;
+  if (own === undefined && published.has(file) && !link.startsWith("#")) return false;
+  const [path, heading] = (own ?? link).split("#");
+  const target = path === "" ? file : join(own === undefined ? dirname(file) : ".", path);
   if (!existsSync(target)) return false;
   return heading === undefined || headings(readFileSync(target, "utf8")).includes(heading);
 }

@@ -1,0 +1,75 @@
+// Writes what the public packages share into their package.json and deno.json: the repository's address, which the package.json at the top has, and
+// the version, which is the same in all of them. Links of their READMEs to the repository follow the address. JSR gets the same exports as npm. With
+// --check it compares, and writes nothing.
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+
+const check = process.argv.includes("--check");
+const read = (path) => readFileSync(path, "utf8");
+const { repository, homepage, bugs } = JSON.parse(read("package.json"));
+const address = addressOf(repository);
+const folders = readdirSync("packages").filter((name) => existsSync(`packages/${name}/package.json`));
+const packages = folders.map((name) => ({ name, manifest: JSON.parse(read(`packages/${name}/package.json`)) }));
+const published = packages.filter(({ manifest }) => !manifest.private);
+/** Changesets gives all packages of a fixed group the same version. */
+const [version] = published
+  .map(({ manifest }) => manifest.version)
+  .toSorted(byVersion)
+  .slice(-1);
+
+let problems = 0;
+if (homepage !== `${address}#readme`) problem("package.json: homepage is not the repository's");
+if (bugs?.url !== `${address}/issues`) problem("package.json: bugs is not the repository's");
+for (const { name, manifest } of published) {
+  const folder = `packages/${name}`;
+  if ((manifest.keywords ?? []).length < 5) problem(`${folder}/package.json: fewer than 5 keywords`);
+  const shared = {
+    version,
+    homepage: `${address}/tree/main/${folder}#readme`,
+    bugs,
+    repository: { ...repository, directory: folder },
+    // npm accepts a version only from the release workflow, which proves where it was built.
+    publishConfig: { access: "public", provenance: true },
+  };
+  const before = addressOf(manifest.repository ?? repository);
+  put(`${folder}/package.json`, json({ ...manifest, ...shared }));
+  const deno = `${folder}/deno.json`;
+  if (existsSync(deno)) put(deno, json({ ...JSON.parse(read(deno)), version, exports: sourcesOf(manifest) }));
+  const readme = `${folder}/README.md`;
+  put(readme, read(readme).replaceAll(before, address));
+}
+process.exit(problems === 0 ? 0 : 1);
+
+function addressOf({ url }) {
+  return url.replace(/^git\+|\.git$/g, "");
+}
+
+/** JSR gets the sources. */
+function sourcesOf({ exports }) {
+  const entries = Object.entries(exports).filter(([, targets]) => typeof targets === "object");
+  return Object.fromEntries(entries.map(([path, targets]) => [path, targets["@memberlist/source"]]));
+}
+
+function byVersion(a, b) {
+  return a.localeCompare(b, "en", { numeric: true });
+}
+
+/** As oxfmt writes it, as long as the fields exist. */
+function json(value) {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}
+
+function put(path, text) {
+  if (isSame(path, text)) return;
+  if (check) problem(`${path}: differs in what the packages share: run "node scripts/packages.mjs" and "npx -y pnpm@12 format"`);
+  else writeFileSync(path, text);
+}
+
+function isSame(path, text) {
+  if (!path.endsWith(".json")) return read(path) === text;
+  return json(JSON.parse(read(path))) === text;
+}
+
+function problem(text) {
+  console.error(`packages: ${text}`);
+  problems++;
+}
