@@ -77,6 +77,7 @@ export interface BroadcastQueueCounters {
   readonly droppedTooLong: number;
 }
 
+const none: readonly Entry[] = [];
 const defaultMaxCount = 8192;
 const defaultMaxBytes = 8 * 1024 * 1024;
 
@@ -142,8 +143,12 @@ export class TransmitLimitedQueue {
       this.#refuse(broadcast);
       return false;
     }
-    for (const old of obsolete) this.#remove(old);
-    const dropped = isFull ? this.#makeRoomFor(length) : [];
+    for (const old of obsolete) {
+      // One of a name is replaced under it, in `#add`.
+      this.#tiers[old.transmits]?.remove(old);
+      this.#uncount(old);
+    }
+    const dropped = isFull ? this.#makeRoomFor(length) : none;
     this.#add({ broadcast, message: broadcast.message, id: this.#nextId++, transmits: 0, older: undefined, newer: undefined });
     // Notified last: a callback may queue again.
     for (const old of obsolete) old.broadcast.finished?.();
@@ -160,20 +165,17 @@ export class TransmitLimitedQueue {
     this.#dropTooLong(this.#maxPayload());
     const transmitLimit = retransmitLimit(this.#retransmitMult, this.#numNodes());
     const sent: Entry[] = [];
-    const ends: number[] = [];
     let free = limit - overhead;
     for (let transmits = 0; transmits < this.#tiers.length && free > 0; transmits++) {
-      free = this.#tiers[transmits]?.takeLargest(free, overhead, sent, ends) ?? free;
+      free = this.#tiers[transmits]?.takeLargest(free, overhead, sent) ?? free;
     }
     const messages = sent.map(({ message }) => message);
     // Only now, so that a packet contains no broadcast twice.
     const finished: Entry[] = [];
-    let start = 0;
-    for (const end of ends) {
-      const { transmits } = sent[start] as Entry;
-      if (transmits + 1 < transmitLimit) this.#placeRun(sent, start, end, transmits + 1);
-      else for (let i = start; i < end; i++) finished.push(sent[i] as Entry);
-      start = end;
+    for (const entry of sent) {
+      entry.transmits++;
+      if (entry.transmits < transmitLimit) this.#tier(entry.transmits).add(entry);
+      else finished.push(entry);
     }
     for (const entry of finished) this.#forget(entry);
     for (const { broadcast } of finished) broadcast.finished?.();
@@ -228,12 +230,12 @@ export class TransmitLimitedQueue {
     this.#nextId = 0;
   }
 
-  #obsoletedBy(broadcast: Broadcast): Entry[] {
+  #obsoletedBy(broadcast: Broadcast): readonly Entry[] {
     if (broadcast.name !== undefined) {
       const old = this.#named.get(broadcast.name);
-      return old === undefined ? [] : [old];
+      return old === undefined ? none : [old];
     }
-    if (broadcast.unique === true || broadcast.invalidates === undefined) return [];
+    if (broadcast.unique === true || broadcast.invalidates === undefined) return none;
     const obsolete: Entry[] = [];
     for (const tier of this.#tiers) {
       if (tier === undefined) continue;
@@ -255,7 +257,7 @@ export class TransmitLimitedQueue {
   #makeRoomFor(length: number): Entry[] {
     const mostSent = this.#whenFull === "dropMostSent";
     const dropped: Entry[] = [];
-    while (!this.#hasRoomFor(length, [])) {
+    while (!this.#hasRoomFor(length, none)) {
       const entry = mostSent ? this.#mostSent() : this.#oldest;
       if (entry === undefined) break;
       this.#remove(entry);
@@ -308,7 +310,7 @@ export class TransmitLimitedQueue {
   }
 
   #add(entry: Entry): void {
-    this.#place(entry);
+    this.#tier(entry.transmits).add(entry);
     this.#longest = this.#size === 0 ? entry.message.length : Math.max(this.#longest, entry.message.length);
     if (entry.broadcast.name !== undefined) this.#named.set(entry.broadcast.name, entry);
     this.#size++;
@@ -317,15 +319,6 @@ export class TransmitLimitedQueue {
     if (this.#newest === undefined) this.#oldest = entry;
     else this.#newest.newer = entry;
     this.#newest = entry;
-  }
-
-  #place(entry: Entry): void {
-    this.#tier(entry.transmits).add(entry);
-  }
-
-  #placeRun(entries: readonly Entry[], start: number, end: number, transmits: number): void {
-    for (let i = start; i < end; i++) (entries[i] as Entry).transmits = transmits;
-    this.#tier(transmits).addRun(entries, start, end);
   }
 
   #tier(transmits: number): BroadcastTier {
@@ -340,6 +333,10 @@ export class TransmitLimitedQueue {
   /** The bookkeeping for an entry that its tier has given up already. */
   #forget(entry: Entry): void {
     if (entry.broadcast.name !== undefined) this.#named.delete(entry.broadcast.name);
+    this.#uncount(entry);
+  }
+
+  #uncount(entry: Entry): void {
     this.#size--;
     this.#bytes -= entry.message.length;
     if (entry.older === undefined) this.#oldest = entry.newer;

@@ -1,3 +1,5 @@
+import { AgeList } from "./age-list.ts";
+
 /** Something to be gossiped a limited number of times. */
 export interface Broadcast {
   /** The bytes; must not change once queued. */
@@ -25,31 +27,14 @@ export interface Entry {
   newer: Entry | undefined;
 }
 
-/** The broadcasts of one number of transmits, by length; of one length, the newest last. */
+/** The broadcasts of one number of transmits, by length. */
 export class BroadcastTier {
   /** The lengths present, ascending. */
   readonly #lengths: number[] = [];
-  readonly #buckets: Map<number, Entry[]> = new Map();
+  readonly #buckets: Map<number, AgeList<Entry>> = new Map();
 
   add(entry: Entry): void {
-    this.addRun([entry], 0, 1);
-  }
-
-  /**
-   * Adds those of `entries` from `start` to `end`, which are of one length, the newest first: as {@link takeLargest} has taken them. All
-   * at once, since they often belong before hundreds of others.
-   */
-  addRun(entries: readonly Entry[], start: number, end: number): void {
-    const bucket = this.#bucket((entries[start] as Entry).message.length);
-    let free = bucket.length;
-    for (let i = start; i < end; i++) bucket.push(entries[i] as Entry);
-    let to = bucket.length;
-    for (let i = start; i < end; i++) {
-      const entry = entries[i] as Entry;
-      const from = free > 0 && (bucket[free - 1] as Entry).id > entry.id ? indexById(bucket, entry.id, free) : free;
-      while (free > from) bucket[--to] = bucket[--free] as Entry;
-      bucket[--to] = entry;
-    }
+    this.#bucket(entry.message.length).add(entry);
   }
 
   /**
@@ -57,20 +42,18 @@ export class BroadcastTier {
    * own.
    *
    * @param taken where they are put
-   * @param ends where it is written where those of one length end in `taken`
    * @returns the bytes that are still free
    */
-  takeLargest(free: number, overhead: number, taken: Entry[], ends: number[]): number {
+  takeLargest(free: number, overhead: number, taken: Entry[]): number {
     let left = free;
     for (let i = upperBound(this.#lengths, left) - 1; i >= 0 && left > 0; i = upperBound(this.#lengths, left) - 1) {
       const length = this.#lengths[i] as number;
-      const bucket = this.#buckets.get(length) as Entry[];
-      while (bucket.length > 0 && length <= left && left > 0) {
-        taken.push(bucket.pop() as Entry);
+      const bucket = this.#buckets.get(length) as AgeList<Entry>;
+      while (!bucket.isEmpty && length <= left && left > 0) {
+        taken.push(bucket.takeNewest() as Entry);
         left -= overhead + length;
       }
-      ends.push(taken.length);
-      if (bucket.length === 0) this.#dropBucket(i);
+      if (bucket.isEmpty) this.#dropBucket(i);
     }
     return left;
   }
@@ -84,8 +67,7 @@ export class BroadcastTier {
   /** The oldest of the longest that `may` holds for. */
   longest(may: (entry: Entry) => boolean): Entry | undefined {
     for (let i = this.#lengths.length - 1; i >= 0; i--) {
-      const entry = this.#buckets.get(this.#lengths[i] as number)?.find(may);
-      if (entry !== undefined) return entry;
+      for (const entry of this.#buckets.get(this.#lengths[i] as number) as AgeList<Entry>) if (may(entry)) return entry;
     }
     return undefined;
   }
@@ -98,21 +80,19 @@ export class BroadcastTier {
   /** @param entry one that is in this tier */
   remove(entry: Entry): void {
     const length = entry.message.length;
-    const bucket = this.#buckets.get(length) as Entry[];
-    // A full queue drops its oldest. That must be cheap: a splice would move all the others.
-    if (bucket[0] === entry) bucket.shift();
-    else bucket.splice(indexById(bucket, entry.id, bucket.length), 1);
-    if (bucket.length === 0) this.#dropBucket(this.#lengths.indexOf(length));
+    const bucket = this.#buckets.get(length) as AgeList<Entry>;
+    bucket.remove(entry);
+    if (bucket.isEmpty) this.#dropBucket(this.#lengths.indexOf(length));
   }
 
   *entries(): Iterable<Entry> {
     for (const bucket of this.#buckets.values()) yield* bucket;
   }
 
-  #bucket(length: number): Entry[] {
+  #bucket(length: number): AgeList<Entry> {
     let bucket = this.#buckets.get(length);
     if (bucket === undefined) {
-      bucket = [];
+      bucket = new AgeList();
       this.#buckets.set(length, bucket);
       this.#lengths.splice(upperBound(this.#lengths, length), 0, length);
     }
@@ -122,9 +102,9 @@ export class BroadcastTier {
   #takeOldest(i: number): Entry | undefined {
     const length = this.#lengths[i];
     if (length === undefined) return undefined;
-    const bucket = this.#buckets.get(length) as Entry[];
-    const entry = bucket.shift();
-    if (bucket.length === 0) this.#dropBucket(i);
+    const bucket = this.#buckets.get(length) as AgeList<Entry>;
+    const entry = bucket.takeOldest();
+    if (bucket.isEmpty) this.#dropBucket(i);
     return entry;
   }
 
@@ -141,18 +121,6 @@ function upperBound(values: readonly number[], limit: number): number {
   while (low < high) {
     const middle = (low + high) >> 1;
     if ((values[middle] as number) <= limit) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/** Where the entry with this id is, or belongs, in the first `size` of a list ordered by id. */
-function indexById(bucket: readonly Entry[], id: number, size: number): number {
-  let low = 0;
-  let high = size;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((bucket[middle] as Entry).id < id) low = middle + 1;
     else high = middle;
   }
   return low;

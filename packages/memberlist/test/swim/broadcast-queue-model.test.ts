@@ -63,6 +63,7 @@ const names = fc.option(fc.constantFrom("a", "b", "c", "d", "e"), { nil: undefin
 const lengths = fc.oneof(fc.nat(30), fc.constantFrom(7, 8));
 const command = fc.oneof(
   { weight: 5, arbitrary: fc.record({ type: fc.constant("queue" as const), name: names, length: lengths }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant("queueMany" as const), count: fc.nat(90) }) },
   { weight: 4, arbitrary: fc.record({ type: fc.constant("get" as const), overhead: fc.nat(4), limit: fc.nat(120) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant("prune" as const), keep: fc.nat(12) }) },
 );
@@ -86,6 +87,13 @@ describe("TransmitLimitedQueue against a naive model", () => {
               const message = new Uint8Array(step.length);
               queue.queueBroadcast({ name: step.name, message, finished: () => finished.push(id) });
               model.queue({ id, name: step.name, message, transmits: 0 });
+            } else if (step.type === "queueMany") {
+              for (let i = 0; i < step.count; i++) {
+                const message = new Uint8Array(8);
+                const ordered = id + i / 1_000;
+                queue.queueBroadcast({ message, finished: () => finished.push(ordered) });
+                model.queue({ id: ordered, name: undefined, message, transmits: 0 });
+              }
             } else if (step.type === "get") {
               sent = queue.getBroadcasts(step.overhead, step.limit);
               expected = model.get(step.overhead, step.limit, transmitLimit);

@@ -1,0 +1,92 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { AgeList } from "../../src/swim/age-list.ts";
+
+interface Item {
+  readonly id: number;
+}
+
+const command = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ type: fc.constantFrom("newer", "older", "between"), many: fc.nat(100), at: fc.nat(999) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ type: fc.constantFrom("remove", "newest", "oldest"), many: fc.nat(100), at: fc.nat(999) }),
+  },
+);
+
+/** An item of an id that lies between two others: ids need not be whole. */
+function between(ids: readonly number[], at: number): number {
+  const i = at % ids.length;
+  const before = ids[i] as number;
+  return (before + (ids[i + 1] ?? before + 1)) / 2;
+}
+
+describe("AgeList", () => {
+  it("keeps the order of ids, as a sorted array does, in any sequence of additions and removals", () => {
+    fc.assert(
+      fc.property(fc.array(command, { maxLength: 25 }), (commands) => {
+        const list = new AgeList<Item>();
+        const model: Item[] = [];
+        let lowest = 0;
+        let highest = 0;
+        const add = (id: number): void => {
+          // Halved too often.
+          if (model.some((item) => item.id === id)) return;
+          const item = { id };
+          list.add(item);
+          model.push(item);
+          model.sort((a, b) => a.id - b.id);
+        };
+        for (const { type, many, at } of commands) {
+          const pairs: [Item | undefined, Item | undefined][] = [];
+          for (let i = 0; i < many; i++) {
+            if (type === "newer" || model.length === 0) add(++highest);
+            else if (type === "older") add(--lowest);
+            else if (type === "between")
+              add(
+                between(
+                  model.map(({ id }) => id),
+                  at + i,
+                ),
+              );
+            else if (type === "newest") pairs.push([list.takeNewest(), model.pop()]);
+            else if (type === "oldest") pairs.push([list.takeOldest(), model.shift()]);
+            else list.remove(model.splice((at + i) % model.length, 1)[0] as Item);
+          }
+          expect(pairs.every(([taken, expected]) => taken === expected)).toBe(true);
+          expect([...list]).toEqual(model);
+          expect(list.isEmpty).toBe(model.length === 0);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("takes nothing from an empty list", () => {
+    const list = new AgeList<Item>();
+    expect([list.takeNewest(), list.takeOldest(), list.isEmpty, [...list]]).toEqual([undefined, undefined, true, []]);
+    list.add({ id: 1 });
+    list.takeOldest();
+    expect([list.takeNewest(), list.isEmpty]).toEqual([undefined, true]);
+  });
+
+  it("looks at few items to find one of a hundred thousand", () => {
+    let looks = 0;
+    const items = Array.from({ length: 100_000 }, (_, i) => ({
+      get id() {
+        looks++;
+        return i;
+      },
+    }));
+    const list = new AgeList<Item>();
+    for (let i = 0; i < items.length; i += 2) list.add(items[i] as Item);
+    looks = 0;
+    // Without any order: each is in the middle of the others.
+    for (let i = 0, at = 1; i < 1_000; i++, at = (at + 49_999 * 2) % items.length) {
+      list.add(items[at] as Item);
+      list.remove(items[at] as Item);
+    }
+    // Of each: a search among the blocks, one in a block, both for the addition and the removal.
+    expect(looks / 1_000).toBeLessThan(50);
+  });
+});
