@@ -1,39 +1,16 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { build } from "esbuild";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { createMemberlist, decodeSerfTags, localConfig, type Config, type Memberlist } from "@memberlist/transport-node";
+import { afterEach, beforeAll, expect, it } from "vitest";
+import { createMemberlist, decodeTags, localConfig, type Config, type Memberlist } from "@memberlist/transport-node";
 import { buildGoProgram } from "../src/go-toolchain.ts";
 import { Peer } from "../src/peer.ts";
 import { seededBytes, toBase64, type SerfConfig, type SerfMember } from "../src/peer-protocol.ts";
 import { describeWithGo, nextHost, useCluster } from "./support.ts";
 
-/** The function of docs/guide/other-clusters.md. */
-interface Guide {
-  readonly encodeTags: (tags: Readonly<Record<string, string>>) => Uint8Array;
-}
-
-const root = fileURLToPath(new URL("../../..", import.meta.url));
 const limit = { timeout: 60_000 };
 const patience = { timeout: 20_000 };
 const versions = { delegateProtocolMin: 2, delegateProtocolMax: 5 };
 const cluster = useCluster();
 const running: Memberlist[] = [];
-let folder = "";
-let guide: Guide;
 
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "other-clusters-"));
-  const text = await readFile(join(root, "docs/guide/other-clusters.md"), "utf8");
-  const [, code = ""] = /```ts\n([^`]*export function encodeTags[^`]*)```/.exec(text) ?? [];
-  const outfile = join(folder, "guide.mjs");
-  const stdin = { contents: code, loader: "ts", resolveDir: join(root, "packages/memberlist") } as const;
-  await build({ stdin, outfile, bundle: true, format: "esm", platform: "node" });
-  guide = (await import(/* @vite-ignore */ pathToFileURL(outfile).href)) as Guide;
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
 afterEach(() => Promise.all(running.splice(0).map((members) => members.shutdown())));
 
 async function startSerf(name: string, config: Partial<SerfConfig> = {}): Promise<Peer> {
@@ -99,14 +76,13 @@ describeWithGo("a Serf cluster", () => {
       ];
       for (const peer of [second, third]) await peer.serf("join", { addresses: [addressOf(first)] });
       const tags = { role: "observer", id: "6b2f1c1e-0d53-4f4e-9d0f-0b1f7d7a2c11" };
-      const meta = guide.encodeTags(tags);
-      const members = await startOurs("ours", { ...versions, delegateProtocolVersion: 5, secretKey, meta });
+      const members = await startOurs("ours", { ...versions, delegateProtocolVersion: 5, secretKey, tags });
       await members.join([addressOf(first)]);
       await expect.poll(() => members.numMembers(), patience).toBe(4);
       for (const peer of [first, second, third]) {
         await expect.poll(() => listed(peer, "ours"), patience).toEqual({ name: "ours", status: "alive", tags });
       }
-      const read = (name: string): unknown => decodeSerfTags(members.get(name)?.meta ?? new Uint8Array(0));
+      const read = (name: string): unknown => decodeTags(members.get(name)?.meta ?? new Uint8Array(0));
       expect(read("serf-1")).toEqual({ role: "web", dc: "east" });
       expect(read("serf-3")).toEqual({ role: "db", note: "x".repeat(60) });
 
@@ -177,10 +153,10 @@ describeWithGo("a Consul LAN pool", () => {
 
   it("lists a member with the tags of a client", limit, async () => {
     const agent = await startSerf("server-1", pool);
-    const members = await startOurs("ours", { ...versions, delegateProtocolVersion: 4, meta: guide.encodeTags(client) });
+    const members = await startOurs("ours", { ...versions, delegateProtocolVersion: 4, tags: client });
     await members.join([addressOf(agent)]);
     await expect.poll(() => listed(agent, "ours"), patience).toEqual({ name: "ours", status: "alive", tags: client });
-    expect(decodeSerfTags(members.get("server-1")?.meta ?? new Uint8Array(0))).toEqual(server);
+    expect(decodeTags(members.get("server-1")?.meta ?? new Uint8Array(0))).toEqual(server);
   });
 
   it.each([
@@ -189,7 +165,7 @@ describeWithGo("a Consul LAN pool", () => {
     ["the node ID of an agent", { ...client, id: server.id }, "has the node ID of server-1"],
   ])("lists no member with %s, although the join succeeds", limit, async (_, tags, reason) => {
     const agent = await startSerf("server-1", pool);
-    const members = await startOurs("ours", { ...versions, delegateProtocolVersion: 4, meta: guide.encodeTags(tags) });
+    const members = await startOurs("ours", { ...versions, delegateProtocolVersion: 4, tags });
     expect((await members.join([addressOf(agent)])).reached).toBe(1);
     await expect.poll(() => agent.describe(), patience).toContain(`Failed push/pull merge: ours ${reason}`);
     expect(await listed(agent, "ours")).toBeUndefined();

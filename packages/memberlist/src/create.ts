@@ -2,6 +2,7 @@ import { isPublicIp } from "./api/address.ts";
 import { checkMeta } from "./api/check-arguments.ts";
 import { resolveConfig } from "./config/resolve.ts";
 import type { Config } from "./config/config.ts";
+import { metaOf } from "./config/rules.ts";
 import { encryptionOf } from "./encryption/encryption.ts";
 import { PendingOperations } from "./runtime/pending-operations.ts";
 import { askAdvertiseAddr, finalAdvertiseAddr } from "./runtime/advertised-address.ts";
@@ -11,7 +12,6 @@ import { loadSavedState } from "./runtime/saved-state.ts";
 import type { DiagnosticsChannels } from "./ports/diagnostics.ts";
 import type { EngineHooks } from "./swim/simulation-hooks.ts";
 import { configError } from "./api/errors.ts";
-import { emptyBytes } from "./wire/bytes.ts";
 
 /** What our own packages may ask of a node that they start: see `createInstrumented` of `./internal`. */
 export interface Instruments {
@@ -53,7 +53,7 @@ async function start(config: Config, { diagnostics, hooks, onMember }: Instrumen
   const running = Object.freeze({ ...resolved, keyring: encryption?.keyring, secretKey: undefined });
   const loaded = await loadSavedState(running);
   const runtime = new NodeRuntime({ config: running, transport, advertised, encryption, hooks, diagnostics, loaded });
-  const meta = checkMeta(runtime.delegates.nodeMeta(resolved.meta ?? emptyBytes));
+  const meta = checkMeta(runtime.delegates.nodeMeta(metaOf(resolved)));
   if (isPublicIp(advertised.addr) && (encryption?.keyring.size ?? 0) === 0) {
     runtime.log.warn("public_without_encryption", `advertising the public address ${advertised.addr} without encryption`);
   }

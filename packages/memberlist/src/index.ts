@@ -18,7 +18,7 @@ export {
 export { srvSeeds, type Seed, type SeedProvider, type SeedRequest } from "./api/seeds.ts";
 export { fetchMembers } from "./runtime/fetch-members.ts";
 export type { FetchedMembers, FetchMembersOptions } from "./api/fetched-members.ts";
-export { decodeSerfTags } from "./util/serf-tags.ts";
+export { decodeTags, encodeTags, type Tags } from "./util/tags.ts";
 export { decodeKey, generateKey, type KeySize } from "./encryption/key.ts";
 export { Keyring } from "./encryption/keyring.ts";
 export {

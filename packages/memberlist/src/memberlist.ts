@@ -30,6 +30,7 @@ import type { Keyring } from "./encryption/keyring.ts";
 import type { Member } from "./runtime/member.ts";
 import type { MemberlistSummary } from "./runtime/summary.ts";
 import { featureVersions } from "./swim/peer-features.ts";
+import { encodeTags, type Tags } from "./util/tags.ts";
 
 type Inspect = (value: unknown, options: unknown) => string;
 /** The hook by which Node, Bun and Deno print an object. */
@@ -136,6 +137,21 @@ export class Memberlist implements AsyncDisposable {
     this.#checkRunning();
     checkOptions("updateNode", options, updateNodeRules);
     await this.#member.update(options);
+  }
+
+  /**
+   * Publishes these tags in place of this node's metadata, and waits until they are sent (if another member is alive). To change one tag,
+   * pass the others, too.
+   *
+   * @throws MemberlistError as {@link updateNode}
+   *
+   * @example
+   * await members.setTags({ ...decodeTags(members.localNode().meta), role: "web" });
+   */
+  async setTags(tags: Tags, options: WaitOptions = {}): Promise<void> {
+    this.#checkRunning();
+    checkOptions("setTags", options, waitRules);
+    await this.#member.update({ ...options, meta: encodeTags(tags) });
   }
 
   /**

@@ -1,4 +1,4 @@
-import { decodeSerfTags } from "@memberlist/core";
+import { decodeTags } from "@memberlist/core";
 
 /** The metadata of a node in a form that people can read. */
 export type DecodedMeta =
@@ -23,7 +23,7 @@ const maxDepth = 16;
 export function decodeMeta(meta: Uint8Array): DecodedMeta {
   if (meta.length === 0) return { format: "empty" };
   if (meta.length > maxBytes) return binary(meta);
-  const tags = decodeSerfTags(meta);
+  const tags = decodeTags(meta);
   if (tags !== undefined) return { format: "tags", tags };
   const text = decodeText(meta);
   if (text === undefined) return binary(meta);

@@ -27,6 +27,7 @@ export interface AgentFlags extends ClusterOptions {
   readonly advertise?: string;
   readonly preset: PresetName;
   readonly meta?: string;
+  readonly tags?: string;
   readonly delegateVersions?: string;
   readonly store?: string;
   readonly http?: string;
@@ -66,6 +67,7 @@ const flagOf: Readonly<Record<string, string>> = {
   MEMBERLIST_ADVERTISE: "--advertise",
   MEMBERLIST_PRESET: "--preset",
   MEMBERLIST_META: "--meta",
+  MEMBERLIST_TAGS: "--tags",
   MEMBERLIST_STORE: "--store",
   MEMBERLIST_LABEL: "--label",
   MEMBERLIST_SEEDS: "the seeds",
@@ -149,7 +151,7 @@ export async function agentRequest(seeds: readonly string[], flags: AgentFlags, 
 /** Reads flags as the variables that they replace: an agent and a program with `configFromEnv` understand the same values. */
 async function readMember(
   seeds: readonly string[],
-  { name, bind, advertise, preset, meta, store, seeds: ofFile = [] }: AgentFlags,
+  { name, bind, advertise, preset, meta, tags, store, seeds: ofFile = [] }: AgentFlags,
   label: string,
   runtime: Runtime,
 ): Promise<EnvironmentConfig> {
@@ -161,6 +163,7 @@ async function readMember(
     MEMBERLIST_ADVERTISE: advertise,
     MEMBERLIST_PRESET: preset,
     MEMBERLIST_META: meta,
+    MEMBERLIST_TAGS: tags,
     MEMBERLIST_STORE: store,
     MEMBERLIST_LABEL: label,
     MEMBERLIST_SEEDS: seeds.join(",") || ofEnvironment || ofFile.join(","),

@@ -45,6 +45,7 @@ export function defineAgent(root: Command, runtime: Runtime, io: Io): void {
         .env("MEMBERLIST_PRESET"),
     )
     .addOption(new Option("--meta <text>", "metadata, up to 512 bytes").env("MEMBERLIST_META"))
+    .addOption(new Option("--tags <tags>", "tags as metadata, in the format of Serf: role=web,zone=eu-1").env("MEMBERLIST_TAGS"))
     .addOption(
       new Option(
         "--delegate-versions <min,max,current>",

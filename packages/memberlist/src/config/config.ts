@@ -16,6 +16,7 @@ import type { MetricLabels, Metrics } from "../ports/metrics.ts";
 import type { Random } from "../ports/random.ts";
 import type { Store } from "../ports/store.ts";
 import type { Transport } from "../ports/transport.ts";
+import type { Tags } from "../util/tags.ts";
 
 /**
  * The configuration of a member. Start from {@link lanConfig}, {@link wanConfig}, {@link kubernetesConfig} or {@link localConfig}, and
@@ -263,6 +264,12 @@ export interface Config {
 
   /** This node's metadata, at most 512 bytes, for a node without `delegate.nodeMeta`. It is copied. */
   meta?: Uint8Array;
+  /**
+   * Names and values as this node's metadata, such as `{ role: "web", zone: "eu-1" }`: at most 512 bytes in MessagePack, in the format of Serf
+   * and Consul. Not together with `meta` or `delegate.nodeMeta`. `decodeTags(node.meta)` reads those of a member, and
+   * `Memberlist.setTags` changes this node's. Default none.
+   */
+  tags?: Tags;
   /** Receives metrics: an adapter such as `@memberlist/prometheus`, or an object of your own. docs/reference/metrics.md lists them. Default none. */
   metrics?: Metrics;
   /** The source of time. Default: the runtime's clock. */

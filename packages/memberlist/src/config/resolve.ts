@@ -21,7 +21,7 @@ export function resolveConfig(config: Config, otherFields: readonly string[] = [
   checkConfig(config, otherFields);
   const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined)) as unknown as Config;
   const merged = { ...lanConfig(), clock: systemClock(), random: systemRandom(), ...given };
-  const { secretKey, meta, cidrsAllowed, metricLabels, limits, broadcastQueue } = merged;
+  const { secretKey, meta, tags, cidrsAllowed, metricLabels, limits, broadcastQueue } = merged;
   return Object.freeze({
     ...merged,
     limits: resolveLimits(limits),
@@ -29,6 +29,7 @@ export function resolveConfig(config: Config, otherFields: readonly string[] = [
     metricLabels: Object.freeze({ ...metricLabels }),
     secretKey: secretKey === undefined || secretKey.length === 0 ? undefined : copyBytes(secretKey),
     meta: meta === undefined ? undefined : copyBytes(meta),
+    tags: tags === undefined ? undefined : Object.freeze({ ...tags }),
     cidrsAllowed: cidrsAllowed === undefined ? undefined : Object.freeze([...cidrsAllowed]),
   });
 }

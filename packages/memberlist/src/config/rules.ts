@@ -7,6 +7,7 @@ import {
   integer,
   isFunction,
   isObject,
+  isPlainObject,
   randomRule,
   shape,
   text,
@@ -19,6 +20,7 @@ import type { Config, PresetConfig } from "./config.ts";
 import { limitMaxima, type Limits } from "./limits.ts";
 import { optionsRule } from "../api/check-arguments.ts";
 import { closestName } from "../util/closest-name.ts";
+import { isTags, packTags, type Tags } from "../util/tags.ts";
 import {
   datagramMaxBytes,
   metaMaxSize,
@@ -28,6 +30,7 @@ import {
   compoundOverhead,
   crcOverhead,
 } from "../wire/constants.ts";
+import { emptyBytes } from "../wire/bytes.ts";
 import { labelMaxSize } from "../wire/label.ts";
 import { maxTimerDelay } from "../ports/clock.ts";
 import { encryptOverhead } from "../wire/encryption.ts";
@@ -110,13 +113,6 @@ function delegateRule(kind: keyof typeof delegateMethods, need: "optional" | "re
 function isMisspelt(name: string, names: readonly string[]): boolean {
   if (allDelegateMethods.includes(name)) return false;
   return name.startsWith("notify") || closestName(name, names) !== undefined;
-}
-
-function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  if (!isObject(value)) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  // The prototype of a plain object of another realm has no prototype either.
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 function isUnspecified(ip: string): boolean {
@@ -208,6 +204,14 @@ export const configRules: Rules<Config> = {
     expected: `a Uint8Array of at most ${metaMaxSize} bytes`,
     accepts: (value) => value instanceof Uint8Array && value.length <= metaMaxSize,
   },
+  tags: {
+    expected: "an object whose values are strings",
+    accepts: (value) => isTags(value) && packTags(value).length <= metaMaxSize,
+    problem: (value) =>
+      isTags(value)
+        ? ` take ${packTags(value).length} bytes of metadata, and the limit is ${metaMaxSize}: shorten them`
+        : undefined,
+  },
   metrics: shape(["increment", "gauge", "sample"]),
   clock: clockRule,
   random: randomRule,
@@ -219,6 +223,11 @@ export const configRules: Rules<Config> = {
 
 /** The config with the defaults filled in. Single fields may still be wrong. */
 export type MergedConfig = PresetConfig & Pick<Config, "name">;
+
+/** The metadata of the config, for a node without `delegate.nodeMeta`. */
+export function metaOf({ meta, tags }: { readonly meta?: Uint8Array; readonly tags?: Tags }): Uint8Array {
+  return tags === undefined ? (meta ?? emptyBytes) : packTags(tags);
+}
 
 /** A rule between fields. It applies only if each of `fields` is valid by itself. A violation is reported for the first of them. */
 export interface ConfigCrossRule {
@@ -242,7 +251,7 @@ function ownMessageBytes(config: MergedConfig): number {
   const encrypted = (config.secretKey?.length ?? 0) > 0 || config.keyring !== undefined;
   const label = config.label === "" ? 0 : 2 + utf8Length(config.label);
   const name = utf8Length(config.name);
-  const message = Math.max(aliveFixedBytes + name + (config.meta?.length ?? 0), deadFixedBytes + 2 * name);
+  const message = Math.max(aliveFixedBytes + name + metaOf(config).length, deadFixedBytes + 2 * name);
   return message + compoundHeaderOverhead + compoundOverhead + crcOverhead + (encrypted ? encryptionBytes : 0) + label;
 }
 
@@ -280,11 +289,23 @@ export const configCrossRules: readonly ConfigCrossRule[] = [
         : undefined,
   },
   {
-    fields: ["udpBufferSize", "name", "label", "meta", "secretKey", "keyring"],
+    fields: ["tags", "meta"],
+    violated: ({ tags, meta }) =>
+      tags !== undefined && meta !== undefined ? "left out when meta is given, because tags are the whole metadata" : undefined,
+  },
+  {
+    fields: ["tags", "delegate"],
+    violated: ({ tags, delegate }) =>
+      tags !== undefined && delegate?.nodeMeta !== undefined
+        ? "left out when the delegate has nodeMeta, because both are the whole metadata: return encodeTags(…) from nodeMeta"
+        : undefined,
+  },
+  {
+    fields: ["udpBufferSize", "name", "label", "meta", "tags", "secretKey", "keyring"],
     violated: (config) => {
       const bytes = ownMessageBytes(config);
       return config.udpBufferSize < bytes
-        ? `at least ${bytes}, which this node's own messages take with its name, label, meta and encryption`
+        ? `at least ${bytes}, which this node's own messages take with its name, label, metadata and encryption`
         : undefined;
     },
   },

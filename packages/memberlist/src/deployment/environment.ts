@@ -8,7 +8,8 @@ import type { Store } from "../ports/store.ts";
 import { interfaceAddress, type HostInterfaces } from "../transport-kit/advertise.ts";
 import { isWildcard } from "../transport-kit/bind-target.ts";
 import { withLimits } from "../transport-kit/time-limit.ts";
-import { parseIpPort, parseKeys, parseSeeds, presetNames, presets, type PresetName } from "./parse-variables.ts";
+import { parseIpPort, parseKeys, parseSeeds, parseTags, presetNames, presets, type PresetName } from "./parse-variables.ts";
+import type { Tags } from "../util/tags.ts";
 import { unknownVariables, variable, variableIssue, type Environment } from "./variables.ts";
 
 /** What the runtime brings to read an environment. */
@@ -84,6 +85,7 @@ class EnvironmentReader {
     const advertised = await this.#advertised(bind.bindAddr, preset === "kubernetes");
     const keyring = await this.#keyring();
     const meta = this.#get("MEMBERLIST_META");
+    const tags = this.#tags(meta !== undefined);
     const store = this.#get("MEMBERLIST_STORE");
     const config = {
       ...presets[preset](),
@@ -93,6 +95,7 @@ class EnvironmentReader {
       ...advertised,
       ...(keyring === undefined ? {} : { keyring }),
       ...(meta === undefined ? {} : { meta: this.#checked("MEMBERLIST_META", "meta", new TextEncoder().encode(meta)) }),
+      ...(tags === undefined ? {} : { tags }),
       ...(store === undefined ? {} : { store: this.#host.fileStore(store) }),
     };
     const seeds = this.#try("MEMBERLIST_SEEDS", parseSeeds) ?? [];
@@ -156,6 +159,13 @@ class EnvironmentReader {
       this.#problem("MEMBERLIST_LABEL", `set it to the cluster's name, such as shop-production: ${reason}`);
     }
     return this.#checked("MEMBERLIST_LABEL", "label", label) ?? "";
+  }
+
+  #tags(hasMeta: boolean): Tags | undefined {
+    const tags = this.#try("MEMBERLIST_TAGS", parseTags);
+    if (tags === undefined) return undefined;
+    if (hasMeta) this.#problem("MEMBERLIST_TAGS", "it excludes MEMBERLIST_META: set one of the two");
+    return tags;
   }
 
   #bind(): { readonly bindAddr: string; readonly bindPort: number } {

@@ -5,6 +5,7 @@ import type { PresetConfig } from "../config/config.ts";
 import { kubernetesConfig, lanConfig, localConfig, wanConfig } from "../config/defaults.ts";
 import { decodeKey } from "../encryption/key.ts";
 import { Keyring } from "../encryption/keyring.ts";
+import { encodeTags, type Tags } from "../util/tags.ts";
 
 /** The presets by the names that MEMBERLIST_PRESET and `--preset` take. */
 export const presets: Readonly<Record<PresetName, () => PresetConfig>> = {
@@ -75,6 +76,24 @@ export function parseSeeds(text: string): Seed[] {
       if (typeof parsed === "string") checkAddress(parsed, `seed ${i + 1}`);
       return parsed;
     });
+}
+
+/**
+ * Parses tags: `name=value`, separated by commas.
+ *
+ * @throws MemberlistError `invalid_argument` for a part without a name and `=`, or a repeated name; `meta_too_large`. The messages show no tag
+ */
+export function parseTags(text: string): Tags {
+  const tags = new Map<string, string>();
+  for (const part of text.split(",").map((one) => one.trim())) {
+    const [, name = "", value = ""] = /^([^=]+)=(.*)$/s.exec(part) ?? [];
+    if (name === "") throw new MemberlistError("invalid_argument", "write name=value, separated by commas: role=web,zone=eu-1");
+    if (tags.has(name)) throw new MemberlistError("invalid_argument", `tag ${tags.size + 1} has the name of another`);
+    tags.set(name, value);
+  }
+  const parsed = Object.fromEntries(tags);
+  encodeTags(parsed);
+  return parsed;
 }
 
 /**

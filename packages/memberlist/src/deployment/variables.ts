@@ -18,6 +18,7 @@ export const memberVariables: readonly string[] = [
   "MEMBERLIST_PRESET",
   "MEMBERLIST_SEEDS",
   "MEMBERLIST_STORE",
+  "MEMBERLIST_TAGS",
 ];
 
 /** The further variables of the command line. */

@@ -69,6 +69,8 @@ const staysWithApplication: ReadonlySet<string> = new Set<keyof Config>([
   "logOutput",
   "keyring",
   "secretKey",
+  // The thread gets the metadata that they make.
+  "tags",
 ]);
 
 /**
@@ -129,6 +131,11 @@ export async function loadModule(
       "thread.module",
       `the default export of ${url} must be an object with config fields, or a function that returns one`,
     );
+  }
+  const { delegate, tags } = fields;
+  if (tags !== undefined) throw configError("thread.module", `${url} must not have tags: put them into the config`);
+  if (given.includes("tags") && isObject(delegate) && delegate["nodeMeta"] !== undefined) {
+    throw configError("tags", `must be left out when the delegate of ${url} has nodeMeta, because both are the whole metadata`);
   }
   const twice = Object.keys(fields).filter((field) => given.includes(field));
   if (twice.length === 0) return fields;

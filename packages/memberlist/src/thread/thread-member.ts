@@ -9,6 +9,7 @@ import type { MemberInfo, Node, NodeState } from "../api/node.ts";
 import type { Seed } from "../api/seeds.ts";
 import type { QueueLengths, Traffic } from "../api/stats.ts";
 import type { ResolvedConfig } from "../config/config.ts";
+import { metaOf } from "../config/rules.ts";
 import { keyringOf } from "../encryption/encryption.ts";
 import { watchKeyring, type Keyring } from "../encryption/keyring.ts";
 import { Diagnostics, type DiagnosticsChannels } from "../ports/diagnostics.ts";
@@ -22,7 +23,6 @@ import { PendingOperations, type OperationOptions } from "../runtime/pending-ope
 import { RecentEvents } from "../runtime/recent-events.ts";
 import { Stats } from "../runtime/stats.ts";
 import { countStates, summarize, type MemberlistSummary } from "../runtime/summary.ts";
-import { emptyBytes } from "../wire/bytes.ts";
 import { encryptionVersionOf, encryptOverhead } from "../wire/encryption.ts";
 import { labelOverhead } from "../wire/label.ts";
 import { encodeUtf8 } from "../wire/utf8.ts";
@@ -91,7 +91,7 @@ export class ThreadMember implements Member {
     this.#events = new EventHub(() => this.stats.count("dropped.event"));
     this.#operations = new PendingOperations(clock);
     this.#labelBytes = labelOverhead(encodeUtf8(config.label));
-    this.#meta = checkMeta(this.delegates.nodeMeta(config.meta ?? emptyBytes));
+    this.#meta = checkMeta(this.delegates.nodeMeta(metaOf(config)));
     const resolveSrv = (question: number, service: string): Promise<readonly SrvRecord[]> =>
       this.#link.call({ method: "resolveSrv", question, service }) as Promise<readonly SrvRecord[]>;
     this.#answers = new ApplicationAnswers({ config, delegates: this.delegates, resolveSrv });

@@ -64,6 +64,14 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** An object that is not an instance of a class. */
+export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (!isObject(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // The prototype of a plain object of another realm has no prototype either.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
 /** An object, or an instance of any class, that has the methods. */
 export function shape(required: readonly string[], optional: readonly string[] = []): Rule {
   const methods = [required.join(", "), optional.length > 0 ? `optionally ${optional.join(", ")}` : ""].filter(

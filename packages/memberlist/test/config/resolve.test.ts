@@ -275,12 +275,21 @@ describe("ConfigError", () => {
       "delegateProtocolVersion must be from delegateProtocolMin (0) to delegateProtocolMax (4); it is 5",
     ],
     [
+      { tags: { role: "web" }, meta: new Uint8Array(1) },
+      "tags must be left out when meta is given, because tags are the whole metadata; it is an object with role: a string",
+    ],
+    [
+      { tags: { role: "web" }, delegate: { nodeMeta: nothing } },
+      "tags must be left out when the delegate has nodeMeta, because both are the whole metadata: return encodeTags(…) from nodeMeta; it is an object with role: a string",
+    ],
+    [{ tags: { note: "x".repeat(600) } }, "tags take 610 bytes of metadata, and the limit is 512: shorten them"],
+    [
       { logger: { debug: nothing, info: nothing, warn: nothing, error: nothing }, logOutput: { write: nothing } },
       "logOutput must be left out when logger is given, because a line goes to one of them; it is an object with write: a function",
     ],
     [
       { udpBufferSize: 128, keyring: new Keyring() },
-      "udpBufferSize must be at least 131, which this node's own messages take with its name, label, meta and encryption; it is 128",
+      "udpBufferSize must be at least 131, which this node's own messages take with its name, label, metadata and encryption; it is 128",
     ],
   ])("names only the wrong fields of %o", (wrong, message) => {
     expect(failure({ name: "a", ...wrong }).message).toBe(`invalid config:\n  ${message}`);

@@ -143,6 +143,10 @@ const cases: { readonly [Field in keyof Required<Config>]: Cases } = {
   metricLabels: { valid: [{}, { dc: "eu" }], wrong: [{ dc: 1 }, { dc: undefined }, ["dc"], "dc", null] },
   queueCheckInterval: durations,
   meta: { valid: [new Uint8Array(0), new Uint8Array(512)], wrong: [new Uint8Array(513), "meta", [1], null] },
+  tags: {
+    valid: [{}, { role: "web" }, { a: "x".repeat(505) }, Object.assign(Object.create(null) as object, { role: "web" })],
+    wrong: [null, "role=web", [], ["web"], { port: 80 }, { role: undefined }, new Map([["role", "web"]]), { a: "x".repeat(506) }],
+  },
   metrics: methods(["increment", "gauge", "sample"]),
   clock: { ...methods(["now", "wallTime", "setTimeout", "clearTimeout", "defer"]), valid: [new VirtualClock()] },
   random: { ...methods(["next"]), valid: [new SeededRandom(1)] },
@@ -178,7 +182,7 @@ describe("each field", () => {
   it("comes with a rule and cases, and each default belongs to a field", () => {
     expect(Object.keys(cases).toSorted()).toEqual(Object.keys(configRules).toSorted());
     expect(Object.keys(configRules)).toEqual(expect.arrayContaining(Object.keys(lanConfig())));
-    expect(Object.keys(configRules)).toHaveLength(62);
+    expect(Object.keys(configRules)).toHaveLength(63);
   });
 
   it("describes an object by its property names, without their values", () => {

@@ -83,6 +83,11 @@ describe("a config from the environment", () => {
     ]);
   });
 
+  it("takes tags, whose values may contain =", async () => {
+    const { config } = await readEnvironment({ MEMBERLIST_TAGS: "role=web, zone=eu-1,query=a=b,empty=" }, hostWith());
+    expect(config.tags).toEqual({ role: "web", zone: "eu-1", query: "a=b", empty: "" });
+  });
+
   it("takes several keys from a file, of which the first encrypts", async () => {
     const files = { "/run/key": `# the new one\n${otherKey}\n\n${key}\n` };
     const { config } = await readEnvironment({ MEMBERLIST_KEY_FILE: "/run/key" }, hostWith({ files }));
@@ -200,6 +205,22 @@ describe("a wrong variable", () => {
       "has the rule of its field: an address",
       { MEMBERLIST_ADVERTISE: "0.0.0.0" },
       /^MEMBERLIST_ADVERTISE: it must be .*others can reach/,
+    ],
+    [
+      "has tags of too many bytes",
+      { MEMBERLIST_TAGS: `a=${"x".repeat(506)}` },
+      /^MEMBERLIST_TAGS: the tags take 513 bytes of metadata/,
+    ],
+    [
+      "has a tag without a value",
+      { MEMBERLIST_TAGS: "role=web,zone" },
+      /^MEMBERLIST_TAGS: write name=value, separated by commas/,
+    ],
+    ["has one tag twice", { MEMBERLIST_TAGS: "role=web,role=db" }, /^MEMBERLIST_TAGS: tag 2 has the name of another$/],
+    [
+      "has tags beside metadata",
+      { MEMBERLIST_TAGS: "role=web", MEMBERLIST_META: "x" },
+      /^MEMBERLIST_TAGS: it excludes MEMBERLIST_META/,
     ],
     ["lists the presets", { MEMBERLIST_PRESET: "prod" }, /^MEMBERLIST_PRESET: it must be one of lan, wan, local, kubernetes$/],
     [

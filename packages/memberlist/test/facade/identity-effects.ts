@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { Config, Metrics } from "../../src/index.ts";
+import { decodeTags, type Config, type Metrics } from "../../src/index.ts";
 import { encodeUser } from "../../src/wire/messages/encode.ts";
 import { bytes, codes, outcome, text, thrown, type TestNode } from "./cluster.ts";
 import type { Effect, ProtocolField } from "./protocol-effects.ts";
@@ -217,6 +217,11 @@ export const identityEffects: Readonly<Record<Exclude<keyof Config, ProtocolFiel
   },
 
   meta: async (one) => expect(text((await one.start({ meta: bytes("given") })).members.localNode().meta)).toBe("given"),
+
+  tags: async (one) => {
+    const node = await one.start({ tags: { role: "web" } });
+    expect(decodeTags(node.members.localNode().meta)).toEqual({ role: "web" });
+  },
 
   metrics: async (one) => {
     const all: [string, string, number, Readonly<Record<string, string>>][] = [];

@@ -20,6 +20,19 @@ it.each([
   await expect(creating).rejects.toMatchObject({ code: "invalid_config", message: expect.stringContaining(field) });
 });
 
+it.each([
+  ["tags in the module", {}, { tags: { role: "web" } }, /must not have tags: put them into the config/],
+  [
+    "tags beside nodeMeta of the module",
+    { tags: { role: "web" } },
+    { delegate: { nodeMeta: () => Uint8Array.of(7) } },
+    /^ {2}tags: must be left out when/m,
+  ],
+] as const)("refuses %s", async (_, fields, module, message) => {
+  const creating = createOverLoopback({ ...configOnMemory(), ...fields }, module);
+  await expect(creating).rejects.toMatchObject({ code: "invalid_config", message: expect.stringMatching(message) });
+});
+
 it("takes a delegate from the module alone", async () => {
   const config = configOnMemory();
   const creating = createOverLoopback(config, { delegate: { nodeMeta: () => Uint8Array.of(7) } });
