@@ -3,6 +3,8 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
+import { compilerOptions } from "./docs-compiler.mjs";
+import { anchorsOf, withoutCode } from "./markdown.mjs";
 
 const files = spawnSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "*.md"], { encoding: "utf8" })
   .stdout.split("\n")
@@ -24,7 +26,9 @@ let examples = 0;
 let broken = 0;
 for (const file of files) {
   const text = readFileSync(file, "utf8");
-  for (const [, link = ""] of text.replaceAll(/```[\s\S]*?```|`[^`]*`/g, "").matchAll(/\]\(([^)\s]+)\)/g)) {
+  for (const [, link = ""] of withoutCode(text)
+    .replaceAll(/`[^`]*`/g, "")
+    .matchAll(/\]\(([^)\s]+)\)/g)) {
     if (leads(file, link)) continue;
     console.error(`${file}: the link ${link} leads nowhere`);
     broken++;
@@ -35,40 +39,11 @@ for (const file of files) {
   }
 }
 
-const source = (path) => [resolve("packages", path)];
 writeFileSync(
   join(folder, "tsconfig.json"),
   JSON.stringify({
     extends: resolve("tsconfig.json"),
-    compilerOptions: {
-      types: ["node", "deno"],
-      typeRoots: ["node_modules/@types", "packages/transport-deno/node_modules/@types"].map((path) => resolve(path)),
-      isolatedDeclarations: false,
-      declaration: false,
-      noUnusedLocals: false,
-      lib: ["ESNext"],
-      paths: {
-        "prom-client": source("prometheus/node_modules/prom-client/index.d.ts"),
-        "@msgpack/msgpack": source("memberlist/node_modules/@msgpack/msgpack/dist.esm/index.d.ts"),
-        hono: source("status/node_modules/hono/dist/types/index.d.ts"),
-        "@remix-run/node-fetch-server": source("status/node_modules/@remix-run/node-fetch-server/dist/index.d.ts"),
-        pino: source("memberlist/node_modules/pino/pino.d.ts"),
-        winston: source("memberlist/node_modules/winston/index.d.ts"),
-        "@opentelemetry/api": source("opentelemetry/node_modules/@opentelemetry/api/build/src/index.d.ts"),
-        "@memberlist/core": source("memberlist/src/index.ts"),
-        "@memberlist/core/certificates": source("memberlist/src/certificates/index.ts"),
-        "@memberlist/core/metrics": source("memberlist/src/metrics/index.ts"),
-        "@memberlist/core/testing": source("memberlist/src/testing/index.ts"),
-        "@memberlist/core/transport": source("memberlist/src/transport-kit/index.ts"),
-        "@memberlist/core/internal": source("memberlist/src/internal.ts"),
-        "@memberlist/opentelemetry": source("opentelemetry/src/index.ts"),
-        "@memberlist/prometheus": source("prometheus/src/index.ts"),
-        "@memberlist/simulator": source("simulator/src/index.ts"),
-        "@memberlist/status": source("status/src/index.ts"),
-        "@memberlist/transport-deno": source("transport-deno/src/index.ts"),
-        "@memberlist/transport-node": source("transport-node/src/index.ts"),
-      },
-    },
+    compilerOptions: compilerOptions(),
     include: ["*.ts"],
   }),
 );
@@ -90,15 +65,5 @@ function leads(file, link) {
   const [path, heading] = (own ?? link).split("#");
   const target = path === "" ? file : join(own === undefined ? dirname(file) : ".", path);
   if (!existsSync(target)) return false;
-  return heading === undefined || headings(readFileSync(target, "utf8")).includes(heading);
-}
-
-/** The anchors of a page's headings, as GitHub makes them. */
-function headings(text) {
-  return [...text.replaceAll(/```[\s\S]*?```/g, "").matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
-    title
-      .toLowerCase()
-      .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
-      .replaceAll(" ", "-"),
-  );
+  return heading === undefined || anchorsOf(readFileSync(target, "utf8")).includes(heading);
 }
