@@ -8,14 +8,21 @@ import { copyBytes } from "../wire/bytes.ts";
 import { MessageBlockBuilder } from "./message-block.ts";
 import { MetricsBuffer } from "./metrics-buffer.ts";
 import { pack } from "./packed-values.ts";
-import type { FeedItem, FeedMessage, LineItem, MemberNumbers, NodeUpdate } from "./thread-messages.ts";
+import {
+  shared,
+  type FeedItem,
+  type FeedMessage,
+  type LineItem,
+  type MemberNumbers,
+  type NodeUpdate,
+} from "./thread-messages.ts";
 import type { ThreadPort } from "./thread-port.ts";
 
 /** The most that one feed holds, because the application handles a feed in one piece. */
 const nodesAtOnce = 256;
 const itemsAtOnce = 1_024;
 const bytesAtOnce = 1024 * 1024;
-/** How long changed numbers wait for a feed with other content, in ms. */
+/** How long changed numbers wait for a feed with more than messages, in ms. */
 const numbersDelay = 100;
 /** From this length on, in bytes, a message is transferred instead of being copied into a block. */
 const longMessage = 64 * 1024;
@@ -43,16 +50,26 @@ export class MemberFeed {
   #hasStarted = false;
   #waitingBytes = 0;
   #droppedEvents = 0;
-  /** The application has not handled the last feed. New entries wait for the next one. */
-  #isUnhandled = false;
+  /** Undefined before the start message: feeds do not wait for each other. */
+  #memory: Int32Array | undefined;
+  #posted = 0;
+  /** The messages of the last feed, in bytes. */
+  #lastSize = 0;
   /** A feed should be posted as soon as possible. */
   #isDue = false;
   #isScheduled = false;
+  /** The next feed has the numbers, even if it has only messages. */
+  #needsNumbers = false;
   #timer: ClockTimer = undefined;
   #isEnded = false;
 
   constructor(port: ThreadPort) {
     this.#port = port;
+  }
+
+  /** @param memory where the application counts the feeds that it has handled */
+  share(memory: Int32Array): void {
+    this.#memory = memory;
   }
 
   /** Follows a member that has not started yet. */
@@ -62,8 +79,8 @@ export class MemberFeed {
     runtime.engine.trackChanges(this.#changed);
     runtime.events.follow((event) => this.event(event));
     runtime.watch(() => {
+      this.#flushNumbersLater();
       if (this.#changed.size > 0) this.#flushLater();
-      else this.#flushNumbersLater();
     });
   }
 
@@ -105,9 +122,8 @@ export class MemberFeed {
     queueMicrotask(this.#flush);
   }
 
-  /** The application has handled a feed. */
+  /** The application has handled a feed for which the next one waits. */
   handled(): void {
-    this.#isUnhandled = false;
     if (this.#isDue || this.#hasMore) this.#flush();
   }
 
@@ -147,7 +163,7 @@ export class MemberFeed {
   /** Posts after the inputs that already wait, so that they share a feed. */
   #flushLater(): void {
     this.#isDue = true;
-    if (this.#isScheduled || this.#isEnded || this.#isUnhandled) return;
+    if (this.#isScheduled || this.#isEnded || this.#mustWait()) return;
     this.#isScheduled = true;
     const flush = (): void => {
       this.#isScheduled = false;
@@ -158,13 +174,21 @@ export class MemberFeed {
   }
 
   readonly #flush = (): void => {
-    if (!this.#isEnded && !this.#isUnhandled) this.#post();
+    if (!this.#isEnded && !this.#mustWait()) this.#post();
   };
+
+  /** Whether the application has not handled the last feed. It then calls {@link handled}. */
+  #mustWait(): boolean {
+    if (this.#memory === undefined || Atomics.load(this.#memory, shared.handledFeeds) === this.#posted) return false;
+    Atomics.store(this.#memory, shared.feedWaits, 1);
+    return Atomics.load(this.#memory, shared.handledFeeds) !== this.#posted;
+  }
 
   #flushNumbersLater(): void {
     if (this.#timer !== undefined || this.#isEnded || this.#member === undefined) return;
     this.#timer = this.#member.config.clock.setTimeout(() => {
       this.#timer = undefined;
+      this.#needsNumbers = true;
       this.#flushLater();
     }, numbersDelay);
   }
@@ -176,10 +200,17 @@ export class MemberFeed {
     // An event about a member follows the member's entry.
     const block = this.#changed.size === 0 ? this.#takeItems(items, transfer) : undefined;
     const metrics = this.metrics.take();
-    const numbers = this.#member !== undefined && this.#hasStarted ? numbersOf(this.#member) : undefined;
-    this.#isUnhandled = true;
+    const numbers = this.#takeNumbers(nodes.length > 0 || items.some(({ type }) => type !== "messages"));
+    this.#posted = (this.#posted + 1) | 0;
     this.#isDue = false;
     this.#port.post({ type: "feed", nodes, items, block, numbers, metrics } satisfies FeedMessage, transfer);
+  }
+
+  /** To clone the numbers takes longer than to clone some messages. */
+  #takeNumbers(hasMore: boolean): MemberNumbers | undefined {
+    if (this.#member === undefined || !this.#hasStarted || !(hasMore || this.#needsNumbers)) return undefined;
+    this.#needsNumbers = false;
+    return numbersOf(this.#member);
   }
 
   #takeNodes(): NodeUpdate[] {
@@ -195,7 +226,7 @@ export class MemberFeed {
   }
 
   #takeItems(items: FeedItem[], transfer: ArrayBuffer[]): FeedMessage["block"] {
-    const builder = new MessageBlockBuilder();
+    const builder = new MessageBlockBuilder(this.#lastSize);
     let bytes = 0;
     while (this.#waiting.size > 0 && items.length < itemsAtOnce && builder.count < itemsAtOnce && bytes < bytesAtOnce) {
       const next = this.#waiting.shift() as Waiting;
@@ -210,6 +241,7 @@ export class MemberFeed {
       items.push({ type: "gap", dropped: this.#droppedEvents });
       this.#droppedEvents = 0;
     }
+    this.#lastSize = builder.size;
     if (builder.count === 0) return undefined;
     const built = builder.build();
     transfer.push(...built.transfer);

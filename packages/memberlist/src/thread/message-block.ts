@@ -16,7 +16,7 @@ export interface MessageBlock {
 
 /** Collects messages for a {@link MessageBlock}. */
 export class MessageBlockBuilder {
-  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  #bytes: Uint8Array<ArrayBuffer>;
   #table: Uint32Array<ArrayBuffer> = new Uint32Array(0);
   #used = 0;
   #count = 0;
@@ -24,6 +24,11 @@ export class MessageBlockBuilder {
   readonly #indexes: Map<string, number> = new Map();
   #lastAddress: Address | undefined;
   #lastIndex = 0;
+
+  /** @param expected about how many bytes its messages will have */
+  constructor(expected: number = 0) {
+    this.#bytes = new Uint8Array(expected);
+  }
 
   /** The bytes of the messages. */
   get size(): number {

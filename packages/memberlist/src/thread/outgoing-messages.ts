@@ -1,4 +1,5 @@
 import type { Address } from "../api/address.ts";
+import type { Clock } from "../ports/clock.ts";
 import { Fifo } from "../util/fifo.ts";
 import { compressedView } from "../wire/compression/compress.ts";
 import { crcOverhead, datagramMaxBytes } from "../wire/constants.ts";
@@ -17,6 +18,7 @@ const maxBytes = 64 * 1024 * 1024;
 const blockOverhead = 512;
 
 export interface OutgoingMessagesOptions {
+  readonly clock: Clock;
   readonly memory: Int32Array;
   /** @returns false if no member runs */
   readonly post: (block: MessageBlock, transfer: readonly ArrayBuffer[]) => boolean;
@@ -24,13 +26,15 @@ export interface OutgoingMessagesOptions {
   readonly onDropped: (count: number) => void;
 }
 
-/** Collects the messages of `sendBestEffort`, and posts those of one turn to the thread together. */
+/** Collects the messages of `sendBestEffort`, and posts those of one turn of the event loop to the thread together. */
 export class OutgoingMessages {
   readonly #options: OutgoingMessagesOptions;
   /** The sizes of the blocks that the thread has not sent yet. */
   readonly #posted: Fifo<number> = new Fifo();
   #postedBytes = 0;
   #sentBlocks: number;
+  /** The messages of the last block, in bytes. */
+  #lastSize = 0;
   #block: MessageBlockBuilder | undefined;
 
   constructor(options: OutgoingMessagesOptions) {
@@ -40,15 +44,15 @@ export class OutgoingMessages {
 
   /** @returns false if the sender should pause */
   add(message: Uint8Array, to: Address, crc: boolean): boolean {
-    const { memory, onDropped } = this.#options;
+    const { clock, memory, onDropped } = this.#options;
     this.#follow();
     if (this.#postedBytes > maxBytes) {
       onDropped(1);
       return false;
     }
     if (this.#block === undefined) {
-      this.#block = new MessageBlockBuilder();
-      queueMicrotask(() => this.flush());
+      this.#block = new MessageBlockBuilder(this.#lastSize);
+      clock.defer(this.#flushDeferred);
     }
     this.#block.add(message, to, crc);
     if (this.#block.size >= fullBlock) this.flush();
@@ -60,6 +64,7 @@ export class OutgoingMessages {
     const block = this.#block;
     if (block === undefined) return;
     this.#block = undefined;
+    this.#lastSize = block.size;
     const built = block.build();
     const size = built.block.bytes.byteLength + built.block.table.byteLength + blockOverhead;
     if (!this.#options.post(built.block, built.transfer)) {
@@ -69,6 +74,8 @@ export class OutgoingMessages {
     this.#posted.push(size);
     this.#postedBytes += size;
   }
+
+  readonly #flushDeferred = (): void => this.flush();
 
   #follow(): void {
     const sent = Atomics.load(this.#options.memory, shared.sentBlocks);

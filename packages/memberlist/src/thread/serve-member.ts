@@ -80,6 +80,7 @@ class MemberServer {
 
   async #start(start: StartMessage): Promise<void> {
     this.#memory = new Int32Array(start.shared);
+    this.#feed.share(this.#memory);
     const keyring = start.keys === undefined ? undefined : keyringOf(start.keys);
     // Set before the first await, because the application may change its keys meanwhile.
     this.#keyring = keyring;

@@ -58,6 +58,7 @@ export class ThreadLink {
     this.#options = options;
     this.#heartbeat = new ApplicationHeartbeat(clock, this.#memory, applicationTimeout);
     this.#outgoing = new OutgoingMessages({
+      clock,
       memory: this.#memory,
       post: (block, transfer) => this.#postToMember({ type: "send", block }, transfer),
       onDropped,
@@ -99,6 +100,12 @@ export class ThreadLink {
     return this.#outgoing.add(message, to, crc);
   }
 
+  /** The application has handled a feed. */
+  handled(): void {
+    Atomics.add(this.#memory, shared.handledFeeds, 1);
+    if (Atomics.exchange(this.#memory, shared.feedWaits, 0) === 1) this.post({ type: "handled" });
+  }
+
   /**
    * Posts to the thread, even before its member has started. Between two threads it does nothing: the start message of the next one has the
    * new state.
@@ -127,6 +134,7 @@ export class ThreadLink {
   async #startMember(port: ThreadPort): Promise<void> {
     const { applicationTimeout, startMessage } = this.#options;
     const started = this.#calls.started();
+    Atomics.store(this.#memory, shared.handledFeeds, 0);
     port.listen((message) => {
       if (this.#supervisor.port === port) this.#receive(message as ThreadMessage, port);
     });

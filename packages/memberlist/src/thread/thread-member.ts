@@ -285,7 +285,7 @@ export class ThreadMember implements Member {
 
   handled(): void {
     for (const check of this.#watchers) check();
-    this.#link.post({ type: "handled" });
+    this.#link.handled();
   }
 
   #startMessage(): Omit<StartMessage, "applicationTimeout" | "shared" | "type"> {

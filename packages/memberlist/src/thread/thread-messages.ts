@@ -52,7 +52,7 @@ export type ApplicationMessage =
   | { readonly type: "keys"; readonly keys: readonly Uint8Array[] }
   | { readonly type: "gossipVerify"; readonly change: GossipVerify }
   | { readonly type: "answer"; readonly id: number; readonly value: unknown; readonly error: unknown }
-  /** The application has handled a {@link FeedMessage}. */
+  /** The application has handled a {@link FeedMessage}, and the next one waits for that. */
   | { readonly type: "handled" };
 
 /** A seed that is a function of the application. Healing asks it long after the join. */
@@ -161,5 +161,9 @@ export const shared = {
   sentBlocks: 1,
   /** 1 while the transport asks for fewer packets. */
   isCongested: 2,
-  bytes: 12,
+  /** How many feeds the application has handled. */
+  handledFeeds: 3,
+  /** 1 if the next feed waits until the application has handled the last one. */
+  feedWaits: 4,
+  bytes: 20,
 } as const;

@@ -3,7 +3,7 @@ import { localConfig } from "../../src/index.ts";
 import { createInstrumented } from "../../src/memberlist.ts";
 import { MemoryNetwork, SeededRandom, VirtualClock } from "../../src/testing/index.ts";
 import { MemberFeed } from "../../src/thread/member-feed.ts";
-import type { FeedMessage } from "../../src/thread/thread-messages.ts";
+import { shared, type FeedMessage } from "../../src/thread/thread-messages.ts";
 
 const from = { host: "10.0.0.7", port: 7946, name: "" };
 
@@ -12,13 +12,19 @@ it("posts a message at once, and those that come until the application has handl
   const random = new SeededRandom(1);
   const posted: FeedMessage[] = [];
   let handles = true;
+  const memory = new Int32Array(new SharedArrayBuffer(shared.bytes));
+  const handle = (): void => {
+    Atomics.add(memory, shared.handledFeeds, 1);
+    if (Atomics.exchange(memory, shared.feedWaits, 0) === 1) feed.handled();
+  };
   const feed = new MemberFeed({
     post: (message) => {
       posted.push(message as FeedMessage);
-      if (handles) clock.defer(() => feed.handled());
+      if (handles) clock.defer(handle);
     },
     listen: () => undefined,
   });
+  feed.share(memory);
   const counts = (): (number | undefined)[] => posted.map(({ block }) => block?.count);
   const transport = new MemoryNetwork({ clock, random }).transport();
   const config = { ...localConfig(), name: "a", transport, clock, random, probeInterval: 0, pushPullInterval: 0 };
@@ -35,7 +41,7 @@ it("posts a message at once, and those that come until the application has handl
   feed.reply(1, undefined, undefined);
   await clock.advance(1_000);
   expect(counts()).toEqual([1]);
-  feed.handled();
+  handle();
   expect(counts()).toEqual([1, 9]);
   expect(posted.at(-1)?.items.map(({ type }) => type)).toEqual(["messages", "reply"]);
   feed.end();

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { VirtualClock } from "../../src/testing/index.ts";
 import type { MessageBlock } from "../../src/thread/message-block.ts";
 import { OutgoingMessages } from "../../src/thread/outgoing-messages.ts";
 import { shared } from "../../src/thread/thread-messages.ts";
@@ -8,6 +9,7 @@ const to = { host: "10.0.0.1", port: 7946, name: "b" };
 it("asks for a pause before the blocks of small messages take much more memory than 1 MiB", () => {
   const posted: MessageBlock[] = [];
   const outgoing = new OutgoingMessages({
+    clock: new VirtualClock(),
     memory: new Int32Array(new SharedArrayBuffer(shared.bytes)),
     post: (block, transfer) => posted.push(structuredClone(block, { transfer: [...transfer] })) > 0,
     onDropped: () => expect.unreachable(),
@@ -21,7 +23,12 @@ it("asks for a pause before the blocks of small messages take much more memory t
 
 it("does not ask for a pause on behalf of a thread that has ended", () => {
   const memory = new Int32Array(new SharedArrayBuffer(shared.bytes));
-  const outgoing = new OutgoingMessages({ memory, post: () => true, onDropped: () => expect.unreachable() });
+  const outgoing = new OutgoingMessages({
+    clock: new VirtualClock(),
+    memory,
+    post: () => true,
+    onDropped: () => expect.unreachable(),
+  });
   Atomics.store(memory, shared.isCongested, 1);
   expect(outgoing.add(new Uint8Array(10), to, false)).toBe(false);
   outgoing.forget();
