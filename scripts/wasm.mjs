@@ -1,15 +1,18 @@
 // `pnpm wasm`: compiles packages/memberlist/assembly/*.ts (AssemblyScript) into packages/memberlist/src/wire/compression, as text that a module can hold.
-// `--check` compares what is there with its source by a hash, `--verify` compiles again and compares; neither writes. The compiler is fetched by npm.
+// `--check` compares what is there with its source by a hash, `--verify` compiles again and compares; neither writes.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
-const compiler = "assemblyscript@0.28.20";
+const memberlist = new URL("../packages/memberlist/", import.meta.url);
+const compiler = `assemblyscript@${JSON.parse(readFileSync(new URL("package.json", memberlist), "utf8")).devDependencies.assemblyscript}`;
+const asc = fileURLToPath(new URL("node_modules/assemblyscript/bin/asc.js", memberlist));
 const flags = ["-O3", "--runtime", "stub", "--noAssert", "--enable", "simd", "--initialMemory", "8"];
-const from = new URL("../packages/memberlist/assembly/", import.meta.url);
-const to = new URL("../packages/memberlist/src/wire/compression/", import.meta.url);
+const from = new URL("assembly/", memberlist);
+const to = new URL("src/wire/compression/", memberlist);
 
 const mode = process.argv[2] ?? "--write";
 if (!["--write", "--check", "--verify"].includes(mode)) {
@@ -47,7 +50,7 @@ function compile(source) {
   const folder = mkdtempSync(join(tmpdir(), "wasm-"));
   try {
     const outfile = join(folder, "out.wasm");
-    const { status } = spawnSync("npx", ["-y", "-p", compiler, "asc", source, ...flags, "-o", outfile], { stdio: "inherit" });
+    const { status } = spawnSync(process.execPath, [asc, source, ...flags, "-o", outfile], { stdio: "inherit" });
     if (status !== 0) throw new Error(`${compiler} could not compile ${source}`);
     return readFileSync(outfile);
   } finally {
