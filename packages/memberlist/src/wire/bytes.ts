@@ -61,6 +61,31 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
+/** A big-endian number of 4 bytes. */
+export function readU32(bytes: Uint8Array, at: number): number {
+  const [a, b, c, d] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]] as [number, number, number, number];
+  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+}
+
+/** A big-endian number of 6 bytes. */
+export function readU48(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] as number) * 256 + (bytes[at + 1] as number)) * 2 ** 32 + readU32(bytes, at + 2);
+}
+
+/** Big-endian. @returns the offset behind it */
+export function writeU32(bytes: Uint8Array, at: number, value: number): number {
+  for (let i = 0; i < 4; i++) bytes[at + i] = value >>> (24 - 8 * i);
+  return at + 4;
+}
+
+/** Big-endian. @returns the offset behind it */
+export function writeU48(bytes: Uint8Array, at: number, value: number): number {
+  const high = Math.floor(value / 2 ** 32);
+  bytes[at] = high >>> 8;
+  bytes[at + 1] = high;
+  return writeU32(bytes, at + 2, value >>> 0);
+}
+
 /** In lower case, two characters a byte. */
 export function bytesToHex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
