@@ -12,10 +12,10 @@ const broadcastBytes = 1 + 6 + 4 + 1;
 /** The longest name of a channel, in bytes. */
 export const channelNameMaxSize: number = 64;
 /** A broadcast that was relayed so often is not relayed again. Gossip reaches 10,000 members in about ten hops. */
-export const maxHops: number = 32;
+const maxHops: number = 32;
 
 /** What a broadcast has besides the fields of other messages. */
-export interface ChannelBroadcast {
+interface ChannelBroadcast {
   /** How often it was relayed. */
   readonly hops: number;
   /** A random number of 48 bits: one start of the member that broadcasts. */
