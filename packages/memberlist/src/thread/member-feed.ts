@@ -204,6 +204,7 @@ export class MemberFeed {
     this.#posted = (this.#posted + 1) | 0;
     this.#isDue = false;
     this.#port.post({ type: "feed", nodes, items, block, numbers, metrics } satisfies FeedMessage, transfer);
+    if (this.#hasMore) this.#flushLater();
   }
 
   /** To clone the numbers takes longer than to clone some messages. */

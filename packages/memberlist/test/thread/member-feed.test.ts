@@ -7,6 +7,21 @@ import { shared, type FeedMessage } from "../../src/thread/thread-messages.ts";
 
 const from = { host: "10.0.0.7", port: 7946, name: "" };
 
+it("posts the rest of many messages as soon as the application has handled the first of them", async () => {
+  const posted: FeedMessage[] = [];
+  const memory = new Int32Array(new SharedArrayBuffer(shared.bytes));
+  const feed = new MemberFeed({ post: (message) => posted.push(message as FeedMessage), listen: () => undefined });
+  feed.share(memory);
+  for (let i = 0; i < 3_000; i++) feed.message(new Uint8Array([1]), from);
+  await Promise.resolve();
+  expect(posted.map(({ block }) => block?.count)).toEqual([1_024]);
+  for (let handled = 0; handled < posted.length; handled++) {
+    Atomics.add(memory, shared.handledFeeds, 1);
+    if (Atomics.exchange(memory, shared.feedWaits, 0) === 1) feed.handled();
+  }
+  expect(posted.map(({ block }) => block?.count)).toEqual([1_024, 1_024, 952]);
+});
+
 it("posts a message at once, and those that come until the application has handled it in the next feed", async () => {
   const clock = new VirtualClock();
   const random = new SeededRandom(1);
