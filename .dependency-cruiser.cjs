@@ -56,7 +56,7 @@ module.exports = {
     {
       name: "adapters-know-only-the-core",
       severity: "error",
-      from: { path: "^packages/(opentelemetry|prometheus|status)/src" },
+      from: { path: "^packages/(opentelemetry|prometheus|ring|status)/src" },
       to: {
         path: "^packages/",
         pathNot: "^packages/(memberlist|$1)/",
@@ -64,10 +64,10 @@ module.exports = {
       },
     },
     {
-      name: "status-has-no-runtime",
-      comment: "The status handler runs on every runtime.",
+      name: "status-and-ring-have-no-runtime",
+      comment: "The status handler and the ring run on every runtime.",
       severity: "error",
-      from: { path: "^packages/status/src" },
+      from: { path: "^packages/(ring|status)/src" },
       to: { dependencyTypes: ["core"] },
     },
     { name: "sources-import-no-tests", severity: "error", from: { path: "/src/" }, to: { path: "/test/" } },

@@ -14,6 +14,7 @@ const entries = [
   ["memberlist", "core-transport", "transport-kit/index"],
   ["opentelemetry", "opentelemetry", "index"],
   ["prometheus", "prometheus", "index"],
+  ["ring", "ring", "index"],
   ["status", "status", "index"],
   ["transport-node", "transport-node", "index"],
   ["transport-deno", "transport-deno", "index"],

@@ -16,6 +16,7 @@ export { escapeControls } from "./ports/logger.ts";
 export {
   boolean,
   duration,
+  durationOr,
   integer,
   isFunction,
   isObject,

@@ -9,7 +9,6 @@ import type { QueueLengths, Traffic } from "../api/stats.ts";
 import type { ResolvedConfig } from "../config/config.ts";
 import type { Keyring } from "../encryption/keyring.ts";
 import type { Diagnostics } from "../ports/diagnostics.ts";
-import type { Channels } from "./channels/channels.ts";
 import type { OperationOptions } from "./pending-operations.ts";
 import type { MemberlistSummary } from "./summary.ts";
 
@@ -23,7 +22,6 @@ export interface Member {
   readonly keyring: Keyring | undefined;
   readonly diagnostics: Diagnostics;
   readonly isStopped: boolean;
-  readonly channels: Channels;
 
   /** The member of this name, in any state. */
   node(name: string): Node | undefined;
