@@ -3,7 +3,7 @@
 //        node scripts/api-pages.mjs --check   only looks for exports and members without a docstring, and for links in docstrings that lead nowhere
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { Application } from "typedoc";
+import { Application, ReflectionKind } from "typedoc";
 import { compilerOptions, publicEntries } from "./docs-compiler.mjs";
 import { anchorsOf } from "./markdown.mjs";
 
@@ -29,12 +29,14 @@ const app = await Application.bootstrapWithPlugins({
   readme: "none",
   githubPages: false,
   excludePrivate: true,
+  excludeProtected: true,
   excludeInternal: true,
   excludeExternals: true,
   disableSources: true,
   sort: ["kind", "source-order"],
   validation: { notExported: false, invalidLink: true, invalidPath: true, notDocumented: true },
   requiredToBeDocumented: ["Function", "Class", "Interface", "TypeAlias", "Variable", "Enum", "Property", "Method", "Accessor"],
+  packagesRequiringDocumentation: entries.map(({ name }) => name.split("/", 2).join("/")),
   treatWarningsAsErrors: true,
   treatValidationWarningsAsErrors: true,
   logLevel: "Warn",
@@ -56,6 +58,7 @@ if (project === undefined) process.exit(1);
 // TypeDoc names a module by its file.
 const names = new Map(entries.map(({ name, file }) => [file.replace(/^packages\//, "").replace(/(\/index)?\.ts$/, ""), name]));
 for (const module of project.children) module.name = names.get(module.name);
+app.options.setValue("intentionallyNotDocumented", literalMembers());
 app.validate(project);
 const failed = app.logger.hasErrors() || app.logger.hasWarnings();
 if (failed) process.exit(1);
@@ -63,6 +66,12 @@ if (!process.argv.includes("--check")) {
   rmSync(out, { recursive: true, force: true });
   await app.generateOutputs(project);
   mendAnchors();
+}
+
+/** Members of object literals in a type. The comment of the type, or of its branch of a union, describes them. */
+function literalMembers() {
+  const members = project.getReflectionsByKind(ReflectionKind.Property).filter((member) => !member.hasComment());
+  return [...new Set(members.map((member) => member.getFriendlyFullName()))].filter((name) => name.includes(".__type."));
 }
 
 /** TypeDoc's numbers of anchors with the same name are not always those of the page: `NodeTransportCounters` beside `NodeTransport.counters`, for example. */

@@ -32,6 +32,7 @@ export {
 export { metaMaxSize } from "./wire/constants.ts";
 
 export type { Address } from "./api/address.ts";
+export type { Channel, ChannelHandlers, ChannelSender } from "./api/channel.ts";
 export type { BroadcastDelivery, BroadcastOptions, BroadcastResult } from "./api/broadcast.ts";
 export type {
   EventStreamOptions,

@@ -1,5 +1,6 @@
 import { formatAddress, isIp, type Address } from "./api/address.ts";
 import { checkBytes, checkNodeName, checkUserMessage, checkOptions } from "./api/check-arguments.ts";
+import { channelRules, type Channel, type ChannelHandlers } from "./api/channel.ts";
 import { broadcastRules, type BroadcastOptions, type BroadcastResult } from "./api/broadcast.ts";
 import {
   eventStreamRules,
@@ -66,6 +67,7 @@ export class Memberlist implements AsyncDisposable {
 
   private constructor(member: Member) {
     this.#member = member;
+    member.channels.started();
     Object.defineProperty(this, inspectCustom, {
       value: (_depth: number, options: unknown, inspect: Inspect) => `Memberlist ${inspect(this.toJSON(), options)}`,
     });
@@ -232,6 +234,24 @@ export class Memberlist implements AsyncDisposable {
     checkOptions("broadcast", options, broadcastRules);
     checkUserMessage(message);
     return this.#member.broadcast(message, options);
+  }
+
+  /**
+   * Opens a channel: messages, broadcasts and a part of the push/pull state for one add-on of the application. Several add-ons can share a
+   * member so, and `config.delegate` gets only what does not belong to a channel. A channel that is opened as soon as `createMemberlist` returns
+   * misses no message.
+   *
+   * @param name 1 to 64 bytes of UTF-8, the same at all members. Prefix it, such as `shop.prices`
+   * @throws MemberlistError `channel_exists` if a channel of this name is open; `invalid_argument`, `shutdown`
+   *
+   * @example
+   * const prices = members.channel("shop.prices", { onMessage: (message, from) => console.log(from.name, message) });
+   * await prices.broadcast(new TextEncoder().encode("tea 3.20"), { name: "tea" });
+   */
+  channel(name: string, handlers: ChannelHandlers = {}): Channel {
+    this.#checkRunning();
+    checkOptions("channel", handlers, channelRules);
+    return this.#member.channels.open(name, handlers, this);
   }
 
   /** All members that are alive or suspect, this node included. */

@@ -4,6 +4,7 @@ import type { Life, NodeStatus, SimEvent, View } from "./sim-node.ts";
 
 /** Something that must never be was. `message` says what, where and when. */
 export class InvariantError extends Error {
+  /** Always "InvariantError". */
   override readonly name: string = "InvariantError";
   /** Which one, to group by: "incarnation-owner", "events-match-table", … */
   readonly invariant: string;

@@ -13,6 +13,7 @@ import { latencyModelRule, latencyOf, type LatencyModel } from "./latency.ts";
 import type { NodeClock } from "./node-clock.ts";
 import { simCrypto } from "./sim-crypto.ts";
 
+/** Options of the virtual network. */
 export interface SimNetworkOptions {
   /** One way. Default 1 ms. */
   readonly latency?: LatencyModel;
@@ -65,6 +66,7 @@ export class SimNetwork {
     this.#memory.block(this.#hostOf(from), this.#hostOf(to), options);
   }
 
+  /** Ends a block from one node to another. */
   unblock(from: string, to: string): void {
     this.#memory.unblock(this.#hostOf(from), this.#hostOf(to));
   }
@@ -74,11 +76,13 @@ export class SimNetwork {
     this.#memory.heal();
   }
 
+  /** Replaces the latency of all packets and streams that are sent from now on. */
   setLatency(latency: LatencyModel): void {
     checkOptions("SimNetwork.setLatency", { latency }, { latency: latencyModelRule });
     this.#memory.setLatency(latencyOf(latency, this.#random));
   }
 
+  /** Replaces the loss of packets: a share from 0 to 1, or a function of sender and receiver. */
   setLoss(loss: Loss): void {
     this.#memory.setLoss(loss);
   }

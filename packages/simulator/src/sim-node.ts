@@ -15,11 +15,13 @@ export interface SimEvent {
   readonly at: number;
   /** The node that reports the event. */
   readonly observer: string;
+  /** What happened. */
   readonly type: "join" | "leave" | "update";
   /** The node that the event is about. */
   readonly subject: Node;
 }
 
+/** Whether a node runs, has left, or has crashed. */
 export type NodeStatus = "running" | "left" | "crashed";
 
 export interface LifeOptions {
@@ -87,20 +89,26 @@ export async function startLife({ config, clock, appClock, transport, tunables, 
 
 /** A node of a simulation, through all of its lives. */
 export interface SimNode {
+  /** The name of the node. */
   readonly name: string;
   /** Its IP. */
   readonly host: string;
+  /** Whether it runs. */
   readonly status: NodeStatus;
   /** The number of starts. */
   readonly lives: number;
   /** The running member; after a crash, the member of the last life. */
   readonly members: Memberlist;
+  /** Its clock, with its drift and its pauses. */
   readonly clock: NodeClock;
+  /** Its transport on the virtual network. */
   readonly transport: MemoryTransport;
 }
 
 /** A node's view of another one, which may be dead. */
 export interface View {
+  /** The state that the node believes. */
   readonly state: NodeState;
+  /** The incarnation that the node knows. */
   readonly incarnation: number;
 }

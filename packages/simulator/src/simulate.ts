@@ -8,6 +8,7 @@ const limit = 600_000;
 /** The interval between two checks of that, in ms. */
 const step = 50;
 
+/** Options of `simulate`. */
 export interface SimulateOptions extends SimulationOptions {
   /** The number of nodes. Their names are "node-0" and so on. Default 3. */
   readonly nodes?: number;

@@ -6,6 +6,7 @@ import type { Tunables } from "./tunables.ts";
 
 /** The arguments of the function that makes a node's application. */
 export interface AppContext {
+  /** The name of the node. */
   readonly name: string;
   /** 1 at the first start. */
   readonly life: number;
@@ -20,6 +21,7 @@ export interface AppContext {
   readonly members: () => Memberlist | undefined;
 }
 
+/** Options of a simulation. */
 export interface SimulationOptions extends SimNetworkOptions {
   /** Runs with the same seed are the same. Default 1. */
   readonly seed?: number | string;
@@ -38,6 +40,7 @@ export interface SimulationOptions extends SimNetworkOptions {
   readonly tunables?: Partial<Tunables>;
 }
 
+/** Options of `restart`. */
 export interface RestartOptions {
   /**
    * The application keeps its state (the same delegates), and joins all nodes that it knew. The restart resolves when that join has ended. Default
@@ -46,11 +49,13 @@ export interface RestartOptions {
   readonly memory?: boolean;
 }
 
+/** Options of `hold`. */
 export interface HoldOptions {
   /** How packets that the node sends by itself are handled. Default `wait`. */
   readonly senders?: "wait" | "goOn";
 }
 
+/** Options of `release`. */
 export interface ReleaseOptions {
   /**
    * The time to read each received packet, in ms. Meanwhile the node's senders continue, as concurrent goroutines do. Default 0: the node reads all

@@ -40,6 +40,7 @@ const silent = { debug: (): void => {}, info: (): void => {}, warn: (): void => 
 export class Simulation {
   /** Time passes only while a call waits for it, such as `await clock.advance(ms)`. */
   readonly clock: VirtualClock;
+  /** The network between the nodes, with its faults. */
   readonly network: SimNetwork;
   /** The packets and the events of all nodes so far. */
   readonly trace: Trace = new Trace();
@@ -93,10 +94,12 @@ export class Simulation {
     for (const { engine, run } of lives) run(() => preload(engine, nodes));
   }
 
+  /** The names of all nodes, in the order of their creation. */
   get names(): string[] {
     return [...this.#slots.keys()];
   }
 
+  /** All nodes, in the order of their creation. */
   get nodes(): SimNode[] {
     return this.names.map((name) => this.node(name));
   }
@@ -292,6 +295,7 @@ export class Simulation {
     return this.clock.now() - start;
   }
 
+  /** Calls the listener for each event that a node reports, before the application of that node gets it. */
   onEvent(listener: (event: SimEvent) => void): void {
     this.#eventListeners.push(listener);
   }

@@ -16,6 +16,7 @@ export class Trace {
     return (4_294_967_296 * (2_097_151 & high) + (low >>> 0)).toString(16).padStart(14, "0");
   }
 
+  /** Adds an entry: a string, and the bytes of a packet. */
   add(text: string, bytes?: Uint8Array): void {
     this.#entries++;
     for (let i = 0; i < text.length; i++) this.#mix(text.charCodeAt(i));

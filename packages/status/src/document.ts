@@ -23,9 +23,11 @@ export type StatusEvent = PlainValue<RecentEvent>;
 
 /** A member as this node sees it. Times in ms. */
 export interface MemberStatus {
+  /** The name of the member. */
   readonly name: string;
   /** `host:port`. */
   readonly address: string;
+  /** Its state. */
   readonly state: NodeState;
   /** The time at which this node learned of `state`, in ms since the Unix epoch. */
   readonly since: number;
@@ -33,10 +35,13 @@ export interface MemberStatus {
   readonly age: number;
   /** The average round-trip time; absent before the first ack, and for this node itself. */
   readonly rtt?: number;
+  /** Its incarnation. */
   readonly incarnation: number;
-  /** The lowest, highest and current version of the protocol, and of the delegate's protocol. */
+  /** The lowest, highest and current version of the protocol. */
   readonly protocol: readonly [min: number, max: number, current: number];
+  /** The same of the delegate's protocol. */
   readonly delegateProtocol: readonly [min: number, max: number, current: number];
+  /** Its metadata. */
   readonly meta: DecodedMeta;
   /** Absent while the member is alive. */
   readonly cause?: StatusCause;
@@ -46,17 +51,23 @@ export interface MemberStatus {
 
 /** The traffic in the `elapsed` ms before `at`, in units per second. */
 export interface StatusSample {
+  /** In ms since the Unix epoch. */
   readonly at: number;
+  /** The length of the sample, in ms. */
   readonly elapsed: number;
+  /** Packets received. */
   readonly packetsIn: number;
+  /** Packets sent. */
   readonly packetsOut: number;
-  /** Bytes of packets and streams. */
+  /** Bytes of packets and streams that were received. */
   readonly bytesIn: number;
+  /** Bytes of packets and streams that were sent. */
   readonly bytesOut: number;
   /** Streams that were opened in either direction. */
   readonly streams: number;
-  /** The median and the 95th percentile of the members' round-trip times at `at`, in ms. Absent before the first ack. */
+  /** The median of the members' round-trip times at `at`, in ms. Absent before the first ack. */
   readonly rttMedian?: number;
+  /** The 95th percentile of the same. */
   readonly rtt95?: number;
 }
 
@@ -64,7 +75,9 @@ export interface StatusSample {
 export interface StatusUpdate {
   /** In ms since the Unix epoch. */
   readonly at: number;
+  /** The summary of this node: `members.toJSON()`. */
   readonly node: MemberlistSummary;
+  /** The lengths of its queues: `members.queues()`. */
   readonly queues: QueueLengths;
   /** See `members.counters()`. */
   readonly counters: Readonly<Record<string, number>>;
@@ -74,6 +87,7 @@ export interface StatusUpdate {
 
 /** The state of a node: the JSON of the status handler. */
 export interface StatusDocument extends StatusUpdate {
+  /** The version of the protocol that this node speaks. */
   readonly protocolVersion: number;
   /** The health score is at most this. */
   readonly healthScoreMax: number;

@@ -11,6 +11,7 @@ export type StatusSource = Pick<
 export interface MetricsSource {
   /** The content type of the text. Default: `text/plain; version=0.0.4; charset=utf-8`, that of Prometheus. */
   readonly contentType?: string;
+  /** Returns the metrics as text. */
   metrics(): string | Promise<string>;
 }
 

@@ -3,10 +3,13 @@ import { formatAddress } from "@memberlist/core/transport";
 
 /** The short form of a node. */
 export interface NodeRef {
+  /** The name of the node. */
   readonly name: string;
   /** `host:port`. */
   readonly address: string;
+  /** Its state. */
   readonly state: NodeState;
+  /** Its incarnation. */
   readonly incarnation: number;
 }
 
@@ -14,6 +17,7 @@ export interface NodeRef {
 export interface PlainError {
   /** The error's code; undefined for an error without a code. */
   readonly code?: string;
+  /** The message of the error. */
   readonly message: string;
 }
 

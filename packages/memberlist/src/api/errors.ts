@@ -23,6 +23,8 @@ export type ErrorCode =
   | "message_too_large"
   | "meta_too_large"
   | "queue_full"
+  | "channel_closed"
+  | "channel_exists"
   | "node_name_required"
   | "member_not_found"
   | "no_ping_response"

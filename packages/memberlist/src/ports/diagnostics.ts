@@ -124,6 +124,7 @@ export class TracedOperation<Message extends OperationMessage> {
 
 /** A call of `join`. */
 export interface JoinTrace extends OperationMessage {
+  /** The names of the seeds. */
   readonly seeds: readonly string[];
 }
 
@@ -141,7 +142,9 @@ export interface PushPullTrace extends OperationMessage {
 
 /** A probe of a member, or a call of `ping`. */
 export interface PingTrace extends OperationMessage {
+  /** `host:port` of the member. */
   readonly address: string;
+  /** The name of the member. */
   readonly peer: string;
 }
 
@@ -155,7 +158,9 @@ export interface ProbeResult {
 
 /** A call of `sendReliable`. */
 export interface SendTrace extends OperationMessage {
+  /** `host:port` of the receiver. */
   readonly address: string;
+  /** The name of the receiver; empty if the message goes to an address. */
   readonly peer: string;
   /** Of the message, in bytes. */
   readonly size: number;
@@ -163,6 +168,7 @@ export interface SendTrace extends OperationMessage {
 
 /** A call of a delegate, or of a callback of the config. */
 export interface DelegateTrace extends OperationMessage {
+  /** The method, such as `notifyMsg`. */
   readonly method: string;
 }
 

@@ -1,3 +1,5 @@
+import type { Address } from "../api/address.ts";
+import type { CountedName } from "../api/codes.ts";
 import type { ResolvedConfig } from "../config/config.ts";
 import { errorMessage } from "../api/errors.ts";
 import type { EngineEvent } from "../swim/outputs.ts";
@@ -9,6 +11,8 @@ import type { SelectPurpose } from "../api/delegates.ts";
 import { atMost, late } from "../transport-kit/time-limit.ts";
 import { emptyBytes } from "../wire/bytes.ts";
 import { metaMaxSize } from "../wire/constants.ts";
+import { isChannelMessage } from "../wire/channel-message.ts";
+import { joinState, splitState, trailerBytes } from "../wire/channel-state.ts";
 import { maxPushStateBytes } from "../wire/input-limits.ts";
 import type { Stats } from "./stats.ts";
 
@@ -22,19 +26,29 @@ const notifiedBy: Partial<Record<EngineEvent["type"], string>> = {
   conflict: "notifyConflict",
 };
 
+/** Takes the messages and the state of channels. In a member's thread it passes them to the application. */
+export interface ChannelLayer {
+  receive(message: Uint8Array, from: Address): void;
+  /** The encoded sections of all channels. Never rejects, but a layer in a thread may take as long as the application. */
+  localState(join: boolean): Promise<Uint8Array>;
+  mergeState(sections: Uint8Array, join: boolean): void;
+}
+
 /** The six delegates and the callbacks of the config. Each call is guarded: what a delegate throws goes no further. */
 export class Delegates implements EngineDelegates {
   readonly hasAliveDelegate: boolean;
   readonly hasMergeDelegate: boolean;
   readonly hasSelectNodes: boolean;
+  readonly guard: DelegateGuard;
+  /** The member sets it before it starts. */
+  channels: ChannelLayer | undefined;
   readonly #config: ResolvedConfig;
-  readonly #guard: DelegateGuard;
   readonly #log: Log;
   readonly #stats: Stats;
 
   constructor(config: ResolvedConfig, log: Log, stats: Stats) {
     this.#config = config;
-    this.#guard = new DelegateGuard(log, stats);
+    this.guard = new DelegateGuard(log, stats);
     this.#log = log;
     this.#stats = stats;
     this.hasAliveDelegate = config.alive !== undefined;
@@ -50,9 +64,9 @@ export class Delegates implements EngineDelegates {
       // No closure for each call: there may be a message in every packet.
       const isTraced = this.#stats.diagnostics.delegate.isOn && this.#has(method);
       const result = isTraced ? this.#trace(method, event) : this.#call(event);
-      this.#guard.catchRejection(method, result);
+      this.guard.catchRejection(method, result);
     } catch (error) {
-      this.#guard.report(method, error);
+      this.guard.report(method, error);
     }
   }
 
@@ -66,13 +80,19 @@ export class Delegates implements EngineDelegates {
   }
 
   #call(event: EngineEvent): unknown {
-    const { delegate, events, conflict, ping } = this.#config;
-    if (event.type === "message") return delegate?.notifyMsg?.(event.message, event.from);
+    const { events, conflict, ping } = this.#config;
+    if (event.type === "message") return this.#message(event.message, event.from);
     if (event.type === "pingComplete") return ping?.notifyPingComplete?.(event.node, event.rtt, event.payload);
     if (event.type === "join") return events?.notifyJoin?.(event.node);
     if (event.type === "leave") return events?.notifyLeave?.(event.node);
     if (event.type === "update") return events?.notifyUpdate?.(event.node);
     if (event.type === "conflict") return conflict?.notifyConflict(event.node, event.other);
+    return undefined;
+  }
+
+  #message(message: Uint8Array, from: Address): unknown {
+    if (this.channels === undefined || !isChannelMessage(message)) return this.#config.delegate?.notifyMsg?.(message, from);
+    this.channels.receive(message, from);
     return undefined;
   }
 
@@ -83,27 +103,27 @@ export class Delegates implements EngineDelegates {
   }
 
   refusesAlive(node: Node): string | undefined {
-    const objection = this.#guard.objection("notifyAlive", () => this.#config.alive?.notifyAlive(node));
+    const objection = this.guard.objection("notifyAlive", () => this.#config.alive?.notifyAlive(node));
     return objection === undefined ? undefined : errorMessage(objection);
   }
 
   refusesMerge(peers: readonly Node[]): unknown {
-    return this.#guard.objection("notifyMerge", () => this.#config.merge?.notifyMerge(peers));
+    return this.guard.objection("notifyMerge", () => this.#config.merge?.notifyMerge(peers));
   }
 
   disablesTcpPings(node: string): boolean {
     const { disableTcpPings, disableTcpPingsForNode } = this.#config;
     if (disableTcpPings || disableTcpPingsForNode === undefined) return disableTcpPings;
-    return this.#guard.call("disableTcpPingsForNode", false, () => (disableTcpPingsForNode(node) as unknown) === true);
+    return this.guard.call("disableTcpPingsForNode", false, () => (disableTcpPingsForNode(node) as unknown) === true);
   }
 
   ackPayload(): Uint8Array {
     const { ping } = this.#config;
     if (ping?.ackPayload === undefined) return emptyBytes;
-    return this.#guard.bytes(
+    return this.guard.bytes(
       "ackPayload",
       emptyBytes,
-      this.#guard.call<unknown>("ackPayload", emptyBytes, () => ping.ackPayload?.()),
+      this.guard.call<unknown>("ackPayload", emptyBytes, () => ping.ackPayload?.()),
     );
   }
 
@@ -113,7 +133,7 @@ export class Delegates implements EngineDelegates {
 
   getBroadcasts(overhead: number, limit: number): readonly Uint8Array[] {
     if (!this.hasBroadcasts) return [];
-    const messages = this.#guard.bytesList("getBroadcasts", () => this.#config.delegate?.getBroadcasts?.(overhead, limit));
+    const messages = this.guard.bytesList("getBroadcasts", () => this.#config.delegate?.getBroadcasts?.(overhead, limit));
     let free = limit;
     return messages.filter((message) => {
       free -= overhead + message.length;
@@ -132,9 +152,9 @@ export class Delegates implements EngineDelegates {
   }
 
   selectNodes(purpose: SelectPurpose, candidates: readonly Node[]): readonly string[] {
-    const answer: unknown = this.#guard.call<unknown>("selectNodes", [], () => this.#config.selectNodes?.(purpose, candidates));
+    const answer: unknown = this.guard.call<unknown>("selectNodes", [], () => this.#config.selectNodes?.(purpose, candidates));
     if (Array.isArray(answer)) return answer.map((node: unknown) => nameOf(node)).filter((name) => name !== undefined);
-    this.#guard.report("selectNodes", new TypeError("it must return a list of nodes"));
+    this.guard.report("selectNodes", new TypeError("it must return a list of nodes"));
     return [];
   }
 
@@ -142,34 +162,65 @@ export class Delegates implements EngineDelegates {
   nodeMeta(fallback: Uint8Array): Uint8Array {
     const { delegate } = this.#config;
     if (delegate?.nodeMeta === undefined) return fallback;
-    return this.#guard.bytes(
+    return this.guard.bytes(
       "nodeMeta",
       fallback,
-      this.#guard.call<unknown>("nodeMeta", fallback, () => delegate.nodeMeta?.(metaMaxSize)),
+      this.guard.call<unknown>("nodeMeta", fallback, () => delegate.nodeMeta?.(metaMaxSize)),
     );
   }
 
-  /** The application's state for a push/pull. Never rejects. */
+  /** The state of the delegate and of the channels for a push/pull. Never rejects. */
   async localState(join: boolean): Promise<Uint8Array> {
+    const { clock, tcpTimeout } = this.#config;
+    const { channels } = this;
+    const [own, sections] = await Promise.all([
+      this.delegateState(join),
+      channels === undefined
+        ? emptyBytes
+        : this.guard.state("localState", () => channels.localState(join), clock, tcpTimeout / 2),
+    ]);
+    const size = own.length + sections.length + trailerBytes;
+    if (size <= maxPushStateBytes || sections.length === 0) return joinState(own, sections);
+    this.guard.report("localState", stateTooLong(size));
+    return own;
+  }
+
+  /** The delegate's part of {@link localState}. */
+  async delegateState(join: boolean): Promise<Uint8Array> {
     const { clock, delegate, tcpTimeout } = this.#config;
     if (delegate?.localState === undefined) return emptyBytes;
-    const answer = this.#guard.call<unknown>("localState", emptyBytes, () => delegate.localState?.(join));
-    const within = isPromise(answer) ? this.#guard.settled("localState", answer, clock, tcpTimeout / 2) : answer;
-    const state = this.#guard.bytes("localState", emptyBytes, await within);
+    const state = await this.guard.state("localState", () => delegate.localState?.(join), clock, tcpTimeout / 2);
     if (state.length <= maxPushStateBytes) return state;
     // Every peer would refuse the whole push/pull, our nodes included.
-    this.#guard.report(
-      "localState",
-      new RangeError(`it returned ${state.length} bytes, but a push/pull carries at most ${maxPushStateBytes}`),
-    );
+    this.guard.report("localState", stateTooLong(state.length));
     return emptyBytes;
   }
 
+  /** Passes a peer's state to the delegate and the channels. */
   mergeRemoteState(state: Uint8Array, join: boolean): void {
+    if (this.channels === undefined) {
+      this.mergeDelegateState(state, join);
+      return;
+    }
+    const { delegateState, isMalformed, sections } = splitState(state);
+    if (isMalformed) this.count("dropped.bad_channel_state");
+    if (delegateState.length > 0) this.mergeDelegateState(delegateState, join);
+    if (sections !== undefined) this.channels.mergeState(sections, join);
+  }
+
+  mergeDelegateState(state: Uint8Array, join: boolean): void {
     const { delegate } = this.#config;
     if (delegate?.mergeRemoteState === undefined) return;
-    this.#guard.call("mergeRemoteState", undefined, () => delegate.mergeRemoteState?.(state, join));
+    this.guard.call("mergeRemoteState", undefined, () => delegate.mergeRemoteState?.(state, join));
   }
+
+  count(name: CountedName, from?: Address): void {
+    this.#stats.count(name, 1, from);
+  }
+}
+
+function stateTooLong(bytes: number): RangeError {
+  return new RangeError(`it returned ${bytes} bytes, but a push/pull carries at most ${maxPushStateBytes}`);
 }
 
 function nameOf(node: unknown): string | undefined {
@@ -214,6 +265,13 @@ export class DelegateGuard {
     if (value !== late) return value;
     this.report(method, new Error(`the promise did not resolve within ${timeout} ms`));
     return undefined;
+  }
+
+  /** The bytes that a call returns or promises. Empty if it fails, or takes longer than `timeout` ms. Never rejects. */
+  async state(method: string, call: () => unknown, clock: Clock, timeout: number): Promise<Uint8Array> {
+    const answer = this.call<unknown>(method, emptyBytes, call);
+    const within = isPromise(answer) ? this.settled(method, answer, clock, timeout) : answer;
+    return this.bytes(method, emptyBytes, await within);
   }
 
   /** As {@link bytes}, for a list of them. */

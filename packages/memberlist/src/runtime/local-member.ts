@@ -12,6 +12,7 @@ import type { Keyring } from "../encryption/keyring.ts";
 import type { Diagnostics } from "../ports/diagnostics.ts";
 import { encodeUser } from "../wire/messages/encode.ts";
 import { broadcastMessage } from "./broadcast.ts";
+import { Channels } from "./channels/channels.ts";
 import { joinSeeds } from "./join.ts";
 import { LocalNode } from "./local-node.ts";
 import type { Member } from "./member.ts";
@@ -22,6 +23,7 @@ import { countStates, summarize, type MemberlistSummary } from "./summary.ts";
 /** A member that runs on the event loop of its caller. */
 export class LocalMember implements Member {
   readonly runtime: NodeRuntime;
+  readonly channels: Channels;
   readonly #localNode: LocalNode;
   #config: ResolvedConfig;
 
@@ -30,6 +32,14 @@ export class LocalMember implements Member {
     this.runtime = runtime;
     this.#localNode = new LocalNode(runtime, meta);
     this.#config = runtime.config;
+    const { config, delegates } = runtime;
+    this.channels = new Channels({
+      config,
+      delegates,
+      maxPayload: () => this.maxPayload,
+      relay: (message, options) => this.broadcast(message, options),
+    });
+    delegates.channels = this.channels;
   }
 
   get config(): ResolvedConfig {

@@ -9,6 +9,7 @@ import type { QueueLengths, Traffic } from "../api/stats.ts";
 import type { ResolvedConfig } from "../config/config.ts";
 import type { Keyring } from "../encryption/keyring.ts";
 import type { Diagnostics } from "../ports/diagnostics.ts";
+import type { Channels } from "./channels/channels.ts";
 import type { OperationOptions } from "./pending-operations.ts";
 import type { MemberlistSummary } from "./summary.ts";
 
@@ -22,6 +23,7 @@ export interface Member {
   readonly keyring: Keyring | undefined;
   readonly diagnostics: Diagnostics;
   readonly isStopped: boolean;
+  readonly channels: Channels;
 
   /** The member of this name, in any state. */
   node(name: string): Node | undefined;

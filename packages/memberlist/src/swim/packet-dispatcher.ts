@@ -64,7 +64,7 @@ export class PacketDispatcher {
     try {
       const content = isCompressed ? this.#decompress(message) : message;
       if (content[0] === messageType.compound) this.#compound(content.subarray(1), from, receivedAt);
-      else this.#message(content, from, receivedAt);
+      else if (!this.#isDuplicate(content, 0, content.length)) this.#message(content, from, receivedAt);
     } catch (error) {
       this.#dropped.addError(error, message[0], from);
     }
@@ -100,10 +100,9 @@ export class PacketDispatcher {
 
   /** A bad part does not affect the others, unless the packet has too many parts. */
   #compound(body: Uint8Array, from: Address, receivedAt: number): void {
-    const { membership } = this.#parts;
     let left = 0;
     const truncated = visitCompound(body, (start, end) => {
-      if (body[start] === messageType.alive && membership.isDuplicate(body, start + 1, end)) return;
+      if (this.#isDuplicate(body, start, end)) return;
       if (this.#badPartsLeft === 0) left++;
       else this.#part(body.subarray(start, end), from, receivedAt);
     });
@@ -117,6 +116,11 @@ export class PacketDispatcher {
     }
   }
 
+  /** Whether a message is an alive message that changes nothing. */
+  #isDuplicate(bytes: Uint8Array, start: number, end: number): boolean {
+    return bytes[start] === messageType.alive && this.#parts.membership.isDuplicate(bytes, start + 1, end);
+  }
+
   #part(part: Uint8Array, from: Address, receivedAt: number): void {
     try {
       this.#message(part, from, receivedAt);
@@ -126,9 +130,9 @@ export class PacketDispatcher {
     }
   }
 
-  /** Handles one message. Messages rejected without decoding throw no exception. */
+  /** Handles one message that is not a duplicate. Messages rejected without decoding throw no exception. */
   #message(message: Uint8Array, from: Address, receivedAt: number): void {
-    const { acks, membership, responder } = this.#parts;
+    const { acks, responder } = this.#parts;
     const type = message[0];
     if (type === undefined) {
       this.#dropped.add("empty", "the message type is missing", type, from);
@@ -158,7 +162,6 @@ export class PacketDispatcher {
       case messageType.suspect:
       case messageType.dead:
       case messageType.user:
-        if (type === messageType.alive && membership.isDuplicate(body, 0, body.length)) break;
         if (!this.#handoff.push({ type, body, from })) {
           this.#dropped.add("handoff_full", "too many wait already", type, from);
         }

@@ -2,6 +2,7 @@ import { MemberlistError } from "../api/errors.ts";
 import { seedName, type Seed, type SeedProvider, type SeedRequest } from "../api/seeds.ts";
 import type { ResolvedConfig } from "../config/config.ts";
 import type { SrvRecord } from "../ports/transport.ts";
+import type { Channels } from "../runtime/channels/channels.ts";
 import type { Delegates } from "../runtime/delegates.ts";
 import { pack } from "./packed-values.ts";
 import type { ApplicationMessage, Question, QuestionMessage, SeedFunction } from "./thread-messages.ts";
@@ -9,6 +10,7 @@ import type { ApplicationMessage, Question, QuestionMessage, SeedFunction } from
 export interface ApplicationAnswersOptions {
   readonly config: ResolvedConfig;
   readonly delegates: Delegates;
+  readonly channels: Channels;
   /** Asks the thread's transport. @param question the id of the question about a seed */
   readonly resolveSrv: (question: number, service: string) => Promise<readonly SrvRecord[]>;
 }
@@ -55,7 +57,7 @@ export class ApplicationAnswers {
   }
 
   async #answer(id: number, question: Question): Promise<unknown> {
-    const { config, delegates } = this.#options;
+    const { channels, config, delegates } = this.#options;
     switch (question.about) {
       case "ackPayload":
         return delegates.ackPayload();
@@ -64,7 +66,9 @@ export class ApplicationAnswers {
       case "getBroadcasts":
         return delegates.getBroadcasts(question.overhead, question.limit);
       case "localState":
-        return delegates.localState(question.join);
+        return delegates.delegateState(question.join);
+      case "channelState":
+        return channels.localState(question.join);
       case "load":
         return this.#saved ?? config.store?.load();
       case "save":

@@ -3,6 +3,8 @@ import type { Delegate, PingDelegate } from "../api/delegates.ts";
 import type { SeedProvider, SeedRequest } from "../api/seeds.ts";
 import type { Config } from "../config/config.ts";
 import { textLogger, type LogFields, type Logger, type LogLevel } from "../ports/logger.ts";
+import type { ChannelLayer } from "../runtime/delegates.ts";
+import { copyBytes, emptyBytes } from "../wire/bytes.ts";
 import type { SrvRecord } from "../ports/transport.ts";
 import type { Clock } from "../ports/clock.ts";
 import { onAbort } from "../util/on-abort.ts";
@@ -28,11 +30,13 @@ export class ApplicationBridge {
   /** The seeds that are being resolved: their `resolveSrv`, by the id of the question. */
   readonly #seedRequests: Map<number, SeedRequest> = new Map();
   readonly #seeds: Map<number, SeedProvider> = new Map();
+  readonly channels: ApplicationChannels;
   #lastId = 0;
 
   constructor(port: ThreadPort, feed: MemberFeed) {
     this.#port = port;
     this.#feed = feed;
+    this.channels = new ApplicationChannels(feed, (join) => this.#ask({ about: "channelState", join }) as Promise<Uint8Array>);
   }
 
   /**
@@ -41,7 +45,8 @@ export class ApplicationBridge {
    * @param clock stamps log lines
    */
   config(start: StartMessage, module: Partial<Config>, clock: Clock): Config {
-    const { functions, hasMetrics } = start;
+    const { functions, hasChannelState, hasMetrics } = start;
+    this.channels.hasState = hasChannelState;
     const has = (name: ApplicationFunction): boolean => functions.includes(name);
     const { logger, logOutput, ...others } = module;
     const ownLogger = logger ?? (logOutput === undefined ? undefined : textLogger(logOutput, clock));
@@ -130,7 +135,7 @@ export class ApplicationBridge {
         ? { localState: (join: boolean) => this.#ask({ about: "localState", join }) as Promise<Uint8Array> }
         : {}),
       ...(has("mergeRemoteState")
-        ? { mergeRemoteState: (state: Uint8Array, join: boolean) => this.#feed.merge(state, join) }
+        ? { mergeRemoteState: (state: Uint8Array, join: boolean) => this.#feed.merge(state, join, false) }
         : {}),
     };
   }
@@ -167,6 +172,31 @@ export class ApplicationBridge {
         return own?.[level](fields, message);
       };
     return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+  }
+}
+
+/** The application's channels, in the thread. A push/pull does not wait for an application without channel state. */
+class ApplicationChannels implements ChannelLayer {
+  hasState = true;
+  readonly #feed: MemberFeed;
+  readonly #ask: (join: boolean) => Promise<Uint8Array>;
+
+  constructor(feed: MemberFeed, ask: (join: boolean) => Promise<Uint8Array>) {
+    this.#feed = feed;
+    this.#ask = ask;
+  }
+
+  receive(message: Uint8Array, from: Address): void {
+    this.#feed.message(message, from);
+  }
+
+  localState(join: boolean): Promise<Uint8Array> {
+    return this.hasState ? this.#ask(join) : Promise.resolve(emptyBytes);
+  }
+
+  mergeState(sections: Uint8Array, join: boolean): void {
+    // The buffer behind them may be transferred with the delegate's state.
+    if (this.hasState) this.#feed.merge(copyBytes(sections), join, true);
   }
 }
 

@@ -99,7 +99,8 @@ export class FeedReader {
         delegates.notify({ type: "pingComplete", node: unpack(item.node) as Node, rtt: item.rtt, payload: item.payload });
         break;
       case "merge":
-        delegates.mergeRemoteState(item.state, item.join);
+        if (item.isForChannels) delegates.channels?.mergeState(item.state, item.join);
+        else delegates.mergeDelegateState(item.state, item.join);
         break;
       case "reply":
         this.#member.reply(item.id, item.value, item.error);

@@ -109,8 +109,8 @@ export class MemberFeed {
       this.#add("ping", { type: "ping", node: pack(node), rtt, payload: copyBytes(payload) }, payload.length);
   }
 
-  merge(state: Uint8Array, join: boolean): void {
-    if (this.#hasRoom("merge", state.length)) this.#add("merge", { type: "merge", state, join }, state.length);
+  merge(state: Uint8Array, join: boolean, isForChannels: boolean): void {
+    if (this.#hasRoom("merge", state.length)) this.#add("merge", { type: "merge", state, join, isForChannels }, state.length);
   }
 
   line(line: LineItem): void {

@@ -69,6 +69,9 @@ class MemberServer {
       case "gossipVerify":
         this.#setGossipVerify(message.change);
         break;
+      case "channels":
+        this.#bridge.channels.hasState = message.hasState;
+        break;
       case "answer":
         this.#bridge.answer(message.id, message.value, message.error);
         break;
@@ -89,6 +92,7 @@ class MemberServer {
     const config = { ...this.#bridge.config(start, module, clock), ...(keyring === undefined ? {} : { keyring }) };
     const onMember = (member: LocalMember): void => {
       this.#member = member;
+      member.runtime.delegates.channels = this.#bridge.channels;
       if (keyring !== undefined) member.setGossipVerify(this.#gossipVerify);
       this.#feed.attach(member);
     };

@@ -16,6 +16,7 @@ import { Diagnostics, type DiagnosticsChannels } from "../ports/diagnostics.ts";
 import { createLog, type Log } from "../ports/log.ts";
 import type { SrvRecord } from "../ports/transport.ts";
 import { Delegates } from "../runtime/delegates.ts";
+import { Channels } from "../runtime/channels/channels.ts";
 import { EventHub } from "../runtime/event-streams.ts";
 import { noKeyring, withGossipVerify } from "../runtime/local-member.ts";
 import type { Member } from "../runtime/member.ts";
@@ -56,6 +57,7 @@ export class ThreadMember implements Member {
   readonly diagnostics: Diagnostics;
   readonly mirror: MemberMirror;
   readonly delegates: Delegates;
+  readonly channels: Channels;
   readonly stats: Stats;
   readonly log: Log;
   readonly recent: RecentEvents = new RecentEvents();
@@ -87,6 +89,14 @@ export class ThreadMember implements Member {
     const { metrics, metricLabels: labels, clock } = config;
     this.stats = new Stats({ metrics, labels, clock, log: this.log, diagnostics: this.diagnostics });
     this.delegates = new Delegates(config, this.log, this.stats);
+    this.channels = new Channels({
+      config,
+      delegates: this.delegates,
+      maxPayload: () => this.maxPayload,
+      relay: (message, broadcastOptions) => this.broadcast(message, broadcastOptions),
+      onStateChange: (hasState) => this.#link.post({ type: "channels", hasState }),
+    });
+    this.delegates.channels = this.channels;
     this.mirror = new MemberMirror(clock);
     this.#events = new EventHub(() => this.stats.count("dropped.event"));
     this.#operations = new PendingOperations(clock);
@@ -94,7 +104,7 @@ export class ThreadMember implements Member {
     this.#meta = checkMeta(this.delegates.nodeMeta(metaOf(config)));
     const resolveSrv = (question: number, service: string): Promise<readonly SrvRecord[]> =>
       this.#link.call({ method: "resolveSrv", question, service }) as Promise<readonly SrvRecord[]>;
-    this.#answers = new ApplicationAnswers({ config, delegates: this.delegates, resolveSrv });
+    this.#answers = new ApplicationAnswers({ config, delegates: this.delegates, channels: this.channels, resolveSrv });
     this.#feed = new FeedReader(this);
     this.#link = this.#makeLink(options);
     const onKeys = (): void => this.#link.post({ type: "keys", keys: this.#keys() });
@@ -299,6 +309,7 @@ export class ThreadMember implements Member {
       keys: this.keyring && this.#keys(),
       seeds: [...this.#seeds].map((seed) => this.#answers.packSeed(seed)),
       functions: functionsOf(this.#config),
+      hasChannelState: this.channels.hasState,
       hasMetrics: metrics !== undefined,
       meta: this.#meta,
       ackPayload: this.delegates.ackPayload(),

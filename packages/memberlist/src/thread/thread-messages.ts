@@ -32,6 +32,8 @@ export interface StartMessage {
   /** The seeds of earlier joins: healing asks them. */
   readonly seeds: readonly (string | SeedFunction)[];
   readonly functions: readonly ApplicationFunction[];
+  /** Whether a channel of the application has state. */
+  readonly hasChannelState: boolean;
   readonly hasMetrics: boolean;
   /** The metadata at the start. */
   readonly meta: Uint8Array;
@@ -51,6 +53,8 @@ export type ApplicationMessage =
   | { readonly type: "send"; readonly block: MessageBlock }
   | { readonly type: "keys"; readonly keys: readonly Uint8Array[] }
   | { readonly type: "gossipVerify"; readonly change: GossipVerify }
+  /** The first channel with state was opened, or the last one was closed. */
+  | { readonly type: "channels"; readonly hasState: boolean }
   | { readonly type: "answer"; readonly id: number; readonly value: unknown; readonly error: unknown }
   /** The application has handled a {@link FeedMessage}, and the next one waits for that. */
   | { readonly type: "handled" };
@@ -79,6 +83,7 @@ export type Question =
   | { readonly about: "advertiseAddr" }
   | { readonly about: "getBroadcasts"; readonly overhead: number; readonly limit: number }
   | { readonly about: "localState"; readonly join: boolean }
+  | { readonly about: "channelState"; readonly join: boolean }
   | { readonly about: "load" }
   | { readonly about: "save"; readonly text: string }
   | { readonly about: "seed"; readonly seedId: number; readonly timeout: number };
@@ -118,7 +123,8 @@ export type FeedItem =
   /** A message that is too long for the block. */
   | { readonly type: "message"; readonly message: Uint8Array; readonly from: Address }
   | { readonly type: "ping"; readonly node: unknown; readonly rtt: number; readonly payload: Uint8Array }
-  | { readonly type: "merge"; readonly state: Uint8Array; readonly join: boolean }
+  /** A state for the delegate, or the sections of channels. */
+  | { readonly type: "merge"; readonly state: Uint8Array; readonly join: boolean; readonly isForChannels: boolean }
   | { readonly type: "reply"; readonly id: number; readonly value: unknown; readonly error: unknown }
   | LineItem
   /** Events were dropped, because too many waited for the application. */

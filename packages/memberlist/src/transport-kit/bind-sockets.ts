@@ -13,6 +13,7 @@ export interface BindOptions {
   readonly bindPort: number;
   /** Default: text to `logOutput`, else the console from "warn" on. */
   readonly logger?: Logger;
+  /** Receives the log as lines of text; not together with `logger`. */
   readonly logOutput?: LogOutput;
   /** Packets that wait for the kernel in a socket's queue, from which on `writeTo` answers false. Default 256. */
   readonly sendHighWaterMark?: number;

@@ -61,32 +61,69 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
+/** A big-endian number of 4 bytes. */
+export function readU32(bytes: Uint8Array, at: number): number {
+  const [a, b, c, d] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]] as [number, number, number, number];
+  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+}
+
+/** A big-endian number of 6 bytes. */
+export function readU48(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] as number) * 256 + (bytes[at + 1] as number)) * 2 ** 32 + readU32(bytes, at + 2);
+}
+
+/** Big-endian. @returns the offset behind it */
+export function writeU32(bytes: Uint8Array, at: number, value: number): number {
+  for (let i = 0; i < 4; i++) bytes[at + i] = value >>> (24 - 8 * i);
+  return at + 4;
+}
+
+/** Big-endian. @returns the offset behind it */
+export function writeU48(bytes: Uint8Array, at: number, value: number): number {
+  const high = Math.floor(value / 2 ** 32);
+  bytes[at] = high >>> 8;
+  bytes[at + 1] = high;
+  return writeU32(bytes, at + 2, value >>> 0);
+}
+
 /** In lower case, two characters a byte. */
 export function bytesToHex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Longer packets, in bytes, get an array of their own: it costs about as much as wasting the rest of a slab. */
-const sharedMax = 8 * 1024;
-const slabSize = 64 * 1024;
-
-let slab: ArrayBuffer | undefined;
-let used = 0;
-
 /**
- * Zeroed bytes for a packet on its way out. An array of its own costs a microsecond and its garbage collection as much, a view of a
- * slab a twentieth of that: so the buffer behind it holds other packets, too. Not for what is kept for long: it would keep all of
- * the slab.
+ * Makes zeroed bytes that share buffers ("slabs") with others. An array of its own costs a microsecond and its garbage collection as much, a view
+ * of a slab a twentieth of that. One view that stays keeps its whole slab.
  */
-export function packetBytes(size: number): Uint8Array<ArrayBuffer> {
-  if (size > sharedMax) return new Uint8Array(size);
-  // Full, or detached: a transport, which owns its packets, may have transferred one.
-  if (slab === undefined || used + size > slab.byteLength) {
-    slab = new ArrayBuffer(slabSize);
-    used = 0;
+export class Slabs {
+  readonly #slabSize: number;
+  readonly #sharedMax: number;
+  #slab: ArrayBuffer | undefined;
+  #used = 0;
+
+  /** @param sharedMax longer ones, in bytes, get an array of their own, which costs about as much as wasting the rest of a slab */
+  constructor(slabSize: number, sharedMax: number) {
+    this.#slabSize = slabSize;
+    this.#sharedMax = sharedMax;
   }
-  const bytes = new Uint8Array(slab, used, size);
-  // Whole words, so that copies are aligned.
-  used += (size + 7) & ~7;
-  return bytes;
+
+  bytes(size: number): Uint8Array<ArrayBuffer> {
+    if (size > this.#sharedMax) return new Uint8Array(size);
+    // Full, or detached: an application may have transferred bytes that it was given.
+    if (this.#slab === undefined || this.#used + size > this.#slab.byteLength) {
+      this.#slab = new ArrayBuffer(this.#slabSize);
+      this.#used = 0;
+    }
+    const bytes = new Uint8Array(this.#slab, this.#used, size);
+    // Whole words, so that copies are aligned.
+    this.#used += (size + 7) & ~7;
+    return bytes;
+  }
+}
+
+const packets = new Slabs(64 * 1024, 8 * 1024);
+
+/** Zeroed bytes for a packet on its way out. Not for what is kept for long: see {@link Slabs}. */
+export function packetBytes(size: number): Uint8Array<ArrayBuffer> {
+  return packets.bytes(size);
 }

@@ -82,10 +82,15 @@ const rules: Rules<QuicTransportOptions> = {
 
 /** Errors so far, for metrics. */
 export type QuicTransportCounters = {
+  /** Peers refused because of their certificate, their label or `authorize`. */
   readonly quicRefusedPeers: number;
+  /** Connections that could not be made, or broke. */
   readonly quicFailedConnections: number;
+  /** Packets that were not sent. */
   readonly quicDroppedSends: number;
+  /** Streams refused because of a limit. */
   readonly quicRefusedStreams: number;
+  /** Streams and datagrams that did not follow the protocol. */
   readonly quicBadInput: number;
 };
 

@@ -7,6 +7,10 @@ import type { Engine } from "../../swim/engine.ts";
 import type { Delegates } from "../delegates.ts";
 import type { Stats } from "../stats.ts";
 
+/** How long nodes are merged in one turn of the event loop, in ms, */
+const mergeTime = 4;
+/** and how many before their events go out and the time is looked at. */
+const mergedAtOnce = 50;
 /** A node with more bytes than this, in its name and its metadata, counts for more than one. */
 const usualBytes = 512;
 
@@ -67,22 +71,25 @@ export class StateExchange {
    * @throws MemberlistError `incompatible_versions` or `merge_refused`; nothing has changed then
    */
   async merge({ nodes, join, userState }: RemoteState, nextPart: YieldToEventLoop): Promise<void> {
-    const { delegates, engine, isStopped, run } = this.#options;
+    const { clock, delegates, engine, isStopped, run } = this.#options;
     const checks = engine.pushPull.check(nodes, join);
-    /** @returns where the next part begins; undefined while the checks go on */
-    const part = (from: number): number | undefined => {
-      if (from === 0 && checks.next().done !== true) return undefined;
-      const end = partEnd(nodes, from);
-      engine.pushPull.merge(nodes.slice(from, end));
-      return end;
-    };
-    let merged = 0;
-    for (;;) {
+    for (let isChecked = false; !isChecked;) {
       await nextPart();
       if (isStopped()) return;
-      const end = run(() => part(merged));
-      merged = end ?? 0;
-      if (end === nodes.length) break;
+      isChecked = run(() => checks.next().done === true);
+    }
+    for (let merged = 0; merged < nodes.length;) {
+      if (merged > 0) await nextPart();
+      const end = partEnd(nodes, merged);
+      const until = clock.now() + mergeTime;
+      // While the code is cold, and memory grows, a node takes ten times as long as later.
+      do {
+        if (isStopped()) return;
+        const next = Math.min(merged + mergedAtOnce, end);
+        const some = nodes.slice(merged, next);
+        run(() => engine.pushPull.merge(some));
+        merged = next;
+      } while (merged < end && clock.now() < until);
     }
     // A delegate that was notified of the merge may have shut us down.
     if (userState.length > 0 && !isStopped()) delegates.mergeRemoteState(userState, join);

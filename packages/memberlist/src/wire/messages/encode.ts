@@ -1,6 +1,6 @@
 import { messageType } from "../constants.ts";
 import { writeIp } from "../ip.ts";
-import { packetBytes } from "../bytes.ts";
+import { packetBytes, Slabs } from "../bytes.ts";
 import { encodeUtf8 } from "../utf8.ts";
 import {
   ackSchema,
@@ -17,7 +17,7 @@ import {
 import type { AckResp, Alive, Dead, ErrResp, IndirectPing, NackResp, Ping, Suspect, Versions } from "./types.ts";
 
 /*
- * Each encoder returns the whole message, type byte and body, in bytes of its own (PROTOCOL.md section 1), byte for byte as a Go peer writes it:
+ * Each encoder returns the whole message, type byte and body (PROTOCOL.md section 1), byte for byte as a Go peer writes it:
  * the keys sorted, strings and bytes in the raw family (fixstr, str16, str32), unsigned integers in the smallest unsigned form, Go's signed
  * `int` in the smallest signed one. An empty meta or payload goes out as nil, which is what a Go node without a delegate sends. An
  * address that is not a literal IP throws MemberlistError `invalid_address`.
@@ -47,15 +47,15 @@ export function encodeNackResp(nack: NackResp): Uint8Array {
 }
 
 export function encodeSuspect(suspect: Suspect): Uint8Array {
-  return encode(suspectSchema, suspect);
+  return encodeUpdate(suspectSchema, suspect);
 }
 
 export function encodeDead(dead: Dead): Uint8Array {
-  return encode(deadSchema, dead);
+  return encodeUpdate(deadSchema, dead);
 }
 
 export function encodeAlive(alive: Alive): Uint8Array {
-  return encode(aliveSchema, alive);
+  return encodeUpdate(aliveSchema, alive);
 }
 
 export function encodeErrResp(err: ErrResp): Uint8Array {
@@ -75,6 +75,22 @@ export function encode<Message>(schema: Schema<Message>, message: Message): Uint
   scratch.clear();
   scratch.write(schema, message);
   return scratch.copy();
+}
+
+/**
+ * Membership updates wait by the thousand for gossip, and go in about the order in which they came. The slabs are small, because one that waits
+ * longer keeps its slab.
+ */
+const updates = new Slabs(2048, 512);
+
+/** A membership update, in bytes that share their buffer with other updates. */
+function encodeUpdate<Message>(schema: Schema<Message>, message: Message): Uint8Array {
+  scratch.clear();
+  scratch.write(schema, message);
+  const written = scratch.view();
+  const bytes = updates.bytes(written.length);
+  bytes.set(written);
+  return bytes;
 }
 
 /** Writes messages, one behind the other. */

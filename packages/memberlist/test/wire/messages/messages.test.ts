@@ -139,7 +139,8 @@ describe("messages as Go has them [EncodeDecode]", () => {
     const before = toHex(first);
     encode.encodeSuspect({ incarnation: 2, node: "other", from: "y" });
     expect(toHex(first)).toBe(before);
-    expect(first.buffer.byteLength).toBe(first.length);
+    // Updates share small buffers with others.
+    expect(first.buffer.byteLength).toBeLessThanOrEqual(2048);
   });
 
   it("encodes a user message as its bytes behind the type", () => {

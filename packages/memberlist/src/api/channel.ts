@@ -1,0 +1,63 @@
+import type { Address } from "./address.ts";
+import type { BroadcastOptions, BroadcastResult } from "./broadcast.ts";
+import type { WaitOptions } from "./call-options.ts";
+import type { Receiver } from "./receiver.ts";
+import { isFunction, type Rules } from "../util/value-rules.ts";
+
+/** Who sent a message of a channel. */
+export interface ChannelSender {
+  /** The member that sent or broadcast the message, by the name in the message. A member with the cluster's key can forge it. */
+  readonly name: string;
+  /** The address that the bytes came from. A broadcast comes from the member that relayed it last. */
+  readonly address: Address;
+  /** Whether it was a broadcast. */
+  readonly isBroadcast: boolean;
+}
+
+/**
+ * The functions of a channel, each optional. They run within the library, so they must not block. An error that one throws (or rejects
+ * with) is logged and counted as `delegate_failed`.
+ */
+export interface ChannelHandlers {
+  /** Called for each message of the channel. It may keep the bytes. A broadcast arrives once, those of this member not at all. */
+  onMessage?(message: Uint8Array, from: ChannelSender): void;
+  /**
+   * Returns the channel's part of the state that a push/pull carries. All channels and the delegate share 20 MiB. `join` is true if the
+   * push/pull is for a join. A promise must resolve within a third of `tcpTimeout`. The exchange goes on without a state that is late.
+   */
+  localState?(join: boolean): Uint8Array | Promise<Uint8Array>;
+  /** Called with the part of the same channel in the state of the peer of a push/pull. */
+  mergeRemoteState?(state: Uint8Array, join: boolean): void;
+}
+
+/**
+ * Messages, broadcasts and state of one add-on, apart from those of other add-ons and of `config.delegate`. {@link Memberlist.channel} opens
+ * one. Every method fails with `channel_closed` after {@link Channel.close}.
+ */
+export interface Channel {
+  /** The name of the channel. */
+  readonly name: string;
+  /** As {@link Memberlist.sendBestEffort}. The `onMessage` of the same channel of the receiver gets the message. */
+  sendBestEffort(to: Receiver, message: Uint8Array): boolean;
+  /** As {@link Memberlist.sendReliable}. The `onMessage` of the same channel of the receiver gets the message. */
+  sendReliable(to: Receiver, message: Uint8Array, options?: WaitOptions): Promise<void>;
+  /**
+   * As {@link Memberlist.broadcast}, but each member that receives the message broadcasts it again, even if it does not know the channel. So
+   * it reaches almost all members, and each gets it once. With `name`, it replaces an older message of this member with that name, here and
+   * at the members that relay it; `name` has at most 255 bytes.
+   */
+  broadcast(message: Uint8Array, options?: BroadcastOptions): Promise<BroadcastResult>;
+  /**
+   * The longest message, in bytes, that {@link Channel.broadcast} can gossip: that of the member, minus the channel's header. The `name` of a broadcast takes
+   * its length from it.
+   */
+  maxPayload(): number;
+  /** Closes the channel. Messages that still arrive are counted as `dropped.channel_unknown`. Another one of the same name can be opened then. */
+  close(): void;
+}
+
+export const channelRules: Rules<ChannelHandlers> = {
+  onMessage: isFunction,
+  localState: isFunction,
+  mergeRemoteState: isFunction,
+};

@@ -1,0 +1,61 @@
+/** An origin without a new broadcast for so long is forgotten, in ms. Gossip of a message ends within seconds. */
+const forgottenAfter = 10 * 60_000;
+/** How many origins are remembered. Each member that broadcasts is one. */
+const maxOrigins = 8_192;
+/** Sequence numbers in a block of 32 words. */
+const blockBits = 10;
+const blockWords = 32;
+/** The last blocks of an origin, 16,384 broadcasts. A member can have 8,192 in its queue, and sends them in any order. */
+const keptBlocks = 16;
+
+interface Origin {
+  /** Bits of the sequence numbers, by block. */
+  readonly blocks: Map<number, Uint32Array>;
+  highestBlock: number;
+  lastAt: number;
+}
+
+/** Remembers which broadcasts of the last minutes this member has got. Its memory is bounded. */
+export class SeenBroadcasts {
+  /** The one that was silent for longest is the first. */
+  readonly #origins: Map<number, Origin> = new Map();
+
+  /** @returns whether the broadcast is new */
+  add(origin: number, sequence: number, now: number): boolean {
+    const known = this.#origin(origin, now);
+    const block = sequence >>> blockBits;
+    if (block <= known.highestBlock - keptBlocks) return false;
+    if (block > known.highestBlock) {
+      known.highestBlock = block;
+      for (const old of known.blocks.keys()) if (old <= block - keptBlocks) known.blocks.delete(old);
+    }
+    let words = known.blocks.get(block);
+    if (words === undefined) known.blocks.set(block, (words = new Uint32Array(blockWords)));
+    const word = (sequence >>> 5) & (blockWords - 1);
+    const bit = 1 << (sequence & 31);
+    if (((words[word] as number) & bit) !== 0) return false;
+    words[word] = (words[word] as number) | bit;
+    known.lastAt = now;
+    // The last one of the map, as the most recent.
+    this.#origins.delete(origin);
+    this.#origins.set(origin, known);
+    return true;
+  }
+
+  #origin(id: number, now: number): Origin {
+    const known = this.#origins.get(id);
+    if (known !== undefined) return known;
+    this.#forget(now);
+    const added = { blocks: new Map<number, Uint32Array>(), highestBlock: -1, lastAt: now };
+    this.#origins.set(id, added);
+    return added;
+  }
+
+  /** Makes room for one more origin. */
+  #forget(now: number): void {
+    for (const [id, { lastAt }] of this.#origins) {
+      if (now - lastAt < forgottenAfter && this.#origins.size < maxOrigins) return;
+      this.#origins.delete(id);
+    }
+  }
+}
