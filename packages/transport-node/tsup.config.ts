@@ -1,8 +1,11 @@
 import { copyFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { defineConfig, type Options } from "tsup";
 
-const license = createRequire(import.meta.url).resolve("dns-packet/LICENSE");
+/** The licenses of what the build contains. */
+const dnsPacket = createRequire(import.meta.url).resolve("dns-packet/LICENSE");
+const ipCodec = join(dirname(createRequire(dnsPacket).resolve("@leichtgewicht/ip-codec")), "LICENSE");
 
 /**
  * dns-packet requires `buffer`, and a bundle of ES modules that somebody makes of this package could not. So it is part of this package's build,
@@ -27,5 +30,8 @@ export default defineConfig({
   treeshake: true,
   noExternal: ["dns-packet"],
   esbuildPlugins: [requiredBuffer],
-  onSuccess: () => copyFile(license, "dist/dns-packet.LICENSE"),
+  onSuccess: async () => {
+    await copyFile(dnsPacket, "dist/dns-packet.LICENSE");
+    await copyFile(ipCodec, "dist/ip-codec.LICENSE");
+  },
 });

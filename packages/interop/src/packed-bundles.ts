@@ -1,6 +1,7 @@
 import { mkdir, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { say, sayAll } from "./packed-tarball.ts";
+import { Figure, type Check } from "./release-checks.ts";
 import { fetchRuntime, type RuntimeId } from "./runtimes.ts";
 
 /** What npm installs beside the tarballs. */
@@ -71,11 +72,11 @@ function bundlesOf(bun: string): readonly Bundle[] {
  * Bundles the application, moves all that is installed away, and runs each bundle.
  *
  * @param folder a project with the tarballs and the {@link bundlers}, and the application compiled
- * @param check runs one check and reports it
+ * @param steps the checks of the bundles, and of their size
  */
 export async function checkBundles(
   folder: string,
-  check: (what: string, act: () => Promise<unknown>) => Promise<void>,
+  { check, size }: { readonly check: Check; readonly size: Check },
 ): Promise<void> {
   const progress = (line: string): void => void process.stderr.write(`${line}\n`);
   await writeFile(join(folder, "webpack.mjs"), webpackProgram);
@@ -104,10 +105,10 @@ export async function checkBundles(
       );
     });
   }
-  await check(`the minified bundle has at most ${bundleBudget} bytes`, async () => {
-    const { size } = await stat(join(folder, "out/app.min.mjs"));
-    progress(`${size} bytes`);
-    if (size > bundleBudget) throw new Error(`it has ${size}`);
+  await size(`the minified bundle has at most ${bundleBudget} bytes`, async () => {
+    const { size: bytes } = await stat(join(folder, "out/app.min.mjs"));
+    if (bytes > bundleBudget) throw new Error(`it has ${bytes}`);
+    return new Figure(`core and Node transport, minified: ${(bytes / 1024).toFixed(1)} of ${bundleBudget / 1024} KiB`);
   });
   await mkdir(join(folder, "away"));
   await rename(join(folder, "node_modules"), join(folder, "away/node_modules"));

@@ -1,7 +1,6 @@
 import { say } from "./packed-tarball.ts";
+import type { Check } from "./release-checks.ts";
 import { fetchRuntime, type RuntimeId } from "./runtimes.ts";
-
-type Check = (what: string, act: () => Promise<unknown>) => Promise<void>;
 
 const inline = "all is well, without threads\n";
 const well = "all is well\n";

@@ -1,11 +1,17 @@
-/** `pnpm packed`: what `pnpm pack` makes of the packages, judged by linters, and used in projects that have nothing else (../packed). */
-import { cp, mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+/**
+ * `pnpm release:dry`: all that a release does but publishing. Packs the packages, checks the tarballs, their licenses and their size, and uses them in
+ * projects that have nothing else (../packed, and the first program of README.md). Ends with a table.
+ */
+import { cp, mkdir, mkdtemp, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { runFirstProgram, type FirstProgram } from "./first-program.ts";
 import { bundlers, checkBundles } from "./packed-bundles.ts";
 import { checkLacks } from "./packed-lacks.ts";
 import { contentProblems, packAll, say, workspace, type Tarball } from "./packed-tarball.ts";
+import { Figure, ReleaseChecks } from "./release-checks.ts";
+import { checkLicenses } from "./release-licenses.ts";
 import { fetchRuntime, runtimeIds, type RuntimeId } from "./runtimes.ts";
 import { writeTestReport } from "./test-report.ts";
 
@@ -15,26 +21,21 @@ const tsc = createRequire(join(workspace, "package.json")).resolve("typescript/b
 const strict = { strict: true, skipLibCheck: false, module: "NodeNext", target: "ES2023" };
 const web = { types: [], lib: ["ES2023", "DOM", "DOM.Iterable", "DOM.AsyncIterable", "ESNext.Disposable"] };
 
-let passed = 0;
-let failed = 0;
+/** What a newcomer waits at most from an empty folder to the first member that the program reports, in s. */
+const firstProgramBudget = 120;
 
-async function check(what: string, act: () => Promise<unknown>): Promise<void> {
-  try {
-    await act();
-    passed++;
-    process.stderr.write(`ok: ${what}\n`);
-  } catch (error) {
-    failed++;
-    process.stderr.write(`NOT OK: ${what}\n${error instanceof Error ? error.message : String(error)}\n`);
-  }
-}
+const checks = new ReleaseChecks((line) => void process.stderr.write(`${line}\n`));
 
-/** A folder with the tarballs installed by npm as somebody else does it, and the programs of ../packed. */
-async function project(folder: string, tarballs: readonly Tarball[], ...others: readonly string[]): Promise<void> {
+/** A folder with packages installed by npm as somebody else does it. */
+async function install(folder: string, ...packages: readonly string[]): Promise<void> {
   await mkdir(folder);
   await writeFile(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
-  const install = ["install", "--no-audit", "--no-fund", "--loglevel=error"];
-  await say(folder, "npm", ...install, ...tarballs.map(({ file }) => file), ...others);
+  await say(folder, "npm", "install", "--no-audit", "--no-fund", "--loglevel=error", ...packages);
+}
+
+/** A project with the tarballs and the programs of ../packed. */
+async function project(folder: string, tarballs: readonly Tarball[], ...others: readonly string[]): Promise<void> {
+  await install(folder, ...tarballs.map(({ file }) => file), ...others);
   await cp(join(workspace, "packages/interop/packed"), folder, { recursive: true });
 }
 
@@ -53,21 +54,66 @@ async function runs(folder: string, id: RuntimeId, ...args: readonly string[]): 
 const cli = "node_modules/@memberlist/cli/dist/main.js";
 const quietly = (): void => undefined;
 
-async function checkAll(temp: string): Promise<void> {
-  process.stderr.write("building and packing\n");
-  await say(workspace, "npx", "-y", "pnpm@12", "build");
-  const tarballs = await packAll(temp);
+async function packAndLint(temp: string): Promise<Tarball[]> {
+  let tarballs: Tarball[] = [];
+  await checks.step("build and pack")("the packages build, and can be packed", async () => {
+    await say(workspace, "npx", "-y", "pnpm@12", "build");
+    tarballs = await packAll(temp);
+    const sizes = await Promise.all(tarballs.map(async ({ file }) => (await stat(file)).size));
+    return new Figure(`${tarballs.length} tarballs, ${Math.round(sizes.reduce((sum, size) => sum + size) / 1024)} KiB`);
+  });
   for (const tarball of tarballs) {
-    await check(`${tarball.name}: the content of its tarball`, async () => {
+    await checks.step("content")(`${tarball.name}: the content of its tarball`, async () => {
       const problems = contentProblems(tarball);
       if (problems.length > 0) throw new Error(problems.join("\n"));
     });
-    await check(`${tarball.name}: publint`, () => say(temp, "npx", "-y", linters.publint, "--strict", tarball.file));
-    await check(`${tarball.name}: are the types wrong`, () =>
+    await checks.step("publint")(`${tarball.name}: publint`, () =>
+      say(temp, "npx", "-y", linters.publint, "--strict", tarball.file),
+    );
+    await checks.step("are the types wrong")(`${tarball.name}: are the types wrong`, () =>
       say(temp, "npx", "-y", linters.attw, tarball.file, "--profile", "esm-only"),
     );
   }
+  return tarballs;
+}
 
+/** The first program of README.md, from an empty folder and an empty cache of npm, and on the other runtimes. */
+async function checkFirstProgram(temp: string, tarballs: readonly Tarball[]): Promise<void> {
+  const check = checks.step("first program");
+  const filesOf = (...names: readonly string[]): string[] =>
+    tarballs.filter(({ name }) => names.includes(name)).map(({ file }) => file);
+  const [newcomer, others] = ["newcomer", "first-program"].map((name) => join(temp, name)) as [string, string];
+  const node = "@memberlist/transport-node";
+  const deno = "@memberlist/transport-deno";
+  await check("npm installs the packages for README.md's first program, which joins a member on Node", async () => {
+    const start = performance.now();
+    const cache = `--cache=${join(temp, "npm-cache")}`;
+    await install(newcomer, cache, ...filesOf("@memberlist/core", node));
+    const installed = performance.now();
+    await runFirstProgram({ folder: newcomer, file: "main.js", command: [process.execPath], transport: node });
+    const seconds = (performance.now() - start) / 1000;
+    const all = `install to first program ${seconds.toFixed(1)} s (npm ${((installed - start) / 1000).toFixed(1)} s)`;
+    if (seconds > firstProgramBudget) throw new Error(`${all}, more than ${firstProgramBudget} s`);
+    return new Figure(`${all} of ${firstProgramBudget} s`);
+  });
+  await check("npm installs the packages for README.md's first program on Deno and Bun", async () => {
+    await install(others, ...filesOf("@memberlist/core", node, deno));
+    await writeFile(join(others, "deno.json"), JSON.stringify({ nodeModulesDir: "manual", lock: false }));
+  });
+  const flags = ["--quiet", "--no-prompt", "--allow-net", "--allow-env", "--unstable-net"] as const;
+  const programs: readonly FirstProgram[] = [
+    { folder: others, file: "main-bun.ts", command: [await fetchRuntime("bun", quietly)], transport: node },
+    { folder: others, file: "main-deno.ts", command: [await fetchRuntime("deno", quietly), "run", ...flags], transport: deno },
+  ];
+  for (const one of programs) await check(`README.md's first program joins a member: ${one.file}`, () => runFirstProgram(one));
+}
+
+async function checkAll(temp: string): Promise<void> {
+  const tarballs = await packAndLint(temp);
+  await checkLicenses(tarballs, checks.step("licenses"));
+  const size = checks.step("size");
+  await checkFirstProgram(temp, tarballs);
+  const check = checks.step("projects");
   const [node, bun, deno] = ["node", "bun", "deno"].map((name) => join(temp, `${name}-project`)) as [string, string, string];
   await check("npm installs them in an empty project for Node", () => project(node, tarballs, nodeTypes));
   await check("the types need the web's, and no runtime's", async () => {
@@ -89,7 +135,7 @@ async function checkAll(temp: string): Promise<void> {
   await check("an application to bundle type-checks", () =>
     compile(bundled, "bundle", ["bundle-app.ts"], { types: ["node"], lib: ["ES2023"], rewriteRelativeImportExtensions: true }),
   );
-  await checkBundles(bundled, check);
+  await checkBundles(bundled, { check: checks.step("bundles"), size });
   await check("npm installs them in an empty project for Bun", () => project(bun, tarballs));
   await check("the application runs on bun", () => runs(bun, "bun", "node-app.ts"));
   await check("the command line runs on bun", async () =>
@@ -119,18 +165,17 @@ async function checkAll(temp: string): Promise<void> {
     ];
     await runs(node, "node20", "cli-app.js", ...program, "--allow-sys", "--unstable-net", join(deno, "cli-deno.ts"));
   });
-  await checkLacks(node, deno, check);
+  await checkLacks(node, deno, checks.step("limited runtimes"));
 }
 
-const temp = await realpath(await mkdtemp(join(tmpdir(), "memberlist-packed-")));
+const temp = await realpath(await mkdtemp(join(tmpdir(), "memberlist-release-")));
 try {
   await checkAll(temp);
 } catch (error) {
-  failed++;
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  await checks.step("the rest")("all steps run", () => Promise.reject(error));
 } finally {
   await rm(temp, { recursive: true, force: true });
 }
-process.stdout.write(`packed packages: ${passed} checks passed, ${failed} failed\n`);
-writeTestReport(passed, failed);
-process.exitCode = failed === 0 ? 0 : 1;
+process.stdout.write(`\n${checks.table()}release:dry: ${checks.passed} checks passed, ${checks.failed} failed\n`);
+writeTestReport(checks.passed, checks.failed);
+process.exitCode = checks.failed === 0 ? 0 : 1;
