@@ -174,3 +174,37 @@ it("shows the page of a cluster whose members are started and killed", limit, as
   await status.says(/type start, leave or kill/);
   expect(await status.stop()).toBe(0);
 });
+
+it("runs a job of node-cron on one member, and on another one after the first has left", limit, async () => {
+  await using a = new Program("node", "cron", ["--name", "a", "--settle", "1000"]);
+  await a.says(/a runs the job\nreport at \S+\n/);
+  await using b = new Program("node", "cron", ["--name", "b", "--settle", "1000", ...(await a.invitation())]);
+  const [, first = ""] = await b.says(/(\w) runs the job\n/);
+  const [leading, other] = first === "a" ? [a, b] : [b, a];
+  const reports = leading.output.match(/report at/g)?.length ?? 0;
+  await expect.poll(() => leading.output.match(/report at/g)?.length ?? 0, { timeout: 20_000 }).toBeGreaterThan(reports + 1);
+  expect(b.output.includes("report at")).toBe(leading === b);
+  expect(await leading.stop()).toBe(0);
+  await other.says(new RegExp(`no leader\\n${other === a ? "a" : "b"} runs the job\\nreport at \\S+\\n`));
+  expect(await other.stop()).toBe(0);
+});
+
+it("answers for all keys at each member of a sharded cache, which computes each value once", limit, async () => {
+  await using a = new Program("node", "sharded-cache", ["--name", "a"]);
+  const [, portOfA = ""] = await a.says(/running at (\d+)\./);
+  await using b = new Program("node", "sharded-cache", ["--name", "b", ...(await a.invitation())]);
+  const [, portOfB = ""] = await b.says(/running at (\d+)\./);
+  for (const program of [a, b]) await program.says(/members: 2; 50 % of the keys move\n/);
+  const get = async (port: string, path: string): Promise<string> =>
+    (await (await fetch(`http://127.0.0.1:${port}/${path}`)).text()).trim();
+  const keys = Array.from({ length: 40 }, (_, i) => `user:${i}`);
+  const values = await Promise.all(keys.map((key) => get(portOfA, key)));
+  expect(await Promise.all(keys.map((key) => get(portOfB, key)))).toEqual(values);
+  const [ofA, ofB] = [(await get(portOfA, "?stats")).split(" "), (await get(portOfB, "?stats")).split(" ")];
+  expect([...ofA, ...ofB].sort()).toEqual(keys.toSorted());
+  expect(Math.min(ofA.length, ofB.length)).toBeGreaterThan(5);
+  expect(await b.stop()).toBe(0);
+  await a.says(/members: 1; 50 % of the keys move\n/);
+  expect(await get(portOfA, ofB[0] ?? "")).toBe(`value of ${ofB[0]}, computed by a`);
+  expect(await a.stop()).toBe(0);
+});
