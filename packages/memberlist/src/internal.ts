@@ -30,7 +30,7 @@ export { maxTimerDelay } from "./ports/clock.ts";
 export { onAbort } from "./util/on-abort.ts";
 export { nodeStateName } from "./swim/versions.ts";
 export type { EngineHooks, Sender } from "./swim/simulation-hooks.ts";
-export { NodeRecord } from "./swim/node-table.ts";
+export { NodeRecord } from "./swim/node-record.ts";
 export type { Engine } from "./swim/engine.ts";
 export { createInstrumented } from "./memberlist.ts";
 export type { Instruments } from "./create.ts";

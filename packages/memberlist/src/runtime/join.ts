@@ -15,7 +15,7 @@ import type { Log } from "../ports/log.ts";
 import type { Engine } from "../swim/engine.ts";
 import type { SeedResolver } from "./seed-resolver.ts";
 import type { OutboundStreams, PeerView } from "./streams/outbound-streams.ts";
-import { makeNode } from "../swim/node-table.ts";
+import { makeNode } from "../swim/node-record.ts";
 import { nodeStateName } from "../swim/versions.ts";
 import { isLoopback, isWildcard } from "../transport-kit/bind-target.ts";
 import type { Node } from "../api/node.ts";

@@ -4,7 +4,7 @@ import { packetBytes } from "../wire/bytes.ts";
 import { makeCompounds } from "../wire/compound.ts";
 import { TransmitLimitedQueue } from "./broadcast-queue.ts";
 import { addressOf, type EngineContext } from "./context.ts";
-import type { NodeRecord } from "./node-table.ts";
+import type { NodeRecord } from "./node-record.ts";
 import { understands } from "./peer-features.ts";
 import { packedLength, UserBroadcasts, userOverhead } from "./user-broadcasts.ts";
 

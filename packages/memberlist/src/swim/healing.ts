@@ -4,7 +4,7 @@ import type { HealingAttempt } from "../api/events.ts";
 import { randomOffset, type Random } from "../ports/random.ts";
 import { seedName, type Seed } from "../api/seeds.ts";
 import { makePing, type EngineContext } from "./context.ts";
-import type { NodeRecord } from "./node-table.ts";
+import type { NodeRecord } from "./node-record.ts";
 import { pingOnce, type PingOnceParts } from "./ping-once.ts";
 import type { ScheduledTimer } from "./timers.ts";
 

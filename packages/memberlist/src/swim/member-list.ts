@@ -1,7 +1,8 @@
 import type { Address } from "../api/address.ts";
 import type { MemberInfo, Node, NodeState } from "../api/node.ts";
 import { addressOf } from "./context.ts";
-import type { NodeRecord, NodeTable } from "./node-table.ts";
+import type { NodeRecord } from "./node-record.ts";
+import type { NodeTable } from "./node-table.ts";
 
 /** All that are alive or suspect. */
 export function liveNodes(table: NodeTable): Node[] {
@@ -34,7 +35,7 @@ export function memberInfo(record: NodeRecord, now: number, wallTime: number): M
   const age = now - record.stateChangedAt;
   const { rtt, cause, suspicion } = record;
   return Object.freeze({
-    ...record.view(),
+    ...record.viewOnce(),
     since: wallTime - age,
     age,
     rtt,

@@ -1,7 +1,7 @@
 import type { Address } from "../api/address.ts";
 import type { LeaveCause, SuspectCause } from "../api/causes.ts";
 import type { Node } from "../api/node.ts";
-import { copyBytes, equalBytes } from "../wire/bytes.ts";
+import { copyBytes } from "../wire/bytes.ts";
 import { metaMaxSize } from "../wire/constants.ts";
 import { encodeAlive, encodeDead, encodeSuspect } from "../wire/messages/encode.ts";
 import { MessageCursor } from "../wire/messages/scan.ts";
@@ -12,7 +12,7 @@ import { applyAwareness, nextIncarnation, type EngineContext } from "./context.t
 import type { Gossip } from "./gossip.ts";
 import type { Healing } from "./healing.ts";
 import { NameConflicts } from "./name-conflicts.ts";
-import { makeNode, NodeRecord } from "./node-table.ts";
+import { makeNode, NodeRecord } from "./node-record.ts";
 import { suspicionTimeout } from "./scaling.ts";
 import { Suspicion } from "./suspicion.ts";
 
@@ -65,7 +65,7 @@ export class Membership {
       if (message.incarnation === 0 && !isLocal) return;
       if (!this.#isAllowed(message)) return;
       if (!isLocal && !this.#hasRoom(message.node)) return;
-      record = new NodeRecord(message.node, message.addr, message.port, table.keepMeta(message.meta), now);
+      record = new NodeRecord(message.node, message.addr, message.port, message.meta, now);
       table.add(record);
     } else if (record.addr !== message.addr || record.port !== message.port) {
       if (!this.#isAllowed(message)) return;
@@ -137,7 +137,7 @@ export class Membership {
     record.cause = cause;
     record.suspicion = this.#newSuspicion(message.from);
     this.#armSuspicion(record, record.suspicion);
-    outputs.events.push({ type: "suspect", node: record.view(), from: message.from, cause });
+    outputs.events.push({ type: "suspect", node: record.viewOnce(), from: message.from, cause });
   }
 
   /** @param options `finished`: our broadcast of it has gone out. `cause`: where it is not the message itself */
@@ -159,7 +159,7 @@ export class Membership {
     const why = cause ?? causeOf(message, record);
     table.setState(record, message.node === message.from ? "left" : "dead", now);
     record.cause = why;
-    outputs.events.push({ type: "leave", node: record.view(), cause: why });
+    outputs.events.push({ type: "leave", node: record.viewOnce(), cause: why });
     if (record.state === "dead") this.#healing.died(record);
   }
 
@@ -242,7 +242,7 @@ export class Membership {
     else this.#gossip.refuse(message.node.length, finished);
     stats.increment("memberlist.msg.alive", 1);
     const before = record.state;
-    const isMetaChanged = !equalBytes(record.meta, message.meta);
+    const isMetaChanged = !record.hasMeta(message.meta);
     // The round trip to the old address does not apply to the new one.
     if (record.addr !== message.addr || record.port !== message.port) record.rtt = undefined;
     record.cause = undefined;
@@ -251,12 +251,12 @@ export class Membership {
       addr: message.addr,
       port: message.port,
       incarnation: message.incarnation,
-      meta: isMetaChanged ? table.keepMeta(message.meta) : record.meta,
+      meta: isMetaChanged ? message.meta : undefined,
       versions: message.vsn.length >= 6 ? table.internVersions(message.vsn) : record.versions,
     };
     if (before === "alive") table.change(record, fields);
     else table.setState(record, "alive", now, fields);
-    const node = record.view();
+    const node = record.viewOnce();
     if (before === "dead" || before === "left") outputs.events.push({ type: "join", node });
     else if (before === "suspect") outputs.events.push({ type: "alive", node });
     if (isMetaChanged && (before === "alive" || before === "suspect")) outputs.events.push({ type: "update", node });
@@ -347,9 +347,7 @@ function nodeOf(message: Alive): Node {
 
 function isUnchanged(record: NodeRecord, message: Alive): boolean {
   return (
-    message.incarnation === record.incarnation &&
-    equalBytes(message.meta, record.meta) &&
-    versionsEqual(message.vsn, record.versions)
+    message.incarnation === record.incarnation && record.hasMeta(message.meta) && versionsEqual(message.vsn, record.versions)
   );
 }
 

@@ -1,7 +1,7 @@
 import type { Node } from "../api/node.ts";
 import { RateLimit } from "../util/rate-limit.ts";
 import type { EngineContext } from "./context.ts";
-import type { NodeRecord } from "./node-table.ts";
+import type { NodeRecord } from "./node-record.ts";
 
 /** A known name at another address: the dead member's name is reclaimed, or two nodes use one name. Source: PROTOCOL.md section 5. */
 export class NameConflicts {

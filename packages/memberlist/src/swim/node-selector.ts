@@ -1,7 +1,8 @@
 import { randomOffset, type Random } from "../ports/random.ts";
 import type { NodeState } from "../api/node.ts";
 import type { SelectPurpose } from "../api/delegates.ts";
-import type { NodeRecord, NodeTable } from "./node-table.ts";
+import type { NodeRecord } from "./node-record.ts";
+import type { NodeTable } from "./node-table.ts";
 import type { EngineDelegates, EngineLog, EngineStats } from "./ports.ts";
 
 /** The states of members that a round may have. */

@@ -1,18 +1,9 @@
-import type { LeaveCause, SuspectCause } from "../api/causes.ts";
-import type { Node, NodeState } from "../api/node.ts";
+import type { NodeState } from "../api/node.ts";
 import { randomOffset, shuffle, type Random } from "../ports/random.ts";
-import { isIpAt } from "../wire/ip.ts";
-import { copyBytes } from "../wire/bytes.ts";
-import type { MessageCursor } from "../wire/messages/scan.ts";
-import { aliveSchema } from "../wire/messages/schema.ts";
-import type { PushNodeState, Versions } from "../wire/messages/types.ts";
+import type { Versions } from "../wire/messages/types.ts";
 import { AddressIndex } from "./address-index.ts";
-import type { Suspicion } from "./suspicion.ts";
+import { noVersions, type NodeFields, type NodeRecord } from "./node-record.ts";
 import { ProbeList } from "./probe-list.ts";
-import { nodeStateNumber } from "./versions.ts";
-
-/** The assumed versions of a node without version information. */
-const noVersions: Versions = Object.freeze([0, 0, 0, 0, 0, 0]);
 
 /** Nodes that {@link NodeTable.reap} looks at in one call: at most some 2 ms, on a busy machine 5. */
 const reapedAtOnce = 1_024;
@@ -20,130 +11,6 @@ const reapedAtOnce = 1_024;
 const missesMax = 64;
 /** over so many nodes at most. */
 const walkedMax = 1_024;
-
-/** Metadata up to this length shares memory, so many bytes at a time: one that stays keeps no more than that. */
-const sharedMetaMax = 128;
-const metaSlabSize = 1024;
-
-/** The fields of a member that change together. */
-export type NodeFields = Partial<Pick<Node, "addr" | "port" | "meta" | "incarnation"> & { readonly versions: Versions }>;
-
-/**
- * The engine's record of one member. Only the engine changes it; everybody else gets its frozen {@link view}. The record keeps no second
- * copy of the view's fields, because a large cluster has tens of thousands of records.
- */
-export class NodeRecord {
-  versions: Versions;
-  /** The member's IPv4 address came in 16 bytes: we relay it in the same form, which Go peers compare. */
-  isMapped: true | undefined;
-  /** When `state` last changed, in ms on the engine's clock. */
-  stateChangedAt: number;
-  suspicion: Suspicion | undefined;
-  /** Why it is suspect, dead or left; undefined while it is alive. */
-  cause: SuspectCause | LeaveCause | undefined;
-  /** The moving estimate of its round trip, in ms. */
-  rtt: number | undefined;
-  /** Its index in {@link NodeTable}'s list of the nodes of its state. */
-  statePlace = 0;
-  /** Its index in {@link ProbeList}; below 0 outside the list. */
-  probePlace = -1;
-  #node: Node;
-
-  /** It is dead, and of incarnation 0, until it is said to be otherwise. */
-  constructor(name: string, addr: string, port: number, meta: Uint8Array, now: number) {
-    this.versions = noVersions;
-    this.stateChangedAt = now;
-    this.#node = makeNode({ name, addr, port, meta, incarnation: 0 }, noVersions, "dead");
-  }
-
-  get name(): string {
-    return this.#node.name;
-  }
-
-  get addr(): string {
-    return this.#node.addr;
-  }
-
-  get port(): number {
-    return this.#node.port;
-  }
-
-  get meta(): Uint8Array {
-    return this.#node.meta;
-  }
-
-  get incarnation(): number {
-    return this.#node.incarnation;
-  }
-
-  get state(): NodeState {
-    return this.#node.state;
-  }
-
-  get isDeadOrLeft(): boolean {
-    return this.state === "dead" || this.state === "left";
-  }
-
-  /** Only through {@link NodeTable.setState}, which keeps count. */
-  changeState(state: NodeState, now: number, { versions = this.versions, ...fields }: NodeFields = {}): void {
-    this.versions = versions;
-    this.#node = makeNode({ ...this.#node, ...fields }, versions, state);
-    this.stateChangedAt = now;
-  }
-
-  /** A direct ping was answered. The estimate moves by an eighth of the difference, as TCP's does (RFC 6298). */
-  addRtt(rtt: number): void {
-    this.rtt = this.rtt === undefined ? rtt : this.rtt + (rtt - this.rtt) / 8;
-  }
-
-  /** Whether an alive message has the address, the metadata and the versions of this record, and no higher incarnation. */
-  isUnchangedBy(bytes: Uint8Array, message: MessageCursor): boolean {
-    const { versions } = this;
-    const { addr, incarnation, meta, port } = this.#node;
-    const fields = aliveSchema.of;
-    if (message.number(fields.incarnation) > incarnation || message.number(fields.port) !== port) return false;
-    if (message.size(fields.meta) !== meta.length || message.size(fields.vsn) !== versions.length || versions === noVersions)
-      return false;
-    const vsnAt = message.start(fields.vsn);
-    for (let i = 0; i < versions.length; i++) if (bytes[vsnAt + i] !== versions[i]) return false;
-    const metaAt = message.start(fields.meta);
-    for (let i = 0; i < meta.length; i++) if (bytes[metaAt + i] !== meta[i]) return false;
-    return isIpAt(bytes, message.start(fields.addr), message.size(fields.addr), addr);
-  }
-
-  /** Call only through {@link NodeTable.change}, which maintains the address index. */
-  change({ versions = this.versions, ...fields }: NodeFields): void {
-    this.versions = versions;
-    this.#node = makeNode({ ...this.#node, ...fields }, versions, this.state);
-  }
-
-  /** Takes over a view that other nodes share. It must have the record's name and state. */
-  share(view: Node, versions: Versions): void {
-    this.versions = versions;
-    this.#node = view;
-  }
-
-  view(): Node {
-    return this.#node;
-  }
-
-  /** The record as a push/pull sends it. */
-  pushState(): PushNodeState {
-    const { name, addr, port, meta, incarnation, state } = this.#node;
-    return { name, addr, isMapped: this.isMapped, port, meta, incarnation, state: nodeStateNumber(state), vsn: this.versions };
-  }
-}
-
-/** A node as delegates and callers see it. */
-export function makeNode(
-  of: Pick<Node, "name" | "addr" | "port" | "meta" | "incarnation">,
-  versions: Versions,
-  state: NodeState,
-): Node {
-  const { 0: pMin = 0, 1: pMax = 0, 2: pCur = 0, 3: dMin = 0, 4: dMax = 0, 5: dCur = 0 } = versions;
-  const { name, addr, port, meta, incarnation } = of;
-  return Object.freeze({ name, addr, port, meta, state, incarnation, pMin, pMax, pCur, dMin, dMax, dCur });
-}
 
 /** All known members, dead ones included. */
 export class NodeTable {
@@ -155,8 +22,6 @@ export class NodeTable {
   /** The addresses of all nodes that are not dead: healing must not try those of nodes that left. */
   readonly #occupied: AddressIndex = new AddressIndex();
   #list: NodeRecord[] = [];
-  #metaSlab: ArrayBuffer | undefined;
-  #metaUsed = 0;
   readonly #byState: Readonly<Record<NodeState, NodeRecord[]>> = { alive: [], suspect: [], dead: [], left: [] };
   readonly #probeList: ProbeList<NodeRecord>;
   #stateChanges = 0;
@@ -336,21 +201,6 @@ export class NodeTable {
     if (isThere === (before !== "dead") && record.addr === addr && record.port === port) return;
     if (before !== "dead") this.#occupied.delete(addr, port);
     if (isThere) this.#occupied.add(record.addr, record.port);
-  }
-
-  /** A copy of metadata. An array of its own costs some 240 bytes beside what is in it, a view of a shared one 104. */
-  keepMeta(meta: Uint8Array): Uint8Array {
-    const { length } = meta;
-    if (length === 0 || length > sharedMetaMax) return copyBytes(meta);
-    if (this.#metaSlab === undefined || this.#metaUsed + length > this.#metaSlab.byteLength) {
-      // Full, or gone: an application may have transferred the metadata of a member.
-      this.#metaSlab = new ArrayBuffer(metaSlabSize);
-      this.#metaUsed = 0;
-    }
-    const kept = new Uint8Array(this.#metaSlab, this.#metaUsed, length);
-    kept.set(meta);
-    this.#metaUsed += length;
-    return kept;
   }
 
   /** The six versions out of a message: nearly all members share a handful of them, so each is kept once. */

@@ -2,7 +2,7 @@ import type { AdvertisedAddress } from "../ports/transport.ts";
 import { encodeAlive, encodeDead } from "../wire/messages/encode.ts";
 import { nextIncarnation, type EngineContext } from "./context.ts";
 import type { Gossip } from "./gossip.ts";
-import type { NodeRecord } from "./node-table.ts";
+import type { NodeRecord } from "./node-record.ts";
 import type { ScheduledTimer } from "./timers.ts";
 
 /** Further rounds of gossip for each message, beyond those in which it reaches all members without packet loss. */

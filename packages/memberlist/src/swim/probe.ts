@@ -9,7 +9,7 @@ import type { AckHandlers } from "./ack-handlers.ts";
 import { addressOf, applyAwareness, makePing, type EngineContext } from "./context.ts";
 import type { Gossip } from "./gossip.ts";
 import type { Membership } from "./membership.ts";
-import type { NodeRecord } from "./node-table.ts";
+import type { NodeRecord } from "./node-record.ts";
 import { understands } from "./peer-features.ts";
 import type { ScheduledTimer } from "./timers.ts";
 
@@ -159,7 +159,7 @@ class Probe {
       this.#target.addRtt(rtt);
       table.changed(this.#target);
       stats.sample("memberlist.probe.rtt", rtt);
-      const node = this.#target.view();
+      const node = this.#target.viewOnce();
       outputs.events.push({ type: "pingComplete", node, rtt, payload: keepable(payload) });
     }
     this.#end(this.#sendFailed ? 0 : -1, this.#isIndirect ? "indirect" : "direct");

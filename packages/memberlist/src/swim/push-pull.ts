@@ -5,7 +5,7 @@ import type { NodeSource } from "../wire/messages/push-pull.ts";
 import type { PushNodeState } from "../wire/messages/types.ts";
 import { addressOf, applyPort, type EngineContext } from "./context.ts";
 import type { Membership } from "./membership.ts";
-import { makeNode } from "./node-table.ts";
+import { makeNode } from "./node-record.ts";
 import { Periodic } from "./timers.ts";
 import { pushPullScale } from "./scaling.ts";
 import { nodeStateName, protocolChecks } from "./versions.ts";

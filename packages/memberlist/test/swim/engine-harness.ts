@@ -6,7 +6,7 @@ import type { EngineEvent, EngineAction } from "../../src/swim/outputs.ts";
 import { Diagnostics, type DiagnosticsChannels } from "../../src/ports/diagnostics.ts";
 import type { EngineDelegates, EngineLog, EngineStats } from "../../src/swim/ports.ts";
 import type { EngineHooks } from "../../src/swim/simulation-hooks.ts";
-import type { NodeRecord } from "../../src/swim/node-table.ts";
+import type { NodeRecord } from "../../src/swim/node-record.ts";
 import { protocolChecks } from "../../src/swim/versions.ts";
 import type { NodeState } from "../../src/api/node.ts";
 import type { Random } from "../../src/ports/random.ts";

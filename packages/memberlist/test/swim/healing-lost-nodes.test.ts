@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { LostNodes, lostNodesMax, RetrySchedule } from "../../src/swim/healing.ts";
-import { NodeRecord } from "../../src/swim/node-table.ts";
+import { NodeRecord } from "../../src/swim/node-record.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 
 function record(name: string): NodeRecord {

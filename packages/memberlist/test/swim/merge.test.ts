@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { MemberlistError } from "../../src/api/errors.ts";
-import { NodeRecord } from "../../src/swim/node-table.ts";
+import { NodeRecord } from "../../src/swim/node-record.ts";
 import type { Node } from "../../src/api/node.ts";
 import type { PushNodeState } from "../../src/wire/messages/types.ts";
 import { protocolChecks } from "../../src/swim/versions.ts";

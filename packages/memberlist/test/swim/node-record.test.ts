@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MessageCursor } from "../../src/wire/messages/scan.ts";
 import { aliveSchema } from "../../src/wire/messages/schema.ts";
-import { NodeRecord } from "../../src/swim/node-table.ts";
+import { NodeRecord } from "../../src/swim/node-record.ts";
 import { alive, encodeMessage, goodVersions, hostOf, type MessageOf } from "./messages.ts";
 
 const meta = Uint8Array.of(7, 8, 9);
@@ -59,6 +59,8 @@ describe("a record", () => {
     const { name, addr, port, incarnation, state } = record;
     expect(record.view()).toMatchObject({ name, addr, port, incarnation, state });
     expect([incarnation, state]).toEqual([5, "dead"]);
+    expect(record.meta).toEqual(record.view().meta);
+    // The view's own, from now on.
     expect(record.meta).toBe(record.view().meta);
   });
 

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { NodeRecord, NodeTable } from "../../src/swim/node-table.ts";
+import { NodeRecord } from "../../src/swim/node-record.ts";
+import { NodeTable } from "../../src/swim/node-table.ts";
 import type { NodeState } from "../../src/api/node.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { EngineHarness, TestRandom } from "./engine-harness.ts";
@@ -21,41 +22,6 @@ function tableOf(wanted: readonly (readonly [state: NodeState, changedAt: number
 function names(table: NodeTable): string[] {
   return table.records().map((record) => record.name);
 }
-
-describe("kept metadata", () => {
-  it("stays a separate copy beside all other kept metadata", () => {
-    const table = tableOf([]);
-    const given = Array.from({ length: 600 }, (_, i) => new Uint8Array((i * 7) % 513).fill(i));
-    const kept = given.map((meta) => table.keepMeta(meta));
-    const expected = given.map((meta) => meta.slice());
-    for (const meta of given) meta.fill(0xee);
-    expect(kept).toEqual(expected);
-  });
-
-  it("takes bounded memory", () => {
-    const table = tableOf([]);
-    const buffers = Array.from({ length: 100 }, () => table.keepMeta(new Uint8Array(25)).buffer);
-    expect(new Set(buffers).size).toBeLessThan(5);
-    expect(Math.max(...buffers.map(({ byteLength }) => byteLength))).toBeLessThanOrEqual(1024);
-    expect(table.keepMeta(new Uint8Array(300)).buffer.byteLength).toBe(300);
-    expect(table.keepMeta(new Uint8Array(129)).buffer.byteLength).toBe(129);
-    expect(table.keepMeta(new Uint8Array(0)).buffer.byteLength).toBe(0);
-  });
-
-  it("fills its shared memory to the last byte", () => {
-    const table = tableOf([]);
-    const buffers = Array.from({ length: 16 }, () => table.keepMeta(new Uint8Array(128)).buffer);
-    expect(new Set(buffers.slice(0, 8)).size).toBe(1);
-    expect(new Set(buffers).size).toBe(2);
-  });
-
-  it("survives the transfer of another node's metadata buffer", () => {
-    const table = tableOf([]);
-    const { buffer } = table.keepMeta(new Uint8Array(25));
-    structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
-    expect(table.keepMeta(Uint8Array.of(1, 2, 3))).toEqual(Uint8Array.of(1, 2, 3));
-  });
-});
 
 describe("the end of a round", () => {
   it("comes after each live node was probed, and starts a round in another order [ShuffleNodes]", () => {

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { NodeRecord } from "../../src/swim/node-table.ts";
+import { NodeRecord } from "../../src/swim/node-record.ts";
 import { ProbeList } from "../../src/swim/probe-list.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { NodeRecord, NodeTable } from "../../src/swim/node-table.ts";
+import { NodeRecord } from "../../src/swim/node-record.ts";
+import { NodeTable } from "../../src/swim/node-table.ts";
 import { EngineHarness } from "./engine-harness.ts";
 import { ack, alive, dead, suspect } from "./messages.ts";
 

@@ -1,0 +1,188 @@
+import type { LeaveCause, SuspectCause } from "../api/causes.ts";
+import type { Node, NodeState } from "../api/node.ts";
+import { isIpAt } from "../wire/ip.ts";
+import type { MessageCursor } from "../wire/messages/scan.ts";
+import { aliveSchema } from "../wire/messages/schema.ts";
+import type { PushNodeState, Versions } from "../wire/messages/types.ts";
+import { KeptMeta, metaAt, sizeOf, startOf } from "./kept-meta.ts";
+import type { Suspicion } from "./suspicion.ts";
+import { nodeStateNumber } from "./versions.ts";
+
+/** The assumed versions of a node without version information. */
+export const noVersions: Versions = Object.freeze([0, 0, 0, 0, 0, 0]);
+
+/** The fields of a member that change together. */
+export interface NodeFields extends Partial<Pick<Node, "addr" | "port" | "incarnation">> {
+  /** Copied. */
+  readonly meta?: Uint8Array | undefined;
+  readonly versions?: Versions;
+}
+
+const keptMeta = new KeptMeta();
+
+/** What messages say of a member, in 80 bytes: its {@link Node} takes 224, with the array of its metadata. */
+interface Facts extends Pick<Node, "name" | "addr" | "port" | "incarnation" | "state"> {
+  /** See {@link KeptMeta}. */
+  readonly metaBytes: Uint8Array;
+  readonly metaPlace: number;
+}
+
+/**
+ * The engine's record of one member. Only the engine changes it; everybody else gets its frozen {@link view}. The record has each field once,
+ * because a large cluster has tens of thousands of records: in {@link Facts}, until somebody asks for the view, which then takes their place.
+ */
+export class NodeRecord {
+  versions: Versions;
+  /** The member's IPv4 address came in 16 bytes: we relay it in the same form, which Go peers compare. */
+  isMapped: true | undefined;
+  /** When `state` last changed, in ms on the engine's clock. Whole ms: a number with a fraction would take 16 bytes beside its field. */
+  stateChangedAt: number;
+  suspicion: Suspicion | undefined;
+  /** Why it is suspect, dead or left; undefined while it is alive. */
+  cause: SuspectCause | LeaveCause | undefined;
+  /** The moving estimate of its round trip, in ms. */
+  rtt: number | undefined;
+  /** Its index in {@link NodeTable}'s list of the nodes of its state. */
+  statePlace = 0;
+  /** Its index in {@link ProbeList}; below 0 outside the list. */
+  probePlace = -1;
+  #facts: Facts | Node;
+
+  /** It is dead, and of incarnation 0, until it is said to be otherwise. */
+  constructor(name: string, addr: string, port: number, meta: Uint8Array, now: number) {
+    this.versions = noVersions;
+    this.stateChangedAt = Math.floor(now);
+    const metaBytes = keptMeta.keep(meta);
+    this.#facts = { name, addr, port, incarnation: 0, state: "dead", metaBytes, metaPlace: keptMeta.place };
+  }
+
+  get name(): string {
+    return this.#facts.name;
+  }
+
+  get addr(): string {
+    return this.#facts.addr;
+  }
+
+  get port(): number {
+    return this.#facts.port;
+  }
+
+  get meta(): Uint8Array {
+    return metaAt(metaBytesOf(this.#facts), metaPlaceOf(this.#facts));
+  }
+
+  get incarnation(): number {
+    return this.#facts.incarnation;
+  }
+
+  get state(): NodeState {
+    return this.#facts.state;
+  }
+
+  get isDeadOrLeft(): boolean {
+    return this.state === "dead" || this.state === "left";
+  }
+
+  /** Only through {@link NodeTable.setState}, which keeps count. */
+  changeState(state: NodeState, now: number, fields: NodeFields = {}): void {
+    this.versions = fields.versions ?? this.versions;
+    this.#facts = changed(this.#facts, state, fields);
+    this.stateChangedAt = Math.floor(now);
+  }
+
+  /** A direct ping was answered. The estimate moves by an eighth of the difference, as TCP's does (RFC 6298). */
+  addRtt(rtt: number): void {
+    this.rtt = this.rtt === undefined ? rtt : this.rtt + (rtt - this.rtt) / 8;
+  }
+
+  /** Whether an alive message has the address, the metadata and the versions of this record, and no higher incarnation. */
+  isUnchangedBy(bytes: Uint8Array, message: MessageCursor): boolean {
+    const { versions } = this;
+    const { addr, incarnation, port } = this.#facts;
+    const fields = aliveSchema.of;
+    if (message.number(fields.incarnation) > incarnation || message.number(fields.port) !== port) return false;
+    if (message.size(fields.vsn) !== versions.length || versions === noVersions) return false;
+    const vsnAt = message.start(fields.vsn);
+    for (let i = 0; i < versions.length; i++) if (bytes[vsnAt + i] !== versions[i]) return false;
+    if (!hasMetaOf(this.#facts, bytes, message.start(fields.meta), message.size(fields.meta))) return false;
+    return isIpAt(bytes, message.start(fields.addr), message.size(fields.addr), addr);
+  }
+
+  /** Whether this is its metadata. */
+  hasMeta(meta: Uint8Array): boolean {
+    return hasMetaOf(this.#facts, meta, 0, meta.length);
+  }
+
+  /** Call only through {@link NodeTable.change}, which maintains the address index. */
+  change(fields: NodeFields): void {
+    this.versions = fields.versions ?? this.versions;
+    this.#facts = changed(this.#facts, this.state, fields);
+  }
+
+  /** Takes over a view that other nodes share. It must have the record's name and state. */
+  share(view: Node, versions: Versions): void {
+    this.versions = versions;
+    this.#facts = view;
+  }
+
+  /** The member as delegates and callers see it: the same object until it changes. It stays in memory. */
+  view(): Node {
+    return (this.#facts = this.viewOnce());
+  }
+
+  /** As {@link view}, and stays nowhere, unless somebody has asked for the view already: most members change, and nobody looks at them. */
+  viewOnce(): Node {
+    const facts = this.#facts;
+    return "metaBytes" in facts ? makeNode(this, this.versions, facts.state) : facts;
+  }
+
+  /** The record as a push/pull sends it. */
+  pushState(): PushNodeState {
+    const { name, addr, port, meta, incarnation, state } = this;
+    return { name, addr, isMapped: this.isMapped, port, meta, incarnation, state: nodeStateNumber(state), vsn: this.versions };
+  }
+}
+
+// Functions: a class with private methods would cost each record 8 bytes.
+
+function changed(before: Facts | Node, state: NodeState, { addr, port, meta, incarnation }: NodeFields): Facts {
+  return {
+    name: before.name,
+    addr: addr ?? before.addr,
+    port: port ?? before.port,
+    incarnation: incarnation ?? before.incarnation,
+    state,
+    metaBytes: meta === undefined ? metaBytesOf(before) : keptMeta.keep(meta),
+    metaPlace: meta === undefined ? metaPlaceOf(before) : keptMeta.place,
+  };
+}
+
+function metaBytesOf(facts: Facts | Node): Uint8Array {
+  return "metaBytes" in facts ? facts.metaBytes : facts.meta;
+}
+
+function metaPlaceOf(facts: Facts | Node): number {
+  return "metaBytes" in facts ? facts.metaPlace : facts.meta.length;
+}
+
+/** Whether the `size` bytes from `at` on are the metadata. */
+function hasMetaOf(facts: Facts | Node, bytes: Uint8Array, at: number, size: number): boolean {
+  const kept = metaBytesOf(facts);
+  const place = metaPlaceOf(facts);
+  if (sizeOf(place) !== size) return false;
+  const start = startOf(place);
+  for (let i = 0; i < size; i++) if (bytes[at + i] !== kept[start + i]) return false;
+  return true;
+}
+
+/** A node as delegates and callers see it. */
+export function makeNode(
+  of: Pick<Node, "name" | "addr" | "port" | "meta" | "incarnation">,
+  versions: Versions,
+  state: NodeState,
+): Node {
+  const { 0: pMin = 0, 1: pMax = 0, 2: pCur = 0, 3: dMin = 0, 4: dMax = 0, 5: dCur = 0 } = versions;
+  const { name, addr, port, meta, incarnation } = of;
+  return Object.freeze({ name, addr, port, meta, state, incarnation, pMin, pMax, pCur, dMin, dMax, dCur });
+}
