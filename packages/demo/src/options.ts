@@ -29,7 +29,7 @@ Runs five memberlist agents on this machine, one of them the Go library where
 Go is installed. They join, gossip, notice that one was killed, take it back,
 and see one leave. Exits with 0, or with 1 and the step that failed.
 
-  --keep              leave the cluster running until Ctrl-C; say how to join it
+  --keep              run the cluster until Ctrl-C, and print how to join it
   --json              one event a line on stdout
   --agents N          how many agents, 5 to 15 (default 5)
   --no-go             Node agents only

@@ -14,7 +14,7 @@ const [runtime, version] = bun === undefined ? ["node", node] : ["bun", bun];
 const inThread = process.argv.includes("--thread") || process.env["MEMBERLIST_TEST_THREAD"] === "1";
 
 function createInThread(config: Config, rules: PeerRules): Promise<Memberlist> {
-  const module = new URL("./peer-policy.mjs", import.meta.url);
+  const module = new URL("./peer-policy.js", import.meta.url);
   module.searchParams.set("rules", JSON.stringify(rules));
   return createMemberlist({ ...config, thread: { module } });
 }

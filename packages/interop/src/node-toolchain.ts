@@ -6,12 +6,12 @@ import { binDir } from "./go-toolchain.ts";
 
 const building = new Map<string, Promise<string>>();
 
-/** The TypeScript peer, as a program for Node and Bun, and beside it the program of the thread that its member may run in. */
+/** Builds the TypeScript peer for Node and Bun. Beside it: the program of the thread that its member may run in, and the policy for the thread. */
 export async function buildNodePeer(): Promise<string> {
   const [peer] = await Promise.all([
     buildNodeProgram("node-peer"),
     buildNodeProgram("memberlist-thread.js", "../../transport-node/src/thread.ts"),
-    buildNodeProgram("peer-policy"),
+    buildNodeProgram("peer-policy.js", "../src/peer-policy.ts"),
   ]);
   return peer;
 }

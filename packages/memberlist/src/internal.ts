@@ -41,6 +41,7 @@ export type { ThreadConfig, ThreadOptions } from "./thread/thread-config.ts";
 export { chooseAdvertiseAddress, defaultRoute, machineHas, type HostInterfaces } from "./transport-kit/advertise.ts";
 export { Backoff } from "./transport-kit/backoff.ts";
 export {
+  bindError,
   bindSockets,
   createTransportLog,
   listenBacklog,
@@ -58,7 +59,6 @@ export { checkPath, createFileStore } from "./transport-kit/file-store.ts";
 export { firstNameServer, nameServers, systemConfigPath, type NameServer } from "./transport-kit/name-server.ts";
 export { resolveHost, resolveService, type NameResolver, type SystemLookup } from "./transport-kit/resolver.ts";
 export { packetObjection, RouteTable } from "./transport-kit/udp-route.ts";
-export { bindError } from "./transport-kit/bind-target.ts";
 export { errnoOf } from "./api/errors.ts";
 export {
   SocketTransport,

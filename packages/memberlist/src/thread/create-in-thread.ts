@@ -6,6 +6,7 @@ import { memberlistOf, type Memberlist } from "../memberlist.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { DiagnosticsChannels } from "../ports/diagnostics.ts";
 import { createLog } from "../ports/log.ts";
+import { isObject } from "../util/value-rules.ts";
 import { clonedConfig, loadModule, threadRules, type ThreadConfig, type ThreadOptions } from "./thread-config.ts";
 import { ThreadMember } from "./thread-member.ts";
 import type { StartThread } from "./thread-port.ts";
@@ -67,7 +68,7 @@ function namesOf(config: object): string[] {
 function threadOptions(thread: Exclude<ThreadConfig, false>): ThreadOptions {
   if (thread === true) return {};
   if (thread === "prefer") return { prefer: true };
-  if (typeof thread === "string") throw configError("thread", 'must be true, false, "prefer", or an object');
+  if (!isObject(thread)) throw configError("thread", 'must be true, false, "prefer", or an object');
   checkConfigPart("thread", thread, threadRules);
   return thread;
 }

@@ -34,7 +34,7 @@ export interface ThreadOptions {
 export type ThreadConfig = boolean | "prefer" | ThreadOptions;
 
 const url = {
-  expected: "a URL",
+  expected: 'a URL object, such as new URL("./file.js", import.meta.url)',
   accepts: (value: unknown) => value instanceof URL,
 };
 export const threadRules: Rules<ThreadOptions> = {

@@ -1,8 +1,8 @@
-import { MemberlistError } from "../api/errors.ts";
+import { errnoOf, errorMessage, MemberlistError } from "../api/errors.ts";
 import { systemClock } from "../ports/clock.ts";
 import type { Logger, LogOutput } from "../ports/logger.ts";
 import { createLog, type Log } from "../ports/log.ts";
-import { planBind, type BindTarget, bindError } from "./bind-target.ts";
+import { planBind, type BindTarget } from "./bind-target.ts";
 import type { Connection } from "./tcp-stream.ts";
 import { UdpSocket, type DatagramSocket } from "./udp-socket.ts";
 
@@ -120,4 +120,20 @@ async function bind<T>(protocol: "TCP" | "UDP", binding: Binding, open: (binding
   } catch (error) {
     throw error instanceof MemberlistError ? error : bindError(protocol, binding.target, binding.port, error as Error);
   }
+}
+
+/** Advice for each error of binding. */
+const bindHints: Readonly<Record<string, string>> = {
+  EADDRINUSE: ". Another process uses the port: end it, or set bindPort (0 takes a free one)",
+  EADDRNOTAVAIL: ". This machine does not have the address: set bindAddr to one that it has",
+  EACCES: ". This user may not use the port: set bindPort to 1024 or more",
+};
+
+export function bindError(protocol: "TCP" | "UDP", target: BindTarget, port: number, error: Error): MemberlistError {
+  const errno = errnoOf(error);
+  const hint = errno === undefined ? "" : (bindHints[errno] ?? "");
+  return new MemberlistError("bind_failed", `binding ${protocol} ${target.address} port ${port}: ${errorMessage(error)}${hint}`, {
+    cause: error,
+    details: { protocol, address: target.address, port, errno },
+  });
 }

@@ -1,5 +1,5 @@
 import { canonicalIp } from "../api/address.ts";
-import { errnoOf, errorMessage, MemberlistError } from "../api/errors.ts";
+import { MemberlistError } from "../api/errors.ts";
 
 export type IpFamily = 4 | 6;
 
@@ -55,20 +55,4 @@ export function planBind(bindAddrs: readonly string[]): BindTarget[] {
     family: familyOf(address),
     ipv6Only: familyOf(address) === 6 && !(address === "::" && !withIpv4),
   }));
-}
-
-/** Advice for each error of binding. */
-const bindHints: Readonly<Record<string, string>> = {
-  EADDRINUSE: ". Another process uses the port: end it, or set bindPort (0 takes a free one)",
-  EADDRNOTAVAIL: ". This machine does not have the address: set bindAddr to one that it has",
-  EACCES: ". This user may not use the port: set bindPort to 1024 or more",
-};
-
-export function bindError(protocol: "TCP" | "UDP", target: BindTarget, port: number, error: Error): MemberlistError {
-  const errno = errnoOf(error);
-  const hint = errno === undefined ? "" : (bindHints[errno] ?? "");
-  return new MemberlistError("bind_failed", `binding ${protocol} ${target.address} port ${port}: ${errorMessage(error)}${hint}`, {
-    cause: error,
-    details: { protocol, address: target.address, port, errno },
-  });
 }
