@@ -56,7 +56,7 @@ module.exports = {
     {
       name: "adapters-know-only-the-core",
       severity: "error",
-      from: { path: "^packages/(opentelemetry|prometheus|ring|status)/src" },
+      from: { path: "^packages/(opentelemetry|prometheus|ring|status|topics)/src" },
       to: {
         path: "^packages/",
         pathNot: "^packages/(memberlist|$1)/",

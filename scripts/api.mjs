@@ -16,6 +16,7 @@ const entries = [
   ["prometheus", "prometheus", "index"],
   ["ring", "ring", "index"],
   ["status", "status", "index"],
+  ["topics", "topics", "index"],
   ["transport-node", "transport-node", "index"],
   ["transport-deno", "transport-deno", "index"],
 ];

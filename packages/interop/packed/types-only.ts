@@ -10,6 +10,7 @@ export type * as prometheus from "@memberlist/prometheus";
 export type * as ring from "@memberlist/ring";
 export type * as simulator from "@memberlist/simulator";
 export type * as status from "@memberlist/status";
+export type * as topics from "@memberlist/topics";
 export type * as deno from "@memberlist/transport-deno";
 export type * as node from "@memberlist/transport-node";
 export type * as workerEntry from "@memberlist/transport-node/worker";

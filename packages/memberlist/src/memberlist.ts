@@ -388,7 +388,10 @@ export class Memberlist implements AsyncDisposable {
    * they detect by probing. To avoid that, call {@link leave} first, or use `await using`. May be called twice.
    */
   shutdown(): Promise<void> {
-    this.#shutdown ??= this.#member.stop();
+    if (this.#shutdown === undefined) {
+      this.#shutdown = this.#member.stop();
+      this.#member.channels.end();
+    }
     return this.#shutdown;
   }
 

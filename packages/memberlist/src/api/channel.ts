@@ -28,6 +28,8 @@ export interface ChannelHandlers {
   localState?(join: boolean): Uint8Array | Promise<Uint8Array>;
   /** Called with the part of the same channel in the state of the peer of a push/pull. */
   mergeRemoteState?(state: Uint8Array, join: boolean): void;
+  /** Called once when the channel is closed, by {@link Channel.close} or by the shutdown of the member. */
+  onClose?(): void;
 }
 
 /**
@@ -60,4 +62,5 @@ export const channelRules: Rules<ChannelHandlers> = {
   onMessage: isFunction,
   localState: isFunction,
   mergeRemoteState: isFunction,
+  onClose: isFunction,
 };

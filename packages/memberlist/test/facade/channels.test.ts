@@ -275,6 +275,20 @@ describe("opening a channel", () => {
     expect(thrown(() => members.channel("prices"))).toBe("shutdown");
   });
 
+  it("notifies the channel of its end once: of its close, or of the shutdown of the member", async () => {
+    const { members } = await cluster().start();
+    const ended: string[] = [];
+    const open = (name: string): Channel => members.channel(name, { onClose: () => void ended.push(name) });
+    const prices = open("prices");
+    open("stock");
+    prices.close();
+    expect(ended).toEqual(["prices"]);
+    await members.shutdown();
+    prices.close();
+    await members.shutdown();
+    expect(ended).toEqual(["prices", "stock"]);
+  });
+
   it("makes every call on a closed channel fail", async () => {
     const one = cluster();
     const [a] = (await one.joined(2)) as [TestNode];

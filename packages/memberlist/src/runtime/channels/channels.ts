@@ -81,11 +81,17 @@ export class Channels implements ChannelLayer {
       onClose: () => {
         this.#channels.delete(name);
         this.#stateChanged();
+        this.#closed(name, handlers);
       },
     });
     this.#channels.set(name, channel);
     this.#stateChanged();
     return channel;
+  }
+
+  /** Closes all channels: the member shuts down. */
+  end(): void {
+    for (const channel of this.#channels.values()) channel.close();
   }
 
   receive(message: Uint8Array, from: Address): void {
@@ -112,6 +118,10 @@ export class Channels implements ChannelLayer {
   mergeState(sections: Uint8Array, join: boolean): void {
     if (this.#early === undefined) this.#merge(sections, join);
     else this.#keep(sections.length, () => this.#merge(sections, join));
+  }
+
+  #closed(name: string, handlers: ChannelHandlers): void {
+    this.#options.delegates.guard.call(`onClose of channel ${name}`, undefined, () => handlers.onClose?.());
   }
 
   #keep(bytes: number, deliver: () => void): void {

@@ -1,0 +1,148 @@
+import type { Channel } from "@memberlist/core";
+import type { TopicsCounters } from "./counters.ts";
+import type { MessageLog, StoredMessage } from "./message-log.ts";
+import type { TopicsMember } from "./options.ts";
+import type { RetainedValues } from "./retained.ts";
+import { encodeDigest, encodePacket, type Digest, type Packet, type Range, type WireMessage } from "./wire.ts";
+
+/** A gap of this age, in ms, is no longer gossip out of order. */
+const gapAge = 700;
+/** After a new message, a member sends its digest to random others, so many ms after the message or the digest before. */
+const digestPauses: readonly number[] = [1_000, 1_000, 2_000];
+/** Such a digest has the origins with a message within this time, in ms, and the most bytes that travel in one packet. */
+const recent = 10_000;
+const maxDigestBytes = 1_200;
+/** The payloads of one message of a repair, in bytes. A single one may be longer. */
+const batchBytes = 256 * 1024;
+/** How many members are repaired at the same time. The others ask again. */
+const maxAnswers = 8;
+
+export interface RepairOptions {
+  readonly member: TopicsMember;
+  readonly channel: () => Channel;
+  readonly log: MessageLog;
+  readonly retained: RetainedValues;
+  readonly counters: TopicsCounters;
+}
+
+/** Finds what this member misses, asks others for it, and answers others. */
+export class Repair {
+  readonly #options: RepairOptions;
+  /** When the next digest is due. */
+  #digestAt = Infinity;
+  /** How many digests were sent since the last new message. */
+  #digests = 0;
+  #answers = 0;
+
+  constructor(options: RepairOptions) {
+    this.#options = options;
+  }
+
+  /** A new message has arrived. */
+  received(now: number): void {
+    // Not later than before: with a new message every moment, digests would never be sent.
+    this.#digestAt = Math.min(this.#digestAt, now + (digestPauses[0] as number));
+    this.#digests = 0;
+  }
+
+  /** This member's part of a push/pull's state. */
+  state(): Uint8Array {
+    const digest = this.#digest(-Infinity);
+    return digest.origins.length + digest.retained.length === 0 ? new Uint8Array() : encodeDigest(digest);
+  }
+
+  /** Asks the sender of a digest for what this member misses. */
+  compare({ member, origins, retained }: Digest, now: number): void {
+    const { log, member: own, retained: values } = this.#options;
+    if (member === own.config.name) return;
+    this.#pull(member, log.missing(origins, now), values.missing(retained));
+  }
+
+  /** Called about every second. */
+  tick(now: number): void {
+    const { log, member } = this.#options;
+    for (const { ranges, sender } of log.gaps(gapAge, now)) {
+      const isThere = member.get(sender)?.state === "alive";
+      const target = isThere ? sender : this.#randomMember();
+      if (target !== undefined) this.#pull(target, ranges, []);
+    }
+    if (now < this.#digestAt) return;
+    this.#digestAt = now + (digestPauses[++this.#digests] ?? Infinity);
+    this.#sendDigest(now);
+  }
+
+  /** Sends a member what it asked for. */
+  async answer(to: string, { ranges, retained: topics }: Packet & { readonly type: "pull" }): Promise<void> {
+    const { log, member, retained } = this.#options;
+    if (this.#answers >= maxAnswers) return;
+    this.#answers++;
+    const aged = (message: StoredMessage): WireMessage => ({
+      ...message,
+      age: member.config.clock.now() - message.publishedAt,
+    });
+    try {
+      const values = topics.map((topic) => retained.get(topic)).filter((value) => value !== undefined);
+      if (values.length > 0) await this.#send(to, { type: "repair", messages: [], retained: values.map(aged) });
+      let batch: StoredMessage[] = [];
+      let bytes = 0;
+      for (const message of ranges.flatMap((range) => [...log.stored(range)])) {
+        if (bytes > 0 && bytes + message.payload.length > batchBytes) {
+          await this.#send(to, { type: "repair", messages: batch.map(aged), retained: [] });
+          batch = [];
+          bytes = 0;
+        }
+        batch.push(message);
+        bytes += message.payload.length;
+      }
+      if (batch.length > 0) await this.#send(to, { type: "repair", messages: batch.map(aged), retained: [] });
+    } catch {
+      // It is gone, or asks again.
+    } finally {
+      this.#answers--;
+    }
+  }
+
+  async #send(to: string, packet: Packet & { readonly type: "repair" }): Promise<void> {
+    this.#options.counters.repairs += packet.messages.length + packet.retained.length;
+    await this.#options.channel().sendReliable(to, encodePacket(packet));
+  }
+
+  #pull(from: string, ranges: readonly Range[], retained: readonly string[]): void {
+    if (ranges.length + retained.length === 0) return;
+    this.#trySend(from, { type: "pull", ranges: ranges.slice(0, 64), retained: retained.slice(0, 64) });
+  }
+
+  #sendDigest(now: number): void {
+    const target = this.#randomMember();
+    if (target === undefined) return;
+    const digest = this.#digest(now - recent);
+    let { origins } = digest;
+    let packet: Packet = { type: "digest", digest: { ...digest, retained: [] } };
+    while (origins.length > 1 && encodePacket(packet).length > maxDigestBytes) {
+      origins = origins.slice(Math.ceil(origins.length / 2));
+      packet = { type: "digest", digest: { ...digest, origins, retained: [] } };
+    }
+    if (origins.length > 0) this.#trySend(target, packet);
+  }
+
+  #digest(since: number): Digest {
+    const { log, member, retained } = this.#options;
+    return { member: member.config.name, origins: log.digest(since), retained: retained.digest() };
+  }
+
+  /** By packet: if it is lost, the next digest or the next tick repeats it. */
+  #trySend(to: string, packet: Packet): void {
+    try {
+      this.#options.channel().sendBestEffort(to, encodePacket(packet));
+    } catch {
+      // It has left, or this member shuts down.
+    }
+  }
+
+  #randomMember(): string | undefined {
+    const { member } = this.#options;
+    const { config } = member;
+    const others = member.members().filter(({ name }) => name !== config.name);
+    return others[Math.floor(config.random.next() * others.length)]?.name;
+  }
+}
