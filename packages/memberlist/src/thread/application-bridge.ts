@@ -45,8 +45,7 @@ export class ApplicationBridge {
    * @param clock stamps log lines
    */
   config(start: StartMessage, module: Partial<Config>, clock: Clock): Config {
-    const { functions, hasChannelState, hasMetrics } = start;
-    this.channels.hasState = hasChannelState;
+    const { functions, hasMetrics } = start;
     const has = (name: ApplicationFunction): boolean => functions.includes(name);
     const { logger, logOutput, ...others } = module;
     const ownLogger = logger ?? (logOutput === undefined ? undefined : textLogger(logOutput, clock));

@@ -85,8 +85,9 @@ class MemberServer {
     this.#memory = new Int32Array(start.shared);
     this.#feed.share(this.#memory);
     const keyring = start.keys === undefined ? undefined : keyringOf(start.keys);
-    // Set before the first await, because the application may change its keys meanwhile.
+    // Both are set before the first await, because the application may change its keys and channels meanwhile.
     this.#keyring = keyring;
+    this.#bridge.channels.hasState = start.hasChannelState;
     const module = start.module === undefined ? {} : await loadModule(start.module, start.given, this.#options.load);
     const clock = module.clock ?? systemClock();
     const config = { ...this.#bridge.config(start, module, clock), ...(keyring === undefined ? {} : { keyring }) };

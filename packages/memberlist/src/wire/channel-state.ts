@@ -1,10 +1,13 @@
 import { concatBytes, readU32, writeU32 } from "./bytes.ts";
+import { channelNameMaxSize } from "./channel-message.ts";
 import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
 
 /** The last bytes of a state with a part for channels: 0xc1, then "mls". */
 const magic: Uint8Array = new Uint8Array([0xc1, 0x6d, 0x6c, 0x73]);
 /** The length of all sections, and the magic bytes. */
 export const trailerBytes: number = 4 + magic.length;
+/** The most sections of a state. Without a limit, a peer could put millions of them into 20 MiB. */
+export const maxSections: number = 1_024;
 
 /** The part of one channel. */
 export interface ChannelSection {
@@ -45,7 +48,8 @@ export function decodeSections(bytes: Uint8Array): ChannelSection[] | undefined 
   while (at < bytes.length) {
     const nameBytes = bytes[at] as number;
     const stateAt = at + 1 + nameBytes + 4;
-    if (nameBytes === 0 || stateAt > bytes.length) return undefined;
+    if (nameBytes === 0 || nameBytes > channelNameMaxSize || stateAt > bytes.length) return undefined;
+    if (sections.length === maxSections) return undefined;
     const end = stateAt + readU32(bytes, stateAt - 4);
     if (end > bytes.length) return undefined;
     sections.push({ channel: decodeUtf8(bytes, at + 1, nameBytes), state: bytes.subarray(stateAt, end) });

@@ -134,6 +134,16 @@ describe("a broadcast of a channel", () => {
     expect(b.members.queues().user).toBe(0);
   });
 
+  it("does not replace one of another channel, even if both names together read the same", async () => {
+    const one = cluster();
+    const [a, b] = (await one.joined(2)) as [TestNode, TestNode];
+    const [got, others] = [collect(b, "shop"), collect(b, "shop/eu")];
+    await collect(a, "shop").channel.broadcast(bytes("first"), { name: "eu/tea" });
+    await collect(a, "shop/eu").channel.broadcast(bytes("second"), { name: "tea" });
+    await one.until(() => others.got.length === 1);
+    expect([got.texts(), others.texts()]).toEqual([["first"], ["second"]]);
+  });
+
   it("reaches every member over a stream, without relaying, if it is long", async () => {
     const one = cluster();
     const nodes = await one.joined(5);

@@ -42,6 +42,8 @@ it.each([
   ["a section without a name", "00 00000000 00000005 c16d6c73"],
   ["a section that is longer than the rest", "0161 00000002 01 00000007 c16d6c73"],
   ["a header that is cut off", "0161 0000 00000004 c16d6c73"],
+  ["a name of 65 bytes", `41 ${"61".repeat(65)} 00000000 00000046 c16d6c73`],
+  ["1,025 sections", `${"016100000000".repeat(1_025)} 00001806 c16d6c73`],
 ])("gives all bytes of a state with a malformed trailer to the delegate: %s", (_, hex) => {
   const state = fromHex(hex);
   expect(splitState(state)).toEqual({ delegateState: state, sections: undefined, isMalformed: true });

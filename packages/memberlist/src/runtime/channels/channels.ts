@@ -6,7 +6,14 @@ import type { ResolvedConfig } from "../../config/config.ts";
 import { randomOffset } from "../../ports/random.ts";
 import { describe } from "../../util/describe.ts";
 import { channelNameMaxSize, decodeChannelMessage, withOneMoreHop, type ChannelMessage } from "../../wire/channel-message.ts";
-import { decodeSections, encodeSections, sectionOverhead, trailerBytes, type ChannelSection } from "../../wire/channel-state.ts";
+import {
+  decodeSections,
+  encodeSections,
+  maxSections,
+  sectionOverhead,
+  trailerBytes,
+  type ChannelSection,
+} from "../../wire/channel-state.ts";
 import { maxPushStateBytes } from "../../wire/input-limits.ts";
 import { encodeUtf8 } from "../../wire/utf8.ts";
 import type { ChannelLayer, Delegates } from "../delegates.ts";
@@ -103,13 +110,15 @@ export class Channels implements ChannelLayer {
     const asked = [...this.#channels.values()].map((channel) => this.#stateOf(channel, join));
     const states = (await Promise.all(asked)).filter((section) => section !== undefined);
     let bytes = trailerBytes;
+    let sections = 0;
     const fitting = states.filter(({ channel, state }) => {
       const size = sectionOverhead(channel) + state.length;
-      if (bytes + size > maxPushStateBytes) {
-        this.#options.delegates.guard.report(`localState of channel ${channel}`, tooLong(bytes + size));
+      if (bytes + size > maxPushStateBytes || sections === maxSections) {
+        this.#options.delegates.guard.report(`localState of channel ${channel}`, noRoom(bytes + size));
         return false;
       }
       bytes += size;
+      sections++;
       return true;
     });
     return encodeSections(fitting);
@@ -217,6 +226,8 @@ function checkName(name: unknown): void {
   );
 }
 
-function tooLong(bytes: number): RangeError {
-  return new RangeError(`the states of all channels have ${bytes} bytes, but a push/pull carries at most ${maxPushStateBytes}`);
+function noRoom(bytes: number): RangeError {
+  return new RangeError(
+    `the states of all channels have ${bytes} bytes, but a push/pull carries at most ${maxPushStateBytes}, of ${maxSections} channels`,
+  );
 }

@@ -93,7 +93,9 @@ export function queueName(message: {
   readonly broadcast: Pick<NonNullable<ChannelMessage["broadcast"]>, "name" | "origin"> | undefined;
 }): string | undefined {
   const { broadcast, channel } = message;
-  return broadcast === undefined || broadcast.name === "" ? undefined : `\0${broadcast.origin}/${channel}/${broadcast.name}`;
+  if (broadcast === undefined || broadcast.name === "") return undefined;
+  // With the length of the channel's name, because both names may contain any character.
+  return `\0${broadcast.origin}/${channel.length}/${channel}/${broadcast.name}`;
 }
 
 function checkedName(name: unknown): Uint8Array {
