@@ -49,13 +49,14 @@ export function tableOf(nodes: readonly Node[], { filter, weight = weightTag, zo
 /** Follows the membership of a node. */
 export class MembershipWatch {
   readonly #stop: AbortController = new AbortController();
+  #isDue = false;
 
   /**
-   * @param changed called after each change
+   * @param changed called once for the changes of one turn of the event loop: a join brings one of each member, and each call reads all members
    * @param ended called when the node is shut down
    */
   constructor(members: RingSource, changed: () => void, ended: () => void) {
-    // A dropped event does no harm: each call reads all members.
+    // A dropped event does no harm, because each call reads all members.
     this.#read(members, changed).then(
       () => this.#stop.signal.aborted || ended(),
       (error: unknown) => throwLater(error),
@@ -64,7 +65,12 @@ export class MembershipWatch {
 
   async #read(members: RingSource, changed: () => void): Promise<void> {
     for await (const { type } of members.events({ signal: this.#stop.signal })) {
-      if (type === "join" || type === "leave" || type === "update") changed();
+      if (this.#isDue || (type !== "join" && type !== "leave" && type !== "update")) continue;
+      this.#isDue = true;
+      members.config.clock.defer(() => {
+        this.#isDue = false;
+        if (!this.#stop.signal.aborted) changed();
+      });
     }
   }
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { MemberlistError, type Memberlist } from "@memberlist/core";
 import { createRing, type Ring, type RingChange } from "../src/index.ts";
 import { clusters, keys, names } from "./support.ts";
@@ -36,6 +36,19 @@ describe("a ring", () => {
       ).toEqual(owners?.toSorted());
       expect(rings.filter((ring) => ring.isMine(key))).toHaveLength(1);
     }
+  });
+
+  it("reads the members once for all that a join brings at once", async () => {
+    const one = cluster();
+    await one.joined(30);
+    const last = await one.start("last");
+    const reads = vi.spyOn(last, "members");
+    const ring = createRing(last);
+    const changes = changesOf(ring);
+    await one.clock.settle(last.join([(one.members[0] as Memberlist).toJSON().address]));
+    await one.until(() => ring.members.length === 31);
+    expect(changes.length).toBeLessThan(5);
+    expect(reads.mock.calls.length).toBeLessThan(10);
   });
 
   it("reports a join with the keys that the new member takes, by which time it owns them", async () => {
