@@ -44,7 +44,9 @@ export class SeenBroadcasts {
 
   #origin(id: number, now: number): Origin {
     const known = this.#origins.get(id);
-    if (known !== undefined) return known;
+    // Otherwise a single forged sequence far ahead would silence the origin until its member starts again.
+    if (known !== undefined && now - known.lastAt < forgottenAfter) return known;
+    this.#origins.delete(id);
     this.#forget(now);
     const added = { blocks: new Map<number, Uint32Array>(), highestBlock: -1, lastAt: now };
     this.#origins.set(id, added);

@@ -41,6 +41,13 @@ it("forgets an origin ten minutes after its last broadcast, when another one app
   expect(seen.add(1, 1, 11 * minute)).toBe(true);
 });
 
+it("forgets an origin ten minutes after a sequence far ahead, so that it is silent no longer", () => {
+  const seen = new SeenBroadcasts();
+  seen.add(1, 2 ** 32 - 1, 0);
+  expect(seen.add(1, 7, 9 * minute)).toBe(false);
+  expect(seen.add(1, 8, 10 * minute)).toBe(true);
+});
+
 it("remembers at most 8,192 origins, those that were silent for longest first to go", () => {
   const seen = new SeenBroadcasts();
   for (let origin = 0; origin < 8_192; origin++) seen.add(origin, 1, 0);
