@@ -231,7 +231,7 @@ export const identityEffects: Readonly<Record<Exclude<keyof Config, ProtocolFiel
 
   clock: async (one) => {
     await one.start();
-    expect(one.clock.pending).toBe(1);
+    expect(one.clock.pending).toBeGreaterThan(0);
   },
 
   random: async (one) => {

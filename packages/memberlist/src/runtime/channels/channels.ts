@@ -3,6 +3,7 @@ import type { BroadcastOptions, BroadcastResult } from "../../api/broadcast.ts";
 import type { Channel, ChannelHandlers } from "../../api/channel.ts";
 import { MemberlistError } from "../../api/errors.ts";
 import type { ResolvedConfig } from "../../config/config.ts";
+import type { ClockTimer } from "../../ports/clock.ts";
 import { randomOffset } from "../../ports/random.ts";
 import { describe } from "../../util/describe.ts";
 import { channelNameMaxSize, decodeChannelMessage, withOneMoreHop, type ChannelMessage } from "../../wire/channel-message.ts";
@@ -50,6 +51,7 @@ export class Channels implements ChannelLayer {
   #origin: number | undefined;
   #sequence = 0;
   #hasState = true;
+  #start: ClockTimer = undefined;
 
   constructor(options: ChannelsOptions) {
     this.#options = options;
@@ -62,12 +64,12 @@ export class Channels implements ChannelLayer {
 
   /** The application gets the member now. What has arrived for its channels is delivered in a later turn, when it has opened them. */
   started(): void {
-    this.#options.config.clock.defer(() => {
+    this.#start = this.#options.config.clock.setTimeout(() => {
       const early = this.#early ?? [];
       this.#early = undefined;
       this.#stateChanged();
       for (const deliver of early) deliver();
-    });
+    }, 0);
   }
 
   /** @throws MemberlistError `invalid_argument`, `channel_exists` */
@@ -96,8 +98,9 @@ export class Channels implements ChannelLayer {
     return channel;
   }
 
-  /** Closes all channels: the member shuts down. */
+  /** Closes all channels, and drops what has arrived before the application could open them: the member shuts down. */
   end(): void {
+    this.#options.config.clock.clearTimeout(this.#start);
     for (const channel of this.#channels.values()) channel.close();
   }
 
