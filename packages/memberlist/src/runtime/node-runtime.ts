@@ -136,6 +136,7 @@ export class NodeRuntime {
   }
 
   start(meta: Uint8Array): void {
+    this.packets.prepare();
     this.#transport.listen({ packet: this.#receive, stream: (stream, from) => this.#accept(stream, from) });
     this.run(() => this.engine.start(meta));
     this.#keeper.start();

@@ -7,7 +7,9 @@ import type { Transport } from "../../ports/transport.ts";
 import { makeCompound } from "../../wire/compound.ts";
 import { compoundMaxParts, compoundOverhead, datagramMaxBytes } from "../../wire/constants.ts";
 import { packetTooLong } from "../../wire/errors.ts";
-import { encodePacket, type EncodePacketOptions } from "../../wire/packet.ts";
+import { encodePing } from "../../wire/messages/encode.ts";
+import type { Ping } from "../../wire/messages/types.ts";
+import { decodePacket, encodePacket, type EncodePacketOptions } from "../../wire/packet.ts";
 import type { Stats } from "../stats.ts";
 
 /** A packet with less room left than this, in bytes, is sent without waiting for more messages. */
@@ -27,6 +29,8 @@ export interface PacketSenderOptions {
   /** Runs what the engine wants to be done when one of its packets cannot be sent. */
   readonly onFailed: (react: () => void) => void;
 }
+
+const anyPing: Ping = { seqNo: 1, node: "node", sourceAddr: "127.0.0.1", sourcePort: 7946, sourceNode: "node" };
 
 /** User messages that wait for a packet to one receiver. */
 interface Pending {
@@ -66,6 +70,13 @@ export class PacketSender {
     this.#layers = { compress: config.enableCompression, crc: false, label, cipher, checksum: transport.crypto?.crc32 };
     this.#layersWithCrc = { ...this.#layers, crc: true };
     this.#fill = config.enableCompression ? new CompressedFill(config.udpBufferSize) : undefined;
+  }
+
+  /** Encodes and decodes a packet that goes nowhere: the first ack must not be late because compressor and cipher are only loaded then. */
+  prepare(): void {
+    const packet = this.#encode(encodePing(anyPing), true);
+    // A member may send plaintext, and refuse it.
+    if (this.#options.cipher?.encrypts !== false) decodePacket(packet, { ...this.#layers, skipInboundLabelCheck: false });
   }
 
   /**

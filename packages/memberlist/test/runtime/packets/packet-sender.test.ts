@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Address } from "../../../src/api/address.ts";
 import { systemClock } from "../../../src/ports/clock.ts";
 import { Log } from "../../../src/ports/log.ts";
@@ -44,7 +44,10 @@ function partsOf(packet: Uint8Array): readonly Uint8Array[] {
   return message[0] === 7 ? splitCompound(message.subarray(1)).parts : [message];
 }
 
-function setup({ enableCompression = false, coalesceMessages = true, onWarning }: SetupOptions = {}): Setup {
+function setup(
+  { enableCompression = false, coalesceMessages = true, onWarning }: SetupOptions = {},
+  Sender: typeof PacketSender = PacketSender,
+): Setup {
   const sent: Sent[] = [];
   const transport: Setup["transport"] = { mayGoOn: true, error: undefined };
   const ignore = (): void => undefined;
@@ -52,7 +55,7 @@ function setup({ enableCompression = false, coalesceMessages = true, onWarning }
   const clock = systemClock();
   const log = new Log(logger, clock);
   const stats = new Stats({ clock, log });
-  const sender = new PacketSender({
+  const sender = new Sender({
     config: { coalesceMessages, enableCompression, udpBufferSize },
     transport: {
       writeTo: (packet, to) => {
@@ -220,5 +223,40 @@ describe("the transport's result", () => {
     sender.sendUser(message(600, 2), a, true);
     await endOfMicrotasks();
     expect(sent.flatMap(({ parts }) => parts.map((part) => part[1]))).toEqual([3, 2]);
+  });
+});
+
+interface WebAssemblyRuntime {
+  readonly WebAssembly: { readonly Module: new (bytes: Uint8Array) => object; readonly Instance: unknown };
+}
+
+/** The types of Node and Deno disagree on it. */
+function runtimeOf(global: object): WebAssemblyRuntime {
+  return global as WebAssemblyRuntime;
+}
+
+describe("the first packet", () => {
+  afterEach(() => {
+    vi.unstubAllGlobals();
+    vi.resetModules();
+  });
+
+  it.each([true, false])("does not wait for the compressor to be compiled, with compression %s", async (enableCompression) => {
+    let compiled = 0;
+    const { Instance, Module } = runtimeOf(globalThis).WebAssembly;
+    class CountedModule extends Module {
+      constructor(bytes: Uint8Array) {
+        super(bytes);
+        compiled++;
+      }
+    }
+    vi.stubGlobal("WebAssembly", { Instance, Module: CountedModule });
+    vi.resetModules();
+    const { PacketSender: FreshSender } = await import("../../../src/runtime/packets/packet-sender.ts");
+    const { sender } = setup({ enableCompression }, FreshSender);
+    sender.prepare();
+    expect(compiled).toBe(enableCompression ? 1 : 0);
+    sender.send(encodeUser(new Uint8Array(100)), a, false);
+    expect(compiled).toBe(enableCompression ? 1 : 0);
   });
 });
