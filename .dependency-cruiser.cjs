@@ -56,7 +56,7 @@ module.exports = {
     {
       name: "adapters-know-only-the-core",
       severity: "error",
-      from: { path: "^packages/(opentelemetry|prometheus|ring|status|topics)/src" },
+      from: { path: "^packages/(opentelemetry|prometheus|requests|ring|status|topics)/src" },
       to: {
         path: "^packages/",
         pathNot: "^packages/(memberlist|$1)/",
@@ -64,10 +64,10 @@ module.exports = {
       },
     },
     {
-      name: "status-and-ring-have-no-runtime",
-      comment: "The status handler and the ring run on every runtime.",
+      name: "add-ons-have-no-runtime",
+      comment: "The status handler, requests and the ring run on every runtime.",
       severity: "error",
-      from: { path: "^packages/(ring|status)/src" },
+      from: { path: "^packages/(requests|ring|status)/src" },
       to: { dependencyTypes: ["core"] },
     },
     { name: "sources-import-no-tests", severity: "error", from: { path: "/src/" }, to: { path: "/test/" } },

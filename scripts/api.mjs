@@ -14,6 +14,7 @@ const entries = [
   ["memberlist", "core-transport", "transport-kit/index"],
   ["opentelemetry", "opentelemetry", "index"],
   ["prometheus", "prometheus", "index"],
+  ["requests", "requests", "index"],
   ["ring", "ring", "index"],
   ["status", "status", "index"],
   ["topics", "topics", "index"],

@@ -7,6 +7,7 @@ export type * as metrics from "@memberlist/core/metrics";
 export type * as testing from "@memberlist/core/testing";
 export type * as opentelemetry from "@memberlist/opentelemetry";
 export type * as prometheus from "@memberlist/prometheus";
+export type * as requests from "@memberlist/requests";
 export type * as ring from "@memberlist/ring";
 export type * as simulator from "@memberlist/simulator";
 export type * as status from "@memberlist/status";

@@ -14,6 +14,7 @@ export {
 export { createLog, Log } from "./ports/log.ts";
 export { escapeControls } from "./ports/logger.ts";
 export {
+  abortSignal,
   boolean,
   duration,
   durationOr,

@@ -1,0 +1,43 @@
+import { expect, it } from "vitest";
+import type { Channel } from "@memberlist/core";
+import { Sender } from "../src/sender.ts";
+
+/** A channel whose streams end when they are released. */
+function channel(): { readonly channel: Channel; readonly open: (() => void)[]; readonly sent: number[] } {
+  const open: (() => void)[] = [];
+  const sent: number[] = [];
+  const sendReliable = (_: unknown, message: Uint8Array): Promise<void> => {
+    sent.push(message[0] ?? -1);
+    return new Promise((resolve) => open.push(resolve));
+  };
+  return { channel: { sendReliable, maxPayload: () => 3 } as unknown as Channel, open, sent };
+}
+
+it("opens at most maxStreams streams at once, the oldest first, and none for a frame that is no longer wanted", async () => {
+  const { channel: one, open, sent } = channel();
+  const sender = new Sender(() => one, 2);
+  const stop = new AbortController();
+  const never = new AbortController();
+  const send = (i: number, signal: AbortSignal): Promise<void> => sender.sendStream("to", () => Uint8Array.of(i), 1_000, signal);
+  const all = [0, 1, 2, 3, 4].map((i) => send(i, i === 2 ? stop.signal : never.signal));
+  expect(sent).toEqual([0, 1]);
+  stop.abort();
+  open.shift()?.();
+  await all[2];
+  await Promise.resolve();
+  expect(sent).toEqual([0, 1, 3]);
+  for (const release of open.splice(0)) release();
+  await all[3];
+  expect(sent).toEqual([0, 1, 3, 4]);
+  for (const release of open.splice(0)) release();
+  await Promise.all(all);
+  const last = send(5, never.signal);
+  expect(sent.at(-1)).toBe(5);
+  open[0]?.();
+  await last;
+});
+
+it("sends frames that fit into a packet of the channel as packets", () => {
+  const sender = new Sender(() => channel().channel, 1);
+  expect([new Uint8Array(3), new Uint8Array(4)].map((frame) => sender.isShort(frame))).toEqual([true, false]);
+});
