@@ -19,6 +19,8 @@ interface Manifest {
 export interface Tarball {
   readonly name: string;
   readonly file: string;
+  /** The folder that it was packed from. */
+  readonly source: string;
   /** Where its content lies unpacked. */
   readonly content: string;
 }
@@ -63,7 +65,7 @@ export async function packAll(folder: string): Promise<Tarball[]> {
     const unpacked = join(folder, name);
     await mkdir(unpacked);
     await say(folder, "tar", "-xzf", file, "-C", unpacked);
-    tarballs.push({ name: manifest.name, file, content: join(unpacked, "package") });
+    tarballs.push({ name: manifest.name, file, source, content: join(unpacked, "package") });
   }
   return tarballs;
 }

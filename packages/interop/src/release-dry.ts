@@ -100,7 +100,7 @@ async function checkFirstProgram(temp: string, tarballs: readonly Tarball[]): Pr
     await install(others, ...filesOf("@memberlist/core", node, deno));
     await writeFile(join(others, "deno.json"), JSON.stringify({ nodeModulesDir: "manual", lock: false }));
   });
-  const flags = ["--quiet", "--no-prompt", "--allow-net", "--allow-env", "--unstable-net"] as const;
+  const flags = ["--quiet", "--no-prompt", "--allow-net", "--allow-env=GOSSIP_KEY", "--unstable-net"] as const;
   const programs: readonly FirstProgram[] = [
     { folder: others, file: "main-bun.ts", command: [await fetchRuntime("bun", quietly)], transport: node },
     { folder: others, file: "main-deno.ts", command: [await fetchRuntime("deno", quietly), "run", ...flags], transport: deno },

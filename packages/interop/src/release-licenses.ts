@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
-import { mkdir, readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { say, workspace, type Tarball } from "./packed-tarball.ts";
 import { Figure, type Check } from "./release-checks.ts";
 
@@ -15,9 +15,17 @@ interface Licensed {
   readonly versions: readonly string[];
 }
 
+/** A package inside of a build. */
+interface Contained {
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+}
+
 interface Sbom {
   readonly bomFormat: string;
-  readonly components: readonly { readonly purl: string; readonly licenses?: readonly unknown[] }[];
+  readonly metadata: { readonly component: { readonly group?: string; readonly name: string } };
+  readonly components: readonly { readonly purl: string }[];
 }
 
 /** Checks the licenses of what users install with the packages, and writes a CycloneDX SBOM for each package. */
@@ -34,19 +42,25 @@ export async function checkLicenses(tarballs: readonly Tarball[], check: Check):
     if (refused.length > 0) throw new Error(refused.map(([license, them]) => `${license}: ${namesOf(them)}`).join("\n"));
     return new Figure(`${installed.length} packages: ${byLicense.map(([license]) => license).join(", ")}`);
   });
+  const contained = new Map<string, readonly Contained[]>();
   for (const tarball of tarballs) {
-    await check(`${tarball.name}: the licenses of what its build contains`, () => checkContained(tarball));
+    await check(`${tarball.name}: the licenses of what its build contains`, async () => {
+      const found = await containedIn(tarball);
+      const problems = found.flatMap((one) => problemsOf(one, join(tarball.content, "dist")));
+      if (problems.length > 0) throw new Error(problems.join("\n"));
+      contained.set(tarball.name, found);
+    });
   }
   await check("an SBOM for each package", async () => {
     await rm(sbomFolder, { recursive: true, force: true });
     await mkdir(sbomFolder, { recursive: true });
     const out = join(sbomFolder, "%s-%v.cdx.json");
     await say(workspace, "npx", ...pnpm, "sbom", "--sbom-format", "cyclonedx", "--prod", "--split", "--out", out);
-    const boms = await Promise.all(readdirSync(sbomFolder).map((file) => readSbom(join(sbomFolder, file))));
+    const boms = await Promise.all(readdirSync(sbomFolder).map((file) => completeSbom(join(sbomFolder, file), contained)));
     if (boms.length !== tarballs.length) throw new Error(`there are ${boms.length} SBOMs for ${tarballs.length} packages`);
     const components = new Set(boms.flatMap((bom) => bom.components.map(({ purl }) => decodeURIComponent(purl))));
-    const missing = installed.flatMap(({ name, versions }) => versions.map((version) => `pkg:npm/${name}@${version}`));
-    const absent = missing.filter((purl) => !components.has(purl));
+    const expected = installed.flatMap(({ name, versions }) => versions.map((version) => `pkg:npm/${name}@${version}`));
+    const absent = expected.filter((purl) => !components.has(purl));
     if (absent.length > 0) throw new Error(`the SBOMs lack ${absent.join(", ")}`);
     return new Figure(`CycloneDX in ${sbomFolder.slice(workspace.length)}`);
   });
@@ -62,25 +76,48 @@ function namesOf(packages: readonly Licensed[]): string {
   return packages.map(({ name, versions }) => `${name}@${versions.join(", ")}`).join(", ");
 }
 
-/** Packages that a bundler copied into the build need their license beside it: `dist/<name>.LICENSE`. */
-async function checkContained({ content }: Tarball): Promise<void> {
+/** The packages that a bundler copied into the build, as its source maps name them. */
+async function containedIn({ source, content }: Tarball): Promise<Contained[]> {
   const dist = join(content, "dist");
   const maps = readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".js.map"));
   if (maps.length === 0) throw new Error("the build has no source map, which names what it contains");
-  const contained = new Set<string>();
+  const folders = new Set<string>();
   for (const file of maps) {
     const { sources } = JSON.parse(await readFile(join(dist, file), "utf8")) as { sources: readonly string[] };
-    for (const source of sources) {
-      const name = /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(source)?.[1];
-      if (name !== undefined) contained.add(name);
+    for (const path of sources) {
+      const [folder] = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? [];
+      if (folder !== undefined) folders.add(resolve(source, "dist", dirname(file), folder));
     }
   }
-  const lacking = [...contained].filter((name) => !existsSync(join(dist, `${name.replace(/^@[^/]+\//, "")}.LICENSE`)));
-  if (lacking.length > 0) throw new Error(`dist contains ${lacking.join(", ")} without its license`);
+  return Promise.all(
+    [...folders].map(async (folder) => JSON.parse(await readFile(join(folder, "package.json"), "utf8")) as Contained),
+  );
 }
 
-async function readSbom(path: string): Promise<Sbom> {
+/** A build has the license of what it contains beside it: `dist/<name>.LICENSE`. */
+function problemsOf({ name, license }: Contained, dist: string): string[] {
+  const problems = isAllowed(license) ? [] : [`the build contains ${name}, whose license is ${license}`];
+  const file = `${name.replace(/^@[^/]+\//, "")}.LICENSE`;
+  return existsSync(join(dist, file)) ? problems : [...problems, `the build contains ${name} without dist/${file}`];
+}
+
+/** pnpm lists the dependencies. What the build contains is added. */
+async function completeSbom(path: string, contained: ReadonlyMap<string, readonly Contained[]>): Promise<Sbom> {
   const bom = JSON.parse(await readFile(path, "utf8")) as Sbom;
   if (bom.bomFormat !== "CycloneDX") throw new Error(`${path} is not a CycloneDX SBOM`);
-  return bom;
+  const { group = "", name } = bom.metadata.component;
+  const added = (contained.get(group === "" ? name : `${group}/${name}`) ?? []).map((one) => {
+    const purl = `pkg:npm/${one.name.replace("@", "%40")}@${one.version}`;
+    return {
+      type: "library",
+      name: one.name,
+      version: one.version,
+      purl,
+      "bom-ref": purl,
+      licenses: [{ license: { id: one.license } }],
+    };
+  });
+  const complete: Sbom = { ...bom, components: [...bom.components, ...added] };
+  await writeFile(path, `${JSON.stringify(complete, undefined, 2)}\n`);
+  return complete;
 }
