@@ -36,19 +36,21 @@ export async function say(cwd: string, command: string, ...args: readonly string
 }
 
 /**
- * Runs a program to its end. Rejects with all that it printed when its exit code is not 0, or when it takes longer than 5 minutes: the machine may
- * be busy.
+ * Runs a program to its end. Rejects with all that it printed when its exit code is not 0, or when it takes longer than `timeout`, in ms: by default
+ * 5 minutes, because the machine may be busy.
  */
 export async function sayAll(
   cwd: string,
   command: string,
   args: readonly string[],
+  timeout: number = 300_000,
 ): Promise<{ readonly stdout: string; readonly stderr: string }> {
   try {
-    return await run(command, args, { cwd, shell, timeout: 300_000, env: { ...process.env, NO_COLOR: "1" } });
+    return await run(command, args, { cwd, shell, timeout, env: { ...process.env, NO_COLOR: "1" } });
   } catch (error) {
-    const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
-    throw new Error(`${command} ${args.join(" ")}:\n${stdout}${stderr || String(error)}`, { cause: error });
+    const { stdout = "", stderr = "", killed = false } = error as { stdout?: string; stderr?: string; killed?: boolean };
+    const end = killed ? `${stderr}it took longer than ${timeout / 1000} s` : stderr || String(error);
+    throw new Error(`${command} ${args.join(" ")}:\n${stdout}${end}`, { cause: error });
   }
 }
 

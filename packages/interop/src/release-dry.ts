@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { runFirstProgram, type FirstProgram } from "./first-program.ts";
 import { bundlers, checkBundles } from "./packed-bundles.ts";
 import { checkLacks } from "./packed-lacks.ts";
-import { contentProblems, packAll, say, workspace, type Tarball } from "./packed-tarball.ts";
+import { contentProblems, packAll, say, sayAll, workspace, type Tarball } from "./packed-tarball.ts";
 import { Figure, ReleaseChecks } from "./release-checks.ts";
 import { checkLicenses } from "./release-licenses.ts";
 import { fetchRuntime, runtimeIds, type RuntimeId } from "./runtimes.ts";
@@ -23,6 +23,9 @@ const web = { types: [], lib: ["ES2023", "DOM", "DOM.Iterable", "DOM.AsyncIterab
 
 /** What a newcomer waits at most from an empty folder to the first member that the program reports, in s. */
 const firstProgramBudget = 120;
+
+/** For the build of all packages on a busy machine, in ms. */
+const buildTimeout = 1_200_000;
 
 const checks = new ReleaseChecks((line) => void process.stderr.write(`${line}\n`));
 
@@ -57,11 +60,12 @@ const quietly = (): void => undefined;
 async function packAndLint(temp: string): Promise<Tarball[]> {
   let tarballs: Tarball[] = [];
   await checks.step("build and pack")("the packages build, and can be packed", async () => {
-    await say(workspace, "npx", "-y", "pnpm@12", "build");
+    await sayAll(workspace, "npx", ["-y", "pnpm@12", "build"], buildTimeout);
     tarballs = await packAll(temp);
     const sizes = await Promise.all(tarballs.map(async ({ file }) => (await stat(file)).size));
     return new Figure(`${tarballs.length} tarballs, ${Math.round(sizes.reduce((sum, size) => sum + size) / 1024)} KiB`);
   });
+  if (tarballs.length === 0) throw new Error("the other steps need the tarballs");
   for (const tarball of tarballs) {
     await checks.step("content")(`${tarball.name}: the content of its tarball`, async () => {
       const problems = contentProblems(tarball);
