@@ -208,3 +208,32 @@ it("answers for all keys at each member of a sharded cache, which computes each 
   expect(await get(portOfA, ofB[0] ?? "")).toBe(`value of ${ofB[0]}, computed by a`);
   expect(await a.stop()).toBe(0);
 });
+
+it("pushes a setting to all members, and gives the last one to a member that joins later", limit, async () => {
+  await using a = new Program("node", "config-push", ["--name", "a"]);
+  const invitation = await a.invitation();
+  await using b = new Program("node", "config-push", ["--name", "b", ...invitation]);
+  await b.invitation();
+  a.type("level=debug");
+  await b.says(/level is debug, set by a\n/);
+  b.type("level=warn");
+  await a.says(/level is warn, set by b\n/);
+  await using c = new Program("node", "config-push", ["--name", "c", ...invitation]);
+  await c.says(/level is warn, set by b\n/);
+  for (const program of [a, b, c]) expect(await program.stop()).toBe(0);
+});
+
+it("drops a cached value at all members when one changes it", limit, async () => {
+  await using a = new Program("node", "cache-invalidation", ["--name", "a"]);
+  await using b = new Program("node", "cache-invalidation", ["--name", "b", ...(await a.invitation())]);
+  await b.invitation();
+  b.type("get user:42");
+  await b.says(/user:42 is the value of user:42 \(loaded\)\n/);
+  b.type("get user:42");
+  await b.says(/user:42 is the value of user:42 \(from the cache\)\n/);
+  a.type("set user:42");
+  await b.says(/dropped user:42, which a has changed\n/);
+  b.type("get user:42");
+  await b.says(/dropped user:42[^]*user:42 is the value of user:42 \(loaded\)\n/);
+  for (const program of [a, b]) expect(await program.stop()).toBe(0);
+});

@@ -45,6 +45,9 @@ func (p *peer) NodeMeta(int) []byte {
 
 func (p *peer) NotifyMsg(message []byte) {
 	payload := append([]byte{}, message...)
+	if p.channelEvent(payload) {
+		return
+	}
 	p.out.Event("message", payloadFields(payload))
 	p.mu.Lock()
 	first := false

@@ -24,6 +24,9 @@ type peer struct {
 	userState   []byte
 	rebroadcast bool
 	seen        map[string]bool
+	// The next broadcast in a channel.
+	origin   uint64
+	sequence uint32
 
 	// Set once, before the node runs.
 	ackPayload  []byte
@@ -182,6 +185,8 @@ func members(p *peer, _ []byte) (any, error) {
 }
 
 type payload struct {
+	// Channel is the name of a channel, whose message the payload becomes.
+	Channel string `json:"channel"`
 	Payload []byte `json:"payload"`
 	Size    int    `json:"size"`
 	Seed    uint32 `json:"seed"`
@@ -215,8 +220,13 @@ func send(p *peer, line []byte) (any, error) {
 	if args.Size < 0 || args.Size > maxLine {
 		return nil, fmt.Errorf("size %d is out of range", args.Size)
 	}
+	message := args.bytes()
+	if args.Channel != "" {
+		m := channelMessage{channel: args.Channel, sender: list.LocalNode().Name, payload: message}
+		message = m.encode()
+	}
 	if args.Mode == "address" {
-		return nil, list.SendToAddress(memberlist.Address{Addr: args.Addr, Name: args.Node}, args.bytes())
+		return nil, list.SendToAddress(memberlist.Address{Addr: args.Addr, Name: args.Node}, message)
 	}
 	to, err := find(list, args.Node)
 	if err != nil {
@@ -224,9 +234,9 @@ func send(p *peer, line []byte) (any, error) {
 	}
 	switch args.Mode {
 	case "bestEffort":
-		return nil, list.SendBestEffort(to, args.bytes())
+		return nil, list.SendBestEffort(to, message)
 	case "reliable":
-		return nil, list.SendReliable(to, args.bytes())
+		return nil, list.SendReliable(to, message)
 	default:
 		return nil, fmt.Errorf("unknown mode %q", args.Mode)
 	}
@@ -243,10 +253,14 @@ func find(list *memberlist.Memberlist, name string) (*memberlist.Node, error) {
 
 func broadcast(p *peer, line []byte) (any, error) {
 	var args payload
-	if _, err := p.begin(line, &args); err != nil {
+	list, err := p.begin(line, &args)
+	if err != nil {
 		return nil, err
 	}
 	bytes := args.bytes()
+	if args.Channel != "" {
+		bytes = p.channelBroadcast(args.Channel, list.LocalNode().Name, bytes)
+	}
 	p.mu.Lock()
 	p.remember(bytes)
 	p.mu.Unlock()

@@ -130,6 +130,13 @@ interface RefuteEvent extends Timed {
 export interface MessageEvent extends Timed, PeerPayload {
   readonly event: "message";
 }
+/** A message of a channel, at the Go peer. */
+export interface ChannelMessageEvent extends Timed, PeerPayload {
+  readonly event: "channelMessage";
+  readonly channel: string;
+  readonly sender: string;
+  readonly isBroadcast: boolean;
+}
 interface UserStateEvent extends Timed, PeerPayload {
   readonly event: "userStateMerged";
   readonly join: boolean;
@@ -161,17 +168,24 @@ export type PeerEvent =
   | StateEvent
   | RefuteEvent
   | MessageEvent
+  | ChannelMessageEvent
   | UserStateEvent
   | ConflictEvent
   | MergeEvent
   | PingCompleteEvent
   | LogEvent;
 
+/** With `channel`, the Go peer frames the payload as a message of that channel. */
+interface ChannelArgs {
+  readonly channel?: string;
+}
+
 /** Base64 bytes, or `size` bytes that follow from `seed` ({@link seededBytes}). */
 export type PayloadArgs = { readonly payload: string } | { readonly size: number; readonly seed: number };
 
 /** To a known node by a packet or a stream, or to an address ("ip:port") by a packet. */
 type SendArgs = PayloadArgs &
+  ChannelArgs &
   (
     | { readonly node: string; readonly mode: "bestEffort" | "reliable" }
     | { readonly node?: string; readonly addr: string; readonly mode: "address" }
@@ -199,7 +213,7 @@ export interface PeerCommands {
   members: { args: None; result: { readonly nodes: readonly PeerMember[]; readonly alive: number } };
   send: { args: SendArgs; result: None };
   /** By the delegate's transmit-limited queue. */
-  broadcast: { args: PayloadArgs; result: None };
+  broadcast: { args: PayloadArgs & ChannelArgs; result: None };
   updateMeta: { args: { readonly meta: string; readonly timeout: number }; result: None };
   setUserState: { args: { readonly state: string }; result: None };
   ping: { args: { readonly name: string; readonly addr: string }; result: { readonly rttMs: number } };
