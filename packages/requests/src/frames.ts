@@ -87,7 +87,9 @@ export function decodeFrame(bytes: Uint8Array): Frame | undefined {
       return { type: "answer", id, payload: rest };
     case types.failure: {
       const read = prefixed(rest);
-      return read && { type: "failure", id, code: read.text, message: decoder.decode(read.rest) };
+      return (
+        read && { type: "failure", id, code: read.text, message: decoder.decode(read.rest.subarray(0, 4 * messageMaxLength)) }
+      );
     }
     default:
       return undefined;

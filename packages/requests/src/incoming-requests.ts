@@ -24,22 +24,25 @@ export type RequestHandler = (
   context: RequestContext,
 ) => Uint8Array | Promise<Uint8Array | undefined> | undefined;
 
-/** How many requests are remembered, so that one that arrives again does not run twice. */
-const maxKnown = 4_096;
+/** How many requests are remembered after their answer, so that one that arrives again does not run twice. */
+const maxAnswered = 4_096;
 /** The bytes that requests may have that wait for their handler. */
 const maxQueuedBytes = 32 * 1024 * 1024;
 /** How long the stream of an answer may take, in ms, if the other member waits that long. */
 const answerTimeout = 10_000;
 
-/** A request of another member. */
+/** A request of another member. It stays after its answer, so it must not keep the bytes of its message. */
 interface Known {
-  readonly frame: RequestFrame;
+  readonly key: string;
+  readonly id: Uint8Array;
+  readonly name: string;
+  /** Undefined once the handler has it. */
+  payload: Uint8Array | undefined;
   readonly from: ChannelSender;
   /** When the other member stops waiting. */
   readonly until: number;
   /** It arrived over a stream, at first or again. */
   onStream: boolean;
-  isDone: boolean;
   /** An answer that was sent in a packet, which may be lost. */
   packet: Uint8Array | undefined;
 }
@@ -52,6 +55,8 @@ export class IncomingRequests {
   readonly #sender: Sender;
   readonly #counters: Counters;
   readonly #known: Map<string, Known> = new Map();
+  /** The keys of those that were answered, the oldest first. */
+  readonly #answered: Set<string> = new Set();
   readonly #queue: Known[] = [];
   /** The handlers that run, with their timers. */
   readonly #running: Map<AbortController, ClockTimer> = new Map();
@@ -91,77 +96,83 @@ export class IncomingRequests {
 
   #accept(key: string, frame: RequestFrame, from: ChannelSender): void {
     const until = this.#members.config.clock.now() + frame.timeout;
-    const known: Known = { frame, from, until, onStream: frame.onStream, isDone: false, packet: undefined };
-    this.#remember(key, known);
-    if (!this.handlers.has(frame.name)) {
+    const { name, onStream, payload } = frame;
+    const id = new Uint8Array(frame.id);
+    const known: Known = { key, id, name, payload: undefined, from, until, onStream, packet: undefined };
+    this.#known.set(key, known);
+    if (!this.handlers.has(name)) {
       this.#counters.count("unknown");
-      this.#fail(known, "unknown_request", `${this.#members.localNode().name} has no handler for ${frame.name}`);
-    } else if (this.#running.size < this.#options.maxConcurrent) this.#run(known);
-    else if (this.#queue.length < this.#options.maxQueued && this.#queuedBytes + frame.payload.length <= maxQueuedBytes) {
+      this.#fail(known, "unknown_request", `${this.#members.localNode().name} has no handler for ${name}`);
+    } else if (this.#running.size < this.#options.maxConcurrent) this.#run(known, payload);
+    else if (this.#queue.length < this.#options.maxQueued && this.#queuedBytes + payload.length <= maxQueuedBytes) {
+      known.payload = payload;
       this.#queue.push(known);
-      this.#queuedBytes += frame.payload.length;
+      this.#queuedBytes += payload.length;
     } else {
       this.#counters.count("refused");
       this.#fail(known, "busy", `${this.#queue.length} requests wait for their handlers at ${this.#members.localNode().name}`);
     }
   }
 
-  #remember(key: string, known: Known): void {
-    this.#known.set(key, known);
-    for (const [oldest, { isDone }] of this.#known) {
-      if (this.#known.size <= maxKnown) return;
-      if (isDone) this.#known.delete(oldest);
-    }
+  #done({ key }: Known): void {
+    this.#answered.add(key);
+    if (this.#answered.size <= maxAnswered) return;
+    const [oldest] = this.#answered;
+    this.#answered.delete(oldest as string);
+    this.#known.delete(oldest as string);
   }
 
-  #run(known: Known): void {
-    const { frame, from, until } = known;
+  /** @returns whether a handler runs */
+  #run(known: Known, payload: Uint8Array): boolean {
+    const { name, from, until } = known;
     const { clock } = this.#members.config;
-    const handler = this.handlers.get(frame.name);
+    const handler = this.handlers.get(name);
     const left = until - clock.now();
     if (left <= 0 || handler === undefined) {
       this.#counters.count(left <= 0 ? "expired" : "unknown");
-      known.isDone = true;
-      if (left > 0) this.#fail(known, "unknown_request", `the handler for ${frame.name} was removed`);
-      this.#runNext();
-      return;
+      this.#done(known);
+      if (left > 0) this.#fail(known, "unknown_request", `the handler for ${name} was removed`);
+      return false;
     }
     this.#counters.count("handled");
     const stop = new AbortController();
     const timer: ClockTimer = clock.setTimeout(() => stop.abort(), left);
     this.#running.set(stop, timer);
-    const context: RequestContext = { from: from.name, name: frame.name, signal: stop.signal };
-    this.#answer(known, async () => handler(frame.payload, context)).then(() => {
+    const context: RequestContext = { from: from.name, name, signal: stop.signal };
+    this.#answer(known, async () => handler(payload, context)).then(() => {
       clock.clearTimeout(timer);
       this.#running.delete(stop);
       this.#runNext();
     }, throwLater);
+    return true;
   }
 
   #runNext(): void {
     if (this.#stop.signal.aborted || this.#running.size >= this.#options.maxConcurrent) return;
-    const next = this.#queue.shift();
-    if (next === undefined) return;
-    this.#queuedBytes -= next.frame.payload.length;
-    this.#run(next);
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      const { payload = new Uint8Array() } = next;
+      next.payload = undefined;
+      this.#queuedBytes -= payload.length;
+      if (this.#run(next, payload)) return;
+    }
   }
 
   async #answer(known: Known, handle: () => Promise<Uint8Array | undefined>): Promise<void> {
     try {
       const payload: unknown = await handle();
       if (payload !== undefined && !(payload instanceof Uint8Array)) throw new TypeError("a handler must return a Uint8Array");
-      this.#send(known, encodeAnswer(known.frame.id, payload ?? new Uint8Array()));
+      this.#send(known, encodeAnswer(known.id, payload ?? new Uint8Array()));
     } catch (error) {
       this.#fail(known, codeOf(error), errorMessage(error));
     }
   }
 
   #fail(known: Known, code: string, message: string): void {
-    this.#send(known, encodeFailure(known.frame.id, code, message));
+    this.#send(known, encodeFailure(known.id, code, message));
   }
 
   #send(known: Known, frame: Uint8Array): void {
-    known.isDone = true;
+    this.#done(known);
     if (this.#stop.signal.aborted) return;
     if (known.onStream || !this.#sender.isShort(frame)) {
       this.#sendOverStream(known, frame);
@@ -185,7 +196,7 @@ export class IncomingRequests {
       .sendStream(this.#addressOf(known), () => frame, left, this.#stop.signal)
       .catch((error: unknown) => {
         if (codeOf(error) === "message_too_large") {
-          this.#fail(known, "answer_too_large", `the answer to ${known.frame.name} exceeds the limit of a message`);
+          this.#fail(known, "answer_too_large", `the answer to ${known.name} exceeds the limit of a message`);
         } else this.#counters.count("unsent");
       });
   }
