@@ -42,7 +42,7 @@ describe.skipIf(deno === "")(
       await expect(run(deno, ["check", "packages/transport-deno/src/index.ts", ...files], { cwd: root })).resolves.toBeDefined();
     });
 
-    it.each(["memberlist", "status", "transport-deno"])(
+    it.each(["memberlist", "requests", "ring", "status", "topics", "transport-deno"])(
       "passes JSR's checks of %s as it is, and publishes its sources alone",
       async (name) => {
         const options = { cwd: `${root}packages/${name}`, env: { ...process.env, NO_COLOR: "1" } };
