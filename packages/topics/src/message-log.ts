@@ -3,8 +3,12 @@ import type { OriginDigest, Range, WireMessage } from "./wire.ts";
 
 /** How many origins are remembered. */
 const maxOrigins = 8_192;
-/** The most messages that one range asks for. */
+/** The most messages that one range asks for, */
 const maxRange = 4_096;
+/** and the most ranges of one packet. */
+export const maxRanges: number = 64;
+/** The memory of a stored message besides its payload, in bytes, estimated. */
+export const messageOverhead: number = 256;
 /** A range that was asked for is not asked for again within this time, in ms. */
 const askAgainAfter = 1_000;
 
@@ -93,11 +97,16 @@ export class MessageLog {
 
   /** What a peer with this digest has, and this member lacks and has not asked for just now. */
   missing(digest: readonly OriginDigest[], now: number): Range[] {
-    return digest.flatMap(({ floor, next, origin: id, sender }) => {
+    const ranges: Range[] = [];
+    for (const { floor, next, origin: id, sender } of digest) {
+      // The rest is for the next digest. A digest does not push out origins whose messages this member has.
+      if (ranges.length >= maxRanges) break;
+      if (!this.#origins.has(id) && this.#origins.size >= maxOrigins) continue;
       const origin = this.#origin({ origin: id, sender }, Math.max(1, floor), now);
       if (floor > origin.floor) origin.floor = floor;
-      return next > origin.next ? this.#ask(origin, next - 1, now) : [];
-    });
+      if (next > origin.next) ranges.push(...this.#ask(origin, next - 1, now));
+    }
+    return ranges;
   }
 
   /** The messages that are missing between others, by publisher. @param age how long they have been missing at least, in ms */
@@ -175,7 +184,7 @@ export class MessageLog {
     const ranges: Range[] = [];
     const from = Math.max(origin.next, origin.floor);
     const end = Math.min(to, from + maxRange - 1);
-    for (let at = from; at <= end; at++) {
+    for (let at = from; at <= end && ranges.length < maxRanges; at++) {
       if (origin.messages.has(at)) continue;
       let last = at;
       while (last < end && !origin.messages.has(last + 1)) last++;
@@ -218,7 +227,7 @@ export class MessageLog {
     const { counters, maxStoredBytes } = this.#options;
     origin.messages.set(message.sequence, message);
     this.#stored.add(message);
-    this.#bytes += message.payload.length;
+    this.#bytes += message.payload.length + messageOverhead;
     for (const oldest of this.#stored) {
       if (this.#bytes <= maxStoredBytes || oldest === message) return;
       counters.evicted++;
@@ -228,7 +237,7 @@ export class MessageLog {
 
   #drop(message: StoredMessage): void {
     if (!this.#stored.delete(message)) return;
-    this.#bytes -= message.payload.length;
+    this.#bytes -= message.payload.length + messageOverhead;
     this.#origins.get(message.origin)?.messages.delete(message.sequence);
   }
 }

@@ -12,7 +12,10 @@ export interface TopicsOptions {
   readonly retention?: number;
   /** The longest payload, in bytes, that this member publishes or accepts. Default 1 MiB. */
   readonly maxPayload?: number;
-  /** How many bytes of messages are kept for repair. When they exceed it, the oldest are dropped. Default 16 MiB. */
+  /**
+   * How many bytes of messages are kept for repair, with 256 for each besides its payload. When they exceed it, the oldest are dropped. The payloads of
+   * retained values may take as many bytes again. Default 16 MiB.
+   */
   readonly maxStoredBytes?: number;
   /** How many topics can have a retained value. Default 1,024. */
   readonly maxRetained?: number;

@@ -1,6 +1,6 @@
-import type { Channel } from "@memberlist/core";
+import type { Channel, Node } from "@memberlist/core";
 import type { TopicsCounters } from "./counters.ts";
-import type { MessageLog, StoredMessage } from "./message-log.ts";
+import { maxRanges, messageOverhead, type MessageLog, type StoredMessage } from "./message-log.ts";
 import type { TopicsMember } from "./options.ts";
 import type { RetainedValues } from "./retained.ts";
 import { encodeDigest, encodePacket, type Digest, type Packet, type Range, type WireMessage } from "./wire.ts";
@@ -12,10 +12,12 @@ const digestPauses: readonly number[] = [1_000, 1_000, 2_000];
 /** Such a digest has the origins with a message within this time, in ms, and the most bytes that travel in one packet. */
 const recent = 10_000;
 const maxDigestBytes = 1_200;
-/** The payloads of one message of a repair, in bytes. A single one may be longer. */
+/** The messages of one packet of a repair, in bytes. A single one may be longer. */
 const batchBytes = 256 * 1024;
 /** How many members are repaired at the same time. The others ask again. */
 const maxAnswers = 8;
+/** The most retained values that one packet asks for. */
+const maxTopics = 64;
 
 export interface RepairOptions {
   readonly member: TopicsMember;
@@ -55,15 +57,16 @@ export class Repair {
   compare({ member, origins, retained }: Digest, now: number): void {
     const { log, member: own, retained: values } = this.#options;
     if (member === own.config.name) return;
-    this.#pull(member, log.missing(origins, now), values.missing(retained));
+    const node = liveNode(own, member);
+    if (node !== undefined) this.#pull(node, log.missing(origins, now), values.missing(retained));
   }
 
   /** Called about every second. */
   tick(now: number): void {
     const { log, member } = this.#options;
     for (const { ranges, sender } of log.gaps(gapAge, now)) {
-      const isThere = member.get(sender)?.state === "alive";
-      const target = isThere ? sender : this.#randomMember();
+      const publisher = member.get(sender);
+      const target = publisher?.state === "alive" ? publisher : this.#randomMember();
       if (target !== undefined) this.#pull(target, ranges, []);
     }
     if (now < this.#digestAt) return;
@@ -72,29 +75,24 @@ export class Repair {
   }
 
   /** Sends a member what it asked for. */
-  async answer(to: string, { ranges, retained: topics }: Packet & { readonly type: "pull" }): Promise<void> {
+  async answer(name: string, { ranges, retained: topics }: Packet & { readonly type: "pull" }): Promise<void> {
     const { log, member, retained } = this.#options;
-    if (this.#answers >= maxAnswers) return;
+    const to = liveNode(member, name);
+    if (to === undefined || this.#answers >= maxAnswers) return;
     this.#answers++;
     const aged = (message: StoredMessage): WireMessage => ({
       ...message,
       age: member.config.clock.now() - message.publishedAt,
     });
     try {
-      const values = topics.map((topic) => retained.get(topic)).filter((value) => value !== undefined);
-      if (values.length > 0) await this.#send(to, { type: "repair", messages: [], retained: values.map(aged) });
-      let batch: StoredMessage[] = [];
-      let bytes = 0;
-      for (const message of ranges.flatMap((range) => [...log.stored(range)])) {
-        if (bytes > 0 && bytes + message.payload.length > batchBytes) {
-          await this.#send(to, { type: "repair", messages: batch.map(aged), retained: [] });
-          batch = [];
-          bytes = 0;
-        }
-        batch.push(message);
-        bytes += message.payload.length;
+      const values = topics.slice(0, maxTopics).flatMap((topic) => retained.get(topic) ?? []);
+      for (const batch of batchesOf(new Set(values))) {
+        await this.#send(to, { type: "repair", messages: [], retained: batch.map(aged) });
       }
-      if (batch.length > 0) await this.#send(to, { type: "repair", messages: batch.map(aged), retained: [] });
+      const messages = ranges.slice(0, maxRanges).flatMap((range) => [...log.stored(range)]);
+      for (const batch of batchesOf(new Set(messages))) {
+        await this.#send(to, { type: "repair", messages: batch.map(aged), retained: [] });
+      }
     } catch {
       // It is gone, or asks again.
     } finally {
@@ -102,14 +100,14 @@ export class Repair {
     }
   }
 
-  async #send(to: string, packet: Packet & { readonly type: "repair" }): Promise<void> {
+  async #send(to: Node, packet: Packet & { readonly type: "repair" }): Promise<void> {
     this.#options.counters.repairs += packet.messages.length + packet.retained.length;
     await this.#options.channel().sendReliable(to, encodePacket(packet));
   }
 
-  #pull(from: string, ranges: readonly Range[], retained: readonly string[]): void {
+  #pull(from: Node, ranges: readonly Range[], retained: readonly string[]): void {
     if (ranges.length + retained.length === 0) return;
-    this.#trySend(from, { type: "pull", ranges: ranges.slice(0, 64), retained: retained.slice(0, 64) });
+    this.#trySend(from, { type: "pull", ranges: ranges.slice(0, maxRanges), retained: retained.slice(0, maxTopics) });
   }
 
   #sendDigest(now: number): void {
@@ -131,7 +129,7 @@ export class Repair {
   }
 
   /** By packet: if it is lost, the next digest or the next tick repeats it. */
-  #trySend(to: string, packet: Packet): void {
+  #trySend(to: Node, packet: Packet): void {
     try {
       this.#options.channel().sendBestEffort(to, encodePacket(packet));
     } catch {
@@ -139,10 +137,33 @@ export class Repair {
     }
   }
 
-  #randomMember(): string | undefined {
+  #randomMember(): Node | undefined {
     const { member } = this.#options;
     const { config } = member;
     const others = member.members().filter(({ name }) => name !== config.name);
-    return others[Math.floor(config.random.next() * others.length)]?.name;
+    return others[Math.floor(config.random.next() * others.length)];
   }
+}
+
+/** The member of a name that a packet has. A string would also be taken for an address, anywhere. */
+export function liveNode(member: TopicsMember, name: string): Node | undefined {
+  const node = member.get(name);
+  return node?.state === "alive" || node?.state === "suspect" ? node : undefined;
+}
+
+/** Each message once, in parts of at most {@link batchBytes}. */
+function* batchesOf(messages: ReadonlySet<StoredMessage>): IterableIterator<StoredMessage[]> {
+  let batch: StoredMessage[] = [];
+  let bytes = 0;
+  for (const message of messages) {
+    const size = message.payload.length + messageOverhead;
+    if (bytes > 0 && bytes + size > batchBytes) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(message);
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
 }

@@ -4,11 +4,14 @@ import type { RetainedDigest, WireMessage } from "./wire.ts";
 /** The last retained value of each topic. */
 export class RetainedValues {
   readonly #maxTopics: number;
+  readonly #maxBytes: number;
+  #bytes = 0;
   /** The one that was set longest ago is the first. */
   readonly #values: Map<string, StoredMessage> = new Map();
 
-  constructor(maxTopics: number) {
+  constructor(maxTopics: number, maxBytes: number) {
     this.#maxTopics = maxTopics;
+    this.#maxBytes = maxBytes;
   }
 
   get(topic: string): StoredMessage | undefined {
@@ -24,14 +27,20 @@ export class RetainedValues {
   set(message: StoredMessage): boolean {
     const { topic } = message;
     if (!isNewer(message, this.#values.get(topic))) return false;
-    this.#values.delete(topic);
+    this.#delete(topic);
     if (this.#maxTopics === 0) return true;
-    if (this.#values.size >= this.#maxTopics) {
-      const [oldest] = this.#values.keys();
-      this.#values.delete(oldest as string);
-    }
     this.#values.set(topic, message);
+    this.#bytes += message.payload.length;
+    for (const oldest of this.#values.keys()) {
+      if (oldest === topic || (this.#values.size <= this.#maxTopics && this.#bytes <= this.#maxBytes)) break;
+      this.#delete(oldest);
+    }
     return true;
+  }
+
+  #delete(topic: string): void {
+    this.#bytes -= this.#values.get(topic)?.payload.length ?? 0;
+    this.#values.delete(topic);
   }
 
   digest(): RetainedDigest[] {

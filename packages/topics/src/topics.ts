@@ -1,19 +1,18 @@
-import { MemberlistError, type Channel, type ChannelSender, type ClockTimer } from "@memberlist/core";
+import { MemberlistError, type Channel, type ChannelSender, type ClockTimer, type Node } from "@memberlist/core";
 import { noCounts, type TopicsCounters } from "./counters.ts";
 import { MessageLog, type StoredMessage } from "./message-log.ts";
 import type { TopicMessage } from "./message-reader.ts";
 import { resolveOptions, type ResolvedOptions, type TopicsMember, type TopicsOptions } from "./options.ts";
-import { Repair } from "./repair.ts";
+import { liveNode, Repair } from "./repair.ts";
 import { RetainedValues } from "./retained.ts";
 import { Subscriptions, type MessagesOptions, type Subscription, type TopicHandler } from "./subscriptions.ts";
 import { receiversAfter, sendAlongTree } from "./tree.ts";
-import { decodeDigest, decodePacket, encodePacket, type WireMessage } from "./wire.ts";
+import { decodeDigest, decodePacket, encodePacket, nameMaxSize, type WireMessage } from "./wire.ts";
 
 /** How often gaps and expired messages are looked for, in ms. */
 const tickInterval = 1_000;
 /** With more user broadcasts than this in the queue, `publish` asks the caller to pause. */
 const crowdedQueue = 1_024;
-const topicMaxSize = 255;
 
 /** Options of {@link Topics.publish}. */
 export interface PublishOptions {
@@ -40,10 +39,10 @@ export class Topics {
   constructor(member: TopicsMember, options: TopicsOptions) {
     this.#member = member;
     this.#options = resolveOptions(options);
-    const { maxRetained } = this.#options;
+    const { maxRetained, maxStoredBytes } = this.#options;
     const { clock, random } = member.config;
     this.#origin = Math.floor(random.next() * 2 ** 48);
-    this.#retained = new RetainedValues(maxRetained);
+    this.#retained = new RetainedValues(maxRetained, maxStoredBytes);
     this.#subscriptions = new Subscriptions(this.#counters, (at) => clock.wallTime() - (clock.now() - at));
     this.#log = new MessageLog({ ...this.#options, counters: this.#counters, deliver: (message) => this.#deliver(message) });
     this.#repair = new Repair({
@@ -89,7 +88,7 @@ export class Topics {
     const packet = encodePacket({ type: "publish", message });
     if (packet.length > this.#channel.maxPayload()) {
       const names = this.#member.members().map(({ name }) => name);
-      await sendAlongTree(this.#channel, message, receiversAfter(message.sender, names));
+      await sendAlongTree(this.#channel, message, this.#liveNodes(receiversAfter(message.sender, names)));
       return true;
     }
     try {
@@ -141,8 +140,9 @@ export class Topics {
         break;
       case "tree":
         this.#accept(packet.message);
-        // It sends to members that it names, even if this one has got the message in another way.
-        sendAlongTree(this.#channel, packet.message, packet.receivers).catch(unreached);
+        // To members that the packet names, even if this one has got the message in another way.
+        if (this.#fits(packet.message))
+          sendAlongTree(this.#channel, packet.message, this.#liveNodes(packet.receivers)).catch(unreached);
         break;
       case "digest":
         this.#repair.compare(packet.digest, this.#now);
@@ -168,9 +168,18 @@ export class Topics {
 
   /** @returns whether the message is new */
   #accept(message: WireMessage): boolean {
-    if (message.payload.length <= this.#options.maxPayload) return this.#add(message);
+    if (this.#fits(message)) return this.#add(message);
     this.#counters.refused++;
     return false;
+  }
+
+  #fits({ payload }: WireMessage): boolean {
+    return payload.length <= this.#options.maxPayload;
+  }
+
+  /** The members of these names, each once: a packet may name anything, such as an address outside of the cluster. */
+  #liveNodes(names: readonly string[]): Node[] {
+    return [...new Set(names)].flatMap((name) => liveNode(this.#member, name) ?? []);
   }
 
   #add(message: WireMessage): boolean {
@@ -182,7 +191,7 @@ export class Topics {
   }
 
   #acceptRetained(message: WireMessage): void {
-    if (message.payload.length > this.#options.maxPayload || message.version === 0) {
+    if (!this.#fits(message) || message.version === 0) {
       this.#counters.refused++;
       return;
     }
@@ -219,8 +228,8 @@ export class Topics {
 
   #checked(topic: unknown, payload: unknown): Uint8Array {
     this.#checkOpen();
-    if (typeof topic !== "string" || topic === "" || utf8(topic).length > topicMaxSize) {
-      throw new MemberlistError("invalid_argument", `a topic must be a string of 1 to ${topicMaxSize} bytes (UTF-8)`);
+    if (typeof topic !== "string" || topic === "" || utf8(topic).length > nameMaxSize) {
+      throw new MemberlistError("invalid_argument", `a topic must be a string of 1 to ${nameMaxSize} bytes (UTF-8)`);
     }
     if (this.#member.get(this.#member.config.name)?.state === "left") {
       throw new MemberlistError("left", "this node has left the cluster: join again before publish");

@@ -1,4 +1,4 @@
-import type { Channel } from "@memberlist/core";
+import type { Channel, Node } from "@memberlist/core";
 import { encodePacket, type WireMessage } from "./wire.ts";
 
 /** How many members each member sends a long message to. */
@@ -17,17 +17,18 @@ export function receiversAfter(self: string, names: readonly string[]): string[]
  * Sends a message to the first of each of four parts of `receivers`; it passes the message on to the rest of its part. If it cannot be reached, the next one
  * takes its place. Those that were not reached find the message in a digest.
  */
-export async function sendAlongTree(channel: Channel, message: WireMessage, receivers: readonly string[]): Promise<void> {
+export async function sendAlongTree(channel: Channel, message: WireMessage, receivers: readonly Node[]): Promise<void> {
   const size = Math.ceil(receivers.length / fanout);
-  const parts: (readonly string[])[] = [];
+  const parts: (readonly Node[])[] = [];
   for (let at = 0; at < receivers.length; at += size) parts.push(receivers.slice(at, at + size));
   await Promise.all(parts.map((part) => sendToPart(channel, message, part)));
 }
 
-async function sendToPart(channel: Channel, message: WireMessage, part: readonly string[]): Promise<void> {
+async function sendToPart(channel: Channel, message: WireMessage, part: readonly Node[]): Promise<void> {
+  const names = part.map(({ name }) => name);
   for (const [i, receiver] of part.entries()) {
     try {
-      const packet = encodePacket({ type: "tree", message, receivers: part.slice(i + 1) });
+      const packet = encodePacket({ type: "tree", message, receivers: names.slice(i + 1) });
       await channel.sendReliable(receiver, packet, { timeout });
       return;
     } catch {

@@ -1,4 +1,5 @@
 import { Decoder, Encoder } from "@msgpack/msgpack";
+import { isWhole } from "./wire-shape.ts";
 
 /** A published message, as members exchange it. */
 export interface WireMessage {
@@ -63,6 +64,8 @@ const types = ["publish", "digest", "pull", "repair", "tree"] as const;
 const encoder = new Encoder();
 /** The bytes of payloads are views. */
 const decoder = new Decoder();
+/** The longest topic and the longest name of a member, in bytes. */
+export const nameMaxSize: number = 255;
 
 export function encodePacket(packet: Packet): Uint8Array {
   return encoder.encode([types.indexOf(packet.type), ...fieldsOf(packet)]);
@@ -103,7 +106,7 @@ function digestFields({ member, origins, retained }: Digest): unknown[] {
 /** @returns undefined for bytes that are not a packet of this version */
 export function decodePacket(bytes: Uint8Array): Packet | undefined {
   try {
-    const [type, ...fields] = list(decoder.decode(bytes));
+    const [type, ...fields] = decode(bytes);
     switch (types[count(type)]) {
       case "publish":
         return { type: "publish", message: readMessage(fields[0]) };
@@ -126,10 +129,15 @@ export function decodePacket(bytes: Uint8Array): Packet | undefined {
 /** @returns undefined for bytes that are not a digest */
 export function decodeDigest(bytes: Uint8Array): Digest | undefined {
   try {
-    return readDigest(list(decoder.decode(bytes)));
+    return readDigest(decode(bytes));
   } catch {
     return undefined;
   }
+}
+
+function decode(bytes: Uint8Array): unknown[] {
+  if (!isWhole(bytes)) throw new RangeError("not a value");
+  return list(decoder.decode(bytes));
 }
 
 function readMessage(value: unknown): WireMessage {
@@ -137,12 +145,12 @@ function readMessage(value: unknown): WireMessage {
   if (!(payload instanceof Uint8Array)) throw new TypeError("not bytes");
   const message = {
     origin: count(origin),
-    sender: string(sender),
+    sender: nameOf(sender),
     sequence: count(sequence),
     floor: count(floor),
     age: count(age),
     version: count(version),
-    topic: string(topic),
+    topic: nameOf(topic),
     payload: new Uint8Array(payload),
   };
   if (message.sequence === 0 || message.floor === 0 || message.floor > message.sequence) throw new RangeError("not a sequence");
@@ -151,14 +159,14 @@ function readMessage(value: unknown): WireMessage {
 
 function readDigest([member, origins, retained]: readonly unknown[]): Digest {
   return {
-    member: string(member),
+    member: nameOf(member),
     origins: list(origins).map((value) => {
       const [origin, sender, floor, next] = list(value);
-      return { origin: count(origin), sender: string(sender), floor: count(floor), next: count(next) };
+      return { origin: count(origin), sender: nameOf(sender), floor: count(floor), next: count(next) };
     }),
     retained: list(retained).map((value) => {
       const [topic, version, origin] = list(value);
-      return { topic: string(topic), version: count(version), origin: count(origin) };
+      return { topic: nameOf(topic), version: count(version), origin: count(origin) };
     }),
   };
 }
@@ -176,6 +184,13 @@ function list(value: unknown): unknown[] {
 function count(value: unknown): number {
   if (!Number.isSafeInteger(value) || (value as number) < 0) throw new TypeError("not a number from 0");
   return value as number;
+}
+
+/** The name of a member or a topic. A UTF-16 unit takes a byte or more. */
+function nameOf(value: unknown): string {
+  const name = string(value);
+  if (name === "" || name.length > nameMaxSize) throw new RangeError("not a name");
+  return name;
 }
 
 function string(value: unknown): string {

@@ -109,6 +109,16 @@ describe("a digest", () => {
   });
 });
 
+it("asks for at most 64 ranges, and forgets no origin for those of a digest", () => {
+  const { log } = logOf();
+  log.add(message(1, { origin: 20_000 }), 0);
+  const digest = Array.from({ length: 10_000 }, (_, i) => ({ origin: i, sender: "web-2", floor: 1, next: i < 9_000 ? 1 : 3 }));
+  expect(log.missing(digest, 0)).toEqual([]);
+  expect(log.digest()).toHaveLength(1);
+  const asked = logOf().log.missing(digest.slice(9_000), 0);
+  expect(asked).toEqual(Array.from({ length: 64 }, (_, i) => ({ origin: 9_000 + i, from: 1, to: 2 })));
+});
+
 it("forgets an origin after twice the retention without a message", () => {
   const { delivered, log } = logOf();
   log.add(message(1), 0);
@@ -128,7 +138,7 @@ it("takes no message that is older than the retention, and counts its age at oth
 });
 
 it("drops and counts the oldest messages over the limit of bytes", () => {
-  const { counters, log } = logOf({ maxStoredBytes: 35 });
+  const { counters, log } = logOf({ maxStoredBytes: 3 * (10 + 256) });
   for (const sequence of [1, 2, 3, 4, 5]) log.add(message(sequence), 0);
   expect(counters.evicted).toBe(2);
   expect([...log.stored({ origin: 1, from: 1, to: 9 })].map(({ sequence }) => sequence)).toEqual([3, 4, 5]);

@@ -1,6 +1,7 @@
 import { MemberlistError } from "@memberlist/core";
 import { describe, expect, it } from "vitest";
 import { createTopics, type TopicMessage } from "../src/index.ts";
+import { encodePacket } from "../src/wire.ts";
 import { TopicsCluster } from "./cluster.ts";
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
@@ -241,5 +242,64 @@ it("counts packets of its channel that it cannot decode", async () => {
   for (const bytes of [[], [0xc1], [0x90], [0x91, 99], [0x92, 0, 0x90]]) channel.sendBestEffort("node-1", Uint8Array.from(bytes));
   await cluster.sim.clock.advance(1_000);
   expect(cluster.of("node-1").topics.counters().refused).toBe(5);
+  await cluster.end();
+});
+
+it("sends nothing to addresses and members that a packet makes up", async () => {
+  const cluster = await TopicsCluster.of({ nodes: 3, start: "preloaded", config: { pushPullInterval: 0 } });
+  await cluster.publish("node-1", "text");
+  await cluster.untilAllHave(1);
+  await cluster.sim.clock.advance(30_000);
+  const { members } = cluster.sim.node("node-1");
+  cluster.of("node-0").topics.close();
+  const channel = cluster.sim.node("node-0").members.channel("topics");
+  const { addr, port } = cluster.sim.node("node-2").members.localNode();
+  const made = [`${addr}:${port}`, `node-2/${addr}:${port}`, "node-9"];
+  const origin = { origin: 1, sender: "node-2", floor: 1, next: 9 };
+  const message = {
+    origin: 1,
+    sender: "x",
+    sequence: 1,
+    floor: 1,
+    age: 0,
+    version: 0,
+    topic: "prices",
+    payload: new Uint8Array(9),
+  };
+  const before = members.traffic();
+  for (const member of made) {
+    channel.sendBestEffort("node-1", encodePacket({ type: "digest", digest: { member, origins: [origin], retained: [] } }));
+  }
+  channel.sendBestEffort("node-1", encodePacket({ type: "tree", message, receivers: made }));
+  await cluster.sim.clock.advance(500);
+  expect(cluster.of("node-1").got).toHaveLength(2);
+  expect(members.traffic().streamsOpened - before.streamsOpened).toBe(0);
+  expect(cluster.of("node-2").got).toHaveLength(1);
+  await cluster.end();
+});
+
+it("gives a member that joins all retained values, even if together they exceed the longest message", async () => {
+  const cluster = await TopicsCluster.of({ nodes: 2, start: "preloaded" }, { maxStoredBytes: 64 * 1024 * 1024 });
+  const payload = new Uint8Array(1024 * 1024);
+  cluster.of("node-1").topics.close();
+  for (let i = 0; i < 25; i++) {
+    await cluster.sim.clock.settle(cluster.of("node-0").topics.publish(`topic-${i}`, payload, { retain: true }));
+  }
+  await cluster.sim.clock.advance(11 * 60_000);
+  const late = cluster.subscribe("node-1");
+  let got = 0;
+  for (let i = 0; i < 25; i++) late.topics.subscribe(`topic-${i}`, () => void got++);
+  await cluster.sim.clock.runUntil(() => got === 25, { limit: 120_000 });
+  expect(late.topics.counters().refused).toBe(0);
+  await cluster.end();
+});
+
+it("keeps retained values up to the limit of bytes, the newest first", async () => {
+  const cluster = await TopicsCluster.of({ nodes: 1, start: "preloaded" }, { maxStoredBytes: 1_000 });
+  const { topics } = cluster.of("node-0");
+  for (const topic of ["a", "b", "c"]) await topics.publish(topic, new Uint8Array(400), { retain: true });
+  const found: string[] = [];
+  for (const topic of ["a", "b", "c"]) topics.subscribe(topic, (message) => void found.push(message.topic));
+  expect(found).toEqual(["b", "c"]);
   await cluster.end();
 });
