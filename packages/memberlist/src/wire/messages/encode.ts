@@ -70,11 +70,12 @@ export function encodeUser(bytes: Uint8Array): Uint8Array {
   return message;
 }
 
-/** A message in bytes of its own. */
+/** A message that is sent at once, or copied: its bytes share their buffer with packets. */
 export function encode<Message>(schema: Schema<Message>, message: Message): Uint8Array {
-  scratch.clear();
-  scratch.write(schema, message);
-  return scratch.copy();
+  const written = write(schema, message);
+  const bytes = packetBytes(written.length);
+  bytes.set(written);
+  return bytes;
 }
 
 /**
@@ -85,12 +86,17 @@ const updates = new Slabs(2048, 512);
 
 /** A membership update, in bytes that share their buffer with other updates. */
 function encodeUpdate<Message>(schema: Schema<Message>, message: Message): Uint8Array {
-  scratch.clear();
-  scratch.write(schema, message);
-  const written = scratch.view();
+  const written = write(schema, message);
   const bytes = updates.bytes(written.length);
   bytes.set(written);
   return bytes;
+}
+
+/** @returns a view that is valid until the next message is written */
+function write<Message>(schema: Schema<Message>, message: Message): Uint8Array {
+  scratch.clear();
+  scratch.write(schema, message);
+  return scratch.view();
 }
 
 /** Writes messages, one behind the other. */
@@ -136,11 +142,6 @@ export class MessageWriter {
   /** All that was written. */
   view(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
-  }
-
-  /** A copy of all that was written. */
-  copy(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
   }
 
   /** Discards the written bytes. */
