@@ -10,10 +10,20 @@ import { detection } from "./detection.ts";
 import { clusterSize, joinStorm, measured, memoryPerMember, pushPull, timings, type Experiment } from "./experiments.ts";
 import { FakeMembers } from "./fake-members.ts";
 import { idleCpu, idleFigure } from "./idle.ts";
+import { largeCluster } from "./large-cluster.ts";
 import type { Kind, Programs } from "./member.ts";
 import { ratioChart, type Ratio } from "./ratio-chart.ts";
 
-const experiments: readonly Experiment[] = [pushPull, joinStorm, memoryPerMember, timings, ackLatency, idleCpu, detection];
+const experiments: readonly Experiment[] = [
+  pushPull,
+  joinStorm,
+  memoryPerMember,
+  timings,
+  ackLatency,
+  idleCpu,
+  largeCluster,
+  detection,
+];
 /** Members beyond the 10,000: what a table has that already is one. */
 const some = 1_000;
 
@@ -24,14 +34,17 @@ export function addProtocol(program: Command): void {
     .description(
       "what the protocol costs on Node, beside the Go library: push/pull and memory of 10,000 members, idle nodes, late acks, ...",
     );
-  addFigureOptions(command, experiments, "one round, without idle nodes and deaths", "the samples and the chart").action(
-    protocol,
-  );
+  addFigureOptions(
+    command,
+    experiments,
+    "one round, without idle nodes, deaths and the large cluster",
+    "the samples and the chart",
+  ).action(protocol);
 }
 
 async function protocol(flags: FigureFlags): Promise<void> {
   const { only, quick } = flags;
-  const isShort = (one: Experiment): boolean => one !== idleCpu && one !== detection;
+  const isShort = (one: Experiment): boolean => one !== idleCpu && one !== largeCluster && one !== detection;
   const wanted = chosen(experiments, only).filter((one) => quick !== true || only !== undefined || isShort(one));
   const rounds = quick === true ? 1 : flags.rounds;
   const programs = await findPrograms();

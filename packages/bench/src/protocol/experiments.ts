@@ -105,22 +105,30 @@ export const memoryPerMember: Experiment = {
   steps: (_rounds, kinds) => kinds,
   run: async ({ programs, kinds, figures, fake, step }) => {
     for (const kind of kinds) {
-      const member = await Member.start(programs, kind, { gossipInterval: 2, gossipNodes: 20 });
-      const size = async (count: number): Promise<number> => {
-        await fake.pushPull(member.port, count);
-        await quiet(fake);
-        const mark = await member.do({ do: "memory" });
-        if (mark.members !== count + 1) throw new Error(`${kind}: ${mark.members} members instead of ${count + 1}`);
-        return mark.memory;
-      };
-      const some = fake.nodes.length - clusterSize;
-      const before = await size(some);
-      figures.add(memory, "bytes", kind, ((await size(fake.nodes.length)) - before) / clusterSize);
-      await member.end();
+      figures.add(memory, "bytes", kind, await memoryOf(programs, kind, fake, fake.nodes.length - clusterSize));
       step();
     }
   },
 };
+
+/** What each of the others takes in the table of a member that has `some`, in bytes, once everything about them has been gossiped. */
+export async function memoryOf(programs: Programs, kind: Kind, fake: FakeMembers, some: number): Promise<number> {
+  const member = await Member.start(programs, kind, { gossipInterval: 2, gossipNodes: 20 });
+  const size = async (count: number): Promise<number> => {
+    await fake.pushPull(member.port, count);
+    await quiet(fake);
+    const mark = await member.do({ do: "memory" });
+    if (mark.members !== count + 1) throw new Error(`${kind}: ${mark.members} members instead of ${count + 1}`);
+    return mark.memory;
+  };
+  try {
+    const all = fake.nodes.length;
+    const before = await size(some);
+    return ((await size(all)) - before) / (all - some);
+  } finally {
+    await member.end();
+  }
+}
 
 /** Encoding, decoding and the broadcast queue, in one process each, without any network. */
 export const timings: Experiment = {
@@ -131,7 +139,7 @@ export const timings: Experiment = {
     for (let round = 0; round < rounds; round++) {
       for (const kind of kinds) {
         const member = await Member.start(programs, kind);
-        for (const [what, time] of Object.entries(await member.time({ do: "time-crypto" }))) figures.add(what, "µs", kind, time);
+        for (const [what, time] of Object.entries(await member.time({ do: "time-codec" }))) figures.add(what, "µs", kind, time);
         const queue = await member.time({ do: "time-queue", entries });
         for (const [what, time] of Object.entries(queue))
           figures.add(`queue of ${entries} broadcasts: ${what}`, "µs", kind, time);
@@ -143,7 +151,7 @@ export const timings: Experiment = {
 };
 
 /** Until it knows them all, or no more come. */
-async function settled(member: Member, members: number): ReturnType<Member["do"]> {
+export async function settled(member: Member, members: number): ReturnType<Member["do"]> {
   let mark = await member.do({ do: "mark" });
   for (let waits = 0; mark.members < members && waits < 20; waits++) {
     await sleep(25);

@@ -46,7 +46,7 @@ for (let line = await lines.next(); line.done !== true; line = await lines.next(
 process.exit(0);
 
 async function follow(order: MemberOrder): Promise<unknown> {
-  if (order.do === "time-crypto") return timeCodec();
+  if (order.do === "time-codec") return timeCodec();
   if (order.do === "time-queue") return timeQueue(order.entries);
   if (order.do === "reset") {
     // Only now: an idle node has no such timer.

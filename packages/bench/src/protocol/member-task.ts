@@ -14,7 +14,7 @@ export interface MemberTask {
 
 /** Each further line, as JSON; the answer is a {@link MemberMark}, or a {@link Timings}. */
 export type MemberOrder =
-  | { readonly do: "mark" | "reset" | "memory" | "time-crypto" }
+  | { readonly do: "mark" | "reset" | "memory" | "time-codec" }
   | { readonly do: "time-queue"; readonly entries: number }
   | { readonly do: "join"; readonly address: string };
 

@@ -39,12 +39,12 @@ export class Member {
     return new Member(port, child);
   }
 
-  do(order: Exclude<MemberOrder, { readonly do: "time-crypto" | "time-queue" }>): Promise<MemberMark> {
+  do(order: Exclude<MemberOrder, { readonly do: "time-codec" | "time-queue" }>): Promise<MemberMark> {
     return this.#child.ask<MemberMark>(order);
   }
 
   time(
-    order: Extract<MemberOrder, { readonly do: "time-crypto" | "time-queue" }> | { readonly do: "time-crypto" },
+    order: Extract<MemberOrder, { readonly do: "time-codec" | "time-queue" }> | { readonly do: "time-codec" },
   ): Promise<Timings> {
     return this.#child.ask<Timings>(order);
   }
