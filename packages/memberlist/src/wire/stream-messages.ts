@@ -128,6 +128,8 @@ function inMemory(message: Uint8Array): StreamMessage {
 export interface PushPullReading {
   /** Awaited now and then, see {@link nodesInOneGo}; absent: all that has arrived is decoded in one go. */
   readonly yieldToEventLoop?: YieldToEventLoop;
+  /** Looked at after some nodes: whether to yield before {@link nodesInOneGo} of them. Absent: never. */
+  readonly isTimeOver?: (() => boolean) | undefined;
   /** Nodes that change nothing are skipped without decoding them: most of a push/pull. Absent: all are decoded. */
   readonly unchanged?: UnchangedNodes | undefined;
   /** Called for each decoded node with its approximate size in memory, in bytes. An error that it throws ends the read. */
@@ -149,6 +151,11 @@ const usualNodeBytes = 512;
 function extraWork(bytes: number): number {
   return skippedForOne * Math.floor(bytes / usualNodeBytes);
 }
+
+/** Nodes after which the time is looked at. */
+const lookedAtAfter = 50;
+
+const never = (): boolean => false;
 
 /** Nodes that are skipped in the time that it takes to decode one, while the code is cold. */
 const skippedForOne = 4;
@@ -175,7 +182,7 @@ export async function readPushPullNodes(
   reader: StreamReader,
   header: PushPullHeader,
   limits: StreamLimits,
-  { yieldToEventLoop, unchanged, charge }: PushPullReading = {},
+  { yieldToEventLoop, isTimeOver = never, unchanged, charge }: PushPullReading = {},
 ): Promise<RemoteState> {
   const nodes: PushNodeState[] = [];
   const cursor = new MessageCursor();
@@ -196,7 +203,7 @@ export async function readPushPullNodes(
     return cursor.end;
   };
   while (left > 0) {
-    if (work >= workInOneGo) {
+    if (work >= workInOneGo || (left % lookedAtAfter === 0 && isTimeOver())) {
       work = 0;
       await yieldToEventLoop?.();
     }

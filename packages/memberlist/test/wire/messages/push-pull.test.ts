@@ -189,6 +189,26 @@ describe("a long push/pull", () => {
   });
 });
 
+it("yields after 50 nodes if its time is over, and takes no time into account without a clock", async () => {
+  const nodes = Array.from({ length: 220 }, () => node);
+  const bytes = encodePushPull(false, nodes, none).subarray(1);
+  let yields = 0;
+  const yieldToEventLoop = async (): Promise<void> => void yields++;
+  const read = async (isTimeOver?: () => boolean): Promise<number> => {
+    yields = 0;
+    const state = await readPushPull(
+      new StreamReader(bytes),
+      { ...limits, maxPushStateNodes: 10_000 },
+      { yieldToEventLoop, isTimeOver },
+    );
+    expect(state.nodes).toEqual(nodes);
+    return yields;
+  };
+  expect(await read(() => true)).toBe(4);
+  expect(await read(() => false)).toBe(0);
+  expect(await read()).toBe(0);
+});
+
 it("reads large nodes in smaller chunks", async () => {
   const large = Array.from({ length: 100 }, () => ({ ...node, meta: new Uint8Array(60_000) }));
   const reader = new StreamReader(encodePushPull(false, large, none).subarray(1));
