@@ -36,7 +36,8 @@ export default defineConfig({
   },
   themeConfig: {
     nav: [
-      { text: "Guides", link: "/guide/first-service", activeMatch: "^/(guide|tutorials|migration)/" },
+      { text: "Guides", link: "/guide/first-service", activeMatch: "^/(guide|tutorials)/" },
+      { text: "Migration", link: "/migration/go", activeMatch: "^/migration/" },
       { text: "Reference", link: "/reference/config", activeMatch: "^/reference/(?!api/)" },
       { text: "API", link: "/reference/api/", activeMatch: "^/reference/api/" },
       { text: "Measurements", link: "/measurements/performance", activeMatch: "^/measurements/" },

@@ -4,36 +4,79 @@ import { titleOf } from "../../scripts/markdown.mjs";
 
 const docs = new URL("../", import.meta.url);
 
+/** Each group's title, its folder, and its first pages, as paths below docs/. */
 const groups = [
-  ["Tutorials", "tutorials", ["sharded-cache", "partitions", "transport"]],
-  [
-    "Guides",
-    "guide",
-    ["first-service", "joining", "metadata", "messages", "events", "encryption", "restarts", "partitions", "testing"],
-  ],
-  ["Migration", "migration", ["go", "swim-js", "serf"]],
-  ["Reference", "reference", ["config", "codes", "metrics", "diagnostics", "PROTOCOL"]],
-  ["API", "reference/api", ["index", "core", "transport-node", "transport-deno"]],
-  ["Measurements", "measurements", ["performance", "scale", "simulation"]],
-  ["Internals", "internals", ["architecture"]],
+  {
+    text: "Tutorials",
+    folder: "tutorials",
+    first: ["guide/first-service", "tutorials/sharded-cache", "tutorials/partitions", "guide/transports"],
+  },
+  {
+    text: "Guides",
+    folder: "guide",
+    first: [
+      "guide/joining",
+      "guide/metadata",
+      "guide/messages",
+      "guide/events",
+      "guide/encryption",
+      "guide/restarts",
+      "guide/partitions",
+      "guide/testing",
+      "guide/deploying",
+    ],
+  },
+  { text: "Migration", folder: "migration", first: ["migration/go"] },
+  {
+    text: "Reference",
+    folder: "reference",
+    first: [
+      "reference/config",
+      "reference/codes",
+      "reference/metrics",
+      "reference/diagnostics",
+      "reference/channels",
+      "reference/PROTOCOL",
+    ],
+  },
+  {
+    text: "API",
+    folder: "reference/api",
+    first: ["reference/api/index", "reference/api/core", "reference/api/transport-node", "reference/api/transport-deno"],
+  },
+  {
+    text: "Measurements",
+    folder: "measurements",
+    first: ["measurements/performance", "measurements/scale", "measurements/simulation"],
+  },
+  { text: "Internals", folder: "internals", first: ["internals/architecture"] },
 ];
 
 /** The groups of the sidebar, each with its pages. */
 export function sidebar() {
-  return groups.map(([text, folder, first]) => ({ text, items: pagesOf(folder, first) })).filter(({ items }) => items.length > 0);
+  const placed = new Set(groups.flatMap(({ first }) => first));
+  return groups
+    .map(({ text, folder, first }) => {
+      const others = pagesIn(folder).filter((page) => !placed.has(page));
+      const pages = [...first.filter((page) => existsSync(fileOf(page))), ...others];
+      return { text, items: pages.map((page) => ({ text: titleOf(readFileSync(fileOf(page), "utf8")), link: linkOf(page) })) };
+    })
+    .filter(({ items }) => items.length > 0);
 }
 
-function pagesOf(folder, first) {
+function pagesIn(folder) {
   const path = new URL(`${folder}/`, docs);
-  if (!existsSync(path)) return [];
-  const names = readdirSync(path)
-    .filter((name) => name.endsWith(".md"))
-    .map((name) => name.slice(0, -".md".length));
-  const place = (name) => (first.includes(name) ? first.indexOf(name) : first.length);
+  const names = existsSync(path) ? readdirSync(path) : [];
   return names
-    .sort((a, b) => place(a) - place(b) || a.localeCompare(b))
-    .map((name) => ({
-      text: titleOf(readFileSync(new URL(`${name}.md`, path), "utf8")),
-      link: name === "index" ? `/${folder}/` : `/${folder}/${name}`,
-    }));
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `${folder}/${name.slice(0, -".md".length)}`)
+    .sort();
+}
+
+function fileOf(page) {
+  return new URL(`${page}.md`, docs);
+}
+
+function linkOf(page) {
+  return `/${page.replace(/(^|\/)index$/, "$1")}`;
 }
