@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { defineConfig } from "vitepress";
 import { anchorOf } from "../../scripts/markdown.mjs";
+import { emptyHeaders } from "./empty-headers.mjs";
 import { sidebar } from "./pages.mjs";
 import { repositoryLinks } from "./repository-links.mjs";
 
@@ -32,7 +33,10 @@ export default defineConfig({
     anchor: { slugify: anchorOf },
     toc: { slugify: anchorOf },
     headers: { slugify: anchorOf },
-    config: (markdown) => repositoryLinks(markdown, repository),
+    config: (markdown) => {
+      repositoryLinks(markdown, repository);
+      emptyHeaders(markdown);
+    },
   },
   themeConfig: {
     nav: [
