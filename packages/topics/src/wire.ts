@@ -62,8 +62,8 @@ const types = ["publish", "digest", "pull", "repair", "tree"] as const;
 
 /** Copies what it encodes. */
 const encoder = new Encoder();
-/** The bytes of payloads are views. */
-const decoder = new Decoder();
+/** The bytes of payloads are views. A header cannot announce much more than its packet has. */
+const decoder = new Decoder({ maxArrayLength: 65_536, maxMapLength: 0, maxExtLength: 0 });
 /** The longest topic and the longest name of a member, in bytes. */
 export const nameMaxSize: number = 255;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createMemberlist, JoinError, Keyring, type Memberlist, type Metrics, type Node } from "../src/index.ts";
+import { createMemberlist, JoinError, Keyring, type Channel, type Memberlist, type Metrics, type Node } from "../src/index.ts";
 import { outcome, pattern, until } from "./support.ts";
 import { bytes, eventsOf, join, policy, seed, testConfig, text, threadTests } from "./thread-support.ts";
 
@@ -20,6 +20,27 @@ async function pair(fields: { readonly [field: string]: unknown } = {}): Promise
 }
 
 describe("a member in a thread of its own", () => {
+  it("carries the messages, broadcasts and state of channels", async () => {
+    const got = new Set<string>();
+    const open = (name: string, member: Memberlist): Channel =>
+      member.channel("prices", {
+        onMessage: (message, from) => void got.add(`${name}: ${text(message)} of ${from.name}`),
+        localState: () => bytes(`state of ${name}`),
+        mergeRemoteState: (state) => void got.add(`${name}: ${text(state)}`),
+      });
+    const a = await inThread("a");
+    const b = await onLoop("b");
+    const [ofA, ofB] = [open("a", a), open("b", b)];
+    await join(a, b);
+    await ofA.sendReliable("b", bytes("stream"));
+    await ofB.sendReliable("a", bytes("stream"));
+    await ofA.broadcast(bytes("gossip"));
+    await ofB.broadcast(bytes("gossip"));
+    const expected = ["a: state of b", "b: state of a", "a: stream of b", "b: stream of a", "a: gossip of b", "b: gossip of a"];
+    await until(() => got.size >= expected.length, "messages and states at both", 20_000);
+    expect([...got].toSorted()).toEqual(expected.toSorted());
+  });
+
   it("joins members on the event loop and in threads, and answers reads at once", async () => {
     const a = await inThread("a", { meta: bytes("one"), label: "blue" });
     expect(a.localNode()).toMatchObject({ name: "a", addr: "127.0.0.1", state: "alive" });
