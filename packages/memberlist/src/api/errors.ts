@@ -82,7 +82,7 @@ export interface ConfigIssue {
 
 /**
  * The config is wrong (code `invalid_config`). `issues` lists every wrong field, and `details.fields` has their names. Nothing was opened
- * or started.
+ * or started. `issues` is not enumerable: the message has each issue, and a console need not repeat them.
  *
  * @example
  * try {
@@ -101,6 +101,8 @@ export class ConfigError extends MemberlistError {
     const lines = issues.map((issue) => `  ${issue.message}`).join("\n");
     super("invalid_config", `invalid config:\n${lines}`, { cause, details: { fields: issues.map((issue) => issue.field) } });
     this.issues = issues;
+    // Not enumerable: a console would repeat every issue of the message.
+    Object.defineProperty(this, "issues", { enumerable: false });
   }
 }
 

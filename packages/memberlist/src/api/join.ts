@@ -71,7 +71,7 @@ export interface JoinResult {
 /**
  * A join did not reach enough addresses (`join_failed`), or was stopped before it had tried all (`aborted`, `shutdown`). It has the
  * outcome for each address that was tried. `cause` is the first failure of an address, or the reason of the signal. `stateChanged` is true
- * if some address was reached.
+ * if some address was reached. `attempts` and `seeds` are not enumerable: the message has the causes, and a console need not repeat them.
  *
  * @example
  * try {
@@ -104,5 +104,7 @@ export class JoinError extends MemberlistError implements JoinResult {
     this.conflicts = conflicts;
     this.attempts = attempts;
     this.seeds = seeds;
+    // Not enumerable: a console prints the nested errors of both lists, hundreds of lines, and the message has their causes.
+    Object.defineProperties(this, { attempts: { enumerable: false }, seeds: { enumerable: false } });
   }
 }
