@@ -4,29 +4,34 @@ import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { expect, it, onTestFinished } from "vitest";
 import { until } from "@memberlist/interop";
+import { generateKey } from "@memberlist/transport-node";
 import { bundle } from "../../scripts/bundle.mjs";
 
 const limit = { timeout: 120_000 };
 
-/** Bundles the first program of a tutorial, changed by `edit`. Returns the file to run. */
-async function programOf(page: string, edit = (code: string): string => code): Promise<string> {
-  const text = readFileSync(new URL(`../../docs/tutorials/${page}.md`, import.meta.url), "utf8");
-  const code = /```ts\n([\s\S]*?)```/.exec(text)?.[1] ?? "";
+/** Bundles one of the programs of a page, changed by `edit`. Returns the file to run. */
+async function programOf(page: string, edit = (code: string): string => code, index = 0): Promise<string> {
+  const text = readFileSync(new URL(`../../docs/${page}.md`, import.meta.url), "utf8");
+  const code = [...text.matchAll(/```ts\n([\s\S]*?)```/g)][index]?.[1] ?? "";
   const folder = new URL(`../bin/tutorials/${process.pid}/`, import.meta.url);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(new URL(`${page}.ts`, folder), edit(code));
-  const program = new URL(`${page}.test.mjs`, folder);
-  await bundle(new URL(`${page}.ts`, folder), program);
+  const name = page.replaceAll("/", "-");
+  writeFileSync(new URL(`${name}.ts`, folder), edit(code));
+  const program = new URL(`${name}.test.mjs`, folder);
+  await bundle(new URL(`${name}.ts`, folder), program);
   return fileURLToPath(program);
 }
 
-/** A process of the sharded cache. */
-class Cache {
+/** A process of a tutorial's program. */
+class Process {
   readonly #child: ChildProcessByStdio<null, Readable, Readable>;
   #output = "";
 
-  constructor(program: string, name: string, seeds: readonly string[]) {
-    this.#child = spawn(process.execPath, [program, name, "0", ...seeds], { stdio: ["ignore", "pipe", "pipe"] });
+  constructor(program: string, name: string, seeds: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    this.#child = spawn(process.execPath, [program, name, "0", ...seeds], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...env },
+    });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => void (this.#output += text));
     }
@@ -43,11 +48,6 @@ class Cache {
     return until(() => text.exec(this.#output.slice(from)), { what: String(text), timeout: 30_000, details: () => this.#output });
   }
 
-  async get(key: string): Promise<string> {
-    const [, url = ""] = await this.says(/^(http:\S+) join with/m);
-    return (await (await fetch(`${url}${key}`)).text()).trimEnd();
-  }
-
   kill(): void {
     this.#child.kill("SIGKILL");
   }
@@ -59,17 +59,51 @@ class Cache {
   }
 }
 
+/** A process of the sharded cache. */
+class Cache extends Process {
+  /** Fetches a path, such as a key. */
+  async fetch(path: string): Promise<Response> {
+    const [, url = ""] = await this.says(/^(http:\S+) join with/m);
+    return fetch(`${url}${path}`);
+  }
+
+  async get(key: string): Promise<string> {
+    return (await (await this.fetch(key)).text()).trimEnd();
+  }
+}
+
+it("reports joins, leaves and failures with the service of the first page", limit, async () => {
+  const program = await programOf("guide/first-service", undefined, 1);
+  const env = { GOSSIP_KEY: generateKey() };
+  const first = new Process(program, "web-1", [], env);
+  const [, seed = ""] = await first.says(/^listening on (\S+)/m);
+  const second = new Process(program, "web-2", [seed], env);
+  await second.says(/^new: web-1 \{ role: 'web', http: '8080' \}$/m);
+  await first.says(/^new: web-2 /m);
+  expect(await second.stop()).toBe(0);
+  await first.says(/^gone: web-2 left$/m);
+
+  const before = first.printed;
+  const third = new Process(program, "web-2", [seed], env);
+  await first.says(/^new: web-2 /m, before);
+  third.kill();
+  await first.says(/^gone: web-2 suspicion_timeout$/m, before);
+  expect(await first.stop()).toBe(0);
+});
+
 function loaderIn(answer = ""): string {
   return /, loaded by (\S+)$/.exec(answer)?.[1] ?? "";
 }
 
 it("shares a cache among three processes, and gives the keys of one that fails to the others", limit, async () => {
-  const program = await programOf("sharded-cache");
+  const program = await programOf("tutorials/sharded-cache");
   const first = new Cache(program, "cache-1", []);
   const [, seed = ""] = await first.says(/join with (\S+)/);
   const others = ["cache-2", "cache-3"].map((name) => new Cache(program, name, [seed]));
   const all = [first, ...others] as [Cache, Cache, Cache];
   for (const cache of all) await cache.says(/caches: cache-1 cache-2 cache-3;/);
+  // Not a key; and the process goes on.
+  expect((await first.fetch("%")).status).toBe(500);
 
   const keys = Array.from({ length: 30 }, (_, i) => `user-${i}`);
   const loaders = new Map<string, string>();
@@ -107,7 +141,7 @@ function nodeTest(program: string): { passed: number; failed: number; output: st
 }
 
 it("agrees after a partition with all seeds of the tutorial", limit, async () => {
-  const { passed, failed, output } = nodeTest(await programOf("partitions"));
+  const { passed, failed, output } = nodeTest(await programOf("tutorials/partitions"));
   expect({ passed, failures: failed === 0 ? "" : output }).toEqual({ passed: 10, failures: "" });
 });
 
@@ -116,6 +150,6 @@ it("finds the mistake that the tutorial makes", limit, async () => {
     code
       .replace("a.version > b.version || (a.version === b.version && a.author > b.author)", "a.version > b.version")
       .replace("seed <= 10", "seed <= 2");
-  const { passed, failed } = nodeTest(await programOf("partitions", edit));
+  const { passed, failed } = nodeTest(await programOf("tutorials/partitions", edit));
   expect({ passed, failed }).toEqual({ passed: 0, failed: 2 });
 });
