@@ -43,7 +43,7 @@ const mutants: readonly Mutant[] = [
   {
     what: "the application is not notified of the dead",
     file: "swim/membership.ts",
-    code: 'outputs.events.push({ type: "leave", node: record.view(), cause: why });',
+    code: 'outputs.events.push({ type: "leave", node: record.viewOnce(), cause: why });',
     becomes: "",
     found: /events-match-table|events-in-order/,
   },
