@@ -177,8 +177,14 @@ class MemberServer {
     while (!reader.isAtEnd) {
       reader.next(false, (message, to, crc) => (mayGoOn = sendBestEffort(member, to, message, crc) && mayGoOn));
     }
-    Atomics.store(memory, shared.isCongested, mayGoOn ? 0 : 1);
+    if (!mayGoOn) this.#askForPause(memory);
     Atomics.add(memory, shared.sentBlocks, 1);
+  }
+
+  /** Until the next turn, as on the event loop. Without an end, the application would send on in blocks of one message. */
+  #askForPause(memory: Int32Array): void {
+    Atomics.store(memory, shared.isCongested, 1);
+    this.#member?.config.clock.defer(() => Atomics.store(memory, shared.isCongested, 0));
   }
 }
 
