@@ -1,4 +1,4 @@
-import { AgeList } from "./age-list.ts";
+import { BroadcastAges } from "./broadcast-ages.ts";
 
 /** Something to be gossiped a limited number of times. */
 export interface Broadcast {
@@ -31,7 +31,7 @@ export interface Entry {
 export class BroadcastTier {
   /** The lengths present, ascending. */
   readonly #lengths: number[] = [];
-  readonly #buckets: Map<number, AgeList<Entry>> = new Map();
+  readonly #buckets: Map<number, BroadcastAges<Entry>> = new Map();
 
   add(entry: Entry): void {
     this.#bucket(entry.message.length).add(entry);
@@ -48,7 +48,7 @@ export class BroadcastTier {
     let left = free;
     for (let i = upperBound(this.#lengths, left) - 1; i >= 0 && left > 0; i = upperBound(this.#lengths, left) - 1) {
       const length = this.#lengths[i] as number;
-      const bucket = this.#buckets.get(length) as AgeList<Entry>;
+      const bucket = this.#buckets.get(length) as BroadcastAges<Entry>;
       while (!bucket.isEmpty && length <= left && left > 0) {
         taken.push(bucket.takeNewest() as Entry);
         left -= overhead + length;
@@ -67,7 +67,7 @@ export class BroadcastTier {
   /** The oldest of the longest that `may` holds for. */
   longest(may: (entry: Entry) => boolean): Entry | undefined {
     for (let i = this.#lengths.length - 1; i >= 0; i--) {
-      for (const entry of this.#buckets.get(this.#lengths[i] as number) as AgeList<Entry>) if (may(entry)) return entry;
+      for (const entry of this.#buckets.get(this.#lengths[i] as number) as BroadcastAges<Entry>) if (may(entry)) return entry;
     }
     return undefined;
   }
@@ -80,7 +80,7 @@ export class BroadcastTier {
   /** @param entry one that is in this tier */
   remove(entry: Entry): void {
     const length = entry.message.length;
-    const bucket = this.#buckets.get(length) as AgeList<Entry>;
+    const bucket = this.#buckets.get(length) as BroadcastAges<Entry>;
     bucket.remove(entry);
     if (bucket.isEmpty) this.#dropBucket(this.#lengths.indexOf(length));
   }
@@ -89,10 +89,10 @@ export class BroadcastTier {
     for (const bucket of this.#buckets.values()) yield* bucket;
   }
 
-  #bucket(length: number): AgeList<Entry> {
+  #bucket(length: number): BroadcastAges<Entry> {
     let bucket = this.#buckets.get(length);
     if (bucket === undefined) {
-      bucket = new AgeList();
+      bucket = new BroadcastAges();
       this.#buckets.set(length, bucket);
       this.#lengths.splice(upperBound(this.#lengths, length), 0, length);
     }
@@ -102,7 +102,7 @@ export class BroadcastTier {
   #takeOldest(i: number): Entry | undefined {
     const length = this.#lengths[i];
     if (length === undefined) return undefined;
-    const bucket = this.#buckets.get(length) as AgeList<Entry>;
+    const bucket = this.#buckets.get(length) as BroadcastAges<Entry>;
     const entry = bucket.takeOldest();
     if (bucket.isEmpty) this.#dropBucket(i);
     return entry;

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { AgeList } from "../../src/swim/age-list.ts";
+import { BroadcastAges } from "../../src/swim/broadcast-ages.ts";
 
 interface Item {
   readonly id: number;
@@ -21,11 +21,11 @@ function between(ids: readonly number[], at: number): number {
   return (before + (ids[i + 1] ?? before + 1)) / 2;
 }
 
-describe("AgeList", () => {
+describe("BroadcastAges", () => {
   it("keeps the order of ids, as a sorted array does, in any sequence of additions and removals", () => {
     fc.assert(
       fc.property(fc.array(command, { maxLength: 25 }), (commands) => {
-        const list = new AgeList<Item>();
+        const list = new BroadcastAges<Item>();
         const model: Item[] = [];
         let lowest = 0;
         let highest = 0;
@@ -63,7 +63,7 @@ describe("AgeList", () => {
   });
 
   it("takes nothing from an empty list", () => {
-    const list = new AgeList<Item>();
+    const list = new BroadcastAges<Item>();
     expect([list.takeNewest(), list.takeOldest(), list.isEmpty, [...list]]).toEqual([undefined, undefined, true, []]);
     list.add({ id: 1 });
     list.takeOldest();
@@ -78,7 +78,7 @@ describe("AgeList", () => {
         return i;
       },
     }));
-    const list = new AgeList<Item>();
+    const list = new BroadcastAges<Item>();
     for (let i = 0; i < items.length; i += 2) list.add(items[i] as Item);
     looks = 0;
     // Without any order: each is in the middle of the others.

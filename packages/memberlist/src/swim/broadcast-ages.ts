@@ -10,7 +10,7 @@ const blockMax = 64;
  * Items in the order of their ids, the newest last. They are kept in blocks: adding or removing one in the middle moves a few others, however
  * many the list has.
  */
-export class AgeList<T extends Aged> {
+export class BroadcastAges<T extends Aged> {
   /** None is empty. */
   readonly #blocks: T[][] = [];
 
