@@ -5,7 +5,7 @@ import { errorMessage, escapeControls } from "@memberlist/core/internal";
 import { exitCodeOf, exitCodes, UsageError } from "../exit-codes.ts";
 import { fingerprint } from "../keys/fingerprint.ts";
 import type { KeyAction } from "../keys/keys-handler.ts";
-import { KeyRotation, type AgentKeys } from "../keys/rotation.ts";
+import { KeysClient, type AgentKeys } from "../keys/keys-client.ts";
 import { ask } from "../terminal/ask.ts";
 import type { Io } from "../terminal/io.ts";
 
@@ -39,8 +39,8 @@ export async function rotateKeys(request: RotateRequest, io: Io): Promise<number
   const { newKeyFile, partial, yes } = request;
   if (!yes && !io.canAsk)
     throw new UsageError("keys rotate asks before each step, and standard input or output is not a terminal: pass --yes");
-  const rotation = open(request);
-  const before = await rotation.all("list");
+  const client = open(request);
+  const before = await client.all("list");
   report(before, io);
   if (!isComplete(before, io)) return failureCode(before);
   if (!isCovered(before, io) && !partial) return exitCodes.usage;
@@ -56,7 +56,7 @@ export async function rotateKeys(request: RotateRequest, io: Io): Promise<number
     steps.push({ title, action: "keep", isReady: ([primary]) => primary === mark });
   }
   for (const step of steps) {
-    const code = await runStep(step, rotation, key, request, io);
+    const code = await runStep(step, client, key, request, io);
     if (code !== exitCodes.ok) return code;
   }
   if (old.length === 0) io.line("all agents have only the new key");
@@ -74,17 +74,17 @@ interface Step {
 /** @returns the exit code: `ok` if all agents have done the step */
 async function runStep(
   { title, action, isReady }: Step,
-  rotation: KeyRotation,
+  client: KeysClient,
   key: string,
   { partial, yes }: RotateRequest,
   io: Io,
 ): Promise<number> {
   io.line(io.paint("bold", title));
   if (!yes && !(await confirmed())) return exitCodes.interrupted;
-  const now = await rotation.all("list");
+  const now = await client.all("list");
   if (!areReady(now, isReady, io)) return Math.max(exitCodes.failed, failureCode(now));
   if (action === "keep" && !partial && !isCovered(now, io)) return exitCodes.usage;
-  const found = await rotation.all(action, key);
+  const found = await client.all(action, key);
   report(found, io);
   return isComplete(found, io) ? exitCodes.ok : failureCode(found);
 }
@@ -98,9 +98,9 @@ function reportEnd(newKeyFile: string, io: Io): void {
 }
 
 /** @throws UsageError without a token */
-function open({ agents, token }: KeysCommandRequest): KeyRotation {
+function open({ agents, token }: KeysCommandRequest): KeysClient {
   if (token === undefined) throw new UsageError("keys need the agents' token: pass --token-file, or set MEMBERLIST_HTTP_TOKEN");
-  return new KeyRotation(agents, token);
+  return new KeysClient(agents, token);
 }
 
 /** Prints one line for the answer of each agent. */

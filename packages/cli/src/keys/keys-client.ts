@@ -11,7 +11,7 @@ export interface AgentKeys {
 }
 
 /** Asks agents over HTTP to change their keys. */
-export class KeyRotation {
+export class KeysClient {
   readonly #agents: readonly string[];
   readonly #token: string;
 
