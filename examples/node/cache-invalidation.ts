@@ -1,4 +1,7 @@
 // npx -y pnpm@12 example cache-invalidation
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
@@ -6,8 +9,8 @@ import { LRUCache } from "lru-cache";
 import { createTopics } from "@memberlist/topics";
 import { createMemberlist, decodeKey, generateKey, lanConfig } from "@memberlist/transport-node";
 
-// Each process has a cache of its own, and drops an entry as soon as any process changes it. `get KEY` prints where a value came from, `set KEY`
-// changes it (here nothing but the notice). The time limit of the entries is for a member that was cut off for longer than the retention.
+// Each process caches values of a database, which is a folder of files here. `get KEY` prints a value and its source. `set KEY VALUE` writes it to
+// the database, and all members drop it from their caches. The cache also has a time limit, for members that were cut off for longer than the retention.
 
 process.on("uncaughtException", (error) => {
   for (const line of String(error).split("\n")) console.log(line); // not the stack
@@ -20,6 +23,7 @@ const { values } = parseArgs({
     port: { type: "string", default: "0" }, // 0: a free port
     join: { type: "string", multiple: true, default: [] }, // host:port of any member
     key: { type: "string", default: generateKey() }, // the first member makes one, the others get it
+    data: { type: "string", default: join(tmpdir(), "memberlist-example") }, // the same folder for all
   },
 });
 const stop = new AbortController();
@@ -33,6 +37,7 @@ const members = await createMemberlist({
   bindAddr: values.bind,
   bindPort: Number(values.port),
 });
+await mkdir(values.data, { recursive: true });
 const cache = new LRUCache<string, string>({ max: 10_000, ttl: 10 * 60_000 });
 const topics = createTopics(members, { retention: 10 * 60_000 });
 topics.subscribe("cache.invalidate", (message) => {
@@ -45,10 +50,10 @@ try {
   print(`${values.name} is running. Others: --join ${members.toJSON().address} --key ${values.key}`);
   if (values.join.length > 0) await members.join(values.join, { signal: stop.signal });
   for await (const line of createInterface({ input: process.stdin, signal: stop.signal })) {
-    const [command, key = ""] = line.split(" ");
-    if (command === "get") print(`${key} is ${read(key)}`);
-    else if (command === "set") await change(key);
-    else print("type get KEY or set KEY");
+    const [command, key, value] = line.split(" ");
+    if (command === "get" && key !== undefined) print(`${key} is ${await read(key)}`);
+    else if (command === "set" && key !== undefined && value !== undefined) await change(key, value);
+    else print("type get KEY or set KEY VALUE");
   }
   await members.leave();
 } finally {
@@ -56,22 +61,27 @@ try {
   await members.shutdown();
 }
 
-/** The value of a key, from the cache or, in a real service, from the database. */
-function read(key: string): string {
+async function read(key: string): Promise<string> {
   const cached = cache.get(key);
   if (cached !== undefined) return `${cached} (from the cache)`;
-  const loaded = `the value of ${key}`;
+  const loaded = await readFile(fileOf(key), "utf8").catch(() => undefined);
+  if (loaded === undefined) return "not set";
   cache.set(key, loaded);
-  return `${loaded} (loaded)`;
+  return `${loaded} (from the database)`;
 }
 
-/** A real service changes the database first, and publishes only then. */
-async function change(key: string): Promise<void> {
+/** The database changes first: a member that reads the value after the message must get the new one. */
+async function change(key: string, value: string): Promise<void> {
+  await writeFile(fileOf(key), value);
   cache.delete(key);
   await topics.publish("cache.invalidate", key);
 }
 
-/** Keys come from other members: their control characters must not reach the terminal. */
+function fileOf(key: string): string {
+  return join(values.data, `${encodeURIComponent(key)}.txt`);
+}
+
+/** Keys and values come from other members: their control characters must not reach the terminal. */
 function print(line: string): void {
   console.log(line.replaceAll(/\p{Cc}/gu, "?"));
 }

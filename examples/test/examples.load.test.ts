@@ -1,5 +1,8 @@
 import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { commandOf, Program, programOf, sourceOf, type Kind } from "./program.ts";
 
 const kinds: readonly Kind[] = ["node", "deno", "bun"];
@@ -224,16 +227,20 @@ it("pushes a setting to all members, and gives the last one to a member that joi
 });
 
 it("drops a cached value at all members when one changes it", limit, async () => {
-  await using a = new Program("node", "cache-invalidation", ["--name", "a"]);
-  await using b = new Program("node", "cache-invalidation", ["--name", "b", ...(await a.invitation())]);
+  const data = await mkdtemp(join(tmpdir(), "cache-"));
+  onTestFinished(() => rm(data, { recursive: true }));
+  await using a = new Program("node", "cache-invalidation", ["--name", "a", "--data", data]);
+  await using b = new Program("node", "cache-invalidation", ["--name", "b", "--data", data, ...(await a.invitation())]);
   await b.invitation();
+  a.type("set user:42 Ada");
+  await expect.poll(() => readFile(join(data, "user%3A42.txt"), "utf8").catch(() => ""), limit).toBe("Ada");
   b.type("get user:42");
-  await b.says(/user:42 is the value of user:42 \(loaded\)\n/);
+  await b.says(/user:42 is Ada \(from the database\)\n/);
   b.type("get user:42");
-  await b.says(/user:42 is the value of user:42 \(from the cache\)\n/);
-  a.type("set user:42");
+  await b.says(/user:42 is Ada \(from the cache\)\n/);
+  a.type("set user:42 Grace");
   await b.says(/dropped user:42, which a has changed\n/);
   b.type("get user:42");
-  await b.says(/dropped user:42[^]*user:42 is the value of user:42 \(loaded\)\n/);
+  await b.says(/dropped user:42[^]*user:42 is Grace \(from the database\)\n/);
   for (const program of [a, b]) expect(await program.stop()).toBe(0);
 });
