@@ -14,11 +14,11 @@ export const bundlers: readonly string[] = [
   "@vercel/ncc@0.45.0",
 ];
 
-/** The core and the Node transport with all that they need, minified by esbuild: what they may add to an application, in bytes. */
+/** The bytes that the core and the Node transport may add to an application, with all dependencies and minified by esbuild. */
 const bundleBudget: number = 360 * 1024;
 
 const inline = "all is well, without threads\n";
-/** The error of a bundle whose members' threads have no program, up to the words of the system. */
+/** The error of a bundle without the program of members' threads, up to the words of the system. */
 const noProgram =
   "thread_unavailable: the member's thread did not start: its program is not next to this module, as in a bundle: bundle";
 
@@ -78,11 +78,25 @@ export async function checkBundles(
   folder: string,
   { check, size }: { readonly check: Check; readonly size: Check },
 ): Promise<void> {
-  const progress = (line: string): void => void process.stderr.write(`${line}\n`);
+  const made = await makeBundles(folder, check);
+  await size(`the minified bundle has at most ${bundleBudget} bytes`, async () => {
+    const { size: bytes } = await stat(join(folder, "out/app.min.mjs"));
+    if (bytes > bundleBudget) throw new Error(`it has ${bytes}`);
+    return new Figure(`core and Node transport, minified: ${(bytes / 1024).toFixed(1)} of ${bundleBudget / 1024} KiB`);
+  });
+  await mkdir(join(folder, "away"));
+  await rename(join(folder, "node_modules"), join(folder, "away/node_modules"));
+  await runBundles(folder, made, check);
+}
+
+const progress = (line: string): void => void process.stderr.write(`${line}\n`);
+
+/** Makes the bundles of the application and of the threads' program. Returns those that a bundler made without warnings. */
+async function makeBundles(folder: string, check: Check): Promise<readonly Bundle[]> {
   await writeFile(join(folder, "webpack.mjs"), webpackProgram);
   const made: Bundle[] = [];
   for (const bundle of bundlesOf(await fetchRuntime("bun", progress))) {
-    await check(`${bundle.name} bundles an application, and warns of nothing`, async () => {
+    await check(`${bundle.name} bundles an application without warnings`, async () => {
       const [command = "", ...args] = bundle.command;
       const { stdout, stderr } = await sayAll(folder, command, args);
       if (/warn/i.test(stdout + stderr)) throw new Error(stdout + stderr);
@@ -105,20 +119,17 @@ export async function checkBundles(
       );
     });
   }
-  await size(`the minified bundle has at most ${bundleBudget} bytes`, async () => {
-    const { size: bytes } = await stat(join(folder, "out/app.min.mjs"));
-    if (bytes > bundleBudget) throw new Error(`it has ${bytes}`);
-    return new Figure(`core and Node transport, minified: ${(bytes / 1024).toFixed(1)} of ${bundleBudget / 1024} KiB`);
-  });
-  await mkdir(join(folder, "away"));
-  await rename(join(folder, "node_modules"), join(folder, "away/node_modules"));
+  return made;
+}
+
+async function runBundles(folder: string, made: readonly Bundle[], check: Check): Promise<void> {
   for (const { name, outfile, runtime } of made) {
-    await check(`what ${name} has made starts, joins, sends 6 MiB and ends on ${runtime}`, async () => {
+    await check(`the bundle of ${name} starts, joins, sends 6 MiB and ends on ${runtime}`, async () => {
       const printed = await say(folder, await fetchRuntime(runtime, progress), outfile);
       if (printed !== inline) throw new Error(`it printed: ${printed}`);
     });
     await check(
-      `what ${name} has made says that a member's thread has no program, or runs without it where it is preferred`,
+      `the bundle of ${name} reports that a member's thread has no program, or runs without a preferred thread`,
       async () => {
         const program = await fetchRuntime(runtime, progress);
         const refused = await say(folder, program, outfile, "refused");

@@ -1,6 +1,6 @@
 /**
- * `pnpm release:dry`: all that a release does but publishing. Packs the packages, checks the tarballs, their licenses and their size, and uses them in
- * projects that have nothing else (../packed, and the first program of README.md). Ends with a table.
+ * `pnpm release:dry`: all steps of a release except the publication. Packs the packages, checks the tarballs, their licenses and their size, and uses
+ * them in empty projects (../packed, and the first program of README.md). Ends with a table.
  */
 import { cp, mkdir, mkdtemp, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -10,7 +10,7 @@ import { runFirstProgram, type FirstProgram } from "./first-program.ts";
 import { bundlers, checkBundles } from "./packed-bundles.ts";
 import { checkLacks } from "./packed-lacks.ts";
 import { contentProblems, packAll, say, sayAll, workspace, type Tarball } from "./packed-tarball.ts";
-import { Figure, ReleaseChecks } from "./release-checks.ts";
+import { Figure, ReleaseChecks, type Check } from "./release-checks.ts";
 import { checkLicenses } from "./release-licenses.ts";
 import { fetchRuntime, runtimeIds, type RuntimeId } from "./runtimes.ts";
 import { writeTestReport } from "./test-report.ts";
@@ -21,7 +21,7 @@ const tsc = createRequire(join(workspace, "package.json")).resolve("typescript/b
 const strict = { strict: true, skipLibCheck: false, module: "NodeNext", target: "ES2023" };
 const web = { types: [], lib: ["ES2023", "DOM", "DOM.Iterable", "DOM.AsyncIterable", "ESNext.Disposable"] };
 
-/** What a newcomer waits at most from an empty folder to the first member that the program reports, in s. */
+/** The longest time from an empty folder until the first program reports a member, in s. */
 const firstProgramBudget = 120;
 
 /** For the build of all packages on a busy machine, in ms. */
@@ -29,7 +29,7 @@ const buildTimeout = 1_200_000;
 
 const checks = new ReleaseChecks((line) => void process.stderr.write(`${line}\n`));
 
-/** A folder with packages installed by npm as somebody else does it. */
+/** Installs packages by npm in a new folder, as a user does. */
 async function install(folder: string, ...packages: readonly string[]): Promise<void> {
   await mkdir(folder);
   await writeFile(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
@@ -117,10 +117,18 @@ async function checkAll(temp: string): Promise<void> {
   await checkLicenses(tarballs, checks.step("licenses"));
   const size = checks.step("size");
   await checkFirstProgram(temp, tarballs);
+  const [node, deno] = [join(temp, "node-project"), join(temp, "deno-project")];
+  await checkNode(node, tarballs);
+  await checkBundled(join(temp, "bundled-project"), tarballs, size);
+  await checkBun(join(temp, "bun-project"), node, tarballs);
+  await checkDeno(deno, node, tarballs);
+  await checkLacks(node, deno, checks.step("limited runtimes"));
+}
+
+async function checkNode(node: string, tarballs: readonly Tarball[]): Promise<void> {
   const check = checks.step("projects");
-  const [node, bun, deno] = ["node", "bun", "deno"].map((name) => join(temp, `${name}-project`)) as [string, string, string];
   await check("npm installs them in an empty project for Node", () => project(node, tarballs, nodeTypes));
-  await check("the types need the web's, and no runtime's", async () => {
+  await check("the types compile with the types of the web, without those of a runtime", async () => {
     await compile(node, "nodenext", ["types-only.ts"], { ...web, noEmit: true });
     const bundled = { module: "ESNext", moduleResolution: "bundler" };
     await compile(node, "bundler", ["types-only.ts"], { ...web, ...bundled, noEmit: true });
@@ -134,17 +142,30 @@ async function checkAll(temp: string): Promise<void> {
     await check(`the application runs on ${id}`, () => runs(node, id, "node-app.js"));
     await check(`the command line runs on ${id}`, async () => runs(node, id, "cli-app.js", await fetchRuntime(id, quietly), cli));
   }
-  const bundled = join(temp, "bundled-project");
+}
+
+async function checkBundled(bundled: string, tarballs: readonly Tarball[], size: Check): Promise<void> {
+  const check = checks.step("projects");
   await check("npm installs them with bundlers", () => project(bundled, tarballs, nodeTypes, ...bundlers));
   await check("an application to bundle type-checks", () =>
     compile(bundled, "bundle", ["bundle-app.ts"], { types: ["node"], lib: ["ES2023"], rewriteRelativeImportExtensions: true }),
   );
   await checkBundles(bundled, { check: checks.step("bundles"), size });
+}
+
+/** @param node the project that has the program which drives the command line */
+async function checkBun(bun: string, node: string, tarballs: readonly Tarball[]): Promise<void> {
+  const check = checks.step("projects");
   await check("npm installs them in an empty project for Bun", () => project(bun, tarballs));
   await check("the application runs on bun", () => runs(bun, "bun", "node-app.ts"));
   await check("the command line runs on bun", async () =>
     runs(node, "node20", "cli-app.js", await fetchRuntime("bun", quietly), cli),
   );
+}
+
+/** @param node as for {@link checkBun} */
+async function checkDeno(deno: string, node: string, tarballs: readonly Tarball[]): Promise<void> {
+  const check = checks.step("projects");
   await check("npm installs them in an empty project for Deno", async () => {
     // The application itself imports node:diagnostics_channel. The check above covers our types without those of a runtime.
     await project(deno, tarballs, nodeTypes);
@@ -169,7 +190,6 @@ async function checkAll(temp: string): Promise<void> {
     ];
     await runs(node, "node20", "cli-app.js", ...program, "--allow-sys", "--unstable-net", join(deno, "cli-deno.ts"));
   });
-  await checkLacks(node, deno, checks.step("limited runtimes"));
 }
 
 const temp = await realpath(await mkdtemp(join(tmpdir(), "memberlist-release-")));
