@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { createMemberlist, localConfig, type ChannelSender, type Memberlist } from "@memberlist/transport-node";
+import { createMemberlist, localConfig, type ChannelSender, type Config, type Memberlist } from "@memberlist/transport-node";
+import type { Peer } from "../src/peer.ts";
 import { toBase64, type ChannelMessageEvent, type PeerEvent } from "../src/peer-protocol.ts";
 import { until } from "../src/until.ts";
 import { describeWithGo, fast, isMessage, nextHost, useCluster } from "./support.ts";
@@ -13,28 +14,24 @@ function isChannelMessage(text: string): (event: PeerEvent) => event is ChannelM
 describeWithGo("a channel between this library and a Go program that speaks its frame", () => {
   const cluster = useCluster();
 
-  /** A member in this process and its channel "prices", in a cluster with a Go peer. */
-  async function joined(): Promise<{
-    members: Memberlist;
-    got: { text: string; from: ChannelSender }[];
-    go: Awaited<ReturnType<typeof cluster.start>>;
-  }> {
+  /** A member in this process, "ours". */
+  function startOurs(config: Partial<Config> = {}): Promise<Memberlist> {
+    const logOutput = { write: () => undefined };
+    return createMemberlist({ ...localConfig(), name: "ours", bindAddr: nextHost(), bindPort: 0, logOutput, ...config });
+  }
+
+  /** A member in this process, in a cluster with a Go peer. */
+  async function joined(): Promise<{ readonly members: Memberlist; readonly go: Peer }> {
     const go = await cluster.start("go", "go");
-    const members = await createMemberlist({
-      ...localConfig(),
-      name: "ours",
-      bindAddr: nextHost(),
-      bindPort: 0,
-      gossipInterval: fast.gossipInterval ?? 100,
-      logOutput: { write: () => undefined },
-    });
+    const members = await startOurs({ gossipInterval: fast.gossipInterval ?? 100 });
     await members.join([go.address]);
     await go.waitForAlive(["go", "ours"]);
-    return { members, got: [], go };
+    return { members, go };
   }
 
   it("carries messages and broadcasts both ways, and leaves all others to the application", async () => {
-    const { go, got, members } = await joined();
+    const { go, members } = await joined();
+    const got: { readonly text: string; readonly from: ChannelSender }[] = [];
     try {
       const channel = members.channel("prices", {
         onMessage: (message, from) => void got.push({ text: new TextDecoder().decode(message), from }),
@@ -82,12 +79,7 @@ describeWithGo("a channel between this library and a Go program that speaks its 
   it("keeps the state of the delegate at the start of the bytes that a Go peer merges", async () => {
     const go = await cluster.start("go", "go", { userState: toBase64("state of Go") });
     const merged: string[] = [];
-    const members = await createMemberlist({
-      ...localConfig(),
-      name: "ours",
-      bindAddr: nextHost(),
-      bindPort: 0,
-      logOutput: { write: () => undefined },
+    const members = await startOurs({
       delegate: {
         localState: () => bytes("state of ours"),
         mergeRemoteState: (state) => void merged.push(new TextDecoder().decode(state)),
