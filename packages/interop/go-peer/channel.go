@@ -13,7 +13,7 @@ var channelMagic = []byte{0xc1, 'm', 'l', 'c'}
 // broadcastFlag marks a broadcast, which every member relays once.
 const broadcastFlag = 1
 
-// maxHops is how often a broadcast is relayed at most.
+// maxHops is the limit of relays of a broadcast.
 const maxHops = 32
 
 // channelMessage is a message of a channel. Origin, sequence and name belong to broadcasts.
@@ -97,7 +97,7 @@ func (r *reader) name() string {
 	return string(r.take(int(length[0])))
 }
 
-// channelBroadcast returns the bytes of a new broadcast. A copy of it that returns is not new.
+// channelBroadcast returns the bytes of a new broadcast. It remembers the id, so that the peer ignores relayed copies.
 func (p *peer) channelBroadcast(channel, sender string, payload []byte) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()

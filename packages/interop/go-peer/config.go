@@ -179,7 +179,7 @@ func (pc *peerConfig) build(p *peer) (*memberlist.Config, error) {
 	return c, nil
 }
 
-// Transport is a transport that says which port it has got.
+// Transport is a transport that reports its port.
 type Transport interface {
 	memberlist.Transport
 	GetAutoBindPort() int

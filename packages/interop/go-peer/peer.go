@@ -185,7 +185,7 @@ func members(p *peer, _ []byte) (any, error) {
 }
 
 type payload struct {
-	// Channel is the name of a channel, whose message the payload becomes.
+	// Channel is the channel that the payload is sent in; empty for a plain user message.
 	Channel string `json:"channel"`
 	Payload []byte `json:"payload"`
 	Size    int    `json:"size"`

@@ -1,4 +1,4 @@
-/** On Deno, in a project of its own that has nothing but the tarballs. */
+/** On Deno, in a project of its own with only the tarballs. */
 import { createMemberlist } from "@memberlist/transport-deno";
 import { runCluster } from "./cluster.ts";
 import { runSimulation } from "./simulation.ts";

@@ -1,4 +1,4 @@
-/** On Node and Bun, in a project of its own that has nothing but the tarballs. */
+/** On Node and Bun, in a project of its own with only the tarballs. */
 import { createMemberlist, NodeTransport } from "@memberlist/transport-node";
 import { runCluster } from "./cluster.ts";
 import { runSimulation } from "./simulation.ts";

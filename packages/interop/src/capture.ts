@@ -271,7 +271,7 @@ const encrypted: readonly (readonly [string, number, Partial<PeerConfig>])[] = [
 for (const [prefix, keySize, more] of encrypted) {
   const secretKey = toBase64(seededBytes(keySize, keySize));
   await Session.run(prefix, { secretKey, gossipVerifyIncoming: false, ...more }, async (session) => {
-    // A node of protocol 1 takes its own bind port for everybody's, so that nothing but answers reaches another port.
+    // A node of protocol 1 takes its own bind port for everybody's, so that only answers reach another port.
     const fake = await session.fake("fake", { vsn: [1, 5, 2, 0, 0, 0] });
     const text = new TextEncoder().encode(more.label ?? "");
     const label = text.length === 0 ? new Uint8Array() : Uint8Array.of(rawType.label, text.length, ...text);

@@ -5,7 +5,7 @@ import { createMemberlist, decodeKey, generateKey, lanConfig } from "@memberlist
 import { workspace } from "./packed-tarball.ts";
 import { until } from "./until.ts";
 
-/** How somebody runs README.md's first program on a runtime. */
+/** The command that runs README.md's first program on a runtime, and its project. */
 export interface FirstProgram {
   /** A project with the packages installed. */
   readonly folder: string;

@@ -72,7 +72,7 @@ const denoDenied: readonly Lack[] = [
   ),
 ];
 
-/** Runs the programs of ../packed on runtimes that lack something: the process survives, or its error says which flag is missing. */
+/** Runs the programs of ../packed on runtimes that lack something: the process survives, or its error names the missing flag. */
 export async function checkLacks(nodeProject: string, denoProject: string, check: Check): Promise<void> {
   for (const one of nodeLacks) {
     await check(`the application runs on ${one.runtime} ${one.what}`, () => expectPrint(nodeProject, one));

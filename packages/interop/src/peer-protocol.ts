@@ -115,7 +115,7 @@ interface MemberEvent extends Timed {
   readonly event: "join" | "leave" | "update";
   readonly node: PeerNode;
 }
-/** A node's state has changed in this peer's eyes. `at` is when it did so. `forgotten`: it is in the list no more. */
+/** A node's state has changed in this peer's eyes. `at` is when it did so. `forgotten`: the peer has removed the node from its list. */
 export interface StateEvent extends Timed {
   readonly event: "state";
   readonly name: string;

@@ -36,8 +36,8 @@ export async function findPreviousVersion(): Promise<PreviousVersion | undefined
 }
 
 /**
- * Builds and packs the packages of a commit, installs the tarballs in an empty project, and returns the path of the commit's pod-member there. Does
- * that once for a commit.
+ * Builds and packs the packages of a commit, installs the tarballs in an empty project, and returns the path of the commit's pod-member there. A
+ * second call for the same commit returns the path at once.
  */
 export async function packPreviousVersion({ commit }: PreviousVersion): Promise<string> {
   const folder = join(cache, commit);
@@ -54,7 +54,7 @@ export async function packPreviousVersion({ commit }: PreviousVersion): Promise<
     await say(tree, "npx", "-y", "pnpm@12", "install", "--frozen-lockfile", "--prefer-offline", "--ignore-scripts", ...filters);
     for (const name of packages) {
       const source = join(tree, "packages", name);
-      // The declarations take most of a build, and nothing here reads them.
+      // Declarations take most of the time of a build, and pod-member does not need them.
       await say(source, process.execPath, join(tree, "node_modules/tsup/dist/cli-default.js"), "--no-dts");
       await say(source, "npx", "-y", "pnpm@12", "pack", "--pack-destination", project);
     }

@@ -1,4 +1,4 @@
-/** What a check found out for the table, such as a size or a duration. */
+/** A result of a check for the table, such as a size or a duration. */
 export class Figure {
   readonly text: string;
 

@@ -4,10 +4,10 @@ import { dirname, join, resolve } from "node:path";
 import { say, workspace, type Tarball } from "./packed-tarball.ts";
 import { Figure, type Check } from "./release-checks.ts";
 
-/** The licenses that what users install may have, beside an OR with others. */
+/** The allowed licenses of the packages that users install. One of them is enough in an OR with others. */
 const allowed = new Set(["MIT", "ISC", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0", "0BSD", "MPL-2.0"]);
 
-/** Where the SBOMs are kept, for the release workflow. */
+/** The folder of the SBOMs, which the release workflow publishes. */
 const sbomFolder = join(workspace, "node_modules/.cache/release");
 
 interface Licensed {
@@ -15,7 +15,7 @@ interface Licensed {
   readonly versions: readonly string[];
 }
 
-/** A package inside of a build. */
+/** A package that a bundler copied into a build. */
 interface Contained {
   readonly name: string;
   readonly version: string;
@@ -28,12 +28,12 @@ interface Sbom {
   readonly components: readonly { readonly purl: string }[];
 }
 
-/** Checks the licenses of what users install with the packages, and writes a CycloneDX SBOM for each package. */
+/** Checks the licenses of all packages that users install or get in a build, and writes a CycloneDX SBOM for each package. */
 export async function checkLicenses(tarballs: readonly Tarball[], check: Check): Promise<void> {
   const filters = tarballs.flatMap(({ name }) => ["--filter", name]);
   const pnpm = ["-y", "pnpm@12", ...filters];
   let installed: Licensed[] = [];
-  await check("the licenses of what users install", async () => {
+  await check("the licenses of the packages that users install", async () => {
     const listed = await say(workspace, "npx", ...pnpm, "licenses", "list", "--prod", "--json");
     const byLicense = Object.entries(JSON.parse(listed) as Readonly<Record<string, Licensed[]>>);
     installed = byLicense.flatMap(([, packages]) => packages);
@@ -44,7 +44,7 @@ export async function checkLicenses(tarballs: readonly Tarball[], check: Check):
   });
   const contained = new Map<string, readonly Contained[]>();
   for (const tarball of tarballs) {
-    await check(`${tarball.name}: the licenses of what its build contains`, async () => {
+    await check(`${tarball.name}: the licenses of the packages in its build`, async () => {
       const found = await containedIn(tarball);
       const problems = found.flatMap((one) => problemsOf(one, join(tarball.content, "dist")));
       if (problems.length > 0) throw new Error(problems.join("\n"));
@@ -57,7 +57,7 @@ export async function checkLicenses(tarballs: readonly Tarball[], check: Check):
     const out = join(sbomFolder, "%s-%v.cdx.json");
     await say(workspace, "npx", ...pnpm, "sbom", "--sbom-format", "cyclonedx", "--prod", "--split", "--out", out);
     const boms = await Promise.all(readdirSync(sbomFolder).map((file) => completeSbom(join(sbomFolder, file), contained)));
-    if (boms.length !== tarballs.length) throw new Error(`there are ${boms.length} SBOMs for ${tarballs.length} packages`);
+    if (boms.length !== tarballs.length) throw new Error(`pnpm wrote ${boms.length} SBOMs for ${tarballs.length} packages`);
     const components = new Set(boms.flatMap((bom) => bom.components.map(({ purl }) => decodeURIComponent(purl))));
     const expected = installed.flatMap(({ name, versions }) => versions.map((version) => `pkg:npm/${name}@${version}`));
     const absent = expected.filter((purl) => !components.has(purl));
@@ -66,7 +66,7 @@ export async function checkLicenses(tarballs: readonly Tarball[], check: Check):
   });
 }
 
-/** An expression of SPDX: one choice of an OR is enough. */
+/** Returns whether an SPDX expression allows a use: one allowed choice of an OR is enough. */
 function isAllowed(license: string): boolean {
   const choices = license.replaceAll(/[()]/g, "").split(" OR ");
   return choices.some((choice) => choice.split(" AND ").every((one) => allowed.has(one)));
@@ -76,11 +76,11 @@ function namesOf(packages: readonly Licensed[]): string {
   return packages.map(({ name, versions }) => `${name}@${versions.join(", ")}`).join(", ");
 }
 
-/** The packages that a bundler copied into the build, as its source maps name them. */
+/** Returns the packages that the source maps of a build name. */
 async function containedIn({ source, content }: Tarball): Promise<Contained[]> {
   const dist = join(content, "dist");
   const maps = readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".js.map"));
-  if (maps.length === 0) throw new Error("the build has no source map, which names what it contains");
+  if (maps.length === 0) throw new Error("the build has no source maps, which name the packages in it");
   const folders = new Set<string>();
   for (const file of maps) {
     const { sources } = JSON.parse(await readFile(join(dist, file), "utf8")) as { sources: readonly string[] };
@@ -94,14 +94,14 @@ async function containedIn({ source, content }: Tarball): Promise<Contained[]> {
   );
 }
 
-/** A build has the license of what it contains beside it: `dist/<name>.LICENSE`. */
+/** Each package in a build needs an allowed license, and the file `dist/<name>.LICENSE`. */
 function problemsOf({ name, license }: Contained, dist: string): string[] {
   const problems = isAllowed(license) ? [] : [`the build contains ${name}, whose license is ${license}`];
   const file = `${name.replace(/^@[^/]+\//, "")}.LICENSE`;
   return existsSync(join(dist, file)) ? problems : [...problems, `the build contains ${name} without dist/${file}`];
 }
 
-/** pnpm lists the dependencies. What the build contains is added. */
+/** Adds the packages in the build to an SBOM, in which pnpm lists only the dependencies. */
 async function completeSbom(path: string, contained: ReadonlyMap<string, readonly Contained[]>): Promise<Sbom> {
   const bom = JSON.parse(await readFile(path, "utf8")) as Sbom;
   if (bom.bomFormat !== "CycloneDX") throw new Error(`${path} is not a CycloneDX SBOM`);

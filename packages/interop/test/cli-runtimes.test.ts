@@ -12,7 +12,7 @@ const deno = findRuntime("deno");
 const bun = findRuntime("bun");
 const permissions = ["--no-prompt", "--no-check", "--allow-net", "--allow-env", "--allow-read", "--allow-sys", "--unstable-net"];
 
-/** Where a runtime is absent, deno.test.ts and bun.test.ts say so. */
+/** If a runtime is missing, deno.test.ts or bun.test.ts prints a line. */
 const runtimes: readonly (readonly [string, () => Promise<readonly string[]>])[] = [
   ...(bun === undefined ? [] : [["Bun", async () => [bun, await cliProgram()]] as const]),
   ...(deno === undefined

@@ -55,7 +55,7 @@ describe.runIf(await goAvailable())("docs/migration/go-api.json", async () => {
 
   it("covers every exported function, method, field and metric", () => {
     const isMetric = (name: string): boolean => name.startsWith("memberlist.");
-    // A row of a type is for its members, too; and the rows of its members are for a type.
+    // A row of a type covers the members of the type, and a row of a member covers its type.
     const covered = (name: string): boolean =>
       rows.includes(name) || (!isMetric(name) && (rows.includes(typeOf(name)) || rows.some((row) => row.startsWith(`${name}.`))));
     expect(names.filter((name) => !covered(name))).toEqual([]);

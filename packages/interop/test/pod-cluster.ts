@@ -31,13 +31,13 @@ export interface PodOptions {
   readonly confine?: readonly string[];
 }
 
-/** What the members of a group saw while all of them were replaced. */
+/** The output of the members of a group while all of them were replaced. */
 export interface Roll {
-  /** For each replacement, when the old pod got SIGTERM, and when all saw all others again. In ms of the wall clock. */
+  /** For each replacement, the time at which the old pod got SIGTERM, and at which all pods saw all others again. In ms of the wall clock. */
   readonly restarts: readonly { readonly from: number; readonly to: number }[];
   /** The last line of each old pod. */
   readonly lastLines: readonly Line[];
-  /** What old and new pods printed from their first sight of all others until their stop. */
+  /** The lines of old and new pods from their first sight of all others until their stop. */
   readonly seen: readonly Line[];
 }
 
@@ -119,7 +119,7 @@ export class PodCluster implements AsyncDisposable {
   }
 }
 
-/** What a roll must not show: a member that misses more than one other, or one outside of a replacement; no load; another end than a leave. */
+/** Lists faults of a roll: a member that misses two others, or one outside of a replacement; a pod without load; an end other than a leave. */
 export function problemsOf({ restarts, lastLines, seen }: Roll): string[] {
   const others = restarts.length - 1;
   const isDuring = (at: number): boolean => restarts.some(({ from, to }) => at >= from && at <= to);

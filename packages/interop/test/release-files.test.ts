@@ -63,7 +63,7 @@ describe("release:version", () => {
         await cp(join(root, file), join(folder, file)).catch(() => undefined);
       }
     }
-    // Only those of the test.
+    // The test writes its own changesets.
     for (const file of await readdir(join(folder, ".changeset"))) {
       if (file.endsWith(".md")) await rm(join(folder, ".changeset", file));
     }

@@ -11,7 +11,7 @@ else process.stdout.write(`interop: the rolling upgrade begins with ${previous.w
 
 describe.runIf(isPossible)("a group of pods behind a headless service", () => {
   it(
-    "upgrades one pod after another from the packed previous version under load: the others see one missing at a time, and report no failure",
+    "upgrades one pod after another from the packed previous version under load: at most one is missing at a time, and none is reported as failed",
     { timeout: 600_000 },
     async () => {
       if (previous === undefined) throw new Error("this folder is not a Git clone");

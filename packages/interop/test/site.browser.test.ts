@@ -28,7 +28,7 @@ const types: Readonly<Record<string, string>> = {
   ".woff2": "font/woff2",
 };
 
-/** Serves the built site as a host of static files does that leaves out `.html`. */
+/** Serves the built site like a host of static files whose URLs omit `.html`. */
 function serve(): Promise<Server> {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://localhost");
@@ -66,7 +66,7 @@ describe.runIf(program !== undefined && isBuilt)("the documentation site", () =>
     });
     page.on("pageerror", (error) => problems.push(String(error)));
     page.on("request", (request) => {
-      if (!request.url().startsWith(origin) && !request.url().startsWith("data:")) problems.push(`asked ${request.url()}`);
+      if (!request.url().startsWith(origin) && !request.url().startsWith("data:")) problems.push(`requested ${request.url()}`);
     });
     await page.goto(`${origin}${path}`, { waitUntil: "networkidle" });
     return { page, problems };
@@ -76,7 +76,7 @@ describe.runIf(program !== undefined && isBuilt)("the documentation site", () =>
     ["light", { colorScheme: "light", viewport: { width: 1280, height: 900 } }],
     ["dark", { colorScheme: "dark", viewport: { width: 1280, height: 900 } }],
     ["on a phone", { colorScheme: "light", viewport: { width: 390, height: 844 } }],
-  ] as const)("passes axe %s, without outside assets or scrolling to the side", async (_, options) => {
+  ] as const)("passes axe %s, without requests to other servers or horizontal scrolling", async (_, options) => {
     for (const path of ["/", "/guide/first-service", "/migration/go", "/measurements/scale", "/reference/api/prometheus"]) {
       const { page, problems } = await open(path, options);
       await page.evaluate(axe);

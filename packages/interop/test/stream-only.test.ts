@@ -12,7 +12,7 @@ type Kind = "go" | "node" | "deno";
 
 const deno = findRuntime("deno");
 const denoPeer = fileURLToPath(new URL("../src/deno-peer.ts", import.meta.url));
-/** Ours, on each installed runtime. If Deno is missing, deno.test.ts prints so. */
+/** Ours, on each installed runtime. If Deno is missing, deno.test.ts prints a line. */
 const ours: readonly Kind[] = deno === undefined ? ["node"] : ["node", "deno"];
 const config: Partial<PeerConfig> = { ...fast, tcpTimeout: 2_000 };
 const limit = { timeout: 90_000 };

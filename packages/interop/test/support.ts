@@ -30,7 +30,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** A suite that is skipped without Go (build-peers.ts prints so, and fails in CI). */
+/** A suite that is skipped without Go (build-peers.ts prints a line, and fails in CI). */
 export const describeWithGo: SuiteAPI = (await goVersion()) !== undefined ? describe : (describe.skip as SuiteAPI);
 
 /** Both ways round. INTEROP_CONTROL=1 adds Go with Go: what fails there is wrong with the test. */
@@ -57,7 +57,7 @@ export const fast: Partial<PeerConfig> = {
   tcpTimeout: 3_000,
 };
 
-/** Nobody probes anybody: nothing but what the test does is on the wire. */
+/** Without probes: the wire carries only the messages of the test. */
 export const quiet: Partial<PeerConfig> = { ...fast, probeInterval: 60_000, pushPullInterval: 0 };
 
 let lastHost = 1;
