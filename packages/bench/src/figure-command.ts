@@ -20,7 +20,7 @@ interface Named {
 }
 
 export interface FigureReport {
-  /** Of the file with the samples. */
+  /** The name of the file with the samples, without extension. */
   readonly name: string;
   readonly rounds: number;
   readonly figures: readonly Figure[];
@@ -29,7 +29,7 @@ export interface FigureReport {
   readonly charts: Parameters<typeof writeReport>[3];
 }
 
-/** @param quick describes `--quick` @param written the content of the folder that `--out` names */
+/** Adds the options. @param quick describes `--quick` @param written describes the files in the folder of `--out` */
 export function addFigureOptions(command: Command, experiments: readonly Named[], quick: string, written: string): Command {
   return command
     .option("--quick", quick)

@@ -16,7 +16,7 @@ export function isReached({ measured, atLeast = -Infinity, atMost = Infinity, be
   return measured >= atLeast && measured <= atMost && measured < below;
 }
 
-/** The targets as a table; one that was not measured says so. */
+/** The targets as a table, with "not measured" for a target without samples. */
 export function targetTable(targets: readonly Target[]): string {
   const lines = targets.map((target) => [
     target.what,

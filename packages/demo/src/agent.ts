@@ -73,7 +73,7 @@ export class Agent {
     return this.#peer;
   }
 
-  /** What its process has said on stderr, and its latest warnings. */
+  /** The stderr of its process, and its latest warnings. */
   get complaints(): string {
     return [...this.#complaints, ...(this.#peer?.describe(1).split("its stderr:\n").slice(1) ?? [])].join("\n");
   }
@@ -125,7 +125,7 @@ export class Agent {
     await this.#peer?.stop();
   }
 
-  /** Its process has ended, and nobody asked it to. */
+  /** Its process has ended unexpectedly. */
   lost(): void {
     this.#become("killed");
   }

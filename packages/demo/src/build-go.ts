@@ -1,5 +1,5 @@
 /**
- * Builds the Go peer and prints where it is, or says on stderr why not. A process of its own, so that it can be ended while it
+ * Builds the Go peer and prints its path, or prints the error on stderr. A process of its own, so that the demonstration can end it while it
  * compiles. Exit codes: 0, 1 the build failed, 3 Go is not installed.
  */
 import { buildGoPeer, goVersion } from "@memberlist/interop";

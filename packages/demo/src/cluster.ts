@@ -107,9 +107,9 @@ export class Cluster {
   #lost(agent: Agent): void {
     agent.lost();
     if (this.#stopped) return;
-    const said = agent.complaints;
+    const { complaints } = agent;
     this.#report({ event: "note", at: epochMs(), text: `${agent.name}'s process has ended` });
-    this.#fail(new Error(`${agent.name}'s process has ended by itself${said === "" ? "" : `\n${said}`}`));
+    this.#fail(new Error(`${agent.name}'s process has ended by itself${complaints === "" ? "" : `\n${complaints}`}`));
   }
 
   #drain(): void {

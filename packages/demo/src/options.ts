@@ -85,7 +85,7 @@ export function parseOptions(args: readonly string[]): DemoOptions {
   };
 }
 
-/** The options, or undefined when the command line is wrong: then that was said. */
+/** Returns the options; undefined for a wrong command line, after it has printed the mistake. */
 export function optionsOf(args: readonly string[]): DemoOptions | undefined {
   try {
     return parseOptions(args);

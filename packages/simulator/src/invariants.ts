@@ -2,15 +2,15 @@ import type { Node } from "@memberlist/core";
 import { nodeStateName } from "@memberlist/core/internal";
 import type { Life, NodeStatus, SimEvent, View } from "./sim-node.ts";
 
-/** Something that must never be was. `message` says what, where and when. */
+/** An invariant is broken. `message` has the problem, the time and the seed. */
 export class InvariantError extends Error {
   /** Always "InvariantError". */
   override readonly name: string = "InvariantError";
-  /** Which one, to group by: "incarnation-owner", "events-match-table", … */
+  /** The name of the invariant: "incarnation-owner", "events-match-table", … */
   readonly invariant: string;
   /** Virtual time, in ms. */
   readonly at: number;
-  /** Of the simulation: with it, the same happens again. */
+  /** The seed of the simulation, which repeats the run. */
   readonly seed: number | string;
 
   constructor(invariant: string, at: number, seed: number | string, message: string, cause?: unknown) {

@@ -1,15 +1,15 @@
-/** A running hash (cyrb53) of all that nodes send and report: two runs did the same exactly when their traces are the same. */
+/** A running hash (cyrb53) of all packets and events. Two runs with the same trace did the same. */
 export class Trace {
   #a = 0xdeadbeef;
   #b = 0x41c6ce57;
   #entries = 0;
 
-  /** How many entries it has. */
+  /** The number of entries. */
   get entries(): number {
     return this.#entries;
   }
 
-  /** All entries so far as 14 hex digits. */
+  /** The hash of all entries so far, as 14 hex digits. */
   get hash(): string {
     const low = Math.imul(this.#a ^ (this.#a >>> 16), 2_246_822_507) ^ Math.imul(this.#b ^ (this.#b >>> 13), 3_266_489_909);
     const high = Math.imul(this.#b ^ (this.#b >>> 16), 2_246_822_507) ^ Math.imul(this.#a ^ (this.#a >>> 13), 3_266_489_909);

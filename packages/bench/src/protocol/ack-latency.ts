@@ -7,7 +7,7 @@ const userState = 20 * 1024 * 1024 - 64 * 1024;
 /** Of some seconds each. */
 const roundsMax = 3;
 
-/** Two members exchange application states of 20 MiB, while somebody else pings the one that is asked. */
+/** Two members exchange application states of 20 MiB, while the bench pings the one that answers. */
 export const ackLatency: Experiment = {
   name: "ack-latency",
   steps: (rounds, kinds) => Math.min(rounds, roundsMax) * kinds,
@@ -23,7 +23,7 @@ export const ackLatency: Experiment = {
         let took = 0;
         const during = await pinged(one.port, "one", async () => {
           ({ took } = await other.join(one));
-          // The other end has still to read it.
+          // The other end still has to read the state.
           await sleep(300);
         });
         await Promise.all(both.map((member) => member.end()));

@@ -111,7 +111,7 @@ export const memoryPerMember: Experiment = {
   },
 };
 
-/** What each of the others takes in the table of a member that has `some`, in bytes, once everything about them has been gossiped. */
+/** Returns the memory of one more node in the table of a member that has `some`, in bytes, after the member has gossiped all nodes. */
 export async function memoryOf(programs: Programs, kind: Kind, fake: FakeMembers, some: number): Promise<number> {
   const member = await Member.start(programs, kind, { gossipInterval: 2, gossipNodes: 20 });
   const size = async (count: number): Promise<number> => {
@@ -150,7 +150,7 @@ export const timings: Experiment = {
   },
 };
 
-/** Until it knows them all, or no more come. */
+/** Waits until the member knows all, or until no more arrive. */
 export async function settled(member: Member, members: number): ReturnType<Member["do"]> {
   let mark = await member.do({ do: "mark" });
   for (let waits = 0; mark.members < members && waits < 20; waits++) {
@@ -162,7 +162,7 @@ export async function settled(member: Member, members: number): ReturnType<Membe
   return mark;
 }
 
-/** Until nothing has been gossiped for a while. */
+/** Waits until the member has not gossiped for a while. */
 async function quiet(fake: FakeMembers): Promise<void> {
   for (let last = -1; fake.packets !== last;) {
     last = fake.packets;

@@ -5,12 +5,12 @@ import { FakeMembers } from "./fake-members.ts";
 import { encrypted, Member } from "./member.ts";
 
 const size = 100_000;
-/** The work that an exchange leaves to the end that is asked, in ms. */
+/** The time in which the member that answers finishes the work of an exchange, in ms. */
 const afterwards = 1_000;
 
 /**
- * A cluster of 100,000: a new process joins it, then both exchange their states again. Meanwhile somebody pings the one that is asked, as a prober
- * would: an ack that takes longer than `probeTimeout` is a false suspicion.
+ * A cluster of 100,000: a new process joins a member of it, then both exchange their states again. Meanwhile the bench pings that member like a
+ * prober: an ack that takes longer than `probeTimeout` would cause a false suspicion.
  */
 export const largeCluster: Experiment = {
   name: "large",

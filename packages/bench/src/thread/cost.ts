@@ -16,13 +16,13 @@ const cases = ([64, 1400] as const).flatMap((size) =>
   (["plain", "both"] as const).map((mode): Case => ({ size, mode, payload: "gossip" })),
 );
 /**
- * Messages that may be on their way: few, so that each waits for the one before, and as many as share feeds. The receiver's socket holds more than
- * 512 messages of each case.
+ * How many messages may be on their way: 8, so that their number is limited by the delay of each, and 512, so that many cross a thread's boundary
+ * together. The buffer of the receiver's socket holds more than 512 messages of each case.
  */
 const windows = [8, 512] as const;
 const notifiedWhat = "from a change's packet to the application's event";
 
-/** What the targets are about. */
+/** The figures of the targets. */
 export const costFigures = {
   rates: cases.map((which) => `${nameOf(which, 512)}: messages/s`),
   lost: cases.flatMap((which) => windows.map((window) => `${nameOf(which, window)}: lost`)),

@@ -22,7 +22,7 @@ export function addSeedLoad(program: Command): void {
     )
     .option("--nodes <n>", "how many", wholeNumber(1), 1_000)
     .option("--back <s>", "when the seed starts; over --seconds: never", wholeNumber(0), 120)
-    .option("--seconds <s>", "how long it is looked at", wholeNumber(1), 480)
+    .option("--seconds <s>", "how long to count the dials", wholeNumber(1), 480)
     .option("--seed <n>", "the same seed, the same run", wholeNumber(0), 1)
     .action(showSeedLoad);
 }

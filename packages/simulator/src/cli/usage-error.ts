@@ -1,4 +1,4 @@
-/** Something that whoever called the command can put right. It is shown in one line, without a stack. */
+/** A mistake in the command line. The command prints it in one line, without a stack. */
 export class UsageError extends Error {
   override readonly name: string = "UsageError";
 }
