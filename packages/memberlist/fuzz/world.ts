@@ -357,7 +357,7 @@ async function playOnce(given: Case, time: () => number): Promise<number> {
     await world.start();
     for (const step of given.steps) await world.take(step);
     const problems = [...(await world.end())];
-    for (const reason of rejections) problems.push(`a promise was rejected, and nobody took it: ${String(reason)}`);
+    for (const reason of rejections) problems.push(`a promise was rejected without a handler: ${String(reason)}`);
     if (problems.length > 0) throw new Error(problems.join("\n"));
     return world.slowest;
   } finally {

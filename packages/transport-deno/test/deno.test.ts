@@ -59,9 +59,9 @@ describe.skipIf(deno === "")(
     });
 
     it("passes the conformance suite, with UDP and over streams alone, and leaves nothing open", async () => {
-      const said = await denoTest("conformance-test.ts", network, [String(silent.address.port)]);
+      const printed = await denoTest("conformance-test.ts", network, [String(silent.address.port)]);
       const ruleCount = transportConformance(memoryHarness()).length;
-      expect(said).toContain(`ok | ${2 * (ruleCount + 1)} passed | 0 failed`);
+      expect(printed).toContain(`ok | ${2 * (ruleCount + 1)} passed | 0 failed`);
     });
 
     it("forms a cluster without UDP and without --unstable-net", async () => {
@@ -87,8 +87,8 @@ describe.skipIf(deno === "")(
     });
 
     it("keeps the path of fileStore, and never opens a file that others put there", async () => {
-      const said = await denoTest("file-store-test.ts", ["--allow-read", "--allow-write"], [folder]);
-      expect(said).toMatch(/ok \| 3 passed \| 0 failed/);
+      const printed = await denoTest("file-store-test.ts", ["--allow-read", "--allow-write"], [folder]);
+      expect(printed).toMatch(/ok \| 3 passed \| 0 failed/);
     });
 
     it("allows SRV look-ups and fileStore with the permission for a folder, and names the missing permission without it", async () => {

@@ -39,7 +39,7 @@ describe.skipIf(deno === "")("a member on Deno", () => {
     ["over streams alone", "streams", ["--allow-net"]],
   ])("accepts 20 of 20 joins from another address during each flood, %s", { timeout: 310_000 }, async (_, kind, permissions) => {
     const { port } = server.address() as AddressInfo;
-    const said = await denoTest("stream-floods-test.ts", permissions, [String(port), kind], { timeout: 300_000 });
-    expect(said).toMatch(/ok \| 6 passed \| 0 failed/);
+    const printed = await denoTest("stream-floods-test.ts", permissions, [String(port), kind], { timeout: 300_000 });
+    expect(printed).toMatch(/ok \| 6 passed \| 0 failed/);
   });
 });

@@ -72,7 +72,7 @@ export class WorkerPool implements StreamWorkers {
   #free: number;
   #failures = 0;
   #makeThread: Promise<() => GuardedThread> | undefined;
-  /** No thread is available any more. */
+  /** Threads failed too often: all jobs run on the event loop. */
   #isInline = false;
   #closed: Promise<void> | undefined;
 

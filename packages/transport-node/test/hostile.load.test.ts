@@ -123,7 +123,7 @@ describe.each([
       await target.shutdown();
       await Promise.all([attacker, watcher].map((one) => one[Symbol.asyncDispose]()));
       process.off("unhandledRejection", note);
-      if (rejections.length > 0) throw new Error("a promise was rejected, and nobody took it", { cause: rejections[0] });
+      if (rejections.length > 0) throw new Error("a promise was rejected without a handler", { cause: rejections[0] });
     });
 
     async function start(timeout: number): Promise<void> {

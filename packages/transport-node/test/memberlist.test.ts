@@ -17,7 +17,7 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map((members) => members.shutdown()));
   await new Promise((resolve) => setImmediate(resolve));
   process.off("unhandledRejection", note);
-  if (rejections.length > 0) throw new Error("a promise was rejected, and nobody took it", { cause: rejections[0] });
+  if (rejections.length > 0) throw new Error("a promise was rejected without a handler", { cause: rejections[0] });
 });
 
 async function start(name: string, fields: Partial<Config> = {}): Promise<Memberlist> {

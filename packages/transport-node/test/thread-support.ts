@@ -26,7 +26,7 @@ export function threadTests(...programs: readonly URL[]): ThreadTests {
   beforeAll(() => void process.on("unhandledRejection", note));
   afterEach(async () => {
     await Promise.all(running.splice(0).map((member) => member.shutdown()));
-    if (rejections.length > 0) throw new Error("a promise was rejected, and nobody took it", { cause: rejections.splice(0)[0] });
+    if (rejections.length > 0) throw new Error("a promise was rejected without a handler", { cause: rejections.splice(0)[0] });
   }, 60_000);
   afterAll(() => void process.off("unhandledRejection", note));
   const start = async (name: string, fields: Partial<NodeConfig>): Promise<Memberlist> => {

@@ -122,7 +122,7 @@ export function clusters(): (seed?: number | string, options?: Partial<MemoryNet
     for (const cluster of open.splice(0)) await cluster.end();
     await settlePromises();
     process.off("unhandledRejection", note);
-    if (rejections.length > 0) throw new Error("a promise was rejected, and nobody took it", { cause: rejections[0] });
+    if (rejections.length > 0) throw new Error("a promise was rejected without a handler", { cause: rejections[0] });
   });
   return (seed, options) => {
     const cluster = new Cluster(seed, options);
