@@ -1,25 +1,15 @@
 // Writes the API reference of the site, one page for each public entry point, to docs/reference/api (not committed), from the docstrings of the sources.
 // usage: node scripts/api-pages.mjs           writes the pages
 //        node scripts/api-pages.mjs --check   only looks for exports and members without a docstring, and for links in docstrings that lead nowhere
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Application, ReflectionKind } from "typedoc";
-import { compilerOptions, publicEntries } from "./docs-compiler.mjs";
+import { publicEntries, writeTsconfig } from "./docs-compiler.mjs";
 import { anchorsOf } from "./markdown.mjs";
 
 const out = "docs/reference/api";
 const entries = publicEntries();
-const folder = "node_modules/.cache/api-pages";
-mkdirSync(folder, { recursive: true });
-const tsconfig = resolve(folder, "tsconfig.json");
-writeFileSync(
-  tsconfig,
-  JSON.stringify({
-    extends: resolve("tsconfig.json"),
-    compilerOptions: compilerOptions(),
-    files: entries.map(({ file }) => resolve(file)),
-  }),
-);
+const tsconfig = writeTsconfig("node_modules/.cache/api-pages", { files: entries.map(({ file }) => resolve(file)) });
 const app = await Application.bootstrapWithPlugins({
   entryPoints: entries.map(({ file }) => file),
   tsconfig,

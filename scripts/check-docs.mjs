@@ -1,10 +1,10 @@
 // Type-checks every ```ts block of the Markdown files, so that the docs' examples stay true to the API, and looks for links that lead nowhere.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join, resolve } from "node:path";
-import { compilerOptions } from "./docs-compiler.mjs";
+import { dirname, join } from "node:path";
+import { typeChecks } from "./docs-compiler.mjs";
 import { anchorsOf, withoutCode } from "./markdown.mjs";
+import { publishedPackages } from "./workspace.mjs";
 
 const files = spawnSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "*.md"], { encoding: "utf8" })
   .stdout.split("\n")
@@ -14,13 +14,10 @@ const folder = "node_modules/.cache/check-docs";
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 
-const manifest = (path) => JSON.parse(readFileSync(path, "utf8"));
-/** Of the repository, with a slash at its end. */
-const address = manifest("package.json").homepage.replace("#readme", "/");
+/** The address of the repository, with a slash at its end. */
+const address = JSON.parse(readFileSync("package.json", "utf8")).homepage.replace("#readme", "/");
 /** The READMEs that are a part of a tarball. */
-const published = new Set(
-  files.filter((file) => /^packages\/[^/]+\/README\.md$/.test(file) && !manifest(join(dirname(file), "package.json")).private),
-);
+const published = new Set(publishedPackages().map(({ folder }) => `${folder}/README.md`));
 
 let examples = 0;
 let broken = 0;
@@ -39,20 +36,11 @@ for (const file of files) {
   }
 }
 
-writeFileSync(
-  join(folder, "tsconfig.json"),
-  JSON.stringify({
-    extends: resolve("tsconfig.json"),
-    compilerOptions: compilerOptions(),
-    include: ["*.ts"],
-  }),
-);
-const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
-const { status } = spawnSync(process.execPath, [tsc, "-p", folder], { stdio: "inherit" });
+const passed = typeChecks(folder, { include: ["*.ts"] });
 console.log(
-  `docs: ${examples} examples in ${files.length} files ${status === 0 ? "type-check" : "do not all type-check"}, ${broken} broken links`,
+  `docs: ${examples} examples in ${files.length} files ${passed ? "type-check" : "do not all type-check"}, ${broken} broken links`,
 );
-process.exit(broken > 0 ? 1 : (status ?? 1));
+process.exit(passed && broken === 0 ? 0 : 1);
 
 /**
  * Whether a link of a page leads to a file, a folder or a heading that exists; links to this repository's address, too. Links to other sites are not

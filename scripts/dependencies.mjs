@@ -1,18 +1,16 @@
 // Writes the tables of docs/internals/dependencies.md from all package.json files, and keeps the last column, the reason, which people write. With
 // --check it compares, and writes nothing. Fails when a reason is missing, or when two packages use different versions of a dependency.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { workspacePackages } from "./workspace.mjs";
 
 const check = process.argv.includes("--check");
 const page = "docs/internals/dependencies.md";
 const manifests = [
-  "package.json",
-  "examples/package.json",
-  ...readdirSync("packages").map((name) => `packages/${name}/package.json`),
-]
-  .filter(existsSync)
-  .map((path) => JSON.parse(readFileSync(path, "utf8")));
+  ...["package.json", "examples/package.json"].map((path) => JSON.parse(readFileSync(path, "utf8"))),
+  ...workspacePackages().map(({ manifest }) => manifest),
+];
 
-/** Headings of the page, and which dependencies they are about. */
+/** Headings of the page, and the dependencies of a package that belong to each. */
 const tables = {
   "What users install": ({ private: isPrivate, dependencies }) => (isPrivate ? {} : dependencies),
   "What users choose": ({ peerDependencies }) => peerDependencies,

@@ -1,6 +1,9 @@
-// The compiler's options for examples of the docs and for the API reference: every package of the workspace from its sources, with the types of Node and of Deno.
-import { readdirSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
+// The compiler for examples of the docs and for the API reference: every package of the workspace from its sources, with the types of Node and of Deno.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join, resolve } from "node:path";
+import { publishedPackages } from "./workspace.mjs";
 
 const source = (path) => [resolve("packages", path)];
 
@@ -9,20 +12,29 @@ const notImported = /^\.\/(deno|internal|thread|worker)$/;
 
 /** The entry points of all published packages that an application imports: the name, and the source file. */
 export function publicEntries() {
-  return readdirSync("packages").flatMap((folder) => {
-    const { name, private: isPrivate, exports = {} } = JSON.parse(readFileSync(`packages/${folder}/package.json`, "utf8"));
-    if (isPrivate) return [];
-    return Object.entries(exports)
+  return publishedPackages().flatMap(({ folder, manifest: { name, exports = {} } }) =>
+    Object.entries(exports)
       .filter(([path, target]) => !notImported.test(path) && target["@memberlist/source"] !== undefined)
-      .map(([path, target]) => ({
-        name: `${name}${path.slice(1)}`,
-        file: `packages/${folder}/${target["@memberlist/source"].slice("./".length)}`,
-      }));
-  });
+      .map(([path, target]) => ({ name: `${name}${path.slice(1)}`, file: join(folder, target["@memberlist/source"]) })),
+  );
 }
 
-/** `compilerOptions` of a tsconfig that extends the one of the workspace. */
-export function compilerOptions() {
+/** Writes a tsconfig that extends the one of the workspace, and returns its path. `sources` has its `files` or `include`. */
+export function writeTsconfig(folder, sources) {
+  mkdirSync(folder, { recursive: true });
+  const path = resolve(folder, "tsconfig.json");
+  writeFileSync(path, JSON.stringify({ extends: resolve("tsconfig.json"), compilerOptions: compilerOptions(), ...sources }));
+  return path;
+}
+
+/** Type-checks files of a folder, prints the errors, and returns whether it found none. */
+export function typeChecks(folder, sources) {
+  const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
+  const tsconfig = writeTsconfig(folder, sources);
+  return spawnSync(process.execPath, [tsc, "-p", tsconfig], { stdio: "inherit" }).status === 0;
+}
+
+function compilerOptions() {
   return {
     types: ["node", "deno"],
     typeRoots: ["node_modules/@types", "packages/transport-deno/node_modules/@types"].map((path) => resolve(path)),

@@ -1,12 +1,10 @@
-// Writes the tables of docs/migration/go.md from docs/migration/go-api.json: what the Go library has, and what this one has instead.
+// Writes the tables of docs/migration/go.md from docs/migration/go-api.json: each name of the Go library, and its counterpart here.
 // usage: node scripts/migration.mjs           writes the tables
 //        node scripts/migration.mjs --check   fails when they are out of date, or name something that this library does not export
 // packages/interop/test/go-api.test.ts compares go-api.json with the sources of the Go library.
-import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join, resolve } from "node:path";
-import { compilerOptions } from "./docs-compiler.mjs";
+import { join } from "node:path";
+import { typeChecks } from "./docs-compiler.mjs";
 
 const page = "docs/migration/go.md";
 const [start, end] = ["<!-- from go-api.json: run node scripts/migration.mjs -->\n", "<!-- end of go-api.json -->\n"];
@@ -59,12 +57,7 @@ function checkTypes() {
     .filter((name) => !name.startsWith("memberlist."))
     .map((name, i) => `export type T${i} = ${typeOf(name)};\n`);
   writeFileSync(join(folder, "names.ts"), types.join(""));
-  writeFileSync(
-    join(folder, "tsconfig.json"),
-    JSON.stringify({ extends: resolve("tsconfig.json"), compilerOptions: compilerOptions(), files: ["names.ts"] }),
-  );
-  const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
-  return spawnSync(process.execPath, [tsc, "-p", folder], { stdio: "inherit" }).status === 0 ? 0 : 1;
+  return typeChecks(folder, { files: ["names.ts"] }) ? 0 : 1;
 }
 
 /** `Config.name`, `lanConfig`, `NodeState`, `new Keyring`, `typeof NodeTransport.create`, or one of these after the package that exports it. */

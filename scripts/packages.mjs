@@ -1,15 +1,14 @@
 // Writes what the public packages share into their package.json and deno.json: the repository's address, which the package.json at the top has, and
 // the version, which is the same in all of them. Links of their READMEs to the repository follow the address. JSR gets the same exports as npm. With
 // --check it compares, and writes nothing.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { publishedPackages } from "./workspace.mjs";
 
 const check = process.argv.includes("--check");
 const read = (path) => readFileSync(path, "utf8");
 const { repository, homepage, bugs } = JSON.parse(read("package.json"));
 const address = addressOf(repository);
-const folders = readdirSync("packages").filter((name) => existsSync(`packages/${name}/package.json`));
-const packages = folders.map((name) => ({ name, manifest: JSON.parse(read(`packages/${name}/package.json`)) }));
-const published = packages.filter(({ manifest }) => !manifest.private);
+const published = publishedPackages();
 /** Changesets gives all packages of a fixed group the same version. */
 const [version] = published
   .map(({ manifest }) => manifest.version)
@@ -19,8 +18,7 @@ const [version] = published
 let problems = 0;
 if (homepage !== `${address}#readme`) problem("package.json: homepage is not the repository's");
 if (bugs?.url !== `${address}/issues`) problem("package.json: bugs is not the repository's");
-for (const { name, manifest } of published) {
-  const folder = `packages/${name}`;
+for (const { folder, manifest } of published) {
   if ((manifest.keywords ?? []).length < 5) problem(`${folder}/package.json: fewer than 5 keywords`);
   const shared = {
     version,

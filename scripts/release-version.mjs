@@ -1,8 +1,9 @@
 // `pnpm release:version`: takes the changesets into the next version of all packages, and into CHANGELOG.md. `changeset version` would write a changelog
 // for each package, though all have the same version, and would make each new feature of the core a new major version of the packages that it is a peer of.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { publishedPackages } from "./workspace.mjs";
 
 const require = createRequire(import.meta.url);
 const { default: readChangesets } = require("@changesets/read");
@@ -19,13 +20,11 @@ if (kind === undefined) {
   process.exit(0);
 }
 
-const manifests = readdirSync("packages")
-  .map((name) => `packages/${name}/package.json`)
-  .filter(existsSync)
-  .map((path) => ({ path, text: readFileSync(path, "utf8") }))
-  .filter(({ text }) => !JSON.parse(text).private);
-const version = next(JSON.parse(manifests[0].text).version, kind);
-for (const { path, text } of manifests) writeFileSync(path, text.replace(/("version": ")[^"]*/, `$1${version}`));
+const packages = publishedPackages();
+const version = next(packages[0].manifest.version, kind);
+for (const { folder, text } of packages) {
+  writeFileSync(`${folder}/package.json`, text.replace(/("version": ")[^"]*/, `$1${version}`));
+}
 for (const script of [["scripts/packages.mjs"], ["node_modules/oxfmt/bin/oxfmt", "packages/*/deno.json"]]) {
   if (spawnSync(process.execPath, script, { stdio: "inherit" }).status !== 0) process.exit(1);
 }

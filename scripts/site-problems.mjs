@@ -25,8 +25,7 @@ export function problemsOf(pages, dist) {
     }
   }
   for (const [page, html] of pages) {
-    const depth = clicks.get(page);
-    if (depth === undefined || depth > 2) found.push(`${page} is ${depth ?? "no"} clicks from the first page`);
+    if ((clicks.get(page) ?? Infinity) > 2) found.push(`${page} is more than two clicks from the first page`);
     for (const { href, path, anchor } of linksOf(page, html)) {
       const target = pages.get(path);
       if (target === undefined && !existsSync(join(dist, path))) found.push(`${page}: the link ${href} leads nowhere`);

@@ -6,8 +6,8 @@ import { emptyHeaders } from "./empty-headers.mjs";
 import { sidebar } from "./pages.mjs";
 import { repositoryLinks } from "./repository-links.mjs";
 
-const workspace = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-const repository = (workspace.repository?.url ?? "https://github.com/memberlist-js/memberlist").replace(/^git\+|\.git$/g, "");
+const { homepage } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+const repository = homepage.replace("#readme", "");
 
 const circles = [
   [8, 3],
