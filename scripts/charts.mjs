@@ -4,67 +4,48 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 
 /**
- * `page` and `heading` name the section, `table` the table in it, from 0. `series` has a name, a column, and the place of the number in a cell, from 0.
- * Bars have a row for each row of the table, lines a point. `rows` picks some rows; `mark` draws a line at a value.
+ * `from` names a page and a heading; a chart shows the first table below it. `series` has for each name the column, and the place of the number in a
+ * cell, from 0. Bars have a row for each row of the table, lines a point. `rows` picks some rows; `mark` draws a line at a value.
  */
 const charts = [
   {
     file: "throughput",
     title: "Messages per second as a multiple of the Go library's: more is better",
-    page: "performance",
-    heading: "Where it stands",
+    from: ["performance", "Where it stands"],
     kind: "bars",
-    series: [
-      { name: "plain", column: 1 },
-      { name: "compressed", column: 2 },
-      { name: "encrypted", column: 3 },
-      { name: "both", column: 4 },
-    ],
+    series: { plain: [1, 0], compressed: [2, 0], encrypted: [3, 0], both: [4, 0] },
     rows: ["Node", "Deno", "Bun"],
     mark: 1,
   },
   {
     file: "detection",
-    title: "A crash is found after, in seconds, by number of nodes",
-    page: "scale",
-    heading: "Known to each other",
+    title: "Seconds until members find a crash, by number of nodes",
+    from: ["scale", "Known to each other"],
     kind: "lines",
-    series: [
-      { name: "by the first", column: 7, place: 0 },
-      { name: "by all", column: 7, place: 1 },
-    ],
+    series: { "first member": [7, 0], "all members": [7, 1] },
   },
   {
     file: "churn",
-    title: "Packets of each node and second, by number of nodes",
-    page: "scale",
-    heading: "Known to each other",
+    title: "Packets per node and second, by number of nodes",
+    from: ["scale", "Known to each other"],
     kind: "lines",
-    series: [
-      { name: "idle", column: 1 },
-      { name: "under churn", column: 4 },
-    ],
+    series: { idle: [1, 0], "under churn": [4, 0] },
   },
   {
     file: "lifeguard",
     title: "False positives in per cent of SWIM's: less is better",
-    page: "simulation",
-    heading: "Lifeguard",
+    from: ["simulation", "Lifeguard"],
     kind: "bars",
-    series: [
-      { name: "measured", column: 1, place: 0 },
-      { name: "the paper", column: 1, place: 1 },
-    ],
+    series: { measured: [1, 0], "the paper": [1, 1] },
     rows: ["LHA-Probe", "LHA-Suspicion", "Buddy", "Lifeguard"],
     mark: 100,
   },
   {
     file: "observability",
     title: "CPU time of a message, as a multiple of the first row: less is better",
-    page: "observability",
-    heading: "CPU time",
+    from: ["observability", "CPU time"],
     kind: "bars",
-    series: [{ name: "a message", column: 2 }],
+    series: { "a message": [2, 0] },
     mark: 1,
   },
 ];
@@ -81,7 +62,7 @@ for (const chart of charts) {
   if (!process.argv.includes("--check")) {
     writeFileSync(file, svg);
   } else if (!existsSync(file) || readFileSync(file, "utf8") !== svg) {
-    console.error(`charts: ${file} differs from the table of docs/measurements/${chart.page}.md: run node scripts/charts.mjs`);
+    console.error(`charts: ${file} differs from the table of docs/measurements/${chart.from[0]}.md: run node scripts/charts.mjs`);
     outdated++;
   }
 }
@@ -89,7 +70,7 @@ console.log(`charts: ${charts.length} in ${folder}`);
 process.exit(outdated === 0 ? 0 : 1);
 
 /** The label and the values of each row of the chart's table. */
-function pointsOf({ page, heading, series, rows: wanted }) {
+function pointsOf({ from: [page, heading], series, rows: wanted }) {
   const text = readFileSync(`docs/measurements/${page}.md`, "utf8");
   const [, section = ""] = new RegExp(`^#+ ${heading}\\n([^]*?)(?=^#|(?![^]))`, "m").exec(text) ?? [];
   const [table = ""] = /(?:^\|.*\n)+/m.exec(section) ?? [];
@@ -103,7 +84,7 @@ function pointsOf({ page, heading, series, rows: wanted }) {
     )
     .map((cells) => ({
       label: cells[0].replaceAll("`", ""),
-      values: series.map(({ column, place = 0 }) => numberIn(cells[column], place)),
+      values: Object.values(series).map(([column, place]) => numberIn(cells[column], place)),
     }))
     .filter(({ label }) => wanted === undefined || wanted.includes(label));
   const complete = points.length > 0 && points.every(({ values }) => values.every(Number.isFinite));
@@ -120,16 +101,20 @@ function numberIn(cell = "", place) {
 
 function draw(chart, points) {
   const body = chart.kind === "bars" ? drawBars(chart, points) : drawLines(chart, points);
-  const { series, title, page, heading } = chart;
+  const {
+    title,
+    from: [page, heading],
+  } = chart;
+  const names = Object.keys(chart.series);
   const height = body.height + 92;
-  const places = series.map((_, i) => 24 + series.slice(0, i).reduce((sum, { name }) => sum + 34 + name.length * 7, 0));
-  const legend = series.map(({ name }, i) => `${rect(places[i], 46, 12, 12, colours[i])}${words(places[i] + 18, 56, name)}`);
+  const places = names.map((_, i) => 24 + names.slice(0, i).reduce((sum, name) => sum + 34 + name.length * 7, 0));
+  const legend = names.map((name, i) => `${rect(places[i], 46, 12, 12, colours[i])}${words(places[i] + 18, 56, name)}`);
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" font-family="sans-serif" font-size="13" fill="#333">`,
     `<title>${title}</title>`,
     `<rect width="${width}" height="${height}" rx="8" fill="#fff"/>`,
     words(24, 30, title, 'font-weight="bold" font-size="15"'),
-    ...(series.length > 1 ? legend : []),
+    ...(names.length > 1 ? legend : []),
     `<g transform="translate(0 70)">`,
     ...body.parts,
     "</g>",
@@ -140,11 +125,12 @@ function draw(chart, points) {
 }
 
 function drawBars({ series, mark }, points) {
+  const rowHeight = Object.keys(series).length * 18;
   const left = 40 + Math.max(...points.map(({ label }) => label.length)) * 6.6;
   const scale = (width - left - 70) / Math.max(...points.flatMap(({ values }) => values));
-  const step = series.length * 18 + 12;
+  const step = rowHeight + 12;
   const parts = points.flatMap(({ label, values }, row) => [
-    words(left - 10, row * step + (series.length * 18) / 2 + 4, label, 'text-anchor="end"'),
+    words(left - 10, row * step + rowHeight / 2 + 4, label, 'text-anchor="end"'),
     ...values.flatMap((value, i) => {
       const y = row * step + i * 18;
       return [rect(left, y, round(value * scale), 15, colours[i]), words(round(left + value * scale + 6), y + 12, String(value))];
@@ -168,7 +154,7 @@ function drawLines({ series }, points) {
     words(left - 8, y((top * i) / 4) + 4, String((top * i) / 4), 'text-anchor="end"'),
   ]);
   const ticks = sizes.map((size) => words(x(size), height + 18, size.toLocaleString("en-US"), 'text-anchor="middle"'));
-  const curves = series.flatMap((_, i) => [
+  const curves = Object.keys(series).flatMap((_, i) => [
     `<polyline points="${points.map(({ values }, at) => `${x(sizes[at])},${y(values[i])}`).join(" ")}" fill="none" stroke="${colours[i]}" stroke-width="2"/>`,
     ...points.map(({ values }, at) => `<circle cx="${x(sizes[at])}" cy="${y(values[i])}" r="3.5" fill="${colours[i]}"/>`),
   ]);
