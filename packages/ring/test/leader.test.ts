@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { MemberlistError, type Memberlist, type Node } from "@memberlist/core";
+import { clusters, membersOf } from "../../memberlist/test/facade/cluster.ts";
 import { createRing, leader, type Leader, type RingSource } from "../src/index.ts";
-import { clusters } from "./support.ts";
+import { firstAddress } from "./support.ts";
 
 const cluster = clusters();
 
@@ -25,7 +26,7 @@ function taskFor(members: RingSource, name: string): string {
 describe("a leader", () => {
   it("leads once it was the first choice for the settling time, at all members alike", async () => {
     const one = cluster();
-    const all = await one.joined(4);
+    const all = membersOf(await one.joined(4));
     const task = taskFor(all[0] as Memberlist, "node-2");
     const leaders = all.map((members) => leader(members, { task, settle: 3_000 }));
     const lists = leaders.map(reported);
@@ -40,12 +41,12 @@ describe("a leader", () => {
 
   it("does not lead alone at the start, if its join takes less than the settling time", async () => {
     const one = cluster();
-    const a = await one.start("node-0");
-    const b = await one.start("node-1");
+    const { members: a } = await one.start({ name: "node-0" });
+    const { members: b } = await one.start({ name: "node-1" });
     const both = [a, b].map((members) => leader(members, {}));
     const lists = both.map(reported);
     await one.clock.advance(4_000);
-    await one.clock.settle(b.join([a.toJSON().address]), { limit: 60_000 });
+    await one.settle(b.join([a.toJSON().address]));
     await one.clock.advance(6_000);
     expect(both[0]?.current?.name).toBe(both[1]?.current?.name);
     expect(both.filter(({ isMe }) => isMe)).toHaveLength(1);
@@ -55,8 +56,8 @@ describe("a leader", () => {
 
   it("stops before its successor starts when a better choice joins", async () => {
     const one = cluster();
-    const all = await one.joined(3);
-    const ghost = await one.start("node-3");
+    const all = membersOf(await one.joined(3));
+    const { members: ghost } = await one.start({ name: "node-3" });
     const name = taskFor(withNode(all[0] as Memberlist, ghost.localNode()), "node-3");
     const leaders = all.map((members) => leader(members, { task: name, settle: 2_000 }));
     await one.clock.advance(2_000);
@@ -64,7 +65,7 @@ describe("a leader", () => {
     const everyone = [...leaders, joining];
     expect(leaders.filter(({ isMe }) => isMe)).toHaveLength(1);
     const lists = leaders.map(reported);
-    await one.clock.settle(ghost.join([(all[0] as Memberlist).toJSON().address]), { limit: 60_000 });
+    await one.settle(ghost.join([firstAddress(one)]));
     for (let i = 0; i < 1_000; i++) {
       await one.clock.advance(10);
       expect(everyone.filter(({ isMe }) => isMe).length).toBeLessThanOrEqual(1);
@@ -75,7 +76,7 @@ describe("a leader", () => {
 
   it("loses the task when it dies or leaves, to the same member at all others", async () => {
     const one = cluster();
-    const all = await one.joined(4);
+    const all = membersOf(await one.joined(4));
     const [a] = all as [Memberlist];
     const task = taskFor(a, "node-1");
     const leaders = all.map((members) => leader(members, { task, settle: 1_000 }));
@@ -87,7 +88,7 @@ describe("a leader", () => {
     await one.until(() => leaders[0]?.current !== undefined && leaders[0].current.name !== "node-1");
     const second = leaders[0]?.current?.name ?? "";
     const next = all.find((members) => members.localNode().name === second) as Memberlist;
-    await one.clock.settle(next.leave(), { limit: 60_000 });
+    await one.settle(next.leave());
     await one.clock.advance(0);
     expect(leaders.find((_, i) => all[i] === next)?.isMe).toBe(false);
     const left = leaders.filter((_, i) => all[i] !== next && i !== 1);
@@ -98,7 +99,7 @@ describe("a leader", () => {
 
   it("does not lead with fewer members than minMembers", async () => {
     const one = cluster();
-    const [a, b, c] = (await one.joined(3)) as [Memberlist, Memberlist, Memberlist];
+    const [a, b, c] = membersOf(await one.joined(3)) as [Memberlist, Memberlist, Memberlist];
     const own = leader(a, { task: taskFor(a, "node-0"), settle: 0, minMembers: 2 });
     expect(own.isMe).toBe(true);
     const list = reported(own);
@@ -111,7 +112,7 @@ describe("a leader", () => {
 
   it("does not lead after its close", async () => {
     const one = cluster();
-    const a = await one.start("a");
+    const { members: a } = await one.start({ name: "a" });
     const [waiting, leading] = [leader(a), leader(a, { settle: 0 })];
     const lists = [waiting, leading].map(reported);
     for (const each of [waiting, leading]) each.close();
@@ -122,7 +123,7 @@ describe("a leader", () => {
 
   it("refuses wrong options", async () => {
     const one = cluster();
-    const a = await one.start("a");
+    const { members: a } = await one.start({ name: "a" });
     for (const options of [{ settle: -1 }, { minMembers: 0 }, { task: "" }, { name: "x" }, { filter: 1 }]) {
       expect(() => leader(a, options as never)).toThrow(MemberlistError);
     }

@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
 import { MemberlistError, type Memberlist } from "@memberlist/core";
+import { clusters, membersOf } from "../../memberlist/test/facade/cluster.ts";
 import { createRing, type Ring, type RingChange } from "../src/index.ts";
-import { clusters, keys, names } from "./support.ts";
+import { firstAddress, joins, keys, names } from "./support.ts";
 
 const cluster = clusters();
 
@@ -23,7 +24,7 @@ function changesOf(ring: Ring): RingChange[] {
 describe("a ring", () => {
   it("chooses the same owners at all members", async () => {
     const one = cluster();
-    const all = await one.joined(5, (i) => ({ tags: { zone: `zone-${i % 3}`, weight: String(i + 1) } }));
+    const all = membersOf(await one.joined(5, (i) => ({ tags: { zone: `zone-${i % 3}`, weight: String(i + 1) } })));
     const rings = all.map((members) => createRing(members));
     for (const key of keys(200)) {
       const [owners, ...others] = rings.map((ring) => names(ring.ownersOf(key, 3)));
@@ -41,11 +42,11 @@ describe("a ring", () => {
   it("reads the members once for all that a join brings at once", async () => {
     const one = cluster();
     await one.joined(30);
-    const last = await one.start("last");
+    const { members: last } = await one.start({ name: "last" });
     const reads = vi.spyOn(last, "members");
     const ring = createRing(last);
     const changes = changesOf(ring);
-    await one.clock.settle(last.join([(one.members[0] as Memberlist).toJSON().address]));
+    await one.settle(last.join([firstAddress(one)]));
     await one.until(() => ring.members.length === 31);
     expect(changes.length).toBeLessThan(5);
     expect(reads.mock.calls.length).toBeLessThan(10);
@@ -53,13 +54,13 @@ describe("a ring", () => {
 
   it("reports a join with the keys that the new member takes, by which time it owns them", async () => {
     const one = cluster();
-    const [a] = (await one.joined(4)) as [Memberlist];
+    const [a] = membersOf(await one.joined(4)) as [Memberlist];
     const ring = createRing(a);
     const before = new Map(keys(2_000).map((key) => [key, names(ring.ownersOf(key))]));
     const changes = changesOf(ring);
     const owners: string[][] = [];
     ring.onChange(() => void owners.push(names(ring.members)));
-    await one.joins("node-4");
+    await joins(one, "node-4");
     await one.until(() => changes.length > 0);
     expect(changes).toHaveLength(1);
     const [change] = changes as [RingChange];
@@ -86,7 +87,7 @@ describe("a ring", () => {
 
   it("keeps a suspect member until it is dead, and then reports the new owners of its keys", async () => {
     const one = cluster();
-    const [a, b] = (await one.joined(4)) as [Memberlist, Memberlist];
+    const [a, b] = membersOf(await one.joined(4)) as [Memberlist, Memberlist];
     const ring = createRing(a);
     const changes = changesOf(ring);
     await b.shutdown();
@@ -104,13 +105,13 @@ describe("a ring", () => {
 
   it("follows weights and zones that members publish, but not other tags", async () => {
     const one = cluster();
-    const [a, b] = (await one.joined(3, () => ({ tags: { weight: "1" } }))) as [Memberlist, Memberlist];
+    const [a, b] = membersOf(await one.joined(3, () => ({ tags: { weight: "1" } }))) as [Memberlist, Memberlist];
     const ring = createRing(a);
     const changes = changesOf(ring);
-    await one.clock.settle(b.setTags({ weight: "1", role: "web" }), { limit: 60_000 });
+    await one.settle(b.setTags({ weight: "1", role: "web" }));
     await one.until(() => ring.members.some(({ meta }) => meta.length > 10));
     expect(changes).toEqual([]);
-    await one.clock.settle(b.setTags({ weight: "3", role: "web" }), { limit: 60_000 });
+    await one.settle(b.setTags({ weight: "3", role: "web" }));
     await one.until(() => changes.length > 0);
     expect(names(changes[0]?.changed ?? [])).toEqual(["node-1"]);
     // Before: 1/3 each; now 1/5, 3/5, 1/5.
@@ -123,7 +124,9 @@ describe("a ring", () => {
 
   it("takes members, weights and zones from functions", async () => {
     const one = cluster();
-    const [a] = (await one.joined(6, (i) => ({ tags: { role: i < 4 ? "cache" : "web", rack: String(i % 2) } }))) as [Memberlist];
+    const [a] = membersOf(await one.joined(6, (i) => ({ tags: { role: i < 4 ? "cache" : "web", rack: String(i % 2) } }))) as [
+      Memberlist,
+    ];
     const ring = createRing(a, {
       filter: (_, tags) => tags["role"] === "cache",
       weight: ({ name }) => (name === "node-0" ? 0 : 1),
@@ -136,11 +139,11 @@ describe("a ring", () => {
 
   it("stops at its close and at the shutdown of its member", async () => {
     const one = cluster();
-    const [a, b] = (await one.joined(2)) as [Memberlist, Memberlist];
+    const [a, b] = membersOf(await one.joined(2)) as [Memberlist, Memberlist];
     const [closed, open] = [createRing(a), createRing(b)];
     const changes = [closed, open].map(changesOf);
     closed.close();
-    await one.joins("node-2");
+    await joins(one, "node-2");
     await one.until(() => b.numMembers() === 3);
     await one.clock.advance(0);
     expect(changes.map(({ length }) => length)).toEqual([0, 1]);
@@ -151,21 +154,21 @@ describe("a ring", () => {
 
   it("ends the calls of a listener that was removed", async () => {
     const one = cluster();
-    const [a] = (await one.joined(2)) as [Memberlist];
+    const [a] = membersOf(await one.joined(2)) as [Memberlist];
     const ring = createRing(a);
     let calls = 0;
     const listener = (): void => void calls++;
     const remove = [ring.onChange(listener), ring.onChange(listener)];
     remove[0]?.();
     const changes = changesOf(ring);
-    await one.joins("node-2");
+    await joins(one, "node-2");
     await one.until(() => changes.length > 0);
     expect(calls).toBe(1);
   });
 
   it("refuses wrong arguments", async () => {
     const one = cluster();
-    const a = await one.start("a");
+    const { members: a } = await one.start({ name: "a" });
     expect(codeOf(() => createRing(a, { weights: 1 } as never))).toBe("invalid_argument");
     expect(codeOf(() => createRing(a, { filter: true } as never))).toBe("invalid_argument");
     const ring = createRing(a);

@@ -1,58 +1,15 @@
-import { afterEach } from "vitest";
-import { createMemberlist, encodeTags, lanConfig, type Config, type Memberlist, type Node, type Tags } from "@memberlist/core";
-import { MemoryNetwork, SeededRandom, VirtualClock } from "@memberlist/core/testing";
+import { encodeTags, type Memberlist, type Node, type Tags } from "@memberlist/core";
+import type { Cluster } from "../../memberlist/test/facade/cluster.ts";
 
-/** Members on a memory network, in virtual time. */
-export class Cluster {
-  readonly clock: VirtualClock = new VirtualClock();
-  readonly random: SeededRandom = new SeededRandom(1);
-  readonly network: MemoryNetwork = new MemoryNetwork({ clock: this.clock, random: this.random.fork(), latency: 3 });
-  readonly members: Memberlist[] = [];
-
-  async start(name: string, config: Partial<Config> = {}): Promise<Memberlist> {
-    const base = { ...lanConfig(), transport: this.network.transport(), clock: this.clock, random: this.random.fork() };
-    const members = await createMemberlist({ ...base, name, logOutput: { write: () => undefined }, ...config });
-    this.members.push(members);
-    return members;
-  }
-
-  /** A member that joins the first one. */
-  async joins(name: string, config: Partial<Config> = {}): Promise<Memberlist> {
-    const members = await this.start(name, config);
-    await this.clock.settle(members.join([(this.members[0] as Memberlist).toJSON().address]), { limit: 60_000 });
-    return members;
-  }
-
-  /** `node-0` and so on, which all know each other. */
-  async joined(count: number, configOf: (i: number) => Partial<Config> = () => ({})): Promise<Memberlist[]> {
-    await this.start("node-0", configOf(0));
-    for (let i = 1; i < count; i++) await this.joins(`node-${i}`, configOf(i));
-    await this.until(() => this.members.every((members) => members.numMembers() === count));
-    return [...this.members];
-  }
-
-  until(condition: () => boolean, limit: number = 120_000): Promise<number> {
-    return this.clock.runUntil(condition, { limit });
-  }
-
-  async end(): Promise<void> {
-    for (const members of this.members) await members.shutdown();
-    await this.clock.advance(900);
-    if (this.clock.pending > 0) throw new Error(`${this.clock.pending} timers wait after the shutdown of all`);
-  }
+/** A member that joins the first one. */
+export async function joins(one: Cluster, name: string): Promise<Memberlist> {
+  const { members } = await one.start({ name });
+  await one.settle(members.join([firstAddress(one)]));
+  return members;
 }
 
-/** Clusters that end with the test. */
-export function clusters(): () => Cluster {
-  const open: Cluster[] = [];
-  afterEach(async () => {
-    for (const cluster of open.splice(0)) await cluster.end();
-  });
-  return () => {
-    const cluster = new Cluster();
-    open.push(cluster);
-    return cluster;
-  };
+export function firstAddress({ nodes }: Cluster): string {
+  return nodes[0]?.address ?? "";
 }
 
 export function nodeOf(name: string, tags: Tags = {}): Node {

@@ -2,15 +2,16 @@ import { describe, expect, it } from "vitest";
 import type { Memberlist } from "@memberlist/core";
 import { settlePromises } from "@memberlist/core/testing";
 import { EventClient, frame } from "../src/event-client.ts";
+import { clusters, membersOf } from "../../memberlist/test/facade/cluster.ts";
 import { statusHandler, type StatusDocument } from "../src/index.ts";
-import { clusters, EventReader, get } from "./support.ts";
+import { EventReader, get } from "./support.ts";
 
 const cluster = clusters();
 
 describe("an event stream", () => {
   it("begins with the whole state", async () => {
     const one = cluster();
-    const [a] = (await one.joined(2)) as [Memberlist, Memberlist];
+    const [a] = membersOf(await one.joined(2)) as [Memberlist, Memberlist];
     const response = await get(statusHandler(a), "/events");
     expect(response.headers.get("content-type")).toBe("text/event-stream");
     const reader = new EventReader(response);
@@ -27,7 +28,7 @@ describe("an event stream", () => {
 
   it("sends each change at once, with its cause and the changed member", async () => {
     const one = cluster();
-    const [a, b] = (await one.joined(3)) as [Memberlist, Memberlist, Memberlist];
+    const [a, b] = membersOf(await one.joined(3)) as [Memberlist, Memberlist, Memberlist];
     const reader = (await EventReader.open(statusHandler(a))).readAll();
     await settlePromises();
     await b.shutdown();
@@ -44,8 +45,8 @@ describe("an event stream", () => {
   });
 
   it("sends an update at each interval, with the members whose round-trip time changed", async () => {
-    const one = cluster();
-    const [a] = (await one.joined(2)) as [Memberlist, Memberlist];
+    const one = cluster(1, { latency: 3 });
+    const [a] = membersOf(await one.joined(2)) as [Memberlist, Memberlist];
     const reader = (await EventReader.open(statusHandler(a, { sampleInterval: 500 }))).readAll();
     await one.clock.advance(3_000);
     const updates = reader.of("update");
@@ -58,7 +59,7 @@ describe("an event stream", () => {
 
   it("sends log lines and the names of forgotten members", async () => {
     const one = cluster();
-    const [a, b] = (await one.joined(2, { gossipToTheDeadTime: 1_000 })) as [Memberlist, Memberlist];
+    const [a, b] = membersOf(await one.joined(2, { gossipToTheDeadTime: 1_000 })) as [Memberlist, Memberlist];
     const reader = (await EventReader.open(statusHandler(a))).readAll();
     await settlePromises();
     await b.shutdown();
@@ -71,7 +72,7 @@ describe("an event stream", () => {
 
   it("does not repeat the events of its status", async () => {
     const one = cluster();
-    const [a, b] = (await one.joined(2)) as [Memberlist, Memberlist];
+    const [a, b] = membersOf(await one.joined(2)) as [Memberlist, Memberlist];
     const reader = await EventReader.open(statusHandler(a));
     // The stream is open, but makes its status only when it is read.
     await b.shutdown();
@@ -88,7 +89,7 @@ describe("an event stream", () => {
 
   it("sends the same messages to all clients", async () => {
     const one = cluster();
-    const [a, b] = (await one.joined(2)) as [Memberlist, Memberlist];
+    const [a, b] = membersOf(await one.joined(2)) as [Memberlist, Memberlist];
     const handler = statusHandler(a);
     const readers = await Promise.all([1, 2, 3].map(async () => (await EventReader.open(handler)).readAll()));
     await settlePromises();
@@ -102,7 +103,7 @@ describe("an event stream", () => {
 
   it("ends with the node", async () => {
     const one = cluster();
-    const [a] = (await one.joined(2)) as [Memberlist, Memberlist];
+    const [a] = membersOf(await one.joined(2)) as [Memberlist, Memberlist];
     const handler = statusHandler(a);
     const reader = (await EventReader.open(handler)).readAll();
     await settlePromises();
@@ -118,7 +119,7 @@ describe("an event stream", () => {
     ["aborts its request", (_: EventReader, abort: AbortController) => Promise.resolve(abort.abort())],
   ])("leaves no timer and no reader behind when the client %s", async (_, leave) => {
     const one = cluster();
-    const members = await one.start("a");
+    const { members } = await one.start({ name: "a" });
     const handler = statusHandler(members, { maxEventStreams: 1 });
     const pending = one.clock.pending;
     for (let i = 0; i < 3; i++) {
@@ -136,7 +137,7 @@ describe("an event stream", () => {
   });
 
   it("refuses further clients at maxEventStreams, until one closes its stream", async () => {
-    const handler = statusHandler(await cluster().start("a"), { maxEventStreams: 2 });
+    const handler = statusHandler((await cluster().start({ name: "a" })).members, { maxEventStreams: 2 });
     const [first] = [await EventReader.open(handler), await EventReader.open(handler)];
     const refused = await get(handler, "/events");
     expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "10"]);

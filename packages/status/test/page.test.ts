@@ -1,16 +1,17 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { clusters } from "../../memberlist/test/facade/cluster.ts";
 import { statusHandler, type MemberStatus, type StatusDocument } from "../src/index.ts";
 import { select, type Sort } from "../src/page/member-list.ts";
 import { Model } from "../src/page/model.ts";
-import { clusters, get } from "./support.ts";
+import { get } from "./support.ts";
 
 const cluster = clusters();
 const chrome = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
 
 describe("the page", () => {
   it("allows only its own script and style, and only connections to its own server", async () => {
-    const response = await get(statusHandler(await cluster().start("a")), "/", { accept: chrome });
+    const response = await get(statusHandler((await cluster().start({ name: "a" })).members), "/", { accept: chrome });
     expect(response.headers.get("content-type")).toBe("text/html; charset=utf-8");
     const html = await response.text();
     const hashOf = (pattern: RegExp): string => {
@@ -55,7 +56,7 @@ describe("the page", () => {
     ["", "application/json"],
     ["text/html;q=broken", "application/json"],
   ])("answers Accept: %s with %s", async (accept, type) => {
-    const { headers } = await get(statusHandler(await cluster().start("a")), "/", { accept });
+    const { headers } = await get(statusHandler((await cluster().start({ name: "a" })).members), "/", { accept });
     expect(headers.get("content-type")).toContain(type);
     expect(headers.get("vary")).toBe("accept");
   });

@@ -1,16 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { decodeKey, generateKey, type Memberlist, type MemberlistError } from "@memberlist/core";
+import { clusters, membersOf } from "../../memberlist/test/facade/cluster.ts";
 import { statusHandler, type StatusHandlerOptions } from "../src/index.ts";
-import { clusters, documentOf, get } from "./support.ts";
+import { documentOf, get } from "./support.ts";
 
 const cluster = clusters();
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 describe("the JSON", () => {
   it("contains the node, and each member with its state, address, round-trip time, versions and metadata", async () => {
-    const one = cluster();
+    const one = cluster(1, { latency: 3 });
     const meta = bytes('{"role":"web"}');
-    const [a, b] = (await one.joined(2, { label: "shop", meta })) as [Memberlist, Memberlist];
+    const [a, b] = membersOf(await one.joined(2, { label: "shop", meta })) as [Memberlist, Memberlist];
     await one.clock.advance(5_000);
     const response = await get(statusHandler(a));
     expect(response.status).toBe(200);
@@ -53,7 +54,7 @@ describe("the JSON", () => {
 
   it("contains the causes of suspicions and deaths, and the counts of drops", async () => {
     const one = cluster();
-    const [a, b] = (await one.joined(3)) as [Memberlist, Memberlist, Memberlist];
+    const [a, b] = membersOf(await one.joined(3)) as [Memberlist, Memberlist, Memberlist];
     await b.shutdown();
     await one.until(() => a.get("node-1")?.state === "suspect");
     const suspect = (await documentOf(statusHandler(a))).members.find(({ name }) => name === "node-1");
@@ -71,8 +72,8 @@ describe("the JSON", () => {
   });
 
   it("contains samples of traffic and round-trip times, at most one for each interval", async () => {
-    const one = cluster();
-    const [a] = (await one.joined(2)) as [Memberlist, Memberlist];
+    const one = cluster(1, { latency: 3 });
+    const [a] = membersOf(await one.joined(2)) as [Memberlist, Memberlist];
     const handler = statusHandler(a);
     const before = a.traffic();
     await one.clock.advance(10_000);
@@ -99,7 +100,7 @@ describe("the JSON", () => {
 
   it("keeps the last 300 samples", async () => {
     const one = cluster();
-    const members = await one.start("alone");
+    const { members } = await one.start({ name: "alone" });
     const handler = statusHandler(members, { sampleInterval: 100 });
     for (let i = 0; i < 305; i++) {
       await one.clock.advance(100);
@@ -121,9 +122,9 @@ describe("the JSON", () => {
       },
       localState: () => bytes(secret),
     };
-    const [a, b] = (await one.joined(2, { secretKey, delegate })) as [Memberlist, Memberlist];
-    await one.clock.settle(b.sendReliable("node-0", bytes(secret)));
-    await one.clock.settle(a.broadcast(bytes(secret)));
+    const [a, b] = membersOf(await one.joined(2, { secretKey, delegate })) as [Memberlist, Memberlist];
+    await one.settle(b.sendReliable("node-0", bytes(secret)));
+    await one.settle(a.broadcast(bytes(secret)));
     await one.clock.advance(3_000);
     const text = await (await get(statusHandler(a))).text();
     expect(text).toContain("the delegate failed");
@@ -135,10 +136,10 @@ describe("the JSON", () => {
   it("accepts names and metadata of any content", async () => {
     const one = cluster();
     const names = ["<img src=x onerror=alert(1)>", "\u202egnp.exe", "\ud83d\ude00\n\n\u2028data: x", "n".repeat(255)];
-    const a = await one.start("a");
+    const { members: a } = await one.start({ name: "a" });
     for (const name of names) {
-      const other = await one.start(name, { meta: bytes(name) });
-      await one.clock.settle(other.join([a.toJSON().address]));
+      const { members: other } = await one.start({ name, meta: bytes(name) });
+      await one.settle(other.join([a.toJSON().address]));
     }
     const document = await documentOf(statusHandler(a));
     expect(document.members.map(({ name }) => name).sort()).toEqual(["a", ...names].sort());
@@ -148,16 +149,16 @@ describe("the JSON", () => {
 describe("/healthz", () => {
   it("answers 200 while the node is a member, and 503 after its leave or shutdown", async () => {
     const one = cluster();
-    const [a, b] = (await one.joined(2)) as [Memberlist, Memberlist];
+    const [a, b] = membersOf(await one.joined(2)) as [Memberlist, Memberlist];
     const handler = statusHandler(a);
     const health = async (): Promise<string> => {
       const response = await get(handler, "/healthz");
       return `${response.status} ${await response.text()}`;
     };
     expect(await health()).toBe("200 ok\n");
-    await one.clock.settle(a.leave());
+    await one.settle(a.leave());
     expect(await health()).toBe("503 left\n");
-    await one.clock.settle(a.join([b.toJSON().address]));
+    await one.settle(a.join([b.toJSON().address]));
     expect(await health()).toBe("200 ok\n");
     await a.shutdown();
     expect(await health()).toBe("503 shutdown\n");
@@ -166,7 +167,7 @@ describe("/healthz", () => {
 
 describe("/metrics", () => {
   it("serves the text and the content type of its source", async () => {
-    const members = await cluster().start("a");
+    const { members } = await cluster().start({ name: "a" });
     const metrics = { contentType: "application/openmetrics-text", metrics: () => Promise.resolve("up 1\n") };
     const response = await get(statusHandler(members, { metrics }), "/metrics");
     expect(response.headers.get("content-type")).toBe("application/openmetrics-text");
@@ -176,7 +177,7 @@ describe("/metrics", () => {
   });
 
   it("answers 404 without a source, and 500 when the source fails", async () => {
-    const members = await cluster().start("a");
+    const { members } = await cluster().start({ name: "a" });
     expect((await get(statusHandler(members), "/metrics")).status).toBe(404);
     const failing = { metrics: () => Promise.reject(new Error("no registry")) };
     const response = await get(statusHandler(members, { metrics: failing }), "/metrics");
@@ -187,7 +188,7 @@ describe("/metrics", () => {
 
 describe("statusHandler", () => {
   it("refuses all methods but GET and HEAD", async () => {
-    const handler = statusHandler(await cluster().start("a"));
+    const handler = statusHandler((await cluster().start({ name: "a" })).members);
     for (const method of ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"]) {
       const response = await handler(new Request("http://localhost/", { method }));
       expect([response.status, response.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
@@ -196,7 +197,7 @@ describe("statusHandler", () => {
 
   it("answers HEAD with the headers alone, and opens no event stream", async () => {
     const one = cluster();
-    const members = await one.start("a");
+    const { members } = await one.start({ name: "a" });
     const handler = statusHandler(members, { maxEventStreams: 1 });
     const pending = one.clock.pending;
     for (const path of ["/", "/healthz", "/events"]) {
@@ -207,14 +208,14 @@ describe("statusHandler", () => {
   });
 
   it("answers 404 for unknown pages", async () => {
-    const handler = statusHandler(await cluster().start("a"));
+    const handler = statusHandler((await cluster().start({ name: "a" })).members);
     for (const path of ["/status", "//", "/events/", "/.git/config", "/%2e%2e/etc/passwd"]) {
       expect((await get(handler, path)).status).toBe(404);
     }
   });
 
   it("answers only under the base path", async () => {
-    const handler = statusHandler(await cluster().start("a"), { basePath: "/admin/status" });
+    const handler = statusHandler((await cluster().start({ name: "a" })).members, { basePath: "/admin/status" });
     const statuses = async (paths: readonly string[]): Promise<number[]> =>
       Promise.all(paths.map(async (path) => (await get(handler, path)).status));
     expect(await statuses(["/admin/status", "/admin/status/", "/admin/status/healthz"])).toEqual([200, 200, 200]);
@@ -222,7 +223,7 @@ describe("statusHandler", () => {
   });
 
   it("sends headers that forbid to store, frame, embed or run a response", async () => {
-    const handler = statusHandler(await cluster().start("a"));
+    const handler = statusHandler((await cluster().start({ name: "a" })).members);
     for (const path of ["/", "/healthz", "/nothing"]) {
       const { headers } = await get(handler, path);
       expect(headers.get("content-security-policy")).toContain("default-src 'none'");
@@ -240,7 +241,7 @@ describe("a token", () => {
   const token = "0123456789abcdef";
 
   it("protects all pages but /healthz", async () => {
-    const handler = statusHandler(await cluster().start("a"), { token, metrics: { metrics: () => "" } });
+    const handler = statusHandler((await cluster().start({ name: "a" })).members, { token, metrics: { metrics: () => "" } });
     for (const path of ["/", "/events", "/metrics", "/nothing"]) {
       const response = await get(handler, path);
       expect(response.status).toBe(401);
@@ -250,7 +251,7 @@ describe("a token", () => {
   });
 
   it("works as a bearer token, and as the password of any user", async () => {
-    const handler = statusHandler(await cluster().start("a"), { token });
+    const handler = statusHandler((await cluster().start({ name: "a" })).members, { token });
     const basic = (text: string): string => `Basic ${btoa(text)}`;
     for (const authorization of [`Bearer ${token}`, `bearer ${token}`, basic(`:${token}`), basic(`me:${token}`)]) {
       expect((await get(handler, "/", { authorization })).status).toBe(200);
@@ -267,7 +268,7 @@ describe("a token", () => {
     "Digest 0123456789abcdef",
     "0123456789abcdef",
   ])("refuses the credentials %s", async (authorization) => {
-    const handler = statusHandler(await cluster().start("a"), { token });
+    const handler = statusHandler((await cluster().start({ name: "a" })).members, { token });
     expect((await get(handler, "/", { authorization })).status).toBe(401);
   });
 });
@@ -278,7 +279,7 @@ describe("the host name check", () => {
     options: StatusHandlerOptions,
     headers: Record<string, string> = {},
   ): Promise<number> => {
-    const handler = statusHandler(await cluster().start("a"), options);
+    const handler = statusHandler((await cluster().start({ name: "a" })).members, options);
     return (await handler(new Request(`http://${host}/`, { headers }))).status;
   };
 
@@ -309,14 +310,14 @@ describe("the host name check", () => {
   });
 
   it("allows all names for /healthz, which load balancers request by any name", async () => {
-    const handler = statusHandler(await cluster().start("a"));
+    const handler = statusHandler((await cluster().start({ name: "a" })).members);
     expect((await handler(new Request("http://pod-7.example/healthz"))).status).toBe(200);
   });
 });
 
 describe("requests from another web site", () => {
   it("refuses to load anything, but allows links to the page", async () => {
-    const handler = statusHandler(await cluster().start("a"));
+    const handler = statusHandler((await cluster().start({ name: "a" })).members);
     const from = (site: string, mode: string): Promise<Response> =>
       get(handler, "/events", { "sec-fetch-site": site, "sec-fetch-mode": mode });
     expect((await from("cross-site", "cors")).status).toBe(403);
@@ -340,13 +341,13 @@ describe("options", () => {
     [{ sampleInterval: 50 }],
     [{ tokne: "0123456789abcdef" }],
   ])("rejects %j", async (options) => {
-    const members = await cluster().start("a");
+    const { members } = await cluster().start({ name: "a" });
     const act = (): unknown => statusHandler(members, options as StatusHandlerOptions);
     expect(act).toThrow(expect.objectContaining({ code: "invalid_argument" }) as MemberlistError);
   });
 
   it("shows no token in an error", async () => {
-    const members = await cluster().start("a");
+    const { members } = await cluster().start({ name: "a" });
     expect(() => statusHandler(members, { token: "hunter2" })).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining("hunter2") as string }) as MemberlistError,
     );

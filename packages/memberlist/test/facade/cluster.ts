@@ -163,6 +163,10 @@ export function codes(node: TestNode): string[] {
   return node.log.map(({ fields }) => fields.code);
 }
 
+export function membersOf(nodes: readonly TestNode[]): Memberlist[] {
+  return nodes.map(({ members }) => members);
+}
+
 /** The names of all members that `node` sees, sorted. */
 export function names(node: TestNode): string[] {
   return node.members
