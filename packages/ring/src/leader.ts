@@ -1,6 +1,6 @@
 import type { ClockTimer, Node } from "@memberlist/core";
 import { checkOptions, durationOr, integer, text, type Rules } from "@memberlist/core/internal";
-import { Listeners, MembershipWatch, ringMembersRules, tableOf, type RingMembers, type RingSource } from "./membership.ts";
+import { Listeners, MembershipWatch, ringMembersRules, type RingMembers, type RingSource } from "./membership.ts";
 import { nodesOf } from "./ring-table.ts";
 
 /** Options of {@link leader}. */
@@ -30,11 +30,11 @@ const leaderRules: Rules<LeaderOptions> = {
 /** One member for a task, as this node sees it. {@link leader} makes one. */
 export class Leader implements Disposable {
   readonly #members: RingSource;
-  readonly #options: Required<Omit<LeaderOptions, "filter" | "weight">> & LeaderOptions;
+  readonly #options: Required<Omit<LeaderOptions, "filter" | "weight">>;
   readonly #self: string;
   readonly #watch: MembershipWatch;
   readonly #listeners: Listeners<[Node | undefined]> = new Listeners();
-  /** The first choice. It leads once it has been that for `settle` ms. */
+  /** The first choice. It leads after `settle` ms. */
   #candidate: Node | undefined;
   #hasSettled = false;
   #timer: ClockTimer;
@@ -45,6 +45,7 @@ export class Leader implements Disposable {
     this.#self = members.localNode().name;
     this.#watch = new MembershipWatch(
       members,
+      options,
       () => this.#choose(),
       () => this.close(),
     );
@@ -83,7 +84,7 @@ export class Leader implements Disposable {
 
   #choose(): void {
     const { task, minMembers } = this.#options;
-    const table = tableOf(this.#members.members(), this.#options);
+    const table = this.#watch.table();
     this.#propose(table.entries.length < minMembers ? undefined : nodesOf(table, task, 1)[0]);
   }
 

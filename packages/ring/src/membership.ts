@@ -1,5 +1,5 @@
 import { decodeTags, type Memberlist, type Node, type Tags } from "@memberlist/core";
-import { isFunction, type Rules } from "@memberlist/core/internal";
+import { createLog, errorMessage, isFunction, type Log, type Rules } from "@memberlist/core/internal";
 import { RingTable, type RingEntry } from "./ring-table.ts";
 
 /** The parts of a `Memberlist` that a ring reads. */
@@ -7,7 +7,7 @@ export type RingSource = Pick<Memberlist, "config" | "events" | "localNode" | "m
 
 /**
  * Chooses the members of a ring. All members must compute the same ring, so each function may depend on its arguments only, and all members need
- * the same functions.
+ * the same functions. A member for which a function throws owns no keys; the member that called the function logs that as `delegate_failed`.
  */
 export interface RingMembers {
   /** Returns whether a member can own keys. Default: all members. */
@@ -32,42 +32,68 @@ function weightTag(_: Node, { weight = "" }: Tags): number {
   return weight === "" ? 1 : Number(weight);
 }
 
-/** The members that own keys. */
-export function tableOf(nodes: readonly Node[], { filter, weight = weightTag, zone }: RingMembers): RingTable {
-  const entries: RingEntry[] = [];
-  for (const node of nodes) {
-    const tags = decodeTags(node.meta) ?? noTags;
-    if (filter?.(node, tags) === false) continue;
-    const given = weight(node, tags);
-    if (given === 0) continue;
-    const valid = given >= minWeight && given <= maxWeight ? given : 1;
-    entries.push({ node, weight: valid, zone: zone === undefined ? (tags["zone"] ?? "") : zone(node, tags) });
-  }
+/**
+ * The members that own keys.
+ *
+ * @param failed called with each error of a function
+ */
+export function tableOf(nodes: readonly Node[], options: RingMembers, failed: (error: unknown, node: Node) => void): RingTable {
+  const entries = nodes.flatMap((node) => {
+    try {
+      return entryOf(node, options) ?? [];
+    } catch (error) {
+      failed(error, node);
+      return [];
+    }
+  });
   return new RingTable(entries);
+}
+
+/** @returns undefined for a member that owns no keys */
+function entryOf(node: Node, { filter, weight = weightTag, zone }: RingMembers): RingEntry | undefined {
+  const tags = decodeTags(node.meta) ?? noTags;
+  if (filter?.(node, tags) === false) return undefined;
+  const given = weight(node, tags);
+  if (given === 0) return undefined;
+  const valid = given >= minWeight && given <= maxWeight ? given : 1;
+  return { node, weight: valid, zone: zone === undefined ? (tags["zone"] ?? "") : zone(node, tags) };
 }
 
 /** Follows the membership of a node. */
 export class MembershipWatch {
+  readonly #members: RingSource;
+  readonly #options: RingMembers;
   readonly #stop: AbortController = new AbortController();
+  #log: Log | undefined;
   #isDue = false;
 
   /**
    * @param changed called once for the changes of one turn of the event loop: a join brings one of each member, and each call reads all members
    * @param ended called when the node is shut down
    */
-  constructor(members: RingSource, changed: () => void, ended: () => void) {
+  constructor(members: RingSource, options: RingMembers, changed: () => void, ended: () => void) {
+    this.#members = members;
+    this.#options = options;
     // A dropped event does no harm, because each call reads all members.
-    this.#read(members, changed).then(
+    this.#read(changed).then(
       () => this.#stop.signal.aborted || ended(),
       (error: unknown) => throwLater(error),
     );
   }
 
-  async #read(members: RingSource, changed: () => void): Promise<void> {
-    for await (const { type } of members.events({ signal: this.#stop.signal })) {
+  /** The members that own keys now. */
+  table(): RingTable {
+    return tableOf(this.#members.members(), this.#options, (error, { name }) => {
+      this.#log ??= createLog(this.#members.config);
+      this.#log.error("delegate_failed", `a function of the ring failed for ${name}: ${errorMessage(error)}`, { name, error });
+    });
+  }
+
+  async #read(changed: () => void): Promise<void> {
+    for await (const { type } of this.#members.events({ signal: this.#stop.signal })) {
       if (this.#isDue || (type !== "join" && type !== "leave" && type !== "update")) continue;
       this.#isDue = true;
-      members.config.clock.defer(() => {
+      this.#members.config.clock.defer(() => {
         this.#isDue = false;
         if (!this.#stop.signal.aborted) changed();
       });

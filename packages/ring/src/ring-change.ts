@@ -3,17 +3,17 @@ import { checkKey, nodesOf, type RingTable } from "./ring-table.ts";
 
 /** The change of a key's owners. */
 export interface RingMove {
-  /** Owners before the change that are none now. The data of a key is at those that are still alive. */
+  /** The owners that the key has lost. Those that are still alive have its data. */
   readonly from: readonly Node[];
-  /** Owners now that were none before. */
+  /** The owners that the key has gained. */
   readonly to: readonly Node[];
 }
 
 /** A change of a ring (see `Ring.onChange`). */
 export class RingChange {
-  /** The members that joined, or own keys from now on. */
+  /** The members that joined, or began to own keys. */
   readonly joined: readonly Node[];
-  /** The members that died or left, or own no keys any more. */
+  /** The members that died or left, or stopped owning keys. */
   readonly left: readonly Node[];
   /** The members with another weight or zone. */
   readonly changed: readonly Node[];

@@ -1,28 +1,25 @@
 import type { Node } from "@memberlist/core";
 import { checkOptions } from "@memberlist/core/internal";
-import { Listeners, MembershipWatch, ringMembersRules, tableOf, type RingMembers, type RingSource } from "./membership.ts";
+import { Listeners, MembershipWatch, ringMembersRules, type RingMembers, type RingSource } from "./membership.ts";
 import { RingChange } from "./ring-change.ts";
 import { checkKey, nodesOf, type RingTable } from "./ring-table.ts";
 
 /** The owners of keys among the members that this node lists. {@link createRing} makes one. */
 export class Ring implements Disposable {
-  readonly #members: RingSource;
-  readonly #options: RingMembers;
   readonly #self: string;
   readonly #watch: MembershipWatch;
   readonly #listeners: Listeners<[RingChange]> = new Listeners();
   #table: RingTable;
 
   constructor(members: RingSource, options: RingMembers) {
-    this.#members = members;
-    this.#options = options;
     this.#self = members.localNode().name;
-    this.#table = tableOf(members.members(), options);
     this.#watch = new MembershipWatch(
       members,
+      options,
       () => this.#update(),
       () => undefined,
     );
+    this.#table = this.#watch.table();
   }
 
   /** The members that own keys, sorted by name. */
@@ -77,7 +74,7 @@ export class Ring implements Disposable {
 
   #update(): void {
     const before = this.#table;
-    this.#table = tableOf(this.#members.members(), this.#options);
+    this.#table = this.#watch.table();
     const change = new RingChange(before, this.#table);
     const { changed, joined, left } = change;
     if (joined.length + left.length + changed.length > 0) this.#listeners.call(change);

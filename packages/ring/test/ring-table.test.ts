@@ -1,15 +1,16 @@
 import { describe, expect, it, vi } from "vitest";
-import type { Tags } from "@memberlist/core";
+import type { Node, Tags } from "@memberlist/core";
 import { tableOf } from "../src/membership.ts";
 import { nodesOf, type RingTable } from "../src/ring-table.ts";
 import { keys, names, nodeOf } from "./support.ts";
 
 /** A table of `node-0` and so on. */
 function tableWith(count: number, tagsOf: (i: number) => Tags = () => ({})): RingTable {
-  return tableOf(
-    Array.from({ length: count }, (_, i) => nodeOf(`node-${i}`, tagsOf(i))),
-    {},
-  );
+  return tableFor(Array.from({ length: count }, (_, i) => nodeOf(`node-${i}`, tagsOf(i))));
+}
+
+function tableFor(nodes: readonly Node[]): RingTable {
+  return tableOf(nodes, {}, (error) => expect.unreachable(String(error)));
 }
 
 const ownerOf = (table: RingTable, key: string | Uint8Array): string => names(nodesOf(table, key, 1))[0] ?? "";
@@ -87,7 +88,7 @@ describe("the owners of keys", () => {
 
   it("depends on the names of the members only, and not on their order", () => {
     const nodes = Array.from({ length: 20 }, (_, i) => nodeOf(`node-${i}`));
-    const [one, other] = [tableOf(nodes, {}), tableOf(nodes.toReversed(), {})];
+    const [one, other] = [tableFor(nodes), tableFor(nodes.toReversed())];
     for (const key of keys(200)) expect(nodesOf(other, key, 3)).toEqual(nodesOf(one, key, 3));
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
-import { MemberlistError, type Memberlist } from "@memberlist/core";
-import { clusters, membersOf } from "../../memberlist/test/facade/cluster.ts";
-import { createRing, type Ring, type RingChange } from "../src/index.ts";
+import { MemberlistError, type Memberlist, type Node } from "@memberlist/core";
+import { clusters, membersOf, type TestNode } from "../../memberlist/test/facade/cluster.ts";
+import { createRing, leader, type Ring, type RingChange } from "../src/index.ts";
 import { firstAddress, joins, keys, names } from "./support.ts";
 
 const cluster = clusters();
@@ -135,6 +135,31 @@ describe("a ring", () => {
     expect(names(ring.members)).toEqual(["node-1", "node-2", "node-3"]);
     for (const key of keys(50)) expect(names(ring.ownersOf(key, 2))).toContain("node-2");
     expect(keys(50).some((key) => ring.isMine(key, 3))).toBe(false);
+  });
+
+  it("gives no keys to a member for which a function throws, and logs that", async () => {
+    const one = cluster();
+    const [first] = (await one.joined(2)) as [TestNode];
+    const wrong = (): never => {
+      throw new TypeError("no rack");
+    };
+    const only = (name: string) => (node: Node) => node.name !== name || wrong();
+    const rings = [
+      createRing(first.members, { filter: only("node-2") }),
+      createRing(first.members, { weight: (node) => Number(only("node-2")(node)) }),
+      createRing(first.members, { zone: (node) => String(only("node-2")(node)) }),
+    ];
+    const chosen = leader(first.members, { filter: only("node-2"), settle: 0 });
+    await joins(one, "node-2");
+    await joins(one, "node-3");
+    await one.until(() => rings.every(({ members }) => members.length === 3));
+    for (const ring of [...rings, createRing(first.members, { filter: only("node-2") })]) {
+      expect(names(ring.members)).toEqual(["node-0", "node-1", "node-3"]);
+    }
+    expect(chosen.current).toBeDefined();
+    const [line] = first.log.filter(({ fields }) => fields.code === "delegate_failed");
+    expect(line).toMatchObject({ level: "error", message: "a function of the ring failed for node-2: no rack" });
+    expect(line?.fields["err"]).toBeInstanceOf(TypeError);
   });
 
   it("stops at its close and at the shutdown of its member", async () => {
