@@ -11,7 +11,7 @@ export interface RequestContext {
   readonly from: string;
   /** The name of the request. */
   readonly name: string;
-  /** Aborted when the other member no longer waits for the answer, and when this member stops. End the work then. */
+  /** Aborted when the other member stops waiting for the answer, and when this member stops. End the work then. */
   readonly signal: AbortSignal;
 }
 
@@ -26,9 +26,9 @@ export type RequestHandler = (
 
 /** How many requests are remembered after their answer, so that one that arrives again does not run twice. */
 const maxAnswered = 4_096;
-/** The bytes that requests may have that wait for their handler. */
+/** The bytes of all requests that wait for a handler. */
 const maxQueuedBytes = 32 * 1024 * 1024;
-/** How long the stream of an answer may take, in ms, if the other member waits that long. */
+/** How long the stream of an answer may take, in ms. It ends earlier if the other member stops waiting. */
 const answerTimeout = 10_000;
 
 /** A request of another member. It stays after its answer, so it must not keep the bytes of its message. */
@@ -128,10 +128,14 @@ export class IncomingRequests {
     const { clock } = this.#members.config;
     const handler = this.handlers.get(name);
     const left = until - clock.now();
-    if (left <= 0 || handler === undefined) {
-      this.#counters.count(left <= 0 ? "expired" : "unknown");
+    if (left <= 0) {
+      this.#counters.count("expired");
       this.#done(known);
-      if (left > 0) this.#fail(known, "unknown_request", `the handler for ${name} was removed`);
+      return false;
+    }
+    if (handler === undefined) {
+      this.#counters.count("unknown");
+      this.#fail(known, "unknown_request", `the handler for ${name} was removed`);
       return false;
     }
     this.#counters.count("handled");

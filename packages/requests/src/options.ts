@@ -15,7 +15,7 @@ export interface RequestsOptions {
   readonly maxPending?: number;
   /** The requests of other members whose handlers run at once. Default 64. */
   readonly maxConcurrent?: number;
-  /** The requests of other members that may wait for that; more are refused with `busy`. Together they have at most 32 MiB. Default 1,024. */
+  /** The requests of other members that may wait for a handler, with at most 32 MiB together; more are refused with `busy`. Default 1,024. */
   readonly maxQueued?: number;
   /** The streams that this member opens at once, for long requests, long answers and repeated requests. Default 32. */
   readonly maxStreams?: number;

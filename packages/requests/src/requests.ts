@@ -155,8 +155,8 @@ export class Requests implements Disposable {
 }
 
 /**
- * Makes requests to other members possible, and answers theirs. All members that use them call it, as soon as `createMemberlist` has returned. It uses the
- * channel `memberlist.requests`, so a member has one.
+ * Sends requests to other members, and answers theirs. Call it right after `createMemberlist`, at all members that send or answer requests. It opens the
+ * channel `memberlist.requests`, so a member has at most one.
  *
  * @throws MemberlistError `channel_exists`, `invalid_argument`, `shutdown`
  *

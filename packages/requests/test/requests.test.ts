@@ -258,7 +258,7 @@ describe("the limits of requests", () => {
     expect(started()).toBe(5);
   });
 
-  it("does not run a handler for a request that is no longer waited for", async () => {
+  it("drops a queued request whose sender has stopped waiting, without a call of its handler", async () => {
     const one = cluster();
     const [a, b] = await two(one, { maxConcurrent: 1 });
     const { handler, release, started } = gate();

@@ -13,7 +13,7 @@ function channel(): { readonly channel: Channel; readonly open: (() => void)[]; 
   return { channel: { sendReliable, maxPayload: () => 3 } as unknown as Channel, open, sent };
 }
 
-it("opens at most maxStreams streams at once, the oldest first, and none for a frame that is no longer wanted", async () => {
+it("opens at most maxStreams streams at once, the oldest frame first, and none for a frame that its sender has cancelled", async () => {
   const { channel: one, open, sent } = channel();
   const sender = new Sender(() => one, 2);
   const stop = new AbortController();

@@ -4,9 +4,9 @@ export interface TopicsCounters {
   published: number;
   /** Messages that arrived for the first time, its own included. */
   received: number;
-  /** Messages that had arrived before. Copies that gossip brings are dropped earlier, and not counted here. */
+  /** Messages that had arrived before. The channel drops copies that gossip brings; they are not counted here. */
   duplicates: number;
-  /** Messages that came by repair, after gossip or a stream had missed this member. */
+  /** Messages that this member got by repair, because gossip or a stream had missed it. */
   repaired: number;
   /** Messages that this member sent to repair others. */
   repairs: number;

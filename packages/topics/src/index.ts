@@ -2,7 +2,7 @@ import type { TopicsMember, TopicsOptions } from "./options.ts";
 import { Topics } from "./topics.ts";
 
 /**
- * Publish/subscribe among the members of a cluster. Call it as soon as `createMemberlist` has returned, at all members.
+ * Publish/subscribe among the members of a cluster. Call it right after `createMemberlist`, at all members.
  *
  * @param members a running member
  * @throws MemberlistError `channel_exists` if the channel is open already, `invalid_argument`, `shutdown`

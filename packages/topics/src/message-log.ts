@@ -3,13 +3,13 @@ import type { OriginDigest, Range, WireMessage } from "./wire.ts";
 
 /** How many origins are remembered. */
 const maxOrigins = 8_192;
-/** The most messages that one range asks for, */
+/** The most messages of one range. */
 const maxRange = 4_096;
-/** and the most ranges of one packet. */
+/** The most ranges of one packet. */
 export const maxRanges: number = 64;
 /** The memory of a stored message besides its payload, in bytes, estimated. */
 export const messageOverhead: number = 256;
-/** A range that was asked for is not asked for again within this time, in ms. */
+/** How long a member waits before it asks for the same range again, in ms. */
 const askAgainAfter = 1_000;
 
 /** A message that this member keeps. */
@@ -23,10 +23,10 @@ interface Origin {
   readonly sender: string;
   /** The lowest sequence that the publisher may still have. */
   floor: number;
-  /** All before it are delivered or given up. */
+  /** The sequence to deliver next. */
   next: number;
   highest: number;
-  /** By sequence: those kept for repair, and those that wait for an earlier one. */
+  /** By sequence: messages kept for repair, and messages that wait for an earlier one. */
   readonly messages: Map<number, StoredMessage>;
   /** Since when a message before `highest` is missing. */
   gapSince: number | undefined;
@@ -86,7 +86,7 @@ export class MessageLog {
     return true;
   }
 
-  /** What this member can give to others. @param since only origins with a message since then */
+  /** The messages that this member can give to others. @param since only origins with a message since then */
   digest(since: number = -Infinity): OriginDigest[] {
     const digests: OriginDigest[] = [];
     for (const { floor, id, lastAt, messages, next, sender } of this.#origins.values()) {
@@ -95,11 +95,11 @@ export class MessageLog {
     return digests;
   }
 
-  /** What a peer with this digest has, and this member lacks and has not asked for just now. */
+  /** The messages that a peer with this digest has and this member lacks, without those that it has just asked for. */
   missing(digest: readonly OriginDigest[], now: number): Range[] {
     const ranges: Range[] = [];
     for (const { floor, next, origin: id, sender } of digest) {
-      // The rest is for the next digest. A digest does not push out origins whose messages this member has.
+      // The next digest brings the rest. A digest does not displace origins whose messages this member has.
       if (ranges.length >= maxRanges) break;
       if (!this.#origins.has(id) && this.#origins.size >= maxOrigins) continue;
       const origin = this.#origin({ origin: id, sender }, Math.max(1, floor), now);
@@ -136,7 +136,7 @@ export class MessageLog {
     const { retention } = this.#options;
     for (const origin of this.#origins.values()) {
       if (origin.gapSince !== undefined && now - origin.gapSince > retention / 2) this.#skipGap(origin, now);
-      // Nobody keeps a message of this origin any more.
+      // By now all members have dropped the messages of this origin.
       if (origin.messages.size === 0 && now - origin.lastAt > 2 * retention) this.#origins.delete(origin.id);
     }
     for (const message of this.#stored) {
@@ -178,7 +178,7 @@ export class MessageLog {
     this.#origins.delete(oldest.id);
   }
 
-  /** The parts up to `to` that are missing, unless they were asked for just now. */
+  /** The missing parts up to `to`, unless this member has just asked for them. */
   #ask(origin: Origin, to: number, now: number): Range[] {
     if (now - origin.askedAt < askAgainAfter && to <= origin.askedTo) return [];
     const ranges: Range[] = [];
@@ -205,7 +205,7 @@ export class MessageLog {
         origin.next++;
         deliver(message);
       } else if (origin.next < origin.floor) {
-        // The publisher does not keep those before its floor any more.
+        // The publisher has dropped the messages before its floor.
         const next = Math.min(origin.floor, lowestFrom(origin));
         counters.missed += next - origin.next;
         origin.next = next;

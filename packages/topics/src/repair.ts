@@ -5,16 +5,17 @@ import type { TopicsMember } from "./options.ts";
 import type { RetainedValues } from "./retained.ts";
 import { encodeDigest, encodePacket, type Digest, type Packet, type Range, type WireMessage } from "./wire.ts";
 
-/** A gap of this age, in ms, is no longer gossip out of order. */
+/** Gossip out of order closes most gaps within this time, in ms. A member asks for the rest. */
 const gapAge = 700;
-/** After a new message, a member sends its digest to random others, so many ms after the message or the digest before. */
+/** After a new message, a member sends three digests, each to a random other one: these are the pauses before each, in ms. */
 const digestPauses: readonly number[] = [1_000, 1_000, 2_000];
-/** Such a digest has the origins with a message within this time, in ms, and the most bytes that travel in one packet. */
+/** Such a digest contains the origins with a message within this time, in ms. */
 const recent = 10_000;
+/** It fits into a packet. */
 const maxDigestBytes = 1_200;
 /** The messages of one packet of a repair, in bytes. A single one may be longer. */
 const batchBytes = 256 * 1024;
-/** How many members are repaired at the same time. The others ask again. */
+/** How many members this one repairs at the same time. The others ask again. */
 const maxAnswers = 8;
 /** The most retained values that one packet asks for. */
 const maxTopics = 64;
@@ -42,7 +43,7 @@ export class Repair {
 
   /** A new message has arrived. */
   received(now: number): void {
-    // Not later than before: with a new message every moment, digests would never be sent.
+    // A new message does not delay a digest: otherwise a busy publisher would prevent all digests.
     this.#digestAt = Math.min(this.#digestAt, now + (digestPauses[0] as number));
     this.#digests = 0;
   }
@@ -94,7 +95,7 @@ export class Repair {
         await this.#send(to, { type: "repair", messages: batch.map(aged), retained: [] });
       }
     } catch {
-      // It is gone, or asks again.
+      // It has left or died; otherwise it asks again.
     } finally {
       this.#answers--;
     }
@@ -128,7 +129,7 @@ export class Repair {
     return { member: member.config.name, origins: log.digest(since), retained: retained.digest() };
   }
 
-  /** By packet: if it is lost, the next digest or the next tick repeats it. */
+  /** Sends a packet. If it is lost, the next digest or tick repeats it. */
   #trySend(to: Node, packet: Packet): void {
     try {
       this.#options.channel().sendBestEffort(to, encodePacket(packet));
@@ -145,7 +146,7 @@ export class Repair {
   }
 }
 
-/** The member of a name that a packet has. A string would also be taken for an address, anywhere. */
+/** The member of a name in a packet. A channel accepts addresses as well, so a name from a packet must not reach it as a string. */
 export function liveNode(member: TopicsMember, name: string): Node | undefined {
   const node = member.get(name);
   return node?.state === "alive" || node?.state === "suspect" ? node : undefined;

@@ -9,7 +9,7 @@ import { Subscriptions, type MessagesOptions, type Subscription, type TopicHandl
 import { receiversAfter, sendAlongTree } from "./tree.ts";
 import { decodeDigest, decodePacket, encodePacket, nameMaxSize, type WireMessage } from "./wire.ts";
 
-/** How often gaps and expired messages are looked for, in ms. */
+/** How often a member looks for gaps and expired messages, in ms. */
 const tickInterval = 1_000;
 /** With more user broadcasts than this in the queue, `publish` asks the caller to pause. */
 const crowdedQueue = 1_024;
@@ -140,7 +140,7 @@ export class Topics {
         break;
       case "tree":
         this.#accept(packet.message);
-        // To members that the packet names, even if this one has got the message in another way.
+        // Members of the packet's list may lack the message even if this one had it already.
         if (this.#fits(packet.message))
           sendAlongTree(this.#channel, packet.message, this.#liveNodes(packet.receivers)).catch(unreached);
         break;
@@ -248,7 +248,7 @@ export class Topics {
 }
 
 function unreached(): void {
-  // Those that were not reached ask again.
+  // Members that were not reached ask again.
 }
 
 function jsonBytes(value: unknown): Uint8Array {

@@ -14,8 +14,8 @@ export function receiversAfter(self: string, names: readonly string[]): string[]
 }
 
 /**
- * Sends a message to the first of each of four parts of `receivers`; it passes the message on to the rest of its part. If it cannot be reached, the next one
- * takes its place. Those that were not reached find the message in a digest.
+ * Divides `receivers` into four parts, and sends the message to the first member of each. That member passes it on to the rest of its part. If it cannot be
+ * reached, the next one takes its place. Members that were not reached find the message in a digest.
  */
 export async function sendAlongTree(channel: Channel, message: WireMessage, receivers: readonly Node[]): Promise<void> {
   const size = Math.ceil(receivers.length / fanout);

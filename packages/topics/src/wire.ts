@@ -9,7 +9,7 @@ export interface WireMessage {
   readonly sender: string;
   /** Counts the messages of this origin, from 1. */
   readonly sequence: number;
-  /** The lowest sequence that the publisher still kept when it published this message. Lower ones are not waited for. */
+  /** The lowest sequence that the publisher still kept when it published this message. Receivers do not wait for lower ones. */
   readonly floor: number;
   /** The time since it was published, in ms, when it was sent. */
   readonly age: number;

@@ -50,7 +50,7 @@ describe("a gap", () => {
     expect(log.gaps(700, 1_700)).toEqual([gap]);
   });
 
-  it("ends when the publisher no longer keeps the missing messages", () => {
+  it("ends when the publisher has dropped the missing messages", () => {
     const { counters, delivered, log } = logOf();
     for (const sequence of [1, 4]) log.add(message(sequence), 0);
     log.add(message(6, { floor: 5 }), 1);
