@@ -28,6 +28,7 @@ const notifiedBy: Partial<Record<EngineEvent["type"], string>> = {
 
 /** Takes the messages and the state of channels. In a member's thread it passes them to the application. */
 export interface ChannelLayer {
+  /** Never throws. */
   receive(message: Uint8Array, from: Address): void;
   /** The encoded sections of all channels. Never rejects, but a layer in a thread may take as long as the application. */
   localState(join: boolean): Promise<Uint8Array>;
@@ -60,6 +61,10 @@ export class Delegates implements EngineDelegates {
   notify(event: EngineEvent): void {
     const method = notifiedBy[event.type];
     if (method === undefined) return;
+    if (event.type === "message" && this.channels !== undefined && isChannelMessage(event.message)) {
+      this.channels.receive(event.message, event.from);
+      return;
+    }
     try {
       // No closure for each call: there may be a message in every packet.
       const isTraced = this.#stats.diagnostics.delegate.isOn && this.#has(method);
@@ -80,19 +85,13 @@ export class Delegates implements EngineDelegates {
   }
 
   #call(event: EngineEvent): unknown {
-    const { events, conflict, ping } = this.#config;
-    if (event.type === "message") return this.#message(event.message, event.from);
+    const { delegate, events, conflict, ping } = this.#config;
+    if (event.type === "message") return delegate?.notifyMsg?.(event.message, event.from);
     if (event.type === "pingComplete") return ping?.notifyPingComplete?.(event.node, event.rtt, event.payload);
     if (event.type === "join") return events?.notifyJoin?.(event.node);
     if (event.type === "leave") return events?.notifyLeave?.(event.node);
     if (event.type === "update") return events?.notifyUpdate?.(event.node);
     if (event.type === "conflict") return conflict?.notifyConflict(event.node, event.other);
-    return undefined;
-  }
-
-  #message(message: Uint8Array, from: Address): unknown {
-    if (this.channels === undefined || !isChannelMessage(message)) return this.#config.delegate?.notifyMsg?.(message, from);
-    this.channels.receive(message, from);
     return undefined;
   }
 
@@ -220,7 +219,7 @@ export class Delegates implements EngineDelegates {
 }
 
 function stateTooLong(bytes: number): RangeError {
-  return new RangeError(`it returned ${bytes} bytes, but a push/pull carries at most ${maxPushStateBytes}`);
+  return new RangeError(`the state has ${bytes} bytes, but a push/pull carries at most ${maxPushStateBytes}`);
 }
 
 function nameOf(node: unknown): string | undefined {

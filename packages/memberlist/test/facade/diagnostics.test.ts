@@ -152,6 +152,18 @@ describe("a member with diagnostics channels", () => {
     expect(started[0]?.counters()["delegate_failed"]).toBe(1);
   });
 
+  it("traces the onMessage of a channel, and no notifyMsg, for a message of the channel", async () => {
+    const calls = trace("memberlist:delegate", "b");
+    const [a, b] = [await start("a"), await start("b", { delegate: { notifyMsg: () => undefined } })];
+    b.members.channel("prices", { onMessage: () => undefined });
+    await one.settle(a.members.channel("prices").sendReliable(b.seed, bytes("tea 3.20")));
+    await one.advance(100);
+    expect(calls.map(([event, { method }]) => [event, method])).toEqual([
+      ["start", "onMessage of channel prices"],
+      ["end", "onMessage of channel prices"],
+    ]);
+  });
+
   it("reports drops with the counter and the sender", async () => {
     const drops = listen("memberlist:drop");
     const a = await start("a");
