@@ -1,6 +1,6 @@
 import type { Address } from "../api/address.ts";
 import { compoundHeaderOverhead, compoundOverhead, crcOverhead } from "../wire/constants.ts";
-import { packetBytes } from "../wire/bytes.ts";
+import { packetCopy } from "../wire/bytes.ts";
 import { makeCompounds } from "../wire/compound.ts";
 import { TransmitLimitedQueue } from "./broadcast-queue.ts";
 import { addressOf, type EngineContext } from "./context.ts";
@@ -118,7 +118,8 @@ export class Gossip {
       const messages = this.#broadcasts(this.packetRoom);
       if (messages.length === 0) break;
       const [only] = messages;
-      const packets = messages.length === 1 && only !== undefined ? [packetOf(only)] : makeCompounds(messages);
+      // A copy, because a transport owns its packets, and the queue sends the message again.
+      const packets = messages.length === 1 && only !== undefined ? [packetCopy(only)] : makeCompounds(messages);
       for (const packet of packets) this.sendAlone(packet, addressOf(target));
     }
     if (measured !== undefined) outputs.actions.push({ type: "measured", done: measured });
@@ -167,11 +168,4 @@ export class Gossip {
     const users = this.userBroadcasts.take(share);
     return [...this.#queue.getBroadcasts(compoundOverhead, limit - packedLength(users)), ...users];
   }
-}
-
-/** A copy of a queued message: a transport may do with a packet as it likes, and the queue sends the message again. */
-function packetOf(message: Uint8Array): Uint8Array {
-  const packet = packetBytes(message.length);
-  packet.set(message);
-  return packet;
 }

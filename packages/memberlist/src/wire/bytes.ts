@@ -63,8 +63,8 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
 
 /** A big-endian number of 4 bytes. */
 export function readU32(bytes: Uint8Array, at: number): number {
-  const [a, b, c, d] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]] as [number, number, number, number];
-  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+  const high = ((bytes[at] as number) << 24) | ((bytes[at + 1] as number) << 16);
+  return (high | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)) >>> 0;
 }
 
 /** A big-endian number of 6 bytes. */
@@ -119,6 +119,12 @@ export class Slabs {
     this.#used += (size + 7) & ~7;
     return bytes;
   }
+
+  copy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+    const copy = this.bytes(bytes.length);
+    copy.set(bytes);
+    return copy;
+  }
 }
 
 const packets = new Slabs(64 * 1024, 8 * 1024);
@@ -126,4 +132,9 @@ const packets = new Slabs(64 * 1024, 8 * 1024);
 /** Zeroed bytes for a packet on its way out. Not for what is kept for long: see {@link Slabs}. */
 export function packetBytes(size: number): Uint8Array<ArrayBuffer> {
   return packets.bytes(size);
+}
+
+/** A copy of bytes as {@link packetBytes}. */
+export function packetCopy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return packets.copy(bytes);
 }

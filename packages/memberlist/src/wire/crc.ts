@@ -1,3 +1,4 @@
+import { readU32 } from "./bytes.ts";
 import { crcOverhead, messageType } from "./constants.ts";
 import { DecodeError } from "./errors.ts";
 
@@ -79,8 +80,7 @@ export function writeCrc(packet: Uint8Array, at: number, checksum: Checksum | un
  */
 export function removeCrc(packet: Uint8Array, checksum: Checksum | undefined): Uint8Array {
   if (packet.length < crcOverhead || packet[0] !== messageType.hasCrc) return packet;
-  const expected =
-    (((packet[1] as number) << 24) | ((packet[2] as number) << 16) | ((packet[3] as number) << 8) | (packet[4] as number)) >>> 0;
-  if (checksumFrom(packet, crcOverhead, checksum) !== expected) throw new DecodeError("bad_crc", "the checksum does not match");
+  if (checksumFrom(packet, crcOverhead, checksum) !== readU32(packet, 1))
+    throw new DecodeError("bad_crc", "the checksum does not match");
   return packet.subarray(crcOverhead);
 }

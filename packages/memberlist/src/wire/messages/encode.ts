@@ -1,6 +1,6 @@
 import { messageType } from "../constants.ts";
 import { writeIp } from "../ip.ts";
-import { packetBytes, Slabs } from "../bytes.ts";
+import { packetBytes, packetCopy, Slabs } from "../bytes.ts";
 import { encodeUtf8 } from "../utf8.ts";
 import {
   ackSchema,
@@ -72,10 +72,7 @@ export function encodeUser(bytes: Uint8Array): Uint8Array {
 
 /** A message that is sent at once, or copied: its bytes share their buffer with packets. */
 export function encode<Message>(schema: Schema<Message>, message: Message): Uint8Array {
-  const written = write(schema, message);
-  const bytes = packetBytes(written.length);
-  bytes.set(written);
-  return bytes;
+  return packetCopy(write(schema, message));
 }
 
 /**
@@ -86,10 +83,7 @@ const updates = new Slabs(2048, 512);
 
 /** A membership update, in bytes that share their buffer with other updates. */
 function encodeUpdate<Message>(schema: Schema<Message>, message: Message): Uint8Array {
-  const written = write(schema, message);
-  const bytes = updates.bytes(written.length);
-  bytes.set(written);
-  return bytes;
+  return updates.copy(write(schema, message));
 }
 
 /** @returns a view that is valid until the next message is written */
