@@ -237,9 +237,9 @@ export class Memberlist implements AsyncDisposable {
   }
 
   /**
-   * Opens a channel: messages, broadcasts and a part of the push/pull state for one add-on of the application. Several add-ons can share a
-   * member so, and `config.delegate` gets only what does not belong to a channel. A channel that is opened as soon as `createMemberlist` returns
-   * misses no message.
+   * Opens a channel: messages, broadcasts and a part of the push/pull state for one add-on of the application. So several add-ons can share a
+   * member, and `config.delegate` gets only the messages and states that do not belong to a channel. A channel that is opened as soon as
+   * `createMemberlist` returns misses no message.
    *
    * @param name 1 to 64 bytes of UTF-8, the same at all members. Prefix it, such as `shop.prices`
    * @throws MemberlistError `channel_exists` if a channel of this name is open; `invalid_argument`, `shutdown`

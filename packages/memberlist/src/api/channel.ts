@@ -19,7 +19,7 @@ export interface ChannelSender {
  * with) is logged and counted as `delegate_failed`.
  */
 export interface ChannelHandlers {
-  /** Called for each message of the channel. It may keep the bytes. A broadcast arrives once, those of this member not at all. */
+  /** Called for each message of the channel. It may keep the bytes. A broadcast arrives once. This member's own broadcasts do not arrive. */
   onMessage?(message: Uint8Array, from: ChannelSender): void;
   /**
    * Returns the channel's part of the state that a push/pull carries. All channels and the delegate share 20 MiB. `join` is true if the
@@ -34,7 +34,7 @@ export interface ChannelHandlers {
 
 /**
  * Messages, broadcasts and state of one add-on, apart from those of other add-ons and of `config.delegate`. {@link Memberlist.channel} opens
- * one. Every method fails with `channel_closed` after {@link Channel.close}.
+ * one. After {@link Channel.close} the methods that send fail with `channel_closed`.
  */
 export interface Channel {
   /** The name of the channel. */
@@ -44,8 +44,8 @@ export interface Channel {
   /** As {@link Memberlist.sendReliable}. The `onMessage` of the same channel of the receiver gets the message. */
   sendReliable(to: Receiver, message: Uint8Array, options?: WaitOptions): Promise<void>;
   /**
-   * As {@link Memberlist.broadcast}, but each member that receives the message broadcasts it again, even if it does not know the channel. So
-   * it reaches almost all members, and each gets it once. With `name`, it replaces an older message of this member with that name, here and
+   * As {@link Memberlist.broadcast}, but each member that receives the message broadcasts it again, even if it does not know the channel. The
+   * message reaches almost all members, each of them once. With `name`, it replaces an older message of this member with that name, here and
    * at the members that relay it; `name` has at most 255 bytes.
    */
   broadcast(message: Uint8Array, options?: BroadcastOptions): Promise<BroadcastResult>;
@@ -54,7 +54,7 @@ export interface Channel {
    * its length from it.
    */
   maxPayload(): number;
-  /** Closes the channel. Messages that still arrive are counted as `dropped.channel_unknown`. Another one of the same name can be opened then. */
+  /** Closes the channel. Messages that still arrive are counted as `dropped.channel_unknown`. Its name is free then. */
   close(): void;
 }
 
