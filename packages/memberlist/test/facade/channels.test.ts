@@ -17,7 +17,7 @@ function collect(node: TestNode, name: string = "prices"): { channel: Channel; g
   return { channel, got, texts: () => got.map(({ message }) => message) };
 }
 
-/** The state of the delegate of a node that has none of its own. */
+/** A delegate with an empty state. */
 const noState: Delegate = { localState: () => new Uint8Array() };
 
 describe("a message of a channel", () => {
@@ -81,7 +81,7 @@ describe("a message of a channel", () => {
     expect(early.members.counters()["dropped.channel_unknown"]).toBeUndefined();
   });
 
-  it("breaks nothing if its handler throws or rejects", async () => {
+  it("adds to delegate_failed if its handler throws or rejects", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(2)) as [TestNode, TestNode];
     const { channel } = collect(a);

@@ -23,7 +23,7 @@ it("keeps origins apart", () => {
   expect([seen.add(1, 5, 0), seen.add(2, 5, 0), seen.add(1, 5, 0)]).toEqual([true, true, false]);
 });
 
-it("takes broadcasts far behind the newest one as seen", () => {
+it("counts broadcasts far behind the newest one as seen", () => {
   const seen = new SeenBroadcasts();
   expect(seen.add(1, 100_000, 0)).toBe(true);
   expect(seen.add(1, 100_000 - 14_000, 0)).toBe(true);
@@ -41,14 +41,14 @@ it("forgets an origin ten minutes after its last broadcast, when another one app
   expect(seen.add(1, 1, 11 * minute)).toBe(true);
 });
 
-it("forgets an origin ten minutes after a sequence far ahead, so that it is silent no longer", () => {
+it("forgets an origin ten minutes after a sequence far ahead, and then accepts its broadcasts again", () => {
   const seen = new SeenBroadcasts();
   seen.add(1, 2 ** 32 - 1, 0);
   expect(seen.add(1, 7, 9 * minute)).toBe(false);
   expect(seen.add(1, 8, 10 * minute)).toBe(true);
 });
 
-it("remembers at most 8,192 origins, those that were silent for longest first to go", () => {
+it("remembers at most 8,192 origins, and forgets the one that was silent for longest", () => {
   const seen = new SeenBroadcasts();
   for (let origin = 0; origin < 8_192; origin++) seen.add(origin, 1, 0);
   seen.add(0, 2, 0);

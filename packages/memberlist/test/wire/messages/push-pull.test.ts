@@ -189,7 +189,7 @@ describe("a long push/pull", () => {
   });
 });
 
-it("yields after 50 nodes if its time is over, and takes no time into account without a clock", async () => {
+it("yields after each 50 nodes if its time is over, and ignores time without a clock", async () => {
   const nodes = Array.from({ length: 220 }, () => node);
   const bytes = encodePushPull(false, nodes, none).subarray(1);
   let yields = 0;
