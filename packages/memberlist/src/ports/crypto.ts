@@ -77,7 +77,7 @@ interface WebCrypto {
 /** The most bytes that `getRandomValues` fills in one call. */
 const bytesAtOnce = 65_536;
 
-/** @throws MemberlistError `unsupported` in a runtime without one; weaker randomness is not used instead */
+/** @throws MemberlistError `unsupported` in a runtime without Web Crypto, because any other randomness is weaker */
 export function webCrypto(): WebCrypto {
   const { crypto } = globalThis as unknown as { readonly crypto?: WebCrypto };
   if (crypto === undefined) throw new MemberlistError("unsupported", "this runtime has no crypto.getRandomValues");

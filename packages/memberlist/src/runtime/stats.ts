@@ -9,7 +9,7 @@ import type { Log } from "../ports/log.ts";
 import type { MetricLabels, Metrics } from "../ports/metrics.ts";
 import type { EngineStats } from "../swim/ports.ts";
 
-/** What a node has sent and received at its start. */
+/** The traffic of a node at its start. */
 export const noTraffic: Traffic = Object.freeze({
   packetsSent: 0,
   packetBytesSent: 0,

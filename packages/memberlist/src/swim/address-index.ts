@@ -1,5 +1,5 @@
 /**
- * Counts the members at each address: whether an address has members is known without a look at all members.
+ * Counts the members at each address, so that a look-up of one address does not visit all members.
  *
  * An address that is the only one of its host (the usual case) costs one entry of one map: its key is the string that the member has
  * anyway, its value the port.

@@ -11,7 +11,7 @@ const blockMax = 64;
  * many the list has.
  */
 export class BroadcastAges<T extends Aged> {
-  /** None is empty. */
+  /** Each has at least one item. */
   readonly #blocks: T[][] = [];
 
   get isEmpty(): boolean {
@@ -41,7 +41,7 @@ export class BroadcastAges<T extends Aged> {
     }
   }
 
-  /** @param item one that is in the list */
+  /** @param item must be in the list */
   remove(item: T): void {
     const place = this.#blockOf(item.id);
     const block = this.#blocks[place] as T[];

@@ -144,7 +144,7 @@ export class TransmitLimitedQueue {
       return false;
     }
     for (const old of obsolete) {
-      // One of a name is replaced under it, in `#add`.
+      // Its name stays in the map, where `#add` replaces the entry.
       this.#tiers[old.transmits]?.remove(old);
       this.#uncount(old);
     }

@@ -20,7 +20,7 @@ export interface NodeFields extends Partial<Pick<Node, "addr" | "port" | "incarn
 
 const keptMeta = new KeptMeta();
 
-/** What messages say of a member, in 80 bytes: its {@link Node} takes 224, with the array of its metadata. */
+/** The fields of a member that messages carry, in 80 bytes. Its {@link Node} takes 224, with the array of its metadata. */
 interface Facts extends Pick<Node, "name" | "addr" | "port" | "incarnation" | "state"> {
   /** See {@link KeptMeta}. */
   readonly metaBytes: Uint8Array;
@@ -28,8 +28,8 @@ interface Facts extends Pick<Node, "name" | "addr" | "port" | "incarnation" | "s
 }
 
 /**
- * The engine's record of one member. Only the engine changes it; everybody else gets its frozen {@link view}. The record has each field once,
- * because a large cluster has tens of thousands of records: in {@link Facts}, until somebody asks for the view, which then takes their place.
+ * The engine's record of one member. Only the engine changes it; delegates and callers get its frozen {@link view}. The record has each field
+ * once, because a large cluster has tens of thousands of records: first in {@link Facts}, which the view replaces once it is asked for.
  */
 export class NodeRecord {
   versions: Versions;
@@ -131,7 +131,7 @@ export class NodeRecord {
     return (this.#facts = this.viewOnce());
   }
 
-  /** As {@link view}, and stays nowhere, unless somebody has asked for the view already: most members change, and nobody looks at them. */
+  /** As {@link view}, but the record does not keep a new view, because events need most views only once. */
   viewOnce(): Node {
     const facts = this.#facts;
     return "metaBytes" in facts ? makeNode(this, this.versions, facts.state) : facts;

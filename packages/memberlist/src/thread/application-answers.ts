@@ -91,7 +91,7 @@ export class ApplicationAnswers {
     const request: SeedRequest = {
       signal: abort.signal,
       timeout,
-      resolveSrv: (service) => (isWanted() ? resolveSrv(id, service) : Promise.reject(notWanted())),
+      resolveSrv: (service) => (isWanted() ? resolveSrv(id, service) : Promise.reject(seedCancelled())),
     };
     try {
       return await seed(request);
@@ -101,6 +101,6 @@ export class ApplicationAnswers {
   }
 }
 
-export function notWanted(): MemberlistError {
-  return new MemberlistError("aborted", "the seed was asked by a thread that has ended, or the join was aborted");
+export function seedCancelled(): MemberlistError {
+  return new MemberlistError("aborted", "the thread that asked for the seed has ended, or the join was aborted");
 }

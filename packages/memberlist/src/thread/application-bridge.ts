@@ -8,7 +8,7 @@ import { copyBytes, emptyBytes } from "../wire/bytes.ts";
 import type { SrvRecord } from "../ports/transport.ts";
 import type { Clock } from "../ports/clock.ts";
 import { onAbort } from "../util/on-abort.ts";
-import { notWanted } from "./application-answers.ts";
+import { seedCancelled } from "./application-answers.ts";
 import type { MemberFeed } from "./member-feed.ts";
 import { pack, unpack } from "./packed-values.ts";
 import type { ApplicationFunction, Question, SeedFunction, StartMessage, ThreadMessage } from "./thread-messages.ts";
@@ -87,7 +87,7 @@ export class ApplicationBridge {
   resolveSrv(question: number, service: string): Promise<readonly SrvRecord[]> {
     const request = this.#seedRequests.get(question);
     if (request !== undefined) return request.resolveSrv(service);
-    return Promise.reject(notWanted());
+    return Promise.reject(seedCancelled());
   }
 
   answer(id: number, value: unknown, error: unknown): void {

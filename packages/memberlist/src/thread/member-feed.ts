@@ -55,7 +55,7 @@ export class MemberFeed {
   #posted = 0;
   /** The messages of the last feed, in bytes. */
   #lastSize = 0;
-  /** A feed should be posted as soon as possible. */
+  /** Whether entries wait for the next feed. */
   #isDue = false;
   #isScheduled = false;
   /** The next feed has the numbers, even if it has only messages. */
@@ -207,7 +207,7 @@ export class MemberFeed {
     if (this.#hasMore) this.#flushLater();
   }
 
-  /** To clone the numbers takes longer than to clone some messages. */
+  /** The numbers, unless the feed has only messages: cloning the numbers takes longer than cloning some messages. */
   #takeNumbers(hasMore: boolean): MemberNumbers | undefined {
     if (this.#member === undefined || !this.#hasStarted || !(hasMore || this.#needsNumbers)) return undefined;
     this.#needsNumbers = false;

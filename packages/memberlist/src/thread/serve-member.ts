@@ -181,7 +181,7 @@ class MemberServer {
     Atomics.add(memory, shared.sentBlocks, 1);
   }
 
-  /** Until the next turn, as on the event loop. Without an end, the application would send on in blocks of one message. */
+  /** Asks the application to pause until the next turn, as on the event loop. If the request stayed, each further block would have one message. */
   #askForPause(memory: Int32Array): void {
     Atomics.store(memory, shared.isCongested, 1);
     this.#member?.config.clock.defer(() => Atomics.store(memory, shared.isCongested, 0));

@@ -94,7 +94,7 @@ export type ThreadMessage = FeedMessage | QuestionMessage;
 /** A question of the thread, or its cancellation. */
 export type QuestionMessage =
   | { readonly type: "question"; readonly id: number; readonly question: Question }
-  /** The thread does not need the answer any more. */
+  /** The thread has stopped waiting for the answer. */
   | { readonly type: "cancelQuestion"; readonly id: number };
 
 /** The events since the last feed, in order. */

@@ -6,15 +6,15 @@ const magic = [0xc1, 0x6d, 0x6c, 0x63] as const;
 const isBroadcastFlag = 1;
 /** The magic bytes, the flags, and the lengths of the channel and of the sender. */
 const fixedBytes = magic.length + 3;
-/** What a broadcast adds: hops, origin, sequence, and the length of its name. */
+/** The further fields of a broadcast: hops, origin, sequence, and the length of its name. */
 const broadcastBytes = 1 + 6 + 4 + 1;
 
 /** The longest name of a channel, in bytes. */
 export const channelNameMaxSize: number = 64;
 /** A broadcast that was relayed so often is not relayed again. Gossip reaches 10,000 members in about ten hops. */
-const maxHops: number = 32;
+const maxHops = 32;
 
-/** What a broadcast has besides the fields of other messages. */
+/** The fields that only a broadcast has. */
 interface ChannelBroadcast {
   /** How often it was relayed. */
   readonly hops: number;

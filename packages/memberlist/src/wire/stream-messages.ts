@@ -128,7 +128,7 @@ function inMemory(message: Uint8Array): StreamMessage {
 export interface PushPullReading {
   /** Awaited now and then, see {@link nodesInOneGo}; absent: all that has arrived is decoded in one go. */
   readonly yieldToEventLoop?: YieldToEventLoop;
-  /** Looked at after some nodes: whether to yield before {@link nodesInOneGo} of them. Absent: never. */
+  /** Called after each 50 nodes: true yields before {@link nodesInOneGo} nodes. Absent: the reader ignores time. */
   readonly isTimeOver?: (() => boolean) | undefined;
   /** Nodes that change nothing are skipped without decoding them: most of a push/pull. Absent: all are decoded. */
   readonly unchanged?: UnchangedNodes | undefined;
@@ -152,8 +152,8 @@ function extraWork(bytes: number): number {
   return skippedForOne * Math.floor(bytes / usualNodeBytes);
 }
 
-/** Nodes after which the time is looked at. */
-const lookedAtAfter = 50;
+/** After so many nodes the reader calls `isTimeOver`. */
+const nodesPerTimeCheck = 50;
 
 const never = (): boolean => false;
 
@@ -203,7 +203,7 @@ export async function readPushPullNodes(
     return cursor.end;
   };
   while (left > 0) {
-    if (work >= workInOneGo || (left % lookedAtAfter === 0 && isTimeOver())) {
+    if (work >= workInOneGo || (left % nodesPerTimeCheck === 0 && isTimeOver())) {
       work = 0;
       await yieldToEventLoop?.();
     }

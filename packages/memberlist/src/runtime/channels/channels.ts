@@ -21,7 +21,7 @@ import type { ChannelLayer, Delegates } from "../delegates.ts";
 import { OpenChannel, queueName, type ChannelMember } from "./open-channel.ts";
 import { SeenBroadcasts } from "./seen-broadcasts.ts";
 
-/** What waits for channels until {@link Channels.started}: so many messages and states, and so many bytes. */
+/** The most messages and states, and the most bytes of them, that wait for the application to open its channels. */
 const maxEarly = 1_024;
 const maxEarlyBytes = 4 * 1024 * 1024;
 const maxSequence = 2 ** 32 - 1;
@@ -44,7 +44,7 @@ export class Channels implements ChannelLayer {
   readonly #options: ChannelsOptions;
   readonly #channels: Map<string, OpenChannel> = new Map();
   readonly #seen: SeenBroadcasts = new SeenBroadcasts();
-  /** What has arrived before the application could open its channels. Undefined after that. */
+  /** Deliver the messages and states that arrive before the application can open its channels. Undefined after that. */
   #early: (() => void)[] | undefined = [];
   #earlyBytes = 0;
   /** Drawn for the first broadcast. */
@@ -62,7 +62,7 @@ export class Channels implements ChannelLayer {
     return this.#hasState;
   }
 
-  /** The application gets the member now. What has arrived for its channels is delivered in a later turn, when it has opened them. */
+  /** The application gets the member now. A later turn delivers early messages and states, when the application has opened its channels. */
   started(): void {
     this.#start = this.#options.config.clock.setTimeout(() => {
       const early = this.#early ?? [];
@@ -80,7 +80,7 @@ export class Channels implements ChannelLayer {
         details: { channel: name },
       });
     }
-    const { config } = this.#options;
+    const { config, delegates } = this.#options;
     const channel = new OpenChannel({
       name,
       sender: config.name,
@@ -90,7 +90,7 @@ export class Channels implements ChannelLayer {
       onClose: () => {
         this.#channels.delete(name);
         this.#stateChanged();
-        this.#closed(name, handlers);
+        delegates.guard.call(`onClose of channel ${name}`, undefined, () => handlers.onClose?.());
       },
     });
     this.#channels.set(name, channel);
@@ -98,7 +98,7 @@ export class Channels implements ChannelLayer {
     return channel;
   }
 
-  /** Closes all channels, and drops what has arrived before the application could open them: the member shuts down. */
+  /** Closes all channels, and drops early messages and states, because the member shuts down. */
   end(): void {
     this.#options.config.clock.clearTimeout(this.#start);
     for (const channel of this.#channels.values()) channel.close();
@@ -130,10 +130,6 @@ export class Channels implements ChannelLayer {
   mergeState(sections: Uint8Array, join: boolean): void {
     if (this.#early === undefined) this.#merge(sections, join);
     else this.#keep(sections.length, () => this.#merge(sections, join));
-  }
-
-  #closed(name: string, handlers: ChannelHandlers): void {
-    this.#options.delegates.guard.call(`onClose of channel ${name}`, undefined, () => handlers.onClose?.());
   }
 
   #keep(bytes: number, deliver: () => void): void {
@@ -172,13 +168,13 @@ export class Channels implements ChannelLayer {
 
   #relay(message: Uint8Array, decoded: ChannelMessage): void {
     const { maxPayload, relay } = this.#options;
-    // Its sender has sent it to every member over a stream.
+    // The sender of a long message sends it to every member over a stream.
     if (message.length > maxPayload()) return;
     const relayed = withOneMoreHop(message);
     if (relayed === undefined) return;
     const name = queueName(decoded);
     relay(relayed, name === undefined ? {} : { name }).catch(() => {
-      // This node is leaving, or its queue is full: the queue counts that. Other members relay the message as well.
+      // This node has left, or its queue is full, which the queue counts. Other members relay the message as well.
     });
   }
 

@@ -87,7 +87,7 @@ export class OpenChannel implements Channel {
   }
 }
 
-/** The name of a broadcast in the queue of each member: those of other members, channels and applications do not replace it. */
+/** The name of a broadcast in the queue of each member. It differs from the names of other members, other channels and the application. */
 export function queueName(message: {
   readonly channel: string;
   readonly broadcast: Pick<NonNullable<ChannelMessage["broadcast"]>, "name" | "origin"> | undefined;

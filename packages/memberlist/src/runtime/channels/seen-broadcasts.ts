@@ -15,9 +15,9 @@ interface Origin {
   lastAt: number;
 }
 
-/** Remembers which broadcasts of the last minutes this member has got. Its memory is bounded. */
+/** Remembers the broadcasts that this member got in the last minutes, in bounded memory. */
 export class SeenBroadcasts {
-  /** The one that was silent for longest is the first. */
+  /** The first one was silent for longest. */
   readonly #origins: Map<number, Origin> = new Map();
 
   /** @returns whether the broadcast is new */
@@ -36,7 +36,7 @@ export class SeenBroadcasts {
     if (((words[word] as number) & bit) !== 0) return false;
     words[word] = (words[word] as number) | bit;
     known.lastAt = now;
-    // The last one of the map, as the most recent.
+    // The most recent one comes last in the map.
     this.#origins.delete(origin);
     this.#origins.set(origin, known);
     return true;

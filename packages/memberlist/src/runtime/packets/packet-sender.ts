@@ -72,7 +72,7 @@ export class PacketSender {
     this.#fill = config.enableCompression ? new CompressedFill(config.udpBufferSize) : undefined;
   }
 
-  /** Encodes and decodes a packet that goes nowhere: the first ack must not be late because compressor and cipher are only loaded then. */
+  /** Encodes and decodes a packet without sending it. This loads compressor and cipher, so that the first ack is not late. */
   prepare(): void {
     const packet = this.#encode(encodePing(anyPing), true);
     // A member may send plaintext, and refuse it.

@@ -11,7 +11,7 @@ import type { StreamSession } from "./stream-session.ts";
 /** Scanning this many bytes of our own state costs less than decoding one node of a peer. */
 const ownBytesPerNode = 512;
 
-/** How long nodes are read in one turn of the event loop, in ms: while the code is cold, one takes ten times as long as later. */
+/** How long the reader decodes nodes in one turn of the event loop, in ms. While the code is cold, a node takes ten times as long as later. */
 const readTime = 4;
 
 export interface PushPullReaderOptions {

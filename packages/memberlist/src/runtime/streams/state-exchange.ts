@@ -7,9 +7,9 @@ import type { Engine } from "../../swim/engine.ts";
 import type { Delegates } from "../delegates.ts";
 import type { Stats } from "../stats.ts";
 
-/** How long nodes are merged in one turn of the event loop, in ms, */
+/** How long a merge runs in one turn of the event loop, in ms. */
 const mergeTime = 4;
-/** and how many before their events go out and the time is looked at. */
+/** After so many nodes a merge passes on their events, and looks at the time. */
 const mergedAtOnce = 50;
 /** A node with more bytes than this, in its name and its metadata, counts for more than one. */
 const usualBytes = 512;
