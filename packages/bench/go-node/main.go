@@ -1,4 +1,4 @@
-// Command go-node is one memberlist node of the bench: the first line of stdin says what to do, each further one is an order. The
+// Command go-node is one memberlist node of the bench: the first line of stdin is the task, each further one is an order. The
 // vocabulary is described in ../src/throughput/node-task.ts, and with the argument "member" in ../src/protocol/member-task.ts; the
 // TypeScript nodes share it.
 package main

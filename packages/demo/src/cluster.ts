@@ -30,7 +30,7 @@ export class Cluster {
     this.failed = new Promise((_resolve, reject) => {
       this.#fail = reject;
     });
-    this.failed.catch(() => undefined); // Between two steps nobody waits for it.
+    this.failed.catch(() => undefined); // Between two steps no code awaits it.
     this.#timer = setInterval(() => this.#round(), drainInterval);
   }
 

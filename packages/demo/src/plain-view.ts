@@ -2,7 +2,7 @@ import type { DemoEvent, MetaEvent, StepEvent } from "./demo-event.ts";
 import { beginLines, keepLines, reasonLines, sightingLines, summaryLine, tick } from "./phrases.ts";
 import { formatDuration, pad, padStart, stateStyle, type Paint } from "@memberlist/cli/internal";
 
-/** Where lines are not for a terminal, nobody counts their columns; sightings are folded at this. */
+/** The width at which sightings wrap if the output is not a terminal. */
 const columns = 120;
 
 /** Plain lines: each change as it is seen, with the time since the beginning. */

@@ -124,7 +124,7 @@ describe("the main job", () => {
     const names = ["node-1", "node-2", "node-3", "node-5"];
     await using guest = new Program([...programs, "--join", kept.addresses[0] ?? "", "--name", "guest"]);
     await guest.reported("all four", () => (aliveOf(guest.events).size === 5 ? true : undefined));
-    // Whoever had not heard of the guest before it left would never hear of it: messages about the end of an unknown node are ignored.
+    // An agent that does not know the guest before its leave never reports it: members ignore messages about the end of an unknown node.
     await allSee(program, names, "guest", "alive");
     guest.interrupt();
     expect(await guest.ended).toBe(0);

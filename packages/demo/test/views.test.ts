@@ -82,7 +82,7 @@ describe("the live table", () => {
     const { text, cursorShown } = live([...sample, success], 120);
     expect(text.match(/seen by/g)).toHaveLength(1);
     expect(text).toMatch(/^ {2}agent +runtime +process +address +meta +node-1 +node-2 +go-3$/m);
-    // The killed one sees nobody any more.
+    // The killed agent sees no members.
     expect(text).toMatch(/^ {2}node-2 +node v20\.19\.0 +killed +127\.0\.0\.1:7002 +v1 +suspect {11}dead$/m);
     expect(text.trimEnd().split("\n").at(-1)).toBe("all 2 steps passed in 3 s");
     expect(text).toMatch(/^✓ start 3 processes +1 s$/m);

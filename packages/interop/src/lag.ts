@@ -9,7 +9,7 @@ export interface LagSum extends Omit<LagOutcome, "accusedAt"> {
   readonly blocks: number;
   /** Of members that were there all the time. */
   readonly accusations: number;
-  /** Of members that had just been blocked themselves, because this machine is too busy: nobody's fault. */
+  /** Of members that had just been blocked themselves, because this machine is too busy: no fault of the library. */
   readonly excused: number;
 }
 

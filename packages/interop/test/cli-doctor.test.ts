@@ -8,7 +8,7 @@ import { describeWithGo, nextHost, quiet, useCluster } from "./support.ts";
 const key = toBase64(seededBytes(32, 7));
 const otherKey = toBase64(seededBytes(32, 8));
 const limit = { timeout: 120_000 };
-/** Nobody suspects anybody while the doctor looks. */
+/** No member suspects another one while the doctor runs. */
 const calm: Partial<PeerConfig> = { ...quiet, probeTimeout: 500 };
 
 interface Finding {

@@ -213,7 +213,7 @@ describeWithGo("a node whose UDP is blocked one way", () => {
     await until(() => lost() >= 4 && proxy.counts.streams >= streams + 3, { what: "lost pings", timeout: 20_000 });
     await converged(x, y);
     for (const peer of [x, y]) expect(suspicions(peer)).toEqual([]);
-    // The prober says so; both libraries warn.
+    // The prober reports it; both libraries warn.
     await y.waitFor((event) => event.event === "log" && event.level === "warn" && /UDP/.test(event.line), {
       what: "the warning",
     });

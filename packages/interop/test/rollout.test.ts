@@ -39,7 +39,7 @@ describeWithGo("a cluster of three Go members and three of ours", { timeout: 120
     await converged(...peers);
   }
 
-  /** Nobody was suspected, or found dead, or had to contradict such a thing, in anybody's eyes or logs. */
+  /** Expects that no member was suspected, found dead or forced to refute, in the events and logs of all members. */
   function expectCalm(peers: readonly Peer[]): void {
     const accusations = peers.flatMap((peer) =>
       peer.events.filter(

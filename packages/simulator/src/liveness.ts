@@ -19,9 +19,9 @@ const pushPullThreshold = 32;
 /**
  * How long the live nodes of a connected cluster need to agree once all faults have stopped, in ms, at the worst. The parts:
  *
- * - whoever is dead is probed within 2n - 1 periods (round robin; the SWIM paper), by a node whose health score falls by one with
+ * - a dead node is probed within 2n - 1 periods (round robin; the SWIM paper), by a node whose health score falls by one with
  *   each success, so that m + (m - 1) + … + 1 periods are lost to it (m is `awarenessMaxMultiplier`);
- * - a suspicion that nobody confirms runs `suspicionMaxTimeoutMult` times the minimum, and one that was wrong may start a second time;
+ * - a suspicion without confirmations runs `suspicionMaxTimeoutMult` times the minimum, and one that was wrong may start a second time;
  * - what gossip has not brought to everybody, two push/pulls of each node do, or the stream that one of them waits for in vain.
  */
 export function agreementBound(config: AppConfig, n: number): number {

@@ -43,7 +43,7 @@ const denoSignals: SignalHost = {
 
 /**
  * A config and seeds from environment variables: MEMBERLIST_NAME, MEMBERLIST_SEEDS, MEMBERLIST_KEY_FILE and others.
- * docs/guide/deploying.md describes each variable. Nobody reads the environment otherwise.
+ * docs/guide/deploying.md describes each variable. No other function reads the environment.
  *
  * Permissions: `--allow-env`; `--allow-sys=hostname` without MEMBERLIST_NAME and POD_NAME; `--allow-read` for MEMBERLIST_KEY_FILE;
  * `--allow-sys=networkInterfaces` for an interface, and `--allow-run=sh` for a command, in MEMBERLIST_ADVERTISE.

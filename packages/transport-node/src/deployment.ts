@@ -48,7 +48,7 @@ const nodeSignals: SignalHost = {
 
 /**
  * A config and seeds from environment variables: MEMBERLIST_NAME, MEMBERLIST_SEEDS, MEMBERLIST_KEY_FILE and others.
- * docs/guide/deploying.md describes each variable. Nobody reads the environment otherwise.
+ * docs/guide/deploying.md describes each variable. No other function reads the environment.
  *
  * @param env default: `process.env`
  * @throws ConfigError `invalid_config` with one issue for each variable that is wrong, missing, or begins with `MEMBERLIST_` and is unknown. It

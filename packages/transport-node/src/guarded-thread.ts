@@ -31,7 +31,7 @@ export class GuardedThread {
   readonly #piscina: piscinaModule.Piscina;
   /** Rejects the work that the thread has, and that piscina may never settle. */
   #abandon: ((error: Error) => void) | undefined;
-  /** Piscina has a promise of ours that nobody can hold. */
+  /** Piscina keeps a promise of ours that no code can await. */
   #isLost = false;
 
   constructor(piscina: PiscinaModule, entry: URL, idleTimeout: number) {

@@ -112,7 +112,7 @@ function socketRuntime(udpReceiveBuffer?: number): SocketRuntime {
 
 /**
  * Checks that this process may use the network, where Node has a permission for it (Node 25 and later). Before anything is bound: listening
- * without it throws in a callback of Node's own, where nobody can catch it.
+ * without it throws in a callback of Node's own, where no code can catch it.
  *
  * @throws MemberlistError `bind_failed`
  */

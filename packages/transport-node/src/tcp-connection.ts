@@ -7,7 +7,7 @@ const readAheadMax = 64 * 1024;
 
 /**
  * A `net.Socket`. It reads ahead, because a socket that does not read notices no reset. Written by hand, since `Duplex.toWeb` rejects
- * promises that nobody handles, and drops the bytes that it has read when the peer resets.
+ * promises without a handler, and drops the bytes that it has read when the peer resets.
  */
 export class TcpConnection implements Connection {
   readonly remote: Connection["remote"];

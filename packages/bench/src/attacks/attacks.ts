@@ -186,7 +186,7 @@ export const attacks: readonly Attack[] = [
   },
   {
     name: "dead-addresses",
-    title: "streamOnly: 700 pings a second that name addresses where nobody is",
+    title: "streamOnly: 700 pings a second that name addresses without a node",
     streamOnly: true,
     run: (sockets) => {
       const name = (i: number): Uint8Array =>

@@ -34,7 +34,7 @@ function pingFailures({ cost, pings, unread }: Outcome): string[] {
   const { answered, latest, sent } = pings;
   const failures: string[] = [];
   const lost = sent - answered;
-  // The kernel throws packets away unread, whoever sent them.
+  // The kernel drops unread packets of all senders.
   const excused = Math.ceil((chance * unread * sent) / (sent + cost.packets));
   if (lost > excused) failures.push(`${lost} of ${sent} pings were not answered (${excused} may be lost in the kernel)`);
   if (answered < sent * answeredShare || answered === 0) failures.push(`only ${answered} of ${sent} pings were answered`);

@@ -20,7 +20,7 @@ export const detection: Experiment = {
     const command = [at("scripts/run.mjs"), at("packages/interop/src/detection-time.ts"), String(rounds)];
     const stdout = await run(process.execPath, command).then(
       (done) => done.stdout,
-      // It fails when the medians are far apart: the figures say so here.
+      // It fails when the medians are far apart, which the figures show here.
       (error: { readonly stdout?: string }) => {
         if (error.stdout === undefined || !error.stdout.includes("together")) throw error;
         return error.stdout;

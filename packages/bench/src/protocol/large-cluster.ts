@@ -19,25 +19,25 @@ export const largeCluster: Experiment = {
     const fake = await FakeMembers.open(size);
     try {
       for (const kind of kinds) {
-        const asked = await Member.start(programs, kind, { ...encrypted, name: "asked" });
-        const comer = await Member.start(programs, kind, { ...encrypted, name: "comer" });
-        await fake.pushPull(asked.port);
-        await settled(asked, size + 1);
+        const responder = await Member.start(programs, kind, { ...encrypted, name: "responder" });
+        const joining = await Member.start(programs, kind, { ...encrypted, name: "joining" });
+        await fake.pushPull(responder.port);
+        await settled(responder, size + 1);
         for (const what of [`a new process joins ${size} members`, `push/pull of ${size} members`]) {
-          await Promise.all([asked.do({ do: "reset" }), comer.do({ do: "reset" })]);
+          await Promise.all([responder.do({ do: "reset" }), joining.do({ do: "reset" })]);
           let took = 0;
-          const acks = await pinged(asked.port, "asked", async () => {
-            ({ took } = await comer.join(asked));
+          const acks = await pinged(responder.port, "responder", async () => {
+            ({ took } = await joining.join(responder));
             await sleep(afterwards);
           });
-          const marks = await Promise.all([settled(asked, size + 1), settled(comer, size + 1)]);
+          const marks = await Promise.all([settled(responder, size + 1), settled(joining, size + 1)]);
           if (marks.some(({ members }) => members <= size)) throw new Error(`${kind}: members were lost`);
           figures.add(`${what}: time`, "ms", kind, took);
           figures.add(`${what}: longest stall, either end`, "ms", kind, Math.max(...marks.map(({ stall }) => stall)));
-          figures.add(`${what}: latest ack of the one that is asked`, "ms", kind, Math.max(...acks));
+          figures.add(`${what}: latest ack of the responder`, "ms", kind, Math.max(...acks));
           step();
         }
-        await Promise.all([asked.end(), comer.end()]);
+        await Promise.all([responder.end(), joining.end()]);
         figures.add(
           `memory of a member in the table, at ${size}`,
           "bytes",

@@ -44,7 +44,7 @@ function allowance(samples: readonly HeapSample[]): number {
   return growthMax * Math.max(1, length / spanMinutes);
 }
 
-/** Whether a heap grew by no more than it may. */
+/** Returns whether a heap stayed within its allowed growth. */
 export interface GrowthVerdict {
   /** In MB, over the time of the samples. */
   readonly growth: number;

@@ -28,7 +28,7 @@ export interface Order {
   readonly rate?: number;
   /** Goroutines that send; only the Go node has more than one. */
   readonly senders?: number;
-  /** No more is sent until the next order. */
+  /** The sender pauses until the next order. */
   readonly stop?: true;
   /** The sender only sends each payload once to this port. */
   readonly tap?: number;

@@ -23,7 +23,7 @@ const titles: Readonly<Record<Field, string>> = {
 };
 const sources = ["measured", "paper"] as const;
 const colors = ["#4c78a8", "#f58518"] as const;
-/** What is less, 0 included, has no place on the logarithmic axes: it stands here, and the figure beside it says what it is. */
+/** Smaller values, 0 included, do not fit on the logarithmic axes: their points stand here, with the value beside them. */
 const floor = 0.01;
 
 /** To the decade in which `most` is. */

@@ -32,7 +32,7 @@ class Run {
   readonly #held: Set<string> = new Set();
   readonly #paused: Set<string> = new Set();
   readonly #background: Promise<unknown>[] = [];
-  /** Those that everybody has; whoever starts encrypts with the last. */
+  /** The keys that all nodes have. A node that starts encrypts with the last one. */
   readonly #keys: Uint8Array[] = [];
   #faults: TrafficFaults = {};
   #counter = 0;
@@ -102,7 +102,7 @@ class Run {
         if (name !== other) network.block(name, other, { packets: false });
         break;
       case "join-dns":
-        // An odd one out is a name that nobody knows.
+        // In one case of three the name has no addresses.
         network.setHost(dnsName, b % 3 === 0 ? [] : [other, this.#name(a + b)]);
         if (isUp) this.#join(name, dnsName);
         break;

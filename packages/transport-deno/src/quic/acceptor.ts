@@ -105,7 +105,7 @@ export class Acceptor {
     else connection.watchControl();
   }
 
-  /** What went wrong on this side, and what the peer has said of it. */
+  /** The error of this side, and the reason that the peer gave. */
   async #closeFor(connection: PeerConnection, error: unknown): Promise<void> {
     const { log } = this.#options;
     const info = await connection.gone;

@@ -150,7 +150,7 @@ function notWho({ identity }: Pick<ProvenPeer, "identity">, expected: NodeIdenti
   return refusal("wrong_peer", message, { peer: identity, expected: expected.name });
 }
 
-/** Why the peer has closed the connection, if it has said so. */
+/** The reason that the peer gave when it closed the connection; undefined without one. */
 async function refusedBy(gone: Promise<Deno.QuicCloseInfo | undefined>): Promise<MemberlistError | undefined> {
   const info = await gone;
   return info === undefined ? undefined : refusalOf(info);

@@ -144,9 +144,9 @@ export class PeerConnection {
   }
 
   /**
-   * Opens a stream. The peer's answer is waited for, so that a peer that is gone, or takes no more, is found out here.
+   * Opens a stream. It waits for the peer's answer, so that it rejects if the peer is gone or accepts no more streams.
    *
-   * @throws whatever is wrong, as soon as `signal` is aborted at the latest
+   * @throws Error if the stream cannot be opened, or `signal` is aborted
    */
   async open(signal: AbortSignal): Promise<TransportStream> {
     this.lastUsed = performance.now();

@@ -40,7 +40,7 @@ const pendingBytesMax = 4 * 1024 * 1024;
 const peersInAll = 4;
 /** In ms: so long a failed attempt is not repeated for packets. A dial for a stream always tries. */
 const failurePause = 1000;
-/** In ms: a connection that is not used any more is closed so long after, when what was on its way has arrived. */
+/** In ms: an unused connection is closed after this time, when its last packets have arrived. */
 const retirement = 2000;
 
 /**
