@@ -207,7 +207,7 @@ describe("the state of channels", () => {
     ]);
   });
 
-  it("does not reach the delegate, nor a channel that has no use for it", async () => {
+  it("reaches neither the delegate nor a channel without mergeRemoteState", async () => {
     const one = cluster();
     const merged: string[] = [];
     const [a, b] = await pair(one, noState, { mergeRemoteState: (state) => void merged.push(text(state)) });

@@ -14,7 +14,7 @@ const command = fc.oneof(
   },
 );
 
-/** An item of an id that lies between two others: ids need not be whole. */
+/** An id between two others. Ids need not be whole. */
 function between(ids: readonly number[], at: number): number {
   const i = at % ids.length;
   const before = ids[i] as number;
@@ -30,7 +30,7 @@ describe("BroadcastAges", () => {
         let lowest = 0;
         let highest = 0;
         const add = (id: number): void => {
-          // Halved too often.
+          // Two ids have no number between them after too many halvings.
           if (model.some((item) => item.id === id)) return;
           const item = { id };
           list.add(item);
@@ -62,7 +62,7 @@ describe("BroadcastAges", () => {
     );
   });
 
-  it("takes nothing from an empty list", () => {
+  it("returns undefined from an empty list", () => {
     const list = new BroadcastAges<Item>();
     expect([list.takeNewest(), list.takeOldest(), list.isEmpty, [...list]]).toEqual([undefined, undefined, true, []]);
     list.add({ id: 1 });
@@ -81,12 +81,12 @@ describe("BroadcastAges", () => {
     const list = new BroadcastAges<Item>();
     for (let i = 0; i < items.length; i += 2) list.add(items[i] as Item);
     looks = 0;
-    // Without any order: each is in the middle of the others.
+    // In a mixed order, so that most items go between others.
     for (let i = 0, at = 1; i < 1_000; i++, at = (at + 49_999 * 2) % items.length) {
       list.add(items[at] as Item);
       list.remove(items[at] as Item);
     }
-    // Of each: a search among the blocks, one in a block, both for the addition and the removal.
+    // The addition and the removal each search among the blocks, and then in one block.
     expect(looks / 1_000).toBeLessThan(50);
   });
 });

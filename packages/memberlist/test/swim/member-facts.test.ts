@@ -6,7 +6,7 @@ import { alive, dead, goodVersions, hostOf, suspect } from "./messages.ts";
 
 type Known = Omit<Node, "pMin" | "pMax" | "pCur" | "dMin" | "dMax" | "dCur">;
 
-/** What a member is to know after membership messages: one object for each node, changed in place. */
+/** The expected table after membership messages, in the simplest form: one object for each node. */
 class NaiveTable {
   readonly nodes: Map<string, Known> = new Map();
 

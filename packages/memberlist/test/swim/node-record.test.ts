@@ -60,7 +60,7 @@ describe("a record", () => {
     expect(record.view()).toMatchObject({ name, addr, port, incarnation, state });
     expect([incarnation, state]).toEqual([5, "dead"]);
     expect(record.meta).toEqual(record.view().meta);
-    // The view's own, from now on.
+    // The record keeps the view that was asked for, with its metadata.
     expect(record.meta).toBe(record.view().meta);
   });
 

@@ -7,6 +7,12 @@ import { shared, type FeedMessage } from "../../src/thread/thread-messages.ts";
 
 const from = { host: "10.0.0.7", port: 7946, name: "" };
 
+/** Handles one feed, as the application does. */
+function handle(feed: MemberFeed, memory: Int32Array): void {
+  Atomics.add(memory, shared.handledFeeds, 1);
+  if (Atomics.exchange(memory, shared.feedWaits, 0) === 1) feed.handled();
+}
+
 it("posts the rest of many messages as soon as the application has handled the first of them", async () => {
   const posted: FeedMessage[] = [];
   const memory = new Int32Array(new SharedArrayBuffer(shared.bytes));
@@ -15,10 +21,7 @@ it("posts the rest of many messages as soon as the application has handled the f
   for (let i = 0; i < 3_000; i++) feed.message(new Uint8Array([1]), from);
   await Promise.resolve();
   expect(posted.map(({ block }) => block?.count)).toEqual([1_024]);
-  for (let handled = 0; handled < posted.length; handled++) {
-    Atomics.add(memory, shared.handledFeeds, 1);
-    if (Atomics.exchange(memory, shared.feedWaits, 0) === 1) feed.handled();
-  }
+  for (let handled = 0; handled < posted.length; handled++) handle(feed, memory);
   expect(posted.map(({ block }) => block?.count)).toEqual([1_024, 1_024, 952]);
 });
 
@@ -28,14 +31,10 @@ it("posts a message at once, and those that come until the application has handl
   const posted: FeedMessage[] = [];
   let handles = true;
   const memory = new Int32Array(new SharedArrayBuffer(shared.bytes));
-  const handle = (): void => {
-    Atomics.add(memory, shared.handledFeeds, 1);
-    if (Atomics.exchange(memory, shared.feedWaits, 0) === 1) feed.handled();
-  };
   const feed = new MemberFeed({
     post: (message) => {
       posted.push(message as FeedMessage);
-      if (handles) clock.defer(handle);
+      if (handles) clock.defer(() => handle(feed, memory));
     },
     listen: () => undefined,
   });
@@ -56,7 +55,7 @@ it("posts a message at once, and those that come until the application has handl
   feed.reply(1, undefined, undefined);
   await clock.advance(1_000);
   expect(counts()).toEqual([1]);
-  handle();
+  handle(feed, memory);
   expect(counts()).toEqual([1, 9]);
   expect(posted.at(-1)?.items.map(({ type }) => type)).toEqual(["messages", "reply"]);
   feed.end();
