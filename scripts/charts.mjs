@@ -161,7 +161,7 @@ function drawLines({ series }, points) {
   return { parts: [...grid, ...ticks, ...curves], height: height + 30 };
 }
 
-/** The least of 4, 8, 12, 20 times a power of ten that is not below a value: quarters of it are short numbers. */
+/** The least of 4, 8, 12, 20 and 40 times a power of ten that is not below a value: a quarter of it is a short number. */
 function niceCeiling(value) {
   const power = 10 ** Math.floor(Math.log10(value / 4));
   return [4, 8, 12, 20, 40].map((factor) => factor * power).find((candidate) => candidate >= value);

@@ -1,4 +1,4 @@
-// What the scripts and the documentation site share about Markdown pages.
+// Reads Markdown pages, for the scripts and for the documentation site.
 
 /** The anchor of a heading, as GitHub makes it. */
 export function anchorOf(title) {

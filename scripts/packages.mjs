@@ -1,5 +1,5 @@
-// Writes what the public packages share into their package.json and deno.json: the repository's address, which the package.json at the top has, and
-// the version, which is the same in all of them. Links of their READMEs to the repository follow the address. JSR gets the same exports as npm. With
+// Writes the shared fields of the public packages into their package.json and deno.json: the repository's address, which the package.json at the top
+// has, and the version, which is the same in all of them. Links of their READMEs to the repository follow the address. JSR gets the same exports as npm. With
 // --check it compares, and writes nothing.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { publishedPackages } from "./workspace.mjs";
@@ -9,7 +9,7 @@ const read = (path) => readFileSync(path, "utf8");
 const { repository, homepage, bugs } = JSON.parse(read("package.json"));
 const address = addressOf(repository);
 const published = publishedPackages();
-/** Changesets gives all packages of a fixed group the same version. */
+/** All packages get the newest version among them. */
 const [version] = published
   .map(({ manifest }) => manifest.version)
   .toSorted(byVersion)
@@ -25,7 +25,7 @@ for (const { folder, manifest } of published) {
     homepage: `${address}/tree/main/${folder}#readme`,
     bugs,
     repository: { ...repository, directory: folder },
-    // npm accepts a version only from the release workflow, which proves where it was built.
+    // With provenance, npm publishes only from a workflow, which proves the origin of the build.
     publishConfig: { access: "public", provenance: true },
   };
   const before = addressOf(manifest.repository ?? repository);

@@ -1,5 +1,6 @@
-// `pnpm release:version`: takes the changesets into the next version of all packages, and into CHANGELOG.md. `changeset version` would write a changelog
-// for each package, though all have the same version, and would make each new feature of the core a new major version of the packages that it is a peer of.
+// `pnpm release:version`: raises the version of all packages by the changesets, and moves their sentences into CHANGELOG.md. `changeset version` would
+// write a changelog for each package, though all have the same version. For each feature of the core it would also raise the major version of the packages
+// that have it as a peer.
 import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";

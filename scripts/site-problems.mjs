@@ -15,7 +15,7 @@ function pathOf(file) {
   return `/${file.replaceAll("\\", "/")}`.replace(/\.html$/, "").replace(/\/index$/, "/");
 }
 
-/** What is wrong with the pages, a line each. */
+/** The problems of the pages, one line each. */
 export function problemsOf(pages, dist) {
   const found = [];
   const clicks = new Map([["/", 0]]);
