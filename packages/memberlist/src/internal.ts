@@ -28,6 +28,8 @@ export {
   type Rules,
 } from "./util/value-rules.ts";
 export { maxTimerDelay } from "./ports/clock.ts";
+export { BufferedStream } from "./util/buffered-stream.ts";
+export { Fifo } from "./util/fifo.ts";
 export { onAbort } from "./util/on-abort.ts";
 export { nodeStateName } from "./swim/versions.ts";
 export type { EngineHooks, Sender } from "./swim/simulation-hooks.ts";

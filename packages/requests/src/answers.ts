@@ -1,5 +1,5 @@
 import type { Clock, Node } from "@memberlist/core";
-import { onAbort } from "@memberlist/core/internal";
+import { BufferedStream, onAbort } from "@memberlist/core/internal";
 import { RequestError } from "./errors.ts";
 
 /** The answer of one member to `requestAll`: a payload or an error. */
@@ -20,9 +20,8 @@ export interface AnswersOptions {
 export class Answers implements AsyncIterableIterator<RequestAnswer> {
   readonly #missing: Map<string, Node>;
   readonly #stop: AbortController = new AbortController();
-  readonly #arrived: RequestAnswer[] = [];
-  readonly #readers: ((result: IteratorResult<RequestAnswer, undefined>) => void)[] = [];
-  #hasEnded = false;
+  /** One answer of each member at most. */
+  readonly #arrived: BufferedStream<RequestAnswer> = new BufferedStream(Infinity);
 
   constructor(options: AnswersOptions) {
     this.#missing = new Map(options.members.map((member) => [member.name, member]));
@@ -30,7 +29,7 @@ export class Answers implements AsyncIterableIterator<RequestAnswer> {
     const stopListening = signal && onAbort(signal, () => void this.return());
     const end = (): void => {
       stopListening?.();
-      this.#end();
+      this.#arrived.end();
     };
     if (signal?.aborted === true) this.#stop.abort();
     this.#askAll(options).then(end, end);
@@ -43,18 +42,13 @@ export class Answers implements AsyncIterableIterator<RequestAnswer> {
 
   /** Resolves with the next answer. */
   next(): Promise<IteratorResult<RequestAnswer, undefined>> {
-    const value = this.#arrived.shift();
-    if (value !== undefined) return Promise.resolve({ value, done: false });
-    if (this.#hasEnded) return Promise.resolve({ value: undefined, done: true });
-    return new Promise((resolve) => this.#readers.push(resolve));
+    return this.#arrived.next();
   }
 
   /** Stops waiting for further answers, as `break` does. */
   return(): Promise<IteratorResult<RequestAnswer, undefined>> {
     this.#stop.abort();
-    this.#arrived.length = 0;
-    this.#end();
-    return Promise.resolve({ value: undefined, done: true });
+    return this.#arrived.return();
   }
 
   /** The answers themselves, for `for await`. */
@@ -83,13 +77,6 @@ export class Answers implements AsyncIterableIterator<RequestAnswer> {
 
   #push(answer: RequestAnswer): void {
     this.#missing.delete(answer.member.name);
-    const reader = this.#readers.shift();
-    if (reader === undefined) this.#arrived.push(answer);
-    else reader({ value: answer, done: false });
-  }
-
-  #end(): void {
-    this.#hasEnded = true;
-    for (const reader of this.#readers.splice(0)) reader({ value: undefined, done: true });
+    this.#arrived.push(answer);
   }
 }

@@ -1,5 +1,5 @@
 import type { ChannelSender, ClockTimer, Receiver } from "@memberlist/core";
-import { errorMessage } from "@memberlist/core/internal";
+import { errorMessage, Fifo } from "@memberlist/core/internal";
 import type { Counters } from "./counters.ts";
 import { encodeAnswer, encodeFailure, keyOf, nameMaxBytes, type RequestFrame } from "./frames.ts";
 import type { RequestsMember, ResolvedOptions } from "./options.ts";
@@ -57,7 +57,7 @@ export class IncomingRequests {
   readonly #known: Map<string, Known> = new Map();
   /** The keys of those that were answered, the oldest first. */
   readonly #answered: Set<string> = new Set();
-  readonly #queue: Known[] = [];
+  readonly #queue: Fifo<Known> = new Fifo();
   /** The handlers that run, with their timers. */
   readonly #running: Map<AbortController, ClockTimer> = new Map();
   readonly #stop: AbortController = new AbortController();
@@ -78,7 +78,7 @@ export class IncomingRequests {
   }
 
   end(): void {
-    this.#queue.length = 0;
+    this.#queue.clear();
     this.#stop.abort();
     for (const [running, timer] of this.#running) {
       this.#members.config.clock.clearTimeout(timer);
@@ -104,13 +104,13 @@ export class IncomingRequests {
       this.#counters.count("unknown");
       this.#fail(known, "unknown_request", `${this.#members.localNode().name} has no handler for ${name}`);
     } else if (this.#running.size < this.#options.maxConcurrent) this.#run(known, payload);
-    else if (this.#queue.length < this.#options.maxQueued && this.#queuedBytes + payload.length <= maxQueuedBytes) {
+    else if (this.#queue.size < this.#options.maxQueued && this.#queuedBytes + payload.length <= maxQueuedBytes) {
       known.payload = payload;
       this.#queue.push(known);
       this.#queuedBytes += payload.length;
     } else {
       this.#counters.count("refused");
-      this.#fail(known, "busy", `${this.#queue.length} requests wait for their handlers at ${this.#members.localNode().name}`);
+      this.#fail(known, "busy", `${this.#queue.size} requests wait for their handlers at ${this.#members.localNode().name}`);
     }
   }
 

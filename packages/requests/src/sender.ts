@@ -1,4 +1,5 @@
 import type { Channel, Receiver } from "@memberlist/core";
+import { Fifo } from "@memberlist/core/internal";
 
 /** The name of the channel. */
 export const channelName = "memberlist.requests";
@@ -7,7 +8,7 @@ export const channelName = "memberlist.requests";
 export class Sender {
   readonly #channel: () => Channel;
   readonly #maxStreams: number;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: Fifo<() => void> = new Fifo();
   #streams = 0;
 
   constructor(channel: () => Channel, maxStreams: number) {

@@ -17,7 +17,7 @@ export function createTopics(members: TopicsMember, options: TopicsOptions = {})
 }
 
 export type { TopicsCounters } from "./counters.ts";
-export type { TopicMessage } from "./message-reader.ts";
+export type { TopicMessage } from "./topic-message.ts";
 export type { TopicsMember, TopicsOptions } from "./options.ts";
 export type { MessagesOptions, Subscription, TopicHandler } from "./subscriptions.ts";
 export type { PublishOptions, Topics } from "./topics.ts";

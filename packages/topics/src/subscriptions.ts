@@ -1,6 +1,7 @@
+import { BufferedStream, onAbort } from "@memberlist/core/internal";
 import type { StoredMessage } from "./message-log.ts";
 import type { TopicsCounters } from "./counters.ts";
-import { MessageReader, type TopicMessage } from "./message-reader.ts";
+import type { TopicMessage } from "./topic-message.ts";
 
 /** Called for each message. If it returns a promise, the next message does not wait for it. */
 export type TopicHandler = (message: TopicMessage) => unknown;
@@ -22,7 +23,7 @@ export interface MessagesOptions {
 /** Calls the handlers of topics. */
 export class Subscriptions {
   readonly #handlers: Map<string, Set<TopicHandler>> = new Map();
-  readonly #readers: Set<MessageReader> = new Set();
+  readonly #readers: Set<BufferedStream<TopicMessage>> = new Set();
   readonly #counters: TopicsCounters;
   readonly #wallTime: (at: number) => number;
 
@@ -49,18 +50,23 @@ export class Subscriptions {
   }
 
   /** See {@link Topics.messages}. */
-  messages(topic: string, last: StoredMessage | undefined, { capacity = 1_024, signal }: MessagesOptions): MessageReader {
-    const reader = new MessageReader(capacity, () => this.#counters.dropped++);
-    const subscription = this.subscribe(topic, (message) => reader.push(message), last);
-    const end = (): void => reader.end();
+  messages(
+    topic: string,
+    last: StoredMessage | undefined,
+    { capacity = 1_024, signal }: MessagesOptions,
+  ): BufferedStream<TopicMessage> {
+    const reader = new BufferedStream<TopicMessage>(capacity, {
+      dropped: () => void this.#counters.dropped++,
+      ended: () => {
+        subscription.unsubscribe();
+        this.#readers.delete(reader);
+        stopListening?.();
+      },
+    });
     this.#readers.add(reader);
-    signal?.addEventListener("abort", end);
-    reader.onEnd = () => {
-      subscription.unsubscribe();
-      this.#readers.delete(reader);
-      signal?.removeEventListener("abort", end);
-    };
-    if (signal?.aborted === true) end();
+    const subscription = this.subscribe(topic, (message) => reader.push(message), last);
+    const stopListening = signal && onAbort(signal, () => reader.end());
+    if (signal?.aborted === true) reader.end();
     return reader;
   }
 

@@ -1,7 +1,7 @@
 import { MemberlistError, type Channel, type ChannelSender, type ClockTimer, type Node } from "@memberlist/core";
 import { noCounts, type TopicsCounters } from "./counters.ts";
 import { MessageLog, type StoredMessage } from "./message-log.ts";
-import type { TopicMessage } from "./message-reader.ts";
+import type { TopicMessage } from "./topic-message.ts";
 import { resolveOptions, type ResolvedOptions, type TopicsMember, type TopicsOptions } from "./options.ts";
 import { liveNode, Repair } from "./repair.ts";
 import { RetainedValues } from "./retained.ts";
