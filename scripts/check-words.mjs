@@ -27,6 +27,7 @@ const rules = [
   [/\bwhat does not fit\b/, "packets that fail to decode"],
   [/\bthere (is|are|was|were) (no|none|nothing)\b/, 'the subject that lacks it: "the runtime has no …", "without …"'],
   [/\b(is|are|was|were) no (?!longer\b|more\b)/, '"is not a …", "has no …"'],
+  [/\b(is|are|was|were) no longer\b/, "what is true now, and since when"],
   [/\baes codec\b/, "crypto"],
   [/\b(is|are|was|were) nothing\b/, "what happens instead"],
   [/\bnothing to say\b/, "reports no …, sends no …"],

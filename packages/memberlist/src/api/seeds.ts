@@ -5,7 +5,7 @@ import type { SrvRecord } from "../ports/transport.ts";
 
 /** The argument of a {@link SeedProvider}. */
 export interface SeedRequest {
-  /** Aborted when the answer is no longer needed: on the timeout, an abort of the join, or a shutdown. */
+  /** Aborted when the timeout passes, the caller aborts the join, or the member shuts down. */
   readonly signal: AbortSignal;
   /** How long the answer may take, in ms. */
   readonly timeout: number;
