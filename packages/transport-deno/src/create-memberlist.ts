@@ -13,7 +13,7 @@ import {
 } from "@memberlist/core/internal";
 import { denoClock } from "./deno-clock.ts";
 import { DenoTransport } from "./deno-transport.ts";
-import { type QuicConfig, quicRequired, quicRules } from "./quic/quic-config.ts";
+import { type QuicConfig, quicRequired, quicRules } from "./quic/quic-options.ts";
 import { Credentials } from "./quic/credentials.ts";
 import { QuicTransport } from "./quic/quic-transport.ts";
 import { startThread } from "./start-thread.ts";

@@ -18,5 +18,5 @@ export { fetchMembers, type FetchMembersOptions } from "./fetch-members.ts";
 export { fileStore } from "./file-store.ts";
 export { type CredentialsPem } from "./quic/credentials.ts";
 export { type Authorize } from "./quic/handshake.ts";
-export { type QuicConfig } from "./quic/quic-config.ts";
+export { type QuicConfig } from "./quic/quic-options.ts";
 export { QuicTransport, type QuicTransportCounters, type QuicTransportOptions } from "./quic/quic-transport.ts";

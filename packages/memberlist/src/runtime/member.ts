@@ -14,7 +14,7 @@ import type { OperationOptions } from "./pending-operations.ts";
 import type { MemberlistSummary } from "./summary.ts";
 
 /**
- * A running member, as the facade uses it. `LocalMember` runs in the thread of its caller, `ThreadMember` in a thread of its own. The facade
+ * A running member, as the facade uses it. `LocalMember` runs in the thread of its caller, `MemberProxy` in a thread of its own. The facade
  * checks all arguments.
  */
 export interface Member {

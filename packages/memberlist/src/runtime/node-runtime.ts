@@ -19,7 +19,7 @@ import { encodeUtf8 } from "../wire/utf8.ts";
 import { AddressWatch } from "./address-watch.ts";
 import { Delegates } from "./delegates.ts";
 import { EngineTimer } from "./engine-timer.ts";
-import { EventHub } from "./event-streams.ts";
+import { EventHub } from "./event-hub.ts";
 import { LabelMismatches } from "./label-mismatch-events.ts";
 import { OutputHandler } from "./output-handler.ts";
 import { PacketReceiver } from "./packets/packet-receiver.ts";

@@ -3,8 +3,7 @@ import type { CidrAllowList } from "../config/cidr.ts";
 import type { ResolvedConfig } from "../config/config.ts";
 import type { Random } from "../ports/random.ts";
 import type { AdvertisedAddress } from "../ports/transport.ts";
-import { protocolVersionMax, protocolVersionMin } from "../wire/constants.ts";
-import type { Alive, Ping } from "../wire/messages/types.ts";
+import type { Ping } from "../wire/messages/types.ts";
 import type { Awareness } from "./awareness.ts";
 import type { EngineHooks } from "./simulation-hooks.ts";
 import type { NodeSelector } from "./node-selector.ts";
@@ -61,20 +60,6 @@ export function makePing(context: EngineContext, node: string): Ping {
     sourcePort: isAddressLost ? 0 : advertised.port,
     sourceNode: config.name,
   };
-}
-
-/** An alive message about ourselves. */
-export function makeAlive({ advertised, config }: EngineContext, meta: Uint8Array, incarnation: number): Alive {
-  const { protocolVersion, delegateProtocolMin, delegateProtocolMax, delegateProtocolVersion } = config;
-  const delegateVersions = [delegateProtocolMin, delegateProtocolMax, delegateProtocolVersion];
-  const vsn = [protocolVersionMin, protocolVersionMax, protocolVersion, ...delegateVersions];
-  return { incarnation, node: config.name, addr: advertised.addr, port: advertised.port, meta, vsn };
-}
-
-/** Raises our incarnation to the next one, and above `accused`. It stays a u32: the last number of the range has no successor. */
-export function nextIncarnation(context: EngineContext, accused: number = 0): number {
-  context.incarnation = Math.min(Math.max(context.incarnation, accused) + 1, u32 - 1);
-  return context.incarnation;
 }
 
 export function addressOf(record: NodeRecord): Address {

@@ -1,6 +1,7 @@
 import type { AdvertisedAddress } from "../ports/transport.ts";
 import { encodeAlive, encodeDead } from "../wire/messages/encode.ts";
-import { nextIncarnation, type EngineContext } from "./context.ts";
+import type { EngineContext } from "./context.ts";
+import { nextIncarnation } from "./own-incarnation.ts";
 import type { Gossip } from "./gossip.ts";
 import type { NodeRecord } from "./node-record.ts";
 import type { ScheduledTimer } from "./timers.ts";

@@ -8,7 +8,7 @@ import type { DiagnosticsChannels } from "../ports/diagnostics.ts";
 import { createLog } from "../ports/log.ts";
 import { isObject } from "../util/value-rules.ts";
 import { clonedConfig, loadModule, threadRules, type ThreadConfig, type ThreadOptions } from "./thread-config.ts";
-import { ThreadMember } from "./thread-member.ts";
+import { MemberProxy } from "./member-proxy.ts";
 import type { StartThread } from "./thread-port.ts";
 
 /** The default of `applicationTimeout`, in ms. */
@@ -43,7 +43,7 @@ export async function createInThread(options: CreateInThreadOptions): Promise<Me
   const resolved = resolveConfig(clock === undefined ? config : { ...config, clock }, [...Object.keys(own), "thread"]);
   const { applicationTimeout = defaultApplicationTimeout, entry, module } = thread;
   try {
-    const member = await ThreadMember.start({
+    const member = await MemberProxy.start({
       config: resolved,
       cloned,
       given: namesOf({ ...config, ...own }),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { AckHandlers } from "../../src/swim/ack-handlers.ts";
-import { nextIncarnation, nextSeqNo, type EngineContext } from "../../src/swim/context.ts";
+import { nextSeqNo, type EngineContext } from "../../src/swim/context.ts";
 import { TimerQueue } from "../../src/swim/timers.ts";
 
 interface Heard {
@@ -89,21 +89,12 @@ describe("AckHandlers", () => {
   });
 });
 
-describe("the numbering of messages and incarnations", () => {
+describe("nextSeqNo", () => {
   it("starts sequence numbers at 1, and wraps them at the end of a u32 [NextSeq]", () => {
     const context = { seqNo: 0 } as EngineContext;
     expect(nextSeqNo(context)).toBe(1);
     expect(nextSeqNo(context)).toBe(2);
     context.seqNo = 0xffff_fffe;
     expect([nextSeqNo(context), nextSeqNo(context), nextSeqNo(context)]).toEqual([0xffff_ffff, 0, 1]);
-  });
-
-  it("raises the incarnation above both the current one and the accusation, within u32", () => {
-    const context = { incarnation: 3 } as EngineContext;
-    expect(nextIncarnation(context)).toBe(4);
-    expect(nextIncarnation(context, 4)).toBe(5);
-    expect(nextIncarnation(context, 1)).toBe(6);
-    expect(nextIncarnation(context, 0xffff_fffe)).toBe(0xffff_ffff);
-    expect(nextIncarnation(context, 0xffff_ffff)).toBe(0xffff_ffff);
   });
 });

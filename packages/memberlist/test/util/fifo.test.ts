@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { EventHub } from "../../src/runtime/event-streams.ts";
+import { EventHub } from "../../src/runtime/event-hub.ts";
 import type { MemberEvent } from "../../src/api/events.ts";
 import { Fifo } from "../../src/util/fifo.ts";
 

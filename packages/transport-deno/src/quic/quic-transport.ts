@@ -52,7 +52,7 @@ import { connectionOptions, Dialler } from "./dialler.ts";
 import { newInstance, type HandshakeSide } from "./handshake.ts";
 import type { ConnectionEvents, PeerConnection } from "./peer-connection.ts";
 import { PeerLinks } from "./peer-links.ts";
-import { quicLimits, quicRequired, quicRules, type QuicConfig, type QuicLimits } from "./quic-config.ts";
+import { quicLimits, quicRequired, quicRules, type QuicConfig, type QuicLimits } from "./quic-options.ts";
 
 /** Options of {@link QuicTransport.create}. */
 export interface QuicTransportOptions extends QuicConfig {

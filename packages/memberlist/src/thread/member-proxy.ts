@@ -17,7 +17,7 @@ import { createLog, type Log } from "../ports/log.ts";
 import type { SrvRecord } from "../ports/transport.ts";
 import { Delegates } from "../runtime/delegates.ts";
 import { Channels } from "../runtime/channels/channels.ts";
-import { EventHub } from "../runtime/event-streams.ts";
+import { EventHub } from "../runtime/event-hub.ts";
 import { noKeyring, withGossipVerify } from "../runtime/local-member.ts";
 import type { Member } from "../runtime/member.ts";
 import { PendingOperations, type OperationOptions } from "../runtime/pending-operations.ts";
@@ -36,7 +36,7 @@ import { shutDown, ThreadLink } from "./thread-link.ts";
 import type { MemberNumbers, StartMessage } from "./thread-messages.ts";
 import type { StartThread } from "./thread-port.ts";
 
-export interface ThreadMemberOptions {
+export interface MemberProxyOptions {
   /** Resolved, without its `transport`. */
   readonly config: ResolvedConfig;
   /** The fields for the thread, packed. */
@@ -52,7 +52,7 @@ export interface ThreadMemberOptions {
 }
 
 /** A member that runs in a thread of its own. The application has a mirror of its state, and calls it through a port. */
-export class ThreadMember implements Member {
+export class MemberProxy implements Member {
   readonly keyring: Keyring | undefined;
   readonly diagnostics: Diagnostics;
   readonly mirror: MemberMirror;
@@ -61,7 +61,7 @@ export class ThreadMember implements Member {
   readonly stats: Stats;
   readonly log: Log;
   readonly recent: RecentEvents = new RecentEvents();
-  readonly #options: ThreadMemberOptions;
+  readonly #options: MemberProxyOptions;
   readonly #events: EventHub;
   readonly #operations: PendingOperations;
   readonly #answers: ApplicationAnswers;
@@ -78,7 +78,7 @@ export class ThreadMember implements Member {
   #hasLeft = false;
   #isStopped = false;
 
-  private constructor(options: ThreadMemberOptions) {
+  private constructor(options: MemberProxyOptions) {
     const { config } = options;
     this.#options = options;
     this.keyring = keyringOf(config);
@@ -111,7 +111,7 @@ export class ThreadMember implements Member {
     this.#stopWatchingKeys = this.keyring === undefined ? nothing : watchKeyring(this.keyring, onKeys);
   }
 
-  #makeLink({ applicationTimeout, config, startThread }: ThreadMemberOptions): ThreadLink {
+  #makeLink({ applicationTimeout, config, startThread }: MemberProxyOptions): ThreadLink {
     return new ThreadLink({
       clock: config.clock,
       applicationTimeout,
@@ -133,8 +133,8 @@ export class ThreadMember implements Member {
    *
    * @throws ConfigError `invalid_config`; MemberlistError `thread_unavailable`, `thread_failed`, or as the start on the event loop
    */
-  static async start(options: ThreadMemberOptions): Promise<ThreadMember> {
-    const member = new ThreadMember(options);
+  static async start(options: MemberProxyOptions): Promise<MemberProxy> {
+    const member = new MemberProxy(options);
     try {
       await member.#link.start();
     } catch (error) {
