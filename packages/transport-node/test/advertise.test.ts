@@ -98,6 +98,7 @@ describe("a transport without a configured address", () => {
       },
     });
     expect((failure as Error).message).toContain("eth0 8.8.8.8 (public)");
+    expect((failure as Error).message).toContain("set advertiseAddr (or MEMBERLIST_ADVERTISE)");
     await expect(choose(["0.0.0.0"], nothing)).rejects.toThrow(/Candidates: none/);
   });
 

@@ -51,6 +51,46 @@ describe("configFromEnv on Node", () => {
   });
 });
 
+describe("an error of a member that the environment configures", () => {
+  it("names the field and the variable of an address that cannot be bound", async () => {
+    const { config: elsewhere } = await configFromEnv({ MEMBERLIST_BIND: "203.0.113.9:0" });
+    const { config } = await configFromEnv({ MEMBERLIST_BIND: "127.0.0.1:0" });
+    const members = await createMemberlist(config);
+    const { port } = members.localNode();
+    const { config: same } = await configFromEnv({ MEMBERLIST_BIND: `127.0.0.1:${port}` });
+    for (const [wrong, field] of [
+      [elsewhere, "bindAddr"],
+      [same, "bindPort"],
+    ] as const) {
+      await expect(createMemberlist(wrong)).rejects.toMatchObject({
+        code: "bind_failed",
+        message: expect.stringContaining(`set ${field} (or MEMBERLIST_BIND) to `),
+      });
+    }
+    await members.shutdown();
+  });
+
+  const key = generateKey();
+  it.each([
+    ["another label", { MEMBERLIST_LABEL: "shopp", MEMBERLIST_KEY: key }],
+    ["another key", { MEMBERLIST_LABEL: "shop", MEMBERLIST_KEY: generateKey() }],
+    ["no key", { MEMBERLIST_LABEL: "shop" }],
+  ])("names the variables of the label and of the key if the seed refuses the member: %s", async (_, env) => {
+    const bind = { MEMBERLIST_BIND: "127.0.0.1:0" };
+    const right = { ...bind, MEMBERLIST_NAME: "a", MEMBERLIST_LABEL: "shop", MEMBERLIST_KEY: key };
+    const quiet = { logOutput: { write: () => undefined } };
+    const first = await createMemberlist({ ...(await configFromEnv(right)).config, ...quiet });
+    const { addr, port } = first.localNode();
+    const { config, seeds } = await configFromEnv({ ...bind, ...env, MEMBERLIST_NAME: "b", MEMBERLIST_SEEDS: `${addr}:${port}` });
+    const second = await createMemberlist({ ...config, ...quiet });
+    await expect(second.join(seeds)).rejects.toMatchObject({
+      code: "join_failed",
+      message: expect.stringMatching(/label \(or MEMBERLIST_LABEL\).*keyring \(or MEMBERLIST_KEY_FILE\)$/),
+    });
+    await Promise.all([first.shutdown(), second.shutdown()]);
+  });
+});
+
 describe("runUntilSignal on Node", () => {
   it("leaves at a signal of the process, and takes its listeners away", async () => {
     const config = { name: "a", bindAddr: "127.0.0.1", bindPort: 0 };

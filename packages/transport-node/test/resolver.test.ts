@@ -144,7 +144,11 @@ describe("[ResolveAddr] a host", () => {
     const cause = new Error("ENOTFOUND");
     system.mockRejectedValueOnce(cause).mockResolvedValueOnce([]);
     const options = { dnsConfigPath: "", timeout: 2000 };
-    await expect(resolveHost("nowhere", options, context())).rejects.toMatchObject({ code: "resolve_failed", cause });
+    await expect(resolveHost("nowhere", options, context())).rejects.toMatchObject({
+      code: "resolve_failed",
+      cause,
+      message: 'resolving "nowhere": ENOTFOUND. Check the seed\'s name, and the name server of this machine',
+    });
     expect(await outcome(resolveHost("nowhere", options, context()))).toBe("resolve_failed");
   });
 

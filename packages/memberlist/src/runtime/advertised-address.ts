@@ -46,7 +46,7 @@ export async function finalAdvertiseAddr(transport: Transport, addr: string, adv
   }
   if (ip.includes("%")) {
     // The wire has no zones: the node's own address from other members would differ from the one that it knows.
-    const message = `the address to advertise, ${ip}, has a zone, which means nothing on other machines: set bindAddr to an address without a zone, or advertiseAddr to one that others can reach`;
+    const message = `the address to advertise, ${ip}, has a zone, which means nothing on other machines: set bindAddr (or MEMBERLIST_BIND) to an address without a zone, or advertiseAddr (or MEMBERLIST_ADVERTISE) to one that others can reach`;
     throw new MemberlistError("advertise_address_failed", message, { details: { addr: ip, field: "bindAddr" } });
   }
   return { addr: ip, port: chosen.port };

@@ -199,14 +199,24 @@ function joinFailed(result: JoinResult, minReached: number): JoinError {
       : `joined ${reached} of ${attempts.length} addresses, fewer than minReached (${minReached})`;
   const hint = attempts.some(({ self }) => self)
     ? "\nThe first node of a cluster joins with minReached: 0"
-    : missed.some(({ error }) => error?.code === "dial_failed" || error?.code === "timeout")
-      ? "\nIs a member running there? Check the address and its TCP port, and the firewall"
-      : "";
+    : [...new Set(missed.map(({ error }) => adviceFor(error)))].join("");
   return new JoinError("join_failed", `${what}${reasons.join("")}${hint}`, result, {
     cause: attempts.find(({ error }) => error !== undefined)?.error,
     details: { minReached },
     stateChanged: reached > 0,
   });
+}
+
+/** What to do about a failed attempt. It names the variables that `configFromEnv` reads, too. */
+function adviceFor(error: MemberlistError | undefined): string {
+  const code = error?.code;
+  if (code === "dial_failed" || code === "timeout") {
+    return "\nIs a member running there? Check the address and its TCP port, and the firewall";
+  }
+  if (code === "decrypt_failed" || code === "not_encrypted" || error?.details["unanswered"] === true) {
+    return "\nAll members need the same label (or MEMBERLIST_LABEL), and the same secretKey or keyring (or MEMBERLIST_KEY_FILE)";
+  }
+  return "";
 }
 
 /** Whether the caller or a shutdown has ended the join: it tries no further seed. */

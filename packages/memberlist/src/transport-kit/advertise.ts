@@ -107,7 +107,7 @@ async function privateAddress(bound: readonly BindTarget[], host: HostInterfaces
   }
   const list = candidates.map((candidate) => `${candidate.interface} ${candidate.address} (${candidate.reason})`).join(", ");
   const names = bound.map((target) => target.address).join(", ");
-  const message = `bound to ${names}, and no private address to advertise was found; set advertiseAddr. Candidates: ${list || "none"}`;
+  const message = `bound to ${names}, and no private address to advertise was found: set advertiseAddr (or MEMBERLIST_ADVERTISE). Candidates: ${list || "none"}`;
   throw new MemberlistError("advertise_address_failed", message, {
     details: { candidates: candidates.map(({ interface: name, address, reason }) => ({ interface: name, address, reason })) },
   });

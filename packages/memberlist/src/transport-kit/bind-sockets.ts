@@ -122,11 +122,12 @@ async function bind<T>(protocol: "TCP" | "UDP", binding: Binding, open: (binding
   }
 }
 
-/** Advice for each error of binding. */
+/** Advice for each error of binding. It names the config's field, and the variable that `configFromEnv` reads. */
 const bindHints: Readonly<Record<string, string>> = {
-  EADDRINUSE: ". Another process uses the port: end it, or set bindPort (0 takes a free one)",
-  EADDRNOTAVAIL: ". This machine does not have the address: set bindAddr to one that it has",
-  EACCES: ". This user may not use the port: set bindPort to 1024 or more",
+  EADDRINUSE:
+    ". Another process uses the port: end it, or set bindPort (or MEMBERLIST_BIND) to another port (0 takes a free one)",
+  EADDRNOTAVAIL: ". This machine does not have the address: set bindAddr (or MEMBERLIST_BIND) to one that it has",
+  EACCES: ". This user may not use the port: set bindPort (or the port of MEMBERLIST_BIND) to 1024 or more",
 };
 
 export function bindError(protocol: "TCP" | "UDP", target: BindTarget, port: number, error: Error): MemberlistError {

@@ -92,7 +92,12 @@ async function lookUp<T>(
     return await withLimits({ ...options, stop }, attempt);
   } catch (error) {
     if (error instanceof AttemptEnded) throw failure(error.code, name, ended(error, options), error.cause);
-    throw failure("resolve_failed", name, errorMessage(error), error);
+    throw failure(
+      "resolve_failed",
+      name,
+      `${errorMessage(error)}. Check the seed's name, and the name server of this machine`,
+      error,
+    );
   }
 }
 
