@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { typeChecks } from "./docs-compiler.mjs";
-import { anchorsOf, withoutCode } from "./markdown.mjs";
+import { anchorsOf, codeBlocks, withoutCode } from "./markdown.mjs";
 import { publishedPackages } from "./workspace.mjs";
 
 const files = spawnSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "*.md"], { encoding: "utf8" })
@@ -30,13 +30,17 @@ for (const file of files) {
     console.error(`${file}: the link ${link} leads nowhere`);
     broken++;
   }
-  for (const [, code] of text.matchAll(/```ts\n([\s\S]*?)```/g)) {
-    // A module of its own each; the name leads back to the file.
-    writeFileSync(join(folder, `${file.replaceAll(/[^\w]/g, "_")}_${++examples}.ts`), `${code}\nexport {};\n`);
+  // The name of the folder leads back to the page.
+  const pageFolder = join(folder, file.replaceAll(/[^\w]/g, "_"));
+  for (const { name, code } of codeBlocks(text)) {
+    // A module of its own each. Those with a name can import each other.
+    mkdirSync(pageFolder, { recursive: true });
+    writeFileSync(join(pageFolder, name ?? `${examples}.ts`), `${code}\nexport {};\n`);
+    examples++;
   }
 }
 
-const passed = typeChecks(folder, { include: ["*.ts"] });
+const passed = typeChecks(folder, { include: ["*/*.ts"] });
 console.log(
   `docs: ${examples} examples in ${files.length} files ${passed ? "type-check" : "do not all type-check"}, ${broken} broken links`,
 );

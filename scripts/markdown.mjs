@@ -13,6 +13,11 @@ export function withoutCode(text) {
   return text.replaceAll(/```[\s\S]*?```/g, "");
 }
 
+/** The TypeScript of a page, in its order: each block with its code, and the name of its file if the fence has one, as in "```ts [member.ts]". */
+export function codeBlocks(text) {
+  return [...text.matchAll(/```ts(?: \[([\w.-]+)\])?\n([\s\S]*?)```/g)].map(([, name, code = ""]) => ({ name, code }));
+}
+
 /** The anchors of a page's headings. */
 export function anchorsOf(text) {
   return [...withoutCode(text).matchAll(/^#+ (.+)$/gm)].map(([, title]) => anchorOf(title));

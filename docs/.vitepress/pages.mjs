@@ -9,7 +9,7 @@ const groups = [
   {
     text: "Tutorials",
     folder: "tutorials",
-    first: ["guide/first-service", "tutorials/sharded-cache", "tutorials/partitions", "guide/transports"],
+    first: ["guide/first-service", "tutorials/sharded-cache", "tutorials/partitions", "tutorials/transport"],
   },
   {
     text: "Guides",
