@@ -4,7 +4,9 @@ import type { SeedProvider, SeedRequest } from "../api/seeds.ts";
 import type { Config } from "../config/config.ts";
 import { textLogger, type LogFields, type Logger, type LogLevel } from "../ports/logger.ts";
 import type { ChannelLayer } from "../runtime/delegates.ts";
+import type { TakeUserMessage } from "../swim/outputs.ts";
 import { copyBytes, emptyBytes } from "../wire/bytes.ts";
+import { isChannelMessage } from "../wire/channel-message.ts";
 import type { SrvRecord } from "../ports/transport.ts";
 import type { Clock } from "../ports/clock.ts";
 import { onAbort } from "../util/on-abort.ts";
@@ -63,6 +65,14 @@ export class ApplicationBridge {
       ping: this.#pingDelegate(has, start.ackPayload),
       ...others,
       logger: this.#logger(ownLogger, clock),
+    };
+  }
+
+  /** Reports the user messages of packets without a view or an object for each. */
+  takeUser(functions: readonly ApplicationFunction[]): TakeUserMessage {
+    const takesAll = functions.includes("notifyMsg");
+    return (packet, start, end, from) => {
+      if (takesAll || isChannelMessage(packet, start + 1)) this.#feed.part(packet, start, end, from);
     };
   }
 

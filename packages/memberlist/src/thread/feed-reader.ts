@@ -1,3 +1,4 @@
+import type { Address } from "../api/address.ts";
 import type { LogEvent, MemberEvent } from "../api/events.ts";
 import type { Node } from "../api/node.ts";
 import type { LogFields } from "../ports/logger.ts";
@@ -56,10 +57,9 @@ export class FeedReader {
     try {
       for (const update of feed.nodes) mirror.update(update);
       if (feed.numbers !== undefined) this.#member.setNumbers(feed.numbers);
-      const block = feed.block && new MessageBlockReader(feed.block);
       for (const item of feed.items) {
         // A delegate may have shut the member down. After that the application gets only replies and log lines.
-        if (!this.#member.isStopped || item.type === "reply" || item.type === "line") this.#handle(item, block);
+        if (!this.#member.isStopped || item.type === "reply" || item.type === "line") this.#handle(item);
       }
       this.#collect(feed);
     } finally {
@@ -81,16 +81,14 @@ export class FeedReader {
     this.#member.config.clock.clearTimeout(this.#lostTimer);
   }
 
-  #handle(item: FeedItem, block: MessageBlockReader | undefined): void {
+  #handle(item: FeedItem): void {
     const { delegates } = this.#member;
     switch (item.type) {
       case "event":
         this.#event(unpack(item.event) as MemberEvent);
         break;
       case "messages":
-        for (let i = 0; i < item.count && !this.#member.isStopped; i++) {
-          block?.next(true, (message, from) => delegates.notify({ type: "message", message, from }));
-        }
+        this.#messages(new MessageBlockReader(item.block));
         break;
       case "message":
         delegates.notify(item);
@@ -112,6 +110,12 @@ export class FeedReader {
         this.#closeGap();
         break;
     }
+  }
+
+  #messages(block: MessageBlockReader): void {
+    const { delegates } = this.#member;
+    const notify = (message: Uint8Array, from: Address): void => delegates.notify({ type: "message", message, from });
+    while (!block.isAtEnd && !this.#member.isStopped) block.next(notify);
   }
 
   #event(event: MemberEvent): void {

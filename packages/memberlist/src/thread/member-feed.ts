@@ -24,6 +24,11 @@ const itemsAtOnce = 1_024;
 const bytesAtOnce = 1024 * 1024;
 /** How long changed numbers wait for a feed with more than messages, in ms. */
 const numbersDelay = 100;
+/** A feed waits for the next turn after so many messages came in one, at most for so many turns. */
+const manyMessages = 12;
+const busyTurns = 4;
+/** From this length on, in bytes, a block is full. It is short, because a message that the application keeps may keep the whole block. */
+const fullBlock = 16 * 1024;
 /** From this length on, in bytes, a message is transferred instead of being copied into a block. */
 const longMessage = 64 * 1024;
 
@@ -33,8 +38,8 @@ const limits = { event: 8_192, message: 65_536, ping: 1_024, merge: 64, line: 1_
 const maxWaitingBytes = 32 * 1024 * 1024;
 
 type Waiting =
-  | { readonly kind: "message"; readonly message: Uint8Array; readonly from: Address }
-  | { readonly kind: Exclude<keyof typeof limits, "message"> | "reply"; readonly item: FeedItem; readonly bytes: number };
+  | { readonly kind: "messages"; readonly builder: MessageBlockBuilder }
+  | { readonly kind: keyof typeof limits | "reply"; readonly item: FeedItem; readonly bytes: number };
 
 /**
  * Reports changed members, events, messages and replies to the application, in order. The next feed waits until the application has handled the
@@ -53,11 +58,16 @@ export class MemberFeed {
   /** Undefined before the start message: feeds do not wait for each other. */
   #memory: Int32Array | undefined;
   #posted = 0;
-  /** The messages of the last feed, in bytes. */
+  /** The last entry that waits, if it collects messages. */
+  #collecting: MessageBlockBuilder | undefined;
+  /** The bytes of the last block. */
   #lastSize = 0;
   /** Whether entries wait for the next feed. */
   #isDue = false;
   #isScheduled = false;
+  /** How many turns the scheduled feed has waited, and how many messages waited in the last one. */
+  #turns = 0;
+  #countBefore = 0;
   /** The next feed has the numbers, even if it has only messages. */
   #needsNumbers = false;
   #timer: ClockTimer = undefined;
@@ -100,7 +110,18 @@ export class MemberFeed {
 
   message(message: Uint8Array, from: Address): void {
     if (!this.#hasRoom("message", message.length)) return;
-    this.#waiting.push({ kind: "message", message, from });
+    if (message.length >= longMessage) {
+      this.#add("message", { type: "message", message, from }, message.length);
+      return;
+    }
+    this.#builder(1 + message.length).add(message, from);
+    this.#flushLater();
+  }
+
+  /** As {@link message}, for an encoded message that is a part of a packet. */
+  part(packet: Uint8Array, start: number, end: number, from: Address): void {
+    if (!this.#hasRoom("message", end - start)) return;
+    this.#builder(end - start).addPart(packet, start, end, from);
     this.#flushLater();
   }
 
@@ -118,7 +139,7 @@ export class MemberFeed {
   }
 
   reply(id: number, value: unknown, error: unknown): void {
-    this.#waiting.push({ kind: "reply", item: { type: "reply", id, value: pack(value), error: pack(error) }, bytes: 0 });
+    this.#push("reply", { type: "reply", id, value: pack(value), error: pack(error) }, 0);
     queueMicrotask(this.#flush);
   }
 
@@ -141,23 +162,39 @@ export class MemberFeed {
 
   #hasRoom(kind: "message" | "ping" | "merge", bytes: number): boolean {
     const fits = this.#counts[kind] < limits[kind] && (this.#waitingBytes === 0 || this.#waitingBytes + bytes <= maxWaitingBytes);
-    if (!fits) {
-      this.#member?.runtime.count("dropped.application_slow");
-      return false;
-    }
-    if (kind === "message") this.#count(kind, bytes);
-    return true;
+    if (!fits) this.#member?.runtime.count("dropped.application_slow");
+    return fits;
   }
 
-  #count(kind: Waiting["kind"], bytes: number): void {
-    if (kind !== "reply") this.#counts[kind]++;
-    this.#waitingBytes += bytes;
-  }
-
-  #add(kind: Exclude<Waiting["kind"], "message">, item: FeedItem, bytes: number = 0): void {
-    this.#count(kind, bytes);
-    this.#waiting.push({ kind, item, bytes });
+  #add(kind: keyof typeof limits, item: FeedItem, bytes: number = 0): void {
+    this.#counts[kind]++;
+    this.#push(kind, item, bytes);
     this.#flushLater();
+  }
+
+  #push(kind: keyof typeof limits | "reply", item: FeedItem, bytes: number): void {
+    this.#waitingBytes += bytes;
+    this.#waiting.push({ kind, item, bytes });
+    this.#endBlock();
+  }
+
+  /** Collects a message of `bytes` bytes, encoded. */
+  #builder(bytes: number): MessageBlockBuilder {
+    this.#counts.message++;
+    this.#waitingBytes += bytes;
+    let builder = this.#collecting;
+    if (builder === undefined || builder.count >= itemsAtOnce || builder.size >= fullBlock) {
+      this.#endBlock();
+      this.#collecting = builder = new MessageBlockBuilder(this.#lastSize);
+      this.#waiting.push({ kind: "messages", builder });
+    }
+    return builder;
+  }
+
+  /** Entries that come next wait behind the collected messages. */
+  #endBlock(): void {
+    this.#collecting?.settle();
+    this.#collecting = undefined;
   }
 
   /** Posts after the inputs that already wait, so that they share a feed. */
@@ -165,13 +202,23 @@ export class MemberFeed {
     this.#isDue = true;
     if (this.#isScheduled || this.#isEnded || this.#mustWait()) return;
     this.#isScheduled = true;
-    const flush = (): void => {
-      this.#isScheduled = false;
-      this.#flush();
-    };
-    if (this.#member === undefined) queueMicrotask(flush);
-    else this.#member.config.clock.defer(flush);
+    this.#turns = 0;
+    if (this.#member === undefined) queueMicrotask(this.#flushNow);
+    else this.#member.config.clock.defer(this.#flushIfQuiet);
   }
+
+  readonly #flushNow = (): void => {
+    this.#isScheduled = false;
+    if (this.#isDue) this.#flush();
+  };
+
+  /** Waits a few turns while many messages come in each, because a post costs as much as handling dozens of them. */
+  readonly #flushIfQuiet = (): void => {
+    const came = this.#counts.message - this.#countBefore;
+    this.#countBefore = this.#counts.message;
+    if (came < manyMessages || ++this.#turns > busyTurns) this.#flushNow();
+    else this.#member?.config.clock.defer(this.#flushIfQuiet);
+  };
 
   readonly #flush = (): void => {
     if (!this.#isEnded && !this.#mustWait()) this.#post();
@@ -196,14 +243,13 @@ export class MemberFeed {
   #post(): void {
     const transfer: ArrayBuffer[] = [];
     const nodes = this.#takeNodes();
-    const items: FeedItem[] = [];
     // An event about a member follows the member's entry.
-    const block = this.#changed.size === 0 ? this.#takeItems(items, transfer) : undefined;
+    const items = this.#changed.size === 0 ? this.#takeItems(transfer) : [];
     const metrics = this.metrics.take();
     const numbers = this.#takeNumbers(nodes.length > 0 || items.some(({ type }) => type !== "messages"));
     this.#posted = (this.#posted + 1) | 0;
     this.#isDue = false;
-    this.#port.post({ type: "feed", nodes, items, block, numbers, metrics } satisfies FeedMessage, transfer);
+    this.#port.post({ type: "feed", nodes, items, numbers, metrics } satisfies FeedMessage, transfer);
     if (this.#hasMore) this.#flushLater();
   }
 
@@ -226,49 +272,46 @@ export class MemberFeed {
     return nodes;
   }
 
-  #takeItems(items: FeedItem[], transfer: ArrayBuffer[]): FeedMessage["block"] {
-    const builder = new MessageBlockBuilder(this.#lastSize);
+  #takeItems(transfer: ArrayBuffer[]): FeedItem[] {
+    const items: FeedItem[] = [];
     let bytes = 0;
-    while (this.#waiting.size > 0 && items.length < itemsAtOnce && builder.count < itemsAtOnce && bytes < bytesAtOnce) {
+    let messages = 0;
+    while (this.#waiting.size > 0 && items.length < itemsAtOnce && messages < itemsAtOnce && bytes < bytesAtOnce) {
       const next = this.#waiting.shift() as Waiting;
-      const size = next.kind === "message" ? next.message.length : next.bytes;
-      bytes += size;
-      this.#waitingBytes -= size;
-      if (next.kind !== "reply") this.#counts[next.kind]--;
-      if (next.kind === "message") addMessage(next.message, next.from, items, builder, transfer);
-      else items.push(next.kind === "merge" ? handedOver(next.item, transfer) : next.item);
+      if (next.kind === "messages") {
+        const { count, size } = next.builder;
+        bytes += size;
+        messages += count;
+        this.#waitingBytes -= size;
+        this.#counts.message -= count;
+        items.push(this.#takeBlock(next.builder, transfer));
+      } else {
+        bytes += next.bytes;
+        this.#waitingBytes -= next.bytes;
+        if (next.kind !== "reply") this.#counts[next.kind]--;
+        items.push(handedOver(next.item, transfer));
+      }
     }
     if (this.#waiting.size === 0 && this.#droppedEvents > 0) {
       items.push({ type: "gap", dropped: this.#droppedEvents });
       this.#droppedEvents = 0;
     }
-    this.#lastSize = builder.size;
-    if (builder.count === 0) return undefined;
-    const built = builder.build();
-    transfer.push(...built.transfer);
-    return built.block;
+    return items;
   }
-}
 
-function addMessage(
-  message: Uint8Array,
-  from: Address,
-  items: FeedItem[],
-  builder: MessageBlockBuilder,
-  transfer: ArrayBuffer[],
-): void {
-  if (message.length >= longMessage) {
-    items.push({ type: "message", message: ownBytes(message, transfer), from });
-    return;
+  #takeBlock(builder: MessageBlockBuilder, transfer: ArrayBuffer[]): FeedItem {
+    this.#countBefore = 0;
+    if (builder === this.#collecting) this.#collecting = undefined;
+    const block = builder.build();
+    this.#lastSize = block.bytes.byteLength;
+    transfer.push(block.bytes);
+    return { type: "messages", block };
   }
-  builder.add(message, from);
-  const last = items.at(-1);
-  if (last?.type === "messages") last.count++;
-  else items.push({ type: "messages", count: 1 });
 }
 
 function handedOver(item: FeedItem, transfer: ArrayBuffer[]): FeedItem {
-  return item.type === "merge" ? { ...item, state: ownBytes(item.state, transfer) } : item;
+  if (item.type === "merge") return { ...item, state: ownBytes(item.state, transfer) };
+  return item.type === "message" ? { ...item, message: ownBytes(item.message, transfer) } : item;
 }
 
 /** Bytes in a buffer of their own, which is transferred. They are copied unless they are most of their buffer. */

@@ -1,15 +1,24 @@
 import type { Address } from "../api/address.ts";
-import { plainView } from "../wire/bytes.ts";
+import { messageType } from "../wire/constants.ts";
 
-/** The table has three numbers for each message: its length, the index of its address, and 1 if the receiver understands checksums. */
-const fields = 3;
-const firstMessages = 16;
+/**
+ * The table behind the messages has four numbers for each: where it starts and ends, the index of its address, and 1 if the receiver understands
+ * checksums.
+ */
+const fields = 4;
+const bytesPerEntry = fields * Uint32Array.BYTES_PER_ELEMENT;
 const firstBytes = 1024;
+/** A receiver that keeps a view of a message keeps at most so many bytes for each of its bytes. */
+const keptPerByte = 16;
 
-/** Many messages and their addresses in a few objects, because cloning an object for each message takes longer than sending it. */
+/**
+ * Many user messages, encoded as in a packet (the byte of their type, and their bytes), and their addresses in a few objects, because cloning an
+ * object for each message takes longer than sending it.
+ */
 export interface MessageBlock {
   readonly bytes: ArrayBuffer;
-  readonly table: Uint32Array;
+  /** Where the table begins. */
+  readonly tableAt: number;
   readonly count: number;
   readonly addresses: readonly Address[];
 }
@@ -17,57 +26,92 @@ export interface MessageBlock {
 /** Collects messages for a {@link MessageBlock}. */
 export class MessageBlockBuilder {
   #bytes: Uint8Array<ArrayBuffer>;
-  #table: Uint32Array<ArrayBuffer> = new Uint32Array(0);
+  readonly #table: number[] = [];
   #used = 0;
   #count = 0;
   readonly #addresses: Address[] = [];
   readonly #indexes: Map<string, number> = new Map();
   #lastAddress: Address | undefined;
   #lastIndex = 0;
+  /** The messages that were added last are next to each other in their packet, from `#runStart` to `#runEnd`. They are copied in one go. */
+  #run: Uint8Array | undefined;
+  #runStart = 0;
+  #runEnd = 0;
 
-  /** @param expected about how many bytes its messages will have */
+  /** @param expected about how many bytes its block will have */
   constructor(expected: number = 0) {
     this.#bytes = new Uint8Array(expected);
   }
 
   /** The bytes of the messages. */
   get size(): number {
-    return this.#used;
+    return this.#used + this.#runEnd - this.#runStart;
   }
 
   get count(): number {
     return this.#count;
   }
 
-  /** Copies the message. */
+  /** Copies a message, and encodes it. */
   add(message: Uint8Array, address: Address, crc: boolean = false): void {
-    const end = this.#used + message.length;
-    if (end > this.#bytes.length) {
-      const longer = new Uint8Array(Math.max(end, this.#bytes.length * 2, firstBytes));
-      longer.set(this.#bytes.subarray(0, this.#used));
-      this.#bytes = longer;
-    }
-    this.#bytes.set(message, this.#used);
+    this.settle();
+    const start = this.#used;
+    const end = start + 1 + message.length;
+    if (end > this.#bytes.length) this.#grow(end);
+    this.#bytes[start] = messageType.user;
+    this.#bytes.set(message, start + 1);
     this.#used = end;
-    const at = this.#count * fields;
-    if (at === this.#table.length) {
-      const longer = new Uint32Array(Math.max(at * 2, firstMessages * fields));
-      longer.set(this.#table);
-      this.#table = longer;
-    }
-    this.#table[at] = message.length;
-    this.#table[at + 1] = this.#indexOf(address);
-    this.#table[at + 2] = crc ? 1 : 0;
-    this.#count++;
+    this.#addEntry(start, end, address, crc);
   }
 
-  build(): { readonly block: MessageBlock; readonly transfer: readonly ArrayBuffer[] } {
+  /** Copies an encoded message, which is a part of a packet. The packet must not change until {@link settle} or {@link build}. */
+  addPart(packet: Uint8Array, start: number, end: number, address: Address): void {
+    if (packet !== this.#run || start !== this.#runEnd) {
+      this.settle();
+      this.#run = packet;
+      this.#runStart = start;
+    }
+    this.#runEnd = end;
+    const offset = this.#used - this.#runStart;
+    this.#addEntry(offset + start, offset + end, address, false);
+  }
+
+  /** Copies the parts that {@link addPart} got, so that their packet is free again. */
+  settle(): void {
+    const run = this.#run;
+    if (run === undefined) return;
+    const start = this.#used;
+    const end = this.size;
+    if (end > this.#bytes.length) this.#grow(end);
+    this.#bytes.set(run.subarray(this.#runStart, this.#runEnd), start);
+    this.#used = end;
+    this.#run = undefined;
+    this.#runStart = 0;
+    this.#runEnd = 0;
+  }
+
+  build(): MessageBlock {
+    this.settle();
+    const tableAt = Math.ceil(this.#used / bytesPerEntry) * bytesPerEntry;
+    const end = tableAt + this.#count * bytesPerEntry;
+    if (end > this.#bytes.length) this.#grow(end);
+    new Uint32Array(this.#bytes.buffer, tableAt, this.#count * fields).set(this.#table);
+    const all = this.#bytes.buffer;
     // A small block may wait for long, so it must not take much more memory than its messages.
-    const isMostlyFree = this.#used < this.#bytes.length / 2;
-    const bytes = isMostlyFree ? this.#bytes.buffer.slice(0, this.#used) : this.#bytes.buffer;
-    const table = isMostlyFree ? this.#table.slice(0, this.#count * fields) : this.#table;
-    const block = { bytes, table, count: this.#count, addresses: this.#addresses };
-    return { block, transfer: [bytes, table.buffer] };
+    const bytes = end < all.byteLength / 2 ? all.slice(0, end) : all;
+    return { bytes, tableAt, count: this.#count, addresses: this.#addresses };
+  }
+
+  #grow(end: number): void {
+    const longer = new Uint8Array(Math.max(end, this.#bytes.length * 2, firstBytes));
+    longer.set(this.#bytes.subarray(0, this.#used));
+    this.#bytes = longer;
+  }
+
+  #addEntry(start: number, end: number, address: Address, crc: boolean): void {
+    const index = address === this.#lastAddress ? this.#lastIndex : this.#indexOf(address);
+    this.#table.push(start, end, index, crc ? 1 : 0);
+    this.#count++;
   }
 
   #indexOf(address: Address): number {
@@ -91,25 +135,36 @@ export class MessageBlockBuilder {
 export class MessageBlockReader {
   readonly #block: MessageBlock;
   readonly #all: Uint8Array;
+  readonly #table: Uint32Array;
   #next = 0;
-  #at = 0;
 
   constructor(block: MessageBlock) {
     this.#block = block;
-    this.#all = plainView(new Uint8Array(block.bytes));
+    this.#all = new Uint8Array(block.bytes);
+    this.#table = new Uint32Array(block.bytes, block.tableAt, block.count * fields);
   }
 
   get isAtEnd(): boolean {
     return this.#next === this.#block.count;
   }
 
-  /** Calls `take` with the next message. @param keeps whether the receiver may keep the message: it gets a copy, not a view of the block */
-  next(keeps: boolean, take: (message: Uint8Array, address: Address, crc: boolean) => void): void {
-    const { addresses, table } = this.#block;
+  /** Calls `take` with the next message, which the receiver may keep: a copy, or a view if the message is a good part of the block. */
+  next(take: (message: Uint8Array, address: Address) => void): void {
+    const { addresses, bytes } = this.#block;
+    const table = this.#table;
     const at = this.#next++ * fields;
-    const start = this.#at;
-    this.#at = start + (table[at] as number);
-    const message = keeps ? this.#all.slice(start, this.#at) : this.#all.subarray(start, this.#at);
-    take(message, addresses[table[at + 1] as number] as Address, table[at + 2] === 1);
+    const start = (table[at] as number) + 1;
+    const end = table[at + 1] as number;
+    const isView = (end - start) * keptPerByte >= bytes.byteLength;
+    take(isView ? this.#all.subarray(start, end) : this.#all.slice(start, end), addresses[table[at + 2] as number] as Address);
+  }
+
+  /** Calls `take` with a view of the next message as it is encoded. */
+  nextEncoded(take: (encoded: Uint8Array, address: Address, crc: boolean) => void): void {
+    const { addresses } = this.#block;
+    const table = this.#table;
+    const at = this.#next++ * fields;
+    const encoded = this.#all.subarray(table[at], table[at + 1]);
+    take(encoded, addresses[table[at + 2] as number] as Address, table[at + 3] === 1);
   }
 }

@@ -5,11 +5,15 @@ import type { MetricUpdate } from "./thread-messages.ts";
 /** The most samples of one metric in a feed. Further ones are dropped. */
 const maxSamples = 1_024;
 
+type Update = MetricUpdate & { readonly values: number[] };
+
 /** Collects metrics for the application's collector: sums of counters, the last value of gauges, and samples. */
 export class MetricsBuffer implements Metrics {
   readonly #onAdded: () => void;
-  /** By kind, name and the labels' identity: the core passes the same object for the same labels. */
-  readonly #updates: Map<string, MetricUpdate & { readonly values: number[] }> = new Map();
+  /** By name and labels. */
+  readonly #updates: Map<string, Update> = new Map();
+  /** By the identity of the labels, and by name: the core usually passes the same object for the same labels, and a counter changes with each packet. */
+  readonly #known: Map<MetricLabels, Map<MetricName, Update>> = new Map();
 
   constructor(onAdded: () => void) {
     this.#onAdded = onAdded;
@@ -32,10 +36,19 @@ export class MetricsBuffer implements Metrics {
   take(): MetricUpdate[] {
     const taken = [...this.#updates.values()];
     this.#updates.clear();
+    this.#known.clear();
     return taken;
   }
 
-  #of(kind: keyof Metrics, name: MetricName, labels: MetricLabels): { readonly values: number[] } {
+  #of(kind: keyof Metrics, name: MetricName, labels: MetricLabels): Update {
+    let known = this.#known.get(labels);
+    if (known === undefined) this.#known.set(labels, (known = new Map()));
+    let update = known.get(name);
+    if (update === undefined) known.set(name, (update = this.#find(kind, name, labels)));
+    return update;
+  }
+
+  #find(kind: keyof Metrics, name: MetricName, labels: MetricLabels): Update {
     const key = `${name} ${JSON.stringify(labels)}`;
     let update = this.#updates.get(key);
     if (update === undefined) {

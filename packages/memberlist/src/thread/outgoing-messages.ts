@@ -21,7 +21,7 @@ export interface OutgoingMessagesOptions {
   readonly clock: Clock;
   readonly memory: Int32Array;
   /** @returns false if no member runs */
-  readonly post: (block: MessageBlock, transfer: readonly ArrayBuffer[]) => boolean;
+  readonly post: (block: MessageBlock) => boolean;
   /** `count` messages were dropped. */
   readonly onDropped: (count: number) => void;
 }
@@ -33,7 +33,7 @@ export class OutgoingMessages {
   readonly #posted: Fifo<number> = new Fifo();
   #postedBytes = 0;
   #sentBlocks: number;
-  /** The messages of the last block, in bytes. */
+  /** The bytes of the last block. */
   #lastSize = 0;
   #block: MessageBlockBuilder | undefined;
 
@@ -64,10 +64,10 @@ export class OutgoingMessages {
     const block = this.#block;
     if (block === undefined) return;
     this.#block = undefined;
-    this.#lastSize = block.size;
     const built = block.build();
-    const size = built.block.bytes.byteLength + built.block.table.byteLength + blockOverhead;
-    if (!this.#options.post(built.block, built.transfer)) {
+    this.#lastSize = built.bytes.byteLength;
+    const size = this.#lastSize + blockOverhead;
+    if (!this.#options.post(built)) {
       this.#options.onDropped(block.count);
       return;
     }

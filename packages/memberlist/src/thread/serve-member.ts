@@ -94,6 +94,8 @@ class MemberServer {
     const onMember = (member: LocalMember): void => {
       this.#member = member;
       member.runtime.delegates.channels = this.#bridge.channels;
+      // A delegate of the module gets the messages itself.
+      if (module.delegate === undefined) member.runtime.engine.outputs.takeUser = this.#bridge.takeUser(start.functions);
       if (keyring !== undefined) member.setGossipVerify(this.#gossipVerify);
       this.#feed.attach(member);
     };
@@ -175,7 +177,7 @@ class MemberServer {
     const reader = new MessageBlockReader(block);
     let mayGoOn = true;
     while (!reader.isAtEnd) {
-      reader.next(false, (message, to, crc) => (mayGoOn = sendBestEffort(member, to, message, crc) && mayGoOn));
+      reader.nextEncoded((message, to, crc) => (mayGoOn = sendEncoded(member, to, message, crc) && mayGoOn));
     }
     if (!mayGoOn) this.#askForPause(memory);
     Atomics.add(memory, shared.sentBlocks, 1);
@@ -188,10 +190,10 @@ class MemberServer {
   }
 }
 
-function sendBestEffort(member: LocalMember | undefined, to: Address, message: Uint8Array, crc: boolean): boolean {
+function sendEncoded(member: LocalMember | undefined, to: Address, encoded: Uint8Array, crc: boolean): boolean {
   if (member === undefined || member.isStopped) return true;
   try {
-    return member.sendBestEffort(to, message, crc);
+    return member.sendEncoded(to, encoded, crc);
   } catch (error) {
     // The application has checked the size, but a key that was added since makes the packet longer.
     member.runtime.packets.failed(error);

@@ -60,7 +60,7 @@ export class ThreadLink {
     this.#outgoing = new OutgoingMessages({
       clock,
       memory: this.#memory,
-      post: (block, transfer) => this.#postToMember({ type: "send", block }, transfer),
+      post: (block) => this.#postToMember({ type: "send", block }, [block.bytes]),
       onDropped,
     });
     this.#supervisor = new ThreadSupervisor({

@@ -102,8 +102,6 @@ export interface FeedMessage {
   readonly type: "feed";
   readonly nodes: readonly NodeUpdate[];
   readonly items: readonly FeedItem[];
-  /** For the items of type `messages`. */
-  readonly block: MessageBlock | undefined;
   /** Undefined before the member exists. */
   readonly numbers: MemberNumbers | undefined;
   readonly metrics: readonly MetricUpdate[];
@@ -118,8 +116,7 @@ export interface NodeUpdate {
 
 export type FeedItem =
   | { readonly type: "event"; readonly event: unknown }
-  /** The next `count` messages of the block. */
-  | { readonly type: "messages"; count: number }
+  | { readonly type: "messages"; readonly block: MessageBlock }
   /** A message that is too long for the block. */
   | { readonly type: "message"; readonly message: Uint8Array; readonly from: Address }
   | { readonly type: "ping"; readonly node: unknown; readonly rtt: number; readonly payload: Uint8Array }

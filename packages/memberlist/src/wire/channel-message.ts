@@ -89,9 +89,9 @@ export class ChannelEncoder {
 }
 
 /** Whether a user message belongs to a channel. All others are the application's. */
-export function isChannelMessage(message: Uint8Array): boolean {
+export function isChannelMessage(bytes: Uint8Array, at: number = 0): boolean {
   // A loop over the magic bytes would take longer, and every user message comes here.
-  return message[0] === magic[0] && message[1] === magic[1] && message[2] === magic[2] && message[3] === magic[3];
+  return bytes[at] === magic[0] && bytes[at + 1] === magic[1] && bytes[at + 2] === magic[2] && bytes[at + 3] === magic[3];
 }
 
 /**

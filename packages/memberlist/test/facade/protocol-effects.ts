@@ -1,6 +1,5 @@
 import { expect } from "vitest";
 import { decodeAlive } from "../../src/wire/messages/decode.ts";
-import { encodeUser } from "../../src/wire/messages/encode.ts";
 import { bytes, codes, outcome, text, type Cluster, type NodeConfig, type TestNode } from "./cluster.ts";
 import { aliveMessage, RawPeer } from "./raw-peer.ts";
 
@@ -188,7 +187,7 @@ export const protocolEffects: Readonly<Record<ProtocolField, Effect>> = {
   handoffQueueDepth: async (one) => {
     const node = await one.start({ handoffQueueDepth: 2 });
     const peer = new RawPeer(one);
-    for (let i = 0; i < 5; i++) peer.send(encodeUser(bytes("x")), node);
+    for (let i = 0; i < 5; i++) peer.send(aliveMessage(`n${i}`, "10.9.9.9"), node);
     await one.advance(10);
     expect(node.members.counters()).toEqual({ "dropped.handoff_full": 3 });
   },

@@ -1,10 +1,12 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { HandoffQueue, type HandoffMessage } from "../../src/swim/handoff-queue.ts";
+import { makeCompound } from "../../src/wire/compound.ts";
 import { messageType } from "../../src/wire/constants.ts";
-import { maxHandoffBytes } from "../../src/wire/input-limits.ts";
+import { maxBadPartsPerPacket, maxHandoffBytes } from "../../src/wire/input-limits.ts";
+import { encodeUser } from "../../src/wire/messages/encode.ts";
 import { EngineHarness, stranger } from "./engine-harness.ts";
-import { alive, ping, suspect, type Message } from "./messages.ts";
+import { alive, encodeMessage, ping, suspect, type Message } from "./messages.ts";
 
 function message(type: number, tag: number): HandoffMessage {
   return { type, body: Uint8Array.of(tag), from: stranger };
@@ -148,5 +150,32 @@ describe("the handoff queue", () => {
     node.drain();
     expect(node.engine.numMembers).toBe(5);
     expect(node.state("n2")).toBe("suspect");
+  });
+
+  it("passes user messages of a packet on at once, except behind a message or an event that waits", () => {
+    const node = new EngineHarness().start();
+    const taken: string[] = [];
+    node.engine.outputs.takeUser = (packet, start, end, { host }) => {
+      taken.push(`${new TextDecoder().decode(packet.subarray(start + 1, end))} from ${host}`);
+    };
+    const user = (name: string): Uint8Array => encodeUser(new TextEncoder().encode(name));
+    const notified = (): string[] =>
+      node.engine.outputs.events.map((event) =>
+        event.type === "message" ? new TextDecoder().decode(event.message) : event.type,
+      );
+    node.deliver(user("one"), stranger, false);
+    node.deliver(makeCompound([user("two"), user("three"), encodeMessage(alive("n2")), user("four")]), stranger, false);
+    node.deliver(user("five"), stranger, false);
+    expect(taken).toEqual(["one", "two", "three"].map((name) => `${name} from ${stranger.host}`));
+    node.run(() => {
+      node.drain();
+      expect(notified()).toEqual(["join", "four", "five"]);
+      node.engine.packets.receive(user("six"), stranger, node.now);
+      node.drain();
+      expect(notified()).toEqual(["join", "four", "five", "six"]);
+    });
+    const bad = Array.from({ length: maxBadPartsPerPacket }, () => Uint8Array.of(messageType.ping, 0xff));
+    node.deliver(makeCompound([user("seven"), encodeMessage(ping()), ...bad, user("late")]), stranger, false);
+    expect(taken.slice(3)).toEqual([`seven from ${stranger.host}`]);
   });
 });

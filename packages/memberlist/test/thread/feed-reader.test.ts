@@ -54,7 +54,7 @@ function reader(): {
 }
 
 function feedOf(...items: FeedItem[]): FeedMessage {
-  return { type: "feed", nodes: [{ name: "b", info: node }], items, block: undefined, numbers: undefined, metrics: [] };
+  return { type: "feed", nodes: [{ name: "b", info: node }], items, numbers: undefined, metrics: [] };
 }
 
 it("reports members as dead that a new thread has not found within 30 s", async () => {

@@ -25,7 +25,7 @@ it("asks for the state of a channel that was opened while the thread loaded its 
   const member = new Promise<LocalMember>((resolve) => {
     const runtime = {
       delegates: { channels: undefined },
-      engine: { trackChanges: () => undefined },
+      engine: { trackChanges: () => undefined, outputs: {} },
       events: { follow: () => undefined },
       watch: () => undefined,
     };

@@ -1,0 +1,72 @@
+import * as fc from "fast-check";
+import { expect, it } from "vitest";
+import type { Address } from "../../src/index.ts";
+import { MessageBlockBuilder, MessageBlockReader, type MessageBlock } from "../../src/thread/message-block.ts";
+import { makeCompound, visitCompound } from "../../src/wire/compound.ts";
+import { encodeUser } from "../../src/wire/messages/encode.ts";
+
+interface Sent {
+  readonly message: Uint8Array;
+  readonly to: Address;
+  readonly crc: boolean;
+}
+
+const address = fc.record({ host: fc.constantFrom("10.0.0.1", "10.0.0.2"), port: fc.nat(2), name: fc.constantFrom("", "a") });
+const message = fc.uint8Array({ maxLength: 300 });
+
+/** The block as it arrives in the other thread. */
+function transferred(block: MessageBlock): MessageBlock {
+  return structuredClone(block, { transfer: [block.bytes] });
+}
+
+/** Reads a block by either method. */
+function read(block: MessageBlock): { readonly encoded: Sent[]; readonly messages: Omit<Sent, "crc">[] } {
+  const encoded: Sent[] = [];
+  const messages: Omit<Sent, "crc">[] = [];
+  for (const reader = new MessageBlockReader(block); !reader.isAtEnd;)
+    reader.nextEncoded((bytes, to, crc) => encoded.push({ message: new Uint8Array(bytes), to: { ...to }, crc }));
+  for (const reader = new MessageBlockReader(block); !reader.isAtEnd;)
+    reader.next((bytes, to) => messages.push({ message: new Uint8Array(bytes), to: { ...to } }));
+  return { encoded, messages };
+}
+
+it("keeps messages, addresses and their order, whether they come one by one or as parts of packets", () => {
+  const single = fc.record({ message, to: address, crc: fc.boolean() });
+  const packet = fc.record({ messages: fc.array(message, { minLength: 1, maxLength: 20 }), to: address, skip: fc.nat(20) });
+  fc.assert(
+    fc.property(fc.array(fc.oneof(single, packet), { maxLength: 30 }), fc.nat(2_000), (inputs, expected) => {
+      const builder = new MessageBlockBuilder(expected);
+      const sent: Sent[] = [];
+      for (const input of inputs) {
+        if ("message" in input) {
+          builder.add(input.message, input.to, input.crc);
+          sent.push(input);
+          continue;
+        }
+        const bytes = makeCompound(input.messages.map(encodeUser));
+        let i = 0;
+        visitCompound(bytes.subarray(1), (start, end) => {
+          const one = input.messages[i] as Uint8Array;
+          // A message in between may have gone another way.
+          if (i++ === input.skip) return;
+          builder.addPart(bytes, start + 1, end + 1, input.to);
+          sent.push({ message: one, to: input.to, crc: false });
+        });
+        builder.settle();
+        bytes.fill(0);
+      }
+      expect([builder.count, builder.size]).toEqual([sent.length, sent.reduce((sum, one) => sum + 1 + one.message.length, 0)]);
+      const { encoded, messages } = read(transferred(builder.build()));
+      expect(messages).toEqual(sent.map(({ message: bytes, to }) => ({ message: bytes, to })));
+      expect(encoded).toEqual(sent.map(({ message: bytes, to, crc }) => ({ message: encodeUser(bytes), to, crc })));
+    }),
+  );
+});
+
+it("lets a message that is kept keep at most 16 times its bytes", () => {
+  const builder = new MessageBlockBuilder();
+  const to = { host: "10.0.0.1", port: 7946, name: "a" };
+  for (let size = 1; size < 2_000; size *= 2) builder.add(new Uint8Array(size), to);
+  const reader = new MessageBlockReader(transferred(builder.build()));
+  while (!reader.isAtEnd) reader.next((bytes) => expect(bytes.buffer.byteLength).toBeLessThanOrEqual(16 * bytes.length));
+});
