@@ -174,7 +174,7 @@ describe("the handoff queue", () => {
       node.drain();
       expect(notified()).toEqual(["join", "four", "five", "six"]);
     });
-    const bad = Array.from({ length: maxBadPartsPerPacket }, () => Uint8Array.of(messageType.ping, 0xff));
+    const bad = Array.from({ length: maxBadPartsPerPacket }, () => Uint8Array.of(messageType.ackResp, 0xff));
     node.deliver(makeCompound([user("seven"), encodeMessage(ping()), ...bad, user("late")]), stranger, false);
     expect(taken.slice(3)).toEqual([`seven from ${stranger.host}`]);
   });
