@@ -35,8 +35,16 @@ export const areas: readonly Area[] = [
   },
   {
     name: "wire",
-    files: /^wire\/.+\.ts$/,
-    tests: /^(wire\/(?!fuzz).+|runtime\/streams\/stream-codec)\.test\.ts$/,
+    files: /^wire\/(?!compression\/|stream-).+\.ts$/,
+    tests: /^wire\/(?!compression\/|encryption-layers|fuzz|stream-workers).+\.test\.ts$/,
+    killedMin: 0,
+    keepsState: true,
+  },
+  {
+    name: "wire-streams",
+    files: /^wire\/(compression\/|stream-).+\.ts$/,
+    tests:
+      /^(wire\/(compression\/|encryption-layers|golden|label|messages\/(push-pull|unchanged)|stream-).*|runtime\/streams\/stream-codec)\.test\.ts$/,
     killedMin: 0,
     keepsState: true,
   },

@@ -1,4 +1,4 @@
-import { inject, vi } from "vitest";
+import { beforeAll, inject, vi } from "vitest";
 import { freshModules } from "./areas.ts";
 
 /** The values that Stryker's own setup provides. */
@@ -8,6 +8,12 @@ declare module "vitest" {
     readonly globalNamespace: string;
     readonly mutantActivation: "static" | "runtime" | undefined;
   }
+}
+
+/** What Stryker's own setup keeps in the global object. */
+interface Stryker {
+  activeMutant: string | undefined;
+  hitLimit: number | undefined;
 }
 
 interface Globals {
@@ -20,10 +26,17 @@ interface Globals {
  * later mutants, which would then seem to be killed. So each run loads the sources again, while no mutant is active.
  */
 const globals = globalThis as Globals;
+const stryker = globals[inject("globalNamespace")] as Stryker;
 const mutant = inject("activeMutant");
 if (process.env[freshModules] === "true" && mutant !== undefined && globals.loadedFor !== mutant) {
   globals.loadedFor = mutant;
   vi.resetModules();
-  const stryker = globals[inject("globalNamespace")] as { activeMutant: string | undefined };
   if (inject("mutantActivation") !== "static") stryker.activeMutant = undefined;
 }
+
+/**
+ * Stryker ends a mutant that is reached 100 times as often as the code was without it. Here tests reach some code ten million times: a loop
+ * without end would take minutes to get so far.
+ */
+const { hitLimit } = stryker;
+if (hitLimit !== undefined) beforeAll(() => void (stryker.hitLimit = hitLimit / 20));

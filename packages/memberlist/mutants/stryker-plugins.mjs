@@ -3,7 +3,12 @@
 import { relative } from "node:path";
 
 const logLevels = new Set(["debug", "info", "warn", "error"]);
+/** Functions that make or throw the error of a limit; their second argument names the quantity in its message. */
+const limitErrors = new Set(["checkLimit", "limitExceeded"]);
 const errors = new Set(["DecodeError", "Error", "MemberlistError", "RangeError", "TypeError"]);
+
+/** A test that loads a module again would have its constants mutated. */
+const constantTypes = new Set(["BinaryExpression", "BooleanLiteral", "StringLiteral", "UnaryExpression"]);
 
 /** Which arguments of a call are words: from which on, and up to which. Undefined for all other calls. */
 function wordsOf({ type, callee }) {
@@ -11,6 +16,7 @@ function wordsOf({ type, callee }) {
     if (!errors.has(callee.name)) return undefined;
     return callee.name === "DecodeError" || callee.name === "MemberlistError" ? [1, Infinity] : [0, Infinity];
   }
+  if (type === "CallExpression" && limitErrors.has(callee.name)) return [1, 2];
   if (type !== "CallExpression" || callee.type !== "MemberExpression") return undefined;
   const object = callee.object.property?.name ?? callee.object.property?.id?.name ?? callee.object.name;
   if (object === "log" && logLevels.has(callee.property.name)) return [1, Infinity];
@@ -23,6 +29,9 @@ function wordsOf({ type, callee }) {
  */
 const diagnostics = {
   shouldIgnore(path) {
+    if (constantTypes.has(path.type) && path.findParent((parent) => parent.isFunction() || parent.isClass()) === null) {
+      return "runs when the module is loaded";
+    }
     if (path.listKey !== "arguments" || path.parent === undefined) return undefined;
     const [from, to] = wordsOf(path.parent) ?? [Infinity, Infinity];
     return path.key >= from && path.key < to ? "wording of a log line or an error" : undefined;

@@ -15,9 +15,9 @@ export default {
   // Tests run without a type check: nothing has to be silenced for the compiler.
   disableTypeChecks: false,
   // Loops without end are found by counting, so that a busy machine can have its time.
-  timeoutMS: 10_000,
-  timeoutFactor: 3,
-  dryRunTimeoutMinutes: 15,
+  timeoutMS: 20_000,
+  timeoutFactor: 1.5,
+  dryRunTimeoutMinutes: 30,
   allowConsoleColors: false,
   logLevel: "warn",
 };

@@ -10,6 +10,8 @@ const slow: readonly string[] = [
   "swim/node-table",
   "swim/probe-schedule",
   "swim/user-share",
+  "runtime/streams/stream-codec",
+  "wire/compression/lzw-collisions",
   "wire/compression/lzw-wasm",
 ];
 
@@ -43,7 +45,7 @@ const settings: ViteUserConfig = {
     setupFiles: ["mutants/short-properties.ts", "mutants/fresh-modules.ts"],
     sequence: { sequencer: QuickFirst },
     isolate: false,
-    testTimeout: 60_000,
+    testTimeout: 300_000,
   },
 };
 

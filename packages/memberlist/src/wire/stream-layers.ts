@@ -31,7 +31,8 @@ export const maxEncryptedBytes: number = maxPushStateBytes;
 /** The bytes that the map of a compress message adds to the compressed bytes, with room to spare. */
 const compressOverhead = 64;
 
-const noSecurity: StreamSecurity = { label: emptyBytes };
+/** No label and no encryption. */
+export const noSecurity: StreamSecurity = { label: emptyBytes };
 
 /**
  * The layers that a message gets on a stream: compressed whenever compression is on, smaller or not (but not when that alone
@@ -73,9 +74,11 @@ function toEncrypt(
   cipher: PayloadCipher,
   label: Uint8Array,
 ): { readonly payload: Uint8Array; readonly header: Uint8Array; readonly additionalData: Uint8Array } {
-  const payload = encryptedLength(cipher.version, compressed.length) > maxEncryptedBytes ? message : compressed;
-  const size = encryptedLength(cipher.version, payload.length);
-  if (size > maxEncryptedBytes) {
+  const sizeOf = ({ length }: Uint8Array): number => encryptedLength(cipher.version, length);
+  const fits = (bytes: Uint8Array): boolean => sizeOf(bytes) <= maxEncryptedBytes;
+  const payload = fits(compressed) ? compressed : message;
+  const size = sizeOf(payload);
+  if (!fits(payload)) {
     throw new MemberlistError(
       "message_too_large",
       `a stream message of ${size} bytes, encrypted, exceeds what peers accept (${maxEncryptedBytes})`,

@@ -16,6 +16,7 @@ import {
   maxCompressed,
   maxEncryptedBytes,
   noKeys,
+  noSecurity,
   decodeStreamPayload,
   type StreamPayload,
   type StreamSecurity,
@@ -85,7 +86,7 @@ export async function readStreamLabel(reader: StreamReader): Promise<Uint8Array>
 export async function readStreamMessage(
   reader: StreamReader,
   limits: StreamLimits,
-  security: StreamSecurity = { label: emptyBytes },
+  security: StreamSecurity = noSecurity,
   decode: PayloadDecoder = (payload) => decodeStreamPayload(payload, limits.maxDecompressedBytes, security),
 ): Promise<StreamMessage> {
   const type = await reader.readByte();

@@ -163,7 +163,7 @@ export class StreamReader {
       // A transport of one's own may bring megabytes in one chunk.
       for (let from = 0; from < chunk.length; from += copiedInOneGo) {
         const part = chunk.subarray(from, from + copiedInOneGo);
-        if (copied > 0 && copied + part.length > copiedInOneGo) {
+        if (copied + part.length > copiedInOneGo) {
           await this.#options.yieldToEventLoop?.();
           copied = 0;
         }

@@ -1,12 +1,12 @@
 import type { YieldToEventLoop } from "../ports/clock.ts";
 import type { Crypto } from "../ports/crypto.ts";
-import { emptyBytes } from "./bytes.ts";
 import { fixedKeysCipher, type EncryptionVersion, type PayloadCipher } from "./encryption.ts";
 import {
   decodeInParts,
   decodeStreamPayload,
   encodeInParts,
   encodeStreamMessage,
+  noSecurity,
   type StreamPayload,
   type StreamSecurity,
 } from "./stream-layers.ts";
@@ -102,12 +102,12 @@ export function doDecodeJobInParts(
 }
 
 function encodeSecurity(crypto: Crypto, { encrypt }: EncodeJob): StreamSecurity {
-  if (encrypt === undefined) return { label: emptyBytes };
+  if (encrypt === undefined) return noSecurity;
   return { label: encrypt.label, cipher: cipherOf(crypto, [encrypt.key], encrypt.version) };
 }
 
 function decodeSecurity(crypto: Crypto, { decrypt }: DecodeJob): StreamSecurity {
-  return decrypt === undefined ? { label: emptyBytes } : { label: decrypt.label, cipher: cipherOf(crypto, decrypt.keys, 1) };
+  return decrypt === undefined ? noSecurity : { label: decrypt.label, cipher: cipherOf(crypto, decrypt.keys, 1) };
 }
 
 function payloadOf(bytes: Uint8Array, { decrypt }: DecodeJob): StreamPayload {

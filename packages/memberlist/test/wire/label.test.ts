@@ -64,6 +64,12 @@ describe("labels of streams", () => {
     expect(await rejectionOf(readStreamLabel(new StreamReader(streamOf(fromHex(hex), 1))))).toBe("bad_label");
   });
 
+  it("passes on the error of a stream that breaks within the header", async () => {
+    const cause = new Error("reset");
+    const broken = new StreamReader(streamOf(fromHex("f40361"), 1, cause));
+    await expect(readStreamLabel(broken)).rejects.toMatchObject({ code: "stream_failed", cause });
+  });
+
   it("leaves the end of a stream clean when only a label came", async () => {
     const reader = new StreamReader(labelHeader(ascii("foo")));
     await readStreamLabel(reader);

@@ -3,10 +3,10 @@ import { MemberlistError } from "../../src/api/errors.ts";
 import { compressMessage } from "../../src/wire/compression/compress.ts";
 import { encodeAckResp, encodeErrResp, encodePing } from "../../src/wire/messages/encode.ts";
 import { readAck, readErr, readPing, readStreamMessage, type StreamLimits } from "../../src/wire/stream-messages.ts";
-import { encodeStreamMessage } from "../../src/wire/stream-layers.ts";
+import { decodeStreamPayload, encodeStreamMessage } from "../../src/wire/stream-layers.ts";
 import { StreamReader } from "../../src/wire/stream-reader.ts";
 import { ascii, fromHex, toHex } from "./hex.ts";
-import { rejectionOf } from "./reason.ts";
+import { reasonOf, rejectionOf } from "./reason.ts";
 import { streamOf } from "./stream-of.ts";
 
 const limits: StreamLimits = {
@@ -66,8 +66,7 @@ describe("StreamReader", () => {
     await expect(new StreamReader(stream).readExactly(2 ** 40)).rejects.toMatchObject({ details: { available: 1000 } });
   });
 
-  it("reads a large count out of small chunks in linear time", async () => {
-    const size = 4 * 1024 * 1024;
+  it.each([256 * 1024, 4 * 1024 * 1024])("reads %i bytes out of small chunks in linear time", async (size) => {
     const set = vi.spyOn(Uint8Array.prototype, "set");
     const read = await new StreamReader(streamOf(new Uint8Array(size), 4096)).readExactly(size);
     const copied = set.mock.calls.reduce((sum, [source]) => sum + source.length, 0);
@@ -164,6 +163,25 @@ describe("StreamReader", () => {
     });
   });
 
+  it("skips a chunk without a value", async () => {
+    const stream = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        controller.enqueue(undefined as unknown as Uint8Array);
+        controller.enqueue(Uint8Array.of(5));
+      },
+    });
+    expect(await new StreamReader(stream).readByte()).toBe(5);
+  });
+
+  it("yields between full parts only", async () => {
+    let yields = 0;
+    const reader = new StreamReader(streamOf(new Uint8Array(2 * 1024 * 1024), 512 * 1024), {
+      yieldToEventLoop: async () => void yields++,
+    });
+    await reader.readExactly(2 * 1024 * 1024);
+    expect(yields).toBe(3);
+  });
+
   it("lets a caller look at the arrived bytes, and consumes the bytes that it has read", async () => {
     const reader = new StreamReader(streamOf(fromHex("0102030405"), 3));
     await reader.readByte();
@@ -181,6 +199,7 @@ describe("StreamReader", () => {
 
   it("knows whether all has arrived, and whether a message has begun", async () => {
     const whole = new StreamReader(fromHex("0102"));
+    whole.release();
     expect([whole.isWhole, whole.hasBegun]).toEqual([true, true]);
     const reader = new StreamReader(streamOf(fromHex("0102"), 1));
     expect([reader.isWhole, reader.hasBegun]).toEqual([false, false]);
@@ -248,6 +267,8 @@ describe("one message on a stream", () => {
       reason: "decrypt_failed",
       message: "an encrypted message, but this node has no key: set secretKey",
     });
+    const payload = { bytes: new Uint8Array(64), isEncrypted: true };
+    expect(reasonOf(() => decodeStreamPayload(payload, 1000))).toBe("decrypt_failed");
   });
 
   it("fails to decode if it decompresses to nothing or to too much", async () => {

@@ -38,7 +38,6 @@ export class MessageCursor {
    * @returns false where it is written in any other way, or wrong: the general decoder is to say which. The fields are undefined then
    */
   scan<Message>({ fields }: Schema<Message>, bytes: Uint8Array, start: number, stop: number): boolean {
-    if (start >= stop) return false;
     // The head of a map that leaves so many fields out.
     let missing = 0x80 + fields.length - (bytes[start] as number);
     let at = start + 1;
@@ -82,7 +81,8 @@ export class MessageCursor {
     let size = 0;
     if (head >= 0xa0 && head <= 0xbf) {
       size = head & 0x1f;
-    } else if (head === 0xda && at + 2 <= stop) {
+    } else if (head === 0xda) {
+      // Where the size is cut off, the end is beyond `stop`.
       size = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
       at += 2;
     } else if (head !== nil) {

@@ -1,11 +1,12 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { byteStringHeadSize, encodeDead, MessageWriter } from "../../../src/wire/messages/encode.ts";
-import { pushNodeSchema, pushPullSchema } from "../../../src/wire/messages/schema.ts";
+import { ackSchema, errSchema, pushNodeSchema, pushPullSchema } from "../../../src/wire/messages/schema.ts";
 import type { PushNodeState } from "../../../src/wire/messages/types.ts";
 import { encodeUtf8 } from "../../../src/wire/utf8.ts";
 import { ascii, toHex } from "../hex.ts";
 
+const none = new Uint8Array(0);
 const sizes = fc.constantFrom(0, 1, 31, 32, 255, 256, 512, 70_000);
 const numbers = (...edges: number[]): fc.Arbitrary<number> =>
   fc.constantFrom(...edges.flatMap((edge) => [edge - 1, edge]), 0, 65_535);
@@ -67,7 +68,7 @@ describe("the writer of messages", () => {
         const parts = [toHex(ascii("head")), ...all.map((node) => nodeInHex(node)), toHex(ascii("tail"))];
         expect(toHex(writer.view()) === parts.join("")).toBe(true);
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 
@@ -115,6 +116,21 @@ describe("the writer of messages", () => {
     kept.raw(Uint8Array.of(1));
     kept.clear();
     expect(kept.view().buffer.byteLength).toBe(64 * 1024);
+  });
+
+  it("reserves the memory that a message needs, and grows only when it is full", () => {
+    const memory = (writer: MessageWriter): number => writer.view().buffer.byteLength;
+    const full = new MessageWriter(5);
+    full.raw(new Uint8Array(5));
+    expect(memory(full)).toBe(5);
+    const short = new MessageWriter(0);
+    short.write(ackSchema, { seqNo: 1, payload: none });
+    const long = new MessageWriter(0);
+    long.write(ackSchema, { seqNo: 1, payload: new Uint8Array(1_000) });
+    expect(memory(long) - memory(short)).toBe(1_000);
+    const wide = new MessageWriter(0);
+    wide.write(errSchema, { error: "€".repeat(1_000) });
+    expect(wide.view().length).toBe(1 + 1 + 6 + 3 + 3_000);
   });
 
   it("rejects an invalid address, and writes the next message as usual", () => {

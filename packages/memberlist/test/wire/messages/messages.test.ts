@@ -160,6 +160,8 @@ describe("messages as Go has them [EncodeDecode]", () => {
       "ce00010000",
       "ceffffffff",
     ]);
+    // The first character that takes two bytes.
+    expect(toHex(encode.encodeErrResp({ error: "\u0080" }).subarray(8))).toBe("a2c280");
     const error = (length: number): string => toHex(encode.encodeErrResp({ error: "a".repeat(length) }).subarray(8, 13));
     expect([31, 32, 65535, 65536].map(error)).toEqual(["bf61616161", "da00206161", "daffff6161", "db00010000"]);
   });
@@ -335,11 +337,17 @@ describe("decoding", () => {
     const withPort = (value: string): number => decode.decodeAlive(fromHex(usual.replace("cd1f0a", value))).port;
     expect([withPort("cdffff"), withPort("ce0000ffff")]).toEqual([65_535, 65_535]);
     expect(reasonOf(() => withPort("ce00010000"))).toBe("out_of_range");
+    // Of a ping it is the last field.
+    const ping = toHex(encode.encodePing({ seqNo: 1, node: "n", sourceAddr: "", sourcePort: 7946, sourceNode: "" }));
+    expect(reasonOf(() => decode.decodePing(fromHex(ping.slice(2).replace("cd1f0a", "ce00010000"))))).toBe("out_of_range");
   });
 
   it("returns meta and payload as views of the body", () => {
     const body = encode.encodeAckResp({ seqNo: 1, payload: ascii("xy") }).subarray(1);
     expect(decode.decodeAckResp(body).payload.buffer).toBe(body.buffer);
+    // An empty one keeps no packet in memory.
+    const empty = encode.encodeAckResp({ seqNo: 1, payload: none }).subarray(1);
+    expect(decode.decodeAckResp(empty).payload.buffer.byteLength).toBe(0);
   });
 });
 

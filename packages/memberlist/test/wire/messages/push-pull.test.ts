@@ -124,8 +124,16 @@ describe("a push/pull message", () => {
 
   it("rejects a node whose map exceeds 64 KiB, without waiting for its bytes", async () => {
     const header = "83a44a6f696ec3a54e6f64657301ac5573657253746174654c656e00";
-    const reader = new StreamReader(fromHex(`${header}81a44d657461db7fffffff`));
-    expect(await rejectionOf(readPushPull(reader, limits))).toBe("limit_exceeded");
+    const bytes = fromHex(`${header}81a44d657461db7fffffff`);
+    for (const source of [bytes, streamOf(bytes, 1)]) {
+      await expect(readPushPull(new StreamReader(source), limits)).rejects.toMatchObject({
+        code: "limit_exceeded",
+        details: { name: "maxPushStateBytes", limit: 64 * 1024 },
+      });
+    }
+    // This one is scanned: its metadata alone may have so many bytes.
+    const large = encodePushPull(false, [{ ...node, meta: new Uint8Array(65_535) }], none);
+    expect(await rejectionOf(readPushPull(new StreamReader(large.subarray(1)), limits))).toBe("limit_exceeded");
   });
 });
 
