@@ -1,6 +1,6 @@
 // Writes the shared fields of the public packages into their package.json and deno.json: the repository's address, which is `repository.url` of the
 // package.json at the top, and the version, which is the same in all of them. Links of their READMEs to the repository follow the address. JSR gets the same
-// exports as npm. With --check it compares, and writes nothing.
+// exports as npm. The example in deploy/ gets the version, too. With --check it compares, and writes nothing.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { publishedPackages } from "./workspace.mjs";
 
@@ -36,6 +36,10 @@ for (const { folder, manifest } of published) {
   const readme = `${folder}/README.md`;
   put(readme, read(readme).replaceAll(before, address));
 }
+// The example of a service depends on the present version.
+const example = "deploy/package.json";
+const { dependencies, ...others } = JSON.parse(read(example));
+put(example, json({ ...others, dependencies: Object.fromEntries(Object.keys(dependencies).map((name) => [name, version])) }));
 process.exit(problems === 0 ? 0 : 1);
 
 function addressOf({ url }) {

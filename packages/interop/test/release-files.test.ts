@@ -56,7 +56,7 @@ describe("a release", () => {
   const inFolder = (file: string): Promise<string> => readFile(join(folder, file), "utf8");
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "memberlist-version-"));
-    for (const name of ["package.json", "CHANGELOG.md", ".changeset", "scripts", ".oxfmtrc.json"]) {
+    for (const name of ["package.json", "CHANGELOG.md", ".changeset", "deploy", "scripts", ".oxfmtrc.json"]) {
       await cp(join(root, name), join(folder, name), { recursive: true });
     }
     for (const name of await readdir(join(root, "packages"))) {
@@ -110,6 +110,7 @@ describe("a release", () => {
     for (const name of changed) expect(await inFolder(`packages/${name}/package.json`)).toContain(`"version": "${next}"`);
     expect(await inFolder("packages/transport-deno/deno.json")).toContain(`"version": "${next}"`);
     expect(await inFolder("packages/bench/package.json")).toContain('"version": "0.0.0"');
+    expect(await inFolder("deploy/package.json")).toContain(`"@memberlist/transport-node": "${next}"`);
     const section = `## ${next}\n\n### New\n\n- **core, cli**: Members do more.\n\n### Fixed\n\n- **status**: A mended page.\n\n## ${version}\n`;
     expect(await inFolder("CHANGELOG.md")).toContain(section);
     expect(await readdir(join(folder, ".changeset"))).toEqual(["config.json"]);
