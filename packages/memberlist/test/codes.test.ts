@@ -77,6 +77,17 @@ describe("docs/reference/codes.md", () => {
   });
 });
 
+it("lists every diagnostics channel in docs/reference/diagnostics.md, and no others", () => {
+  const channels = [...read("memberlist/src/ports/diagnostics.ts").matchAll(/"(memberlist:\w+)"/g)].map(
+    ([, name]) => name as string,
+  );
+  const rows = [...read("../docs/reference/diagnostics.md").matchAll(/^\| `(memberlist:\w+)` \|/gm)].map(
+    ([, name]) => name as string,
+  );
+  expect(channels.length).toBeGreaterThan(5);
+  expect(sorted(rows)).toEqual(sorted(channels));
+});
+
 it("finds a use in the sources for every code", () => {
   const lists = [
     unionOf("memberlist/src/api/errors.ts", "ErrorCode"),
