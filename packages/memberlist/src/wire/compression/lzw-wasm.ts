@@ -80,8 +80,10 @@ class LzwMachine {
     if (end >= 0) return this.#memory.slice(start, end);
     if (end === needsRoom && maxBytes > room) return undefined;
     if (end === needsRoom) throw new DecodeError("too_large", `decompresses to over ${maxBytes} bytes`);
-    if (end === codeTooEarly) throw new DecodeError("bad_lzw", "a code before it was given out");
-    throw new DecodeError("bad_lzw", "compressed data ends without its end code");
+    throw new DecodeError(
+      "bad_lzw",
+      end === codeTooEarly ? "a code before it was given out" : "compressed data ends without its end code",
+    );
   }
 
   /** Where an output has to end at last. */
@@ -114,7 +116,6 @@ class LzwMachine {
 
 /** Undefined where WebAssembly, or a feature of it that the module uses, is absent or forbidden (Node's `--jitless`). */
 function newMachine(): LzwMachine | undefined {
-  if (typeof WebAssembly === "undefined") return undefined;
   const bytes = Uint8Array.from(atob(lzw), (character) => character.charCodeAt(0));
   try {
     return new LzwMachine(new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as Exports);

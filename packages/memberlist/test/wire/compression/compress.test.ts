@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { compressMessage, decompressBody, decompressInParts } from "../../../src/wire/compression/compress.ts";
+import {
+  compressedView,
+  compressInParts,
+  compressMessage,
+  decompressBody,
+  decompressInParts,
+} from "../../../src/wire/compression/compress.ts";
 import { ascii, fromHex, toHex } from "../hex.ts";
 import { reasonOf } from "../reason.ts";
 
@@ -44,6 +50,31 @@ describe("compress messages", () => {
     const decompressing = Math.ceil(size / (128 * 1024));
     // The buffer has doubled often enough for all moves together to copy at least half of it, 512 KiB at a time.
     expect(yields).toBeGreaterThanOrEqual(decompressing + 20);
+  });
+
+  it("yields only for messages that do not fit the memory of the machine", async () => {
+    for (const [size, expected] of [
+      [limit, false],
+      [2 * limit, true],
+    ] as const) {
+      let yields = 0;
+      const yieldToEventLoop = async (): Promise<void> => void yields++;
+      const compressed = await compressInParts(new Uint8Array(size), yieldToEventLoop);
+      expect([size, compressed.length, yields > 0]).toEqual([size, compressMessage(new Uint8Array(size)).length, expected]);
+    }
+    let yields = 0;
+    await decompressInParts(compressMessage(new Uint8Array(limit)).subarray(1), limit, async () => void yields++);
+    expect(yields).toBe(0);
+  });
+
+  it("compresses only a message that gets shorter", () => {
+    const zeros = Array.from({ length: 100 }, (_, size) => new Uint8Array(size));
+    const even = zeros.findIndex((message) => compressMessage(message).length === message.length);
+    expect(even).toBeGreaterThan(0);
+    expect([even, even + 1].map((size) => compressedView(new Uint8Array(size))?.length)).toEqual([
+      undefined,
+      compressMessage(new Uint8Array(even + 1)).length,
+    ]);
   });
 
   it("rejects a message that decompresses over its limit in chunks as in one go", async () => {

@@ -5,10 +5,15 @@ import { lzwCompress } from "../../../src/wire/compression/lzw.ts";
 import { LzwCompressor, newDictionary } from "../../../src/wire/compression/lzw-compressor.ts";
 import { LzwDecompressor, newExpansions } from "../../../src/wire/compression/lzw-decompressor.ts";
 import { lzwMachine } from "../../../src/wire/compression/lzw-wasm.ts";
-import { toHex } from "../hex.ts";
+import { fromHex, toHex } from "../hex.ts";
 import { reasonOf } from "../reason.ts";
 
 const machine = lzwMachine();
+
+interface WebAssemblyLike {
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (module: object) => { readonly exports: { readonly memory: { readonly buffer: ArrayBuffer } } };
+}
 
 /** The output in hex, or the reason of the refusal. */
 type Outcome = string | undefined;
@@ -128,6 +133,8 @@ describe("LZW in WebAssembly", () => {
   });
 
   it("leaves input that is empty or too long to TypeScript", () => {
+    expect(machine?.compress(new Uint8Array(1_572_864), 0, false)).toBeInstanceOf(Uint8Array);
+    expect(reasonOf(() => machine?.decompress(new Uint8Array(1_572_864), 2_000_000))).toBe("bad_lzw");
     expect(machine?.compress(new Uint8Array(1_572_865), 0, false)).toBeUndefined();
     expect(machine?.compress(new Uint8Array(0), 0, false)).toBeUndefined();
   });
@@ -136,6 +143,10 @@ describe("LZW in WebAssembly", () => {
     expect(machine?.decompress(lzwCompress(new Uint8Array(5_000_000)), 5_000_000)).toBeUndefined();
     expect(machine?.decompress(new Uint8Array(1_572_865), 1_000_000)).toBeUndefined();
     expect(machine?.decompress(lzwCompress(new Uint8Array(300_000)), 1_000_000)).toHaveLength(300_000);
+    // Codes 258 and 97, 260: more room would not help.
+    for (const hex of ["0201", "610802"]) {
+      expect(reasonOf(() => machine?.decompress(fromHex(hex), 5_000_000))).toBe("bad_lzw");
+    }
   });
 
   it("grows for a long input and a long output, with correct results", () => {
@@ -150,11 +161,79 @@ describe("LZW in WebAssembly", () => {
     }
   });
 
+  it("gives up on input that repeats nothing", () => {
+    const noise = new SeededRandom(4);
+    const random = new Uint8Array(1_000).map(() => noise.next() * 256);
+    expect(machine?.compress(random, 0, true)).toBe("hopeless");
+    expect(machine?.compress(random, 0, false)).toBeInstanceOf(Uint8Array);
+  });
+
+  it("fills its memory to the end, and no further", () => {
+    const noise = new SeededRandom(6);
+    const long = lzwCompress(new Uint8Array(4_000_000).map(() => noise.next() * 4));
+    expect(long.length).toBeLessThan(1_572_864);
+    expect(machine?.decompress(long, 4_000_000)).toBeUndefined();
+  });
+
   it("returns bytes that later calls do not overwrite", () => {
     const first = machine?.decompress(lzwCompress(Uint8Array.of(1, 2, 3)), 10);
     machine?.decompress(lzwCompress(Uint8Array.of(9, 9, 9)), 10);
     expect(first).toEqual(Uint8Array.of(1, 2, 3));
     expect(first?.buffer.byteLength).toBe(3);
+  });
+});
+
+describe("a new machine", () => {
+  const noise = new SeededRandom(5);
+  const random = new Uint8Array(400_000).map(() => noise.next() * 256);
+  const text = new Uint8Array(300_000).map(() => noise.next() * 4);
+  const newMachine = async (): Promise<typeof machine> => {
+    vi.resetModules();
+    return (await import("../../../src/wire/compression/lzw-wasm.ts")).lzwMachine();
+  };
+
+  afterEach(() => {
+    vi.unstubAllGlobals();
+    vi.resetModules();
+  });
+
+  it("takes memory for the longest output of an input", async () => {
+    const compressed = (await newMachine())?.compress(random, 0, false) as Uint8Array;
+    expect(Buffer.compare(compressed, lzwCompress(random))).toBe(0);
+  });
+
+  it("takes memory for a usual output of an input, for any limit", async () => {
+    const small = await newMachine();
+    expect(() => small?.decompress(lzwCompress(text), 10)).toThrow(expect.objectContaining({ reason: "too_large" }));
+    expect(small?.decompress(lzwCompress(Uint8Array.of(1)), 20_000_000)).toEqual(Uint8Array.of(1));
+    const view = small?.compress(Uint8Array.of(1), 0, false) as Uint8Array;
+    expect(view.buffer.byteLength).toBe(512 * 1024);
+    const compressed = lzwCompress(text);
+    // Together they exceed the 512 KiB that it starts with.
+    const long = Uint8Array.from([...text, ...text]);
+    expect(compressed.length).toBeGreaterThan(50_000);
+    const output = (await newMachine())?.decompress(lzwCompress(long), 20_000_000);
+    expect(Buffer.compare(output as Uint8Array, long)).toBe(0);
+  });
+
+  it("leaves long input to TypeScript if its memory cannot grow", async () => {
+    const { Instance, Module } = (globalThis as unknown as { readonly WebAssembly: WebAssemblyLike }).WebAssembly;
+    class Small {
+      readonly exports: object;
+      constructor(module: object) {
+        const { exports } = new Instance(module);
+        const grow = (): never => {
+          throw new RangeError("no more memory");
+        };
+        this.exports = { ...exports, memory: { buffer: exports.memory.buffer, grow } };
+      }
+    }
+    vi.stubGlobal("WebAssembly", { Module, Instance: Small });
+    const small = await newMachine();
+    expect(small?.compress(text, 0, false)).toBeUndefined();
+    expect(small?.compress(new Uint8Array(1_000_000), 0, false)).toBeUndefined();
+    expect(small?.decompress(new Uint8Array(1_000_000), 2_000_000)).toBeUndefined();
+    expect(small?.compress(Uint8Array.of(1), 0, false)).toEqual(lzwCompress(Uint8Array.of(1)));
   });
 });
 
@@ -164,7 +243,7 @@ describe("without WebAssembly", () => {
     vi.resetModules();
   });
 
-  it("decompresses all the same", async () => {
+  it("compresses and decompresses all the same", async () => {
     vi.stubGlobal("WebAssembly", undefined);
     vi.resetModules();
     const fresh = await import("../../../src/wire/compression/lzw.ts");
@@ -172,5 +251,10 @@ describe("without WebAssembly", () => {
     expect(freshMachine()).toBeUndefined();
     const bytes = new Uint8Array(5000).map((_, i) => i >> 4);
     expect(fresh.lzwDecompress(fresh.lzwCompress(bytes), 5000)).toEqual(bytes);
+    expect(fresh.lzwShortened(bytes, 0)).toEqual(fresh.lzwCompress(bytes));
+    const { compressInParts, decompressInParts } = await import("../../../src/wire/compression/compress.ts");
+    const yieldNow = async (): Promise<void> => {};
+    const message = await compressInParts(bytes, yieldNow);
+    expect(await decompressInParts(message.subarray(1), 5000, yieldNow)).toEqual(bytes);
   });
 });

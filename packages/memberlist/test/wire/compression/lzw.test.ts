@@ -131,6 +131,19 @@ describe("LZW", () => {
     const compressed = lzwCompress(text);
     expect(compressed.length).toBeLessThan(text.length);
     expect(lzwShortened(text, 3)?.subarray(3)).toEqual(compressed);
+    // It would get shorter, but does not look so from its start.
+    const mixed = Uint8Array.from([...random, ...new Uint8Array(5_000)]);
+    expect(lzwCompress(mixed).length).toBeLessThan(mixed.length);
+    expect(lzwShortened(mixed, 0)).toBeUndefined();
+  });
+
+  it("returns shortened output only if it is shorter than the input, with any headroom", () => {
+    const even = Array.from({ length: 100 }, (_, size) => size).findLastIndex(
+      (size) => size > 0 && lzwCompress(new Uint8Array(size)).length === size,
+    );
+    expect(even).toBeGreaterThan(0);
+    const shortened = [even, even + 1].map((size) => lzwShortened(new Uint8Array(size), 17)?.length);
+    expect(shortened).toEqual([undefined, 17 + lzwCompress(new Uint8Array(even + 1)).length]);
   });
 
   it("compresses any input that shrinks by a quarter, however it starts", () => {
