@@ -15,8 +15,9 @@ export interface Area {
 export const freshModules = "MEMBERLIST_MUTANTS_FRESH_MODULES";
 
 /**
- * Tests that take seconds (whole clusters, floods, random bytes by the thousand) are left out: hardly a mutant dies by them alone. For the
- * same reason the tables of the engine, some of whose tests take long, are tried on their own tests only, and the rest of the engine on the others.
+ * Each area has the tests that reach its files, but for those that take seconds (whole clusters, floods, random bytes by the thousand): hardly a
+ * mutant dies by them alone. For the same reason the tables of the engine, some of whose tests take long, are tried on their own tests only, and
+ * the rest of the engine on the others.
  */
 export const areas: readonly Area[] = [
   {
@@ -41,10 +42,17 @@ export const areas: readonly Area[] = [
     keepsState: true,
   },
   {
+    name: "wire-compression",
+    files: /^wire\/compression\/.+\.ts$/,
+    tests: /^wire\/compression\/.+\.test\.ts$/,
+    killedMin: 0,
+    keepsState: true,
+  },
+  {
     name: "wire-streams",
-    files: /^wire\/(compression\/|stream-).+\.ts$/,
+    files: /^wire\/stream-.+\.ts$/,
     tests:
-      /^(wire\/(compression\/|encryption-layers|golden|label|messages\/(push-pull|unchanged)|stream-).*|runtime\/streams\/stream-codec)\.test\.ts$/,
+      /^(wire\/(encryption-layers|golden|label|messages\/(push-pull|unchanged)|stream-).*|runtime\/streams\/stream-codec)\.test\.ts$/,
     killedMin: 0,
     keepsState: true,
   },

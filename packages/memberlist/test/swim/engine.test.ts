@@ -48,6 +48,15 @@ describe("the list of members", () => {
     expect(node.engine.states().toSorted()).toEqual(["alive", "alive", "left", "suspect"]);
   });
 
+  it("adds the names of changed members to a set", () => {
+    const node = started();
+    const changed = new Set<string>();
+    node.engine.trackChanges(changed);
+    expect([...changed]).toEqual(["n1"]);
+    node.deliver(alive("n2"));
+    expect([...changed]).toEqual(["n1", "n2"]);
+  });
+
   it("finds a member by its name, in any state", () => {
     const node = started();
     node.deliverAll(alive("n2"), dead("n2", 1, "n2"));

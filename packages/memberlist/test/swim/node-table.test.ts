@@ -23,6 +23,34 @@ function names(table: NodeTable): string[] {
   return table.records().map((record) => record.name);
 }
 
+it("adds the names of all members to a set, then of each that changes", () => {
+  const table = tableOf([
+    ["alive", 0],
+    ["alive", 0],
+  ]);
+  const changed = new Set<string>();
+  const taken = (): string[] => {
+    const all = [...changed].toSorted();
+    changed.clear();
+    return all;
+  };
+  table.trackChanges(changed);
+  expect(taken()).toEqual(["test0", "test1"]);
+  const [first, second] = [table.get("test0"), table.get("test1")] as [NodeRecord, NodeRecord];
+  table.change(first, { incarnation: 2 });
+  expect(taken()).toEqual(["test0"]);
+  table.setState(second, "dead", 0);
+  expect(taken()).toEqual(["test1"]);
+  table.changed(first);
+  expect(taken()).toEqual(["test0"]);
+  table.add(new NodeRecord("test2", hostOf("n9"), 7946, new Uint8Array(0), 0));
+  expect(taken()).toEqual(["test2"]);
+  table.setState(table.get("test2") as NodeRecord, "alive", 0);
+  expect(taken()).toEqual(["test2"]);
+  table.reap(10, 20, true);
+  expect(taken()).toEqual(["test1"]);
+});
+
 describe("the end of a round", () => {
   it("comes after each live node was probed, and starts a round in another order [ShuffleNodes]", () => {
     const orders = new Set<string>();
