@@ -23,14 +23,14 @@ export const areas: readonly Area[] = [
   {
     name: "engine",
     files: /^swim\/(?!broadcast-|node-|timers)[^/]+\.ts$/,
-    tests: /^swim\/(?!bounds|broadcast-queue|cluster|duplicates|node-|work)[^/]+\.test\.ts$/,
+    tests: /^swim\/(?!bounds|broadcast-|cluster|duplicates|node-|work)[^/]+\.test\.ts$/,
     killedMin: 90,
     keepsState: false,
   },
   {
     name: "engine-tables",
     files: /^swim\/(broadcast-|node-|timers)[^/]*\.ts$/,
-    tests: /^swim\/(broadcast-queue|duplicates|merge|membership-queue|node-|timers)[^/]*\.test\.ts$/,
+    tests: /^swim\/(broadcast-|duplicates|kept-meta|member-facts|merge|membership-queue|node-|timers)[^/]*\.test\.ts$/,
     killedMin: 90,
     keepsState: false,
   },

@@ -64,6 +64,19 @@ describe("a record", () => {
     expect(record.meta).toBe(record.view().meta);
   });
 
+  it("keeps its metadata until it gets new metadata", () => {
+    const [record, other] = [recordOf(), recordOf()];
+    record.change({ meta: Uint8Array.of(1, 2) });
+    other.change({ meta: Uint8Array.of(3, 4, 5) });
+    record.change({ incarnation: 9 });
+    expect([record.meta, other.meta]).toEqual([Uint8Array.of(1, 2), Uint8Array.of(3, 4, 5)]);
+    // Long metadata shares no memory with the short one before it.
+    record.change({ meta: new Uint8Array(200).fill(6) });
+    expect(record.meta).toEqual(new Uint8Array(200).fill(6));
+    record.change({ meta: Uint8Array.of(7) });
+    expect(record.meta).toEqual(Uint8Array.of(7));
+  });
+
   it("takes over the view and the versions that other nodes of the process share", () => {
     const [shared, record] = [recordOf([1, 5, 4, 0, 0, 0]), recordOf()];
     record.share(shared.view(), shared.versions);

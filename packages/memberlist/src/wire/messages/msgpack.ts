@@ -56,9 +56,9 @@ function missingObjects(depth: number): number {
 
 /** The head byte, with the length field or the number that comes right behind it. */
 export function headSizeOf(head: number): number {
-  if (head < 0xc0 || head >= 0xe0) return 1;
+  // Up to nil, and from the negative integers on.
+  if (head <= 0xc0 || head >= 0xe0) return 1;
   switch (head) {
-    case 0xc0: // nil
     case 0xc2: // false
     case 0xc3: // true
       return 1;
