@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { heapBytes } from "../scale/heap.ts";
 import { simulate } from "../simulate.ts";
 import { wholeNumber } from "./numbers.ts";
 
@@ -7,6 +8,7 @@ interface RunFlags {
   readonly seconds: number;
   readonly seed: number;
   readonly check: boolean;
+  readonly preloaded?: true;
 }
 
 /** `run`: one quiet cluster; its trace's hash is what two runs are compared by. */
@@ -17,10 +19,18 @@ export function addRun(program: Command): void {
     .option("--nodes <n>", "how many", wholeNumber(1), 10)
     .option("--seconds <s>", "of virtual time, after all agree", wholeNumber(0), 60)
     .option("--seed <n>", "the same seed, the same run", wholeNumber(0), 1)
+    .option("--preloaded", "the nodes know each other from the start, instead of joining the first one")
     .option("--no-check", "does not look at the invariants, which costs about half of the time")
-    .action(async ({ nodes, seconds, seed, check }: RunFlags) => {
+    .action(async ({ nodes, seconds, seed, check, preloaded }: RunFlags) => {
       const start = performance.now();
-      const simulation = await simulate({ nodes, seed, latency: [1, 5], loss: 0.01, checkInterval: check ? 1_000 : 0 });
+      const simulation = await simulate({
+        nodes,
+        seed,
+        latency: [1, 5],
+        loss: 0.01,
+        checkInterval: check ? 1_000 : 0,
+        start: preloaded === true ? "preloaded" : "join",
+      });
       const convergedAt = simulation.clock.now();
       const convergedAfter = performance.now() - start;
       await simulation.clock.advance(seconds * 1000);
@@ -32,6 +42,8 @@ export function addRun(program: Command): void {
         wallMs: Math.round(performance.now() - start),
         packetsSent: simulation.network.stats.packetsSent,
         rssMiB: Math.round(process.memoryUsage().rss / 2 ** 20),
+        heapMiB: Math.round(heapBytes() / 2 ** 20),
+        mostRssMiB: Math.round(process.resourceUsage().maxRSS / 2 ** 10),
         trace: simulation.trace.hash,
       };
       process.stdout.write(`${JSON.stringify(report)}\n`);
