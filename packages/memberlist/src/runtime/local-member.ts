@@ -151,12 +151,7 @@ export class LocalMember implements Member {
   }
 
   sendBestEffort(to: Address, message: Uint8Array, crc: boolean): boolean {
-    return this.sendEncoded(to, encodeUser(message), crc);
-  }
-
-  /** As {@link sendBestEffort}, for a message that is encoded already. */
-  sendEncoded(to: Address, encoded: Uint8Array, crc: boolean): boolean {
-    return this.runtime.packets.sendUser(encoded, to, crc);
+    return this.runtime.packets.sendUser(encodeUser(message), to, crc);
   }
 
   sendReliable(to: Address, message: Uint8Array, options: WaitOptions): Promise<void> {

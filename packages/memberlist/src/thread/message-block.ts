@@ -131,6 +131,9 @@ export class MessageBlockBuilder {
   }
 }
 
+/** Takes an encoded message, from `start` to `end` of `bytes`, which stay as they are. */
+export type TakeEncoded = (bytes: Uint8Array, start: number, end: number, address: Address, crc: boolean) => void;
+
 /** Reads a {@link MessageBlock}. */
 export class MessageBlockReader {
   readonly #block: MessageBlock;
@@ -159,12 +162,12 @@ export class MessageBlockReader {
     take(isView ? this.#all.subarray(start, end) : this.#all.slice(start, end), addresses[table[at + 2] as number] as Address);
   }
 
-  /** Calls `take` with a view of the next message as it is encoded. */
-  nextEncoded(take: (encoded: Uint8Array, address: Address, crc: boolean) => void): void {
+  /** Calls `take` with the next message as it is encoded. */
+  nextEncoded(take: TakeEncoded): void {
     const { addresses } = this.#block;
     const table = this.#table;
     const at = this.#next++ * fields;
-    const encoded = this.#all.subarray(table[at], table[at + 1]);
-    take(encoded, addresses[table[at + 2] as number] as Address, table[at + 3] === 1);
+    const address = addresses[table[at + 2] as number] as Address;
+    take(this.#all, table[at] as number, table[at + 1] as number, address, table[at + 3] === 1);
   }
 }

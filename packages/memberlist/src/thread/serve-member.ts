@@ -1,5 +1,4 @@
 import { MemberlistError } from "../api/errors.ts";
-import type { Address } from "../api/address.ts";
 import type { GossipVerify } from "../api/call-options.ts";
 import type { Seed } from "../api/seeds.ts";
 import type { Config } from "../config/config.ts";
@@ -10,7 +9,7 @@ import type { LocalMember } from "../runtime/local-member.ts";
 import { ApplicationBridge } from "./application-bridge.ts";
 import { ApplicationWatch } from "./application-watch.ts";
 import { MemberFeed } from "./member-feed.ts";
-import { MessageBlockReader, type MessageBlock } from "./message-block.ts";
+import { MessageBlockReader, type MessageBlock, type TakeEncoded } from "./message-block.ts";
 import { unpack } from "./packed-values.ts";
 import { loadModule } from "./thread-config.ts";
 import { shared, type ApplicationMessage, type Call, type SeedFunction, type StartMessage } from "./thread-messages.ts";
@@ -172,13 +171,19 @@ class MemberServer {
   }
 
   #send(block: MessageBlock): void {
-    const member = this.#member;
+    const member = this.#member?.isStopped === true ? undefined : this.#member;
     const memory = this.#memory as Int32Array;
     const reader = new MessageBlockReader(block);
     let mayGoOn = true;
-    while (!reader.isAtEnd) {
-      reader.nextEncoded((message, to, crc) => (mayGoOn = sendEncoded(member, to, message, crc) && mayGoOn));
-    }
+    const send: TakeEncoded = (bytes, start, end, to, crc) => {
+      try {
+        mayGoOn = member?.runtime.packets.sendUser(bytes, to, crc, start, end) !== false && mayGoOn;
+      } catch (error) {
+        // The application has checked the size, but a key that was added since makes the packet longer.
+        member?.runtime.packets.failed(error);
+      }
+    };
+    while (!reader.isAtEnd) reader.nextEncoded(send);
     if (!mayGoOn) this.#askForPause(memory);
     Atomics.add(memory, shared.sentBlocks, 1);
   }
@@ -187,17 +192,6 @@ class MemberServer {
   #askForPause(memory: Int32Array): void {
     Atomics.store(memory, shared.isCongested, 1);
     this.#member?.config.clock.defer(() => Atomics.store(memory, shared.isCongested, 0));
-  }
-}
-
-function sendEncoded(member: LocalMember | undefined, to: Address, encoded: Uint8Array, crc: boolean): boolean {
-  if (member === undefined || member.isStopped) return true;
-  try {
-    return member.sendEncoded(to, encoded, crc);
-  } catch (error) {
-    // The application has checked the size, but a key that was added since makes the packet longer.
-    member.runtime.packets.failed(error);
-    return true;
   }
 }
 

@@ -1,6 +1,6 @@
 import { compoundHeaderOverhead, compoundMaxParts, compoundOverhead, compoundPartMaxBytes, messageType } from "./constants.ts";
 import { DecodeError } from "./errors.ts";
-import { packetBytes } from "./bytes.ts";
+import { packetBytes, viewOf } from "./bytes.ts";
 
 export interface CompoundParts {
   /** The whole parts, as views of the body. */
@@ -9,31 +9,82 @@ export interface CompoundParts {
   truncated: number;
 }
 
-/**
- * One compound message of whole messages: at most 255, each at most 65,535 bytes (PROTOCOL.md section 1).
- *
- * @throws RangeError over either limit
- */
+/** One compound message of whole messages. @throws RangeError as {@link PartList.compound} */
 export function makeCompound(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length > compoundMaxParts) throw new RangeError(`${parts.length} parts; a compound holds ${compoundMaxParts}`);
-  let size = compoundHeaderOverhead + compoundOverhead * parts.length;
-  for (const part of parts) {
-    if (part.length > compoundPartMaxBytes)
-      throw new RangeError(`a part of ${part.length} bytes; a compound's may have ${compoundPartMaxBytes}`);
-    size += part.length;
+  const list = new PartList();
+  for (const part of parts) list.add(part, 0, part.length);
+  return list.compound(0, list.count);
+}
+
+/** Messages that wait for a compound, without a view of each: they may be next to each other in one array, and are then copied in one go. */
+export class PartList {
+  readonly #bytes: Uint8Array[] = [];
+  readonly #starts: number[] = [];
+  readonly #ends: number[] = [];
+
+  get count(): number {
+    return this.#bytes.length;
   }
-  const message = packetBytes(size);
-  message[0] = messageType.compound;
-  message[1] = parts.length;
-  let lengthAt = compoundHeaderOverhead;
-  let at = compoundHeaderOverhead + compoundOverhead * parts.length;
-  for (const part of parts) {
-    message[lengthAt++] = part.length >>> 8;
-    message[lengthAt++] = part.length;
-    message.set(part, at);
-    at += part.length;
+
+  /** Adds the message from `start` to `end` of `bytes`. */
+  add(bytes: Uint8Array, start: number, end: number): void {
+    this.#bytes.push(bytes);
+    this.#starts.push(start);
+    this.#ends.push(end);
   }
-  return message;
+
+  /** A view of one message. */
+  part(index: number): Uint8Array {
+    return this.#run(index, index);
+  }
+
+  /**
+   * One compound message of the messages from `from` to `to`: at most 255, each at most 65,535 bytes (PROTOCOL.md section 1).
+   *
+   * @throws RangeError over either limit
+   */
+  compound(from: number, to: number): Uint8Array {
+    const count = to - from;
+    if (count > compoundMaxParts) throw new RangeError(`${count} parts; a compound holds ${compoundMaxParts}`);
+    let at = compoundHeaderOverhead + compoundOverhead * count;
+    const message = packetBytes(at + this.#size(from, to));
+    message[0] = messageType.compound;
+    message[1] = count;
+    let lengthAt = compoundHeaderOverhead;
+    let copied = from;
+    for (let i = from; i < to; i++) {
+      const length = this.#length(i);
+      message[lengthAt++] = length >>> 8;
+      message[lengthAt++] = length;
+      if (i + 1 < to && this.#bytes[i + 1] === this.#bytes[i] && this.#starts[i + 1] === this.#ends[i]) continue;
+      const run = this.#run(copied, i);
+      message.set(run, at);
+      at += run.length;
+      copied = i + 1;
+    }
+    return message;
+  }
+
+  /** @throws RangeError for a message that is too long for a compound */
+  #size(from: number, to: number): number {
+    let size = 0;
+    for (let i = from; i < to; i++) {
+      const length = this.#length(i);
+      if (length > compoundPartMaxBytes)
+        throw new RangeError(`a part of ${length} bytes; a compound's may have ${compoundPartMaxBytes}`);
+      size += length;
+    }
+    return size;
+  }
+
+  /** A view of messages that are next to each other. */
+  #run(first: number, last: number): Uint8Array {
+    return viewOf(this.#bytes[first] as Uint8Array, this.#starts[first] as number, this.#ends[last] as number);
+  }
+
+  #length(index: number): number {
+    return (this.#ends[index] as number) - (this.#starts[index] as number);
+  }
 }
 
 /** As many compound messages as the parts need; none for no parts. */

@@ -24,7 +24,7 @@ function read(block: MessageBlock): { readonly encoded: Sent[]; readonly message
   const encoded: Sent[] = [];
   const messages: Omit<Sent, "crc">[] = [];
   for (const reader = new MessageBlockReader(block); !reader.isAtEnd;)
-    reader.nextEncoded((bytes, to, crc) => encoded.push({ message: new Uint8Array(bytes), to: { ...to }, crc }));
+    reader.nextEncoded((bytes, start, end, to, crc) => encoded.push({ message: bytes.slice(start, end), to: { ...to }, crc }));
   for (const reader = new MessageBlockReader(block); !reader.isAtEnd;)
     reader.next((bytes, to) => messages.push({ message: new Uint8Array(bytes), to: { ...to } }));
   return { encoded, messages };

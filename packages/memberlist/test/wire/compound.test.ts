@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { makeCompound, makeCompounds, splitCompound } from "../../src/wire/compound.ts";
+import { makeCompound, makeCompounds, PartList, splitCompound } from "../../src/wire/compound.ts";
 import { encodePing } from "../../src/wire/messages/encode.ts";
 import { fromHex, toHex } from "./hex.ts";
 import { reasonOf } from "./reason.ts";
@@ -62,4 +62,33 @@ describe("compound messages", () => {
       }),
     );
   });
+});
+
+it("copies parts that are next to each other, or not, or in other arrays, each whole and in order", () => {
+  const one = Uint8Array.from({ length: 12 }, (_, i) => i);
+  const other = Uint8Array.from({ length: 4 }, (_, i) => 20 + i);
+  const list = new PartList();
+  for (const [start, end] of [
+    [0, 3],
+    [3, 3],
+    [3, 5],
+    [6, 8],
+    [8, 9],
+  ] as const)
+    list.add(one, start, end);
+  list.add(other, 0, 4);
+  list.add(other, 1, 2);
+  list.add(one, 0, 12);
+  const views = Array.from({ length: list.count }, (_, i) => list.part(i));
+  expect(views.map((part) => [...part])).toEqual([[0, 1, 2], [], [3, 4], [6, 7], [8], [20, 21, 22, 23], [21], [...one]]);
+  for (const [from, to] of [
+    [0, 8],
+    [1, 4],
+    [2, 3],
+    [4, 7],
+    [5, 5],
+  ] as const) {
+    expect(list.compound(from, to)).toEqual(makeCompound(views.slice(from, to).map((part) => new Uint8Array(part))));
+    expect(splitCompound(list.compound(from, to).subarray(1)).parts).toEqual(views.slice(from, to));
+  }
 });

@@ -4,7 +4,8 @@ import type { ResolvedConfig } from "../../config/config.ts";
 import type { KeyringCipher } from "../../encryption/keyring-cipher.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Transport } from "../../ports/transport.ts";
-import { makeCompound } from "../../wire/compound.ts";
+import { viewOf } from "../../wire/bytes.ts";
+import { PartList } from "../../wire/compound.ts";
 import { compoundMaxParts, compoundOverhead, datagramMaxBytes } from "../../wire/constants.ts";
 import { packetTooLong } from "../../wire/errors.ts";
 import { encodePing } from "../../wire/messages/encode.ts";
@@ -36,7 +37,7 @@ const anyPing: Ping = { seqNo: 1, node: "node", sourceAddr: "127.0.0.1", sourceP
 interface Pending {
   readonly to: Address;
   readonly crc: boolean;
-  readonly parts: Uint8Array[];
+  readonly parts: PartList;
   /** In a compound. */
   size: number;
 }
@@ -83,26 +84,28 @@ export class PacketSender {
    * Sends a user message. Messages to one receiver that are sent before the running code returns or awaits share packets, in their order:
    * they share a system call, a checksum, an encryption, and what the compressor learns.
    *
-   * @param message not to be changed from now on
+   * @param bytes hold the message, and are not to be changed from now on
+   * @param start where the message starts. Default 0
+   * @param end default: the end of `bytes`
    * @returns false when the transport asks for fewer packets for now
    * @throws MemberlistError `message_too_large`
    */
-  sendUser(message: Uint8Array, to: Address, crc: boolean): boolean {
-    if (!this.#coalesces) return this.send(message, to, crc);
-    const size = compoundOverhead + message.length;
+  sendUser(bytes: Uint8Array, to: Address, crc: boolean, start: number = 0, end: number = bytes.length): boolean {
+    if (!this.#coalesces) return this.send(viewOf(bytes, start, end), to, crc);
+    const size = compoundOverhead + end - start;
     const room = this.#room();
     const limit = this.#fill?.limit(room) ?? room;
     let pending = this.#pendingFor(to, crc);
-    while (pending !== undefined && (pending.size + size > limit || pending.parts.length === compoundMaxParts)) {
+    while (pending !== undefined && (pending.size + size > limit || pending.parts.count === compoundMaxParts)) {
       this.#flush(pending);
       // A handler of a failed send may have sent a message itself.
       pending = this.#pendingFor(to, crc);
     }
     if (pending === undefined) {
-      if (size + smallRest > limit) return this.#sendParts([message], to, crc);
+      if (size + smallRest > limit) return this.#sendOne(viewOf(bytes, start, end), to, crc);
       pending = this.#addPending(to, crc);
     }
-    pending.parts.push(message);
+    pending.parts.add(bytes, start, end);
     pending.size += size;
     if (pending.size + smallRest > limit) this.#flush(pending);
     const mayGoOn = this.#mayGoOn;
@@ -144,7 +147,7 @@ export class PacketSender {
 
   #addPending(to: Address, crc: boolean): Pending {
     if (this.#pending.size === 0) queueMicrotask(this.#flushAll);
-    const pending = { to, crc, parts: [], size: 0 };
+    const pending = { to, crc, parts: new PartList(), size: 0 };
     this.#pending.set(keyOf(to, crc), pending);
     this.#last = pending;
     return pending;
@@ -159,22 +162,31 @@ export class PacketSender {
     this.#pending.delete(keyOf(to, crc));
     if (this.#last === pending) this.#last = undefined;
     try {
-      if (!this.#sendParts(parts, to, crc)) this.#mayGoOn = false;
+      if (!this.#sendParts(parts, 0, parts.count, to, crc)) this.#mayGoOn = false;
     } catch (error) {
-      this.failed(error, parts.length);
+      this.failed(error, parts.count);
     }
   }
 
-  /** Sends messages in one packet, or in several where they compress worse than the ones before. */
-  #sendParts(parts: readonly Uint8Array[], to: Address, crc: boolean): boolean {
-    const [first] = parts;
-    const message = parts.length === 1 && first !== undefined ? first : makeCompound(parts);
+  /** Sends the messages from `first` to `last` in one packet, or in several where they compress worse than the ones before. */
+  #sendParts(parts: PartList, first: number, last: number, to: Address, crc: boolean): boolean {
+    const count = last - first;
+    if (count === 1) return this.#sendOne(parts.part(first), to, crc);
+    const packet = this.#encodeUser(parts.compound(first, last), crc);
+    if (packet.length <= this.#packetMax) return this.#write(packet, to, count);
+    const half = first + (count >> 1);
+    const mayGoOn = this.#sendParts(parts, first, half, to, crc);
+    return this.#sendParts(parts, half, last, to, crc) && mayGoOn;
+  }
+
+  #sendOne(message: Uint8Array, to: Address, crc: boolean): boolean {
+    return this.#write(this.#encodeUser(message, crc), to, 1);
+  }
+
+  #encodeUser(message: Uint8Array, crc: boolean): Uint8Array {
     const packet = this.#encode(message, crc);
     this.#fill?.learn(message.length, packet.length, this.#room());
-    if (packet.length <= this.#packetMax || parts.length === 1) return this.#write(packet, to, parts.length);
-    const half = parts.length >> 1;
-    const mayGoOn = this.#sendParts(parts.slice(0, half), to, crc);
-    return this.#sendParts(parts.slice(half), to, crc) && mayGoOn;
+    return packet;
   }
 
   /** Compress → checksum → encrypt → label. */
@@ -211,6 +223,7 @@ function keyOf({ host, port, name }: Address, crc: boolean): string {
 
 function isFor(pending: Pending, to: Address, crc: boolean): boolean {
   const other = pending.to;
+  if (other === to) return pending.crc === crc;
   return other.host === to.host && other.port === to.port && other.name === to.name && pending.crc === crc;
 }
 
