@@ -5,7 +5,7 @@ import type { ClockTimer } from "../ports/clock.ts";
 import type { LocalMember } from "../runtime/local-member.ts";
 import { Fifo } from "../util/fifo.ts";
 import { copyBytes } from "../wire/bytes.ts";
-import { MessageBlockBuilder } from "./message-block.ts";
+import { longestOf, MessageBlockBuilder } from "./message-block.ts";
 import { MetricsBuffer } from "./metrics-buffer.ts";
 import { pack } from "./packed-values.ts";
 import {
@@ -27,8 +27,9 @@ const numbersDelay = 100;
 /** A feed waits for the next turn after so many messages came in one, at most for so many turns. */
 const manyMessages = 12;
 const busyTurns = 4;
-/** From this length on, in bytes, a block is full. It is short, because a message that the application keeps may keep the whole block. */
-const fullBlock = 16 * 1024;
+/** The longest block, in bytes and in messages. It is short, because a message that the application keeps may keep the whole block. */
+const blockBytes = 16 * 1024;
+const blockMessages = 256;
 /** From this length on, in bytes, a message is transferred instead of being copied into a block. */
 const longMessage = 64 * 1024;
 
@@ -60,8 +61,8 @@ export class MemberFeed {
   #posted = 0;
   /** The last entry that waits, if it collects messages. */
   #collecting: MessageBlockBuilder | undefined;
-  /** The bytes of the last block. */
-  #lastSize = 0;
+  /** The bytes of the longest block of the last feed with messages. */
+  #longest = 0;
   /** Whether entries wait for the next feed. */
   #isDue = false;
   #isScheduled = false;
@@ -183,9 +184,9 @@ export class MemberFeed {
     this.#counts.message++;
     this.#waitingBytes += bytes;
     let builder = this.#collecting;
-    if (builder === undefined || builder.count >= itemsAtOnce || builder.size >= fullBlock) {
+    if (builder === undefined || builder.count >= blockMessages || !builder.hasRoom(bytes)) {
       this.#endBlock();
-      this.#collecting = builder = new MessageBlockBuilder(this.#lastSize);
+      this.#collecting = builder = new MessageBlockBuilder(blockBytes, this.#longest);
       this.#waiting.push({ kind: "messages", builder });
     }
     return builder;
@@ -292,6 +293,7 @@ export class MemberFeed {
         items.push(handedOver(next.item, transfer));
       }
     }
+    if (messages > 0) this.#longest = longestOf(items.flatMap((item) => (item.type === "messages" ? [item.block] : [])));
     if (this.#waiting.size === 0 && this.#droppedEvents > 0) {
       items.push({ type: "gap", dropped: this.#droppedEvents });
       this.#droppedEvents = 0;
@@ -303,7 +305,6 @@ export class MemberFeed {
     this.#countBefore = 0;
     if (builder === this.#collecting) this.#collecting = undefined;
     const block = builder.build();
-    this.#lastSize = block.bytes.byteLength;
     transfer.push(block.bytes);
     return { type: "messages", block };
   }

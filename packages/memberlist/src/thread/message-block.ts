@@ -38,8 +38,14 @@ export class MessageBlockBuilder {
   #runStart = 0;
   #runEnd = 0;
 
-  /** @param expected about how many bytes its block will have */
-  constructor(expected: number = 0) {
+  readonly #maxBytes: number;
+
+  /**
+   * @param maxBytes of its block, unless that has only one message
+   * @param expected about how many bytes its block will have. Default 0
+   */
+  constructor(maxBytes: number, expected: number = 0) {
+    this.#maxBytes = maxBytes;
     this.#bytes = new Uint8Array(expected);
   }
 
@@ -50,6 +56,11 @@ export class MessageBlockBuilder {
 
   get count(): number {
     return this.#count;
+  }
+
+  /** Whether an encoded message of `bytes` bytes still fits. */
+  hasRoom(bytes: number): boolean {
+    return this.#count === 0 || alignedEnd(this.size + bytes) + (this.#count + 1) * bytesPerEntry <= this.#maxBytes;
   }
 
   /** Copies a message, and encodes it. */
@@ -92,7 +103,7 @@ export class MessageBlockBuilder {
 
   build(): MessageBlock {
     this.settle();
-    const tableAt = Math.ceil(this.#used / bytesPerEntry) * bytesPerEntry;
+    const tableAt = alignedEnd(this.#used);
     const end = tableAt + this.#count * bytesPerEntry;
     if (end > this.#bytes.length) this.#grow(end);
     new Uint32Array(this.#bytes.buffer, tableAt, this.#count * fields).set(this.#table);
@@ -103,7 +114,7 @@ export class MessageBlockBuilder {
   }
 
   #grow(end: number): void {
-    const longer = new Uint8Array(Math.max(end, this.#bytes.length * 2, firstBytes));
+    const longer = new Uint8Array(Math.max(end, Math.min(Math.max(this.#bytes.length * 2, firstBytes), this.#maxBytes)));
     longer.set(this.#bytes.subarray(0, this.#used));
     this.#bytes = longer;
   }
@@ -129,6 +140,16 @@ export class MessageBlockBuilder {
     this.#lastIndex = index;
     return index;
   }
+}
+
+/** The bytes of the longest block. */
+export function longestOf(blocks: readonly MessageBlock[]): number {
+  return blocks.reduce((longest, { bytes }) => Math.max(longest, bytes.byteLength), 0);
+}
+
+/** Where a table can begin after so many bytes. */
+function alignedEnd(bytes: number): number {
+  return Math.ceil(bytes / bytesPerEntry) * bytesPerEntry;
 }
 
 /** Takes an encoded message, from `start` to `end` of `bytes`, which stay as they are. */

@@ -5,11 +5,13 @@ import { compressedView } from "../wire/compression/compress.ts";
 import { crcOverhead, datagramMaxBytes } from "../wire/constants.ts";
 import { packetTooLong } from "../wire/errors.ts";
 import { encodeUser } from "../wire/messages/encode.ts";
-import { MessageBlockBuilder, type MessageBlock } from "./message-block.ts";
+import { longestOf, MessageBlockBuilder, type MessageBlock } from "./message-block.ts";
 import { shared } from "./thread-messages.ts";
 
-/** A block with this many bytes is posted before the running code ends. */
-const fullBlock = 256 * 1024;
+/** The longest block, in bytes: a longer one would take longer to allocate than several. */
+const blockBytes = 32 * 1024;
+/** Blocks with this many bytes are posted before the running code ends. */
+const postedAtOnce = 256 * 1024;
 /** If the thread has not sent this many bytes yet, senders should pause. */
 const pauseBytes = 1024 * 1024;
 /** If the thread has not sent this many bytes yet, further messages are dropped. */
@@ -21,7 +23,7 @@ export interface OutgoingMessagesOptions {
   readonly clock: Clock;
   readonly memory: Int32Array;
   /** @returns false if no member runs */
-  readonly post: (block: MessageBlock) => boolean;
+  readonly post: (blocks: readonly MessageBlock[]) => boolean;
   /** `count` messages were dropped. */
   readonly onDropped: (count: number) => void;
 }
@@ -29,57 +31,69 @@ export interface OutgoingMessagesOptions {
 /** Collects the messages of `sendBestEffort`, and posts those of one turn of the event loop to the thread together. */
 export class OutgoingMessages {
   readonly #options: OutgoingMessagesOptions;
-  /** The sizes of the blocks that the thread has not sent yet. */
+  /** The bytes of each post that the thread has not sent yet. */
   readonly #posted: Fifo<number> = new Fifo();
   #postedBytes = 0;
-  #sentBlocks: number;
-  /** The bytes of the last block. */
-  #lastSize = 0;
+  #sentPosts: number;
+  /** The bytes of the longest block of the last post. */
+  #longest = 0;
   #block: MessageBlockBuilder | undefined;
+  /** The full blocks before that one, and their bytes with those of their overhead. */
+  #blocks: MessageBlock[] = [];
+  #blocksBytes = 0;
 
   constructor(options: OutgoingMessagesOptions) {
     this.#options = options;
-    this.#sentBlocks = Atomics.load(options.memory, shared.sentBlocks);
+    this.#sentPosts = Atomics.load(options.memory, shared.sentPosts);
   }
 
   /** @returns false if the sender should pause */
   add(message: Uint8Array, to: Address, crc: boolean): boolean {
     const { clock, memory, onDropped } = this.#options;
-    this.#follow();
+    const isFirst = this.#block === undefined && this.#blocks.length === 0;
+    // Shared memory is read once for the messages of a turn, unless many of them wait.
+    if (isFirst || this.#postedBytes >= pauseBytes) this.#follow();
     if (this.#postedBytes > maxBytes) {
       onDropped(1);
       return false;
     }
-    if (this.#block === undefined) {
-      this.#block = new MessageBlockBuilder(this.#lastSize);
-      clock.defer(this.#flushDeferred);
-    }
+    if (isFirst) clock.defer(this.#flushDeferred);
+    if (this.#block?.hasRoom(1 + message.length) === false) this.#endBlock(this.#block);
+    this.#block ??= new MessageBlockBuilder(blockBytes, this.#longest);
     this.#block.add(message, to, crc);
-    if (this.#block.size >= fullBlock) this.flush();
+    if (this.#blocksBytes >= postedAtOnce) this.flush();
     return this.#postedBytes < pauseBytes && Atomics.load(memory, shared.isCongested) === 0;
   }
 
   /** Posts the collected messages. Every other call does so first, to keep the order. */
   flush(): void {
-    const block = this.#block;
-    if (block === undefined) return;
-    this.#block = undefined;
-    const built = block.build();
-    this.#lastSize = built.bytes.byteLength;
-    const size = this.#lastSize + blockOverhead;
-    if (!this.#options.post(built)) {
-      this.#options.onDropped(block.count);
+    if (this.#block !== undefined) this.#endBlock(this.#block);
+    const blocks = this.#blocks;
+    const bytes = this.#blocksBytes;
+    if (blocks.length === 0) return;
+    this.#longest = longestOf(blocks);
+    this.#blocks = [];
+    this.#blocksBytes = 0;
+    if (!this.#options.post(blocks)) {
+      this.#options.onDropped(blocks.reduce((sum, { count }) => sum + count, 0));
       return;
     }
-    this.#posted.push(size);
-    this.#postedBytes += size;
+    this.#posted.push(bytes);
+    this.#postedBytes += bytes;
+  }
+
+  #endBlock(builder: MessageBlockBuilder): void {
+    const block = builder.build();
+    this.#block = undefined;
+    this.#blocks.push(block);
+    this.#blocksBytes += block.bytes.byteLength + blockOverhead;
   }
 
   readonly #flushDeferred = (): void => this.flush();
 
   #follow(): void {
-    const sent = Atomics.load(this.#options.memory, shared.sentBlocks);
-    for (; this.#sentBlocks !== sent; this.#sentBlocks = (this.#sentBlocks + 1) | 0) {
+    const sent = Atomics.load(this.#options.memory, shared.sentPosts);
+    for (; this.#sentPosts !== sent; this.#sentPosts = (this.#sentPosts + 1) | 0) {
       this.#postedBytes -= this.#posted.shift() ?? 0;
     }
   }
@@ -88,7 +102,7 @@ export class OutgoingMessages {
   forget(): void {
     this.#posted.clear();
     this.#postedBytes = 0;
-    this.#sentBlocks = Atomics.load(this.#options.memory, shared.sentBlocks);
+    this.#sentPosts = Atomics.load(this.#options.memory, shared.sentPosts);
     Atomics.store(this.#options.memory, shared.isCongested, 0);
   }
 }

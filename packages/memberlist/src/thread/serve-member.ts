@@ -60,7 +60,7 @@ class MemberServer {
         this.#calls.get(message.id)?.abort();
         break;
       case "send":
-        this.#send(message.block);
+        this.#send(message.blocks);
         break;
       case "keys":
         if (this.#keyring !== undefined) replaceKeys(this.#keyring, message.keys);
@@ -170,10 +170,9 @@ class MemberServer {
     );
   }
 
-  #send(block: MessageBlock): void {
+  #send(blocks: readonly MessageBlock[]): void {
     const member = this.#member?.isStopped === true ? undefined : this.#member;
     const memory = this.#memory as Int32Array;
-    const reader = new MessageBlockReader(block);
     let mayGoOn = true;
     const send: TakeEncoded = (bytes, start, end, to, crc) => {
       try {
@@ -183,9 +182,9 @@ class MemberServer {
         member?.runtime.packets.failed(error);
       }
     };
-    while (!reader.isAtEnd) reader.nextEncoded(send);
+    for (const block of blocks) for (const reader = new MessageBlockReader(block); !reader.isAtEnd;) reader.nextEncoded(send);
     if (!mayGoOn) this.#askForPause(memory);
-    Atomics.add(memory, shared.sentBlocks, 1);
+    Atomics.add(memory, shared.sentPosts, 1);
   }
 
   /** Asks the application to pause until the next turn, as on the event loop. If the request stayed, each further block would have one message. */

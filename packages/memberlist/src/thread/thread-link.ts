@@ -60,7 +60,11 @@ export class ThreadLink {
     this.#outgoing = new OutgoingMessages({
       clock,
       memory: this.#memory,
-      post: (block) => this.#postToMember({ type: "send", block }, [block.bytes]),
+      post: (blocks) =>
+        this.#postToMember(
+          { type: "send", blocks },
+          blocks.map(({ bytes }) => bytes),
+        ),
       onDropped,
     });
     this.#supervisor = new ThreadSupervisor({

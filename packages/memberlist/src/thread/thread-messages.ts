@@ -50,7 +50,7 @@ export type ApplicationMessage =
   | { readonly type: "call"; readonly id: number; readonly call: unknown; readonly isAborted: boolean }
   /** Aborts a call. */
   | { readonly type: "abort"; readonly id: number }
-  | { readonly type: "send"; readonly block: MessageBlock }
+  | { readonly type: "send"; readonly blocks: readonly MessageBlock[] }
   | { readonly type: "keys"; readonly keys: readonly Uint8Array[] }
   | { readonly type: "gossipVerify"; readonly change: GossipVerify }
   /** The first channel with state was opened, or the last one was closed. */
@@ -160,8 +160,8 @@ export interface MetricUpdate {
 export const shared = {
   /** Counts up while the application's event loop runs. */
   heartbeat: 0,
-  /** How many blocks of messages the thread has sent. */
-  sentBlocks: 1,
+  /** How many posts of messages the thread has sent. */
+  sentPosts: 1,
   /** 1 while the transport asks for fewer packets. */
   isCongested: 2,
   /** How many feeds the application has handled. */

@@ -11,7 +11,7 @@ it("asks for a pause before the blocks of small messages take much more memory t
   const outgoing = new OutgoingMessages({
     clock: new VirtualClock(),
     memory: new Int32Array(new SharedArrayBuffer(shared.bytes)),
-    post: (block) => posted.push(structuredClone(block, { transfer: [block.bytes] })) > 0,
+    post: (blocks) => posted.push(...structuredClone(blocks, { transfer: blocks.map(({ bytes }) => bytes) })) > 0,
     onDropped: () => expect.unreachable(),
   });
   while (posted.length < 100_000 && outgoing.add(new Uint8Array(10), to, false)) outgoing.flush();
