@@ -34,18 +34,20 @@ export function worstOf(figures: readonly Figure[], what: string, kind: string):
   return samples.length === 0 ? Number.NaN : Math.max(...samples);
 }
 
-/** The two kinds that a table compares, each with the title of its column. */
-export type Kinds = readonly [readonly [string, string], readonly [string, string]];
+/** The kinds that a table compares, each with the title of its column. */
+export type Kinds = readonly [first: readonly [string, string], ...others: readonly (readonly [string, string])[]];
 
-/** Medians, ranges, and the ratio of the medians. */
-export function figureTable(figures: readonly Figure[], [[first, firstTitle], [second, secondTitle]]: Kinds): string {
+/** Medians, ranges, and how many times the median of each other kind the first one's is. */
+export function figureTable(figures: readonly Figure[], kinds: Kinds): string {
+  const [[, firstTitle], ...others] = kinds;
   const lines = figures.map(({ what, unit, samples }) => {
-    const a = spread(samples[first] ?? []);
-    const b = spread(samples[second] ?? []);
-    return [what, unit, text(a), range(a), text(b), range(b), withDigits(a.median / b.median, 2)];
+    const spreads = kinds.map(([kind]) => spread(samples[kind] ?? []));
+    const [first, ...rest] = spreads as [Spread, ...Spread[]];
+    const ratios = rest.map((other) => withDigits(first.median / other.median, 2));
+    return [what, unit, ...spreads.flatMap((one) => [text(one), range(one)]), ...ratios];
   });
-  const ratio = `${firstTitle} / ${secondTitle}`;
-  return table(["", "unit", firstTitle, "range", secondTitle, "range", ratio], lines);
+  const columns = kinds.flatMap(([, title]) => [title, "range"]);
+  return table(["", "unit", ...columns, ...others.map(([, title]) => `${firstTitle} / ${title}`)], lines);
 }
 
 function text({ median }: Spread): string {

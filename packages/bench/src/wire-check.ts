@@ -14,6 +14,14 @@ export interface PacketContent {
   readonly hasCrc: boolean;
 }
 
+/** How a library writes packets, as far as the bench looks at them. */
+export interface WireForm {
+  /** @throws Error when a packet is not what it should be */
+  readonly contentOf: (packet: Uint8Array, key: Uint8Array | null) => PacketContent;
+  /** Messages from that many bytes on have to be compressed, where they can be. */
+  readonly compressedFrom: number;
+}
+
 const nonceSize = 12;
 const tagSize = 16;
 const crcHeaderSize = 5;
@@ -47,11 +55,19 @@ export function layersOf(
   return { parts, inner, isCompressed, hasCrc };
 }
 
+/** The form of the Go library, and ours. */
+export const goWire: WireForm = { contentOf, compressedFrom: 0 };
+
 function decrypt(packet: Uint8Array, key: Uint8Array): Uint8Array {
   if (packet[0] !== 1) throw new Error(`the packet starts with ${packet[0]}, not with encryption version 1`);
-  const decipher = createDecipheriv("aes-128-gcm", key, packet.subarray(1, 1 + nonceSize), { authTagLength: tagSize });
-  decipher.setAuthTag(packet.subarray(-tagSize));
-  const clear = decipher.update(packet.subarray(1 + nonceSize, -tagSize));
+  return decryptGcm(packet.subarray(1), key);
+}
+
+/** Nonce, ciphertext and tag. @throws Error when they are not from that key */
+export function decryptGcm(bytes: Uint8Array, key: Uint8Array): Uint8Array {
+  const decipher = createDecipheriv("aes-128-gcm", key, bytes.subarray(0, nonceSize), { authTagLength: tagSize });
+  decipher.setAuthTag(bytes.subarray(-tagSize));
+  const clear = decipher.update(bytes.subarray(nonceSize, -tagSize));
   decipher.final();
   return clear;
 }

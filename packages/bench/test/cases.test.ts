@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { lzwCompress } from "../../memberlist/src/wire/compression/lzw.ts";
-import { allCases, isUsual, taskOf } from "../src/throughput/cases.ts";
+import { allCases, canSend, isUsual, taskOf } from "../src/throughput/cases.ts";
 
 const payloadsOf = (...args: Parameters<typeof taskOf>): Buffer[] =>
   taskOf(...args).payloads.map((payload) => Buffer.from(payload, "base64"));
@@ -33,5 +33,14 @@ describe("each case", () => {
         expect(isUsual({ size: 1400, payload: "gossip", mode }, runtime)).toBe(true);
       }
     }
+  });
+
+  it("excludes packets of full UDP length for the Rust crate, whose headers are longer", () => {
+    for (const which of allCases()) {
+      expect(canSend(which, "rust")).toBe(which.size < 65_507);
+      expect(canSend(which, "node")).toBe(true);
+    }
+    const usual = allCases().filter((which) => isUsual(which, "rust-threads"));
+    expect(usual.map(({ size, payload }) => `${size}/${payload}`)).toEqual(Array(4).fill("1400/gossip"));
   });
 });

@@ -25,6 +25,18 @@ describe("a set of figures", () => {
     expect(worstOf(list, "else", "node")).toBeNaN();
   });
 
+  it("adds columns and a ratio for each further kind", () => {
+    const figures = some();
+    figures.add("time", "ms", "rust", 1);
+    const [head, , time] = figureTable(figures.list(), [
+      ["node", "node"],
+      ["go", "Go"],
+      ["rust", "Rust"],
+    ]).split("\n");
+    expect(head).toMatch(/node +\| range +\| Go +\| range +\| Rust +\| range +\| node \/ Go +\| node \/ Rust/);
+    expect(time).toMatch(/2\.00 \| 1\.00-3\.00 \| 4\.00 \| +\| 1\.00 +\| +\| 0\.50 +\| 2\.00/);
+  });
+
   it("prints a table with the ratio of the medians", () => {
     const [, , time, alone] = figureTable(some().list(), [
       ["node", "node"],

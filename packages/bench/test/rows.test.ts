@@ -83,8 +83,14 @@ describe("a target", () => {
     const full = { ...stretch(600), packetRate: 300 };
     const shared = row("node", [], { mode: "compressed", samples: [{ full, eased: stretch(1) }] });
     const targets = rateTargets([shared, row("go", [100], { mode: "compressed" })]);
-    const ratios = targets.filter(({ what }) => what.includes("compressed: node")).map(({ measured }) => measured);
+    const ratios = targets.filter(({ what }) => what.includes("compressed: node against Go")).map(({ measured }) => measured);
     expect(ratios).toEqual([6, 3]);
+  });
+
+  it("compares Node's messages with those of the Rust crate on one thread", () => {
+    const rows = [row("node", [80]), row("rust", [100]), row("rust-threads", [50])];
+    const target = rateTargets(rows).find(({ what }) => what === "messages/s at 1,400 bytes, plain: node against Rust");
+    expect(target).toMatchObject({ measured: 0.8, atLeast: 0.8 });
   });
 
   it("counts as neither reached nor missed if it was not measured", () => {

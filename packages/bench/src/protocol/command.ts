@@ -4,14 +4,16 @@ import { Progress } from "../../../simulator/src/cli/progress.ts";
 import { addFigureOptions, chosen, reportFigures, type FigureFlags } from "../figure-command.ts";
 import { Figures, medianOf, worstOf, type Figure } from "../figure.ts";
 import { buildGoNode } from "../go-node.ts";
+import { buildRustNode } from "../rust-node.ts";
 import type { Target } from "../target.ts";
 import { ackLatency } from "./ack-latency.ts";
 import { detection } from "./detection.ts";
 import { clusterSize, joinStorm, measured, memoryPerMember, pushPull, timings, type Experiment } from "./experiments.ts";
-import { FakeMembers } from "./fake-members.ts";
-import { idleCpu, idleFigure } from "./idle.ts";
+import { idleCpu, idleFigure, idleSizes } from "./idle.ts";
 import { largeCluster } from "./large-cluster.ts";
-import type { Kind, Programs } from "./member.ts";
+import type { Command as Program, Kind, Programs } from "./member.ts";
+import { openPeers } from "./open-peers.ts";
+import type { Peers } from "./peers.ts";
 import { ratioChart, type Ratio } from "./ratio-chart.ts";
 
 const experiments: readonly Experiment[] = [
@@ -32,7 +34,7 @@ export function addProtocol(program: Command): void {
   const command = program
     .command("protocol")
     .description(
-      "what the protocol costs on Node, beside the Go library: push/pull and memory of 10,000 members, idle nodes, late acks, ...",
+      "what the protocol costs on Node, beside the Go library and the Rust crate: push/pull and memory of 10,000 members, idle nodes, late acks, ...",
     );
   addFigureOptions(
     command,
@@ -49,16 +51,19 @@ async function protocol(flags: FigureFlags): Promise<void> {
   const rounds = quick === true ? 1 : flags.rounds;
   const programs = await findPrograms();
   const kinds = [...programs.keys()];
-  const total = wanted.reduce((sum, one) => sum + one.steps(rounds, kinds.length), 0);
+  const kindsOf = (one: Experiment): Kind[] => kinds.filter((kind) => kind !== "rust" || one.isInGoWire !== true);
+  const total = wanted.reduce((sum, one) => sum + one.steps(rounds, kindsOf(one).length), 0);
   const progress = new Progress("bench protocol", total);
   const found = new Figures();
-  const fake = await FakeMembers.open(clusterSize + some);
+  const peers = new Map<Kind, Peers>();
   try {
+    for (const kind of kinds) peers.set(kind, await openPeers(programs, kind, clusterSize + some));
+    const peersOf = (kind: Kind): Peers => peers.get(kind) as Peers;
     for (const one of wanted) {
-      await one.run({ programs, kinds, rounds, figures: found, fake, step: () => progress.step() });
+      await one.run({ programs, kinds: kindsOf(one), rounds, figures: found, peersOf, step: () => progress.step() });
     }
   } finally {
-    fake.close();
+    await Promise.all([...peers.values()].map((one) => one.close()));
   }
   const figures = found.list();
   await reportFigures(flags, {
@@ -66,25 +71,24 @@ async function protocol(flags: FigureFlags): Promise<void> {
     rounds,
     figures,
     targets: targetsOf(figures),
-    kinds: [
-      ["node", "node"],
-      ["go", "Go"],
-    ],
+    kinds: [["node", "node"], ["go", "Go"], ...(programs.has("rust") ? [["rust", "Rust"] as const] : [])],
     charts: { protocol: ratioChart(ratiosOf(figures)) },
   });
 }
 
 async function findPrograms(): Promise<Programs> {
-  const programs = new Map<Kind, readonly [string, ...string[]]>();
+  const programs = new Map<Kind, Program>();
   const program = fileURLToPath(new URL("member-program.mjs", import.meta.url));
   programs.set("node", [process.execPath, "--expose-gc", program]);
   const go = await buildGoNode();
   if (go !== undefined) programs.set("go", [go, "member"]);
+  const rust = await buildRustNode((line) => void process.stderr.write(`${line}\n`));
+  if (rust !== undefined) programs.set("rust", [rust, "1", "member"]);
   return programs;
 }
 
 function targetsOf(figures: readonly Figure[]): Target[] {
-  const ratio = (what: string): number => medianOf(figures, what, "node") / medianOf(figures, what, "go");
+  const ratio = (what: string, kind: Kind = "go"): number => medianOf(figures, what, "node") / medianOf(figures, what, kind);
   return [
     { what: `${measured.pushPullTime}, against Go`, unit: "x", measured: ratio(measured.pushPullTime), atMost: 1 },
     {
@@ -95,6 +99,14 @@ function targetsOf(figures: readonly Figure[]): Target[] {
     },
     { what: measured.memory, unit: " bytes", measured: medianOf(figures, measured.memory, "node"), atMost: 600 },
     { what: `${idleFigure(1000)}, against Go`, unit: "x", measured: ratio(idleFigure(1000)), atMost: 1 },
+    { what: `${measured.joinTime}, against Rust`, unit: "x", measured: ratio(measured.joinTime, "rust"), atMost: 3 },
+    { what: `${measured.memory}, against Rust`, unit: "x", measured: ratio(measured.memory, "rust"), below: 1 },
+    ...idleSizes.map((size) => ({
+      what: `${idleFigure(size)}, against Rust`,
+      unit: "x",
+      measured: ratio(idleFigure(size), "rust"),
+      atMost: 1.5,
+    })),
   ];
 }
 

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { FakeMembers } from "./fake-members.ts";
 import type { Figures } from "../figure.ts";
 import { Member, encrypted, type Kind, type Programs } from "./member.ts";
+import type { Peers } from "./peers.ts";
 
 interface Bench {
   readonly programs: Programs;
   readonly kinds: readonly Kind[];
   readonly rounds: number;
   readonly figures: Figures;
-  /** 10,000 and more. */
-  readonly fake: FakeMembers;
+  /** Those with the wire form of that kind, 10,000 and more. */
+  readonly peersOf: (kind: Kind) => Peers;
   /** After each step of {@link Experiment.steps}. */
   readonly step: () => void;
 }
@@ -17,6 +17,8 @@ interface Bench {
 /** One part of `pnpm bench protocol`. */
 export interface Experiment {
   readonly name: string;
+  /** It needs peers in a wire form that the bench itself can write: the Rust crate has another one. */
+  readonly isInGoWire?: true;
   /** For the progress. */
   readonly steps: (rounds: number, kinds: number) => number;
   readonly run: (bench: Bench) => Promise<void>;
@@ -25,22 +27,26 @@ export interface Experiment {
 export const clusterSize = 10_000;
 const pushPullTime = `push/pull of ${clusterSize} members, compressed and encrypted: time`;
 const pushPullStall = `push/pull of ${clusterSize} members: longest stall, either end`;
+const joinTime = `a new process joins ${clusterSize} members: time`;
 const memory = `memory of a member in the table, at ${clusterSize}`;
 
 /** What the targets are about. */
-export const measured = { pushPullTime, pushPullStall, memory } as const;
+export const measured = { pushPullTime, pushPullStall, joinTime, memory } as const;
 
 /** Two members that both know 10,000 others exchange their states; then a new one joins. */
 export const pushPull: Experiment = {
   name: "push-pull",
   steps: (rounds, kinds) => (2 * rounds + 1) * kinds,
-  run: async ({ programs, kinds, rounds, figures, fake, step }) => {
+  run: async ({ programs, kinds, rounds, figures, peersOf, step }) => {
     const pairs = new Map<Kind, readonly [Member, Member]>();
     try {
       for (const kind of kinds) {
         const both = await Promise.all(["one", "other"].map((name) => Member.start(programs, kind, { ...encrypted, name })));
         pairs.set(kind, both as [Member, Member]);
-        for (const member of both) await fake.pushPull(member.port, clusterSize);
+        for (const member of both) {
+          await peersOf(kind).pushPull(member.port, clusterSize);
+          await settled(member, clusterSize + 1);
+        }
         await both[1]?.join(both[0] as Member);
         step();
       }
@@ -65,7 +71,7 @@ export const pushPull: Experiment = {
           const { took, stall, members } = await comer.join(one);
           await comer.end();
           if (members <= clusterSize) throw new Error(`${kind}: ${members} members after the join`);
-          figures.add(`a new process joins ${clusterSize} members: time`, "ms", kind, took);
+          figures.add(joinTime, "ms", kind, took);
           figures.add(`a new process joins ${clusterSize} members: longest stall`, "ms", kind, stall);
           step();
         }
@@ -80,19 +86,20 @@ export const pushPull: Experiment = {
 export const joinStorm: Experiment = {
   name: "join-storm",
   steps: (rounds, kinds) => rounds * kinds,
-  run: async ({ programs, kinds, rounds, figures, fake, step }) => {
+  run: async ({ programs, kinds, rounds, figures, peersOf, step }) => {
     for (let round = 0; round < rounds; round++) {
       for (const kind of kinds) {
+        const peers = peersOf(kind);
         const member = await Member.start(programs, kind);
         const before = await member.do({ do: "reset" });
-        fake.storm(member.port);
-        const after = await settled(member, fake.nodes.length + 1);
+        await peers.storm(member.port);
+        const after = await settled(member, peers.size + 1);
         await member.end();
-        const what = `join storm of ${fake.nodes.length} alive messages`;
+        const what = `join storm of ${peers.size} alive messages`;
         figures.add(`${what}: time`, "ms", kind, after.joining);
         figures.add(`${what}: longest stall`, "ms", kind, after.stall);
         figures.add(`${what}: CPU`, "ms", kind, (after.cpu - before.cpu) / 1000);
-        figures.add(`${what}: members lost`, "", kind, fake.nodes.length + 1 - after.members);
+        figures.add(`${what}: members lost`, "", kind, peers.size + 1 - after.members);
         step();
       }
     }
@@ -103,26 +110,27 @@ export const joinStorm: Experiment = {
 export const memoryPerMember: Experiment = {
   name: "memory",
   steps: (_rounds, kinds) => kinds,
-  run: async ({ programs, kinds, figures, fake, step }) => {
+  run: async ({ programs, kinds, figures, peersOf, step }) => {
     for (const kind of kinds) {
-      figures.add(memory, "bytes", kind, await memoryOf(programs, kind, fake, fake.nodes.length - clusterSize));
+      const peers = peersOf(kind);
+      figures.add(memory, "bytes", kind, await memoryOf(programs, kind, peers, peers.size - clusterSize));
       step();
     }
   },
 };
 
 /** Returns the memory of one more node in the table of a member that has `some`, in bytes, after the member has gossiped all nodes. */
-export async function memoryOf(programs: Programs, kind: Kind, fake: FakeMembers, some: number): Promise<number> {
+export async function memoryOf(programs: Programs, kind: Kind, peers: Peers, some: number): Promise<number> {
   const member = await Member.start(programs, kind, { gossipInterval: 2, gossipNodes: 20 });
   const size = async (count: number): Promise<number> => {
-    await fake.pushPull(member.port, count);
-    await quiet(fake);
+    await peers.pushPull(member.port, count);
+    await quiet(peers);
     const mark = await member.do({ do: "memory" });
     if (mark.members !== count + 1) throw new Error(`${kind}: ${mark.members} members instead of ${count + 1}`);
     return mark.memory;
   };
   try {
-    const all = fake.nodes.length;
+    const all = peers.size;
     const before = await size(some);
     return ((await size(all)) - before) / (all - some);
   } finally {
@@ -133,6 +141,7 @@ export async function memoryOf(programs: Programs, kind: Kind, fake: FakeMembers
 /** Encoding, decoding and the broadcast queue, in one process each, without any network. */
 export const timings: Experiment = {
   name: "timings",
+  isInGoWire: true,
   steps: (rounds, kinds) => rounds * kinds,
   run: async ({ programs, kinds, rounds, figures, step }) => {
     const entries = 100_000;
@@ -163,9 +172,9 @@ export async function settled(member: Member, members: number): ReturnType<Membe
 }
 
 /** Waits until the member has not gossiped for a while. */
-async function quiet(fake: FakeMembers): Promise<void> {
-  for (let last = -1; fake.packets !== last;) {
-    last = fake.packets;
+async function quiet(peers: Peers): Promise<void> {
+  for (let last = -1, now = await peers.packets(); now !== last; now = await peers.packets()) {
+    last = now;
     await sleep(500);
   }
 }

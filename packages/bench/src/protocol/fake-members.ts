@@ -9,18 +9,18 @@ import type { PushNodeState } from "../../../memberlist/src/wire/messages/types.
 import { encodePushPull } from "../../../memberlist/src/wire/messages/push-pull.ts";
 import { pushNodes } from "../payloads.ts";
 import { layersOf } from "../wire-check.ts";
+import type { Peers } from "./peers.ts";
 
 const noState = new Uint8Array(0);
 const packetBytes = 1_394;
 
 /**
- * Members that are there only by what they say: each has an address of its own in 127.0.0.0/8, and one socket answers for all. They answer pings, suspicions and
+ * {@link Peers} in the Go library's wire form: each has an address of its own in 127.0.0.0/8, and one socket answers for all. They answer pings, suspicions and
  * push/pulls, and say on demand what members of a real cluster would.
  */
-export class FakeMembers {
-  readonly nodes: readonly PushNodeState[];
-  /** Packets that have come in. */
-  packets = 0;
+export class FakeMembers implements Peers {
+  readonly #nodes: readonly PushNodeState[];
+  #packets = 0;
   readonly #udp: UdpSocket;
   readonly #tcp: Server;
   readonly #port: number;
@@ -31,19 +31,19 @@ export class FakeMembers {
     this.#tcp = tcp;
     this.#udp = udp;
     this.#port = (tcp.address() as AddressInfo).port;
-    this.nodes = pushNodes(count).map((node, i) => ({
+    this.#nodes = pushNodes(count).map((node, i) => ({
       ...node,
       addr: `127.${1 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`,
       port: this.#port,
     }));
     udp.on("message", (packet, { address, port }) => {
-      this.packets++;
+      this.#packets++;
       if (packet[0] === messageType.hasCrc || packet[0] === messageType.ping || packet[0] === messageType.compound)
         this.#packet(packet, address, port);
     });
     tcp.on("connection", (socket) => {
       socket.on("error", () => undefined);
-      socket.once("data", () => socket.end(encodePushPull(false, this.nodes, noState)));
+      socket.once("data", () => socket.end(encodePushPull(false, this.#nodes, noState)));
       socket.resume();
     });
   }
@@ -58,46 +58,48 @@ export class FakeMembers {
     return new FakeMembers(count, tcp, udp);
   }
 
-  /** A push/pull with a member, as one of ours starts it: it then knows all of them, or the first `count`. Ends when the member has ended it. */
-  async pushPull(port: number, count: number = this.nodes.length): Promise<void> {
+  get size(): number {
+    return this.#nodes.length;
+  }
+
+  async packets(): Promise<number> {
+    return this.#packets;
+  }
+
+  async pushPull(port: number, count: number = this.size): Promise<void> {
     const socket = connect(port, "127.0.0.1");
     await once(socket, "connect");
     const closed = once(socket, "close");
-    socket.write(encodePushPull(false, this.nodes.slice(0, count), noState));
+    socket.write(encodePushPull(false, this.#nodes.slice(0, count), noState));
     socket.resume();
     await closed;
   }
 
-  /** All of them announce at once that they are alive, in full packets. @returns how many packets */
-  storm(port: number): number {
+  async storm(port: number): Promise<void> {
     let parts: Uint8Array[] = [];
     let size = 0;
-    let packets = 0;
     const flush = (): void => {
       this.#udp.send(makeCompound(parts), port, "127.0.0.1");
-      packets++;
       parts = [];
       size = 0;
     };
-    for (const { name, ...rest } of this.nodes) {
+    for (const { name, ...rest } of this.#nodes) {
       const message = encodeAlive({ ...rest, node: name });
       if (size + message.length + 2 * (parts.length + 2) > packetBytes) flush();
       parts.push(message);
       size += message.length;
     }
     flush();
-    return packets;
   }
 
-  /** The next one pings the member. */
-  ping(port: number, name: string): void {
-    const { name: from, addr } = this.nodes[this.#pinged++ % this.nodes.length] as PushNodeState;
+  async ping(port: number, name: string): Promise<void> {
+    const { name: from, addr } = this.#nodes[this.#pinged++ % this.size] as PushNodeState;
     const seqNo = ++this.#seqNo;
     const message = encodePing({ seqNo, node: name, sourceAddr: addr, sourcePort: this.#port, sourceNode: from });
     this.#udp.send(message, port, "127.0.0.1");
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#udp.close();
     this.#tcp.close();
   }
@@ -109,7 +111,7 @@ export class FakeMembers {
         this.#udp.send(encodeAckResp({ seqNo, payload: noState }), port, host);
       } else if (message[0] === messageType.suspect) {
         const { node, incarnation } = decodeSuspect(message.subarray(1));
-        const suspect = this.nodes.find((one) => one.name === node);
+        const suspect = this.#nodes.find((one) => one.name === node);
         if (suspect === undefined) continue;
         this.#udp.send(encodeAlive({ ...suspect, node, incarnation: incarnation + 1 }), port, host);
       }

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { FakeMembers } from "./fake-members.ts";
 import type { Experiment } from "./experiments.ts";
 import { Member, type Kind, type Programs } from "./member.ts";
+import { openPeers } from "./open-peers.ts";
+import type { Peers } from "./peers.ts";
 
-const sizes = [10, 100, 1000] as const;
+export const idleSizes = [10, 100, 1000] as const;
 /** Each interval is this much shorter than the LAN default, so that the CPU time is long enough to measure. */
 const speed = 5;
 /** Of each size. */
@@ -23,10 +24,10 @@ export function idleFigure(size: number): string {
  */
 export const idleCpu: Experiment = {
   name: "idle",
-  steps: (_rounds, kinds) => sizes.length * kinds * nodesOfAKind,
+  steps: (_rounds, kinds) => idleSizes.length * kinds * nodesOfAKind,
   run: async ({ programs, kinds, figures, step }) => {
     const copies = Array.from({ length: nodesOfAKind });
-    const runs = sizes.flatMap((size) => kinds.flatMap((kind) => copies.map(() => ({ size, kind }))));
+    const runs = idleSizes.flatMap((size) => kinds.flatMap((kind) => copies.map(() => ({ size, kind }))));
     const found = await Promise.all(
       runs.map(async ({ size, kind }) => {
         const cpu = await idle(programs, kind, size);
@@ -39,7 +40,7 @@ export const idleCpu: Experiment = {
 };
 
 async function idle(programs: Programs, kind: Kind, size: number): Promise<number> {
-  const fake = await FakeMembers.open(size - 1);
+  const peers = await openPeers(programs, kind, size - 1);
   const member = await Member.start(programs, kind, {
     name: "idle",
     probeInterval: lan.probeInterval / speed,
@@ -47,33 +48,34 @@ async function idle(programs: Programs, kind: Kind, size: number): Promise<numbe
     gossipInterval: lan.gossipInterval / speed,
   });
   try {
-    return await cpuOf(member, fake, size, kind);
+    return await cpuOf(member, peers, size, kind);
   } finally {
     await member.end();
-    fake.close();
+    await peers.close();
   }
 }
 
 /** In ms for each second at the LAN defaults. */
-async function cpuOf(member: Member, fake: FakeMembers, size: number, kind: Kind): Promise<number> {
-  await fake.pushPull(member.port);
-  const pings = setInterval(() => fake.ping(member.port, "idle"), lan.probeInterval / speed);
+async function cpuOf(member: Member, peers: Peers, size: number, kind: Kind): Promise<number> {
+  await peers.pushPull(member.port);
+  const pings = setInterval(() => void peers.ping(member.port, "idle"), lan.probeInterval / speed);
   try {
     await sleep(settling);
     const before = await member.do({ do: "mark" });
-    const packets = fake.packets;
+    const packets = await peers.packets();
     // A node starts as many exchanges as it answers; to let it answer all of them is the same work, without the luck of when.
     const exchange = (lan.pushPullInterval * pushPullScale(size)) / speed / 2;
     for (let at = Math.min(exchange, duration / 2); at < duration; at += exchange) {
       await sleep(Math.min(exchange, duration / 2));
-      await fake.pushPull(member.port);
+      await peers.pushPull(member.port);
     }
     await sleep(Math.max(0, duration % exchange));
     const after = await member.do({ do: "mark" });
     if (after.members !== size) throw new Error(`${kind}: ${after.members} members instead of ${size}`);
     // A ping and an ack in each probe interval, and room for a busy machine.
     const most = (3 * duration * speed) / lan.probeInterval;
-    if (fake.packets - packets > most) throw new Error(`${kind}: ${fake.packets - packets} packets: it is not idle`);
+    const came = (await peers.packets()) - packets;
+    if (came > most) throw new Error(`${kind}: ${came} packets: it is not idle`);
     return (after.cpu - before.cpu) / 1000 / ((duration / 1000) * speed);
   } finally {
     clearInterval(pings);

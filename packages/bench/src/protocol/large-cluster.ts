@@ -14,6 +14,7 @@ const afterwards = 1_000;
  */
 export const largeCluster: Experiment = {
   name: "large",
+  isInGoWire: true,
   steps: (_rounds, kinds) => 3 * kinds,
   run: async ({ programs, kinds, figures, step }) => {
     const fake = await FakeMembers.open(size);
@@ -47,7 +48,7 @@ export const largeCluster: Experiment = {
         step();
       }
     } finally {
-      fake.close();
+      await fake.close();
     }
   },
 };

@@ -1,11 +1,13 @@
 import { Child } from "../child.ts";
 import type { MemberMark, MemberOrder, MemberTask, Timings } from "./member-task.ts";
 
-/** Whose member it is. */
-export type Kind = "node" | "go";
+/** Whose member it is: the library's, the Go library's, or the Rust crate's. */
+export type Kind = "node" | "go" | "rust";
+
+export type Command = readonly [program: string, ...args: string[]];
 
 /** How each is started. */
-export type Programs = ReadonlyMap<Kind, readonly [string, ...string[]]>;
+export type Programs = ReadonlyMap<Kind, Command>;
 
 const still: MemberTask = {
   name: "member",

@@ -6,7 +6,7 @@ import { writeReport } from "../../../simulator/src/cli/report.ts";
 import { UsageError } from "../../../simulator/src/cli/usage-error.ts";
 import { profile } from "../profile/profile.ts";
 import { targetTable } from "../target.ts";
-import { allCases, isUsual, payloadKinds, type Case } from "./cases.ts";
+import { allCases, canSend, isUsual, payloadKinds, type Case } from "./cases.ts";
 import { rateChart } from "./chart.ts";
 import { findSetting, measure, type Durations, type Sample } from "./measure.ts";
 import { rateTable, rateTargets } from "./report.ts";
@@ -112,6 +112,7 @@ function entriesOf(found: readonly Runtime[], { quick, all, profile: isProfile, 
     .filter(({ payload }) => kinds.includes(payload))
     .flatMap((which) => found.map((runtime): Entry => ({ runtime, which, samples: [] })))
     .filter(({ runtime, which }) => !isBare(runtime.name) || (which.mode === "plain" && which.payload === "gossip"))
+    .filter(({ runtime, which }) => canSend(which, runtime.name))
     .filter(({ runtime, which }) => all === true || only !== undefined || isUsual(which, runtime.name))
     .filter(({ runtime, which }) => wanted.test(`${which.size}/${which.payload}/${which.mode}/${runtime.name}`));
   if (entries.length === 0) throw new UsageError("--only and --payloads leave nothing to measure");

@@ -1,6 +1,8 @@
 import type { Case } from "./cases.ts";
 import { Pair, type Stretch } from "./pair.ts";
-import { isBare, type Runtime } from "./runtimes.ts";
+import { rustWire } from "../rust-wire-check.ts";
+import { goWire } from "../wire-check.ts";
+import { isBare, isRust, type Runtime } from "./runtimes.ts";
 import { searchWindow, type Setting } from "./window-search.ts";
 import { windowsFor } from "./windows.ts";
 
@@ -43,7 +45,7 @@ export async function measure(runtime: Runtime, which: Case, setting: Setting, d
     const full = await pair.send(setting, durations.full, durations.warmup);
     const eased = await pair.send({ rate: full.rate * easedShare }, durations.eased);
     if (full.rate === 0) throw new Error(`${runtime.name}: nothing was delivered`);
-    if (!isBare(runtime.name)) await pair.checkWire(which);
+    if (!isBare(runtime.name)) await pair.checkWire(which, isRust(runtime.name) ? rustWire : goWire);
     return { full, eased };
   } finally {
     await pair.end();

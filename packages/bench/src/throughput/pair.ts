@@ -4,6 +4,7 @@ import { Child } from "../child.ts";
 import type { Mark, NodePorts, NodeTask, Order } from "./node-task.ts";
 import type { Runtime } from "./runtimes.ts";
 import { Tap } from "./tap.ts";
+import type { WireForm } from "../wire-check.ts";
 
 /** What one stretch of sending came to. */
 export interface Stretch {
@@ -87,11 +88,11 @@ export class Pair {
   }
 
   /** Has each payload sent to a socket of ours, to see that on the wire it is what the case asks for. */
-  async checkWire(which: Case): Promise<void> {
+  async checkWire(which: Case, wire: WireForm): Promise<void> {
     const tap = await Tap.open();
     try {
       await this.#sender.ask<Mark>({ tap: tap.port } satisfies Order);
-      await tap.check(which);
+      await tap.check(which, wire);
     } catch (error) {
       throw new Error(`${this.#name}, ${which.size}/${which.payload}/${which.mode}: ${String(error)}`, { cause: error });
     } finally {

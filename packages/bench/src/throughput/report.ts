@@ -3,7 +3,7 @@ import { median, spread } from "../statistics.ts";
 import type { Target } from "../target.ts";
 import type { Mode } from "./cases.ts";
 import { findRow, lossOf, messageRate, packetRate, ratioTo, type Row } from "./rows.ts";
-import { isBare, type RuntimeName } from "./runtimes.ts";
+import { isBare, isRust, type RuntimeName } from "./runtimes.ts";
 
 const head = [
   "size",
@@ -14,6 +14,7 @@ const head = [
   "range",
   "packets/s",
   "x Go",
+  "x Rust",
   "% of dgram",
   "µs CPU/message",
   "per packet",
@@ -35,6 +36,7 @@ export function rateTable(rows: readonly Row[]): string {
       `${thousands(min)}-${thousands(max)}`,
       thousands(packetRate(row)),
       figure(ratioTo(rows, row, "go"), 2),
+      figure(ratioTo(rows, row, "rust"), 2),
       figure(100 * ratioTo(rows, row, "dgram"), 0),
       figure(median(row.samples.map(({ full }) => (full.cpu * full.packetRate) / full.rate)), 1),
       figure(median(row.samples.map(({ full }) => full.cpu)), 1),
@@ -55,6 +57,13 @@ const toGo = [
   ["bun", "compressed", 2],
 ] as const;
 
+/** Node's messages/s against the Rust crate on one thread. */
+const toRust = [
+  ["plain", 0.8],
+  ["compressed", 0.6],
+  ["encrypted", 0.5],
+] as const;
+
 /**
  * What the library has to reach, as far as these rows show. A message fills the buffer; where compression leaves room for another one in its packet, there
  * are more messages than packets, so that both have to get there.
@@ -65,7 +74,7 @@ export function rateTargets(rows: readonly Row[]): Target[] {
     return row === undefined ? Number.NaN : ratioTo(rows, row, other, rateOf);
   };
   const rates = { "messages/s": messageRate, "packets/s": packetRate } as const;
-  const ours = rows.filter(({ runtime }) => runtime !== "go" && !isBare(runtime));
+  const ours = rows.filter(({ runtime }) => runtime !== "go" && !isRust(runtime) && !isBare(runtime));
   return [
     ...toGo.flatMap(([runtime, mode, atLeast]) =>
       Object.entries(rates).map(([unit, rateOf]): Target => {
@@ -73,6 +82,10 @@ export function rateTargets(rows: readonly Row[]): Target[] {
         return { what, unit: "x", measured: against(runtime, mode, "go", rateOf), atLeast };
       }),
     ),
+    ...toRust.map(([mode, atLeast]): Target => {
+      const what = `messages/s at 1,400 bytes, ${mode}: node against Rust`;
+      return { what, unit: "x", measured: against("node", mode, "rust", messageRate), atLeast };
+    }),
     {
       what: "packets/s at 1,400 bytes, plain: node against bare dgram",
       unit: " %",

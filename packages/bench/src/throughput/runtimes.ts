@@ -1,13 +1,19 @@
 import { fileURLToPath } from "node:url";
 import { fetchRuntime } from "@memberlist/interop";
 import { buildGoNode } from "../go-node.ts";
+import { buildRustNode } from "../rust-node.ts";
 
-export const runtimeNames = ["node", "deno", "bun", "go", "dgram", "dgram-unconnected"] as const;
+export const runtimeNames = ["node", "deno", "bun", "go", "rust", "rust-threads", "dgram", "dgram-unconnected"] as const;
 export type RuntimeName = (typeof runtimeNames)[number];
 
 /** Bare sockets: no member. */
 export function isBare(name: RuntimeName): boolean {
   return name === "dgram" || name === "dgram-unconnected";
+}
+
+/** The Rust crate, whose wire form is its own: on one thread, and on two. */
+export function isRust(name: RuntimeName): boolean {
+  return name === "rust" || name === "rust-threads";
 }
 
 export interface Runtime {
@@ -31,6 +37,7 @@ export async function runtimes(report: (line: string) => void): Promise<readonly
   const deno = await findOrFetch("deno", report);
   const bun = await findOrFetch("bun", report);
   const go = await buildGoNode();
+  const rust = await buildRustNode(report);
   const memberProgram = [program("node-program.mjs"), "memberlist"] as const;
   return [
     { name: "node", command: [process.execPath, ...memberProgram], senders: one },
@@ -45,6 +52,12 @@ export async function runtimes(report: (line: string) => void): Promise<readonly
         ]),
     ...(bun === undefined ? [] : [{ name: "bun" as const, command: [bun, ...memberProgram] as const, senders: one }]),
     ...(go === undefined ? [] : [{ name: "go" as const, command: [go] as const, senders: [1, 2, 4] }]),
+    ...(rust === undefined
+      ? []
+      : [
+          { name: "rust" as const, command: [rust, "1"] as const, senders: one },
+          { name: "rust-threads" as const, command: [rust, "2"] as const, senders: [1, 2] },
+        ]),
     ...(["dgram", "dgram-unconnected"] as const).map((name): Runtime => ({
       name,
       command: [process.execPath, program("node-program.mjs"), name],

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { compressMessage } from "../../../memberlist/src/wire/compression/compress.ts";
 import { taskOf, type Case } from "./cases.ts";
-import { contentOf } from "../wire-check.ts";
+import type { WireForm } from "../wire-check.ts";
 
 const deadline = 3_000;
 /** What compression has to save for a packet that is not compressed to be a mistake: a library may give up early on less. */
@@ -32,7 +32,7 @@ export class Tap {
   }
 
   /** @throws Error when the payloads have not all come, each once and in the wrapping that the case asks for */
-  async check(which: Case): Promise<void> {
+  async check(which: Case, { contentOf, compressedFrom }: WireForm): Promise<void> {
     const { payloads, key, compress } = taskOf(which);
     const keyBytes = key === null ? null : Buffer.from(key, "base64");
     const missing = new Set(payloads);
@@ -44,7 +44,7 @@ export class Tap {
       for (; seen < this.#packets.length; seen++) {
         const { messages, inner, isCompressed, hasCrc } = contentOf(this.#packets[seen] as Uint8Array, keyBytes);
         if (!hasCrc) throw new Error("a packet without its checksum");
-        if (isCompressed ? !compress : compress && isCompressible(inner)) {
+        if (isCompressed ? !compress : compress && inner.length >= compressedFrom && isCompressible(inner)) {
           throw new Error(`a packet that is ${isCompressed ? "" : "not "}compressed`);
         }
         for (const message of messages) {
