@@ -17,6 +17,10 @@ const maxDigestBytes = 1_200;
 const batchBytes = 256 * 1024;
 /** How many members this one repairs at the same time. The others ask again. */
 const maxAnswers = 8;
+/** How often a member asks the sender of a digest of a push/pull again for what it still misses, at each tick: the sender may not know it yet. */
+const maxRepeats = 5;
+/** The most digests that wait for this. The next push/pulls bring others. */
+const maxUnfinished = 8;
 /** The most retained values that one packet asks for. */
 const maxTopics = 64;
 
@@ -36,6 +40,9 @@ export class Repair {
   /** How many digests were sent since the last new message. */
   #digests = 0;
   #answers = 0;
+  #asksPublishers = false;
+  /** The digests of push/pulls, by their members. */
+  readonly #unfinished: Map<string, { readonly digest: Digest; repeats: number }> = new Map();
 
   constructor(options: RepairOptions) {
     this.#options = options;
@@ -62,13 +69,33 @@ export class Repair {
     if (node !== undefined) this.#pull(node, log.missing(origins, now), values.missing(retained));
   }
 
+  /**
+   * Does the same with the digest of a push/pull, and asks again at the next ticks: a member that has restarted is dead or has left to others until its new
+   * incarnation has reached them, and they do not answer it.
+   */
+  merge(digest: Digest, now: number): void {
+    this.compare(digest, now);
+    if (this.#unfinished.size < maxUnfinished) this.#unfinished.set(digest.member, { digest, repeats: 0 });
+  }
+
+  /** Whether {@link tick} has to be called. */
+  get isWaiting(): boolean {
+    return this.#unfinished.size > 0;
+  }
+
   /** Called about every second. */
   tick(now: number): void {
     const { log, member } = this.#options;
+    this.#asksPublishers = !this.#asksPublishers;
     for (const { ranges, sender } of log.gaps(gapAge, now)) {
       const publisher = member.get(sender);
-      const target = publisher?.state === "alive" ? publisher : this.#randomMember();
+      // A publisher that has just restarted, or does not speak this protocol, does not answer.
+      const target = this.#asksPublishers && publisher?.state === "alive" ? publisher : this.#randomMember();
       if (target !== undefined) this.#pull(target, ranges, []);
+    }
+    for (const [name, unfinished] of this.#unfinished) {
+      this.compare(unfinished.digest, now);
+      if (++unfinished.repeats >= maxRepeats) this.#unfinished.delete(name);
     }
     if (now < this.#digestAt) return;
     this.#digestAt = now + (digestPauses[++this.#digests] ?? Infinity);

@@ -162,8 +162,12 @@ export class Topics {
 
   #merge(state: Uint8Array): void {
     const digest = decodeDigest(state);
-    if (digest === undefined) this.#counters.refused++;
-    else this.#repair.compare(digest, this.#now);
+    if (digest === undefined) {
+      this.#counters.refused++;
+      return;
+    }
+    this.#repair.merge(digest, this.#now);
+    this.#tickLater();
   }
 
   /** @returns whether the message is new */
@@ -217,7 +221,7 @@ export class Topics {
     this.#timer = undefined;
     this.#log.expire(this.#now);
     this.#repair.tick(this.#now);
-    if (!this.#log.isEmpty) this.#tickLater();
+    if (!this.#log.isEmpty || this.#repair.isWaiting) this.#tickLater();
   }
 
   #end(): void {

@@ -96,6 +96,22 @@ describe("a published message", () => {
     await cluster.end();
   });
 
+  it("reaches a member from others if its publisher does not answer", async () => {
+    const cluster = await TopicsCluster.of({ nodes: 3, start: "preloaded" });
+    cluster.of("node-2").topics.close();
+    const publisher = cluster.sim.node("node-2").members.channel("topics");
+    const send = (to: string, sequence: number): boolean => {
+      const payload = new TextEncoder().encode(String(sequence));
+      const message = { origin: 1, sender: "node-2", sequence, floor: 1, age: 0, version: 0, topic: "prices", payload };
+      return publisher.sendBestEffort(to, encodePacket({ type: "publish", message }));
+    };
+    for (const sequence of [1, 2, 3]) send("node-0", sequence);
+    for (const sequence of [1, 3]) send("node-1", sequence);
+    await cluster.untilAllHave(3, 10_000, ["node-0", "node-1"]);
+    expect(cluster.texts("node-1")).toEqual([1, 2, 3]);
+    await cluster.end();
+  });
+
   it("counts as new after a restart of its publisher, although the sequence begins again", async () => {
     const cluster = await TopicsCluster.of({ nodes: 5 });
     await cluster.publish("node-2", "before");
@@ -107,6 +123,20 @@ describe("a published message", () => {
     await cluster.publish("node-2", "after");
     await cluster.untilAllHave(2);
     expect(cluster.texts("node-0")).toEqual(["before", "after"]);
+    await cluster.end();
+  });
+
+  it("reaches a member within seconds that rejoins under its name after it was found dead", async () => {
+    const cluster = await TopicsCluster.of({ nodes: 5 });
+    await cluster.sim.crash("node-2");
+    await cluster.sim.clock.runUntil(() => cluster.sim.node("node-0").members.get("node-2")?.state === "dead", { limit: 60_000 });
+    await cluster.publish("node-1", "missed");
+    await cluster.sim.clock.advance(20_000);
+    await cluster.sim.restart("node-2");
+    cluster.subscribe("node-2");
+    await cluster.sim.join("node-2", ["node-0"]);
+    await cluster.untilAllHave(1, 10_000, ["node-2"]);
+    expect(cluster.texts("node-2")).toEqual(["missed"]);
     await cluster.end();
   });
 
