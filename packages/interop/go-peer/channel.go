@@ -101,13 +101,19 @@ func (r *reader) name() string {
 func (p *peer) channelBroadcast(channel, sender string, payload []byte) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	origin := p.channelOrigin()
+	p.sequence++
+	m := channelMessage{channel: channel, sender: sender, isBroadcast: true, origin: origin, sequence: p.sequence, payload: payload}
+	p.remember(m.id())
+	return m.encode()
+}
+
+// channelOrigin is drawn once after each start. The caller has locked p.mu.
+func (p *peer) channelOrigin() uint64 {
 	if p.origin == 0 {
 		p.origin = rand.Uint64N(1<<48-1) + 1
 	}
-	p.sequence++
-	m := channelMessage{channel: channel, sender: sender, isBroadcast: true, origin: p.origin, sequence: p.sequence, payload: payload}
-	p.remember(m.id())
-	return m.encode()
+	return p.origin
 }
 
 // id is the same for all copies of a broadcast.
@@ -139,6 +145,9 @@ func (p *peer) channelEvent(message []byte) bool {
 			relayed.hops++
 			p.queue.QueueBroadcast(userBroadcast(relayed.encode()))
 		}
+	}
+	if m.channel == topicsChannel && p.topicEvent(m.payload) {
+		return true
 	}
 	fields := payloadFields(m.payload)
 	fields["channel"], fields["sender"], fields["isBroadcast"] = m.channel, m.sender, m.isBroadcast

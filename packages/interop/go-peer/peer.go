@@ -27,6 +27,8 @@ type peer struct {
 	// The next broadcast in a channel.
 	origin   uint64
 	sequence uint32
+	// The last message that was published in a topic.
+	published uint64
 
 	// Set once, before the node runs.
 	ackPayload  []byte
@@ -44,6 +46,7 @@ var commands = map[string]command{
 	"members":      members,
 	"send":         send,
 	"broadcast":    broadcast,
+	"publish":      publish,
 	"updateMeta":   updateMeta,
 	"setUserState": setUserState,
 	"ping":         ping,

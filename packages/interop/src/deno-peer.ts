@@ -1,12 +1,24 @@
-/** The TypeScript peer on the Deno transport, run from the sources: JSON lines on stdin and stdout (peer-protocol.ts). */
+/**
+ * The TypeScript peer on the Deno transport, run from the sources: JSON lines on stdin and stdout (peer-protocol.ts). With `--thread` its member
+ * runs in a thread, which needs `--allow-read` for the sources.
+ */
 import { createHash } from "node:crypto";
-import { createMemberlist, fileStore } from "@memberlist/transport-deno";
+import { createMemberlist, fileStore, type Config, type Memberlist } from "@memberlist/transport-deno";
+import type { PeerRules } from "./peer-policy.ts";
 import { epochMs } from "./peer-protocol.ts";
 import { TsPeer } from "./ts-peer.ts";
 
 const encoder = new TextEncoder();
+
+function createInThread(config: Config, rules: PeerRules): Promise<Memberlist> {
+  const module = new URL("./peer-policy.ts", import.meta.url);
+  module.searchParams.set("rules", JSON.stringify(rules));
+  return createMemberlist({ ...config, thread: { module } });
+}
+
 const peer = new TsPeer({
   createMemberlist,
+  ...(Deno.args.includes("--thread") && { createInThread }),
   fileStore,
   sha256: (bytes) => createHash("sha256").update(bytes).digest("hex"),
   write: (line) => {

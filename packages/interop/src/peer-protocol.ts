@@ -1,4 +1,5 @@
 import type { Node } from "@memberlist/core";
+import type { ChurnEvent, WorkCounters, WorkOrder } from "./churn/protocol.ts";
 
 /**
  * What the peers speak on stdin and stdout: one JSON object a line. The Go peer (go-peer/) and the TypeScript peer
@@ -137,6 +138,12 @@ export interface ChannelMessageEvent extends Timed, PeerPayload {
   readonly sender: string;
   readonly isBroadcast: boolean;
 }
+/** A message of a topic, at the Go peer. */
+interface TopicMessageEvent extends Timed, PeerPayload {
+  readonly event: "topicMessage";
+  readonly topic: string;
+  readonly sender: string;
+}
 interface UserStateEvent extends Timed, PeerPayload {
   readonly event: "userStateMerged";
   readonly join: boolean;
@@ -169,6 +176,8 @@ export type PeerEvent =
   | RefuteEvent
   | MessageEvent
   | ChannelMessageEvent
+  | TopicMessageEvent
+  | ChurnEvent
   | UserStateEvent
   | ConflictEvent
   | MergeEvent
@@ -214,6 +223,12 @@ export interface PeerCommands {
   send: { args: SendArgs; result: None };
   /** By the delegate's transmit-limited queue. */
   broadcast: { args: PayloadArgs & ChannelArgs; result: None };
+  /** A message of a topic, by the Go peer. */
+  publish: { args: { readonly topic: string; readonly payload: string }; result: None };
+  /** Ours alone: starts topics and requests (churn/work.ts). */
+  work: { args: WorkOrder; result: None };
+  /** Ours alone: ends what `work` has started, except the subscriptions and the handlers. */
+  endWork: { args: None; result: WorkCounters };
   updateMeta: { args: { readonly meta: string; readonly timeout: number }; result: None };
   setUserState: { args: { readonly state: string }; result: None };
   ping: { args: { readonly name: string; readonly addr: string }; result: { readonly rttMs: number } };

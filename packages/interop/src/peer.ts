@@ -95,7 +95,8 @@ export class Peer {
     const command = [...(options.enter ?? []), ...program];
     const peer = new Peer(kind, command, options);
     try {
-      await peer.waitFor((event) => event.event === "ready", { what: "the peer's first line", timeout: 20_000 });
+      const timeout = Math.max(20_000, options.commandTimeout ?? 0);
+      await peer.waitFor((event) => event.event === "ready", { what: "the peer's first line", timeout });
     } catch (error) {
       peer.kill();
       throw error;
@@ -197,6 +198,11 @@ export class Peer {
 
   async health(): Promise<number> {
     return (await this.command("health", {})).score;
+  }
+
+  /** Calls a function for each event from now on. */
+  listen(listener: (event: PeerEvent) => void): void {
+    this.#listeners.add((event) => event && listener(event));
   }
 
   /** The first event, past or to come, that `match` accepts. Rejects after the deadline, or when the process ends. */

@@ -15,6 +15,7 @@ import {
 } from "@memberlist/core";
 import { errorMessage } from "@memberlist/core/internal";
 import { parseAddress } from "@memberlist/core/transport";
+import { ChurnWork } from "./churn/work.ts";
 import {
   describeNode,
   epochMs,
@@ -53,7 +54,7 @@ export interface PeerRuntime {
 }
 
 type Commands = {
-  readonly [Name in Exclude<PeerCommandName, "exit">]: (
+  readonly [Name in Exclude<PeerCommandName, "exit" | "publish">]: (
     args: PeerCommands[Name]["args"],
   ) => PeerCommands[Name]["result"] | Promise<PeerCommands[Name]["result"]>;
 };
@@ -67,6 +68,7 @@ export class TsPeer {
   #members: Memberlist | undefined;
   #keyring: Keyring | undefined;
   #queue: TransmitLimitedQueue | undefined;
+  #work: ChurnWork | undefined;
   #meta: Uint8Array = new Uint8Array();
   #userState: Uint8Array = new Uint8Array();
   #rebroadcast = false;
@@ -153,6 +155,15 @@ export class TsPeer {
       this.#running();
       this.#queue?.queueBroadcast({ message: bytes, unique: true });
       return {};
+    },
+    work: (order) => {
+      this.#work = new ChurnWork(this.#running(), order, (event) => this.event(event));
+      this.#work.start();
+      return {};
+    },
+    endWork: () => {
+      if (this.#work === undefined) throw new Error("no work: work comes first");
+      return this.#work.end();
     },
     updateMeta: async ({ meta, timeout }) => {
       this.#meta = fromBase64(meta);
