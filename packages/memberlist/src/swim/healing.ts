@@ -9,7 +9,7 @@ import { pingOnce, type PingOnceParts } from "./ping-once.ts";
 import type { ScheduledTimer } from "./timers.ts";
 
 /** How many seeds are remembered, the latest. */
-const seedsMax = 64;
+export const rememberedSeeds = 64;
 const triedMax = 16;
 /** How often a peer that was reached, but is still dead to us, is tried at once again. */
 const followUpsMax = 3;
@@ -56,10 +56,10 @@ export class Healing {
   /** Seeds that were given to join. */
   remember(seeds: readonly Seed[]): void {
     if (!this.#isOn) return;
-    for (const seed of seeds.slice(-seedsMax)) {
+    for (const seed of seeds.slice(-rememberedSeeds)) {
       if (!this.#seeds.some((known) => known.seed === seed)) this.#seeds.push({ seed, schedule: new RetrySchedule() });
     }
-    this.#seeds = this.#seeds.slice(-seedsMax);
+    this.#seeds = this.#seeds.slice(-rememberedSeeds);
     this.#arm();
   }
 

@@ -1,11 +1,12 @@
 import { MemberlistError } from "../api/errors.ts";
-import { seedName, type Seed, type SeedProvider, type SeedRequest } from "../api/seeds.ts";
+import type { SeedRequest } from "../api/seeds.ts";
 import type { ResolvedConfig } from "../config/config.ts";
 import type { SrvRecord } from "../ports/transport.ts";
 import type { Channels } from "../runtime/channels/channels.ts";
 import type { Delegates } from "../runtime/delegates.ts";
+import { JoinSeeds } from "./join-seeds.ts";
 import { pack } from "./packed-values.ts";
-import type { ApplicationMessage, Question, QuestionMessage, SeedFunction } from "./thread-messages.ts";
+import type { ApplicationMessage, Question, QuestionMessage } from "./thread-messages.ts";
 
 export interface ApplicationAnswersOptions {
   readonly config: ResolvedConfig;
@@ -17,23 +18,14 @@ export interface ApplicationAnswersOptions {
 
 /** Answers the thread's questions: values of delegates, the saved state, seeds. */
 export class ApplicationAnswers {
+  readonly seeds: JoinSeeds = new JoinSeeds();
   readonly #options: ApplicationAnswersOptions;
-  /** The seed functions of all joins. Healing calls them again. */
-  readonly #seeds: SeedProvider[] = [];
   readonly #aborts: Map<number, AbortController> = new Map();
   /** The last saved state. A new thread loads it. */
   #saved: string | undefined;
 
   constructor(options: ApplicationAnswersOptions) {
     this.#options = options;
-  }
-
-  /** A seed in the form in which it crosses to the thread. */
-  packSeed(seed: Seed): string | SeedFunction {
-    if (typeof seed === "string") return seed;
-    const known = this.#seeds.indexOf(seed);
-    const seedId = known < 0 ? this.#seeds.push(seed) - 1 : known;
-    return { seedId, name: seedName(seed) };
   }
 
   /** @param post posts to the thread that asks */
@@ -82,7 +74,7 @@ export class ApplicationAnswers {
   }
 
   async #findSeeds(id: number, { seedId, timeout }: Question & { readonly about: "seed" }): Promise<readonly string[]> {
-    const seed = this.#seeds[seedId];
+    const seed = this.seeds.get(seedId);
     if (seed === undefined) return [];
     const abort = new AbortController();
     this.#aborts.set(id, abort);

@@ -9,6 +9,7 @@ import { copyBytes, emptyBytes } from "../wire/bytes.ts";
 import { isChannelMessage } from "../wire/channel-message.ts";
 import type { SrvRecord } from "../ports/transport.ts";
 import type { Clock } from "../ports/clock.ts";
+import { rememberedSeeds } from "../swim/healing.ts";
 import { onAbort } from "../util/on-abort.ts";
 import { seedCancelled } from "./application-answers.ts";
 import type { MemberFeed } from "./member-feed.ts";
@@ -76,7 +77,7 @@ export class ApplicationBridge {
     };
   }
 
-  /** A seed that asks the application's function. The same function always gives the same seed. */
+  /** A seed that asks the application's function. While healing remembers the seed, the same function gives the same one. */
   seed({ name, seedId }: SeedFunction): SeedProvider {
     const known = this.#seeds.get(seedId);
     if (known !== undefined) return known;
@@ -90,6 +91,10 @@ export class ApplicationBridge {
       }
     };
     this.#seeds.set(seedId, Object.defineProperty(provider, "name", { value: name }));
+    for (const oldest of this.#seeds.keys()) {
+      if (this.#seeds.size <= rememberedSeeds) break;
+      this.#seeds.delete(oldest);
+    }
     return provider;
   }
 

@@ -69,8 +69,6 @@ export class MemberProxy implements Member {
   readonly #link: ThreadLink;
   /** What the label adds to a packet, in bytes. */
   readonly #labelBytes: number;
-  /** The seeds of all joins. Each new thread gets them, because healing tries them. */
-  readonly #seeds: Set<Seed> = new Set();
   readonly #watchers: Set<() => void> = new Set();
   readonly #stopWatchingKeys: () => void;
   #config: ResolvedConfig;
@@ -222,9 +220,12 @@ export class MemberProxy implements Member {
 
   async join(seeds: readonly Seed[], { signal, ...options }: JoinOptions): Promise<JoinResult> {
     this.#hasLeft = false;
-    for (const seed of seeds) this.#seeds.add(seed);
-    const packed = seeds.map((seed) => this.#answers.packSeed(seed));
-    return (await this.#link.call({ method: "join", seeds: packed, options }, signal)) as JoinResult;
+    const { packed, end } = this.#answers.seeds.begin(seeds);
+    try {
+      return (await this.#link.call({ method: "join", seeds: packed, options }, signal)) as JoinResult;
+    } finally {
+      end();
+    }
   }
 
   async leave({ signal, ...options }: WaitOptions): Promise<void> {
@@ -307,7 +308,7 @@ export class MemberProxy implements Member {
       given,
       module,
       keys: this.keyring && this.#keys(),
-      seeds: [...this.#seeds].map((seed) => this.#answers.packSeed(seed)),
+      seeds: this.#answers.seeds.latest(),
       functions: functionsOf(this.#config),
       hasChannelState: this.channels.hasState,
       hasMetrics: metrics !== undefined,
