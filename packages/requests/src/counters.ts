@@ -22,6 +22,10 @@ export interface RequestCounters {
   readonly unknown: number;
   /** Requests of other members that waited longer for their handler than the other member waits for the answer. */
   readonly expired: number;
+  /** Handlers that still ran when the other member stopped waiting, or after `maxHandlerTime`. Their places are free for other requests. */
+  readonly overdue: number;
+  /** Answers that were too long for a requester that is not a member here. It got the error `not_a_member`. */
+  readonly withheld: number;
   /** Answers that could not be sent. */
   readonly unsent: number;
   /** Messages that could not be decoded. */
@@ -41,6 +45,8 @@ export class Counters {
     refused: 0,
     unknown: 0,
     expired: 0,
+    overdue: 0,
+    withheld: 0,
     unsent: 0,
     malformed: 0,
   };

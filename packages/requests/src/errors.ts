@@ -9,6 +9,7 @@
  * - `busy`: the other member has `maxQueued` requests that wait for their handler
  * - `handler_failed`: the handler threw an error without a code
  * - `answer_too_large`: the answer does not fit into a message (20 MiB)
+ * - `not_a_member`: the other member does not list this one, and the answer is too long for that
  * - `handler_exists`: this member has a handler of this name
  */
 export type RequestErrorCode =
@@ -18,6 +19,7 @@ export type RequestErrorCode =
   | "closed"
   | "handler_exists"
   | "handler_failed"
+  | "not_a_member"
   | "timeout"
   | "too_many_requests"
   | "unknown_request";

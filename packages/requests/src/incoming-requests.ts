@@ -1,4 +1,4 @@
-import type { ChannelSender, ClockTimer, Receiver } from "@memberlist/core";
+import type { ChannelSender, ClockTimer, Node, Receiver } from "@memberlist/core";
 import { errorMessage, Fifo } from "@memberlist/core/internal";
 import type { Counters } from "./counters.ts";
 import { encodeAnswer, encodeFailure, keyOf, nameMaxBytes, type RequestFrame } from "./frames.ts";
@@ -11,7 +11,10 @@ export interface RequestContext {
   readonly from: string;
   /** The name of the request. */
   readonly name: string;
-  /** Aborted when the other member stops waiting for the answer, and when this member stops. End the work then. */
+  /**
+   * Aborted when the other member stops waiting for the answer, after `maxHandlerTime`, and when this member stops. End the work then: the answer is not
+   * sent any more, and another request takes the place of this one.
+   */
   readonly signal: AbortSignal;
 }
 
@@ -30,6 +33,12 @@ const maxAnswered = 4_096;
 const maxQueuedBytes = 32 * 1024 * 1024;
 /** How long the stream of an answer may take, in ms. It ends earlier if the other member stops waiting. */
 const answerTimeout = 10_000;
+/** The bytes of all answers that wait for their streams, or are being sent. A single one may be longer. */
+const maxAnswerBytes = 32 * 1024 * 1024;
+/** The bytes of a request without its name and payload. */
+const requestOverhead = 14;
+/** An answer to an address that is not a member's may have so many times the bytes of its request, as in QUIC: the address may be forged. */
+const maxAmplification = 3;
 
 /** A request of another member. It stays after its answer, so it must not keep the bytes of its message. */
 interface Known {
@@ -41,10 +50,14 @@ interface Known {
   readonly from: ChannelSender;
   /** When the other member stops waiting. */
   readonly until: number;
+  /** Its bytes, or fewer. */
+  readonly size: number;
   /** It arrived over a stream, at first or again. */
   onStream: boolean;
   /** An answer that was sent in a packet, which may be lost. */
   packet: Uint8Array | undefined;
+  /** Its handler took too long. */
+  isOver: boolean;
 }
 
 /** The requests of other members, and the handlers that answer them. */
@@ -62,6 +75,7 @@ export class IncomingRequests {
   readonly #running: Map<AbortController, ClockTimer> = new Map();
   readonly #stop: AbortController = new AbortController();
   #queuedBytes = 0;
+  #answerBytes = 0;
 
   constructor(members: RequestsMember, options: ResolvedOptions, sender: Sender, counters: Counters) {
     this.#members = members;
@@ -98,7 +112,8 @@ export class IncomingRequests {
     const until = this.#members.config.clock.now() + frame.timeout;
     const { name, onStream, payload } = frame;
     const id = new Uint8Array(frame.id);
-    const known: Known = { key, id, name, payload: undefined, from, until, onStream, packet: undefined };
+    const size = requestOverhead + name.length + payload.length;
+    const known: Known = { key, id, name, payload: undefined, from, until, size, onStream, packet: undefined, isOver: false };
     this.#known.set(key, known);
     if (!this.handlers.has(name)) {
       this.#counters.count("unknown");
@@ -140,14 +155,24 @@ export class IncomingRequests {
     }
     this.#counters.count("handled");
     const stop = new AbortController();
-    const timer: ClockTimer = clock.setTimeout(() => stop.abort(), left);
+    const free = (): void => {
+      clock.clearTimeout(timer);
+      if (this.#running.delete(stop)) this.#runNext();
+    };
+    const timer: ClockTimer = clock.setTimeout(
+      () => {
+        this.#counters.count("overdue");
+        this.#done(known);
+        if (until > clock.now()) this.#fail(known, "handler_failed", `the handler for ${name} took longer than maxHandlerTime`);
+        known.isOver = true;
+        stop.abort();
+        free();
+      },
+      Math.min(left, this.#options.maxHandlerTime),
+    );
     this.#running.set(stop, timer);
     const context: RequestContext = { from: from.name, name, signal: stop.signal };
-    this.#answer(known, async () => handler(payload, context)).then(() => {
-      clock.clearTimeout(timer);
-      this.#running.delete(stop);
-      this.#runNext();
-    }, throwLater);
+    this.#answer(known, async () => handler(payload, context)).then(free, throwLater);
     return true;
   }
 
@@ -178,11 +203,23 @@ export class IncomingRequests {
   #send(known: Known, frame: Uint8Array): void {
     this.#done(known);
     if (this.#stop.signal.aborted) return;
+    if (known.isOver || known.until <= this.#members.config.clock.now()) {
+      this.#counters.count("unsent");
+      return;
+    }
+    if (!this.#isMember(known)) {
+      this.#sendToStranger(known, frame);
+      return;
+    }
     if (known.onStream || !this.#sender.isShort(frame)) {
       this.#sendOverStream(known, frame);
       return;
     }
     known.packet = frame;
+    this.#sendPacket(known, frame);
+  }
+
+  #sendPacket(known: Known, frame: Uint8Array): void {
     try {
       this.#sender.sendPacket(this.#addressOf(known), frame);
     } catch {
@@ -190,25 +227,50 @@ export class IncomingRequests {
     }
   }
 
+  /** Answers an address that may be forged: in a packet that is not much longer than the request. */
+  #sendToStranger(known: Known, frame: Uint8Array): void {
+    const isAllowed = frame.length <= maxAmplification * known.size && this.#sender.isShort(frame);
+    if (!isAllowed) this.#counters.count("withheld");
+    this.#sendPacket(known, isAllowed ? frame : encodeFailure(known.id, "not_a_member", ""));
+  }
+
   #sendOverStream(known: Known, frame: Uint8Array): void {
-    const left = Math.min(answerTimeout, known.until - this.#members.config.clock.now());
-    if (left <= 0) {
-      this.#counters.count("unsent");
+    if (this.#answerBytes > 0 && this.#answerBytes + frame.length > maxAnswerBytes) {
+      this.#counters.count("refused");
+      // A short answer waits no longer than the long ones.
+      this.#sendPacket(known, encodeFailure(known.id, "busy", "too many long answers wait for their streams"));
       return;
     }
+    const until = Math.min(known.until, this.#members.config.clock.now() + answerTimeout);
+    this.#answerBytes += frame.length;
     this.#sender
-      .sendStream(this.#addressOf(known), () => frame, left, this.#stop.signal)
-      .catch((error: unknown) => {
-        if (codeOf(error) === "message_too_large") {
-          this.#fail(known, "answer_too_large", `the answer to ${known.name} exceeds the limit of a message`);
-        } else this.#counters.count("unsent");
-      });
+      .sendStream(this.#addressOf(known), () => frame, until, this.#stop.signal)
+      .then(
+        (isSent) => {
+          this.#answerBytes -= frame.length;
+          if (!isSent) this.#counters.count("unsent");
+        },
+        (error: unknown) => {
+          this.#answerBytes -= frame.length;
+          if (codeOf(error) === "message_too_large") {
+            this.#fail(known, "answer_too_large", `the answer to ${known.name} exceeds the limit of a message`);
+          } else this.#counters.count("unsent");
+        },
+      );
+  }
+
+  #isMember({ from }: Known): boolean {
+    return this.#nodeOf(from.name) !== undefined;
   }
 
   /** The address of a stream's sender has the port of the connection, so the member's own address is better. */
   #addressOf({ from }: Known): Receiver {
-    const node = this.#members.get(from.name);
-    return node === undefined || node.state === "dead" || node.state === "left" ? from.address : node;
+    return this.#nodeOf(from.name) ?? from.address;
+  }
+
+  #nodeOf(name: string): Node | undefined {
+    const node = this.#members.get(name);
+    return node === undefined || node.state === "dead" || node.state === "left" ? undefined : node;
   }
 }
 

@@ -15,6 +15,11 @@ export interface RequestsOptions {
   readonly maxPending?: number;
   /** The requests of other members whose handlers run at once. Default 64. */
   readonly maxConcurrent?: number;
+  /**
+   * How long a handler may run, in ms, however long the other member waits. Then its signal is aborted, and its place is free for another request.
+   * Default 5 min.
+   */
+  readonly maxHandlerTime?: number;
   /** The requests of other members that may wait for a handler, with at most 32 MiB together; more are refused with `busy`. Default 1,024. */
   readonly maxQueued?: number;
   /** The streams that this member opens at once, for long requests, long answers and repeated requests. Default 32. */
@@ -27,11 +32,19 @@ const rules: Rules<RequestsOptions> = {
   retryAfter: integer(1, 60_000),
   maxPending: integer(1, 1_000_000),
   maxConcurrent: integer(1, 1_000_000),
+  maxHandlerTime: integer(1, 24 * 60 * 60_000),
   maxQueued: integer(0, 1_000_000),
   maxStreams: integer(1, 1_000),
 };
 
-const defaults: ResolvedOptions = { retryAfter: 250, maxPending: 4_096, maxConcurrent: 64, maxQueued: 1_024, maxStreams: 32 };
+const defaults: ResolvedOptions = {
+  retryAfter: 250,
+  maxPending: 4_096,
+  maxConcurrent: 64,
+  maxHandlerTime: 5 * 60_000,
+  maxQueued: 1_024,
+  maxStreams: 32,
+};
 
 /** @throws MemberlistError `invalid_argument` */
 export function resolveOptions(options: RequestsOptions): ResolvedOptions {

@@ -83,7 +83,7 @@ export class OutgoingRequests {
     const frameOf = (onStream: boolean): Uint8Array =>
       encodeRequest({ id, onStream, timeout: Math.max(1, until - clock.now()), name, payload });
     const sendStream = (onError: (error: unknown) => void): void => {
-      const sent = this.#sender.sendStream(to, () => frameOf(true), Math.max(1, until - clock.now()), stop.signal);
+      const sent = this.#sender.sendStream(to, () => frameOf(true), until, stop.signal);
       sent.catch((error: unknown) => stop.signal.aborted || onError(error));
     };
     const again = (): void => {

@@ -42,7 +42,7 @@ export class Requests implements Disposable {
   constructor(members: RequestsMember, options: RequestsOptions) {
     const resolved = resolveOptions(options);
     this.#members = members;
-    const sender = new Sender(() => this.#channel, resolved.maxStreams);
+    const sender = new Sender(() => this.#channel, members.config.clock, resolved.maxStreams);
     this.#outgoing = new OutgoingRequests(members, resolved, sender, this.#counters);
     this.#incoming = new IncomingRequests(members, resolved, sender, this.#counters);
     this.#channel = members.channel(channelName, {

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import type { Channel } from "@memberlist/core";
+import { VirtualClock } from "@memberlist/core/testing";
 import { Sender } from "../src/sender.ts";
 
 /** A channel whose streams end when they are released. */
@@ -15,10 +16,11 @@ function channel(): { readonly channel: Channel; readonly open: (() => void)[]; 
 
 it("opens at most maxStreams streams at once, the oldest frame first, and none for a frame that its sender has cancelled", async () => {
   const { channel: one, open, sent } = channel();
-  const sender = new Sender(() => one, 2);
+  const sender = new Sender(() => one, new VirtualClock(), 2);
   const stop = new AbortController();
   const never = new AbortController();
-  const send = (i: number, signal: AbortSignal): Promise<void> => sender.sendStream("to", () => Uint8Array.of(i), 1_000, signal);
+  const send = (i: number, signal: AbortSignal): Promise<boolean> =>
+    sender.sendStream("to", () => Uint8Array.of(i), 1_000, signal);
   const all = [0, 1, 2, 3, 4].map((i) => send(i, i === 2 ? stop.signal : never.signal));
   expect(sent).toEqual([0, 1]);
   stop.abort();
@@ -38,6 +40,19 @@ it("opens at most maxStreams streams at once, the oldest frame first, and none f
 });
 
 it("sends frames that fit into a packet of the channel as packets", () => {
-  const sender = new Sender(() => channel().channel, 1);
+  const sender = new Sender(() => channel().channel, new VirtualClock(), 1);
   expect([new Uint8Array(3), new Uint8Array(4)].map((frame) => sender.isShort(frame))).toEqual([true, false]);
+});
+
+it("sends nothing for a frame whose time is over when a stream becomes free", async () => {
+  const { channel: one, open, sent } = channel();
+  const clock = new VirtualClock();
+  const sender = new Sender(() => one, clock, 1);
+  const { signal } = new AbortController();
+  const first = sender.sendStream("to", () => Uint8Array.of(1), 1_000, signal);
+  const second = sender.sendStream("to", () => Uint8Array.of(2), 1_000, signal);
+  await clock.advance(1_000);
+  open[0]?.();
+  expect(await Promise.all([first, second])).toEqual([true, false]);
+  expect(sent).toEqual([1]);
 });
