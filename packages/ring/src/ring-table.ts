@@ -37,12 +37,12 @@ export class RingTable {
     // By code units: the order must not depend on a locale.
     this.entries = entries.toSorted((x, y) => (x.node.name < y.node.name ? -1 : 1));
     const names = this.entries.map(({ node }) => node.name);
-    const zones = [...new Set(this.entries.map(({ zone }) => zone))];
+    const zones = new Map([...new Set(this.entries.map(({ zone }) => zone))].map((zone, i) => [zone, i]));
     this.#a = Int32Array.from(names, (name) => hashKey(name, nameSeeds[0]));
     this.#b = Int32Array.from(names, (name) => hashKey(name, nameSeeds[1]) | 1);
     this.#weights = Float64Array.from(this.entries, ({ weight }) => weight);
-    this.#zones = Int32Array.from(this.entries, ({ zone }) => zones.indexOf(zone));
-    this.#zoneCount = zones.length;
+    this.#zones = Int32Array.from(this.entries, ({ zone }) => zones.get(zone) ?? 0);
+    this.#zoneCount = zones.size;
     this.#isEven = new Set(this.#weights).size <= 1;
     this.#costs = new Float64Array(names.length);
     this.#indexes = new Map(names.map((name, i) => [name, i]));
