@@ -137,7 +137,7 @@ function queueFindings(before: AgentLook, after: AgentLook, name: string, warn: 
 /** Finds messages that the agent dropped during the examination, such as for another key or label: their sender does not belong to this cluster. */
 function dropFindings(before: AgentLook, after: AgentLook, name: string, warn: Warn): readonly Finding[] {
   const grown = Object.entries(after.document.counters)
-    .filter(([counter]) => /^(?:stream_)?dropped\.(?!ping_for_other_node|name_conflict|event$)/.test(counter))
+    .filter(([counter]) => /^(?:stream_)?dropped\.(?!ping_for_other_node|name_conflict|channel_duplicate|event$)/.test(counter))
     .map(([counter, count]) => [counter, count - countOf(before, counter)] as const)
     .filter(([, count]) => count > 0);
   if (grown.length === 0) return [];

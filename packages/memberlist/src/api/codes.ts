@@ -104,6 +104,7 @@ type PlainCounter =
   | "dropped.bad_versions"
   | "dropped.broadcast_over_limit"
   | "dropped.broadcast_too_large"
+  | "dropped.channel_duplicate"
   | "dropped.channel_unknown"
   | "dropped.event"
   | "dropped.meta_too_large"

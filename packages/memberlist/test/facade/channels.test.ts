@@ -115,6 +115,9 @@ describe("a broadcast of a channel", () => {
     expect(publisher.got).toEqual([]);
     const unknown = nodes.filter((_, i) => all[i] === undefined);
     expect(unknown.map(({ members }) => members.counters()["dropped.channel_unknown"])).toEqual(unknown.map(() => 1));
+    // Each member gets several copies.
+    const copies = nodes.map(({ members }) => members.counters()["dropped.channel_duplicate"] ?? 0);
+    expect(copies.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(2 * nodes.length);
     expect(nodes.map(({ members }) => members.queues().user)).toEqual(nodes.map(() => 0));
   });
 

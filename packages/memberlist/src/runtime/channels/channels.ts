@@ -151,7 +151,10 @@ export class Channels implements ChannelLayer {
     const { broadcast, channel: name } = decoded;
     if (broadcast !== undefined) {
       const { origin, sequence } = broadcast;
-      if (origin === this.#origin || !this.#seen.add(origin, sequence, config.clock.now())) return;
+      if (origin === this.#origin || !this.#seen.add(origin, sequence, config.clock.now())) {
+        delegates.count("dropped.channel_duplicate");
+        return;
+      }
       this.#relay(message, decoded);
     }
     const channel = this.#channels.get(name);
