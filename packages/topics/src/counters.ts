@@ -4,7 +4,7 @@ export interface TopicsCounters {
   published: number;
   /** Messages that arrived for the first time, its own included. */
   received: number;
-  /** Messages that had arrived before. The channel drops copies that gossip brings; they are not counted here. */
+  /** Messages that had arrived before. Copies that gossip brings do not get here: the member counts them as `dropped.channel_duplicate`. */
   duplicates: number;
   /** Messages that this member got by repair, because gossip or a stream had missed it. */
   repaired: number;

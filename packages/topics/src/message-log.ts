@@ -3,19 +3,38 @@ import type { OriginDigest, Range, WireMessage } from "./wire.ts";
 
 /** How many origins are remembered. */
 const maxOrigins = 8_192;
+/** Origins of digests are remembered while there are fewer: they may be made up, and must leave room for those with messages. */
+const maxFromDigests = maxOrigins / 2;
 /** The most messages of one range. */
 const maxRange = 4_096;
 /** The most ranges of one packet. */
-export const maxRanges: number = 64;
+export const maxRanges: number = 4_096;
+/** How many sequences one packet can make a member look up. It is twice as many as the default store has room for. */
+const maxLookUps = 131_072;
 /** The memory of a stored message besides its payload, in bytes, estimated. */
 export const messageOverhead: number = 256;
 /** How long a member waits before it asks for the same range again, in ms. */
 const askAgainAfter = 1_000;
+/** How long an origin without messages that a digest names is remembered, in ms. */
+const emptyOriginLasts = 30_000;
+/** A message that was published so much later than a jump of its origin shows that the jump was forged, in ms. Gossip takes seconds. */
+const jumpIsFinalAfter = 60_000;
+/** How many jumps of an origin are remembered. Further ones extend the last one. */
+const maxJumps = 16;
 
 /** A message that this member keeps. */
 export interface StoredMessage extends WireMessage {
   /** When it was published, by this member's clock. */
   readonly publishedAt: number;
+  /** When it arrived. */
+  readonly arrivedAt: number;
+}
+
+/** Sequences that this member passed without their messages. */
+interface Jump {
+  readonly from: number;
+  readonly to: number;
+  readonly at: number;
 }
 
 interface Origin {
@@ -23,19 +42,32 @@ interface Origin {
   readonly sender: string;
   /** The lowest sequence that the publisher may still have. */
   floor: number;
+  /** The floor of a peer's digest. It counts once this member has a message from there on, because it may be forged. */
+  peerFloor: number;
   /** The sequence to deliver next. */
   next: number;
+  /** The highest sequence that has arrived. Between two calls of `expire` it may be that of a message that was dropped. */
   highest: number;
+  hasDropped: boolean;
+  /** The last jumps, the latest one last. */
+  jumps: Jump[];
+  /** Messages from this sequence on that were published before this time are forged. */
+  refused: { readonly from: number; readonly before: number } | undefined;
   /** By sequence: messages kept for repair, and messages that wait for an earlier one. */
   readonly messages: Map<number, StoredMessage>;
   /** Since when a message before `highest` is missing. */
   gapSince: number | undefined;
+  /** When this member got to know it. */
+  readonly knownAt: number;
+  /** When its last new message arrived. */
   lastAt: number;
   askedAt: number;
   askedTo: number;
 }
 
 export interface MessageLogOptions {
+  /** This member's own origin. */
+  readonly own: number;
   readonly retention: number;
   readonly maxStoredBytes: number;
   readonly counters: TopicsCounters;
@@ -46,6 +78,7 @@ export interface MessageLogOptions {
 /** The messages of the retention, by origin: orders them, finds missing ones, and gives others what they miss. */
 export class MessageLog {
   readonly #options: MessageLogOptions;
+  /** The one without a new message for longest is the first. */
   readonly #origins: Map<number, Origin> = new Map();
   /** In the order of arrival, which is about that of their age. */
   readonly #stored: Set<StoredMessage> = new Set();
@@ -59,29 +92,37 @@ export class MessageLog {
     return this.#origins.size === 0;
   }
 
-  /** The lowest sequence of this member's own origin that is kept; its next one if none is. */
-  floorOf(origin: number): number {
-    const known = this.#origins.get(origin);
-    if (known === undefined) return 1;
-    const [oldest] = known.messages.keys();
-    return oldest ?? known.next;
+  /** The lowest message of this member that is kept. @param next the sequence of its next one */
+  floorOf(own: number, next: number): number {
+    const [oldest] = this.#origins.get(own)?.messages.keys() ?? [];
+    return oldest ?? next;
   }
 
   /** @returns whether the message is new */
   add(message: WireMessage, now: number): boolean {
     const { counters, retention } = this.#options;
+    if (message.age > retention) return false;
+    const publishedAt = now - message.age;
+    const { sequence } = message;
     const origin = this.#origin(message, message.floor, now);
-    if (message.sequence < origin.next || origin.messages.has(message.sequence)) {
+    const { refused } = origin;
+    if (refused !== undefined && sequence >= refused.from && publishedAt <= refused.before) {
+      counters.refused++;
+      return false;
+    }
+    const forged = sequence < origin.next ? this.#forgedJump(origin, sequence, publishedAt) : undefined;
+    if (forged !== undefined) this.#goBack(origin, message, forged);
+    if (sequence < origin.next || origin.messages.has(sequence)) {
       counters.duplicates++;
       return false;
     }
-    if (message.age > retention) return false;
-    const stored = { ...message, publishedAt: now - message.age };
-    this.#store(origin, stored);
+    this.#store(origin, { ...message, publishedAt, arrivedAt: now });
     counters.received++;
-    origin.highest = Math.max(origin.highest, message.sequence);
+    origin.highest = Math.max(origin.highest, sequence);
     origin.lastAt = now;
-    if (message.floor > origin.floor) origin.floor = message.floor;
+    this.#origins.delete(origin.id);
+    this.#origins.set(origin.id, origin);
+    origin.floor = Math.max(origin.floor, message.floor);
     this.#deliver(origin, now);
     return true;
   }
@@ -98,13 +139,16 @@ export class MessageLog {
   /** The messages that a peer with this digest has and this member lacks, without those that it has just asked for. */
   missing(digest: readonly OriginDigest[], now: number): Range[] {
     const ranges: Range[] = [];
+    const seen = new Set<number>();
     for (const { floor, next, origin: id, sender } of digest) {
       // The next digest brings the rest. A digest does not displace origins whose messages this member has.
       if (ranges.length >= maxRanges) break;
-      if (!this.#origins.has(id) && this.#origins.size >= maxOrigins) continue;
+      if (seen.has(id) || id === this.#options.own || (!this.#origins.has(id) && this.#origins.size >= maxFromDigests)) continue;
+      seen.add(id);
       const origin = this.#origin({ origin: id, sender }, Math.max(1, floor), now);
-      if (floor > origin.floor) origin.floor = floor;
-      if (next > origin.next) ranges.push(...this.#ask(origin, next - 1, now));
+      origin.peerFloor = floor;
+      if (next > origin.next) ranges.push(...this.#ask(origin, floor, next - 1, now));
+      this.#deliver(origin, now);
     }
     return ranges;
   }
@@ -113,40 +157,61 @@ export class MessageLog {
   gaps(age: number, now: number): { readonly sender: string; readonly ranges: readonly Range[] }[] {
     const gaps: { sender: string; ranges: Range[] }[] = [];
     for (const origin of this.#origins.values()) {
-      if (origin.gapSince === undefined || now - origin.gapSince < age) continue;
-      const ranges = this.#ask(origin, origin.highest, now);
+      if (!isGapOlder(origin, age, now)) continue;
+      const ranges = this.#ask(origin, origin.floor, origin.highest, now);
       if (ranges.length > 0) gaps.push({ sender: origin.sender, ranges });
     }
     return gaps;
   }
 
-  /** The messages of a range that this member has. */
-  *stored({ from, origin, to }: Range): IterableIterator<StoredMessage> {
-    const messages = this.#origins.get(origin)?.messages;
-    if (messages === undefined) return;
-    const end = Math.min(to, from + maxRange - 1);
-    for (let sequence = from; sequence <= end; sequence++) {
-      const message = messages.get(sequence);
-      if (message !== undefined) yield message;
+  /** The messages of some ranges that this member has, each once. */
+  stored(ranges: readonly Range[]): Set<StoredMessage> {
+    const found = new Set<StoredMessage>();
+    let left = maxLookUps;
+    for (const { from, origin, to } of ranges.slice(0, maxRanges)) {
+      const messages = this.#origins.get(origin)?.messages;
+      if (messages === undefined) continue;
+      const end = Math.min(to, from + Math.min(maxRange, left) - 1);
+      for (let sequence = from; sequence <= end; sequence++) {
+        left--;
+        const message = messages.get(sequence);
+        if (message !== undefined) found.add(message);
+      }
     }
+    return found;
   }
 
-  /** Drops messages older than the retention, and gives up gaps that are half as old. */
+  /** Drops messages older than the retention, and gives up messages for which others have waited for half of it. */
   expire(now: number): void {
-    const { retention } = this.#options;
-    for (const origin of this.#origins.values()) {
-      if (origin.gapSince !== undefined && now - origin.gapSince > retention / 2) this.#skipGap(origin, now);
-      // By now all members have dropped the messages of this origin.
-      if (origin.messages.size === 0 && now - origin.lastAt > 2 * retention) this.#origins.delete(origin.id);
-    }
+    const { own, retention } = this.#options;
     for (const message of this.#stored) {
       // A message that came late by repair may stand behind younger ones.
       if (now - message.publishedAt <= retention) continue;
       const origin = this.#origins.get(message.origin);
       // It has expired at all other members as well.
-      if (origin !== undefined && message.sequence >= origin.floor) origin.floor = message.sequence + 1;
+      if (origin !== undefined && message.sequence < origin.next) origin.floor = Math.max(origin.floor, message.sequence + 1);
       this.#drop(message);
     }
+    for (const origin of this.#origins.values()) {
+      if (origin.hasDropped) {
+        origin.hasDropped = false;
+        origin.highest = Math.max(origin.next - 1, ...waiting(origin, Infinity).slice(-1));
+        if (origin.highest < origin.next) origin.gapSince = undefined;
+      }
+      if (isGapOlder(origin, retention / 2 + 1, now)) this.#skipGap(origin, now);
+      // By now all members have dropped the messages of this origin.
+      const lasts = origin.lastAt === -Infinity ? emptyOriginLasts : 2 * retention;
+      if (origin.id !== own && origin.messages.size === 0 && now - Math.max(origin.lastAt, origin.knownAt) > lasts) {
+        this.#origins.delete(origin.id);
+      }
+    }
+  }
+
+  /** Frees the memory. */
+  clear(): void {
+    this.#origins.clear();
+    this.#stored.clear();
+    this.#bytes = 0;
   }
 
   #origin({ origin: id, sender }: Pick<WireMessage, "origin" | "sender">, floor: number, now: number): Origin {
@@ -158,11 +223,16 @@ export class MessageLog {
       id,
       sender,
       floor,
+      peerFloor: 0,
       next: floor,
-      highest: 0,
+      highest: floor - 1,
+      hasDropped: false,
+      jumps: floor > 1 ? [{ from: 1, to: floor, at: now }] : [],
+      refused: undefined,
       messages,
       gapSince: undefined,
-      lastAt: now,
+      knownAt: now,
+      lastAt: -Infinity,
       askedAt: -Infinity,
       askedTo: 0,
     };
@@ -171,25 +241,41 @@ export class MessageLog {
   }
 
   #forgetOldest(): void {
-    let oldest: Origin | undefined;
-    for (const origin of this.#origins.values()) if (oldest === undefined || origin.lastAt < oldest.lastAt) oldest = origin;
-    if (oldest === undefined) return;
-    for (const message of oldest.messages.values()) this.#drop(message);
-    this.#origins.delete(oldest.id);
+    for (const [id, { messages }] of this.#origins) {
+      if (id === this.#options.own) continue;
+      for (const message of messages.values()) this.#drop(message);
+      this.#origins.delete(id);
+      return;
+    }
+  }
+
+  /** The jump over a message that was published after it. A publisher counts upwards, so that jump was forged. */
+  #forgedJump({ jumps }: Origin, sequence: number, publishedAt: number): Jump | undefined {
+    const after = Math.min(jumpIsFinalAfter, this.#options.retention / 2);
+    return jumps.find(({ at, from, to }) => sequence >= from && sequence < to && publishedAt - at > after);
+  }
+
+  /** Goes back to where the origin was before a forged jump. Repair brings the messages since then. */
+  #goBack(origin: Origin, { floor, sequence }: WireMessage, jump: Jump): void {
+    for (const message of origin.messages.values()) if (message.sequence > sequence) this.#drop(message);
+    origin.floor = floor;
+    origin.peerFloor = 0;
+    origin.next = Math.max(jump.from, floor);
+    origin.highest = sequence;
+    origin.refused = { from: sequence + 1, before: jump.at };
+    origin.jumps = origin.jumps.slice(0, origin.jumps.indexOf(jump));
   }
 
   /** The missing parts up to `to`, unless this member has just asked for them. */
-  #ask(origin: Origin, to: number, now: number): Range[] {
+  #ask(origin: Origin, floor: number, to: number, now: number): Range[] {
     if (now - origin.askedAt < askAgainAfter && to <= origin.askedTo) return [];
     const ranges: Range[] = [];
-    const from = Math.max(origin.next, origin.floor);
+    let from = Math.max(origin.next, origin.floor, floor);
     const end = Math.min(to, from + maxRange - 1);
-    for (let at = from; at <= end && ranges.length < maxRanges; at++) {
-      if (origin.messages.has(at)) continue;
-      let last = at;
-      while (last < end && !origin.messages.has(last + 1)) last++;
-      ranges.push({ origin: origin.id, from: at, to: last });
-      at = last;
+    for (const present of [...waiting(origin, end), end + 1]) {
+      if (present > from) ranges.push({ origin: origin.id, from, to: present - 1 });
+      from = Math.max(from, present + 1);
+      if (ranges.length === maxRanges) break;
     }
     if (ranges.length === 0) return ranges;
     origin.askedAt = now;
@@ -198,28 +284,43 @@ export class MessageLog {
   }
 
   #deliver(origin: Origin, now: number): void {
-    const { counters, deliver } = this.#options;
-    for (;;) {
-      const message = origin.messages.get(origin.next);
-      if (message !== undefined) {
-        origin.next++;
-        deliver(message);
-      } else if (origin.next < origin.floor) {
-        // The publisher has dropped the messages before its floor.
-        const next = Math.min(origin.floor, lowestFrom(origin));
-        counters.missed += next - origin.next;
-        origin.next = next;
-      } else break;
+    if (origin.peerFloor <= origin.highest) origin.floor = Math.max(origin.floor, origin.peerFloor);
+    this.#deliverNext(origin);
+    if (origin.next < origin.floor) {
+      // The publisher has dropped the messages before its floor.
+      for (const sequence of waiting(origin, origin.floor - 1)) this.#jump(origin, sequence, now);
+      this.#jump(origin, Math.min(origin.floor, origin.highest + 1), now);
     }
     if (origin.next > origin.highest) origin.gapSince = undefined;
     else origin.gapSince ??= now;
   }
 
+  /** Delivers messages as far as none is missing. */
+  #deliverNext(origin: Origin): void {
+    for (;;) {
+      const message = origin.messages.get(origin.next);
+      if (message === undefined) return;
+      origin.next++;
+      this.#options.deliver(message);
+    }
+  }
+
+  /** Gives up the messages before a sequence. */
+  #jump(origin: Origin, to: number, now: number): void {
+    const { next } = origin;
+    if (to > next) {
+      this.#options.counters.missed += to - next;
+      const { from } = (origin.jumps.length < maxJumps ? undefined : origin.jumps.pop()) ?? { from: next };
+      origin.jumps.push({ from, to, at: now });
+      origin.next = to;
+    }
+    this.#deliverNext(origin);
+  }
+
   #skipGap(origin: Origin, now: number): void {
-    const lowest = lowestFrom(origin);
-    this.#options.counters.missed += lowest - origin.next;
-    origin.next = lowest;
+    const [lowest] = waiting(origin, Infinity);
     origin.gapSince = undefined;
+    if (lowest !== undefined) this.#jump(origin, lowest, now);
     this.#deliver(origin, now);
   }
 
@@ -238,13 +339,24 @@ export class MessageLog {
   #drop(message: StoredMessage): void {
     if (!this.#stored.delete(message)) return;
     this.#bytes -= message.payload.length + messageOverhead;
-    this.#origins.get(message.origin)?.messages.delete(message.sequence);
+    const origin = this.#origins.get(message.origin);
+    if (origin === undefined) return;
+    origin.messages.delete(message.sequence);
+    if (message.sequence >= origin.next) origin.hasDropped = true;
   }
 }
 
-/** The lowest message that waits for an earlier one. */
-function lowestFrom({ highest, messages, next }: Origin): number {
-  let lowest = highest + 1;
-  for (const sequence of messages.keys()) if (sequence >= next) lowest = Math.min(lowest, sequence);
-  return lowest;
+/** The sequences of the messages that wait for an earlier one, in their order. */
+function waiting({ highest, messages, next }: Origin, to: number): number[] {
+  if (highest < next) return [];
+  return [...messages.keys()].filter((sequence) => sequence >= next && sequence <= to).toSorted((a, b) => a - b);
+}
+
+/** Whether a message has waited for an earlier one for longer than `age`, in ms. */
+function isGapOlder(origin: Origin, age: number, now: number): boolean {
+  if (origin.gapSince === undefined || now - origin.gapSince < age) return false;
+  // The first gap may be closed, and another one open.
+  const [lowest = 0] = waiting(origin, Infinity);
+  origin.gapSince = origin.messages.get(lowest)?.arrivedAt ?? now;
+  return now - origin.gapSince >= age;
 }

@@ -17,7 +17,7 @@ export interface TopicsOptions {
    * retained values may take as many bytes again. Default 16 MiB.
    */
   readonly maxStoredBytes?: number;
-  /** How many topics can have a retained value. Default 1,024. */
+  /** How many topics can have a retained value, at most 16,384. Default 1,024. */
   readonly maxRetained?: number;
 }
 
@@ -30,7 +30,7 @@ const rules: Rules<Omit<TopicsOptions, "channel">> = {
   retention: duration,
   maxPayload: integer(1, 16 * 1024 * 1024),
   maxStoredBytes: integer(1),
-  maxRetained: integer(0),
+  maxRetained: integer(0, 16_384),
 };
 
 /** @throws MemberlistError `invalid_argument` */

@@ -11,8 +11,9 @@ const gapAge = 700;
 const digestPauses: readonly number[] = [1_000, 1_000, 2_000];
 /** Such a digest contains the origins with a message within this time, in ms. */
 const recent = 10_000;
-/** It fits into a packet. */
-const maxDigestBytes = 1_200;
+/** The bytes of a packet's digest, without its origins, and those of an origin without its sender, at most. */
+const digestOverhead = 300;
+const originOverhead = 32;
 /** The messages of one packet of a repair, in bytes. A single one may be longer. */
 const batchBytes = 256 * 1024;
 /** How many members this one repairs at the same time. The others ask again. */
@@ -21,8 +22,6 @@ const maxAnswers = 8;
 const maxRepeats = 5;
 /** The most digests that wait for this. The next push/pulls bring others. */
 const maxUnfinished = 8;
-/** The most retained values that one packet asks for. */
-const maxTopics = 64;
 
 export interface RepairOptions {
   readonly member: TopicsMember;
@@ -57,7 +56,8 @@ export class Repair {
 
   /** This member's part of a push/pull's state. */
   state(): Uint8Array {
-    const digest = this.#digest(-Infinity);
+    const { log, member, retained } = this.#options;
+    const digest: Digest = { member: member.config.name, origins: log.digest(), retained: retained.digest() };
     return digest.origins.length + digest.retained.length === 0 ? new Uint8Array() : encodeDigest(digest);
   }
 
@@ -113,12 +113,11 @@ export class Repair {
       age: member.config.clock.now() - message.publishedAt,
     });
     try {
-      const values = topics.slice(0, maxTopics).flatMap((topic) => retained.get(topic) ?? []);
+      const values = topics.flatMap((topic) => retained.get(topic) ?? []);
       for (const batch of batchesOf(new Set(values))) {
         await this.#send(to, { type: "repair", messages: [], retained: batch.map(aged) });
       }
-      const messages = ranges.slice(0, maxRanges).flatMap((range) => [...log.stored(range)]);
-      for (const batch of batchesOf(new Set(messages))) {
+      for (const batch of batchesOf(log.stored(ranges))) {
         await this.#send(to, { type: "repair", messages: batch.map(aged), retained: [] });
       }
     } catch {
@@ -135,33 +134,33 @@ export class Repair {
 
   #pull(from: Node, ranges: readonly Range[], retained: readonly string[]): void {
     if (ranges.length + retained.length === 0) return;
-    this.#trySend(from, { type: "pull", ranges: ranges.slice(0, maxRanges), retained: retained.slice(0, maxTopics) });
+    this.#trySend(from, { type: "pull", ranges: ranges.slice(0, maxRanges), retained });
   }
 
   #sendDigest(now: number): void {
     const target = this.#randomMember();
     if (target === undefined) return;
-    const digest = this.#digest(now - recent);
-    let { origins } = digest;
-    let packet: Packet = { type: "digest", digest: { ...digest, retained: [] } };
-    while (origins.length > 1 && encodePacket(packet).length > maxDigestBytes) {
-      origins = origins.slice(Math.ceil(origins.length / 2));
-      packet = { type: "digest", digest: { ...digest, origins, retained: [] } };
-    }
-    if (origins.length > 0) this.#trySend(target, packet);
+    const { channel, log, member } = this.#options;
+    const origins = log.digest(now - recent);
+    // Those that do not fit into the packet have their turn in another one.
+    const start = Math.floor(member.config.random.next() * origins.length);
+    let room = channel().maxPayload() - digestOverhead;
+    const chosen = [...origins.slice(start), ...origins.slice(0, start)].filter(
+      ({ sender }) => (room -= originOverhead + 3 * sender.length) >= 0,
+    );
+    const digest: Digest = { member: member.config.name, origins: chosen, retained: [] };
+    if (chosen.length > 0) this.#trySend(target, { type: "digest", digest });
   }
 
-  #digest(since: number): Digest {
-    const { log, member, retained } = this.#options;
-    return { member: member.config.name, origins: log.digest(since), retained: retained.digest() };
-  }
-
-  /** Sends a packet. If it is lost, the next digest or tick repeats it. */
+  /** Sends a packet, or a stream if it is long. If it is lost, the next digest or tick repeats it. */
   #trySend(to: Node, packet: Packet): void {
+    const channel = this.#options.channel();
+    const bytes = encodePacket(packet);
     try {
-      this.#options.channel().sendBestEffort(to, encodePacket(packet));
+      if (bytes.length > channel.maxPayload()) channel.sendReliable(to, bytes).catch(unsent);
+      else channel.sendBestEffort(to, bytes);
     } catch {
-      // It has left, or this member shuts down.
+      unsent();
     }
   }
 
@@ -177,6 +176,10 @@ export class Repair {
 export function liveNode(member: TopicsMember, name: string): Node | undefined {
   const node = member.get(name);
   return node?.state === "alive" || node?.state === "suspect" ? node : undefined;
+}
+
+function unsent(): void {
+  // The other member has left, or this member shuts down.
 }
 
 /** Each message once, in parts of at most {@link batchBytes}. */

@@ -32,6 +32,8 @@ export class Topics {
   readonly #subscriptions: Subscriptions;
   readonly #origin: number;
   #sequence = 0;
+  /** The payloads of others that are on their way along the tree. */
+  #passedOnBytes = 0;
   #timer: ClockTimer = undefined;
   #isClosed = false;
 
@@ -44,7 +46,12 @@ export class Topics {
     this.#origin = Math.floor(random.next() * 2 ** 48);
     this.#retained = new RetainedValues(maxRetained, maxStoredBytes);
     this.#subscriptions = new Subscriptions(this.#counters, (at) => clock.wallTime() - (clock.now() - at));
-    this.#log = new MessageLog({ ...this.#options, counters: this.#counters, deliver: (message) => this.#deliver(message) });
+    this.#log = new MessageLog({
+      ...this.#options,
+      own: this.#origin,
+      counters: this.#counters,
+      deliver: (message) => this.#deliver(message),
+    });
     this.#repair = new Repair({
       member,
       channel: () => this.#channel,
@@ -77,7 +84,7 @@ export class Topics {
       origin: this.#origin,
       sender: this.#member.config.name,
       sequence: ++this.#sequence,
-      floor: this.#sequence === 1 ? 1 : this.#log.floorOf(this.#origin),
+      floor: this.#log.floorOf(this.#origin, this.#sequence),
       age: 0,
       version,
       topic,
@@ -141,8 +148,7 @@ export class Topics {
       case "tree":
         this.#accept(packet.message);
         // Members of the packet's list may lack the message even if this one had it already.
-        if (this.#fits(packet.message))
-          sendAlongTree(this.#channel, packet.message, this.#liveNodes(packet.receivers)).catch(unreached);
+        if (this.#fits(packet.message)) this.#passOn(packet.message, packet.receivers).catch(unreached);
         break;
       case "digest":
         this.#repair.compare(packet.digest, this.#now);
@@ -172,13 +178,30 @@ export class Topics {
 
   /** @returns whether the message is new */
   #accept(message: WireMessage): boolean {
-    if (this.#fits(message)) return this.#add(message);
-    this.#counters.refused++;
+    if (!this.#fits(message)) {
+      this.#counters.refused++;
+      return false;
+    }
+    // This member has its own messages. One with a higher sequence would be forged.
+    if (message.origin !== this.#origin) return this.#add(message);
+    this.#counters.duplicates++;
     return false;
   }
 
   #fits({ payload }: WireMessage): boolean {
     return payload.length <= this.#options.maxPayload;
+  }
+
+  /** A peer can send any number of long messages. Those beyond the limit of bytes are not passed on: their receivers find them in digests. */
+  async #passOn(message: WireMessage, receivers: readonly string[]): Promise<void> {
+    const bytes = message.payload.length;
+    if (this.#passedOnBytes > 0 && this.#passedOnBytes + bytes > this.#options.maxStoredBytes) return;
+    this.#passedOnBytes += bytes;
+    try {
+      await sendAlongTree(this.#channel, message, this.#liveNodes(receivers));
+    } finally {
+      this.#passedOnBytes -= bytes;
+    }
   }
 
   /** The members of these names, each once: a packet may name anything, such as an address outside of the cluster. */
@@ -199,7 +222,8 @@ export class Topics {
       this.#counters.refused++;
       return;
     }
-    const stored = { ...message, publishedAt: this.#now - message.age };
+    const now = this.#now;
+    const stored = { ...message, publishedAt: now - message.age, arrivedAt: now };
     if (this.#retained.set(stored)) this.#subscriptions.deliver(stored, true);
   }
 
@@ -228,6 +252,8 @@ export class Topics {
     this.#isClosed = true;
     this.#member.config.clock.clearTimeout(this.#timer);
     this.#subscriptions.end();
+    this.#log.clear();
+    this.#retained.clear();
   }
 
   #checked(topic: unknown, payload: unknown): Uint8Array {

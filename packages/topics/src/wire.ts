@@ -64,6 +64,10 @@ const types = ["publish", "digest", "pull", "repair", "tree"] as const;
 const encoder = new Encoder();
 /** The bytes of payloads are views. A header cannot announce much more than its packet has. */
 const decoder = new Decoder({ maxArrayLength: 65_536, maxMapLength: 0, maxExtLength: 0 });
+/** The highest version of a retained value. Nobody gets there by publishing. */
+export const maxVersion: number = 2 ** 32 - 1;
+/** The highest sequence. The next one must still be exact. */
+const maxSequence = 2 ** 52;
 /** The longest topic and the longest name of a member, in bytes. */
 export const nameMaxSize: number = 255;
 
@@ -146,10 +150,10 @@ function readMessage(value: unknown): WireMessage {
   const message = {
     origin: count(origin),
     sender: nameOf(sender),
-    sequence: count(sequence),
+    sequence: count(sequence, maxSequence),
     floor: count(floor),
     age: count(age),
-    version: count(version),
+    version: count(version, maxVersion),
     topic: nameOf(topic),
     payload: new Uint8Array(payload),
   };
@@ -162,11 +166,11 @@ function readDigest([member, origins, retained]: readonly unknown[]): Digest {
     member: nameOf(member),
     origins: list(origins).map((value) => {
       const [origin, sender, floor, next] = list(value);
-      return { origin: count(origin), sender: nameOf(sender), floor: count(floor), next: count(next) };
+      return { origin: count(origin), sender: nameOf(sender), floor: count(floor), next: count(next, maxSequence + 1) };
     }),
     retained: list(retained).map((value) => {
       const [topic, version, origin] = list(value);
-      return { topic: nameOf(topic), version: count(version), origin: count(origin) };
+      return { topic: nameOf(topic), version: count(version, maxVersion), origin: count(origin) };
     }),
   };
 }
@@ -181,8 +185,9 @@ function list(value: unknown): unknown[] {
   return value as unknown[];
 }
 
-function count(value: unknown): number {
-  if (!Number.isSafeInteger(value) || (value as number) < 0) throw new TypeError("not a number from 0");
+function count(value: unknown, max: number = Number.MAX_SAFE_INTEGER): number {
+  if (!Number.isSafeInteger(value) || (value as number) < 0 || (value as number) > max)
+    throw new TypeError("not a number from 0");
   return value as number;
 }
 

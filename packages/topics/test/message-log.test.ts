@@ -15,7 +15,11 @@ function logOf(options: Partial<MessageLogOptions> = {}): { log: MessageLog; del
   const delivered: number[] = [];
   const counters = noCounts();
   const deliver: MessageLogOptions["deliver"] = ({ sequence }) => void delivered.push(sequence);
-  return { log: new MessageLog({ retention, maxStoredBytes: 1_000_000, counters, deliver, ...options }), delivered, counters };
+  return {
+    log: new MessageLog({ own: 0, retention, maxStoredBytes: 1_000_000, counters, deliver, ...options }),
+    delivered,
+    counters,
+  };
 }
 
 it("delivers messages that arrive in any order, some more than once, in their order and once", () => {
@@ -92,7 +96,7 @@ describe("a digest", () => {
       { origin: 1, from: 3, to: 3 },
     ]);
     expect(theirs.log.missing(ours.log.digest(), 500)).toEqual([]);
-    for (const range of asked) for (const stored of ours.log.stored(range)) theirs.log.add(stored, 10);
+    for (const stored of ours.log.stored(asked)) theirs.log.add(stored, 10);
     expect(theirs.delivered).toEqual([1, 2, 3]);
     expect(theirs.log.missing(ours.log.digest(), 5_000)).toEqual([]);
   });
@@ -109,14 +113,119 @@ describe("a digest", () => {
   });
 });
 
-it("asks for at most 64 ranges, and forgets no origin for those of a digest", () => {
+it("asks for at most 4,096 ranges, and forgets no origin for those of a digest", () => {
   const { log } = logOf();
   log.add(message(1, { origin: 20_000 }), 0);
-  const digest = Array.from({ length: 10_000 }, (_, i) => ({ origin: i, sender: "web-2", floor: 1, next: i < 9_000 ? 1 : 3 }));
-  expect(log.missing(digest, 0)).toEqual([]);
-  expect(log.digest()).toHaveLength(1);
-  const asked = logOf().log.missing(digest.slice(9_000), 0);
-  expect(asked).toEqual(Array.from({ length: 64 }, (_, i) => ({ origin: 9_000 + i, from: 1, to: 2 })));
+  const digest = Array.from({ length: 10_000 }, (_, i) => ({ origin: i + 1, sender: "web-2", floor: 1, next: 3 }));
+  expect(log.missing(digest, 0)).toHaveLength(4_095);
+  expect(log.digest()).toEqual([{ origin: 20_000, sender: "web-1", floor: 1, next: 2 }]);
+  // Origins that have sent nothing are forgotten soon.
+  log.expire(30_001);
+  expect(log.missing(digest.slice(5_000), 30_001)).toHaveLength(4_095);
+});
+
+it("does bounded work for the ranges of a packet, and finds each message once", () => {
+  const { log } = logOf();
+  for (let sequence = 1; sequence <= 1_000; sequence++) log.add(message(sequence), 0);
+  const ranges = Array.from({ length: 65_000 }, () => ({ origin: 1, from: 1, to: 2 ** 50 }));
+  expect(log.stored(ranges).size).toBe(1_000);
+});
+
+describe("a forged message", () => {
+  const far = 2 ** 50;
+
+  it("silences its origin for a minute at most, and repair brings the dropped messages then", () => {
+    const { counters, delivered, log } = logOf({ retention: 600_000 });
+    for (const sequence of [1, 2]) log.add(message(sequence), 0);
+    log.add(message(far, { floor: far }), 1_000);
+    for (const sequence of [3, 4]) expect(log.add(message(sequence), 30_000)).toBe(false);
+    expect(log.add(message(5), 61_001)).toBe(true);
+    expect(log.gaps(700, 62_000)).toEqual([{ sender: "web-1", ranges: [{ origin: 1, from: 3, to: 4 }] }]);
+    for (const sequence of [3, 4]) log.add(message(sequence, { age: 33_000 }), 63_000);
+    expect(delivered).toEqual([1, 2, far, 3, 4, 5]);
+    // Another member still has it.
+    expect(log.add(message(far, { floor: far, age: 70_000 }), 71_000)).toBe(false);
+    log.add(message(6), 72_000);
+    expect(delivered.at(-1)).toBe(6);
+    expect(counters.refused).toBe(1);
+  });
+
+  it("silences its origin for a minute at most, if others follow it", () => {
+    const { delivered, log } = logOf({ retention: 600_000 });
+    log.add(message(1), 0);
+    for (let i = 0; i < 100; i++) log.add(message(far + 10 * i, { floor: far + 10 * i }), 1_000);
+    expect(log.add(message(2), 70_000)).toBe(true);
+    expect(delivered.at(-1)).toBe(2);
+  });
+
+  it("leaves the repair of others alone when it expires while it waits", () => {
+    const { delivered, log } = logOf({ retention: 600_000 });
+    log.add(message(1), 0);
+    log.add(message(far, { age: 590_000 }), 0);
+    log.expire(20_000);
+    log.add(message(3), 20_000);
+    expect(log.gaps(700, 21_000)).toEqual([{ sender: "web-1", ranges: [{ origin: 1, from: 2, to: 2 }] }]);
+    log.add(message(2), 21_000);
+    expect(delivered).toEqual([1, 2, 3]);
+  });
+});
+
+describe("a forged digest", () => {
+  it("gives up and hides no messages, although its floor is far ahead", () => {
+    const { counters, delivered, log } = logOf({ retention: 600_000 });
+    log.add(message(1), 0);
+    log.missing([{ origin: 1, sender: "web-1", floor: 2 ** 50, next: 2 ** 50 + 1 }], 0);
+    log.add(message(3), 10);
+    expect(log.gaps(700, 2_000)).toEqual([{ sender: "web-1", ranges: [{ origin: 1, from: 2, to: 2 }] }]);
+    log.add(message(2), 2_000);
+    expect([delivered, counters.missed]).toEqual([[1, 2, 3], 0]);
+    expect(log.digest()).toEqual([{ origin: 1, sender: "web-1", floor: 1, next: 4 }]);
+  });
+
+  it("hides an unknown origin for a minute at most", () => {
+    const { delivered, log } = logOf({ retention: 600_000 });
+    log.missing([{ origin: 1, sender: "web-1", floor: 2 ** 50, next: 2 ** 50 + 1 }], 0);
+    expect(log.add(message(1), 10_000)).toBe(false);
+    log.add(message(2), 61_000);
+    log.add(message(1, { age: 51_000 }), 61_000);
+    expect(delivered).toEqual([1, 2]);
+  });
+});
+
+it("gives up no fresh gap of a publisher whose messages never stop and always arrive in another order", () => {
+  const { counters, delivered, log } = logOf();
+  for (let at = 0; at < 2 * retention; at += 1_000) {
+    const first = (2 * at) / 1_000 + 1;
+    // Between the two, the earlier one of each pair is missing.
+    log.add(message(first + 1), at);
+    log.expire(at);
+    log.add(message(first), at + 1);
+    log.add(message(first + 3), at + 2);
+  }
+  expect(counters.missed).toBe(0);
+  expect(delivered.slice(0, 100)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
+});
+
+it("spends time in proportion to the messages of made-up origins and of gaps below a floor", () => {
+  const cpu = (work: () => void): number => {
+    const before = process.cpuUsage().user;
+    work();
+    return process.cpuUsage(before === 0 ? undefined : { user: before, system: 0 }).user;
+  };
+  const gapsBelowFloor = (count: number): number => {
+    const { log } = logOf({ maxStoredBytes: 100_000_000 });
+    for (let i = 1; i <= count; i++) log.add(message(2 * i), 0);
+    return cpu(() => log.add(message(2 * count + 2, { floor: 2 * count + 2 }), 0));
+  };
+  const madeUp = (count: number): number => {
+    const { log } = logOf({ maxStoredBytes: 100_000_000 });
+    for (let i = 1; i <= 8_192; i++) log.add(message(1, { origin: i }), 0);
+    return cpu(() => {
+      for (let i = 0; i < count; i++) log.add(message(1, { origin: 10_000 + i }), 0);
+    });
+  };
+  // Quadratic work takes 256 times as long for 16 times as many.
+  for (const work of [gapsBelowFloor, madeUp]) expect(work(32_000)).toBeLessThan(100 * Math.max(1_000, work(2_000)));
 });
 
 it("forgets an origin after twice the retention without a message", () => {
@@ -141,7 +250,7 @@ it("drops and counts the oldest messages over the limit of bytes", () => {
   const { counters, log } = logOf({ maxStoredBytes: 3 * (10 + 256) });
   for (const sequence of [1, 2, 3, 4, 5]) log.add(message(sequence), 0);
   expect(counters.evicted).toBe(2);
-  expect([...log.stored({ origin: 1, from: 1, to: 9 })].map(({ sequence }) => sequence)).toEqual([3, 4, 5]);
-  expect(log.floorOf(1)).toBe(3);
-  expect(log.floorOf(2)).toBe(1);
+  expect([...log.stored([{ origin: 1, from: 1, to: 9 }])].map(({ sequence }) => sequence)).toEqual([3, 4, 5]);
+  expect(log.floorOf(1, 6)).toBe(3);
+  expect(log.floorOf(2, 9)).toBe(9);
 });

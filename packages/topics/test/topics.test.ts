@@ -1,7 +1,7 @@
 import { MemberlistError } from "@memberlist/core";
 import { describe, expect, it } from "vitest";
 import { createTopics, type TopicMessage } from "../src/index.ts";
-import { encodePacket } from "../src/wire.ts";
+import { decodePacket, encodePacket } from "../src/wire.ts";
 import { TopicsCluster } from "./cluster.ts";
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
@@ -321,6 +321,96 @@ it("gives a member that joins all retained values, even if together they exceed 
   for (let i = 0; i < 25; i++) late.topics.subscribe(`topic-${i}`, () => void got++);
   await cluster.sim.clock.runUntil(() => got === 25, { limit: 120_000 });
   expect(late.topics.counters().refused).toBe(0);
+  await cluster.end();
+});
+
+it("gives a member that joins more retained values with long topics than a packet can ask for", async () => {
+  const cluster = await TopicsCluster.of({ nodes: 2, start: "preloaded" });
+  cluster.of("node-1").topics.close();
+  const topicOf = (i: number): string => `${i}/${"x".repeat(200)}`;
+  for (let i = 0; i < 300; i++) await cluster.of("node-0").topics.publish(topicOf(i), i, { retain: true });
+  await cluster.sim.clock.advance(11 * 60_000);
+  const late = cluster.subscribe("node-1");
+  const got: unknown[] = [];
+  for (let i = 0; i < 300; i++) late.topics.subscribe(topicOf(i), (message) => void got.push(message.json()));
+  // One push/pull.
+  await cluster.sim.clock.advance(45_000);
+  expect(got.toSorted((a, b) => Number(a) - Number(b))).toEqual(numbers(300));
+  await cluster.end();
+});
+
+it("gives a member that joins the messages of more publishers than a packet can ask for", async () => {
+  const cluster = await TopicsCluster.of({ nodes: 3, start: "preloaded", config: { pushPullInterval: 0 } });
+  cluster.of("node-2").topics.close();
+  cluster.of("node-1").topics.close();
+  const channel = cluster.sim.node("node-1").members.channel("topics");
+  const message = { sender: "web-1", sequence: 1, floor: 1, age: 0, version: 0, topic: "prices", payload: new Uint8Array(9) };
+  const messages = numbers(500).map((i) => ({ ...message, origin: 1_000 + i }));
+  await cluster.sim.clock.settle(channel.sendReliable("node-0", encodePacket({ type: "repair", messages, retained: [] })));
+  await cluster.sim.clock.advance(60_000);
+  expect(cluster.of("node-0").got).toHaveLength(500);
+  const late = cluster.subscribe("node-2");
+  await cluster.sim.join("node-2", ["node-0"]);
+  await cluster.sim.clock.advance(2_000);
+  expect(late.got).toHaveLength(500);
+  await cluster.end();
+});
+
+it("delivers the message of a publisher that was silent for longer than others remember it at once", async () => {
+  const cluster = await TopicsCluster.of({ nodes: 3, start: "preloaded" }, { retention: 60_000 });
+  await cluster.publish("node-0", "first");
+  await cluster.sim.clock.advance(200_000);
+  await cluster.publish("node-0", "second");
+  await cluster.sim.clock.advance(5_000);
+  for (const name of cluster.sim.names) expect(cluster.texts(name)).toEqual(["first", "second"]);
+  await cluster.end();
+});
+
+it("goes on with its own messages after a forged one of its origin", async () => {
+  const cluster = await TopicsCluster.of({ nodes: 2, start: "preloaded" });
+  const packets: Uint8Array[] = [];
+  cluster.of("node-1").topics.close();
+  const channel = cluster.sim.node("node-1").members.channel("topics", { onMessage: (bytes) => void packets.push(bytes) });
+  await cluster.publish("node-0", 1);
+  await cluster.sim.clock.runUntil(() => packets.length > 0);
+  const packet = decodePacket(packets[0] as Uint8Array);
+  if (packet?.type !== "publish") throw new Error("not a message");
+  const sequence = 2 ** 50;
+  channel.sendBestEffort("node-0", encodePacket({ type: "publish", message: { ...packet.message, sequence, floor: sequence } }));
+  await cluster.sim.clock.advance(1_000);
+  await cluster.publish("node-0", 2);
+  expect(cluster.texts("node-0")).toEqual([1, 2]);
+  await cluster.end();
+});
+
+it("publishes newer values after a forged one with the highest version", async () => {
+  const cluster = await TopicsCluster.of({ nodes: 3, start: "preloaded" });
+  cluster.of("node-2").topics.close();
+  const channel = cluster.sim.node("node-2").members.channel("topics");
+  const payload = new TextEncoder().encode('"forged"');
+  const origin = 2 ** 48;
+  const message = { origin, sender: "x", sequence: 1, floor: 1, age: 0, version: 2 ** 32 - 1, topic: "prices", payload };
+  for (const to of ["node-0", "node-1"]) channel.sendBestEffort(to, encodePacket({ type: "publish", message }));
+  await cluster.sim.clock.advance(5_000);
+  for (const value of ["real", "next"]) {
+    await cluster.publish("node-0", value, true);
+    await cluster.sim.clock.advance(2_000);
+  }
+  expect(cluster.texts("node-1")).toEqual(["forged", "real", "next"]);
+  await cluster.end();
+});
+
+it("delivers each retained value once to a member that has no room for it, and the later ones of a publisher without room", async () => {
+  const cluster = await TopicsCluster.of({ nodes: 2, start: "preloaded" }, { retention: 10_000, maxRetained: 1 });
+  const got: unknown[] = [];
+  for (const topic of ["a", "b"]) cluster.of("node-1").topics.subscribe(topic, (message) => void got.push(message.json()));
+  for (const [topic, value] of Object.entries({ a: 1, b: 2 })) {
+    await cluster.sim.clock.settle(cluster.of("node-0").topics.publish(topic, value, { retain: true }));
+  }
+  await cluster.sim.clock.advance(120_000);
+  await cluster.sim.clock.settle(cluster.of("node-0").topics.publish("a", 3, { retain: true }));
+  await cluster.sim.clock.advance(120_000);
+  expect(got).toEqual([1, 2, 3]);
   await cluster.end();
 });
 
