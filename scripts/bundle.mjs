@@ -22,7 +22,7 @@ export async function bundle(source, outfile, plugins = []) {
       platform: "node",
       target: "node20",
       // They are loaded from where they are installed.
-      external: ["playwright-core", "@stryker-mutator/core", "esbuild", "piscina", "vega", "vega-lite"],
+      external: ["playwright-core", "@stryker-mutator/core", "esbuild", "moleculer", "piscina", "vega", "vega-lite"],
       conditions: ["@memberlist/source"],
       sourcemap: "inline",
       logLevel: "warning",

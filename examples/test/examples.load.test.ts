@@ -192,6 +192,20 @@ it("runs a job of node-cron on one member, and on another one after the first ha
   expect(await other.stop()).toBe(0);
 });
 
+it("calls the action of a Moleculer service at each member in turn, and not at one that has left", limit, async () => {
+  await using a = new Program("node", "moleculer", ["--name", "a"]);
+  await using b = new Program("node", "moleculer", ["--name", "b", ...(await a.invitation())]);
+  await Promise.all([a.says(/b answers, too\n/), b.says(/a answers, too\n/)]);
+  for (const program of [a, b]) {
+    for (const _ of [1, 2]) program.type("Ada");
+    for (const name of ["a", "b"]) await program.says(new RegExp(`hello Ada, from ${name}\n`));
+  }
+  expect(await b.stop()).toBe(0);
+  for (const _ of [1, 2]) a.type("Grace");
+  await a.says(/(hello Grace, from a\n){2}/);
+  expect(await a.stop()).toBe(0);
+});
+
 it("answers for all keys at each member of a sharded cache, which computes each value once", limit, async () => {
   await using a = new Program("node", "sharded-cache", ["--name", "a"]);
   const [, portOfA = ""] = await a.says(/running at (\d+)\./);
