@@ -7,10 +7,18 @@ import { encodeDigest, encodePacket, type Digest, type Packet, type Range, type 
 
 /** Gossip out of order closes most gaps within this time, in ms. A member asks for the rest. */
 const gapAge = 700;
-/** After a new message, a member sends three digests, each to a random other one: these are the pauses before each, in ms. */
+/** After a new message, a member sends digests three times: these are the pauses before each, in ms. */
 const digestPauses: readonly number[] = [1_000, 1_000, 2_000];
-/** Such a digest contains the origins with a message within this time, in ms. */
+/**
+ * The same after a message that came by repair, as after a partition: half of the members may lack it, and no gossip brings it to them. With three times
+ * each origin would miss one in twenty members, which then wait for a push/pull.
+ */
+const repairPauses: readonly number[] = [1_000, 1_000, 1_000, 2_000, 2_000, 2_000, 3_000, 3_000, 3_000, 4_000, 4_000, 4_000];
+/** The most packets with a digest that it sends at a time. */
+const maxDigests = 8;
+/** Such a digest contains the origins with a message within this time, in ms, and after a repair. */
 const recent = 10_000;
+const recentRepair = 30_000;
 /** The bytes of a packet's digest, without its origins, and those of an origin without its sender, at most. */
 const digestOverhead = 300;
 const originOverhead = 32;
@@ -36,8 +44,9 @@ export class Repair {
   readonly #options: RepairOptions;
   /** When the next digest is due. */
   #digestAt = Infinity;
-  /** How many digests were sent since the last new message. */
-  #digests = 0;
+  /** How many times digests were sent since the last new message. */
+  #rounds = 0;
+  #pauses: readonly number[] = digestPauses;
   #answers = 0;
   #asksPublishers = false;
   /** The digests of push/pulls, by their members. */
@@ -47,11 +56,14 @@ export class Repair {
     this.#options = options;
   }
 
-  /** A new message has arrived. */
-  received(now: number): void {
+  /** A new message has arrived, by gossip or by repair. */
+  received(now: number, isRepair: boolean): void {
     // A new message does not delay a digest: otherwise a busy publisher would prevent all digests.
     this.#digestAt = Math.min(this.#digestAt, now + (digestPauses[0] as number));
-    this.#digests = 0;
+    if (isRepair) this.#pauses = repairPauses;
+    // Messages by gossip do not end the digests after a repair.
+    if (isRepair || this.#pauses === digestPauses) this.#rounds = 0;
+    else this.#rounds = Math.min(this.#rounds, repairPauses.length - digestPauses.length);
   }
 
   /** This member's part of a push/pull's state. */
@@ -98,8 +110,9 @@ export class Repair {
       if (++unfinished.repeats >= maxRepeats) this.#unfinished.delete(name);
     }
     if (now < this.#digestAt) return;
-    this.#digestAt = now + (digestPauses[++this.#digests] ?? Infinity);
-    this.#sendDigest(now);
+    this.#digestAt = now + (this.#pauses[++this.#rounds] ?? Infinity);
+    this.#sendDigests(now);
+    if (this.#digestAt === Infinity) this.#pauses = digestPauses;
   }
 
   /** Sends a member what it asked for. */
@@ -137,19 +150,21 @@ export class Repair {
     this.#trySend(from, { type: "pull", ranges: ranges.slice(0, maxRanges), retained });
   }
 
-  #sendDigest(now: number): void {
-    const target = this.#randomMember();
-    if (target === undefined) return;
+  /** Sends the recent origins in as many packets as they take, each to another random member. */
+  #sendDigests(now: number): void {
     const { channel, log, member } = this.#options;
-    const origins = log.digest(now - recent);
-    // Those that do not fit into the packet have their turn in another one.
+    const origins = log.digest(now - (this.#pauses === repairPauses ? recentRepair : recent));
+    // Those that do not fit into these packets have their turn in others.
     const start = Math.floor(member.config.random.next() * origins.length);
-    let room = channel().maxPayload() - digestOverhead;
-    const chosen = [...origins.slice(start), ...origins.slice(0, start)].filter(
-      ({ sender }) => (room -= originOverhead + 3 * sender.length) >= 0,
-    );
-    const digest: Digest = { member: member.config.name, origins: chosen, retained: [] };
-    if (chosen.length > 0) this.#trySend(target, { type: "digest", digest });
+    const left = [...origins.slice(start), ...origins.slice(0, start)];
+    for (let i = 0; i < maxDigests && left.length > 0; i++) {
+      const target = this.#randomMember();
+      if (target === undefined) return;
+      let room = channel().maxPayload() - digestOverhead;
+      const tooMany = left.findIndex(({ sender }) => (room -= originOverhead + 3 * sender.length) < 0);
+      const chosen = left.splice(0, tooMany < 0 ? left.length : Math.max(1, tooMany));
+      this.#trySend(target, { type: "digest", digest: { member: member.config.name, origins: chosen, retained: [] } });
+    }
   }
 
   /** Sends a packet, or a stream if it is long. If it is lost, the next digest or tick repeats it. */

@@ -7,7 +7,7 @@ import { liveNode, Repair } from "./repair.ts";
 import { RetainedValues } from "./retained.ts";
 import { Subscriptions, type MessagesOptions, type Subscription, type TopicHandler } from "./subscriptions.ts";
 import { receiversAfter, sendAlongTree } from "./tree.ts";
-import { decodeDigest, decodePacket, encodePacket, nameMaxSize, type WireMessage } from "./wire.ts";
+import { decodeDigest, decodePacket, encodePacket, nameMaxSize, type Digest, type WireMessage } from "./wire.ts";
 
 /** How often a member looks for gaps and expired messages, in ms. */
 const tickInterval = 1_000;
@@ -62,7 +62,7 @@ export class Topics {
     this.#channel = member.channel(this.#options.channel, {
       onMessage: (message, from) => this.#receive(message, from),
       localState: () => this.#repair.state(),
-      mergeRemoteState: (state) => this.#merge(state),
+      mergeRemoteState: (state) => this.#mergeState(state),
       onClose: () => this.#end(),
     });
   }
@@ -151,13 +151,13 @@ export class Topics {
         if (this.#fits(packet.message)) this.#passOn(packet.message, packet.receivers).catch(unreached);
         break;
       case "digest":
-        this.#repair.compare(packet.digest, this.#now);
+        this.#merge(packet.digest);
         break;
       case "pull":
         this.#repair.answer(from.name, packet).catch(unreached);
         break;
       case "repair":
-        for (const message of packet.messages) if (this.#accept(message)) this.#counters.repaired++;
+        for (const message of packet.messages) if (this.#accept(message, true)) this.#counters.repaired++;
         for (const message of packet.retained) this.#acceptRetained(message);
         break;
       case undefined:
@@ -166,24 +166,25 @@ export class Topics {
     }
   }
 
-  #merge(state: Uint8Array): void {
+  #mergeState(state: Uint8Array): void {
     const digest = decodeDigest(state);
-    if (digest === undefined) {
-      this.#counters.refused++;
-      return;
-    }
+    if (digest === undefined) this.#counters.refused++;
+    else this.#merge(digest);
+  }
+
+  #merge(digest: Digest): void {
     this.#repair.merge(digest, this.#now);
     this.#tickLater();
   }
 
   /** @returns whether the message is new */
-  #accept(message: WireMessage): boolean {
+  #accept(message: WireMessage, isRepair: boolean = false): boolean {
     if (!this.#fits(message)) {
       this.#counters.refused++;
       return false;
     }
     // This member has its own messages. One with a higher sequence would be forged.
-    if (message.origin !== this.#origin) return this.#add(message);
+    if (message.origin !== this.#origin) return this.#add(message, isRepair);
     this.#counters.duplicates++;
     return false;
   }
@@ -209,10 +210,10 @@ export class Topics {
     return [...new Set(names)].flatMap((name) => liveNode(this.#member, name) ?? []);
   }
 
-  #add(message: WireMessage): boolean {
+  #add(message: WireMessage, isRepair: boolean = false): boolean {
     const now = this.#now;
     if (!this.#log.add(message, now)) return false;
-    this.#repair.received(now);
+    this.#repair.received(now, isRepair);
     this.#tickLater();
     return true;
   }
