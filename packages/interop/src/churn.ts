@@ -12,7 +12,7 @@ send requests and answer them. One process after the other is killed and restart
   - each message of its topics, also those from before its start: the retention is longer than the run. Excepted are those whose
     publisher was killed or left within ${leavesWithin / 1_000} s, if no live member has them
   - each once, and those of one publisher and topic in their order
-  - the same retained value as all others
+  - the same retained value as all others, the same owners of keys in its ring, and the same leader
 
 Killed processes must have each message before the newest one that they got, and those that were published ${arrivesWithin / 1_000} s before. A request may fail only if
 one of the two members was killed or left meanwhile. Go programs relay and publish, but repair nothing: for them only duplicates count.

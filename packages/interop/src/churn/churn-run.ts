@@ -117,7 +117,7 @@ export class ChurnRun {
     const stopped = performance.now();
     progress(`${Math.round((stopped - begun) / 1_000)} s: all members run, and publish no more; waiting until all have all`);
     for (let rounds = 0; performance.now() - stopped < settleTimeout; rounds++) {
-      const unsettled = this.#ledger.unsettled();
+      const unsettled = [...this.#ledger.unsettled(), ...disagreements(await this.#endWork())];
       if (unsettled.length === 0) break;
       if (rounds % 20 === 19) progress(`waiting: ${unsettled.slice(0, 3).join("; ")}${unsettled.length > 3 ? "; …" : ""}`);
       await this.#pause(500);
@@ -131,7 +131,7 @@ export class ChurnRun {
   #result(settledAfter: number, counters: readonly WorkCounters[]): ChurnResult {
     const verdict = this.#ledger.verdict();
     const sum = (of: (counter: WorkCounters) => number): number => counters.reduce((total, each) => total + of(each), 0);
-    const violations = [...verdict.violations];
+    const violations = [...verdict.violations, ...disagreements(counters)];
     const lost = sum((each) => each.lost);
     if (lost > 0) violations.push(`the topics count ${lost} messages as missed, refused or dropped`);
     const twice = sum((each) => each.handledTwice);
@@ -314,4 +314,10 @@ export class ChurnRun {
     await sleep(Math.max(0, ms), undefined, { signal: this.#stop.signal }).catch(() => undefined);
     if (this.#failure !== undefined) throw this.#failure;
   }
+}
+
+/** Rings that give the same keys to different members, or leaders that differ. */
+function disagreements(counters: readonly WorkCounters[]): string[] {
+  const all = [...new Set(counters.map(({ owners }) => owners))];
+  return all.length < 2 ? [] : [`the members' rings differ: ${all.join("; ")}`];
 }

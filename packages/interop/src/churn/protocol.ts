@@ -37,6 +37,8 @@ export interface WorkCounters {
   readonly repaired: number;
   /** Requests that a handler got more than once. */
   readonly handledTwice: number;
+  /** The owners of some keys in this member's ring, and the leader: the same at all members that see the same members. */
+  readonly owners: string;
 }
 
 /** A message is about to be published. Its line is written first, so that no process knows the message before this program does. */

@@ -1,5 +1,6 @@
 import { MemberlistError, type Memberlist, type Node } from "@memberlist/core";
 import { createRequests, RequestError, type Requests } from "@memberlist/requests";
+import { createRing, leader, type Leader, type Ring } from "@memberlist/ring";
 import { createTopics, type TopicMessage, type Topics } from "@memberlist/topics";
 import { epochMs } from "../peer-protocol.ts";
 import { retainedTopic, topicOf, type ChurnEvent, type Published, type WorkCounters, type WorkOrder } from "./protocol.ts";
@@ -13,6 +14,7 @@ const retainedEvery = 10;
 /** Each so many requests, one is too long for a packet; each so many, all are asked. */
 const longRequestEvery = 5;
 const requestAllEvery = 8;
+const keys = Array.from({ length: 20 }, (_, i) => `key-${i}`);
 
 /** Publishes, subscribes, asks and answers in one peer, and reports all of it. */
 export class ChurnWork {
@@ -21,6 +23,8 @@ export class ChurnWork {
   readonly #report: (event: ChurnEvent) => void;
   readonly #topics: Topics;
   readonly #requests: Requests;
+  readonly #ring: Ring;
+  readonly #leader: Leader;
   readonly #timers: ReturnType<typeof setInterval>[] = [];
   readonly #handled = new Set<string>();
   readonly #pending = new Set<Promise<void>>();
@@ -36,6 +40,8 @@ export class ChurnWork {
     this.#report = report;
     this.#topics = createTopics(members, { retention: order.retention });
     this.#requests = createRequests(members);
+    this.#ring = createRing(members);
+    this.#leader = leader(members, { task: "churn", settle: 1_000 });
     for (const topic of order.subscribes) {
       if (order.by === "handler") this.#topics.subscribe(topic, (message) => this.#deliver(message));
       else this.#read(topic).catch(throwLater);
@@ -68,7 +74,13 @@ export class ChurnWork {
     this.#stop.abort();
     await Promise.all(this.#pending);
     const { dropped, evicted, handlerFailed, missed, refused, repaired } = this.#topics.counters();
-    return { lost: dropped + evicted + handlerFailed + missed + refused, repaired, handledTwice: this.#handledTwice };
+    const lost = dropped + evicted + handlerFailed + missed + refused;
+    return { lost, repaired, handledTwice: this.#handledTwice, owners: this.#owners() };
+  }
+
+  #owners(): string {
+    const owners = keys.map((key) => this.#ring.ownersOf(key)[0]?.name);
+    return `${owners.join(" ")}, led by ${this.#leader.current?.name}`;
   }
 
   get #isMember(): boolean {
