@@ -1,6 +1,6 @@
 import type { LeaveCause, SuspectCause } from "../api/causes.ts";
-import type { Node, NodeState } from "../api/node.ts";
-import { isIpAt } from "../wire/ip.ts";
+import { nodeStates, type Node, type NodeState } from "../api/node.ts";
+import { isIpAt, packIp, unpackIp, type PackedIp } from "../wire/ip.ts";
 import type { MessageCursor } from "../wire/messages/scan.ts";
 import { aliveSchema } from "../wire/messages/schema.ts";
 import type { PushNodeState, Versions } from "../wire/messages/types.ts";
@@ -20,8 +20,11 @@ export interface NodeFields extends Partial<Pick<Node, "addr" | "port" | "incarn
 
 const keptMeta = new KeptMeta();
 
-/** The fields of a member that messages carry, in 80 bytes. Its {@link Node} takes 224, with the array of its metadata. */
-interface Facts extends Pick<Node, "name" | "addr" | "port" | "incarnation" | "state"> {
+/** The fields of a member that messages carry, in 72 bytes. Its {@link Node} takes 224, with the array of its metadata. */
+interface Facts extends Pick<Node, "name" | "incarnation"> {
+  readonly ip: PackedIp;
+  /** The port times 4, plus the number of the state. */
+  readonly portAndState: number;
   /** See {@link KeptMeta}. */
   readonly metaBytes: Uint8Array;
   readonly metaPlace: number;
@@ -42,10 +45,8 @@ export class NodeRecord {
   cause: SuspectCause | LeaveCause | undefined;
   /** The moving estimate of its round trip, in ms. */
   rtt: number | undefined;
-  /** Its index in {@link NodeTable}'s list of the nodes of its state. */
-  statePlace = 0;
-  /** Its index in {@link ProbeList}; below 0 outside the list. */
-  probePlace = -1;
+  /** Its index in the list of {@link NodeTable} that has it: the live members, the dead, or those that left. */
+  place = 0;
   #facts: Facts | Node;
 
   /** It is dead, and of incarnation 0, until it is said to be otherwise. */
@@ -53,7 +54,8 @@ export class NodeRecord {
     this.versions = noVersions;
     this.stateChangedAt = Math.floor(now);
     const metaBytes = keptMeta.keep(meta);
-    this.#facts = { name, addr, port, incarnation: 0, state: "dead", metaBytes, metaPlace: keptMeta.place };
+    const portAndState = 4 * port + nodeStateNumber("dead");
+    this.#facts = { name, incarnation: 0, ip: packIp(addr), portAndState, metaBytes, metaPlace: keptMeta.place };
   }
 
   get name(): string {
@@ -61,11 +63,16 @@ export class NodeRecord {
   }
 
   get addr(): string {
-    return this.#facts.addr;
+    return addrOf(this.#facts);
+  }
+
+  /** The address as the record keeps it. */
+  get ip(): PackedIp {
+    return ipOf(this.#facts);
   }
 
   get port(): number {
-    return this.#facts.port;
+    return portOf(this.#facts);
   }
 
   get meta(): Uint8Array {
@@ -77,11 +84,12 @@ export class NodeRecord {
   }
 
   get state(): NodeState {
-    return this.#facts.state;
+    return stateOf(this.#facts);
   }
 
   get isDeadOrLeft(): boolean {
-    return this.state === "dead" || this.state === "left";
+    const { state } = this;
+    return state === "dead" || state === "left";
   }
 
   /** Only through {@link NodeTable.setState}, which keeps count. */
@@ -99,14 +107,13 @@ export class NodeRecord {
   /** Whether an alive message has the address, the metadata and the versions of this record, and no higher incarnation. */
   isUnchangedBy(bytes: Uint8Array, message: MessageCursor): boolean {
     const { versions } = this;
-    const { addr, incarnation, port } = this.#facts;
     const fields = aliveSchema.of;
-    if (message.number(fields.incarnation) > incarnation || message.number(fields.port) !== port) return false;
+    if (message.number(fields.incarnation) > this.incarnation || message.number(fields.port) !== this.port) return false;
     if (message.size(fields.vsn) !== versions.length || versions === noVersions) return false;
     const vsnAt = message.start(fields.vsn);
     for (let i = 0; i < versions.length; i++) if (bytes[vsnAt + i] !== versions[i]) return false;
     if (!hasMetaOf(this.#facts, bytes, message.start(fields.meta), message.size(fields.meta))) return false;
-    return isIpAt(bytes, message.start(fields.addr), message.size(fields.addr), addr);
+    return isIpAt(bytes, message.start(fields.addr), message.size(fields.addr), this.ip);
   }
 
   /** Whether this is its metadata. */
@@ -134,7 +141,7 @@ export class NodeRecord {
   /** As {@link view}, but the record does not keep a new view, because events need most views only once. */
   viewOnce(): Node {
     const facts = this.#facts;
-    return "metaBytes" in facts ? makeNode(this, this.versions, facts.state) : facts;
+    return "ip" in facts ? makeNode(this, this.versions, stateOf(facts)) : facts;
   }
 
   /** The record as a push/pull sends it. */
@@ -149,21 +156,36 @@ export class NodeRecord {
 function changed(before: Facts | Node, state: NodeState, { addr, port, meta, incarnation }: NodeFields): Facts {
   return {
     name: before.name,
-    addr: addr ?? before.addr,
-    port: port ?? before.port,
     incarnation: incarnation ?? before.incarnation,
-    state,
+    ip: addr === undefined ? ipOf(before) : packIp(addr),
+    portAndState: 4 * (port ?? portOf(before)) + nodeStateNumber(state),
     metaBytes: meta === undefined ? metaBytesOf(before) : keptMeta.keep(meta),
     metaPlace: meta === undefined ? metaPlaceOf(before) : keptMeta.place,
   };
 }
 
+function addrOf(facts: Facts | Node): string {
+  return "ip" in facts ? unpackIp(facts.ip) : facts.addr;
+}
+
+function ipOf(facts: Facts | Node): PackedIp {
+  return "ip" in facts ? facts.ip : packIp(facts.addr);
+}
+
+function portOf(facts: Facts | Node): number {
+  return "ip" in facts ? facts.portAndState >> 2 : facts.port;
+}
+
+function stateOf(facts: Facts | Node): NodeState {
+  return "ip" in facts ? (nodeStates[facts.portAndState & 3] as NodeState) : facts.state;
+}
+
 function metaBytesOf(facts: Facts | Node): Uint8Array {
-  return "metaBytes" in facts ? facts.metaBytes : facts.meta;
+  return "ip" in facts ? facts.metaBytes : facts.meta;
 }
 
 function metaPlaceOf(facts: Facts | Node): number {
-  return "metaBytes" in facts ? facts.metaPlace : facts.meta.length;
+  return "ip" in facts ? facts.metaPlace : facts.meta.length;
 }
 
 /** Whether the `size` bytes from `at` on are the metadata. */

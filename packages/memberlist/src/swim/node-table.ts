@@ -1,5 +1,6 @@
 import type { NodeState } from "../api/node.ts";
 import { randomOffset, shuffle, type Random } from "../ports/random.ts";
+import { packIp, type PackedIp } from "../wire/ip.ts";
 import type { Versions } from "../wire/messages/types.ts";
 import { AddressIndex } from "./address-index.ts";
 import { noVersions, type NodeFields, type NodeRecord } from "./node-record.ts";
@@ -21,33 +22,35 @@ export class NodeTable {
   #lastVersions: Versions = noVersions;
   /** The addresses of all nodes that are not dead: healing must not try those of nodes that left. */
   readonly #occupied: AddressIndex = new AddressIndex();
-  #list: NodeRecord[] = [];
-  readonly #byState: Readonly<Record<NodeState, NodeRecord[]>> = { alive: [], suspect: [], dead: [], left: [] };
-  readonly #probeList: ProbeList<NodeRecord>;
+  /** Each node is in one of three lists: a list costs each of its nodes 10 bytes. The alive and the suspect ones: */
+  readonly #live: ProbeList<NodeRecord>;
+  readonly #dead: NodeRecord[] = [];
+  readonly #left: NodeRecord[] = [];
+  readonly #counts: Record<NodeState, number> = { alive: 0, suspect: 0, dead: 0, left: 0 };
   #stateChanges = 0;
   /** Undefined until {@link trackChanges}. */
   #changed: Set<string> | undefined;
-  /** How many nodes, from the first one on, {@link reap} has not looked at yet. */
+  /** How many of the dead and the left, from the first one on, {@link reap} has not looked at yet. */
   #reapLeft = 0;
 
   constructor(random: Random) {
     this.#random = random;
-    this.#probeList = new ProbeList(random);
+    this.#live = new ProbeList(random);
   }
 
   /** How many nodes are known, ourselves and the dead included: the n of every formula. */
   get size(): number {
-    return this.#list.length;
+    return this.#byName.size;
   }
 
   /** How many are alive or suspect, ourselves included. */
   get liveCount(): number {
-    return this.#probeList.size;
+    return this.#live.size;
   }
 
   /** How many are in this state, ourselves included. */
   count(state: NodeState): number {
-    return this.#byState[state].length;
+    return this.#counts[state];
   }
 
   /** Rises whenever {@link count} of some state changes. */
@@ -58,7 +61,7 @@ export class NodeTable {
   /** Adds the names of all members to a set, and from then on the name of each member that changes. */
   trackChanges(changed: Set<string>): void {
     this.#changed = changed;
-    for (const { name } of this.#list) changed.add(name);
+    for (const name of this.#byName.keys()) changed.add(name);
   }
 
   /** Notes that a member has changed, even in a field that the table does not set: its round-trip time, its accusers. */
@@ -70,51 +73,47 @@ export class NodeTable {
     return this.#byName.get(name);
   }
 
-  records(): readonly NodeRecord[] {
-    return this.#list;
+  /** All of them, a new list each time: the live ones in a random order, then the dead, then those that left. */
+  records(): NodeRecord[] {
+    return [...this.#live.records, ...this.#dead, ...this.#left];
   }
 
-  /** Adds a node at a random place, so that the first few of {@link records} are a random choice. */
   add(record: NodeRecord): void {
     this.#byName.set(record.name, record);
     this.changed(record);
-    this.#enterState(record);
-    if (record.state !== "dead") this.#occupied.add(record.addr, record.port);
-    const offset = randomOffset(this.#random, this.#list.length);
-    this.#list.push(record);
-    this.#list[this.#list.length - 1] = this.#list[offset] as NodeRecord;
-    this.#list[offset] = record;
+    this.#enter(record);
+    if (record.state !== "dead") this.#occupied.add(record.ip, record.port);
   }
 
   /** @param fields other fields that change with it */
   setState(record: NodeRecord, state: NodeState, now: number, fields: NodeFields = {}): void {
-    const { addr, port, state: before } = record;
+    const { ip, port, state: before } = record;
+    const stays = listOf(before) === listOf(state);
+    if (!stays) this.#leave(record);
+    else this.#count(before, -1);
     record.changeState(state, now, fields);
+    if (!stays) this.#enter(record);
+    else this.#count(state, 1);
     this.changed(record);
-    this.#moved(record, addr, port, before);
-    this.#leaveState(record, before);
-    this.#enterState(record);
-    if (record.probePlace < 0 || !record.isDeadOrLeft) return;
-    this.#probeList.delete(record);
-    record.probePlace = -1;
+    this.#moved(record, ip, port, before);
   }
 
   /** Changes a record whose state stays. */
   change(record: NodeRecord, fields: NodeFields): void {
-    const { addr, port, state } = record;
+    const { ip, port, state } = record;
     record.change(fields);
     this.changed(record);
-    this.#moved(record, addr, port, state);
+    this.#moved(record, ip, port, state);
   }
 
   /** Whether a member that is not dead, one that left included, has this address. */
   isOccupied(addr: string, port: number): boolean {
-    return this.#occupied.has(addr, port);
+    return this.#occupied.has(packIp(addr), port);
   }
 
   /** The next live member in the order of probing; undefined at the end of a round. See {@link ProbeList.next}. */
   nextProbed(): NodeRecord | undefined {
-    return this.#probeList.next();
+    return this.#live.next();
   }
 
   /**
@@ -125,19 +124,19 @@ export class NodeTable {
    * @returns the forgotten
    */
   reap(deadFor: number, now: number, begin: boolean): NodeRecord[] {
-    if (begin && this.#reapLeft === 0) this.#reapLeft = this.#list.length;
+    const gone = [this.#dead, this.#left];
+    if (begin && this.#reapLeft === 0) this.#reapLeft = sizeOf(gone);
     const reaped: NodeRecord[] = [];
-    const end = Math.max(0, this.#reapLeft - reapedAtOnce);
+    const start = Math.min(this.#reapLeft, sizeOf(gone));
+    const end = Math.max(0, start - reapedAtOnce);
     // From the end, where the last one fills each gap.
-    for (let i = this.#reapLeft - 1; i >= end; i--) {
-      const record = this.#list[i] as NodeRecord;
-      if (!record.isDeadOrLeft || now - record.stateChangedAt <= deadFor) continue;
-      const last = this.#list.pop() as NodeRecord;
-      if (last !== record) this.#list[i] = last;
+    for (let i = start - 1; i >= end; i--) {
+      const record = nth(gone, i);
+      if (now - record.stateChangedAt <= deadFor) continue;
+      this.#leave(record);
       this.#byName.delete(record.name);
       this.changed(record);
-      if (record.state !== "dead") this.#occupied.delete(record.addr, record.port);
-      this.#leaveState(record);
+      if (record.state !== "dead") this.#occupied.delete(record.ip, record.port);
       reaped.push(record);
     }
     this.#reapLeft = end;
@@ -157,16 +156,24 @@ export class NodeTable {
   }
 
   #draw(k: number, states: readonly NodeState[], isEligible: (record: NodeRecord) => boolean): NodeRecord[] {
-    const lists = states.map((state) => this.#byState[state]);
-    const n = lists.reduce((sum, { length }) => sum + length, 0);
+    const lists: (readonly NodeRecord[])[] = [];
+    if (states.includes("alive") || states.includes("suspect")) lists.push(this.#live.records);
+    if (states.includes("dead")) lists.push(this.#dead);
+    if (states.includes("left")) lists.push(this.#left);
+    const n = sizeOf(lists);
+    // The list of the live ones has both of their states.
+    const isOneOfTwo = states.includes("alive") !== states.includes("suspect");
+    const mayHave = isOneOfTwo
+      ? (record: NodeRecord): boolean => states.includes(record.state) && isEligible(record)
+      : isEligible;
     if (n < k * 3) {
-      const candidates = lists.flat().filter(isEligible);
+      const candidates = lists.flat().filter(mayHave);
       shuffle(this.#random, candidates);
       return candidates.slice(0, k);
     }
     const chosen: NodeRecord[] = [];
     const take = (record: NodeRecord): boolean => {
-      const isTaken = isEligible(record) && !chosen.includes(record);
+      const isTaken = mayHave(record) && !chosen.includes(record);
       if (isTaken) chosen.push(record);
       return isTaken;
     };
@@ -177,30 +184,43 @@ export class NodeTable {
     return chosen;
   }
 
-  #enterState(record: NodeRecord): void {
-    const list = this.#byState[record.state];
-    this.#stateChanges++;
-    record.statePlace = list.length;
+  #enter(record: NodeRecord): void {
+    const { state } = record;
+    this.#count(state, 1);
+    if (state !== "dead" && state !== "left") {
+      this.#live.add(record);
+      return;
+    }
+    const list = state === "dead" ? this.#dead : this.#left;
+    record.place = list.length;
     list.push(record);
-    if (!record.isDeadOrLeft && record.probePlace < 0) this.#probeList.add(record);
   }
 
-  /** @param state the one that it was in */
-  #leaveState(record: NodeRecord, state: NodeState = record.state): void {
-    const list = this.#byState[state];
-    this.#stateChanges++;
+  #leave(record: NodeRecord): void {
+    const { state } = record;
+    this.#count(state, -1);
+    if (state !== "dead" && state !== "left") {
+      this.#live.delete(record);
+      return;
+    }
+    const list = state === "dead" ? this.#dead : this.#left;
     const last = list.pop() as NodeRecord;
     if (last === record) return;
-    list[record.statePlace] = last;
-    last.statePlace = record.statePlace;
+    list[record.place] = last;
+    last.place = record.place;
+  }
+
+  #count(state: NodeState, by: number): void {
+    this.#counts[state] += by;
+    this.#stateChanges++;
   }
 
   /** @param before the state that it had at that address */
-  #moved(record: NodeRecord, addr: string, port: number, before: NodeState): void {
+  #moved(record: NodeRecord, ip: PackedIp, port: number, before: NodeState): void {
     const isThere = record.state !== "dead";
-    if (isThere === (before !== "dead") && record.addr === addr && record.port === port) return;
-    if (before !== "dead") this.#occupied.delete(addr, port);
-    if (isThere) this.#occupied.add(record.addr, record.port);
+    if (isThere === (before !== "dead") && record.ip === ip && record.port === port) return;
+    if (before !== "dead") this.#occupied.delete(ip, port);
+    if (isThere) this.#occupied.add(record.ip, record.port);
   }
 
   /** The six versions out of a message: nearly all members share a handful of them, so each is kept once. */
@@ -217,6 +237,15 @@ export class NodeTable {
     this.#lastVersions = versions;
     return versions;
   }
+}
+
+/** The list of a state. */
+function listOf(state: NodeState): "live" | "dead" | "left" {
+  return state === "dead" || state === "left" ? state : "live";
+}
+
+function sizeOf(lists: readonly (readonly NodeRecord[])[]): number {
+  return lists.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** The nth of the nodes in lists that follow one another. */

@@ -209,6 +209,7 @@ export class PacketDispatcher {
     const { context, membership } = this.#parts;
     const message = decodeAlive(body);
     if (!membership.allowsPacket(message, from)) return;
-    membership.alive({ ...message, port: applyPort(context, message.port) });
+    message.port = applyPort(context, message.port);
+    membership.alive(message);
   }
 }

@@ -2,7 +2,7 @@ import { randomOffset, type Random } from "../ports/random.ts";
 
 interface Listed {
   /** Its index in a {@link ProbeList}. */
-  probePlace: number;
+  place: number;
 }
 
 /**
@@ -23,12 +23,17 @@ export class ProbeList<T extends Listed> {
     return this.#records.length;
   }
 
+  /** All members, those that this round has probed first. */
+  get records(): readonly T[] {
+    return this.#records;
+  }
+
   /** Adds a member at a random place, so that the time until it is first probed is low on average. */
   add(record: T): void {
     const last = this.#records.length;
     const offset = randomOffset(this.#random, last);
     this.#records.push(record);
-    record.probePlace = last;
+    record.place = last;
     this.#swap(offset, last);
     if (offset >= this.#probed) return;
     this.#swap(last, this.#probed);
@@ -36,7 +41,7 @@ export class ProbeList<T extends Listed> {
   }
 
   delete(record: T): void {
-    let place = record.probePlace;
+    let place = record.place;
     if (place < this.#probed) {
       this.#probed--;
       this.#swap(place, this.#probed);
@@ -62,7 +67,7 @@ export class ProbeList<T extends Listed> {
     const b = this.#records[j] as T;
     this.#records[i] = b;
     this.#records[j] = a;
-    b.probePlace = i;
-    a.probePlace = j;
+    b.place = i;
+    a.place = j;
   }
 }

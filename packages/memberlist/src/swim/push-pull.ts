@@ -46,7 +46,7 @@ export class PushPull {
 
   /** As {@link localState}, of each node as it is when it is asked for. */
   localNodes(): NodeSource {
-    const records = [...this.#context.table.records()];
+    const records = this.#context.table.records();
     return { length: records.length, at: (index) => records[index]?.pushState() };
   }
 
@@ -65,8 +65,7 @@ export class PushPull {
    */
   *check(remote: readonly PushNodeState[], join: boolean): Generator<undefined, void> {
     const { delegates, table } = this.#context;
-    // A copy: the table may change meanwhile.
-    yield* protocolChecks(remote, [...table.records()]);
+    yield* protocolChecks(remote, table.records());
     if (!join || !delegates.hasMergeDelegate) return;
     const peers: Node[] = [];
     for (const node of remote) {

@@ -1,16 +1,14 @@
 import { MemberlistError } from "../api/errors.ts";
-import type { NodeState } from "../api/node.ts";
+import { nodeStates, type NodeState } from "../api/node.ts";
 import type { PushNodeState, Versions } from "../wire/messages/types.ts";
-
-const stateNames: readonly NodeState[] = ["alive", "suspect", "dead", "left"];
 
 /** The state of a number on the wire; undefined for unknown numbers. */
 export function nodeStateName(state: number): NodeState | undefined {
-  return stateNames[state];
+  return nodeStates[state];
 }
 
 export function nodeStateNumber(state: NodeState): number {
-  return stateNames.indexOf(state);
+  return nodeStates.indexOf(state);
 }
 
 /** The versions of a member. */

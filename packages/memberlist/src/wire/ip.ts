@@ -1,5 +1,6 @@
 import ipaddr from "ipaddr.js";
 import { MemberlistError } from "../api/errors.ts";
+import { readU32 } from "./bytes.ts";
 import { DecodeError } from "./errors.ts";
 
 export const ipv4Size = 4;
@@ -7,7 +8,7 @@ export const ipv6Size = 16;
 const [dot, zero] = [0x2e, 0x30] as const;
 
 /** Each message repeats the addresses of members, so strings are kept and found by their bytes. A power of two. */
-const recentIps = 8 * 1024;
+const recentIps = 2 * 1024;
 let recent: { readonly keys: Uint8Array; readonly strings: string[]; readonly sizes: Uint8Array } | undefined;
 
 /**
@@ -58,6 +59,36 @@ export function bytesToIp(bytes: Uint8Array, at: number = 0, size: number = byte
   return ip;
 }
 
+/** An IPv4 address as a signed number of 32 bits, any other one as its string: a string takes 32 bytes for each member. */
+export type PackedIp = number | string;
+
+/** See {@link PackedIp}. Whatever is not IPv4 in its usual form stays as it is. */
+export function packIp(ip: string): PackedIp {
+  let packed = 0;
+  let value = 0;
+  let digits = 0;
+  let parts = 0;
+  for (let i = 0; i <= ip.length; i++) {
+    const unit = i === ip.length ? dot : ip.charCodeAt(i);
+    if (unit >= zero && unit <= 0x39 && (digits === 0 || value > 0)) {
+      value = value * 10 + unit - zero;
+      digits++;
+    } else if (unit === dot && digits > 0 && value <= 0xff && parts < 4) {
+      packed = (packed << 8) | value;
+      value = 0;
+      digits = 0;
+      parts++;
+    } else {
+      return ip;
+    }
+  }
+  return parts === 4 ? packed : ip;
+}
+
+export function unpackIp(ip: PackedIp): string {
+  return typeof ip === "string" ? ip : `${ip >>> 24}.${(ip >>> 16) & 0xff}.${(ip >>> 8) & 0xff}.${ip & 0xff}`;
+}
+
 /** True where an address of `size` bytes from `at` on is IPv4 in 16 bytes, else undefined: what a message says of its form. */
 export function isMappedAt(bytes: Uint8Array, at: number, size: number): true | undefined {
   if (size !== ipv6Size || bytes[at + 10] !== 0xff || bytes[at + 11] !== 0xff) return undefined;
@@ -65,18 +96,10 @@ export function isMappedAt(bytes: Uint8Array, at: number, size: number): true | 
   return true;
 }
 
-/** Whether {@link bytesToIp} of the same bytes is `ip`, an IP that it has made or that is written as it would. IPv4 is compared without making a string. */
-export function isIpAt(bytes: Uint8Array, at: number, size: number, ip: string): boolean {
-  if (size !== 4) return bytesToIp(bytes, at, size) === ip;
-  let i = 0;
-  for (let part = at; part < at + 4; part++) {
-    const value = bytes[part] as number;
-    if (part > at && ip.charCodeAt(i++) !== dot) return false;
-    if (value >= 100 && ip.charCodeAt(i++) !== zero + Math.trunc(value / 100)) return false;
-    if (value >= 10 && ip.charCodeAt(i++) !== zero + (Math.trunc(value / 10) % 10)) return false;
-    if (ip.charCodeAt(i++) !== zero + (value % 10)) return false;
-  }
-  return i === ip.length;
+/** Whether the `size` bytes from `at` on are the address `ip`. */
+export function isIpAt(bytes: Uint8Array, at: number, size: number, ip: PackedIp): boolean {
+  if (size === ipv4Size) return typeof ip === "number" && readU32(bytes, at) === ip >>> 0;
+  return bytesToIp(bytes, at, size) === unpackIp(ip);
 }
 
 function ipv6String(bytes: Uint8Array, at: number): string {

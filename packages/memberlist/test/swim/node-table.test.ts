@@ -256,7 +256,9 @@ describe("NodeTable", () => {
     const table = new NodeTable(random);
     const add = (name: string, at: number): void => {
       random.fixed = at;
-      table.add(new NodeRecord(name, "127.0.0.1", 1, new Uint8Array(0), 0));
+      const record = new NodeRecord(name, "127.0.0.1", 1, new Uint8Array(0), 0);
+      record.changeState("alive", 0);
+      table.add(record);
     };
     add("a", 0.9);
     add("b", 0);
@@ -366,8 +368,9 @@ describe("NodeTable", () => {
   });
 
   it("ends a pass before it begins anew, and begins none unasked", () => {
-    const table = tableOf(Array.from({ length: 3_000 }, () => ["alive", 0] as const));
-    for (const record of table.records().slice(0, 1_000)) table.setState(record, "dead", 0);
+    const table = tableOf(
+      Array.from({ length: 3_000 }, (_, i) => (i < 1_000 ? ["dead", 0] : ["left", 10]) as [NodeState, number]),
+    );
     const reaped = [true, true, true, false].map((begin) => table.reap(15, 20, begin).length);
     expect(reaped).toEqual([0, 48, 952, 0]);
     const record = table.records()[0] as NodeRecord;

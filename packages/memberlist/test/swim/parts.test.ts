@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Outputs } from "../../src/swim/outputs.ts";
 import { AckHandlers } from "../../src/swim/ack-handlers.ts";
-import { AddressIndex } from "../../src/swim/address-index.ts";
 import { DroppedMessages } from "../../src/swim/dropped-messages.ts";
 import { TimerQueue } from "../../src/swim/timers.ts";
 import { makeCompound } from "../../src/wire/compound.ts";
@@ -15,14 +14,6 @@ it("ignores an extension for an unknown sequence number", () => {
   const acks = new AckHandlers(timers);
   acks.postpone(5, 100);
   expect([acks.size, timers.nextAt()]).toEqual([0, undefined]);
-});
-
-it("ignores the removal of an unknown address from the index", () => {
-  const index = new AddressIndex();
-  index.delete("10.0.0.1", 7946);
-  index.add("10.0.0.1", 7946);
-  index.delete("10.0.0.1", 7947);
-  expect(index.has("10.0.0.1", 7946)).toBe(true);
 });
 
 describe("the report of dropped messages", () => {
