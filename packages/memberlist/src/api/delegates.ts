@@ -15,8 +15,8 @@ export interface Delegate {
   /** This node's metadata, at most `limit` bytes (512). Called at the start and by `updateNode()`. */
   nodeMeta?(limit: number): Uint8Array;
   /**
-   * Called for each user message: a broadcast, or sent by `sendBestEffort` or `sendReliable`. The delegate may keep the bytes. It must not
-   * block, because packets wait meanwhile.
+   * Called for each user message: a broadcast, or sent by `sendBestEffort` or `sendReliable`. The delegate may keep the bytes, but
+   * must copy them before it changes or transfers them: other messages may be in the same buffer. It must not block, because packets wait meanwhile.
    *
    * @param from the address of the sender. For a packet it is the sender's gossip address, and a reply can be sent to it. For a stream it
    *   has the sender's IP and the port of this connection. The sender of a broadcast is the member that relayed it last, so put the

@@ -36,9 +36,9 @@ export function findReceiver(to: Receiver, find: (name: string) => Node | undefi
   throw new MemberlistError("invalid_argument", `a receiver must be a member, its name, or an address; it is ${describe(to)}`);
 }
 
-/** The address of a result of {@link findReceiver}. */
+/** The address of a result of {@link findReceiver}: a copy, because the caller may change its object before the packet is sent. */
 export function addressOfReceiver(to: Node | Address): Address {
-  return "host" in to ? to : { host: to.addr, port: to.port, name: to.name };
+  return { host: "host" in to ? to.host : to.addr, port: to.port, name: to.name };
 }
 
 /** Callers in plain JavaScript may pass anything. */

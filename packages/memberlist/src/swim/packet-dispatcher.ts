@@ -118,7 +118,7 @@ export class PacketDispatcher {
 
   /** Whether a message is done without a view of it: an alive message that changes nothing, or a user message that was taken at once. */
   #isDone(bytes: Uint8Array, start: number, end: number, from: Address): boolean {
-    const type = bytes[start];
+    const type = start < end ? bytes[start] : undefined;
     if (type === messageType.alive) return this.#parts.membership.isDuplicate(bytes, start + 1, end);
     if (type !== messageType.user) return false;
     const { takeUser, events } = this.#parts.context.outputs;

@@ -194,7 +194,7 @@ export class MemberFeed {
 
   /** Entries that come next wait behind the collected messages. */
   #endBlock(): void {
-    this.#collecting?.settle();
+    this.#collecting?.end();
     this.#collecting = undefined;
   }
 

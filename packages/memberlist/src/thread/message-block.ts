@@ -46,7 +46,7 @@ export class MessageBlockBuilder {
    */
   constructor(maxBytes: number, expected: number = 0) {
     this.#maxBytes = maxBytes;
-    this.#bytes = new Uint8Array(expected);
+    this.#bytes = new Uint8Array(Math.min(expected, maxBytes));
   }
 
   /** The bytes of the messages. */
@@ -85,6 +85,12 @@ export class MessageBlockBuilder {
     this.#runEnd = end;
     const offset = this.#used - this.#runStart;
     this.#addEntry(offset + start, offset + end, address, false);
+  }
+
+  /** Settles, and gives free memory back: the block may wait for long. */
+  end(): void {
+    this.settle();
+    if (this.#used + this.#count * bytesPerEntry < this.#bytes.length / 2) this.#bytes = this.#bytes.slice(0, this.#used);
   }
 
   /** Copies the parts that {@link addPart} got, so that their packet is free again. */
@@ -168,8 +174,9 @@ export class MessageBlockReader {
     this.#table = new Uint32Array(block.bytes, block.tableAt, block.count * fields);
   }
 
+  /** Also true if the receiver of a view has transferred the block to another thread, and the other messages with it. */
   get isAtEnd(): boolean {
-    return this.#next === this.#block.count;
+    return this.#next === this.#block.count || this.#all.length === 0;
   }
 
   /** Calls `take` with the next message, which the receiver may keep: a copy, or a view if the message is a good part of the block. */

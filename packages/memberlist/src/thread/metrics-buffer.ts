@@ -4,6 +4,8 @@ import type { MetricUpdate } from "./thread-messages.ts";
 
 /** The most samples of one metric in a feed. Further ones are dropped. */
 const maxSamples = 1_024;
+/** How many labels are known by their identity. Gauges have new ones each time. */
+const maxKnown = 64;
 
 type Update = MetricUpdate & { readonly values: number[] };
 
@@ -42,7 +44,10 @@ export class MetricsBuffer implements Metrics {
 
   #of(kind: keyof Metrics, name: MetricName, labels: MetricLabels): Update {
     let known = this.#known.get(labels);
-    if (known === undefined) this.#known.set(labels, (known = new Map()));
+    if (known === undefined) {
+      if (this.#known.size >= maxKnown) return this.#find(kind, name, labels);
+      this.#known.set(labels, (known = new Map()));
+    }
     let update = known.get(name);
     if (update === undefined) known.set(name, (update = this.#find(kind, name, labels)));
     return update;

@@ -19,7 +19,7 @@ async function trio(): Promise<{ one: Cluster; nodes: [TestNode, TestNode, TestN
   return { one, nodes, boxes };
 }
 
-describe("the sender of a message", () => {
+describe("the sender and the receiver of a message", () => {
   it("equals the packet's source address, which accepts a reply", async () => {
     const { one, nodes, boxes } = await trio();
     nodes[0].members.sendBestEffort("node-1", bytes("question"));
@@ -44,6 +44,16 @@ describe("the sender of a message", () => {
       "two of 10.0.0.1",
       "two of 10.0.0.2",
     ]);
+  });
+
+  it("sends each message to the address of its call, even if the caller changes the object afterwards", async () => {
+    const { one, nodes, boxes } = await trio();
+    const to = { host: "10.0.0.2", port: 7946, name: "node-1" };
+    nodes[0].members.sendBestEffort(to, bytes("first"));
+    Object.assign(to, { host: "10.0.0.3", name: "node-2" });
+    nodes[0].members.sendBestEffort(to, bytes("second"));
+    await one.advance(100);
+    expect(boxes.map((box) => box.map(({ message }) => message))).toEqual([[], ["first"], ["second"]]);
   });
 
   it("equals the host of the peer for a stream", async () => {

@@ -178,4 +178,14 @@ describe("the handoff queue", () => {
     node.deliver(makeCompound([user("seven"), encodeMessage(ping()), ...bad, user("late")]), stranger, false);
     expect(taken.slice(3)).toEqual([`seven from ${stranger.host}`]);
   });
+
+  it("counts an empty part in front of a user message, and passes on the message alone", () => {
+    const node = new EngineHarness().start();
+    const taken: Uint8Array[] = [];
+    node.engine.outputs.takeUser = (packet, start, end) => taken.push(packet.slice(start, end));
+    const user = encodeUser(Uint8Array.of(120));
+    node.deliver(makeCompound([new Uint8Array(), new Uint8Array(), user]), stranger, false);
+    expect(taken).toEqual([user]);
+    expect(node.count("dropped.empty")).toBe(2);
+  });
 });

@@ -76,6 +76,31 @@ it("lets a message that is kept keep at most 16 times its bytes", () => {
   while (!reader.isAtEnd) reader.next((bytes) => expect(bytes.buffer.byteLength).toBeLessThanOrEqual(16 * bytes.length));
 });
 
+it("gives the memory back that a block does not use while it waits", () => {
+  const to = { host: "10.0.0.1", port: 7946, name: "a" };
+  const before = process.memoryUsage().arrayBuffers;
+  const builders = Array.from({ length: 1_000 }, () => {
+    const builder = new MessageBlockBuilder(16 * 1024, 1024 * 1024);
+    builder.add(new Uint8Array(10), to);
+    builder.end();
+    return builder;
+  });
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(40 * 1024 * 1024);
+  expect(builders.map((builder) => builder.build().count)).toEqual(builders.map(() => 1));
+});
+
+it("ends if the receiver of a message transfers its buffer, in which the others are, too", () => {
+  const builder = new MessageBlockBuilder(16 * 1024);
+  for (let i = 0; i < 4; i++) builder.add(new Uint8Array(1_200), { host: "10.0.0.1", port: 7946, name: "a" });
+  const reader = new MessageBlockReader(transferred(builder.build()));
+  let count = 0;
+  while (!reader.isAtEnd) {
+    reader.next(({ buffer }) => structuredClone(buffer, { transfer: [buffer as ArrayBuffer] }));
+    count++;
+  }
+  expect(count).toBe(1);
+});
+
 it("makes blocks of its longest length at most, and longer ones only for a single message", () => {
   const to = { host: "10.0.0.1", port: 7946, name: "a" };
   fc.assert(
@@ -84,7 +109,7 @@ it("makes blocks of its longest length at most, and longer ones only for a singl
       fc.integer({ min: 0, max: 2_000 }),
       fc.nat(10_000),
       (size, expected, maxBytes) => {
-        const builder = new MessageBlockBuilder(maxBytes, Math.min(expected, maxBytes));
+        const builder = new MessageBlockBuilder(maxBytes, expected);
         while (builder.hasRoom(1 + size)) builder.add(new Uint8Array(size), to);
         expect(builder.count).toBeGreaterThan(0);
         const { byteLength } = builder.build().bytes;

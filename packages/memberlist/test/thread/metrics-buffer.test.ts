@@ -20,3 +20,9 @@ it("sums a counter by its labels, whether they are the same object or not, and b
   expect(sums()).toEqual([["memberlist.udp.sent", "shop", [7]]]);
   expect(added).toHaveLength(4);
 });
+
+it("sums a counter by the content of its labels, even if each of many calls has a new object", () => {
+  const buffer = new MetricsBuffer(() => undefined);
+  for (let i = 0; i < 1_000; i++) buffer.increment("memberlist.udp.sent", 1, { cluster: "shop" });
+  expect(buffer.take().map(({ values }) => values)).toEqual([[1_000]]);
+});
