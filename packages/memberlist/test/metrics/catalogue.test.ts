@@ -43,7 +43,7 @@ async function liveThroughEverything(one: Cluster, metrics: Metrics): Promise<Te
   await one.settle(peer.members.sendReliable(node.seed, bytes("hello")));
   await one.settle(node.members.broadcast(bytes("to all")));
   await one.settle(peer.members.updateNode());
-  await one.advance(6_000);
+  await one.advance(12_000);
   for (const { members } of others) await one.settle(members.shutdown());
   await one.until(() => node.members.numMembers() === 1, 200_000);
   await one.advance(30_000);
