@@ -104,8 +104,14 @@ export class IncomingRequests {
     this.#counters.count("duplicates");
     known.onStream = true;
     const { packet } = known;
+    if (packet === undefined) return;
+    if (!this.#isMember(known)) {
+      // Each repeated request pays for another packet.
+      this.#sendPacket(known, packet);
+      return;
+    }
     known.packet = undefined;
-    if (packet !== undefined) this.#sendOverStream(known, packet);
+    this.#sendOverStream(known, packet);
   }
 
   #accept(key: string, frame: RequestFrame, from: ChannelSender): void {
@@ -231,7 +237,8 @@ export class IncomingRequests {
   #sendToStranger(known: Known, frame: Uint8Array): void {
     const isAllowed = frame.length <= maxAmplification * known.size && this.#sender.isShort(frame);
     if (!isAllowed) this.#counters.count("withheld");
-    this.#sendPacket(known, isAllowed ? frame : encodeFailure(known.id, "not_a_member", ""));
+    known.packet = isAllowed ? frame : encodeFailure(known.id, "not_a_member", "");
+    this.#sendPacket(known, known.packet);
   }
 
   #sendOverStream(known: Known, frame: Uint8Array): void {

@@ -126,6 +126,10 @@ it("answers a requester that is not a member in a packet of at most three times 
   incoming.receive(request, from);
   await clock.advance(0);
   expect(packets).toEqual(["answer", "not_a_member", "not_a_member", "not_a_member"]);
+  // The packet was lost: each repeated request gets it again.
+  incoming.receive(requestOf(1, Uint8Array.of(4)), from);
+  incoming.receive(request, from);
+  expect(packets.splice(4)).toEqual(["answer", "not_a_member"]);
   expect(streams).toEqual([]);
   expect(counters.read()).toMatchObject({ handled: 4, withheld: 3 });
 });
