@@ -13,12 +13,14 @@ export const maxRanges: number = 4_096;
 const maxLookUps = 131_072;
 /** The memory of a stored message besides its payload, in bytes, estimated. */
 export const messageOverhead: number = 256;
-/** How long a member waits before it asks for the same range again, in ms. */
+/** How long a member waits before it asks for messages of the same origin again, in ms. */
 const askAgainAfter = 1_000;
 /** How long an origin without messages that a digest names is remembered, in ms. */
 const emptyOriginLasts = 30_000;
 /** A message that was published so much later than a jump of its origin shows that the jump was forged, in ms. Gossip takes seconds. */
 const jumpIsFinalAfter = 60_000;
+/** A gap ends by the floor of a peer's digest after this time, in ms: until then the missing message may be on its way. */
+const floorEndsGapAfter = 5_000;
 /** How many jumps of an origin are remembered. Further ones extend the last one. */
 const maxJumps = 16;
 
@@ -61,8 +63,9 @@ interface Origin {
   readonly knownAt: number;
   /** When its last new message arrived. */
   lastAt: number;
+  /** When its newest message was published. */
+  newestAt: number;
   askedAt: number;
-  askedTo: number;
 }
 
 export interface MessageLogOptions {
@@ -111,7 +114,7 @@ export class MessageLog {
       return false;
     }
     const forged = sequence < origin.next ? this.#forgedJump(origin, sequence, publishedAt) : undefined;
-    if (forged !== undefined) this.#goBack(origin, message, forged);
+    if (forged !== undefined) this.#goBack(origin, message, forged, publishedAt);
     if (sequence < origin.next || origin.messages.has(sequence)) {
       counters.duplicates++;
       return false;
@@ -120,6 +123,7 @@ export class MessageLog {
     counters.received++;
     origin.highest = Math.max(origin.highest, sequence);
     origin.lastAt = now;
+    origin.newestAt = Math.max(origin.newestAt, publishedAt);
     this.#origins.delete(origin.id);
     this.#origins.set(origin.id, origin);
     origin.floor = Math.max(origin.floor, message.floor);
@@ -184,6 +188,10 @@ export class MessageLog {
   /** Drops messages older than the retention, and gives up messages for which others have waited for half of it. */
   expire(now: number): void {
     const { own, retention } = this.#options;
+    // First of all: what has waited for so long may be about to expire.
+    for (const origin of this.#origins.values()) {
+      if (isGapOlder(origin, retention / 2 + 1, now)) this.#skipGaps(origin, now);
+    }
     for (const message of this.#stored) {
       // A message that came late by repair may stand behind younger ones.
       if (now - message.publishedAt <= retention) continue;
@@ -198,7 +206,6 @@ export class MessageLog {
         origin.highest = Math.max(origin.next - 1, ...waiting(origin, Infinity).slice(-1));
         if (origin.highest < origin.next) origin.gapSince = undefined;
       }
-      if (isGapOlder(origin, retention / 2 + 1, now)) this.#skipGap(origin, now);
       // By now all members have dropped the messages of this origin.
       const lasts = origin.lastAt === -Infinity ? emptyOriginLasts : 2 * retention;
       if (origin.id !== own && origin.messages.size === 0 && now - Math.max(origin.lastAt, origin.knownAt) > lasts) {
@@ -233,8 +240,8 @@ export class MessageLog {
       gapSince: undefined,
       knownAt: now,
       lastAt: -Infinity,
+      newestAt: -Infinity,
       askedAt: -Infinity,
-      askedTo: 0,
     };
     this.#origins.set(id, added);
     return added;
@@ -249,26 +256,37 @@ export class MessageLog {
     }
   }
 
-  /** The jump over a message that was published after it. A publisher counts upwards, so that jump was forged. */
-  #forgedJump({ jumps }: Origin, sequence: number, publishedAt: number): Jump | undefined {
-    const after = Math.min(jumpIsFinalAfter, this.#options.retention / 2);
-    return jumps.find(({ at, from, to }) => sequence >= from && sequence < to && publishedAt - at > after);
+  /** In ms, see {@link jumpIsFinalAfter}. */
+  get #jumpIsFinalAfter(): number {
+    return Math.min(jumpIsFinalAfter, this.#options.retention / 2);
+  }
+
+  /**
+   * The jump over a message that was published after it, and after all messages behind the jump. A publisher counts upwards, so that jump was forged. A
+   * single forged message with a low number proves nothing while the publisher goes on behind the jump.
+   */
+  #forgedJump({ jumps, newestAt }: Origin, sequence: number, publishedAt: number): Jump | undefined {
+    const isProof = ({ at, from, to }: Jump): boolean =>
+      sequence >= from && sequence < to && publishedAt - Math.max(at, newestAt) > this.#jumpIsFinalAfter;
+    return jumps.find(isProof);
   }
 
   /** Goes back to where the origin was before a forged jump. Repair brings the messages since then. */
-  #goBack(origin: Origin, { floor, sequence }: WireMessage, jump: Jump): void {
+  #goBack(origin: Origin, { floor, sequence }: WireMessage, jump: Jump, publishedAt: number): void {
     for (const message of origin.messages.values()) if (message.sequence > sequence) this.#drop(message);
     origin.floor = floor;
     origin.peerFloor = 0;
     origin.next = Math.max(jump.from, floor);
     origin.highest = sequence;
-    origin.refused = { from: sequence + 1, before: jump.at };
+    // Others got the forged message later than this member, and may repeat it as if it was younger.
+    origin.refused = { from: sequence + 1, before: jump.at + this.#jumpIsFinalAfter / 2 };
+    origin.newestAt = publishedAt;
     origin.jumps = origin.jumps.slice(0, origin.jumps.indexOf(jump));
   }
 
   /** The missing parts up to `to`, unless this member has just asked for them. */
   #ask(origin: Origin, floor: number, to: number, now: number): Range[] {
-    if (now - origin.askedAt < askAgainAfter && to <= origin.askedTo) return [];
+    if (now - origin.askedAt < askAgainAfter) return [];
     const ranges: Range[] = [];
     let from = Math.max(origin.next, origin.floor, floor);
     const end = Math.min(to, from + maxRange - 1);
@@ -279,17 +297,25 @@ export class MessageLog {
     }
     if (ranges.length === 0) return ranges;
     origin.askedAt = now;
-    origin.askedTo = to;
     return ranges;
   }
 
   #deliver(origin: Origin, now: number): void {
-    if (origin.peerFloor <= origin.highest) origin.floor = Math.max(origin.floor, origin.peerFloor);
+    const isOldGap = origin.gapSince !== undefined && now - origin.gapSince >= floorEndsGapAfter;
+    if (isOldGap && origin.peerFloor <= origin.highest) origin.floor = Math.max(origin.floor, origin.peerFloor);
     this.#deliverNext(origin);
     if (origin.next < origin.floor) {
       // The publisher has dropped the messages before its floor.
-      for (const sequence of waiting(origin, origin.floor - 1)) this.#jump(origin, sequence, now);
-      this.#jump(origin, Math.min(origin.floor, origin.highest + 1), now);
+      const end = Math.min(origin.floor, origin.highest + 1);
+      if (end - origin.next <= origin.messages.size) {
+        // A search in all messages would cost too much for each message that raises the floor by a little.
+        for (let sequence = origin.next; sequence < end; sequence = Math.max(sequence + 1, origin.next)) {
+          if (origin.messages.has(sequence)) this.#jump(origin, sequence, now);
+        }
+      } else {
+        for (const sequence of waiting(origin, end - 1)) this.#jump(origin, sequence, now);
+      }
+      this.#jump(origin, end, now);
     }
     if (origin.next > origin.highest) origin.gapSince = undefined;
     else origin.gapSince ??= now;
@@ -317,10 +343,14 @@ export class MessageLog {
     this.#deliverNext(origin);
   }
 
-  #skipGap(origin: Origin, now: number): void {
-    const [lowest] = waiting(origin, Infinity);
+  /** Gives up all messages for which others have waited for half of the retention. */
+  #skipGaps(origin: Origin, now: number): void {
+    for (const sequence of waiting(origin, Infinity)) {
+      const arrivedAt = origin.messages.get(sequence)?.arrivedAt ?? now;
+      if (sequence > origin.next && now - arrivedAt <= this.#options.retention / 2) break;
+      this.#jump(origin, sequence, now);
+    }
     origin.gapSince = undefined;
-    if (lowest !== undefined) this.#jump(origin, lowest, now);
     this.#deliver(origin, now);
   }
 

@@ -16,9 +16,10 @@ const digestPauses: readonly number[] = [1_000, 1_000, 2_000];
 const repairPauses: readonly number[] = [1_000, 1_000, 1_000, 2_000, 2_000, 2_000, 3_000, 3_000, 3_000, 4_000, 4_000, 4_000];
 /** The most packets with a digest that it sends at a time. */
 const maxDigests = 8;
-/** Such a digest contains the origins with a message within this time, in ms, and after a repair. */
+/** Such a digest contains the origins with a message within this time, in ms. */
 const recent = 10_000;
-const recentRepair = 30_000;
+/** In ms: how long digests follow {@link repairPauses} after a repaired message, and contain the origins with a message within this time. */
+const repairLasts = 30_000;
 /** The bytes of a packet's digest, without its origins, and those of an origin without its sender, at most. */
 const digestOverhead = 300;
 const originOverhead = 32;
@@ -46,7 +47,8 @@ export class Repair {
   #digestAt = Infinity;
   /** How many times digests were sent since the last new message. */
   #rounds = 0;
-  #pauses: readonly number[] = digestPauses;
+  /** When the last message came by repair. */
+  #repairedAt = -Infinity;
   #answers = 0;
   #asksPublishers = false;
   /** The digests of push/pulls, by their members. */
@@ -60,10 +62,9 @@ export class Repair {
   received(now: number, isRepair: boolean): void {
     // A new message does not delay a digest: otherwise a busy publisher would prevent all digests.
     this.#digestAt = Math.min(this.#digestAt, now + (digestPauses[0] as number));
-    if (isRepair) this.#pauses = repairPauses;
-    // Messages by gossip do not end the digests after a repair.
-    if (isRepair || this.#pauses === digestPauses) this.#rounds = 0;
-    else this.#rounds = Math.min(this.#rounds, repairPauses.length - digestPauses.length);
+    // Messages by gossip do not begin the digests after a repair anew.
+    if (isRepair || !this.#spreadsRepair(now)) this.#rounds = 0;
+    if (isRepair) this.#repairedAt = now;
   }
 
   /** This member's part of a push/pull's state. */
@@ -73,21 +74,31 @@ export class Repair {
     return digest.origins.length + digest.retained.length === 0 ? new Uint8Array() : encodeDigest(digest);
   }
 
-  /** Asks the sender of a digest for what this member misses. */
-  compare({ member, origins, retained }: Digest, now: number): void {
-    const { log, member: own, retained: values } = this.#options;
-    if (member === own.config.name) return;
-    const node = liveNode(own, member);
-    if (node !== undefined) this.#pull(node, log.missing(origins, now), values.missing(retained));
+  /** Asks the sender of a digest for what this member misses. It asks again at the next ticks, because a member that answers many others does not answer at once. */
+  compare(digest: Digest, now: number): void {
+    if (this.#ask(digest, now) && this.#unfinished.size < maxUnfinished) this.#repeat(digest);
   }
 
   /**
-   * Does the same with the digest of a push/pull, and asks again at the next ticks: a member that has restarted is dead or has left to others until its new
-   * incarnation has reached them, and they do not answer it.
+   * Does the same with the digest of a push/pull, even if this member has just asked others: a member that has restarted is dead or has left to others
+   * until its new incarnation has reached them, and they do not answer it.
    */
   merge(digest: Digest, now: number): void {
-    this.compare(digest, now);
-    if (this.#unfinished.size < maxUnfinished) this.#unfinished.set(digest.member, { digest, repeats: 0 });
+    this.#ask(digest, now);
+    const [oldest] = this.#unfinished.keys();
+    if (oldest !== undefined && this.#unfinished.size >= maxUnfinished) this.#unfinished.delete(oldest);
+    this.#repeat(digest);
+  }
+
+  #repeat(digest: Digest): void {
+    if (digest.member !== this.#options.member.config.name) this.#unfinished.set(digest.member, { digest, repeats: 0 });
+  }
+
+  /** @returns whether it asked for something */
+  #ask({ member, origins, retained }: Digest, now: number): boolean {
+    const { log, member: own, retained: values } = this.#options;
+    const node = member === own.config.name ? undefined : liveNode(own, member);
+    return node !== undefined && this.#pull(node, log.missing(origins, now), values.missing(retained));
   }
 
   /** Whether {@link tick} has to be called. */
@@ -106,13 +117,12 @@ export class Repair {
       if (target !== undefined) this.#pull(target, ranges, []);
     }
     for (const [name, unfinished] of this.#unfinished) {
-      this.compare(unfinished.digest, now);
+      this.#ask(unfinished.digest, now);
       if (++unfinished.repeats >= maxRepeats) this.#unfinished.delete(name);
     }
     if (now < this.#digestAt) return;
-    this.#digestAt = now + (this.#pauses[++this.#rounds] ?? Infinity);
+    this.#digestAt = now + ((this.#spreadsRepair(now) ? repairPauses : digestPauses)[++this.#rounds] ?? Infinity);
     this.#sendDigests(now);
-    if (this.#digestAt === Infinity) this.#pauses = digestPauses;
   }
 
   /** Sends a member what it asked for. */
@@ -145,15 +155,21 @@ export class Repair {
     await this.#options.channel().sendReliable(to, encodePacket(packet));
   }
 
-  #pull(from: Node, ranges: readonly Range[], retained: readonly string[]): void {
-    if (ranges.length + retained.length === 0) return;
+  #spreadsRepair(now: number): boolean {
+    return now - this.#repairedAt < repairLasts;
+  }
+
+  /** @returns whether there was something to ask for */
+  #pull(from: Node, ranges: readonly Range[], retained: readonly string[]): boolean {
+    if (ranges.length + retained.length === 0) return false;
     this.#trySend(from, { type: "pull", ranges: ranges.slice(0, maxRanges), retained });
+    return true;
   }
 
   /** Sends the recent origins in as many packets as they take, each to another random member. */
   #sendDigests(now: number): void {
     const { channel, log, member } = this.#options;
-    const origins = log.digest(now - (this.#pauses === repairPauses ? recentRepair : recent));
+    const origins = log.digest(now - (this.#spreadsRepair(now) ? repairLasts : recent));
     // Those that do not fit into these packets have their turn in others.
     const start = Math.floor(member.config.random.next() * origins.length);
     const left = [...origins.slice(start), ...origins.slice(0, start)];

@@ -1,4 +1,4 @@
-import { BufferedStream, onAbort } from "@memberlist/core/internal";
+import { BufferedStream, Fifo, onAbort } from "@memberlist/core/internal";
 import type { StoredMessage } from "./message-log.ts";
 import type { TopicsCounters } from "./counters.ts";
 import type { TopicMessage } from "./topic-message.ts";
@@ -24,6 +24,9 @@ export interface MessagesOptions {
 export class Subscriptions {
   readonly #handlers: Map<string, Set<TopicHandler>> = new Map();
   readonly #readers: Set<BufferedStream<TopicMessage>> = new Set();
+  /** What handlers have published meanwhile waits, so that all handlers get the messages in one order. */
+  readonly #deliveries: Fifo<() => void> = new Fifo();
+  #isDelivering = false;
   readonly #counters: TopicsCounters;
   readonly #wallTime: (at: number) => number;
 
@@ -74,11 +77,20 @@ export class Subscriptions {
     const handlers = this.#handlers.get(message.topic);
     if (handlers === undefined) return;
     const shown = this.#messageOf(message, isRetained);
-    for (const handler of handlers) this.#call(handler, shown);
+    // A handler that is added meanwhile gets later messages only.
+    const receivers = [...handlers];
+    this.#deliveries.push(() => {
+      for (const handler of receivers) if (handlers.has(handler)) this.#call(handler, shown);
+    });
+    if (this.#isDelivering) return;
+    this.#isDelivering = true;
+    for (let next = this.#deliveries.shift(); next !== undefined; next = this.#deliveries.shift()) next();
+    this.#isDelivering = false;
   }
 
   end(): void {
     for (const reader of this.#readers) reader.end();
+    for (const handlers of this.#handlers.values()) handlers.clear();
     this.#handlers.clear();
   }
 

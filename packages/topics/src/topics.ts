@@ -7,7 +7,7 @@ import { liveNode, Repair } from "./repair.ts";
 import { RetainedValues } from "./retained.ts";
 import { Subscriptions, type MessagesOptions, type Subscription, type TopicHandler } from "./subscriptions.ts";
 import { receiversAfter, sendAlongTree } from "./tree.ts";
-import { decodeDigest, decodePacket, encodePacket, nameMaxSize, type Digest, type WireMessage } from "./wire.ts";
+import { decodeDigest, decodePacket, encodePacket, nameMaxSize, type WireMessage } from "./wire.ts";
 
 /** How often a member looks for gaps and expired messages, in ms. */
 const tickInterval = 1_000;
@@ -62,7 +62,7 @@ export class Topics {
     this.#channel = member.channel(this.#options.channel, {
       onMessage: (message, from) => this.#receive(message, from),
       localState: () => this.#repair.state(),
-      mergeRemoteState: (state) => this.#mergeState(state),
+      mergeRemoteState: (state) => this.#merge(state),
       onClose: () => this.#end(),
     });
   }
@@ -151,7 +151,8 @@ export class Topics {
         if (this.#fits(packet.message)) this.#passOn(packet.message, packet.receivers).catch(unreached);
         break;
       case "digest":
-        this.#merge(packet.digest);
+        this.#repair.compare(packet.digest, this.#now);
+        if (this.#repair.isWaiting) this.#tickLater();
         break;
       case "pull":
         this.#repair.answer(from.name, packet).catch(unreached);
@@ -166,13 +167,12 @@ export class Topics {
     }
   }
 
-  #mergeState(state: Uint8Array): void {
+  #merge(state: Uint8Array): void {
     const digest = decodeDigest(state);
-    if (digest === undefined) this.#counters.refused++;
-    else this.#merge(digest);
-  }
-
-  #merge(digest: Digest): void {
+    if (digest === undefined) {
+      this.#counters.refused++;
+      return;
+    }
     this.#repair.merge(digest, this.#now);
     this.#tickLater();
   }

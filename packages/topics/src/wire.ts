@@ -66,6 +66,8 @@ const encoder = new Encoder();
 const decoder = new Decoder({ maxArrayLength: 65_536, maxMapLength: 0, maxExtLength: 0 });
 /** The highest version of a retained value. Nobody gets there by publishing. */
 export const maxVersion: number = 2 ** 32 - 1;
+/** The highest age of a message, in ms. */
+const maxAge = 2 ** 50;
 /** The highest sequence. The next one must still be exact. */
 const maxSequence = 2 ** 52;
 /** The longest topic and the longest name of a member, in bytes. */
@@ -152,7 +154,8 @@ function readMessage(value: unknown): WireMessage {
     sender: nameOf(sender),
     sequence: count(sequence, maxSequence),
     floor: count(floor),
-    age: count(age),
+    // Others add to it before they pass it on, and it must stay a safe integer.
+    age: Math.min(count(age), maxAge),
     version: count(version, maxVersion),
     topic: nameOf(topic),
     payload: new Uint8Array(payload),

@@ -206,6 +206,35 @@ it("gives up no fresh gap of a publisher whose messages never stop and always ar
   expect(delivered.slice(0, 100)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
 });
 
+it("goes back to no message with a low number while the publisher goes on", () => {
+  const { counters, delivered, log } = logOf();
+  // This member has joined after the first 99 messages had expired.
+  for (let i = 100; i < 300; i++) log.add(message(i, { floor: 100 }), 500 * (i - 100));
+  log.add(message(1), 99_600);
+  log.add(message(300, { floor: 100 }), 99_700);
+  expect(delivered).toEqual(Array.from({ length: 201 }, (_, i) => 100 + i));
+  expect(counters).toMatchObject({ duplicates: 1, missed: 0 });
+});
+
+it("gives up all gaps at once after half of the retention, and delivers all messages behind them", () => {
+  const { delivered, log } = logOf();
+  const held = Array.from({ length: 1_000 }, (_, i) => 2 * (i + 1));
+  for (const sequence of held) log.add(message(sequence), 0);
+  for (let now = 1_000; now <= retention; now += 1_000) {
+    log.gaps(700, now);
+    log.expire(now);
+  }
+  expect(delivered).toEqual(held);
+});
+
+it("gives up no fresh gap for a digest whose floor is the newest message", () => {
+  const { counters, delivered, log } = logOf();
+  for (const sequence of [1, 3]) log.add(message(sequence), 0);
+  log.missing([{ origin: 1, sender: "web-1", floor: 3, next: 4 }], 10);
+  log.add(message(2), 20);
+  expect([delivered, counters.missed]).toEqual([[1, 2, 3], 0]);
+});
+
 it("spends time in proportion to the messages of made-up origins and of gaps below a floor", () => {
   const cpu = (work: () => void): number => {
     const before = process.cpuUsage().user;
@@ -217,6 +246,13 @@ it("spends time in proportion to the messages of made-up origins and of gaps bel
     for (let i = 1; i <= count; i++) log.add(message(2 * i), 0);
     return cpu(() => log.add(message(2 * count + 2, { floor: 2 * count + 2 }), 0));
   };
+  const risingFloor = (count: number): number => {
+    const { log } = logOf({ maxStoredBytes: 100_000_000 });
+    for (let i = 1; i <= 2 * count; i++) log.add(message(2 * i), 0);
+    return cpu(() => {
+      for (let i = 1; i <= count; i++) log.add(message(4 * count + 2 * i, { floor: 2 * i }), 0);
+    });
+  };
   const madeUp = (count: number): number => {
     const { log } = logOf({ maxStoredBytes: 100_000_000 });
     for (let i = 1; i <= 8_192; i++) log.add(message(1, { origin: i }), 0);
@@ -225,7 +261,7 @@ it("spends time in proportion to the messages of made-up origins and of gaps bel
     });
   };
   // Quadratic work takes 256 times as long for 16 times as many.
-  for (const work of [gapsBelowFloor, madeUp]) expect(work(32_000)).toBeLessThan(100 * Math.max(1_000, work(2_000)));
+  for (const work of [gapsBelowFloor, risingFloor, madeUp]) expect(work(32_000)).toBeLessThan(100 * Math.max(1_000, work(2_000)));
 });
 
 it("forgets an origin after twice the retention without a message", () => {

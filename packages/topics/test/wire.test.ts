@@ -26,6 +26,14 @@ it("decodes the packets that it encodes", () => {
   for (const packet of packets) expect(decodePacket(encodePacket(packet))).toEqual(packet);
 });
 
+it("decodes a message of a made-up age with one that it can pass on later", () => {
+  const old = { ...message, age: Number.MAX_SAFE_INTEGER };
+  const decoded = decodePacket(encodePacket({ type: "repair", messages: [], retained: [old] }));
+  const [first] = decoded?.type === "repair" ? decoded.retained : [];
+  const later = { ...message, age: (first?.age ?? 0) + 3_600_000 };
+  expect(decodePacket(encodePacket({ type: "repair", messages: [], retained: [later] }))).toMatchObject({ type: "repair" });
+});
+
 it("refuses packets that were cut off or changed, without an error", () => {
   const encoded = packets.slice(0, 4).map((packet) => encodePacket(packet));
   fc.assert(
