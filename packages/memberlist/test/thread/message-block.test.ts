@@ -76,20 +76,20 @@ it("lets a message that is kept keep at most 16 times its bytes", () => {
   while (!reader.isAtEnd) reader.next((bytes) => expect(bytes.buffer.byteLength).toBeLessThanOrEqual(16 * bytes.length));
 });
 
-it("gives the memory back that a block does not use while it waits", () => {
+it("frees the memory that a block does not use while it waits", () => {
   const to = { host: "10.0.0.1", port: 7946, name: "a" };
   const before = process.memoryUsage().arrayBuffers;
-  const builders = Array.from({ length: 1_000 }, () => {
-    const builder = new MessageBlockBuilder(16 * 1024, 1024 * 1024);
+  const builders = Array.from({ length: 512 }, () => {
+    const builder = new MessageBlockBuilder(1024 * 1024, 1024 * 1024);
     builder.add(new Uint8Array(10), to);
     builder.end();
     return builder;
   });
-  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(40 * 1024 * 1024);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(200 * 1024 * 1024);
   expect(builders.map((builder) => builder.build().count)).toEqual(builders.map(() => 1));
 });
 
-it("ends if the receiver of a message transfers its buffer, in which the others are, too", () => {
+it("ends if the receiver of a message transfers its buffer, which has the other messages, too", () => {
   const builder = new MessageBlockBuilder(16 * 1024);
   for (let i = 0; i < 4; i++) builder.add(new Uint8Array(1_200), { host: "10.0.0.1", port: 7946, name: "a" });
   const reader = new MessageBlockReader(transferred(builder.build()));
