@@ -22,7 +22,7 @@ export class NodeTable {
   #lastVersions: Versions = noVersions;
   /** The addresses of all nodes that are not dead: healing must not try those of nodes that left. */
   readonly #occupied: AddressIndex = new AddressIndex();
-  /** Each node is in one of three lists: a list costs each of its nodes 10 bytes. The alive and the suspect ones: */
+  /** Each node is in one of three lists, because a list takes 10 bytes for each of its nodes. This one has the alive and the suspect nodes. */
   readonly #live: ProbeList<NodeRecord>;
   readonly #dead: NodeRecord[] = [];
   readonly #left: NodeRecord[] = [];
@@ -82,18 +82,19 @@ export class NodeTable {
     this.#byName.set(record.name, record);
     this.changed(record);
     this.#enter(record);
+    this.#count(record.state, 1);
     if (record.state !== "dead") this.#occupied.add(record.ip, record.port);
   }
 
   /** @param fields other fields that change with it */
   setState(record: NodeRecord, state: NodeState, now: number, fields: NodeFields = {}): void {
     const { ip, port, state: before } = record;
-    const stays = listOf(before) === listOf(state);
+    const stays = this.#goneOf(before) === this.#goneOf(state);
     if (!stays) this.#leave(record);
-    else this.#count(before, -1);
     record.changeState(state, now, fields);
     if (!stays) this.#enter(record);
-    else this.#count(state, 1);
+    this.#count(before, -1);
+    this.#count(state, 1);
     this.changed(record);
     this.#moved(record, ip, port, before);
   }
@@ -134,6 +135,7 @@ export class NodeTable {
       const record = nth(gone, i);
       if (now - record.stateChangedAt <= deadFor) continue;
       this.#leave(record);
+      this.#count(record.state, -1);
       this.#byName.delete(record.name);
       this.changed(record);
       if (record.state !== "dead") this.#occupied.delete(record.ip, record.port);
@@ -161,7 +163,7 @@ export class NodeTable {
     if (states.includes("dead")) lists.push(this.#dead);
     if (states.includes("left")) lists.push(this.#left);
     const n = sizeOf(lists);
-    // The list of the live ones has both of their states.
+    // One list has the alive and the suspect nodes, so a draw of only one of these states checks each node.
     const isOneOfTwo = states.includes("alive") !== states.includes("suspect");
     const mayHave = isOneOfTwo
       ? (record: NodeRecord): boolean => states.includes(record.state) && isEligible(record)
@@ -185,29 +187,31 @@ export class NodeTable {
   }
 
   #enter(record: NodeRecord): void {
-    const { state } = record;
-    this.#count(state, 1);
-    if (state !== "dead" && state !== "left") {
+    const gone = this.#goneOf(record.state);
+    if (gone === undefined) {
       this.#live.add(record);
       return;
     }
-    const list = state === "dead" ? this.#dead : this.#left;
-    record.place = list.length;
-    list.push(record);
+    record.place = gone.length;
+    gone.push(record);
   }
 
   #leave(record: NodeRecord): void {
-    const { state } = record;
-    this.#count(state, -1);
-    if (state !== "dead" && state !== "left") {
+    const gone = this.#goneOf(record.state);
+    if (gone === undefined) {
       this.#live.delete(record);
       return;
     }
-    const list = state === "dead" ? this.#dead : this.#left;
-    const last = list.pop() as NodeRecord;
+    const last = gone.pop() as NodeRecord;
     if (last === record) return;
-    list[record.place] = last;
+    gone[record.place] = last;
     last.place = record.place;
+  }
+
+  /** The list of the dead, or of those that left; undefined for a live state. */
+  #goneOf(state: NodeState): NodeRecord[] | undefined {
+    if (state === "dead") return this.#dead;
+    return state === "left" ? this.#left : undefined;
   }
 
   #count(state: NodeState, by: number): void {
@@ -237,11 +241,6 @@ export class NodeTable {
     this.#lastVersions = versions;
     return versions;
   }
-}
-
-/** The list of a state. */
-function listOf(state: NodeState): "live" | "dead" | "left" {
-  return state === "dead" || state === "left" ? state : "live";
 }
 
 function sizeOf(lists: readonly (readonly NodeRecord[])[]): number {
