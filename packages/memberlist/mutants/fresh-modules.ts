@@ -36,7 +36,7 @@ if (process.env[freshModules] === "true" && mutant !== undefined && globals.load
 
 /**
  * Stryker ends a mutant that is reached 100 times as often as the code was without it. Here tests reach some code ten million times: a loop
- * without end would take minutes to get so far.
+ * without end would take minutes to get so far. So the limit is a twentieth.
  */
 const { hitLimit } = stryker;
 if (hitLimit !== undefined) beforeAll(() => void (stryker.hitLimit = hitLimit / 20));

@@ -7,7 +7,7 @@ const logLevels = new Set(["debug", "info", "warn", "error"]);
 const limitErrors = new Set(["checkLimit", "limitExceeded"]);
 const errors = new Set(["DecodeError", "Error", "MemberlistError", "RangeError", "TypeError"]);
 
-/** A test that loads a module again would have its constants mutated. */
+/** The constants of a module are set before a mutant is active, except in a test that loads the module again. So they are not mutated. */
 const constantTypes = new Set(["BinaryExpression", "BooleanLiteral", "StringLiteral", "UnaryExpression"]);
 
 /** Which arguments of a call are words: from which on, and up to which. Undefined for all other calls. */

@@ -6,8 +6,8 @@ const startSlots = 64;
 /**
  * Counts the members at each address, so that a look-up of one address does not visit all members.
  *
- * IPv4 addresses are in typed arrays, some 15 bytes each, where an entry of a `Map` takes 41. An address of another kind that is the only one of
- * its host (the usual case) costs one entry of one map: its key is the string that the member has anyway, its value the port.
+ * IPv4 addresses are in typed arrays, which take 13 to 27 bytes for each address; an entry of a `Map` takes 41. Other addresses are in a map from the
+ * host, a string that the member has anyway, to its port. Only a host with several ports needs a map of its own.
  */
 export class AddressIndex {
   readonly #others: Map<string, number | Map<number, number>> = new Map();
@@ -83,14 +83,14 @@ export class AddressIndex {
     return slot;
   }
 
-  /** Where the search for an address begins. Multilinear hashing: to whoever does not know the secret, two addresses collide by chance alone. */
+  /** Where the search for an address begins. Multilinear hashing: a peer that does not know the secret cannot choose addresses that collide. */
   #home(host: number, port: number): number {
     const { 0: first = 0, 1: second = 0, 2: third = 0 } = this.#secret;
     const hash = Math.imul(first, host >>> 16) + Math.imul(second, host & 0xffff) + Math.imul(third, port);
     return (hash >>> 0) >>> (Math.clz32(this.#counts.length) + 1);
   }
 
-  /** Frees a slot, and moves those behind it that a search would not find any more. */
+  /** Frees a slot, and moves the entries behind it that a search would miss otherwise. */
   #free(slot: number): void {
     const mask = this.#counts.length - 1;
     let free = slot;

@@ -32,7 +32,7 @@ interface Facts extends Pick<Node, "name" | "incarnation"> {
 
 /**
  * The engine's record of one member. Only the engine changes it; delegates and callers get its frozen {@link view}. The record has each field
- * once, because a large cluster has tens of thousands of records: first in {@link Facts}, which the view replaces once it is asked for.
+ * once, because a large cluster has tens of thousands of records: in {@link Facts}, until a caller asks for the view, which replaces them.
  */
 export class NodeRecord {
   versions: Versions;

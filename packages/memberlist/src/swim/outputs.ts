@@ -68,12 +68,12 @@ export type EngineAction =
 export class Outputs {
   actions: EngineAction[] = [];
   events: EngineEvent[] = [];
-  /** Takes user messages of packets in place of `events` while no other message or event waits that must come first. Default none. */
+  /** Takes the user messages of packets, unless an earlier message or event still waits. Undefined: user messages become events. */
   takeUser: TakeUserMessage | undefined;
 }
 
 /**
- * Takes an encoded user message, from `start` to `end` of a packet. It must not throw, and must not call the application, because no queue
- * limits how long messages are handled in one turn.
+ * Takes an encoded user message, from `start` to `end` of a packet. It must not throw. It must not call the application either,
+ * because no queue limits how many messages it gets in one turn of the event loop.
  */
 export type TakeUserMessage = (packet: Uint8Array, start: number, end: number, from: Address) => void;

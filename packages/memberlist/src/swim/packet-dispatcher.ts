@@ -64,7 +64,7 @@ export class PacketDispatcher {
     try {
       const content = isCompressed ? this.#decompress(message) : message;
       if (content[0] === messageType.compound) this.#compound(content.subarray(1), from, receivedAt);
-      else if (!this.#isDone(content, 0, content.length, from)) this.#message(content, from, receivedAt);
+      else if (!this.#handleInPlace(content, 0, content.length, from)) this.#message(content, from, receivedAt);
     } catch (error) {
       this.#dropped.addError(error, message[0], from);
     }
@@ -102,7 +102,7 @@ export class PacketDispatcher {
   #compound(body: Uint8Array, from: Address, receivedAt: number): void {
     let left = 0;
     const truncated = visitCompound(body, (start, end) => {
-      if (this.#isDone(body, start, end, from)) return;
+      if (this.#handleInPlace(body, start, end, from)) return;
       if (this.#badPartsLeft === 0) left++;
       else this.#part(body.subarray(start, end), from, receivedAt);
     });
@@ -116,8 +116,12 @@ export class PacketDispatcher {
     }
   }
 
-  /** Whether a message is done without a view of it: an alive message that changes nothing, or a user message that was taken at once. */
-  #isDone(bytes: Uint8Array, start: number, end: number, from: Address): boolean {
+  /**
+   * Handles a message without a view of it, if that is enough: it drops an alive message that changes nothing, and passes a user message on.
+   *
+   * @returns whether it has handled the message
+   */
+  #handleInPlace(bytes: Uint8Array, start: number, end: number, from: Address): boolean {
     const type = start < end ? bytes[start] : undefined;
     if (type === messageType.alive) return this.#parts.membership.isDuplicate(bytes, start + 1, end);
     if (type !== messageType.user) return false;

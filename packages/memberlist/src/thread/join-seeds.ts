@@ -4,9 +4,9 @@ import type { SeedFunction } from "./thread-messages.ts";
 
 type PackedSeed = string | SeedFunction;
 
-/** The seeds of the joins that run, and the latest ones of earlier joins, which healing tries. The thread knows a seed function by its id. */
+/** The seeds of running joins, and the latest seeds of earlier joins, which healing tries. The thread knows a seed function by its id. */
 export class JoinSeeds {
-  /** The one that was given first is the first. */
+  /** In the order in which joins got them. */
   readonly #latest: Set<Seed> = new Set();
   readonly #ids: Map<SeedProvider, number> = new Map();
   readonly #functions: Map<number, SeedProvider> = new Map();
@@ -18,7 +18,7 @@ export class JoinSeeds {
   begin(seeds: readonly Seed[]): { readonly packed: PackedSeed[]; readonly end: () => void } {
     const functions = seeds.filter((seed) => typeof seed === "function");
     for (const seed of functions) this.#uses.set(seed, (this.#uses.get(seed) ?? 0) + 1);
-    // As healing does it: a seed that is known keeps its place.
+    // A known seed keeps its place, as in healing.
     for (const seed of seeds.slice(-rememberedSeeds)) this.#latest.add(seed);
     for (const oldest of this.#latest) {
       if (this.#latest.size <= rememberedSeeds) break;

@@ -192,7 +192,7 @@ export class MemberFeed {
     return builder;
   }
 
-  /** Entries that come next wait behind the collected messages. */
+  /** Ends the current block: later messages start a new one, behind the entries that wait. */
   #endBlock(): void {
     this.#collecting?.end();
     this.#collecting = undefined;
@@ -293,7 +293,10 @@ export class MemberFeed {
         items.push(handedOver(next.item, transfer));
       }
     }
-    if (messages > 0) this.#longest = longestOf(items.flatMap((item) => (item.type === "messages" ? [item.block] : [])));
+    if (messages > 0) {
+      this.#countBefore = 0;
+      this.#longest = longestOf(items.flatMap((item) => (item.type === "messages" ? [item.block] : [])));
+    }
     if (this.#waiting.size === 0 && this.#droppedEvents > 0) {
       items.push({ type: "gap", dropped: this.#droppedEvents });
       this.#droppedEvents = 0;
@@ -302,7 +305,6 @@ export class MemberFeed {
   }
 
   #takeBlock(builder: MessageBlockBuilder, transfer: ArrayBuffer[]): FeedItem {
-    this.#countBefore = 0;
     if (builder === this.#collecting) this.#collecting = undefined;
     const block = builder.build();
     transfer.push(block.bytes);

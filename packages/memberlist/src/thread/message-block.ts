@@ -87,7 +87,7 @@ export class MessageBlockBuilder {
     this.#addEntry(offset + start, offset + end, address, false);
   }
 
-  /** Settles, and gives free memory back: the block may wait for long. */
+  /** Copies the last parts, and gives unused memory back, because the block may wait for long. */
   end(): void {
     this.settle();
     if (this.#used + this.#count * bytesPerEntry < this.#bytes.length / 2) this.#bytes = this.#bytes.slice(0, this.#used);
@@ -153,12 +153,12 @@ export function longestOf(blocks: readonly MessageBlock[]): number {
   return blocks.reduce((longest, { bytes }) => Math.max(longest, bytes.byteLength), 0);
 }
 
-/** Where a table can begin after so many bytes. */
+/** Where the table begins after so many bytes. */
 function alignedEnd(bytes: number): number {
   return Math.ceil(bytes / bytesPerEntry) * bytesPerEntry;
 }
 
-/** Takes an encoded message, from `start` to `end` of `bytes`, which stay as they are. */
+/** Takes an encoded message, from `start` to `end` of `bytes`, which do not change afterwards. */
 export type TakeEncoded = (bytes: Uint8Array, start: number, end: number, address: Address, crc: boolean) => void;
 
 /** Reads a {@link MessageBlock}. */

@@ -14,7 +14,7 @@ export class MetricsBuffer implements Metrics {
   readonly #onAdded: () => void;
   /** By name and labels. */
   readonly #updates: Map<string, Update> = new Map();
-  /** By the identity of the labels, and by name: the core usually passes the same object for the same labels, and a counter changes with each packet. */
+  /** By the identity of the labels, and by name: each packet changes a counter, and the core usually passes the same object for the same labels. */
   readonly #known: Map<MetricLabels, Map<MetricName, Update>> = new Map();
 
   constructor(onAdded: () => void) {

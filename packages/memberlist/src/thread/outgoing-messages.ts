@@ -8,7 +8,7 @@ import { encodeUser } from "../wire/messages/encode.ts";
 import { longestOf, MessageBlockBuilder, type MessageBlock } from "./message-block.ts";
 import { shared } from "./thread-messages.ts";
 
-/** The longest block, in bytes: a longer one would take longer to allocate than several. */
+/** The longest block, in bytes. Allocating a longer one takes more time than allocating several. */
 const blockBytes = 32 * 1024;
 /** Blocks with this many bytes are posted before the running code ends. */
 const postedAtOnce = 256 * 1024;
@@ -38,8 +38,9 @@ export class OutgoingMessages {
   /** The bytes of the longest block of the last post. */
   #longest = 0;
   #block: MessageBlockBuilder | undefined;
-  /** The full blocks before that one, and their bytes with those of their overhead. */
+  /** The full blocks before that one. */
   #blocks: MessageBlock[] = [];
+  /** Their bytes, and {@link blockOverhead} for each. */
   #blocksBytes = 0;
 
   constructor(options: OutgoingMessagesOptions) {

@@ -41,7 +41,7 @@ export function plainView(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** From `start` to `end`: `bytes` itself, if that is all of it, because a view costs time. */
+/** The bytes from `start` to `end`: `bytes` itself if that is all of it, because making a view takes time. */
 export function viewOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
   return start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
 }

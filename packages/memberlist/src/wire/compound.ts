@@ -16,7 +16,7 @@ export function makeCompound(parts: readonly Uint8Array[]): Uint8Array {
   return list.compound(0, list.count);
 }
 
-/** Messages that wait for a compound, without a view of each: they may be next to each other in one array, and are then copied in one go. */
+/** Messages that wait for a compound, without a view of each. {@link PartList.compound} copies messages that are next to each other in one array in one go. */
 export class PartList {
   readonly #bytes: Uint8Array[] = [];
   readonly #starts: number[] = [];
@@ -39,7 +39,7 @@ export class PartList {
   }
 
   /**
-   * One compound message of the messages from `from` to `to`: at most 255, each at most 65,535 bytes (PROTOCOL.md section 1).
+   * One compound message of the messages from `from` to before `to`: at most 255, each at most 65,535 bytes (PROTOCOL.md section 1).
    *
    * @throws RangeError over either limit
    */
@@ -77,7 +77,7 @@ export class PartList {
     return size;
   }
 
-  /** A view of messages that are next to each other. */
+  /** A view of the messages from `first` to `last`, which are next to each other. */
   #run(first: number, last: number): Uint8Array {
     return viewOf(this.#bytes[first] as Uint8Array, this.#starts[first] as number, this.#ends[last] as number);
   }

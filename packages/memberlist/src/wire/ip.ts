@@ -59,10 +59,10 @@ export function bytesToIp(bytes: Uint8Array, at: number = 0, size: number = byte
   return ip;
 }
 
-/** An IPv4 address as a signed number of 32 bits, any other one as its string: a string takes 32 bytes for each member. */
+/** An IPv4 address as a signed number of 32 bits, because a string would take 32 bytes for each member. Any other address as its string. */
 export type PackedIp = number | string;
 
-/** See {@link PackedIp}. Whatever is not IPv4 in its usual form stays as it is. */
+/** Packs an IPv4 address in its usual form. Returns any other string unchanged. */
 export function packIp(ip: string): PackedIp {
   let packed = 0;
   let value = 0;

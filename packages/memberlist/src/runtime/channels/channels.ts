@@ -44,7 +44,7 @@ export class Channels implements ChannelLayer {
   readonly #options: ChannelsOptions;
   readonly #channels: Map<string, OpenChannel> = new Map();
   readonly #seen: SeenBroadcasts = new SeenBroadcasts();
-  /** Deliver the messages and states that arrive before the application can open its channels. Undefined after that. */
+  /** Each delivers a message or a state that arrived before the application could open its channels. Undefined after that. */
   #early: (() => void)[] | undefined = [];
   #earlyBytes = 0;
   /** Drawn for the first broadcast. */

@@ -84,7 +84,7 @@ export class PacketSender {
    * Sends a user message. Messages to one receiver that are sent before the running code returns or awaits share packets, in their order:
    * they share a system call, a checksum, an encryption, and what the compressor learns.
    *
-   * @param bytes hold the message, and are not to be changed from now on
+   * @param bytes contain the message. The caller must not change them afterwards
    * @param start where the message starts. Default 0
    * @param end default: the end of `bytes`
    * @returns false when the transport asks for fewer packets for now
@@ -168,15 +168,15 @@ export class PacketSender {
     }
   }
 
-  /** Sends the messages from `first` to `last` in one packet, or in several where they compress worse than the ones before. */
-  #sendParts(parts: PartList, first: number, last: number, to: Address, crc: boolean): boolean {
-    const count = last - first;
-    if (count === 1) return this.#sendOne(parts.part(first), to, crc);
-    const packet = this.#encodeUser(parts.compound(first, last), crc);
+  /** Sends the messages from `start` to before `end` in one packet, or in several where they compress worse than the ones before. */
+  #sendParts(parts: PartList, start: number, end: number, to: Address, crc: boolean): boolean {
+    const count = end - start;
+    if (count === 1) return this.#sendOne(parts.part(start), to, crc);
+    const packet = this.#encodeUser(parts.compound(start, end), crc);
     if (packet.length <= this.#packetMax) return this.#write(packet, to, count);
-    const half = first + (count >> 1);
-    const mayGoOn = this.#sendParts(parts, first, half, to, crc);
-    return this.#sendParts(parts, half, last, to, crc) && mayGoOn;
+    const middle = start + (count >> 1);
+    const mayGoOn = this.#sendParts(parts, start, middle, to, crc);
+    return this.#sendParts(parts, middle, end, to, crc) && mayGoOn;
   }
 
   #sendOne(message: Uint8Array, to: Address, crc: boolean): boolean {
