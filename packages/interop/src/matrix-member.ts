@@ -1,6 +1,5 @@
-import { fileURLToPath } from "node:url";
 import { buildGoPeer } from "./go-toolchain.ts";
-import { buildNodePeer } from "./node-toolchain.ts";
+import { peerArgs } from "./peer-args.ts";
 import { Peer } from "./peer.ts";
 import { seededBytes, toBase64, type PeerConfig } from "./peer-protocol.ts";
 import { fetchRuntime, type RuntimeId } from "./runtimes.ts";
@@ -24,10 +23,6 @@ const timing: Partial<PeerConfig> = {
 
 /** Encrypted and labelled. */
 export const secret: Partial<PeerConfig> = { label: "matrix", secretKey: toBase64(seededBytes(32, 7)) };
-
-/** Deno runs its peer from the sources (this file is bundled into `bin/`), with the permission for the network alone. */
-const denoPeer = fileURLToPath(new URL("../src/deno-peer.ts", import.meta.url));
-const denoArgs = ["run", "--quiet", "--no-prompt", "--no-check", "--allow-net", "--unstable-net", denoPeer];
 
 /** Where the program of each member is: fetched or built before the first scenario. */
 export class MatrixPrograms {
@@ -69,6 +64,5 @@ async function commandOf(id: MatrixId, progress: (line: string) => void): Promis
     progress("building the Go peer");
     return [await buildGoPeer()];
   }
-  const program = await fetchRuntime(id, progress);
-  return id === "deno" ? [program, ...denoArgs] : [program, await buildNodePeer()];
+  return [await fetchRuntime(id, progress), ...(await peerArgs(id))];
 }

@@ -1,5 +1,5 @@
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { peerArgs } from "../src/peer-args.ts";
 import { Peer } from "../src/peer.ts";
 import { seededBytes, toBase64 } from "../src/peer-protocol.ts";
 import { findRuntime } from "../src/runtimes.ts";
@@ -9,8 +9,7 @@ import { converged, describeWithGo, fast, isMessage, isState, nextHost, useClust
 const deno = findRuntime("deno") ?? "";
 if (deno === "") process.stdout.write("Deno is missing (`pnpm matrix` fetches it, or DENO names it): its tests are skipped\n");
 
-const program = fileURLToPath(new URL("../src/deno-peer.ts", import.meta.url));
-const command = [deno, "run", "--no-prompt", "--no-check", "--allow-net", "--unstable-net", program];
+const command = [deno, ...(await peerArgs("deno"))];
 
 describe.skipIf(deno === "")("the Deno transport, from the sources", () => {
   const cluster = useCluster();

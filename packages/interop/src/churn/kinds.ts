@@ -1,22 +1,16 @@
-import { join } from "node:path";
-import { binDir, buildGoPeer, goAvailable } from "../go-toolchain.ts";
-import { buildNodePeer } from "../node-toolchain.ts";
+import { buildGoPeer, goAvailable } from "../go-toolchain.ts";
+import { peerArgs } from "../peer-args.ts";
 import { findRuntime, runtimeIds, type RuntimeId } from "../runtimes.ts";
 
 /** A program that a process of the churn runs. */
 export interface ChurnKind {
-  /** Such as `node22-thread`: names of members begin with it. */
+  /** Such as `node22-thread`. The names of its members begin with it. */
   readonly name: string;
   readonly isGo: boolean;
   readonly command: readonly string[];
 }
 
-/** Deno runs its peer from the sources. */
-const denoPeer = join(binDir, "../src/deno-peer.ts");
-/** Its thread has to read them. */
-const denoReads = `--allow-read=${join(binDir, "../../..")}`;
-
-/** In this order members are started: few members are of many kinds. */
+/** Members start in this order, so that a small cluster has many kinds. */
 const order: readonly (readonly [RuntimeId | "go", isInThread: boolean])[] = [
   ["node20", false],
   ["go", false],
@@ -35,27 +29,21 @@ const order: readonly (readonly [RuntimeId | "go", isInThread: boolean])[] = [
 ];
 
 /**
- * The kinds that this machine can run, in the order in which to start members; it repeats from its start.
+ * The kinds that this machine can run, in the order in which to start members. After the last one, begin again.
  *
- * @param report gets one line for all runtimes that are missing
+ * @param report gets one line that names the missing runtimes
  */
 export async function churnKinds(report: (line: string) => void): Promise<ChurnKind[]> {
-  const hasGo = await goAvailable();
   const missing = runtimeIds.filter((id) => findRuntime(id) === undefined);
-  if (missing.length > 0) report(`missing here, and left out: ${missing.join(", ")} (\`pnpm matrix\` fetches them)`);
-  const [goPeer, nodePeer] = [hasGo ? await buildGoPeer() : undefined, await buildNodePeer()];
+  if (missing.length > 0)
+    report(`runs without these runtimes, which are missing: ${missing.join(", ")} (\`pnpm matrix\` fetches them)`);
+  const goPeer = (await goAvailable()) ? await buildGoPeer() : undefined;
   const kinds: ChurnKind[] = [];
   for (const [id, isInThread] of order) {
     const program = id === "go" ? goPeer : findRuntime(id);
     if (program === undefined) continue;
-    const peer = id === "go" ? [] : id === "deno" ? denoArgs(isInThread) : [nodePeer];
-    const thread = isInThread ? ["--thread"] : [];
-    kinds.push({ name: isInThread ? `${id}-thread` : id, isGo: id === "go", command: [program, ...peer, ...thread] });
+    const args = id === "go" ? [] : await peerArgs(id, isInThread);
+    kinds.push({ name: isInThread ? `${id}-thread` : id, isGo: id === "go", command: [program, ...args] });
   }
   return kinds;
-}
-
-function denoArgs(isInThread: boolean): string[] {
-  const read = isInThread ? [denoReads] : [];
-  return ["run", "--quiet", "--no-prompt", "--no-check", "--allow-net", "--unstable-net", ...read, denoPeer];
 }
