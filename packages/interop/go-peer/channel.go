@@ -108,7 +108,7 @@ func (p *peer) channelBroadcast(channel, sender string, payload []byte) []byte {
 	return m.encode()
 }
 
-// channelOrigin is drawn once after each start. The caller has locked p.mu.
+// channelOrigin returns the origin of this process, a random number. The caller must have locked p.mu.
 func (p *peer) channelOrigin() uint64 {
 	if p.origin == 0 {
 		p.origin = rand.Uint64N(1<<48-1) + 1

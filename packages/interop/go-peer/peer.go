@@ -27,7 +27,7 @@ type peer struct {
 	// The next broadcast in a channel.
 	origin   uint64
 	sequence uint32
-	// The last message that was published in a topic.
+	// The number of messages that were published in topics.
 	published uint64
 
 	// Set once, before the node runs.

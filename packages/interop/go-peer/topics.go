@@ -9,11 +9,11 @@ import (
 // topicsChannel is the channel of @memberlist/topics, unless its option `channel` names another.
 const topicsChannel = "topics"
 
-// publishType begins a packet with one published message. This peer ignores all other packets: it publishes, receives and relays, and
-// leaves repairs to the members with @memberlist/topics.
+// publishType begins a packet with one published message. This peer publishes, receives and relays messages. It ignores all other packets:
+// the members with @memberlist/topics do the repairs.
 const publishType = 0
 
-// topicMessage is a published message. Both structs are encoded as lists of their fields: codec reads the tag of _struct.
+// topicMessage is a published message. The tag of _struct makes codec encode both structs as lists of their fields.
 type topicMessage struct {
 	_struct  bool `codec:",toarray"`
 	Origin   uint64

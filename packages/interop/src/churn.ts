@@ -2,35 +2,36 @@
 import { parseArgs } from "node:util";
 import { ChurnRun, type ChurnResult } from "./churn/churn-run.ts";
 import { churnKinds } from "./churn/kinds.ts";
-import { arrivesWithin, leavesWithin, listedCodes } from "./churn/ledger.ts";
+import { arrivesWithin, sendsWithin, listedCodes } from "./churn/ledger.ts";
 
 const usage = `usage: pnpm churn [--minutes 5] [--processes 20] [--rate 0.4] [--requests 1]
 
-Members in a process each: Go, Node, Deno and Bun, some in threads, encrypted and labelled. Each publishes in four topics and subscribes to three, and ours
-send requests and answer them. One process after the other is killed and restarted, or leaves and rejoins. At the end each live member must have:
+Runs members in a process each: Go, Node, Deno and Bun, some in threads, all encrypted and labelled. Each publishes in four topics and subscribes to three.
+Those of this library also send and answer requests. The command kills and restarts one process after another, or makes its member leave. At the end each
+live member must have:
 
-  - each message of its topics, also those from before its start: the retention is longer than the run. Excepted are those whose
-    publisher was killed or left within ${leavesWithin / 1_000} s, if no live member has them
-  - each once, and those of one publisher and topic in their order
+  - received each message of its topics, including those from before its start, because the retention is longer than the run. The only exceptions
+    are messages that no live member has, and whose publisher was killed or left within ${sendsWithin / 1_000} s after publishing them
+  - received each message once, and those of one publisher and topic in order
   - the same retained value as all others, the same owners of keys in its ring, and the same leader
 
-Killed processes must have each message before the newest one that they got, and those that were published ${arrivesWithin / 1_000} s before. A request may fail only if
-one of the two members was killed or left meanwhile. Go programs relay and publish, but repair nothing: for them only duplicates count.
-Exit code 1 if any of this does not hold.
+A killed process must have received each message before the newest one that it got, and each that was published ${arrivesWithin / 1_000} s or more before its end. A
+request may fail only if one of the two members was killed or left meanwhile. Go programs publish and relay, but do not repair: for them only
+duplicates count. The exit code is 1 if any of these rules is broken.
 
-  --minutes <n>    how long (default: 5)
-  --processes <n>  how many (default: 20)
-  --rate <n>       messages a second of each (default: 0.4)
-  --requests <n>   requests a second of each (default: 1)
+  --minutes <n>    duration (default: 5)
+  --processes <n>  number of processes (default: 20)
+  --rate <n>       messages of each process a second (default: 0.4)
+  --requests <n>   requests of each process a second (default: 1)
   --interval <s>   seconds from one kill or leave to the next (default: 4)
   --help           this text
 `;
 
-const say = (line: string): void => void process.stderr.write(`${line}\n`);
+const progress = (line: string): void => void process.stderr.write(`${line}\n`);
 
 function numberOf(name: string, text: string, min: number, max: number): number {
   const number = Number(text);
-  if (!(number >= min && number <= max)) throw new RangeError(`--${name} is a number from ${min} to ${max}`);
+  if (!(number >= min && number <= max)) throw new RangeError(`--${name} must be a number from ${min} to ${max}`);
   return number;
 }
 
@@ -54,13 +55,13 @@ async function run(): Promise<void> {
   const interrupted = (): void => stop.abort(new Error("interrupted: no verdict"));
   process.once("SIGINT", interrupted).once("SIGTERM", interrupted);
   const result = await ChurnRun.run({
-    kinds: await churnKinds(say),
+    kinds: await churnKinds(progress),
     processes: numberOf("processes", values.processes, 4, 100),
     duration: 60_000 * numberOf("minutes", values.minutes, 0.1, 600),
     publishInterval: 1_000 / numberOf("rate", values.rate, 0.01, 100),
     requestInterval: 1_000 / numberOf("requests", values.requests, 0.01, 100),
     interval: 1_000 * numberOf("interval", values.interval, 0.1, 600),
-    progress: say,
+    progress,
     signal: stop.signal,
   });
   process.stdout.write(`${report(result)}\n`);
@@ -73,13 +74,13 @@ function report(result: ChurnResult): string {
   return [
     "",
     `${kills} processes were killed, ${leaves} members left, ${result.starts} processes were started`,
-    `${published} messages were published, ${lostWithPublisher} of them lost with their publishers; ${delivered} deliveries at our members, ${deliveredAtGo} at Go programs`,
+    `${published} messages were published, ${lostWithPublisher} of them lost with their publishers; ${delivered} deliveries at members of this library, ${deliveredAtGo} at Go programs`,
     `from publish to subscriber: median ${seconds(delays[0])} s, 99 % ${seconds(delays[1])} s, longest ${seconds(delays[2])} s`,
-    `all members had all messages ${seconds(result.settledAfter)} s after the last one; repair brought ${result.repaired} to those that ran at the end`,
+    `all members had all messages ${seconds(result.settledAfter)} s after the last one; those that ran at the end got ${result.repaired} by repair`,
     `${result.requests} requests, ${listedCodes(failedRequests)}`,
     ...violations.slice(0, 30).map((violation) => `VIOLATION: ${violation}`),
     violations.length === 0
-      ? "ok: nothing missed, nothing twice; requests failed only to members that were killed or had left"
+      ? "ok: each message arrived once and in order; requests failed only if one of the two members was killed or left"
       : `FAILED: ${violations.length} violations`,
   ].join("\n");
 }
@@ -87,6 +88,6 @@ function report(result: ChurnResult): string {
 try {
   await run();
 } catch (error) {
-  say(error instanceof Error ? error.message : String(error));
+  progress(error instanceof Error ? error.message : String(error));
   process.exitCode = 2;
 }

@@ -138,7 +138,7 @@ export interface ChannelMessageEvent extends Timed, PeerPayload {
   readonly sender: string;
   readonly isBroadcast: boolean;
 }
-/** A message of a topic, at the Go peer. */
+/** The Go peer received a message of a topic. */
 interface TopicMessageEvent extends Timed, PeerPayload {
   readonly event: "topicMessage";
   readonly topic: string;
@@ -223,11 +223,11 @@ export interface PeerCommands {
   send: { args: SendArgs; result: None };
   /** By the delegate's transmit-limited queue. */
   broadcast: { args: PayloadArgs & ChannelArgs; result: None };
-  /** A message of a topic, by the Go peer. */
+  /** Only of the Go peer: publishes a message in a topic. */
   publish: { args: { readonly topic: string; readonly payload: string }; result: None };
-  /** Ours alone: starts topics and requests (churn/work.ts). */
+  /** Only of the TypeScript peer: starts topics and requests (churn/work.ts). */
   work: { args: WorkOrder; result: None };
-  /** Ours alone: ends what `work` has started, except the subscriptions and the handlers. */
+  /** Only of the TypeScript peer: stops publishing and sending requests. */
   endWork: { args: None; result: WorkCounters };
   updateMeta: { args: { readonly meta: string; readonly timeout: number }; result: None };
   setUserState: { args: { readonly state: string }; result: None };

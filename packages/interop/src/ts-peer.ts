@@ -162,7 +162,7 @@ export class TsPeer {
       return {};
     },
     endWork: () => {
-      if (this.#work === undefined) throw new Error("no work: work comes first");
+      if (this.#work === undefined) throw new Error("endWork needs work before it");
       return this.#work.end();
     },
     updateMeta: async ({ meta, timeout }) => {

@@ -4,11 +4,11 @@ import { epochMs, fromBase64, seededBytes, toBase64, type PeerConfig, type PeerE
 import { until } from "../until.ts";
 import type { ChurnKind } from "./kinds.ts";
 import { Ledger, type Run, type Verdict } from "./ledger.ts";
-import { topicNames, topicOf, type Published, type WorkCounters } from "./protocol.ts";
+import { topicNames, topicOf, type Published, type TopicName, type WorkCounters } from "./protocol.ts";
 
 export interface ChurnOptions {
   readonly kinds: readonly ChurnKind[];
-  /** How many processes. */
+  /** The number of processes. */
   readonly processes: number;
   /** In ms: how long the members publish while processes are killed. */
   readonly duration: number;
@@ -25,36 +25,36 @@ export interface ChurnResult extends Verdict {
   readonly kills: number;
   readonly leaves: number;
   readonly starts: number;
-  /** In ms: how long it took after the last message until all members had all. */
+  /** In ms: the time from the last message until all members had all messages. */
   readonly settledAfter: number;
-  /** Messages that repair brought, at the members that ran at the end. */
+  /** Messages that the members that ran at the end got by repair. */
   readonly repaired: number;
 }
 
-/** How many processes start at the same time. */
+/** The number of processes that start at the same time. */
 const startsAtOnce = 4;
-/** In ms: what the last messages, joins and repairs may take. A push/pull comes every 30 s. */
+/** In ms: the longest time for the last messages, joins and repairs. A push/pull comes every 30 s. */
 const settleTimeout = 120_000;
-/** In ms. A busy machine answers late: a failure must mean that the other member was not there. */
+/** In ms. A busy machine answers late, but a request must fail only if the other member is absent. */
 const requestTimeout = 30_000;
 const commandTimeout = 120_000;
-/** In this order, over and over. After a kill and a leave, another process takes the place; a rejoin is in the same process. */
+/** In this order, again and again. After a kill or a leave, a new process takes the place; after a leave, "rejoin" joins again in the same process. */
 const disturbances = ["kill", "rejoin", "kill", "leave", "kill"] as const;
-/** How many members a new one joins at once. */
+/** The number of members that a new one joins at once. */
 const seeds = 3;
 const secret: Partial<PeerConfig> = { label: "churn", secretKey: toBase64(seededBytes(32, 19)) };
 
-/** A place in the cluster, in which one process runs after the other. */
+/** A place in the cluster for one process after another. */
 interface Slot {
   readonly kind: ChurnKind;
   readonly index: number;
-  /** Of its member: the name and the address, which most restarts keep. */
+  /** The name and the address of its member, which most restarts keep. */
   name: string;
   host: string;
   port: number;
   peer: Peer | undefined;
   run: Run | undefined;
-  /** An event is under way: no other one may hit the slot. */
+  /** A kill or a leave is in progress: the slot gets no other one. */
   isBusy: boolean;
 }
 
@@ -66,7 +66,7 @@ export class ChurnRun {
   readonly #stop = new AbortController();
   readonly #events: Promise<void>[] = [];
   #failure: unknown;
-  /** The members publish no more, and no process is killed. */
+  /** The run has stopped killing processes, and ends the publishing. */
   #isOver = false;
   #runs = 0;
   #disturbances = 0;
@@ -115,7 +115,9 @@ export class ChurnRun {
     if (this.#failure !== undefined) throw this.#failure;
     await this.#endWork();
     const stopped = performance.now();
-    progress(`${Math.round((stopped - begun) / 1_000)} s: all members run, and publish no more; waiting until all have all`);
+    progress(
+      `${Math.round((stopped - begun) / 1_000)} s: all members run, and have stopped publishing; waiting until each has all messages`,
+    );
     for (let rounds = 0; performance.now() - stopped < settleTimeout; rounds++) {
       const unsettled = [...this.#ledger.unsettled(), ...disagreements(await this.#endWork())];
       if (unsettled.length === 0) break;
@@ -123,7 +125,7 @@ export class ChurnRun {
       await this.#pause(500);
     }
     const settledAfter = performance.now() - stopped;
-    // What comes twice may come late.
+    // A duplicate may arrive late.
     await sleep(2_000);
     return this.#result(settledAfter, await this.#endWork());
   }
@@ -172,11 +174,11 @@ export class ChurnRun {
     await peer.create({ preset: "lan", ...secret, name, bindAddr: host, bindPort: port });
     slot.port = peer.node.bindPort;
     const run = `${name}#${number}`;
-    const subscribes = [topicNames[0], topicNames[1], topicNames[2 + (slot.index % 2)] as "north"];
+    const subscribes = [topicNames[0], topicNames[1], topicNames[2 + (slot.index % 2)] as TopicName];
     peer.listen((event) => this.#record(run, event));
     if (!kind.isGo) {
       const { duration, publishInterval, requestInterval } = this.#options;
-      // Longer than the run: nothing expires, and a gap stays one.
+      // Longer than the run: no message expires, so each gap remains visible.
       const retention = Math.max(600_000, 3 * duration);
       const by = slot.index % 3 === 0 ? "iterator" : "handler";
       await peer.command("work", { run, subscribes, by, publishInterval, requestInterval, requestTimeout, retention });
@@ -190,7 +192,7 @@ export class ChurnRun {
     );
   }
 
-  /** Joins some of the members that run. One may be killed meanwhile. */
+  /** Joins some of the running members. Tries others if those are killed meanwhile. */
   async #join(slot: Slot, peer: Peer): Promise<void> {
     if (this.#slots.every((other) => other === slot || other.run === undefined)) return;
     const join = async (): Promise<boolean> => {
@@ -222,7 +224,7 @@ export class ChurnRun {
     }
   }
 
-  /** The Go programs publish when this process has them do so. */
+  /** Go programs publish by a command for each message. */
   async #publishByGo(): Promise<void> {
     const numbers = new Map<string, number>();
     while (!this.#isOver) {
@@ -234,13 +236,13 @@ export class ChurnRun {
         const message: Published = { run: run.id, number, at: epochMs() };
         this.#ledger.published(run.id, number, message.at);
         const payload = toBase64(JSON.stringify(message));
-        // It may be killed meanwhile.
+        // The process may be killed meanwhile.
         peer?.command("publish", { topic: topicOf(number), payload }).catch(() => undefined);
       }
     }
   }
 
-  /** Kills a process, or has it leave. At most a quarter of the processes are away at a time. */
+  /** Kills a process, or makes its member leave. At most a quarter of the processes are away at a time. */
   #disturb(): void {
     const free = this.#slots.filter(({ isBusy }) => !isBusy);
     if (this.#slots.length - free.length >= this.#slots.length / 4) return;
@@ -266,12 +268,12 @@ export class ChurnRun {
     this.#end(slot);
     await peer?.killAndWait();
     await sleep(away);
-    // As an orchestrator does now and then: another name, another address.
+    // Some orchestrators give a new process another name and address.
     if (Math.random() < 0.25) slot.name = "";
     await this.#start(slot);
   }
 
-  /** It rejoins in the same process, or another process takes its place. */
+  /** Makes a member leave. It rejoins in the same process, or a new process takes its place. */
   async #leave(slot: Slot, away: number, rejoins: boolean): Promise<void> {
     const { peer, run } = slot;
     if (peer === undefined || run === undefined) return;
@@ -294,7 +296,7 @@ export class ChurnRun {
     slot.run = undefined;
   }
 
-  /** Ends the publishing, the first time. @returns the counters of all members of ours */
+  /** Ends the publishing at the first call. @returns the counters of all members of this library */
   #endWork(): Promise<WorkCounters[]> {
     const peers = this.#slots.flatMap(({ kind, peer }) => (kind.isGo || peer === undefined ? [] : [peer]));
     return Promise.all(peers.map((peer) => peer.command("endWork", {})));
@@ -316,7 +318,7 @@ export class ChurnRun {
   }
 }
 
-/** Rings that give the same keys to different members, or leaders that differ. */
+/** Describes rings that give the same keys to different members, and leaders that differ. */
 function disagreements(counters: readonly WorkCounters[]): string[] {
   const all = [...new Set(counters.map(({ owners }) => owners))];
   return all.length < 2 ? [] : [`the members' rings differ: ${all.join("; ")}`];

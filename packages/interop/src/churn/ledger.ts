@@ -1,25 +1,25 @@
 import { topicOf, type RequestEvent, type TopicName } from "./protocol.ts";
 
-/** A message has left its publisher if that was in the cluster for so long after it, in ms. */
-export const leavesWithin = 5_000;
-/** A process that ended must have had each message that was published so long before, in ms. */
+/** In ms. A message must arrive if its publisher was in the cluster for this time after publishing it. */
+export const sendsWithin = 5_000;
+/** In ms. A process that ended must have got each message that was published this time or longer before its end. */
 export const arrivesWithin = 30_000;
-/** The lines of a peer may be late by so much, in ms. */
+/** In ms: the longest delay of a peer's lines. */
 const lineDelay = 1_000;
 
 /** One run of one process. */
 export interface Run {
   readonly id: string;
-  /** The name of its member, which later runs may have again. */
+  /** The name of its member. Later runs may have the same one. */
   readonly name: string;
   readonly subscribes: readonly TopicName[];
-  /** A Go program relays and publishes. It repairs nothing, so that only duplicates count. */
+  /** A Go program publishes and relays, but does not repair: only duplicates count. */
   readonly isGo: boolean;
-  /** When its member had joined. */
+  /** The time at which its member had joined. */
   readonly joinedAt: number;
-  /** When it was killed, or began to leave for good. */
+  /** The time at which it was killed, or began to leave for good. */
   endedAt?: number;
-  /** When its member was not in the cluster, though the process ran: from the leave to the end of the next join. */
+  /** The times at which the process ran without being a member: each from a leave to the end of the next join. */
   readonly absences: { from: number; to?: number }[];
 }
 
@@ -29,24 +29,24 @@ interface Deliveries {
   readonly last: Map<TopicName, number>;
 }
 
-/** What a run has shown. */
+/** The result of `pnpm churn`. */
 export interface Verdict {
-  /** Everything that must not happen, in one sentence each. */
+  /** Each broken rule in one sentence. */
   readonly violations: readonly string[];
   readonly published: number;
-  /** Messages whose publisher was killed right after, and that no process has. */
+  /** Messages that no live member has, because their publisher was killed or left right after publishing them. */
   readonly lostWithPublisher: number;
-  /** At members of ours. */
+  /** At members of this library. */
   readonly delivered: number;
   readonly deliveredAtGo: number;
-  /** From `publish` to the subscriber, of members at that time: the median, 99 %, the longest, in ms. */
+  /** In ms, from `publish` to the subscribers that were members all the time: the median, 99 %, the longest. */
   readonly delays: readonly [number, number, number];
   readonly requests: number;
-  /** By the code of their error: requests to members that were killed, restarted, or had left. */
+  /** The number of failed requests for each code of an error. */
   readonly failedRequests: ReadonlyMap<string, number>;
 }
 
-/** The books of `pnpm churn`: what was published, delivered, asked, and answered, and by which run. */
+/** Records the messages and the requests of each run of `pnpm churn`, and finds the broken rules. */
 export class Ledger {
   readonly #runs = new Map<string, Run>();
   /** The time of each message, by run and number. */
@@ -103,14 +103,14 @@ export class Ledger {
     );
   }
 
-  /** How many requests ended with each code. */
+  /** The number of requests that ended with each code. */
   failures(): ReadonlyMap<string, number> {
     const failures = new Map<string, number>();
     for (const { code } of this.#requests) if (code !== undefined) failures.set(code, (failures.get(code) ?? 0) + 1);
     return failures;
   }
 
-  /** The messages that live members lack, and members whose last values differ: what a healthy cluster repairs soon. */
+  /** Describes the messages that live members lack, and retained values that differ: a healthy cluster repairs both soon. */
   unsettled(): string[] {
     const lacking: string[] = [];
     const live = this.#live();
@@ -132,7 +132,7 @@ export class Ledger {
     return lacking;
   }
 
-  /** Call it when the cluster has settled, or has not in time. */
+  /** Call it when the cluster has settled, or its time is over. */
   verdict(): Verdict {
     const violations = [...this.#violations, ...this.unsettled(), ...this.#holes(), ...this.#wrongRequests()];
     const live = this.#live();
@@ -140,7 +140,7 @@ export class Ledger {
     let published = 0;
     for (const [run, numbers] of this.#published) {
       published += numbers.size;
-      for (const [number, at] of numbers) if (!this.#hasLeft(run, number, at, live)) lostWithPublisher++;
+      for (const [number, at] of numbers) if (!this.#mustArrive(run, number, at, live)) lostWithPublisher++;
     }
     const delays = this.#delays.toSorted((a, b) => a - b);
     const delayOf = (part: number): number => delays[Math.min(delays.length - 1, Math.floor(part * delays.length))] ?? 0;
@@ -156,7 +156,7 @@ export class Ledger {
     };
   }
 
-  /** Ended runs: the messages before their newest one, and those that were published long enough before their end. */
+  /** Describes the messages that ended runs lack before their newest one, and those that were published long enough before their end. */
   #holes(): string[] {
     const holes: string[] = [];
     for (const subscriber of this.#runs.values()) {
@@ -175,12 +175,12 @@ export class Ledger {
     return holes;
   }
 
-  /** Errors of requests between members that were there all the time, and wrong answers. */
+  /** Describes failed requests between members that were present all the time, and wrong answers. */
   #wrongRequests(): string[] {
     return this.#requests.flatMap(({ at, code, from, startedAt, to }) => {
       if (code === undefined) return [];
-      const wereThere = [...this.#runs.values()].filter((run) => isPresent(run, startedAt - lineDelay, at));
-      const isFault = wereThere.some(({ id }) => id === from) && wereThere.some(({ name }) => name === to);
+      const present = [...this.#runs.values()].filter((run) => isPresent(run, startedAt - lineDelay, at));
+      const isFault = present.some(({ id }) => id === from) && present.some(({ name }) => name === to);
       if (code !== "wrong_answer" && !isFault) return [];
       return [`a request of ${from} to ${to}, which ran, ended with ${code} after ${Math.round(at - startedAt)} ms`];
     });
@@ -190,14 +190,14 @@ export class Ledger {
   *#expected(subscriber: Run, run: string, numbers: ReadonlyMap<number, number>): IterableIterator<number> {
     const live = this.#live();
     for (const [number, at] of numbers) {
-      if (subscriber.subscribes.includes(topicOf(number)) && this.#hasLeft(run, number, at, live)) yield number;
+      if (subscriber.subscribes.includes(topicOf(number)) && this.#mustArrive(run, number, at, live)) yield number;
     }
   }
 
-  /** Whether a message has left its publisher. */
-  #hasLeft(run: string, number: number, at: number, live: readonly Run[]): boolean {
+  /** Whether a message must arrive: its publisher lived long enough, or a live member has it. */
+  #mustArrive(run: string, number: number, at: number, live: readonly Run[]): boolean {
     const publisher = this.#runs.get(run);
-    if (publisher?.endedAt === undefined || isPresent(publisher, at, at + leavesWithin)) return true;
+    if (publisher?.endedAt === undefined || isPresent(publisher, at, at + sendsWithin)) return true;
     return live.some((subscriber) => this.#has(subscriber, run, number));
   }
 

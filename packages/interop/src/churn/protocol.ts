@@ -1,23 +1,23 @@
-/** What a peer does in a run of `pnpm churn`, and what it reports. */
+/** The work of a peer in `pnpm churn`, and its reports. */
 
-/** All members publish in these in turn; each of ours subscribes to the first two, and to one of the others. */
+/** All members publish in these topics in turn. Each of this library subscribes to the first two, and to one of the others. */
 export const topicNames = ["orders", "prices", "north", "south"] as const;
 export type TopicName = (typeof topicNames)[number];
 
-/** All members publish a retained value in it now and then, and end with the same one. */
+/** All members of this library publish retained values in this topic, and must end with the same one. */
 export const retainedTopic = "config";
 
 export interface WorkOrder {
-  /** One run of one process: a name that no other run has. */
+  /** The unique name of one run of one process. */
   readonly run: string;
   readonly subscribes: readonly TopicName[];
-  /** By handlers, or by async iterators. */
+  /** Whether its subscriptions are handlers or async iterators. */
   readonly by: "handler" | "iterator";
-  /** In ms: how often it publishes a message, and how often it sends a request. */
+  /** In ms: the time from one message to the next, and from one request to the next. */
   readonly publishInterval: number;
   readonly requestInterval: number;
   readonly requestTimeout: number;
-  /** Of the topics, in ms. */
+  /** The option of the topics, in ms. */
   readonly retention: number;
 }
 
@@ -32,21 +32,21 @@ export interface Published {
 
 /** Counters at the end of the work. */
 export interface WorkCounters {
-  /** Messages that the topics have given up, could not decode, or dropped early; failed handlers and messages lost by a slow iterator. All should be 0. */
+  /** Messages that the topics gave up, refused or dropped early, that a slow iterator lost, and failed handlers: should be 0. */
   readonly lost: number;
   readonly repaired: number;
   /** Requests that a handler got more than once. */
   readonly handledTwice: number;
-  /** The owners of some keys in this member's ring, and the leader: the same at all members that see the same members. */
+  /** The owners of some keys in this member's ring, and the leader. Members that see the same members must have the same ones. */
   readonly owners: string;
 }
 
-/** A message is about to be published. Its line is written first, so that no process knows the message before this program does. */
+/** A peer is about to publish a message. It prints this event first, so that the ledger knows each message before its deliveries. */
 interface PublishedEvent extends Published {
   readonly event: "published";
 }
 
-/** Messages that subscriptions got, in this order: the run, the number, and the delay in ms. */
+/** Messages that subscriptions got, in order: the run, the number, and the delay in ms. */
 interface DeliveredEvent {
   readonly event: "delivered";
   readonly at: number;
@@ -60,13 +60,13 @@ interface RetainedEvent {
   readonly value: string;
 }
 
-/** A request has ended. `requestAll` reports each member that it has asked. */
+/** A request has ended. `requestAll` has one event for each member that it asked. */
 export interface RequestEvent {
   readonly event: "request";
   readonly at: number;
   readonly startedAt: number;
   readonly to: string;
-  /** The code of its error, `missing` for a member that did not answer `requestAll`, `wrong_answer`. Absent if it was answered. */
+  /** The code of its error, `missing` if the member did not answer `requestAll`, or `wrong_answer`. Absent after a right answer. */
   readonly code?: string;
 }
 

@@ -5,18 +5,18 @@ import { createTopics, type TopicMessage, type Topics } from "@memberlist/topics
 import { epochMs } from "../peer-protocol.ts";
 import { retainedTopic, topicOf, type ChurnEvent, type Published, type WorkCounters, type WorkOrder } from "./protocol.ts";
 
-/** How often deliveries are reported, in ms. */
+/** The interval between reports of deliveries, in ms. */
 const reportInterval = 200;
-/** Each so many messages, one is too long for a packet, and a retained value is published. */
+/** One in `longEvery` messages is too long for a packet. With one in `retainedEvery`, the peer also publishes a retained value. */
 const longEvery = 16;
 const longBytes = 8_000;
 const retainedEvery = 10;
-/** Each so many requests, one is too long for a packet; each so many, all are asked. */
+/** One in `longRequestEvery` requests is too long for a packet. One in `requestAllEvery` asks all members. */
 const longRequestEvery = 5;
 const requestAllEvery = 8;
 const keys = Array.from({ length: 20 }, (_, i) => `key-${i}`);
 
-/** Publishes, subscribes, asks and answers in one peer, and reports all of it. */
+/** Publishes, subscribes, sends requests and answers them in one peer, and reports each event. */
 export class ChurnWork {
   readonly #members: Memberlist;
   readonly #order: WorkOrder;
@@ -58,7 +58,7 @@ export class ChurnWork {
     setInterval(() => this.#flush(), reportInterval);
   }
 
-  /** Publishes and asks from now on, except while the member is alone or has left. */
+  /** Starts to publish and to send requests, except while the member is alone or has left. */
   start(): void {
     const { publishInterval, requestInterval } = this.#order;
     const every = (interval: number, act: () => Promise<void>): void => {
@@ -68,7 +68,7 @@ export class ChurnWork {
     every(requestInterval, () => (this.#asked % requestAllEvery === requestAllEvery - 1 ? this.#askAll() : this.#ask()));
   }
 
-  /** Stops both. The subscriptions and the handler stay. */
+  /** Stops publishing and sending requests. The subscriptions and the handler remain. */
   async end(): Promise<WorkCounters> {
     for (const timer of this.#timers) clearInterval(timer);
     this.#stop.abort();
@@ -103,7 +103,7 @@ export class ChurnWork {
     try {
       await Promise.all([published, retained]);
     } catch (error) {
-      // The member leaves, or shuts down.
+      // The member is leaving, or shuts down.
       if (!(error instanceof MemberlistError)) throw error;
     }
   }
@@ -123,7 +123,7 @@ export class ChurnWork {
     this.#delivered = [];
   }
 
-  /** The others that answer requests. */
+  /** The other members that answer requests. */
   #others(): Node[] {
     const { name } = this.#members.localNode();
     return this.#members.members().filter((node) => node.name !== name && !node.name.startsWith("go"));
@@ -170,13 +170,13 @@ export class ChurnWork {
   }
 
   #ended(startedAt: number, to: string, code: string | undefined): void {
-    // At the end of the work, requests are aborted.
+    // `end` aborts requests.
     if (code !== undefined && this.#stop.signal.aborted) return;
     this.#report({ event: "request", at: epochMs(), startedAt, to, ...(code !== undefined && { code }) });
   }
 }
 
-/** An error of this program ends the process, and so the run. */
+/** An error of this program must end the process, and so `pnpm churn`. */
 function throwLater(error: unknown): void {
   queueMicrotask(() => {
     throw error;
