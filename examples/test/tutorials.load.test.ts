@@ -7,14 +7,14 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { until } from "@memberlist/interop";
 import { generateKey } from "@memberlist/transport-node";
 import { bundle } from "../../scripts/bundle.mjs";
+import { codeBlocks, type CodeBlock } from "../../scripts/markdown.mjs";
 
 const limit = { timeout: 120_000 };
 
 /** The text of a page, and its programs. A program that others of the page import has a name. */
-function readPage(page: string): { text: string; programs: { name: string | undefined; code: string }[] } {
+function readPage(page: string): { text: string; programs: CodeBlock[] } {
   const text = readFileSync(new URL(`../../docs/${page}.md`, import.meta.url), "utf8");
-  const blocks = [...text.matchAll(/```ts(?: \[([\w.-]+)\])?\n([\s\S]*?)```/g)];
-  return { text, programs: blocks.map(([, name, code = ""]) => ({ name, code })) };
+  return { text, programs: codeBlocks(text) };
 }
 
 function newFolder(name: string): URL {
