@@ -37,7 +37,7 @@ export function worstOf(figures: readonly Figure[], what: string, kind: string):
 /** The kinds that a table compares, each with the title of its column. */
 export type Kinds = readonly [first: readonly [string, string], ...others: readonly (readonly [string, string])[]];
 
-/** Medians, ranges, and how many times the median of each other kind the first one's is. */
+/** Returns a table of medians and ranges, and of the first kind's median divided by that of each other kind. */
 export function figureTable(figures: readonly Figure[], kinds: Kinds): string {
   const [[, firstTitle], ...others] = kinds;
   const lines = figures.map(({ what, unit, samples }) => {

@@ -7,8 +7,10 @@ const run = promisify(execFile);
 const buildTimeout = 30 * 60_000;
 
 /**
- * Builds the node of the Rust crate (`cargo build --release`; cargo builds again only what has changed), and returns its path. Undefined without cargo or its
- * registry, and in CI, after a line for `report`.
+ * Builds the node of the Rust crate, and returns its path. cargo builds again only what has changed.
+ *
+ * @param report gets one line before the build, or with the reason why the crate does not take part
+ * @returns undefined in CI, without cargo, and if the build fails
  */
 export async function buildRustNode(report: (line: string) => void): Promise<string | undefined> {
   if (process.env["CI"]) {

@@ -2,21 +2,21 @@ import { crc32 } from "../../memberlist/src/wire/crc.ts";
 import { decryptGcm, type PacketContent, type WireForm } from "./wire-check.ts";
 
 /**
- * The wire form of the Rust crate. It has the layers of the Go library in another coding: each has a tag, an algorithm and a length. The messages are of the kind of
- * protocol buffers, and compression is Snappy instead of LZW.
+ * The wire form of the Rust crate. It has the layers of the Go library, but each starts with a tag, an algorithm and a length. Messages are encoded like
+ * protocol buffers, and compressed by Snappy instead of LZW.
  */
-const tag = { compound: 1, user: 9, checksum: 13, compressed: 14, encrypted: 15 } as const;
+const tag = { user: 9, checksum: 13, compressed: 14, encrypted: 15 } as const;
 const algorithm = { aesGcm: 1, crc32: 1, snappy: 4 } as const;
 
 const lengthSize = 4;
 const crcSize = 4;
-/** The crate computes the CRC-32, but writes the upper half of it as a number of 64 bits (0.8.5), and its receivers compare that. */
+/** The crate (0.8.5) computes the CRC-32 as a number of 64 bits, but writes and compares only the upper half. */
 const upperHalf = 0;
 const nonceAndTag = 12 + 16;
 /** The crate's default: shorter messages stay as they are. */
 const compressedFrom = 512;
 
-/** @throws Error when the packet is not encrypted by that key, its checksum is wrong, or it holds something else than user messages */
+/** @throws Error if the packet is not encrypted by that key, its checksum is wrong, or it contains anything but one user message */
 function contentOf(packet: Uint8Array, key: Uint8Array | null): PacketContent {
   const clear = key === null ? packet : decrypt(packet, key);
   const hasCrc = clear[0] === tag.checksum;
@@ -52,7 +52,7 @@ function checked(clear: Uint8Array): Uint8Array {
 }
 
 function decompressed(message: Uint8Array): Uint8Array {
-  // Of the two bytes of the algorithm the second is its level, which Snappy has not.
+  // The algorithm takes two bytes. The second is the level, which Snappy does not use.
   expectHeader(message, tag.compressed, algorithm.snappy);
   const start = 3 + 2 * lengthSize;
   const clear = unsnap(message.subarray(start, start + u32(message, 3 + lengthSize)));
@@ -66,7 +66,7 @@ function expectHeader(bytes: Uint8Array, type: number, algorithmId: number): voi
   }
 }
 
-/** Snappy's block format. @throws Error when it is not that */
+/** Decompresses Snappy's block format. @throws Error if the block is malformed */
 export function unsnap(block: Uint8Array): Uint8Array {
   const [size, start] = varint(block, 0);
   const out = new Uint8Array(size);
@@ -95,7 +95,7 @@ export function unsnap(block: Uint8Array): Uint8Array {
   return out;
 }
 
-/** @returns the number, and where it ends */
+/** @returns the number, and the offset of its end */
 function varint(bytes: Uint8Array, start: number): readonly [value: number, end: number] {
   let value = 0;
   for (let at = start, unit = 1; ; at++, unit *= 128) {

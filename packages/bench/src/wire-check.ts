@@ -14,11 +14,11 @@ export interface PacketContent {
   readonly hasCrc: boolean;
 }
 
-/** How a library writes packets, as far as the bench looks at them. */
+/** The wire form of a library's packets, as the bench checks them. */
 export interface WireForm {
-  /** @throws Error when a packet is not what it should be */
+  /** @throws Error if the packet is malformed, or does not have the layers that the key asks for */
   readonly contentOf: (packet: Uint8Array, key: Uint8Array | null) => PacketContent;
-  /** Messages from that many bytes on have to be compressed, where they can be. */
+  /** The library compresses messages of at least this many bytes. */
   readonly compressedFrom: number;
 }
 
@@ -55,7 +55,7 @@ export function layersOf(
   return { parts, inner, isCompressed, hasCrc };
 }
 
-/** The form of the Go library, and ours. */
+/** The form that the Go library and this one share. */
 export const goWire: WireForm = { contentOf, compressedFrom: 0 };
 
 function decrypt(packet: Uint8Array, key: Uint8Array): Uint8Array {
@@ -63,7 +63,7 @@ function decrypt(packet: Uint8Array, key: Uint8Array): Uint8Array {
   return decryptGcm(packet.subarray(1), key);
 }
 
-/** Nonce, ciphertext and tag. @throws Error when they are not from that key */
+/** @param bytes nonce, ciphertext and tag @throws Error if the key is wrong */
 export function decryptGcm(bytes: Uint8Array, key: Uint8Array): Uint8Array {
   const decipher = createDecipheriv("aes-128-gcm", key, bytes.subarray(0, nonceSize), { authTagLength: tagSize });
   decipher.setAuthTag(bytes.subarray(-tagSize));

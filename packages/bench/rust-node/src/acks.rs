@@ -31,7 +31,7 @@ impl AckSource {
         }
     }
 
-    /// Returns the port on which it listens. `count` is what it reports after each flush interval.
+    /// Returns the port on which it listens. It reports `count` after each flush interval.
     pub async fn listen(
         self: &Arc<Self>,
         count: impl Fn() -> u64 + Send + 'static,
@@ -68,7 +68,7 @@ impl AckSource {
         self.every.store((window / ACKS_PER_WINDOW).max(1), Relaxed);
     }
 
-    /// After each message.
+    /// To be called after each message.
     pub fn counted(&self, count: u64) {
         if count.saturating_sub(self.reported.load(Relaxed)) >= self.every.load(Relaxed) {
             self.report(count);
@@ -78,13 +78,13 @@ impl AckSource {
     fn report(&self, count: u64) {
         self.reported.store(count, Relaxed);
         for sender in self.senders.lock().unwrap().iter_mut() {
-            // A sender that is gone does not matter.
+            // The sender may have ended.
             let _ = sender.write_all(&(count as u32).to_be_bytes());
         }
     }
 }
 
-/// Calls `acked` with the receiver's count whenever it comes.
+/// Calls `acked` with each count that the receiver reports.
 pub async fn follow_acks(port: u16, acked: impl Fn(u64) + Send + 'static) -> Result<(), Failure> {
     let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
     tokio::spawn(async move {

@@ -20,7 +20,7 @@ pub type List<E, N> = Memberlist<
     CompositeDelegate<Id, SocketAddr, NoDelegate, NoDelegate, E, NoDelegate, N, NoDelegate>,
 >;
 
-/// What both kinds of nodes have in common.
+/// The settings that both kinds of nodes share.
 pub struct Layers {
     pub name: String,
     pub compress: bool,
@@ -30,11 +30,11 @@ pub struct Layers {
     pub packet_size: usize,
 }
 
-/// Messages that may wait for the delegate, as for the other contenders.
+/// How many messages may wait for the delegate: as many as for the other contenders.
 const HANDOFF_QUEUE_DEPTH: usize = 65_536;
 
-/// Starts a member with what the bench sets for each contender: no push/pulls of its own, and the layers that the case asks for. The crate has no LZW: snappy
-/// stands in for it.
+/// Starts a member as the bench starts each contender: without push/pulls of its own, and with the layers that the case asks for. Snappy replaces LZW, which the
+/// crate does not have.
 pub async fn start<E, N>(
     layers: Layers,
     events: E,

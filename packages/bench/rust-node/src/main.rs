@@ -1,6 +1,6 @@
-//! One node of the bench that runs al8n's memberlist for Rust; the vocabulary is that of the TypeScript and the Go nodes.
+//! One node of the bench that runs al8n's memberlist for Rust. It takes the orders of the TypeScript and the Go nodes, and its runtime has `threads` threads.
 //!
-//! `rust-node <threads>`: a node of ../src/throughput/node-task.ts, its runtime of so many threads.
+//! `rust-node <threads>`: a node of ../src/throughput/node-task.ts.
 //! `rust-node <threads> member`: a member of ../src/protocol/member-task.ts.
 //! `rust-node <threads> peers`: the rest of that member's cluster, see ../src/protocol/rust-peers.ts.
 
@@ -32,7 +32,7 @@ fn main() -> Result<(), Failure> {
         Some("peers") => runtime.block_on(peers::run(lines)),
         Some(other) => Err(format!("a node cannot be {other}").into()),
     }?;
-    // The crate's own tasks do not end.
+    // Does not wait for the crate's own tasks, which do not end.
     runtime.shutdown_background();
     Ok(())
 }
@@ -47,7 +47,7 @@ fn runtime_of(threads: usize) -> io::Result<Runtime> {
         .build()
 }
 
-/// The lines of stdin. A thread of its own reads them: tokio would take one of its own for that, too.
+/// The lines of stdin, read by a thread of its own, as tokio's stdin would be.
 pub struct Lines(UnboundedReceiver<String>);
 
 impl Lines {

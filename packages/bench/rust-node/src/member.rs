@@ -67,7 +67,7 @@ impl Clock {
         self.start.elapsed().as_nanos() as u64
     }
 
-    /// Notes the longest that passed until a task was there again that had slept for a millisecond.
+    /// Records the longest time that a sleep of 1 ms took.
     async fn watch_stalls(&self) {
         let mut last = self.now();
         loop {
@@ -136,7 +136,7 @@ pub async fn run(mut lines: Lines) -> Result<(), Failure> {
         let mut took = 0.0;
         match order.what.as_str() {
             "reset" => {
-                // Only now: an idle node has no such task.
+                // Not before: this task would add to the CPU of an idle node.
                 if !is_watched {
                     is_watched = true;
                     let clock = Arc::clone(&clock);

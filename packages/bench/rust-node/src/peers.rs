@@ -41,16 +41,16 @@ struct Order {
 
 #[derive(Serialize)]
 struct Answer {
-    /// Packets that have come in.
+    /// Packets received so far.
     packets: u64,
 }
 
 /// As in ../../src/protocol/fake-members.ts.
 const PACKET_BYTES: usize = 1_394;
-/// A push/pull may be as long as it has to be.
+/// No limit: a push/pull is one message.
 const STREAM_BYTES: usize = usize::MAX / 2;
 
-/// The members that ../../src/protocol/fake-members.ts plays, in the crate's own wire form.
+/// The same members as in ../../src/protocol/fake-members.ts, in the crate's own wire form.
 struct Peers {
     count: usize,
     port: u16,
@@ -109,7 +109,7 @@ impl Peers {
             .into()
     }
 
-    /// A push/pull with a member: it then knows the first `count`. Ends when the member has ended it.
+    /// Starts a push/pull that gives a member the first `count` peers. Returns when the member has closed the stream.
     async fn push_pull(&self, member: SocketAddr, count: usize) -> Result<(), Failure> {
         let mut stream = TcpStream::connect(member).await?;
         stream.write_all(&self.states(count)?).await?;
@@ -134,7 +134,7 @@ impl Peers {
         Ok(encode(STREAM_BYTES, vec![message])?.concat())
     }
 
-    /// All of them announce at once that they are alive, in full packets.
+    /// Sends a member the alive messages of all peers at once, in full packets.
     async fn storm(&self, member: SocketAddr) -> Result<(), Failure> {
         let all = (0..self.count)
             .map(|i| self.alive(i, incarnation_of(i)))
@@ -145,7 +145,7 @@ impl Peers {
         Ok(())
     }
 
-    /// The next one pings the member.
+    /// Pings a member from the next peer.
     async fn ping(&self, member: SocketAddr, name: &str) -> Result<(), Failure> {
         let seq_no = self.seq_no.fetch_add(1, Relaxed) + 1;
         let ping = Ping::new(

@@ -22,18 +22,18 @@ use crate::{
     throughput::Order,
 };
 
-/// Without any progress for that long, what is on its way is given up for lost.
+/// After so long without progress, messages on their way count as lost.
 const LOST_AFTER: Duration = Duration::from_millis(100);
-/// A sender at a rate that was paused catches up with that much at once, in seconds.
+/// In seconds: after a pause, a sender at a rate sends at once what is due of so long at most.
 const BURST: f64 = 0.001;
-/// Messages between two turns of the runtime, in which it reads acknowledgements.
+/// After so many messages a sender yields, so that the runtime reads acknowledgements.
 const MESSAGES_A_TURN: u64 = 32;
 
 #[derive(Default, Clone, Copy)]
 struct Progress {
     acked: u64,
     lost: u64,
-    /// Orders so far: each ends the one before.
+    /// How many orders have come: each ends the one before.
     epoch: u64,
 }
 
@@ -45,7 +45,7 @@ struct State<E: EventDelegate<Id = Id, Address = SocketAddr>, N: NodeDelegate> {
     progress: watch::Sender<Progress>,
 }
 
-/// Does in tasks what ../../src/throughput/pacer.ts does.
+/// Sends what an order allows, in tasks, as ../../src/throughput/pacer.ts does in turns of the event loop.
 pub struct Sender<E: EventDelegate<Id = Id, Address = SocketAddr>, N: NodeDelegate>(
     Arc<State<E, N>>,
 );
@@ -145,7 +145,7 @@ where
                 );
                 last = now;
                 if due < 1.0 {
-                    // As Node's sender: a timer of 1 ms would let out bursts.
+                    // Looks at the clock in each turn, as Node's sender does: a timer of 1 ms would cause bursts.
                     yield_now().await;
                     continue;
                 }

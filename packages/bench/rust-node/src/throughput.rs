@@ -68,7 +68,7 @@ struct Mark {
     at: f64,
 }
 
-/// Counts what is delivered whole, and what is not.
+/// Counts messages that arrive as they were sent, and others.
 struct Counter {
     payloads: Vec<Bytes>,
     count: AtomicU64,
@@ -94,7 +94,7 @@ impl NodeDelegate for Counting {
     }
 }
 
-/// The crate's headers are up to 12 bytes longer than those that the bench leaves room for.
+/// The bench leaves room for the Go library's headers; the crate's are up to 12 bytes longer.
 const HEADER_ROOM: usize = 64;
 
 pub async fn run(mut lines: Lines) -> Result<(), Failure> {

@@ -19,5 +19,5 @@ pub fn memory() -> usize {
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub fn memory() -> usize {
-    panic!("only glibc says how much memory is in use")
+    panic!("only glibc reports the memory in use")
 }

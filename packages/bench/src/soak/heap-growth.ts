@@ -44,7 +44,7 @@ function allowance(samples: readonly HeapSample[]): number {
   return growthMax * Math.max(1, length / spanMinutes);
 }
 
-/** Returns whether a heap stayed within its allowed growth. */
+/** The growth of a heap, beside what is allowed. */
 export interface GrowthVerdict {
   /** In MB, over the time of the samples. */
   readonly growth: number;

@@ -23,7 +23,7 @@ export function allCases(): Case[] {
 
 /**
  * What is measured unless `--all` is given: at the default buffer of 1,400 bytes everything that can make a difference (what a message
- * says matters only where it is compressed), at the other sizes gossip; there Deno and Bun in the default mode only. The Rust crate, only gossip at 1,400 bytes.
+ * says matters only where it is compressed), at the other sizes gossip; there Deno and Bun in the default mode only. The Rust crate sends only gossip at 1,400 bytes.
  */
 export function isUsual({ size, payload, mode }: Case, runtime: RuntimeName): boolean {
   if (isRust(runtime)) return size === 1400 && payload === "gossip";
@@ -32,7 +32,7 @@ export function isUsual({ size, payload, mode }: Case, runtime: RuntimeName): bo
   return mode === "compressed" || runtime === "node" || runtime === "go" || isBare(runtime);
 }
 
-/** Whether a contender can send it at all: the Rust crate's headers are longer, and would exceed the longest packet that UDP has. */
+/** Returns whether a contender can send such packets: with the Rust crate's longer headers, a full one would exceed the limit of UDP. */
 export function canSend({ size }: Case, runtime: RuntimeName): boolean {
   return !(isRust(runtime) && size === 65_507);
 }

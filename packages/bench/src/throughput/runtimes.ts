@@ -28,7 +28,7 @@ export interface Runtime {
 const program = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 /**
- * The contenders that run on this machine; npm fetches Deno and Bun once, as for `pnpm matrix`. CI needs all of them.
+ * The contenders that run on this machine; npm fetches Deno and Bun once, as for `pnpm matrix`. CI needs all but the Rust crate, which it does not build.
  *
  * @param report gets one line for what is fetched, or for what does not take part
  */
