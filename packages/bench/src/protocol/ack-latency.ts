@@ -10,7 +10,7 @@ const roundsMax = 3;
 /** Two members exchange application states of 20 MiB, while the bench pings the one that answers. */
 export const ackLatency: Experiment = {
   name: "ack-latency",
-  isInGoWire: true,
+  excludesRust: true,
   steps: (rounds, kinds) => Math.min(rounds, roundsMax) * kinds,
   run: async ({ programs, kinds, rounds, figures, step }) => {
     const what = "20 MiB push/pull each way, compressed and encrypted";

@@ -51,7 +51,7 @@ async function protocol(flags: FigureFlags): Promise<void> {
   const rounds = quick === true ? 1 : flags.rounds;
   const programs = await findPrograms();
   const kinds = [...programs.keys()];
-  const kindsOf = (one: Experiment): Kind[] => kinds.filter((kind) => kind !== "rust" || one.isInGoWire !== true);
+  const kindsOf = (one: Experiment): Kind[] => kinds.filter((kind) => kind !== "rust" || one.excludesRust !== true);
   const total = wanted.reduce((sum, one) => sum + one.steps(rounds, kindsOf(one).length), 0);
   const progress = new Progress("bench protocol", total);
   const found = new Figures();

@@ -14,7 +14,7 @@ interface Report {
 /** From a kill until the others hold the node for dead: the interop suite's own measurement, observers of each kind side by side. */
 export const detection: Experiment = {
   name: "kill-to-dead",
-  isInGoWire: true,
+  excludesRust: true,
   steps: () => 1,
   run: async ({ kinds, rounds, figures, step }) => {
     if (!kinds.includes("go")) return;

@@ -8,7 +8,7 @@ interface Bench {
   readonly kinds: readonly Kind[];
   readonly rounds: number;
   readonly figures: Figures;
-  /** Those with the wire form of that kind, 10,000 and more. */
+  /** Returns more than 10,000 peers in the wire form of that kind. */
   readonly peersOf: (kind: Kind) => Peers;
   /** After each step of {@link Experiment.steps}. */
   readonly step: () => void;
@@ -17,8 +17,8 @@ interface Bench {
 /** One part of `pnpm bench protocol`. */
 export interface Experiment {
   readonly name: string;
-  /** It needs peers in a wire form that the bench itself can write: the Rust crate has another one. */
-  readonly isInGoWire?: true;
+  /** It needs the Go library's wire form, or more of a member than the Rust node implements. */
+  readonly excludesRust?: true;
   /** For the progress. */
   readonly steps: (rounds: number, kinds: number) => number;
   readonly run: (bench: Bench) => Promise<void>;
@@ -141,7 +141,7 @@ export async function memoryOf(programs: Programs, kind: Kind, peers: Peers, som
 /** Encoding, decoding and the broadcast queue, in one process each, without any network. */
 export const timings: Experiment = {
   name: "timings",
-  isInGoWire: true,
+  excludesRust: true,
   steps: (rounds, kinds) => rounds * kinds,
   run: async ({ programs, kinds, rounds, figures, step }) => {
     const entries = 100_000;

@@ -16,7 +16,7 @@ const packetBytes = 1_394;
 
 /**
  * {@link Peers} in the Go library's wire form: each has an address of its own in 127.0.0.0/8, and one socket answers for all. They answer pings, suspicions and
- * push/pulls, and say on demand what members of a real cluster would.
+ * push/pulls.
  */
 export class FakeMembers implements Peers {
   readonly #nodes: readonly PushNodeState[];

@@ -58,7 +58,9 @@ async function idle(programs: Programs, kind: Kind, size: number): Promise<numbe
 /** In ms for each second at the LAN defaults. */
 async function cpuOf(member: Member, peers: Peers, size: number, kind: Kind): Promise<number> {
   await peers.pushPull(member.port);
-  const pings = setInterval(() => void peers.ping(member.port, "idle"), lan.probeInterval / speed);
+  // If the peers have failed, their next answer below is an error, too.
+  const ping = (): unknown => peers.ping(member.port, "idle").catch(() => undefined);
+  const pings = setInterval(ping, lan.probeInterval / speed);
   try {
     await sleep(settling);
     const before = await member.do({ do: "mark" });

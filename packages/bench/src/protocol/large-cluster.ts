@@ -14,7 +14,7 @@ const afterwards = 1_000;
  */
 export const largeCluster: Experiment = {
   name: "large",
-  isInGoWire: true,
+  excludesRust: true,
   steps: (_rounds, kinds) => 3 * kinds,
   run: async ({ programs, kinds, figures, step }) => {
     const fake = await FakeMembers.open(size);

@@ -1,13 +1,13 @@
-/** Members that are there only by what they say, in the wire form of the member under test: the rest of its cluster. */
+/** The rest of the cluster of a member under test: simulated members, in the wire form of that member. */
 export interface Peers {
   readonly size: number;
-  /** Packets that have come in. */
+  /** Returns how many packets the peers have received so far. */
   packets(): Promise<number>;
-  /** A push/pull with a member: it then knows all of them, or the first `count`. Resolves when the member has ended it. */
+  /** Starts a push/pull that gives a member all peers, or the first `count`. Resolves when the member has closed the stream. */
   pushPull(port: number, count?: number): Promise<void>;
-  /** All of them announce at once that they are alive, in full packets. */
+  /** Sends a member the alive messages of all peers at once, in full packets. */
   storm(port: number): Promise<void>;
-  /** The next one pings the member. */
+  /** Pings a member from the next peer. */
   ping(port: number, name: string): Promise<void>;
   close(): Promise<void>;
 }

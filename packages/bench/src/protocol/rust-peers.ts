@@ -6,11 +6,11 @@ interface Answer {
   readonly packets: number;
 }
 
-/** The members that `FakeMembers` plays, in the wire form of the Rust crate: a process of it writes them. */
+/** {@link Peers} in the wire form of the Rust crate, which a process of the crate plays. */
 export class RustPeers implements Peers {
   readonly size: number;
   readonly #child: Child;
-  /** One order after the other. */
+  /** The latest order: {@link Child.ask} takes one at a time. */
   #last: Promise<unknown> = Promise.resolve();
 
   private constructor(size: number, child: Child) {
@@ -19,8 +19,8 @@ export class RustPeers implements Peers {
   }
 
   /** @param command of a Rust member */
-  static async open([program, threads = "1"]: Command, size: number): Promise<RustPeers> {
-    const child = new Child("the rust peers", [program, threads, "peers"]);
+  static async open([program]: Command, size: number): Promise<RustPeers> {
+    const child = new Child("the rust peers", [program, "1", "peers"]);
     await child.ask<Answer>({ count: size });
     return new RustPeers(size, child);
   }
@@ -41,8 +41,9 @@ export class RustPeers implements Peers {
     await this.#ask({ do: "ping", port, name });
   }
 
-  close(): Promise<void> {
-    return this.#child.end();
+  async close(): Promise<void> {
+    await this.#last;
+    await this.#child.end();
   }
 
   #ask(order: { readonly do: string; readonly [field: string]: unknown }): Promise<Answer> {
