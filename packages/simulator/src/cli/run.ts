@@ -43,7 +43,7 @@ export function addRun(program: Command): void {
         packetsSent: simulation.network.stats.packetsSent,
         rssMiB: Math.round(process.memoryUsage().rss / 2 ** 20),
         heapMiB: Math.round(heapBytes() / 2 ** 20),
-        mostRssMiB: Math.round(process.resourceUsage().maxRSS / 2 ** 10),
+        maxRssMiB: Math.round(process.resourceUsage().maxRSS / 2 ** 10),
         trace: simulation.trace.hash,
       };
       process.stdout.write(`${JSON.stringify(report)}\n`);

@@ -141,7 +141,7 @@ export function infectionCurve(n: number, t: number): number {
 
 /**
  * How often a member that is alive is found to have failed. Suspicion is off: a verdict counts, but does not remove the member. As in the paper, messages
- * rides along on pings and acks alone.
+ * ride along on pings and acks alone.
  *
  * @returns verdicts per member and period
  */
