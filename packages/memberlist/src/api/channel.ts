@@ -19,7 +19,10 @@ export interface ChannelSender {
  * with) is logged and counted as `delegate_failed`.
  */
 export interface ChannelHandlers {
-  /** Called for each message of the channel. It may keep the bytes. A broadcast arrives once. This member's own broadcasts do not arrive. */
+  /**
+   * Called for each message of the channel. A broadcast arrives once. This member's own broadcasts do not arrive. The handler may keep the bytes,
+   * but must copy them before it changes or transfers them: other messages may be in the same buffer.
+   */
   onMessage?(message: Uint8Array, from: ChannelSender): void;
   /**
    * Returns the channel's part of the state that a push/pull carries. All channels and the delegate share 20 MiB. `join` is true if the

@@ -16,7 +16,8 @@ export interface Delegate {
   nodeMeta?(limit: number): Uint8Array;
   /**
    * Called for each user message: a broadcast, or sent by `sendBestEffort` or `sendReliable`. The delegate may keep the bytes, but
-   * must copy them before it changes or transfers them: other messages may be in the same buffer. It must not block, because packets wait meanwhile.
+   * must copy them before it changes or transfers them: other messages may be in the same buffer. It must not block, because packets wait
+   * meanwhile.
    *
    * @param from the address of the sender. For a packet it is the sender's gossip address, and a reply can be sent to it. For a stream it
    *   has the sender's IP and the port of this connection. The sender of a broadcast is the member that relayed it last, so put the

@@ -77,6 +77,19 @@ describe("join()", () => {
     expect(one.clock.now() - before).toBe(50);
   });
 
+  it.each([
+    ["label", { label: "blue" }, { label: "green" }],
+    ["key", { secretKey: new Uint8Array(16) }, { secretKey: new Uint8Array(16).fill(1) }],
+  ])("advises once that all members need the same label and keys, if two peers have another %s", async (_, theirs, mine) => {
+    const one = cluster();
+    const peers = [await one.start(theirs), await one.start(theirs)];
+    const node = await one.start(mine);
+    const error: unknown = await one.settle(node.members.join(peers.map(({ seed }) => seed)).catch((reason: unknown) => reason));
+    const { message } = error as JoinError;
+    expect(message.split("\n")).toHaveLength(4);
+    expect(message.split("\n").at(-1)).toMatch(/^All members need the same label .* secretKey/);
+  });
+
   it("works over IPv6, with and without the port [Join_IPv6]", async () => {
     const one = cluster();
     const a = await one.start({ host: "fd00::1" });
