@@ -36,11 +36,12 @@ export interface FetchedMembers {
   readonly skipped: number;
 }
 
+// Marked as pure, so that bundles of applications without fetchMembers omit the rules.
 export const fetchMembersRules: Rules<FetchMembersOptions> = {
-  transport: shape(["dial"], ["resolve", "resolveSrv"]),
+  transport: /* @__PURE__ */ shape(["dial"], ["resolve", "resolveSrv"]),
   secretKey: { expected: "a Uint8Array", accepts: (value) => value instanceof Uint8Array, secret: true },
-  keyring: shape(["getKeys", "useKey"]),
-  label: text("a string"),
+  keyring: /* @__PURE__ */ shape(["getKeys", "useKey"]),
+  label: /* @__PURE__ */ text("a string"),
   timeout,
   signal: abortSignal,
   limits: { expected: "an object", accepts: isObject },
