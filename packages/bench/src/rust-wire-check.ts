@@ -36,7 +36,7 @@ function decrypt(packet: Uint8Array, key: Uint8Array): Uint8Array {
   expectHeader(packet, tag.encrypted, algorithm.aesGcm);
   const start = 2 + lengthSize;
   const length = u32(packet, 2);
-  if (packet.length !== start + length + nonceAndTag) throw new Error("the encrypted part has another length than it says");
+  if (packet.length !== start + length + nonceAndTag) throw new Error("the length of the encrypted part is wrong");
   return decryptGcm(packet.subarray(start), key);
 }
 
@@ -56,7 +56,7 @@ function decompressed(message: Uint8Array): Uint8Array {
   expectHeader(message, tag.compressed, algorithm.snappy);
   const start = 3 + 2 * lengthSize;
   const clear = unsnap(message.subarray(start, start + u32(message, 3 + lengthSize)));
-  if (clear.length !== u32(message, 3)) throw new Error("the decompressed message has another length than it says");
+  if (clear.length !== u32(message, 3)) throw new Error("the length of the decompressed message is wrong");
   return clear;
 }
 

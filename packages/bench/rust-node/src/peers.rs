@@ -45,12 +45,12 @@ struct Answer {
     packets: u64,
 }
 
-/// As in ../../src/protocol/fake-members.ts.
+/// As in ../../src/protocol/go-wire-peers.ts.
 const PACKET_BYTES: usize = 1_394;
 /// No limit: a push/pull is one message.
 const STREAM_BYTES: usize = usize::MAX / 2;
 
-/// The same members as in ../../src/protocol/fake-members.ts, in the crate's own wire form.
+/// The same members as in ../../src/protocol/go-wire-peers.ts, in the crate's own wire form.
 struct Peers {
     count: usize,
     port: u16,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { pinged } from "../pinged.ts";
 import { clusterSize, memoryOf, settled, type Experiment } from "./experiments.ts";
-import { FakeMembers } from "./fake-members.ts";
+import { GoWirePeers } from "./go-wire-peers.ts";
 import { encrypted, Member } from "./member.ts";
 
 const size = 100_000;
@@ -17,12 +17,12 @@ export const largeCluster: Experiment = {
   excludesRust: true,
   steps: (_rounds, kinds) => 3 * kinds,
   run: async ({ programs, kinds, figures, step }) => {
-    const fake = await FakeMembers.open(size);
+    const peers = await GoWirePeers.open(size);
     try {
       for (const kind of kinds) {
         const responder = await Member.start(programs, kind, { ...encrypted, name: "responder" });
         const joining = await Member.start(programs, kind, { ...encrypted, name: "joining" });
-        await fake.pushPull(responder.port);
+        await peers.pushPull(responder.port);
         await settled(responder, size + 1);
         for (const what of [`a new process joins ${size} members`, `push/pull of ${size} members`]) {
           await Promise.all([responder.do({ do: "reset" }), joining.do({ do: "reset" })]);
@@ -43,12 +43,12 @@ export const largeCluster: Experiment = {
           `memory of a member in the table, at ${size}`,
           "bytes",
           kind,
-          await memoryOf(programs, kind, fake, clusterSize),
+          await memoryOf(programs, kind, peers, clusterSize),
         );
         step();
       }
     } finally {
-      await fake.close();
+      await peers.close();
     }
   },
 };

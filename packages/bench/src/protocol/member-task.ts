@@ -22,7 +22,7 @@ export interface MemberMark {
   readonly members: number;
   /** CPU time of the process, in microseconds. */
   readonly cpu: number;
-  /** The longest since `reset` that the event loop did not come by (in Go: a goroutine that sleeps for 1 ms again and again), in ms. */
+  /** The longest since `reset` that the event loop did not come by (in Go and Rust: a goroutine or task that sleeps for 1 ms again and again), in ms. */
   readonly stall: number;
   /** From the first to the last join that was reported since `reset`, in ms. */
   readonly joining: number;

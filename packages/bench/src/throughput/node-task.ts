@@ -26,7 +26,7 @@ export interface Order {
   readonly window?: number;
   /** Messages per second, whatever is acknowledged; 0: as many as the window lets out. */
   readonly rate?: number;
-  /** Goroutines that send; only the Go node has more than one. */
+  /** How many goroutines or tasks send; Node, Deno and Bun have one sender. */
   readonly senders?: number;
   /** The sender pauses until the next order. */
   readonly stop?: true;

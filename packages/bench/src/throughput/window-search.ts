@@ -1,6 +1,6 @@
 import { median } from "../statistics.ts";
 
-/** How a sender does best: messages that may be on their way, and goroutines that send (of the Go node only). */
+/** How a sender does best: messages that may be on their way, and goroutines (Go) or tasks (Rust) that send. */
 export interface Setting {
   readonly window: number;
   readonly senders: number;

@@ -18,7 +18,7 @@ const packetBytes = 1_394;
  * {@link Peers} in the Go library's wire form: each has an address of its own in 127.0.0.0/8, and one socket answers for all. They answer pings, suspicions and
  * push/pulls.
  */
-export class FakeMembers implements Peers {
+export class GoWirePeers implements Peers {
   readonly #nodes: readonly PushNodeState[];
   #packets = 0;
   readonly #udp: UdpSocket;
@@ -48,14 +48,14 @@ export class FakeMembers implements Peers {
     });
   }
 
-  static async open(count: number): Promise<FakeMembers> {
+  static async open(count: number): Promise<GoWirePeers> {
     const tcp = createServer();
     tcp.listen(0, "0.0.0.0");
     await once(tcp, "listening");
     const udp = createSocket("udp4");
     udp.bind((tcp.address() as AddressInfo).port, "0.0.0.0");
     await once(udp, "listening");
-    return new FakeMembers(count, tcp, udp);
+    return new GoWirePeers(count, tcp, udp);
   }
 
   get size(): number {
