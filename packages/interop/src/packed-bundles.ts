@@ -44,7 +44,7 @@ webpack({ mode: "production", target: "node", entry: "./${app}", output }, (erro
   if (stats.hasErrors()) process.exitCode = 1;
 });`;
 
-/** The bundlers as somebody uses them who has read nothing about us: no banner, and nothing external. */
+/** The bundlers with their defaults, as by a user who has not read our docs: without a banner or external packages. */
 function bundlesOf(bun: string): readonly Bundle[] {
   const esbuild = ["node_modules/.bin/esbuild", app, "--bundle", "--platform=node"];
   const rollup = ["node_modules/.bin/rollup", app, "-f", "es", "-d", "out/rollup", "--entryFileNames", "app.mjs", "--silent"];

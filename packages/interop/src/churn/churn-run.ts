@@ -38,7 +38,7 @@ const settleTimeout = 120_000;
 /** In ms. A busy machine answers late, but a request must fail only if the other member is absent. */
 const requestTimeout = 30_000;
 const commandTimeout = 120_000;
-/** In this order, again and again. After a kill or a leave, a new process takes the place; after a leave, "rejoin" joins again in the same process. */
+/** In this order, again and again. A rejoin is in the same process; after a kill or a leave, a new process takes the place. */
 const disturbances = ["kill", "rejoin", "kill", "leave", "kill"] as const;
 /** The number of members that a new one joins at once. */
 const seeds = 3;
@@ -107,7 +107,7 @@ export class ChurnRun {
       this.#disturb();
       if (performance.now() - reported < 30_000) continue;
       reported = performance.now();
-      progress(`${Math.round((reported - begun) / 1_000)} s: ${this.#progress()}`);
+      progress(`${Math.round((reported - begun) / 1_000)} s: ${this.#summary()}`);
     }
     await this.#pause(begun + duration - performance.now());
     this.#isOver = true;
@@ -154,7 +154,8 @@ export class ChurnRun {
     const work = async (): Promise<void> => {
       for (let slot = waiting.shift(); slot !== undefined; slot = waiting.shift()) await this.#start(slot);
     };
-    const [first] = waiting.splice(0, 1);
+    // The others join this one.
+    const first = waiting.shift();
     if (first !== undefined) await this.#start(first);
     await Promise.all(Array.from({ length: startsAtOnce }, work));
   }
@@ -302,7 +303,7 @@ export class ChurnRun {
     return Promise.all(peers.map((peer) => peer.command("endWork", {})));
   }
 
-  #progress(): string {
+  #summary(): string {
     const away = this.#slots.filter(({ run }) => run === undefined).length;
     return `${this.#kills} kills, ${this.#leaves} leaves, ${this.#runs} starts; ${away} processes are down; ${this.#ledger.summary()}`;
   }
