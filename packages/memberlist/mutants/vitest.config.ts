@@ -22,7 +22,7 @@ class QuickFirst extends BaseSequencer {
   }
 }
 
-/** Which of these tests are tried on which mutants is said in areas.mjs. */
+/** All tests that a mutant may be tried on. `areas.ts` chooses among them. */
 const settings: ViteUserConfig = {
   plugins: [
     {
