@@ -1,8 +1,6 @@
 import { seedName, type Seed, type SeedProvider } from "../api/seeds.ts";
 import { rememberedSeeds } from "../swim/healing.ts";
-import type { SeedFunction } from "./thread-messages.ts";
-
-type PackedSeed = string | SeedFunction;
+import type { PackedSeed } from "./thread-messages.ts";
 
 /** The seeds of running joins, and the latest seeds of earlier joins, which healing tries. The thread knows a seed function by its id. */
 export class JoinSeeds {

@@ -12,7 +12,7 @@ import { MemberFeed } from "./member-feed.ts";
 import { MessageBlockReader, type MessageBlock, type TakeEncoded } from "./message-block.ts";
 import { unpack } from "./packed-values.ts";
 import { loadModule } from "./thread-config.ts";
-import { shared, type ApplicationMessage, type Call, type SeedFunction, type StartMessage } from "./thread-messages.ts";
+import { shared, type ApplicationMessage, type Call, type PackedSeed, type StartMessage } from "./thread-messages.ts";
 import type { ThreadPort } from "./thread-port.ts";
 
 export interface ServeMemberOptions {
@@ -105,7 +105,7 @@ class MemberServer {
     if (timeout > 0 && this.#member !== undefined) this.#watch = this.#watchApplication(this.#member, this.#memory, timeout);
   }
 
-  #seeds(packed: readonly (string | SeedFunction)[]): Seed[] {
+  #seeds(packed: readonly PackedSeed[]): Seed[] {
     return packed.map((seed) => (typeof seed === "string" ? seed : this.#bridge.seed(seed)));
   }
 

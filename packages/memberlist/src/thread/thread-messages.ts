@@ -30,7 +30,7 @@ export interface StartMessage {
   readonly module: string | undefined;
   readonly keys: readonly Uint8Array[] | undefined;
   /** The seeds of earlier joins: healing asks them. */
-  readonly seeds: readonly (string | SeedFunction)[];
+  readonly seeds: readonly PackedSeed[];
   readonly functions: readonly ApplicationFunction[];
   /** Whether a channel of the application has state. */
   readonly hasChannelState: boolean;
@@ -65,9 +65,12 @@ export interface SeedFunction {
   readonly name: string;
 }
 
+/** A seed as it crosses to the thread. */
+export type PackedSeed = string | SeedFunction;
+
 /** The calls of a member that return a promise. Signals stay with the application. */
 export type Call =
-  | { readonly method: "join"; readonly seeds: readonly (string | SeedFunction)[]; readonly options: JoinOptions }
+  | { readonly method: "join"; readonly seeds: readonly PackedSeed[]; readonly options: JoinOptions }
   | { readonly method: "leave"; readonly options: WaitOptions }
   | { readonly method: "update"; readonly options: UpdateNodeOptions }
   | { readonly method: "ping"; readonly to: Address }
