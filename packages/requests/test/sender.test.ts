@@ -56,3 +56,25 @@ it("sends nothing for a frame whose time is over when a stream becomes free", as
   expect(await Promise.all([first, second])).toEqual([true, false]);
   expect(sent).toEqual([1]);
 });
+
+it("ends the wait for a stream at its deadline or by its signal, while all streams are in use", async () => {
+  const { channel: one, sent } = channel();
+  const clock = new VirtualClock();
+  const sender = new Sender(() => one, clock, 1);
+  const [never, stop] = [new AbortController(), new AbortController()];
+  const ended: [number, boolean][] = [];
+  const send = (i: number, until: number, { signal }: AbortController): void =>
+    void sender.sendStream("to", () => Uint8Array.of(i), until, signal).then((isSent) => ended.push([i, isSent]));
+  send(1, 5_000, never);
+  send(2, 1_000, never);
+  send(3, 5_000, stop);
+  await clock.advance(1_000);
+  expect(ended).toEqual([[2, false]]);
+  stop.abort();
+  await clock.advance(0);
+  expect(ended).toEqual([
+    [2, false],
+    [3, false],
+  ]);
+  expect([sent, clock.pending]).toEqual([[1], 0]);
+});
