@@ -25,7 +25,7 @@ const digestOverhead = 300;
 const originOverhead = 32;
 /** The messages of one packet of a repair, in bytes. A single one may be longer. */
 const batchBytes = 256 * 1024;
-/** How many members this one repairs at the same time. The others ask again. */
+/** How many members this one repairs at the same time, each with one answer. Those that get none ask again. */
 const maxAnswers = 8;
 /** How often a member asks the sender of a digest of a push/pull again for what it still misses, at each tick: the sender may not know it yet. */
 const maxRepeats = 5;
@@ -49,7 +49,8 @@ export class Repair {
   #rounds = 0;
   /** When the last message came by repair. */
   #repairedAt = -Infinity;
-  #answers = 0;
+  /** The members that this one repairs now. */
+  readonly #answers: Set<string> = new Set();
   #asksPublishers = false;
   /** The digests of push/pulls, by their members. */
   readonly #unfinished: Map<string, { readonly digest: Digest; repeats: number }> = new Map();
@@ -129,8 +130,8 @@ export class Repair {
   async answer(name: string, { ranges, retained: topics }: Packet & { readonly type: "pull" }): Promise<void> {
     const { log, member, retained } = this.#options;
     const to = liveNode(member, name);
-    if (to === undefined || this.#answers >= maxAnswers) return;
-    this.#answers++;
+    if (to === undefined || this.#answers.size >= maxAnswers || this.#answers.has(name)) return;
+    this.#answers.add(name);
     const aged = (message: StoredMessage): WireMessage => ({
       ...message,
       age: member.config.clock.now() - message.publishedAt,
@@ -146,7 +147,7 @@ export class Repair {
     } catch {
       // It has left or died; otherwise it asks again.
     } finally {
-      this.#answers--;
+      this.#answers.delete(name);
     }
   }
 
