@@ -104,13 +104,21 @@ export class MessageLog {
   /** @returns whether the message is new */
   add(message: WireMessage, now: number): boolean {
     const { counters, retention } = this.#options;
-    if (message.age > retention) return false;
     const publishedAt = now - message.age;
     const { sequence } = message;
+    const isExpired = message.age > retention;
+    if (isExpired && !this.#origins.has(message.origin)) return false;
     const origin = this.#origin(message, message.floor, now);
     const { refused } = origin;
     if (refused !== undefined && sequence >= refused.from && publishedAt <= refused.before) {
       counters.refused++;
+      return false;
+    }
+    if (isExpired) {
+      // All earlier ones have expired as well. Later ones must not wait for them.
+      origin.highest = Math.max(origin.highest, sequence);
+      origin.floor = Math.max(origin.floor, sequence + 1);
+      this.#deliver(origin, now);
       return false;
     }
     const forged = sequence < origin.next ? this.#forgedJump(origin, sequence, publishedAt) : undefined;

@@ -150,6 +150,17 @@ describe("a forged message", () => {
     expect(counters.refused).toBe(1);
   });
 
+  it("silences its origin for a minute at most, if it is older than the retention", () => {
+    const { counters, delivered, log } = logOf({ retention: 600_000 });
+    const forged = message(far, { age: 600_001 });
+    log.add(message(1), 0);
+    log.add(forged, 1_000);
+    expect(log.add(message(2), 61_001)).toBe(true);
+    expect(log.add(forged, 62_000)).toBe(false);
+    log.add(message(3), 63_000);
+    expect([delivered, counters.refused]).toEqual([[1, 2, 3], 1]);
+  });
+
   it("silences its origin for a minute at most, if others follow it", () => {
     const { delivered, log } = logOf({ retention: 600_000 });
     log.add(message(1), 0);
@@ -280,6 +291,18 @@ it("takes no message that is older than the retention, and counts its age at oth
   expect(log.add(message(1, { age: retention - 1_000 }), 0)).toBe(true);
   log.expire(1_001);
   expect(log.digest()).toEqual([]);
+});
+
+it("does not wait for a message that arrives after it has expired", () => {
+  const { counters, delivered, log } = logOf();
+  const age = retention + 1;
+  log.add(message(1), 0);
+  expect(log.add(message(2, { age }), 100)).toBe(false);
+  log.add(message(3), 100);
+  log.add(message(5), 100);
+  expect(delivered).toEqual([1, 3]);
+  expect(log.add(message(4, { age }), 200)).toBe(false);
+  expect([delivered, counters.missed]).toEqual([[1, 3, 5], 2]);
 });
 
 it("drops and counts the oldest messages over the limit of bytes", () => {
