@@ -24,7 +24,7 @@ export interface RequestCounters {
   readonly expired: number;
   /** Handlers that still ran when the other member stopped waiting, or after `maxHandlerTime`. Their places are free for other requests. */
   readonly overdue: number;
-  /** Answers that were too long for a requester that is not a member here. It got the error `not_a_member`. */
+  /** Answers that were too long for a requester that is not a member here. It got the error `not_a_member`, if that was short enough. */
   readonly withheld: number;
   /** Answers that could not be sent. */
   readonly unsent: number;

@@ -6,7 +6,7 @@
  * - `closed`: `close()`, or the shutdown of this member
  * - `too_many_requests`: this member has `maxPending` requests without an answer
  * - `unknown_request`: the other member has no handler of this name
- * - `busy`: the other member has `maxQueued` requests that wait for their handler
+ * - `busy`: the other member has `maxQueued` requests that wait for their handler, or too many long answers that wait for their streams
  * - `handler_failed`: the handler threw an error without a code
  * - `answer_too_large`: the answer does not fit into a message (20 MiB)
  * - `not_a_member`: the other member does not list this one, and the answer is too long for that

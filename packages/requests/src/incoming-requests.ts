@@ -3,7 +3,7 @@ import { errorMessage, Fifo } from "@memberlist/core/internal";
 import type { Counters } from "./counters.ts";
 import { encodeAnswer, encodeFailure, keyOf, nameMaxBytes, type RequestFrame } from "./frames.ts";
 import type { RequestsMember, ResolvedOptions } from "./options.ts";
-import type { Sender } from "./sender.ts";
+import { channelName, type Sender } from "./sender.ts";
 
 /** What a handler knows about a request. */
 export interface RequestContext {
@@ -12,8 +12,8 @@ export interface RequestContext {
   /** The name of the request. */
   readonly name: string;
   /**
-   * Aborted when the other member stops waiting for the answer, after `maxHandlerTime`, and when this member stops. End the work then: the answer is not
-   * sent any more, and another request takes the place of this one.
+   * Aborted when the other member stops waiting for the answer, after `maxHandlerTime`, and when this member stops. End the work then: the
+   * member drops the answer, and gives the place to another request.
    */
   readonly signal: AbortSignal;
 }
@@ -37,6 +37,8 @@ const answerTimeout = 10_000;
 const maxAnswerBytes = 32 * 1024 * 1024;
 /** The bytes of a request without its name and payload. */
 const requestOverhead = 14;
+/** The bytes of a channel's header without the name of the sender. */
+const headerOverhead = 7 + channelName.length;
 /** An answer to an address that is not a member's may have so many times the bytes of its request, as in QUIC: the address may be forged. */
 const maxAmplification = 3;
 
@@ -50,7 +52,7 @@ interface Known {
   readonly from: ChannelSender;
   /** When the other member stops waiting. */
   readonly until: number;
-  /** Its bytes, or fewer. */
+  /** Its bytes with the header of the channel, or fewer. */
   readonly size: number;
   /** It arrived over a stream, at first or again. */
   onStream: boolean;
@@ -118,7 +120,7 @@ export class IncomingRequests {
     const until = this.#members.config.clock.now() + frame.timeout;
     const { name, onStream, payload } = frame;
     const id = new Uint8Array(frame.id);
-    const size = requestOverhead + name.length + payload.length;
+    const size = headerOverhead + from.name.length + requestOverhead + name.length + payload.length;
     const known: Known = { key, id, name, payload: undefined, from, until, size, onStream, packet: undefined, isOver: false };
     this.#known.set(key, known);
     if (!this.handlers.has(name)) {
@@ -233,12 +235,15 @@ export class IncomingRequests {
     }
   }
 
-  /** Answers an address that may be forged: in a packet that is not much longer than the request. */
+  /** Answers an address that may be forged: in a packet that is not much longer than the request, or not at all. */
   #sendToStranger(known: Known, frame: Uint8Array): void {
-    const isAllowed = frame.length <= maxAmplification * known.size && this.#sender.isShort(frame);
-    if (!isAllowed) this.#counters.count("withheld");
-    known.packet = isAllowed ? frame : encodeFailure(known.id, "not_a_member", "");
-    this.#sendPacket(known, known.packet);
+    const header = headerOverhead + new TextEncoder().encode(this.#members.localNode().name).length;
+    const isAllowed = ({ length }: Uint8Array): boolean => header + length <= maxAmplification * known.size;
+    known.packet = [frame, encodeFailure(known.id, "not_a_member", "")].find(
+      (packet) => isAllowed(packet) && this.#sender.isShort(packet),
+    );
+    if (known.packet !== frame) this.#counters.count("withheld");
+    if (known.packet !== undefined) this.#sendPacket(known, known.packet);
   }
 
   #sendOverStream(known: Known, frame: Uint8Array): void {

@@ -21,11 +21,11 @@ interface Setup {
   readonly streams: number[];
 }
 
-/** @param isMember whether the requester is a member */
-function incomingOf(options: RequestsOptions, isMember: boolean = true): Setup {
+/** @param isMember whether the requester is a member @param self the name of the member that answers */
+function incomingOf(options: RequestsOptions, isMember: boolean = true, self: string = "b"): Setup {
   const clock = new VirtualClock();
   const get = (name: string): object | undefined => (isMember ? { name, state: "alive" } : undefined);
-  const members = { config: { clock }, localNode: () => ({ name: "b" }), get } as unknown as RequestsMember;
+  const members = { config: { clock }, localNode: () => ({ name: self }), get } as unknown as RequestsMember;
   const packets: string[] = [];
   const streams: number[] = [];
   const sender = {
@@ -117,9 +117,9 @@ it.each([
 it("answers a requester that is not a member in a packet of at most three times the bytes of its request", async () => {
   const { clock, counters, incoming, packets, streams } = incomingOf({}, false);
   incoming.handlers.set("work", ([length = 0]) => new Uint8Array(10 * length));
-  // A request has 14 bytes, its name 4, its payload 1; an answer 9 and its payload.
-  incoming.receive(requestOf(1, Uint8Array.of(4)), from);
-  incoming.receive(requestOf(2, Uint8Array.of(5)), from);
+  // A request has 14 bytes, its name 4, its payload 1; an answer 9 and its payload. Each has a header of 27.
+  incoming.receive(requestOf(1, Uint8Array.of(10)), from);
+  incoming.receive(requestOf(2, Uint8Array.of(11)), from);
   incoming.receive(requestOf(3, Uint8Array.of(200)), from);
   const request = requestOf(4, new Uint8Array(2_000).fill(200));
   incoming.receive(request, from);
@@ -127,11 +127,25 @@ it("answers a requester that is not a member in a packet of at most three times 
   await clock.advance(0);
   expect(packets).toEqual(["answer", "not_a_member", "not_a_member", "not_a_member"]);
   // The packet was lost: each repeated request gets it again.
-  incoming.receive(requestOf(1, Uint8Array.of(4)), from);
+  incoming.receive(requestOf(1, Uint8Array.of(10)), from);
   incoming.receive(request, from);
   expect(packets.splice(4)).toEqual(["answer", "not_a_member"]);
   expect(streams).toEqual([]);
   expect(counters.read()).toMatchObject({ handled: 4, withheld: 3 });
+});
+
+it.each([
+  [103, 0, ["answer"]],
+  [104, 0, []],
+  [90, 20, ["not_a_member"]],
+  [91, 20, []],
+])("counts its name of %d bytes when it answers a requester that is not a member with %d bytes", async (name, length, sent) => {
+  const { clock, counters, incoming, packets } = incomingOf({}, false, "b".repeat(name));
+  incoming.handlers.set("work", () => new Uint8Array(length));
+  incoming.receive(requestOf(1, Uint8Array.of(1)), from);
+  await clock.advance(0);
+  expect(packets).toEqual(sent);
+  expect(counters.read().withheld).toBe(sent[0] === "answer" ? 0 : 1);
 });
 
 it("refuses a long answer while others of 32 MiB wait for their streams", async () => {
