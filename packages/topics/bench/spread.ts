@@ -25,11 +25,10 @@ type Publish = (sim: Simulation, name: string, message: number) => void;
 
 interface Way {
   readonly title: string;
-  readonly app: (
-    context: AppContext,
-    arrived: (message: number) => void,
-  ) => { readonly onCopy?: () => void; readonly config: object };
+  readonly config: (context: AppContext) => object;
   readonly start: (sim: Simulation, arrived: (name: string, message: number) => void) => Publish;
+  /** How often messages arrived at members that did not publish them. */
+  readonly copies: (sim: Simulation) => number;
   readonly end: () => void;
 }
 
@@ -37,7 +36,7 @@ function topicsWay(): Way {
   const all = new Map<string, Topics>();
   return {
     title: "topics",
-    app: () => ({ config: {} }),
+    config: () => ({}),
     start: (sim, arrived) => {
       for (const name of sim.names) {
         const topics = createTopics(sim.node(name).members);
@@ -46,13 +45,20 @@ function topicsWay(): Way {
       }
       return (_, name, id) => void all.get(name)?.publish("prices", { id, payload }).catch(fail);
     },
+    // The first copies, and those that the channels dropped.
+    copies: ({ names, nodes }) =>
+      nodes.reduce(
+        (sum, { members }) => sum + (members.counters()["dropped.channel_duplicate"] ?? 0),
+        messages * (names.length - 1),
+      ),
     end: () => {
       for (const topics of all.values()) topics.close();
     },
   };
 }
 
-function plainWay(onCopy: () => void): Way {
+function plainWay(): Way {
+  let copies = 0;
   const seen = new Map<string, Set<number>>();
   let isNew: (name: string, message: number) => void = () => {};
   const take = (name: string, bytes: Uint8Array): boolean => {
@@ -66,13 +72,11 @@ function plainWay(onCopy: () => void): Way {
   };
   return {
     title: "plain",
-    app: ({ members, name }) => ({
-      config: {
-        delegate: {
-          notifyMsg: (bytes: Uint8Array) => {
-            onCopy();
-            if (take(name, bytes)) members()?.broadcast(bytes).catch(fail);
-          },
+    config: ({ members, name }) => ({
+      delegate: {
+        notifyMsg: (bytes: Uint8Array) => {
+          copies++;
+          if (take(name, bytes)) members()?.broadcast(bytes).catch(fail);
         },
       },
     }),
@@ -84,12 +88,13 @@ function plainWay(onCopy: () => void): Way {
         sim.node(name).members.broadcast(bytes).catch(fail);
       };
     },
+    copies: () => copies,
     end: () => {},
   };
 }
 
-/** @param way undefined: a cluster that publishes nothing */
-async function run(nodes: number, loss: number, way: Way | undefined, copies: () => number): Promise<Outcome> {
+/** @param way without one, the cluster publishes nothing */
+async function run(nodes: number, loss: number, way?: Way): Promise<Outcome> {
   const sim = await simulate({
     nodes,
     loss,
@@ -98,7 +103,7 @@ async function run(nodes: number, loss: number, way: Way | undefined, copies: ()
     seed: 7,
     checkInterval: 0,
     settle: settleByTicks,
-    app: (context) => way?.app(context, () => {}).config ?? {},
+    app: (context) => way?.config(context) ?? {},
   });
   const publishedAt: number[] = [];
   const arrivals: number[][] = Array.from({ length: messages }, () => []);
@@ -116,9 +121,6 @@ async function run(nodes: number, loss: number, way: Way | undefined, copies: ()
     }
     return { packets, bytes };
   };
-  // All copies but the first of each message.
-  const duplicates = (): number =>
-    sim.nodes.reduce((sum, { members }) => sum + (members.counters()["dropped.channel_duplicate"] ?? 0), 0);
   const before = traffic();
   for (let id = 0; id < messages; id++) {
     publishedAt[id] = sim.clock.now();
@@ -129,7 +131,7 @@ async function run(nodes: number, loss: number, way: Way | undefined, copies: ()
   const after = traffic();
   const outcome = {
     arrivals: arrivals.map((times) => [...times]),
-    copies: copies() + (way?.title === "topics" ? duplicates() + messages * nodes : 0),
+    copies: way?.copies(sim) ?? 0,
     packets: after.packets - before.packets,
     bytes: after.bytes - before.bytes,
   };
@@ -165,15 +167,9 @@ print(
 );
 for (const nodes of sizes.split(",").map(Number)) {
   for (const loss of losses.split(",").map(Number)) {
-    const idle = await run(nodes, loss, undefined, () => 0);
-    let copies = 0;
-    for (const way of [topicsWay(), plainWay(() => void copies++)]) {
-      const {
-        arrivals,
-        bytes,
-        copies: arrived,
-        packets,
-      } = await run(nodes, loss, way, () => (way.title === "plain" ? copies : 0));
+    const idle = await run(nodes, loss);
+    for (const way of [topicsWay(), plainWay()]) {
+      const { arrivals, bytes, copies, packets } = await run(nodes, loss, way);
       const each = (value: number, digits: number): string => (value / nodes / messages).toFixed(digits);
       const cells = [
         nodes,
@@ -183,7 +179,7 @@ for (const nodes of sizes.split(",").map(Number)) {
         times(arrivals, nodes, 0.99),
         times(arrivals, nodes, 1),
       ];
-      print(`| ${[...cells, each(packets - idle.packets, 1), each(bytes - idle.bytes, 0), each(arrived, 1)].join(" | ")} |`);
+      print(`| ${[...cells, each(packets - idle.packets, 1), each(bytes - idle.bytes, 0), each(copies, 1)].join(" | ")} |`);
     }
   }
 }
