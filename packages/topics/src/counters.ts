@@ -14,7 +14,7 @@ export interface TopicsCounters {
   missed: number;
   /** Messages that were dropped from the store before the retention ended, because of `maxStoredBytes`. */
   evicted: number;
-  /** Packets that could not be decoded, or were longer than `maxPayload`. */
+  /** Packets that could not be decoded, messages over `maxPayload`, and copies of a forged message that arrived after the forgery was found. */
   refused: number;
   /** Handlers of subscriptions that threw or rejected. */
   handlerFailed: number;

@@ -1,9 +1,9 @@
 import type { TopicsCounters } from "./counters.ts";
 import type { OriginDigest, Range, WireMessage } from "./wire.ts";
 
-/** How many origins are remembered. */
+/** How many origins a member remembers. */
 const maxOrigins = 8_192;
-/** Origins of digests are remembered while there are fewer: they may be made up, and must leave room for those with messages. */
+/** A digest adds origins while there are fewer: it may make them up, and must leave room for those with messages. */
 const maxFromDigests = maxOrigins / 2;
 /** The most messages of one range. */
 const maxRange = 4_096;
@@ -81,7 +81,7 @@ export interface MessageLogOptions {
 /** The messages of the retention, by origin: orders them, finds missing ones, and gives others what they miss. */
 export class MessageLog {
   readonly #options: MessageLogOptions;
-  /** The one without a new message for longest is the first. */
+  /** The origin without a new message for longest is the first. */
   readonly #origins: Map<number, Origin> = new Map();
   /** In the order of arrival, which is about that of their age. */
   readonly #stored: Set<StoredMessage> = new Set();
@@ -196,7 +196,7 @@ export class MessageLog {
   /** Drops messages older than the retention, and gives up messages for which others have waited for half of it. */
   expire(now: number): void {
     const { own, retention } = this.#options;
-    // First of all: what has waited for so long may be about to expire.
+    // Before messages expire: those behind an old gap may be about to.
     for (const origin of this.#origins.values()) {
       if (isGapOlder(origin, retention / 2 + 1, now)) this.#skipGaps(origin, now);
     }

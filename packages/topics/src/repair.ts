@@ -10,8 +10,8 @@ const gapAge = 700;
 /** After a new message, a member sends digests three times: these are the pauses before each, in ms. */
 const digestPauses: readonly number[] = [1_000, 1_000, 2_000];
 /**
- * The same after a message that came by repair, as after a partition: half of the members may lack it, and no gossip brings it to them. With three times
- * each origin would miss one in twenty members, which then wait for a push/pull.
+ * The same after a message that came by repair, as after a partition: half of the members may lack it, and no gossip brings it to them. After only three
+ * digests, one in twenty members would still lack it until its next push/pull.
  */
 const repairPauses: readonly number[] = [1_000, 1_000, 1_000, 2_000, 2_000, 2_000, 3_000, 3_000, 3_000, 4_000, 4_000, 4_000];
 /** The most packets with a digest that it sends at a time. */
@@ -27,9 +27,9 @@ const originOverhead = 32;
 const batchBytes = 256 * 1024;
 /** How many members this one repairs at the same time, each with one answer. Those that get none ask again. */
 const maxAnswers = 8;
-/** How often a member asks the sender of a digest of a push/pull again for what it still misses, at each tick: the sender may not know it yet. */
+/** How often a member asks the sender of a digest again for what it still misses, at each tick: the sender may not know it yet. */
 const maxRepeats = 5;
-/** The most digests that wait for this. The next push/pulls bring others. */
+/** For how many digests it does so. The next push/pulls bring others. */
 const maxUnfinished = 8;
 
 export interface RepairOptions {
@@ -52,7 +52,7 @@ export class Repair {
   /** The members that this one repairs now. */
   readonly #answers: Set<string> = new Set();
   #asksPublishers = false;
-  /** The digests of push/pulls, by their members. */
+  /** The digests whose senders this member asks again, by the senders' names. */
   readonly #unfinished: Map<string, { readonly digest: Digest; repeats: number }> = new Map();
 
   constructor(options: RepairOptions) {
@@ -75,14 +75,14 @@ export class Repair {
     return digest.origins.length + digest.retained.length === 0 ? new Uint8Array() : encodeDigest(digest);
   }
 
-  /** Asks the sender of a digest for what this member misses. It asks again at the next ticks, because a member that answers many others does not answer at once. */
+  /** Asks the sender of a digest for what this member misses, and again at the next ticks: a sender that repairs many others ignores some questions. */
   compare(digest: Digest, now: number): void {
     if (this.#ask(digest, now) && this.#unfinished.size < maxUnfinished) this.#repeat(digest);
   }
 
   /**
-   * Does the same with the digest of a push/pull, even if this member has just asked others: a member that has restarted is dead or has left to others
-   * until its new incarnation has reached them, and they do not answer it.
+   * Does the same with the digest of a push/pull, and asks again even if this member has just asked others for all of it. Those do not answer a member
+   * that has restarted, as long as they list it as dead or left.
    */
   merge(digest: Digest, now: number): void {
     this.#ask(digest, now);

@@ -24,7 +24,7 @@ export interface MessagesOptions {
 export class Subscriptions {
   readonly #handlers: Map<string, Set<TopicHandler>> = new Map();
   readonly #readers: Set<BufferedStream<TopicMessage>> = new Set();
-  /** What handlers have published meanwhile waits, so that all handlers get the messages in one order. */
+  /** Messages that handlers publish wait here, so that all handlers get all messages in one order. */
   readonly #deliveries: Fifo<() => void> = new Fifo();
   #isDelivering = false;
   readonly #counters: TopicsCounters;
