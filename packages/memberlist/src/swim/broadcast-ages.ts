@@ -20,25 +20,11 @@ export class BroadcastAges<T extends Aged> {
 
   add(item: T): void {
     const blocks = this.#blocks;
-    const place = this.#blockOf(item.id);
-    const block = blocks[place];
-    if (block === undefined) {
-      blocks.push([item]);
-      return;
-    }
-    const index = indexOf(block, item.id);
-    if (block.length < blockMax) {
-      if (index === block.length) block.push(item);
-      else block.splice(index, 0, item);
-    } else if (index === 0) {
-      // Most items come in order, from either end: the blocks there stay full.
-      blocks.unshift([item]);
-    } else if (index === blockMax && place === blocks.length - 1) {
-      blocks.push([item]);
-    } else {
-      blocks.splice(place + 1, 0, block.splice(blockMax >> 1));
-      this.add(item);
-    }
+    const newest = blocks[blocks.length - 1];
+    // Most items come in order, from either end: the blocks there stay full.
+    if (newest !== undefined && (newest[newest.length - 1] as T).id > item.id) this.#insert(item);
+    else if (newest === undefined || newest.length === blockMax) blocks.push([item]);
+    else newest.push(item);
   }
 
   /** @param item must be in the list */
@@ -67,6 +53,22 @@ export class BroadcastAges<T extends Aged> {
   /** The oldest first. */
   *[Symbol.iterator](): IterableIterator<T> {
     for (const block of this.#blocks) yield* block;
+  }
+
+  /** Adds an item that is not the newest. */
+  #insert(item: T): void {
+    const blocks = this.#blocks;
+    const place = this.#blockOf(item.id);
+    const block = blocks[place] as T[];
+    const index = indexOf(block, item.id);
+    if (block.length < blockMax) {
+      block.splice(index, 0, item);
+    } else if (index === 0) {
+      blocks.unshift([item]);
+    } else {
+      blocks.splice(place + 1, 0, block.splice(blockMax >> 1));
+      this.#insert(item);
+    }
   }
 
   /** The place of the block that has the item of this id, or that it belongs into: the last one whose first item is not newer. */
