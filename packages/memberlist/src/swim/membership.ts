@@ -135,9 +135,9 @@ export class Membership {
     this.#gossip.broadcast(message.node, encodeSuspect(message));
     stats.increment("memberlist.msg.suspect", 1);
     table.setState(record, "suspect", now, { incarnation: message.incarnation });
-    record.cause = cause;
-    record.suspicion = this.#newSuspicion(message.from);
-    this.#armSuspicion(record, record.suspicion);
+    const suspicion = this.#newSuspicion(message.from, cause);
+    record.doubt = suspicion;
+    this.#armSuspicion(record, suspicion);
     outputs.events.push({ type: "suspect", node: record.viewOnce(), from: message.from, cause });
   }
 
@@ -159,7 +159,7 @@ export class Membership {
     table.change(record, { incarnation: message.incarnation });
     const why = cause ?? causeOf(message, record);
     table.setState(record, message.node === message.from ? "left" : "dead", now);
-    record.cause = why;
+    record.doubt = why;
     outputs.events.push({ type: "leave", node: record.viewOnce(), cause: why });
     if (record.state === "dead") this.#healing.died(record);
   }
@@ -245,8 +245,8 @@ export class Membership {
     const before = record.state;
     const isMetaChanged = !record.hasMeta(message.meta);
     // The round trip to the old address does not apply to the new one.
-    if (record.addr !== message.addr || record.port !== message.port) record.rtt = undefined;
-    record.cause = undefined;
+    if (record.addr !== message.addr || record.port !== message.port) record.forgetRtt();
+    record.doubt = undefined;
     record.isMapped = message.isMapped;
     const fields = {
       addr: message.addr,
@@ -276,7 +276,7 @@ export class Membership {
     outputs.events.push({ type: "refute", node: record.view(), from });
   }
 
-  #newSuspicion(from: string): Suspicion {
+  #newSuspicion(from: string, cause: SuspectCause): Suspicion {
     const { config, hooks, table, now } = this.#context;
     const { suspicionMult, suspicionMaxTimeoutMult, probeInterval } = config;
     // Ourselves and the suspect cannot confirm; without enough others none are waited for.
@@ -285,7 +285,7 @@ export class Membership {
     // With probing off others still suspect: a timeout of nothing would leave no time to contradict.
     const interval = probeInterval > 0 ? probeInterval : defaultProbeInterval;
     const min = suspicionTimeout(suspicionMult, table.size, interval);
-    return new Suspicion({ from, k, min, max: suspicionMaxTimeoutMult * min, startedAt: now });
+    return new Suspicion({ from, cause, k, min, max: suspicionMaxTimeoutMult * min, startedAt: now });
   }
 
   #armSuspicion(record: NodeRecord, suspicion: Suspicion): void {
@@ -329,7 +329,7 @@ export class Membership {
 
   #clearSuspicion(record: NodeRecord): void {
     this.#context.timers.cancel(record.suspicion?.timer);
-    record.suspicion = undefined;
+    record.doubt = record.cause;
   }
 }
 

@@ -5,7 +5,7 @@ import type { MessageCursor } from "../wire/messages/scan.ts";
 import { aliveSchema } from "../wire/messages/schema.ts";
 import type { PushNodeState, Versions } from "../wire/messages/types.ts";
 import { KeptMeta, metaAt, sizeOf, startOf } from "./kept-meta.ts";
-import type { Suspicion } from "./suspicion.ts";
+import { Suspicion } from "./suspicion.ts";
 import { nodeStateNumber } from "./versions.ts";
 
 /** The assumed versions of a node without version information. */
@@ -17,6 +17,9 @@ export interface NodeFields extends Partial<Pick<Node, "addr" | "port" | "incarn
   readonly meta?: Uint8Array | undefined;
   readonly versions?: Versions;
 }
+
+/** In µs: 17 minutes, with which the field of the round trip is still a small integer. */
+const rttMax = 2 ** 30 - 1;
 
 const keptMeta = new KeptMeta();
 
@@ -36,15 +39,12 @@ interface Facts extends Pick<Node, "name" | "incarnation"> {
  */
 export class NodeRecord {
   versions: Versions;
-  /** The member's IPv4 address came in 16 bytes: we relay it in the same form, which Go peers compare. */
-  isMapped: true | undefined;
   /** When `state` last changed, in ms on the engine's clock. Whole ms: a number with a fraction would take 16 bytes beside its field. */
   stateChangedAt: number;
-  suspicion: Suspicion | undefined;
-  /** Why it is suspect, dead or left; undefined while it is alive. */
-  cause: SuspectCause | LeaveCause | undefined;
-  /** The moving estimate of its round trip, in ms. */
-  rtt: number | undefined;
+  /** The suspicion while one runs, else why it is suspect, dead or left. Undefined while it is alive. */
+  doubt: Suspicion | SuspectCause | LeaveCause | undefined;
+  /** Its round trip in whole µs, 0 while unknown, times 2, plus 1 if {@link isMapped}: a number with a fraction would take 16 bytes beside its field. */
+  #rttAndForm = 0;
   /** Its index in the list of {@link NodeTable} that has it: the live members, the dead, or those that left. */
   place = 0;
   #facts: Facts | Node;
@@ -64,6 +64,30 @@ export class NodeRecord {
 
   get addr(): string {
     return addrOf(this.#facts);
+  }
+
+  /** Whether the member's IPv4 address came in 16 bytes: we relay it in the same form, which Go peers compare. */
+  get isMapped(): true | undefined {
+    return (this.#rttAndForm & 1) === 1 ? true : undefined;
+  }
+
+  set isMapped(isMapped: true | undefined) {
+    this.#rttAndForm = (this.#rttAndForm & ~1) | (isMapped === true ? 1 : 0);
+  }
+
+  get suspicion(): Suspicion | undefined {
+    return this.doubt instanceof Suspicion ? this.doubt : undefined;
+  }
+
+  /** Why it is suspect, dead or left; undefined while it is alive. */
+  get cause(): SuspectCause | LeaveCause | undefined {
+    return this.doubt instanceof Suspicion ? this.doubt.cause : this.doubt;
+  }
+
+  /** The moving estimate of its round trip, in ms. */
+  get rtt(): number | undefined {
+    const microseconds = this.#rttAndForm >> 1;
+    return microseconds === 0 ? undefined : microseconds / 1_000;
   }
 
   /** The address as the record keeps it. */
@@ -101,7 +125,14 @@ export class NodeRecord {
 
   /** A direct ping was answered. The estimate moves by an eighth of the difference, as TCP's does (RFC 6298). */
   addRtt(rtt: number): void {
-    this.rtt = this.rtt === undefined ? rtt : this.rtt + (rtt - this.rtt) / 8;
+    const before = this.rtt ?? rtt;
+    const microseconds = Math.round((before + (rtt - before) / 8) * 1_000);
+    this.#rttAndForm = Math.min(Math.max(microseconds, 1), rttMax) * 2 + (this.#rttAndForm & 1);
+  }
+
+  /** Forgets the estimate. */
+  forgetRtt(): void {
+    this.#rttAndForm &= 1;
   }
 
   /** Whether an alive message has the address, the metadata and the versions of this record, and no higher incarnation. */

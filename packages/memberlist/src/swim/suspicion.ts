@@ -1,3 +1,4 @@
+import type { SuspectCause } from "../api/causes.ts";
 import type { ScheduledTimer } from "./timers.ts";
 
 /**
@@ -15,6 +16,8 @@ export function remainingSuspicionTime(confirmations: number, k: number, elapsed
 export interface SuspicionOptions {
   /** The first accuser; its further accusations confirm nothing. */
   readonly from: string;
+  /** How we know. */
+  readonly cause: SuspectCause;
   readonly k: number;
   readonly min: number;
   readonly max: number;
@@ -23,6 +26,7 @@ export interface SuspicionOptions {
 
 /** One running suspicion: its accusers and its end. Its owner sets the timer. */
 export class Suspicion {
+  readonly cause: SuspectCause;
   readonly k: number;
   startedAt: number;
   /** The timer that ends it; kept here so that it goes where the suspicion goes. */
@@ -32,6 +36,7 @@ export class Suspicion {
   readonly #accusers: Set<string>;
 
   constructor(options: SuspicionOptions) {
+    this.cause = options.cause;
     this.k = options.k;
     this.startedAt = options.startedAt;
     this.#min = options.min;

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { MessageCursor } from "../../src/wire/messages/scan.ts";
 import { aliveSchema } from "../../src/wire/messages/schema.ts";
 import { NodeRecord } from "../../src/swim/node-record.ts";
+import { Suspicion } from "../../src/swim/suspicion.ts";
 import { alive, encodeMessage, goodVersions, hostOf, type MessageOf } from "./messages.ts";
 
 const meta = Uint8Array.of(7, 8, 9);
@@ -95,5 +96,46 @@ describe("the round trip of a member", () => {
     expect(record.rtt).toBe(90);
     record.addRtt(10);
     expect(record.rtt).toBe(80);
+  });
+
+  it("starts anew once it is forgotten, and leaves the form of the address as it is", () => {
+    const record = recordOf();
+    record.isMapped = true;
+    record.addRtt(80);
+    record.addRtt(160);
+    expect([record.rtt, record.isMapped]).toEqual([90, true]);
+    record.forgetRtt();
+    expect([record.rtt, record.isMapped]).toEqual([undefined, true]);
+    record.addRtt(7);
+    record.isMapped = undefined;
+    expect([record.rtt, record.isMapped]).toEqual([7, undefined]);
+  });
+
+  it("rounds to whole microseconds, to 1 at least and 2^30 - 1 at most", () => {
+    const record = recordOf();
+    record.addRtt(0.0126);
+    expect(record.rtt).toBe(0.013);
+    record.forgetRtt();
+    record.addRtt(0);
+    expect(record.rtt).toBe(0.001);
+    record.forgetRtt();
+    record.isMapped = true;
+    record.addRtt(3_600_000);
+    expect([record.rtt, record.isMapped]).toEqual([1_073_741.823, true]);
+  });
+});
+
+describe("the doubt about a member", () => {
+  it("consists of a suspicion and its cause, or of the cause alone", () => {
+    const record = recordOf();
+    expect([record.suspicion, record.cause]).toEqual([undefined, undefined]);
+    const cause = { code: "accused", from: "n3" } as const;
+    const suspicion = new Suspicion({ from: "n3", cause, k: 1, min: 1, max: 2, startedAt: 0 });
+    record.doubt = suspicion;
+    expect(record.suspicion).toBe(suspicion);
+    expect(record.cause).toBe(cause);
+    record.doubt = cause;
+    expect(record.suspicion).toBeUndefined();
+    expect(record.cause).toBe(cause);
   });
 });

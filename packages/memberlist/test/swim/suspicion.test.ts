@@ -4,6 +4,8 @@ import { remainingSuspicionTime, Suspicion } from "../../src/swim/suspicion.ts";
 import { EngineHarness } from "./engine-harness.ts";
 import { alive, suspect } from "./messages.ts";
 
+const cause = { code: "accused", from: "me" } as const;
+
 describe("remainingSuspicionTime", () => {
   it("follows the logarithm of the confirmations, less the time gone [Suspicion_remainingSuspicionTime]", () => {
     const cases: [confirmations: number, k: number, elapsed: number, remaining: number][] = [
@@ -91,7 +93,7 @@ describe("Suspicion", () => {
       },
     ];
     for (const { confirmations, counted, endsAfter } of cases) {
-      const suspicion = new Suspicion({ from: "me", k: 3, min: 500, max: 2000, startedAt: 70 });
+      const suspicion = new Suspicion({ from: "me", cause, k: 3, min: 500, max: 2000, startedAt: 70 });
       for (const [from, isNew] of confirmations) expect(suspicion.confirm(from)).toBe(isNew);
       expect(suspicion.confirmations).toBe(counted);
       expect(suspicion.endsAt()).toBe(70 + endsAfter);
@@ -100,7 +102,7 @@ describe("Suspicion", () => {
 
   it("takes the shortest time and no confirmations if k is 0 [Suspicion_Timer_ZeroK]", () => {
     for (const k of [0, -1]) {
-      const suspicion = new Suspicion({ from: "me", k, min: 25, max: 30_000, startedAt: 0 });
+      const suspicion = new Suspicion({ from: "me", cause, k, min: 25, max: 30_000, startedAt: 0 });
       expect(suspicion.confirm("foo")).toBe(false);
       expect(suspicion.endsAt()).toBe(25);
     }
