@@ -72,8 +72,11 @@ it("returns undefined for flags of a later version, and for a channel without a 
     message[at] = byte;
     return message;
   };
-  expect(decodeChannelMessage(changed(4, 2))).toBeUndefined();
-  expect(decodeChannelMessage(changed(5, 0))).toBeUndefined();
+  for (const flags of [2, 3, 255]) {
+    expect(decodeChannelMessage(direct.with(4, flags))).toBeUndefined();
+    expect(decodeChannelMessage(broadcast.with(4, flags))).toBeUndefined();
+  }
+  expect(decodeChannelMessage(new ChannelEncoder(new Uint8Array(), ascii("web-1")).message(ascii("tea")))).toBeUndefined();
   expect(decodeChannelMessage(changed(5, 65, 400))).toBeUndefined();
   expect(decodeChannelMessage(changed(5, 64, 400))).toBeDefined();
 });

@@ -1,6 +1,14 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { decodeSections, encodeSections, joinState, splitState } from "../../src/wire/channel-state.ts";
+import {
+  decodeSections,
+  encodeSections,
+  joinState,
+  maxSections,
+  sectionOverhead,
+  splitState,
+  trailerBytes,
+} from "../../src/wire/channel-state.ts";
 import { ascii, fromHex, toHex } from "./hex.ts";
 
 /** The example of docs/reference/channels.md. */
@@ -36,7 +44,45 @@ it("adds no byte without sections", () => {
   expect(splitState(state)).toEqual({ delegateState: state, sections: undefined, isMalformed: false });
 });
 
+it("splits a state without a delegate's part, and a section without a state", () => {
+  const sections = encodeSections([{ channel: "a", state: new Uint8Array() }]);
+  expect(splitState(joinState(new Uint8Array(), sections))).toEqual({
+    delegateState: new Uint8Array(),
+    sections,
+    isMalformed: false,
+  });
+});
+
+it("counts the bytes that sections and their trailer add", () => {
+  const section = { channel: "prix d'été", state: Uint8Array.of(1, 2) };
+  const sections = encodeSections([section]);
+  expect(sections.length - section.state.length).toBe(sectionOverhead(section.channel));
+  expect(joinState(ascii("shop"), sections).length).toBe(4 + sections.length + trailerBytes);
+});
+
+it("splits a state with the most sections", () => {
+  const sections = Array.from({ length: maxSections }, () => ({ channel: "a", state: new Uint8Array() }));
+  const split = splitState(joinState(ascii("shop"), encodeSections(sections)));
+  expect([split.isMalformed, split.delegateState]).toEqual([false, ascii("shop")]);
+  expect(decodeSections(split.sections as Uint8Array)).toHaveLength(maxSections);
+});
+
+it("accepts a section's name of 64 bytes", () => {
+  const section = { channel: "a".repeat(64), state: Uint8Array.of(7) };
+  expect(decodeSections(encodeSections([section]))).toEqual([section]);
+});
+
 it.each([
+  ["that is shorter than a trailer", "c16d6c73"],
+  ["that ends in a part of the magic bytes", "0161 00000000 00000006 006d6c73"],
+  ["that ends in other bytes", "0161 00000000 00000006 c16d6c74"],
+])("finds no sections in a state %s", (_, hex) => {
+  const state = fromHex(hex);
+  expect(splitState(state)).toEqual({ delegateState: state, sections: undefined, isMalformed: false });
+});
+
+it.each([
+  ["a trailer alone", "00000000 c16d6c73"],
   ["a length of 0", "73686f70 00000000 c16d6c73"],
   ["a length beyond the state", "73686f70 00000005 c16d6c73"],
   ["a section without a name", "00 00000000 00000005 c16d6c73"],

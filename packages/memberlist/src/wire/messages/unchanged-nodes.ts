@@ -12,9 +12,7 @@ const placesMax = 16;
 const usualBytes = 128;
 const [firstMultiplier, secondMultiplier] = [0x9e3779b1, 0x85ebca6b] as const;
 
-const nil = 0xc0;
 const { addr, incarnation, meta, name, port, state, vsn } = pushNodeSchema.of;
-const mapHead = 0x80 + pushNodeSchema.fields.length;
 
 /**
  * The nodes of a push/pull message that we have written and that are alive, to be found by their bytes. In a settled cluster a peer's state has the same
@@ -101,7 +99,6 @@ export class UnchangedNodes {
     for (let i = 0; i < count; i++) {
       const from = at;
       const place = hashOf(outline(message, from, message.length, found), secret) >>> shift;
-      if (found.end === 0) return at;
       at = found.end;
       // Nodes that are not alive, or have no versions, are always merged.
       if (message[found.stateAt] !== 0 || at === found.vsnAt || message[found.vsnAt] === 0) continue;
@@ -132,7 +129,6 @@ interface Outline {
  */
 function outline(bytes: Uint8Array, start: number, stop: number, into: Outline): number {
   into.end = 0;
-  if (bytes[start] !== mapHead) return 0;
   let at = behindString(bytes, start + 1 + addr.keySize);
   // The last four bytes of the address, or what else stands there.
   const host = wordAt(bytes, at - 4);
@@ -173,7 +169,7 @@ function viewOf(bytes: Uint8Array): DataView {
 
 function behindString(bytes: Uint8Array, at: number): number {
   const head = bytes[at] as number;
-  if (head === nil) return at + 1;
+  // Nil, 0xc0, ends in five zeros like the head of an empty string.
   return head === 0xda ? at + 3 + (((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number)) : at + 1 + (head & 0x1f);
 }
 

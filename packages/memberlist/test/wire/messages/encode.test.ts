@@ -22,7 +22,7 @@ const nodes: fc.Arbitrary<PushNodeState> = fc.record({
     sizes.map((size) => "n".repeat(size)),
     fc.string({ unit: "binary" }),
     // A byte that is not UTF-8, escaped.
-    fc.constant("n\udcff"),
+    fc.constantFrom("n\udcff", "n\u0080"),
   ),
   addr: fc.constantFrom(...Object.keys(addresses)),
   port: numbers(128, 256),

@@ -168,6 +168,15 @@ describe("scanning", () => {
     ]);
   });
 
+  it("leaves numbers that are too large for their fields to the general decoder", () => {
+    // The port is the last field, in four bytes.
+    const port = (value: string): string => `83a44e6f6465a16ea55365714e6f01aa536f75726365506f7274ce${value}`;
+    const body = fromHex(port("0000ffff"));
+    const cursor = new MessageCursor();
+    expect([cursor.scan(pingSchema, body, 0, body.length), cursor.number(pingSchema.of.sourcePort)]).toEqual([true, 65_535]);
+    expect(scanned(pingSchema as unknown as AnySchema, fromHex(port("00010000")))).toBeUndefined();
+  });
+
   it("leaves keys in another order, str8 and over-wide numbers to the general decoder", () => {
     for (const hex of [
       "82a55365714e6f01a75061796c6f6164c0",

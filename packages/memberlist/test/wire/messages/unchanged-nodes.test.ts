@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { UnchangedNodes } from "../../../src/wire/messages/unchanged-nodes.ts";
 import type { PushNodeState } from "../../../src/wire/messages/types.ts";
 import { encodePushPull } from "../../../src/wire/messages/push-pull.ts";
@@ -60,6 +60,41 @@ describe("the filter of unchanged nodes", () => {
     }
   });
 
+  it("finds no node in the delegate's state, which follows the nodes", async () => {
+    const [one, two] = nodes as [PushNodeState, PushNodeState];
+    const unchanged = await UnchangedNodes.of(encodePushPull(false, [one], bytesOf(two)), undefined);
+    const theirs = encodePushPull(false, [one, two], none);
+    expect((await decodedOf(theirs, unchanged)).decoded).toEqual([two.name]);
+  });
+
+  it("decodes a node that is longer than the rest of our message, wherever it ends", async () => {
+    for (let size = 1; size <= 8; size++) {
+      const ours: PushNodeState = { ...(nodes[1] as PushNodeState), name: "n".repeat(size), vsn: [1] };
+      const unchanged = await UnchangedNodes.of(encodePushPull(false, [ours], none), undefined);
+      const theirs = encodePushPull(false, [{ ...ours, vsn: [1, 5, 2, 0, 0, 0] }], none);
+      expect((await decodedOf(theirs, unchanged)).decoded).toEqual([ours.name]);
+    }
+  });
+
+  it("takes memory for a few places a node", async () => {
+    const sizes: number[] = [];
+    class Counted extends Int32Array {
+      constructor(size: number) {
+        super(size);
+        sizes.push(size);
+      }
+    }
+    const message = encodePushPull(false, nodes, none);
+    vi.stubGlobal("Int32Array", Counted);
+    try {
+      await UnchangedNodes.of(message, undefined);
+    } finally {
+      vi.unstubAllGlobals();
+    }
+    expect(Math.max(...sizes)).toBeGreaterThan(nodes.length);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(4 * nodes.length);
+  });
+
   it("leaves nodes that are not alive, or have no versions, to be decoded", async () => {
     const [one] = nodes as [PushNodeState];
     const odd = [
@@ -116,6 +151,20 @@ describe("the filter of unchanged nodes", () => {
     expect(await decodedOf(empty, await UnchangedNodes.of(empty, undefined))).toEqual({ decoded: [], userState: ascii("state") });
   });
 
+  it("yields to the event loop no more often where unchanged nodes stand between new ones", async () => {
+    const known = Array.from({ length: 100 }, (_, i) => ({ ...(nodes[0] as PushNodeState), name: `n${i}`, addr: `10.1.0.${i}` }));
+    const unchanged = await UnchangedNodes.of(encodePushPull(false, known, none), undefined);
+    const theirs = encodePushPull(
+      false,
+      known.flatMap((node, i) => [node, { ...like(node, i), addr: `10.2.0.${i}` }]),
+      none,
+    );
+    let yields = 0;
+    const yieldToEventLoop = async (): Promise<void> => void yields++;
+    const { nodes: decoded } = await readPushPull(new StreamReader(theirs.subarray(1)), limits, { unchanged, yieldToEventLoop });
+    expect([decoded.length, yields]).toEqual([100, 0]);
+  });
+
   it("searches at most 16 places if all nodes have the same address and port", async () => {
     const many = Array.from({ length: 20_000 }, (_, i) => like(nodes[1] as PushNodeState, i));
     const message = encodePushPull(false, many, none);
@@ -165,6 +214,7 @@ describe("the filter of unchanged nodes", () => {
       expect(decoded).toHaveLength(last === "15" ? 0 : 200);
       // Each is compared with 16 of ours, 64 KB, of which some 256 KB are read in one go.
       expect(yields).toBeGreaterThanOrEqual(40);
+      expect(yields).toBeLessThanOrEqual(60);
     },
   );
 
