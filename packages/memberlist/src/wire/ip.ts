@@ -73,7 +73,7 @@ export function packIp(ip: string): PackedIp {
     if (unit >= zero && unit <= 0x39 && (digits === 0 || value > 0)) {
       value = value * 10 + unit - zero;
       digits++;
-    } else if (unit === dot && digits > 0 && value <= 0xff && parts < 4) {
+    } else if (unit === dot && digits > 0 && value <= 0xff) {
       packed = (packed << 8) | value;
       value = 0;
       digits = 0;

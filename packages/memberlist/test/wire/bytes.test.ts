@@ -1,5 +1,15 @@
 import { describe, expect, it, vi } from "vitest";
-import { bytesToHex, equalBytes, keepable, packetBytes, plainView } from "../../src/wire/bytes.ts";
+import {
+  bytesToHex,
+  equalBytes,
+  keepable,
+  packetBytes,
+  plainView,
+  readU32,
+  readU48,
+  writeU32,
+  writeU48,
+} from "../../src/wire/bytes.ts";
 
 const large = new Uint8Array(4 * 1024 * 1024).map((_, i) => i);
 
@@ -57,6 +67,15 @@ describe("plainView", () => {
 describe("bytesToHex", () => {
   it("writes two lower-case digits for each byte", () => {
     expect(bytesToHex(Uint8Array.of(0, 9, 0x0a, 0x10, 0xff))).toBe("00090a10ff");
+  });
+});
+
+describe("numbers of 4 and 6 bytes", () => {
+  it("reads back each of them, and writes no further byte", () => {
+    const bytes = new Uint8Array(14).fill(0xee);
+    expect([writeU32(bytes, 1, 0xfedcba98), writeU48(bytes, 7, 0xfedcba987654)]).toEqual([5, 13]);
+    expect(bytesToHex(bytes)).toBe("eefedcba98eeeefedcba987654ee");
+    expect([readU32(bytes, 1), readU48(bytes, 7)]).toEqual([0xfedcba98, 0xfedcba987654]);
   });
 });
 

@@ -79,10 +79,35 @@ it("copies parts that are next to each other, or not, or in other arrays, each w
   list.add(other, 0, 4);
   list.add(other, 1, 2);
   list.add(one, 0, 12);
+  for (const [array, start, end] of [
+    [one, 2, 4],
+    [one, 0, 2],
+    [one, 2, 3],
+    [other, 3, 4],
+    [one, 9, 12],
+  ] as const)
+    list.add(array, start, end);
   const views = Array.from({ length: list.count }, (_, i) => list.part(i));
-  expect(views.map((part) => [...part])).toEqual([[0, 1, 2], [], [3, 4], [6, 7], [8], [20, 21, 22, 23], [21], [...one]]);
+  expect(views.map((part) => [...part])).toEqual([
+    [0, 1, 2],
+    [],
+    [3, 4],
+    [6, 7],
+    [8],
+    [20, 21, 22, 23],
+    [21],
+    [...one],
+    [2, 3],
+    [0, 1],
+    [2],
+    [23],
+    [9, 10, 11],
+  ]);
   for (const [from, to] of [
+    [0, 13],
     [0, 8],
+    [8, 10],
+    [12, 13],
     [1, 4],
     [2, 3],
     [4, 7],

@@ -81,6 +81,8 @@ describe("the codec of IP addresses", () => {
     for (const other of ["", "0a010203", ...["000000", "01ffff", "00ff00", "0000ff"].map((form) => `${zeros}${form}0a010203`)]) {
       expect(isMappedAt(fromHex(other), 0, other.length / 2)).toBeUndefined();
     }
+    // The bytes behind an address of four do not count.
+    expect(isMappedAt(mapped, 0, 4)).toBeUndefined();
   });
 
   it("reads the address at an offset, up to the end of the bytes or to a given size", () => {
@@ -161,6 +163,7 @@ describe("the codec of IP addresses", () => {
     for (const other of ["227.9.0.0", "117.9.0.0", "128.9.0.0", "127.8.0.0"]) {
       expect([other, isIpAt(Uint8Array.of(127, 9, 0, 0), 0, 4, packIp(other))]).toEqual([other, false]);
     }
+    expect(isIpAt(new Uint8Array(4), 0, 4, packIp("fd00::1"))).toBe(false);
     expect(isIpAt(new Uint8Array(0), 0, 0, "")).toBe(true);
   });
 });

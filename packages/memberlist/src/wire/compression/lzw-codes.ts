@@ -35,9 +35,9 @@ export function hashKey(): Uint16Array {
 /** Codes are written by 16 bits; so much room is needed for what is left of them, a clear code and the end code. */
 const slack = 16;
 
-/** The largest output of so many bytes of input: a 12-bit code each, and for each 3,838 of them a clear code. */
+/** The largest output of so many bytes of input: a 12-bit code each. Shorter codes behind each clear code make up for that one. */
 export function lzwWorst(size: number): number {
-  return size + (size >>> 1) + (size >>> 10) + slack;
+  return size + (size >>> 1) + slack;
 }
 
 /** A scratch buffer over this is not kept, in bytes. */
