@@ -15,17 +15,19 @@ import { modes, noteLoad, type ThreadBench, type ThreadExperiment } from "./expe
 const cases = ([64, 1400] as const).flatMap((size) =>
   (["plain", "both"] as const).map((mode): Case => ({ size, mode, payload: "gossip" })),
 );
-/**
- * How many messages may be on their way: 8, so that their number is limited by the delay of each, and 512, so that many cross a thread's boundary
- * together. The buffer of the receiver's socket holds more than 512 messages of each case.
- */
-const windows = [8, 512] as const;
+/** The ends of a pair that have their members in threads. The other end has it on the event loop. */
+type Threaded = "both" | "sender" | "receiver";
+const threadedEnds: readonly Threaded[] = ["both", "sender", "receiver"];
 const notifiedWhat = "from a change's packet to the application's event";
 
 /** The figures of the targets. */
 export const costFigures = {
-  rates: cases.map((which) => `${nameOf(which, 512)}: messages/s`),
-  lost: cases.flatMap((which) => windows.map((window) => `${nameOf(which, window)}: lost`)),
+  rates: cases.flatMap((which) =>
+    threadedEnds.flatMap((ends) => manyOnTheirWay(which).map((window) => `${nameOf(which, window, ends)}: messages/s`)),
+  ),
+  lost: cases.flatMap((which) =>
+    threadedEnds.flatMap((ends) => windowsOf(which).map((window) => `${nameOf(which, window, ends)}: lost`)),
+  ),
   notified: `${notifiedWhat}: p99`,
 } as const;
 
@@ -39,13 +41,13 @@ const changeInterval = 5;
 /** Messages, memory, the start and events of a member in a thread, beside one on the event loop. */
 export const cost: ThreadExperiment = {
   name: "cost",
-  steps: (size) => size.rounds * modes.length * (casesOf(size).length + 1),
+  steps: (size) => size.rounds * ((threadedEnds.length + 1) * casesOf(size).length + modes.length),
   run: async (bench) => {
     const { figures, rounds, step } = bench;
     for (let round = 0; round < rounds; round++) {
       for (const which of casesOf(bench)) {
-        for (const mode of modes) {
-          await measureMessages(bench, which, mode);
+        for (const ends of [undefined, ...threadedEnds]) {
+          await measureMessages(bench, which, ends);
           step();
         }
       }
@@ -62,27 +64,46 @@ function casesOf({ isQuick }: Pick<ThreadBench, "isQuick">): readonly Case[] {
   return isQuick ? cases.filter(({ mode }) => mode === "plain") : cases;
 }
 
-function nameOf({ mode, size }: Case, window: number): string {
-  return `${size} bytes, ${mode === "plain" ? "plain" : "compressed and encrypted"}, ${window} on their way`;
+/**
+ * How many messages may be on their way: 8, so that their number is limited by the delay of each, and 512 and more, so that many cross a thread's
+ * boundary together. The buffer of the receiver's socket holds them all; twenty messages of 64 bytes share a packet.
+ */
+function windowsOf(which: Case): readonly number[] {
+  return [8, ...manyOnTheirWay(which)];
+}
+
+function manyOnTheirWay({ size }: Case): readonly number[] {
+  return size === 64 ? [512, 2048] : [512, 1024];
+}
+
+function nameOf({ mode, size }: Case, window: number, ends: Threaded): string {
+  const layers = mode === "plain" ? "plain" : "compressed and encrypted";
+  return `${size} bytes, ${layers}, ${window} on their way${ends === "both" ? "" : `, only the ${ends} in a thread`}`;
 }
 
 function runtimeOf(mode: Mode): Runtime {
   return { name: "node", command: [process.execPath, node, mode === "loop" ? "memberlist" : "thread"], senders: [1] };
 }
 
-async function measureMessages({ figures, isQuick }: ThreadBench, which: Case, mode: Mode): Promise<void> {
+/** @param threaded undefined: both members are on event loops */
+async function measureMessages({ figures, isQuick }: ThreadBench, which: Case, threaded: Threaded | undefined): Promise<void> {
   const { measured, start, warmup } = isQuick ? quickDurations : durations;
-  const pair = await Pair.start(runtimeOf(mode), which);
+  const end = (role: Threaded): Runtime => runtimeOf(threaded === role || threaded === "both" ? "thread" : "loop");
+  const pair = await Pair.start({ sender: end("sender"), receiver: end("receiver") }, which);
+  const mode = threaded === undefined ? "loop" : "thread";
   try {
     await pair.send({ window: 512 }, start);
-    for (const window of windows) {
+    for (const window of windowsOf(which)) {
       const { cpu, lost, packetRate, rate, sent, threadCpu } = await pair.send({ window }, measured, warmup);
-      const name = nameOf(which, window);
-      figures.add(`${name}: messages/s`, "", mode, rate);
-      figures.add(`${name}: application's CPU per message sent`, "µs", mode, threadCpu.sender);
-      figures.add(`${name}: application's CPU per message received`, "µs", mode, threadCpu.receiver);
-      figures.add(`${name}: CPU of both processes per message`, "µs", mode, (cpu * packetRate) / rate);
-      figures.add(`${name}: lost`, "%", mode, (lost / sent) * 100);
+      // The pair on event loops is what all the others are compared with.
+      for (const ends of threaded === undefined ? threadedEnds : [threaded]) {
+        const name = nameOf(which, window, ends);
+        figures.add(`${name}: messages/s`, "", mode, rate);
+        if (ends !== "receiver") figures.add(`${name}: application's CPU per message sent`, "µs", mode, threadCpu.sender);
+        if (ends !== "sender") figures.add(`${name}: application's CPU per message received`, "µs", mode, threadCpu.receiver);
+        figures.add(`${name}: CPU of both processes per message`, "µs", mode, (cpu * packetRate) / rate);
+        figures.add(`${name}: lost`, "%", mode, (lost / sent) * 100);
+      }
     }
   } finally {
     await pair.end();

@@ -36,15 +36,24 @@ export class Pair {
     this.#sender = sender;
   }
 
-  /** @param options for the runtime itself, in front of its program */
+  /**
+   * @param runtime of both, or of each
+   * @param options for the runtime itself, in front of its program
+   */
   static async start(
-    { name, command: [program, ...args] }: Runtime,
+    runtime: Runtime | Readonly<Record<NodeTask["role"], Runtime>>,
     which: Case,
     options: (role: NodeTask["role"]) => readonly string[] = () => [],
   ): Promise<Pair> {
-    const receiver = new Child(`${name}, receiving`, [program, ...options("receiver"), ...args]);
-    const sender = new Child(`${name}, sending`, [program, ...options("sender"), ...args]);
-    const pair = new Pair(name, receiver, sender);
+    const ends = "sender" in runtime ? runtime : { sender: runtime, receiver: runtime };
+    const begin = (role: NodeTask["role"], doing: string): Child => {
+      const { command, name } = ends[role];
+      const [program, ...args] = command;
+      return new Child(`${name}, ${doing}`, [program, ...options(role), ...args]);
+    };
+    const receiver = begin("receiver", "receiving");
+    const sender = begin("sender", "sending");
+    const pair = new Pair(ends.sender.name, receiver, sender);
     try {
       const task = taskOf(which);
       const forReceiver: NodeTask = { ...task, role: "receiver", port: 0, acks: 0 };
