@@ -49,7 +49,7 @@ class MemberlistTransporter extends Transporters.Base {
       onMessage: (message) => {
         const end = message.indexOf(10);
         const type = Buffer.from(message.subarray(0, end)).toString();
-        this.receive(type, Buffer.from(message.subarray(end + 1))).catch(report);
+        Promise.resolve(this.receive(type, Buffer.from(message.subarray(end + 1)))).catch(report);
       },
     });
     return this.onConnected();
