@@ -16,11 +16,15 @@ import { chooseAdvertiseAddress, machineHas, type HostInterfaces } from "./adver
 import type { BindOptions, BoundSockets, ConnectionListener, SocketBinder } from "./bind-sockets.ts";
 import { withoutMapping, type BindTarget } from "./bind-target.ts";
 import { dialWithin } from "./dial.ts";
-import { transportSlots, type InboundSlot } from "../util/inbound-slots.ts";
+import { transportSlots } from "../util/inbound-slots.ts";
+import { TurnBudget } from "../util/turn-budget.ts";
 import { resolveHost, resolveService, type NameResolver, type SystemLookup } from "./resolver.ts";
 import { packetObjection, RouteTable } from "./udp-route.ts";
-import { TcpStream, type Connection } from "./tcp-stream.ts";
+import { TcpStream, type Connection, type InboundStream } from "./tcp-stream.ts";
 import { callDoneLater, type SendDone, type UdpSocket } from "./udp-socket.ts";
+
+/** How many reads of inbound streams end in one turn of the event loop: some 3 ms of work, because most make the core decode, answer or close. */
+const readsPerTurn = 32;
 
 export interface SocketTransportOptions extends BindOptions {
   /**
@@ -88,6 +92,7 @@ export class SocketTransport implements Transport {
   readonly #targets: readonly BindTarget[];
   readonly #tcp: readonly ConnectionListener[];
   readonly #clock = systemClock();
+  readonly #reads = new TurnBudget(readsPerTurn, () => new Promise((resolve) => this.#clock.defer(resolve)));
   readonly #stop = new AbortController();
   readonly #routes: RouteTable<UdpSocket>;
   readonly #streams = new Set<TcpStream>();
@@ -202,7 +207,7 @@ export class SocketTransport implements Transport {
       this.#refuse(from.host, slot);
       return;
     }
-    const stream = this.#track(connection, slot);
+    const stream = this.#track(connection, { slot, reads: this.#reads });
     if (this.#listener === undefined) this.#waiting.push({ stream, from });
     else this.#listener.stream(stream, from);
   }
@@ -213,8 +218,8 @@ export class SocketTransport implements Transport {
     this.#log.warn("tcp_stream_refused", "an inbound stream was closed: too many are open", fields);
   }
 
-  #track(connection: Connection, slot?: InboundSlot): TcpStream {
-    const stream = new TcpStream(connection, slot, this.#clock);
+  #track(connection: Connection, inbound?: InboundStream): TcpStream {
+    const stream = new TcpStream(connection, inbound, this.#clock);
     this.#streams.add(stream);
     stream.gone.then(
       () => this.#streams.delete(stream),

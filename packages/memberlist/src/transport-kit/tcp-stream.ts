@@ -2,11 +2,19 @@ import { errorMessage, MemberlistError, errnoOf } from "../api/errors.ts";
 import { systemClock, type Clock, type ClockTimer } from "../ports/clock.ts";
 import type { TransportStream } from "../ports/transport.ts";
 import type { InboundSlot } from "../util/inbound-slots.ts";
+import type { TurnBudget } from "../util/turn-budget.ts";
 
 /** How long a closed stream waits in the background for the peer to close too. In ms. */
 const lingerMs = 1000;
 /** How long a shutdown waits for bytes that the kernel has not taken yet. In ms. */
 const flushMs = 250;
+
+/** What a stream shares with the others that peers have opened. */
+export interface InboundStream {
+  readonly slot: InboundSlot;
+  /** Limits how many reads end in a turn: a thousand peers may close their streams at the same moment. */
+  readonly reads: TurnBudget;
+}
 
 /** The runtime's connected TCP socket. One read and one write (or `closeWrite`) at a time. */
 export interface Connection {
@@ -44,7 +52,7 @@ export class TcpStream implements TransportStream {
   readonly gone: Promise<void>;
   readonly #connection: Connection;
   /** Undefined for a stream that this side opened. */
-  readonly #slot: InboundSlot | undefined;
+  readonly #inbound: InboundStream | undefined;
   readonly #clock: Clock;
   #source: { error(reason: unknown): void } | undefined;
   #sink: { error(reason: unknown): void } | undefined;
@@ -55,10 +63,10 @@ export class TcpStream implements TransportStream {
   #isDestroyed = false;
   #isGone = false;
 
-  constructor(connection: Connection, slot?: InboundSlot, clock: Clock = systemClock()) {
+  constructor(connection: Connection, inbound?: InboundStream, clock: Clock = systemClock()) {
     this.#clock = clock;
     this.#connection = connection;
-    this.#slot = slot;
+    this.#inbound = inbound;
     this.readable = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
@@ -89,7 +97,7 @@ export class TcpStream implements TransportStream {
     this.#source?.error(closed);
     this.#sink?.error(closed);
     if (this.#isDestroyed || this.#isGone) return;
-    this.#slot?.linger();
+    this.#inbound?.slot.linger();
     this.#destroyAfter(lingerMs);
     this.#linger().then(
       () => this.destroy(),
@@ -119,7 +127,7 @@ export class TcpStream implements TransportStream {
   #reset(): void {
     if (this.#isDestroyed) return;
     this.#isDestroyed = true;
-    this.#slot?.leave();
+    this.#inbound?.slot.leave();
     this.#connection.reset();
   }
 
@@ -144,12 +152,23 @@ export class TcpStream implements TransportStream {
     this.#reading = reading.catch(() => undefined);
     try {
       const bytes = await reading;
-      if (this.#isClosed) controller.error(closedError());
-      else if (bytes === undefined) controller.close();
-      else controller.enqueue(bytes);
+      await this.#inTurn(() => {
+        if (this.#isClosed) controller.error(closedError());
+        else if (bytes === undefined) controller.close();
+        else controller.enqueue(bytes);
+      });
     } catch (error) {
-      controller.error(this.#failure("the connection failed", error));
+      await this.#inTurn(() => controller.error(this.#failure("the connection failed", error)));
     }
+  }
+
+  #inTurn(work: () => void): void | Promise<void> {
+    const reads = this.#inbound?.reads;
+    if (reads === undefined) return work();
+    return reads.run(() => {
+      reads.spend(1);
+      work();
+    });
   }
 
   /** One at a time: the stream sees to that. */
@@ -172,7 +191,7 @@ export class TcpStream implements TransportStream {
 
   #ended(error: unknown): void {
     this.#isGone = true;
-    this.#slot?.leave();
+    this.#inbound?.slot.leave();
     this.#clock.clearTimeout(this.#timer);
     // After `close` it has its error already.
     if (this.#isClosed) return;
