@@ -110,7 +110,7 @@ export class Membership {
     // A long name is not decoded twice: one that is not UTF-8 is slow to decode.
     if (message.size(node) > shortNameMax) return false;
     const { config, table } = this.#context;
-    const record = table.get(message.string(bytes, node));
+    const record = table.getAt(bytes, message.start(node), message.size(node));
     return record !== undefined && record.name !== config.name && record.isUnchangedBy(bytes, message);
   }
 

@@ -3,6 +3,7 @@ import { randomOffset, shuffle, type Random } from "../ports/random.ts";
 import { packIp, type PackedIp } from "../wire/ip.ts";
 import type { Versions } from "../wire/messages/types.ts";
 import { AddressIndex } from "./address-index.ts";
+import { NameIndex } from "./name-index.ts";
 import { noVersions, type NodeFields, type NodeRecord } from "./node-record.ts";
 import { ProbeList } from "./probe-list.ts";
 
@@ -16,7 +17,7 @@ const walkedMax = 1_024;
 /** All known members, dead ones included. */
 export class NodeTable {
   readonly #random: Random;
-  readonly #byName: Map<string, NodeRecord> = new Map();
+  readonly #byName: NameIndex<NodeRecord> = new NameIndex();
   readonly #versions: Map<string, Versions> = new Map();
   /** One of them: what was last asked for. */
   #lastVersions: Versions = noVersions;
@@ -61,7 +62,7 @@ export class NodeTable {
   /** Adds the names of all members to a set, and from then on the name of each member that changes. */
   trackChanges(changed: Set<string>): void {
     this.#changed = changed;
-    for (const name of this.#byName.keys()) changed.add(name);
+    for (const { name } of this.records()) changed.add(name);
   }
 
   /** Notes that a member has changed, even in a field that the table does not set: its round-trip time, its accusers. */
@@ -73,13 +74,18 @@ export class NodeTable {
     return this.#byName.get(name);
   }
 
+  /** The record whose name is the `size` bytes from `at` on. */
+  getAt(bytes: Uint8Array, at: number, size: number): NodeRecord | undefined {
+    return this.#byName.getAt(bytes, at, size);
+  }
+
   /** All of them, a new list each time: the live ones in a random order, then the dead, then those that left. */
   records(): NodeRecord[] {
     return [...this.#live.records, ...this.#dead, ...this.#left];
   }
 
   add(record: NodeRecord): void {
-    this.#byName.set(record.name, record);
+    this.#byName.set(record);
     this.changed(record);
     this.#enter(record);
     this.#count(record.state, 1);

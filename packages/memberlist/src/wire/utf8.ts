@@ -1,3 +1,6 @@
+import { randomBytes } from "../ports/crypto.ts";
+import { stringMaxSize } from "./constants.ts";
+
 let decoder: InstanceType<typeof TextDecoder> | undefined;
 
 /** Where escaped bytes live: byte 0x80 is U+DC80, byte 0xff is U+DCFF (as Python's `surrogateescape` has it). */
@@ -13,6 +16,42 @@ const shortStringMax = 128;
  */
 const recentStrings = 16 * 1024;
 let recent: string[] | undefined;
+
+/**
+ * The secret of {@link hashOf}: a multiplier for each character of the longest string of a message. Drawn once in a process. Without it a peer could make
+ * up names that all have one hash.
+ */
+let multipliers: Int32Array | undefined;
+/** The string that was hashed last, and its hash. A name that was decoded is looked up next, and then added. */
+let [lastHashed, lastHash] = ["", 0];
+
+/** Multilinear hashing, of UTF-16 code units. */
+export function hashOf(value: string): number {
+  if (value === lastHashed) return lastHash;
+  const factors = (multipliers ??= drawMultipliers());
+  let hash = Math.imul(factors[0] as number, value.length);
+  for (let i = 0; i < value.length; i++) {
+    hash = (hash + Math.imul(factors[(i + 1) & (stringMaxSize - 1)] as number, value.charCodeAt(i))) | 0;
+  }
+  lastHashed = value;
+  return (lastHash = hash);
+}
+
+/** The {@link hashOf} of the string of `size` bytes from `at` on; undefined where one of them is not ASCII. */
+export function hashAt(bytes: Uint8Array, at: number, size: number): number | undefined {
+  const factors = (multipliers ??= drawMultipliers());
+  let hash = Math.imul(factors[0] as number, size);
+  for (let i = 0; i < size;) {
+    const byte = bytes[at + i++] as number;
+    if (byte >= 0x80) return undefined;
+    hash = (hash + Math.imul(factors[i & (stringMaxSize - 1)] as number, byte)) | 0;
+  }
+  return hash;
+}
+
+function drawMultipliers(): Int32Array {
+  return new Int32Array(randomBytes(4 * stringMaxSize).buffer);
+}
 
 /**
  * The bytes of `value` in UTF-8. A lone surrogate U+DC80 to U+DCFF becomes the byte that {@link decodeUtf8} escaped; any other
@@ -34,26 +73,27 @@ export function encodeUtf8(value: string): Uint8Array {
  */
 export function decodeUtf8(bytes: Uint8Array, at: number = 0, size: number = bytes.length - at): string {
   if (size === 0) return "";
-  let hash = size;
-  const end = at + size;
-  for (let i = at; i < end; i++) {
-    const byte = bytes[i] as number;
-    if (byte >= 0x80 || size > shortStringMax) return decodeUnicode(bytes.subarray(at, end));
-    hash = Math.imul(hash ^ byte, 0x01000193);
-  }
+  const hash = size > shortStringMax ? undefined : hashAt(bytes, at, size);
+  if (hash === undefined) return decodeUnicode(bytes.subarray(at, at + size));
+  lastHash = hash;
+  return (lastHashed = asciiString(bytes, at, size, hash));
+}
+
+function asciiString(bytes: Uint8Array, at: number, size: number, hash: number): string {
   recent ??= Array.from({ length: recentStrings }, () => "");
   const slot = (hash ^ (hash >>> 15)) & (recentStrings - 2);
   const first = recent[slot] as string;
   if (isAsciiAt(bytes, at, size, first)) return first;
   const other = recent[slot + 1] as string;
   if (isAsciiAt(bytes, at, size, other)) return other;
-  const value = String.fromCharCode.apply(null, bytes.subarray(at, end) as unknown as number[]);
+  const value = String.fromCharCode.apply(null, bytes.subarray(at, at + size) as unknown as number[]);
   recent[slot + 1] = first;
   recent[slot] = value;
   return value;
 }
 
-function isAsciiAt(bytes: Uint8Array, at: number, size: number, value: string): boolean {
+/** Whether the `size` bytes from `at` on, all of them ASCII, are this string. */
+export function isAsciiAt(bytes: Uint8Array, at: number, size: number, value: string): boolean {
   if (value.length !== size) return false;
   for (let i = 0; i < size; i++) if (value.charCodeAt(i) !== bytes[at + i]) return false;
   return true;
