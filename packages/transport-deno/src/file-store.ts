@@ -27,6 +27,7 @@ export function fileStore(path: string): Store {
     name: basename(file),
     folder,
     beside: (name) => join(folder, name),
+    makeFolder: (missing, mode) => fs.mkdir(missing, { recursive: true, mode }),
     permit: requireFile,
   });
 }

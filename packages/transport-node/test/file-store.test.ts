@@ -45,6 +45,17 @@ describe("fileStore()", () => {
     for (const created of ["new", "new/deep"]) expect((await stat(join(folder, created))).mode & 0o777).toBe(0o700);
   });
 
+  it("creates a missing folder that two savers need at once", async () => {
+    const paths = ["first", "second"].map((name) => join(folder, "new", "deep", name));
+    await Promise.all(paths.map((path) => fileStore(path).save("text")));
+    expect((await readdir(join(folder, "new", "deep"))).sort()).toEqual(["first", "second"]);
+  });
+
+  it.runIf(process.platform === "linux")("rejects a save below a folder where the system creates none", async () => {
+    const missing = "/proc/memberlist/deep/node.json";
+    await expect(fileStore(missing).save("x")).rejects.toThrow(`cannot write ${missing}: ENOENT`);
+  });
+
   it("never opens an existing file, not even through a link under the next name", async () => {
     const victim = join(folder, "victim");
     await writeFile(victim, "precious");
