@@ -59,16 +59,22 @@ export class RingChange {
       ...this.#after.entries,
       ...this.#before.entries.filter(({ node }) => this.#after.get(node.name) === undefined),
     ];
-    const weights = entries.map(({ node }) => [
-      this.#before.get(node.name)?.weight ?? 0,
-      this.#after.get(node.name)?.weight ?? 0,
-    ]);
+    const weights = entries
+      .map(({ node: { name } }) => ({
+        before: this.#before.get(name)?.weight ?? 0,
+        after: this.#after.get(name)?.weight ?? 0,
+      }))
+      // By before / after, without a division by 0.
+      .sort((a, b) => a.before * b.after - b.before * a.after);
+    let sumBefore = weights.reduce((sum, { before }) => sum + before, 0);
+    let sumAfter = 0;
     let stayed = 0;
-    for (const [before = 0, after = 0] of weights) {
-      if (before === 0 || after === 0) continue;
-      // A member owns a key before and after if its cost is the lowest by both weights.
-      const others = weights.reduce((sum, [b = 0, a = 0]) => sum + Math.max(b / before, a / after), 0);
-      stayed += 1 / others;
+    for (const { after, before } of weights) {
+      // A member owns a key before and after if its cost is the lowest by both weights. Of each other member, the larger of the two weights counts, in
+      // comparison with this member's: those before it in this order have the larger one after the change.
+      if (before > 0 && after > 0) stayed += 1 / (sumBefore / before + sumAfter / after);
+      sumBefore -= before;
+      sumAfter += after;
     }
     return entries.length === 0 ? 0 : 1 - stayed;
   }
