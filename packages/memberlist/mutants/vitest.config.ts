@@ -11,6 +11,7 @@ const slow: readonly string[] = [
   "swim/probe-schedule",
   "swim/user-share",
   "runtime/streams/stream-codec",
+  "wire/compression/compress",
   "wire/compression/lzw-collisions",
   "wire/compression/lzw-wasm",
 ];

@@ -134,6 +134,9 @@ describe("an encrypted stream message", () => {
   it("fails to decode if it announces more than the limit, before any of it is read", async () => {
     expect(await refusal(fromHex("0a 01400001"), security())).toBe("limit_exceeded");
     expect(await refusal(fromHex("0a ffffffff"), security())).toBe("limit_exceeded");
+    await expect(readStreamMessage(new StreamReader(fromHex("0a 01400001")), limits, security())).rejects.toMatchObject({
+      details: { name: "maxEncryptedBytes", value: 20 * MiB + 1, limit: 20 * MiB },
+    });
     expect(await refusal(fromHex("0a 01400000"), security())).toBe("stream_closed");
     expect(await refusal(fromHex("0a 00000000"), security())).toBe("decrypt_failed");
   });

@@ -64,6 +64,17 @@ describe("a compressor, for bytes that collide in its dictionary", () => {
     },
   );
 
+  it("writes the same output if its dictionary has many other entries already", () => {
+    const random = new SeededRandom(2);
+    for (const count of [1_000, 2_000, 3_000]) {
+      const start = new Uint8Array(count).map(() => random.next() * 256);
+      const bytes = collidingBytes(20_000, 13, start);
+      const compressed = byTypeScript(bytes);
+      expect(Buffer.compare(inWebAssembly(bytes), compressed)).toBe(0);
+      expect(Buffer.compare(lzwDecompress(compressed, bytes.length), bytes)).toBe(0);
+    }
+  });
+
   it("writes the same output in chunks", () => {
     const [, bytes] = chosen[1];
     const compressor = new LzwCompressor(bytes, newDictionary());

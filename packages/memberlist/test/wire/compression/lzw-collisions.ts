@@ -7,17 +7,18 @@ const hashMultiplier = 0x9e3779b1;
  * Bytes whose dictionary entries all belong near slot 0 of the hash table, and which then go along the chain that those form again and again.
  *
  * @param hashBits of the table for so many bytes
+ * @param start how they start, with one byte at least
  */
-export function collidingBytes(size: number, hashBits: number): Uint8Array {
+export function collidingBytes(size: number, hashBits: number, start: Uint8Array = Uint8Array.of(97)): Uint8Array {
   const random = new SeededRandom(size);
   const bytes = new Uint8Array(size);
   const dictionary = new Map<number, number>();
-  let code = 97;
-  bytes[0] = code;
+  bytes.set(start);
+  let code = bytes[0] as number;
   for (let at = 1; at < size; at++) {
     const { fresh, slot } = nearest(dictionary, code, hashBits);
     const known = slot > dictionary.size + 64 && random.next() < 0.9 ? longest(dictionary, code) : undefined;
-    const byte = known ?? fresh;
+    const byte = start[at] ?? known ?? fresh;
     bytes[at] = byte;
     const found = dictionary.get((code << 8) | byte);
     if (found === undefined) dictionary.set((code << 8) | byte, 258 + dictionary.size);
