@@ -165,6 +165,23 @@ describe("the filter of unchanged nodes", () => {
     expect([decoded.length, yields]).toEqual([100, 0]);
   });
 
+  it("skips no more unchanged nodes in one go than the new ones before them leave time for", async () => {
+    const [one] = nodes as [PushNodeState];
+    const known = Array.from({ length: 10_000 }, (_, i) => ({ ...one, name: `n${i}`, addr: `10.1.${i >> 8}.${i & 255}` }));
+    const unchanged = await UnchangedNodes.of(encodePushPull(false, known, none), undefined);
+    const found = known.filter((node) => {
+      const bytes = bytesOf(node);
+      return unchanged.skip(bytes, 0, bytes.length, 1) > 0;
+    });
+    const fresh = Array.from({ length: 400 }, (_, i) => ({ ...like(one, i), addr: `10.2.0.${i & 255}`, port: 8_000 + (i >> 8) }));
+    const theirs = encodePushPull(false, [...fresh, ...found.slice(0, 8_500)], none);
+    let yields = 0;
+    const yieldToEventLoop = async (): Promise<void> => void yields++;
+    const { nodes: decoded } = await readPushPull(new StreamReader(theirs.subarray(1)), limits, { unchanged, yieldToEventLoop });
+    // It skips 400 before it yields first, then 2,000 each time.
+    expect([decoded.length, yields]).toEqual([400, 5]);
+  });
+
   it("searches at most 16 places if all nodes have the same address and port", async () => {
     const many = Array.from({ length: 20_000 }, (_, i) => like(nodes[1] as PushNodeState, i));
     const message = encodePushPull(false, many, none);
