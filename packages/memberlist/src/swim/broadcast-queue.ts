@@ -2,6 +2,7 @@ import { MemberlistError } from "../api/errors.ts";
 import { checkOptions } from "../api/check-arguments.ts";
 import { isFunction, oneOf, text, type Rule, type Rules } from "../util/value-rules.ts";
 import { BroadcastTier, type Broadcast, type Entry } from "./broadcast-tier.ts";
+import { NameIndex } from "./name-index.ts";
 import { retransmitLimit } from "./scaling.ts";
 
 export type { Broadcast } from "./broadcast-tier.ts";
@@ -93,7 +94,7 @@ export class TransmitLimitedQueue {
   readonly #maxPayload: () => number;
   /** By number of transmits; holes where a tier is empty. */
   #tiers: (BroadcastTier | undefined)[] = [];
-  #named: Map<string, Entry> = new Map();
+  readonly #named: NameIndex<Entry> = new NameIndex();
   #size = 0;
   #bytes = 0;
   /** No message that waits is longer. */
@@ -134,7 +135,8 @@ export class TransmitLimitedQueue {
    *   `maxBytes`, with any policy (`details.size`, `details.limit`). Nothing has changed then, and `finished` is not called.
    */
   queueBroadcast(broadcast: Broadcast): boolean {
-    const { length } = broadcast.message;
+    const { message, name = "" } = broadcast;
+    const { length } = message;
     refuseOver(this.#maxPayload(), length, "maxPayload");
     refuseOver(this.#maxBytes, length, "maxBytes");
     const obsolete = this.#obsoletedBy(broadcast);
@@ -144,12 +146,12 @@ export class TransmitLimitedQueue {
       return false;
     }
     for (const old of obsolete) {
-      // Its name stays in the map, where `#add` replaces the entry.
+      // Its name stays in the index, where `#add` replaces the entry.
       this.#tiers[old.transmits]?.remove(old);
       this.#uncount(old);
     }
     const dropped = isFull ? this.#makeRoomFor(length) : none;
-    this.#add({ broadcast, message: broadcast.message, id: this.#nextId++, transmits: 0, older: undefined, newer: undefined });
+    this.#add({ name, broadcast, message, id: this.#nextId++, transmits: 0, older: undefined, newer: undefined });
     // Notified last: a callback may queue again.
     for (const old of obsolete) old.broadcast.finished?.();
     for (const old of dropped) this.#notifyDropped(old.broadcast, this.#whenFull === "dropMostSent" ? "mostSent" : "oldest");
@@ -312,7 +314,7 @@ export class TransmitLimitedQueue {
   #add(entry: Entry): void {
     this.#tier(entry.transmits).add(entry);
     this.#longest = this.#size === 0 ? entry.message.length : Math.max(this.#longest, entry.message.length);
-    if (entry.broadcast.name !== undefined) this.#named.set(entry.broadcast.name, entry);
+    if (entry.broadcast.name !== undefined) this.#named.set(entry);
     this.#size++;
     this.#bytes += entry.message.length;
     entry.older = this.#newest;
@@ -332,7 +334,7 @@ export class TransmitLimitedQueue {
 
   /** The bookkeeping for an entry that its tier has given up already. */
   #forget(entry: Entry): void {
-    if (entry.broadcast.name !== undefined) this.#named.delete(entry.broadcast.name);
+    if (entry.broadcast.name !== undefined) this.#named.delete(entry.name);
     this.#uncount(entry);
   }
 

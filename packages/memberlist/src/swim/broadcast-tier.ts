@@ -16,6 +16,8 @@ export interface Broadcast {
 
 /** A broadcast in the queue. */
 export interface Entry {
+  /** The broadcast's; "" if it has none. */
+  readonly name: string;
   readonly broadcast: Broadcast;
   /** The broadcast's. */
   readonly message: Uint8Array;

@@ -7,7 +7,7 @@ interface Named {
 const startSlots = 64;
 
 /**
- * Finds items by their names, or by the bytes of a name in a message, so that a message about a known member is found without a string of its name. It takes
+ * Finds items by their names, or by the bytes of a name in a message, so that the member of a message is found without a string of its name. It takes
  * 16 to 32 bytes for each item; a `Map` takes 41 and more.
  */
 export class NameIndex<T extends Named> {
@@ -39,7 +39,7 @@ export class NameIndex<T extends Named> {
 
   /** Adds an item, in the place of the one that has its name. */
   set(item: T): void {
-    if (this.#size * 4 >= this.#items.length * 3) this.#grow();
+    if (this.#size * 4 >= this.#items.length * 3) this.#resize(this.#items.length * 2);
     const hash = hashOf(item.name);
     const slot = this.#slotOf(item.name, hash);
     if (this.#items[slot] === undefined) this.#size++;
@@ -49,7 +49,9 @@ export class NameIndex<T extends Named> {
 
   delete(name: string): void {
     const slot = this.#slotOf(name, hashOf(name));
-    if (this.#items[slot] !== undefined) this.#free(slot);
+    if (this.#items[slot] === undefined) return;
+    this.#free(slot);
+    if (this.#size * 8 < this.#items.length && this.#items.length > startSlots) this.#resize(this.#items.length / 2);
   }
 
   /** The slot of a name, or the free one where it belongs. */
@@ -79,9 +81,8 @@ export class NameIndex<T extends Named> {
     this.#size--;
   }
 
-  #grow(): void {
+  #resize(count: number): void {
     const [items, hashes] = [this.#items, this.#hashes];
-    const count = items.length * 2;
     const mask = count - 1;
     this.#items = slots(count);
     this.#hashes = new Int32Array(count);
