@@ -68,7 +68,7 @@ export class Membership {
       if (!isLocal && !this.#hasRoom(message.node)) return;
       record = new NodeRecord(message.node, message.addr, message.port, message.meta, now);
       table.add(record);
-    } else if (record.addr !== message.addr || record.port !== message.port) {
+    } else if (!record.isAt(message.addr, message.port)) {
       if (!this.#isAllowed(message)) return;
       if (!this.#conflicts.mayReclaim(record)) {
         this.#conflicts.report(record, nodeOf(message));
@@ -245,7 +245,7 @@ export class Membership {
     const before = record.state;
     const isMetaChanged = !record.hasMeta(message.meta);
     // The round trip to the old address does not apply to the new one.
-    if (record.addr !== message.addr || record.port !== message.port) record.forgetRtt();
+    if (!record.isAt(message.addr, message.port)) record.forgetRtt();
     record.doubt = undefined;
     record.isMapped = message.isMapped;
     const fields = {

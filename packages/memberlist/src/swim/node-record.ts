@@ -24,13 +24,14 @@ const rttMax = 2 ** 30 - 1;
 const keptMeta = new KeptMeta();
 
 /** The fields of a member that messages carry, in 72 bytes. Its {@link Node} takes 224, with the array of its metadata. */
-interface Facts extends Pick<Node, "name" | "incarnation"> {
-  readonly ip: PackedIp;
+interface Facts extends Pick<Node, "name"> {
+  incarnation: number;
+  ip: PackedIp;
   /** The port times 4, plus the number of the state. */
-  readonly portAndState: number;
+  portAndState: number;
   /** See {@link KeptMeta}. */
-  readonly metaBytes: Uint8Array;
-  readonly metaPlace: number;
+  metaBytes: Uint8Array;
+  metaPlace: number;
 }
 
 /**
@@ -97,6 +98,11 @@ export class NodeRecord {
 
   get port(): number {
     return portOf(this.#facts);
+  }
+
+  /** Whether this is its address. It makes no string, as {@link addr} does. */
+  isAt(addr: string, port: number): boolean {
+    return packIp(addr) === this.ip && port === this.port;
   }
 
   get meta(): Uint8Array {
@@ -184,15 +190,20 @@ export class NodeRecord {
 
 // Functions: a class with private methods would cost each record 8 bytes.
 
+/** Changes facts in their place, since they are the record's alone; a view is replaced by facts. */
 function changed(before: Facts | Node, state: NodeState, { addr, port, meta, incarnation }: NodeFields): Facts {
-  return {
-    name: before.name,
-    incarnation: incarnation ?? before.incarnation,
-    ip: addr === undefined ? ipOf(before) : packIp(addr),
-    portAndState: 4 * (port ?? portOf(before)) + nodeStateNumber(state),
-    metaBytes: meta === undefined ? metaBytesOf(before) : keptMeta.keep(meta),
-    metaPlace: meta === undefined ? metaPlaceOf(before) : keptMeta.place,
-  };
+  const facts = "ip" in before ? before : factsOf(before);
+  facts.portAndState = 4 * (port ?? facts.portAndState >> 2) + nodeStateNumber(state);
+  if (incarnation !== undefined) facts.incarnation = incarnation;
+  if (addr !== undefined) facts.ip = packIp(addr);
+  if (meta === undefined) return facts;
+  facts.metaBytes = keptMeta.keep(meta);
+  facts.metaPlace = keptMeta.place;
+  return facts;
+}
+
+function factsOf({ name, incarnation, addr, port, meta }: Node): Facts {
+  return { name, incarnation, ip: packIp(addr), portAndState: 4 * port, metaBytes: meta, metaPlace: meta.length };
 }
 
 function addrOf(facts: Facts | Node): string {

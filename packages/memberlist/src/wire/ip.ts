@@ -53,7 +53,7 @@ export function bytesToIp(bytes: Uint8Array, at: number = 0, size: number = byte
   for (let i = 0; same && i < size; i++) same = keys[keyAt + i] === bytes[at + i];
   if (same) return strings[slot] as string;
   const ip = size === 4 ? `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}` : ipv6String(bytes, at);
-  keys.set(bytes.subarray(at, at + size), keyAt);
+  for (let i = 0; i < size; i++) keys[keyAt + i] = bytes[at + i] as number;
   sizes[slot] = size;
   strings[slot] = ip;
   return ip;

@@ -1,6 +1,6 @@
 import type { YieldToEventLoop } from "../../ports/clock.ts";
 import { nodesInOneGo } from "../../util/turn-budget.ts";
-import { concatBytes, copyBytes } from "../bytes.ts";
+import { concatBytes, copyBytes, Slabs } from "../bytes.ts";
 import { locateFields, locateInAnyForm } from "./decode.ts";
 import { encode, MessageWriter } from "./encode.ts";
 import { MessageCursor } from "./scan.ts";
@@ -11,6 +11,9 @@ import type { PushNodeState, PushPullHeader } from "./types.ts";
 const usualNodeBytes = 112;
 /** The most that the header takes. */
 const headerMax = 64;
+
+/** Metadata of nodes of a push/pull, most of which a table copies soon. The slabs are small, because one that a delegate keeps stays whole. */
+const metas = new Slabs(2048, 512);
 
 /** Used by one decoder after the other: none keeps it. */
 const cursor: MessageCursor = new MessageCursor();
@@ -89,12 +92,13 @@ export function decodePushNode(object: Uint8Array): PushNodeState {
 /** The node whose fields were found in `bytes`. It shares nothing with them, so that metadata that is kept does not keep a whole stream's bytes. */
 export function pushNodeAt(found: MessageCursor, bytes: Uint8Array): PushNodeState {
   const { name, addr, port, meta, incarnation, state, vsn } = pushNodeSchema.of;
+  const metadata = found.view(bytes, meta);
   return {
     name: found.string(bytes, name),
     addr: found.string(bytes, addr),
     isMapped: found.isMapped(bytes, addr),
     port: found.number(port),
-    meta: copyBytes(found.view(bytes, meta)),
+    meta: metadata.length === 0 ? metadata : metas.copy(metadata),
     incarnation: found.number(incarnation),
     state: found.number(state),
     vsn: found.versions(bytes, vsn),

@@ -159,9 +159,11 @@ export class MessageCursor {
   versions(bytes: Uint8Array, field: Field<"versions">): Versions {
     if (this.#versions !== undefined) return this.#versions;
     const at = this.start(field);
-    const end = at + Math.min(this.size(field), versionsMaxCount);
-    const versions: number[] = [];
-    for (let i = at; i < end; i++) versions.push(bytes[i] as number);
+    const size = Math.min(this.size(field), versionsMaxCount);
+    // Of that length from the start: an array that grows has room for 17.
+    const versions = [0, 0, 0, 0, 0, 0];
+    for (let i = 0; i < size; i++) versions[i] = bytes[at + i] as number;
+    versions.length = size;
     return versions;
   }
 }

@@ -62,9 +62,14 @@ describe("a push/pull message", () => {
   });
 
   it("copies a node's metadata out of the stream's buffer", async () => {
-    const { body } = await readStreamMessage(new StreamReader(encodePushPull(true, nodes(3), none)), limits);
+    const long = Array.from({ length: 3 }, (_, i) => ({ ...(nodes(1)[0] as PushNodeState), meta: new Uint8Array(513).fill(i) }));
+    const message = encodePushPull(true, [...nodes(3), ...long], none);
+    const { body } = await readStreamMessage(new StreamReader(message), limits);
     const { nodes: received } = await readPushPull(body, limits);
-    expect(received.map(({ meta }) => meta.buffer.byteLength)).toEqual([2, 2, 2]);
+    // Short metadata shares a slab with others.
+    expect(received.map(({ meta }) => meta.buffer.byteLength)).toEqual([2048, 2048, 2048, 513, 513, 513]);
+    message.fill(0);
+    expect(received.map(({ meta }) => meta)).toEqual([...nodes(3), ...long].map(({ meta }) => meta));
   });
 
   it("fails if it is cut off anywhere", async () => {
