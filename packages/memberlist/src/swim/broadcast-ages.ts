@@ -71,13 +71,13 @@ export class BroadcastAges<T extends Aged> {
     }
   }
 
-  /** The place of the block that has the item of this id, or that it belongs into: the last one whose first item is not newer. */
+  /** The place of the block that has the item of this id, or that it belongs into: the last one whose first item is not newer. Not for an empty list. */
   #blockOf(id: number): number {
     const blocks = this.#blocks;
     let low = 0;
     let high = blocks.length - 1;
     // Most come in order, from either end.
-    if (high > 0 && firstId(blocks[high] as T[]) <= id) return high;
+    if (firstId(blocks[high] as T[]) <= id) return high;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
       if (firstId(blocks[middle] as T[]) <= id) low = middle;

@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { BroadcastAges } from "../../src/swim/broadcast-ages.ts";
 
 interface Item {
@@ -60,6 +60,43 @@ describe("BroadcastAges", () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it("keeps the order where items are added between those of full blocks, or before them", () => {
+    const list = new BroadcastAges<Item>();
+    const ids = Array.from({ length: 1_000 }, (_, i) => i * 1_000);
+    for (const id of ids) list.add({ id });
+    // 100 items each into a block at the start, in the middle and at the end, then before all.
+    const added = [0, 100_000, 500_000, 998_000].flatMap((from) =>
+      Array.from({ length: 100 }, (_, i) => from + 1 + ((i * 37) % 100)),
+    );
+    const before = Array.from({ length: 100 }, (_, i) => -1 - i);
+    for (const id of [...added, ...before]) list.add({ id });
+    const all = [...ids, ...added, ...before].toSorted((a, b) => a - b);
+    expect(Array.from(list, ({ id }) => id)).toEqual(all);
+    for (const id of added) list.remove({ id });
+    const rest = [...before, ...ids].toSorted((a, b) => a - b);
+    expect(Array.from(list, ({ id }) => id)).toEqual(rest);
+  });
+
+  it("moves few items at each addition and removal, however many it has", () => {
+    const list = new BroadcastAges<Item>();
+    let longest = 0;
+    const { splice } = Array.prototype;
+    const spy = vi.spyOn(Array.prototype, "splice").mockImplementation(function (this: unknown[], ...given) {
+      longest = Math.max(longest, this.length);
+      return splice.apply(this, given);
+    });
+    try {
+      for (let id = 0; id < 10_000; id++) list.add({ id });
+      for (let i = 0; i < 1_000; i++) list.add({ id: 5_000 + i / 1_024 });
+      for (let id = 4_000; id < 6_000; id++) list.remove({ id });
+    } finally {
+      spy.mockRestore();
+    }
+    // A block has at most 64 items, and there are some 190 blocks.
+    expect(longest).toBeGreaterThanOrEqual(64);
+    expect(longest).toBeLessThan(220);
   });
 
   it("returns undefined from an empty list", () => {
