@@ -86,7 +86,7 @@ export { maxUserMsgBytes } from "./wire/input-limits.ts";
 export { DecodeError, type DecodeReason } from "./wire/errors.ts";
 export type { DecodeJob, EncodeJob, StreamWorkers, WorkerCrypto } from "./wire/stream-workers.ts";
 export { doDecodeJob, doDecodeJobInParts, doEncodeJob, doEncodeJobInParts } from "./wire/stream-workers.ts";
-export { packetBytes, plainView } from "./wire/bytes.ts";
+export { packetBytes, packetSent, plainView } from "./wire/bytes.ts";
 export {
   readEnvironment,
   type EnvironmentConfig,

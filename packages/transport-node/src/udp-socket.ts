@@ -2,6 +2,7 @@ import { createSocket, type Socket } from "node:dgram";
 import {
   errorMessage,
   errnoOf,
+  packetSent,
   type Binding,
   type Datagram,
   type DatagramSocket,
@@ -16,6 +17,8 @@ import {
 const burst = 32;
 /** Sends that the kernel has not taken yet (its send buffer is full, libuv keeps them); the queue takes further ones. */
 const inFlightMax = 256;
+/** Bun always reports an empty queue, and a packet that it may have to send once more. */
+const showsQueue = process.versions["bun"] === undefined;
 /** The default size of the kernel's receive buffer, in bytes. */
 const receiveBufferDefault = 2 * 1024 * 1024;
 
@@ -106,10 +109,11 @@ export class UdpSocket implements DatagramSocket {
 
   #hand(datagram: Datagram, isRetry: boolean): void {
     let inside = true;
+    let isGone = false;
     const sent = (error: Error | null): void => {
       // A peer that is gone answers by ICMP, and the kernel reports that at the socket's next operation (seen on Bun): this packet
       // was for another peer, and has not been sent.
-      if (error !== null && !isRetry && errnoOf(error) === "ECONNREFUSED") return this.#hand(datagram, true);
+      if (error !== null && !isRetry && !isGone && errnoOf(error) === "ECONNREFUSED") return this.#hand(datagram, true);
       this.#inFlight--;
       if (this.waiting > 0) this.#scheduleTurn();
       if (inside) queueMicrotask(() => datagram.sent(error));
@@ -121,6 +125,8 @@ export class UdpSocket implements DatagramSocket {
       sent(error as Error);
     }
     inside = false;
+    // None waits in libuv: the kernel has copied this one, or has refused it.
+    isGone = showsQueue && this.#socket.getSendQueueCount() === 0 && packetSent(datagram.packet);
   }
 
   /** The next turn: after the loop has polled, and so after what has arrived was delivered. */

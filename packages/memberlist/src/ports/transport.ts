@@ -23,7 +23,8 @@ export interface Transport {
 
   /**
    * Sends one packet, fire and forget. The transport owns `packet` from here on. It is a view, whose buffer holds other packets, too:
-   * what is handed to another thread must be a copy.
+   * what is handed to another thread must be a copy. A transport that passes it on to another transport does not use it afterwards: the
+   * sockets of a runtime give the memory of a packet out again once the kernel has a copy.
    *
    * @param done is called once, when the packet has been handed to the network or has failed; never synchronously
    * @returns false when the transport would rather have fewer packets for now (backpressure); the packet was taken all the same

@@ -97,32 +97,58 @@ export function bytesToHex(bytes: Uint8Array): string {
 }
 
 /**
- * Makes zeroed bytes that share buffers ("slabs") with others. An array of its own costs a microsecond and its garbage collection as much, a view
- * of a slab a twentieth of that. One view that stays keeps its whole slab.
+ * Makes bytes that share buffers ("slabs") with others. An array of its own costs a microsecond and its garbage collection as much, a view
+ * of a slab a twentieth of that. One view that stays keeps its whole slab. The bytes are zero, unless they were taken back before.
  */
 export class Slabs {
   readonly #slabSize: number;
   readonly #sharedMax: number;
+  readonly #headroom: number;
+  /** Less one. What is given out starts at a multiple of it: behind whole words copies are aligned, and a start is found from any byte of the headroom. */
+  readonly #align: number;
   #slab: ArrayBuffer | undefined;
   #used = 0;
 
-  /** @param sharedMax longer ones, in bytes, get an array of their own, which costs about as much as wasting the rest of a slab */
-  constructor(slabSize: number, sharedMax: number) {
+  /**
+   * @param sharedMax longer ones, in bytes, get an array of their own, which costs about as much as wasting the rest of a slab
+   * @param headroom bytes in front of those given out, for {@link grown}: a power of two from 8 on, or 0
+   */
+  constructor(slabSize: number, sharedMax: number, headroom: number = 0) {
     this.#slabSize = slabSize;
     this.#sharedMax = sharedMax;
+    this.#headroom = headroom;
+    this.#align = Math.max(8, 2 * headroom) - 1;
   }
 
   bytes(size: number): Uint8Array<ArrayBuffer> {
     if (size > this.#sharedMax) return new Uint8Array(size);
     // Full, or detached: an application may have transferred bytes that it was given.
-    if (this.#slab === undefined || this.#used + size > this.#slab.byteLength) {
+    if (this.#slab === undefined || this.#used + this.#headroom + size > this.#slab.byteLength) {
       this.#slab = new ArrayBuffer(this.#slabSize);
       this.#used = 0;
     }
-    const bytes = new Uint8Array(this.#slab, this.#used, size);
-    // Whole words, so that copies are aligned.
-    this.#used += (size + 7) & ~7;
+    const bytes = new Uint8Array(this.#slab, this.#used + this.#headroom, size);
+    this.#used = this.#endOf(bytes);
     return bytes;
+  }
+
+  /** The same bytes and `more` in front of them; undefined unless they were given out last, and there is so much headroom. */
+  grown(bytes: Uint8Array, more: number): Uint8Array<ArrayBuffer> | undefined {
+    if (this.#slab === undefined || more > this.#headroom || !this.#isLast(bytes)) return undefined;
+    return new Uint8Array(this.#slab, bytes.byteOffset - more, bytes.length + more);
+  }
+
+  /** Gives these bytes out again, if they were given out last. Nobody may use them any more, and they may be given back only once. */
+  takeBack(bytes: Uint8Array): void {
+    if (this.#isLast(bytes)) this.#used = bytes.byteOffset & ~this.#align;
+  }
+
+  #isLast(bytes: Uint8Array): boolean {
+    return bytes.buffer === this.#slab && this.#endOf(bytes) === this.#used;
+  }
+
+  #endOf(bytes: Uint8Array): number {
+    return (bytes.byteOffset + bytes.length + this.#align) & ~this.#align;
   }
 
   copy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -132,9 +158,12 @@ export class Slabs {
   }
 }
 
-const packets = new Slabs(64 * 1024, 8 * 1024);
+/** A slab holds the longest packet twice: before its encryption and after. The headroom is for a checksum and a label of usual length. */
+const packets = new Slabs(132 * 1024, 64 * 1024, 32);
+/** The packet that {@link reusePacket} was called for last. */
+let reusable: Uint8Array | undefined;
 
-/** Zeroed bytes for a packet on its way out. Not for what is kept for long: see {@link Slabs}. */
+/** Bytes for a packet on its way out, with any content. Not for what is kept for long: see {@link Slabs}. */
 export function packetBytes(size: number): Uint8Array<ArrayBuffer> {
   return packets.bytes(size);
 }
@@ -142,4 +171,31 @@ export function packetBytes(size: number): Uint8Array<ArrayBuffer> {
 /** A copy of bytes as {@link packetBytes}. */
 export function packetCopy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return packets.copy(bytes);
+}
+
+/** A packet of `overhead` more bytes in front of `message`, made without a copy; undefined where that is not possible. Nobody else may use `message`. */
+export function inPacket(message: Uint8Array, overhead: number): Uint8Array<ArrayBuffer> | undefined {
+  return packets.grown(message, overhead);
+}
+
+/** Takes bytes of {@link packetBytes} back, as {@link Slabs.takeBack} does. */
+export function takePacketBack(bytes: Uint8Array): void {
+  packets.takeBack(bytes);
+}
+
+/** From now on only the transport uses this packet: its memory may be given out again once {@link packetSent} is called. */
+export function reusePacket(packet: Uint8Array): void {
+  reusable = packet;
+}
+
+/**
+ * The kernel has copied a packet.
+ *
+ * @returns whether its bytes may change from now on
+ */
+export function packetSent(packet: Uint8Array): boolean {
+  if (packet !== reusable) return false;
+  reusable = undefined;
+  packets.takeBack(packet);
+  return true;
 }

@@ -1,6 +1,6 @@
 import { compoundHeaderOverhead, compoundMaxParts, compoundOverhead, compoundPartMaxBytes, messageType } from "./constants.ts";
 import { DecodeError } from "./errors.ts";
-import { packetBytes, viewOf } from "./bytes.ts";
+import { packetBytes, takePacketBack, viewOf } from "./bytes.ts";
 
 export interface CompoundParts {
   /** The whole parts, as views of the body. */
@@ -63,6 +63,11 @@ export class PartList {
       copied = i + 1;
     }
     return message;
+  }
+
+  /** Gives the memory of the messages back, as far as it was given out last. Nobody may use them any more. */
+  giveBack(): void {
+    for (let i = this.count - 1; i >= 0; i--) takePacketBack(this.#bytes[i] as Uint8Array);
   }
 
   /** @throws RangeError for a message that is too long for a compound */

@@ -58,14 +58,13 @@ function makeTables(): Int32Array {
   return made;
 }
 
-function checksumFrom(packet: Uint8Array, from: number, checksum: Checksum | undefined): number {
-  if (checksum === undefined || packet.length - from < nativeChecksumMin) return crc32(packet, from);
-  return checksum(packet.subarray(from));
+function checksumOf(bytes: Uint8Array, checksum: Checksum | undefined): number {
+  return checksum === undefined || bytes.length < nativeChecksumMin ? crc32(bytes) : checksum(bytes);
 }
 
 /** Writes the header at `at`, with the checksum of all that follows it. */
 export function writeCrc(packet: Uint8Array, at: number, checksum: Checksum | undefined): void {
-  const crc = checksumFrom(packet, at + crcOverhead, checksum);
+  const crc = checksumOf(packet.subarray(at + crcOverhead), checksum);
   packet[at] = messageType.hasCrc;
   packet[at + 1] = crc >>> 24;
   packet[at + 2] = crc >>> 16;
@@ -80,7 +79,7 @@ export function writeCrc(packet: Uint8Array, at: number, checksum: Checksum | un
  */
 export function removeCrc(packet: Uint8Array, checksum: Checksum | undefined): Uint8Array {
   if (packet.length < crcOverhead || packet[0] !== messageType.hasCrc) return packet;
-  if (checksumFrom(packet, crcOverhead, checksum) !== readU32(packet, 1))
-    throw new DecodeError("bad_crc", "the checksum does not match");
-  return packet.subarray(crcOverhead);
+  const message = packet.subarray(crcOverhead);
+  if (checksumOf(message, checksum) !== readU32(packet, 1)) throw new DecodeError("bad_crc", "the checksum does not match");
+  return message;
 }

@@ -1,4 +1,4 @@
-import { emptyBytes, packetBytes } from "./bytes.ts";
+import { inPacket, packetBytes } from "./bytes.ts";
 import { compressedView } from "./compression/compress.ts";
 import { crcOverhead } from "./constants.ts";
 import { removeCrc, writeCrc, type Checksum } from "./crc.ts";
@@ -33,17 +33,29 @@ export interface DecodePacketOptions {
 /**
  * Puts the layers around a message, in the order of PROTOCOL.md section 2: compress, checksum, encrypt, label. Returns
  * the message itself when none applies.
+ *
+ * @param isOurs nobody else uses the message: the layers may be written in front of it, where it is
  */
-export function encodePacket(message: Uint8Array, options: EncodePacketOptions): Uint8Array {
-  const compressed = options.compress ? compressedView(message) : undefined;
+export function encodePacket(message: Uint8Array, options: EncodePacketOptions, isOurs: boolean = false): Uint8Array {
+  const { label, crc, cipher, checksum } = options;
+  const compressed = options.compress ? compressedView(message, crcOverhead) : undefined;
   const payload = compressed ?? message;
-  const { label, crc, cipher } = options;
   const labelSize = labelOverhead(label);
+  const crcSize = crc ? crcOverhead : 0;
   if (cipher?.encrypts !== true) {
+    if (labelSize + crcSize === 0 && compressed === undefined) return message;
     // The compressed bytes are a view of memory that the next compression reuses.
-    return crc || labelSize > 0 || compressed !== undefined ? frame(payload, options, label) : payload;
+    const packet = packetOf(payload, labelSize + crcSize, isOurs);
+    if (crc) writeCrc(packet, labelSize, checksum);
+    writeLabel(packet, label);
+    return packet;
   }
-  const packet = cipher.encrypt(crc ? frame(payload, options, emptyBytes) : payload, label, labelSize);
+  let plaintext = payload;
+  if (crc) {
+    plaintext = compressed === undefined ? packetOf(message, crcSize, isOurs) : withHeadroom(compressed, crcSize);
+    writeCrc(plaintext, 0, checksum);
+  }
+  const packet = cipher.encrypt(plaintext, label, labelSize);
   writeLabel(packet, label);
   return packet;
 }
@@ -62,15 +74,17 @@ export function decodePacket(packet: Uint8Array, options: DecodePacketOptions): 
   return message;
 }
 
-/** Puts checksum and label in front of a payload. */
-function frame(payload: Uint8Array, { crc, checksum }: EncodePacketOptions, label: Uint8Array): Uint8Array {
-  const labelSize = labelOverhead(label);
-  const start = labelSize + (crc ? crcOverhead : 0);
-  const packet = packetBytes(start + payload.length);
-  packet.set(payload, start);
-  if (crc) writeCrc(packet, labelSize, checksum);
-  writeLabel(packet, label);
+/** A packet with `overhead` bytes of room in front of its payload. */
+function packetOf(payload: Uint8Array, overhead: number, isOurs: boolean): Uint8Array {
+  const grown = isOurs ? inPacket(payload, overhead) : undefined;
+  if (grown !== undefined) return grown;
+  const packet = packetBytes(overhead + payload.length);
+  packet.set(payload, overhead);
   return packet;
+}
+
+function withHeadroom(bytes: Uint8Array, headroom: number): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset - headroom, headroom + bytes.length);
 }
 
 function decrypt(packet: Uint8Array, { cipher, label }: DecodePacketOptions): Uint8Array {

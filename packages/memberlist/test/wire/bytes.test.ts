@@ -2,11 +2,15 @@ import { describe, expect, it, vi } from "vitest";
 import {
   bytesToHex,
   equalBytes,
+  inPacket,
   keepable,
   packetBytes,
+  packetSent,
   plainView,
   readU32,
   readU48,
+  reusePacket,
+  takePacketBack,
   writeU32,
   writeU48,
 } from "../../src/wire/bytes.ts";
@@ -80,33 +84,84 @@ describe("numbers of 4 and 6 bytes", () => {
 });
 
 describe("packetBytes", () => {
-  it("returns zeroed bytes of the requested length that no other packet shares", () => {
+  it("returns bytes of the requested length that no other packet shares", () => {
     const all = Array.from({ length: 500 }, (_, i) => packetBytes((i * 37) % 3000));
     for (const [i, bytes] of all.entries()) {
       expect(bytes).toHaveLength((i * 37) % 3000);
-      expect(bytes.every((byte) => byte === 0)).toBe(true);
       bytes.fill((i % 255) + 1);
     }
     expect(all.every((bytes, i) => bytes.every((byte) => byte === (i % 255) + 1))).toBe(true);
   });
 
-  it("takes short packets from shared memory, and gives long ones an array of their own", () => {
+  it("takes packets from shared memory, and gives longer bytes an array of their own", () => {
     const buffers = new Set(Array.from({ length: 100 }, () => packetBytes(1400).buffer));
     expect(buffers.size).toBeLessThan(10);
-    expect(packetBytes(10_000).buffer.byteLength).toBe(10_000);
-    expect(packetBytes(8_193).buffer.byteLength).toBe(8_193);
+    expect(packetBytes(64 * 1024).buffer.byteLength).toBe(132 * 1024);
+    expect(packetBytes(64 * 1024 + 1).buffer.byteLength).toBe(64 * 1024 + 1);
   });
 
-  it("fills its first 64 KiB to the last byte before it takes more", async () => {
+  it("fills its first 132 KiB to the last byte before it takes more", async () => {
     vi.resetModules();
     const { packetBytes: fresh } = await import("../../src/wire/bytes.ts");
-    const buffers = Array.from({ length: 9 }, () => fresh(8_192).buffer);
-    expect([new Set(buffers.slice(0, 8)).size, new Set(buffers).size]).toEqual([1, 2]);
+    const buffers = [...Array.from({ length: 16 }, () => fresh(8_160).buffer), fresh(4_064).buffer, fresh(1).buffer];
+    expect([new Set(buffers.slice(0, 17)).size, new Set(buffers).size]).toEqual([1, 2]);
   });
 
   it("continues after a buffer with other packets was transferred", () => {
     const { buffer } = packetBytes(100);
     structuredClone(buffer, { transfer: [buffer] });
     expect(packetBytes(100)).toEqual(new Uint8Array(100));
+  });
+});
+
+describe("takePacketBack", () => {
+  it("gives the memory of the last bytes out again, and then of those before them", () => {
+    const [first, second, third] = [packetBytes(100), packetBytes(3), packetBytes(1400)];
+    takePacketBack(first);
+    takePacketBack(third);
+    takePacketBack(second);
+    expect(packetBytes(7).byteOffset).toBe(second.byteOffset);
+    expect(packetBytes(7).byteOffset).toBeGreaterThan(second.byteOffset);
+    takePacketBack(new Uint8Array(100));
+    takePacketBack(packetBytes(100_000));
+    expect(packetBytes(7).byteOffset).toBeGreaterThan(second.byteOffset + 64);
+  });
+});
+
+describe("inPacket", () => {
+  it("puts up to 32 bytes in front of the last bytes, where no other packet is", () => {
+    const before = packetBytes(33).fill(1);
+    const message = packetBytes(50).fill(2);
+    for (const overhead of [0, 5, 32]) {
+      const packet = inPacket(message, overhead);
+      expect(packet?.subarray(overhead)).toEqual(message);
+      expect(packet?.fill(3, 0, overhead)).toHaveLength(50 + overhead);
+      expect(before).toEqual(new Uint8Array(33).fill(1));
+    }
+    expect(inPacket(message, 33)).toBeUndefined();
+    expect(inPacket(before, 5)).toBeUndefined();
+    expect(inPacket(new Uint8Array(50), 5)).toBeUndefined();
+  });
+
+  it("makes a packet that is taken back with its message", () => {
+    const message = packetBytes(50);
+    const packet = inPacket(message, 32) as Uint8Array;
+    takePacketBack(packet);
+    expect(packetBytes(9).byteOffset).toBe(message.byteOffset);
+  });
+});
+
+describe("packetSent", () => {
+  it("gives a packet's memory out again once, if its sender has allowed that last", () => {
+    const [first, second] = [packetBytes(100), packetBytes(100)];
+    reusePacket(first);
+    reusePacket(second);
+    expect(packetSent(first)).toBe(false);
+    expect(packetSent(second.subarray())).toBe(false);
+    expect(packetSent(second)).toBe(true);
+    expect(packetSent(second)).toBe(false);
+    const third = packetBytes(100);
+    expect(third.byteOffset).toBe(second.byteOffset);
+    expect(packetSent(third)).toBe(false);
   });
 });

@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decompressBody } from "../../src/wire/compression/compress.ts";
 import { crc32 } from "../../src/wire/crc.ts";
+import { encodeUser } from "../../src/wire/messages/encode.ts";
 import { type DecodePacketOptions, decodePacket, encodePacket } from "../../src/wire/packet.ts";
 import { ascii, fromHex, toHex } from "./hex.ts";
 import { reasonOf } from "./reason.ts";
@@ -40,6 +41,22 @@ describe("the layers of a packet", () => {
     const before = toHex(first);
     encodePacket(new Uint8Array(300).fill(1), { ...plain, compress: true });
     expect(toHex(first)).toBe(before);
+  });
+
+  it("writes the layers in front of a message of its own, and copies others", () => {
+    const layers = { compress: false, crc: true, label: ascii("ab") };
+    const message = encodeUser(ascii("hello"));
+    const expected = toHex(encodePacket(ascii("\x08hello"), layers));
+    const copied = encodePacket(message, layers);
+    expect(toHex(copied)).toBe(expected);
+    const ours = encodeUser(ascii("hello"));
+    const packet = encodePacket(ours, layers, true);
+    expect(toHex(packet)).toBe(expected);
+    expect(packet.byteOffset + packet.length).toBe(ours.byteOffset + ours.length);
+    const longLabel = { ...layers, label: new Uint8Array(40).fill(65) };
+    const other = encodeUser(ascii("hello"));
+    expect(toHex(encodePacket(other, longLabel, true))).toBe(toHex(encodePacket(message, longLabel)));
+    expect([toHex(message), toHex(other)]).toEqual(["0868656c6c6f", "0868656c6c6f"]);
   });
 
   it("adds the same checksum as Go", () => {

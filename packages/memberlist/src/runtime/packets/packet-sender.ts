@@ -4,7 +4,7 @@ import type { ResolvedConfig } from "../../config/config.ts";
 import type { KeyringCipher } from "../../encryption/keyring-cipher.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Transport } from "../../ports/transport.ts";
-import { viewOf } from "../../wire/bytes.ts";
+import { reusePacket, takePacketBack, viewOf } from "../../wire/bytes.ts";
 import { PartList } from "../../wire/compound.ts";
 import { compoundMaxParts, compoundOverhead, datagramMaxBytes } from "../../wire/constants.ts";
 import { packetTooLong } from "../../wire/errors.ts";
@@ -75,7 +75,7 @@ export class PacketSender {
 
   /** Encodes and decodes a packet without sending it. This loads compressor and cipher, so that the first ack is not late. */
   prepare(): void {
-    const packet = this.#encode(encodePing(anyPing), true);
+    const packet = this.#encode(encodePing(anyPing), true, false);
     // A member may send plaintext, and refuse it.
     if (this.#options.cipher?.encrypts !== false) decodePacket(packet, { ...this.#layers, skipInboundLabelCheck: false });
   }
@@ -84,14 +84,14 @@ export class PacketSender {
    * Sends a user message. Messages to one receiver that are sent before the running code returns or awaits share packets, in their order:
    * they share a system call, a checksum, an encryption, and what the compressor learns.
    *
-   * @param bytes contain the message. The caller must not change them afterwards
+   * @param bytes contain the message. The caller must not use them afterwards
    * @param start where the message starts. Default 0
    * @param end default: the end of `bytes`
    * @returns false when the transport asks for fewer packets for now
    * @throws MemberlistError `message_too_large`
    */
   sendUser(bytes: Uint8Array, to: Address, crc: boolean, start: number = 0, end: number = bytes.length): boolean {
-    if (!this.#coalesces) return this.send(viewOf(bytes, start, end), to, crc);
+    if (!this.#coalesces) return this.#sendOne(viewOf(bytes, start, end), to, crc);
     const size = compoundOverhead + end - start;
     const room = this.#room();
     const limit = this.#fill?.limit(room) ?? room;
@@ -121,7 +121,10 @@ export class PacketSender {
    * @throws MemberlistError `message_too_large`
    */
   send(message: Uint8Array, to: Address, crc: boolean, onFailed?: () => void): boolean {
-    return this.#write(this.#encode(message, crc), to, 1, onFailed);
+    const packet = this.#encode(message, crc, false);
+    // The engine may send the same message to others.
+    if (packet !== message) reusePacket(packet);
+    return this.#write(packet, to, 1, onFailed);
   }
 
   /** Counts and logs that a packet of `count` messages could not be encoded or written. */
@@ -172,26 +175,39 @@ export class PacketSender {
   #sendParts(parts: PartList, start: number, end: number, to: Address, crc: boolean): boolean {
     const count = end - start;
     if (count === 1) return this.#sendOne(parts.part(start), to, crc);
-    const packet = this.#encodeUser(parts.compound(start, end), crc);
-    if (packet.length <= this.#packetMax) return this.#write(packet, to, count);
+    const message = parts.compound(start, end);
+    const packet = this.#encodeUser(message, crc);
+    if (packet.length <= this.#packetMax) {
+      const mayGoOn = this.#writeUser(packet, message, to, count);
+      if (count === parts.count) parts.giveBack();
+      return mayGoOn;
+    }
     const middle = start + (count >> 1);
     const mayGoOn = this.#sendParts(parts, start, middle, to, crc);
     return this.#sendParts(parts, middle, end, to, crc) && mayGoOn;
   }
 
   #sendOne(message: Uint8Array, to: Address, crc: boolean): boolean {
-    return this.#write(this.#encodeUser(message, crc), to, 1);
+    return this.#writeUser(this.#encodeUser(message, crc), message, to, 1);
+  }
+
+  /** Sends a packet of a message, or of a compound, that nobody uses afterwards. */
+  #writeUser(packet: Uint8Array, message: Uint8Array, to: Address, count: number): boolean {
+    reusePacket(packet);
+    const mayGoOn = this.#write(packet, to, count);
+    if (!isEndOf(message, packet)) takePacketBack(message);
+    return mayGoOn;
   }
 
   #encodeUser(message: Uint8Array, crc: boolean): Uint8Array {
-    const packet = this.#encode(message, crc);
+    const packet = this.#encode(message, crc, true);
     this.#fill?.learn(message.length, packet.length, this.#room());
     return packet;
   }
 
   /** Compress → checksum → encrypt → label. */
-  #encode(message: Uint8Array, crc: boolean): Uint8Array {
-    const packet = encodePacket(message, crc ? this.#layersWithCrc : this.#layers);
+  #encode(message: Uint8Array, crc: boolean, isOurs: boolean): Uint8Array {
+    const packet = encodePacket(message, crc ? this.#layersWithCrc : this.#layers, isOurs);
     if (packet.length <= datagramMaxBytes) return packet;
     throw packetTooLong(packet.length);
   }
@@ -215,6 +231,11 @@ export class PacketSender {
   readonly #written = (error?: Error): void => {
     if (error !== undefined) this.failed(error);
   };
+}
+
+/** Whether a packet ends with the memory of its message. */
+function isEndOf(message: Uint8Array, packet: Uint8Array): boolean {
+  return packet.buffer === message.buffer && packet.byteOffset + packet.length === message.byteOffset + message.length;
 }
 
 function keyOf({ host, port, name }: Address, crc: boolean): string {

@@ -28,12 +28,13 @@ export function compressMessage(message: Uint8Array): Uint8Array {
 /**
  * As {@link compressMessage}, where that is smaller; undefined where it is not, or does not look as if it would be.
  *
+ * @param headroom bytes to leave free in front
  * @returns a view that is valid until something else is compressed or decompressed
  */
-export function compressedView(message: Uint8Array): Uint8Array | undefined {
-  const compressed = lzwShortened(message, headerMax);
+export function compressedView(message: Uint8Array, headroom: number = 0): Uint8Array | undefined {
+  const compressed = lzwShortened(message, headroom + headerMax);
   if (compressed === undefined) return undefined;
-  const view = withHeader(compressed);
+  const view = withHeader(compressed, headroom);
   return view.length < message.length ? view : undefined;
 }
 
@@ -46,10 +47,13 @@ export async function compressInParts(message: Uint8Array, yieldToEventLoop: Yie
   return withHeader(compressor.take());
 }
 
-/** @param compressed behind as much room as the header may take, which it gets */
-function withHeader(compressed: Uint8Array): Uint8Array {
-  const size = compressed.length - headerMax;
-  const start = headerMax - headerStart.length - byteStringHeadSize(size);
+/**
+ * @param compressed behind as much room as the header may take, which it gets
+ * @param headroom in front of that
+ */
+function withHeader(compressed: Uint8Array, headroom: number = 0): Uint8Array {
+  const size = compressed.length - headroom - headerMax;
+  const start = headroom + headerMax - headerStart.length - byteStringHeadSize(size);
   compressed.set(headerStart, start);
   putHead(compressed, start + headerStart.length, size);
   return compressed.subarray(start);

@@ -1,16 +1,20 @@
 import * as fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Address } from "../../../src/api/address.ts";
+import { KeyringCipher } from "../../../src/encryption/keyring-cipher.ts";
+import { Keyring } from "../../../src/encryption/keyring.ts";
 import { systemClock } from "../../../src/ports/clock.ts";
 import { Log } from "../../../src/ports/log.ts";
 import { PacketSender } from "../../../src/runtime/packets/packet-sender.ts";
 import { Stats } from "../../../src/runtime/stats.ts";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
+import { packetSent } from "../../../src/wire/bytes.ts";
 import { splitCompound } from "../../../src/wire/compound.ts";
 import { decompressBody } from "../../../src/wire/compression/compress.ts";
 import { compoundHeaderOverhead, crcOverhead } from "../../../src/wire/constants.ts";
 import { encodeUser } from "../../../src/wire/messages/encode.ts";
 import { decodePacket } from "../../../src/wire/packet.ts";
+import { aesCrypto } from "../../wire/aes.ts";
 
 const room = 1000;
 const udpBufferSize = compoundHeaderOverhead + crcOverhead + room;
@@ -223,6 +227,96 @@ describe("the transport's result", () => {
     sender.sendUser(message(600, 2), a, true);
     await endOfMicrotasks();
     expect(sent.flatMap(({ parts }) => parts.map((part) => part[1]))).toEqual([3, 2]);
+  });
+});
+
+interface MemorySetup {
+  readonly sender: PacketSender;
+  readonly kept: readonly { readonly packet: Uint8Array; readonly copy: Uint8Array }[];
+  readonly places: ReadonlySet<ArrayBufferLike>;
+}
+
+describe("the memory of packets", () => {
+  /** A sender whose packets are put on `kept`, or are sent at once. */
+  function memorySetup(
+    isKept: () => boolean,
+    { enableCompression, cipher }: { readonly enableCompression: boolean; readonly cipher?: KeyringCipher | undefined },
+  ): MemorySetup {
+    const kept: { readonly packet: Uint8Array; readonly copy: Uint8Array }[] = [];
+    const places = new Set<ArrayBufferLike>();
+    const ignore = (): void => undefined;
+    const clock = systemClock();
+    const log = new Log({ debug: ignore, info: ignore, warn: ignore, error: ignore }, clock);
+    const sender = new PacketSender({
+      config: { coalesceMessages: true, enableCompression, udpBufferSize },
+      transport: {
+        writeTo: (packet) => {
+          places.add(packet.buffer);
+          if (isKept()) kept.push({ packet, copy: packet.slice() });
+          else packetSent(packet);
+          return true;
+        },
+      },
+      label,
+      cipher,
+      log,
+      stats: new Stats({ clock, log }),
+      room: () => room,
+      onFailed: ignore,
+    });
+    return { sender, kept, places };
+  }
+
+  const encryption = (): KeyringCipher =>
+    new KeyringCipher({
+      config: { protocolVersion: 2, gossipVerifyIncoming: true, gossipVerifyOutgoing: true },
+      keyring: new Keyring([], new Uint8Array(16)),
+      crypto: aesCrypto,
+      onKeyLimitReached: () => undefined,
+    });
+
+  const modes = [true, false].flatMap((enableCompression) =>
+    [undefined, encryption()].map((cipher) => ({ enableCompression, cipher })),
+  );
+
+  it("stays as it is until the transport has sent the packet, in any order of messages", async () => {
+    const send = fc.record({
+      size: fc.integer({ min: 2, max: 1300 }),
+      to: fc.constantFrom(a, b),
+      isEngines: fc.boolean(),
+      isKept: fc.boolean(),
+      isAwaited: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...modes), fc.array(send, { maxLength: 60 }), async (mode, sends) => {
+        let isKept = false;
+        const { sender, kept } = memorySetup(() => isKept, mode);
+        const shared = message(30, 77);
+        for (const [i, { size, to, isEngines, isAwaited, ...one }] of sends.entries()) {
+          ({ isKept } = one);
+          // The engine sends one message to several.
+          if (isEngines) for (const crc of [true, false]) sender.send(shared, to, crc);
+          else sender.sendUser(i % 2 === 0 ? noise(size, i) : message(size, i), to, i % 3 > 0);
+          if (isAwaited) await endOfMicrotasks();
+        }
+        await endOfMicrotasks();
+        for (const { packet, copy } of kept) expect(packet).toEqual(copy);
+        expect(shared).toEqual(message(30, 77));
+      }),
+    );
+  });
+
+  it.each([true, false])("serves any number of packets that are sent at once, with compression %s", async (enableCompression) => {
+    const { sender, places } = memorySetup(() => false, { enableCompression });
+    for (let i = 0; i < 500; i++) {
+      sender.sendUser(noise(900, i), a, true);
+      await endOfMicrotasks();
+      sender.send(message(60, 1), b, true);
+      for (let part = 0; part < 3; part++) sender.sendUser(noise(200, part), a, true);
+      await endOfMicrotasks();
+    }
+    // The messages that the engine sends are not given back, so that there is more than one piece of memory.
+    expect(places.size).toBeLessThan(4);
   });
 });
 
