@@ -1,13 +1,16 @@
 import type { Address } from "../api/address.ts";
 import { Fifo } from "../util/fifo.ts";
-import { keepable } from "../wire/bytes.ts";
+import { copyBytes, pinsMuch } from "../wire/bytes.ts";
 import { messageType } from "../wire/constants.ts";
 import { maxHandoffBytes } from "../wire/input-limits.ts";
 
-/** A message that waits to be handled apart from pings and acks. */
+/** A message that waits to be handled apart from pings and acks. Not a view of the packet: it would take 104 bytes, and thousands of messages may wait. */
 export interface HandoffMessage {
   readonly type: number;
-  readonly body: Uint8Array;
+  readonly packet: Uint8Array;
+  /** Where the body begins and ends in the packet. */
+  readonly start: number;
+  readonly end: number;
   readonly from: Address;
 }
 
@@ -33,10 +36,13 @@ export class HandoffQueue {
 
   /** @returns false when the queue is full and the message was not taken */
   push(message: HandoffMessage): boolean {
-    const queue = message.type === messageType.alive ? this.#alive : this.#rest;
-    if (queue.size >= this.#depth || queue.bytes + message.body.length > maxHandoffBytes) return false;
-    const body = keepable(message.body);
-    queue.push(body === message.body ? message : { ...message, body });
+    const { type, packet, start, end, from } = message;
+    const size = end - start;
+    const queue = type === messageType.alive ? this.#alive : this.#rest;
+    if (queue.size >= this.#depth || queue.bytes + size > maxHandoffBytes) return false;
+    queue.push(
+      pinsMuch(packet, size) ? { type, packet: copyBytes(packet.subarray(start, end)), start: 0, end: size, from } : message,
+    );
     this.#peak = Math.max(this.#peak, this.size);
     return true;
   }
@@ -74,12 +80,12 @@ class MessageQueue {
 
   push(message: HandoffMessage): void {
     this.#messages.push(message);
-    this.#bytes += message.body.length;
+    this.#bytes += message.end - message.start;
   }
 
   shift(): HandoffMessage | undefined {
     const message = this.#messages.shift();
-    this.#bytes -= message?.body.length ?? 0;
+    if (message !== undefined) this.#bytes -= message.end - message.start;
     return message;
   }
 

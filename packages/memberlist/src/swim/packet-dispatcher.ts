@@ -64,7 +64,8 @@ export class PacketDispatcher {
     try {
       const content = isCompressed ? this.#decompress(message) : message;
       if (content[0] === messageType.compound) this.#compound(content.subarray(1), from, receivedAt);
-      else if (!this.#handleInPlace(content, 0, content.length, from)) this.#message(content, from, receivedAt);
+      else if (!this.#handleInPlace(content, 0, content.length, from))
+        this.#message(content, 0, content.length, from, receivedAt);
     } catch (error) {
       this.#dropped.addError(error, message[0], from);
     }
@@ -104,7 +105,7 @@ export class PacketDispatcher {
     const truncated = visitCompound(body, (start, end) => {
       if (this.#handleInPlace(body, start, end, from)) return;
       if (this.#badPartsLeft === 0) left++;
-      else this.#part(body.subarray(start, end), from, receivedAt);
+      else this.#part(body, start, end, from, receivedAt);
     });
     if (truncated > 0) {
       const text = `${truncated} messages of a compound were cut off`;
@@ -131,24 +132,23 @@ export class PacketDispatcher {
     return true;
   }
 
-  #part(part: Uint8Array, from: Address, receivedAt: number): void {
+  #part(bytes: Uint8Array, start: number, end: number, from: Address, receivedAt: number): void {
     try {
-      this.#message(part, from, receivedAt);
+      this.#message(bytes, start, end, from, receivedAt);
     } catch (error) {
       this.#badPartsLeft--;
-      this.#dropped.addError(error, part[0], from);
+      this.#dropped.addError(error, bytes[start], from);
     }
   }
 
   /** Handles one message that is not a duplicate. Messages rejected without decoding throw no exception. */
-  #message(message: Uint8Array, from: Address, receivedAt: number): void {
+  #message(bytes: Uint8Array, start: number, end: number, from: Address, receivedAt: number): void {
     const { acks, responder } = this.#parts;
-    const type = message[0];
+    const type = start < end ? bytes[start] : undefined;
     if (type === undefined) {
       this.#dropped.add("empty", "the message type is missing", type, from);
       return;
     }
-    const body = message.subarray(1);
     switch (type) {
       case messageType.compound:
         this.#dropped.add("nested_compound", "a compound inside a compound", type, from);
@@ -157,22 +157,22 @@ export class PacketDispatcher {
         this.#dropped.add("nested_compress", "compressed inside a compressed message or a compound", type, from);
         break;
       case messageType.ping:
-        if (this.#mayReply(type, from)) responder.ping(decodePing(body), from);
+        if (this.#mayReply(type, from)) responder.ping(decodePing(bytes.subarray(start + 1, end)), from);
         break;
       case messageType.indirectPing:
-        if (this.#mayReply(type, from)) responder.indirectPing(decodeIndirectPing(body), from);
+        if (this.#mayReply(type, from)) responder.indirectPing(decodeIndirectPing(bytes.subarray(start + 1, end)), from);
         break;
       case messageType.ackResp:
-        acks.ack(decodeAckResp(body), receivedAt);
+        acks.ack(decodeAckResp(bytes.subarray(start + 1, end)), receivedAt);
         break;
       case messageType.nackResp:
-        acks.nack(decodeNackResp(body).seqNo);
+        acks.nack(decodeNackResp(bytes.subarray(start + 1, end)).seqNo);
         break;
       case messageType.alive:
       case messageType.suspect:
       case messageType.dead:
       case messageType.user:
-        if (!this.#handoff.push({ type, body, from })) {
+        if (!this.#handoff.push({ type, packet: bytes, start: start + 1, end, from })) {
           this.#dropped.add("handoff_full", "too many wait already", type, from);
         }
         break;
@@ -191,8 +191,9 @@ export class PacketDispatcher {
     return false;
   }
 
-  #handle({ type, body, from }: HandoffMessage): void {
+  #handle({ type, packet, start, end, from }: HandoffMessage): void {
     const { context, membership } = this.#parts;
+    const body = packet.subarray(start, end);
     switch (type) {
       case messageType.alive:
         this.#alive(body, from);

@@ -30,10 +30,10 @@ export async function keepableInParts(bytes: Uint8Array, yieldNow: (() => Promis
   return copy;
 }
 
-/** Whether to keep `bytes` is to keep over twice their memory. */
-function pinsMuch(bytes: Uint8Array): boolean {
+/** Whether to keep `bytes`, or a part of them of this size, is to keep over twice its memory. */
+export function pinsMuch(bytes: Uint8Array, size: number = bytes.length): boolean {
   const { byteLength } = bytes.buffer;
-  return byteLength > viewedMax && bytes.length * 2 < byteLength;
+  return byteLength > viewedMax && size * 2 < byteLength;
 }
 
 /** The same bytes as a plain `Uint8Array`: a runtime's own kind of array is dearer to take views of, and its `slice()` may share memory. */

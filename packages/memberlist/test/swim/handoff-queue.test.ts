@@ -9,7 +9,17 @@ import { EngineHarness, stranger } from "./engine-harness.ts";
 import { alive, encodeMessage, ping, suspect, type Message } from "./messages.ts";
 
 function message(type: number, tag: number): HandoffMessage {
-  return { type, body: Uint8Array.of(tag), from: stranger };
+  return waiting(type, Uint8Array.of(tag));
+}
+
+/** A message that is the part of a packet from `start` to `end`. */
+function waiting(type: number, packet: Uint8Array, start: number = 0, end: number = packet.length): HandoffMessage {
+  return { type, packet, start, end, from: stranger };
+}
+
+/** The first byte of the next message. */
+function tagOf(taken: HandoffMessage | undefined): number | undefined {
+  return taken?.packet[taken.start];
 }
 
 describe("HandoffQueue", () => {
@@ -18,7 +28,7 @@ describe("HandoffQueue", () => {
     const { alive: a, suspect: s, dead, user } = messageType;
     [message(s, 1), message(a, 2), message(user, 3), message(a, 4), message(dead, 5)].forEach((item) => queue.push(item));
     expect(queue.size).toBe(5);
-    const order = Array.from({ length: 5 }, () => queue.shift()?.body[0]);
+    const order = Array.from({ length: 5 }, () => tagOf(queue.shift()));
     expect(order).toEqual([2, 4, 1, 3, 5]);
     expect(queue.shift()).toBeUndefined();
   });
@@ -50,7 +60,7 @@ describe("HandoffQueue", () => {
   it("holds at most 16 MiB, separately for alive and other messages", () => {
     const queue = new HandoffQueue(100_000);
     const body = new Uint8Array(65_000);
-    const of = (type: number): HandoffMessage => ({ type, body, from: stranger });
+    const of = (type: number): HandoffMessage => waiting(type, body);
     let taken = 0;
     while (queue.push(of(messageType.user))) taken++;
     expect(taken).toBe(Math.floor(maxHandoffBytes / body.length));
@@ -66,7 +76,7 @@ describe("HandoffQueue", () => {
   it("holds exactly 16 MiB, and not a byte more", () => {
     const queue = new HandoffQueue(10);
     const body = new Uint8Array(maxHandoffBytes - 1);
-    expect(queue.push({ type: messageType.user, body, from: stranger })).toBe(true);
+    expect(queue.push(waiting(messageType.user, body))).toBe(true);
     expect(queue.push(message(messageType.user, 1))).toBe(true);
     expect(queue.push(message(messageType.user, 2))).toBe(false);
   });
@@ -74,15 +84,16 @@ describe("HandoffQueue", () => {
   it("copies only messages that are a small part of their packet", () => {
     const queue = new HandoffQueue(10);
     const packet = new Uint8Array(1024 * 1024).fill(7);
-    const of = (body: Uint8Array): HandoffMessage => ({ type: messageType.user, body, from: stranger });
     const usual = new Uint8Array(1400);
-    const [small, most, short] = [packet.subarray(5, 105), packet.subarray(1), usual.subarray(1, 101)];
-    for (const body of [small, most, short]) queue.push(of(body));
-    const copy = queue.shift()?.body;
-    expect(copy).toEqual(small);
-    expect(copy?.buffer.byteLength).toBe(100);
-    expect(queue.shift()?.body).toBe(most);
-    expect(queue.shift()?.body).toBe(short);
+    queue.push(waiting(messageType.user, packet, 5, 105));
+    queue.push(waiting(messageType.user, packet, 1));
+    queue.push(waiting(messageType.user, usual, 1, 101));
+    const copy = queue.shift();
+    expect(copy).toEqual(waiting(messageType.user, packet.slice(5, 105)));
+    expect(copy?.packet.buffer.byteLength).toBe(100);
+    const [most, short] = [queue.shift(), queue.shift()];
+    expect([most?.packet === packet, most?.start, most?.end]).toEqual([true, 1, packet.length]);
+    expect([short?.packet === usual, short?.start, short?.end]).toEqual([true, 1, 101]);
   });
 
   it("behaves like two plain lists", () => {
@@ -96,7 +107,7 @@ describe("HandoffQueue", () => {
           const fits = type !== "shift" && list.length < depth;
           if (fits) list.push(tag & 255);
           const expected = type === "shift" ? (lists[0].shift() ?? lists[1].shift()) : fits;
-          expect(type === "shift" ? queue.shift()?.body[0] : queue.push(message(type, tag & 255))).toBe(expected);
+          expect(type === "shift" ? tagOf(queue.shift()) : queue.push(message(type, tag & 255))).toBe(expected);
           expect(queue.size).toBe(lists[0].length + lists[1].length);
         }
       }),
