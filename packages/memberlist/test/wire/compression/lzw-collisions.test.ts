@@ -66,13 +66,12 @@ describe("a compressor, for bytes that collide in its dictionary", () => {
 
   it("writes the same output if its dictionary has many other entries already", () => {
     const random = new SeededRandom(2);
-    for (const count of [1_000, 2_000, 3_000]) {
-      const start = new Uint8Array(count).map(() => random.next() * 256);
-      const bytes = collidingBytes(20_000, 13, start);
-      const compressed = byTypeScript(bytes);
-      expect(Buffer.compare(inWebAssembly(bytes), compressed)).toBe(0);
-      expect(Buffer.compare(lzwDecompress(compressed, bytes.length), bytes)).toBe(0);
-    }
+    const start = new Uint8Array(2_000).map(() => random.next() * 256);
+    // The bytes of the start come again, after the dictionary has changed its hash.
+    const bytes = Uint8Array.of(...collidingBytes(2_600, 13, start), ...start);
+    const compressed = byTypeScript(bytes);
+    expect(Buffer.compare(inWebAssembly(bytes), compressed)).toBe(0);
+    expect(Buffer.compare(lzwDecompress(compressed, bytes.length), bytes)).toBe(0);
   });
 
   it("writes the same output in chunks", () => {
