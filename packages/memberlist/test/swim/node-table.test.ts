@@ -54,6 +54,20 @@ describe("the end of a round", () => {
     expect(orders.size).toBe(20);
   });
 
+  it("comes after one turn of each live node, even if all become suspect and alive again meanwhile", () => {
+    const table = tableOf(Array.from({ length: 20 }, () => ["alive", 0] as const));
+    const expected = names(table).toSorted();
+    for (let round = 0; round < 10; round++) {
+      const order: string[] = [];
+      for (let record = table.nextProbed(); record !== undefined; record = table.nextProbed()) {
+        order.push(record.name);
+        for (const other of table.records()) table.setState(other, other.state === "alive" ? "suspect" : "alive", 0);
+        if (order.length > 100) break;
+      }
+      expect(order.toSorted()).toEqual(expected);
+    }
+  });
+
   it("removes only nodes that were dead or left for too long [MoveDeadNodes]", () => {
     const wanted: [NodeState, number][] = [
       ["dead", 0],
