@@ -37,7 +37,8 @@ export class UnchangedNodes {
     this.#message = message;
     this.#view = viewOf(message);
     this.#places = new Int32Array(1 << bits);
-    this.#shift = 32 - bits;
+    // 32 - bits
+    this.#shift = Math.clz32(count) - 1;
     this.#secret = wordAt(randomBytes(4), 0);
   }
 
