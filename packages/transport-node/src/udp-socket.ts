@@ -18,7 +18,7 @@ const burst = 32;
 /** Sends that the kernel has not taken yet (its send buffer is full, libuv keeps them); the queue takes further ones. */
 const inFlightMax = 256;
 /** Bun always reports an empty queue, and a packet that it may have to send once more. */
-const showsQueue = process.versions["bun"] === undefined;
+const isBun = process.versions["bun"] !== undefined;
 /** The default size of the kernel's receive buffer, in bytes. */
 const receiveBufferDefault = 2 * 1024 * 1024;
 
@@ -29,6 +29,8 @@ export class UdpSocket implements DatagramSocket {
   readonly receiveBuffer: number;
   waitingBytes = 0;
   readonly #socket: Socket;
+  /** Whether the runtime reports what waits for the kernel. Deno does not. */
+  readonly #showsQueue: boolean;
   #queue: Datagram[] = [];
   #head = 0;
   #inFlight = 0;
@@ -37,6 +39,7 @@ export class UdpSocket implements DatagramSocket {
 
   private constructor(socket: Socket, binding: Binding, receiveBuffer: number) {
     this.#socket = socket;
+    this.#showsQueue = !isBun && "getSendQueueCount" in socket;
     this.port = socket.address().port;
     this.receiveBuffer = sizeReceiveBuffer(socket, binding, receiveBuffer);
     // Without a listener it would be thrown. From `receive` on it is counted.
@@ -126,7 +129,7 @@ export class UdpSocket implements DatagramSocket {
     }
     inside = false;
     // None waits in libuv: the kernel has copied this one, or has refused it.
-    isGone = showsQueue && this.#socket.getSendQueueCount() === 0 && packetSent(datagram.packet);
+    isGone = this.#showsQueue && this.#socket.getSendQueueCount() === 0 && packetSent(datagram.packet);
   }
 
   /** The next turn: after the loop has polled, and so after what has arrived was delivered. */
