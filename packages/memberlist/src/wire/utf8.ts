@@ -28,6 +28,8 @@ let [lastHashed, lastHash] = ["", 0];
 /** Multilinear hashing, of UTF-16 code units. */
 export function hashOf(value: string): number {
   if (value === lastHashed) return lastHash;
+  // Callers in plain JavaScript may pass anything.
+  if (typeof value !== "string") return 0;
   const factors = (multipliers ??= drawMultipliers());
   let hash = Math.imul(factors[0] as number, value.length);
   for (let i = 0; i < value.length; i++) {

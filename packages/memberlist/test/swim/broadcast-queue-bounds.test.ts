@@ -276,6 +276,16 @@ describe("cancelling a broadcast", () => {
     expect(waiting(queue)).toEqual(["b", "c"]);
   });
 
+  it.each([null, undefined, 5])("takes %s as a name, as callers in plain JavaScript may pass it", (any) => {
+    const name = any as unknown as string;
+    const { queue, put } = makeQueue({});
+    expect(queue.cancel(name)).toBe(false);
+    put("a", "null");
+    put("b", name);
+    expect(queue.cancel(name)).toBe(any !== undefined);
+    expect(waiting(queue)).toEqual(any === undefined ? ["a", "b"] : ["a"]);
+  });
+
   it("works without a finished callback", () => {
     const { queue } = makeQueue({});
     queue.queueBroadcast({ name: "one", message: ascii("a") });
