@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
-import { hashBitsFor, outputOf } from "../../../src/wire/compression/lzw-codes.ts";
+import { hashBitsFor, hashKey, maxCode, outputOf } from "../../../src/wire/compression/lzw-codes.ts";
 import { LzwCompressor, newDictionary } from "../../../src/wire/compression/lzw-compressor.ts";
 import { LzwDecompressor, newExpansions } from "../../../src/wire/compression/lzw-decompressor.ts";
 import { lzwMachine } from "../../../src/wire/compression/lzw-wasm.ts";
@@ -196,6 +196,12 @@ describe("a compressor in TypeScript", () => {
       expect(entriesMax * 2).toBeLessThan(1 << hashBitsFor(size));
     }
   });
+});
+
+it("has a secret number for each code and each byte, the same in the whole process", () => {
+  const key = hashKey();
+  expect(key).toHaveLength(maxCode + 1 + 256);
+  expect(hashKey()).toBe(key);
 });
 
 it("returns a long output without a copy if it fills three quarters of its buffer", () => {
