@@ -77,11 +77,20 @@ describe("a decompressor in TypeScript", () => {
     }
   });
 
+  it("refuses input without its last byte, wherever the end code stands in its bytes", () => {
+    const input = leastCompressible(1_500);
+    for (let size = 1; size <= input.length; size++) {
+      const whole = compressed(input.subarray(0, size));
+      expect(reasonOf(() => decompressed(whole.subarray(0, -1), size))).toBe("bad_lzw");
+    }
+  });
+
   it("needs no clear code, ignores bytes after the end code, and rejects a code before it is defined", () => {
-    // 9-bit codes: 0x61, 257; then 258; then 0x61, 260; then 0x61, 258, 257.
+    // 9-bit codes: 0x61, 257; then 258; then 0x61, 260; then 0x61, 300, 257; then 0x61, 258, 257.
     expect(toHex(decompressed(fromHex("610202ffff"), 10))).toBe("61");
     expect(reasonOf(() => decompressed(fromHex("0201"), 10))).toBe("bad_lzw");
     expect(reasonOf(() => decompressed(fromHex("610802"), 10))).toBe("bad_lzw");
+    expect(reasonOf(() => decompressed(fromHex("61580604"), 10))).toBe("bad_lzw");
     expect(toHex(decompressed(fromHex("61040604"), 10))).toBe("616161");
   });
 
@@ -107,6 +116,18 @@ describe("a decompressor in TypeScript", () => {
       const input = growing(other, other.length === 1 ? ahead : 100 + ahead);
       expect(isSame(decompressed(compressed(input), input.length), input)).toBe(true);
     }
+  });
+
+  it("grows its output to exactly its limit at the last code", () => {
+    // Of so many zeros the last code stands for 362, and crosses the end of the first buffer.
+    const zeros = new Uint8Array((362 * 363) / 2);
+    expect(isSame(decompressed(compressed(zeros), zeros.length), zeros)).toBe(true);
+  });
+
+  it("grows its output by bytes that do not repeat after it has grown by those that do", () => {
+    const input = new Uint8Array(140 * KiB);
+    input.set(noiseOf(8 * KiB, 256), 124 * KiB);
+    expect(isSame(decompressed(compressed(input), 10 * input.length), input)).toBe(true);
   });
 
   it("copies its output about twice while it grows, and takes memory for its output, not for its limit", async () => {
