@@ -85,7 +85,7 @@ export class LzwCompressor {
     this.#at = headroom;
     this.#start = headroom;
     this.#givesUp = givesUp;
-    this.#code = input.length === 0 ? -1 : (input[0] as number);
+    this.#code = input[0] ?? -1;
     // Most long input gets shorter; the buffer grows for the rest.
     this.#output = scratchOf(headroom + Math.min(lzwWorst(input.length), input.length + (1 << 20)));
   }
