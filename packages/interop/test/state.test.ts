@@ -49,7 +49,8 @@ describeWithGo.each(pairs)("push/pull between a %s node and a %s node", (left, r
 
   it("fails if the merge delegate of the joining node refuses", async () => {
     const a = await cluster.start(left, "a", { ...quiet, refuseMerge: "not with those" });
-    const b = await cluster.start(right, "b", quiet);
+    // It has merged the state of a, and must not gossip with it.
+    const b = await cluster.start(right, "b", { ...quiet, gossipNodes: 0 });
     await expect(a.join(b)).rejects.toThrow("not with those");
     await a.waitFor((event) => event.event === "merge" && event.nodes.some((node) => node.name === "b"), { what: "the merge" });
     expect(await a.member("b")).toBeUndefined();
