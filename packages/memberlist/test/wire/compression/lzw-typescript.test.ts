@@ -77,12 +77,18 @@ describe("a decompressor in TypeScript", () => {
     }
   });
 
-  it("refuses input without its last byte, wherever the end code stands in its bytes", () => {
+  it("restores input of any length, and refuses it without its last byte, wherever the end code stands in its bytes", () => {
     const input = leastCompressible(1_500);
-    for (let size = 1; size <= input.length; size++) {
+    for (let size = 0; size <= input.length; size++) {
       const whole = compressed(input.subarray(0, size));
+      expect(isSame(decompressed(whole, size), input.subarray(0, size))).toBe(true);
       expect(reasonOf(() => decompressed(whole.subarray(0, -1), size))).toBe("bad_lzw");
     }
+  });
+
+  it("restores input at whose end codes widen, and the end code fills its last byte", () => {
+    const input = leastCompressible(4_093);
+    expect(isSame(decompressed(compressed(input), input.length), input)).toBe(true);
   });
 
   it("needs no clear code, ignores bytes after the end code, and rejects a code before it is defined", () => {
