@@ -27,7 +27,7 @@ export {
   type Rule,
   type Rules,
 } from "./util/value-rules.ts";
-export { maxTimerDelay } from "./ports/clock.ts";
+export { maxTimerDelay, nextTurn } from "./ports/clock.ts";
 export { BufferedStream } from "./util/buffered-stream.ts";
 export { Fifo } from "./util/fifo.ts";
 export { onAbort } from "./util/on-abort.ts";

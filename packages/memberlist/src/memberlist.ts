@@ -277,7 +277,7 @@ export class Memberlist implements AsyncDisposable {
    * if (members.get("web-2")?.state === "alive") await members.sendReliable("web-2", message);
    */
   get(name: string): MemberInfo | undefined {
-    return typeof name === "string" ? this.#member.nodeInfo(name) : undefined;
+    return this.#member.nodeInfo(name);
   }
 
   /** The number of members that are alive or suspect, this node included. */

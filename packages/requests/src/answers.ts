@@ -1,5 +1,5 @@
 import type { Clock, Node } from "@memberlist/core";
-import { BufferedStream, onAbort } from "@memberlist/core/internal";
+import { BufferedStream, nextTurn, onAbort } from "@memberlist/core/internal";
 import { RequestError } from "./errors.ts";
 
 /** The answer of one member to `requestAll`: a payload or an error. */
@@ -62,7 +62,7 @@ export class Answers implements AsyncIterableIterator<RequestAnswer> {
       if (this.#stop.signal.aborted) break;
       const { answer, isFull } = ask(member, this.#stop.signal);
       answers.push(this.#wait(member, answer));
-      if (isFull) await new Promise<void>((resolve) => clock.defer(resolve));
+      if (isFull) await nextTurn(clock);
     }
     await Promise.all(answers);
   }

@@ -112,11 +112,11 @@ export class UdpSocket implements DatagramSocket {
 
   #hand(datagram: Datagram, isRetry: boolean): void {
     let inside = true;
-    let isGone = false;
+    let isFreed = false;
     const sent = (error: Error | null): void => {
       // A peer that is gone answers by ICMP, and the kernel reports that at the socket's next operation (seen on Bun): this packet
       // was for another peer, and has not been sent.
-      if (error !== null && !isRetry && !isGone && errnoOf(error) === "ECONNREFUSED") return this.#hand(datagram, true);
+      if (error !== null && !isRetry && !isFreed && errnoOf(error) === "ECONNREFUSED") return this.#hand(datagram, true);
       this.#inFlight--;
       if (this.waiting > 0) this.#scheduleTurn();
       if (inside) queueMicrotask(() => datagram.sent(error));
@@ -128,8 +128,8 @@ export class UdpSocket implements DatagramSocket {
       sent(error as Error);
     }
     inside = false;
-    // None waits in libuv: the kernel has copied this one, or has refused it.
-    isGone = this.#showsQueue && this.#socket.getSendQueueCount() === 0 && packetSent(datagram.packet);
+    // None waits in libuv: the kernel has copied this packet, or has refused it. Its memory may now get the bytes of another.
+    isFreed = this.#showsQueue && this.#socket.getSendQueueCount() === 0 && packetSent(datagram.packet);
   }
 
   /** The next turn: after the loop has polled, and so after what has arrived was delivered. */

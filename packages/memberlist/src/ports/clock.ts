@@ -18,6 +18,11 @@ export type ClockTimer = unknown;
 /** Resolves in a later turn of the event loop, after the input that is already waiting ({@link Clock.defer}). */
 export type YieldToEventLoop = () => Promise<void>;
 
+/** Resolves as {@link YieldToEventLoop} does. */
+export function nextTurn(clock: Pick<Clock, "defer">): Promise<void> {
+  return new Promise((resolve) => clock.defer(resolve));
+}
+
 /** The longest that timers of all runtimes can wait, in ms (24.8 days); they fire longer ones at once. */
 export const maxTimerDelay: number = 2 ** 31 - 1;
 

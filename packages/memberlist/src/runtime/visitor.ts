@@ -3,6 +3,7 @@ import type { WaitOptions } from "../api/call-options.ts";
 import type { ResolvedConfig } from "../config/config.ts";
 import type { Encryption } from "../encryption/encryption.ts";
 import { KeyringCipher } from "../encryption/keyring-cipher.ts";
+import { nextTurn } from "../ports/clock.ts";
 import { createLog } from "../ports/log.ts";
 import type { Logger } from "../ports/logger.ts";
 import { streamWorkersOf } from "../wire/stream-workers.ts";
@@ -42,7 +43,7 @@ export class Visitor {
     // What a member would log goes into the caller's error or result.
     const log = createLog({ logger: silent, clock });
     const stats = new Stats({ clock, log });
-    const yieldToEventLoop = (): Promise<void> => new Promise((resolve) => clock.defer(resolve));
+    const yieldToEventLoop = (): Promise<void> => nextTurn(clock);
     const states: ExchangedStates = {
       yieldToEventLoop,
       nextPart: yieldToEventLoop,

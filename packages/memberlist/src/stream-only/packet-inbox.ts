@@ -1,6 +1,6 @@
 import type { Address } from "../api/address.ts";
 import { InboundSlots, type InboundSlot, type SlotLimits } from "../util/inbound-slots.ts";
-import type { Clock } from "../ports/clock.ts";
+import { nextTurn, type Clock } from "../ports/clock.ts";
 import type { TransportListener, TransportStream } from "../ports/transport.ts";
 import { InboundStream } from "./inbound-stream.ts";
 import { TurnBudget } from "../util/turn-budget.ts";
@@ -44,7 +44,7 @@ export class PacketInbox {
       inAll: "maxInboundStreams",
       perHost: "maxInboundStreamsPerPeer",
     });
-    this.#budget = new TurnBudget(costPerTurn, () => new Promise((resolve) => options.clock.defer(resolve)));
+    this.#budget = new TurnBudget(costPerTurn, () => nextTurn(options.clock));
   }
 
   /** A packet that is being delivered leads to work that costs so much besides. */

@@ -1,6 +1,6 @@
 import { formatAddress, type Address } from "../api/address.ts";
 import { errorMessage, MemberlistError } from "../api/errors.ts";
-import type { Clock, ClockTimer } from "../ports/clock.ts";
+import { nextTurn, type Clock, type ClockTimer } from "../ports/clock.ts";
 import type { DialOptions, TransportStream } from "../ports/transport.ts";
 import { PacketConnection } from "./packet-connection.ts";
 import { encodeFrame, frameOverhead } from "./packet-frames.ts";
@@ -86,7 +86,7 @@ export class PacketLink {
     this.#queue.push({ frame: encodeFrame(packet), since: clock.now(), done });
     this.#pendingBytes += packet.length;
     // Later: packets of the same turn share a write, and `done` is never called synchronously.
-    this.#pumping ??= new Promise<void>((resolve) => clock.defer(resolve)).then(() => this.#pump());
+    this.#pumping ??= nextTurn(clock).then(() => this.#pump());
     return this.#pendingBytes < limits.maxPendingBytes / 2;
   }
 

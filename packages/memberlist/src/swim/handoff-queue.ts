@@ -4,7 +4,7 @@ import { copyBytes, pinsMuch } from "../wire/bytes.ts";
 import { messageType } from "../wire/constants.ts";
 import { maxHandoffBytes } from "../wire/input-limits.ts";
 
-/** A message that waits to be handled apart from pings and acks. Not a view of the packet: it would take 104 bytes, and thousands of messages may wait. */
+/** A message that waits to be handled apart from pings and acks. It has no view of the packet, because a view takes 104 bytes, and thousands of messages may wait. */
 export interface HandoffMessage {
   readonly type: number;
   readonly packet: Uint8Array;

@@ -52,7 +52,7 @@ export function checkPath(path: unknown): void {
  * itself is replaced, not followed. A missing folder is created, with mode 0700. The first load or save removes temporary files of killed saves.
  */
 export function createFileStore(options: FileStoreOptions): Store {
-  const { fs, path, name, folder, beside, makeFolder, permit = () => Promise.resolve() } = options;
+  const { fs, path, name, folder, beside, permit = () => Promise.resolve() } = options;
   let isSwept = false;
   const sweep = async (): Promise<void> => {
     if (isSwept) return;
@@ -62,16 +62,6 @@ export function createFileStore(options: FileStoreOptions): Store {
       // The load or save reports that.
       () => undefined,
     );
-  };
-  // Creates the file, and its folder if that is missing: one that only its owner can use.
-  const openNew = async (file: string): Promise<OpenFile> => {
-    try {
-      return await fs.open(file, "wx", 0o600);
-    } catch (error) {
-      if (errnoOf(error) !== "ENOENT") throw error;
-    }
-    await makeFolder(folder, 0o700);
-    return fs.open(file, "wx", 0o600);
   };
   return {
     load: async () => {
@@ -89,13 +79,24 @@ export function createFileStore(options: FileStoreOptions): Store {
       const next = beside(`${name}.${bytesToHex(randomBytes(nameBytes))}.tmp`);
       try {
         await permit(folder, "read", "write");
-        await write(await openNew(next), content, fs, next, path);
+        await write(await openNew(next, options), content, fs, next, path);
         await flushFolder(fs, folder);
       } catch (error) {
         throw new Error(`cannot write ${path}: ${errorMessage(error)}`, { cause: error });
       }
     },
   };
+}
+
+/** Creates the file, and its folder if that is missing: one that only its owner can use. */
+async function openNew(path: string, { fs, folder, makeFolder }: FileStoreOptions): Promise<OpenFile> {
+  try {
+    return await fs.open(path, "wx", 0o600);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw error;
+  }
+  await makeFolder(folder, 0o700);
+  return fs.open(path, "wx", 0o600);
 }
 
 /** Writes the new file and renames it to `path`; leaves nothing behind when that fails. */

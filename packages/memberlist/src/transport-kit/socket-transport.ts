@@ -1,6 +1,6 @@
 import type { Address } from "../api/address.ts";
 import { MemberlistError } from "../api/errors.ts";
-import { systemClock } from "../ports/clock.ts";
+import { nextTurn, systemClock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type {
   AdvertisedAddress,
@@ -92,7 +92,7 @@ export class SocketTransport implements Transport {
   readonly #targets: readonly BindTarget[];
   readonly #tcp: readonly ConnectionListener[];
   readonly #clock = systemClock();
-  readonly #reads = new TurnBudget(readsPerTurn, () => new Promise((resolve) => this.#clock.defer(resolve)));
+  readonly #reads = new TurnBudget(readsPerTurn, () => nextTurn(this.#clock));
   readonly #stop = new AbortController();
   readonly #routes: RouteTable<UdpSocket>;
   readonly #streams = new Set<TcpStream>();

@@ -162,6 +162,7 @@ export class TcpStream implements TransportStream {
     }
   }
 
+  /** Ends a read: now, or in a later turn if many inbound reads end in this one. */
   #inTurn(work: () => void): void | Promise<void> {
     const reads = this.#inbound?.reads;
     if (reads === undefined) return work();

@@ -104,7 +104,7 @@ export class Slabs {
   readonly #slabSize: number;
   readonly #sharedMax: number;
   readonly #headroom: number;
-  /** Less one. What is given out starts at a multiple of it: behind whole words copies are aligned, and a start is found from any byte of the headroom. */
+  /** Less one: what is given out starts, with its headroom, at a multiple of this power of two. So a mask finds the start from any offset in the headroom. */
   readonly #align: number;
   #slab: ArrayBuffer | undefined;
   #used = 0;
@@ -138,7 +138,7 @@ export class Slabs {
     return new Uint8Array(this.#slab, bytes.byteOffset - more, bytes.length + more);
   }
 
-  /** Gives these bytes out again, if they were given out last. Nobody may use them any more, and they may be given back only once. */
+  /** Gives these bytes out again, if they were given out last. The caller must not use them afterwards, and must give them back only once. */
   takeBack(bytes: Uint8Array): void {
     if (this.#isLast(bytes)) this.#used = bytes.byteOffset & ~this.#align;
   }

@@ -50,7 +50,7 @@ export function decodeSections(bytes: Uint8Array): ChannelSection[] | undefined 
     const stateAt = at + 1 + nameBytes + 4;
     if (nameBytes === 0 || nameBytes > channelNameMaxSize) return undefined;
     if (sections.length === maxSections) return undefined;
-    // Where the length is cut off, the state ends behind the bytes, too: missing bytes are read as zeros.
+    // A length that is cut off reads as if zeros followed. Then the state ends after the last byte, too.
     const end = stateAt + readU32(bytes, stateAt - 4);
     if (end > bytes.length) return undefined;
     sections.push({ channel: decodeUtf8(bytes, at + 1, nameBytes), state: bytes.subarray(stateAt, end) });

@@ -65,7 +65,7 @@ export class PartList {
     return message;
   }
 
-  /** Gives the memory of the messages back, as far as it was given out last. Nobody may use them any more. */
+  /** Gives the memory of the messages back, as far as it was given out last. The caller must not use them afterwards. */
   giveBack(): void {
     for (let i = this.count - 1; i >= 0; i--) takePacketBack(this.#bytes[i] as Uint8Array);
   }

@@ -2,7 +2,7 @@ import { encodeLongPushPull } from "../../wire/messages/push-pull.ts";
 import { TurnBudget, nodesInOneGo } from "../../util/turn-budget.ts";
 import type { PushNodeState } from "../../wire/messages/types.ts";
 import type { RemoteState } from "../../wire/stream-messages.ts";
-import type { Clock, YieldToEventLoop } from "../../ports/clock.ts";
+import { nextTurn, type Clock, type YieldToEventLoop } from "../../ports/clock.ts";
 import type { Engine } from "../../swim/engine.ts";
 import type { Delegates } from "../delegates.ts";
 import type { Stats } from "../stats.ts";
@@ -41,7 +41,7 @@ export class StateExchange {
 
   constructor(options: StateExchangeOptions) {
     this.#options = options;
-    this.yieldToEventLoop = () => new Promise((resolve) => options.clock.defer(resolve));
+    this.yieldToEventLoop = () => nextTurn(options.clock);
     const parts = new TurnBudget(1, this.yieldToEventLoop);
     this.nextPart = async () => {
       // Work that the last part has deferred has its turn before the next part.

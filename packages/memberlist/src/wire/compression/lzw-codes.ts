@@ -35,7 +35,7 @@ export function hashKey(): Uint16Array {
 /** Codes are written by 16 bits; so much room is needed for what is left of them, a clear code and the end code. */
 const slack = 16;
 
-/** The largest output of so many bytes of input: a 12-bit code each. Shorter codes behind each clear code make up for that one. */
+/** The largest output of so many bytes of input: a 12-bit code each. After a clear code the codes are shorter, which makes up for it. */
 export function lzwWorst(size: number): number {
   return size + (size >>> 1) + slack;
 }

@@ -160,7 +160,7 @@ export class MessageCursor {
     if (this.#versions !== undefined) return this.#versions;
     const at = this.start(field);
     const size = Math.min(this.size(field), versionsMaxCount);
-    // Of that length from the start: an array that grows has room for 17.
+    // Six from the start, because an array that grows reserves room for 17.
     const versions = [0, 0, 0, 0, 0, 0];
     for (let i = 0; i < size; i++) versions[i] = bytes[at + i] as number;
     versions.length = size;
