@@ -4,11 +4,12 @@ import type { ResolvedConfig } from "../../config/config.ts";
 import type { KeyringCipher } from "../../encryption/keyring-cipher.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Transport } from "../../ports/transport.ts";
-import { reusePacket, takePacketBack, viewOf } from "../../wire/bytes.ts";
+import { emptyBytes, reusePacket, takePacketBack, viewOf } from "../../wire/bytes.ts";
 import { PartList } from "../../wire/compound.ts";
 import { compoundMaxParts, compoundOverhead, datagramMaxBytes } from "../../wire/constants.ts";
 import { packetTooLong } from "../../wire/errors.ts";
-import { encodePing } from "../../wire/messages/encode.ts";
+import { decodePing } from "../../wire/messages/decode.ts";
+import { encodeAckResp, encodePing } from "../../wire/messages/encode.ts";
 import type { Ping } from "../../wire/messages/types.ts";
 import { decodePacket, encodePacket, type EncodePacketOptions } from "../../wire/packet.ts";
 import type { Stats } from "../stats.ts";
@@ -73,11 +74,16 @@ export class PacketSender {
     this.#fill = config.enableCompression ? new CompressedFill(config.udpBufferSize) : undefined;
   }
 
-  /** Encodes and decodes a packet without sending it. This loads compressor and cipher, so that the first ack is not late. */
+  /**
+   * Encodes and decodes a ping and its ack without sending them. This loads compressor and cipher, and compiles the code, so that the first ack is
+   * not late.
+   */
   prepare(): void {
-    const packet = this.#encode(encodePing(anyPing), true, false);
+    const ping = encodePing(anyPing);
+    const packet = this.#encode(ping, true, false);
     // A member may send plaintext, and refuse it.
     if (this.#options.cipher?.encrypts !== false) decodePacket(packet, { ...this.#layers, skipInboundLabelCheck: false });
+    this.#encode(encodeAckResp({ seqNo: decodePing(ping.subarray(1)).seqNo, payload: emptyBytes }), false, false);
   }
 
   /**
