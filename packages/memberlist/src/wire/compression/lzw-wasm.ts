@@ -8,11 +8,20 @@ declare const WebAssembly: {
   readonly Instance: new (module: object) => { readonly exports: unknown };
 };
 
-/** The longest input handled in one go, in bytes: some 7 ms for the longest. */
-const inputMax = 1536 * 1024;
 const pageSize = 64 * 1024;
-/** The largest memory: the longest input, and half as much again for its output, or more. */
-const pagesMax = 64;
+
+/** The bounds of a machine. */
+interface Bounds {
+  /** The longest input, in bytes. */
+  readonly input: number;
+  /** The largest memory, in pages: the longest input, and half as much again for its output, or more. */
+  readonly pages: number;
+}
+
+/** Of the machine that all share: some 7 ms for the longest input. */
+const sharedBounds: Bounds = { input: 1536 * 1024, pages: 64 };
+/** Of a machine for one message. The bits of an input are counted in an integer of 32 bits. */
+const longBounds: Bounds = { input: 256 * 1024 * 1024, pages: 16_384 };
 /** How many times as long as its input an output is reckoned to be: members of a cluster are alike, and get to a third or less. */
 const expansion = 6;
 
@@ -31,17 +40,19 @@ const needsRoom = -1;
 const codeTooEarly = -2;
 
 /**
- * LZW in WebAssembly: two to three times as fast as {@link LzwCompressor} and {@link LzwDecompressor}. Its memory is 512 KiB, and up to 4 MiB once
- * long streams have come.
+ * LZW in WebAssembly: two to three times as fast as {@link LzwCompressor} and {@link LzwDecompressor}. Its memory is 512 KiB, and grows when long
+ * streams come: up to 4 MiB for the machine that all share.
  */
 class LzwMachine {
   readonly #exports: Exports;
+  readonly #bounds: Bounds;
   readonly #slack: number;
   readonly #inputAt: number;
   #memory: Uint8Array;
 
-  constructor(exports: Exports) {
+  constructor(exports: Exports, bounds: Bounds) {
     this.#exports = exports;
+    this.#bounds = bounds;
     this.#slack = exports.slack.value;
     this.#inputAt = exports.dataAt.value;
     this.#memory = new Uint8Array(exports.memory.buffer);
@@ -58,7 +69,7 @@ class LzwMachine {
    *   does not fit, or is empty
    */
   compress(input: Uint8Array, headroom: number, givesUp: boolean): Uint8Array | "hopeless" | undefined {
-    if (input.length > inputMax || input.length === 0) return undefined;
+    if (input.length > this.#bounds.input || input.length === 0) return undefined;
     const room = headroom + lzwWorst(input.length);
     const start = this.#put(input, room);
     if (start === undefined || start + room > this.#end) return undefined;
@@ -72,7 +83,7 @@ class LzwMachine {
    * @throws DecodeError as {@link LzwDecompressor} does
    */
   decompress(input: Uint8Array, maxBytes: number): Uint8Array | undefined {
-    if (input.length > inputMax) return undefined;
+    if (input.length > this.#bounds.input) return undefined;
     const start = this.#put(input, Math.min(maxBytes, input.length * expansion));
     if (start === undefined) return undefined;
     const room = this.#end - start;
@@ -97,7 +108,7 @@ class LzwMachine {
    */
   #put(input: Uint8Array, room: number): number | undefined {
     const outputAt = this.#inputAt + input.length + this.#slack;
-    const pages = Math.min(pagesMax, Math.ceil((outputAt + room + this.#slack) / pageSize));
+    const pages = Math.min(this.#bounds.pages, Math.ceil((outputAt + room + this.#slack) / pageSize));
     const missing = pages - this.#memory.length / pageSize;
     if (missing > 0) {
       const { memory } = this.#exports;
@@ -114,11 +125,13 @@ class LzwMachine {
   }
 }
 
+let compiled: object | undefined;
+
 /** Undefined where WebAssembly, or a feature of it that the module uses, is absent or forbidden (Node's `--jitless`). */
-function newMachine(): LzwMachine | undefined {
-  const bytes = Uint8Array.from(atob(lzw), (character) => character.charCodeAt(0));
+function newMachine(bounds: Bounds): LzwMachine | undefined {
   try {
-    return new LzwMachine(new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as Exports);
+    compiled ??= new WebAssembly.Module(Uint8Array.from(atob(lzw), (character) => character.charCodeAt(0)));
+    return new LzwMachine(new WebAssembly.Instance(compiled).exports as Exports, bounds);
   } catch {
     return undefined;
   }
@@ -131,7 +144,15 @@ let isTried = false;
 export function lzwMachine(): LzwMachine | undefined {
   if (!isTried) {
     isTried = true;
-    machine = newMachine();
+    machine = newMachine(sharedBounds);
   }
   return machine;
+}
+
+/**
+ * The machine for a message that is done in one go. A long message, as threads get them, has a machine of its own: its memory ends with the
+ * message. Undefined where it cannot be had.
+ */
+export function lzwMachineFor(input: Uint8Array): LzwMachine | undefined {
+  return input.length > sharedBounds.input ? newMachine(longBounds) : lzwMachine();
 }

@@ -1,5 +1,5 @@
 import { LzwCompressor, sharedDictionary } from "./lzw-compressor.ts";
-import { lzwMachine } from "./lzw-wasm.ts";
+import { lzwMachineFor } from "./lzw-wasm.ts";
 import { LzwDecompressor, newExpansions, type Expansions } from "./lzw-decompressor.ts";
 
 let expansions: Expansions | undefined;
@@ -10,7 +10,7 @@ let expansions: Expansions | undefined;
  * @param headroom bytes to leave free in front
  */
 export function lzwCompress(input: Uint8Array, headroom: number = 0): Uint8Array {
-  const compressed = lzwMachine()?.compress(input, headroom, false);
+  const compressed = lzwMachineFor(input)?.compress(input, headroom, false);
   if (compressed instanceof Uint8Array) return compressed.slice();
   const compressor = new LzwCompressor(input, sharedDictionary(), headroom);
   compressor.run(Infinity);
@@ -24,7 +24,7 @@ export function lzwCompress(input: Uint8Array, headroom: number = 0): Uint8Array
  *   the input, or does not look as if it would
  */
 export function lzwShortened(input: Uint8Array, headroom: number): Uint8Array | undefined {
-  const view = lzwMachine()?.compress(input, headroom, true) ?? shortenedByTypeScript(input, headroom);
+  const view = lzwMachineFor(input)?.compress(input, headroom, true) ?? shortenedByTypeScript(input, headroom);
   return view !== "hopeless" && view.length - headroom < input.length ? view : undefined;
 }
 
@@ -40,7 +40,7 @@ function shortenedByTypeScript(input: Uint8Array, headroom: number): Uint8Array 
  * @throws DecodeError `too_large`, `bad_lzw` (a code that is not there yet, or no end code)
  */
 export function lzwDecompress(input: Uint8Array, maxBytes: number): Uint8Array {
-  const decompressed = lzwMachine()?.decompress(input, maxBytes);
+  const decompressed = lzwMachineFor(input)?.decompress(input, maxBytes);
   if (decompressed !== undefined) return decompressed;
   const decompressor = new LzwDecompressor(input, maxBytes, (expansions ??= newExpansions()));
   decompressor.run(Infinity);

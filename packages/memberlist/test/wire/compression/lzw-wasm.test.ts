@@ -1,10 +1,10 @@
 import * as fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
-import { lzwCompress } from "../../../src/wire/compression/lzw.ts";
+import { lzwCompress, lzwDecompress } from "../../../src/wire/compression/lzw.ts";
 import { LzwCompressor, newDictionary } from "../../../src/wire/compression/lzw-compressor.ts";
 import { LzwDecompressor, newExpansions } from "../../../src/wire/compression/lzw-decompressor.ts";
-import { lzwMachine } from "../../../src/wire/compression/lzw-wasm.ts";
+import { lzwMachine, lzwMachineFor } from "../../../src/wire/compression/lzw-wasm.ts";
 import { fromHex, toHex } from "../hex.ts";
 import { reasonOf } from "../reason.ts";
 
@@ -234,6 +234,61 @@ describe("a new machine", () => {
     expect(small?.compress(new Uint8Array(1_000_000), 0, false)).toBeUndefined();
     expect(small?.decompress(new Uint8Array(1_000_000), 2_000_000)).toBeUndefined();
     expect(small?.compress(Uint8Array.of(1), 0, false)).toEqual(lzwCompress(Uint8Array.of(1)));
+  });
+});
+
+describe("a long message", () => {
+  const noise = new SeededRandom(9);
+  const long = new Uint8Array(2_000_000).map(() => noise.next() * 20);
+  const expected = new LzwCompressor(long, newDictionary());
+  expected.run(Infinity);
+  const compressed = expected.take();
+
+  afterEach(() => {
+    vi.unstubAllGlobals();
+    vi.resetModules();
+  });
+
+  it("leaves the memory of the shared machine as it is", () => {
+    const memoryOf = (): number | undefined => {
+      const view = machine?.compress(Uint8Array.of(1), 0, false);
+      return view instanceof Uint8Array ? view.buffer.byteLength : undefined;
+    };
+    const before = memoryOf();
+    expect(before).toBeDefined();
+    expect(Buffer.compare(lzwCompress(long), compressed)).toBe(0);
+    expect(Buffer.compare(lzwDecompress(compressed, long.length), long)).toBe(0);
+    expect(reasonOf(() => lzwDecompress(compressed, long.length - 1))).toBe("too_large");
+    expect(memoryOf()).toBe(before);
+    // Neither of them was done by TypeScript.
+    expect(Buffer.compare(lzwMachineFor(long)?.compress(long, 0, false) as Uint8Array, compressed)).toBe(0);
+    expect(Buffer.compare(lzwMachineFor(compressed)?.decompress(compressed, long.length) as Uint8Array, long)).toBe(0);
+  });
+
+  it("grows if it is random", () => {
+    const random = new Uint8Array(2_000_000).map(() => noise.next() * 256);
+    const longer = lzwMachineFor(random)?.compress(random, 3, false) as Uint8Array;
+    expect(longer.length).toBeGreaterThan(random.length);
+    expect(Buffer.compare(lzwDecompress(longer.subarray(3), random.length), random)).toBe(0);
+  });
+
+  it("goes to TypeScript without memory for a second machine", async () => {
+    const { Instance, Module } = (globalThis as unknown as { readonly WebAssembly: WebAssemblyLike }).WebAssembly;
+    let made = 0;
+    class Once {
+      readonly exports: object;
+      constructor(module: object) {
+        if (++made > 1) throw new RangeError("no more memory");
+        this.exports = new Instance(module).exports;
+      }
+    }
+    vi.stubGlobal("WebAssembly", { Module, Instance: Once });
+    vi.resetModules();
+    const fresh = await import("../../../src/wire/compression/lzw.ts");
+    expect(fresh.lzwCompress(Uint8Array.of(1))).toEqual(lzwCompress(Uint8Array.of(1)));
+    expect(Buffer.compare(fresh.lzwCompress(long), compressed)).toBe(0);
+    expect(Buffer.compare(fresh.lzwDecompress(compressed, long.length), long)).toBe(0);
+    expect(made).toBeGreaterThan(1);
   });
 });
 
