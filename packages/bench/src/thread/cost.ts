@@ -1,5 +1,7 @@
+import { spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
 import { epochMs } from "@memberlist/interop";
@@ -18,16 +20,14 @@ const cases = ([64, 1400] as const).flatMap((size) =>
 /** The ends of a pair that have their members in threads. The other end has it on the event loop. */
 type Threaded = "both" | "sender" | "receiver";
 const threadedEnds: readonly Threaded[] = ["both", "sender", "receiver"];
+/** Where the kernel runs the threads: on any core, or those of a process on its own core. Moving threads between cores, it leaves cores idle at times. */
+type Placement = "any core" | "own core";
 const notifiedWhat = "from a change's packet to the application's event";
 
 /** The figures of the targets. */
 export const costFigures = {
-  rates: cases.flatMap((which) =>
-    threadedEnds.flatMap((ends) => manyOnTheirWay(which).map((window) => `${nameOf(which, window, ends)}: messages/s`)),
-  ),
-  lost: cases.flatMap((which) =>
-    threadedEnds.flatMap((ends) => windowsOf(which).map((window) => `${nameOf(which, window, ends)}: lost`)),
-  ),
+  rates: allNames(manyOnTheirWay).map((name) => `${name}: messages/s`),
+  lost: allNames(windowsOf).map((name) => `${name}: lost`),
   notified: `${notifiedWhat}: p99`,
 } as const;
 
@@ -41,14 +41,16 @@ const changeInterval = 5;
 /** Messages, memory, the start and events of a member in a thread, beside one on the event loop. */
 export const cost: ThreadExperiment = {
   name: "cost",
-  steps: (size) => size.rounds * ((threadedEnds.length + 1) * casesOf(size).length + modes.length),
+  steps: (size) => size.rounds * ((threadedEnds.length + 1) * casesOf(size).length * placements().length + modes.length),
   run: async (bench) => {
     const { figures, rounds, step } = bench;
     for (let round = 0; round < rounds; round++) {
       for (const which of casesOf(bench)) {
-        for (const ends of [undefined, ...threadedEnds]) {
-          await measureMessages(bench, which, ends);
-          step();
+        for (const placement of placements()) {
+          for (const ends of [undefined, ...threadedEnds]) {
+            await measureMessages(bench, which, ends, placement);
+            step();
+          }
         }
       }
       for (const mode of modes) {
@@ -64,6 +66,18 @@ function casesOf({ isQuick }: Pick<ThreadBench, "isQuick">): readonly Case[] {
   return isQuick ? cases.filter(({ mode }) => mode === "plain") : cases;
 }
 
+let found: readonly Placement[] | undefined;
+
+/** Those that this machine has; a missing one is reported once. */
+function placements(): readonly Placement[] {
+  if (found === undefined) {
+    const isPossible = availableParallelism() > 1 && spawnSync("taskset", ["-c", "0,1", "true"]).status === 0;
+    if (!isPossible) process.stderr.write("no process gets its own core: that needs two cores, and Linux' taskset\n");
+    found = isPossible ? ["any core", "own core"] : ["any core"];
+  }
+  return found;
+}
+
 /**
  * How many messages may be on their way: 8, so that their number is limited by the delay of each, and 512 and more, so that many cross a thread's
  * boundary together. The buffer of the receiver's socket holds them all; twenty messages of 64 bytes share a packet.
@@ -73,23 +87,40 @@ function windowsOf(which: Case): readonly number[] {
 }
 
 function manyOnTheirWay({ size }: Case): readonly number[] {
-  return size === 64 ? [512, 2048] : [512, 1024];
+  return size === 64 ? [512, 2048, 4096] : [512, 1024];
 }
 
-function nameOf({ mode, size }: Case, window: number, ends: Threaded): string {
+function nameOf({ mode, size }: Case, window: number, ends: Threaded, placement: Placement): string {
   const layers = mode === "plain" ? "plain" : "compressed and encrypted";
-  return `${size} bytes, ${layers}, ${window} on their way${ends === "both" ? "" : `, only the ${ends} in a thread`}`;
+  const threaded = ends === "both" ? "" : `, only the ${ends} in a thread`;
+  return `${size} bytes, ${layers}, ${window} on their way${threaded}${placement === "any core" ? "" : ", each process on its own core"}`;
 }
 
-function runtimeOf(mode: Mode): Runtime {
-  return { name: "node", command: [process.execPath, node, mode === "loop" ? "memberlist" : "thread"], senders: [1] };
+/** Of all that may be measured, for the windows of each case. */
+function allNames(windows: (which: Case) => readonly number[]): string[] {
+  return (["any core", "own core"] as const).flatMap((placement) =>
+    cases.flatMap((which) =>
+      threadedEnds.flatMap((ends) => windows(which).map((window) => nameOf(which, window, ends, placement))),
+    ),
+  );
+}
+
+function runtimeOf(mode: Mode, core: number | undefined): Runtime {
+  const command = [process.execPath, node, mode === "loop" ? "memberlist" : "thread"] as const;
+  return { name: "node", command: core === undefined ? command : ["taskset", "-c", String(core), ...command], senders: [1] };
 }
 
 /** @param threaded undefined: both members are on event loops */
-async function measureMessages({ figures, isQuick }: ThreadBench, which: Case, threaded: Threaded | undefined): Promise<void> {
+async function measureMessages(
+  { figures, isQuick }: ThreadBench,
+  which: Case,
+  threaded: Threaded | undefined,
+  placement: Placement,
+): Promise<void> {
   const { measured, start, warmup } = isQuick ? quickDurations : durations;
-  const end = (role: Threaded): Runtime => runtimeOf(threaded === role || threaded === "both" ? "thread" : "loop");
-  const pair = await Pair.start({ sender: end("sender"), receiver: end("receiver") }, which);
+  const end = (role: "sender" | "receiver", core: number): Runtime =>
+    runtimeOf(threaded === role || threaded === "both" ? "thread" : "loop", placement === "any core" ? undefined : core);
+  const pair = await Pair.start({ sender: end("sender", 1), receiver: end("receiver", 0) }, which);
   const mode = threaded === undefined ? "loop" : "thread";
   try {
     await pair.send({ window: 512 }, start);
@@ -97,7 +128,7 @@ async function measureMessages({ figures, isQuick }: ThreadBench, which: Case, t
       const { cpu, lost, packetRate, rate, sent, threadCpu } = await pair.send({ window }, measured, warmup);
       // The pair on event loops is what all the others are compared with.
       for (const ends of threaded === undefined ? threadedEnds : [threaded]) {
-        const name = nameOf(which, window, ends);
+        const name = nameOf(which, window, ends, placement);
         figures.add(`${name}: messages/s`, "", mode, rate);
         if (ends !== "receiver") figures.add(`${name}: application's CPU per message sent`, "µs", mode, threadCpu.sender);
         if (ends !== "sender") figures.add(`${name}: application's CPU per message received`, "µs", mode, threadCpu.receiver);
