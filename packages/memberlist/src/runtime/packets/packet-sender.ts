@@ -180,12 +180,13 @@ export class PacketSender {
   /** Sends the messages from `start` to before `end` in one packet, or in several where they compress worse than the ones before. */
   #sendParts(parts: PartList, start: number, end: number, to: Address, crc: boolean): boolean {
     const count = end - start;
-    if (count === 1) return this.#sendOne(parts.part(start), to, crc);
+    const isWhole = count === parts.count;
+    if (count === 1) return this.#sendOne(parts.part(start), to, crc, isWhole);
     const message = parts.compound(start, end);
-    const packet = this.#encodeUser(message, crc);
+    const packet = this.#encodeUser(message, crc, isWhole);
     if (packet.length <= this.#packetMax) {
       const mayGoOn = this.#writeUser(packet, message, to, count);
-      if (count === parts.count) parts.giveBack();
+      if (isWhole) parts.giveBack();
       return mayGoOn;
     }
     const middle = start + (count >> 1);
@@ -193,8 +194,8 @@ export class PacketSender {
     return this.#sendParts(parts, middle, end, to, crc) && mayGoOn;
   }
 
-  #sendOne(message: Uint8Array, to: Address, crc: boolean): boolean {
-    return this.#writeUser(this.#encodeUser(message, crc), message, to, 1);
+  #sendOne(message: Uint8Array, to: Address, crc: boolean, isWhole: boolean = true): boolean {
+    return this.#writeUser(this.#encodeUser(message, crc, isWhole), message, to, 1);
   }
 
   /** Sends a packet of a message, or of a compound, that nobody uses afterwards. */
@@ -205,9 +206,10 @@ export class PacketSender {
     return mayGoOn;
   }
 
-  #encodeUser(message: Uint8Array, crc: boolean): Uint8Array {
+  /** @param isWhole false for a part of what did not fit: it fills less of a packet than most, so how well it compresses says little */
+  #encodeUser(message: Uint8Array, crc: boolean, isWhole: boolean = true): Uint8Array {
     const packet = this.#encode(message, crc, true);
-    this.#fill?.learn(message.length, packet.length, this.#room());
+    if (isWhole || packet.length > this.#packetMax) this.#fill?.learn(message.length, packet.length, this.#room());
     return packet;
   }
 
@@ -261,14 +263,16 @@ const bytesMax = 60_000;
 const marginalShare = 0.75;
 /** How much of the way to the estimate the limit moves. */
 const step = 1 / 4;
-/** How much the ceiling rises again after each packet that fits. */
-const recovery = 1 / 256;
+/** How much the ceiling rises after the first packet that fits, and how much more after each further one: slowly at first, because packets that are too long cost most. */
+const recovery = 1 / 4096;
+const recoveryGrowth = 1.1;
 
 /** Estimates how many bytes of messages fit into a compressed packet, from how well the last packets compressed, and from those that were too long. */
 export class CompressedFill {
   readonly #packetMax: number;
   #estimate = 0;
   #ceiling = Infinity;
+  #recovery = recovery;
 
   /** @param packetMax the longest packet, in bytes */
   constructor(packetMax: number) {
@@ -285,12 +289,15 @@ export class CompressedFill {
     if (size * 2 < room) return;
     const left = this.#packetMax - packetSize;
     if (left < 0) {
-      this.#ceiling = Math.min(this.#ceiling, size - 1);
-      this.#estimate = Math.min(this.#estimate, size - 1);
+      const fitting = (size * this.#packetMax) / packetSize;
+      this.#ceiling = Math.min(this.#ceiling, fitting);
+      this.#estimate = Math.min(this.#estimate, fitting);
+      this.#recovery = recovery;
       return;
     }
     const estimate = size + (left * size) / (packetSize * marginalShare);
     this.#estimate = Math.max(room, this.#estimate + (estimate - this.#estimate) * step);
-    this.#ceiling += this.#ceiling * recovery;
+    this.#ceiling += this.#ceiling * this.#recovery;
+    this.#recovery *= recoveryGrowth;
   }
 }

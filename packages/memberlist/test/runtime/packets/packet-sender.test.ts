@@ -171,6 +171,19 @@ describe("a sender of messages that compress well", () => {
     expect(Math.max(...sent.map(({ size }) => size))).toBeLessThanOrEqual(udpBufferSize);
   });
 
+  it("overfills few packets", async () => {
+    const { sender, sent } = setup({ enableCompression: true });
+    const letters = (id: number): Uint8Array =>
+      encodeUser(Uint8Array.from({ length: 199 }, (_, i) => (i === 0 ? id : 97 + Math.floor(random.next() * 4))));
+    const turns = 200;
+    for (let turn = 0; turn < turns; turn++) {
+      for (let i = 0; i < 24; i++) sender.sendUser(letters(i), a, true);
+      await endOfMicrotasks();
+    }
+    // Thirteen fit. Fourteen do not, and become two packets of seven: then a turn has three packets instead of two.
+    expect(sent.length).toBeLessThan(turns * 2.4);
+  });
+
   it("sends smaller packets when the messages stop compressing", () => {
     const { sender, sent } = setup({ enableCompression: true });
     for (let i = 0; i < 100; i++) sender.sendUser(message(900, i), a, true);
