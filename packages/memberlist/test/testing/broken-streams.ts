@@ -41,6 +41,7 @@ export const brokenStreams: Broken = {
     [streamsThrough((stream) => withWrites(stream, { close: () => Promise.reject(new Error("no")) })), /close\(\) failed/],
     [piecesThrough((bytes, at) => (at > 50_000 ? undefined : bytes)), /its readable lost the answer/],
     [piecesThrough((bytes) => (bytes[0] === 1 ? new Uint8Array(2) : bytes)), /more came than was written/],
+    [endingWithPeer(), /after the listener's writable was closed, its readable lost the answer/],
   ],
   "what was written and finished arrives, although close follows at once": [
     [streamsThrough(hasty), /of 10000 bytes .*, 0 arrived/],
@@ -178,6 +179,29 @@ function closesOnce(stream: TransportStream): TransportStream {
       if (++closed === 2) throw new Error("closed already");
     },
   };
+}
+
+/** The writable of a dialled stream ends with its readable, as that of `node:net` without `allowHalfOpen`. */
+function endingWithPeer(): Spoil {
+  return (inner) => ({
+    dial: async (to, options) => {
+      const stream = await inner.dial(to, options);
+      const writer = stream.writable.getWriter();
+      let hasEnded = false;
+      const end = async (): Promise<void> => {
+        if (hasEnded) return;
+        hasEnded = true;
+        await writer.close();
+      };
+      const writable = new WritableStream<Uint8Array>({
+        write: (bytes) => (hasEnded ? Promise.reject(new Error("ended")) : writer.write(bytes)),
+        close: end,
+        abort: (reason) => writer.abort(reason),
+      });
+      const readable = stream.readable.pipeThrough(new TransformStream<Uint8Array, Uint8Array>({ flush: end }));
+      return { readable, writable, close: () => stream.close() };
+    },
+  });
 }
 
 /** From the third end on, bytes are changed. */

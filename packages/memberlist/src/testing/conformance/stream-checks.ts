@@ -27,19 +27,11 @@ export const streamChecks: readonly Check[] = [
   {
     name: "half-close: after the end of one direction, the other goes on",
     run: async (bench) => {
-      const [near, far] = await bench.connect(...(await bench.pair()));
-      await near.write(Uint8Array.of(1));
-      await near.finish();
-      check((await far.read(2)).length === 1, "TransportStream: more came than was written before the writable was closed");
-      await Promise.all([
-        far.writePattern(100_000).then(() => far.finish()),
-        near.readPattern().then(({ bytes, intact }) => {
-          check(
-            bytes === 100_000 && intact,
-            "TransportStream: after one side's writable was closed, its readable lost the answer",
-          );
-        }),
-      ]);
+      const [a, b] = await bench.pair();
+      const [near, far] = await bench.connect(a, b);
+      await halfClose(near, far, "dialler");
+      const [secondNear, secondFar] = await bench.connect(a, b);
+      await halfClose(secondFar, secondNear, "listener");
     },
   },
   {
@@ -169,6 +161,24 @@ async function countZeros(read: (count: number) => Promise<Uint8Array>): Promise
     bytes += part.length;
     if (part.length < 65_536) return bytes;
   }
+}
+
+/** `first` closes its writable, and `last` then answers. */
+async function halfClose(first: StreamEnd, last: StreamEnd, closing: "dialler" | "listener"): Promise<void> {
+  const lost = `TransportStream: after the ${closing}'s writable was closed, its readable lost the answer; with node:net, set allowHalfOpen`;
+  await first.write(Uint8Array.of(1));
+  await first.finish();
+  check((await last.read(2)).length === 1, "TransportStream: more came than was written before the writable was closed");
+  const answer = last.writePattern(100_000).then(() => last.finish());
+  const [written, { bytes, intact }] = await Promise.all([
+    answer.then(
+      () => undefined,
+      (error: unknown) => error,
+    ),
+    first.readPattern(),
+  ]);
+  if (written !== undefined) throw new Error(lost, { cause: written });
+  check(bytes === 100_000 && intact, lost);
 }
 
 /** Streams that one side gives up, or that break. */
