@@ -183,7 +183,7 @@ export class PacketSender {
     const isWhole = count === parts.count;
     if (count === 1) return this.#sendOne(parts.part(start), to, crc, isWhole);
     const message = parts.compound(start, end);
-    const packet = this.#encodeUser(message, crc, isWhole);
+    const packet = this.#encodeUser(message, crc, count, isWhole);
     if (packet.length <= this.#packetMax) {
       const mayGoOn = this.#writeUser(packet, message, to, count);
       if (isWhole) parts.giveBack();
@@ -195,7 +195,7 @@ export class PacketSender {
   }
 
   #sendOne(message: Uint8Array, to: Address, crc: boolean, isWhole: boolean = true): boolean {
-    return this.#writeUser(this.#encodeUser(message, crc, isWhole), message, to, 1);
+    return this.#writeUser(this.#encodeUser(message, crc, 1, isWhole), message, to, 1);
   }
 
   /** Sends a packet of a message, or of a compound, that nobody uses afterwards. */
@@ -206,10 +206,16 @@ export class PacketSender {
     return mayGoOn;
   }
 
-  /** @param isWhole false for a part of what did not fit: it fills less of a packet than most, so how well it compresses says little */
-  #encodeUser(message: Uint8Array, crc: boolean, isWhole: boolean = true): Uint8Array {
+  /**
+   * Encodes a packet, and learns from it. A part of what did not fit says little, because it fills less of a packet than most. A single message that
+   * does not fit says nothing about how many others would.
+   *
+   * @param isWhole false for such a part
+   */
+  #encodeUser(message: Uint8Array, crc: boolean, count: number, isWhole: boolean): Uint8Array {
     const packet = this.#encode(message, crc, true);
-    if (isWhole || packet.length > this.#packetMax) this.#fill?.learn(message.length, packet.length, this.#room());
+    const fits = packet.length <= this.#packetMax;
+    if (fits ? isWhole : count > 1) this.#fill?.learn(message.length, packet.length, this.#room());
     return packet;
   }
 

@@ -150,7 +150,7 @@ export function lzwMachine(): LzwMachine | undefined {
 }
 
 /**
- * The machine for a message that is done in one go. A long message, as threads get them, has a machine of its own: its memory ends with the
+ * The machine for a message that is done in one go. A long one, which usually is in a thread, has a machine of its own, whose memory ends with the
  * message. Undefined where it cannot be had.
  */
 export function lzwMachineFor(input: Uint8Array): LzwMachine | undefined {

@@ -173,15 +173,26 @@ describe("a sender of messages that compress well", () => {
 
   it("overfills few packets", async () => {
     const { sender, sent } = setup({ enableCompression: true });
-    const letters = (id: number): Uint8Array =>
-      encodeUser(Uint8Array.from({ length: 199 }, (_, i) => (i === 0 ? id : 97 + Math.floor(random.next() * 4))));
+    const letters = new SeededRandom(3);
+    const text = (id: number): Uint8Array =>
+      encodeUser(Uint8Array.from({ length: 199 }, (_, i) => (i === 0 ? id : 97 + Math.floor(letters.next() * 4))));
     const turns = 200;
     for (let turn = 0; turn < turns; turn++) {
-      for (let i = 0; i < 24; i++) sender.sendUser(letters(i), a, true);
+      for (let i = 0; i < 24; i++) sender.sendUser(text(i), a, true);
       await endOfMicrotasks();
     }
     // Thirteen fit. Fourteen do not, and become two packets of seven: then a turn has three packets instead of two.
     expect(sent.length).toBeLessThan(turns * 2.4);
+  });
+
+  it("fills packets as before beside long messages that do not compress", () => {
+    const { sender, sent } = setup({ enableCompression: true });
+    for (let i = 0; i < 300; i++) {
+      sender.sendUser(message(300, i & 255), a, true);
+      if (i % 60 === 59) sender.sendUser(noise(8000, 1), b, true);
+    }
+    const toA = sent.filter(({ to }) => to === a);
+    expect(Math.min(...counts(toA.slice(-5)))).toBeGreaterThanOrEqual(8);
   });
 
   it("sends smaller packets when the messages stop compressing", () => {
