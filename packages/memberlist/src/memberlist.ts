@@ -440,10 +440,18 @@ export function memberlistOf(member: Member): Memberlist {
   return construct(member);
 }
 
+/** Hosts that are literal IPs. Parsing one of IPv6 takes longer than sending a message to it. */
+const literalHosts: Set<string> = new Set();
+const literalHostsMax = 4_096;
+
 /** @throws MemberlistError `invalid_address` */
 function packetAddress(address: Address): Address {
-  if (isIp(address.host)) return address;
-  throw new MemberlistError("invalid_address", `a packet needs a literal IP; the host is ${address.host}`, {
-    details: { address },
-  });
+  const { host } = address;
+  if (literalHosts.has(host)) return address;
+  if (!isIp(host)) {
+    throw new MemberlistError("invalid_address", `a packet needs a literal IP; the host is ${host}`, { details: { address } });
+  }
+  if (literalHosts.size === literalHostsMax) literalHosts.clear();
+  literalHosts.add(host);
+  return address;
 }

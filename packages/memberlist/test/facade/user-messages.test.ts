@@ -138,6 +138,14 @@ describe("user data", () => {
     expect(one.network.stats.packetsSent).toBe(packetsSent + 1);
   });
 
+  it("goes to literal IPs only, after any number of other addresses", async () => {
+    const [a] = (await cluster().joined(2)) as [TestNode, TestNode];
+    const send = (host: string): string => thrown(() => a.members.sendBestEffort({ host, port: 1, name: "" }, bytes("x")));
+    const hosts = Array.from({ length: 5_000 }, (_, i) => `10.1.${i >> 8}.${i & 255}`);
+    for (const host of [...hosts, "2001:db8::1", "2001:db8::1", "10.1.0.0"]) expect(send(host)).toBe("ok");
+    for (const host of ["example.com", "example.com", "2001:db8::1::2", ""]) expect(send(host)).toBe("invalid_address");
+  });
+
   it("fails with the stream's error: refused, timed out, aborted, badly addressed", async () => {
     const one = cluster();
     const [a, b] = (await one.joined(2, { tcpTimeout: 700 })) as [TestNode, TestNode];
