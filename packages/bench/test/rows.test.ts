@@ -95,8 +95,8 @@ describe("a target", () => {
 
   it("counts as neither reached nor missed if it was not measured", () => {
     const text = targetTable(rateTargets([row("node", [300]), row("go", [100])]));
-    expect(text).toMatch(/messages\/s at 1,400 bytes, plain: node against Go +\| ≥ 3x +\| 3x +\| reached/);
-    expect(text).toMatch(/encrypted: node against Go +\| ≥ 3x +\| - +\| not measured/);
+    expect(text).toMatch(/messages\/s at 1,400 bytes, plain: node against Go +\| ≥ 2x +\| 3x +\| reached/);
+    expect(text).toMatch(/1,400 bytes, encrypted: node against Go +\| ≥ 1.50x +\| - +\| not measured/);
   });
 });
 

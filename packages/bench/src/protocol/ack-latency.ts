@@ -7,13 +7,16 @@ const userState = 20 * 1024 * 1024 - 64 * 1024;
 /** Of some seconds each. */
 const roundsMax = 3;
 
+const what = "20 MiB push/pull each way, compressed and encrypted";
+/** The figures of which the targets are not those of all. */
+export const longFigures = { time: `${what}: time`, ackAtRest: "latest ack in half a second of rest" } as const;
+
 /** Two members exchange application states of 20 MiB, while the bench pings the one that answers. */
 export const ackLatency: Experiment = {
   name: "ack-latency",
   excludesRust: true,
   steps: (rounds, kinds) => Math.min(rounds, roundsMax) * kinds,
   run: async ({ programs, kinds, rounds, figures, step }) => {
-    const what = "20 MiB push/pull each way, compressed and encrypted";
     for (let round = 0; round < Math.min(rounds, roundsMax); round++) {
       for (const kind of kinds) {
         const both = await Promise.all(
@@ -28,9 +31,9 @@ export const ackLatency: Experiment = {
           await sleep(300);
         });
         await Promise.all(both.map((member) => member.end()));
-        figures.add(`${what}: time`, "ms", kind, took);
+        figures.add(longFigures.time, "ms", kind, took);
         figures.add(`${what}: latest ack meanwhile`, "ms", kind, Math.max(...during));
-        figures.add("latest ack in half a second of rest", "ms", kind, Math.max(...before));
+        figures.add(longFigures.ackAtRest, "ms", kind, Math.max(...before));
         step();
       }
     }

@@ -25,13 +25,19 @@ export interface Experiment {
 }
 
 export const clusterSize = 10_000;
+/** Members beyond these: what a table has that already is one. */
+export const extraMembers = 1_000;
 const pushPullTime = `push/pull of ${clusterSize} members, compressed and encrypted: time`;
 const pushPullStall = `push/pull of ${clusterSize} members: longest stall, either end`;
 const joinTime = `a new process joins ${clusterSize} members: time`;
+const joinStall = `a new process joins ${clusterSize} members: longest stall`;
+const storm = `join storm of ${clusterSize + extraMembers} alive messages`;
+const stormStall = `${storm}: longest stall`;
+const stormCpu = `${storm}: CPU`;
 const memory = `memory of a member in the table, at ${clusterSize}`;
 
 /** What the targets are about. */
-export const measured = { pushPullTime, pushPullStall, joinTime, memory } as const;
+export const measured = { pushPullTime, pushPullStall, joinTime, joinStall, stormStall, stormCpu, memory } as const;
 
 /** Two members that both know 10,000 others exchange their states; then a new one joins. */
 export const pushPull: Experiment = {
@@ -72,7 +78,7 @@ export const pushPull: Experiment = {
           await comer.end();
           if (members <= clusterSize) throw new Error(`${kind}: ${members} members after the join`);
           figures.add(joinTime, "ms", kind, took);
-          figures.add(`a new process joins ${clusterSize} members: longest stall`, "ms", kind, stall);
+          figures.add(joinStall, "ms", kind, stall);
           step();
         }
       }
@@ -95,11 +101,10 @@ export const joinStorm: Experiment = {
         await peers.storm(member.port);
         const after = await settled(member, peers.size + 1);
         await member.end();
-        const what = `join storm of ${peers.size} alive messages`;
-        figures.add(`${what}: time`, "ms", kind, after.joining);
-        figures.add(`${what}: longest stall`, "ms", kind, after.stall);
-        figures.add(`${what}: CPU`, "ms", kind, (after.cpu - before.cpu) / 1000);
-        figures.add(`${what}: members lost`, "", kind, peers.size + 1 - after.members);
+        figures.add(`${storm}: time`, "ms", kind, after.joining);
+        figures.add(stormStall, "ms", kind, after.stall);
+        figures.add(stormCpu, "ms", kind, (after.cpu - before.cpu) / 1000);
+        figures.add(`${storm}: members lost`, "", kind, peers.size + 1 - after.members);
         step();
       }
     }
