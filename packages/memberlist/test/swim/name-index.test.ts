@@ -1,30 +1,8 @@
 import * as fc from "fast-check";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import type * as NameIndexModule from "../../src/swim/name-index.ts";
-import { SeededRandom } from "../../src/testing/seeded-random.ts";
-import type * as Utf8Module from "../../src/wire/utf8.ts";
 import { encodeUtf8 } from "../../src/wire/utf8.ts";
-
-const cryptoPort = "../../src/ports/crypto.ts";
-
-interface Modules {
-  readonly index: typeof NameIndexModule;
-  readonly utf8: typeof Utf8Module;
-}
-
-/** The modules with these bytes in the place of the random ones from which the secret of the hash is made. */
-async function withSecret(randomBytes: (size: number) => Uint8Array): Promise<Modules> {
-  vi.resetModules();
-  vi.doMock(cryptoPort, async (original) => ({ ...(await original<object>()), randomBytes }));
-  return { index: await import("../../src/swim/name-index.ts"), utf8: await import("../../src/wire/utf8.ts") };
-}
-
-const noSecret = (size: number): Uint8Array => new Uint8Array(size);
-
-function seeded(seed: number): (size: number) => Uint8Array {
-  const random = new SeededRandom(seed);
-  return (size) => Uint8Array.from({ length: size }, () => random.next() * 256);
-}
+import { forgetSecret, noSecret, seeded, withSecret } from "../hash-secret.ts";
 
 interface Item {
   readonly name: string;
@@ -36,7 +14,7 @@ function found(index: NameIndexModule.NameIndex<Item>, name: string): (Item | un
   return [index.get(name), index.getAt(Uint8Array.from([1, 2, ...bytes, 3]), 2, bytes.length)];
 }
 
-afterEach(() => vi.doUnmock(cryptoPort));
+afterEach(forgetSecret);
 
 describe("the index of members by name", () => {
   const names = fc.oneof(
@@ -81,39 +59,5 @@ describe("the index of members by name", () => {
       }),
       { numRuns: 30 },
     );
-  });
-
-  it("hashes a name as it hashes the bytes of the name", async () => {
-    const { utf8 } = await withSecret(seeded(2));
-    fc.assert(
-      fc.property(fc.string({ unit: "binary-ascii", maxLength: 5_000, size: "max" }), (name) => {
-        const bytes = encodeUtf8(name);
-        expect(utf8.hashAt(Uint8Array.from([9, ...bytes]), 1, bytes.length)).toBe(utf8.hashOf(name));
-      }),
-    );
-    expect(utf8.hashAt(encodeUtf8("né"), 0, 3)).toBeUndefined();
-  });
-
-  it("spreads names that differ little, or only in their length or order", async () => {
-    for (const seed of [3, 4, 5]) {
-      const { utf8 } = await withSecret(seeded(seed));
-      const kinds: ((i: number) => string)[] = [
-        (i) => `node-${i}`,
-        (i) => `n${"\0".repeat(i)}`,
-        (i) => `${"a".repeat(i)}b${"a".repeat(4_000 - i)}`,
-        (i) => i.toString(2).padStart(12, "0").replaceAll("1", "é"),
-      ];
-      for (const nameOf of kinds) {
-        const homes = new Set(Array.from({ length: 4_000 }, (_, i) => utf8.hashOf(nameOf(i)) >>> 19));
-        // Random ones fill 3,164 of the 8,192.
-        expect(homes.size).toBeGreaterThan(2_000);
-      }
-    }
-  });
-
-  it("gives each process a hash of its own", async () => {
-    const hashes = [];
-    for (const seed of [6, 7]) hashes.push((await withSecret(seeded(seed))).utf8.hashOf("node-1"));
-    expect(hashes[0]).not.toBe(hashes[1]);
   });
 });

@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type * as utf8 from "../../src/wire/utf8.ts";
 import { decodeUtf8, encodeUtf8 } from "../../src/wire/utf8.ts";
+import { forgetSecret, seeded, withSecret } from "../hash-secret.ts";
 import { ascii } from "./hex.ts";
 
 /** Long names of which no byte, every second byte, or all but one byte are valid UTF-8. */
@@ -170,5 +171,48 @@ describe("the encoding of names", () => {
   it("decodes long ASCII", () => {
     const text = "n".repeat(5000);
     expect(decodeUtf8(ascii(text))).toBe(text);
+  });
+});
+
+describe("the hash of a string", () => {
+  afterEach(forgetSecret);
+
+  it("hashes a name as it hashes the bytes of the name", async () => {
+    const { utf8 } = await withSecret(seeded(2));
+    fc.assert(
+      fc.property(fc.string({ unit: "binary-ascii", maxLength: 5_000, size: "max" }), (name) => {
+        const bytes = encodeUtf8(name);
+        expect(utf8.hashAt(Uint8Array.from([9, ...bytes]), 1, bytes.length)).toBe(utf8.hashOf(name));
+      }),
+    );
+    expect(utf8.hashAt(encodeUtf8("né"), 0, 3)).toBeUndefined();
+  });
+
+  it("spreads names that differ little, or only in their length or order", async () => {
+    for (const seed of [3, 4, 5]) {
+      const { utf8 } = await withSecret(seeded(seed));
+      const kinds: ((i: number) => string)[] = [
+        (i) => `node-${i}`,
+        (i) => `n${"\0".repeat(i)}`,
+        (i) => `${"a".repeat(i)}b${"a".repeat(4_000 - i)}`,
+        (i) => i.toString(2).padStart(12, "0").replaceAll("1", "é"),
+      ];
+      for (const nameOf of kinds) {
+        const homes = new Set(Array.from({ length: 4_000 }, (_, i) => utf8.hashOf(nameOf(i)) >>> 19));
+        // Random ones fill 3,164 of the 8,192.
+        expect(homes.size).toBeGreaterThan(2_000);
+      }
+    }
+  });
+
+  it("gives each process a hash of its own", async () => {
+    const hashes = [];
+    for (const seed of [6, 7]) hashes.push((await withSecret(seeded(seed))).utf8.hashOf("node-1"));
+    expect(hashes[0]).not.toBe(hashes[1]);
+  });
+
+  it("equals 0 for no characters, and for other values than strings", async () => {
+    const { utf8 } = await withSecret(seeded(8));
+    for (const value of [undefined, "", {}, 5]) expect(utf8.hashOf(value as string)).toBe(0);
   });
 });
