@@ -1,4 +1,4 @@
-import { formatAddress, isIp, type Address } from "./api/address.ts";
+import { formatAddress, type Address } from "./api/address.ts";
 import { checkBytes, checkNodeName, checkUserMessage, checkOptions } from "./api/check-arguments.ts";
 import { channelRules, type Channel, type ChannelHandlers } from "./api/channel.ts";
 import { broadcastRules, type BroadcastOptions, type BroadcastResult } from "./api/broadcast.ts";
@@ -22,7 +22,7 @@ import { MemberlistError } from "./api/errors.ts";
 import type { EventStream, RecentEvent } from "./api/events.ts";
 import { joinRules, type JoinOptions, type JoinResult } from "./api/join.ts";
 import { type MemberInfo, nodeStates, type Node } from "./api/node.ts";
-import { addressOfReceiver, findReceiver, type Receiver } from "./api/receiver.ts";
+import { addressOfReceiver, findReceiver, packetAddressOf, type Receiver } from "./api/receiver.ts";
 import { checkSeeds, seedName, type Seed } from "./api/seeds.ts";
 import type { QueueLengths, Traffic } from "./api/stats.ts";
 import type { Config, ResolvedConfig } from "./config/config.ts";
@@ -167,7 +167,7 @@ export class Memberlist implements AsyncDisposable {
   async ping(to: Receiver, options: PingOptions = {}): Promise<number> {
     this.#checkRunning();
     checkOptions("ping", options, pingRules);
-    const address = packetAddress(addressOfReceiver(this.#find(to)));
+    const address = packetAddressOf(this.#find(to));
     checkNodeName(address, this.config);
     const { node, ping } = this.#member.diagnostics;
     return ping.trace(
@@ -193,7 +193,7 @@ export class Memberlist implements AsyncDisposable {
     const receiver = this.#find(to);
     checkBytes("a message", message);
     const crc = "pMax" in receiver && receiver.pMax >= featureVersions.crc;
-    const address = packetAddress(addressOfReceiver(receiver));
+    const address = packetAddressOf(receiver);
     checkNodeName(address, this.config);
     const { node, sendBestEffort } = this.#member.diagnostics;
     if (sendBestEffort.hasSubscribers) {
@@ -438,20 +438,4 @@ export async function createInstrumented(config: Config, instruments: Instrument
 /** The facade of a member that runs elsewhere. */
 export function memberlistOf(member: Member): Memberlist {
   return construct(member);
-}
-
-/** Hosts that are literal IPs. Parsing one of IPv6 takes longer than sending a message to it. */
-const literalHosts: Set<string> = new Set();
-const literalHostsMax = 4_096;
-
-/** @throws MemberlistError `invalid_address` */
-function packetAddress(address: Address): Address {
-  const { host } = address;
-  if (literalHosts.has(host)) return address;
-  if (!isIp(host)) {
-    throw new MemberlistError("invalid_address", `a packet needs a literal IP; the host is ${host}`, { details: { address } });
-  }
-  if (literalHosts.size === literalHostsMax) literalHosts.clear();
-  literalHosts.add(host);
-  return address;
 }

@@ -8,8 +8,8 @@ const userState = 20 * 1024 * 1024 - 64 * 1024;
 const roundsMax = 3;
 
 const what = "20 MiB push/pull each way, compressed and encrypted";
-/** The figures of which the targets are not those of all. */
-export const longFigures = { time: `${what}: time`, ackAtRest: "latest ack in half a second of rest" } as const;
+/** The figures that have targets of their own. */
+export const ackLatencyFigures = { time: `${what}: time`, ackAtRest: "latest ack in half a second of rest" } as const;
 
 /** Two members exchange application states of 20 MiB, while the bench pings the one that answers. */
 export const ackLatency: Experiment = {
@@ -31,9 +31,9 @@ export const ackLatency: Experiment = {
           await sleep(300);
         });
         await Promise.all(both.map((member) => member.end()));
-        figures.add(longFigures.time, "ms", kind, took);
+        figures.add(ackLatencyFigures.time, "ms", kind, took);
         figures.add(`${what}: latest ack meanwhile`, "ms", kind, Math.max(...during));
-        figures.add(longFigures.ackAtRest, "ms", kind, Math.max(...before));
+        figures.add(ackLatencyFigures.ackAtRest, "ms", kind, Math.max(...before));
         step();
       }
     }

@@ -41,6 +41,27 @@ export function addressOfReceiver(to: Node | Address): Address {
   return { host: "host" in to ? to.host : to.addr, port: to.port, name: to.name };
 }
 
+/** Hosts that are literal IPs. Parsing one of IPv6 takes longer than sending a message to it. */
+const literalHosts: Set<string> = new Set();
+const literalHostsMax = 4_096;
+
+/**
+ * As {@link addressOfReceiver}, for a packet.
+ *
+ * @throws MemberlistError `invalid_address` for a host that is not a literal IP
+ */
+export function packetAddressOf(to: Node | Address): Address {
+  const address = addressOfReceiver(to);
+  const { host } = address;
+  if (literalHosts.has(host)) return address;
+  if (!isIp(host)) {
+    throw new MemberlistError("invalid_address", `a packet needs a literal IP; the host is ${host}`, { details: { address } });
+  }
+  if (literalHosts.size === literalHostsMax) literalHosts.clear();
+  literalHosts.add(host);
+  return address;
+}
+
 /** Callers in plain JavaScript may pass anything. */
 function isEndpoint(to: unknown): boolean {
   if (typeof to !== "object" || to === null) return false;

@@ -75,8 +75,8 @@ export class PacketSender {
   }
 
   /**
-   * Encodes and decodes a ping and its ack without sending them. This loads compressor and cipher, and compiles the code, so that the first ack is
-   * not late.
+   * Encodes and decodes a ping and its ack without sending them. This loads compressor and cipher, and lets the runtime compile the code,
+   * so that the first ack is not late.
    */
   prepare(): void {
     const ping = encodePing(anyPing);
@@ -269,8 +269,9 @@ const bytesMax = 60_000;
 const marginalShare = 0.75;
 /** How much of the way to the estimate the limit moves. */
 const step = 1 / 4;
-/** How much the ceiling rises after the first packet that fits, and how much more after each further one: slowly at first, because packets that are too long cost most. */
+/** How much the ceiling rises after the first packet that fits: little, because a packet that is too long costs most. */
 const recovery = 1 / 4096;
+/** After each further packet that fits, it rises by this many times as much. */
 const recoveryGrowth = 1.1;
 
 /** Estimates how many bytes of messages fit into a compressed packet, from how well the last packets compressed, and from those that were too long. */
