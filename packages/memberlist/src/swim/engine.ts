@@ -6,7 +6,7 @@ import { nodeStates, type MemberInfo, type Node, type NodeState } from "../api/n
 import { randomOffset, type Random } from "../ports/random.ts";
 import type { AdvertisedAddress } from "../ports/transport.ts";
 import type { Alive, Ping } from "../wire/messages/types.ts";
-import { encodeAlive } from "../wire/messages/encode.ts";
+import { encodeAlive, encodeDead } from "../wire/messages/encode.ts";
 import type { Seed } from "../api/seeds.ts";
 import type { QueueLengths } from "../api/stats.ts";
 import { AckHandlers } from "./ack-handlers.ts";
@@ -244,8 +244,13 @@ export class Engine {
     this.context.hasLeft = true;
     const local = this.#local();
     // Refused by our own rules, we were never a member, and have no alive message to take back.
-    if (local === undefined) finished();
-    else this.#membership.dead({ incarnation: local.incarnation, node: config.name, from: config.name }, { finished });
+    if (local === undefined) {
+      finished();
+      return;
+    }
+    const leave = { incarnation: local.incarnation, node: config.name, from: config.name };
+    this.gossip.sendToAll(encodeDead(leave));
+    this.#membership.dead(leave, { finished });
   }
 
   /** After a leave: we are a member again, under a higher incarnation. */

@@ -6,6 +6,7 @@ import { TransmitLimitedQueue } from "./broadcast-queue.ts";
 import { addressOf, type EngineContext } from "./context.ts";
 import type { NodeRecord } from "./node-record.ts";
 import { understands } from "./peer-features.ts";
+import { directLeaveMax } from "./scaling.ts";
 import { packedLength, UserBroadcasts, userOverhead } from "./user-broadcasts.ts";
 
 /**
@@ -101,6 +102,18 @@ export class Gossip {
     const record = to.name === "" ? undefined : this.#context.table.get(to.name);
     const crc = record !== undefined && understands(record.versions, "crc");
     this.#context.outputs.actions.push({ type: "packet", message, to, crc, onFailed });
+  }
+
+  /**
+   * Sends a message to each live member at once, unless they are many. Gossip transmits a message so rarely in a small cluster that one
+   * member in fifty misses it. For a leave that matters: whoever misses it refuses the member's successor at another address.
+   */
+  sendToAll(message: Uint8Array): void {
+    const { config, table } = this.#context;
+    if (table.liveCount > directLeaveMax) return;
+    for (const record of table.records()) {
+      if (!record.isDeadOrLeft && record.name !== config.name) this.sendAlone(packetCopy(message), addressOf(record));
+    }
   }
 
   /** Whether the queues have messages, or the delegate may have some. */

@@ -57,7 +57,9 @@ export class Relocation {
       const local = this.#local();
       if (local === undefined) return;
       const { incarnation, name } = local;
-      this.#gossip.broadcast(name, encodeDead({ incarnation, node: name, from: name }));
+      const leave = encodeDead({ incarnation, node: name, from: name });
+      this.#gossip.broadcast(name, leave);
+      this.#gossip.sendToAll(leave);
       this.#after(() => this.#arrive());
     });
   }

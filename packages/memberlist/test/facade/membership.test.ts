@@ -137,6 +137,24 @@ describe("a node that leaves", () => {
     expect(a.members.localNode().state).toBe("left");
   });
 
+  it("leaves the lists of all members of a small cluster, so that a successor at another address may take its name", async () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const one = cluster(seed);
+      const nodes = await one.joined(9);
+      for (const [i, { members, name }] of nodes.entries()) {
+        await one.settle(members.leave());
+        await members.shutdown();
+        const others = nodes.filter((node) => node.name !== name);
+        await one.until(() => others.every((other) => !names(other).includes(name)), 200);
+        const successor = await one.start({ name });
+        nodes[i] = successor;
+        await one.settle(successor.members.join(others.map((other) => other.seed)));
+        await one.until(() => nodes.every((node) => node.members.numMembers() === 9));
+      }
+      expect(nodes.flatMap((node) => codes(node).filter((code) => code === "marked_dead"))).toEqual([]);
+    }
+  });
+
   it("resolves leave() even if it reaches no member: the others then find it dead by probing", async () => {
     const one = cluster();
     const left: Node[] = [];

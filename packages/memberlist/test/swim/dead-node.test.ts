@@ -159,6 +159,29 @@ describe("leaving", () => {
     expect(finished).toBe(1);
   });
 
+  it("goes to each live member directly, since gossip alone misses some in a small cluster", () => {
+    const node = started();
+    node.deliverAll(alive("n2"), alive("n3"), alive("n4"), alive("n5"), suspect("n3"), dead("n4"), dead("n5", 1, "n5"));
+    node.takeSent();
+    node.run(() => node.engine.leave(() => undefined));
+    const direct = node.takeSent();
+    expect(direct.map(({ to }) => to.name).toSorted()).toEqual(["n2", "n3"]);
+    expect(direct.map(({ messages }) => messages)).toEqual([[dead("n1", 1, "n1")], [dead("n1", 1, "n1")]]);
+  });
+
+  it("leaves it to gossip where more than 100 members are alive", () => {
+    for (const [others, count] of [
+      [99, 99],
+      [100, 0],
+    ] as const) {
+      const node = started();
+      node.deliverAll(...Array.from({ length: others }, (_, i) => alive(`n${i + 2}`)));
+      node.takeSent();
+      node.run(() => node.engine.leave(() => undefined));
+      expect(node.takeSent()).toHaveLength(count);
+    }
+  });
+
   it("ends refutations, and no message makes this node alive again", () => {
     const node = started();
     node.deliver(alive("n2"));

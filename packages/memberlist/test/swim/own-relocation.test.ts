@@ -53,6 +53,17 @@ describe("a move to another address", () => {
     expect(said(node)).toEqual([]);
   });
 
+  it("sends the leave to each live member directly, too", () => {
+    const node = started();
+    move(node);
+    node.advance(step - 1);
+    node.takeBroadcasts();
+    node.takeSent();
+    node.advance(1);
+    const direct = node.takeSent().filter(({ messages }) => messages.some(({ kind }) => kind === "dead"));
+    expect(direct.map(({ to }) => to.name).toSorted()).toEqual(["n2", "n3", "n4"]);
+  });
+
   it("takes longer with more members, and about a second a round without gossip", () => {
     for (const [count, gossipInterval, ms] of [
       [1, 100, 300],
