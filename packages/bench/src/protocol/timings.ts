@@ -29,23 +29,26 @@ export function timeCodec(): Timings {
   };
 }
 
-/** A full queue in use: one message is replaced, and a packet is filled. */
+/** A queue is filled, used while it is full (one message is replaced, and a packet is filled), and another one is filled by code that is warm. */
 export function timeQueue(entries: number): Timings {
   const messages = alives(entries).map((alive) => ({ name: alive.node, message: encodeAlive(alive) }));
-  const queue = new TransmitLimitedQueue({
-    numNodes: () => entries,
-    maxPayload: () => Infinity,
-    retransmitMult: 1_000_000,
-    maxCount: Infinity,
-    maxBytes: Infinity,
-  });
-  const start = performance.now();
-  for (const message of messages) queue.queueBroadcast(message);
-  const queued = ((performance.now() - start) / entries) * 1000;
+  const fill = (): { readonly queue: TransmitLimitedQueue; readonly took: number } => {
+    const queue = new TransmitLimitedQueue({
+      numNodes: () => entries,
+      maxPayload: () => Infinity,
+      retransmitMult: 1_000_000,
+      maxCount: Infinity,
+      maxBytes: Infinity,
+    });
+    const start = performance.now();
+    for (const message of messages) queue.queueBroadcast(message);
+    return { queue, took: ((performance.now() - start) / entries) * 1000 };
+  };
+  const { queue, took } = fill();
   let next = 0;
   const replaced = timed(() => {
     queue.queueBroadcast(messages[next++ % entries] as (typeof messages)[number]);
     queue.getBroadcasts(2, 1_398);
   }, 5_000);
-  return { "queue one of many": queued, "replace one and fill a packet": replaced };
+  return { "queue one of many": took, "replace one and fill a packet": replaced, "queue one of many again": fill().took };
 }
