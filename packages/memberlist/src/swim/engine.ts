@@ -237,7 +237,7 @@ export class Engine {
     this.context.isAddressLost = isLost;
   }
 
-  /** Broadcasts that this node leaves. `finished` is called once the broadcast is out. */
+  /** Broadcasts that this node leaves, and sends it to each live member where they are few. `finished` is called once the broadcast is out. */
   leave(finished: () => void): void {
     const { config } = this.context;
     this.#relocation.finish();
