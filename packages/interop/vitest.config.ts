@@ -13,7 +13,7 @@ const config: ViteUserConfig = {
     // Each test runs up to six processes: more at once would make the timing of failure detection meaningless.
     maxWorkers: 2,
     globalSetup: ["test/build-peers.ts"],
-    // The report of CI has the first lines of a failure: they name the whole of what was found.
+    // The report of CI has only the first lines of a failure: they are to name what was found.
     chaiConfig: { truncateThreshold: 1_000 },
     reporters,
   },

@@ -117,8 +117,8 @@ export class Memberlist implements AsyncDisposable {
   }
 
   /**
-   * Broadcasts that this node leaves, and waits until the broadcast is sent (if another member is alive). Where at most 100 are alive, each also
-   * gets the leave directly. The node answers until {@link shutdown}. A second call waits for the same broadcast.
+   * Broadcasts that this node leaves, and waits until the broadcast is sent (if another member is alive). Then each other live member also gets the
+   * leave directly, where they are 20 or fewer. The node answers until {@link shutdown}. A second call waits for the same broadcast.
    *
    * @throws MemberlistError `timeout` (default 10 s), `aborted` or `shutdown`: the node has left nevertheless if `stateChanged` is true;
    *   `invalid_argument`

@@ -29,7 +29,7 @@ export function timeCodec(): Timings {
   };
 }
 
-/** A queue is filled, used while it is full (one message is replaced, and a packet is filled), and another one is filled by code that is warm. */
+/** A queue is filled, used while it is full (one message is replaced, and a packet is filled), and another one is filled. */
 export function timeQueue(entries: number): Timings {
   const messages = alives(entries).map((alive) => ({ name: alive.node, message: encodeAlive(alive) }));
   const fill = (): { readonly queue: TransmitLimitedQueue; readonly took: number } => {

@@ -237,20 +237,29 @@ export class Engine {
     this.context.isAddressLost = isLost;
   }
 
-  /** Broadcasts that this node leaves, and sends it to each live member where they are few. `finished` is called once the broadcast is out. */
+  /**
+   * Broadcasts that this node leaves, then sends it to each live member where they are few. Not before: a leave that overtook the alive message of a
+   * node that has just joined would be ignored by those that do not know the node yet. `finished` is called once all is out.
+   */
   leave(finished: () => void): void {
-    const { config } = this.context;
+    const { context, gossip } = this;
     this.#relocation.finish();
-    this.context.hasLeft = true;
+    context.hasLeft = true;
     const local = this.#local();
-    // Refused by our own rules, we were never a member, and have no alive message to take back.
-    if (local === undefined) {
+    // Refused by our own rules, we were never a member (again), and have no alive message to take back.
+    if (local === undefined || local.isDeadOrLeft) {
       finished();
       return;
     }
-    const leave = { incarnation: local.incarnation, node: config.name, from: config.name };
-    this.gossip.sendToAll(encodeDead(leave));
-    this.#membership.dead(leave, { finished });
+    const { name } = context.config;
+    const leave = { incarnation: local.incarnation, node: name, from: name };
+    this.#membership.dead(leave, {
+      finished: () => {
+        // A rejoin ends the broadcast, too.
+        if (context.hasLeft) gossip.sendToAll(encodeDead(leave));
+        finished();
+      },
+    });
   }
 
   /** After a leave: we are a member again, under a higher incarnation. */

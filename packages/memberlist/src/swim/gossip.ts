@@ -6,7 +6,7 @@ import { TransmitLimitedQueue } from "./broadcast-queue.ts";
 import { addressOf, type EngineContext } from "./context.ts";
 import type { NodeRecord } from "./node-record.ts";
 import { understands } from "./peer-features.ts";
-import { directLeaveMax } from "./scaling.ts";
+import { directMax } from "./scaling.ts";
 import { packedLength, UserBroadcasts, userOverhead } from "./user-broadcasts.ts";
 
 /**
@@ -105,15 +105,14 @@ export class Gossip {
   }
 
   /**
-   * Sends a message to each live member at once, unless they are many. Gossip transmits a message so rarely in a small cluster that one
-   * member in fifty misses it. For a leave that matters: whoever misses it refuses the member's successor at another address.
+   * Sends a message to each other live member, unless they are many. With up to nine members gossip transmits a message only four times (at the
+   * default `retransmitMult`), and one leave in thirty misses a member, which then refuses the node's successor at another address.
    */
   sendToAll(message: Uint8Array): void {
     const { config, table } = this.#context;
-    if (table.liveCount > directLeaveMax) return;
-    for (const record of table.records()) {
-      if (!record.isDeadOrLeft && record.name !== config.name) this.sendAlone(packetCopy(message), addressOf(record));
-    }
+    const others = table.records().filter((record) => !record.isDeadOrLeft && record.name !== config.name);
+    if (others.length > directMax) return;
+    for (const record of others) this.sendAlone(packetCopy(message), addressOf(record));
   }
 
   /** Whether the queues have messages, or the delegate may have some. */

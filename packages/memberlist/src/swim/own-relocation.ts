@@ -85,7 +85,7 @@ export class Relocation {
       this.#former.push({ addr, port });
       if (this.#former.length > formerMax) this.#former.shift();
       table.change(record, { addr: advertised.addr, port: advertised.port });
-      this.#announce(record);
+      this.#gossip.sendToAll(this.#announce(record));
       const fields = { node, before: `${addr}:${port}`, now: `${advertised.addr}:${advertised.port}` };
       log.info("address_changed", "this node is at another address now", fields);
     }
@@ -97,12 +97,14 @@ export class Relocation {
     for (const action of this.#waiting.splice(0)) action();
   }
 
-  /** Broadcasts that this node is alive at the record's address, under a higher incarnation. */
-  #announce(record: NodeRecord): void {
+  /** Broadcasts that this node is alive at the record's address, under a higher incarnation. @returns the message */
+  #announce(record: NodeRecord): Uint8Array {
     const incarnation = nextIncarnation(this.#context);
     this.#context.table.change(record, { incarnation });
     const { name: node, addr, port, meta, versions: vsn } = record;
-    this.#gossip.broadcast(node, encodeAlive({ incarnation, node, addr, port, meta, vsn }));
+    const alive = encodeAlive({ incarnation, node, addr, port, meta, vsn });
+    this.#gossip.broadcast(node, alive);
+    return alive;
   }
 
   /** When gossip has reached all members: each round about doubles the members that have the message. */

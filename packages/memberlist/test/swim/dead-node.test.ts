@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { EngineHarness, mergeAll } from "./engine-harness.ts";
-import { alive, dead, suspect } from "./messages.ts";
+import { EngineHarness, mergeAll, type SentPacket } from "./engine-harness.ts";
+import { alive, dead, ping, suspect } from "./messages.ts";
 
 const foo: Uint8Array = Uint8Array.from([102, 111, 111]);
 
@@ -9,6 +9,18 @@ function started(): EngineHarness {
   node.takeBroadcasts();
   node.takeEvents();
   return node;
+}
+
+/** Makes a node leave, and returns what it sends once the gossip about that is out. */
+function directLeaves(node: EngineHarness): SentPacket[] {
+  const outs: number[] = [];
+  node.run(() => node.engine.leave(() => outs.push(node.now)));
+  for (let i = 0; i < 100 && outs.length === 0; i++) {
+    node.takeSent();
+    node.deliver(ping({ seqNo: 0 }));
+  }
+  expect(outs).toHaveLength(1);
+  return node.takeSent().filter(({ messages }) => messages[0]?.kind === "dead");
 }
 
 describe("a dead message", () => {
@@ -159,27 +171,34 @@ describe("leaving", () => {
     expect(finished).toBe(1);
   });
 
-  it("goes to each live member directly, since gossip alone misses some in a small cluster", () => {
+  it("goes to each live member directly once it is gossiped, since gossip alone misses some in a small cluster", () => {
     const node = started();
     node.deliverAll(alive("n2"), alive("n3"), alive("n4"), alive("n5"), suspect("n3"), dead("n4"), dead("n5", 1, "n5"));
-    node.takeSent();
-    node.run(() => node.engine.leave(() => undefined));
-    const direct = node.takeSent();
+    const direct = directLeaves(node);
     expect(direct.map(({ to }) => to.name).toSorted()).toEqual(["n2", "n3"]);
     expect(direct.map(({ messages }) => messages)).toEqual([[dead("n1", 1, "n1")], [dead("n1", 1, "n1")]]);
   });
 
-  it("leaves it to gossip where more than 100 members are alive", () => {
+  it("leaves it to gossip where more than 20 others are alive", () => {
     for (const [others, count] of [
-      [99, 99],
-      [100, 0],
+      [20, 20],
+      [21, 0],
     ] as const) {
       const node = started();
       node.deliverAll(...Array.from({ length: others }, (_, i) => alive(`n${i + 2}`)));
-      node.takeSent();
-      node.run(() => node.engine.leave(() => undefined));
-      expect(node.takeSent()).toHaveLength(count);
+      expect(directLeaves(node)).toHaveLength(count);
     }
+  });
+
+  it("goes to no member directly when a rejoin has ended its gossip", () => {
+    const node = started();
+    node.deliver(alive("n2"));
+    let finished = 0;
+    node.run(() => node.engine.leave(() => finished++));
+    node.takeSent();
+    node.run(() => node.engine.rejoin(foo));
+    expect(finished).toBe(1);
+    expect(node.takeSent()).toEqual([]);
   });
 
   it("ends refutations, and no message makes this node alive again", () => {

@@ -134,6 +134,20 @@ describe("the list of members", () => {
     expect(node.engine.localNode).toMatchObject({ name: "n1", state: "left" });
     expect(node.takeEvents()).toEqual([]);
   });
+
+  it("leaves at once if its own rules refused its return", () => {
+    let isStrict = false;
+    const node = started({ delegates: { hasAliveDelegate: true, refusesAlive: () => (isStrict ? "no returns" : undefined) } });
+    node.deliver(alive("n2"));
+    node.run(() => node.engine.leave(() => undefined));
+    node.takeBroadcasts();
+    isStrict = true;
+    node.run(() => node.engine.rejoin(foo));
+    expect(node.engine.localNode.state).toBe("left");
+    let finished = 0;
+    node.run(() => node.engine.leave(() => finished++));
+    expect(finished).toBe(1);
+  });
 });
 
 describe("a rejoin", () => {

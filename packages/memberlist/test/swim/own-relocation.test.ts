@@ -53,15 +53,18 @@ describe("a move to another address", () => {
     expect(said(node)).toEqual([]);
   });
 
-  it("sends the leave to each live member directly, too", () => {
+  it("sends the leave, and that it is alive at the new address, to each live member directly, too", () => {
     const node = started();
     move(node);
-    node.advance(step - 1);
-    node.takeBroadcasts();
-    node.takeSent();
-    node.advance(1);
-    const direct = node.takeSent().filter(({ messages }) => messages.some(({ kind }) => kind === "dead"));
-    expect(direct.map(({ to }) => to.name).toSorted()).toEqual(["n2", "n3", "n4"]);
+    for (const expected of [dead("n1", 2, "n1"), alive("n1", { incarnation: 3, ...there })]) {
+      node.advance(step - 1);
+      node.takeBroadcasts();
+      node.takeSent();
+      node.advance(1);
+      const direct = node.takeSent().filter(({ messages }) => messages.length === 1 && messages[0]?.kind === expected.kind);
+      expect(direct.map(({ to }) => to.name).toSorted()).toEqual(["n2", "n3", "n4"]);
+      expect(direct[0]?.messages).toEqual([expected]);
+    }
   });
 
   it("takes longer with more members, and about a second a round without gossip", () => {
