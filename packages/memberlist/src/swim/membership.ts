@@ -1,5 +1,6 @@
 import type { Address } from "../api/address.ts";
 import type { LeaveCause, SuspectCause } from "../api/causes.ts";
+import type { CountedName, LogCode } from "../api/codes.ts";
 import type { Node } from "../api/node.ts";
 import { copyBytes } from "../wire/bytes.ts";
 import { metaMaxSize } from "../wire/constants.ts";
@@ -65,7 +66,7 @@ export class Membership {
       // No incarnation is below 0, so a node that had 0 would look like an unknown one.
       if (message.incarnation === 0 && !isLocal) return;
       if (!this.#isAllowed(message)) return;
-      if (!isLocal && !this.#hasRoom(message.node)) return;
+      if (!isLocal && !this.#hasRoom(message)) return;
       record = new NodeRecord(message.node, message.addr, message.port, message.meta, now);
       table.add(record);
     } else if (!record.isAt(message.addr, message.port)) {
@@ -166,33 +167,34 @@ export class Membership {
 
   /** An address, metadata within bounds, versions that make sense, and no objection by the alive delegate. */
   #isAcceptable(message: Alive): boolean {
-    const { delegates, log, stats } = this.#context;
-    if (message.addr === "" || message.meta.length > metaMaxSize) {
-      stats.count(message.addr === "" ? "dropped.bad_address" : "dropped.meta_too_large");
-      log.warn(
-        "alive_dropped",
-        `ignored an alive message about ${message.node}: it has no address, or metadata over ${metaMaxSize} bytes`,
-        {
-          node: message.node,
-          metaSize: message.meta.length,
-        },
-      );
-      return false;
+    const { delegates } = this.#context;
+    const { addr, meta, vsn } = message;
+    if (addr === "" || meta.length > metaMaxSize) {
+      const why = `it has no address, or metadata over ${metaMaxSize} bytes`;
+      const counter = addr === "" ? "dropped.bad_address" : "dropped.meta_too_large";
+      return this.#refuse(message, counter, "alive_dropped", why, { metaSize: meta.length });
     }
-    const [pMin = 0, pMax = 0] = message.vsn;
-    if (message.vsn.length >= 3 && (pMin === 0 || pMin > pMax)) {
-      stats.count("dropped.bad_versions");
-      log.warn("versions_rejected", `ignored an alive message about ${message.node}: its protocol versions are invalid`, {
-        node: message.node,
-        versions: message.vsn,
-      });
-      return false;
+    const [pMin = 0, pMax = 0] = vsn;
+    if (vsn.length >= 3 && (pMin === 0 || pMin > pMax)) {
+      const why = "its protocol versions are invalid";
+      return this.#refuse(message, "dropped.bad_versions", "versions_rejected", why, { versions: vsn });
     }
     if (!delegates.hasAliveDelegate) return true;
-    const refusal = message.vsn.length < 6 ? "it has no versions" : delegates.refusesAlive(nodeOf(message));
-    if (refusal === undefined) return true;
-    stats.count("dropped.alive_refused");
-    log.warn("alive_refused", `ignored an alive message about ${message.node}: ${refusal}`, { node: message.node });
+    const refusal = vsn.length < 6 ? "it has no versions" : delegates.refusesAlive(nodeOf(message));
+    return refusal === undefined || this.#refuse(message, "dropped.alive_refused", "alive_refused", refusal);
+  }
+
+  /** Counts and logs that an alive message is ignored. @returns false */
+  #refuse(
+    { node }: Alive,
+    counter: CountedName,
+    code: LogCode,
+    why: string,
+    fields: Readonly<Record<string, unknown>> = {},
+  ): false {
+    const { log, stats } = this.#context;
+    stats.count(counter);
+    log.warn(code, `ignored an alive message about ${node}: ${why}`, { node, ...fields });
     return false;
   }
 
@@ -214,27 +216,19 @@ export class Membership {
 
   /** Whether `cidrsAllowed` permits the address of a member that is new, or has moved. Push/pulls bring these, too. */
   #isAllowed(message: Alive): boolean {
-    const { allowList, log, stats } = this.#context;
-    if (allowList.allows(message.addr)) return true;
-    stats.count("dropped.address_not_allowed");
-    log.warn("address_not_allowed", `ignored an alive message about ${message.node}: ${message.addr} is outside cidrsAllowed`, {
-      node: message.node,
-      addr: message.addr,
-    });
-    return false;
+    const { addr } = message;
+    if (this.#context.allowList.allows(addr)) return true;
+    const why = `${addr} is outside cidrsAllowed`;
+    return this.#refuse(message, "dropped.address_not_allowed", "address_not_allowed", why, { addr });
   }
 
   /** Whether the table may have one more member. */
-  #hasRoom(node: string): boolean {
-    const { config, log, stats, table } = this.#context;
+  #hasRoom(message: Alive): boolean {
+    const { config, table } = this.#context;
     const { maxMembers } = config.limits;
     if (table.size < maxMembers) return true;
-    stats.count("limit.maxMembers");
-    log.warn("member_limit_reached", `ignored the new member ${node}: limits.maxMembers (${maxMembers}) is reached`, {
-      node,
-      maxMembers,
-    });
-    return false;
+    const why = `limits.maxMembers (${maxMembers}) is reached`;
+    return this.#refuse(message, "limit.maxMembers", "member_limit_reached", why, { maxMembers });
   }
 
   #takeOver(record: NodeRecord, message: Alive, finished: (() => void) | undefined): void {
