@@ -1,3 +1,4 @@
+import { TransmitLimitedQueue } from "@memberlist/core";
 import { SeededRandom } from "../../memberlist/src/testing/seeded-random.ts";
 import { encodeAlive } from "../../memberlist/src/wire/messages/encode.ts";
 import { makeCompound } from "../../memberlist/src/wire/compound.ts";
@@ -24,6 +25,22 @@ export function alives(count: number, first = 0): Alive[] {
     meta: new TextEncoder().encode(`role=web;build=2026.11.${i % 30}`),
     vsn: versions,
   }));
+}
+
+/** Broadcasts as a member queues them: alive messages, by the names of the nodes. */
+export function aliveBroadcasts(count: number): { readonly name: string; readonly message: Uint8Array }[] {
+  return alives(count).map((alive) => ({ name: alive.node, message: encodeAlive(alive) }));
+}
+
+/** A queue that takes every broadcast, and gives none up. */
+export function unboundedQueue(numNodes: number): TransmitLimitedQueue {
+  return new TransmitLimitedQueue({
+    numNodes: () => numNodes,
+    maxPayload: () => Infinity,
+    retransmitMult: 1_000_000,
+    maxCount: Infinity,
+    maxBytes: Infinity,
+  });
 }
 
 export function pushNodes(count: number): PushNodeState[] {

@@ -1,8 +1,8 @@
-import { TransmitLimitedQueue } from "@memberlist/core";
+import type { TransmitLimitedQueue } from "@memberlist/core";
 import { decodeAlive, decodePing } from "../../../memberlist/src/wire/messages/decode.ts";
 import { encodeAlive, encodePing } from "../../../memberlist/src/wire/messages/encode.ts";
 import type { Alive } from "../../../memberlist/src/wire/messages/types.ts";
-import { alives, ping } from "../payloads.ts";
+import { aliveBroadcasts, alives, ping, unboundedQueue } from "../payloads.ts";
 import type { Timings } from "./member-task.ts";
 
 const warmup = 20_000;
@@ -31,15 +31,9 @@ export function timeCodec(): Timings {
 
 /** A queue is filled, used while it is full (one message is replaced, and a packet is filled), and another one is filled. */
 export function timeQueue(entries: number): Timings {
-  const messages = alives(entries).map((alive) => ({ name: alive.node, message: encodeAlive(alive) }));
+  const messages = aliveBroadcasts(entries);
   const fill = (): { readonly queue: TransmitLimitedQueue; readonly took: number } => {
-    const queue = new TransmitLimitedQueue({
-      numNodes: () => entries,
-      maxPayload: () => Infinity,
-      retransmitMult: 1_000_000,
-      maxCount: Infinity,
-      maxBytes: Infinity,
-    });
+    const queue = unboundedQueue(entries);
     const start = performance.now();
     for (const message of messages) queue.queueBroadcast(message);
     return { queue, took: ((performance.now() - start) / entries) * 1000 };

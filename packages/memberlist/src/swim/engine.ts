@@ -238,15 +238,15 @@ export class Engine {
   }
 
   /**
-   * Broadcasts that this node leaves, then sends it to each live member where they are few. Not before: a leave that overtook the alive message of a
-   * node that has just joined would be ignored by those that do not know the node yet. `finished` is called once all is out.
+   * Broadcasts that this node leaves, and then sends the leave to each live member, where they are few. `finished` is called once all is out.
+   * Gossip comes first: right after a join some members do not know this node yet. They would ignore a leave that comes before the alive message.
    */
   leave(finished: () => void): void {
     const { context, gossip } = this;
     this.#relocation.finish();
     context.hasLeft = true;
     const local = this.#local();
-    // Refused by our own rules, we were never a member (again), and have no alive message to take back.
+    // Refused by our own rules, we are not a member, and have no alive message to take back.
     if (local === undefined || local.isDeadOrLeft) {
       finished();
       return;
@@ -256,7 +256,7 @@ export class Engine {
     this.#membership.dead(leave, {
       finished: () => {
         // A rejoin ends the broadcast, too.
-        if (context.hasLeft) gossip.sendToAll(encodeDead(leave));
+        if (context.hasLeft) gossip.sendToAllIfFew(encodeDead(leave));
         finished();
       },
     });

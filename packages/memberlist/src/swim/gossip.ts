@@ -6,8 +6,10 @@ import { TransmitLimitedQueue } from "./broadcast-queue.ts";
 import { addressOf, type EngineContext } from "./context.ts";
 import type { NodeRecord } from "./node-record.ts";
 import { understands } from "./peer-features.ts";
-import { directMax } from "./scaling.ts";
 import { packedLength, UserBroadcasts, userOverhead } from "./user-broadcasts.ts";
+
+/** From ten members on, gossip transmits a message twice as often, and hardly misses a member: larger clusters need nothing else. */
+const directMax = 20;
 
 /**
  * Dissemination: membership broadcasts wait in a transmit-limited queue, ride along on pings and acks, and are gossiped
@@ -105,10 +107,10 @@ export class Gossip {
   }
 
   /**
-   * Sends a message to each other live member, unless they are many. With up to nine members gossip transmits a message only four times (at the
-   * default `retransmitMult`), and one leave in thirty misses a member, which then refuses the node's successor at another address.
+   * Sends a message to each other live member, unless they are more than {@link directMax}. With up to nine members gossip transmits a message only
+   * four times (at the default `retransmitMult`), and one leave in thirty misses a member, which then refuses the node's successor at another address.
    */
-  sendToAll(message: Uint8Array): void {
+  sendToAllIfFew(message: Uint8Array): void {
     const { config, table } = this.#context;
     const others = table.records().filter((record) => !record.isDeadOrLeft && record.name !== config.name);
     if (others.length > directMax) return;

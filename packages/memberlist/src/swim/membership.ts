@@ -172,20 +172,20 @@ export class Membership {
     if (addr === "" || meta.length > metaMaxSize) {
       const why = `it has no address, or metadata over ${metaMaxSize} bytes`;
       const counter = addr === "" ? "dropped.bad_address" : "dropped.meta_too_large";
-      return this.#refuse(message, counter, "alive_dropped", why, { metaSize: meta.length });
+      return this.#ignore(message, counter, "alive_dropped", why, { metaSize: meta.length });
     }
     const [pMin = 0, pMax = 0] = vsn;
     if (vsn.length >= 3 && (pMin === 0 || pMin > pMax)) {
       const why = "its protocol versions are invalid";
-      return this.#refuse(message, "dropped.bad_versions", "versions_rejected", why, { versions: vsn });
+      return this.#ignore(message, "dropped.bad_versions", "versions_rejected", why, { versions: vsn });
     }
     if (!delegates.hasAliveDelegate) return true;
     const refusal = vsn.length < 6 ? "it has no versions" : delegates.refusesAlive(nodeOf(message));
-    return refusal === undefined || this.#refuse(message, "dropped.alive_refused", "alive_refused", refusal);
+    return refusal === undefined || this.#ignore(message, "dropped.alive_refused", "alive_refused", refusal);
   }
 
   /** Counts and logs that an alive message is ignored. @returns false */
-  #refuse(
+  #ignore(
     { node }: Alive,
     counter: CountedName,
     code: LogCode,
@@ -219,7 +219,7 @@ export class Membership {
     const { addr } = message;
     if (this.#context.allowList.allows(addr)) return true;
     const why = `${addr} is outside cidrsAllowed`;
-    return this.#refuse(message, "dropped.address_not_allowed", "address_not_allowed", why, { addr });
+    return this.#ignore(message, "dropped.address_not_allowed", "address_not_allowed", why, { addr });
   }
 
   /** Whether the table may have one more member. */
@@ -228,7 +228,7 @@ export class Membership {
     const { maxMembers } = config.limits;
     if (table.size < maxMembers) return true;
     const why = `limits.maxMembers (${maxMembers}) is reached`;
-    return this.#refuse(message, "limit.maxMembers", "member_limit_reached", why, { maxMembers });
+    return this.#ignore(message, "limit.maxMembers", "member_limit_reached", why, { maxMembers });
   }
 
   #takeOver(record: NodeRecord, message: Alive, finished: (() => void) | undefined): void {

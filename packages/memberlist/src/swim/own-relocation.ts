@@ -59,7 +59,7 @@ export class Relocation {
       const { incarnation, name } = local;
       const leave = encodeDead({ incarnation, node: name, from: name });
       this.#gossip.broadcast(name, leave);
-      this.#gossip.sendToAll(leave);
+      this.#gossip.sendToAllIfFew(leave);
       this.#after(() => this.#arrive());
     });
   }
@@ -85,7 +85,7 @@ export class Relocation {
       this.#former.push({ addr, port });
       if (this.#former.length > formerMax) this.#former.shift();
       table.change(record, { addr: advertised.addr, port: advertised.port });
-      this.#gossip.sendToAll(this.#announce(record));
+      this.#gossip.sendToAllIfFew(this.#announce(record));
       const fields = { node, before: `${addr}:${port}`, now: `${advertised.addr}:${advertised.port}` };
       log.info("address_changed", "this node is at another address now", fields);
     }

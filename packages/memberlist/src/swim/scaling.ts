@@ -2,8 +2,6 @@
 
 /** Above this size push/pull slows down. */
 const pushPullScaleThreshold = 32;
-/** Up to this many other live members, a leave also goes to each of them directly. From ten members on gossip transmits it twice as often. */
-export const directMax = 20;
 
 /** The shortest time, in ms, from suspicion to death. The scale is kept to thousandths, as Go does. */
 export function suspicionTimeout(suspicionMult: number, n: number, probeInterval: number): number {
